@@ -1,0 +1,76 @@
+"""The core types: frozen values without I/O."""
+
+from insource.types.base import Frozen
+from insource.types.call import Call, Route
+from insource.types.dataset import SPLITS, Dataset, DatasetManifest, Dropped, Example, Provenance, Split
+from insource.types.decision import Assumption, BreakEven, Verdict
+from insource.types.estimate import NOT_MEASURED, Estimate
+from insource.types.evaluation import (
+    Arm,
+    Bucket,
+    Comparison,
+    Disagreement,
+    EvalRecord,
+    Evaluation,
+    FieldMetrics,
+    Score,
+    SlotScore,
+)
+from insource.types.message import Completion, FinishReason, Message, TokenLogprob, Usage
+from insource.types.result import (
+    ParitySummary,
+    RoutedCall,
+    RoutingSummary,
+    RunResult,
+    StageRun,
+    TrainingPoint,
+    TrainingSummary,
+)
+from insource.types.routing import Policy
+from insource.types.task import AbsentFields, JsonSchema, Labels, OutputSpec, Task, Text
+
+__all__ = [
+    "NOT_MEASURED",
+    "SPLITS",
+    "AbsentFields",
+    "Arm",
+    "Assumption",
+    "BreakEven",
+    "Bucket",
+    "Call",
+    "Comparison",
+    "Completion",
+    "Dataset",
+    "DatasetManifest",
+    "Disagreement",
+    "Dropped",
+    "Estimate",
+    "EvalRecord",
+    "Evaluation",
+    "Example",
+    "FieldMetrics",
+    "FinishReason",
+    "Frozen",
+    "JsonSchema",
+    "Labels",
+    "Message",
+    "OutputSpec",
+    "ParitySummary",
+    "Policy",
+    "Provenance",
+    "RoutedCall",
+    "Route",
+    "RoutingSummary",
+    "RunResult",
+    "Score",
+    "SlotScore",
+    "Split",
+    "StageRun",
+    "Task",
+    "Text",
+    "TokenLogprob",
+    "TrainingPoint",
+    "TrainingSummary",
+    "Usage",
+    "Verdict",
+]

@@ -1,0 +1,28 @@
+"""A number someone may act on."""
+
+from __future__ import annotations
+
+from insource.types.base import Frozen
+
+
+class Estimate(Frozen):
+    """A value with its interval, the size of the sample and the method behind both.
+
+    ``value`` is None when nothing was measured; ``low`` and ``high`` are None when no honest
+    interval exists (one cluster, no variation), and ``note`` then says why.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    confidence: float = 0.95
+    n: int = 0
+    method: str = ""
+    note: str = ""
+
+    @property
+    def measured(self) -> bool:
+        return self.value is not None
+
+
+NOT_MEASURED = Estimate(value=None, method="not measured")

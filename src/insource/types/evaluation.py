@@ -1,0 +1,150 @@
+"""Scores of one answer, of one arm, and the comparison of two arms."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from insource.types.base import Frozen
+from insource.types.estimate import Estimate
+from insource.types.message import Completion
+
+Bucket = Literal["correct", "wrong", "missed", "invented", "correctly_empty"]
+
+
+class SlotScore(Frozen):
+    """One leaf of the schema after list alignment, in exactly one bucket."""
+
+    path: str
+    bucket: Bucket
+    gold: Any = None
+    predicted: Any = None
+
+
+class Score(Frozen):
+    """How one answer compares with its label.
+
+    ``parsed``: strict ``json.loads`` on the raw text (for labels: the text is one of them).
+    ``repairable``: parses after fences and prose are stripped; always true when ``parsed``.
+    ``schema_valid``: parsed and valid. ``canonical``: valid with every value in its canonical
+    surface form. ``exact``: no slot wrong, missed or invented.
+    """
+
+    slots: tuple[SlotScore, ...]
+    parsed: bool
+    repairable: bool
+    schema_valid: bool
+    canonical: bool
+    exact: bool
+    answer: Any = None
+    explanation: str = ""
+
+    @property
+    def field_accuracy(self) -> float | None:
+        """(correct + correctly empty) / slots, or None when there is no slot."""
+        if not self.slots:
+            return None
+        return sum(s.bucket in ("correct", "correctly_empty") for s in self.slots) / len(self.slots)
+
+    @property
+    def invented(self) -> int:
+        return sum(s.bucket == "invented" for s in self.slots)
+
+
+class EvalRecord(Frozen):
+    """One document through one arm. Failed calls keep their reason and count as failures."""
+
+    row_id: str
+    group: str | None = None
+    group_seen: bool | None = None
+    status: Literal["scored", "failed", "unscored"]
+    reason: str = ""
+    completion: Completion | None = None
+    score: Score | None = None
+    confidence: float | None = None
+
+
+class Arm(Frozen):
+    """One candidate for the job.
+
+    ``kind``: ``tuned`` and ``base`` run here; ``cloud`` answers were logged or bought;
+    ``simulated`` answers imitate a cloud with a published error profile and prove nothing.
+    """
+
+    name: str
+    model: str
+    kind: Literal["tuned", "base", "cloud", "simulated"]
+    constrained: bool = False
+    description: str = ""
+    cost_per_1000_usd: float | None = None
+    cost_basis: str = ""
+    assumed_latency_s: float | None = None
+
+
+class FieldMetrics(Frozen):
+    """Bucket counts and accuracy of one field over all documents of an arm."""
+
+    path: str
+    accuracy: Estimate
+    buckets: dict[Bucket, int]
+
+
+class Evaluation(Frozen):
+    """One arm on one split: ``scored + failed + unscored == n``.
+
+    ``metrics`` holds the headline and component metrics by name (``docs/reference/metrics.md``);
+    ``slices`` holds the primary metrics by slice (``seen groups``, ``unseen groups``).
+    """
+
+    schema_version: int = 1
+    arm: Arm
+    split: str
+    n: int
+    scored: int
+    failed: int
+    unscored: int
+    metrics: dict[str, Estimate]
+    fields: tuple[FieldMetrics, ...]
+    slices: dict[str, dict[str, Estimate]] = {}
+    latency_s: dict[str, Estimate] = {}
+    failures: dict[str, int] = {}
+    seconds: float = 0.0
+
+
+Outcome = Literal["better", "not worse", "worse", "inconclusive"]
+
+
+class Comparison(Frozen):
+    """Candidate minus baseline on the same documents.
+
+    ``better``, ``worse`` and ``same`` count documents; ``required_n`` is how many documents the
+    question would need when the outcome is inconclusive. ``verdict_allowed`` is false against a
+    simulated arm, and ``outcome`` is then None.
+    """
+
+    candidate: str
+    baseline: str
+    metric: str
+    n: int
+    candidate_value: Estimate
+    baseline_value: Estimate
+    difference: Estimate
+    better: int
+    worse: int
+    same: int
+    p_value: float | None
+    test: str
+    margin: float
+    outcome: Outcome | None
+    verdict_allowed: bool = True
+    required_n: int | None = None
+    sentence: str = ""
+
+
+class Disagreement(Frozen):
+    """A document shown to people: the input, the label, and what each arm answered."""
+
+    row_id: str
+    input: str
+    target: str
+    answers: dict[str, str]
+    explanation: str = ""

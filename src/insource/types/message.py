@@ -1,0 +1,48 @@
+"""What is said to a model and what it answers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from insource.types.base import Frozen
+
+FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "error", "unknown"]
+
+
+class Message(Frozen):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Usage(Frozen):
+    """Tokens of one call; None where the provider did not say."""
+
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class TokenLogprob(Frozen):
+    """One generated token: its id in the model's vocabulary, its bytes, its raw log-probability.
+
+    ``top`` holds (token id, log-probability) of the likeliest candidates, before any grammar.
+    """
+
+    id: int
+    bytes: bytes
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
+
+
+class Completion(Frozen):
+    """A model's answer. ``latency_s`` is wall time as the caller felt it, assumed when ``assumed``."""
+
+    text: str
+    finish_reason: FinishReason = "stop"
+    model: str = ""
+    usage: Usage = Usage()
+    latency_s: float | None = None
+    tokens: tuple[TokenLogprob, ...] = ()

@@ -1,0 +1,118 @@
+"""The document a run ends with: what `insource run --json` prints and the report renders."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from insource.types.base import Frozen
+from insource.types.dataset import DatasetManifest
+from insource.types.decision import BreakEven, Verdict
+from insource.types.evaluation import Comparison, Disagreement, Evaluation
+from insource.types.routing import Policy
+
+
+class TrainingPoint(Frozen):
+    """One logged point of the training curve; ``tokens`` is cumulative."""
+
+    step: int
+    epoch: float
+    loss: float | None = None
+    validation_loss: float | None = None
+    learning_rate: float | None = None
+    tokens: int = 0
+    tokens_per_s: float | None = None
+
+
+class TrainingSummary(Frozen):
+    """What training did: the curve, the chosen checkpoint and why it stopped."""
+
+    base_model: str
+    examples: int
+    steps: int
+    planned_steps: int
+    epochs: float
+    tokens: int
+    tokens_per_s: float
+    best_step: int
+    best_validation_loss: float | None
+    stopped: str
+    choices: tuple[tuple[str, str, str], ...] = ()
+    curve: tuple[TrainingPoint, ...] = ()
+    seconds: float = 0.0
+
+
+class ParitySummary(Frozen):
+    """Whether what is served answers as what was trained."""
+
+    prompts: int
+    tokens: int
+    token_agreement: float
+    mean_logprob_difference: float
+    prompt_tokens_equal: bool
+    passed: bool
+    sentence: str
+
+
+class RoutedCall(Frozen):
+    """One call that went through the running gateway, read back from the log."""
+
+    call_id: str
+    row_id: str
+    to: Literal["local", "cloud"]
+    model: str
+    reason: str
+    confidence: float | None
+    simulated: bool
+    answer: str
+
+
+class RoutingSummary(Frozen):
+    """The policy, and the calls that showed it at work."""
+
+    policy: Policy
+    calls: tuple[RoutedCall, ...] = ()
+
+
+class StageRun(Frozen):
+    """One stage of the run: its folder, digest and time; ``skipped`` when a complete one was reused."""
+
+    stage: str
+    run_id: str
+    digest: str
+    seconds: float
+    skipped: bool = False
+    path: str = ""
+
+
+class RunResult(Frozen):
+    """Everything a run found, versioned; the report is rendered from this document alone.
+
+    ``test_looks`` counts how often the sealed test split has been evaluated, this run included.
+    ``skipped_arms`` says of each arm that was not measured why it was not.
+    """
+
+    schema_version: int = 1
+    insource_version: str
+    run_id: str
+    task: str
+    title: str
+    started_at: str
+    finished_at: str
+    command: str
+    seed: int
+    machine: str
+    verdict: Verdict
+    dataset: DatasetManifest
+    training: TrainingSummary | None = None
+    parity: ParitySummary | None = None
+    evaluations: tuple[Evaluation, ...]
+    comparisons: tuple[Comparison, ...]
+    break_even: BreakEven
+    routing: RoutingSummary | None = None
+    disagreements: tuple[Disagreement, ...] = ()
+    skipped_arms: dict[str, str] = {}
+    test_looks: int
+    stages: tuple[StageRun, ...]
+    paths: dict[str, str]
+    digests: dict[str, str]
+    packages: dict[str, str] = {}
