@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from insource.types.base import Frozen
+from insource.types.message import Message
 
 
 class JsonSchema(Frozen):
@@ -51,3 +54,27 @@ class Task(Frozen):
     margin: float = 0.02
     absent_fields: AbsentFields = "null"
     privacy: Literal["cloud-allowed", "local-only"] = "cloud-allowed"
+
+    def messages(
+        self, document: str, *, attributes: Iterable[str] | None = None, describe_output: bool = False
+    ) -> tuple[Message, ...]:
+        """The prompt for one document, the same in training, evaluation and serving.
+
+        ``describe_output`` appends the schema or the labels to the instruction: what an untuned
+        model needs and a tuned one has learned.
+        """
+        system = self.instruction
+        if describe_output and (described := self._described_output()):
+            system = f"{system}\n{described}"
+        asked = "" if attributes is None else "\nFields: " + ", ".join(attributes)
+        return (Message(role="system", content=system), Message(role="user", content=document + asked))
+
+    def _described_output(self) -> str:
+        if isinstance(self.output, JsonSchema):
+            compact = json.dumps(self.output.definition, ensure_ascii=False, separators=(",", ":"))
+            return f"Answer with one JSON object that fits this JSON Schema, and nothing else: {compact}"
+        if isinstance(self.output, Labels):
+            return "Answer with exactly one of these labels, and nothing else: " + ", ".join(
+                self.output.names
+            )
+        return ""

@@ -1,0 +1,1 @@
+"""From rows in a file to a dataset with four splits and nothing lost silently."""

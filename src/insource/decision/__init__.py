@@ -1,0 +1,1 @@
+"""What the numbers say to do: cost, break-even, verdict."""

@@ -1,0 +1,1 @@
+"""The published case on generated documents: only a configured run."""

@@ -1,0 +1,1 @@
+"""Scoring answers, summarising arms, comparing two arms by document."""

@@ -1,0 +1,1 @@
+"""From a trained adapter to what is served, with a parity gate."""

@@ -1,0 +1,1 @@
+"""Recording calls so that none is lost."""

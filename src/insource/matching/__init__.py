@@ -1,0 +1,1 @@
+"""When two values are the same, and when a value is in the source: pure functions."""

@@ -1,0 +1,43 @@
+"""What every model, local or remote, real or replayed, looks like to the rest of Insource."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from insource.types import Completion, Frozen, Message
+
+
+class Request(Frozen):
+    """One question to a model.
+
+    ``grammar`` is a complete llguidance grammar; only local engines can honour it. ``top_logprobs``
+    asks for that many candidates a token (0: no log-probabilities at all).
+    """
+
+    messages: tuple[Message, ...]
+    max_tokens: int
+    temperature: float = 0.0
+    seed: int = 0
+    grammar: str | None = None
+    top_logprobs: int = 0
+
+
+class ModelInfo(Frozen):
+    """Who answers. ``simulated`` answers imitate a model and may never carry a verdict."""
+
+    name: str
+    local: bool
+    simulated: bool = False
+
+
+class Model(Protocol):
+    """A model that answers one request at a time.
+
+    ``generate`` raises ``ProviderError`` when no answer came back; an answer that is cut short or
+    malformed is still a ``Completion``, because scoring has to see it.
+    """
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    def generate(self, request: Request) -> Completion: ...

@@ -1,0 +1,1 @@
+"""Confidence of an answer and the policy that acts on it."""

@@ -1,0 +1,1 @@
+"""Local engines behind one protocol, in child processes on loopback."""

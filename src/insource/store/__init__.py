@@ -1,0 +1,1 @@
+"""What is kept: the database, the call spool, run folders, artefacts."""

@@ -1,0 +1,1 @@
+"""Public test doubles and fault injectors; nothing in Insource imports them."""
