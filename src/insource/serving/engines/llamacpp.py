@@ -1,0 +1,145 @@
+"""llama.cpp in a child process: an abort or an out-of-memory kill there never takes us along."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from types import TracebackType
+from typing import IO
+
+from insource.errors import PrerequisiteError, ProviderError, missing_extra
+from insource.serving.engine import EngineSettings
+
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 5.0
+
+
+class LlamaCppEngine:
+    """One llama.cpp server. Use as a context manager, or ``start`` and ``stop`` it."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._api_key = secrets.token_urlsafe(24)
+        self._process: subprocess.Popen[str] | None = None
+        self._log: IO[bytes] | None = None
+        self._url = ""
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    @property
+    def api_key(self) -> str:
+        return self._api_key
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Load the model and wait until it answers.
+
+        Raises:
+            PrerequisiteError: ``missing-extra``, or ``port-in-use``.
+            ProviderError: ``engine-failed`` with the last lines of the engine's own log.
+        """
+        if find_spec("xllamacpp") is None:
+            raise missing_extra("Serving a model", "serve", "xllamacpp")
+        if self._settings.port:
+            require_free_port(self._settings.port)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "insource.serving.engines.llamacpp_child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            start_new_session=True,  # Ctrl-C is the parent's to handle; the pipe's end stops the child
+        )
+        assert self._process.stdin is not None
+        settings = self._settings.model_dump(mode="json") | {"api_key": self._api_key}
+        self._process.stdin.write(json.dumps(settings) + "\n")
+        self._process.stdin.flush()
+        self._url = self._await_url()
+
+    def _await_url(self) -> str:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], START_TIMEOUT_S)
+        line = self._process.stdout.readline() if ready else ""
+        answer = json.loads(line) if line.startswith("{") else {}
+        if "url" in answer:
+            return str(answer["url"])
+        reason = answer.get("error") or ("it did not start in time" if not ready else "the process ended")
+        tail = self.log_tail()
+        self.stop()
+        raise ProviderError(
+            "engine-failed",
+            f"The local engine could not serve {self._settings.gguf.name}: {reason}.",
+            details=tail,
+            hint="Check that the file is a GGUF model and that memory suffices; `insource doctor` tells both.",
+        )
+
+    def log_tail(self, lines: int = 5) -> tuple[str, ...]:
+        """The last lines the engine wrote, for error messages."""
+        if self._log is None:
+            return ()
+        self._log.seek(0)
+        return tuple(self._log.read().decode(errors="replace").strip().splitlines()[-lines:])
+
+    def stop(self) -> None:
+        """End the child: by closing its input, then by force."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin:
+            try:
+                process.stdin.close()
+            except BrokenPipeError:
+                pass  # the child is gone already, which is what closing asks for
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
+        if self._log:
+            self._log.close()
+            self._log = None
+
+    def __enter__(self) -> LlamaCppEngine:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def require_free_port(port: int, host: str = "127.0.0.1") -> None:
+    """Fail with a next step when another program already listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PrerequisiteError(
+                "port-in-use",
+                f"Port {port} on {host} is taken: {error.strerror}.",
+                hint="Choose another with `--port`, or 0 for any free one.",
+            ) from error

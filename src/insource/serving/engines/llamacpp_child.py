@@ -1,0 +1,61 @@
+"""The engine's own process: loads xllamacpp, serves on loopback, ends when its parent does.
+
+Run as ``python -m insource.serving.engines.llamacpp_child`` with the settings as one JSON line on
+standard input. Answers with one JSON line, ``{"url": …}`` or ``{"error": …}``; then waits for the end
+of standard input, which comes when the parent closes it or dies.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+
+def _parameters(settings: dict[str, Any]) -> Any:
+    import xllamacpp
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = settings["gguf"]
+    parameters.model_alias = {settings["alias"]}
+    parameters.n_ctx = settings["context_tokens"] * settings["slots"]
+    parameters.n_parallel = settings["slots"]
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = settings["threads"]
+    parameters.hostnames = ["127.0.0.1"]
+    parameters.port = settings["port"]
+    parameters.api_keys = [settings["api_key"]]
+    parameters.cors_origins = "localhost"  # the default is "*" with credentials
+    parameters.cache_ram_mib = 256  # the default takes 8 GiB
+    parameters.endpoint_metrics = True
+    parameters.verbosity = 0
+    parameters.use_jinja = True
+    parameters.enable_reasoning = 0
+    # Scale 0 at load: what applies is stated in every request.
+    parameters.lora_adapters = [
+        xllamacpp.CommonAdapterLoraInfo(adapter, 0.0) for adapter in settings["adapters"]
+    ]
+    return parameters
+
+
+def main() -> None:
+    settings = json.loads(sys.stdin.readline())
+    # llama.cpp writes to the process's standard output; the channel to the parent must stay clean.
+    channel = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    try:
+        import xllamacpp
+
+        server = xllamacpp.Server(_parameters(settings))
+    except Exception as error:
+        channel.write(json.dumps({"error": f"{type(error).__name__}: {error}"}) + "\n")
+        channel.flush()
+        os._exit(1)
+    channel.write(json.dumps({"url": server.listening_address}) + "\n")
+    channel.flush()
+    sys.stdin.read()
+    os._exit(0)  # the server's threads have nothing to save, and joining them may hang
+
+
+if __name__ == "__main__":
+    main()
