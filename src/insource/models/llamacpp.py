@@ -61,9 +61,9 @@ class LlamaCppModel:
         """The token ids the server makes of a prompt with its own template, for the parity gate."""
         messages = [message.model_dump() for message in request.messages]
         prompt = self._post("/apply-template", {"messages": messages})["prompt"]
-        tokens = self._post(
-            "/tokenize", {"content": prompt, "add_special": False, "parse_special": True, "with_pieces": False}
-        )["tokens"]
+        tokens = self._post("/tokenize", {"content": prompt, "add_special": False, "parse_special": True})[
+            "tokens"
+        ]
         return [int(token) for token in tokens]
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:

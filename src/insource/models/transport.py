@@ -38,9 +38,7 @@ def require_allowed(url: str, privacy: Privacy) -> None:
         )
 
 
-def client(
-    base_url: str, *, privacy: Privacy, timeout_s: float, api_key: str | None = None
-) -> httpx2.Client:
+def client(base_url: str, *, privacy: Privacy, timeout_s: float, api_key: str | None = None) -> httpx2.Client:
     """A blocking client for one server; proxies from the environment never apply to loopback."""
     require_allowed(base_url, privacy)
     headers = {"authorization": f"Bearer {api_key}"} if api_key else {}

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from datasets import Dataset as HFDataset
 from peft import LoraConfig, get_peft_model
-from transformers import EarlyStoppingCallback, TrainerCallback
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from insource.models.catalogue import BaseModel
@@ -179,7 +179,7 @@ def _trainer(
     mean_tokens = sum(len(row.input_ids) for row in train) / len(train)
     on_cuda = torch.cuda.is_available()
     trainer_class = SFTTrainer if on_cuda else CompletionSFT  # on CUDA, TRL's own loss is compacted too
-    return trainer_class(
+    trainer = trainer_class(
         model=model,
         args=_config(recipe, folder, on_cuda=on_cuda),
         train_dataset=_hf(train),
@@ -190,6 +190,8 @@ def _trainer(
             EarlyStoppingCallback(early_stopping_patience=recipe.patience),
         ],
     )
+    trainer.remove_callback(PrinterCallback)  # standard output is for results
+    return trainer
 
 
 def _config(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import select
@@ -87,7 +88,7 @@ class LlamaCppEngine:
             "engine-failed",
             f"The local engine could not serve {self._settings.gguf.name}: {reason}.",
             details=tail,
-            hint="Check that the file is a GGUF model and that memory suffices; `insource doctor` tells both.",
+            hint="Check that the file is a GGUF model and that there is memory for it.",
         )
 
     def log_tail(self, lines: int = 5) -> tuple[str, ...]:
@@ -103,10 +104,8 @@ class LlamaCppEngine:
         if process is None:
             return
         if process.stdin:
-            try:
+            with contextlib.suppress(BrokenPipeError):  # a child that is gone already is closed
                 process.stdin.close()
-            except BrokenPipeError:
-                pass  # the child is gone already, which is what closing asks for
         try:
             process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:

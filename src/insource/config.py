@@ -1,0 +1,269 @@
+"""`insource.toml`: one file a task, every key typed, a misspelling answered with the right spelling.
+
+A value comes from, in this order: a command-line flag, the environment
+(``INSOURCE_TRAINING__EPOCHS``), the file, the default. Secrets come from the environment only.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from insource.errors import ConfigError, UserError
+from insource.types import Frozen
+from insource.types.task import AbsentFields
+
+FILE_NAME = "insource.toml"
+ENVIRONMENT_PREFIX = "INSOURCE_"
+Origin = Literal["flag", "environment", "file", "default"]
+Metric = Literal["field_accuracy", "exact_match", "accuracy"]
+
+
+class ProjectSection(Frozen):
+    title: str = Field("", description="The headline of the report; the task's name when empty.")
+    seed: int = Field(0, ge=0, description="The one seed every random stream is derived from.")
+    workspace: str = Field(".insource", description="Where the log, datasets, runs and models are kept.")
+
+
+class TaskSection(Frozen):
+    name: str = Field("task", pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Short name, used in file names.")
+    instruction: str = Field(
+        "Extract the requested fields as JSON.",
+        description="The system message. Keep it short: the tuned model learns the rest.",
+    )
+    schema_path: str = Field("", alias="schema", description="File with the JSON Schema of an answer.")
+    schemas_path: str = Field(
+        "", alias="schemas", description="File with named schemas, for rows that name theirs."
+    )
+    labels: tuple[str, ...] = Field((), description="The labels of a classification task.")
+    primary_metric: Metric | None = Field(
+        None, description="What the verdict is about; field_accuracy, or accuracy for labels."
+    )
+    margin: float = Field(
+        0.02,
+        gt=0,
+        lt=1,
+        description="The largest loss on the primary metric that counts as not worse (ratio).",
+    )
+    absent_fields: AbsentFields = Field(
+        "null", description="What a field missing from a label means: nothing there, or not annotated."
+    )
+    privacy: Literal["cloud-allowed", "local-only"] = Field(
+        "cloud-allowed", description="Whether a document of this task may leave the machine."
+    )
+
+
+class DatasetSection(Frozen):
+    path: str = Field("data.jsonl", description="JSONL with `input` and `output` a row.")
+    validation: float = Field(0.1, gt=0, lt=1, description="Share carved from train when not given (ratio).")
+    calibration: float = Field(0.1, gt=0, lt=1, description="Share carved from train when not given (ratio).")
+    test: float = Field(0.2, gt=0, lt=1, description="Share carved from train when not given (ratio).")
+    on_bad_rows: Literal["error", "drop"] = Field(
+        "error", description="Stop at rows that cannot be used, or drop them with their reason."
+    )
+
+
+class ReferenceSection(Frozen):
+    model: str = Field(
+        "",
+        description="The cloud model to ask, as provider/model. Empty: only the rows' own `cloud_outputs`.",
+    )
+    base_url: str = Field("https://api.openai.com/v1", description="Base URL of an OpenAI-compatible API.")
+    api_key_env: str = Field(
+        "OPENAI_API_KEY", description="Name of the environment variable with the provider's key."
+    )
+    cost_per_1000_usd: float | None = Field(
+        None, ge=0, description="Cost of 1,000 documents in the cloud, when known (US dollars)."
+    )
+    cost_source: str = Field("", description="Where that cost comes from; shown beside it.")
+
+
+class TrainingSection(Frozen):
+    model: str = Field("smollm2-135m-instruct", description="Base model: a catalogue name or gguf/PATH.")
+    epochs: float | None = Field(
+        None, gt=0, description="Passes over the training split; planned when empty."
+    )
+    learning_rate: float | None = Field(None, gt=0, description="Peak learning rate; planned when empty.")
+    batch_size: int | None = Field(None, gt=0, description="Rows a step; planned when empty.")
+    rank: int | None = Field(None, gt=0, description="Rank of the LoRA adapters; planned when empty.")
+    max_tokens: int = Field(2048, gt=0, description="Longest row allowed; longer ones stop the run (tokens).")
+    validation_documents: int = Field(
+        32, gt=0, description="At most this many validation documents a look (documents)."
+    )
+
+
+class EvaluationSection(Frozen):
+    test_documents: int | None = Field(
+        None, gt=0, description="At most this many test documents for the tuned model; all when empty."
+    )
+    base_documents: int = Field(
+        40, gt=0, description="Test documents for the untuned models, a subset of the above (documents)."
+    )
+    calibration_documents: int | None = Field(
+        None, gt=0, description="At most this many calibration documents; all when empty."
+    )
+    parity_prompts: int = Field(6, gt=0, description="Validation prompts of the parity gate (documents).")
+    max_new_tokens: int | None = Field(
+        None, gt=0, description="Longest answer allowed; 1.5 times the longest training answer when empty."
+    )
+
+
+class ServingSection(Frozen):
+    threads: int | None = Field(
+        None, gt=0, description="Threads of the engine; the physical cores when empty."
+    )
+    context_tokens: int = Field(2048, gt=0, description="Context of one request, prompt and answer (tokens).")
+    port: int = Field(0, ge=0, le=65535, description="Port of `insource serve`; 0 takes a free one.")
+
+
+class RoutingSection(Frozen):
+    max_error: float = Field(
+        0.1, gt=0, lt=1, description="Largest share of wrong documents among those served locally (ratio)."
+    )
+    delta: float = Field(0.05, gt=0, lt=1, description="Chance the bound may fail to hold (ratio).")
+    on_infeasible: Literal["cloud", "median"] = Field(
+        "cloud",
+        description="When the data cannot support the bound: ask the cloud always, or work at the median "
+        "confidence without any guarantee.",
+    )
+
+
+class GatewaySection(Frozen):
+    port: int = Field(8790, ge=0, le=65535, description="Port of `insource gateway`; 0 takes a free one.")
+    on_log_failure: Literal["pass", "refuse"] = Field(
+        "pass", description="When a call cannot be logged: serve it and count the loss, or refuse it."
+    )
+
+
+class DecisionSection(Frozen):
+    documents_per_month: float = Field(50_000, gt=0, description="Volume of the task (documents a month).")
+    hardware_usd: float = Field(0, ge=0, description="Hardware to buy (US dollars); 0 for a machine at hand.")
+    hardware_months: float = Field(36, gt=0, description="Months the hardware is written off over.")
+    power_watts: float = Field(90, ge=0, description="Power drawn while working (watts).")
+    kwh_usd: float = Field(0.25, ge=0, description="Price of electricity (US dollars a kWh).")
+    engineering_usd_per_month: float = Field(
+        400, ge=0, description="Running work: watching, retraining (US dollars a month)."
+    )
+
+
+class Config(Frozen):
+    """The whole of ``insource.toml``. A stage receives its own section, never this."""
+
+    project: ProjectSection = ProjectSection()
+    task: TaskSection = TaskSection()
+    dataset: DatasetSection = DatasetSection()
+    reference: ReferenceSection = ReferenceSection()
+    training: TrainingSection = TrainingSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    serving: ServingSection = ServingSection()
+    routing: RoutingSection = RoutingSection()
+    gateway: GatewaySection = GatewaySection()
+    decision: DecisionSection = DecisionSection()
+
+
+class LoadedConfig(Frozen):
+    """A configuration with the folder its paths are relative to and the origin of every key."""
+
+    config: Config
+    folder: Path
+    origins: dict[str, Origin]
+
+
+def load(path: Path, flags: Mapping[str, Any] | None = None) -> LoadedConfig:
+    """Read ``insource.toml`` and lay environment and flags (``{"training.epochs": 3}``) over it.
+
+    Raises:
+        UserError: ``no-config`` when the file is not there.
+        ConfigError: ``config-invalid`` with every wrong key or value and what it should be.
+    """
+    if not path.is_file():
+        raise UserError(
+            "no-config",
+            f"There is no {path.name} in {path.resolve().parent}.",
+            hint="Write one: insource init",
+        )
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "config-invalid", f"{path} is not valid TOML: {error}.", hint="Correct the line and run again."
+        ) from error
+    origins: dict[str, Origin] = {
+        f"{section}.{key}": "file"
+        for section, keys in values.items()
+        if isinstance(keys, dict)
+        for key in keys
+    }
+    for key, text in _environment():
+        _put(values, key, text)
+        origins[key] = "environment"
+    for key, value in (flags or {}).items():
+        if value is not None:
+            _put(values, key, value)
+            origins[key] = "flag"
+    return LoadedConfig(config=validate(values, str(path)), folder=path.resolve().parent, origins=origins)
+
+
+def validate(values: Mapping[str, Any], source: str) -> Config:
+    """The configuration of a mapping, or one error that names every wrong key."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        problems = tuple(_explain(item) for item in error.errors())
+        raise ConfigError(
+            "config-invalid",
+            f"{source} has {len(problems)} wrong {'entry' if len(problems) == 1 else 'entries'}.",
+            details=problems,
+            hint="Correct them, or see every key with `insource config show`.",
+        ) from error
+
+
+def keys() -> dict[str, Any]:
+    """Every key (``training.epochs``) with its pydantic field, in file order."""
+    found = {}
+    for section, field in Config.model_fields.items():
+        for name, inner in field.annotation.model_fields.items():  # type: ignore[union-attr] # all sections are models
+            found[f"{section}.{inner.alias or name}"] = inner
+    return found
+
+
+def _environment() -> list[tuple[str, Any]]:
+    """Keys set as ``INSOURCE_SECTION__KEY``; values are JSON where they parse, else text."""
+    found = []
+    for name, text in sorted(os.environ.items()):
+        section, separator, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+        if name.startswith(ENVIRONMENT_PREFIX) and separator:
+            try:
+                value = json.loads(text)
+            except ValueError:
+                value = text
+            found.append((f"{section}.{key}", value))
+    return found
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    section, _, name = key.partition(".")
+    values.setdefault(section, {})[name] = value
+
+
+def _explain(item: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in item["loc"])
+    if item["type"] != "extra_forbidden":
+        expected = item["msg"][0].lower() + item["msg"][1:]
+        return f"{where} = {item['input']!r}: {expected}"
+    known = list(keys()) if len(item["loc"]) > 1 else list(Config.model_fields)
+    close = difflib.get_close_matches(where, known, n=1, cutoff=0.5)
+    return f"{where}: unknown key" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def allowed_values(annotation: Any) -> tuple[str, ...]:
+    """The spellings of a ``Literal`` key, for the reference page; empty for other types."""
+    return tuple(str(value) for value in get_args(annotation) if isinstance(value, str))

@@ -1,0 +1,128 @@
+"""One arm over a list of documents, a journal line a document: what is answered is never asked again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from insource.errors import InsourceError, ProviderError
+from insource.models.protocol import Model, Request
+from insource.types import Completion, EvalRecord, Example, Score
+
+Scorer = Callable[[Example, Completion], Score]
+Confidence = Callable[[Example, Completion], float | None]
+MAX_FAILURES_IN_A_ROW = 5
+
+
+class Progress(NamedTuple):
+    """How far an arm is: documents done of all, and the seconds the last answer took."""
+
+    done: int
+    total: int
+    last_s: float | None
+
+
+def evaluate(
+    model: Model,
+    examples: Sequence[Example],
+    ask: Callable[[Example], Request],
+    scorer: Scorer,
+    *,
+    journal: Path,
+    groups_in_train: frozenset[str] = frozenset(),
+    confidence: Confidence = lambda example, completion: None,
+    progress: Callable[[Progress], None] = lambda progress: None,
+) -> list[EvalRecord]:
+    """One record an example, in order; ``journal`` holds those of an interrupted attempt.
+
+    A model that fails on a document gives a ``failed`` record, which counts as a failure of the arm.
+    One that fails ``MAX_FAILURES_IN_A_ROW`` times is not evaluated further.
+
+    Raises:
+        ProviderError: the model's last error, when it keeps failing or its engine cannot be kept up.
+    """
+    known = read_journal(journal)
+    records: list[EvalRecord] = []
+    failures = 0
+    with journal.open("a", encoding="utf-8") as file:
+        for index, example in enumerate(examples):
+            record = known.get(example.row_id)
+            if record is None:
+                record = _record(model, example, ask, scorer, confidence, groups_in_train)
+                failures = failures + 1 if record.status == "failed" else 0
+                if failures >= MAX_FAILURES_IN_A_ROW:
+                    raise ProviderError(
+                        "model-keeps-failing",
+                        f"{model.info.name} failed on {failures} documents in a row: {record.reason}",
+                        hint="What was answered is kept. Mend the cause and run the same command again.",
+                    )
+                file.write(record.model_dump_json() + "\n")
+                file.flush()
+            records.append(record)
+            last = record.completion.latency_s if record.completion else None
+            progress(Progress(index + 1, len(examples), last))
+        os.fsync(file.fileno())
+    return records
+
+
+def _record(
+    model: Model,
+    example: Example,
+    ask: Callable[[Example], Request],
+    scorer: Scorer,
+    confidence: Confidence,
+    groups_in_train: frozenset[str],
+) -> EvalRecord:
+    seen = example.group in groups_in_train if example.group is not None and groups_in_train else None
+    try:
+        completion = model.generate(ask(example))
+    except ProviderError as error:
+        if error.code == "engine-died":
+            raise
+        return EvalRecord(
+            row_id=example.row_id,
+            group=example.group,
+            group_seen=seen,
+            status="failed",
+            reason=f"{error.code}: {error.message}",
+        )
+    sure = confidence(example, completion)
+    return EvalRecord(
+        row_id=example.row_id,
+        group=example.group,
+        group_seen=seen,
+        status="scored",
+        completion=completion.model_copy(
+            update={"tokens": ()}
+        ),  # 20 candidates a token would be most of the file
+        score=scorer(example, completion),
+        confidence=sure,
+    )
+
+
+def read_journal(path: Path) -> dict[str, EvalRecord]:
+    """The records of a journal by row id; a torn last line is what a killed process leaves, and is cut off.
+
+    Raises:
+        InsourceError: ``journal-damaged`` for a line in the middle that cannot be read.
+    """
+    if not path.exists():
+        return {}
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    if lines[-1]:
+        path.write_text("".join(line + "\n" for line in lines[:-1]), encoding="utf-8")
+    records = {}
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            record = EvalRecord.model_validate(json.loads(line))
+        except ValueError as error:
+            raise InsourceError(
+                "journal-damaged",
+                f"Line {number} of {path} cannot be read: {error}",
+                hint="Delete the file and run the command again; its documents are asked anew.",
+            ) from error
+        records[record.row_id] = record
+    return records

@@ -1,0 +1,115 @@
+"""A PEFT adapter as a llama.cpp GGUF adapter, with the ``gguf`` package alone.
+
+llama.cpp scales an adapter by ``alpha / rank`` and knows plain LoRA on linear layers only; anything
+else is refused here rather than exported wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from insource.errors import IntegrityError
+
+PERMUTED_ARCHITECTURES = frozenset({"llama", "mistral"})
+PREFIX = "base_model.model."
+
+
+class BaseFacts(NamedTuple):
+    """What the writer needs to know of the base GGUF."""
+
+    architecture: str
+    blocks: int
+    heads: int
+    kv_heads: int
+    chat_template: str
+    eos_id: int
+
+
+def read_base(path: Path) -> BaseFacts:
+    """The architecture, head counts, template and stop token stored in a GGUF file."""
+    from gguf import GGUFReader
+
+    fields = GGUFReader(path).fields
+
+    def field(key: str, default: Any = None) -> Any:
+        return fields[key].contents() if key in fields else default
+
+    architecture = field("general.architecture")
+    heads = field(f"{architecture}.attention.head_count", 0)
+    return BaseFacts(
+        architecture=architecture,
+        blocks=field(f"{architecture}.block_count", 0),
+        heads=heads,
+        kv_heads=field(f"{architecture}.attention.head_count_kv", heads),
+        chat_template=field("tokenizer.chat_template", ""),
+        eos_id=field("tokenizer.ggml.eos_token_id", -1),
+    )
+
+
+def permute(matrix: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
+    """Reorder the rows of a q or k projection from Hugging Face's rotary layout to llama.cpp's.
+
+    ``matrix`` is (heads · head size, columns); rows go from two halves a head to interleaved pairs.
+    Source: llama.cpp, ``LlamaModel.permute`` in its converter.
+    """
+    rows, columns = matrix.shape
+    halves = matrix.reshape(heads, 2, rows // heads // 2, columns)
+    return halves.swapaxes(1, 2).reshape(rows, columns)
+
+
+def write_adapter(adapter: Path, base_gguf: Path, destination: Path) -> int:
+    """Write ``destination`` from the PEFT folder ``adapter``; returns the number of tensors.
+
+    Raises:
+        IntegrityError: ``adapter-not-exportable`` for rsLoRA, DoRA, per-layer ranks, or a layer that
+            llama.cpp has no name for.
+    """
+    import gguf
+    from safetensors.numpy import load_file
+
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    _require_plain_lora(config)
+    base = read_base(base_gguf)
+    architecture = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == base.architecture)
+    names = gguf.get_tensor_name_map(architecture, base.blocks)
+    writer = gguf.GGUFWriter(destination, base.architecture)
+    writer.add_type(gguf.GGUFType.ADAPTER)
+    writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
+    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, float(config["lora_alpha"]))
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    for key in sorted(tensors):
+        layer, _, side = key.removeprefix(PREFIX).removesuffix(".weight").rpartition(".")
+        name = names.get_name(layer)
+        if name is None or side not in ("lora_A", "lora_B"):
+            raise _not_exportable(f"llama.cpp has no place for `{key}`")
+        matrix = tensors[key].astype(np.float32)
+        if side == "lora_B" and base.architecture in PERMUTED_ARCHITECTURES:
+            if layer.endswith("q_proj"):
+                matrix = permute(matrix, base.heads)
+            elif layer.endswith("k_proj"):
+                matrix = permute(matrix, base.kv_heads)
+        writer.add_tensor(f"{name}.weight.{side.lower()}", matrix.astype(np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return len(tensors)
+
+
+def _require_plain_lora(config: dict[str, Any]) -> None:
+    for key in ("use_rslora", "use_dora", "rank_pattern", "alpha_pattern", "modules_to_save"):
+        if config.get(key):
+            raise _not_exportable(f"llama.cpp ignores `{key}`")
+
+
+def _not_exportable(reason: str) -> IntegrityError:
+    return IntegrityError(
+        "adapter-not-exportable",
+        f"This adapter cannot be served by llama.cpp as it was trained: {reason}.",
+        hint="Train again with the default recipe (plain LoRA on all linear layers): insource train",
+    )

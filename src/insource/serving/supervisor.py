@@ -1,0 +1,109 @@
+"""A served model that survives its engine: a child that dies is started again, a bounded number of times."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from types import TracebackType
+
+from insource.errors import ProviderError
+from insource.models.llamacpp import LlamaCppModel
+from insource.models.protocol import ModelInfo, Request
+from insource.serving.engine import EngineSettings
+from insource.serving.engines.llamacpp import LlamaCppEngine
+from insource.types import Completion
+
+MAX_RESTARTS = 2
+
+
+class ServedModel:
+    """Engine and model as one ``Model``; use as a context manager.
+
+    ``adapter`` picks one of the engine's adapters, None the base model. ``on_restart`` is told when a
+    dead engine was replaced.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: EngineSettings,
+        *,
+        adapter: int | None = None,
+        on_restart: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        self._info = ModelInfo(name=name, local=True)
+        self._settings = settings
+        self._scales = tuple(float(index == adapter) for index in range(len(settings.adapters)))
+        self._on_restart = on_restart
+        self._restarts = 0
+        self.engine = LlamaCppEngine(settings)
+        self._model: LlamaCppModel | None = None
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    @property
+    def model(self) -> LlamaCppModel:
+        """The client of the running engine."""
+        if self._model is None:
+            raise ProviderError("engine-unreachable", "The local engine is not running.")
+        return self._model
+
+    def start(self) -> None:
+        self.engine.start()
+        self._model = LlamaCppModel(
+            self._info.name, self.engine.url, adapter_scales=self._scales, api_key=self.engine.api_key
+        )
+
+    def stop(self) -> None:
+        if self._model is not None:
+            self._model.close()
+            self._model = None
+        self.engine.stop()
+
+    def generate(self, request: Request) -> Completion:
+        """The answer; when the engine died over it, the answer of its replacement.
+
+        Raises:
+            ProviderError: ``engine-died`` after ``MAX_RESTARTS`` replacements, else the engine's own.
+        """
+        while True:
+            try:
+                return self.model.generate(request)
+            except ProviderError as error:
+                if self.engine.alive:
+                    raise
+                self._replace(error)
+
+    def _replace(self, error: ProviderError) -> None:
+        tail = self.engine.log_tail()
+        if self._restarts >= MAX_RESTARTS:
+            raise ProviderError(
+                "engine-died",
+                f"The local engine died {self._restarts + 1} times; the last time: {error.message}",
+                details=tail,
+                hint="Everything finished so far is kept. Check the free memory, then run the same command again.",
+            ) from error
+        self._restarts += 1
+        self._on_restart(error.message)
+        self.stop()
+        self.engine = LlamaCppEngine(self._settings)
+        self.start()
+
+    def __enter__(self) -> ServedModel:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def physical_cores() -> int:
+    """Cores this process may use, for the engine's threads: more threads than cores only slow it down."""
+    return max(1, len(os.sched_getaffinity(0)))

@@ -1,0 +1,222 @@
+"""Run folders: a stage's work in ``.partial``, its manifest last, one rename; complete or not there.
+
+A stage whose inputs, configuration, seed, version and libraries already have a complete run is not
+run again. That is both resume and cache: the same command goes on where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from insource import __version__
+from insource.canonical import digest, file_digest
+from insource.clock import SYSTEM, Clock, iso
+from insource.errors import IntegrityError, PrerequisiteError
+from insource.ids import run_id
+from insource.types import Frozen
+
+MANIFEST = "manifest.json"
+CHECKED_BYTES = 64 * 1024 * 1024
+
+
+class StageSpec(Frozen):
+    """What makes a stage's run the same run: everything its bytes depend on.
+
+    ``inputs`` maps a name to a content digest. ``libraries`` are the distributions whose version
+    changes the result. ``version`` is the stage's own, raised when its code changes meaning.
+    """
+
+    stage: str
+    version: int
+    inputs: dict[str, str]
+    config: dict[str, Any]
+    seed: int
+    libraries: tuple[str, ...] = ()
+
+    def key(self) -> str:
+        """The 64-digit digest by which a complete run is found again."""
+        return digest(self.model_dump() | {"libraries": {name: installed(name) for name in self.libraries}})
+
+
+class Run(Frozen):
+    """A complete run: its folder, and its manifest as read from disk."""
+
+    stage: str
+    run_id: str
+    path: Path
+    manifest: dict[str, Any]
+    skipped: bool = False
+
+    @property
+    def digest(self) -> str:
+        return str(self.manifest["key"])
+
+    @property
+    def result(self) -> Any:
+        return self.manifest["result"]
+
+    @property
+    def seconds(self) -> float:
+        return float(self.manifest["seconds"])
+
+
+class RunStore:
+    """The runs of one workspace, in ``<workspace>/runs``."""
+
+    def __init__(self, workspace: Path, clock: Clock = SYSTEM) -> None:
+        self.folder = workspace / "runs"
+        self._clock = clock
+
+    def run(self, spec: StageSpec, work: Callable[[Path], Mapping[str, Any]]) -> Run:
+        """The stage's complete run: an earlier one, or ``work`` done now in a partial folder.
+
+        ``work`` gets the folder, which may hold what an interrupted attempt left, and returns the
+        result the manifest keeps.
+
+        Raises:
+            PrerequisiteError: ``run-in-progress`` when another process works on the same run.
+        """
+        key = spec.key()
+        if done := self.find(key):
+            return done.model_copy(update={"skipped": True})
+        partial = self.folder / f".{spec.stage}-{key[:12]}.partial"
+        partial.mkdir(parents=True, exist_ok=True)
+        with _locked(partial):
+            if done := self.find(key):
+                return done.model_copy(update={"skipped": True})
+            started, begun = self._clock.now(), self._clock.monotonic()
+            result = dict(work(partial))
+            name = run_id(spec.stage, started, key)
+            manifest = {
+                "schema_version": 1,
+                "run_id": name,
+                "stage": spec.stage,
+                "key": key,
+                "spec": spec.model_dump(),
+                "started_at": iso(started),
+                "finished_at": iso(self._clock.now()),
+                "seconds": round(self._clock.monotonic() - begun, 3),
+                "insource": __version__,
+                "environment": environment(spec.libraries),
+                "outputs": _outputs(partial),
+                "result": result,
+            }
+            return self._finish(partial, name, manifest)
+
+    def _finish(self, partial: Path, name: str, manifest: dict[str, Any]) -> Run:
+        write_json(partial / MANIFEST, manifest)
+        final = self.folder / name
+        partial.rename(final)
+        fsync_folder(self.folder)
+        return Run(stage=manifest["stage"], run_id=name, path=final, manifest=manifest)
+
+    def find(self, key: str) -> Run | None:
+        """The newest complete run with that key, or None.
+
+        Raises:
+            IntegrityError: ``run-damaged`` when an output is missing or is not what was written.
+        """
+        found = next((run for run in self.complete() if run.manifest["key"] == key), None)
+        if found:
+            _verify(found)
+        return found
+
+    def complete(self, stage: str | None = None) -> Iterator[Run]:
+        """Every complete run, newest first; folders without a manifest are not runs."""
+        for path in sorted(self.folder.glob(f"*/{MANIFEST}"), reverse=True):
+            if path.parent.name.endswith(".partial"):
+                continue
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            if stage in (None, manifest["stage"]):
+                yield Run(
+                    stage=manifest["stage"], run_id=manifest["run_id"], path=path.parent, manifest=manifest
+                )
+
+    def interrupted(self) -> list[str]:
+        """The names of stages that were begun and not finished."""
+        return sorted(
+            path.name.removeprefix(".").rpartition("-")[0] for path in self.folder.glob(".*.partial")
+        )
+
+
+def installed(distribution: str) -> str:
+    """The version of an installed distribution, or ``absent``."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
+def environment(libraries: tuple[str, ...]) -> dict[str, Any]:
+    """What a manifest says of the machine: no host name, no path."""
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpu_count": os.cpu_count(),
+        "packages": {name: installed(name) for name in libraries},
+    }
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON and make sure it is on the disk before anything refers to it."""
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make renames and new names in ``folder`` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _outputs(folder: Path) -> list[dict[str, Any]]:
+    """Name, size and digest of everything the stage left, checkpoints and locks aside."""
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name not in (MANIFEST, ".lock"):
+            size = path.stat().st_size
+            name = path.relative_to(folder).as_posix()
+            found.append({"name": name, "bytes": size, "digest": file_digest(path)})
+    return found
+
+
+def _verify(run: Run) -> None:
+    for output in run.manifest["outputs"]:
+        path = run.path / output["name"]
+        size = path.stat().st_size if path.is_file() else None
+        if size != output["bytes"] or (size <= CHECKED_BYTES and file_digest(path) != output["digest"]):
+            raise IntegrityError(
+                "run-damaged",
+                f"The run {run.run_id} is damaged: {output['name']} is not what was written.",
+                hint=f"Delete the folder and run the command again: rm -r '{run.path}'",
+            )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise PrerequisiteError(
+                "run-in-progress",
+                f"Another process is working on this run already ({folder.name}).",
+                hint="Wait for it, or stop it and run the command again: it goes on where that one stopped.",
+            ) from error
+        yield
