@@ -22,7 +22,7 @@ from insource.models.protocol import ModelInfo, Request
 from insource.rng import generator
 from insource.types import Completion, Frozen
 
-Path = tuple[str, ...]
+SlotPath = tuple[str, ...]
 
 
 class ErrorProfile(Frozen):
@@ -60,6 +60,7 @@ MISSED_SHARE = 0.4
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?) ([A-Za-z]+)")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+_CODE = re.compile(r"\b[A-Z]{1,4}[-/.]?\d{3,}\b")
 _WEIGHT = re.compile(r"\d+(?:[.,]\d+)? ?(?:kg|lb)\b")
 
 
@@ -114,13 +115,13 @@ class FakeCloud:
         return _badly_formatted(rng, answer) if failing else _dump(answer)
 
     def _format_failure(self, *, inventing: bool, can_invent: bool) -> float:
-        """P(format failure | inventing or not), so that the marginal rate is the profile's for any document."""
+        """P(format failure | inventing or not): over both, the profile's rate for any document."""
         rate, invention = 1 - self.profile.format_consistency, self.profile.hallucination_rate
         given_inventing = FORMAT_FAILED_WHEN_INVENTING if can_invent else 1.0
         return given_inventing if inventing else (rate - invention * given_inventing) / (1 - invention)
 
     def _spoil_values(self, rng: np.random.Generator, document: str, answer: dict[str, Any]) -> None:
-        """Loses or mistakes stated values, at the rate that leaves ``field_accuracy`` after all other faults."""
+        """Loses or mistakes stated values; with all other faults that makes ``field_accuracy``."""
         slots = _slots(answer)
         stated = [(path, value) for path, value in slots if value is not None]
         failures = 1 - self.profile.format_consistency
@@ -139,14 +140,18 @@ class FakeCloud:
             else:
                 _put(answer, path, self._plausible(rng, document, path, value))
 
-    def _plausible(self, rng: np.random.Generator, document: str, path: Path, gold: Any) -> Any:
+    def _plausible(self, rng: np.random.Generator, document: str, path: SlotPath, gold: Any) -> Any:
         """Another value for a field: one whose number stands elsewhere in the document, else a usual one.
 
-        Free identifiers have no usual values; they lose their last character.
+        An identifier loses its last character, or is made of another code in the document.
         """
         others = [value for value in self._usual.get(path, ()) if value != gold]
-        if gold is not None and (not others or _is_identifier(gold)):
-            return str(gold)[:-1] if isinstance(gold, str) else None
+        if _is_identifier(gold):
+            return gold[:-1].rstrip("-./")
+        if not others:
+            return None
+        if _is_identifier(others[0]):
+            return next(iter(_CODE.findall(document)), others[0])
         numbers = set(_NUMBER.findall(document))
         read = [value for value in others if numbers & set(_NUMBER.findall(str(value)))]
         pool = read if read and rng.random() < 0.7 else others[:8]
@@ -154,9 +159,9 @@ class FakeCloud:
         return copy.deepcopy(value)
 
 
-def _usual_values(gold: Mapping[str, Any]) -> dict[Path, list[Any]]:
+def _usual_values(gold: Mapping[str, Any]) -> dict[SlotPath, list[Any]]:
     """The non-null values of every path, the most frequent first; list items as one-element lists."""
-    counts: dict[Path, Counter[str]] = {}
+    counts: dict[SlotPath, Counter[str]] = {}
     for answer in gold.values():
         for path, value in _slots(answer):
             if value is not None:
@@ -168,9 +173,9 @@ def _usual_values(gold: Mapping[str, Any]) -> dict[Path, list[Any]]:
     }
 
 
-def _slots(answer: Mapping[str, Any], prefix: Path = ()) -> list[tuple[Path, Any]]:
+def _slots(answer: Mapping[str, Any], prefix: SlotPath = ()) -> list[tuple[SlotPath, Any]]:
     """(path, value) of every leaf; the items of a list share its path."""
-    slots: list[tuple[Path, Any]] = []
+    slots: list[tuple[SlotPath, Any]] = []
     for key, value in answer.items():
         path = (*prefix, key)
         if isinstance(value, dict):
@@ -182,13 +187,13 @@ def _slots(answer: Mapping[str, Any], prefix: Path = ()) -> list[tuple[Path, Any
     return slots
 
 
-def _get(answer: Any, path: Path) -> Any:
+def _get(answer: Any, path: SlotPath) -> Any:
     for key in path:
         answer = answer[key]
     return answer
 
 
-def _put(answer: dict[str, Any], path: Path, value: Any) -> None:
+def _put(answer: dict[str, Any], path: SlotPath, value: Any) -> None:
     _get(answer, path[:-1])[path[-1]] = value
 
 
@@ -236,7 +241,7 @@ def _restyled(rng: np.random.Generator, answer: dict[str, Any]) -> dict[str, Any
     return None
 
 
-def _reworded(path: Path, value: Any) -> str | None:
+def _reworded(path: SlotPath, value: Any) -> str | None:
     """``2`` years as ``"2 years"``, ``3-phase`` as ``"three-phase"``."""
     if isinstance(value, int) and path[-1].endswith("_years"):
         return f"{value} year{'' if value == 1 else 's'}"

@@ -36,6 +36,7 @@ class TrainingSummary(Frozen):
     best_step: int
     best_validation_loss: float | None
     stopped: str
+    longest_answer_tokens: int = 0
     choices: tuple[tuple[str, str, str], ...] = ()
     curve: tuple[TrainingPoint, ...] = ()
     seconds: float = 0.0

@@ -56,22 +56,28 @@ class Task(Frozen):
     privacy: Literal["cloud-allowed", "local-only"] = "cloud-allowed"
 
     def messages(
-        self, document: str, *, attributes: Iterable[str] | None = None, describe_output: bool = False
+        self,
+        document: str,
+        *,
+        attributes: Iterable[str] | None = None,
+        contract: dict[str, Any] | None = None,
+        describe_output: bool = False,
     ) -> tuple[Message, ...]:
         """The prompt for one document, the same in training, evaluation and serving.
 
-        ``describe_output`` appends the schema or the labels to the instruction: what an untuned
-        model needs and a tuned one has learned.
+        ``describe_output`` appends the schema (the document's own ``contract`` if it has one) or the
+        labels to the instruction: what an untuned model needs and a tuned one has learned.
         """
         system = self.instruction
-        if describe_output and (described := self._described_output()):
+        if describe_output and (described := self._described_output(contract)):
             system = f"{system}\n{described}"
         asked = "" if attributes is None else "\nFields: " + ", ".join(attributes)
         return (Message(role="system", content=system), Message(role="user", content=document + asked))
 
-    def _described_output(self) -> str:
+    def _described_output(self, contract: dict[str, Any] | None) -> str:
         if isinstance(self.output, JsonSchema):
-            compact = json.dumps(self.output.definition, ensure_ascii=False, separators=(",", ":"))
+            schema = contract or self.output.definition
+            compact = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
             return f"Answer with one JSON object that fits this JSON Schema, and nothing else: {compact}"
         if isinstance(self.output, Labels):
             return "Answer with exactly one of these labels, and nothing else: " + ", ".join(

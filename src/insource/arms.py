@@ -1,0 +1,174 @@
+"""The candidates for a job, each with what answers, how it is asked and what it costs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from insource.canonical import digest, file_digest
+from insource.config import ReferenceSection, ServingSection
+from insource.dataset.schema import for_asked
+from insource.evaluation.run import Confidence
+from insource.evaluation.stage import ArmPlan
+from insource.models.catalogue import BaseModel
+from insource.models.protocol import Model, Request
+from insource.models.replay import ReplayModel
+from insource.serving.engine import EngineSettings
+from insource.serving.grammar import compile_grammar
+from insource.serving.supervisor import ServedModel, physical_cores
+from insource.types import Arm, Dataset, Example, JsonSchema, Task
+
+TUNED, BASE, BASE_CONSTRAINED = "tuned", "base", "base + schema"
+TOP_LOGPROBS = 20
+
+
+class Local(NamedTuple):
+    """What the local arms share: the base model, the exported adapter and the engine's settings."""
+
+    task: Task
+    base: BaseModel
+    adapter: Path
+    serving: ServingSection
+    max_new_tokens: int
+    on_restart: Callable[[str], None]
+
+    def settings(self) -> EngineSettings:
+        return EngineSettings(
+            gguf=self.base.gguf,
+            adapters=(self.adapter,),
+            alias=self.task.name,
+            context_tokens=self.serving.context_tokens,
+            threads=self.serving.threads or physical_cores(),
+        )
+
+    @contextmanager
+    def serve(self, name: str, adapter: int | None) -> Iterator[ServedModel]:
+        """The model behind a running engine: adapter 0, or None for the base model alone."""
+        with ServedModel(name, self.settings(), adapter=adapter, on_restart=self.on_restart) as served:
+            yield served
+
+
+def grammar_for(task: Task, example: Example) -> str | None:
+    """The grammar of one document's answer: its own contract, the fields asked for, or the task's."""
+    if isinstance(task.output, JsonSchema):
+        schema = for_asked(example.contract or task.output.definition, example.attributes)
+        if example.attributes is not None:
+            asked = {key: value for key, value in schema["properties"].items() if key in example.attributes}
+            schema = {**schema, "properties": asked}
+        return _schema_grammar(json.dumps(schema, ensure_ascii=False))  # key order is answer order
+    return compile_grammar(task.output).text
+
+
+def tuned(local: Local, confidence: Confidence) -> ArmPlan:
+    """The fine-tuned model as it will be served: exported adapter, grammar, short instruction."""
+    arm = Arm(
+        name=TUNED,
+        model=f"{local.base.name} + {local.task.name}",
+        kind="tuned",
+        constrained=True,
+        description="fine-tuned, exported and served under the grammar",
+    )
+    return _local_plan(local, arm, adapter=0, describe=False, confidence=confidence)
+
+
+def bases(local: Local) -> tuple[ArmPlan, ArmPlan]:
+    """The same model untuned: told the schema in its prompt, without and with the grammar."""
+    prompted = Arm(
+        name=BASE, model=local.base.name, kind="base", description="untuned, told the schema in its prompt"
+    )
+    constrained = Arm(
+        name=BASE_CONSTRAINED,
+        model=local.base.name,
+        kind="base",
+        constrained=True,
+        description="untuned, told the schema and held to it by the grammar",
+    )
+    return (
+        _local_plan(local, prompted, adapter=None, describe=True),
+        _local_plan(local, constrained, adapter=None, describe=True),
+    )
+
+
+def _local_plan(
+    local: Local,
+    arm: Arm,
+    *,
+    adapter: int | None,
+    describe: bool,
+    confidence: Confidence = lambda example, completion: None,
+) -> ArmPlan:
+    def ask(example: Example) -> Request:
+        return Request(
+            messages=local.task.messages(
+                example.input,
+                attributes=example.attributes,
+                contract=example.contract,
+                describe_output=describe,
+            ),
+            max_tokens=local.max_new_tokens,
+            grammar=grammar_for(local.task, example) if arm.constrained else None,
+            top_logprobs=TOP_LOGPROBS if adapter is not None else 0,
+        )
+
+    identity = {"base": local.base.digest, "max_new_tokens": str(local.max_new_tokens)}
+    if adapter is not None:
+        identity["adapter"] = file_digest(local.adapter)
+    return ArmPlan(
+        arm=arm,
+        identity=identity,
+        model=lambda: local.serve(arm.model, adapter),
+        ask=ask,
+        confidence=confidence,
+    )
+
+
+def cloud(
+    task: Task, dataset: Dataset, name: str, examples: Sequence[Example], reference: ReferenceSection
+) -> ArmPlan:
+    """A cloud model's logged answers to ``examples``, replayed. Simulated ones say so everywhere."""
+    simulated = name in dataset.manifest.simulated_models
+
+    def ask(example: Example) -> Request:
+        messages = task.messages(
+            example.input,
+            attributes=example.attributes,
+            contract=example.contract,
+            describe_output=True,
+        )
+        return Request(messages=messages, max_tokens=1)
+
+    answers = {ask(e).messages: e.cloud_outputs[name] for e in examples if name in e.cloud_outputs}
+    latency = {ask(e).messages: e.cloud_latency_s[name] for e in examples if name in e.cloud_latency_s}
+    cost = reference.cost_per_1000_usd
+    arm = Arm(
+        name=name,
+        model=name,
+        kind="simulated" if simulated else "cloud",
+        description="simulated after published error rates" if simulated else "answers as logged",
+        cost_per_1000_usd=cost,
+        cost_basis=("assumed: " if simulated else "") + reference.cost_source if cost is not None else "",
+        assumed_latency_s=next(iter(latency.values()), None) if simulated else None,
+    )
+
+    @contextmanager
+    def model() -> Iterator[Model]:
+        yield ReplayModel(name, answers, latency, simulated=simulated)
+
+    identity = {"answers": digest([[e.row_id, e.cloud_outputs.get(name)] for e in examples])}
+    return ArmPlan(arm=arm, identity=identity, model=model, ask=ask)
+
+
+def spread(examples: Sequence[Example], limit: int | None) -> tuple[Example, ...]:
+    """At most ``limit`` examples, evenly spaced, so that a subset keeps the mixture of the whole."""
+    if limit is None or limit >= len(examples):
+        return tuple(examples)
+    return tuple(examples[index * len(examples) // limit] for index in range(limit))
+
+
+@lru_cache(maxsize=256)
+def _schema_grammar(schema: str) -> str | None:
+    return compile_grammar(json.loads(schema)).text

@@ -1,0 +1,306 @@
+"""Rows from a JSON Lines file: what can be read, and what cannot with its line and reason."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+from insource.errors import DataError
+from insource.types import Dropped, Split
+
+KEYS = (
+    "id",
+    "input",
+    "output",
+    "split",
+    "group",
+    "time",
+    "attributes",
+    "schema",
+    "cloud_outputs",
+    "latency_s",
+)
+MAX_DEPTH = 64
+_ALIASES = {"val": "validation", "dev": "validation"}
+
+
+class Row(NamedTuple):
+    """One readable row. ``output`` is as given: an object, or text that may spell one."""
+
+    line: int
+    row_id: str
+    input: str
+    output: str | dict[str, Any]
+    split: Split | None
+    group: str | None
+    time: str | None
+    attributes: tuple[str, ...] | None
+    contract: dict[str, Any] | None
+    cloud_outputs: dict[str, str]
+    cloud_latency_s: dict[str, float]
+
+
+class Rows(NamedTuple):
+    """All rows of a file: ``read == len(rows) + len(dropped)``; blank lines are not rows."""
+
+    rows: tuple[Row, ...]
+    dropped: tuple[Dropped, ...]
+    read: int
+    notes: tuple[str, ...]
+
+
+class BadRow(ValueError):
+    """A row that cannot become an example: the reason as a slug, and in words."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def read_rows(path: Path, schemas: Mapping[str, dict[str, Any]] | None = None) -> Rows:
+    """Read a UTF-8 JSON Lines file.
+
+    Args:
+        path: the file, one JSON object a line.
+        schemas: JSON Schemas by the names that rows may give as their ``schema``.
+
+    Raises:
+        DataError: ``rows-unreadable`` when the file cannot be opened, ``no-rows`` when it has none.
+    """
+    rows: list[Row] = []
+    dropped: list[Dropped] = []
+    unknown: Counter[str] = Counter()
+    taken: dict[str, int] = {}
+    for line, raw in _lines(path):
+        row_id = f"line-{line}"
+        try:
+            record = _record(raw)
+            row_id = _row_id(record, line)
+            if row_id in taken:
+                raise BadRow("duplicate-id", f"the id {row_id!r} is already on line {taken[row_id]}")
+            taken[row_id] = line
+            unknown.update(key for key in record if key not in KEYS)
+            rows.append(_row(record, line, row_id, schemas or {}))
+        except BadRow as bad:
+            dropped.append(Dropped(row_id=row_id, line=line, reason=bad.reason, detail=bad.detail))
+    if not rows and not dropped:
+        raise DataError(
+            "no-rows", f"{path} has no rows.", hint="Give a JSON Lines file with `input` and `output`."
+        )
+    return Rows(tuple(rows), tuple(dropped), len(rows) + len(dropped), _notes(unknown))
+
+
+def strict_json(text: str) -> Any:
+    """Parse JSON as RFC 8259 has it: no NaN, no key twice, no lone surrogate, at most 64 levels deep.
+
+    Raises:
+        ValueError: with the reason in words.
+    """
+    try:
+        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique_keys)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} at column {error.pos + 1}") from error
+    except RecursionError as error:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from error
+    if _deeper_than(value, MAX_DEPTH):
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+    if "\\ud" in text.lower() and not _encodable(value):
+        raise ValueError("half of a surrogate pair (\\ud800 to \\udfff) stands alone")
+    return value
+
+
+def as_object(output: str | dict[str, Any]) -> dict[str, Any] | None:
+    """The object an output is or spells, or None when it is plain text."""
+    if isinstance(output, dict):
+        return output
+    if not output.lstrip().startswith("{"):
+        return None
+    try:
+        value = strict_json(output)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                content = (raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw).strip()
+                if content:
+                    yield number, content
+    except OSError as error:
+        raise DataError(
+            "rows-unreadable",
+            f"{path} cannot be read: {error.strerror or error}.",
+            hint="Check the path that `[dataset] path` names in insource.toml.",
+        ) from error
+
+
+def _record(raw: bytes) -> dict[str, Any]:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise BadRow("bad-utf8", f"byte {error.start + 1} of the line is not UTF-8") from error
+    try:
+        record = strict_json(text)
+    except ValueError as error:
+        raise BadRow("invalid-json", str(error)) from error
+    if not isinstance(record, dict):
+        raise BadRow("not-an-object", f"the line is {_kind(record)}, not an object")
+    return record
+
+
+def _row_id(record: dict[str, Any], line: int) -> str:
+    given = record.get("id")
+    if given is None:
+        return f"row-{line}"
+    if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
+        raise BadRow("wrong-type", f"`id` is {_kind(given)}, not text or an integer")
+    return str(given)
+
+
+def _row(record: dict[str, Any], line: int, row_id: str, schemas: Mapping[str, dict[str, Any]]) -> Row:
+    cloud = _cloud_outputs(record)
+    return Row(
+        line=line,
+        row_id=row_id,
+        input=_input(record),
+        output=_output(record),
+        split=_split(record.get("split")),
+        group=_label(record, "group"),
+        time=_label(record, "time"),
+        attributes=_attributes(record),
+        contract=_contract(record, schemas),
+        cloud_outputs=cloud,
+        cloud_latency_s=_latency(record, cloud),
+    )
+
+
+def _input(record: dict[str, Any]) -> str:
+    value = record.get("input")
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise BadRow("missing-input", "`input` is absent or empty")
+    if not isinstance(value, str):
+        raise BadRow("wrong-type", f"`input` is {_kind(value)}, not text")
+    return value
+
+
+def _output(record: dict[str, Any]) -> str | dict[str, Any]:
+    value = record.get("output")
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise BadRow("missing-output", "`output` is absent or empty")
+    if not isinstance(value, str | dict):
+        raise BadRow("not-an-object", f"`output` is {_kind(value)}, not an object, its JSON text, or a label")
+    return value
+
+
+def _split(value: Any) -> Split | None:
+    if value is None:
+        return None
+    name = _ALIASES.get(value, value) if isinstance(value, str) else value
+    for split in get_args(Split):
+        if name == split:
+            found: Split = split
+            return found
+    raise BadRow("unknown-split", f"`split` is {value!r}; known are {', '.join(get_args(Split))}, val, dev")
+
+
+def _label(record: dict[str, Any], key: str) -> str | None:
+    value = record.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise BadRow("wrong-type", f"`{key}` is {_kind(value)}, not text or a number")
+    return str(value)
+
+
+def _attributes(record: dict[str, Any]) -> tuple[str, ...] | None:
+    value = record.get("attributes")
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise BadRow("wrong-type", "`attributes` is not a list of field names")
+    return tuple(value)
+
+
+def _contract(record: dict[str, Any], schemas: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
+    value = record.get("schema")
+    if value is None or isinstance(value, dict):
+        return value
+    if not isinstance(value, str):
+        raise BadRow("wrong-type", f"`schema` is {_kind(value)}, not an object or a name")
+    if value not in schemas:
+        known = ", ".join(sorted(schemas)) or "none (no schemas file is given)"
+        raise BadRow("unknown-schema", f"`schema` names {value!r}; known are {known}")
+    return schemas[value]
+
+
+def _cloud_outputs(record: dict[str, Any]) -> dict[str, str]:
+    value = record.get("cloud_outputs")
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise BadRow("wrong-type", "`cloud_outputs` is not an object of answers (text) by model")
+    return dict(sorted(value.items()))
+
+
+def _latency(record: dict[str, Any], cloud: dict[str, str]) -> dict[str, float]:
+    value = record.get("latency_s")
+    if value is None:
+        return {}
+    by_model = value if isinstance(value, dict) else dict.fromkeys(cloud, value)
+    for seconds in (value,) if not isinstance(value, dict) else by_model.values():
+        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not number or not math.isfinite(seconds) or seconds < 0:
+            raise BadRow("wrong-type", f"`latency_s` holds {seconds!r}, not seconds as a number from 0")
+    return {model: float(by_model[model]) for model in sorted(by_model)}
+
+
+def _notes(unknown: Counter[str]) -> tuple[str, ...]:
+    if not unknown:
+        return ()
+    counted = ", ".join(f"{key} ({count} rows)" for key, count in sorted(unknown.items()))
+    return (f"Keys that Insource does not use were left out: {counted}.",)
+
+
+def _kind(value: Any) -> str:
+    names = {
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "an object",
+    }
+    return names.get(type(value), "null")
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return result
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(levels == 0 or _deeper_than(child, levels - 1) for child in children)
+
+
+def _encodable(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,113 @@
+"""What a document costs here and in the cloud, and the volume from which here is cheaper.
+
+Break-even (documents a month) = fixed monthly cost / (cloud cost − local running cost of a document).
+Every input that nobody measured is listed as an assumption with its source.
+"""
+
+from __future__ import annotations
+
+from insource.money import show_usd
+from insource.types import Assumption, BreakEven, Frozen
+
+SECONDS_PER_MONTH = 730 * 3600
+
+
+class LocalCosts(Frozen):
+    """The assumptions behind the local side; see ``[decision]`` in the configuration."""
+
+    documents_per_month: float
+    hardware_usd: float
+    hardware_months: float
+    power_watts: float
+    kwh_usd: float
+    engineering_usd_per_month: float
+
+    @property
+    def fixed_monthly_usd(self) -> float:
+        return self.hardware_usd / self.hardware_months + self.engineering_usd_per_month
+
+    def running_usd(self, seconds: float) -> float:
+        """Electricity of ``seconds`` of work."""
+        return seconds / 3600 * self.power_watts / 1000 * self.kwh_usd
+
+    def per_1000_usd(self, seconds_per_document: float) -> float:
+        """Everything, for 1,000 documents at the configured volume."""
+        fixed = self.fixed_monthly_usd / self.documents_per_month
+        return 1000 * (self.running_usd(seconds_per_document) + fixed)
+
+    def basis(self) -> str:
+        """How ``per_1000_usd`` came about, in words."""
+        return (
+            f"electricity, hardware and {show_usd(self.engineering_usd_per_month)} of work a month, "
+            f"at {self.documents_per_month:,.0f} documents a month"
+        )
+
+    def assumptions(self) -> tuple[Assumption, ...]:
+        source = "[decision] in insource.toml"
+        return (
+            Assumption(
+                name="volume", value=self.documents_per_month, unit="documents a month", source=source
+            ),
+            Assumption(name="hardware", value=self.hardware_usd, unit="USD", source=source),
+            Assumption(name="written off over", value=self.hardware_months, unit="months", source=source),
+            Assumption(name="power", value=self.power_watts, unit="W", source=source),
+            Assumption(name="electricity", value=self.kwh_usd, unit="USD/kWh", source=source),
+            Assumption(
+                name="running work", value=self.engineering_usd_per_month, unit="USD a month", source=source
+            ),
+        )
+
+
+def break_even(
+    costs: LocalCosts,
+    *,
+    seconds_per_document: float | None,
+    cloud_per_1000_usd: float | None,
+    cloud_source: str,
+) -> BreakEven:
+    """The monthly volume from which the local model costs less, or why there is none."""
+    running = None if seconds_per_document is None else 1000 * costs.running_usd(seconds_per_document)
+    capacity = SECONDS_PER_MONTH / seconds_per_document if seconds_per_document else None
+    assumptions = costs.assumptions()
+    if cloud_per_1000_usd is not None:
+        cloud = Assumption(
+            name="cloud price", value=cloud_per_1000_usd, unit="USD per 1,000 documents", source=cloud_source
+        )
+        assumptions = (cloud, *assumptions)
+    documents, reason = _volume(costs.fixed_monthly_usd, cloud_per_1000_usd, running)
+    return BreakEven(
+        cloud_per_1000_usd=cloud_per_1000_usd,
+        local_per_1000_usd=running,
+        fixed_monthly_usd=costs.fixed_monthly_usd,
+        documents_per_month=documents,
+        capacity_documents_per_month=capacity,
+        reason=reason,
+        sentence=_sentence(costs, documents, reason, capacity, cloud_source),
+        assumptions=assumptions,
+    )
+
+
+def _volume(fixed: float, cloud: float | None, running: float | None) -> tuple[float | None, str]:
+    if cloud is None:
+        return None, "the cloud's price is unknown"
+    if running is None:
+        return None, "the local latency was not measured"
+    if cloud <= running:
+        return None, "the cloud costs less than the electricity of the local model"
+    return fixed / (cloud - running) * 1000, "fixed cost over the saving of a document"
+
+
+def _sentence(
+    costs: LocalCosts, documents: float | None, reason: str, capacity: float | None, cloud_source: str
+) -> str:
+    if documents is None:
+        return f"No break-even volume: {reason}."
+    volume = costs.documents_per_month
+    relation = "above" if volume >= documents else "below"
+    sentence = (
+        f"Running locally costs less from {documents:,.0f} documents a month; the assumed volume of "
+        f"{volume:,.0f} is {relation} that (cloud price: {cloud_source})."
+    )
+    if capacity is not None and capacity < volume:
+        sentence += f" One engine on this machine manages {capacity:,.0f} a month, less than the volume."
+    return sentence

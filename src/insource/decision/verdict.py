@@ -1,0 +1,100 @@
+"""The one line a person reads first, and what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from insource.types import Arm, BreakEven, Comparison, Verdict
+
+
+def conclude(
+    arms: Sequence[Arm], comparisons: Sequence[Comparison], economics: BreakEven, *, volume: float
+) -> Verdict:
+    """Go, no-go or undecided, from real cloud answers only.
+
+    A simulated cloud or none at all leaves the question open, however good the tuned model is. Among
+    several cloud models the tuned one has to hold against each.
+    """
+    against_cloud = [c for c in comparisons if _kind(arms, c.baseline) == "cloud" and c.verdict_allowed]
+    against_base = [c for c in comparisons if _kind(arms, c.baseline) == "base" and c.outcome]
+    reasons = tuple(c.sentence for c in (*against_cloud, *against_base))
+    if not any(arm.kind == "tuned" for arm in arms):
+        return Verdict(outcome="undecided", sentence="No tuned model was evaluated.", reasons=reasons)
+    if not against_cloud:
+        return _without_cloud(arms, against_base, reasons)
+    return _with_cloud(against_cloud, economics, reasons, volume)
+
+
+def _kind(arms: Sequence[Arm], name: str) -> str:
+    return next((arm.kind for arm in arms if arm.name == name), "")
+
+
+def _without_cloud(
+    arms: Sequence[Arm], against_base: Sequence[Comparison], reasons: tuple[str, ...]
+) -> Verdict:
+    simulated = any(arm.kind == "simulated" for arm in arms)
+    gap = (
+        "the cloud was only simulated, and nothing is concluded from a simulation"
+        if simulated
+        else "no cloud answers were measured"
+    )
+    strongest = against_base[-1] if against_base else None
+    tuned = {
+        "better": "Fine-tuning pays on this task",
+        "not worse": "Fine-tuning is not worse than prompting the same model on this task",
+        "worse": "Fine-tuning made the model worse on this task",
+        "inconclusive": "Whether fine-tuning helps on this task is not settled",
+        None: "The tuned model was measured alone",
+    }[strongest.outcome if strongest else None]
+    return Verdict(
+        outcome="undecided",
+        sentence=f"{tuned}. Whether it can replace your cloud model is open: {gap}.",
+        reasons=reasons,
+        flips_if=(
+            "Real cloud answers on the same documents: log them through the gateway, add them as "
+            "`cloud_outputs`, or run with `--cloud provider/model`.",
+        ),
+    )
+
+
+def _with_cloud(
+    against_cloud: Sequence[Comparison], economics: BreakEven, reasons: tuple[str, ...], volume: float
+) -> Verdict:
+    worst = max(
+        against_cloud, key=lambda c: ["better", "not worse", "inconclusive", "worse"].index(str(c.outcome))
+    )
+    needed = economics.documents_per_month
+    if worst.outcome == "worse":
+        return Verdict(
+            outcome="no-go",
+            sentence=f"Stay with {worst.baseline}: the tuned model is worse.",
+            reasons=reasons,
+            flips_if=("More or better training examples, or a larger base model.",),
+        )
+    if worst.outcome == "inconclusive":
+        more = f" About {worst.required_n:,} test documents would settle it." if worst.required_n else ""
+        return Verdict(
+            outcome="undecided",
+            sentence=f"The test set cannot tell the tuned model from {worst.baseline}.{more}",
+            reasons=reasons,
+            flips_if=("A larger test set, or a wider margin.",),
+        )
+    if needed is not None and volume < needed:
+        return Verdict(
+            outcome="no-go",
+            sentence=f"As good as the cloud, but not worth it: {volume:,.0f} documents a month are fewer "
+            f"than the {needed:,.0f} it takes to break even.",
+            reasons=reasons,
+            flips_if=(f"A volume above {needed:,.0f} documents a month, or a higher cloud price.",),
+        )
+    priced = "" if needed is not None else f" Its economics are open: {economics.reason}."
+    return Verdict(
+        outcome="go",
+        sentence=f"The tuned model is {worst.outcome} than {worst.baseline}"
+        f"{' within the margin' if worst.outcome == 'not worse' else ''}.{priced}",
+        reasons=reasons,
+        flips_if=(
+            "A cloud price cut, a change of the documents, or labels that turn out to be wrong.",
+            *((f"A volume below {needed:,.0f} documents a month.",) if needed is not None else ()),
+        ),
+    )

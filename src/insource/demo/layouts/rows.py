@@ -1,0 +1,33 @@
+"""Labelled cells out of a sheet, with the groups some writers put on one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from insource.demo.chance import happens, pick
+from insource.demo.sheet import IO, POWER, Item, Sheet
+
+
+def cells(sheet: Sheet, rng: np.random.Generator, items: Sequence[Item]) -> list[tuple[str, str]]:
+    """(label, value) a line. A third of the documents write the supply, or the I/O, as one line."""
+    merged: dict[str, tuple[str, str]] = {}
+    if happens(rng, 0.35):
+        merged |= _merged(sheet, POWER, sheet.power_label, pick(rng, (", ", " / ", ", ", " ")))
+    if happens(rng, 0.35):
+        merged |= _merged(sheet, IO, sheet.io_label, pick(rng, (", ", " / ", " + ", "; ")))
+    lines = []
+    for item in items:
+        line = merged.get(item.field, (item.label, item.value))
+        if line not in lines:
+            lines.append(line)
+    return lines
+
+
+def _merged(sheet: Sheet, fields: tuple[str, ...], label: str, between: str) -> dict[str, tuple[str, str]]:
+    stated = sheet.stated(*fields)
+    if len(stated) < 2:
+        return {}
+    line = (label, between.join(item.phrase for item in stated))
+    return dict.fromkeys(fields, line)

@@ -1,0 +1,219 @@
+"""Two arms on the same documents: the difference, whether it is real, and what to say about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from insource.errors import ConfigError, DataError
+from insource.evaluation.estimators import Units, sampling_units
+from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER, MEANS, document_value, estimate
+from insource.stats.intervals import Floats, Interval
+from insource.stats.paired import PairedDifference, paired_binary, paired_mean
+from insource.stats.power import mean_difference_n, rule_of_three_n
+from insource.types import Arm, Comparison, Estimate, EvalRecord
+from insource.types.evaluation import Outcome
+
+
+class _Pairs(NamedTuple):
+    """One value an arm for each common document, in the order of the candidate's records."""
+
+    candidate: Floats
+    baseline: Floats
+    groups: tuple[str | None, ...]
+    left_out: int
+
+
+def compare(
+    candidate: tuple[Arm, Sequence[EvalRecord]],
+    baseline: tuple[Arm, Sequence[EvalRecord]],
+    *,
+    metric: str,
+    margin: float,
+    alpha: float = 0.05,
+) -> Comparison:
+    """Candidate minus baseline on a per-document metric, over the documents both arms were asked.
+
+    ``difference`` keeps the metric's own sign; ``better`` and ``worse`` count documents in the
+    direction that is good, which for a hallucination rate is down. ``margin`` is a ratio. The outcome
+    follows from the two-sided 1 - ``alpha`` interval of the gain, in this order:
+
+    - *better*: the whole interval is above zero;
+    - *not worse*: it is above -margin. A loss that is certain but inside the margin is *not worse*,
+      and the sentence names the loss;
+    - *worse*: the whole interval is below zero;
+    - *inconclusive* otherwise, with ``required_n`` documents for a four in five chance to settle it if
+      the observed difference and its spread (design effect included) are the true ones.
+
+    A rate of documents uses Bonett-Price and exact McNemar, a mean of shares the padded paired t
+    (``stats.paired``), both by group where groups repeat. A simulated arm gets no outcome.
+
+    Raises:
+        ConfigError: ``metric-not-comparable`` for a metric without a value per document.
+        DataError: ``no-common-documents`` when nothing was asked of both.
+    """
+    if metric not in BY_DOCUMENT:
+        raise ConfigError(
+            "metric-not-comparable",
+            f"Two arms cannot be compared by document on `{metric}`.",
+            hint="Set `primary_metric` to one of: " + ", ".join(BY_DOCUMENT),
+        )
+    pairs = _pair(candidate, baseline, metric)
+    units = sampling_units(pairs.groups)
+    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    gains = sign * (pairs.candidate - pairs.baseline)
+    gain = _difference(gains, units, metric, 1 - alpha)
+    outcome = _outcome(gain.interval, margin)
+    simulated = [arm.name for arm in (candidate[0], baseline[0]) if arm.kind == "simulated"]
+    result = Comparison(
+        candidate=candidate[0].name,
+        baseline=baseline[0].name,
+        metric=metric,
+        n=len(gains),
+        candidate_value=estimate(pairs.candidate.tolist(), pairs.groups, metric),
+        baseline_value=estimate(pairs.baseline.tolist(), pairs.groups, metric),
+        difference=_estimate(gain, sign, len(gains), 1 - alpha, _note(units, pairs.left_out)),
+        better=int((gains > 0).sum()),
+        worse=int((gains < 0).sum()),
+        same=int((gains == 0).sum()),
+        p_value=gain.p_value,
+        test=gain.method,
+        margin=margin,
+        outcome=None if simulated else outcome,
+        verdict_allowed=not simulated,
+        required_n=_required_n(gain, margin, len(gains), units, alpha)
+        if outcome == "inconclusive" and not simulated
+        else None,
+    )
+    return result.model_copy(update={"sentence": _sentence(result, simulated)})
+
+
+def _pair(
+    candidate: tuple[Arm, Sequence[EvalRecord]], baseline: tuple[Arm, Sequence[EvalRecord]], metric: str
+) -> _Pairs:
+    ours = {r.row_id: r for r in candidate[1] if r.status != "unscored"}
+    theirs = {r.row_id: r for r in baseline[1] if r.status != "unscored"}
+    common = [
+        (record.group, first, second)
+        for row_id, record in ours.items()
+        if row_id in theirs
+        and (first := document_value(record, metric)) is not None
+        and (second := document_value(theirs[row_id], metric)) is not None
+    ]
+    if not common:
+        raise DataError(
+            "no-common-documents",
+            f"{candidate[0].name} and {baseline[0].name} have no judged document in common.",
+            hint="Evaluate both on the same split: insource evaluate",
+        )
+    groups, first_values, second_values = zip(*common, strict=True)
+    left_out = len(ours.keys() | theirs.keys()) - len(common)
+    return _Pairs(np.array(first_values, dtype=float), np.array(second_values, dtype=float), groups, left_out)
+
+
+def _difference(gains: Floats, units: Units, metric: str, confidence: float) -> PairedDifference:
+    if metric in MEANS or units.clusters is not None:
+        return paired_mean(gains, units.clusters, confidence)
+    return paired_binary(gains, confidence)
+
+
+def _outcome(interval: Interval | None, margin: float) -> Outcome:
+    if interval is None:
+        return "inconclusive"
+    if interval.low > 0:
+        return "better"
+    if interval.low > -margin:
+        return "not worse"
+    return "worse" if interval.high < 0 else "inconclusive"
+
+
+def _required_n(gain: PairedDifference, margin: float, n: int, units: Units, alpha: float) -> int | None:
+    """Documents until the nearest outcome, were the observed difference the true one.
+
+    At a gain g the interval can clear -margin (g + margin away) or, from below, zero (-g away);
+    the further of the two is reached with fewer documents. None when both are here and now.
+    """
+    if gain.error is None:
+        nothing_differed = gain.interval is not None and 0 < margin < 1
+        return math.ceil(rule_of_three_n(margin, 1 - alpha) * n / units.size) if nothing_differed else None
+    distance = max(gain.value + margin, -gain.value)
+    if distance <= 0:
+        return None
+    # n times the squared standard error is the variance of one document, design effect included.
+    return max(n + 1, mean_difference_n(gain.error.value**2 * n, distance, alpha))
+
+
+def _estimate(gain: PairedDifference, sign: float, n: int, confidence: float, note: str) -> Estimate:
+    low, high = (None, None) if gain.interval is None else sorted(sign * end for end in gain.interval)
+    return Estimate(
+        value=sign * gain.value + 0.0,  # no negative zero
+        low=low,
+        high=high,
+        confidence=confidence,
+        n=n,
+        method=gain.method,
+        note=note,
+    )
+
+
+def _note(units: Units, left_out: int) -> str:
+    partial = f"{left_out} documents that only one arm was asked are left out" if left_out else ""
+    return "; ".join(part for part in (units.note, partial) if part)
+
+
+def _sentence(result: Comparison, simulated: Sequence[str]) -> str:
+    figures = _figures(result)
+    name = result.metric.replace("_", " ")
+    if simulated:
+        return (
+            f"No verdict between {result.candidate} and {result.baseline}: {' and '.join(simulated)} is "
+            f"simulated after published figures and proves nothing. On {name} they stand at {figures}."
+        )
+    pair = f"{result.candidate} is {{}} {result.baseline} on {name}"
+    margin = _points(result.margin)
+    opening = {
+        "better": pair.format("better than"),
+        "not worse": pair.format("not worse than") + f" by more than the margin of {margin}",
+        "worse": pair.format("worse than"),
+    }.get(result.outcome or "", f"Whether {pair.format('as good as')} is open")
+    return f"{opening}: {figures}.{_addition(result)}"
+
+
+def _figures(result: Comparison) -> str:
+    ours, theirs, difference = result.candidate_value, result.baseline_value, result.difference
+    documents = "document" if result.n == 1 else "documents"
+    text = f"{_percent(ours.value)} against {_percent(theirs.value)}, "
+    text += f"a difference of {_points(difference.value)}"
+    if difference.low is None or difference.high is None:
+        return f"{text} without an interval, on {result.n} {documents}"
+    interval = f"{difference.low * 100:.1f} to {difference.high * 100:.1f}"
+    return f"{text} ({difference.confidence:.0%} interval {interval}) on {result.n} {documents}"
+
+
+def _addition(result: Comparison) -> str:
+    """What the outcome alone would hide."""
+    low, high = result.difference.low, result.difference.high
+    if low is None or high is None:
+        return " There are too few independent documents to tell."
+    if result.metric in LOWER_IS_BETTER:
+        low, high = -high, -low
+    if result.outcome == "not worse" and high < 0:
+        return " It does lose: the whole interval is on the worse side of zero, only within the margin."
+    if result.outcome == "worse" and high < -result.margin:
+        return f" The loss exceeds the margin of {_points(result.margin)}."
+    if result.outcome == "worse":
+        return f" Whether the loss exceeds the margin of {_points(result.margin)} is open."
+    if result.outcome == "inconclusive" and result.required_n:
+        return f" About {result.required_n:,} documents would settle it if this difference is the true one."
+    return ""
+
+
+def _percent(value: float | None) -> str:
+    return "not measured" if value is None else f"{value * 100:.1f} %"
+
+
+def _points(value: float | None) -> str:
+    return "unknown size" if value is None else f"{value * 100 + 0.0:.1f} points"

@@ -1,0 +1,201 @@
+"""Scoring one answer against its label: five buckets a slot, and four ways a format can hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from insource.canonical import dumps
+from insource.errors import DataError
+from insource.evaluation.answers import ParsedAnswer, read_answer
+from insource.matching.align import Slot, align
+from insource.matching.schema import restricted
+from insource.matching.surface import SurfaceForms
+from insource.types import Completion, Example, JsonSchema, Labels, Score, SlotScore, Task
+
+Scorer = Callable[[Example, Completion], Score]
+
+LABEL, TEXT = "(label)", "(text)"
+"""The path of the only slot that a label or a text has."""
+
+_SHOWN = 4
+"""Slots and characters an explanation spells out, and the length of each value."""
+_VALUE_LENGTH = 40
+
+
+def build_scorer(task: Task, surface: SurfaceForms | None = None) -> Scorer:
+    """The scorer of a task, ``(Example, Completion) -> Score``. It never raises on an answer.
+
+    Content and format are measured apart. Slots are filled from the answer as read, repaired if need
+    be, so a correct answer in a code fence has correct fields; ``parsed``, ``schema_valid`` and
+    ``canonical`` judge the raw text, so the same answer is a format failure. Of an answer that
+    cannot even be repaired every slot counts as *missed*, also those whose label is null: they stay
+    in the denominator of field accuracy without credit (recall and edit burden count only those
+    whose label holds something).
+
+    ``example.contract`` replaces the task's schema and ``example.attributes`` limits it to the fields
+    asked for. ``surface`` gives the surface forms of the labels; without it ``canonical`` is
+    ``schema_valid``.
+
+    Raises:
+        DataError: ``schema-not-valid`` or, while scoring, ``target-not-json``.
+    """
+    if not isinstance(task.output, JsonSchema):
+        return lambda example, completion: _score_whole(
+            task, example, read_answer(completion.text, task.output)
+        )
+    _validator(dumps(task.output.definition))  # a broken schema is an error now, not at the first document
+
+    def score(example: Example, completion: Completion) -> Score:
+        return _score_json(task, surface, example, read_answer(completion.text, task.output))
+
+    return score
+
+
+def empty_score(task: Task, example: Example) -> Score:
+    """The score of leaving everything empty: null slots right, all others missed.
+
+    It is the floor any arm has to beat, and it holds the slots that a call without answer forfeits.
+    """
+    if not isinstance(task.output, JsonSchema):
+        return _forfeited(_unanswered(task, example))
+    gold, schema = _target(example), _schema_of(task, example)
+    slots = align(gold, None, schema, absent=task.absent_fields)
+    return _json_score(slots, ParsedAnswer(None, parsed=True, repairable=True), valid=False, canonical=False)
+
+
+def empty_scores(task: Task, examples: Iterable[Example]) -> dict[str, Score]:
+    """``empty_score`` of each example by row id: what ``summarise`` takes as ``all_null``."""
+    return {example.row_id: empty_score(task, example) for example in examples}
+
+
+def forfeited(empty: Score) -> Score:
+    """The score of no usable answer, from the score of an empty one: every slot is missed."""
+    return _forfeited(tuple(slot.model_copy(update={"bucket": "missed"}) for slot in empty.slots))
+
+
+def _forfeited(slots: tuple[SlotScore, ...], *, parsed: bool = False) -> Score:
+    return Score(
+        slots=slots,
+        parsed=parsed,
+        repairable=parsed,
+        schema_valid=False,
+        canonical=False,
+        exact=False,
+        explanation="no usable answer",
+    )
+
+
+def _unanswered(task: Task, example: Example) -> tuple[SlotScore, ...]:
+    path = LABEL if isinstance(task.output, Labels) else TEXT
+    return (SlotScore(path=path, bucket="missed", gold=example.target),)
+
+
+def _score_whole(task: Task, example: Example, answer: ParsedAnswer) -> Score:
+    slot = _unanswered(task, example)[0]
+    value = answer.value.strip() if isinstance(answer.value, str) else ""
+    if not value:
+        return _forfeited((slot,), parsed=answer.parsed)
+    right = value == example.target.strip()
+    slot = slot.model_copy(update={"bucket": "correct" if right else "wrong", "predicted": value})
+    return Score(
+        slots=(slot,),
+        parsed=answer.parsed,
+        repairable=answer.repairable,
+        schema_valid=answer.parsed,
+        canonical=answer.parsed,
+        exact=right,
+        answer=value,
+        explanation=_explain((slot,)),
+    )
+
+
+def _score_json(task: Task, surface: SurfaceForms | None, example: Example, answer: ParsedAnswer) -> Score:
+    schema = _schema_of(task, example)
+    if not answer.repairable:
+        return forfeited(empty_score(task, example))
+    slots = align(_target(example), answer.value, schema, absent=task.absent_fields)
+    valid = answer.parsed and bool(_validator(dumps(schema)).is_valid(answer.value))
+    canonical = valid and (surface is None or _all_canonical(slots, answer.value, surface))
+    return _json_score(slots, answer, valid=valid, canonical=canonical)
+
+
+def _json_score(slots: tuple[Slot, ...], answer: ParsedAnswer, *, valid: bool, canonical: bool) -> Score:
+    scored = tuple(
+        SlotScore(path=slot.path, bucket=slot.bucket, gold=slot.gold, predicted=slot.predicted)
+        for slot in slots
+    )
+    return Score(
+        slots=scored,
+        parsed=answer.parsed,
+        repairable=answer.repairable,
+        schema_valid=valid,
+        canonical=canonical,
+        exact=all(slot.bucket in ("correct", "correctly_empty") for slot in slots),
+        answer=answer.value,
+        explanation=_explain(scored),
+    )
+
+
+def _all_canonical(slots: tuple[Slot, ...], answer: Any, surface: SurfaceForms) -> bool:
+    """Every value given is spelled as its field's labels are, unasked fields included."""
+    return all(
+        surface.canonical(slot.path, slot.predicted, slot.gold if slot.bucket == "correct" else None)
+        for slot in slots
+        if slot.predicted is not None
+    )
+
+
+def _explain(slots: tuple[SlotScore, ...]) -> str:
+    """``power.voltage wrong: "400 V", label "480 V"; …`` for the first few slots that are not right."""
+    faults = [slot for slot in slots if slot.bucket in ("wrong", "missed", "invented")]
+    parts = []
+    for slot in faults[:_SHOWN]:
+        values = {
+            "wrong": f"{_show(slot.predicted)}, label {_show(slot.gold)}",
+            "missed": f"label {_show(slot.gold)}",
+            "invented": _show(slot.predicted),
+        }
+        parts.append(f"{slot.path} {slot.bucket}: {values[slot.bucket]}")
+    more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
+    return "; ".join(parts + more)
+
+
+def _show(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 1] + "…"
+
+
+def _target(example: Example) -> Any:
+    try:
+        return json.loads(example.target)
+    except ValueError as error:
+        raise DataError(
+            "target-not-json",
+            f"The label of row {example.row_id} is not JSON: {error}",
+            hint="Correct this row's `output`, then run `insource dataset build` again.",
+        ) from error
+
+
+def _schema_of(task: Task, example: Example) -> Mapping[str, Any]:
+    task_schema = task.output.definition if isinstance(task.output, JsonSchema) else {}
+    schema = task_schema if example.contract is None else example.contract
+    return schema if example.attributes is None else restricted(schema, example.attributes)
+
+
+@lru_cache(maxsize=512)
+def _validator(schema: str) -> Any:
+    """The validator of one schema, with ``format`` asserted (an ill-formed date is not valid)."""
+    import jsonschema_rs
+
+    try:
+        return jsonschema_rs.validator_for(json.loads(schema), validate_formats=True)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise DataError(
+            "schema-not-valid",
+            "The output schema is not a valid JSON Schema.",
+            details=(str(error).splitlines()[0],),
+            hint="Correct the schema file named in insource.toml.",
+        ) from error

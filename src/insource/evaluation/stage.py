@@ -1,0 +1,101 @@
+"""The evaluation stage: one arm on one split, its records in a complete run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from insource.canonical import digest
+from insource.evaluation.metrics import summarise
+from insource.evaluation.run import Confidence, Progress, Scorer, evaluate, read_journal
+from insource.models.protocol import Model, Request
+from insource.store.runs import Run, RunStore, StageSpec
+from insource.types import Arm, Dataset, EvalRecord, Evaluation, Example, Split, Task
+
+STAGE, VERSION = "evaluate", 1
+RECORDS_FILE = "records.jsonl"
+LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy")
+
+
+class ArmPlan(NamedTuple):
+    """How to evaluate one arm.
+
+    ``model`` opens the model only when there is work to do. ``identity`` names what answers (digests
+    of weights, adapter, grammar, logged answers): equal identity, equal answers.
+    """
+
+    arm: Arm
+    identity: dict[str, str]
+    model: Callable[[], AbstractContextManager[Model]]
+    ask: Callable[[Example], Request]
+    confidence: Confidence = lambda example, completion: None
+
+
+class Evaluated(NamedTuple):
+    """An arm's evaluation with the records behind it."""
+
+    run: Run
+    evaluation: Evaluation
+    records: tuple[EvalRecord, ...]
+
+
+def evaluate_arm(
+    runs: RunStore,
+    dataset: Dataset,
+    task: Task,
+    split: Split,
+    examples: Sequence[Example],
+    plan: ArmPlan,
+    scorer: Scorer,
+    *,
+    look: Callable[[], None] = lambda: None,
+    progress: Callable[[Progress], None] = lambda progress: None,
+) -> Evaluated:
+    """Evaluate ``plan`` on ``examples`` of ``split``, or read back the complete run that did.
+
+    ``look`` is called when the split is really looked at, not when an old result is read back.
+
+    Raises:
+        ProviderError: when the model keeps failing; finished documents are kept for the next call.
+    """
+    spec = StageSpec(
+        stage=STAGE,
+        version=VERSION,
+        inputs=plan.identity | {"examples": digest([example.digest for example in examples])},
+        config={
+            "arm": plan.arm.model_dump(),
+            "split": split,
+            "task": task.model_dump(mode="json", exclude={"margin", "privacy", "primary_metric"}),
+            "groups_in_train": digest(list(dataset.manifest.groups_in_train)),
+        },
+        seed=0,
+        libraries=LIBRARIES,
+    )
+
+    def work(folder: Path) -> dict[str, Any]:
+        look()
+        started = time.monotonic()
+        with plan.model() as model:
+            records = evaluate(
+                model,
+                examples,
+                plan.ask,
+                scorer,
+                journal=folder / RECORDS_FILE,
+                groups_in_train=frozenset(dataset.manifest.groups_in_train),
+                confidence=plan.confidence,
+                progress=progress,
+            )
+        result = summarise(plan.arm, split, records, seconds=time.monotonic() - started)
+        return result.model_dump(mode="json")
+
+    return load(runs.run(spec, work))
+
+
+def load(run: Run) -> Evaluated:
+    """The evaluation and records of a complete run."""
+    records = read_journal(run.path / RECORDS_FILE)
+    return Evaluated(run, Evaluation.model_validate(run.result), tuple(records.values()))

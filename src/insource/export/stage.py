@@ -1,0 +1,104 @@
+"""The export stage: adapter in, a checked and servable model folder out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from insource.errors import IntegrityError
+from insource.export.adapter_gguf import read_base, write_adapter
+from insource.export.modelfile import model_card, modelfile
+from insource.export.parity import check_parity
+from insource.models.catalogue import BaseModel
+from insource.models.llamacpp import LlamaCppModel
+from insource.store.runs import Run, RunStore, StageSpec
+from insource.training.base import load_tokenizer
+from insource.training.stage import summary as training_summary
+from insource.types import Dataset, ParitySummary, Task
+
+STAGE, VERSION = "export", 1
+LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
+ADAPTER_FILE = "adapter.gguf"
+
+Serve = Callable[[Path, Path], AbstractContextManager[LlamaCppModel]]
+
+
+def export(
+    runs: RunStore,
+    dataset: Dataset,
+    task: Task,
+    base: BaseModel,
+    trained: Run,
+    serve: Serve,
+    *,
+    parity_prompts: int,
+    max_new_tokens: int,
+    context_tokens: int,
+) -> Run:
+    """A complete export of that training run, with its parity checked on validation documents.
+
+    ``serve`` starts an engine on (base GGUF, adapter GGUF); serving is another layer's work.
+
+    Raises:
+        IntegrityError: ``adapter-not-exportable``, ``template-differs``, ``parity-failed``.
+    """
+    spec = StageSpec(
+        stage=STAGE,
+        version=VERSION,
+        inputs={"base": base.digest, "train": trained.digest},
+        config={
+            "instruction": task.instruction,
+            "parity_prompts": parity_prompts,
+            "max_new_tokens": max_new_tokens,
+            "context_tokens": context_tokens,
+        },
+        seed=0,
+        libraries=LIBRARIES,
+    )
+
+    def work(folder: Path) -> dict[str, Any]:
+        adapter = folder / ADAPTER_FILE
+        tensors = write_adapter(trained.path / "adapter", base.gguf, adapter)
+        facts = read_base(base.gguf)
+        _check_template(base, facts.chat_template, facts.eos_id)
+        prompts = dataset.splits["validation"][:parity_prompts]
+        with serve(base.gguf, adapter) as served:
+            parity = check_parity(base, trained.path / "adapter", served, task, prompts, max_new_tokens)
+        shutil.copytree(trained.path / "adapter", folder / "adapter", dirs_exist_ok=True)
+        if text := modelfile(task, facts.chat_template, base.gguf.name, context_tokens):
+            (folder / "Modelfile").write_text(text, encoding="utf-8")
+        card = model_card(
+            task,
+            base=base.name,
+            licence=base.licence,
+            dataset=f"{dataset.manifest.name}@{dataset.manifest.digest[:12]}",
+            training=training_summary(trained),
+            parity=parity,
+        )
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        return {"tensors": tensors, "parity": parity.model_dump(mode="json")}
+
+    return runs.run(spec, work)
+
+
+def parity(run: Run) -> ParitySummary:
+    """What the gate measured."""
+    return ParitySummary.model_validate(run.result["parity"])
+
+
+def _check_template(base: BaseModel, served_template: str, served_eos: int) -> None:
+    """The served file carries its own template and stop token; they have to be the trained ones.
+
+    Raises:
+        IntegrityError: ``template-differs``.
+    """
+    tokenizer = load_tokenizer(base)
+    if tokenizer.chat_template != served_template or tokenizer.eos_token_id != served_eos:
+        raise IntegrityError(
+            "template-differs",
+            "The chat template or the stop token inside the GGUF is not the one that was trained.",
+            hint="Delete the `unpacked` folder of the model cache and train again.",
+        )

@@ -1,0 +1,171 @@
+"""When two values are the same: one typed comparator a field, chosen from its JSON Schema.
+
+Equality is typed and all or nothing. There is no credit for being close: 400 V is not nearly 480 V.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast, get_args
+
+from insource.errors import ConfigError
+from insource.matching.normal_forms import (
+    Quantity,
+    fold_id,
+    fold_text,
+    parse_date,
+    parse_number,
+    parse_quantity,
+)
+from insource.matching.schema import schema_types
+
+Kind = Literal["quantity", "id", "enum", "number", "integer", "boolean", "date", "text", "exact"]
+ListKind = Literal["set", "multiset", "sequence"]
+KEYWORD = "x-insource"
+
+# Spellings differ in the last bit after a unit conversion (0.48 kV).
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Comparator:
+    """The equality of one field.
+
+    ``kind`` None compares by the type of the label's value. ``unit`` is the unit a quantity without
+    one is in; ``abs_tol`` (in that unit) and ``rel_tol`` widen numbers and quantities; ``aliases``
+    maps accepted spellings to the canonical one; ``day_first`` settles ``03/04/2024``.
+    """
+
+    kind: Kind | None = None
+    unit: str | None = None
+    abs_tol: float = 0.0
+    rel_tol: float = 0.0
+    day_first: bool | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def equal(self, gold: Any, predicted: Any) -> bool:
+        """Whether the two values are the same under this field's type. Never raises."""
+        kind = self.kind or _kind_of(gold)
+        if kind == "exact":
+            return type(gold) is type(predicted) and bool(gold == predicted)
+        if kind == "boolean":
+            return isinstance(predicted, bool) and predicted is gold
+        if type(gold) is type(predicted) and gold == predicted:
+            return True
+        left, right = self.normal_form(gold, kind), self.normal_form(predicted, kind)
+        if left is None or right is None:
+            # A label that is not of its declared type (``n/a`` in a date field) is compared as text.
+            unreadable = left is None and right is None
+            return unreadable and isinstance(gold, str) and Comparator("text").equal(gold, predicted)
+        if isinstance(left, Quantity) and isinstance(right, Quantity):
+            return self._same_quantity(left, right)
+        if isinstance(left, float) and isinstance(right, float):
+            if type(gold) is type(predicted) is int and not self.abs_tol and not self.rel_tol:
+                return False  # differing integers may share a float
+            return math.isclose(left, right, rel_tol=self.rel_tol, abs_tol=self.abs_tol)
+        return left == right
+
+    def normal_form(self, value: Any, kind: Kind) -> Quantity | float | str | tuple[int, ...] | None:
+        """What is compared, None when the value is not of this kind."""
+        if kind == "quantity":
+            return parse_quantity(value, self.unit)
+        if kind in ("number", "integer"):
+            return parse_number(value)
+        if kind == "date":
+            return parse_date(value, self.day_first)
+        if kind == "id":
+            return fold_id(value)
+        if not isinstance(value, str):
+            return None
+        folded = fold_text(value)
+        return self.aliases.get(folded, folded)
+
+    def _same_quantity(self, gold: Quantity, predicted: Quantity) -> bool:
+        if gold.dimension != predicted.dimension:
+            return False
+        if gold.qualifier and predicted.qualifier and gold.qualifier != predicted.qualifier:
+            return False
+        # 32 °F is 0 °C only to the last bit, and no relative tolerance reaches zero.
+        smallest = _ROUNDING if gold.dimension == "[temperature]" else 0.0
+        return math.isclose(
+            gold.magnitude,
+            predicted.magnitude,
+            rel_tol=max(self.rel_tol, _ROUNDING),
+            abs_tol=max(self.abs_tol, smallest),
+        )
+
+
+def comparator_for(schema: Mapping[str, Any] | None) -> Comparator:
+    """The comparator of a leaf: the property's ``x-insource`` keyword, else its enum, type and format.
+
+    Raises:
+        ConfigError: ``unknown-comparator`` when ``x-insource`` names a comparison that does not exist.
+    """
+    if not isinstance(schema, Mapping):
+        return Comparator()
+    declared = _declared(schema)
+    kind = declared.get("compare", _kind_from_schema(schema))
+    if kind is not None and kind not in get_args(Kind):
+        raise ConfigError(
+            "unknown-comparator",
+            f'"{KEYWORD}": {{"compare": {kind!r}}} is not a way to compare values.',
+            hint="Use one of: " + ", ".join(get_args(Kind)),
+        )
+    return Comparator(
+        kind=cast("Kind | None", kind),
+        unit=declared.get("unit"),
+        abs_tol=declared.get("abs_tol", 0.0),
+        rel_tol=declared.get("rel_tol", 0.0),
+        day_first=declared.get("day_first"),
+        aliases={fold_text(k): fold_text(v) for k, v in declared.get("aliases", {}).items()},
+    )
+
+
+def list_kind(schema: Mapping[str, Any] | None) -> ListKind:
+    """How a list compares: declared, else as a multiset (order does not matter, repeats do).
+
+    Raises:
+        ConfigError: ``unknown-comparator`` when ``x-insource`` names a list kind that does not exist.
+    """
+    kind = _declared(schema).get("list", "multiset")
+    if kind not in get_args(ListKind):
+        raise ConfigError(
+            "unknown-comparator",
+            f'"{KEYWORD}": {{"list": {kind!r}}} is not a way to compare lists.',
+            hint="Use one of: " + ", ".join(get_args(ListKind)),
+        )
+    return cast("ListKind", kind)
+
+
+def _declared(schema: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    declared = schema.get(KEYWORD) if isinstance(schema, Mapping) else None
+    return declared if isinstance(declared, Mapping) else {}
+
+
+def _kind_from_schema(schema: Mapping[str, Any]) -> Kind | None:
+    values = [v for v in schema.get("enum", [schema["const"]] if "const" in schema else []) if v is not None]
+    if values and all(isinstance(v, str) for v in values):
+        # Members that differ only in case or spacing are told apart literally.
+        return "enum" if len({fold_text(v) for v in values}) == len(values) else "exact"
+    scalar = schema_types(schema) - {"null", "array", "object"}
+    if len(scalar) != 1:
+        return None
+    kinds: dict[str, Kind] = {
+        "integer": "integer",
+        "number": "number",
+        "boolean": "boolean",
+        "string": "text",
+    }
+    kind = kinds.get(next(iter(scalar)))
+    formats: dict[str, Kind] = {"date": "date", "date-time": "date", "uuid": "id"}
+    return formats.get(schema.get("format", ""), kind) if kind == "text" else kind
+
+
+def _kind_of(value: Any) -> Kind:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    return "text" if isinstance(value, str) else "exact"

@@ -1,0 +1,111 @@
+"""Whether a value can be read in its source: the grounding ladder.
+
+Grounded is not correct: a value can stand in the document and still be the wrong one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, Literal
+
+from insource.matching.comparators import Comparator
+from insource.matching.normal_forms import fold_text, parse_date, parse_number, parse_quantity
+
+Tier = Literal["exact", "normalised", "number", "date", "quantity", "alias"]
+
+_NUMBERS = re.compile(r"(?<![\w.,])[+-−]?\(?\d[\d.,' ]*(?:[eE][+-]?\d+)?\)?\s*%?(?![\w])")
+_MEASURES = re.compile(
+    r"(?<![\w.,])[+-]?\d[\d.,]*\s?(?:[^\W\d_][^\s\d,;()]{0,11}(?:\s?[AaDd][Cc]\b)?|[°%Ω\"]\w?)"
+)
+_DATES = re.compile(
+    r"\b\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b"
+    r"|\b(?:\d{1,2}(?:st|nd|rd|th)? )?[A-Za-z]{3,9}\.? (?:\d{1,2}(?:st|nd|rd|th)?,? )?\d{4}\b"
+)
+
+
+def grounding_tier(value: Any, source: str, comparator: Comparator | None = None) -> Tier | None:
+    """The first rung of the ladder on which ``value`` is found in ``source``, None when unsupported.
+
+    exact substring, then case, space and NFKC folding, number (separators, decimals, sign), date in
+    any format, quantity under unit conversion, enum alias. Matches end at token boundaries: 48 is not
+    in 480, nor in 1.48. Judges strings and numbers; null, booleans and containers have no tier.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    comparator = comparator or Comparator()
+    text = str(value).strip()
+    if not text:
+        return None
+    if _stands_in(text, source):
+        return "exact"
+    folded = fold_text(text)
+    if folded and _stands_in(folded, _folded(source)):
+        return "normalised"
+    return _typed_tier(value, source, comparator) or _alias_tier(folded, source, comparator)
+
+
+def _typed_tier(value: Any, source: str, comparator: Comparator) -> Tier | None:
+    number = parse_number(value) if comparator.kind in (None, "number", "integer", "quantity") else None
+    if number is not None and number in _numbers(source):
+        return "number"
+    date = parse_date(value, comparator.day_first)
+    found = _DATES.findall(source) if date is not None else []
+    if any(parse_date(candidate, comparator.day_first) == date for candidate in found):
+        return "date"
+    quantity = parse_quantity(value, comparator.unit) if comparator.kind == "quantity" else None
+    if quantity is not None and quantity.dimension != "dimensionless":
+        measure = Comparator("quantity", unit=comparator.unit)
+        if any(measure.equal(value, found) for found in _measures(source)):
+            return "quantity"
+    return None
+
+
+def _alias_tier(folded: str, source: str, comparator: Comparator) -> Tier | None:
+    spellings = (spelling for spelling, canonical in comparator.aliases.items() if canonical == folded)
+    return "alias" if any(_stands_in(spelling, _folded(source)) for spelling in spellings) else None
+
+
+def _stands_in(needle: str, haystack: str) -> bool:
+    """Substring search between token boundaries; a number ends where its digits and decimals end."""
+    start = 0
+    while (at := haystack.find(needle, start)) >= 0:
+        if _boundary_before(needle, haystack[max(0, at - 2) : at]) and _boundary_after(
+            needle, haystack[at + len(needle) : at + len(needle) + 2]
+        ):
+            return True
+        start = at + 1
+    return False
+
+
+def _boundary_before(needle: str, before: str) -> bool:
+    if not needle[0].isalnum() or not before:
+        return True
+    inside_number = needle[0].isdigit() and re.fullmatch(r"\d[.,]", before) is not None
+    signed = needle[0].isdigit() and re.fullmatch(r"(?:^|[\s(=:])[-−]|[-−]", before) is not None
+    return not (before[-1].isalnum() or before[-1] == "_" or inside_number or signed)
+
+
+def _boundary_after(needle: str, after: str) -> bool:
+    if not needle[-1].isalnum() or not after:
+        return True
+    inside_number = needle[-1].isdigit() and re.fullmatch(r"[.,]\d", after) is not None
+    # "480V" holds the number 480: a letter may follow a digit, as a unit does.
+    joined = after[0] == "_" or (after[0].isdigit() if needle[-1].isdigit() else after[0].isalnum())
+    return not (joined or inside_number)
+
+
+@lru_cache(maxsize=64)
+def _folded(source: str) -> str:
+    return fold_text(source)
+
+
+@lru_cache(maxsize=64)
+def _numbers(source: str) -> frozenset[float]:
+    found = (parse_number(match.strip()) for match in _NUMBERS.findall(source))
+    return frozenset(number for number in found if number is not None)
+
+
+@lru_cache(maxsize=64)
+def _measures(source: str) -> tuple[str, ...]:
+    return tuple(match.strip() for match in _MEASURES.findall(source))

@@ -1,0 +1,114 @@
+"""How values are written: the shapes a field's labels have, and whether an answer keeps to them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from insource.matching.align import align
+from insource.matching.comparators import Kind
+
+MIN_LABELS = 20
+"""With fewer labels nothing is known about a field's shapes."""
+
+MAX_UNSEEN = 0.01
+"""A field is shaped when the chance that its next label has a new shape is at most this."""
+
+_MEASURED: frozenset[Kind | None] = frozenset({"quantity", "number", "integer"})
+
+
+def shape(value: Any) -> str:
+    """The pattern of a value: ``480 V`` is ``999 A``, ``2026-04-12`` is ``9999-99-99``, 7 is ``<number>``.
+
+    A digit is 9, a run of capitals A, a run of other letters a; the rest stands for itself.
+    """
+    if isinstance(value, bool):
+        return "<boolean>"
+    if isinstance(value, int | float):
+        return "<number>"
+    if not isinstance(value, str):
+        return f"<{type(value).__name__}>"
+    marked = "".join(_mark(character) for character in value)
+    return re.sub(r"A+", "A", re.sub(r"a+", "a", marked))
+
+
+def _mark(character: str) -> str:
+    if character.isdigit():
+        return "9"
+    if character.isalpha():
+        return "A" if character.isupper() else "a"
+    return character
+
+
+def _free_length(pattern: str) -> str:
+    return re.sub(r"9+", "9", pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceForms:
+    """The shapes seen in the labels of each shaped field; ``labels`` counts what was learned from.
+
+    Fields missing here are free text (or too rarely filled to tell) and may look like anything.
+    """
+
+    shapes: Mapping[str, frozenset[str]]
+    labels: Mapping[str, int]
+
+    @classmethod
+    def fit(cls, targets: Iterable[Any], schema: Mapping[str, Any] | None = None) -> SurfaceForms:
+        """Learn from label objects.
+
+        A field is shaped when it has at least ``MIN_LABELS`` labels and the Good-Turing estimate of
+        unseen shapes, the share of labels whose shape occurs once, is at most ``MAX_UNSEEN``
+        (Good 1953). The number of digits is part of a shape only where all labels agree on it and
+        the field is not a measure: dates have four-digit years, but volts may have two or three.
+        """
+        values: dict[str, list[str]] = defaultdict(list)
+        measured: set[str] = set()
+        for target in targets:
+            for slot in align(target, None, schema):
+                if slot.gold is not None:
+                    values[slot.path].append(shape(slot.gold))
+                    if slot.comparator.kind in _MEASURED:
+                        measured.add(slot.path)
+        shapes = {path: _shapes(seen, path in measured) for path, seen in values.items()}
+        return cls(
+            shapes={path: kept for path, kept in shapes.items() if kept},
+            labels={path: len(seen) for path, seen in values.items()},
+        )
+
+    def shaped(self, path: str) -> bool:
+        """Whether this field's labels keep to a few shapes."""
+        return path in self.shapes
+
+    def canonical(self, path: str, value: Any, gold: Any = None) -> bool:
+        """Whether a value is written as the labels of its field are.
+
+        In a shaped field its shape must occur in the labels; with ``gold``, the label it equals
+        under the comparator, it must also be spelled as that label: ``0.48 kV`` is not canonical
+        where the label says ``480 V``. In free text everything is canonical.
+        """
+        allowed = self.shapes.get(path)
+        if allowed is None:
+            return True
+        if gold is not None and (value != gold or isinstance(value, str) != isinstance(gold, str)):
+            return False
+        pattern = shape(value)
+        return pattern in allowed or _free_length(pattern) in allowed
+
+
+def _shapes(seen: list[str], measured: bool) -> frozenset[str]:
+    """The shapes of a field, empty for free text. Patterns with free digit counts have one 9 a run."""
+    by_length = defaultdict(set)
+    for pattern in seen:
+        by_length[_free_length(pattern)].add(pattern)
+    once = sum(count == 1 for count in Counter(map(_free_length, seen)).values())
+    if len(seen) < MIN_LABELS or once / len(seen) > MAX_UNSEEN:
+        return frozenset()
+    return frozenset(
+        next(iter(patterns)) if len(patterns) == 1 and not measured else free
+        for free, patterns in by_length.items()
+    )

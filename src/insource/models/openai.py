@@ -1,0 +1,110 @@
+"""A cloud model behind an OpenAI-compatible API."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx2
+
+from insource.errors import ProviderError
+from insource.models.protocol import ModelInfo, Request
+from insource.models.transport import Privacy, client
+from insource.types import Completion, Usage
+from insource.types.message import FinishReason
+
+TIMEOUT_S = 120.0
+ATTEMPTS = 4
+FIRST_PAUSE_S = 1.0
+RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
+FINISH_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "content_filter": "content_filter",
+    "tool_calls": "tool_calls",
+}
+
+
+class OpenAIModel:
+    """One model of an OpenAI-compatible provider; retries what is safe to ask again."""
+
+    def __init__(self, name: str, base_url: str, api_key: str, privacy: Privacy) -> None:
+        self._info = ModelInfo(name=name, local=False)
+        self._client = client(
+            base_url.rstrip("/") + "/", privacy=privacy, timeout_s=TIMEOUT_S, api_key=api_key
+        )
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    def generate(self, request: Request) -> Completion:
+        """The provider's answer.
+
+        Raises:
+            ProviderError: ``provider-refused`` with the status and the provider's words,
+                ``provider-unreachable``, ``provider-bad-answer``.
+        """
+        body = to_wire(request, self._info.name.partition("/")[2])
+        started = time.monotonic()
+        response = self._post(body)
+        try:
+            return from_wire(response.json(), self._info.name, time.monotonic() - started)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise ProviderError(
+                "provider-bad-answer", f"{self._info.name} answered without a choice: {response.text[:200]}"
+            ) from error
+
+    def _post(self, body: dict[str, Any]) -> httpx2.Response:
+        pause_s = FIRST_PAUSE_S
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                response = self._client.post("chat/completions", json=body)
+            except httpx2.HTTPError as error:
+                if attempt == ATTEMPTS:
+                    raise ProviderError(
+                        "provider-unreachable",
+                        f"{self._info.name} does not answer: {error}",
+                        hint="Check the network and reference.base_url.",
+                    ) from error
+            else:
+                if response.is_success:
+                    return response
+                if response.status_code not in RETRIED or attempt == ATTEMPTS:
+                    raise ProviderError(
+                        "provider-refused",
+                        f"{self._info.name} answered {response.status_code}: {response.text[:200]}",
+                        hint="Check the key named by reference.api_key_env, the model's name and the quota.",
+                    )
+            time.sleep(pause_s)
+            pause_s *= 2
+        raise AssertionError("the last attempt either returns or raises")
+
+
+def to_wire(request: Request, model: str) -> dict[str, Any]:
+    """The request in OpenAI's shape."""
+    return {
+        "model": model,
+        "messages": [message.model_dump() for message in request.messages],
+        "temperature": request.temperature,
+        "max_completion_tokens": request.max_tokens,
+        "seed": request.seed,
+    }
+
+
+def from_wire(answer: dict[str, Any], name: str, latency_s: float) -> Completion:
+    """OpenAI's answer as a Completion."""
+    choice = answer["choices"][0]
+    usage = answer.get("usage") or {}
+    return Completion(
+        text=choice["message"].get("content") or "",
+        finish_reason=FINISH_REASONS.get(choice.get("finish_reason") or "", "unknown"),
+        model=name,
+        usage=Usage(
+            input_tokens=usage.get("prompt_tokens"),
+            output_tokens=usage.get("completion_tokens"),
+            cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
+            reasoning_tokens=(usage.get("completion_tokens_details") or {}).get("reasoning_tokens"),
+        ),
+        latency_s=latency_s,
+    )

@@ -1,0 +1,259 @@
+"""★ Start here: the whole loop, one call a stage.
+
+    log → dataset → train → export → evaluate → compare → decide → route → report
+
+Each stage takes values and gives values; what it keeps goes into a run folder, and a stage that has a
+complete folder for the same inputs is read back instead of run again. So every verb of the command
+line is this same loop, stopped earlier, and an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from insource import arms
+from insource.dataset.build import build
+from insource.dataset.folder import save
+from insource.decision.cost import LocalCosts, break_even
+from insource.decision.verdict import conclude
+from insource.evaluation.compare import compare
+from insource.evaluation.run import Confidence, Progress
+from insource.evaluation.scorers import build_scorer
+from insource.evaluation.stage import ArmPlan, Evaluated, evaluate_arm
+from insource.export.stage import ADAPTER_FILE, export
+from insource.logs.collect import collect
+from insource.logs.recorder import STORE_FILE, Recorder
+from insource.matching.surface import SurfaceForms
+from insource.models.catalogue import resolve
+from insource.models.llamacpp import LlamaCppModel
+from insource.models.protocol import Model, Request
+from insource.results import Findings, keep
+from insource.routing.cascade import fit_policy
+from insource.routing.confidence import confidence_scorer
+from insource.session import Session
+from insource.store.database import open_database
+from insource.store.looks import looks, record_look
+from insource.store.runs import Run
+from insource.training.base import unpacked
+from insource.training.stage import Watch, summary, train
+from insource.types import (
+    BreakEven,
+    Comparison,
+    Dataset,
+    Estimate,
+    Example,
+    JsonSchema,
+    Policy,
+    RoutedCall,
+    RunResult,
+    Split,
+    Task,
+    TrainingPoint,
+)
+
+Drive = Callable[[Session, arms.Local, Policy, Confidence, Sequence[Example]], tuple[RoutedCall, ...]]
+
+
+def run(session: Session, *, cloud: Model | None = None, drive: Drive | None = None) -> RunResult:
+    """The loop, from the rows in a file to a report with a verdict.
+
+    ``cloud`` is asked about every document, on the record, when given; otherwise the answers that came
+    with the rows are the cloud. ``drive`` starts the gateway and sends it documents.
+    """
+    dataset, task = build_dataset(session, cloud)
+    made = make_model(session, dataset, task)
+    evaluated = evaluate_arms(session, dataset, task, made)
+    comparisons = compare_arms(task, evaluated)
+    policy, calibration = calibrate(session, dataset, task, made)
+    routed = drive_gateway(session, dataset, made, policy, calibration, drive)
+    economics = weigh(session, evaluated)
+    verdict = conclude(
+        [one.evaluation.arm for one in evaluated],
+        comparisons,
+        economics,
+        volume=session.config.decision.documents_per_month,
+    )
+    found = Findings(dataset, task, made, evaluated, comparisons, policy, routed, economics, verdict)
+    return keep(session, found, test_looks=count_looks(session, dataset))
+
+
+def build_dataset(session: Session, cloud: Model | None = None) -> tuple[Dataset, Task]:
+    """Rows in, four splits out; with the cloud's answers from the log when there is a cloud to ask."""
+    session.begin("dataset", "rows into four splits, nothing lost silently")
+    started = time.monotonic()
+    dataset = _build(session, {})
+    if cloud is not None:
+        task = session.project.task(dataset.manifest.output)
+        dataset = _build(session, ask_cloud(session, dataset, task, cloud), cloud)
+    folder = save(dataset, session.project.workspace / "datasets")
+    session.note_dataset(dataset, folder, time.monotonic() - started)
+    return dataset, session.project.task(dataset.manifest.output)
+
+
+def _build(
+    session: Session, answers: dict[str, dict[str, str]], cloud: Model | None = None
+) -> Dataset:
+    section, project = session.config.dataset, session.project
+    fractions: dict[Split, float] = {
+        "validation": section.validation,
+        "calibration": section.calibration,
+        "test": section.test,
+    }
+    fractions["train"] = 1 - sum(fractions.values())
+    return build(
+        project.rows_path,
+        name=session.config.task.name,
+        output=project.given_output(),
+        schemas=project.schemas(),
+        fractions=fractions,
+        seed=session.config.project.seed,
+        absent_fields=session.config.task.absent_fields,
+        on_bad_rows=section.on_bad_rows,
+        simulated_models=(cloud.info.name,) if cloud is not None and cloud.info.simulated else (),
+        extra_cloud_outputs=answers,
+    )
+
+
+def ask_cloud(
+    session: Session, dataset: Dataset, task: Task, cloud: Model
+) -> dict[str, dict[str, str]]:
+    """The cloud's answer to every document, through the recorder into the log: row id → model → text."""
+    simulated = " (simulated)" if cloud.info.simulated else ""
+    session.begin("log", f"asking {cloud.info.name}{simulated}, every call on the record")
+    examples = [example for split in dataset.splits.values() for example in split]
+    started = time.monotonic()
+
+    def ask(example: Example) -> Request:
+        return Request(messages=arms.described(task, example), max_tokens=arms.CLOUD_MAX_TOKENS)
+
+    with Recorder.open(session.project.workspace) as recorder:
+        found = collect(
+            cloud,
+            examples,
+            ask,
+            recorder,
+            task=task.name,
+            progress=lambda done, total: session.display.progress("calls", done, total),
+        )
+    session.note_stage("log", started, digest_of=found)
+    return {row_id: {cloud.info.name: text} for row_id, text in found.items()}
+
+
+class Made(NamedTuple):
+    """The tuned model: its training run, its export, and what it takes to serve it."""
+
+    trained: Run
+    exported: Run
+    local: arms.Local
+    confidence: Confidence
+
+
+def train_model(session: Session, dataset: Dataset, task: Task) -> Run:
+    """A LoRA adapter on the embedded model, from the training split's labels."""
+    section = session.config.training
+    base = resolve(section.model)
+    session.begin("train", f"LoRA on {base.name}, loss on the answers only")
+    watch = Watch(
+        planned=session.display.planned,
+        point=lambda point, recipe: session.display.progress(
+            training_line(point), point.step, recipe.steps
+        ),
+    )
+    return session.done(
+        train(session.project.runs, dataset, task, base, section, session.config.project.seed, watch)
+    )
+
+
+def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
+    """Train, export, and check that what is served answers as what was trained."""
+    trained = train_model(session, dataset, task)
+    base = resolve(session.config.training.model)
+    section = session.config.evaluation
+    session.begin("export", "adapter to GGUF, then the parity gate")
+    longest = summary(trained).longest_answer_tokens
+    local = arms.Local(
+        task=task,
+        base=base,
+        adapter=Path(),
+        serving=session.config.serving,
+        max_new_tokens=section.max_new_tokens or math.ceil(1.5 * longest),
+        on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
+    )
+
+    @contextmanager
+    def serve(_gguf: Path, adapter: Path):  # type: ignore[no-untyped-def]
+        with local._replace(adapter=adapter).serve("parity", 0) as served:
+            yield served.model
+
+    exported = session.done(
+        export(
+            session.project.runs,
+            dataset,
+            task,
+            base,
+            trained,
+            serve,
+            parity_prompts=section.parity_prompts,
+            max_new_tokens=local.max_new_tokens,
+            context_tokens=session.config.serving.context_tokens,
+        )
+    )
+    local = local._replace(adapter=exported.path / ADAPTER_FILE)
+    confidence = confidence_scorer(unpacked(base) / "tokenizer.json", lambda e: arms.grammar_for(task, e))
+    return Made(trained, exported, local, confidence)
+
+
+def evaluate_arms(session: Session, dataset: Dataset, task: Task, made: Made) -> tuple[Evaluated, ...]:
+    """Every candidate on the sealed test split: the clouds as logged, the untuned model, the tuned one."""
+    section = session.config.evaluation
+    test = arms.spread(dataset.splits["test"], section.test_documents)
+    few = arms.spread(test, section.base_documents)
+    plans = [
+        (arms.cloud(task, dataset, name, test, session.config.reference), test)
+        for name in dataset.manifest.cloud_models
+        if any(name in example.cloud_outputs for example in test)
+    ]
+    plans += [(plan, few) for plan in arms.bases(made.local)]
+    plans.append((arms.tuned(made.local, made.confidence), test))
+    return tuple(_evaluate(session, dataset, task, "test", plan, examples) for plan, examples in plans)
+
+
+def _evaluate(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    split: Split,
+    plan: ArmPlan,
+    examples: Sequence[Example],
+) -> Evaluated:
+    name = plan.arm.name
+    session.begin("evaluate", f"{name} on {len(examples)} {split} documents")
+
+    def look() -> None:
+        if split == "test":
+            with open_database(session.project.workspace / STORE_FILE) as database:
+                record_look(database, dataset.manifest.digest, session.look_id, name)
+
+    def progress(at: Progress) -> None:
+        seconds = f", {at.last_s:.1f} s each" if at.last_s else ""
+        session.display.progress(f"documents{seconds}", at.done, at.total)
+
+    evaluated = evaluate_arm(
+        session.project.runs,
+        dataset,
+        task,
+        split,
+        examples,
+        plan,
+        build_scorer(task, surface_forms(task, dataset)),
+        look=look,
+        progress=progress,
+    )
+    session.done(evaluated.run, f"evaluate {name} on {split}")
+    session.display.evaluated(evaluated.evaluation, task.primary_metric)
+    return evaluated

@@ -1,0 +1,96 @@
+"""One self-contained HTML file from a stored result: no script, no request, same result → same bytes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from insource.errors import PrerequisiteError, missing_extra
+from insource.report import words
+from insource.report.page import Plot, Spec
+from insource.report.sections.banner import banner
+from insource.report.sections.contents import sections
+from insource.types import RunResult
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+VEGA_LITE = "6.4"
+WIDE, NARROW = 864, 320
+
+
+def render(result: RunResult) -> str:
+    """The report as one HTML document.
+
+    Raises:
+        PrerequisiteError: ``missing-extra`` when the ``report`` extra is not installed.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("insource.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shown = RunResult.model_validate(words.visible(result.model_dump()))
+    page = environment.get_template("report.html.j2")
+    return page.render(result=shown, banner=banner(shown), sections=sections(shown), drawing=drawing)
+
+
+def write_report(result: RunResult, path: Path) -> Path:
+    """Render into ``path``, whole or not at all; returns the path.
+
+    Raises:
+        PrerequisiteError: ``missing-extra``; ``report-not-written`` when the file cannot be written.
+    """
+    content = render(result)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, content)
+    except OSError as error:
+        raise PrerequisiteError(
+            "report-not-written",
+            f"The report could not be written to {path}: {error.strerror or error}.",
+            hint="Free some space or write it elsewhere: insource report -o PATH",
+        ) from error
+    return path
+
+
+def drawing(plot: Plot) -> Markup:
+    """The plot as two SVGs, for wide and for narrow pages; the page shows one of them."""
+    from markupsafe import Markup
+
+    label = f"{plot.question} {plot.answer}"
+    return Markup("").join(
+        Markup('<svg class="{}" role="img" aria-label="{}"').format(kind, label)
+        + Markup(_svg(plot.draw(width)))
+        for kind, width in (("wide", WIDE), ("narrow", NARROW))
+    )
+
+
+def _svg(spec: Spec) -> str:
+    """Everything after ``<svg`` of the drawing; text within it is escaped by the renderer."""
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise missing_extra("The report", "report", "vl_convert") from error
+    drawn: str = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
+    return drawn.strip().removeprefix("<svg").replace(' class="marks"', "", 1)
+
+
+def _replace(path: Path, content: str) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""What the report says, one module a topic: results in, sections of a page out."""

@@ -1,0 +1,78 @@
+"""The verdict: a word, a sentence, three numbers, and what would change it."""
+
+from __future__ import annotations
+
+from insource.money import show_usd
+from insource.report import words
+from insource.report.page import Banner, Cell
+from insource.report.sections.estimates import estimate_cell
+from insource.types import Comparison, RunResult
+
+WORDS = {"go": "Go", "no-go": "No-go", "undecided": "Undecided"}
+
+
+def banner(result: RunResult) -> Banner:
+    """What stands at the top of the report."""
+    verdict = result.verdict
+    return Banner(
+        outcome=verdict.outcome,
+        word=WORDS[verdict.outcome],
+        sentence=verdict.sentence,
+        numbers=(_quality(result), _difference(result), _money(result)),
+        reasons=verdict.reasons,
+        flips_if=verdict.flips_if,
+        warning=simulation_warning(result),
+    )
+
+
+def simulation_warning(result: RunResult) -> str:
+    """The sentence every report with a simulated arm carries at its top, else empty."""
+    names = [e.arm.name for e in result.evaluations if e.arm.kind == "simulated"]
+    if not names:
+        return ""
+    return (
+        f"“{words.listed(names)}” is a simulated cloud: made-up answers after a published error profile. "
+        "Its cost and latency are assumed, and no verdict is given against it."
+    )
+
+
+def deciding_comparison(result: RunResult) -> Comparison | None:
+    """The first comparison that carries a verdict."""
+    return next((c for c in result.comparisons if c.verdict_allowed), None)
+
+
+def _quality(result: RunResult) -> tuple[str, Cell]:
+    name, chosen = words.primary_metric(result), words.candidate(result)
+    metric = words.metric(name)
+    if chosen is None:
+        return metric.label, Cell(words.NOT_MEASURED, muted=True)
+    title = f"{metric.label}, {words.arm_label(chosen.arm)}"
+    return title, estimate_cell(chosen.metrics.get(name), ratio=metric.ratio)
+
+
+def _difference(result: RunResult) -> tuple[str, Cell]:
+    comparison = deciding_comparison(result)
+    if comparison is None:
+        return "Difference from the alternatives", Cell(
+            words.NOT_MEASURED, detail="no comparison allows a verdict", muted=True
+        )
+    labels = words.arm_labels(result)
+    title = f"Difference from {labels.get(comparison.baseline, comparison.baseline)}"
+    unit = "points" if words.metric(comparison.metric).ratio else ""
+    value, _, interval = words.difference(comparison).partition(" ")
+    outcome = f"{comparison.outcome} · " if comparison.outcome else ""
+    return title, Cell(
+        f"{value} {unit}".strip(), detail=f"{outcome}{interval} · {words.sample(comparison.n)} pairs"
+    )
+
+
+def _money(result: RunResult) -> tuple[str, Cell]:
+    economics = result.break_even
+    volume = words.finite(economics.documents_per_month)
+    costs = (
+        f"per 1,000: cloud {show_usd(economics.cloud_per_1000_usd)}, "
+        f"local {show_usd(economics.local_per_1000_usd)}"
+    )
+    if volume is None:
+        return "Break-even", Cell("none", detail=economics.reason or costs, muted=True)
+    return "Break-even", Cell(f"{volume:,.0f} a month", detail=f"documents · {costs}")

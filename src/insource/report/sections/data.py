@@ -1,0 +1,34 @@
+"""What was read, what was kept for what, and what was dropped and why."""
+
+from __future__ import annotations
+
+from insource.report.page import Bullets, Row, Section, Table
+from insource.types import SPLITS, RunResult
+
+USES = {
+    "train": "the model learns from it",
+    "validation": "chooses the checkpoint",
+    "calibration": "sets the routing threshold",
+    "test": "sealed; every figure above comes from it",
+}
+
+
+def data(result: RunResult) -> Section:
+    """The funnel, with counts that add up, and the notes of the build."""
+    manifest = result.dataset
+    rows: list[Row] = [("read", f"{manifest.read:,}", manifest.source)]
+    rows += [
+        (f"dropped: {reason}", f"{count:,}", "left out") for reason, count in sorted(manifest.dropped.items())
+    ]
+    rows += [(split, f"{manifest.counts.get(split, 0):,}", USES[split]) for split in SPLITS]
+    kept, dropped = sum(manifest.counts.values()), sum(manifest.dropped.values())
+    lead = f"{manifest.read:,} rows read, {kept:,} kept, {dropped:,} dropped. {manifest.split_reason}"
+    blocks: tuple[Table | Bullets, ...] = (
+        Table("From rows to splits", ("Stage", "Rows", "What for"), rows, (1,)),
+    )
+    notes = manifest.notes
+    if manifest.template_overlap:
+        notes += (f"{manifest.template_overlap:,} groups have documents in both train and test.",)
+    if notes:
+        blocks += (Bullets("Notes", notes),)
+    return Section("data", "What data is this based on?", (lead,), blocks)

@@ -1,0 +1,74 @@
+"""Estimates as cells, points and rows: the one place where both tables and plots take them from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from insource.report import words
+from insource.report.charts import Point, colour, glyph
+from insource.report.page import Cell, Key, Row, Table
+from insource.types import Estimate, Evaluation
+
+ESTIMATE_COLUMNS = ("Value", "Low", "High", "Confidence", "n", "Method")
+ESTIMATE_NUMERIC = (1, 2, 3, 4, 5)
+
+
+def is_assumed(evaluation: Evaluation) -> bool:
+    """Whether the arm's cost and latency are assumptions rather than measurements."""
+    return evaluation.arm.kind == "simulated"
+
+
+def arm_cell(evaluation: Evaluation, *, model: bool = True) -> Cell:
+    """The arm's name with its badge, and its ``model`` below."""
+    arm = evaluation.arm
+    badge = "simulated cloud" if arm.kind == "simulated" else ""
+    decoding = ", constrained to the schema" if arm.constrained else ""
+    return Cell(arm.name, detail=f"{arm.model}{decoding}" if model else "", badge=badge)
+
+
+def estimate_cell(estimate: Estimate | None, *, ratio: bool = True) -> Cell:
+    """The value with its interval and n below; what was not measured says so."""
+    if estimate is None or words.finite(estimate.value) is None:
+        return Cell(words.NOT_MEASURED, detail=estimate.note if estimate else "", muted=True)
+    return Cell(words.value(estimate, ratio=ratio), detail=words.support(estimate, ratio=ratio))
+
+
+def estimate_row(names: Row, estimate: Estimate, *, ratio: bool = True) -> Row:
+    """One row of a full table of estimates: names first, then everything the estimate holds."""
+
+    def show(part: float | None) -> str:
+        if words.finite(part) is None:
+            return "–"
+        return words.percent(part) if ratio else words.number(part)
+
+    method = "; ".join(part for part in (estimate.method, estimate.note) if part)
+    if words.finite(estimate.value) is None:
+        return (*names, words.NOT_MEASURED, "–", "–", "–", f"{estimate.n:,}", method)
+    value = words.value(estimate, ratio=ratio)
+    confidence = f"{estimate.confidence:.0%}"
+    return (*names, value, show(estimate.low), show(estimate.high), confidence, f"{estimate.n:,}", method)
+
+
+def estimate_table(caption: str, first: str, rows: Sequence[Row]) -> Table:
+    """A folded table of estimates whose first column names the row."""
+    return Table(caption, (first, *ESTIMATE_COLUMNS), rows, numeric=ESTIMATE_NUMERIC, folded=True)
+
+
+def point(estimate: Estimate, *, series: int = 0, hollow: bool = False) -> Point | None:
+    """The estimate as drawn, or None when there is nothing to draw."""
+    value = words.finite(estimate.value)
+    if value is None:
+        return None
+    return Point(value, words.finite(estimate.low), words.finite(estimate.high), series, hollow)
+
+
+def arm_legend(evaluations: Sequence[Evaluation]) -> tuple[Key, ...]:
+    """Colour, mark and name of every arm; simulated arms have hollow marks."""
+    return tuple(
+        Key(
+            colour(index),
+            glyph(index, hollow=is_assumed(evaluation)),
+            words.arm_label(evaluation.arm),
+        )
+        for index, evaluation in enumerate(evaluations)
+    )

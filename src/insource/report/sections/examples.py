@@ -1,0 +1,82 @@
+"""The worst disagreements: input, label and answers side by side."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from insource.report import words
+from insource.report.page import Cell, Example, Row, Section, Table
+from insource.types import Disagreement, RunResult
+
+ABSENT = "–"
+NOT_JSON = object()
+
+
+def disagreements(result: RunResult) -> Section | None:
+    """One folded example a document; a cell that differs from the label is marked."""
+    if not result.disagreements:
+        return None
+    labels = words.arm_labels(result)
+    lead = (
+        "The documents on which the arms part most. Marked ≠: differs from the label as written; "
+        "the score also knows equal spellings, so a marked value is not always an error.",
+    )
+    blocks = tuple(_example(found, labels) for found in result.disagreements)
+    return Section("disagreements", "Where do the answers differ?", lead, blocks)
+
+
+def _example(found: Disagreement, labels: dict[str, str]) -> Example:
+    target = _parsed(found.target)
+    answers = {labels.get(name, name): text for name, text in found.answers.items()}
+    structured = isinstance(target, dict)
+    rows = _by_leaf(target, answers) if structured else _whole(found.target, answers)
+    columns = ("Field" if structured else "", "Label", *answers)
+    return Example(found.row_id, found.explanation, found.input, Table("Answers", columns, rows))
+
+
+def _whole(target: str, answers: dict[str, str]) -> list[Row]:
+    marked = (Cell(text, marked=text.strip() != target.strip()) for text in answers.values())
+    return [("Answer", target, *marked)]
+
+
+def _by_leaf(target: dict[str, Any], answers: dict[str, str]) -> list[Row]:
+    gold = _leaves(target)
+    parsed = {name: _parsed(text) for name, text in answers.items()}
+    leaves = {name: _leaves(value) for name, value in parsed.items() if isinstance(value, dict)}
+    paths = dict.fromkeys([*gold, *(path for found in leaves.values() for path in found)])
+    rows: list[Row] = [
+        (path, gold.get(path, ABSENT), *(_cell(path, gold, leaves.get(name)) for name in answers))
+        for path in paths
+    ]
+    if len(leaves) < len(answers):
+        raw = (
+            Cell("" if name in leaves else text, marked=name not in leaves) for name, text in answers.items()
+        )
+        rows.append(("not a JSON object", "", *raw))
+    return rows
+
+
+def _cell(path: str, gold: dict[str, str], answer: dict[str, str] | None) -> Cell:
+    if answer is None:
+        return Cell("", muted=True)
+    value = answer.get(path, ABSENT)
+    return Cell(value, marked=value != gold.get(path, ABSENT))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return NOT_JSON
+
+
+def _leaves(value: Any, path: str = "") -> dict[str, str]:
+    """Path → JSON text of every leaf; lists count as leaves."""
+    if isinstance(value, dict) and value:
+        return {
+            leaf: text
+            for key, item in value.items()
+            for leaf, text in _leaves(item, f"{path}.{key}" if path else str(key)).items()
+        }
+    return {path or "(whole)": json.dumps(value, ensure_ascii=False)}

@@ -1,0 +1,195 @@
+"""Accuracy field by field, what kind of error, and seen against unseen groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from insource.report import charts, vega, words
+from insource.report.page import Key, Plot, Row, Section, Table
+from insource.report.sections.estimates import arm_legend, estimate_row, estimate_table, is_assumed, point
+from insource.types import NOT_MEASURED, Bucket, Evaluation, FieldMetrics, RunResult
+
+BUCKETS: dict[Bucket, tuple[str, str]] = {
+    "correct": ("correct", "var(--b-correct)"),
+    "correctly_empty": ("correctly empty", "var(--b-empty)"),
+    "wrong": ("wrong", "var(--b-wrong)"),
+    "missed": ("missed", "var(--b-missed)"),
+    "invented": ("invented", "var(--b-invented)"),
+}
+COLOURS = {name: colour for name, colour in BUCKETS.values()}
+DRAWN_FIELDS = 30
+
+
+def per_field(result: RunResult) -> Section | None:
+    """Dot plot a field, and the five buckets an arm and a field."""
+    chosen = words.candidate(result)
+    if chosen is None or not chosen.fields:
+        return None
+    blocks = (_accuracy(result, chosen), _arm_buckets(result), _field_buckets(chosen))
+    return Section("fields", "Which fields are hard?", blocks=blocks)
+
+
+def per_group(result: RunResult) -> Section | None:
+    """The primary metric on every slice, an arm a row."""
+    sliced = [evaluation for evaluation in result.evaluations if evaluation.slices]
+    if not sliced:
+        return None
+    names = list(dict.fromkeys(name for evaluation in sliced for name in evaluation.slices))
+    primary = words.primary_metric(result)
+    rows = [row for evaluation in sliced if (row := _slice_dots(evaluation, names, primary)).points]
+    if not rows:
+        return None
+    metric = words.metric(primary)
+    axis = vega.ratio_axis(metric.label, _bounds(rows))
+    table_rows = [
+        estimate_row((f"{words.arm_label(e.arm)}, {name}", words.metric(m).label), estimate)
+        for e in sliced
+        for name, found in e.slices.items()
+        for m, estimate in found.items()
+    ]
+    full = estimate_table("The data", "Arm and slice", table_rows)
+    plot = Plot(
+        question="Does it hold on groups it never saw in training?",
+        answer=_slice_sentence(words.candidate(result), names, primary),
+        caption=f"{metric.label} with intervals; whole groups were kept out of training. "
+        f"{_slice_method(sliced, primary)}",
+        draw=lambda width: charts.dot_plot(rows, axis, width=width),
+        table=Table(
+            full.caption, ("Arm and slice", "Metric", *full.columns[1:]), full.rows, (2, 3, 4, 5, 6), True
+        ),
+        legend=tuple(Key(charts.colour(i), charts.glyph(i), name) for i, name in enumerate(names)),
+    )
+    return Section("groups", "Seen and unseen groups", blocks=(plot,))
+
+
+def _accuracy(result: RunResult, chosen: Evaluation) -> Plot:
+    measured = [field for field in chosen.fields if field.accuracy.measured]
+    ranked = sorted(measured, key=lambda field: (field.accuracy.value or 0.0, field.path))
+    rows = [_field_dots(result, field.path) for field in ranked[:DRAWN_FIELDS]]
+    axis = vega.ratio_axis("Accuracy", _bounds(rows))
+    table_rows = [
+        estimate_row((field.path, words.arm_label(evaluation.arm)), field.accuracy)
+        for evaluation in result.evaluations
+        for field in evaluation.fields
+    ]
+    full = estimate_table("The data", "Field", table_rows)
+    label = words.arm_label(chosen.arm)
+    cut = f" The {DRAWN_FIELDS} hardest of {len(ranked)} fields." if len(ranked) > DRAWN_FIELDS else ""
+    return Plot(
+        question="How accurate is each field?",
+        answer=_field_sentence(label, ranked),
+        caption=f"Share of documents with the field right, hardest for {label} first.{cut} "
+        f"{chosen.fields[0].accuracy.confidence:.0%} intervals, {chosen.fields[0].accuracy.method}.",
+        draw=lambda width: charts.dot_plot(rows, axis, width=width),
+        table=Table(full.caption, ("Field", "Arm", *full.columns[1:]), full.rows, (2, 3, 4, 5, 6), True),
+        legend=arm_legend(result.evaluations),
+    )
+
+
+def _field_sentence(label: str, ranked: Sequence[FieldMetrics]) -> str:
+    if not ranked:
+        return "No field was measured."
+    worst, best = ranked[0], ranked[-1]
+    sentence = f"{label} is weakest on {worst.path}: {words.described(worst.accuracy)}"
+    return f"{sentence}; strongest on {best.path}: {words.described(best.accuracy)}."
+
+
+def _field_dots(result: RunResult, path: str) -> charts.DotRow:
+    points = []
+    for series, evaluation in enumerate(result.evaluations):
+        for field in evaluation.fields:
+            drawn = point(field.accuracy, series=series, hollow=is_assumed(evaluation))
+            if field.path == path and drawn:
+                points.append(drawn)
+    return charts.DotRow(path, tuple(points))
+
+
+def _bounds(rows: Sequence[charts.DotRow]) -> list[float]:
+    points = [found for row in rows for found in row.points]
+    return [bound for p in points for bound in (p.value, p.low, p.high) if bound is not None] or [0.0, 1.0]
+
+
+def _arm_buckets(result: RunResult) -> Plot:
+    rows = [
+        (words.arm_label(evaluation.arm), _summed(evaluation.fields))
+        for evaluation in result.evaluations
+        if evaluation.fields
+    ]
+    answers = []
+    for label, parts in rows:
+        counts = dict(parts)
+        total = sum(counts.values()) or 1
+        errors = [f"{name} {words.percent(counts[name] / total)}" for name in ("wrong", "missed", "invented")]
+        answers.append(f"{label}: {', '.join(errors)}")
+    return Plot(
+        question="What kind of mistakes?",
+        answer="Of all fields, " + "; ".join(answers) + ".",
+        caption="Every field of every document falls in exactly one bucket; n = "
+        + words.listed(f"{sum(count for _, count in parts):,}" for _, parts in rows)
+        + " fields. Counts, without intervals.",
+        draw=lambda width: charts.stacked_bars(rows, COLOURS, width=width),
+        table=_bucket_table("Arm", rows),
+        legend=_bucket_legend(),
+    )
+
+
+def _field_buckets(chosen: Evaluation) -> Plot:
+    label = words.arm_label(chosen.arm)
+    ranked = sorted(chosen.fields, key=lambda field: (-_errors(field), field.path))
+    rows = [(field.path, _summed((field,))) for field in ranked]
+    worst, errors = ranked[0], _errors(ranked[0])
+    answer = f"Most errors are in {worst.path}: {errors:,} of {sum(worst.buckets.values()):,}."
+    return Plot(
+        question=f"Where does {label} go wrong?",
+        answer=answer if errors else "It made no error.",
+        caption=f"Buckets by field, n = {chosen.n:,} documents, most errors first. Counts, no intervals.",
+        draw=lambda width: charts.stacked_bars(rows[:DRAWN_FIELDS], COLOURS, width=width),
+        table=_bucket_table("Field", rows),
+        legend=_bucket_legend(),
+    )
+
+
+def _summed(fields: Sequence[FieldMetrics]) -> list[tuple[str, int]]:
+    return [(name, sum(f.buckets.get(bucket, 0) for f in fields)) for bucket, (name, _) in BUCKETS.items()]
+
+
+def _errors(field: FieldMetrics) -> int:
+    return sum(count for bucket, count in field.buckets.items() if bucket in ("wrong", "missed", "invented"))
+
+
+def _bucket_table(first: str, rows: Sequence[tuple[str, list[tuple[str, int]]]]) -> Table:
+    columns = (first, *(name for name, _ in BUCKETS.values()))
+    body: list[Row] = [(label, *(f"{count:,}" for _, count in parts)) for label, parts in rows]
+    return Table("The data", columns, body, (1, 2, 3, 4, 5), folded=True)
+
+
+def _bucket_legend() -> tuple[Key, ...]:
+    return tuple(Key(colour, "■", name) for name, colour in BUCKETS.values())
+
+
+def _slice_dots(evaluation: Evaluation, names: Sequence[str], primary: str) -> charts.DotRow:
+    points = (
+        point(
+            evaluation.slices.get(name, {}).get(primary, NOT_MEASURED),
+            series=series,
+            hollow=is_assumed(evaluation),
+        )
+        for series, name in enumerate(names)
+    )
+    return charts.DotRow(words.arm_label(evaluation.arm), tuple(p for p in points if p))
+
+
+def _slice_sentence(chosen: Evaluation | None, names: Sequence[str], primary: str) -> str:
+    if chosen is None or not chosen.slices:
+        return ""
+    ratio = words.metric(primary).ratio
+    parts = (
+        f"{words.described(chosen.slices.get(name, {}).get(primary, NOT_MEASURED), ratio=ratio)} on {name}"
+        for name in names
+    )
+    return f"{words.arm_label(chosen.arm)}: {'; '.join(parts)}."
+
+
+def _slice_method(sliced: Sequence[Evaluation], primary: str) -> str:
+    methods = {found[primary].method for e in sliced for found in e.slices.values() if primary in found}
+    return f"Method: {'; '.join(sorted(methods - {''}))}." if methods - {""} else ""

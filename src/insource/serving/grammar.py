@@ -1,0 +1,204 @@
+"""Constrained decoding: one dialect, llguidance, compiled strictly before it is used.
+
+Rules, from measurements of llguidance 1.9: whitespace is compact (flexible whitespace can go on
+forever), keys come in the order of ``properties``, and keywords the engine does not know are taken out
+by name, never ignored: they stay in the schema for the check of the finished answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from insource.errors import DataError
+from insource.types import Frozen, JsonSchema, Labels, OutputSpec, Text
+
+COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
+MAX_REPAIRS = 32
+_UNIMPLEMENTED = re.compile(r"Unimplemented keys: \[(.*?)\]")
+_UNKNOWN_FORMAT = re.compile(r"Unknown format: (.+)")
+_POSITION = re.compile(r"^at \d+\(\d+\): (failed to compile JSON schema: )?")
+_ONE_OF = "oneOf constraints are not supported"
+_REGEX = "regex parse error"
+
+# Where a JSON Schema holds further schemas: under each name, as the value itself, in a list.
+_BY_NAME = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_SINGLE = ("items", "additionalProperties", "contains", "not", "if", "then", "else", "propertyNames")
+_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
+
+
+class Grammar(Frozen):
+    """A complete llguidance grammar, or ``text`` None when answers are free text.
+
+    ``dropped_keywords`` are in the schema but not in the grammar: the answer has to be validated.
+    """
+
+    text: str | None
+    dropped_keywords: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def compile_grammar(output: OutputSpec | dict[str, Any]) -> Grammar:
+    """The grammar of an output contract or of a JSON Schema, compiled once to prove that it holds.
+
+    Raises:
+        DataError: ``schema-not-supported``, with the engine's words.
+    """
+    if isinstance(output, Text):
+        return Grammar(text=None, notes=("Free text has no grammar.",))
+    if isinstance(output, Labels):
+        return _label_grammar(output.names)
+    return _schema_grammar(output.definition if isinstance(output, JsonSchema) else output)
+
+
+def validate_output(value: Any, schema: dict[str, Any]) -> list[str]:
+    """Where and how a parsed answer breaks a schema, as ``path: message``; empty when it fits.
+
+    Raises:
+        DataError: ``schema-not-supported`` when the schema itself is not valid.
+    """
+    errors = _validator(json.dumps(schema)).iter_errors(value)
+    return [f"{_path(list(error.instance_path))}: {error.message}" for error in errors]
+
+
+def _label_grammar(names: tuple[str, ...]) -> Grammar:
+    # One terminal, not one rule: the parser holds 2,000 alternatives at a time, the lexer any number.
+    choices = " | ".join(json.dumps(name, ensure_ascii=False) for name in names)
+    text = f"%llguidance {{}}\nstart: LABEL\nLABEL: {choices}"
+    problem, notes = _compile(text)
+    if problem:
+        raise _not_supported(problem)
+    return Grammar(text=text, notes=notes)
+
+
+def _schema_grammar(definition: dict[str, Any]) -> Grammar:
+    schema = json.loads(json.dumps(definition))
+    _remove(schema, {"x-insource"})
+    schema["x-guidance"] = COMPACT
+    dropped: set[str] = set()
+    problem = ""
+    for _ in range(MAX_REPAIRS):
+        text = f"%llguidance {{}}\nstart: %json {json.dumps(schema, ensure_ascii=False)}"
+        problem, warnings = _compile(text)
+        if not problem:
+            notes = (*warnings, *_looseness(schema))
+            return Grammar(text=text, dropped_keywords=tuple(sorted(dropped)), notes=notes)
+        removed = _loosen(schema, problem)
+        if not removed:
+            break
+        dropped |= removed
+    raise _not_supported(problem)
+
+
+def _compile(text: str) -> tuple[str, tuple[str, ...]]:
+    """The engine's error, or an empty one and its warnings."""
+    from llguidance import LLMatcher
+
+    failed, messages = LLMatcher.validate_grammar_with_warnings(text)
+    return (messages[0], ()) if failed else ("", tuple(messages))
+
+
+def _loosen(schema: dict[str, Any], problem: str) -> set[str]:
+    """Take out what ``problem`` names and return those keywords: more answers pass then, never fewer."""
+    if found := _UNIMPLEMENTED.search(problem):
+        return _remove(schema, set(json.loads(f"[{found[1]}]")))
+    if found := _UNKNOWN_FORMAT.search(problem):
+        return _remove(schema, {"format"}, value=found[1])
+    if _ONE_OF in problem:
+        return _one_of_to_any_of(schema)
+    if _REGEX in problem:
+        patterns = {node["pattern"] for node in _nodes(schema) if isinstance(node.get("pattern"), str)}
+        bad = [pattern for pattern in sorted(patterns) if not _pattern_compiles(pattern)]
+        return {keyword for pattern in bad for keyword in _remove(schema, {"pattern"}, value=pattern)}
+    return set()
+
+
+def _remove(schema: dict[str, Any], keywords: set[str], value: Any = None) -> set[str]:
+    removed = set()
+    for node in list(_nodes(schema)):
+        for keyword in keywords & node.keys():
+            if value is None or node[keyword] == value:
+                del node[keyword]
+                removed.add(keyword)
+    return removed
+
+
+def _one_of_to_any_of(schema: dict[str, Any]) -> set[str]:
+    nodes = [node for node in _nodes(schema) if "oneOf" in node]
+    for node in nodes:
+        branches = node.pop("oneOf")
+        node.setdefault("anyOf", branches)
+    return {"oneOf"} if nodes else set()
+
+
+def _pattern_compiles(pattern: str) -> bool:
+    return not _compile(
+        f"%llguidance {{}}\nstart: %json {json.dumps({'type': 'string', 'pattern': pattern})}"
+    )[0]
+
+
+def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every schema inside a schema; properties that are called like keywords are not mistaken for them."""
+    if not isinstance(schema, dict):
+        return
+    yield schema
+    for keyword in _BY_NAME:
+        for child in dict(schema.get(keyword) or {}).values():
+            yield from _nodes(child)
+    for keyword in _SINGLE:
+        yield from _nodes(schema.get(keyword))
+    for keyword in _LISTS:
+        children = schema.get(keyword)
+        for child in children if isinstance(children, list) else ():
+            yield from _nodes(child)
+
+
+def _looseness(schema: dict[str, Any]) -> Iterator[str]:
+    """What the schema leaves open so that an answer may run on until ``max_tokens``."""
+    nodes = list(_nodes(schema))
+    bounds = {"maxLength", "enum", "const", "pattern", "format"}
+    endless = sum("string" in _types(node) and not bounds & node.keys() for node in nodes)
+    closing = {"additionalProperties", "patternProperties"}
+    extensible = sum("properties" in node and not closing & node.keys() for node in nodes)
+    if endless:
+        yield f"{endless} text fields have no maxLength."
+    if extensible:
+        yield f'{extensible} objects allow undeclared keys; "additionalProperties": false forbids them.'
+
+
+def _types(schema: dict[str, Any]) -> list[str]:
+    given = schema.get("type", [])
+    return [given] if isinstance(given, str) else list(given)
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: str) -> Any:
+    import jsonschema_rs
+
+    try:
+        return jsonschema_rs.validator_for(schema, retriever=_no_network)
+    except ValueError as error:
+        raise _not_supported(str(error).split("\n\nFailed validating")[0]) from error
+
+
+def _no_network(uri: str) -> Any:
+    raise ValueError(f"{uri} lies outside the schema; put it under $defs")
+
+
+def _path(parts: list[Any]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return text.removeprefix(".") or "(the whole answer)"
+
+
+def _not_supported(problem: str) -> DataError:
+    words = _POSITION.sub("", problem.split("\n   1 |")[0].strip())
+    return DataError(
+        "schema-not-supported",
+        "The output contract cannot be enforced while the model writes.",
+        hint="Change that part of the schema: patterns without look-around or back-references, "
+        "references only under $defs, and no keywords that contradict each other.",
+        details=(words,),
+    )

@@ -1,0 +1,88 @@
+"""One walk through the loop: the project, who is told how it goes, and the stages so far."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from insource.canonical import digest
+from insource.clock import SYSTEM, Clock
+from insource.config import Config
+from insource.ids import uuid7
+from insource.project import Project
+from insource.store.runs import Run
+from insource.training.recipe import Recipe
+from insource.types import Dataset, Evaluation, StageRun
+
+
+class Display(Protocol):
+    """Who is told: the command line's terminal, or a test."""
+
+    def stage(self, name: str, about: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def progress(self, text: str, done: float, total: float) -> None: ...
+
+    def planned(self, recipe: Recipe) -> None: ...
+
+    def dataset(self, dataset: Dataset, folder: Path) -> None: ...
+
+    def evaluated(self, evaluation: Evaluation, metric: str) -> None: ...
+
+
+class Session:
+    """The state of one walk. ``look_id`` identifies it in the counter of looks at the test split."""
+
+    def __init__(self, project: Project, display: Display, command: str, clock: Clock = SYSTEM) -> None:
+        self.project = project
+        self.display = display
+        self.command = command
+        self.clock = clock
+        self.look_id = uuid7()
+        self.started: datetime = clock.now()
+        self.stages: list[StageRun] = []
+
+    @property
+    def config(self) -> Config:
+        return self.project.config
+
+    def begin(self, name: str, about: str) -> None:
+        self.display.stage(name, about)
+
+    def done(self, run: Run, name: str | None = None) -> Run:
+        """Note a finished stage; one that was read back says so."""
+        self.stages.append(
+            StageRun(
+                stage=name or run.stage,
+                run_id=run.run_id,
+                digest=run.digest,
+                seconds=run.seconds,
+                skipped=run.skipped,
+                path=run.path.name,
+            )
+        )
+        if run.skipped:
+            self.display.note(f"Already done in {run.run_id}, and nothing changed since")
+        return run
+
+    def note_dataset(self, dataset: Dataset, folder: Path, seconds: float) -> None:
+        """Note the dataset, whose folder is named by its content."""
+        self.stages.append(
+            StageRun(
+                stage="dataset",
+                run_id=folder.name,
+                digest=dataset.manifest.digest,
+                seconds=round(seconds, 3),
+                path=folder.name,
+            )
+        )
+        self.display.dataset(dataset, folder)
+
+    def note_stage(self, name: str, started: float, digest_of: Any) -> None:
+        """Note a stage that keeps nothing of its own; ``started`` is on the monotonic clock."""
+        found = digest(digest_of)
+        seconds = round(time.monotonic() - started, 3)
+        self.stages.append(StageRun(stage=name, run_id=name, digest=found, seconds=seconds))

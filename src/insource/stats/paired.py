@@ -1,0 +1,126 @@
+"""Two systems on the same documents: the difference, its interval and its test.
+
+Every function that returns both an interval and a p-value keeps them in step: the interval excludes
+zero exactly when p < 1 - confidence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from insource.stats.distributions import binomial_cdf, normal_quantile, normal_tail, t_tail
+from insource.stats.intervals import (
+    Interval,
+    StandardError,
+    cluster_standard_error,
+    cluster_sums,
+    rule_of_three,
+    t_interval,
+)
+
+
+class PairedDifference(NamedTuple):
+    """Mean of the differences, with ``interval`` and ``p_value`` None where nothing can be inferred.
+
+    ``error`` is the standard error behind the interval, None when nothing varied; ``method`` names
+    interval and test.
+    """
+
+    value: float
+    interval: Interval | None
+    p_value: float | None
+    error: StandardError | None
+    method: str
+
+
+def mcnemar_exact(only_first: int, only_second: int) -> float:
+    """The exact two-sided McNemar p-value from the two discordant counts; 1 when there are none."""
+    discordant = only_first + only_second
+    return min(1.0, 2.0 * binomial_cdf(min(only_first, only_second), discordant, 0.5)) if discordant else 1.0
+
+
+def bonett_price(only_first: int, only_second: int, n: int, confidence: float = 0.95) -> Interval:
+    """The adjusted Wald interval of a difference of two paired proportions, first minus second.
+
+    ``only_first`` documents are right under the first system alone, ``only_second`` under the second
+    alone, of ``n``. One document is added to each discordant cell (Bonett and Price 2012, JEBS 37(4)).
+    """
+    centre, error = _bonett_price_parts(only_first, only_second, n)
+    half = normal_quantile(1 - (1 - confidence) / 2) * error
+    return Interval(centre - half, centre + half).clipped(-1.0, 1.0)
+
+
+def paired_binary(differences: ArrayLike, confidence: float = 0.95) -> PairedDifference:
+    """The difference of two rates from -1, 0 and 1 a document; documents are independent.
+
+    The p-value is the larger of exact McNemar's and the one Bonett-Price inverts, and the interval
+    is stretched to reach zero where only one of them rejects: both then say the same, on the safe side.
+    """
+    values = np.asarray(differences, dtype=float)
+    n, first, second = len(values), int((values > 0).sum()), int((values < 0).sum())
+    if first + second == 0:
+        return _nothing_differed(n, n, confidence)
+    centre, error = _bonett_price_parts(first, second, n)
+    standard_error = StandardError(error, n - 1)
+    p_value = max(mcnemar_exact(first, second), normal_tail(centre / error))
+    interval = bonett_price(first, second, n, confidence)
+    if p_value >= 1 - confidence:
+        interval = Interval(min(interval.low, 0.0), max(interval.high, 0.0))
+    return PairedDifference(
+        float(values.mean()), interval, p_value, standard_error, "Bonett-Price, exact McNemar"
+    )
+
+
+def paired_mean(
+    differences: ArrayLike, clusters: Sequence[Any] | None = None, confidence: float = 0.95
+) -> PairedDifference:
+    """The mean difference over documents, t by document or, with ``clusters``, by cluster.
+
+    While most units do not differ, the plain t interval is far too short (72 % instead of 95 % at
+    n = 20 with 6 % discordant). So two pseudo-units are added, one each way, as large as the typical
+    differing unit (its root mean square) and weighted by the share of units that do not differ. For
+    rare differences of -1, 0, 1 this is Bonett and Price's adjustment; where every unit differs it
+    is the plain t. The standard error is never smaller than without them.
+    """
+    values = np.asarray(differences, dtype=float)
+    units = values if clusters is None else cluster_sums(values, clusters)
+    n, count = len(values), len(units)
+    if not values.any():
+        return _nothing_differed(n, count, confidence)
+    mean = float(values.mean())
+    plain = cluster_standard_error(values - mean, clusters)
+    if count < 2:
+        return PairedDifference(mean, None, None, None, "undefined: fewer than two independent units")
+    moved = units[units != 0] if units.any() else values[values != 0]
+    typical = math.sqrt(float(np.mean(moved**2)))
+    weight = float(np.mean(units == 0))
+    sizes = np.ones(count) if clusters is None else cluster_sums(np.ones(n), clusters)
+    size = n / count
+    centre = float(values.sum()) / (n + 2 * weight * size)
+    squares = float(np.sum((units - centre * sizes) ** 2)) + 2 * weight * (typical**2 + (centre * size) ** 2)
+    scale = (count + 2 * weight) / (count + 2 * weight - 1)
+    padded_error = math.sqrt(scale * squares) / (n + 2 * weight * size)
+    error = StandardError(max(padded_error, plain.value if plain else 0.0), count - 1)
+    interval = t_interval(centre, error, confidence)
+    method = "t by document" if clusters is None else "cluster t by group"
+    return PairedDifference(mean, interval, t_tail(centre / error.value, error.df), error, method)
+
+
+def _bonett_price_parts(only_first: int, only_second: int, n: int) -> tuple[float, float]:
+    first, second = (only_first + 1) / (n + 2), (only_second + 1) / (n + 2)
+    difference = first - second
+    return difference, math.sqrt((first + second - difference**2) / (n + 2))
+
+
+def _nothing_differed(n: int, units: int, confidence: float) -> PairedDifference:
+    """No unit differed, so the share that would is at most the rule-of-three bound, either way."""
+    method = "no document differed: rule of three"
+    if n == 0:
+        return PairedDifference(0.0, None, None, None, "undefined: no document")
+    bound = rule_of_three(units, confidence)
+    return PairedDifference(0.0, Interval(-bound, bound), 1.0, None, method)

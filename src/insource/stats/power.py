@@ -1,0 +1,81 @@
+"""How many documents a paired comparison needs, before and after looking.
+
+``q`` is the share of documents on which exactly one of the two systems is right; it cannot exceed
+the share of logged inputs on which their canonical outputs differ, so it is known before labelling.
+"""
+
+from __future__ import annotations
+
+import math
+
+from insource.stats.distributions import normal_quantile
+
+
+def superiority_n(q: float, gap: float, alpha: float = 0.05, power: float = 0.8) -> int:
+    """Documents to show a true ``gap`` of two rates, two-sided (Connor 1987, for McNemar's test).
+
+    n = (z_{1-alpha/2} sqrt(q) + z_power sqrt(q - gap^2))^2 / gap^2.
+
+    Raises:
+        ValueError: when the gap is zero or larger than ``q``, which no pair of systems can have.
+    """
+    if not 0 < abs(gap) <= q <= 1:
+        raise ValueError("the gap must be positive and at most q")
+    root = normal_quantile(1 - alpha / 2) * math.sqrt(q) + normal_quantile(power) * math.sqrt(q - gap * gap)
+    return math.ceil(root**2 / gap**2)
+
+
+def noninferiority_n(q: float, margin: float, alpha: float = 0.05, power: float = 0.8) -> int:
+    """Documents to show "not worse by ``margin``" when the systems are truly equal, one-sided.
+
+    n = (z_{1-alpha} + z_power)^2 q / margin^2.
+    """
+    if margin <= 0 or not 0 <= q <= 1:
+        raise ValueError("the margin must be positive and q a share")
+    return math.ceil((normal_quantile(1 - alpha) + normal_quantile(power)) ** 2 * q / margin**2)
+
+
+def mean_difference_n(
+    variance: float, distance: float, alpha: float = 0.05, power: float = 0.8, design_effect: float = 1.0
+) -> int:
+    """Documents for a two-sided interval of a mean difference to end short of a point ``distance`` away.
+
+    n = (z_{1-alpha/2} + z_power)^2 variance / distance^2, times the design effect.
+    """
+    if distance <= 0:
+        raise ValueError("the distance must be positive")
+    z = normal_quantile(1 - alpha / 2) + normal_quantile(power)
+    return math.ceil(z * z * variance * design_effect / distance**2)
+
+
+def rule_of_three_n(margin: float, confidence: float = 0.95) -> int:
+    """Documents without any event for the rule-of-three bound to fall below ``margin``."""
+    if not 0 < margin < 1:
+        raise ValueError("the margin must lie between 0 and 1")
+    return math.floor(math.log(1 - confidence) / math.log1p(-margin)) + 1
+
+
+def smallest_gap(q: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float | None:
+    """The smallest gap of two rates that ``n`` documents can show; None when it would exceed ``q``.
+
+    The condition of ``superiority_n`` solved for the gap, by bisection.
+    """
+    if not 0 < q <= 1 or n < 1:
+        raise ValueError("q must be a positive share and n positive")
+    za, zb = normal_quantile(1 - alpha / 2), normal_quantile(power)
+
+    def shortfall(gap: float) -> float:
+        return za * math.sqrt(q) + zb * math.sqrt(max(q - gap * gap, 0.0)) - gap * math.sqrt(n)
+
+    if shortfall(q) > 0:
+        return None
+    low, high = 0.0, q
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if shortfall(middle) > 0 else (low, middle)
+    return high
+
+
+def design_effect(cluster_size: float, intraclass_correlation: float) -> float:
+    """1 + (m - 1) rho: by how much clusters of ``m`` documents inflate the variance (Kish 1965)."""
+    return 1.0 + (cluster_size - 1.0) * intraclass_correlation

@@ -1,0 +1,223 @@
+"""The store: one SQLite database, opened with its schema up to date.
+
+SQLAlchemy Core over SQLite in write-ahead mode, so readers never wait for the writer. Each table has its
+own module; the schema comes from the Alembic revisions in ``migrations``.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, inspect, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from insource.errors import ConfigError, InsourceError, IntegrityError, PrerequisiteError
+from insource.store.migrations import HEAD
+
+METADATA = MetaData()
+
+_IMMEDIATE = "insource_immediate"
+
+
+class Database:
+    """An open store. Share it between threads; each ``read`` and ``write`` takes its own connection."""
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self.path = path
+        self._engine = engine
+        self._writer = engine.execution_options(**{_IMMEDIATE: True})
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view of the store.
+
+        Raises:
+            InsourceError: ``store-locked``, ``store-unwritable``, ``store-full`` or ``store-corrupt``.
+        """
+        with _translated(self.path), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, committed at the end of the block, rolled back when the block raises.
+
+        The write lock is taken at the start: what is read inside cannot be outdated by another writer.
+
+        Raises:
+            InsourceError: as ``read``.
+        """
+        with _translated(self.path), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_database(path_or_url: Path | str, *, busy_timeout_s: float = 5.0) -> Database:
+    """Open the store, creating it (mode 0600) or bringing its schema up to date first.
+
+    Args:
+        path_or_url: a file, or ``sqlite:///file``.
+        busy_timeout_s: how long to wait for another process's write.
+
+    Raises:
+        ConfigError: ``store-url``, for any other database.
+        PrerequisiteError: ``store-locked``, ``store-unwritable``, ``store-full`` or ``store-newer``.
+        IntegrityError: ``store-corrupt``.
+    """
+    path = _file_of(path_or_url)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the same mode
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error)) from error
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_timeout_s})
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    database = Database(engine, path)
+    try:
+        _bring_up_to_date(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _file_of(path_or_url: Path | str) -> Path:
+    if isinstance(path_or_url, Path) or "://" not in path_or_url:
+        return Path(path_or_url).absolute()
+    try:
+        url = make_url(path_or_url)
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() != "sqlite" or not url.database:
+        raise ConfigError(
+            "store-url",
+            f"The store cannot be opened at {url.render_as_string() if url else path_or_url}.",
+            hint="Give a file, or sqlite:///path/to/store.db.",
+        )
+    return Path(url.database).absolute()
+
+
+def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    assert isinstance(connection, sqlite3.Connection)
+    connection.isolation_level = None  # ``_begin`` decides, not the driver
+    connection.execute("PRAGMA foreign_keys = ON")
+    # A spool segment is deleted once its rows are committed, so a commit has to survive a power cut;
+    # in write-ahead mode NORMAL would not promise that (sqlite.org/pragma.html#pragma_synchronous).
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get(_IMMEDIATE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _bring_up_to_date(database: Database) -> None:
+    with database.read() as connection:
+        if _schema_version(connection) == HEAD:
+            return
+    _write_ahead(database)
+    with database.write() as connection:
+        version = _schema_version(connection)  # another process may just have done it
+        if version != HEAD:
+            _migrate(connection, version, database.path)
+
+
+def _write_ahead(database: Database) -> None:
+    """Switch to write-ahead mode, which the file keeps; SQLite allows it outside transactions only."""
+    with _translated(database.path):
+        raw = database._engine.raw_connection()
+        try:
+            raw.cursor().execute("PRAGMA journal_mode = WAL")
+        finally:
+            raw.close()
+
+
+def _schema_version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _migrate(connection: Connection, version: str | None, path: Path) -> None:
+    # Alembic takes longer to load than everything else here, and is needed once a schema.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", "insource.store:migrations")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise PrerequisiteError(
+            "store-newer",
+            f"The store {path} was written by a newer Insource (schema {version}, this one knows {HEAD}).",
+            hint="Update: pip install -U insource",
+        ) from error
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        known = _known_failure(path, error.orig)
+        if known is None:
+            raise
+        raise known from error
+
+
+def _known_failure(path: Path, cause: BaseException | None) -> InsourceError | None:
+    name = getattr(cause, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return PrerequisiteError(
+            "store-locked",
+            f"The store {path} is locked by another process.",
+            hint=f"Wait for it or end it (fuser {path} names it), then run the same command again.",
+        )
+    if name.startswith("SQLITE_FULL"):
+        return PrerequisiteError(
+            "store-full",
+            f"The disk is full: the store {path} cannot grow.",
+            hint=f"Make room (df -h {path.parent}), then run it again; calls wait in the spool.",
+        )
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_IOERR")):
+        return _unwritable(path, str(cause))
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return IntegrityError(
+            "store-corrupt",
+            f"The store {path} is damaged: {cause}.",
+            hint=f"Put it aside and start a new one: mv {path} {path}.damaged; "
+            f"what can be read comes out with: sqlite3 {path}.damaged .recover",
+        )
+    return None
+
+
+def _unwritable(path: Path, reason: str) -> PrerequisiteError:
+    return PrerequisiteError(
+        "store-unwritable",
+        f"The store {path} cannot be opened for writing: {reason}.",
+        hint=f"Give write access to {path.parent}, or choose another folder.",
+    )

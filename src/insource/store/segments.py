@@ -1,0 +1,42 @@
+"""How far each spool segment has been drained, kept in the transaction that stores its calls."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Column, Connection, Table, Text, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from insource.store.database import METADATA
+from insource.types import Frozen
+
+SEGMENTS = Table(
+    "segments",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("open_calls", JSON, nullable=False),
+)
+
+
+class Progress(Frozen):
+    """``position`` is the byte where draining goes on; ``open_calls`` maps the calls begun before it and
+    not ended yet to the byte where their ``begin`` stands."""
+
+    position: int = 0
+    open_calls: dict[str, int] = {}
+
+
+def progress(connection: Connection, name: str) -> Progress:
+    """How far this segment has been drained; not at all when it is unknown."""
+    row = connection.execute(select(SEGMENTS).where(SEGMENTS.c.name == name)).one_or_none()
+    return Progress() if row is None else Progress(position=row.position, open_calls=row.open_calls)
+
+
+def record_progress(connection: Connection, name: str, reached: Progress) -> None:
+    values = reached.model_dump()
+    statement = insert(SEGMENTS).values(name=name, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
+def forget(connection: Connection, name: str) -> None:
+    """Drop the row of a segment whose file is gone."""
+    connection.execute(delete(SEGMENTS).where(SEGMENTS.c.name == name))

@@ -1,0 +1,159 @@
+"""The training stage: from a dataset to an adapter in a complete run folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from insource.canonical import digest
+from insource.config import TrainingSection
+from insource.errors import Interrupted
+from insource.models.catalogue import BaseModel
+from insource.rng import derived_seed
+from insource.store.runs import Run, RunStore, StageSpec
+from insource.training.base import load_tokenizer, require_extra, unpacked
+from insource.training.preflight import check_leakage, check_rows, check_template
+from insource.training.recipe import Recipe, plan
+from insource.training.tokenize import Row, tokenize
+from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
+
+STAGE, VERSION = "train", 1
+LIBRARIES = ("torch", "transformers", "peft", "trl")
+
+
+class Watch(NamedTuple):
+    """Who is told what during training: the plan once, then each point with the recipe."""
+
+    planned: Callable[[Recipe], None]
+    point: Callable[[TrainingPoint, Recipe], None]
+
+
+def train(
+    runs: RunStore,
+    dataset: Dataset,
+    task: Task,
+    base: BaseModel,
+    section: TrainingSection,
+    seed: int,
+    watch: Watch,
+) -> Run:
+    """A complete training run for this data and configuration: an earlier one, or a new one.
+
+    Raises:
+        PrerequisiteError: ``missing-extra``.
+        DataError, IntegrityError: what the pre-flight found.
+        Interrupted: after Ctrl-C; the next call goes on at the last checkpoint.
+    """
+    spec = StageSpec(
+        stage=STAGE,
+        version=VERSION,
+        inputs={
+            "base": base.digest,
+            "train": digest([example.digest for example in dataset.splits["train"]]),
+            "validation": digest([example.digest for example in dataset.splits["validation"]]),
+        },
+        config=section.model_dump() | {"instruction": task.instruction},
+        seed=seed,
+        libraries=LIBRARIES,
+    )
+    return runs.run(spec, lambda folder: _work(folder, dataset, task, base, section, seed, watch))
+
+
+def summary(run: Run) -> TrainingSummary:
+    """What the run found, as the report shows it."""
+    return TrainingSummary.model_validate(run.result)
+
+
+def _work(
+    folder: Path,
+    dataset: Dataset,
+    task: Task,
+    base: BaseModel,
+    section: TrainingSection,
+    seed: int,
+    watch: Watch,
+) -> dict[str, Any]:
+    require_extra()
+    check_leakage(dataset.splits["train"], dataset.splits["validation"] + dataset.splits["test"])
+    tokenizer = load_tokenizer(base)
+    check_template(tokenizer)
+    rows = tokenize(tokenizer, task, dataset.splits["train"])
+    validation = tokenize(tokenizer, task, dataset.splits["validation"][: section.validation_documents])
+    check_rows([*rows, *validation], section.max_tokens)
+    recipe = _recipe(rows, validation, base, section, seed)
+    watch.planned(recipe)
+    points, log = _earlier_points(folder / "events.jsonl")
+
+    def progress(point: TrainingPoint) -> None:
+        points.append(point)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(point.model_dump_json() + "\n")
+        watch.point(point, recipe)
+
+    from insource.training.sft import fine_tune
+
+    started = time.monotonic()
+    try:
+        trained = fine_tune(
+            base, recipe, rows, validation, pad_id=tokenizer.pad_token_id, folder=folder, progress=progress
+        )
+    except KeyboardInterrupt as stop:
+        raise Interrupted(
+            "interrupted",
+            f"Training was stopped at step {points[-1].step if points else 0} of {recipe.steps}.",
+            hint="Run the same command again: it goes on at the last checkpoint.",
+        ) from stop
+    seconds = time.monotonic() - started
+    speeds = [point.tokens_per_s for point in points if point.tokens_per_s]
+    return TrainingSummary(
+        base_model=base.name,
+        examples=len(rows),
+        steps=trained.steps,
+        planned_steps=recipe.steps,
+        epochs=round(trained.epochs, 2),
+        tokens=points[-1].tokens if points else 0,
+        tokens_per_s=round(speeds[-1], 1) if speeds else 0.0,
+        best_step=trained.best_step,
+        best_validation_loss=trained.best_validation_loss,
+        stopped=trained.stopped,
+        longest_answer_tokens=max(row.answer_tokens for row in [*rows, *validation]),
+        choices=(
+            *((choice.name, choice.value, choice.reason) for choice in recipe.choices),
+            ("weights", *trained.dtype_reason.split(": ", 1)),
+        ),
+        curve=tuple(points),
+        seconds=round(seconds, 1),
+    ).model_dump(mode="json")
+
+
+def _recipe(
+    rows: list[Row], validation: list[Row], base: BaseModel, section: TrainingSection, seed: int
+) -> Recipe:
+    config = json.loads((unpacked(base) / "config.json").read_text())
+    return plan(
+        examples=len(rows),
+        hidden_size=config["hidden_size"],
+        longest_row_tokens=max(len(row.input_ids) for row in [*rows, *validation]),
+        seed=derived_seed(seed, "training"),
+        epochs=section.epochs,
+        learning_rate=section.learning_rate,
+        batch_size=section.batch_size,
+        rank=section.rank,
+    )
+
+
+def _earlier_points(log: Path) -> tuple[list[TrainingPoint], Path]:
+    """The curve of an interrupted attempt, up to the checkpoint training goes on from."""
+    checkpoints = [
+        int(path.parent.name.rpartition("-")[2])
+        for path in (log.parent / "checkpoints").glob("checkpoint-*/trainer_state.json")
+    ]
+    reached = max(checkpoints, default=0)
+    lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
+    points = [TrainingPoint.model_validate_json(line) for line in lines if line.endswith("\n")]
+    kept = [point for point in points if point.step <= reached]
+    log.write_text("".join(point.model_dump_json() + "\n" for point in kept), encoding="utf-8")
+    return kept, log

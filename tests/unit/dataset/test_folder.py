@@ -1,0 +1,102 @@
+"""Saving and loading: whole or not at all, and never trusted without its digest."""
+
+import json
+
+import pytest
+
+from insource.dataset.build import build
+from insource.dataset.folder import folder_name, load, save
+from insource.errors import DataError, IntegrityError
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    schema = {"type": "object", "properties": {"z": {"type": "string"}, "a": {"type": "string"}}}
+    records = [{"input": f"d{n}", "output": {"a": "é", "z": f"{n}"}, "schema": schema} for n in range(20)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        "".join(json.dumps(record) + "\n" for record in [*records, {"input": "d"}]), encoding="utf-8"
+    )
+    return build(path, name="spec", on_bad_rows="drop")
+
+
+def test_what_is_saved_is_loaded(dataset, tmp_path):
+    path = save(dataset, tmp_path / "datasets")
+    assert path.name == folder_name(dataset.manifest)
+    loaded = load(path)
+    assert loaded == dataset
+    assert list(loaded.splits["train"][0].contract["properties"]) == ["z", "a"]
+    assert sorted(file.name for file in path.iterdir()) == [
+        "README.md", "calibration.jsonl", "dropped.jsonl", "manifest.json", "test.jsonl", "train.jsonl",
+        "validation.jsonl",
+    ]  # fmt: skip
+
+
+def test_the_same_dataset_has_the_same_bytes(dataset, tmp_path):
+    first, second = save(dataset, tmp_path / "one"), save(dataset, tmp_path / "two")
+    assert first.name == second.name
+    for file in first.iterdir():
+        assert file.read_bytes() == (second / file.name).read_bytes()
+
+
+def test_saving_twice_writes_once(dataset, tmp_path):
+    path = save(dataset, tmp_path)
+    stamp = (path / "manifest.json").stat().st_mtime_ns
+    assert save(dataset, tmp_path) == path
+    assert (path / "manifest.json").stat().st_mtime_ns == stamp
+
+
+def test_a_half_written_folder_is_refused_and_replaced(dataset, tmp_path):
+    path = save(dataset, tmp_path)
+    (path / "manifest.json").unlink()
+    with pytest.raises(DataError) as error:
+        load(path)
+    assert error.value.code == "dataset-not-found"
+    leftover = path.with_name(f"{path.name}.partial")
+    leftover.mkdir()
+    (leftover / "junk").touch()
+    assert load(save(dataset, tmp_path)) == dataset
+    assert not leftover.exists()
+    assert not (path / "junk").exists()
+
+
+def swap(path, file, old, new):
+    content = (path / file).read_text(encoding="utf-8")
+    assert old in content
+    (path / file).write_text(content.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("train.jsonl", "é", "e"),
+        ("test.jsonl", "\n", ""),
+        ("dropped.jsonl", "missing-output", "missing-input"),
+        ("manifest.json", '"read": 21', '"read": 22'),
+        ("manifest.json", '"simulated_models"', '"simulated_model"'),
+        ("manifest.json", "}", "", ),
+    ],
+)  # fmt: skip
+def test_any_change_is_noticed(dataset, tmp_path, file, old, new):
+    path = save(dataset, tmp_path)
+    swap(path, file, old, new)
+    with pytest.raises(IntegrityError) as error:
+        load(path)
+    assert error.value.code == "digest-mismatch"
+    with pytest.raises(IntegrityError):
+        save(dataset, tmp_path)
+
+
+def test_a_missing_file_is_noticed(dataset, tmp_path):
+    path = save(dataset, tmp_path)
+    (path / "calibration.jsonl").unlink()
+    with pytest.raises(IntegrityError):
+        load(path)
+
+
+def test_the_card_tells_the_funnel(dataset, tmp_path):
+    card = (save(dataset, tmp_path) / "README.md").read_text(encoding="utf-8")
+    assert "- read: 21" in card
+    assert "- dropped, `missing-output`: 1" in card
+    assert "| test | 2 | 0 | sealed" in card
+    assert "the cloud arm is not measured" in card

@@ -1,0 +1,70 @@
+"""Paired differences against published numbers and scipy; interval and test in step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+
+from insource.stats.paired import bonett_price, mcnemar_exact, paired_binary, paired_mean
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (5, 0), (1, 9), (12, 12), (40, 21)])
+def test_mcnemar_agrees_with_statsmodels(first, second):
+    expected = 1.0 if first + second == 0 else mcnemar([[0, first], [second, 0]], exact=True).pvalue
+    assert mcnemar_exact(first, second) == pytest.approx(expected, abs=1e-9)
+
+
+def test_bonett_price_by_hand():
+    # 12 and 4 discordant of 100: (13 - 5) / 102, variance (18/102 - (8/102)^2) / 102.
+    centre, variance = 8 / 102, (18 / 102 - (8 / 102) ** 2) / 102
+    half = stats.norm.ppf(0.975) * variance**0.5
+    assert bonett_price(12, 4, 100) == pytest.approx((centre - half, centre + half), abs=1e-12)
+
+
+def test_where_every_document_differs_it_is_the_plain_t():
+    values = np.array([0.1, 0.2, -0.1, 0.3, 0.25, -0.05])
+    expected = stats.ttest_1samp(values, 0)
+    result = paired_mean(values)
+    assert result.interval == pytest.approx(tuple(expected.confidence_interval(0.95)), abs=1e-9)
+    assert result.p_value == pytest.approx(expected.pvalue, abs=1e-9)
+
+
+@pytest.mark.parametrize("compare", [paired_binary, paired_mean])
+def test_no_difference_is_bounded_and_never_certain(compare):
+    result = compare(np.zeros(100))
+    assert result.interval == pytest.approx((-0.0295, 0.0295), abs=1e-4)
+    assert result.p_value == 1.0
+
+
+def test_one_group_says_nothing():
+    assert paired_mean([0.1, 0.2, 0.3], ["a", "a", "a"]).interval is None
+
+
+differences = st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=2, max_size=60)
+
+
+@given(differences)
+def test_binary_interval_and_test_agree(values):
+    result = paired_binary(values)
+    excludes_zero = result.interval.low > 0 or result.interval.high < 0
+    assert excludes_zero == (result.p_value < 0.05)
+    assert -1 <= result.interval.low <= result.value <= result.interval.high <= 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(-12, 12), st.integers(0, 9)), min_size=2, max_size=60), st.booleans()
+)
+def test_mean_interval_and_test_agree_and_swapping_negates(pairs, grouped):
+    values = np.array([d / 12 for d, _ in pairs])
+    clusters = [g for _, g in pairs] if grouped else None
+    result, swapped = paired_mean(values, clusters), paired_mean(-values, clusters)
+    if result.interval is None:
+        assert swapped.interval is None
+        return
+    assert (result.interval.low > 0 or result.interval.high < 0) == (result.p_value < 0.05)
+    assert swapped.interval == pytest.approx((-result.interval.high, -result.interval.low), abs=1e-12)
+    assert result.interval.low < result.interval.high

@@ -1,0 +1,57 @@
+"""Sample sizes against the published table (80 % power, alpha 0.05)."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from scipy import stats
+
+from insource.stats.power import (
+    design_effect,
+    mean_difference_n,
+    noninferiority_n,
+    rule_of_three_n,
+    smallest_gap,
+    superiority_n,
+)
+
+
+@pytest.mark.parametrize(
+    ("q", "gap", "n"),
+    [(0.05, 0.02, 979), (0.10, 0.02, 1960), (0.20, 0.03, 1742), (0.05, 0.05, 155), (0.20, 0.10, 155)],
+)
+def test_superiority(q, gap, n):
+    assert superiority_n(q, gap) == n
+
+
+@pytest.mark.parametrize(
+    ("q", "margin", "n"), [(0.05, 0.01, 3092), (0.10, 0.02, 1546), (0.20, 0.03, 1374), (0.20, 0.05, 495)]
+)
+def test_noninferiority(q, margin, n):
+    assert noninferiority_n(q, margin) == n
+
+
+@pytest.mark.parametrize(("q", "n", "gap"), [(0.10, 100, 0.088), (0.05, 200, 0.044), (0.20, 1000, 0.040)])
+def test_smallest_gap(q, n, gap):
+    assert smallest_gap(q, n) == pytest.approx(gap, abs=5e-4)
+    assert superiority_n(q, smallest_gap(q, n)) in (n, n + 1)
+
+
+def test_a_gap_beyond_the_disagreement_does_not_exist():
+    assert smallest_gap(0.05, 100) is None
+    with pytest.raises(ValueError, match="gap"):
+        superiority_n(0.05, 0.10)
+
+
+def test_mean_difference_grows_with_the_design_effect():
+    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+    assert mean_difference_n(0.04, 0.02) == math.ceil(z * z * 0.04 / 0.0004)
+    effect = design_effect(5, 0.25)
+    assert effect == 2.0
+    assert mean_difference_n(0.04, 0.02, design_effect=effect) == math.ceil(2 * z * z * 0.04 / 0.0004)
+
+
+def test_rule_of_three_n_is_the_first_that_suffices():
+    n = rule_of_three_n(0.05)
+    assert 0.95**n < 0.05 <= 0.95 ** (n - 1)
