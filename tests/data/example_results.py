@@ -278,7 +278,8 @@ def example_result(**changes: object) -> RunResult:
         stages=(
             StageRun(stage="dataset", run_id="20260412T101530Z-dataset-aa10", digest="aa10" * 3, seconds=3.2),
             StageRun(
-                stage="train", run_id="20260412T101533Z-train-bb20", digest="bb20" * 3, seconds=9, skipped=True
+                stage="train", run_id="20260412T101533Z-train-bb20", digest="bb20" * 3, seconds=9.0,
+                skipped=True,
             ),
         ),
         paths={"report": ".insource/runs/20260412T101530Z-run-3fa2c1/report.html"},

@@ -74,16 +74,8 @@ def build(
     rows = [row for row in read.rows if row.row_id in checked.targets]
     assignment = assign_splits(rows, fractions, seed)
     leaks = drop_leaks(rows, assignment.splits)
-    leaked = {drop.row_id for drop in leaks}
     extra = extra_cloud_outputs or {}
-    splits: dict[Split, tuple[Example, ...]] = {
-        split: tuple(
-            _example(row, checked.targets[row.row_id], rows_path.name, extra.get(row.row_id, {}))
-            for row in rows
-            if assignment.splits[row.row_id] == split and row.row_id not in leaked
-        )
-        for split in SPLITS
-    }
+    splits = _examples(rows, assignment.splits, checked.targets, leaks, extra, rows_path.name)
     _check_sizes(splits, len(rows), fractions, rows_path)
     dropped = tuple(sorted((*bad, *leaks), key=lambda drop: (drop.line or 0, drop.row_id)))
     manifest = DatasetManifest(
@@ -97,9 +89,7 @@ def build(
         split_reason=assignment.reason,
         groups_in_train=tuple(sorted(_groups(splits["train"]))),
         template_overlap=len(_groups(splits["train"]) & _groups(splits["test"])),
-        cloud_models=tuple(
-            sorted({m for rows in splits.values() for row in rows for m in row.cloud_outputs})
-        ),
+        cloud_models=_cloud_models(splits),
         simulated_models=tuple(sorted(set(simulated_models))),
         notes=(*read.notes, *_notes(rows, contract, checked, extra)),
     )
@@ -161,6 +151,23 @@ def _why_no_object(text: str) -> str:
     return "is JSON, but not an object"
 
 
+def _examples(
+    rows: Sequence[Row],
+    splits: Mapping[str, Split],
+    targets: Mapping[str, str],
+    leaks: Iterable[Dropped],
+    extra: Mapping[str, Mapping[str, str]],
+    source: str,
+) -> dict[Split, tuple[Example, ...]]:
+    leaked = {drop.row_id for drop in leaks}
+    result: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    for row in rows:
+        if row.row_id not in leaked:
+            example = _example(row, targets[row.row_id], source, extra.get(row.row_id, {}))
+            result[splits[row.row_id]].append(example)
+    return {split: tuple(examples) for split, examples in result.items()}
+
+
 def _example(row: Row, target: str, source: str, extra: Mapping[str, str]) -> Example:
     content = {"input": row.input, "attributes": row.attributes, "contract": row.contract, "target": target}
     return Example(
@@ -180,6 +187,11 @@ def _example(row: Row, target: str, source: str, extra: Mapping[str, str]) -> Ex
 
 def _groups(examples: Iterable[Example]) -> set[str]:
     return {example.group for example in examples if example.group is not None}
+
+
+def _cloud_models(splits: Mapping[Split, tuple[Example, ...]]) -> tuple[str, ...]:
+    examples = (example for rows in splits.values() for example in rows)
+    return tuple(sorted({model for example in examples for model in example.cloud_outputs}))
 
 
 def _check_contract(contract: OutputSpec) -> None:

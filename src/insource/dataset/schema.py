@@ -59,7 +59,7 @@ def _validator(schema: dict[str, Any]) -> Any:
 @lru_cache(maxsize=256)
 def _compiled(schema: str) -> Any:
     try:
-        return jsonschema_rs.validator_for(schema, retriever=_no_network)
+        return jsonschema_rs.validator_for(schema, validate_formats=True, retriever=_no_network)
     except ValueError as error:
         raise InvalidSchema(str(error).split("\n\nFailed validating")[0]) from error
 

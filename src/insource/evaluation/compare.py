@@ -137,7 +137,7 @@ def _required_n(gain: PairedDifference, margin: float, n: int, units: Units, alp
     the further of the two is reached with fewer documents. None when both are here and now.
     """
     if gain.error is None:
-        nothing_differed = gain.interval is not None and 0 < margin < 1
+        nothing_differed = gain.interval is not None and gain.value == 0 and 0 < margin < 1
         return math.ceil(rule_of_three_n(margin, 1 - alpha) * n / units.size) if nothing_differed else None
     distance = max(gain.value + margin, -gain.value)
     if distance <= 0:

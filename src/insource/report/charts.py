@@ -99,33 +99,13 @@ def dot_plot(
     """Points with intervals in named rows. ``zero`` draws the line of no difference, ``shaded`` a band,
     ``joined`` a bar between the points of a row."""
     layout = _Rows(rows, width)
-    layers: list[vega.Layer] = [layout.separators()]
+    layers = [layout.separators()]
     if shaded is not None:
-        band = [{"low": shaded[0], "high": shaded[1], "top": 0, "bottom": layout.height}]
-        layers.append(
-            vega.layer(
-                band,
-                "rect",
-                {"color": "var(--band)"},
-                x=vega.quantitative("low"),
-                x2="high",
-                y=vega.quantitative("top"),
-                y2="bottom",
-            )
-        )
+        layers.append(layout.band(*shaded))
     if zero:
-        layers.append(vega.layer([{"x": 0}], "rule", {"color": "var(--ink)"}, x=vega.quantitative("x")))
+        layers.append(layout.upright(0.0))
     if joined:
-        layers.append(
-            vega.layer(
-                layout.spans(),
-                "rule",
-                vega.stroke(4, "var(--line)"),
-                x=vega.quantitative("low"),
-                x2="high",
-                y=vega.quantitative("y"),
-            )
-        )
+        layers.append(layout.spans())
     layers += [
         vega.layer(
             layout.whiskers(),
@@ -197,24 +177,8 @@ def scatter(marks: Sequence[Mark], x_axis: vega.Axis, y_axis: vega.Axis, *, widt
         ),
         _points(values, x="x", y="value"),
     ]
-    sides = ((left, "left", 14), (right, "right", -14)) if width > NARROW else ()  # a phone has the legend
-    for group, align, offset in sides:
-        wanted = [mark.point.value * scale for mark in group]
-        placed = spread(wanted, 15)
-        labels = [
-            {"x": mark.x, "y": at / scale, "label": mark.label}
-            for mark, at in zip(group, placed, strict=True)
-        ]
-        layers.append(
-            vega.layer(
-                labels,
-                "text",
-                vega.text_style(align=align, dx=offset),
-                x=vega.quantitative("x"),
-                y=vega.quantitative("y"),
-                text=vega.nominal("label"),
-            )
-        )
+    if width > NARROW:  # a narrow page has the legend for names
+        layers += [_names(left, scale, "left", 14), _names(right, scale, "right", -14)]
     return vega.chart(layers, width, height, fit=True)
 
 
@@ -222,7 +186,7 @@ def line_plot(
     lines: Sequence[Line], rules: Sequence[Rule], x_axis: vega.Axis, y_axis: vega.Axis, *, width: int
 ) -> Spec:
     """Lines over a common axis, with named vertical rules."""
-    height = 220 if width <= NARROW else 260
+    height = 250 if width <= NARROW else 300
     layers: list[vega.Layer] = []
     for line in lines:
         values = [{"x": x, "y": y} for x, y in zip(line.xs, line.ys, strict=True)]
@@ -246,23 +210,8 @@ def line_plot(
                 )
             )
     for index, rule in enumerate(rules):
-        row = [{"x": rule.x, "label": rule.label}]
-        layers.append(
-            vega.layer(row, "rule", {"color": "var(--muted)", "strokeDash": [3, 3]}, x=vega.quantitative("x"))
-        )
-        late = vega.position(rule.x, x_axis) > 0.6
-        words = vega.text_style(align="right" if late else "left", dx=-6 if late else 6)
-        layers.append(
-            vega.layer(
-                row,
-                "text",
-                words,
-                x=vega.quantitative("x"),
-                y={"value": -8 - 16 * index},
-                text=vega.nominal("label"),
-            )
-        )
-    return vega.chart(layers, width, height, fit=True, head=4 + 16 * len(rules))
+        layers += _upright(rule, index, late=vega.position(rule.x, x_axis) > 0.6)
+    return vega.chart(layers, width, height, fit=True)
 
 
 def spread(wanted: Sequence[float], gap: float) -> list[float]:
@@ -305,12 +254,28 @@ class _Rows:
     def whiskers(self) -> list[dict[str, Any]]:
         return [dot for dot in self.dots() if dot["low"] is not None and dot["high"] is not None]
 
-    def spans(self) -> list[dict[str, Any]]:
-        return [
+    def spans(self) -> vega.Layer:
+        bars = [
             {"low": min(p.value for p in row.points), "high": max(p.value for p in row.points), "y": middle}
             for row, middle in zip(self.rows, self.middles(), strict=True)
             if row.points
         ]
+        style = vega.stroke(4, "var(--line)")
+        return vega.layer(bars, "rule", style, **_bar("low", "high"), y=vega.quantitative("y"))
+
+    def band(self, low: float, high: float) -> vega.Layer:
+        """A shaded range of values over the whole height."""
+        style = {"color": "var(--band)"}
+        return vega.layer([{"low": low, "high": high}], "rect", style, **_bar("low", "high"), **self._tall)
+
+    def upright(self, value: float) -> vega.Layer:
+        """A line at one value over the whole height."""
+        style = {"color": "var(--muted)"}
+        return vega.layer([{"x": value}], "rule", style, x=vega.quantitative("x"), **self._tall)
+
+    @property
+    def _tall(self) -> dict[str, Any]:
+        return {"y": {"value": 0}, "y2": {"value": self.height}}
 
     def separators(self) -> vega.Layer:
         lines = [{"y": self.top(index)} for index in range(1, len(self.rows))]
@@ -340,8 +305,8 @@ class _Rows:
         """The layers over one vertical scale of pixels from the top."""
         pixels = {"domain": [0, self.height], "range": [0, self.height], "nice": False}
         for layer in layers:
-            y = layer["encoding"].setdefault("y", vega.quantitative("y"))
-            y |= {"scale": pixels, "axis": None}
+            if "field" in layer["encoding"]["y"]:
+                layer["encoding"]["y"] |= {"scale": pixels, "axis": None}
         return vega.chart(layers, self.width, self.height)
 
     def _lines(self, middle: float, count: int) -> list[float]:
@@ -354,6 +319,37 @@ def _side_by_side(marks: Sequence[Mark], axis: vega.Axis, width: int) -> list[Ma
     costs = [mark.x for mark in marks]
     shifts = [7 * (costs[:i].count(x) - (costs.count(x) - 1) / 2) for i, x in enumerate(costs)]
     return [replace(m, x=m.x * math.exp(pixel * shift)) for m, shift in zip(marks, shifts, strict=True)]
+
+
+def _names(marks: Sequence[Mark], scale: float, align: str, offset: int) -> vega.Layer:
+    """The names beside their marks; ``scale`` is pixels a unit of value."""
+    placed = spread([mark.point.value * scale for mark in marks], 15)
+    rows = [
+        {"x": mark.x, "y": at / scale, "label": mark.label} for mark, at in zip(marks, placed, strict=True)
+    ]
+    style = vega.text_style(align=align, dx=offset)
+    return vega.layer(rows, "text", style, **_at("x", "y"), text=vega.nominal("label"))
+
+
+def _upright(rule: Rule, index: int, *, late: bool) -> list[vega.Layer]:
+    """A dashed line and its words above the plot, to its left where it stands ``late``."""
+    row = [{"x": rule.x, "label": rule.label}]
+    x = vega.quantitative("x")
+    dashes = {"color": "var(--muted)", "strokeDash": [3, 3]}
+    words = vega.text_style(align="right" if late else "left", dx=-6 if late else 6)
+    above = {"value": -8 - 16 * index}
+    return [
+        vega.layer(row, "rule", dashes, x=x),
+        vega.layer(row, "text", words, x=x, y=above, text=vega.nominal("label")),
+    ]
+
+
+def _at(x: str, y: str) -> dict[str, Any]:
+    return {"x": vega.quantitative(x), "y": vega.quantitative(y)}
+
+
+def _bar(low: str, high: str) -> dict[str, Any]:
+    return {"x": vega.quantitative(low), "x2": high}
 
 
 def _look(point: Point) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def render(result: RunResult) -> str:
     )
     shown = RunResult.model_validate(words.visible(result.model_dump()))
     page = environment.get_template("report.html.j2")
-    return page.render(result=shown, banner=banner(shown), sections=sections(shown), drawing=drawing)
+    return page.render(result=shown, banner=banner(shown), sections=sections(shown), drawing=drawing).lstrip()
 
 
 def write_report(result: RunResult, path: Path) -> Path:

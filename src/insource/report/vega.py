@@ -113,15 +113,15 @@ def _axis(axis: Axis, *, grid: bool) -> dict[str, Any]:
     return drawn | ({"labelExpr": axis.expression} if axis.expression else {"format": axis.format})
 
 
-def chart(layers: list[Layer], width: int, height: float, *, fit: bool = False, head: int = 4) -> Spec:
-    """The whole drawing. ``fit`` makes room for a vertical axis, ``head`` for words above the plot."""
+def chart(layers: list[Layer], width: int, height: float, *, fit: bool = False) -> Spec:
+    """The whole drawing. ``fit`` makes room for a vertical axis."""
     return {
         "$schema": SCHEMA,
         "width": width,
         "height": height,
         "autosize": {"type": "fit" if fit else "pad", "contains": "padding"},
-        "padding": {"left": 0, "right": MARGIN_RIGHT if fit else 0, "top": head, "bottom": 6},
-        "background": None,
+        "padding": {"left": 0, "right": MARGIN_RIGHT if fit else 0, "top": 4, "bottom": 6},
+        "background": "transparent",
         "layer": layers,
         "config": {
             "aria": False,  # the page labels each drawing once and gives its data as a table

@@ -8,7 +8,7 @@ are left out, and the others get p̂ = p(token) / p(all allowed candidates).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,16 @@ import numpy as np
 
 from insource.errors import DataError, IntegrityError
 from insource.routing.json_spans import Span, json_spans
-from insource.types import Completion, JsonSchema, OutputSpec, TokenLogprob
+from insource.types import Completion, Example, TokenLogprob
 
 # Below this the model wanted something the grammar forbade, however sure it was among the rest.
 TINY_MASS = 0.01
+JSON_RULE = "start: %json"
 
 
 @lru_cache(maxsize=4)
 def load_tokenizer(tokenizer_json: Path) -> Any:
-    """The ``llguidance.LLTokenizer`` of a Hugging Face ``tokenizer.json`` (takes about a second, then cached).
+    """The ``llguidance.LLTokenizer`` of a Hugging Face ``tokenizer.json``; takes a second, once a process.
 
     Raises:
         DataError: ``tokenizer-unreadable``.
@@ -42,16 +43,28 @@ def load_tokenizer(tokenizer_json: Path) -> Any:
         ) from error
 
 
-def document_confidence(
-    completion: Completion, grammar: str | None, tokenizer: Any | None, *, output: OutputSpec
-) -> float | None:
+def confidence_scorer(
+    tokenizer_json: Path, grammar_for: Callable[[Example], str | None]
+) -> Callable[[Example, Completion], float | None]:
+    """``document_confidence`` as an evaluation takes it: of one example's answer, under its grammar.
+
+    The tokenizer is read at the first answer. Raises as ``load_tokenizer`` and ``document_confidence`` do.
+    """
+
+    def score(example: Example, completion: Completion) -> float | None:
+        return document_confidence(completion, grammar_for(example), load_tokenizer(tokenizer_json))
+
+    return score
+
+
+def document_confidence(completion: Completion, grammar: str | None, tokenizer: Any | None) -> float | None:
     """How likely the whole answer is right, between 0 and 1, not calibrated; None when it cannot be told.
 
     For JSON the product of ``field_confidences``: a document is right only when all its fields are, so
-    ten doubtful fields must count for more than one, which a minimum over fields cannot say. For labels
-    and text the least certain token. 0 for an answer that was cut short or is not JSON where it has to be.
-    None when log-probabilities are missing, which never means certain (llama.cpp leaves them out for
-    speculated tokens).
+    ten doubtful fields must count for more than one, which a minimum over fields cannot say. For any
+    other text the least certain token. 0 for an answer that was cut short, or that is not JSON although
+    the grammar asks for it. None when log-probabilities are missing, which never means certain
+    (llama.cpp leaves them out for speculated tokens).
 
     ``grammar`` is what the engine was constrained by, None when it was not; ``tokenizer`` the
     ``LLTokenizer`` of the model that wrote, needed with a grammar.
@@ -61,13 +74,13 @@ def document_confidence(
     """
     if completion.finish_reason == "length":
         return 0.0
-    if not isinstance(output, JsonSchema):
-        certainties = _certainties(completion, grammar, tokenizer)
-        return None if certainties is None else min((p for p in certainties if p is not None), default=1.0)
     try:
         fields = field_confidences(completion, grammar, tokenizer)
     except ValueError:
-        return 0.0
+        if grammar is not None and JSON_RULE in grammar:
+            return 0.0
+        certainties = _certainties(completion, grammar, tokenizer)
+        return None if certainties is None else min((p for p in certainties if p is not None), default=1.0)
     return None if fields is None else math.prod(fields.values())
 
 
@@ -115,7 +128,7 @@ def _owner(spans: list[Span], begin: int, end: int) -> Span | None:
 def _certainties(
     completion: Completion, grammar: str | None, tokenizer: Any | None
 ) -> list[float | None] | None:
-    """p̂ of every token, None for one that decided nothing; None for all when a token's candidates are missing."""
+    """p̂ of every token, None for one that decided nothing; nothing at all when candidates are missing."""
     tokens = completion.tokens
     if not any(token.bytes for token in tokens) or any(not token.top for token in tokens):
         return None

@@ -25,11 +25,14 @@ def json_spans(text: bytes) -> list[Span]:
     """The spans of all values of a JSON document, each container after what it contains.
 
     Raises:
-        ValueError: when ``text`` is not JSON (RFC 8259: ``NaN`` is not).
+        ValueError: when ``text`` is not JSON (RFC 8259: ``NaN`` is not), or is nested too deeply to read.
     """
-    json.loads(text, parse_constant=_no_constant)
     spans: list[Span] = []
-    _value(text, _skip(text, 0), "", spans)
+    try:
+        json.loads(text, parse_constant=_no_constant)
+        _value(text, _skip(text, 0), "", spans)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     return spans
 
 

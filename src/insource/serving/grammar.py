@@ -179,7 +179,7 @@ def _validator(schema: str) -> Any:
     import jsonschema_rs
 
     try:
-        return jsonschema_rs.validator_for(schema, retriever=_no_network)
+        return jsonschema_rs.validator_for(schema, validate_formats=True, retriever=_no_network)
     except ValueError as error:
         raise _not_supported(str(error).split("\n\nFailed validating")[0]) from error
 

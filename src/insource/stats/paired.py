@@ -1,7 +1,7 @@
 """Two systems on the same documents: the difference, its interval and its test.
 
 Every function that returns both an interval and a p-value keeps them in step: the interval excludes
-zero exactly when p < 1 - confidence.
+zero exactly when p < 1 - confidence. Values are shares, so differences lie between -1 and 1.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from insource.stats.distributions import binomial_cdf, normal_quantile, normal_tail, t_tail
 from insource.stats.intervals import (
+    Floats,
     Interval,
     StandardError,
     cluster_standard_error,
@@ -22,6 +23,8 @@ from insource.stats.intervals import (
     rule_of_three,
     t_interval,
 )
+
+_ROUNDING = 1e-12
 
 
 class PairedDifference(NamedTuple):
@@ -63,8 +66,8 @@ def paired_binary(differences: ArrayLike, confidence: float = 0.95) -> PairedDif
     """
     values = np.asarray(differences, dtype=float)
     n, first, second = len(values), int((values > 0).sum()), int((values < 0).sum())
-    if first + second == 0:
-        return _nothing_differed(n, n, confidence)
+    if first + second == 0 or n in (first, second):
+        return _all_alike(values, n, confidence)
     centre, error = _bonett_price_parts(first, second, n)
     standard_error = StandardError(error, n - 1)
     p_value = max(mcnemar_exact(first, second), normal_tail(centre / error))
@@ -90,8 +93,8 @@ def paired_mean(
     values = np.asarray(differences, dtype=float)
     units = values if clusters is None else cluster_sums(values, clusters)
     n, count = len(values), len(units)
-    if not values.any():
-        return _nothing_differed(n, count, confidence)
+    if n == 0 or np.ptp(values) < _ROUNDING:
+        return _all_alike(values, count, confidence)
     mean = float(values.mean())
     plain = cluster_standard_error(values - mean, clusters)
     if count < 2:
@@ -106,6 +109,8 @@ def paired_mean(
     scale = (count + 2 * weight) / (count + 2 * weight - 1)
     padded_error = math.sqrt(scale * squares) / (n + 2 * weight * size)
     error = StandardError(max(padded_error, plain.value if plain else 0.0), count - 1)
+    if error.value < _ROUNDING:
+        return PairedDifference(mean, None, None, None, "undefined: the groups do not vary")
     interval = t_interval(centre, error, confidence)
     method = "t by document" if clusters is None else "cluster t by group"
     return PairedDifference(mean, interval, t_tail(centre / error.value, error.df), error, method)
@@ -117,10 +122,17 @@ def _bonett_price_parts(only_first: int, only_second: int, n: int) -> tuple[floa
     return difference, math.sqrt((first + second - difference**2) / (n + 2))
 
 
-def _nothing_differed(n: int, units: int, confidence: float) -> PairedDifference:
-    """No unit differed, so the share that would is at most the rule-of-three bound, either way."""
-    method = "no document differed: rule of three"
-    if n == 0:
-        return PairedDifference(0.0, None, None, None, "undefined: no document")
-    bound = rule_of_three(units, confidence)
-    return PairedDifference(0.0, Interval(-bound, bound), 1.0, None, method)
+def _all_alike(values: Floats, units: int, confidence: float) -> PairedDifference:
+    """Every document differs by the same v (often 0), so a standard error would claim certainty.
+
+    By the rule of three at most a share b of units differs otherwise, by anything in [-1, 1]: the
+    mean lies between v - b (1 + v) and v + b (1 - v). That excludes zero when p = (1 + |v|)^-units
+    falls below 1 - confidence.
+    """
+    if units < 2:
+        mean = float(values.mean()) if len(values) else 0.0
+        return PairedDifference(mean, None, None, None, "undefined: fewer than two independent units")
+    value, bound = float(values[0]), rule_of_three(units, confidence)
+    interval = Interval(value - bound * (1 + value), value + bound * (1 - value))
+    what = "no document differed" if value == 0 else "all documents differed alike"
+    return PairedDifference(value, interval, (1 + abs(value)) ** -units, None, f"{what}: rule of three")

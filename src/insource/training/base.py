@@ -64,8 +64,26 @@ def _unpack(base: BaseModel, folder: Path) -> None:
             f"The weights in {base.gguf.name} cannot be unpacked for training: {error}",
             hint="Use a GGUF of an architecture transformers reads (llama, qwen2, qwen3, gemma, phi3 …).",
         ) from error
+    _as_served(tokenizer, base.gguf)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def _as_served(tokenizer: Any, gguf_path: Path) -> None:
+    """Split text as llama.cpp does with this file.
+
+    transformers builds a plain GPT-2 splitter from every GGUF. SmolLM's cuts out single digits first,
+    so that "V:  480" would have other tokens in training than when served. The parity gate compares
+    the tokens of every prompt and would refuse such an export.
+    """
+    from gguf import GGUFReader
+    from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
+
+    name = GGUFReader(gguf_path).fields.get("tokenizer.ggml.pre")
+    if name is not None and name.contents() == "smollm":
+        tokenizer.backend_tokenizer.pre_tokenizer = Sequence(
+            [Digits(individual_digits=True), ByteLevel(add_prefix_space=False, use_regex=True)]
+        )
 
 
 def load_tokenizer(base: BaseModel) -> Any:

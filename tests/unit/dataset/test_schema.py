@@ -75,6 +75,12 @@ def test_violations_name_their_place():
     assert len(violations({"model": "m", "warranty": "x" * 5000}, SPEC)[0]) < 250
 
 
+def test_formats_are_checked():
+    schema = {"properties": {"day": {"type": "string", "format": "date"}}}
+    assert violations({"day": "2026-02-28"}, schema) == ()
+    assert violations({"day": "28.2.2026"}, schema)
+
+
 @pytest.mark.parametrize(
     "schema", [{"type": "foo"}, {"$ref": "http://127.0.0.1:1/other.json"}, {"$ref": "#/$defs/no"}]
 )

@@ -12,8 +12,15 @@ from insource.types import NOT_MEASURED, Estimate
 
 @pytest.mark.parametrize(
     ("ratio", "shown"),
-    [(0.9412, "94.1%"), (1.0, "100.0%"), (0.9999, "> 99.9%"), (0.0, "0.0%"), (0.0001, "< 0.1%")]
-    + [(None, "not measured"), (math.nan, "not measured")],
+    [
+        (0.9412, "94.1%"),
+        (1.0, "100.0%"),
+        (0.9999, "> 99.9%"),
+        (0.0, "0.0%"),
+        (0.0001, "< 0.1%"),
+        (None, "not measured"),
+        (math.nan, "not measured"),
+    ],
 )
 def test_percent(ratio, shown):
     assert words.percent(ratio) == shown

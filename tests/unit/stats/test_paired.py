@@ -40,8 +40,18 @@ def test_no_difference_is_bounded_and_never_certain(compare):
     assert result.p_value == 1.0
 
 
+@pytest.mark.parametrize("compare", [paired_binary, paired_mean])
+def test_the_same_gain_everywhere_is_not_certain_either(compare):
+    result = compare(np.ones(100))
+    assert result.interval == pytest.approx((1 - 2 * 0.0295, 1.0), abs=1e-3)
+    assert result.p_value < 1e-9
+
+
 def test_one_group_says_nothing():
-    assert paired_mean([0.1, 0.2, 0.3], ["a", "a", "a"]).interval is None
+    for values in ([0.1, 0.2, 0.3], [0.2, 0.2, 0.2]):
+        result = paired_mean(values, ["a", "a", "a"])
+        assert result.value == pytest.approx(0.2)
+        assert result.interval is None
 
 
 differences = st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=2, max_size=60)
@@ -55,9 +65,7 @@ def test_binary_interval_and_test_agree(values):
     assert -1 <= result.interval.low <= result.value <= result.interval.high <= 1
 
 
-@given(
-    st.lists(st.tuples(st.integers(-12, 12), st.integers(0, 9)), min_size=2, max_size=60), st.booleans()
-)
+@given(st.lists(st.tuples(st.integers(-12, 12), st.integers(0, 9)), min_size=2, max_size=60), st.booleans())
 def test_mean_interval_and_test_agree_and_swapping_negates(pairs, grouped):
     values = np.array([d / 12 for d, _ in pairs])
     clusters = [g for _, g in pairs] if grouped else None

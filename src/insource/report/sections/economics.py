@@ -133,9 +133,10 @@ def _monthly(result: RunResult) -> Plot | None:
     )
     x_axis = vega.log_axis("Documents a month, logarithmic", volumes, "format(datum.value, ',~r')", margin=1)
     y_axis = vega.log_axis("Dollars a month, logarithmic", [*bills, *own], USD)
+    sampled = list(zip(volumes, bills, own, strict=True))[::10]
     rows: list[Row] = [
-        (f"{v:,.0f}", show_usd(b), show_usd(o))
-        for v, b, o in list(zip(volumes, bills, own, strict=True))[::10]
+        (f"{v:,.0f}", show_usd(bill), show_usd(cost) if v <= capacity else "beyond capacity")
+        for v, bill, cost in sampled
     ]
     cloud_name = "cloud (assumed price of a simulated cloud)" if simulated else "cloud"
     return Plot(

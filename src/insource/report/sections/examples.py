@@ -31,7 +31,7 @@ def _example(found: Disagreement, labels: dict[str, str]) -> Example:
     answers = {labels.get(name, name): text for name, text in found.answers.items()}
     structured = isinstance(target, dict)
     rows = _by_leaf(target, answers) if structured else _whole(found.target, answers)
-    columns = ("Field" if structured else "", "Label", *answers)
+    columns = ("Field" if structured else "Part", "Label", *answers)
     return Example(found.row_id, found.explanation, found.input, Table("Answers", columns, rows))
 
 

@@ -1,0 +1,154 @@
+"""The shapes of OpenAI's chat completions API: what comes in, what goes out, and its errors.
+
+Source: the OpenAI API reference, ``POST /v1/chat/completions``. Only what routing looks at is typed;
+the rest of a request is the cloud's business and reaches it as it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from insource.types import Completion, Message, Usage
+
+INSTRUCTING_ROLES = ("system", "developer")
+
+
+class ChatMessage(msgspec.Struct):
+    role: str
+    content: Any = None
+
+
+class ChatRequest(msgspec.Struct):
+    """A chat completion as far as routing looks at it."""
+
+    model: str
+    messages: list[ChatMessage]
+    stream: bool | None = None
+    stream_options: Any = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    n: Any = None
+    logprobs: Any = None
+    tools: Any = None
+    functions: Any = None
+    modalities: Any = None
+
+    @property
+    def include_usage(self) -> bool:
+        return isinstance(self.stream_options, dict) and bool(self.stream_options.get("include_usage"))
+
+
+_CHAT = msgspec.json.Decoder(ChatRequest)
+
+
+def parse_chat(body: bytes) -> tuple[ChatRequest, dict[str, Any]]:
+    """The request as routing looks at it, and all of it for the record.
+
+    Raises:
+        ValueError: for what is not JSON, not a chat completion, or nested too deeply to be one.
+    """
+    try:
+        return _CHAT.decode(body), msgspec.json.decode(body)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def document_of(chat: ChatRequest) -> str | None:
+    """The one document a request is about, or None when it asks for more than a task's model can do:
+    several turns, tools, images, several choices, log-probabilities."""
+    beyond = chat.tools or chat.functions or chat.logprobs or chat.n not in (None, 1)
+    if beyond or chat.modalities not in (None, ["text"]):
+        return None
+    documents = [message for message in chat.messages if message.role not in INSTRUCTING_ROLES]
+    if len(documents) != 1 or documents[0].role != "user":
+        return None
+    return _text(documents[0].content)
+
+
+def messages_of(chat: ChatRequest) -> tuple[Message, ...]:
+    """The conversation for a ``Model``.
+
+    Raises:
+        ValueError: when it holds more than text.
+    """
+    messages = []
+    for message in chat.messages:
+        text = _text(message.content)
+        if text is None or message.role not in (*INSTRUCTING_ROLES, "user", "assistant"):
+            raise ValueError(f"a {message.role} message with more than text")
+        role = "system" if message.role in INSTRUCTING_ROLES else message.role
+        messages.append(Message.model_validate({"role": role, "content": text}))
+    return tuple(messages)
+
+
+def _text(content: Any) -> str | None:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict):
+        text = content[0].get("text")
+        return text if content[0].get("type") == "text" and isinstance(text, str) else None
+    return None
+
+
+def completion_body(completion: Completion, identifier: str, created: int) -> bytes:
+    """A whole answer."""
+    finish = _finish_reason(completion)
+    message = {"role": "assistant", "content": completion.text, "refusal": None}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
+    return msgspec.json.encode(
+        _envelope("chat.completion", completion, identifier, created)
+        | {"choices": [choice], "usage": _usage(completion.usage)}
+    )
+
+
+def completion_events(
+    completion: Completion, identifier: str, created: int, *, include_usage: bool
+) -> list[bytes]:
+    """The same answer as server-sent events: role, text, end, usage when asked for, ``[DONE]``."""
+    envelope = _envelope("chat.completion.chunk", completion, identifier, created)
+    steps: list[tuple[dict[str, str], str | None]] = [
+        ({"role": "assistant", "content": ""}, None),
+        ({"content": completion.text}, None),
+        ({}, _finish_reason(completion)),
+    ]
+    chunks: list[dict[str, Any]] = [
+        {"choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]}
+        for delta, finish in steps
+    ]
+    if include_usage:
+        chunks = [chunk | {"usage": None} for chunk in chunks]
+        chunks.append({"choices": [], "usage": _usage(completion.usage)})
+    return [event(msgspec.json.encode(envelope | chunk)) for chunk in chunks] + [event(b"[DONE]")]
+
+
+def event(data: bytes) -> bytes:
+    """One server-sent event."""
+    return b"data: " + data + b"\n\n"
+
+
+def models_body(names: Iterable[str]) -> bytes:
+    """The list of models."""
+    models = [{"id": name, "object": "model", "created": 0, "owned_by": "insource"} for name in names]
+    return msgspec.json.encode({"object": "list", "data": models})
+
+
+def error_body(status: int, code: str, message: str) -> bytes:
+    """An error as OpenAI's clients read it."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    return msgspec.json.encode({"error": {"message": message, "type": kind, "param": None, "code": code}})
+
+
+def _envelope(kind: str, completion: Completion, identifier: str, created: int) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{identifier}", "object": kind, "created": created, "model": completion.model}
+
+
+def _finish_reason(completion: Completion) -> str:
+    return "stop" if completion.finish_reason in ("unknown", "error") else completion.finish_reason
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    prompt, answer = usage.input_tokens or 0, usage.output_tokens or 0
+    return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}

@@ -1,0 +1,154 @@
+"""Seeded simulations: intervals cover, tests keep their level, the threshold keeps its promise.
+
+Tolerances are three standard errors of the simulation itself, below the nominal level only.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from insource.evaluation.estimators import mean, rate, ratio, sampling_units
+from insource.rng import generator
+from insource.stats.intervals import cluster_mean_t
+from insource.stats.learn_then_test import ltt_threshold
+from insource.stats.paired import paired_binary, paired_mean
+
+QUICK, FULL = 500, 4000
+SIZES = pytest.mark.parametrize("runs", [QUICK, pytest.param(FULL, marks=pytest.mark.slow)])
+
+
+def covers(runs, name, draw, truth, interval, nominal=0.95):
+    random = generator(20261122, name)
+    hits = 0
+    for _ in range(runs):
+        low, high = interval(draw(random))
+        hits += low <= truth <= high
+    assert hits / runs >= nominal - 3 * math.sqrt(nominal * (1 - nominal) / runs)
+
+
+def discordant(n, first, second):
+    return lambda random: random.choice([1.0, -1.0, 0.0], size=n, p=[first, second, 1 - first - second])
+
+
+@SIZES
+@pytest.mark.parametrize(
+    ("n", "first", "second"),
+    [
+        (20, 0.04, 0.02),
+        (30, 0.04, 0.02),
+        (50, 0.04, 0.02),
+        (50, 0.15, 0.05),
+        (100, 0.04, 0.02),
+        (200, 0.04, 0.04),
+    ],
+)
+def test_paired_binary_covers(runs, n, first, second):
+    draw = discordant(n, first, second)
+    covers(runs, f"binary.{n}", draw, first - second, lambda d: paired_binary(d).interval)
+
+
+@SIZES
+@pytest.mark.parametrize("n", [20, 50, 100])
+@pytest.mark.parametrize("share", [0.06, 0.3])
+def test_paired_means_cover_when_few_documents_differ(runs, n, share):
+    sizes = np.array([1, 1, 1, 2, 2, 3, 6]) / 12
+
+    def draw(random):
+        signs = np.where(random.random(n) < 0.6, 1, -1)
+        return np.where(random.random(n) < share, random.choice(sizes, n) * signs, 0.0)
+
+    truth = share * sizes.mean() * 0.2
+    covers(runs, f"paired.{n}.{share}", draw, truth, lambda d: paired_mean(d).interval)
+
+
+@SIZES
+@pytest.mark.parametrize("clusters", [8, 24, 40])
+def test_cluster_t_covers_where_naive_t_does_not(runs, clusters):
+    ids = np.repeat(np.arange(clusters), 5)
+
+    def draw(random):
+        return random.normal(0, 0.05, clusters)[ids] + random.normal(0, 0.08, len(ids))
+
+    covers(runs, f"cluster.{clusters}", draw, 0.0, lambda d: cluster_mean_t(d, list(ids)))
+    covers(runs, f"cluster.{clusters}", draw, 0.0, lambda d: paired_mean(d, list(ids)).interval)
+
+
+@SIZES
+@pytest.mark.parametrize("imperfect", [0.05, 0.2, 0.5])
+def test_field_accuracy_covers_also_near_one(runs, imperfect):
+    sizes = np.array([1, 1, 1, 2, 2, 3]) / 10
+    units = sampling_units([None] * 100)
+
+    def draw(random):
+        return 1 - np.where(random.random(100) < imperfect, random.choice(sizes, 100), 0.0)
+
+    def interval(values):
+        estimate = mean(values, units)
+        return estimate.low, estimate.high
+
+    covers(runs, f"accuracy.{imperfect}", draw, 1 - imperfect * sizes.mean(), interval)
+
+
+@SIZES
+@pytest.mark.parametrize("truth", [0.5, 0.9, 0.97])
+def test_grouped_rates_cover(runs, truth):
+    ids = np.repeat(np.arange(20), 5)
+    units = sampling_units([str(i) for i in ids])
+
+    def draw(random):
+        return (random.random(100) < random.beta(6 * truth, 6 * (1 - truth), 20)[ids]).astype(float)
+
+    def interval(values):
+        estimate = rate(values, units)
+        return estimate.low, estimate.high
+
+    covers(runs, f"grouped.{truth}", draw, truth, interval)
+
+
+@SIZES
+def test_ratios_of_slots_cover(runs):
+    units = sampling_units([None] * 60)
+
+    def draw(random):
+        slots = random.integers(1, 15, 60)
+        return random.binomial(slots, random.beta(9, 1, 60)), slots
+
+    def interval(counts):
+        estimate = ratio(*counts, units)
+        return estimate.low, estimate.high
+
+    # Documents of every size are alike, so the ratio over slots is 0.9, too; t is a little short here.
+    covers(runs, "ratio", draw, 0.9, interval, nominal=0.94)
+
+
+@SIZES
+@pytest.mark.parametrize(("n", "margin"), [(100, 0.05), (300, 0.05), (300, 0.02)])
+def test_not_worse_is_rarely_said_when_the_loss_is_the_margin(runs, n, margin):
+    draw, random = discordant(n, 0.03, 0.03 + margin), generator(20261122, f"margin.{n}.{margin}")
+    wrong = sum(paired_binary(draw(random)).interval.low > -margin for _ in range(runs))
+    assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
+
+
+@SIZES
+def test_equal_arms_rarely_differ(runs):
+    draw, random = discordant(80, 0.08, 0.08), generator(20261122, "null")
+    wrong = sum(paired_binary(draw(random)).p_value < 0.05 for _ in range(runs))
+    assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
+
+
+@SIZES
+@pytest.mark.parametrize(("n", "max_error"), [(200, 0.1), (1500, 0.2)])
+def test_the_threshold_breaks_its_promise_at_most_delta_of_the_time(runs, n, max_error):
+    """P(error | confidence c) = (1 - c)^2 and c uniform, so the error above t is (1 - t)^2 / 3."""
+    random, broken, found = generator(20261122, f"ltt.{n}"), 0, 0
+    for _ in range(runs // 2):
+        confidence = random.random(n)
+        correct = random.random(n) >= (1 - confidence) ** 2
+        threshold = ltt_threshold(confidence, correct, max_error, 0.05)
+        found += threshold is not None
+        broken += threshold is not None and (1 - threshold) ** 2 / 3 > max_error
+    assert found > 0.5 * (runs // 2)
+    assert broken / (runs // 2) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / (runs // 2))
