@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource.canonical import digest, file_digest
-from insource.config import ReferenceSection, ServingSection
+from insource.config import ServingSection
 from insource.dataset.schema import for_asked
 from insource.evaluation.run import Confidence
 from insource.evaluation.stage import ArmPlan
@@ -20,10 +21,11 @@ from insource.models.replay import ReplayModel
 from insource.serving.engine import EngineSettings
 from insource.serving.grammar import compile_grammar
 from insource.serving.supervisor import ServedModel, physical_cores
-from insource.types import Arm, Dataset, Example, JsonSchema, Task
+from insource.types import Arm, Dataset, Example, JsonSchema, Message, Task, TrainingSummary
 
 TUNED, BASE, BASE_CONSTRAINED = "tuned", "base", "base + schema"
 TOP_LOGPROBS = 20
+CLOUD_MAX_TOKENS = 1024
 
 
 class Local(NamedTuple):
@@ -61,6 +63,16 @@ def grammar_for(task: Task, example: Example) -> str | None:
             schema = {**schema, "properties": asked}
         return _schema_grammar(json.dumps(schema, ensure_ascii=False))  # key order is answer order
     return compile_grammar(task.output).text
+
+
+def task_grammar(task: Task) -> str | None:
+    """The grammar of the task's own output, for documents that come without an example around them."""
+    return compile_grammar(task.output).text
+
+
+def longest_answer(training: TrainingSummary) -> int:
+    """Tokens an answer may have: half as many again as the longest one in training."""
+    return math.ceil(1.5 * training.longest_answer_tokens)
 
 
 def tuned(local: Local, confidence: Confidence) -> ArmPlan:
@@ -103,12 +115,9 @@ def _local_plan(
 ) -> ArmPlan:
     def ask(example: Example) -> Request:
         return Request(
-            messages=local.task.messages(
-                example.input,
-                attributes=example.attributes,
-                contract=example.contract,
-                describe_output=describe,
-            ),
+            messages=described(local.task, example)
+            if describe
+            else local.task.messages(example.input, attributes=example.attributes),
             max_tokens=local.max_new_tokens,
             grammar=grammar_for(local.task, example) if arm.constrained else None,
             top_logprobs=TOP_LOGPROBS if adapter is not None else 0,
@@ -126,31 +135,39 @@ def _local_plan(
     )
 
 
-def cloud(
-    task: Task, dataset: Dataset, name: str, examples: Sequence[Example], reference: ReferenceSection
-) -> ArmPlan:
+def described(task: Task, example: Example) -> tuple[Message, ...]:
+    """The prompt of a model that was not tuned: it has to be told what an answer looks like."""
+    return task.messages(
+        example.input,
+        attributes=example.attributes,
+        contract=example.contract,
+        describe_output=True,
+    )
+
+
+class CloudPrice(NamedTuple):
+    """What 1,000 documents cost in the cloud, None when unknown, and where the figure comes from."""
+
+    per_1000_usd: float | None
+    basis: str
+
+
+def cloud(task: Task, dataset: Dataset, name: str, examples: Sequence[Example], price: CloudPrice) -> ArmPlan:
     """A cloud model's logged answers to ``examples``, replayed. Simulated ones say so everywhere."""
     simulated = name in dataset.manifest.simulated_models
 
     def ask(example: Example) -> Request:
-        messages = task.messages(
-            example.input,
-            attributes=example.attributes,
-            contract=example.contract,
-            describe_output=True,
-        )
-        return Request(messages=messages, max_tokens=1)
+        return Request(messages=described(task, example), max_tokens=CLOUD_MAX_TOKENS)
 
     answers = {ask(e).messages: e.cloud_outputs[name] for e in examples if name in e.cloud_outputs}
     latency = {ask(e).messages: e.cloud_latency_s[name] for e in examples if name in e.cloud_latency_s}
-    cost = reference.cost_per_1000_usd
     arm = Arm(
         name=name,
         model=name,
         kind="simulated" if simulated else "cloud",
         description="simulated after published error rates" if simulated else "answers as logged",
-        cost_per_1000_usd=cost,
-        cost_basis=("assumed: " if simulated else "") + reference.cost_source if cost is not None else "",
+        cost_per_1000_usd=price.per_1000_usd,
+        cost_basis=("assumed: " if simulated else "") + price.basis,
         assumed_latency_s=next(iter(latency.values()), None) if simulated else None,
     )
 

@@ -9,9 +9,9 @@ line is this same loop, stopped earlier, and an interrupted run goes on where it
 
 from __future__ import annotations
 
-import math
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -26,12 +26,14 @@ from insource.evaluation.run import Confidence, Progress
 from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import ArmPlan, Evaluated, evaluate_arm
 from insource.export.stage import ADAPTER_FILE, export
-from insource.logs.collect import collect
+from insource.logs.collect import collect, cost_per_1000_usd
+from insource.logs.prices import PriceTable
 from insource.logs.recorder import STORE_FILE, Recorder
 from insource.matching.surface import SurfaceForms
 from insource.models.catalogue import resolve
 from insource.models.llamacpp import LlamaCppModel
 from insource.models.protocol import Model, Request
+from insource.reference import confirm_cost
 from insource.results import Findings, keep
 from insource.routing.cascade import fit_policy
 from insource.routing.confidence import confidence_scorer
@@ -45,9 +47,9 @@ from insource.types import (
     BreakEven,
     Comparison,
     Dataset,
-    Estimate,
     Example,
     JsonSchema,
+    LoggedAnswer,
     Policy,
     RoutedCall,
     RunResult,
@@ -56,7 +58,17 @@ from insource.types import (
     TrainingPoint,
 )
 
-Drive = Callable[[Session, arms.Local, Policy, Confidence, Sequence[Example]], tuple[RoutedCall, ...]]
+
+class Made(NamedTuple):
+    """The tuned model: its training run, its export, and what it takes to serve it."""
+
+    trained: Run
+    exported: Run
+    local: arms.Local
+    confidence: Confidence
+
+
+Drive = Callable[[Session, Made, Policy, Sequence[Example]], tuple[RoutedCall, ...]]
 
 
 def run(session: Session, *, cloud: Model | None = None, drive: Drive | None = None) -> RunResult:
@@ -78,7 +90,18 @@ def run(session: Session, *, cloud: Model | None = None, drive: Drive | None = N
         economics,
         volume=session.config.decision.documents_per_month,
     )
-    found = Findings(dataset, task, made, evaluated, comparisons, policy, routed, economics, verdict)
+    found = Findings(
+        dataset,
+        task,
+        made.trained,
+        made.exported,
+        evaluated,
+        comparisons,
+        policy,
+        routed,
+        economics,
+        verdict,
+    )
     return keep(session, found, test_looks=count_looks(session, dataset))
 
 
@@ -96,7 +119,7 @@ def build_dataset(session: Session, cloud: Model | None = None) -> tuple[Dataset
 
 
 def _build(
-    session: Session, answers: dict[str, dict[str, str]], cloud: Model | None = None
+    session: Session, answers: Mapping[str, Mapping[str, LoggedAnswer]], cloud: Model | None = None
 ) -> Dataset:
     section, project = session.config.dataset, session.project
     fractions: dict[Split, float] = {
@@ -115,13 +138,13 @@ def _build(
         absent_fields=session.config.task.absent_fields,
         on_bad_rows=section.on_bad_rows,
         simulated_models=(cloud.info.name,) if cloud is not None and cloud.info.simulated else (),
-        extra_cloud_outputs=answers,
+        logged=answers,
     )
 
 
 def ask_cloud(
     session: Session, dataset: Dataset, task: Task, cloud: Model
-) -> dict[str, dict[str, str]]:
+) -> dict[str, dict[str, LoggedAnswer]]:
     """The cloud's answer to every document, through the recorder into the log: row id → model → text."""
     simulated = " (simulated)" if cloud.info.simulated else ""
     session.begin("log", f"asking {cloud.info.name}{simulated}, every call on the record")
@@ -138,19 +161,11 @@ def ask_cloud(
             ask,
             recorder,
             task=task.name,
+            confirm=lambda pending: confirm_cost(session, cloud, task, pending),
             progress=lambda done, total: session.display.progress("calls", done, total),
         )
-    session.note_stage("log", started, digest_of=found)
-    return {row_id: {cloud.info.name: text} for row_id, text in found.items()}
-
-
-class Made(NamedTuple):
-    """The tuned model: its training run, its export, and what it takes to serve it."""
-
-    trained: Run
-    exported: Run
-    local: arms.Local
-    confidence: Confidence
+    session.note_stage("log", started, digest_of={row: answer.text for row, answer in found.items()})
+    return {row_id: {cloud.info.name: answer} for row_id, answer in found.items()}
 
 
 def train_model(session: Session, dataset: Dataset, task: Task) -> Run:
@@ -160,9 +175,7 @@ def train_model(session: Session, dataset: Dataset, task: Task) -> Run:
     session.begin("train", f"LoRA on {base.name}, loss on the answers only")
     watch = Watch(
         planned=session.display.planned,
-        point=lambda point, recipe: session.display.progress(
-            training_line(point), point.step, recipe.steps
-        ),
+        point=lambda point, recipe: session.display.progress(training_line(point), point.step, recipe.steps),
     )
     return session.done(
         train(session.project.runs, dataset, task, base, section, session.config.project.seed, watch)
@@ -175,18 +188,17 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
     base = resolve(session.config.training.model)
     section = session.config.evaluation
     session.begin("export", "adapter to GGUF, then the parity gate")
-    longest = summary(trained).longest_answer_tokens
     local = arms.Local(
         task=task,
         base=base,
         adapter=Path(),
         serving=session.config.serving,
-        max_new_tokens=section.max_new_tokens or math.ceil(1.5 * longest),
+        max_new_tokens=section.max_new_tokens or arms.longest_answer(summary(trained)),
         on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
     )
 
     @contextmanager
-    def serve(_gguf: Path, adapter: Path):  # type: ignore[no-untyped-def]
+    def serve(adapter: Path) -> Iterator[LlamaCppModel]:
         with local._replace(adapter=adapter).serve("parity", 0) as served:
             yield served.model
 
@@ -214,7 +226,7 @@ def evaluate_arms(session: Session, dataset: Dataset, task: Task, made: Made) ->
     test = arms.spread(dataset.splits["test"], section.test_documents)
     few = arms.spread(test, section.base_documents)
     plans = [
-        (arms.cloud(task, dataset, name, test, session.config.reference), test)
+        (arms.cloud(task, dataset, name, test, cloud_price(session, task, name)), test)
         for name in dataset.manifest.cloud_models
         if any(name in example.cloud_outputs for example in test)
     ]
@@ -257,3 +269,118 @@ def _evaluate(
     session.done(evaluated.run, f"evaluate {name} on {split}")
     session.display.evaluated(evaluated.evaluation, task.primary_metric)
     return evaluated
+
+
+def surface_forms(task: Task, dataset: Dataset) -> SurfaceForms | None:
+    """How values are written in the training labels; an answer is held to the same spelling."""
+    if not isinstance(task.output, JsonSchema):
+        return None
+    targets = (json.loads(example.target) for example in dataset.splits["train"])
+    return SurfaceForms.fit(targets, task.output.definition)
+
+
+def compare_arms(task: Task, evaluated: Sequence[Evaluated]) -> tuple[Comparison, ...]:
+    """The tuned model against every other arm, paired by document; the cloud's comparisons first."""
+    by_name = {one.evaluation.arm.name: one for one in evaluated}
+    candidate = by_name.get(arms.TUNED)
+    if candidate is None:
+        return ()
+    order = {"cloud": 0, "base": 1, "simulated": 2}
+    others = sorted(
+        (one for one in evaluated if one is not candidate),
+        key=lambda one: order[one.evaluation.arm.kind],
+    )
+    return tuple(
+        compare(
+            (candidate.evaluation.arm, candidate.records),
+            (other.evaluation.arm, other.records),
+            metric=task.primary_metric,
+            margin=task.margin,
+        )
+        for other in others
+    )
+
+
+def calibrate(session: Session, dataset: Dataset, task: Task, made: Made) -> tuple[Policy, Evaluated]:
+    """When the local answer is good enough to serve: fitted on the calibration split, never on test."""
+    limit = session.config.evaluation.calibration_documents
+    examples = arms.spread(dataset.splits["calibration"], limit)
+    plan = arms.tuned(made.local, made.confidence)
+    evaluated = _evaluate(session, dataset, task, "calibration", plan, examples)
+    section = session.config.routing
+    policy = fit_policy(
+        [record.confidence for record in evaluated.records],
+        [record.score is not None and record.score.exact for record in evaluated.records],
+        max_error=section.max_error,
+        delta=section.delta,
+        on_infeasible=section.on_infeasible,
+    )
+    session.display.note(policy.reason)
+    return policy, evaluated
+
+
+def drive_gateway(
+    session: Session,
+    dataset: Dataset,
+    made: Made,
+    policy: Policy,
+    calibration: Evaluated,
+    drive: Drive | None,
+) -> tuple[RoutedCall, ...]:
+    """Two calibration documents through the running gateway: the surest answer and the least sure."""
+    known = [record for record in calibration.records if record.confidence is not None]
+    if drive is None or len(known) < 2:
+        return ()
+    session.begin("route", "the gateway answers one document here and escalates a doubtful one")
+    ranked = sorted(known, key=lambda record: record.confidence or 0.0)
+    by_id = {example.row_id: example for example in dataset.splits["calibration"]}
+    started = time.monotonic()
+    calls = drive(session, made, policy, [by_id[ranked[-1].row_id], by_id[ranked[0].row_id]])
+    session.note_stage("route", started, digest_of=[call.row_id for call in calls])
+    return calls
+
+
+def weigh(session: Session, evaluated: Sequence[Evaluated]) -> BreakEven:
+    """The volume from which running locally costs less than the cloud."""
+    costs = local_costs(session)
+    by_kind = {one.evaluation.arm.kind: one.evaluation for one in reversed(evaluated)}
+    cloud = by_kind.get("cloud") or by_kind.get("simulated")
+    tuned = by_kind.get("tuned")
+    latency = tuned.latency_s.get("p50") if tuned else None
+    return break_even(
+        costs,
+        seconds_per_document=latency.value if latency else None,
+        cloud_per_1000_usd=cloud.arm.cost_per_1000_usd if cloud else None,
+        cloud_source=(cloud.arm.cost_basis if cloud else "") or "not given",
+    )
+
+
+def cloud_price(session: Session, task: Task, model: str) -> arms.CloudPrice:
+    """The configured price, else the mean of the logged calls, else unknown."""
+    reference = session.config.reference
+    if reference.cost_per_1000_usd is not None:
+        return arms.CloudPrice(reference.cost_per_1000_usd, reference.cost_source or "insource.toml")
+    with open_database(session.project.workspace / STORE_FILE) as database:
+        logged = cost_per_1000_usd(database, task=task.name, model=model)
+    if logged is None:
+        return arms.CloudPrice(None, "")
+    return arms.CloudPrice(float(logged[0]), f"mean of {logged[1]} logged calls, {PriceTable().source}")
+
+
+def local_costs(session: Session) -> LocalCosts:
+    """The assumptions of the local side, as configured."""
+    return LocalCosts(**session.config.decision.model_dump())
+
+
+def count_looks(session: Session, dataset: Dataset) -> int:
+    """How many walks through the loop have evaluated on this test split."""
+    with open_database(session.project.workspace / STORE_FILE) as database:
+        return looks(database, dataset.manifest.digest)
+
+
+def training_line(point: TrainingPoint) -> str:
+    """A point of the curve as the terminal shows it."""
+    if point.validation_loss is not None:
+        return f"validation loss {point.validation_loss:.3f}"
+    speed = f", {point.tokens_per_s:.0f} tokens/s" if point.tokens_per_s else ""
+    return f"loss {point.loss or 0:.3f}{speed}"

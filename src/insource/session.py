@@ -32,6 +32,8 @@ class Display(Protocol):
 
     def evaluated(self, evaluation: Evaluation, metric: str) -> None: ...
 
+    def confirm(self, question: str) -> bool: ...
+
 
 class Session:
     """The state of one walk. ``look_id`` identifies it in the counter of looks at the test split."""

@@ -53,7 +53,7 @@ with Recorder.open(Path(sys.argv[1])) as recorder:
 
 @pytest.fixture
 def database(tmp_path):
-    with open_database(tmp_path / "store.db", busy_timeout_s=2) as opened:
+    with open_database(tmp_path / "insource.db", busy_timeout_s=2) as opened:
         yield opened
 
 
@@ -198,7 +198,7 @@ def test_an_empty_or_foreign_segment_harms_nobody(tmp_path, database):
 def test_while_the_store_is_locked_calls_wait_in_the_spool(tmp_path, database):
     spool = Spool(tmp_path / "spool")
     recorder = Recorder(spool, database)
-    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    other = sqlite3.connect(tmp_path / "insource.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     recorder.begin({}, model_asked="m").end(response_text="kept")
     with pytest.raises(PrerequisiteError) as caught:

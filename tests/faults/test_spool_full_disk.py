@@ -29,7 +29,7 @@ def small_disk(tmp_path):
 
 @pytest.fixture
 def database(tmp_path):
-    with open_database(tmp_path / "store.db") as opened:
+    with open_database(tmp_path / "insource.db") as opened:
         yield opened
 
 
@@ -88,7 +88,7 @@ def test_under_refuse_every_call_begun_is_finished_and_none_is_lost(small_disk, 
 
 
 def test_a_full_disk_under_the_store_leaves_the_calls_in_the_spool(small_disk, tmp_path):
-    with open_database(small_disk / "store.db") as database:
+    with open_database(small_disk / "insource.db") as database:
         recorder = Recorder(Spool(tmp_path / "spool"), database)
         for number in range(100):
             record(recorder, f"call-{number}")

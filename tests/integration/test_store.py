@@ -53,7 +53,7 @@ FULL = call(
 
 @pytest.fixture
 def database(tmp_path):
-    with open_database(tmp_path / "store.db") as opened:
+    with open_database(tmp_path / "insource.db") as opened:
         yield opened
 
 
@@ -120,7 +120,7 @@ def test_the_revisions_make_the_schema_the_code_expects(database):
 
 
 def test_files_belong_to_the_owner_alone(tmp_path):
-    with open_database(tmp_path / "new" / "store.db") as database:
+    with open_database(tmp_path / "new" / "insource.db") as database:
         insert(database, call(1))
         files = list((tmp_path / "new").iterdir())
         assert len(files) >= 2  # the write-ahead log too
@@ -128,17 +128,17 @@ def test_files_belong_to_the_owner_alone(tmp_path):
 
 
 def test_opening_again_does_not_load_alembic(tmp_path):
-    open_database(tmp_path / "store.db").close()
+    open_database(tmp_path / "insource.db").close()
     code = (
         "import sys; from insource.store.database import open_database; "
         "open_database(sys.argv[1]).close(); sys.exit('alembic' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code, tmp_path / "store.db"], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code, tmp_path / "insource.db"], timeout=60).returncode == 0
 
 
 def test_many_may_create_the_store_at_once(tmp_path):
     code = "import sys; from insource.store.database import open_database; open_database(sys.argv[1]).close()"
-    children = [subprocess.Popen([sys.executable, "-c", code, tmp_path / "store.db"]) for _ in range(6)]
+    children = [subprocess.Popen([sys.executable, "-c", code, tmp_path / "insource.db"]) for _ in range(6)]
     assert [child.wait(timeout=60) for child in children] == [0] * 6
 
 
@@ -148,16 +148,16 @@ def test_threads_write_side_by_side(database):
 
 
 def test_a_folder_may_have_any_name(tmp_path):
-    path = tmp_path / "50 % off? #1 ü" / "store.db"
+    path = tmp_path / "50 % off? #1 ü" / "insource.db"
     with open_database(path) as database:
         insert(database, call(1))
     assert path.stat().st_size > 0
 
 
 def test_a_url_opens_the_same_file(tmp_path):
-    with open_database(tmp_path / "store.db") as database:
+    with open_database(tmp_path / "insource.db") as database:
         insert(database, call(1))
-    with open_database(f"sqlite:///{tmp_path}/store.db") as database:
+    with open_database(f"sqlite:///{tmp_path}/insource.db") as database:
         assert len(find_calls(database)) == 1
 
 
@@ -169,7 +169,7 @@ def test_any_other_database_is_refused(url):
 
 
 def test_a_locked_store_says_so(tmp_path):
-    path = tmp_path / "store.db"
+    path = tmp_path / "insource.db"
     with open_database(path, busy_timeout_s=0.05) as database:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -183,7 +183,7 @@ def test_a_locked_store_says_so(tmp_path):
 
 
 def test_a_damaged_store_says_so(tmp_path):
-    path = tmp_path / "store.db"
+    path = tmp_path / "insource.db"
     path.write_bytes(b"this is no database, whatever its name says" * 100)
     with pytest.raises(IntegrityError) as caught:
         open_database(path)
@@ -193,14 +193,14 @@ def test_a_damaged_store_says_so(tmp_path):
 
 def test_a_place_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "file").touch()
-    for path in (tmp_path / "file" / "store.db", tmp_path):
+    for path in (tmp_path / "file" / "insource.db", tmp_path):
         with pytest.raises(PrerequisiteError) as caught:
             open_database(path)
         assert caught.value.code == "store-unwritable"
 
 
 def test_a_store_of_a_newer_insource_is_left_alone(tmp_path):
-    path = tmp_path / "store.db"
+    path = tmp_path / "insource.db"
     open_database(path).close()
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")

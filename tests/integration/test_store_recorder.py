@@ -94,7 +94,7 @@ def test_a_second_end_changes_nothing(recorder):
 
 
 def test_a_streamed_answer_is_put_together_and_timed(tmp_path):
-    with open_database(tmp_path / "store.db") as database:
+    with open_database(tmp_path / "insource.db") as database:
         recorder = Recorder(Spool(tmp_path / "spool"), database, clock=SteppingClock(), ids=lambda: "c1")
         recording = recorder.begin(ASK, model_asked="m")
         for piece in ('{"volt', 'age": ', "480}"):
@@ -131,14 +131,14 @@ def test_leaving_the_block_stores_all_and_deletes_the_segment(tmp_path):
         left_open = recorder.begin(ASK, model_asked="open")
         left_open.chunk("half an ")
     assert list((tmp_path / "spool").glob("*.seg")) == []
-    with open_database(tmp_path / "store.db") as database:
+    with open_database(tmp_path / "insource.db") as database:
         outcomes = {call.model_asked: call.outcome for call in find_calls(database)}
         assert outcomes == {"done": "ok", "open": "interrupted"}
         assert get_call(database, left_open.call_id).response_text == "half "
 
 
 def test_full_segments_give_way_to_new_ones_and_go_once_drained(tmp_path):
-    with open_database(tmp_path / "store.db") as database:
+    with open_database(tmp_path / "insource.db") as database:
         recorder = Recorder(Spool(tmp_path / "spool", segment_bytes=500), database)
         long = recorder.begin(ASK, model_asked="long")
         for number in range(20):

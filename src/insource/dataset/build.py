@@ -23,6 +23,7 @@ from insource.types import (
     Example,
     JsonSchema,
     Labels,
+    LoggedAnswer,
     OutputSpec,
     Provenance,
     Split,
@@ -44,7 +45,7 @@ def build(
     absent_fields: AbsentFields = "null",
     on_bad_rows: OnBadRows = "error",
     simulated_models: Iterable[str] = (),
-    extra_cloud_outputs: Mapping[str, Mapping[str, str]] | None = None,
+    logged: Mapping[str, Mapping[str, LoggedAnswer]] | None = None,
 ) -> Dataset:
     """Build a dataset with four splits from a JSON Lines file.
 
@@ -56,7 +57,7 @@ def build(
         absent_fields: ``null`` writes null for required nullable fields that a label leaves out.
         on_bad_rows: ``error`` refuses the file when any row is bad, ``drop`` leaves those rows out.
         simulated_models: the names among the cloud models whose answers are simulated.
-        extra_cloud_outputs: answers by row id and model, from the log, added to the rows' own.
+        logged: answers by row id and model, from the log, added to the rows' own.
 
     Raises:
         DataError: ``rows-unreadable``, ``no-rows``, ``bad-rows``, ``labels-do-not-fit``,
@@ -74,8 +75,7 @@ def build(
     rows = [row for row in read.rows if row.row_id in checked.targets]
     assignment = assign_splits(rows, fractions, seed)
     leaks = drop_leaks(rows, assignment.splits)
-    extra = extra_cloud_outputs or {}
-    splits = _examples(rows, assignment.splits, checked.targets, leaks, extra, rows_path.name)
+    splits = _examples(rows, assignment.splits, checked.targets, leaks, logged or {}, rows_path.name)
     _check_sizes(splits, len(rows), fractions, rows_path)
     dropped = tuple(sorted((*bad, *leaks), key=lambda drop: (drop.line or 0, drop.row_id)))
     manifest = DatasetManifest(
@@ -91,7 +91,7 @@ def build(
         template_overlap=len(_groups(splits["train"]) & _groups(splits["test"])),
         cloud_models=_cloud_models(splits),
         simulated_models=tuple(sorted(set(simulated_models))),
-        notes=(*read.notes, *_notes(rows, contract, checked, extra)),
+        notes=(*read.notes, *_notes(rows, contract, checked, logged or {})),
     )
     return sealed(manifest, splits, dropped)
 
@@ -156,20 +156,22 @@ def _examples(
     splits: Mapping[str, Split],
     targets: Mapping[str, str],
     leaks: Iterable[Dropped],
-    extra: Mapping[str, Mapping[str, str]],
+    logged: Mapping[str, Mapping[str, LoggedAnswer]],
     source: str,
 ) -> dict[Split, tuple[Example, ...]]:
     leaked = {drop.row_id for drop in leaks}
     result: dict[Split, list[Example]] = {split: [] for split in SPLITS}
     for row in rows:
         if row.row_id not in leaked:
-            example = _example(row, targets[row.row_id], source, extra.get(row.row_id, {}))
+            example = _example(row, targets[row.row_id], source, logged.get(row.row_id, {}))
             result[splits[row.row_id]].append(example)
     return {split: tuple(examples) for split, examples in result.items()}
 
 
-def _example(row: Row, target: str, source: str, extra: Mapping[str, str]) -> Example:
+def _example(row: Row, target: str, source: str, logged: Mapping[str, LoggedAnswer]) -> Example:
     content = {"input": row.input, "attributes": row.attributes, "contract": row.contract, "target": target}
+    texts = {model: answer.text for model, answer in logged.items()}
+    latency_s = {model: answer.latency_s for model, answer in logged.items() if answer.latency_s is not None}
     return Example(
         row_id=row.row_id,
         digest=canonical.digest(content),
@@ -179,8 +181,8 @@ def _example(row: Row, target: str, source: str, extra: Mapping[str, str]) -> Ex
         contract=row.contract,
         group=row.group,
         time=row.time,
-        cloud_outputs=dict(sorted({**row.cloud_outputs, **extra}.items())),
-        cloud_latency_s=row.cloud_latency_s,
+        cloud_outputs=dict(sorted({**row.cloud_outputs, **texts}.items())),
+        cloud_latency_s=dict(sorted({**row.cloud_latency_s, **latency_s}.items())),
         provenance=Provenance(source=source, line=row.line),
     )
 
@@ -254,7 +256,7 @@ def _check_sizes(
 
 
 def _notes(
-    rows: Sequence[Row], contract: OutputSpec, checked: _Checked, extra: Mapping[str, Mapping[str, str]]
+    rows: Sequence[Row], contract: OutputSpec, checked: _Checked, logged: Mapping[str, object]
 ) -> list[str]:
     notes = []
     if getattr(contract, "inferred", False):
@@ -275,6 +277,6 @@ def _notes(
     timed = sum(set(row.cloud_latency_s) - set(row.cloud_outputs) != set() for row in rows)
     if timed:
         notes.append(f"{timed} rows time a model whose answer they do not hold.")
-    if strangers := len(set(extra) - {row.row_id for row in rows}):
+    if strangers := len(set(logged) - {row.row_id for row in rows}):
         notes.append(f"{strangers} logged answers belong to no row of the dataset.")
     return notes

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from insource.canonical import digest
 from insource.evaluation.metrics import summarise
 from insource.evaluation.run import Confidence, Progress, Scorer, evaluate, read_journal
+from insource.evaluation.scorers import empty_scores
 from insource.models.protocol import Model, Request
 from insource.store.runs import Run, RunStore, StageSpec
 from insource.types import Arm, Dataset, EvalRecord, Evaluation, Example, Split, Task
@@ -89,7 +90,13 @@ def evaluate_arm(
                 confidence=plan.confidence,
                 progress=progress,
             )
-        result = summarise(plan.arm, split, records, seconds=time.monotonic() - started)
+        result = summarise(
+            plan.arm,
+            split,
+            records,
+            seconds=time.monotonic() - started,
+            all_null=empty_scores(task, examples),
+        )
         return result.model_dump(mode="json")
 
     return load(runs.run(spec, work))

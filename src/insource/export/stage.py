@@ -23,7 +23,7 @@ STAGE, VERSION = "export", 1
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
 ADAPTER_FILE = "adapter.gguf"
 
-Serve = Callable[[Path, Path], AbstractContextManager[LlamaCppModel]]
+Serve = Callable[[Path], AbstractContextManager[LlamaCppModel]]
 
 
 def export(
@@ -40,7 +40,7 @@ def export(
 ) -> Run:
     """A complete export of that training run, with its parity checked on validation documents.
 
-    ``serve`` starts an engine on (base GGUF, adapter GGUF); serving is another layer's work.
+    ``serve`` starts an engine on the base with that adapter; serving is another layer's work.
 
     Raises:
         IntegrityError: ``adapter-not-exportable``, ``template-differs``, ``parity-failed``.
@@ -65,7 +65,7 @@ def export(
         facts = read_base(base.gguf)
         _check_template(base, facts.chat_template, facts.eos_id)
         prompts = dataset.splits["validation"][:parity_prompts]
-        with serve(base.gguf, adapter) as served:
+        with serve(adapter) as served:
             parity = check_parity(base, trained.path / "adapter", served, task, prompts, max_new_tokens)
         shutil.copytree(trained.path / "adapter", folder / "adapter", dirs_exist_ok=True)
         if text := modelfile(task, facts.chat_template, base.gguf.name, context_tokens):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -22,6 +23,8 @@ from insource.gateway.openai_api import ChatRequest, document_of, event, models_
 from insource.gateway.openai_api import error_body as openai_error
 from insource.gateway.settings import AUTO, GatewaySettings
 from insource.routing.cascade import decide
+
+_LOG = logging.getLogger(__name__)
 
 CHAT = "/v1/chat/completions"
 NOT_INSOURCED = "not-insourced"
@@ -163,6 +166,8 @@ class Gateway:
         code, message = "internal-error", "The gateway failed on this request."
         if isinstance(error, InsourceError):
             code, message = error.code, error.message
+        else:
+            _LOG.error("call %s failed", exchange.recording.call_id, exc_info=error)
         with contextlib.suppress(InsourceError):
             exchange.end(outcome="error", finish_reason="error", error=f"{type(error).__name__}: {error}")
         if exchange.reply.started:

@@ -152,7 +152,7 @@ class HttpUpstream:
             usage=reader.usage,
             cost_usd=None if failed else self._price(model, reader.usage, exchange.recording.started_at),
             status=status,
-            error=reader.error,
+            error=reader.error or ("" if complete else "the stream stopped before its end"),
         )
 
 

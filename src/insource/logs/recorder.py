@@ -25,7 +25,7 @@ from insource.store.spool import OnLogFailure, Spool
 from insource.types import Call, Completion, FinishReason, Route, Usage
 from insource.types.call import Outcome
 
-STORE_FILE = "store.db"
+STORE_FILE = "insource.db"
 SPOOL_FOLDER = "spool"
 
 Pricer = Callable[[str, Usage, datetime], Decimal | None]
@@ -47,7 +47,7 @@ class Recorder:
     @classmethod
     @contextmanager
     def open(cls, root: Path, *, on_log_failure: OnLogFailure = "pass") -> Iterator[Self]:
-        """A recorder on the folder ``root`` (usually ``.insource``): ``store.db`` and ``spool/`` in it.
+        """A recorder on the folder ``root`` (usually ``.insource``): ``insource.db`` and ``spool/`` in it.
 
         Leaving the block moves everything into the store.
 

@@ -85,7 +85,7 @@ def _reason(
         f"needs at least {needed} calibration documents with a confidence, and there are {n}"
         if n < needed
         else f"does not hold at any threshold: {wrong} of {n} calibration answers are wrong, "
-        "and their confidence does not tell which"
+        "too many of them among the most confident"
     )
     if basis == "median":
         return (

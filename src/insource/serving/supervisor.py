@@ -83,7 +83,7 @@ class ServedModel:
                 "engine-died",
                 f"The local engine died {self._restarts + 1} times; the last time: {error.message}",
                 details=tail,
-                hint="Everything finished so far is kept. Check the free memory, then run the same command again.",
+                hint="What is finished is kept. Check the free memory, then run the same command again.",
             ) from error
         self._restarts += 1
         self._on_restart(error.message)

@@ -113,7 +113,7 @@ def _file_of(path_or_url: Path | str) -> Path:
         raise ConfigError(
             "store-url",
             f"The store cannot be opened at {url.render_as_string() if url else path_or_url}.",
-            hint="Give a file, or sqlite:///path/to/store.db.",
+            hint="Give a file, or sqlite:///path/to/insource.db.",
         )
     return Path(url.database).absolute()
 

@@ -2,7 +2,16 @@
 
 from insource.types.base import Frozen
 from insource.types.call import Call, Route
-from insource.types.dataset import SPLITS, Dataset, DatasetManifest, Dropped, Example, Provenance, Split
+from insource.types.dataset import (
+    SPLITS,
+    Dataset,
+    DatasetManifest,
+    Dropped,
+    Example,
+    LoggedAnswer,
+    Provenance,
+    Split,
+)
 from insource.types.decision import Assumption, BreakEven, Verdict
 from insource.types.estimate import NOT_MEASURED, Estimate
 from insource.types.evaluation import (
@@ -53,6 +62,7 @@ __all__ = [
     "Frozen",
     "JsonSchema",
     "Labels",
+    "LoggedAnswer",
     "Message",
     "OutputSpec",
     "ParitySummary",

@@ -19,6 +19,13 @@ class Provenance(Frozen):
     label: Literal["checked", "teacher"] = "checked"
 
 
+class LoggedAnswer(Frozen):
+    """What a cloud model answered to a document, and how long it took when that was measured."""
+
+    text: str
+    latency_s: float | None = None
+
+
 class Example(Frozen):
     """One document with its target.
 

@@ -76,7 +76,7 @@ class Task(Frozen):
 
     def _described_output(self, contract: dict[str, Any] | None) -> str:
         if isinstance(self.output, JsonSchema):
-            schema = contract or self.output.definition
+            schema = _plain(contract or self.output.definition)
             compact = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
             return f"Answer with one JSON object that fits this JSON Schema, and nothing else: {compact}"
         if isinstance(self.output, Labels):
@@ -84,3 +84,10 @@ class Task(Frozen):
                 self.output.names
             )
         return ""
+
+
+def _plain(schema: Any) -> Any:
+    """A schema without our own keywords: how answers are compared is no business of the model."""
+    if isinstance(schema, dict):
+        return {key: _plain(value) for key, value in schema.items() if key != "x-insource"}
+    return [_plain(value) for value in schema] if isinstance(schema, list) else schema

@@ -7,7 +7,7 @@ import pytest
 from insource.dataset.build import build
 from insource.dataset.card import data_card
 from insource.errors import DataError
-from insource.types import JsonSchema, Labels, Text
+from insource.types import JsonSchema, Labels, LoggedAnswer, Text
 
 SCHEMA = {
     "type": "object",
@@ -98,7 +98,7 @@ def test_logged_answers_join_the_rows_own(tmp_path):
     dataset = build(
         path,
         name="s",
-        extra_cloud_outputs={"r3": {"fake/x": "no"}, "gone": {"fake/x": "?"}},
+        logged={"r3": {"fake/x": LoggedAnswer(text="no", latency_s=1.5)}, "gone": {"fake/x": LoggedAnswer(text="?")}},
         simulated_models=["fake/x"],
     )
     assert examples(dataset)["r3"].cloud_outputs == {"fake/x": "no", "gpt": "{ }"}

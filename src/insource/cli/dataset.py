@@ -1,0 +1,32 @@
+"""``insource dataset``: from rows in a file to four splits."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from insource.cli.options import json_option, project_options
+
+if TYPE_CHECKING:
+    from insource.session import Session
+
+
+@click.group("dataset", short_help="Build the dataset")
+def command() -> None:
+    """The dataset: rows, checks, splits."""
+
+
+@command.command("build")
+@project_options
+@json_option
+def build(session: Session, as_json: bool) -> None:
+    """Read the rows, check every one, split them, and write the dataset folder with its card."""
+    from insource.cli.output import say
+    from insource.pipeline import build_dataset
+
+    dataset, _ = build_dataset(session)
+    if as_json:
+        click.echo(json.dumps(dataset.manifest.model_dump(mode="json"), ensure_ascii=False))
+    say("Next: insource train")

@@ -1,0 +1,31 @@
+"""``insource evaluate``: every candidate on the sealed test split."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from insource.cli.options import json_option, project_options
+
+if TYPE_CHECKING:
+    from insource.session import Session
+
+
+@click.command("evaluate", short_help="Measure every candidate")
+@project_options
+@json_option
+def command(session: Session, as_json: bool) -> None:
+    """The logged clouds, the untuned model and the tuned one, on the same test documents."""
+    from insource.cli.output import say
+    from insource.pipeline import build_dataset, count_looks, evaluate_arms, make_model
+
+    dataset, task = build_dataset(session)
+    evaluated = evaluate_arms(session, dataset, task, make_model(session, dataset, task))
+    if as_json:
+        found = [one.evaluation.model_dump(mode="json") for one in evaluated]
+        click.echo(json.dumps(found, ensure_ascii=False))
+    say(f"\nThe test split has been looked at {count_looks(session, dataset)} times")
+    names = " ".join(repr(one.evaluation.arm.name) for one in evaluated[-2:][::-1])
+    say(f"Next: insource compare {names}")

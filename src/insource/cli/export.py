@@ -1,0 +1,33 @@
+"""``insource export``: the adapter as it will be served, checked against what was trained."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from insource.cli.options import json_option, project_options
+
+if TYPE_CHECKING:
+    from insource.session import Session
+
+
+@click.command("export", short_help="Adapter to GGUF, with the parity gate")
+@project_options
+@json_option
+def command(session: Session, as_json: bool) -> None:
+    """Write the GGUF adapter, the Modelfile and the model card; refuse when parity fails."""
+    from insource.cli.output import near, say
+    from insource.export.stage import parity
+    from insource.pipeline import build_dataset, make_model
+
+    made = make_model(session, *build_dataset(session))
+    found = parity(made.exported)
+    if as_json:
+        click.echo(json.dumps(made.exported.manifest, ensure_ascii=False))
+    say(f"\nParity: {found.sentence}")
+    for output in made.exported.manifest["outputs"]:
+        say(f"  {output['bytes']:>12,} bytes  {output['digest'][:12]}  {output['name']}")
+    say(f"Wrote {near(made.exported.path)}")
+    say("Next: insource evaluate")

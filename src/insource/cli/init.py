@@ -1,0 +1,76 @@
+"""``insource init``: a commented configuration for the user's own data; never overwrites."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from insource.config import FILE_NAME
+
+TEMPLATE = """\
+# Insource: one narrow job. Every key: `insource config show`; their meaning: docs/reference/configuration.md
+
+[task]
+name = {name}
+# The system message of the tuned model. Keep it short; the model learns the rest from your labels.
+instruction = {instruction}
+# A JSON Schema of the answer, or labels. Both are inferred from the data when left out.
+# schema = "schema.json"
+# labels = ["billing", "technical", "other"]
+# The largest loss against the cloud that still counts as "not worse", as a ratio.
+margin = 0.02
+# May a document of this task leave the machine? "local-only" refuses before a byte does.
+privacy = "cloud-allowed"
+
+[dataset]
+# One JSON object a line: "input", "output", and optionally id, split, group, time, attributes, schema,
+# cloud_outputs {{model: text}} and latency_s.
+path = {path}
+
+[reference]
+# A cloud model to ask about every document, e.g. "openai/gpt-4o-mini". It costs money and asks first.
+# Empty: the rows' own cloud_outputs are the cloud; without those it is "not measured".
+model = ""
+
+[decision]
+# How many documents a month this task has: break-even depends on it.
+documents_per_month = 50000
+"""
+
+
+@click.command("init", short_help="Write a commented insource.toml")
+@click.option(
+    "--data", default="data.jsonl", show_default=True, help="The rows: JSONL with input and output."
+)
+@click.option("--name", default="task", show_default=True, help="Short name of the task.")
+@click.option("--instruction", default="Extract the requested fields as JSON.", show_default=True)
+@click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+def command(data: str, name: str, instruction: str, folder: Path) -> None:
+    """Write insource.toml in the current folder. An existing one is left as it is."""
+    from insource.cli.output import near, say
+    from insource.config import load
+    from insource.errors import UserError
+
+    path = folder / FILE_NAME
+    if path.exists():
+        raise UserError(
+            "already-there", f"{path} exists and is left as it is.", hint="Edit it, or remove it first."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    filled = TEMPLATE.format(
+        name=json.dumps(name), instruction=json.dumps(instruction, ensure_ascii=False), path=json.dumps(data)
+    )
+    path.write_text(filled, encoding="utf-8")
+    try:
+        load(path)
+    except UserError:
+        path.unlink()
+        raise
+    say(f"Wrote {near(path)}")
+    say(
+        "Next: insource run"
+        if (folder / data).exists()
+        else f"Next: put your rows into {data}, then insource run"
+    )

@@ -1,0 +1,72 @@
+"""Options that several verbs share, and the way from them to a session."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from insource.config import FILE_NAME
+
+if TYPE_CHECKING:
+    from insource.session import Session
+
+
+def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--config``, ``--seed``, ``--model``, ``--epochs``, ``--yes``, ``--quiet``: a verb of the loop."""
+
+    @click.option(
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path),
+        default=Path(FILE_NAME),
+        show_default=True,
+        help="The project's configuration.",
+    )
+    @click.option("--seed", type=int, help="Overrides project.seed.")
+    @click.option("--model", help="Overrides training.model.")
+    @click.option("--epochs", type=float, help="Overrides training.epochs.")
+    @click.option("--yes", is_flag=True, help="Answer yes before money is spent.")
+    @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
+    @functools.wraps(function)
+    def wrapped(
+        config_path: Path,
+        seed: int | None,
+        model: str | None,
+        epochs: float | None,
+        yes: bool,
+        quiet: bool,
+        **others: Any,
+    ) -> Any:
+        flags = {"project.seed": seed, "training.model": model, "training.epochs": epochs}
+        return function(open_session(config_path, flags, yes=yes, quiet=quiet), **others)
+
+    return wrapped
+
+
+def open_session(
+    config_path: Path, flags: dict[str, Any], *, yes: bool = False, quiet: bool = False
+) -> Session:
+    """A session on the project whose configuration that is."""
+    from insource.cli.output import Terminal
+    from insource.config import load
+    from insource.project import Project
+    from insource.session import Session
+
+    project = Project.of(load(config_path, flags))
+    return Session(project, Terminal(yes=yes, quiet=quiet), command_line())
+
+
+def command_line() -> str:
+    """The command as typed, for the report's provenance."""
+    return " ".join(["insource", *(shlex.quote(argument) for argument in sys.argv[1:])])
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
+)

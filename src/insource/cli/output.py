@@ -1,0 +1,195 @@
+"""What the command line prints: progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from insource.errors import InsourceError
+
+if TYPE_CHECKING:
+    from insource.training.recipe import Recipe
+    from insource.types import Dataset, Estimate, Evaluation, RunResult
+
+EXIT_INTERRUPTED = 130
+REFRESH_S = 0.2
+
+
+def styled(text: str, **style: bool | str) -> str:
+    """Coloured on a terminal that wants colour, plain elsewhere (``NO_COLOR``, https://no-color.org)."""
+    if os.environ.get("NO_COLOR") or not sys.stderr.isatty():
+        return text
+    return click.style(text, **style)  # type: ignore[arg-type] # click's keywords are not typed as a dict
+
+
+def fail(error: InsourceError) -> int:
+    """Print what happened, why, and what to type next; returns the exit code."""
+    say(f"{styled('error:', fg='red', bold=True)} {error.message}")
+    for line in error.details:
+        say(f"  {line}")
+    if error.hint:
+        say(f"\n{styled('hint:', fg='cyan')} {error.hint}")
+    say(f"      See docs/reference/errors.md#{error.code}")
+    return error.exit_code
+
+
+def interrupted() -> int:
+    """Print that Ctrl-C was heard; returns the exit code."""
+    say(f"\n{styled('interrupted', fg='yellow')}: what was finished is kept")
+    say(f"{styled('hint:', fg='cyan')} Run the same command again: it goes on where it stopped")
+    return EXIT_INTERRUPTED
+
+
+def say(text: str = "") -> None:
+    """A line for the person at the terminal."""
+    click.echo(text, err=True)
+
+
+def show(estimate: Estimate | None, *, digits: int = 1) -> str:
+    """``94.2 % [91.0, 96.5]``; a missing figure says so."""
+    if estimate is None or estimate.value is None:
+        return "not measured"
+    text = f"{100 * estimate.value:.{digits}f} %"
+    if estimate.low is not None and estimate.high is not None:
+        text += f" [{100 * estimate.low:.{digits}f}, {100 * estimate.high:.{digits}f}]"
+    return text
+
+
+class Terminal:
+    """The ``Display`` of the command line: one live line on a terminal, a line a tenth elsewhere."""
+
+    def __init__(self, *, yes: bool = False, quiet: bool = False) -> None:
+        self._yes = yes
+        self._quiet = quiet
+        self._live = sys.stderr.isatty() and not os.environ.get("INSOURCE_NO_PROGRESS")
+        self._stage_started = time.monotonic()
+        self._printed = (-1, 0.0)
+        self._open_line = False
+
+    def stage(self, name: str, about: str) -> None:
+        self._close_line()
+        self._stage_started = time.monotonic()
+        self._printed = (-1, 0.0)
+        if not self._quiet:
+            say(f"\n{styled(name, bold=True)}  {about}")
+
+    def note(self, text: str) -> None:
+        self._close_line()
+        if not self._quiet:
+            say(f"  {text}")
+
+    def progress(self, text: str, done: float, total: float) -> None:
+        if self._quiet or not total:
+            return
+        elapsed = time.monotonic() - self._stage_started
+        left = elapsed / done * (total - done) if done else 0.0
+        tenth = int(10 * done / total)
+        line = f"  {done:,.0f}/{total:,.0f}  {text}, {duration(left)} left"
+        now = time.monotonic()
+        if self._live:
+            if now - self._printed[1] >= REFRESH_S or done >= total:
+                click.echo(f"\r\033[K{line}", err=True, nl=False)
+                self._printed, self._open_line = (tenth, now), True
+        elif tenth > self._printed[0]:
+            say(line)
+            self._printed = (tenth, now)
+
+    def planned(self, recipe: Recipe) -> None:
+        self._close_line()
+        if self._quiet:
+            return
+        for choice in recipe.choices:
+            say(f"  {choice.name:<14} {choice.value:<24} {choice.reason}")
+
+    def dataset(self, dataset: Dataset, folder: Path) -> None:
+        manifest = dataset.manifest
+        counts = " · ".join(f"{count:,} {split}" for split, count in manifest.counts.items())
+        dropped = sum(manifest.dropped.values())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in manifest.dropped.items())
+        self.note(f"{manifest.read:,} rows: {counts} · {dropped} dropped{f' ({reasons})' if reasons else ''}")
+        for note in manifest.notes:
+            self.note(note)
+        self.note(f"Wrote {near(folder)}")
+
+    def evaluated(self, evaluation: Evaluation, metric: str) -> None:
+        failed = f", {evaluation.failed} failed" if evaluation.failed else ""
+        simulated = " (simulated)" if evaluation.arm.kind == "simulated" else ""
+        self.note(
+            f"{evaluation.arm.name}{simulated}: {metric.replace('_', ' ')} "
+            f"{show(evaluation.metrics.get(metric))}, n = {evaluation.n}{failed}"
+        )
+
+    def confirm(self, question: str) -> bool:
+        """Ask before money is spent; without a terminal only ``--yes`` answers."""
+        self._close_line()
+        if self._yes:
+            say(f"  {question} yes (--yes)")
+            return True
+        return sys.stdin.isatty() and click.confirm(f"  {question}", err=True)
+
+    def _close_line(self) -> None:
+        if self._open_line:
+            click.echo(err=True)
+            self._open_line = False
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``3 min``, ``1 h 20 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def near(path: Path) -> str:
+    """A path as short as it can be written from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def summary(result: RunResult) -> None:
+    """The end of a run: a table of the arms, the verdict, the report's path, the next command."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    labels = result.dataset.output.kind == "labels"
+    names = [
+        "accuracy" if labels else "field_accuracy",
+        "format_consistency",
+        "hallucination_rate",
+        "exact_match",
+    ]
+    if labels:
+        names.remove("hallucination_rate")
+    for heading in ("arm", "n", *(name.replace("_", " ") for name in names), "p50", "per 1,000"):
+        table.add_column(heading, overflow="fold")
+    for evaluation in result.evaluations:
+        arm = evaluation.arm
+        simulated = arm.kind == "simulated"
+        latency = evaluation.latency_s.get("p50")
+        seconds = f"{latency.value:.2f} s" if latency and latency.value is not None else "not measured"
+        cost = f"${arm.cost_per_1000_usd:.2f}" if arm.cost_per_1000_usd is not None else "not measured"
+        table.add_row(
+            f"{arm.name} (simulated)" if simulated else arm.name,
+            str(evaluation.n),
+            *(show(evaluation.metrics.get(name)) for name in names),
+            f"{seconds} assumed" if simulated and latency else seconds,
+            f"{cost} assumed" if simulated else cost,
+        )
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else 160)
+    console.print()
+    console.print(table)
+    for arm_name, reason in result.skipped_arms.items():
+        say(f"{arm_name}: {reason}")
+    for comparison in result.comparisons:
+        say(comparison.sentence)
+    say(result.break_even.sentence)
+    say(f"\n{styled('Verdict', bold=True)}: {result.verdict.outcome}. {result.verdict.sentence}")

@@ -1,0 +1,36 @@
+"""``insource run``: the whole loop on the user's data."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from insource.cli.options import json_option, project_options
+
+if TYPE_CHECKING:
+    from insource.session import Session
+
+
+@click.command("run", short_help="The whole loop; resumes where it stopped")
+@project_options
+@json_option
+def command(session: Session, as_json: bool) -> None:
+    """Dataset, training, export, evaluation, comparison, decision, policy and report, in one go.
+
+    A stage that is complete for the same inputs is not run again, so an interrupted run goes on where
+    it stopped.
+    """
+    from insource.cli.output import near, say, summary
+    from insource.pipeline import run
+    from insource.reference import cloud_model
+
+    result = run(session, cloud=cloud_model(session))
+    if as_json:
+        click.echo(json.dumps(result.model_dump(mode="json"), ensure_ascii=False))
+    summary(result)
+    from pathlib import Path
+
+    say(f"\nWrote {near(Path(result.paths['report']))}")
+    say("Next: insource gateway")

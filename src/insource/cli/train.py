@@ -1,0 +1,31 @@
+"""``insource train``: fine-tune on the training split."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from insource.cli.options import json_option, project_options
+
+if TYPE_CHECKING:
+    from insource.session import Session
+
+
+@click.command("train", short_help="Fine-tune the small model")
+@project_options
+@json_option
+def command(session: Session, as_json: bool) -> None:
+    """Plan, pre-flight, train. Ctrl-C is safe: the same command goes on at the last checkpoint."""
+    from insource.cli.output import near, say
+    from insource.pipeline import build_dataset, train_model
+    from insource.training.stage import summary
+
+    trained = train_model(session, *build_dataset(session))
+    found = summary(trained)
+    if as_json:
+        click.echo(json.dumps(found.model_dump(mode="json")))
+    say(f"\nKept step {found.best_step} of {found.steps}; stopped {found.stopped}")
+    say(f"Wrote {near(trained.path)}")
+    say("Next: insource export")

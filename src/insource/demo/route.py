@@ -1,0 +1,71 @@
+"""The demo's last step: the gateway really runs, and two documents go through it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from insource.demo.simulated import simulated_cloud
+from insource.gateway.server import GatewayServer
+from insource.gateway.settings import AUTO, GatewaySettings
+from insource.logs.recorder import Recorder
+from insource.models.transport import client
+from insource.pipeline import Made
+from insource.reference import cloud_model
+from insource.session import Session
+from insource.store.calls import get_call
+from insource.types import Call, Example, Policy, RoutedCall
+
+TIMEOUT_S = 120.0
+
+
+def drive(
+    session: Session, made: Made, policy: Policy, documents: Sequence[Example]
+) -> tuple[RoutedCall, ...]:
+    """Start engine and gateway, send each document as an OpenAI client would, read the log back."""
+    local = made.local
+    cloud = cloud_model(session) or simulated_cloud(session)
+    with (
+        local.serve(f"{local.base.name} + {local.task.name}", 0) as served,
+        Recorder.open(session.project.workspace) as recorder,
+    ):
+        settings = GatewaySettings(
+            task=local.task,
+            policy=policy,
+            recorder=recorder,
+            local=served,
+            cloud=cloud,
+            confidence=lambda completion: made.confidence(documents[0], completion),
+            max_tokens=local.max_new_tokens,
+        )
+        with GatewayServer(settings) as gateway:
+            ids = [_ask(gateway.url, document.input) for document in documents]
+        recorder.flush()
+        calls = [get_call(recorder.database, call_id) for call_id in ids]
+    routed = [_routed(call, document) for call, document in zip(calls, documents, strict=True) if call]
+    for call in routed:
+        session.display.note(f"{call.row_id} → {call.to}: {call.reason} (logged as {call.call_id})")
+    return tuple(routed)
+
+
+def _ask(url: str, document: str) -> str:
+    """One chat completion through the gateway; returns the id under which it was logged."""
+    body: dict[str, Any] = {"model": AUTO, "messages": [{"role": "user", "content": document}]}
+    with client(url.rstrip("/") + "/", privacy="local-only", timeout_s=TIMEOUT_S) as http:
+        response = http.post("chat/completions", json=body)
+        response.raise_for_status()
+        return str(response.headers["x-insource-call-id"])
+
+
+def _routed(call: Call, document: Example) -> RoutedCall:
+    assert call.route is not None
+    return RoutedCall(
+        call_id=call.call_id,
+        row_id=document.row_id,
+        to=call.route.to,
+        model=call.route.model,
+        reason=call.route.reason,
+        confidence=call.route.confidence,
+        simulated=call.route.simulated,
+        answer=call.response_text,
+    )

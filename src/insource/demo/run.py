@@ -1,0 +1,117 @@
+"""The demo as a project: documents, schema and configuration in a folder, then the ordinary run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from insource.demo.documents import generate
+from insource.demo.route import drive
+from insource.demo.schema import INSTRUCTION, SCHEMA
+from insource.demo.simulated import simulated_cloud
+from insource.models.fake import PUBLISHED
+from insource.pipeline import run
+from insource.reference import cloud_model
+from insource.session import Session
+from insource.types import Frozen, RunResult, Split
+
+ROWS_FILE, SCHEMA_FILE, CONFIG_FILE = "documents.jsonl", "schema.json", "insource.toml"
+TITLE = "Technical specifications to JSON"
+
+
+class Sizes(Frozen):
+    """How many documents go where; ``base`` of the test documents also go to the untuned models."""
+
+    train: int
+    validation: int
+    calibration: int
+    test: int
+    base: int
+    epochs: float
+    batch: int
+
+    def counts(self) -> dict[Split, int]:
+        return {
+            "train": self.train,
+            "validation": self.validation,
+            "calibration": self.calibration,
+            "test": self.test,
+        }
+
+    def scaled_to(self, train: int) -> Sizes:
+        """Another number of training documents, the held-out splits no larger than before."""
+        share = min(1.0, train / self.train)
+
+        def part(count: int, least: int) -> int:
+            return max(least, round(count * share))
+
+        return Sizes(
+            train=train,
+            validation=part(self.validation, 4),
+            calibration=part(self.calibration, 4),
+            test=part(self.test, 16),
+            base=part(self.base, 8),
+            epochs=self.epochs,
+            batch=self.batch,
+        )
+
+
+QUICK = Sizes(train=190, validation=24, calibration=60, test=100, base=40, epochs=3, batch=4)
+FULL = Sizes(train=500, validation=60, calibration=200, test=1000, base=200, epochs=5, batch=4)
+
+
+def prepare(
+    folder: Path, sizes: Sizes, *, seed: int, epochs: float | None, model: str | None, cloud: str | None
+) -> Path:
+    """Write the demo's documents, schema and configuration; returns the configuration's path.
+
+    The same arguments write the same bytes, so a second call changes nothing and the run resumes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_rows(folder / ROWS_FILE, generate(sizes.counts(), seed))
+    _write(folder / SCHEMA_FILE, json.dumps(SCHEMA, indent=1) + "\n")
+    settings = _settings(sizes, seed=seed, epochs=epochs, model=model, cloud=cloud)
+    _write(folder / CONFIG_FILE, tomlkit.dumps(settings))
+    return folder / CONFIG_FILE
+
+
+def _settings(
+    sizes: Sizes, *, seed: int, epochs: float | None, model: str | None, cloud: str | None
+) -> dict[str, Any]:
+    training: dict[str, Any] = {"epochs": epochs or sizes.epochs, "batch_size": sizes.batch}
+    if model:
+        training["model"] = model
+    reference: dict[str, Any] = {"model": cloud or ""}
+    if not cloud:
+        reference["cost_per_1000_usd"] = float(PUBLISHED.cost_usd_per_call) * 1000
+        reference["cost_source"] = PUBLISHED.source
+    return {
+        "project": {"title": TITLE, "seed": seed},
+        "task": {"name": "specifications", "instruction": INSTRUCTION, "schema": SCHEMA_FILE},
+        "dataset": {"path": ROWS_FILE},
+        "reference": reference,
+        "training": training,
+        "evaluation": {"base_documents": sizes.base},
+        "routing": {"on_infeasible": "median"},
+    }
+
+
+def walk(session: Session) -> RunResult:
+    """The ordinary run, with the chosen cloud or a simulated one, and the gateway driven at the end."""
+    return run(session, cloud=cloud_model(session) or simulated_cloud(session), drive=drive)
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Rows as JSON Lines."""
+    _write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def _write(path: Path, text: str) -> None:
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)

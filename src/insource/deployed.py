@@ -1,0 +1,65 @@
+"""The model of a finished run, ready to be served: read from its result, nothing is trained here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from insource import arms
+from insource.errors import UserError
+from insource.models.catalogue import resolve
+from insource.results import load
+from insource.session import Session
+from insource.types import Completion, Policy, RunResult, Task
+
+
+class Deployed(NamedTuple):
+    """What `insource serve` and `insource gateway` start from."""
+
+    result: RunResult
+    task: Task
+    local: arms.Local
+    policy: Policy
+    confidence: Callable[[Completion], float | None]
+
+
+def deployed(session: Session, run: str | None = None) -> Deployed:
+    """The newest complete run's model, or that of ``run``.
+
+    Raises:
+        UserError: ``no-such-run``, or ``model-not-found`` when its export was deleted.
+    """
+    from insource.routing.confidence import document_confidence, load_tokenizer
+    from insource.training.base import unpacked
+
+    result, _ = load(session.project.runs, run)
+    assert result.training is not None
+    assert result.routing is not None
+    adapter = Path(result.paths["adapter"])
+    if not adapter.is_file():
+        raise UserError(
+            "model-not-found",
+            f"The adapter of {result.run_id} is not there any more: {adapter}.",
+            hint="Make it again: insource run",
+        )
+    task = session.project.task(result.dataset.output)
+    base = resolve(result.training.base_model)
+    section = session.config.evaluation
+    local = arms.Local(
+        task=task,
+        base=base,
+        adapter=adapter,
+        serving=session.config.serving,
+        max_new_tokens=section.max_new_tokens or arms.longest_answer(result.training),
+        on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
+    )
+    tokenizer = unpacked(base) / "tokenizer.json"
+    grammar = arms.task_grammar(task)
+    return Deployed(
+        result=result,
+        task=task,
+        local=local,
+        policy=result.routing.policy,
+        confidence=lambda completion: document_confidence(completion, grammar, load_tokenizer(tokenizer)),
+    )

@@ -1,0 +1,59 @@
+"""The cloud model of the configuration, asked only after an estimate and a yes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from insource.arms import described
+from insource.errors import PrerequisiteError, UserError
+from insource.logs.prices import PriceTable
+from insource.models.openai import OpenAIModel
+from insource.models.protocol import Model
+from insource.money import show_usd
+from insource.session import Session
+from insource.types import Example, Task, Usage
+
+CHARACTERS_PER_TOKEN = 3.5  # a cautious rule of thumb for English and JSON
+
+
+def cloud_model(session: Session) -> Model | None:
+    """The model named by ``reference.model``, or None when none is.
+
+    Raises:
+        PrerequisiteError: ``no-api-key``; keys come from the environment only.
+        UserError: ``local-only`` for a task whose documents may not leave.
+    """
+    section = session.config.reference
+    if not section.model:
+        return None
+    key = os.environ.get(section.api_key_env, "")
+    if not key:
+        raise PrerequisiteError(
+            "no-api-key",
+            f"Asking {section.model} needs a key, and ${section.api_key_env} is not set.",
+            hint=f"export {section.api_key_env}=…, or name another variable in reference.api_key_env.",
+        )
+    return OpenAIModel(section.model, section.base_url, key, session.config.task.privacy)
+
+
+def confirm_cost(session: Session, model: Model, task: Task, examples: Sequence[Example]) -> None:
+    """Say what asking about these documents will cost, and go on only after a yes.
+
+    Raises:
+        UserError: ``not-confirmed``.
+    """
+    if model.info.simulated or not examples:
+        return
+    prompt = sum(len(m.content) for e in examples for m in described(task, e)) / CHARACTERS_PER_TOKEN
+    answer = sum(len(e.target) for e in examples) / CHARACTERS_PER_TOKEN
+    usage = Usage(input_tokens=round(prompt), output_tokens=round(answer))
+    cost = PriceTable().cost(model.info.name, usage)
+    price = f"about {show_usd(cost)}" if cost is not None else "an unknown amount (no price is listed)"
+    question = f"Asking {model.info.name} about {len(examples)} documents costs {price}. Continue?"
+    if not session.display.confirm(question):
+        raise UserError(
+            "not-confirmed",
+            "Nothing was sent: spending money needs a yes.",
+            hint="Answer yes at the terminal, or pass --yes.",
+        )

@@ -1,0 +1,198 @@
+"""What a run found, as one versioned document: printed as JSON, kept in its folder, rendered as a report."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from insource import __version__, arms
+from insource.canonical import digest
+from insource.clock import iso
+from insource.decision.cost import LocalCosts
+from insource.errors import UserError
+from insource.evaluation.stage import Evaluated
+from insource.export.stage import ADAPTER_FILE
+from insource.export.stage import parity as parity_of
+from insource.ids import run_id
+from insource.report.render import write_report
+from insource.session import Session
+from insource.store.runs import MANIFEST, Run, RunStore, fsync_folder, installed, write_json
+from insource.training.stage import summary
+from insource.types import (
+    BreakEven,
+    Comparison,
+    Dataset,
+    Disagreement,
+    Evaluation,
+    Policy,
+    RoutedCall,
+    RoutingSummary,
+    RunResult,
+    Task,
+    Verdict,
+)
+
+RESULT_FILE, REPORT_FILE = "result.json", "report.html"
+STAGE = "run"
+SHOWN_DISAGREEMENTS = 12
+PACKAGES = ("torch", "transformers", "peft", "trl", "gguf", "xllamacpp", "llguidance", "numpy", "scipy")
+
+
+class Findings(NamedTuple):
+    """The values of all stages, before they become a document."""
+
+    dataset: Dataset
+    task: Task
+    trained: Run
+    exported: Run
+    evaluated: tuple[Evaluated, ...]
+    comparisons: tuple[Comparison, ...]
+    policy: Policy
+    routed: tuple[RoutedCall, ...]
+    economics: BreakEven
+    verdict: Verdict
+
+
+def keep(session: Session, found: Findings, *, test_looks: int) -> RunResult:
+    """Write the result and its report into a run folder; the manifest comes last, then the rename."""
+    key = digest([stage.digest for stage in session.stages] + [session.config.model_dump(mode="json")])
+    name = run_id(STAGE, session.started, key)
+    runs = session.project.runs.folder
+    result = _assemble(session, found, name, runs / name, test_looks)
+    partial = runs / f".{name}.partial"
+    partial.mkdir(parents=True, exist_ok=True)
+    write_json(partial / RESULT_FILE, result.model_dump(mode="json"))
+    write_report(result, partial / REPORT_FILE)
+    manifest = {
+        "schema_version": 1,
+        "run_id": name,
+        "stage": STAGE,
+        "key": key,
+        "started_at": result.started_at,
+        "finished_at": result.finished_at,
+        "seconds": round((session.clock.now() - session.started).total_seconds(), 3),
+        "insource": __version__,
+        "outputs": [],
+        "result": {"verdict": result.verdict.outcome, "sentence": result.verdict.sentence},
+    }
+    write_json(partial / MANIFEST, manifest)
+    partial.rename(runs / name)
+    fsync_folder(runs)
+    return result
+
+
+def load(runs: RunStore, name: str | None = None) -> tuple[RunResult, Path]:
+    """A kept result and its folder: the newest, or that of a run id (or the start of one).
+
+    Raises:
+        UserError: ``no-such-run``.
+    """
+    for run in runs.complete(STAGE):
+        if name is None or run.run_id.startswith(name):
+            text = (run.path / RESULT_FILE).read_text(encoding="utf-8")
+            return RunResult.model_validate_json(text), run.path
+    wanted = f"no run {name}" if name else "no complete run yet"
+    raise UserError("no-such-run", f"There is {wanted} in {runs.folder}.", hint="Make one: insource run")
+
+
+def _assemble(session: Session, found: Findings, name: str, folder: Path, test_looks: int) -> RunResult:
+    manifest = found.dataset.manifest
+    costs = LocalCosts(**session.config.decision.model_dump())
+    skipped = {} if manifest.cloud_models else {"cloud": NO_CLOUD}
+    return RunResult(
+        insource_version=__version__,
+        run_id=name,
+        task=found.task.name,
+        title=session.project.title,
+        started_at=iso(session.started),
+        finished_at=iso(session.clock.now()),
+        command=session.command,
+        seed=session.config.project.seed,
+        machine=machine(),
+        verdict=found.verdict,
+        dataset=manifest,
+        training=summary(found.trained),
+        parity=parity_of(found.exported),
+        evaluations=tuple(_priced(one.evaluation, costs) for one in found.evaluated),
+        comparisons=found.comparisons,
+        break_even=found.economics,
+        routing=RoutingSummary(policy=found.policy, calls=found.routed),
+        disagreements=disagreements(found.dataset, found.evaluated),
+        skipped_arms=skipped,
+        test_looks=test_looks,
+        stages=tuple(session.stages),
+        paths={
+            "run": str(folder),
+            "report": str(folder / REPORT_FILE),
+            "result": str(folder / RESULT_FILE),
+            "adapter": str(found.exported.path / ADAPTER_FILE),
+            "log": str(session.project.workspace),
+        },
+        digests={
+            "dataset": manifest.digest,
+            "training": found.trained.digest,
+            "export": found.exported.digest,
+        },
+        packages={package: installed(package) for package in PACKAGES},
+    )
+
+
+NO_CLOUD = (
+    "not measured: no cloud answers in the rows (`cloud_outputs`) and no cloud model asked; nothing is "
+    "simulated in its place"
+)
+
+
+def _priced(evaluation: Evaluation, costs: LocalCosts) -> Evaluation:
+    """A local arm's cost follows from its measured latency; a cloud arm's is given."""
+    latency = evaluation.latency_s.get("p50")
+    if evaluation.arm.kind in ("cloud", "simulated") or latency is None or latency.value is None:
+        return evaluation
+    priced = {"cost_per_1000_usd": costs.per_1000_usd(latency.value), "cost_basis": costs.basis()}
+    return evaluation.model_copy(update={"arm": evaluation.arm.model_copy(update=priced)})
+
+
+def disagreements(dataset: Dataset, evaluated: Sequence[Evaluated]) -> tuple[Disagreement, ...]:
+    """The test documents the tuned model did worst on, with every arm's answer beside the label."""
+    tuned = next((one for one in evaluated if one.evaluation.arm.name == arms.TUNED), None)
+    if tuned is None:
+        return ()
+    wrong = [r for r in tuned.records if r.score is None or not r.score.exact]
+    wrong.sort(key=lambda r: (r.score.field_accuracy or 0.0) if r.score else -1.0)
+    examples = {example.row_id: example for example in dataset.splits["test"]}
+    answers: dict[str, dict[str, str]] = {}
+    for one in evaluated:
+        for record in one.records:
+            if record.completion is not None:
+                answers.setdefault(record.row_id, {})[one.evaluation.arm.name] = record.completion.text
+    return tuple(
+        Disagreement(
+            row_id=record.row_id,
+            input=examples[record.row_id].input,
+            target=examples[record.row_id].target,
+            answers=answers.get(record.row_id, {}),
+            explanation=record.score.explanation if record.score else record.reason,
+        )
+        for record in wrong[:SHOWN_DISAGREEMENTS]
+    )
+
+
+def machine() -> str:
+    """The kind of machine, never its name: processor, cores, memory, system."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    processor = model or platform.machine()
+    return (
+        f"{processor}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def to_json(result: RunResult) -> dict[str, Any]:
+    """The document `insource run --json` prints; its schema is ``docs/reference/run-result.md``."""
+    return result.model_dump(mode="json")

@@ -1,0 +1,93 @@
+"""The gateway in front of the embedded model: its real grammar, its real log-probabilities."""
+
+import json
+
+import openai
+import pytest
+
+from insource.gateway.server import GatewayServer
+from insource.gateway.settings import GatewaySettings
+from insource.logs.recorder import Recorder
+from insource.models.fake import FakeCloud
+from insource.routing.confidence import document_confidence, field_confidences, load_tokenizer
+from insource.serving.engine import EngineSettings
+from insource.serving.grammar import compile_grammar, validate_output
+from insource.serving.supervisor import ServedModel
+from insource.store.calls import find_calls
+from insource.types import JsonSchema, Policy, Task
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "voltage": {"type": ["string", "null"], "pattern": "^[0-9]{1,4} V$"},
+        "phase": {"type": ["string", "null"], "enum": ["1-phase", "3-phase", None]},
+    },
+    "required": ["voltage", "phase"],
+    "additionalProperties": False,
+}
+TASK = Task(
+    name="specs", instruction="Extract the specification as JSON.", output=JsonSchema(definition=SCHEMA)
+)
+DOCUMENT = "Pump PX-4471. Supply: 480 V, 3-phase."
+
+
+def policy(threshold):
+    return Policy(
+        threshold=threshold,
+        basis="median",
+        max_error=0.1,
+        delta=0.05,
+        calibration_n=10,
+        expected_local_share=0.5,
+        reason="test",
+    )
+
+
+@pytest.mark.model
+def test_the_real_model_behind_the_gateway(embedded_model, tmp_path):
+    from insource.training.base import unpacked
+
+    tokenizer = load_tokenizer(unpacked(embedded_model) / "tokenizer.json")
+    grammar = compile_grammar(TASK.output).text
+    seen = []
+
+    def confidence(completion):
+        seen.append(completion)
+        return document_confidence(completion, grammar, tokenizer)
+
+    engine = EngineSettings(gguf=embedded_model.gguf, threads=1)
+    with ServedModel("base", engine) as local, Recorder.open(tmp_path) as recorder:
+        answers = [
+            answer_through(
+                GatewaySettings(
+                    task=TASK,
+                    policy=policy(threshold),
+                    recorder=recorder,
+                    local=local,
+                    cloud=FakeCloud({DOCUMENT: {"voltage": "480 V", "phase": "3-phase"}}, seed=0),
+                    confidence=confidence,
+                    engine_alive=lambda: local.engine.alive,
+                )
+            )
+            for threshold in (0.0, 1.0)
+        ]
+        recorder.flush()
+        calls = {call.route.to: call for call in find_calls(recorder.database)}
+    served, escalated = answers
+    assert served.headers["x-insource-route"] == "local"
+    assert validate_output(json.loads(served.parse().choices[0].message.content), SCHEMA) == []
+    sure = float(served.headers["x-insource-confidence"])
+    assert 0 <= sure < 1
+    assert escalated.headers["x-insource-reason"] == "low-confidence, simulated cloud"
+    assert float(escalated.headers["x-insource-confidence"]) == pytest.approx(sure, abs=1e-3)
+    assert calls["local"].model_answered == "base"
+    assert calls["cloud"].route.simulated
+    fields = field_confidences(seen[0], grammar, tokenizer)
+    assert set(fields) == {"voltage", "phase"}
+
+
+def answer_through(settings):
+    with GatewayServer(settings) as server, openai.OpenAI(base_url=server.url, api_key="none") as client:
+        return client.chat.completions.with_raw_response.create(
+            model="specs", messages=[{"role": "user", "content": DOCUMENT}]
+        )
