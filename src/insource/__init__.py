@@ -1,3 +1,119 @@
-"""Insource brings a narrow LLM job home."""
+"""Insource brings a narrow LLM job home.
+
+The public API is ``insource.__all__``; names are loaded when they are first used, so that importing
+the package costs nothing. Start reading at ``insource.pipeline``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from insource.config import Config, load
+    from insource.dataset.build import build as build_dataset
+    from insource.errors import InsourceError
+    from insource.evaluation.compare import compare
+    from insource.evaluation.metrics import summarise
+    from insource.evaluation.scorers import build_scorer
+    from insource.logs.recorder import RecordedModel, Recorder
+    from insource.models.protocol import Model, ModelInfo, Request
+    from insource.pipeline import run
+    from insource.project import Project
+    from insource.report.render import render, write_report
+    from insource.routing.cascade import fit_policy
+    from insource.serving.supervisor import ServedModel
+    from insource.session import Display, Session
+    from insource.types import (
+        Call,
+        Comparison,
+        Completion,
+        Dataset,
+        Estimate,
+        Evaluation,
+        Example,
+        Message,
+        RunResult,
+        Task,
+    )
+
+# Public name → (module, name there).
+_PUBLIC = {
+    "Call": ("insource.types", "Call"),
+    "Comparison": ("insource.types", "Comparison"),
+    "Completion": ("insource.types", "Completion"),
+    "Config": ("insource.config", "Config"),
+    "Dataset": ("insource.types", "Dataset"),
+    "Display": ("insource.session", "Display"),
+    "Estimate": ("insource.types", "Estimate"),
+    "Evaluation": ("insource.types", "Evaluation"),
+    "Example": ("insource.types", "Example"),
+    "InsourceError": ("insource.errors", "InsourceError"),
+    "Message": ("insource.types", "Message"),
+    "Model": ("insource.models.protocol", "Model"),
+    "ModelInfo": ("insource.models.protocol", "ModelInfo"),
+    "Project": ("insource.project", "Project"),
+    "RecordedModel": ("insource.logs.recorder", "RecordedModel"),
+    "Recorder": ("insource.logs.recorder", "Recorder"),
+    "Request": ("insource.models.protocol", "Request"),
+    "RunResult": ("insource.types", "RunResult"),
+    "ServedModel": ("insource.serving.supervisor", "ServedModel"),
+    "Session": ("insource.session", "Session"),
+    "Task": ("insource.types", "Task"),
+    "build_dataset": ("insource.dataset.build", "build"),
+    "build_scorer": ("insource.evaluation.scorers", "build_scorer"),
+    "compare": ("insource.evaluation.compare", "compare"),
+    "fit_policy": ("insource.routing.cascade", "fit_policy"),
+    "load": ("insource.config", "load"),
+    "render": ("insource.report.render", "render"),
+    "run": ("insource.pipeline", "run"),
+    "summarise": ("insource.evaluation.metrics", "summarise"),
+    "write_report": ("insource.report.render", "write_report"),
+}
+
+__all__ = [
+    "Call",
+    "Comparison",
+    "Completion",
+    "Config",
+    "Dataset",
+    "Display",
+    "Estimate",
+    "Evaluation",
+    "Example",
+    "InsourceError",
+    "Message",
+    "Model",
+    "ModelInfo",
+    "Project",
+    "RecordedModel",
+    "Recorder",
+    "Request",
+    "RunResult",
+    "ServedModel",
+    "Session",
+    "Task",
+    "__version__",
+    "build_dataset",
+    "build_scorer",
+    "compare",
+    "fit_policy",
+    "load",
+    "render",
+    "run",
+    "summarise",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'insource' has no attribute {name!r}")
+    module, attribute = _PUBLIC[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return __all__

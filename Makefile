@@ -1,0 +1,49 @@
+# make demo · make test · make check · make bench · make clean
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Anything pip should know on your machine, e.g. the index of a CUDA build of PyTorch.
+PIP_ARGS ?=
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
+# Set-up is done once for each state of these files; afterwards nothing here needs the network.
+STATE  := $(shell cat pyproject.toml constraints.txt Makefile | sha256sum | cut -c1-12)
+DEMO_ARGS ?=
+
+.PHONY: demo test check bench clean
+
+demo: $(VENV)/.demo-$(STATE)
+	$(BIN)/insource demo $(DEMO_ARGS)
+
+test: check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test-$(STATE)
+	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The slow simulations and every benchmark at full size; takes hours on two cores.
+bench: $(VENV)/.test-$(STATE)
+	$(BIN)/python -m pytest -m slow
+	set -e; for script in benchmarks/bench_*.py; do $(BIN)/python $$script $(BENCH_ARGS); done
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: Insource needs Python 3.11 or newer; $$($(PYTHON) --version 2>&1) is $$(command -v $(PYTHON))." >&2; \
+	  echo "hint: install it (Debian: apt install python3.11-venv) and run: make demo PYTHON=python3.11" >&2; \
+	  exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# PyTorch first and alone: asked for together with the rest, pip may pick another build of it.
+$(VENV)/.demo-$(STATE): | $(VENV)/bin/python
+	$(INSTALL) torch
+	$(INSTALL) -e '.[all]'
+	@rm -f $(VENV)/.demo-*; touch $@
+
+$(VENV)/.test-$(STATE): | $(VENV)/.demo-$(STATE)
+	$(INSTALL) -e '.[all,test]'
+	@rm -f $(VENV)/.test-*; touch $@
