@@ -280,7 +280,10 @@ def surface_forms(task: Task, dataset: Dataset) -> SurfaceForms | None:
 
 
 def compare_arms(task: Task, evaluated: Sequence[Evaluated]) -> tuple[Comparison, ...]:
-    """The tuned model against every other arm, paired by document; the cloud's comparisons first."""
+    """The tuned model against every other arm, paired by document.
+
+    The comparison that decides comes first: with the clouds, then with the stronger untuned arm.
+    """
     by_name = {one.evaluation.arm.name: one for one in evaluated}
     candidate = by_name.get(arms.TUNED)
     if candidate is None:
@@ -288,7 +291,10 @@ def compare_arms(task: Task, evaluated: Sequence[Evaluated]) -> tuple[Comparison
     order = {"cloud": 0, "base": 1, "simulated": 2}
     others = sorted(
         (one for one in evaluated if one is not candidate),
-        key=lambda one: order[one.evaluation.arm.kind],
+        key=lambda one: (
+            order[one.evaluation.arm.kind],
+            -(one.evaluation.metrics[task.primary_metric].value or 0.0),
+        ),
     )
     return tuple(
         compare(

@@ -6,7 +6,6 @@ Every input that nobody measured is listed as an assumption with its source.
 
 from __future__ import annotations
 
-from insource.money import show_usd
 from insource.types import Assumption, BreakEven, Frozen
 
 SECONDS_PER_MONTH = 730 * 3600
@@ -37,10 +36,7 @@ class LocalCosts(Frozen):
 
     def basis(self) -> str:
         """How ``per_1000_usd`` came about, in words."""
-        return (
-            f"electricity, hardware and {show_usd(self.engineering_usd_per_month)} of work a month, "
-            f"at {self.documents_per_month:,.0f} documents a month"
-        )
+        return f"all in, at {self.documents_per_month:,.0f} documents a month"
 
     def assumptions(self) -> tuple[Assumption, ...]:
         source = "[decision] in insource.toml"

@@ -38,7 +38,7 @@ def _without_cloud(
         if simulated
         else "no cloud answers were measured"
     )
-    strongest = against_base[-1] if against_base else None
+    strongest = against_base[0] if against_base else None
     tuned = {
         "better": "Fine-tuning pays on this task",
         "not worse": "Fine-tuning is not worse than prompting the same model on this task",

@@ -1,0 +1,137 @@
+"""The generated parts of docs/reference, from the code itself.
+
+``python tests/unit/docs/generated_pages.py`` writes them; the test beside this file fails when they
+are out of date.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import click
+
+from insource.cli.main import VERBS, cli
+from insource.config import Config, keys
+from insource.types import RunResult
+
+ROOT = Path(__file__).resolve().parents[3]
+REFERENCE = ROOT / "docs" / "reference"
+BEGIN, END = "<!-- generated -->", "<!-- /generated -->"
+
+
+def configuration() -> str:
+    """A table a section: key, type, default, what it is."""
+    parts = []
+    for section in Config.model_fields:
+        parts.append(f"## [{section}]\n\n| key | type | default | meaning |\n|---|---|---|---|")
+        for key, field in keys().items():
+            if key.startswith(f"{section}."):
+                default = json.dumps(field.get_default(), ensure_ascii=False)
+                default = "empty" if default in ("null", '""', "[]") else f"`{default}`"
+                kind = type_name(field.annotation) + "".join(limits(field.metadata))
+                parts.append(f"| `{key}` | {kind} | {default} | {field.description} |")
+        parts.append("")
+    return "\n".join(parts).rstrip()
+
+
+def type_name(annotation: Any) -> str:
+    """``float or empty``, ``"error" or "drop"``."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f'`"{value}"`' for value in arguments)
+    if origin in (Union, UnionType):
+        named = [type_name(one) for one in arguments if one is not type(None)]
+        return " or ".join([*named, "empty"])
+    if origin is tuple:
+        return f"list of {type_name(arguments[0])}"
+    names = {str: "text", int: "integer", float: "number"}
+    return names[annotation]
+
+
+def limits(metadata: list[Any]) -> Iterator[str]:
+    """``, > 0``: the bounds of a number, the pattern of a text."""
+    for bound in metadata:
+        for name, sign in (("gt", ">"), ("ge", "≥"), ("lt", "<"), ("le", "≤")):
+            if (value := getattr(bound, name, None)) is not None:
+                yield f", {sign} {value}"
+        if pattern := getattr(bound, "pattern", None):
+            yield f", `{pattern}`"
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command that can be run, with its full name, in the order of the help."""
+    context = click.Context(cli, info_name="insource")
+    for verb in (verb for verbs in VERBS.values() for verb in verbs):
+        command = cli.get_command(context, verb)
+        assert command is not None
+        if isinstance(command, click.Group):
+            for name, inner in command.commands.items():
+                yield f"{verb} {name}", inner
+        else:
+            yield verb, command
+
+
+def command_line() -> str:
+    """A section a command: how it is called, what it does, its options."""
+    parts = []
+    for name, command in commands():
+        parameters = command.params
+        arguments = [
+            p.make_metavar(click.Context(command)) for p in parameters if p.param_type_name == "argument"
+        ]
+        usage = " ".join(["insource", name, *arguments, "[OPTIONS]"])
+        about = re.sub(r"\s*\n\s*(?!\n)", " ", (command.help or "").replace("\n\n", "\0")).replace(
+            "\0", "\n\n"
+        )
+        parts.append(f"## insource {name}\n\n`{usage}`\n\n{about.strip()}\n")
+        options = [parameter for parameter in parameters if isinstance(parameter, click.Option)]
+        parts.append("| option | value | default | meaning |\n|---|---|---|---|")
+        parts.extend(option_row(option) for option in options)
+        parts.append("")
+    return "\n".join(parts).rstrip()
+
+
+def option_row(option: click.Option) -> str:
+    """One line of a command's table."""
+    names = ", ".join(f"`{name}`" for name in sorted(option.opts, key=len))
+    value = "" if option.is_flag else option.type.name
+    if isinstance(option.type, click.Choice):
+        value = " or ".join(f"`{choice}`" for choice in option.type.choices)
+    context = click.Context(click.Command("any"))
+    default = option.get_default(context)
+    shown = "" if option.is_flag or not isinstance(default, str | int | Path) else f"`{default}`"
+    return f"| {names} | {value} | {shown} | {option.help or ''} |"
+
+
+def run_result_schema() -> str:
+    """The JSON Schema of what ``insource run --json`` prints."""
+    schema = RunResult.model_json_schema(mode="serialization")
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def with_block(page: str, block: str) -> str:
+    """The page with its generated block replaced."""
+    head, _, rest = page.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return f"{head}{BEGIN}\n\n{block}\n\n{END}{tail}"
+
+
+BLOCKS: dict[str, Callable[[], str]] = {"configuration.md": configuration, "cli.md": command_line}
+SCHEMA = REFERENCE / "run-result.schema.json"
+
+
+def main() -> None:
+    for name, block in BLOCKS.items():
+        page = REFERENCE / name
+        page.write_text(with_block(page.read_text(encoding="utf-8"), block()), encoding="utf-8")
+    SCHEMA.write_text(run_result_schema(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
