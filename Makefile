@@ -8,6 +8,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Set-up is done once for each state of these files; afterwards nothing here needs the network.
 STATE  := $(shell cat pyproject.toml constraints.txt Makefile | sha256sum | cut -c1-12)
 DEMO_ARGS ?=
+define NO_INSTALL
+echo "error: pip could not install what Insource needs; its last lines are above." >&2; \
+	echo "hint: the first run needs a package index and about 3 GB of disk; then run the same command again." >&2; exit 1;
+endef
 
 .PHONY: demo test check bench clean
 
@@ -40,10 +44,9 @@ $(VENV)/bin/python:
 
 # PyTorch first and alone: asked for together with the rest, pip may pick another build of it.
 $(VENV)/.demo-$(STATE): | $(VENV)/bin/python
-	$(INSTALL) torch
-	$(INSTALL) -e '.[all]'
+	@$(INSTALL) torch && $(INSTALL) -e '.[all]' || { $(NO_INSTALL) }
 	@rm -f $(VENV)/.demo-*; touch $@
 
 $(VENV)/.test-$(STATE): | $(VENV)/.demo-$(STATE)
-	$(INSTALL) -e '.[all,test]'
+	@$(INSTALL) -e '.[all,test]' || { $(NO_INSTALL) }
 	@rm -f $(VENV)/.test-*; touch $@

@@ -251,7 +251,9 @@ def _environment() -> list[tuple[str, Any]]:
 
 def _put(values: dict[str, Any], key: str, value: Any) -> None:
     section, _, name = key.partition(".")
-    values.setdefault(section, {})[name] = value
+    keys_of_section = values.setdefault(section, {})
+    if isinstance(keys_of_section, dict):  # anything else is left for validation to name
+        keys_of_section[name] = value
 
 
 def _explain(item: ErrorDetails) -> str:
@@ -259,8 +261,9 @@ def _explain(item: ErrorDetails) -> str:
     if item["type"] != "extra_forbidden":
         expected = item["msg"][0].lower() + item["msg"][1:]
         return f"{where} = {item['input']!r}: {expected}"
-    known = list(keys()) if len(item["loc"]) > 1 else list(Config.model_fields)
-    close = difflib.get_close_matches(where, known, n=1, cutoff=0.5)
+    # The section is spelled right in a key's name and makes any two of its keys look alike.
+    known, cutoff = (list(keys()), 0.75) if len(item["loc"]) > 1 else (list(Config.model_fields), 0.5)
+    close = difflib.get_close_matches(where, known, n=1, cutoff=cutoff)
     return f"{where}: unknown key" + (f"; did you mean {close[0]}?" if close else "")
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from insource import arms
 from insource.errors import UserError
+from insource.export.stage import TOKENIZER_FILE
 from insource.models.catalogue import resolve
 from insource.results import load
 from insource.session import Session
@@ -31,7 +32,6 @@ def deployed(session: Session, run: str | None = None) -> Deployed:
         UserError: ``no-such-run``, or ``model-not-found`` when its export was deleted.
     """
     from insource.routing.confidence import document_confidence, load_tokenizer
-    from insource.training.base import unpacked
 
     result, _ = load(session.project.runs, run)
     assert result.training is not None
@@ -54,7 +54,7 @@ def deployed(session: Session, run: str | None = None) -> Deployed:
         max_new_tokens=section.max_new_tokens or arms.longest_answer(result.training),
         on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
     )
-    tokenizer = unpacked(base) / "tokenizer.json"
+    tokenizer = adapter.with_name(TOKENIZER_FILE)
     grammar = arms.task_grammar(task)
     return Deployed(
         result=result,

@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,19 +22,19 @@ from insource.dataset.build import build
 from insource.dataset.folder import save
 from insource.decision.cost import LocalCosts, break_even
 from insource.decision.verdict import conclude
+from insource.errors import missing_extra
 from insource.evaluation.compare import compare
 from insource.evaluation.run import Confidence, Progress
 from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import ArmPlan, Evaluated, evaluate_arm
-from insource.export.stage import ADAPTER_FILE, export
-from insource.logs.collect import collect, cost_per_1000_usd
-from insource.logs.prices import PriceTable
+from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
+from insource.logs.collect import collect
 from insource.logs.recorder import STORE_FILE, Recorder
 from insource.matching.surface import SurfaceForms
 from insource.models.catalogue import resolve
 from insource.models.llamacpp import LlamaCppModel
 from insource.models.protocol import Model, Request
-from insource.reference import confirm_cost
+from insource.reference import cloud_price, confirm_cost
 from insource.results import Findings, keep
 from insource.routing.cascade import fit_policy
 from insource.routing.confidence import confidence_scorer
@@ -41,7 +42,7 @@ from insource.session import Session
 from insource.store.database import open_database
 from insource.store.looks import looks, record_look
 from insource.store.runs import Run
-from insource.training.base import unpacked
+from insource.training.base import require_extra
 from insource.training.stage import Watch, summary, train
 from insource.types import (
     BreakEven,
@@ -77,6 +78,7 @@ def run(session: Session, *, cloud: Model | None = None, drive: Drive | None = N
     ``cloud`` is asked about every document, on the record, when given; otherwise the answers that came
     with the rows are the cloud. ``drive`` starts the gateway and sends it documents.
     """
+    require_extras()
     dataset, task = build_dataset(session, cloud)
     made = make_model(session, dataset, task)
     evaluated = evaluate_arms(session, dataset, task, made)
@@ -103,6 +105,21 @@ def run(session: Session, *, cloud: Model | None = None, drive: Drive | None = N
         verdict,
     )
     return keep(session, found, test_looks=count_looks(session, dataset))
+
+
+def require_extras() -> None:
+    """Everything the loop needs at its end is asked for at its start.
+
+    Raises:
+        PrerequisiteError: ``missing-extra``.
+    """
+    require_extra()
+    for feature, extra, module in (
+        ("Serving a model", "serve", "xllamacpp"),
+        ("The report", "report", "vl_convert"),
+    ):
+        if find_spec(module) is None:
+            raise missing_extra(feature, extra, module)
 
 
 def build_dataset(session: Session, cloud: Model | None = None) -> tuple[Dataset, Task]:
@@ -216,7 +233,7 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
         )
     )
     local = local._replace(adapter=exported.path / ADAPTER_FILE)
-    confidence = confidence_scorer(unpacked(base) / "tokenizer.json", lambda e: arms.grammar_for(task, e))
+    confidence = confidence_scorer(exported.path / TOKENIZER_FILE, lambda e: arms.grammar_for(task, e))
     return Made(trained, exported, local, confidence)
 
 
@@ -359,18 +376,6 @@ def weigh(session: Session, evaluated: Sequence[Evaluated]) -> BreakEven:
         cloud_per_1000_usd=cloud.arm.cost_per_1000_usd if cloud else None,
         cloud_source=(cloud.arm.cost_basis if cloud else "") or "not given",
     )
-
-
-def cloud_price(session: Session, task: Task, model: str) -> arms.CloudPrice:
-    """The configured price, else the mean of the logged calls, else unknown."""
-    reference = session.config.reference
-    if reference.cost_per_1000_usd is not None:
-        return arms.CloudPrice(reference.cost_per_1000_usd, reference.cost_source or "insource.toml")
-    with open_database(session.project.workspace / STORE_FILE) as database:
-        logged = cost_per_1000_usd(database, task=task.name, model=model)
-    if logged is None:
-        return arms.CloudPrice(None, "")
-    return arms.CloudPrice(float(logged[0]), f"mean of {logged[1]} logged calls, {PriceTable().source}")
 
 
 def local_costs(session: Session) -> LocalCosts:

@@ -1,17 +1,20 @@
-"""The cloud model of the configuration, asked only after an estimate and a yes."""
+"""The cloud model of the configuration: asked only after an estimate and a yes, and what it cost."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 
-from insource.arms import described
+from insource.arms import CloudPrice, described
 from insource.errors import PrerequisiteError, UserError
+from insource.logs.collect import cost_per_1000_usd
 from insource.logs.prices import PriceTable
+from insource.logs.recorder import STORE_FILE
 from insource.models.openai import OpenAIModel
 from insource.models.protocol import Model
 from insource.money import show_usd
 from insource.session import Session
+from insource.store.database import open_database
 from insource.types import Example, Task, Usage
 
 CHARACTERS_PER_TOKEN = 3.5  # a cautious rule of thumb for English and JSON
@@ -57,3 +60,15 @@ def confirm_cost(session: Session, model: Model, task: Task, examples: Sequence[
             "Nothing was sent: spending money needs a yes.",
             hint="Answer yes at the terminal, or pass --yes.",
         )
+
+
+def cloud_price(session: Session, task: Task, model: str) -> CloudPrice:
+    """The configured price, else the mean of the logged calls, else unknown."""
+    reference = session.config.reference
+    if reference.cost_per_1000_usd is not None:
+        return CloudPrice(reference.cost_per_1000_usd, reference.cost_source or "insource.toml")
+    with open_database(session.project.workspace / STORE_FILE) as database:
+        logged = cost_per_1000_usd(database, task=task.name, model=model)
+    if logged is None:
+        return CloudPrice(None, "")
+    return CloudPrice(float(logged[0]), f"mean of {logged[1]} logged calls, {PriceTable().source}")

@@ -58,7 +58,9 @@ class Findings(NamedTuple):
 
 def keep(session: Session, found: Findings, *, test_looks: int) -> RunResult:
     """Write the result and its report into a run folder; the manifest comes last, then the rename."""
-    key = digest([stage.digest for stage in session.stages] + [session.config.model_dump(mode="json")])
+    key = digest(
+        [stage.digest for stage in session.stages] + [session.config.model_dump(mode="json"), session.look_id]
+    )
     name = run_id(STAGE, session.started, key)
     runs = session.project.runs.folder
     result = _assemble(session, found, name, runs / name, test_looks)

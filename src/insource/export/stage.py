@@ -15,13 +15,13 @@ from insource.export.parity import check_parity
 from insource.models.catalogue import BaseModel
 from insource.models.llamacpp import LlamaCppModel
 from insource.store.runs import Run, RunStore, StageSpec
-from insource.training.base import load_tokenizer
+from insource.training.base import load_tokenizer, unpacked
 from insource.training.stage import summary as training_summary
 from insource.types import Dataset, ParitySummary, Task
 
-STAGE, VERSION = "export", 1
+STAGE, VERSION = "export", 2
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
-ADAPTER_FILE = "adapter.gguf"
+ADAPTER_FILE, TOKENIZER_FILE = "adapter.gguf", "tokenizer.json"
 
 Serve = Callable[[Path], AbstractContextManager[LlamaCppModel]]
 
@@ -68,6 +68,8 @@ def export(
         with serve(adapter) as served:
             parity = check_parity(base, trained.path / "adapter", served, task, prompts, max_new_tokens)
         shutil.copytree(trained.path / "adapter", folder / "adapter", dirs_exist_ok=True)
+        # Confidence replays tokens; with the tokenizer beside the adapter, serving needs no PyTorch.
+        shutil.copyfile(unpacked(base) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
         if text := modelfile(task, facts.chat_template, base.gguf.name, context_tokens):
             (folder / "Modelfile").write_text(text, encoding="utf-8")
         card = model_card(

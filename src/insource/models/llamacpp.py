@@ -105,7 +105,7 @@ def from_wire(answer: dict[str, Any], name: str, latency_s: float) -> Completion
     try:
         choice = answer["choices"][0]
         text = choice["message"].get("content") or ""
-    except (KeyError, IndexError, TypeError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ProviderError(
             "engine-bad-answer", f"The local engine's answer has no choice: {json.dumps(answer)[:300]}"
         ) from error

@@ -50,7 +50,7 @@ class OpenAIModel:
         response = self._post(body)
         try:
             return from_wire(response.json(), self._info.name, time.monotonic() - started)
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise ProviderError(
                 "provider-bad-answer", f"{self._info.name} answered without a choice: {response.text[:200]}"
             ) from error

@@ -131,15 +131,17 @@ class RunStore:
         return found
 
     def complete(self, stage: str | None = None) -> Iterator[Run]:
-        """Every complete run, newest first; folders without a manifest are not runs."""
+        """Every complete run, newest first; folders without a manifest are not runs.
+
+        Raises:
+            IntegrityError: ``run-damaged`` for a manifest that is not what was written.
+        """
         for path in sorted(self.folder.glob(f"*/{MANIFEST}"), reverse=True):
             if path.parent.name.endswith(".partial"):
                 continue
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-            if stage in (None, manifest["stage"]):
-                yield Run(
-                    stage=manifest["stage"], run_id=manifest["run_id"], path=path.parent, manifest=manifest
-                )
+            run = _read(path)
+            if stage in (None, run.stage):
+                yield run
 
     def interrupted(self) -> list[str]:
         """The names of stages that were begun and not finished."""
@@ -196,16 +198,30 @@ def _outputs(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
+def _read(path: Path) -> Run:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if not {"key", "seconds", "outputs", "result"} <= manifest.keys():
+            raise KeyError("not a whole manifest")
+        return Run(stage=manifest["stage"], run_id=manifest["run_id"], path=path.parent, manifest=manifest)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path.parent, MANIFEST) from error
+
+
+def _damaged(folder: Path, name: str) -> IntegrityError:
+    return IntegrityError(
+        "run-damaged",
+        f"The run {folder.name} is damaged: {name} is not what was written.",
+        hint=f"Delete the folder and run the command again: rm -r '{folder}'",
+    )
+
+
 def _verify(run: Run) -> None:
     for output in run.manifest["outputs"]:
         path = run.path / output["name"]
         size = path.stat().st_size if path.is_file() else None
         if size != output["bytes"] or (size <= CHECKED_BYTES and file_digest(path) != output["digest"]):
-            raise IntegrityError(
-                "run-damaged",
-                f"The run {run.run_id} is damaged: {output['name']} is not what was written.",
-                hint=f"Delete the folder and run the command again: rm -r '{run.path}'",
-            )
+            raise _damaged(run.path, output["name"])
 
 
 @contextmanager

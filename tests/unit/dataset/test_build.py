@@ -98,7 +98,10 @@ def test_logged_answers_join_the_rows_own(tmp_path):
     dataset = build(
         path,
         name="s",
-        logged={"r3": {"fake/x": LoggedAnswer(text="no", latency_s=1.5)}, "gone": {"fake/x": LoggedAnswer(text="?")}},
+        logged={
+            "r3": {"fake/x": LoggedAnswer(text="no", latency_s=1.5)},
+            "gone": {"fake/x": LoggedAnswer(text="?")},
+        },
         simulated_models=["fake/x"],
     )
     assert examples(dataset)["r3"].cloud_outputs == {"fake/x": "no", "gpt": "{ }"}

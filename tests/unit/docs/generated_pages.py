@@ -6,8 +6,8 @@ are out of date.
 
 from __future__ import annotations
 
+import inspect
 import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import UnionType
@@ -15,6 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import click
 
+import insource
 from insource.cli.main import VERBS, cli
 from insource.config import Config, keys
 from insource.types import RunResult
@@ -85,10 +86,9 @@ def command_line() -> str:
             p.make_metavar(click.Context(command)) for p in parameters if p.param_type_name == "argument"
         ]
         usage = " ".join(["insource", name, *arguments, "[OPTIONS]"])
-        about = re.sub(r"\s*\n\s*(?!\n)", " ", (command.help or "").replace("\n\n", "\0")).replace(
-            "\0", "\n\n"
-        )
-        parts.append(f"## insource {name}\n\n`{usage}`\n\n{about.strip()}\n")
+        paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+        about = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        parts.append(f"## insource {name}\n\n`{usage}`\n\n{about}\n")
         options = [parameter for parameter in parameters if isinstance(parameter, click.Option)]
         parts.append("| option | value | default | meaning |\n|---|---|---|---|")
         parts.extend(option_row(option) for option in options)
@@ -108,6 +108,16 @@ def option_row(option: click.Option) -> str:
     return f"| {names} | {value} | {shown} | {option.help or ''} |"
 
 
+def public_api() -> str:
+    """One line a public name: the first of its docstring."""
+    rows = ["| name | what it is |", "|---|---|"]
+    for name in insource.__all__:
+        if name != "__version__":
+            about = (inspect.getdoc(getattr(insource, name)) or "").partition("\n\n")[0]
+            rows.append(f"| `{name}` | {' '.join(about.split()).replace('``', '`')} |")
+    return "\n".join(rows)
+
+
 def run_result_schema() -> str:
     """The JSON Schema of what ``insource run --json`` prints."""
     schema = RunResult.model_json_schema(mode="serialization")
@@ -122,7 +132,11 @@ def with_block(page: str, block: str) -> str:
     return f"{head}{BEGIN}\n\n{block}\n\n{END}{tail}"
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"configuration.md": configuration, "cli.md": command_line}
+BLOCKS: dict[str, Callable[[], str]] = {
+    "configuration.md": configuration,
+    "cli.md": command_line,
+    "python.md": public_api,
+}
 SCHEMA = REFERENCE / "run-result.schema.json"
 
 

@@ -1,0 +1,53 @@
+"""Small modules, plain names, and output only where a person asked for it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "insource"
+MODULES = sorted(SOURCE.rglob("*.py"))
+FILE_LINES, FUNCTION_LINES = 400, 80
+# These names say nothing about what is inside, so everything ends up there.
+BANNED = {"utils", "util", "helpers", "helper", "common", "misc", "base_utils", "tools", "shared"}
+
+
+def name(path):
+    return path.relative_to(SOURCE).as_posix()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_a_module_is_read_in_one_sitting(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= FILE_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= FUNCTION_LINES, f"{node.name} has {length} lines"
+
+
+def test_modules_are_named_after_what_they_hold():
+    assert {path.stem for path in MODULES} & BANNED == set()
+    assert {path.parent.name for path in MODULES} & BANNED == set()
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.stat().st_size], ids=name)
+def test_a_module_says_what_it_is(path):
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.relative_to(SOURCE).parts[0] != "cli"], ids=name
+)
+def test_only_the_command_line_prints(path):
+    """Standard output belongs to results; a library that prints breaks ``--json``."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id != "print", f"print() in line {node.lineno}"
+
+
+def test_todo_and_fixme_are_not_left_behind():
+    for path in MODULES:
+        text = path.read_text(encoding="utf-8")
+        assert "TODO" not in text, path
+        assert "FIXME" not in text, path

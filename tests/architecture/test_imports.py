@@ -1,0 +1,84 @@
+"""Who may import whom, and what a light import may cost."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.application.use_cases import read_user_options
+from importlinter.cli import lint_imports
+
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "datasets",
+    "sklearn",
+    "scipy",
+    "numpy",
+    "altair",
+    "gguf",
+    "xllamacpp",
+    "llguidance",
+    "sqlalchemy",
+    "alembic",
+    "aiohttp",
+    "uvicorn",
+    "httpx2",
+    "rich",
+)
+
+
+def test_the_import_contracts_hold(capsys, monkeypatch):
+    monkeypatch.chdir(PYPROJECT.parent)
+    kept = lint_imports(config_filename=str(PYPROJECT), cache_dir=None, is_debug_mode=False)
+    assert kept == 0, capsys.readouterr().out
+
+
+def test_every_package_has_its_layer():
+    """A new top-level module has to be placed in the layers, or nothing holds it back."""
+    contracts = read_user_options(config_filename=str(PYPROJECT)).contracts_options
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    placed = {name.strip() for layer in layers for name in layer.split("|")}
+    package = PYPROJECT.parent / "src" / "insource"
+    modules = {
+        f"insource.{path.stem}"
+        for path in package.iterdir()
+        if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem != "__init__"
+    }
+    assert modules - placed == {"insource.testing"}  # may import all; a contract lets nothing import it
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import insource",
+        "from insource.cli.main import main; main(['--help'])",
+        "from insource.cli.main import main; main(['run', '--help'])",
+        "from insource.cli.main import main; main(['demo', '--help'])",
+    ],
+)
+def test_a_light_import_loads_nothing_heavy(code):
+    report = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
+    assert loaded.isdisjoint(HEAVY), sorted(loaded & set(HEAVY))
+
+
+def test_help_names_every_verb_with_its_own_line():
+    from insource.cli.main import VERBS
+
+    done = subprocess.run(
+        [sys.executable, "-m", "insource.cli.main", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"COLUMNS": "120"},
+    )
+    for verbs in VERBS.values():
+        for verb, (_, line) in verbs.items():
+            assert any(f" {verb} " in row and line in row for row in done.stdout.splitlines()), verb

@@ -1,0 +1,114 @@
+"""Go, no-go or undecided: only real answers of a cloud decide, and the weakest comparison counts."""
+
+import pytest
+
+from insource.decision.verdict import conclude
+from insource.types import Arm, BreakEven, Comparison, Estimate
+
+TUNED = Arm(name="tuned", model="m", kind="tuned")
+BASE = Arm(name="base", model="m", kind="base")
+GPT = Arm(name="gpt", model="gpt", kind="cloud")
+CLAUDE = Arm(name="claude", model="claude", kind="cloud")
+FAKE = Arm(name="fake", model="fake", kind="simulated")
+
+
+def against(baseline, outcome, *, allowed=True, required_n=None):
+    return Comparison(
+        candidate="tuned",
+        baseline=baseline.name,
+        metric="field_accuracy",
+        n=40,
+        candidate_value=Estimate(value=0.9),
+        baseline_value=Estimate(value=0.9),
+        difference=Estimate(value=0.0),
+        better=1,
+        worse=1,
+        same=38,
+        p_value=None,
+        test="t",
+        margin=0.02,
+        outcome=outcome,
+        verdict_allowed=allowed,
+        required_n=required_n,
+        sentence=f"tuned against {baseline.name}: {outcome}",
+    )
+
+
+def economics(volume=10_000.0, reason="fixed cost over the saving"):
+    return BreakEven(
+        cloud_per_1000_usd=30,
+        local_per_1000_usd=1,
+        fixed_monthly_usd=400,
+        documents_per_month=volume,
+        capacity_documents_per_month=None,
+        reason=reason,
+        sentence="",
+        assumptions=(),
+    )
+
+
+def decide(arms, comparisons, *, even=None, volume=50_000):
+    return conclude(arms, comparisons, even or economics(), volume=volume)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdict"),
+    [("better", "go"), ("not worse", "go"), ("inconclusive", "undecided"), ("worse", "no-go")],
+)
+def test_the_comparison_with_the_cloud_decides(outcome, verdict):
+    found = decide((TUNED, GPT), (against(GPT, outcome),))
+    assert found.outcome == verdict
+    assert found.reasons == (f"tuned against gpt: {outcome}",)
+    assert found.flips_if
+
+
+def test_among_several_clouds_it_has_to_hold_against_each():
+    found = decide((TUNED, GPT, CLAUDE), (against(GPT, "better"), against(CLAUDE, "worse")))
+    assert found.outcome == "no-go"
+    assert "claude" in found.sentence
+
+
+def test_a_simulated_cloud_never_carries_a_verdict():
+    found = decide((TUNED, BASE, FAKE), (against(BASE, "better"), against(FAKE, None, allowed=False)))
+    assert found.outcome == "undecided"
+    assert "only simulated" in found.sentence
+    assert all("fake" not in reason for reason in found.reasons)
+
+
+def test_no_cloud_leaves_it_open_however_good_the_model_is():
+    found = decide((TUNED, BASE), (against(BASE, "better"),))
+    assert found.outcome == "undecided"
+    assert found.sentence.startswith("Fine-tuning pays on this task.")
+    assert "no cloud answers were measured" in found.sentence
+
+
+@pytest.mark.parametrize("outcome", ["not worse", "worse", "inconclusive"])
+def test_the_base_comparison_is_said_as_it_is(outcome):
+    sentence = decide((TUNED, BASE), (against(BASE, outcome),)).sentence
+    assert "pays" not in sentence
+
+
+def test_a_tuned_model_measured_alone():
+    assert "measured alone" in decide((TUNED,), ()).sentence
+
+
+def test_too_few_documents_to_break_even_is_a_no():
+    found = decide((TUNED, GPT), (against(GPT, "better"),), volume=100)
+    assert found.outcome == "no-go"
+    assert "100 documents a month are fewer than the 10,000" in found.sentence
+
+
+def test_open_economics_are_said_in_a_go():
+    even = economics(None, "the cloud's price is unknown")
+    found = decide((TUNED, GPT), (against(GPT, "not worse"),), even=even)
+    assert found.outcome == "go"
+    assert "the cloud's price is unknown" in found.sentence
+
+
+def test_an_inconclusive_test_says_how_many_documents_would_settle_it():
+    found = decide((TUNED, GPT), (against(GPT, "inconclusive", required_n=1234),))
+    assert "1,234" in found.sentence
+
+
+def test_without_a_tuned_model_there_is_nothing_to_decide():
+    assert decide((GPT,), ()).outcome == "undecided"

@@ -1,0 +1,140 @@
+"""A provider on loopback that answers as told: what is asked again, what is refused at once."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from insource.errors import ProviderError, UserError
+from insource.models.openai import ATTEMPTS, OpenAIModel, from_wire, to_wire
+from insource.models.protocol import Request
+from insource.types import Message, Usage
+
+REQUEST = Request(messages=(Message(role="user", content="ü"),), max_tokens=7, seed=3, temperature=0.5)
+GOOD = {"choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]}
+
+
+class Provider(ThreadingHTTPServer):
+    """Gives the scripted (status, body) pairs in turn, the last one for ever after."""
+
+    def __init__(self, *script):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script, self.seen = list(script), []
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *error):
+        self.shutdown()
+        self.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.seen.append((self.path, self.headers["authorization"], json.loads(body)))
+        status, answer = self.server.script.pop(0) if len(self.server.script) > 1 else self.server.script[0]
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        self.send_response(status)
+        self.send_header("content-length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    monkeypatch.setattr("insource.models.openai.time.sleep", lambda seconds: None)
+
+
+def ask(provider):
+    model = OpenAIModel("openai/gpt-x", provider.url, "secret", "cloud-allowed")
+    return model.generate(REQUEST)
+
+
+def test_the_request_as_the_provider_reads_it():
+    with Provider((200, GOOD)) as provider:
+        completion = ask(provider)
+    ((path, key, body),) = provider.seen
+    assert (path, key) == ("/v1/chat/completions", "Bearer secret")
+    assert body == to_wire(REQUEST, "gpt-x")
+    assert body == {
+        "model": "gpt-x",
+        "messages": [{"role": "user", "content": "ü"}],
+        "temperature": 0.5,
+        "max_completion_tokens": 7,
+        "seed": 3,
+    }
+    assert (completion.text, completion.model, completion.finish_reason) == ("hello", "openai/gpt-x", "stop")
+    assert completion.latency_s > 0
+
+
+def test_a_busy_provider_is_asked_again():
+    with Provider((429, "slow down"), (503, "busy"), (200, GOOD)) as provider:
+        assert ask(provider).text == "hello"
+    assert len(provider.seen) == 3
+
+
+def test_a_provider_that_stays_busy_is_given_up():
+    with Provider((429, "slow down")) as provider, pytest.raises(ProviderError) as caught:
+        ask(provider)
+    assert caught.value.code == "provider-refused"
+    assert len(provider.seen) == ATTEMPTS
+
+
+def test_a_refusal_is_not_asked_again_and_is_quoted():
+    with Provider((401, "bad key")) as provider, pytest.raises(ProviderError) as caught:
+        ask(provider)
+    assert caught.value.code == "provider-refused"
+    assert "401: bad key" in caught.value.message
+    assert "secret" not in caught.value.message
+    assert len(provider.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["<html>", {}, {"choices": []}, {"choices": [{}]}, {"choices": [{"message": None}]}, [], "null"],
+)
+def test_an_answer_without_a_choice_is_an_error_not_a_crash(answer):
+    with Provider((200, answer)) as provider, pytest.raises(ProviderError) as caught:
+        ask(provider)
+    assert caught.value.code == "provider-bad-answer"
+
+
+def test_nobody_there():
+    with Provider((200, GOOD)) as provider:
+        pass
+    with pytest.raises(ProviderError) as caught:
+        ask(provider)
+    assert caught.value.code == "provider-unreachable"
+
+
+def test_local_only_is_refused_before_a_byte_leaves():
+    with pytest.raises(UserError) as caught:
+        OpenAIModel("openai/gpt-x", "https://api.openai.com/v1", "secret", "local-only")
+    assert caught.value.code == "local-only"
+
+
+def test_usage_and_finish_reason():
+    answer = {
+        "choices": [{"message": {"content": None}, "finish_reason": "banana"}],
+        "usage": {
+            "prompt_tokens": 9,
+            "completion_tokens": 4,
+            "prompt_tokens_details": {"cached_tokens": 5},
+            "completion_tokens_details": {"reasoning_tokens": 2},
+        },
+    }
+    completion = from_wire(answer, "m", 0.5)
+    assert completion.text == ""
+    assert completion.finish_reason == "unknown"
+    assert completion.usage == Usage(input_tokens=9, output_tokens=4, cached_tokens=5, reasoning_tokens=2)
+    assert from_wire(GOOD, "m", 0.5).usage == Usage()
