@@ -27,13 +27,17 @@ if TYPE_CHECKING:
     from insource.serving.supervisor import ServedModel
     from insource.session import Display, Session
     from insource.types import (
+        Arm,
         Call,
         Comparison,
         Completion,
         Dataset,
         Estimate,
+        EvalRecord,
         Evaluation,
         Example,
+        JsonSchema,
+        Labels,
         Message,
         RunResult,
         Task,
@@ -41,6 +45,10 @@ if TYPE_CHECKING:
 
 # Public name → (module, name there).
 _PUBLIC = {
+    "Labels": ("insource.types", "Labels"),
+    "JsonSchema": ("insource.types", "JsonSchema"),
+    "EvalRecord": ("insource.types", "EvalRecord"),
+    "Arm": ("insource.types", "Arm"),
     "Call": ("insource.types", "Call"),
     "Comparison": ("insource.types", "Comparison"),
     "Completion": ("insource.types", "Completion"),
@@ -74,6 +82,7 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "Arm",
     "Call",
     "Comparison",
     "Completion",
@@ -81,9 +90,12 @@ __all__ = [
     "Dataset",
     "Display",
     "Estimate",
+    "EvalRecord",
     "Evaluation",
     "Example",
     "InsourceError",
+    "JsonSchema",
+    "Labels",
     "Message",
     "Model",
     "ModelInfo",

@@ -12,9 +12,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from insource.errors import ConfigError, UserError
@@ -69,6 +69,12 @@ class DatasetSection(Frozen):
     on_bad_rows: Literal["error", "drop"] = Field(
         "error", description="Stop at rows that cannot be used, or drop them with their reason."
     )
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train_on(self) -> Self:
+        if self.validation + self.calibration + self.test >= 1:
+            raise ValueError("validation, calibration and test have to leave a share to train on")
+        return self
 
 
 class ReferenceSection(Frozen):

@@ -19,7 +19,7 @@ from insource.export.stage import parity as parity_of
 from insource.ids import run_id
 from insource.report.render import write_report
 from insource.session import Session
-from insource.store.runs import MANIFEST, Run, RunStore, fsync_folder, installed, write_json
+from insource.store.runs import MANIFEST, Run, RunStore, damaged, fsync_folder, installed, write_json
 from insource.training.stage import summary
 from insource.types import (
     BreakEven,
@@ -91,11 +91,15 @@ def load(runs: RunStore, name: str | None = None) -> tuple[RunResult, Path]:
 
     Raises:
         UserError: ``no-such-run``.
+        IntegrityError: ``run-damaged``.
     """
     for run in runs.complete(STAGE):
         if name is None or run.run_id.startswith(name):
-            text = (run.path / RESULT_FILE).read_text(encoding="utf-8")
-            return RunResult.model_validate_json(text), run.path
+            try:
+                text = (run.path / RESULT_FILE).read_text(encoding="utf-8")
+                return RunResult.model_validate_json(text), run.path
+            except (OSError, ValueError) as error:
+                raise damaged(run.path, RESULT_FILE) from error
     wanted = f"no run {name}" if name else "no complete run yet"
     raise UserError("no-such-run", f"There is {wanted} in {runs.folder}.", hint="Make one: insource run")
 

@@ -7,6 +7,7 @@ from importlib.resources import files
 import insource
 
 PUBLIC = {
+    "Arm",
     "Call",
     "Comparison",
     "Completion",
@@ -14,9 +15,12 @@ PUBLIC = {
     "Dataset",
     "Display",
     "Estimate",
+    "EvalRecord",
     "Evaluation",
     "Example",
     "InsourceError",
+    "JsonSchema",
+    "Labels",
     "Message",
     "Model",
     "ModelInfo",

@@ -23,7 +23,7 @@ from insource.cli.options import json_option
 @click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Passes over them.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Documents and training.")
 @click.option("--model", help="Base model: a catalogue name or gguf/PATH.")
-@click.option("--full", is_flag=True, help="500 training and 1,000 test documents; takes about an hour.")
+@click.option("--full", is_flag=True, help="500 training and 1,000 test documents: several times as long.")
 @click.option("--cloud", help="Ask a real cloud model, as provider/model; costs money, asks first.")
 @click.option("--yes", is_flag=True, help="Answer yes before money is spent.")
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")

@@ -28,8 +28,11 @@ def command(session: Session, run: str | None, port: int | None) -> None:
     from insource.gateway.settings import GatewaySettings, HttpCloud
     from insource.logs.prices import PriceTable
     from insource.logs.recorder import Recorder
+    from insource.serving.engines.llamacpp import require_free_port
 
     found = deployed(session, run)
+    chosen = session.config.gateway.port if port is None else port
+    require_free_port(chosen)  # before the engine takes its time to load
     reference = session.config.reference
     cloud = None
     if reference.model:
@@ -59,4 +62,4 @@ def command(session: Session, run: str | None, port: int | None) -> None:
             engine_alive=lambda: served.engine.alive,
             max_tokens=found.local.max_new_tokens,
         )
-        serve(settings, port=session.config.gateway.port if port is None else port, on_ready=ready)
+        serve(settings, port=chosen, on_ready=ready)

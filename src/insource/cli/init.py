@@ -45,8 +45,19 @@ documents_per_month = 50000
     "--data", default="data.jsonl", show_default=True, help="The rows: JSONL with input and output."
 )
 @click.option("--name", default="task", show_default=True, help="Short name of the task.")
-@click.option("--instruction", default="Extract the requested fields as JSON.", show_default=True)
-@click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@click.option(
+    "--instruction",
+    default="Extract the requested fields as JSON.",
+    show_default=True,
+    help="The system message of the tuned model.",
+)
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where to write it; the current folder when not given.",
+)
 def command(data: str, name: str, instruction: str, folder: Path) -> None:
     """Write insource.toml in the current folder. An existing one is left as it is."""
     from insource.cli.output import near, say

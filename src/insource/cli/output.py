@@ -130,7 +130,10 @@ class Terminal:
         if self._yes:
             say(f"  {question} yes (--yes)")
             return True
-        return sys.stdin.isatty() and click.confirm(f"  {question}", err=True)
+        if not sys.stdin.isatty():
+            say(f"  {question} no (there is no terminal to ask at)")
+            return False
+        return click.confirm(f"  {question}", err=True)
 
     def _close_line(self) -> None:
         if self._open_line:

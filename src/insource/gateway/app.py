@@ -58,7 +58,8 @@ class Gateway:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+            with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C: end now, log drained later
+                await self._lifespan(receive, send)
         elif scope["type"] == "http":
             await self._http(HttpRequest(scope, receive), HttpReply(send))
 

@@ -57,7 +57,8 @@ class Exchange:
 
     def end(self, **fields: Any) -> None:
         """Write the end of the call with its route; a second end changes nothing."""
-        self.recording.end(route=self.route, **fields)
+        simulated = None if self.route is None else self.route.simulated
+        self.recording.end(route=self.route, simulated=simulated, **fields)
 
     async def refuse(self, status: int, code: str, message: str, *, error: str = "") -> None:
         """Answer with an error, on the record."""

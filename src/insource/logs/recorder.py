@@ -147,11 +147,12 @@ class Recording:
         first_token_s: float | None = None,
         latency_s: float | None = None,
         route: Route | None = None,
+        simulated: bool | None = None,
     ) -> Call:
         """Write how the call ended; it is written when this returns. A second ``end`` changes nothing.
 
         ``response_text`` defaults to the chunks, ``latency_s`` and ``first_token_s`` to what was
-        measured. Returns the call as the store will have it.
+        measured, ``simulated`` to what ``begin`` was told. Returns the call as the store will have it.
 
         Raises:
             PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``.
@@ -172,6 +173,7 @@ class Recording:
             "first_token_s": self._first_token_s if first_token_s is None else first_token_s,
             "latency_s": measured_s if latency_s is None else latency_s,
             "route": route,
+            "simulated": self._begun.simulated if simulated is None else simulated,
         }
         self._ended = self._begun.model_copy(update=ended)
         self._spool.end(self.call_id, self._ended.model_dump(mode="json", include=set(ended)))

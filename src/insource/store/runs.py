@@ -205,10 +205,11 @@ def _read(path: Path) -> Run:
             raise KeyError("not a whole manifest")
         return Run(stage=manifest["stage"], run_id=manifest["run_id"], path=path.parent, manifest=manifest)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path.parent, MANIFEST) from error
+        raise damaged(path.parent, MANIFEST) from error
 
 
-def _damaged(folder: Path, name: str) -> IntegrityError:
+def damaged(folder: Path, name: str) -> IntegrityError:
+    """The error of a run folder whose file ``name`` is not what was written."""
     return IntegrityError(
         "run-damaged",
         f"The run {folder.name} is damaged: {name} is not what was written.",
@@ -221,7 +222,7 @@ def _verify(run: Run) -> None:
         path = run.path / output["name"]
         size = path.stat().st_size if path.is_file() else None
         if size != output["bytes"] or (size <= CHECKED_BYTES and file_digest(path) != output["digest"]):
-            raise _damaged(run.path, output["name"])
+            raise damaged(run.path, output["name"])
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 TRL 1.16 skips the vocabulary projection of prompt positions on Triton devices alone; on a CPU it
 projects every position. ``CompletionSFT`` asks the model for the answer's logits and nothing else:
-equal losses, and about twice the speed of the stock trainer on this project's demo
-(``benchmarks/training.py`` measures both).
+equal losses in less time; ``benchmarks/bench_training.py`` measures both.
 """
 
 from __future__ import annotations
@@ -201,7 +200,7 @@ def _config(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTConfig:
         data_seed=recipe.seed,
         report_to=[],
         per_device_train_batch_size=recipe.batch_size,
-        per_device_eval_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=max(8, recipe.batch_size),
         max_steps=recipe.steps,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="cosine",

@@ -38,7 +38,7 @@ class TokenLogprob(Frozen):
 
 
 class Completion(Frozen):
-    """A model's answer. ``latency_s`` is wall time as the caller felt it, assumed when ``assumed``."""
+    """A model's answer. ``latency_s`` is wall time as the caller felt it; a simulated model assumes it."""
 
     text: str
     finish_reason: FinishReason = "stop"

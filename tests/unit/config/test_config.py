@@ -107,3 +107,9 @@ def test_every_key_is_described_and_settable():
 def test_allowed_values_of_a_literal():
     assert allowed_values(AbsentFields) == ("null", "unscored")
     assert allowed_values(int) == ()
+
+
+def test_the_carved_shares_have_to_leave_something_to_train_on(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, "[dataset]\nvalidation = 0.5\ncalibration = 0.3\ntest = 0.2\n"))
+    assert "leave a share to train on" in caught.value.details[0]

@@ -102,6 +102,11 @@ def option_row(option: click.Option) -> str:
     value = "" if option.is_flag else option.type.name
     if isinstance(option.type, click.Choice):
         value = " or ".join(f"`{choice}`" for choice in option.type.choices)
+    elif isinstance(option.type, click.IntRange | click.FloatRange):
+        low, high = (">" if option.type.min_open else "≥"), ("<" if option.type.max_open else "≤")
+        value = value.removesuffix(" range")
+        value += f", {low} {option.type.min}" if option.type.min is not None else ""
+        value += f", {high} {option.type.max}" if option.type.max is not None else ""
     context = click.Context(click.Command("any"))
     default = option.get_default(context)
     shown = "" if option.is_flag or not isinstance(default, str | int | Path) else f"`{default}`"
