@@ -20,7 +20,7 @@ from insource.models.protocol import Model, Request
 from insource.models.replay import ReplayModel
 from insource.serving.engine import EngineSettings
 from insource.serving.grammar import compile_grammar
-from insource.serving.supervisor import ServedModel, physical_cores
+from insource.serving.supervisor import ServedModel, usable_cores
 from insource.types import Arm, Dataset, Example, JsonSchema, Message, Task, TrainingSummary
 
 TUNED, BASE, BASE_CONSTRAINED = "tuned", "base", "base + schema"
@@ -44,7 +44,7 @@ class Local(NamedTuple):
             adapters=(self.adapter,),
             alias=self.task.name,
             context_tokens=self.serving.context_tokens,
-            threads=self.serving.threads or physical_cores(),
+            threads=self.serving.threads or usable_cores(),
         )
 
     @contextmanager
@@ -73,6 +73,10 @@ def task_grammar(task: Task) -> str | None:
 def longest_answer(training: TrainingSummary) -> int:
     """Tokens an answer may have: half as many again as the longest one in training."""
     return math.ceil(1.5 * training.longest_answer_tokens)
+
+
+# An untuned model writes spaces, line breaks and fences that the tuned one has unlearned.
+UNTUNED_ROOM = 1.5
 
 
 def tuned(local: Local, confidence: Confidence) -> ArmPlan:
@@ -113,17 +117,25 @@ def _local_plan(
     describe: bool,
     confidence: Confidence = lambda example, completion: None,
 ) -> ArmPlan:
+    max_tokens = (
+        local.max_new_tokens if adapter is not None else math.ceil(UNTUNED_ROOM * local.max_new_tokens)
+    )
+
     def ask(example: Example) -> Request:
         return Request(
             messages=described(local.task, example)
             if describe
             else local.task.messages(example.input, attributes=example.attributes),
-            max_tokens=local.max_new_tokens,
+            max_tokens=max_tokens,
             grammar=grammar_for(local.task, example) if arm.constrained else None,
             top_logprobs=TOP_LOGPROBS if adapter is not None else 0,
         )
 
-    identity = {"base": local.base.digest, "max_new_tokens": str(local.max_new_tokens)}
+    identity = {
+        "base": local.base.digest,
+        "max_tokens": str(max_tokens),
+        "context_tokens": str(local.serving.context_tokens),
+    }
     if adapter is not None:
         identity["adapter"] = file_digest(local.adapter)
     return ArmPlan(
@@ -175,7 +187,8 @@ def cloud(task: Task, dataset: Dataset, name: str, examples: Sequence[Example], 
     def model() -> Iterator[Model]:
         yield ReplayModel(name, answers, latency, simulated=simulated)
 
-    identity = {"answers": digest([[e.row_id, e.cloud_outputs.get(name)] for e in examples])}
+    logged = [[e.row_id, e.cloud_outputs.get(name), e.cloud_latency_s.get(name)] for e in examples]
+    identity = {"answers": digest(logged)}
     return ArmPlan(arm=arm, identity=identity, model=model, ask=ask)
 
 

@@ -124,7 +124,7 @@ class EvaluationSection(Frozen):
 
 class ServingSection(Frozen):
     threads: int | None = Field(
-        None, gt=0, description="Threads of the engine; the physical cores when empty."
+        None, gt=0, description="Threads of the engine; the cores this process may use when empty."
     )
     context_tokens: int = Field(2048, gt=0, description="Context of one request, prompt and answer (tokens).")
     port: int = Field(0, ge=0, le=65535, description="Port of `insource serve`; 0 takes a free one.")

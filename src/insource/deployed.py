@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource import arms
-from insource.errors import UserError
+from insource.errors import IntegrityError, UserError
 from insource.export.stage import TOKENIZER_FILE
 from insource.models.catalogue import resolve
 from insource.results import load
@@ -43,15 +43,22 @@ def deployed(session: Session, run: str | None = None) -> Deployed:
             f"The adapter of {result.run_id} is not there any more: {adapter}.",
             hint="Make it again: insource run",
         )
+    # The prompt and the limits are those that were trained and calibrated, not today's configuration.
     task = session.project.task(result.dataset.output)
+    task = task.model_copy(update={"instruction": result.instruction})
     base = resolve(result.training.base_model)
-    section = session.config.evaluation
+    if base.digest != result.base_digest:
+        raise IntegrityError(
+            "digest-mismatch",
+            f"The base model {base.name} is not the file that {result.run_id} was trained on.",
+            hint="Put the old file back, or train on the new one: insource run",
+        )
     local = arms.Local(
         task=task,
         base=base,
         adapter=adapter,
         serving=session.config.serving,
-        max_new_tokens=section.max_new_tokens or arms.longest_answer(result.training),
+        max_new_tokens=result.max_new_tokens,
         on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
     )
     tokenizer = adapter.with_name(TOKENIZER_FILE)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,15 +20,15 @@ from typing import NamedTuple
 from insource import arms
 from insource.dataset.build import build
 from insource.dataset.folder import save
-from insource.decision.cost import LocalCosts, break_even
 from insource.decision.verdict import conclude
-from insource.errors import missing_extra
+from insource.economics import weigh
+from insource.errors import ProviderError, missing_extra
 from insource.evaluation.compare import compare
 from insource.evaluation.run import Confidence, Progress
 from insource.evaluation.scorers import build_scorer
-from insource.evaluation.stage import ArmPlan, Evaluated, evaluate_arm
+from insource.evaluation.stage import ArmPlan, Evaluated, evaluate_arm, identity_of
 from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
-from insource.logs.collect import collect
+from insource.logs.collect import Logged, collect, logged
 from insource.logs.recorder import STORE_FILE, Recorder
 from insource.matching.surface import SurfaceForms
 from insource.models.catalogue import resolve
@@ -43,20 +43,17 @@ from insource.store.database import open_database
 from insource.store.looks import looks, record_look
 from insource.store.runs import Run
 from insource.training.base import require_extra
-from insource.training.stage import Watch, summary, train
+from insource.training.stage import Watch, line, summary, train
 from insource.types import (
-    BreakEven,
     Comparison,
     Dataset,
     Example,
     JsonSchema,
-    LoggedAnswer,
     Policy,
     RoutedCall,
     RunResult,
     Split,
     Task,
-    TrainingPoint,
 )
 
 
@@ -85,7 +82,7 @@ def run(session: Session, *, cloud: Model | None = None, drive: Drive | None = N
     comparisons = compare_arms(task, evaluated)
     policy, calibration = calibrate(session, dataset, task, made)
     routed = drive_gateway(session, dataset, made, policy, calibration, drive)
-    economics = weigh(session, evaluated)
+    economics = weigh(session.config.decision, evaluated)
     verdict = conclude(
         [one.evaluation.arm for one in evaluated],
         comparisons,
@@ -97,6 +94,8 @@ def run(session: Session, *, cloud: Model | None = None, drive: Drive | None = N
         task,
         made.trained,
         made.exported,
+        made.local.base.digest,
+        made.local.max_new_tokens,
         evaluated,
         comparisons,
         policy,
@@ -123,21 +122,28 @@ def require_extras() -> None:
 
 
 def build_dataset(session: Session, cloud: Model | None = None) -> tuple[Dataset, Task]:
-    """Rows in, four splits out; with the cloud's answers from the log when there is a cloud to ask."""
+    """Rows in, four splits out, with the cloud's answers from the log; ``cloud`` is asked for the rest."""
+    dataset = _build(session, Logged({}, frozenset()))
+    task = session.project.task(dataset.manifest.output)
+    examples = [example for split in dataset.splits.values() for example in split]
+
+    def ask(example: Example) -> Request:
+        return Request(messages=arms.described(task, example), max_tokens=arms.CLOUD_MAX_TOKENS)
+
+    if cloud is not None:
+        ask_cloud(session, examples, ask, task, cloud)
     session.begin("dataset", "rows into four splits, nothing lost silently")
     started = time.monotonic()
-    dataset = _build(session, {})
-    if cloud is not None:
-        task = session.project.task(dataset.manifest.output)
-        dataset = _build(session, ask_cloud(session, dataset, task, cloud), cloud)
+    with open_database(session.project.workspace / STORE_FILE) as database:
+        answers = logged(database, examples, ask, task=task.name)
+    if answers.answers:
+        dataset = _build(session, answers)
     folder = save(dataset, session.project.workspace / "datasets")
     session.note_dataset(dataset, folder, time.monotonic() - started)
-    return dataset, session.project.task(dataset.manifest.output)
+    return dataset, task
 
 
-def _build(
-    session: Session, answers: Mapping[str, Mapping[str, LoggedAnswer]], cloud: Model | None = None
-) -> Dataset:
+def _build(session: Session, answers: Logged) -> Dataset:
     section, project = session.config.dataset, session.project
     fractions: dict[Split, float] = {
         "validation": section.validation,
@@ -154,25 +160,24 @@ def _build(
         seed=session.config.project.seed,
         absent_fields=session.config.task.absent_fields,
         on_bad_rows=section.on_bad_rows,
-        simulated_models=(cloud.info.name,) if cloud is not None and cloud.info.simulated else (),
-        logged=answers,
+        simulated_models=answers.simulated,
+        logged=answers.answers,
     )
 
 
 def ask_cloud(
-    session: Session, dataset: Dataset, task: Task, cloud: Model
-) -> dict[str, dict[str, LoggedAnswer]]:
-    """The cloud's answer to every document, through the recorder into the log: row id → model → text."""
+    session: Session,
+    examples: Sequence[Example],
+    ask: Callable[[Example], Request],
+    task: Task,
+    cloud: Model,
+) -> None:
+    """Every document to the cloud, through the recorder into the log."""
     simulated = " (simulated)" if cloud.info.simulated else ""
     session.begin("log", f"asking {cloud.info.name}{simulated}, every call on the record")
-    examples = [example for split in dataset.splits.values() for example in split]
     started = time.monotonic()
-
-    def ask(example: Example) -> Request:
-        return Request(messages=arms.described(task, example), max_tokens=arms.CLOUD_MAX_TOKENS)
-
     with Recorder.open(session.project.workspace) as recorder:
-        found = collect(
+        refused = collect(
             cloud,
             examples,
             ask,
@@ -181,8 +186,9 @@ def ask_cloud(
             confirm=lambda pending: confirm_cost(session, cloud, task, pending),
             progress=lambda done, total: session.display.progress("calls", done, total),
         )
-    session.note_stage("log", started, digest_of={row: answer.text for row, answer in found.items()})
-    return {row_id: {cloud.info.name: answer} for row_id, answer in found.items()}
+    if refused:
+        session.display.note(f"{cloud.info.name} refused {refused} documents; they have no answer")
+    session.note_stage("log", started, digest_of=[cloud.info.name, [e.digest for e in examples]])
 
 
 def train_model(session: Session, dataset: Dataset, task: Task) -> Run:
@@ -192,7 +198,7 @@ def train_model(session: Session, dataset: Dataset, task: Task) -> Run:
     session.begin("train", f"LoRA on {base.name}, loss on the answers only")
     watch = Watch(
         planned=session.display.planned,
-        point=lambda point, recipe: session.display.progress(training_line(point), point.step, recipe.steps),
+        point=lambda point, recipe: session.display.progress(line(point), point.step, recipe.steps),
     )
     return session.done(
         train(session.project.runs, dataset, task, base, section, session.config.project.seed, watch)
@@ -242,14 +248,25 @@ def evaluate_arms(session: Session, dataset: Dataset, task: Task, made: Made) ->
     section = session.config.evaluation
     test = arms.spread(dataset.splits["test"], section.test_documents)
     few = arms.spread(test, section.base_documents)
-    plans = [
-        (arms.cloud(task, dataset, name, test, cloud_price(session, task, name)), test)
-        for name in dataset.manifest.cloud_models
-        if any(name in example.cloud_outputs for example in test)
-    ]
-    plans += [(plan, few) for plan in arms.bases(made.local)]
-    plans.append((arms.tuned(made.local, made.confidence), test))
-    return tuple(_evaluate(session, dataset, task, "test", plan, examples) for plan, examples in plans)
+    evaluated = []
+    for name in dataset.manifest.cloud_models:
+        logged = [example for example in test if name in example.cloud_outputs]
+        if len(logged) < len(test):
+            session.skip(name, f"answered {len(logged)} of {len(test)} test documents; judged on those")
+        if logged:
+            price = cloud_price(session, dataset, task, name)
+            plan = arms.cloud(task, dataset, name, logged, price)
+            evaluated.append(_evaluate(session, dataset, task, "test", plan, logged))
+    for plan in arms.bases(made.local):
+        try:
+            evaluated.append(_evaluate(session, dataset, task, "test", plan, few))
+        except ProviderError as error:
+            if error.code != "model-keeps-failing":
+                raise
+            session.skip(plan.arm.name, f"not measured: {error.message}")
+    plan = arms.tuned(made.local, made.confidence)
+    evaluated.append(_evaluate(session, dataset, task, "test", plan, test))
+    return tuple(evaluated)
 
 
 def _evaluate(
@@ -266,7 +283,7 @@ def _evaluate(
     def look() -> None:
         if split == "test":
             with open_database(session.project.workspace / STORE_FILE) as database:
-                record_look(database, dataset.manifest.digest, session.look_id, name)
+                record_look(database, identity_of(dataset.splits["test"]), session.look_id, name)
 
     def progress(at: Progress) -> None:
         seconds = f", {at.last_s:.1f} s each" if at.last_s else ""
@@ -338,8 +355,23 @@ def calibrate(session: Session, dataset: Dataset, task: Task, made: Made) -> tup
         delta=section.delta,
         on_infeasible=section.on_infeasible,
     )
+    if any(example.attributes or example.contract for example in examples):
+        policy = policy.model_copy(
+            update={
+                "threshold": None,
+                "basis": "infeasible",
+                "expected_local_share": 0.0,
+                "reason": OWN_FIELDS,
+            }
+        )
     session.display.note(policy.reason)
     return policy, evaluated
+
+
+OWN_FIELDS = (
+    "Everything goes to the cloud: these documents ask for fields of their own or have their own schema, "
+    "and the gateway serves the task's one prompt and schema, which was not calibrated."
+)
 
 
 def drive_gateway(
@@ -363,35 +395,7 @@ def drive_gateway(
     return calls
 
 
-def weigh(session: Session, evaluated: Sequence[Evaluated]) -> BreakEven:
-    """The volume from which running locally costs less than the cloud."""
-    costs = local_costs(session)
-    by_kind = {one.evaluation.arm.kind: one.evaluation for one in reversed(evaluated)}
-    cloud = by_kind.get("cloud") or by_kind.get("simulated")
-    tuned = by_kind.get("tuned")
-    latency = tuned.latency_s.get("p50") if tuned else None
-    return break_even(
-        costs,
-        seconds_per_document=latency.value if latency else None,
-        cloud_per_1000_usd=cloud.arm.cost_per_1000_usd if cloud else None,
-        cloud_source=(cloud.arm.cost_basis if cloud else "") or "not given",
-    )
-
-
-def local_costs(session: Session) -> LocalCosts:
-    """The assumptions of the local side, as configured."""
-    return LocalCosts(**session.config.decision.model_dump())
-
-
 def count_looks(session: Session, dataset: Dataset) -> int:
     """How many walks through the loop have evaluated on this test split."""
     with open_database(session.project.workspace / STORE_FILE) as database:
-        return looks(database, dataset.manifest.digest)
-
-
-def training_line(point: TrainingPoint) -> str:
-    """A point of the curve as the terminal shows it."""
-    if point.validation_loss is not None:
-        return f"validation loss {point.validation_loss:.3f}"
-    speed = f", {point.tokens_per_s:.0f} tokens/s" if point.tokens_per_s else ""
-    return f"loss {point.loss or 0:.3f}{speed}"
+        return looks(database, identity_of(dataset.splits["test"]))

@@ -15,7 +15,7 @@ from insource.models.protocol import Model
 from insource.money import show_usd
 from insource.session import Session
 from insource.store.database import open_database
-from insource.types import Example, Task, Usage
+from insource.types import Dataset, Example, Task, Usage
 
 CHARACTERS_PER_TOKEN = 3.5  # a cautious rule of thumb for English and JSON
 
@@ -62,10 +62,11 @@ def confirm_cost(session: Session, model: Model, task: Task, examples: Sequence[
         )
 
 
-def cloud_price(session: Session, task: Task, model: str) -> CloudPrice:
+def cloud_price(session: Session, dataset: Dataset, task: Task, model: str) -> CloudPrice:
     """The configured price, else the mean of the logged calls, else unknown."""
     reference = session.config.reference
-    if reference.cost_per_1000_usd is not None:
+    is_meant = model == reference.model or (not reference.model and len(dataset.manifest.cloud_models) == 1)
+    if reference.cost_per_1000_usd is not None and is_meant:
         return CloudPrice(reference.cost_per_1000_usd, reference.cost_source or "insource.toml")
     with open_database(session.project.workspace / STORE_FILE) as database:
         logged = cost_per_1000_usd(database, task=task.name, model=model)

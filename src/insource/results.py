@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from insource import __version__, arms
 from insource.canonical import digest
 from insource.clock import iso
-from insource.decision.cost import LocalCosts
+from insource.economics import priced
 from insource.errors import UserError
 from insource.evaluation.stage import Evaluated
 from insource.export.stage import ADAPTER_FILE
@@ -26,7 +26,6 @@ from insource.types import (
     Comparison,
     Dataset,
     Disagreement,
-    Evaluation,
     Policy,
     RoutedCall,
     RoutingSummary,
@@ -48,6 +47,8 @@ class Findings(NamedTuple):
     task: Task
     trained: Run
     exported: Run
+    base_digest: str
+    max_new_tokens: int
     evaluated: tuple[Evaluated, ...]
     comparisons: tuple[Comparison, ...]
     policy: Policy
@@ -106,8 +107,9 @@ def load(runs: RunStore, name: str | None = None) -> tuple[RunResult, Path]:
 
 def _assemble(session: Session, found: Findings, name: str, folder: Path, test_looks: int) -> RunResult:
     manifest = found.dataset.manifest
-    costs = LocalCosts(**session.config.decision.model_dump())
-    skipped = {} if manifest.cloud_models else {"cloud": NO_CLOUD}
+    skipped = dict(session.skipped_arms)
+    if not manifest.cloud_models:
+        skipped["cloud"] = NO_CLOUD
     return RunResult(
         insource_version=__version__,
         run_id=name,
@@ -122,12 +124,15 @@ def _assemble(session: Session, found: Findings, name: str, folder: Path, test_l
         dataset=manifest,
         training=summary(found.trained),
         parity=parity_of(found.exported),
-        evaluations=tuple(_priced(one.evaluation, costs) for one in found.evaluated),
+        evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
         comparisons=found.comparisons,
         break_even=found.economics,
         routing=RoutingSummary(policy=found.policy, calls=found.routed),
         disagreements=disagreements(found.dataset, found.evaluated),
         skipped_arms=skipped,
+        instruction=found.task.instruction,
+        base_digest=found.base_digest,
+        max_new_tokens=found.max_new_tokens,
         test_looks=test_looks,
         stages=tuple(session.stages),
         paths={
@@ -150,15 +155,6 @@ NO_CLOUD = (
     "not measured: no cloud answers in the rows (`cloud_outputs`) and no cloud model asked; nothing is "
     "simulated in its place"
 )
-
-
-def _priced(evaluation: Evaluation, costs: LocalCosts) -> Evaluation:
-    """A local arm's cost follows from its measured latency; a cloud arm's is given."""
-    latency = evaluation.latency_s.get("p50")
-    if evaluation.arm.kind in ("cloud", "simulated") or latency is None or latency.value is None:
-        return evaluation
-    priced = {"cost_per_1000_usd": costs.per_1000_usd(latency.value), "cost_basis": costs.basis()}
-    return evaluation.model_copy(update={"arm": evaluation.arm.model_copy(update=priced)})
 
 
 def disagreements(dataset: Dataset, evaluated: Sequence[Evaluated]) -> tuple[Disagreement, ...]:

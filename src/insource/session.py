@@ -46,6 +46,7 @@ class Session:
         self.look_id = uuid7()
         self.started: datetime = clock.now()
         self.stages: list[StageRun] = []
+        self.skipped_arms: dict[str, str] = {}
 
     @property
     def config(self) -> Config:
@@ -69,6 +70,11 @@ class Session:
         if run.skipped:
             self.display.note(f"Already done in {run.run_id}, and nothing changed since")
         return run
+
+    def skip(self, arm: str, reason: str) -> None:
+        """Note why an arm, or a part of it, was not measured."""
+        self.skipped_arms[arm] = reason
+        self.display.note(f"{arm}: {reason}")
 
     def note_dataset(self, dataset: Dataset, folder: Path, seconds: float) -> None:
         """Note the dataset, whose folder is named by its content."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from insource.errors import ProviderError, UserError
-from insource.logs.collect import collect, cost_per_1000_usd
+from insource.logs.collect import collect, cost_per_1000_usd, logged
 from insource.logs.recorder import Recorder
 from insource.models.protocol import ModelInfo, Request
 from insource.store.calls import find_calls
@@ -22,7 +22,7 @@ class Cloud:
         document = request.messages[-1].content
         self.asked.append(document)
         if document in self.refused:
-            raise ProviderError("provider-refused", "content policy")
+            raise ProviderError("document-refused", "content policy")
         if document in self.unreachable:
             raise ProviderError("provider-unreachable", "no route")
         usage = Usage(input_tokens=1000, output_tokens=100)
@@ -38,11 +38,18 @@ def examples(rows):
     return rows.examples(rows.tickets(4))
 
 
+def by_row(recorder, examples):
+    found = logged(recorder.database, examples, ask, task="t")
+    assert not found.simulated
+    return {row: models[Cloud.info.name] for row, models in found.answers.items()}
+
+
 def test_every_document_is_asked_once_and_on_record(examples, tmp_path):
     cloud = Cloud()
     with Recorder.open(tmp_path) as recorder:
-        found = collect(cloud, examples, ask, recorder, task="t")
+        assert collect(cloud, examples, ask, recorder, task="t") == 0
         calls = find_calls(recorder.database, task="t")
+        found = by_row(recorder, examples)
     assert {row: answer.text for row, answer in found.items()} == {
         e.row_id: e.input.upper() for e in examples
     }
@@ -52,11 +59,13 @@ def test_every_document_is_asked_once_and_on_record(examples, tmp_path):
 
 def test_a_second_walk_reads_the_log_and_pays_for_new_documents_only(examples, rows, tmp_path):
     with Recorder.open(tmp_path) as recorder:
-        first = collect(Cloud(), examples, ask, recorder, task="t")
+        collect(Cloud(), examples, ask, recorder, task="t")
+        first = by_row(recorder, examples)
     again, pending = Cloud(), []
     more = rows.examples(rows.tickets(5))
     with Recorder.open(tmp_path) as recorder:
-        second = collect(again, more, ask, recorder, task="t", confirm=pending.extend)
+        collect(again, more, ask, recorder, task="t", confirm=pending.extend)
+        second = by_row(recorder, more)
     assert again.asked == [more[4].input]
     assert pending == [more[4]]
     assert {row: second[row].text for row in first} == {row: answer.text for row, answer in first.items()}
@@ -74,7 +83,9 @@ def test_a_no_sends_nothing(examples, tmp_path):
 
 def test_a_refused_document_is_on_record_and_has_no_answer(examples, tmp_path):
     with Recorder.open(tmp_path) as recorder:
-        found = collect(Cloud(refused=(examples[1].input,)), examples, ask, recorder, task="t")
+        cloud = Cloud(refused=(examples[1].input,))
+        assert collect(cloud, examples, ask, recorder, task="t") == 1
+        found = by_row(recorder, examples)
         calls = find_calls(recorder.database, task="t")
     assert examples[1].row_id not in found
     assert len(found) == 3
@@ -86,7 +97,8 @@ def test_a_provider_that_is_gone_stops_it_and_what_was_answered_stays(examples, 
         collect(Cloud(unreachable=(examples[2].input,)), examples, ask, recorder, task="t")
     cloud = Cloud()
     with Recorder.open(tmp_path) as recorder:
-        assert len(collect(cloud, examples, ask, recorder, task="t")) == 4
+        collect(cloud, examples, ask, recorder, task="t")
+        assert len(by_row(recorder, examples)) == 4
     assert cloud.asked == [examples[2].input, examples[3].input]
 
 
@@ -97,3 +109,25 @@ def test_the_cost_is_the_mean_of_priced_calls_or_unknown(examples, tmp_path):
         cost, calls = cost_per_1000_usd(recorder.database, task="t", model=Cloud.info.name)
     assert calls == 4
     assert cost == 1000 * (Decimal("0.15") * 1000 + Decimal("0.60") * 100) / 1_000_000
+
+
+def test_an_answer_to_another_prompt_is_no_answer(examples, tmp_path):
+    def ask_otherwise(example):
+        return Request(messages=(Message(role="user", content=f"Again: {example.input}"),), max_tokens=5)
+
+    with Recorder.open(tmp_path) as recorder:
+        collect(Cloud(), examples, ask, recorder, task="t")
+        found = logged(recorder.database, examples, ask_otherwise, task="t")
+    assert found.answers == {}
+
+
+def test_a_wrong_key_stops_at_the_first_document(examples, tmp_path):
+    class Locked(Cloud):
+        def generate(self, request):
+            self.asked.append(request)
+            raise ProviderError("provider-refused", "401")
+
+    cloud = Locked()
+    with Recorder.open(tmp_path) as recorder, pytest.raises(ProviderError, match="401"):
+        collect(cloud, examples, ask, recorder, task="t")
+    assert len(cloud.asked) == 1

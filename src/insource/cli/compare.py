@@ -40,8 +40,11 @@ def command(
     from insource.evaluation.stage import load
 
     evaluated: dict[str, Evaluated] = {}
-    for run in session.project.runs.complete("evaluate"):
-        if run.result["split"] == "test":
+    test_split = None
+    for run in session.project.runs.complete("evaluate"):  # newest first
+        found_split = run.manifest["spec"]["inputs"]["split"]
+        test_split = test_split or (found_split if run.result["split"] == "test" else None)
+        if run.result["split"] == "test" and found_split == test_split:
             evaluated.setdefault(run.result["arm"]["name"], load(run))
     first, second = _pick(evaluated, candidate), _pick(evaluated, baseline)
     labels = "accuracy" in first.evaluation.metrics

@@ -67,13 +67,13 @@ class Terminal:
         self._yes = yes
         self._quiet = quiet
         self._live = sys.stderr.isatty() and not os.environ.get("INSOURCE_NO_PROGRESS")
-        self._stage_started = time.monotonic()
+        self._first: tuple[float, float] | None = None  # when this stage's first progress came, and what
         self._printed = (-1, 0.0)
         self._open_line = False
 
     def stage(self, name: str, about: str) -> None:
         self._close_line()
-        self._stage_started = time.monotonic()
+        self._first = None
         self._printed = (-1, 0.0)
         if not self._quiet:
             say(f"\n{styled(name, bold=True)}  {about}")
@@ -86,11 +86,12 @@ class Terminal:
     def progress(self, text: str, done: float, total: float) -> None:
         if self._quiet or not total:
             return
-        elapsed = time.monotonic() - self._stage_started
-        left = elapsed / done * (total - done) if done else 0.0
-        tenth = int(10 * done / total)
-        line = f"  {done:,.0f}/{total:,.0f}  {text}, {duration(left)} left"
         now = time.monotonic()
+        self._first = self._first or (now, done)
+        since, begun = self._first
+        left = f", {duration((now - since) / (done - begun) * (total - done))} left" if done > begun else ""
+        tenth = int(10 * done / total)
+        line = f"  {done:,.0f}/{total:,.0f}  {text}{left}"
         if self._live:
             if now - self._printed[1] >= REFRESH_S or done >= total:
                 click.echo(f"\r\033[K{line}", err=True, nl=False)

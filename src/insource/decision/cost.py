@@ -76,6 +76,7 @@ def break_even(
         local_per_1000_usd=running,
         fixed_monthly_usd=costs.fixed_monthly_usd,
         documents_per_month=documents,
+        never=cloud_per_1000_usd is not None and running is not None and documents is None,
         capacity_documents_per_month=capacity,
         reason=reason,
         sentence=_sentence(costs, documents, reason, capacity, cloud_source),
@@ -106,4 +107,4 @@ def _sentence(
     )
     if capacity is not None and capacity < volume:
         sentence += f" One engine on this machine manages {capacity:,.0f} a month, less than the volume."
-    return sentence
+    return sentence + " Calls that are escalated still cost what the cloud costs, and are not counted here."

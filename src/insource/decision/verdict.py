@@ -79,6 +79,13 @@ def _with_cloud(
             reasons=reasons,
             flips_if=("A larger test set, or a wider margin.",),
         )
+    if economics.never:
+        return Verdict(
+            outcome="no-go",
+            sentence=f"As good as the cloud, but not worth it: {economics.reason}.",
+            reasons=reasons,
+            flips_if=("A higher cloud price.",),
+        )
     if needed is not None and volume < needed:
         return Verdict(
             outcome="no-go",
@@ -86,6 +93,15 @@ def _with_cloud(
             f"than the {needed:,.0f} it takes to break even.",
             reasons=reasons,
             flips_if=(f"A volume above {needed:,.0f} documents a month, or a higher cloud price.",),
+        )
+    capacity = economics.capacity_documents_per_month
+    if capacity is not None and capacity < volume:
+        return Verdict(
+            outcome="undecided",
+            sentence=f"As good as the cloud, but one engine on this machine manages {capacity:,.0f} "
+            f"documents a month and the task has {volume:,.0f}.",
+            reasons=reasons,
+            flips_if=("A faster machine, or several: measure there.",),
         )
     priced = "" if needed is not None else f" Its economics are open: {economics.reason}."
     return Verdict(

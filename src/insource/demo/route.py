@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from insource.demo.simulated import simulated_cloud
+from insource.errors import ProviderError
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import AUTO, GatewaySettings
 from insource.logs.recorder import Recorder
@@ -14,7 +15,7 @@ from insource.pipeline import Made
 from insource.reference import cloud_model
 from insource.session import Session
 from insource.store.calls import get_call
-from insource.types import Call, Example, Policy, RoutedCall
+from insource.types import Call, Example, Policy, Route, RoutedCall
 
 TIMEOUT_S = 120.0
 
@@ -53,19 +54,25 @@ def _ask(url: str, document: str) -> str:
     body: dict[str, Any] = {"model": AUTO, "messages": [{"role": "user", "content": document}]}
     with client(url.rstrip("/") + "/", privacy="local-only", timeout_s=TIMEOUT_S) as http:
         response = http.post("chat/completions", json=body)
-        response.raise_for_status()
-        return str(response.headers["x-insource-call-id"])
+    call_id = response.headers.get("x-insource-call-id")
+    if call_id is None:
+        raise ProviderError(
+            "gateway-failed",
+            f"The gateway answered {response.status_code} without a call id: {response.text[:200]}",
+            hint="Run it by itself: insource gateway",
+        )
+    return str(call_id)
 
 
 def _routed(call: Call, document: Example) -> RoutedCall:
-    assert call.route is not None
+    route = call.route or Route(to="cloud", model="", reason=call.error or "no answer")
     return RoutedCall(
         call_id=call.call_id,
         row_id=document.row_id,
-        to=call.route.to,
-        model=call.route.model,
-        reason=call.route.reason,
-        confidence=call.route.confidence,
-        simulated=call.route.simulated,
+        to=route.to,
+        model=route.model,
+        reason=route.reason,
+        confidence=route.confidence,
+        simulated=route.simulated,
         answer=call.response_text,
     )

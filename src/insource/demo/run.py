@@ -14,6 +14,7 @@ from insource.demo.documents import generate
 from insource.demo.route import drive
 from insource.demo.schema import INSTRUCTION, SCHEMA
 from insource.demo.simulated import simulated_cloud
+from insource.errors import UserError
 from insource.models.fake import PUBLISHED
 from insource.pipeline import run
 from insource.reference import cloud_model
@@ -21,6 +22,7 @@ from insource.session import Session
 from insource.types import Frozen, RunResult, Split
 
 ROWS_FILE, SCHEMA_FILE, CONFIG_FILE = "documents.jsonl", "schema.json", "insource.toml"
+MARK = "# Written by `insource demo`, which writes it again; copy it to change it.\n"
 TITLE = "Technical specifications to JSON"
 
 
@@ -33,7 +35,6 @@ class Sizes(Frozen):
     test: int
     base: int
     epochs: float
-    batch: int
     learning_rate: float
 
     def counts(self) -> dict[Split, int]:
@@ -58,12 +59,10 @@ class Sizes(Frozen):
             test=part(self.test, 16),
             base=part(self.base, 8),
             epochs=self.epochs,
-            batch=self.batch,
             learning_rate=self.learning_rate,
         )
 
 
-# Many small steps: on so little data they reach a lower validation loss than few large ones.
 QUICK = Sizes(
     train=240,
     validation=16,
@@ -71,7 +70,6 @@ QUICK = Sizes(
     test=100,
     base=40,
     epochs=2,
-    batch=2,
     learning_rate=1.5e-3,
 )
 FULL = Sizes(
@@ -81,7 +79,6 @@ FULL = Sizes(
     test=1000,
     base=200,
     epochs=4,
-    batch=2,
     learning_rate=1.5e-3,
 )
 
@@ -92,13 +89,23 @@ def prepare(
     """Write the demo's documents, schema and configuration; returns the configuration's path.
 
     The same arguments write the same bytes, so a second call changes nothing and the run resumes.
+
+    Raises:
+        UserError: ``already-there`` for a folder with somebody's own configuration.
     """
+    config = folder / CONFIG_FILE
+    if config.exists() and not config.read_text(encoding="utf-8").startswith(MARK):
+        raise UserError(
+            "already-there",
+            f"{config} is not a demo's, and is left as it is.",
+            hint="Give the demo a folder of its own: insource demo --dir PATH",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     write_rows(folder / ROWS_FILE, generate(sizes.counts(), seed))
     _write(folder / SCHEMA_FILE, json.dumps(SCHEMA, indent=1) + "\n")
     settings = _settings(sizes, seed=seed, epochs=epochs, model=model, cloud=cloud)
-    _write(folder / CONFIG_FILE, tomlkit.dumps(settings))
-    return folder / CONFIG_FILE
+    _write(config, MARK + tomlkit.dumps(settings))
+    return config
 
 
 def _settings(
@@ -106,7 +113,6 @@ def _settings(
 ) -> dict[str, Any]:
     training: dict[str, Any] = {
         "epochs": epochs or sizes.epochs,
-        "batch_size": sizes.batch,
         "learning_rate": sizes.learning_rate,
     }
     if model:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from insource.errors import InsourceError, ProviderError
 from insource.models.protocol import Model, Request
@@ -15,6 +15,7 @@ from insource.types import Completion, EvalRecord, Example, Score
 Scorer = Callable[[Example, Completion], Score]
 Confidence = Callable[[Example, Completion], float | None]
 MAX_FAILURES_IN_A_ROW = 5
+ENGINE_GONE = frozenset({"engine-died", "engine-failed", "engine-unreachable"})
 
 
 class Progress(NamedTuple):
@@ -46,26 +47,34 @@ def evaluate(
     """
     known = read_journal(journal)
     records: list[EvalRecord] = []
-    failures = 0
+    streak: list[EvalRecord] = []  # written once an answer follows: an outage is no property of the model
     with journal.open("a", encoding="utf-8") as file:
         for index, example in enumerate(examples):
             record = known.get(example.row_id)
             if record is None:
                 record = _record(model, example, ask, scorer, confidence, groups_in_train)
-                failures = failures + 1 if record.status == "failed" else 0
-                if failures >= MAX_FAILURES_IN_A_ROW:
+                streak.append(record)
+                if record.status != "failed":
+                    _write(file, streak)
+                elif len(streak) >= MAX_FAILURES_IN_A_ROW:
                     raise ProviderError(
                         "model-keeps-failing",
-                        f"{model.info.name} failed on {failures} documents in a row: {record.reason}",
+                        f"{model.info.name} failed on {len(streak)} documents in a row: {record.reason}",
                         hint="What was answered is kept. Mend the cause and run the same command again.",
                     )
-                file.write(record.model_dump_json() + "\n")
-                file.flush()
             records.append(record)
             last = record.completion.latency_s if record.completion else None
             progress(Progress(index + 1, len(examples), last))
+        _write(file, streak)
         os.fsync(file.fileno())
     return records
+
+
+def _write(file: TextIO, streak: list[EvalRecord]) -> None:
+    for record in streak:
+        file.write(record.model_dump_json() + "\n")
+    file.flush()
+    streak.clear()
 
 
 def _record(
@@ -80,7 +89,7 @@ def _record(
     try:
         completion = model.generate(ask(example))
     except ProviderError as error:
-        if error.code == "engine-died":
+        if error.code in ENGINE_GONE:
             raise
         return EvalRecord(
             row_id=example.row_id,

@@ -16,9 +16,9 @@ from insource.models.protocol import Model, Request
 from insource.store.runs import Run, RunStore, StageSpec
 from insource.types import Arm, Dataset, EvalRecord, Evaluation, Example, Split, Task
 
-STAGE, VERSION = "evaluate", 1
+STAGE, VERSION = "evaluate", 2
 RECORDS_FILE = "records.jsonl"
-LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy")
+LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint", "python-dateutil")
 
 
 class ArmPlan(NamedTuple):
@@ -65,9 +65,15 @@ def evaluate_arm(
     spec = StageSpec(
         stage=STAGE,
         version=VERSION,
-        inputs=plan.identity | {"examples": digest([example.digest for example in examples])},
+        inputs=plan.identity
+        | {
+            "examples": identity_of(examples),
+            "split": identity_of(dataset.splits[split]),
+            "spellings": digest([example.target for example in dataset.splits["train"]]),
+        },
         config={
-            "arm": plan.arm.model_dump(),
+            # A price is no part of the measurement: a new one must not look at the test split again.
+            "arm": plan.arm.model_dump(exclude={"cost_per_1000_usd", "cost_basis"}),
             "split": split,
             "task": task.model_dump(mode="json", exclude={"margin", "privacy", "primary_metric"}),
             "groups_in_train": digest(list(dataset.manifest.groups_in_train)),
@@ -99,7 +105,13 @@ def evaluate_arm(
         )
         return result.model_dump(mode="json")
 
-    return load(runs.run(spec, work))
+    found = load(runs.run(spec, work))
+    return found._replace(evaluation=found.evaluation.model_copy(update={"arm": plan.arm}))
+
+
+def identity_of(examples: Sequence[Example]) -> str:
+    """The digest of these very documents: their rows, groups and contents, in order."""
+    return digest([[example.row_id, example.group, example.digest] for example in examples])
 
 
 def load(run: Run) -> Evaluated:

@@ -16,7 +16,7 @@ from insource.errors import IntegrityError
 from insource.models.catalogue import BaseModel
 from insource.models.llamacpp import LlamaCppModel
 from insource.models.protocol import Request
-from insource.training.base import best_dtype, load_model, load_tokenizer
+from insource.training.base import best_dtype, load_model, load_tokenizer, quiet
 from insource.training.tokenize import prompt_ids
 from insource.types import Completion, Example, ParitySummary, Task
 
@@ -42,7 +42,8 @@ def check_parity(
     from peft import PeftModel
 
     tokenizer = load_tokenizer(base)
-    trained = PeftModel.from_pretrained(load_model(base, best_dtype()[0]), str(adapter)).eval()
+    with quiet():
+        trained = PeftModel.from_pretrained(load_model(base, best_dtype()[0]), str(adapter)).eval()
     same = total = 0
     differences: list[float] = []
     prompts_equal = True

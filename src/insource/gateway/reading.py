@@ -100,9 +100,13 @@ def read_usage(usage: dict[str, Any]) -> Usage:
     )
 
 
+MAX_COUNT = 2**53  # beyond this no provider counts, and the store could not keep it
+
+
 def _count(counts: Any, name: str) -> int | None:
     value = counts.get(name) if isinstance(counts, dict) else None
-    return value if isinstance(value, int) else None
+    countable = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
+    return value if countable else None
 
 
 def _string(value: Any) -> str:

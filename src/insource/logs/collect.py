@@ -1,10 +1,12 @@
-"""Asking a cloud model about every document once, on the record: the first turn of the loop."""
+"""Asking a cloud model about every document once, on the record, and reading its answers back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
+from insource.canonical import digest
 from insource.errors import ProviderError
 from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder
@@ -14,63 +16,81 @@ from insource.store.database import Database
 from insource.types import Call, Example, LoggedAnswer
 
 ROW_TAG = "row_id"
-DIGEST_TAG = "example"
+PROMPT_TAG = "prompt"
 FLUSH_EVERY = 50
+
+Ask = Callable[[Example], Request]
+
+
+class Logged(NamedTuple):
+    """What the log knows of some documents: answers by row id and model, and which are simulated."""
+
+    answers: dict[str, dict[str, LoggedAnswer]]
+    simulated: frozenset[str]
 
 
 def collect(
     model: Model,
     examples: Sequence[Example],
-    ask: Callable[[Example], Request],
+    ask: Ask,
     recorder: Recorder,
     *,
     task: str,
     confirm: Callable[[Sequence[Example]], None] = lambda pending: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, LoggedAnswer]:
-    """The model's answer to each example by row id: from the log where it is there, else asked now.
+) -> int:
+    """Ask the model about every document whose prompt it has not answered yet; returns the refusals.
 
     ``confirm`` gets the documents that would be asked now, and raises to stop before the first is. A
-    document the provider refuses is on record with its error and simply has no answer here.
+    document the provider refuses is on record with its error, and simply has no answer.
 
     Raises:
-        ProviderError: when the provider cannot be reached; what was answered is in the log.
+        ProviderError: when the provider refuses or cannot be reached; what was answered is in the log.
     """
-    logged = answered(recorder, task=task, model=model.info.name)
-    confirm([example for example in examples if example.digest not in logged])
-    recorded = RecordedModel(model, recorder, task, price=PriceTable().cost)
-    found: dict[str, LoggedAnswer] = {}
-    for index, example in enumerate(examples):
-        answer = logged.get(example.digest)
-        if answer is None:
-            tagged = recorded.tagged(**{ROW_TAG: example.row_id, DIGEST_TAG: example.digest})
-            answer = _ask(tagged, ask(example))
-        if answer is not None:
-            found[example.row_id] = answer
-        if index % FLUSH_EVERY == 0:
-            recorder.flush()
-        progress(index + 1, len(examples))
     recorder.flush()
-    return found
-
-
-def _ask(model: RecordedModel, request: Request) -> LoggedAnswer | None:
-    try:
-        completion = model.generate(request)
-    except ProviderError as error:
-        if error.code == "provider-refused":
-            return None
-        raise
-    return LoggedAnswer(text=completion.text, latency_s=completion.latency_s)
-
-
-def answered(recorder: Recorder, *, task: str, model: str) -> dict[str, LoggedAnswer]:
-    """Logged complete answers of a model by the digest of the example they answer."""
-    recorder.flush()
-    return {
-        call.tags[DIGEST_TAG]: LoggedAnswer(text=call.response_text, latency_s=call.latency_s)
-        for call in _calls(recorder.database, task, model)
+    known = {
+        call.tags[PROMPT_TAG]
+        for call in _calls(recorder.database, task)
+        if call.model_asked == model.info.name
     }
+    pending = [example for example in examples if _prompt(ask(example)) not in known]
+    confirm(pending)
+    recorded = RecordedModel(model, recorder, task, price=PriceTable().cost)
+    done, refused = len(examples) - len(pending), 0
+    for example in pending:
+        request = ask(example)
+        tagged = recorded.tagged(**{ROW_TAG: example.row_id, PROMPT_TAG: _prompt(request)})
+        try:
+            tagged.generate(request)
+        except ProviderError as error:
+            if error.code != "document-refused":
+                raise
+            refused += 1
+        done += 1
+        if done % FLUSH_EVERY == 0:
+            recorder.flush()
+        progress(done, len(examples))
+    recorder.flush()
+    return refused
+
+
+def logged(database: Database, examples: Sequence[Example], ask: Ask, *, task: str) -> Logged:
+    """The answers in the log to these documents' very prompts, whoever gave them.
+
+    An answer to another instruction or schema is an answer to another question, and is left out.
+    """
+    rows: dict[str, list[str]] = {}
+    for example in examples:
+        rows.setdefault(_prompt(ask(example)), []).append(example.row_id)
+    answers: dict[str, dict[str, LoggedAnswer]] = {}
+    simulated = set()
+    for call in _calls(database, task):
+        for row_id in rows.get(call.tags[PROMPT_TAG], ()):
+            answer = LoggedAnswer(text=call.response_text, latency_s=call.latency_s)
+            answers.setdefault(row_id, {})[call.model_asked] = answer
+            if call.simulated:
+                simulated.add(call.model_asked)
+    return Logged(answers, frozenset(simulated))
 
 
 def cost_per_1000_usd(database: Database, *, task: str, model: str) -> tuple[Decimal, int] | None:
@@ -78,11 +98,19 @@ def cost_per_1000_usd(database: Database, *, task: str, model: str) -> tuple[Dec
 
     None when no call has a known price; unknown is never counted as free.
     """
-    calls = _calls(database, task, model)
-    costs = [call.cost_usd for call in calls if call.cost_usd is not None]
+    costs = [
+        call.cost_usd
+        for call in _calls(database, task)
+        if call.model_asked == model and call.cost_usd is not None
+    ]
     return (1000 * sum(costs, Decimal(0)) / len(costs), len(costs)) if costs else None
 
 
-def _calls(database: Database, task: str, model: str) -> list[Call]:
-    calls = find_calls(database, task=task, model=model)
-    return [call for call in calls if call.outcome == "ok" and DIGEST_TAG in call.tags]
+def _prompt(request: Request) -> str:
+    return digest([message.model_dump() for message in request.messages])
+
+
+def _calls(database: Database, task: str) -> list[Call]:
+    return [
+        call for call in find_calls(database, task=task) if call.outcome == "ok" and PROMPT_TAG in call.tags
+    ]

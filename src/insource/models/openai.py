@@ -16,6 +16,7 @@ from insource.types.message import FinishReason
 TIMEOUT_S = 120.0
 ATTEMPTS = 4
 FIRST_PAUSE_S = 1.0
+DOCUMENT_REFUSED = frozenset({400, 413, 422})  # about what was sent, not about who sent it
 RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
 FINISH_REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -42,8 +43,8 @@ class OpenAIModel:
         """The provider's answer.
 
         Raises:
-            ProviderError: ``provider-refused`` with the status and the provider's words,
-                ``provider-unreachable``, ``provider-bad-answer``.
+            ProviderError: ``document-refused`` for this document alone, ``provider-refused`` with the
+                status and the provider's words, ``provider-unreachable``, ``provider-bad-answer``.
         """
         body = to_wire(request, self._info.name.partition("/")[2])
         started = time.monotonic()
@@ -70,6 +71,12 @@ class OpenAIModel:
             else:
                 if response.is_success:
                     return response
+                if response.status_code in DOCUMENT_REFUSED:
+                    raise ProviderError(
+                        "document-refused",
+                        f"{self._info.name} refused this document ({response.status_code}): "
+                        f"{response.text[:200]}",
+                    )
                 if response.status_code not in RETRIED or attempt == ATTEMPTS:
                     raise ProviderError(
                         "provider-refused",
@@ -99,7 +106,7 @@ def from_wire(answer: dict[str, Any], name: str, latency_s: float) -> Completion
     return Completion(
         text=choice["message"].get("content") or "",
         finish_reason=FINISH_REASONS.get(choice.get("finish_reason") or "", "unknown"),
-        model=name,
+        model=str(answer.get("model") or name),
         usage=Usage(
             input_tokens=usage.get("prompt_tokens"),
             output_tokens=usage.get("completion_tokens"),

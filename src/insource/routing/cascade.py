@@ -76,7 +76,10 @@ def decide(
 def _reason(
     basis: str, threshold: float | None, max_error: float, delta: float, known: list[tuple[float, bool]]
 ) -> str:
-    bound = f"at most {max_error:.0%} wrong among locally served answers, with {1 - delta:.0%} confidence"
+    bound = (
+        f"at most {max_error:.0%} wrong among locally served answers, with {1 - delta:.0%} confidence, "
+        "for documents like the calibration ones"
+    )
     n, wrong = len(known), sum(not right for _, right in known)
     needed = minimum_calibration_n(max_error, delta)
     if basis == "guaranteed":

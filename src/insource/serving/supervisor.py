@@ -14,6 +14,7 @@ from insource.serving.engines.llamacpp import LlamaCppEngine
 from insource.types import Completion
 
 MAX_RESTARTS = 2
+GRACE_S = 2.0  # a dying process closes its sockets before it is seen to be gone
 
 
 class ServedModel:
@@ -72,7 +73,7 @@ class ServedModel:
             try:
                 return self.model.generate(request)
             except ProviderError as error:
-                if self.engine.alive:
+                if not self.engine.ends(GRACE_S if error.code == "engine-unreachable" else 0.0):
                     raise
                 self._replace(error)
 
@@ -104,6 +105,6 @@ class ServedModel:
         self.stop()
 
 
-def physical_cores() -> int:
-    """Cores this process may use, for the engine's threads: more threads than cores only slow it down."""
+def usable_cores() -> int:
+    """Cores this process may use, for the engine's threads: more threads than that only slow it down."""
     return max(1, len(os.sched_getaffinity(0)))

@@ -91,7 +91,8 @@ class RunStore:
         partial = self.folder / f".{spec.stage}-{key[:12]}.partial"
         partial.mkdir(parents=True, exist_ok=True)
         with _locked(partial):
-            if done := self.find(key):
+            if done := self.find(key):  # another process finished it between the two looks
+                shutil.rmtree(partial)
                 return done.model_copy(update={"skipped": True})
             started, begun = self._clock.now(), self._clock.monotonic()
             result = dict(work(partial))

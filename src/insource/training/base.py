@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,20 @@ def require_extra() -> None:
             raise missing_extra("Training", "train", module)
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the libraries' own progress bars, and without their deprecations of one another.
+
+    Those are for their authors; our progress and our warnings are for our users.
+    """
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
 def unpacked(base: BaseModel) -> Path:
     """A folder ``from_pretrained`` reads, made once per base model and kept in the cache."""
     folder = cache_dir() / "unpacked" / base.digest[:16]
@@ -37,7 +54,8 @@ def unpacked(base: BaseModel) -> Path:
     require_disk_space(folder.parent, base.gguf.stat().st_size * 8, f"Unpacking {base.name} for training")
     scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unpack-"))
     try:
-        _unpack(base, scratch)
+        with quiet():
+            _unpack(base, scratch)
         scratch.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

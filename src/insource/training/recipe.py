@@ -8,6 +8,7 @@ from insource.types import Frozen
 
 LORA_ALPHA = 32
 RANK = 16
+ENOUGH_STEPS = 150
 
 
 class Choice(Frozen):
@@ -56,6 +57,14 @@ def default_epochs(examples: int) -> tuple[float, str]:
     return 2.0, f"{examples:,} training examples are more than 5,000"
 
 
+def default_batch(rows_seen: float) -> tuple[int, str]:
+    """The largest usual batch that still leaves ``ENOUGH_STEPS``; a short run needs steps, not width."""
+    for size in (16, 8, 4):
+        if rows_seen / size >= ENOUGH_STEPS:
+            return size, f"the largest with at least {ENOUGH_STEPS} steps"
+    return 2, f"so few rows that {ENOUGH_STEPS} steps need the smallest batch"
+
+
 def plan(
     *,
     examples: int,
@@ -74,11 +83,7 @@ def plan(
         if learning_rate
         else (learning_rate_prior(hidden_size), f"prior for a hidden size of {hidden_size}")
     )
-    batch, batch_reason = (
-        (batch_size, "given")
-        if batch_size
-        else ((8, "fewer than 500 examples") if examples < 500 else (16, "500 examples or more"))
-    )
+    batch, batch_reason = (batch_size, "given") if batch_size else default_batch(examples * chosen_epochs)
     steps = max(1, math.ceil(math.ceil(examples / batch) * chosen_epochs))
     every = max(1, steps // 8)
     choices = (

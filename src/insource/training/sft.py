@@ -20,7 +20,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from insource.models.catalogue import BaseModel
-from insource.training.base import best_dtype, load_model
+from insource.training.base import best_dtype, load_model, quiet
 from insource.training.recipe import Recipe
 from insource.training.tokenize import IGNORE, Row
 from insource.types import TrainingPoint
@@ -80,7 +80,7 @@ class Collator:
 
 
 class Reporter(TrainerCallback):  # type: ignore[misc] # transformers ships no types for it
-    """Turns the trainer's log lines into ``TrainingPoint``s; stops cleanly after a Ctrl-C."""
+    """Turns the trainer's log lines into ``TrainingPoint``s."""
 
     def __init__(self, progress: Progress, mean_row_tokens: float, batch_size: int) -> None:
         self._progress = progress
@@ -135,9 +135,9 @@ def fine_tune(
         KeyboardInterrupt: after Ctrl-C; the last checkpoint is whole.
     """
     dtype, dtype_reason = best_dtype()
-    torch.manual_seed(recipe.seed)
-    trainer = _trainer(base, recipe, train, validation, pad_id, folder, progress, dtype)
-    trainer.train(resume_from_checkpoint=_last_checkpoint(folder / "checkpoints"))
+    with quiet():
+        trainer = _trainer(base, recipe, train, validation, pad_id, folder, progress, dtype)
+        trainer.train(resume_from_checkpoint=_last_checkpoint(folder / "checkpoints"))
     state = trainer.state
     adapter = folder / "adapter"
     trainer.model.save_pretrained(adapter)
@@ -215,6 +215,7 @@ def _config(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTConfig:
         save_strategy="steps",
         save_steps=recipe.evaluate_every,
         save_total_limit=2,
+        restore_callback_states_from_checkpoint=True,  # or a resumed run forgets its patience
         load_best_model_at_end=True,
         metric_for_best_model="eval_loss",
         greater_is_better=False,

@@ -20,7 +20,7 @@ from insource.training.recipe import Recipe, plan
 from insource.training.tokenize import Row, tokenize
 from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 
-STAGE, VERSION = "train", 1
+STAGE, VERSION = "train", 2
 LIBRARIES = ("torch", "transformers", "peft", "trl")
 
 
@@ -67,6 +67,14 @@ def summary(run: Run) -> TrainingSummary:
     return TrainingSummary.model_validate(run.result)
 
 
+def line(point: TrainingPoint) -> str:
+    """A point of the curve in words, for a progress line."""
+    if point.validation_loss is not None:
+        return f"validation loss {point.validation_loss:.3f}"
+    speed = f", {point.tokens_per_s:.0f} tokens/s" if point.tokens_per_s else ""
+    return f"loss {point.loss or 0:.3f}{speed}"
+
+
 def _work(
     folder: Path,
     dataset: Dataset,
@@ -77,7 +85,8 @@ def _work(
     watch: Watch,
 ) -> dict[str, Any]:
     require_extra()
-    check_leakage(dataset.splits["train"], dataset.splits["validation"] + dataset.splits["test"])
+    held_out = (e for split, examples in dataset.splits.items() if split != "train" for e in examples)
+    check_leakage(dataset.splits["train"], tuple(held_out))
     tokenizer = load_tokenizer(base)
     check_template(tokenizer)
     rows = tokenize(tokenizer, task, dataset.splits["train"])

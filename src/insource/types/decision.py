@@ -19,13 +19,15 @@ class Assumption(Frozen):
 class BreakEven(Frozen):
     """Documents a month from which running locally costs less than the cloud.
 
-    ``documents_per_month`` is None when no volume breaks even (``reason`` says why).
+    ``documents_per_month`` is None when no volume breaks even (``reason`` says why); ``never`` is true
+    when that is because the cloud costs less than running here, not because something is unknown.
     """
 
     cloud_per_1000_usd: float | None
     local_per_1000_usd: float | None
     fixed_monthly_usd: float
     documents_per_month: float | None
+    never: bool = False
     capacity_documents_per_month: float | None
     reason: str
     sentence: str

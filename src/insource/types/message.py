@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from insource.types.base import Frozen
 
@@ -16,13 +18,16 @@ class Message(Frozen):
     content: str
 
 
+Count = Annotated[int, Field(ge=0, le=2**53)]  # what JSON and every database can keep
+
+
 class Usage(Frozen):
     """Tokens of one call; None where the provider did not say."""
 
-    input_tokens: int | None = None
-    cached_tokens: int | None = None
-    output_tokens: int | None = None
-    reasoning_tokens: int | None = None
+    input_tokens: Count | None = None
+    cached_tokens: Count | None = None
+    output_tokens: Count | None = None
+    reasoning_tokens: Count | None = None
 
 
 class TokenLogprob(Frozen):

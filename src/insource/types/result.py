@@ -24,7 +24,10 @@ class TrainingPoint(Frozen):
 
 
 class TrainingSummary(Frozen):
-    """What training did: the curve, the chosen checkpoint and why it stopped."""
+    """What training did: the curve, the chosen checkpoint and why it stopped.
+
+    ``seconds`` and ``tokens_per_s`` are those of the last attempt when training was interrupted.
+    """
 
     base_model: str
     examples: int
@@ -112,6 +115,9 @@ class RunResult(Frozen):
     routing: RoutingSummary | None = None
     disagreements: tuple[Disagreement, ...] = ()
     skipped_arms: dict[str, str] = {}
+    instruction: str = ""
+    base_digest: str = ""
+    max_new_tokens: int = 0
     test_looks: int
     stages: tuple[StageRun, ...]
     paths: dict[str, str]

@@ -112,3 +112,18 @@ def test_an_inconclusive_test_says_how_many_documents_would_settle_it():
 
 def test_without_a_tuned_model_there_is_nothing_to_decide():
     assert decide((GPT,), ()).outcome == "undecided"
+
+
+def test_a_cloud_cheaper_than_the_electricity_is_a_no_not_an_open_question():
+    even = economics(volume=None, reason="the cloud costs less than the electricity of the local model")
+    even = even.model_copy(update={"never": True})
+    found = decide((TUNED, GPT), (against(GPT, "better"),), even=even)
+    assert found.outcome == "no-go"
+    assert "electricity" in found.sentence
+
+
+def test_an_engine_too_slow_for_the_volume_is_no_go_ahead():
+    even = economics().model_copy(update={"capacity_documents_per_month": 20_000})
+    found = decide((TUNED, GPT), (against(GPT, "better"),), even=even, volume=50_000)
+    assert found.outcome == "undecided"
+    assert "20,000" in found.sentence

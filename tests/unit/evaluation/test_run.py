@@ -95,6 +95,27 @@ def test_a_model_that_keeps_failing_is_asked_no_further(examples, tmp_path):
     assert len(model.asked) == 2 + MAX_FAILURES_IN_A_ROW
 
 
+def test_an_outage_is_no_property_of_the_model_once_it_is_over(examples, tmp_path):
+    with pytest.raises(ProviderError):
+        run(Scripted({f"d{n}": "engine-refused" for n in range(2, 12)}), examples, tmp_path / "j")
+    assert list(read_journal(tmp_path / "j")) == ["r0", "r1"]
+    records = run(Scripted(), examples, tmp_path / "j")
+    assert all(record.status == "scored" for record in records)
+
+
+def test_failures_at_the_very_end_are_kept(examples, tmp_path):
+    records = run(Scripted({"d10": "engine-refused", "d11": "engine-refused"}), examples, tmp_path / "j")
+    assert [record.status for record in records[-2:]] == ["failed", "failed"]
+    assert len(read_journal(tmp_path / "j")) == 12
+
+
+@pytest.mark.parametrize("code", ["engine-failed", "engine-unreachable"])
+def test_an_engine_that_cannot_be_had_is_no_document_s_fault(examples, tmp_path, code):
+    with pytest.raises(ProviderError):
+        run(Scripted({"d4": code}), examples, tmp_path / "j")
+    assert len(read_journal(tmp_path / "j")) == 4
+
+
 def test_a_dead_engine_is_no_document_s_fault(examples, tmp_path):
     with pytest.raises(ProviderError) as caught:
         run(Scripted({"d4": "engine-died"}), examples, tmp_path / "j")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.training.recipe import default_epochs, learning_rate_prior, plan
+from insource.training.recipe import ENOUGH_STEPS, default_batch, default_epochs, learning_rate_prior, plan
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,12 @@ def test_every_plan_can_be_run(examples, epochs, batch):
     assert 1 <= recipe.evaluate_every <= recipe.steps
     assert recipe.steps >= math.floor(examples / recipe.batch_size * recipe.epochs)
     assert all(choice.reason for choice in recipe.choices)
+
+
+@given(rows_seen=st.floats(1, 1e6))
+def test_the_batch_is_the_largest_that_leaves_enough_steps(rows_seen):
+    size, reason = default_batch(rows_seen)
+    assert size in (2, 4, 8, 16)
+    assert size == 2 or rows_seen / size >= ENOUGH_STEPS
+    assert size == 16 or rows_seen / (2 * size) < ENOUGH_STEPS
+    assert reason

@@ -43,6 +43,15 @@ class LlamaCppEngine:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def ends(self, within_s: float) -> bool:
+        """Whether the process has ended, or does so within that many seconds."""
+        try:
+            if self._process is not None:
+                self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None

@@ -1,0 +1,164 @@
+"""A local engine that is killed: the evaluation goes on, and when it cannot, nothing is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from insource.errors import PrerequisiteError, ProviderError
+from insource.evaluation.run import evaluate, read_journal
+from insource.models.protocol import Request
+from insource.serving.engine import EngineSettings
+from insource.serving.engines.llamacpp import LlamaCppEngine, require_free_port
+from insource.serving.supervisor import MAX_RESTARTS, ServedModel
+from insource.types import Score
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture
+def settings(embedded_model):
+    return EngineSettings(gguf=embedded_model.gguf, threads=2, context_tokens=512)
+
+
+@pytest.fixture
+def examples(rows):
+    return rows.examples(rows.tickets(6))
+
+
+@pytest.fixture
+def ask(label_task):
+    def request(example):
+        return Request(messages=label_task.messages(example.input), max_tokens=4)
+
+    return request
+
+
+def score(example, completion):
+    return Score(slots=(), parsed=True, repairable=True, schema_valid=True, canonical=True, exact=False)
+
+
+def kill(served):
+    os.kill(served.engine.pid, signal.SIGKILL)
+
+
+def test_an_engine_killed_between_documents_is_replaced(settings, examples, ask, tmp_path):
+    told = []
+    with ServedModel("base", settings, on_restart=told.append) as served:
+
+        def progress(at):
+            if at.done == 2:
+                kill(served)
+
+        records = evaluate(served, examples, ask, score, journal=tmp_path / "j", progress=progress)
+    assert [record.status for record in records] == ["scored"] * 6
+    assert len(told) == 1
+
+
+def test_an_engine_killed_over_a_document_answers_it_again(settings, examples, label_task, tmp_path):
+    told = []
+
+    def long_answer(example):
+        return Request(messages=label_task.messages(example.input), max_tokens=80)
+
+    with ServedModel("base", settings, on_restart=told.append) as served:
+        undisturbed = served.generate(long_answer(examples[0])).text
+        timer = threading.Timer(0.2, kill, (served,))
+        timer.start()
+        records = evaluate(served, examples[:1], long_answer, score, journal=tmp_path / "j")
+        timer.join()
+    assert len(told) == 1
+    assert records[0].status == "scored"
+    assert records[0].completion.text == undisturbed
+
+
+def test_an_engine_that_always_dies_ends_it_and_the_next_call_asks_the_rest(
+    settings, examples, ask, tmp_path, monkeypatch
+):
+    journal, asked, told = tmp_path / "j", [], []
+    start = ServedModel.start
+
+    def start_and_die(served):
+        start(served)
+        kill(served)
+
+    def watched(example):
+        asked.append(example.row_id)
+        return ask(example)
+
+    with ServedModel("base", settings, on_restart=told.append) as served:
+
+        def progress(at):
+            if at.done == 3:
+                monkeypatch.setattr(ServedModel, "start", start_and_die)
+                kill(served)
+
+        with pytest.raises(ProviderError) as caught:
+            evaluate(served, examples, watched, score, journal=journal, progress=progress)
+    assert caught.value.code == "engine-died"
+    assert len(told) == MAX_RESTARTS
+    assert list(read_journal(journal)) == [example.row_id for example in examples[:3]]
+
+    monkeypatch.setattr(ServedModel, "start", start)
+    asked.clear()
+    with ServedModel("base", settings) as served:
+        records = evaluate(served, examples, watched, score, journal=journal)
+    assert asked == [example.row_id for example in examples[3:]]
+    assert [record.status for record in records] == ["scored"] * 6
+
+
+def test_the_engine_ends_with_a_parent_that_is_killed(settings):
+    code = (
+        "import sys, time\n"
+        "from insource.serving.engine import EngineSettings\n"
+        "from insource.serving.engines.llamacpp import LlamaCppEngine\n"
+        "engine = LlamaCppEngine(EngineSettings.model_validate_json(sys.argv[1]))\n"
+        "engine.start()\n"
+        "print(engine.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, settings.model_dump_json()], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        child = int(parent.stdout.readline())
+    finally:
+        parent.kill()
+        parent.wait()
+        parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while is_running(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_running(child)
+
+
+def is_running(pid):
+    """Whether the process is there and no zombie that waits for somebody to ask for its exit code."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    return "State:\tZ" not in status
+
+
+def test_a_stopped_engine_can_be_stopped_again(settings):
+    engine = LlamaCppEngine(settings)
+    engine.start()
+    assert engine.alive
+    engine.stop()
+    engine.stop()
+    assert not engine.alive
+
+
+def test_a_taken_port_is_said_before_the_model_is_loaded(settings):
+    with LlamaCppEngine(settings) as engine:
+        port = int(engine.url.rpartition(":")[2])
+        with pytest.raises(PrerequisiteError) as caught:
+            LlamaCppEngine(settings.model_copy(update={"port": port})).start()
+        assert caught.value.code == "port-in-use"
+    require_free_port(port)

@@ -1,0 +1,127 @@
+import errno
+import io
+from pathlib import Path
+
+import click
+import pytest
+
+from insource.cli import main as command_line
+from insource.cli.output import Terminal, duration, fail, interrupted, near, show
+from insource.errors import ConfigError, DataError, Interrupted
+from insource.training.recipe import plan
+from insource.types import NOT_MEASURED, Estimate
+
+
+def test_an_error_is_message_details_hint_and_where_to_read_on(capsys):
+    code = fail(DataError("bad-rows", "2 rows.", details=("line 1", "line 9"), hint="Mend them."))
+    out, err = capsys.readouterr()
+    assert (code, out) == (1, "")
+    assert err.splitlines() == [
+        "error: 2 rows.",
+        "  line 1",
+        "  line 9",
+        "",
+        "hint: Mend them.",
+        "      See docs/reference/errors.md#bad-rows",
+    ]
+
+
+@pytest.mark.parametrize(("error", "code"), [(ConfigError("a", "b"), 2), (Interrupted("a", "b"), 130)])
+def test_the_exit_code_is_the_error_s(error, code):
+    assert fail(error) == code
+
+
+def test_ctrl_c_says_that_nothing_finished_is_lost(capsys):
+    assert interrupted() == 130
+    assert "Run the same command again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("raised", "exit_code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (click.exceptions.Abort(), 130, "interrupted"),
+        (OSError(errno.ENOSPC, "No space left on device", "/data/x"), 1, "errors.md#disk-full"),
+        (OSError(errno.EACCES, "Permission denied", "/data/x"), 1, "Permission denied (/data/x)"),
+        (click.UsageError("what?"), 2, "what?"),
+    ],
+)
+def test_whatever_stops_a_verb_ends_in_words(monkeypatch, capsys, raised, exit_code, said):
+    def stop(*args, **kwargs):
+        raise raised
+
+    monkeypatch.setattr(command_line.cli, "main", stop)
+    with pytest.raises(SystemExit) as caught:
+        command_line.main([])
+    assert caught.value.code == exit_code
+    assert said in capsys.readouterr().err
+
+
+def test_a_bug_is_not_hidden_behind_a_message(monkeypatch):
+    def stop(*args, **kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(command_line.cli, "main", stop)
+    with pytest.raises(ZeroDivisionError):
+        command_line.main([])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (89, "89 s"), (90, "2 min"), (3540, "59 min"), (4800, "1 h 20 min")]
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"),
+    [
+        (Estimate(value=0.942, low=0.91, high=0.965), "94.2 % [91.0, 96.5]"),
+        (Estimate(value=1.0), "100.0 %"),
+        (NOT_MEASURED, "not measured"),
+        (None, "not measured"),
+    ],
+)
+def test_a_figure_carries_its_interval_or_says_that_there_is_none(estimate, text):
+    assert show(estimate) == text
+
+
+def test_a_path_is_as_short_as_it_can_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert near(tmp_path / "a" / "b") == str(Path("a/b"))
+    assert near(Path("/elsewhere/b")) == "/elsewhere/b"
+
+
+def test_progress_is_a_line_a_tenth_without_a_terminal(capsys):
+    terminal = Terminal()
+    for done in range(1, 101):
+        terminal.progress("documents", done, 100)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 11
+    assert lines[-1].startswith("  100/100  documents")
+
+
+def test_progress_of_nothing_and_quiet_progress_say_nothing(capsys):
+    Terminal().progress("documents", 0, 0)
+    quiet = Terminal(quiet=True)
+    quiet.progress("documents", 5, 10)
+    quiet.stage("train", "x")
+    quiet.note("x")
+    quiet.planned(plan(examples=10, hidden_size=64, longest_row_tokens=5, seed=0))
+    assert capsys.readouterr().err == ""
+
+
+def test_every_planned_choice_is_shown_with_its_reason(capsys):
+    recipe = plan(examples=10, hidden_size=64, longest_row_tokens=5, seed=0)
+    Terminal().planned(recipe)
+    said = capsys.readouterr().err
+    assert all(choice.value in said and choice.reason in said for choice in recipe.choices)
+
+
+def test_yes_is_shown_and_no_terminal_is_a_no(capsys, monkeypatch):
+    assert Terminal(yes=True).confirm("Pay $3?")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert not Terminal().confirm("Pay $3?")
+    said = capsys.readouterr().err
+    assert "Pay $3? yes (--yes)" in said
+    assert "Pay $3? no" in said
