@@ -192,11 +192,16 @@ def cloud(task: Task, dataset: Dataset, name: str, examples: Sequence[Example], 
     return ArmPlan(arm=arm, identity=identity, model=model, ask=ask)
 
 
-def spread(examples: Sequence[Example], limit: int | None) -> tuple[Example, ...]:
-    """At most ``limit`` examples, evenly spaced, so that a subset keeps the mixture of the whole."""
+def sample(examples: Sequence[Example], limit: int | None) -> tuple[Example, ...]:
+    """At most ``limit`` examples in their order: those with the smallest content digests.
+
+    That is a random sample which never changes. Every k-th example would not be one: a file whose rows
+    alternate would lose one kind of them altogether.
+    """
     if limit is None or limit >= len(examples):
         return tuple(examples)
-    return tuple(examples[index * len(examples) // limit] for index in range(limit))
+    chosen = {example.row_id for example in sorted(examples, key=lambda e: (e.digest, e.row_id))[:limit]}
+    return tuple(example for example in examples if example.row_id in chosen)
 
 
 @lru_cache(maxsize=256)

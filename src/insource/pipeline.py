@@ -246,8 +246,8 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
 def evaluate_arms(session: Session, dataset: Dataset, task: Task, made: Made) -> tuple[Evaluated, ...]:
     """Every candidate on the sealed test split: the clouds as logged, the untuned model, the tuned one."""
     section = session.config.evaluation
-    test = arms.spread(dataset.splits["test"], section.test_documents)
-    few = arms.spread(test, section.base_documents)
+    test = arms.sample(dataset.splits["test"], section.test_documents)
+    few = arms.sample(test, section.base_documents)
     evaluated = []
     for name in dataset.manifest.cloud_models:
         logged = [example for example in test if name in example.cloud_outputs]
@@ -343,8 +343,7 @@ def compare_arms(task: Task, evaluated: Sequence[Evaluated]) -> tuple[Comparison
 
 def calibrate(session: Session, dataset: Dataset, task: Task, made: Made) -> tuple[Policy, Evaluated]:
     """When the local answer is good enough to serve: fitted on the calibration split, never on test."""
-    limit = session.config.evaluation.calibration_documents
-    examples = arms.spread(dataset.splits["calibration"], limit)
+    examples = arms.sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
     plan = arms.tuned(made.local, made.confidence)
     evaluated = _evaluate(session, dataset, task, "calibration", plan, examples)
     section = session.config.routing

@@ -90,12 +90,10 @@ def train(base, tmp_path, monkeypatch):
 
 def test_losses_gradients_and_weights_are_the_stock_trainer_s(train):
     import torch
-    from trl import SFTTrainer
-
-    from insource.training.sft import CompletionSFT
+    from insource.training.sft import CompletionSFT, ResumableSFT
 
     ours, our_points, our_end = train("ours", CompletionSFT)
-    stock, stock_points, stock_end = train("stock", SFTTrainer)
+    stock, stock_points, stock_end = train("stock", ResumableSFT)  # TRL's loss on the same batches
     assert len(our_points) == len(stock_points) > 12
     for our, other in zip(our_points, stock_points, strict=True):
         assert our.step == other.step
@@ -106,6 +104,20 @@ def test_losses_gradients_and_weights_are_the_stock_trainer_s(train):
     assert ours.keys() == stock.keys()
     for name, weights in ours.items():
         torch.testing.assert_close(weights, stock[name], atol=1e-4, rtol=1e-3)
+
+
+def test_every_row_is_trained_once_an_epoch_and_epochs_differ():
+    from insource.training.sft import LengthGrouped
+
+    lengths = [len(row.input_ids) for row in token_rows(50, 1)]
+    sampler = LengthGrouped(lengths, 4, seed=3)
+    first = list(sampler)
+    assert sorted(first) == list(range(50))
+    assert list(sampler) == first
+    sampler.set_epoch(1)
+    assert sorted(sampler) == list(range(50))
+    assert list(sampler) != first
+    assert list(LengthGrouped(lengths, 4, seed=4)) != first
 
 
 def test_it_learns_and_every_look_is_on_the_curve(train):

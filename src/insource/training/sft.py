@@ -8,7 +8,7 @@ equal losses in less time; ``benchmarks/bench_training.py`` measures both.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,10 +16,13 @@ import torch
 import torch.nn.functional as F
 from datasets import Dataset as HFDataset
 from peft import LoraConfig, get_peft_model
+from torch.utils.data import Sampler
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
+from transformers.trainer_pt_utils import get_length_grouped_indices
 from trl import SFTConfig, SFTTrainer
 
 from insource.models.catalogue import BaseModel
+from insource.rng import derived_seed
 from insource.training.base import best_dtype, load_model, quiet
 from insource.training.recipe import Recipe
 from insource.training.tokenize import IGNORE, Row
@@ -40,8 +43,42 @@ class Trained(NamedTuple):
     dtype_reason: str
 
 
-class CompletionSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
-    """``SFTTrainer`` that projects only the positions whose next token carries loss."""
+class LengthGrouped(Sampler[int]):
+    """Rows of like length together, in an order that follows from seed and epoch alone.
+
+    transformers' own sampler draws from the global random state: after a resume in mid-epoch the rest
+    of the epoch would be other rows, some of them a second time and some never.
+    """
+
+    def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
+        self._lengths = lengths
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by accelerate before each epoch, a resumed one too."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(derived_seed(self._seed, f"training.epoch.{self._epoch}"))
+        return iter(get_length_grouped_indices(self._lengths, self._batch_size, generator=generator))
+
+
+class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
+    """``SFTTrainer`` whose batches are the same whether training was interrupted or not."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGrouped:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        lengths = [len(ids) for ids in rows["input_ids"]]
+        return LengthGrouped(lengths, self.args.train_batch_size, self.args.data_seed)
+
+
+class CompletionSFT(ResumableSFT):
+    """The trainer that projects only the positions whose next token carries loss."""
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -177,7 +214,7 @@ def _trainer(
     )  # the adapter stays in float32 on a bfloat16 base: bfloat16 would lose small updates
     mean_tokens = sum(len(row.input_ids) for row in train) / len(train)
     on_cuda = torch.cuda.is_available()
-    trainer_class = SFTTrainer if on_cuda else CompletionSFT  # on CUDA, TRL's own loss is compacted too
+    trainer_class = ResumableSFT if on_cuda else CompletionSFT  # on CUDA, TRL's own loss is compacted too
     trainer = trainer_class(
         model=model,
         args=_config(recipe, folder, on_cuda=on_cuda),
@@ -208,7 +245,6 @@ def _config(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTConfig:
         weight_decay=0.0,
         max_grad_norm=1.0,
         max_length=recipe.max_tokens,
-        train_sampling_strategy="group_by_length",
         logging_steps=1,
         eval_strategy="steps",
         eval_steps=recipe.evaluate_every,

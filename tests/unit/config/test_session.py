@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from insource.arms import CloudPrice, cloud, described, longest_answer, spread
+from insource.arms import CloudPrice, cloud, described, longest_answer, sample
 from insource.config import load
 from insource.errors import PrerequisiteError, UserError
 from insource.models.protocol import ModelInfo
@@ -98,14 +98,20 @@ def test_nothing_to_ask_or_nobody_to_pay_needs_no_question(project, rows, exampl
     assert display.questions == []
 
 
-def test_a_subset_keeps_the_mixture_of_the_whole(rows):
+def test_a_sample_is_in_order_and_never_changes(rows):
     examples = rows.examples(rows.tickets(100))
-    few = spread(examples, 10)
+    few = sample(examples, 10)
     assert len(few) == 10
-    assert few[0] == examples[0]
-    assert [examples.index(one) for one in few] == list(range(0, 100, 10))
-    assert spread(examples, None) == examples
-    assert spread(examples, 1000) == examples
+    assert [e.row_id for e in examples if e in few] == [e.row_id for e in few]
+    assert sample(tuple(reversed(examples)), 10) == tuple(reversed(few))
+    assert sample(examples, None) == examples
+    assert sample(examples, 1000) == examples
+
+
+def test_a_sample_of_alternating_rows_has_both_kinds(rows):
+    examples = rows.examples(rows.tickets(100))
+    places = {examples.index(one) % 5 for one in sample(examples, 40)}
+    assert places == {0, 1, 2, 3, 4}
 
 
 def test_the_longest_answer_has_half_as_much_room_again():
