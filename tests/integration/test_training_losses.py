@@ -90,6 +90,7 @@ def train(base, tmp_path, monkeypatch):
 
 def test_losses_gradients_and_weights_are_the_stock_trainer_s(train):
     import torch
+
     from insource.training.sft import CompletionSFT, ResumableSFT
 
     ours, our_points, our_end = train("ours", CompletionSFT)
