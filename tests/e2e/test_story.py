@@ -24,7 +24,11 @@ from insource.store.calls import find_calls
 from insource.store.database import open_database
 from insource.types import RunResult
 
-pytestmark = [pytest.mark.model, pytest.mark.usefixtures("embedded_model")]
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.timeout(2400),
+    pytest.mark.usefixtures("embedded_model"),
+]
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "run-result.schema.json"
 METRICS = ("field_accuracy", "format_consistency", "hallucination_rate", "exact_match")
 DEMO = ("demo", "--documents", "16", "--epochs", "1", "--json")

@@ -85,7 +85,7 @@ def begin(cache, rows):
 
 
 def finish(child):
-    out, err = child.communicate(timeout=300)
+    out, err = child.communicate(timeout=1200)
     assert "Traceback" not in err, err
     return child.returncode, out, err
 

@@ -15,7 +15,10 @@ ANSWER_TOKENS = 12
 
 @pytest.fixture(scope="module")
 def adapter(embedded_model, tmp_path_factory):
-    """A LoRA adapter on every linear layer with random, not zero, weights: it changes every answer."""
+    """A LoRA adapter on every linear layer with random weights: it changes every answer.
+
+    Attention gets the larger ones: the order of rotary weights has to matter for a test to see it.
+    """
     import torch
     from peft import LoraConfig, get_peft_model
 
@@ -28,7 +31,8 @@ def adapter(embedded_model, tmp_path_factory):
     )
     for name, weights in model.named_parameters():
         if "lora_B" in name:
-            torch.nn.init.normal_(weights, std=0.01)
+            rotary = "q_proj" in name or "k_proj" in name
+            torch.nn.init.normal_(weights, std=0.1 if rotary else 0.01)
     folder = tmp_path_factory.mktemp("adapter")
     model.save_pretrained(folder)
     return folder
