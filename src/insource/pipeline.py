@@ -134,10 +134,9 @@ def build_dataset(session: Session, cloud: Model | None = None) -> tuple[Dataset
         ask_cloud(session, examples, ask, task, cloud)
     session.begin("dataset", "rows into four splits, nothing lost silently")
     started = time.monotonic()
-    with open_database(session.project.workspace / STORE_FILE) as database:
-        answers = logged(database, examples, ask, task=task.name)
-    if answers.answers:
-        dataset = _build(session, answers)
+    if (store := session.project.workspace / STORE_FILE).exists():
+        with open_database(store) as database:
+            dataset = _build(session, logged(database, examples, ask, task=task.name))
     folder = save(dataset, session.project.workspace / "datasets")
     session.note_dataset(dataset, folder, time.monotonic() - started)
     return dataset, task

@@ -31,6 +31,9 @@ def served_project(project, tmp_path, rows):
         training=whole.training.model_copy(
             update={"base_model": f"gguf/{base}", "longest_answer_tokens": 20}
         ),
+        base_digest=digest,
+        instruction="Read the pump.",
+        max_new_tokens=30,
         paths={"adapter": str(adapter), "report": str(run / "report.html")},
     )
     run.mkdir(parents=True)
@@ -165,3 +168,8 @@ def test_a_damaged_result_is_said_with_what_to_delete(served_project, refuses):
     result = next(served_project.glob(".insource/runs/*/result.json"))
     result.write_text(result.read_text()[:-100])
     assert f"rm -r '{result.parent}'" in refuses("report", code="run-damaged")
+
+
+def test_another_base_model_under_the_same_name_is_not_served(served_project, refuses, cache):
+    (served_project / "base.gguf").write_bytes(b"GGUF another")
+    refuses("serve", code="digest-mismatch", env=cache)

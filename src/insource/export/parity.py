@@ -22,6 +22,7 @@ from insource.types import Completion, Example, ParitySummary, Task
 
 # The engine multiplies 8-bit activations with 4-bit weights, the trainer bfloat16 ones: near-ties flip.
 MIN_TOKEN_AGREEMENT = 0.97
+NEAR_TIE = 0.3  # nats: a token this close to the trained model's first choice is no disagreement
 MAX_MEAN_LOGPROB_DIFFERENCE = 0.10
 
 
@@ -44,7 +45,7 @@ def check_parity(
     tokenizer = load_tokenizer(base)
     with quiet():
         trained = PeftModel.from_pretrained(load_model(base, best_dtype()[0]), str(adapter)).eval()
-    same = total = 0
+    same = tied = total = 0
     differences: list[float] = []
     prompts_equal = True
     for example in prompts:
@@ -57,10 +58,12 @@ def check_parity(
         ids = prompt_ids(tokenizer, task, example)
         prompts_equal &= ids == served.tokenize_prompt(request)
         with torch.no_grad():
-            agreed, gaps = _read_back(trained, ids, completion)
-        same, total = same + agreed, total + len(gaps)
+            behind, gaps = _read_back(trained, ids, completion)
+        same += sum(nats == 0 for nats in behind)
+        tied += sum(0 < nats <= NEAR_TIE for nats in behind)
+        total += len(gaps)
         differences += gaps
-    summary = _summary(len(prompts), same, total, differences, prompts_equal)
+    summary = judge(len(prompts), same, tied, total, differences, prompts_equal)
     if not summary.passed:
         raise IntegrityError(
             "parity-failed",
@@ -72,27 +75,32 @@ def check_parity(
     return summary
 
 
-def _read_back(model: Any, prompt: list[int], completion: Completion) -> tuple[int, list[float]]:
-    """How many of the served tokens the trained model would have chosen, and each log-probability gap."""
+def _read_back(model: Any, prompt: list[int], completion: Completion) -> tuple[list[float], list[float]]:
+    """Of each served token: how far it is behind the trained model's first choice, in nats (0: it is that
+    choice), and how far its log-probability here is from the one there.
+    """
     import torch
 
     answer = [token.id for token in completion.tokens]
     if not answer:
-        return 0, []
+        return [], []
     logits = model(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1].float()
-    chosen = logits.argmax(-1).tolist()
     logprobs = logits.log_softmax(-1)
-    gaps = [
-        abs(float(logprobs[index, token.id]) - token.logprob) for index, token in enumerate(completion.tokens)
-    ]
-    return sum(a == b for a, b in zip(chosen, answer, strict=True)), gaps
+    said = logprobs[torch.arange(len(answer)), torch.tensor(answer)]
+    behind = (logprobs.max(-1).values - said).tolist()
+    pairs = zip(said.tolist(), completion.tokens, strict=True)
+    return behind, [abs(here - token.logprob) for here, token in pairs]
 
 
-def _summary(
-    prompts: int, same: int, total: int, differences: list[float], prompts_equal: bool
+def judge(
+    prompts: int, same: int, tied: int, total: int, differences: list[float], prompts_equal: bool
 ) -> ParitySummary:
-    agreement = same / total if total else 0.0
+    """Whether that much agreement is parity. ``tied`` tokens differ, but only by a near-tie: where a label
+    has three tokens, one such flip is no reason to refuse an export.
+    """
+    agreement = (same + tied) / total if total else 0.0
     gap = sum(differences) / len(differences) if differences else float("inf")
+    prompts_say = "equal" if prompts_equal else "NOT equal"
     passed = prompts_equal and agreement >= MIN_TOKEN_AGREEMENT and gap <= MAX_MEAN_LOGPROB_DIFFERENCE
     return ParitySummary(
         prompts=prompts,
@@ -102,8 +110,8 @@ def _summary(
         prompt_tokens_equal=prompts_equal,
         passed=passed,
         sentence=(
-            f"{same} of {total} greedy tokens equal on {prompts} prompts ({agreement:.1%}, needed "
-            f"{MIN_TOKEN_AGREEMENT:.0%}); mean log-probability difference {gap:.3f} (allowed "
-            f"{MAX_MEAN_LOGPROB_DIFFERENCE}); prompt tokens {'equal' if prompts_equal else 'NOT equal'}."
+            f"{same} of {total} greedy tokens equal and {tied} nearly tied on {prompts} prompts "
+            f"({agreement:.1%}, needed {MIN_TOKEN_AGREEMENT:.0%}); mean log-probability difference {gap:.3f} "
+            f"(allowed {MAX_MEAN_LOGPROB_DIFFERENCE}); prompt tokens {prompts_say}."
         ),
     )
