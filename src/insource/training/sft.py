@@ -43,7 +43,7 @@ class Trained(NamedTuple):
     dtype_reason: str
 
 
-class LengthGrouped(Sampler[int]):  # type: ignore[misc] # torch is not read by mypy here  # type: ignore[misc] # torch's types are not followed
+class LengthGrouped(Sampler[int]):  # type: ignore[misc] # torch is not read by mypy here
     """Rows of like length together, in an order that follows from seed and epoch alone.
 
     transformers' own sampler draws from the global random state: after a resume in mid-epoch the rest
