@@ -8,10 +8,11 @@ import pytest
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings
 from insource.logs.recorder import Recorder
+from insource.matching.contract import violations
 from insource.models.fake import FakeCloud
 from insource.routing.confidence import document_confidence, field_confidences, load_tokenizer
 from insource.serving.engine import EngineSettings
-from insource.serving.grammar import compile_grammar, validate_output
+from insource.serving.grammar import compile_grammar
 from insource.serving.supervisor import ServedModel
 from insource.store.calls import find_calls
 from insource.types import JsonSchema, Policy, Task
@@ -75,7 +76,7 @@ def test_the_real_model_behind_the_gateway(embedded_model, tmp_path):
         calls = {call.route.to: call for call in find_calls(recorder.database)}
     served, escalated = answers
     assert served.headers["x-insource-route"] == "local"
-    assert validate_output(json.loads(served.parse().choices[0].message.content), SCHEMA) == []
+    assert not violations(json.loads(served.parse().choices[0].message.content), SCHEMA)
     sure = float(served.headers["x-insource-confidence"])
     assert 0 <= sure < 1
     assert escalated.headers["x-insource-reason"] == "low-confidence, simulated cloud"

@@ -8,9 +8,10 @@ from llguidance import LLMatcher, LLTokenizer
 
 from insource.dataset.build import build
 from insource.dataset.infer import infer_schema
-from insource.dataset.schema import canonical_target, violations
+from insource.dataset.schema import canonical_target
 from insource.dataset.split import normalised
 from insource.errors import DataError
+from insource.matching.contract import violations
 from insource.serving.grammar import compile_grammar
 
 TOKENIZER = LLTokenizer("byte")

@@ -11,9 +11,10 @@ from insource import canonical
 from insource.dataset.folder import sealed
 from insource.dataset.infer import infer_output
 from insource.dataset.jsonl import BadRow, Row, as_object, read_rows, strict_json
-from insource.dataset.schema import InvalidSchema, canonical_target, for_asked, violations
+from insource.dataset.schema import canonical_target, for_asked
 from insource.dataset.split import DEFAULT_FRACTIONS, assign_splits, drop_leaks, normalised
 from insource.errors import DataError
+from insource.matching.contract import InvalidSchema, violations
 from insource.types import (
     SPLITS,
     AbsentFields,

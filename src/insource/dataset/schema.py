@@ -1,29 +1,13 @@
-"""JSON Schema: is a schema sound, does a value fit it, and in which form is the value written."""
+"""The one form in which an answer is written, by its JSON Schema."""
 
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import Any
 
-import jsonschema_rs
+from insource.matching.contract import InvalidSchema, fits
 
 MAX_REFERENCES = 32
-MAX_MESSAGE = 200
-
-
-class InvalidSchema(ValueError):
-    """The schema itself is not valid JSON Schema, or points outside itself."""
-
-
-def violations(value: Any, schema: dict[str, Any]) -> tuple[str, ...]:
-    """Where and how a value breaks a schema (draft 2020-12 unless it says otherwise); empty: it fits.
-
-    Raises:
-        InvalidSchema: with the validator's words.
-    """
-    errors = _validator(schema).iter_errors(value)
-    return tuple(f"{_path(list(error.instance_path))}: {_clipped(error.message)}" for error in errors)
 
 
 def canonical_target(
@@ -50,31 +34,6 @@ def for_asked(schema: dict[str, Any], asked: tuple[str, ...] | None) -> dict[str
     if asked is None or "required" not in schema:
         return schema
     return {**schema, "required": [name for name in schema["required"] if name in asked]}
-
-
-def _validator(schema: dict[str, Any]) -> Any:
-    return _compiled(json.dumps(schema))
-
-
-@lru_cache(maxsize=256)
-def _compiled(schema: str) -> Any:
-    try:
-        return jsonschema_rs.validator_for(schema, validate_formats=True, retriever=_no_network)
-    except ValueError as error:
-        raise InvalidSchema(str(error).split("\n\nFailed validating")[0]) from error
-
-
-def _no_network(uri: str) -> Any:
-    raise ValueError(f"{uri} lies outside the schema; put it under $defs")
-
-
-def _path(parts: list[Any]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    return text.removeprefix(".") or "(the whole answer)"
-
-
-def _clipped(message: str) -> str:
-    return message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 1]}…"
 
 
 def _ordered(value: Any, schema: Any, root: dict[str, Any], fill: bool, asked: tuple[str, ...] | None) -> Any:
@@ -133,7 +92,7 @@ def _fits(value: Any, branch: Any, root: dict[str, Any]) -> bool:
         return bool(branch)
     definitions: dict[str, Any] = {key: root[key] for key in ("$defs", "definitions") if key in root}
     try:
-        return bool(_validator({**definitions, **branch}).is_valid(value))
+        return fits(value, {**definitions, **branch})
     except InvalidSchema:  # a reference to elsewhere in the root, which the branch alone cannot follow
         return False
 

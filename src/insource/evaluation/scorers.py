@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
-from insource.canonical import dumps
 from insource.errors import DataError
 from insource.evaluation.answers import ParsedAnswer, read_answer
 from insource.matching.align import Slot, align
+from insource.matching.contract import InvalidSchema, fits
 from insource.matching.schema import restricted
 from insource.matching.surface import SurfaceForms
 from insource.types import Completion, Example, JsonSchema, Labels, Score, SlotScore, Task
@@ -40,13 +39,13 @@ def build_scorer(task: Task, surface: SurfaceForms | None = None) -> Scorer:
     ``schema_valid``.
 
     Raises:
-        DataError: ``schema-not-valid`` or, while scoring, ``target-not-json``.
+        DataError: ``invalid-schema`` or, while scoring, ``target-not-json``.
     """
     if not isinstance(task.output, JsonSchema):
         return lambda example, completion: _score_whole(
             task, example, read_answer(completion.text, task.output)
         )
-    _validator(dumps(task.output.definition))  # a broken schema is an error now, not at the first document
+    _require_valid(task.output)
 
     def score(example: Example, completion: Completion) -> Score:
         return _score_json(task, surface, example, read_answer(completion.text, task.output))
@@ -117,7 +116,7 @@ def _score_json(task: Task, surface: SurfaceForms | None, example: Example, answ
     if not answer.repairable:
         return forfeited(empty_score(task, example))
     slots = align(_target(example), answer.value, schema, absent=task.absent_fields)
-    valid = answer.parsed and bool(_validator(dumps(schema)).is_valid(answer.value))
+    valid = answer.parsed and fits(answer.value, schema)
     canonical = valid and (surface is None or _all_canonical(slots, answer.value, surface))
     return _json_score(slots, answer, valid=valid, canonical=canonical)
 
@@ -185,17 +184,13 @@ def _schema_of(task: Task, example: Example) -> Mapping[str, Any]:
     return schema if example.attributes is None else restricted(schema, example.attributes)
 
 
-@lru_cache(maxsize=512)
-def _validator(schema: str) -> Any:
-    """The validator of one schema, with ``format`` asserted (an ill-formed date is not valid)."""
-    import jsonschema_rs
-
+def _require_valid(output: JsonSchema) -> None:
+    """A broken schema is an error now, not at the first document."""
     try:
-        return jsonschema_rs.validator_for(json.loads(schema), validate_formats=True)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        fits(None, output.definition)
+    except InvalidSchema as error:
         raise DataError(
-            "schema-not-valid",
-            "The output schema is not a valid JSON Schema.",
-            details=(str(error).splitlines()[0],),
-            hint="Correct the schema file named in insource.toml.",
+            "invalid-schema",
+            f"The output contract of the task is not valid: {error}.",
+            hint="Correct the schema that `[task]` names in insource.toml.",
         ) from error

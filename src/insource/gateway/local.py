@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from insource.errors import InsourceError
 from insource.evaluation.answers import read_answer
+from insource.matching.contract import fits
 from insource.models.protocol import Model, Request
 from insource.routing.cascade import LocalAnswer
-from insource.serving.grammar import compile_grammar, validate_output
+from insource.serving.grammar import compile_grammar
 from insource.types import Completion, JsonSchema, Task
 
 TOP_LOGPROBS = 20
@@ -60,4 +61,4 @@ class LocalAnswerer:
         if not answer.parsed:
             return False
         output = self._task.output
-        return not isinstance(output, JsonSchema) or not validate_output(answer.value, output.definition)
+        return not isinstance(output, JsonSchema) or fits(answer.value, output.definition)

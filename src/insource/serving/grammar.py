@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 from insource.errors import DataError
@@ -52,16 +51,6 @@ def compile_grammar(output: OutputSpec | dict[str, Any]) -> Grammar:
     if isinstance(output, Labels):
         return _label_grammar(output.names)
     return _schema_grammar(output.definition if isinstance(output, JsonSchema) else output)
-
-
-def validate_output(value: Any, schema: dict[str, Any]) -> list[str]:
-    """Where and how a parsed answer breaks a schema, as ``path: message``; empty when it fits.
-
-    Raises:
-        DataError: ``schema-not-supported`` when the schema itself is not valid.
-    """
-    errors = _validator(json.dumps(schema)).iter_errors(value)
-    return [f"{_path(list(error.instance_path))}: {error.message}" for error in errors]
 
 
 def _label_grammar(names: tuple[str, ...]) -> Grammar:
@@ -172,25 +161,6 @@ def _looseness(schema: dict[str, Any]) -> Iterator[str]:
 def _types(schema: dict[str, Any]) -> list[str]:
     given = schema.get("type", [])
     return [given] if isinstance(given, str) else list(given)
-
-
-@lru_cache(maxsize=256)
-def _validator(schema: str) -> Any:
-    import jsonschema_rs
-
-    try:
-        return jsonschema_rs.validator_for(schema, validate_formats=True, retriever=_no_network)
-    except ValueError as error:
-        raise _not_supported(str(error).split("\n\nFailed validating")[0]) from error
-
-
-def _no_network(uri: str) -> Any:
-    raise ValueError(f"{uri} lies outside the schema; put it under $defs")
-
-
-def _path(parts: list[Any]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    return text.removeprefix(".") or "(the whole answer)"
 
 
 def _not_supported(problem: str) -> DataError:

@@ -20,7 +20,7 @@ from insource.training.recipe import Recipe, plan
 from insource.training.tokenize import Row, tokenize
 from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 
-STAGE, VERSION = "train", 2
+STAGE, VERSION = "train", 3
 LIBRARIES = ("torch", "transformers", "peft", "trl")
 
 

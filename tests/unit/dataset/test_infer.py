@@ -3,7 +3,7 @@
 import pytest
 
 from insource.dataset.infer import infer_output, infer_schema
-from insource.dataset.schema import violations
+from insource.matching.contract import violations
 from insource.types import JsonSchema, Labels, Text
 
 

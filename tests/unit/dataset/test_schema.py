@@ -2,7 +2,8 @@
 
 import pytest
 
-from insource.dataset.schema import InvalidSchema, canonical_target, for_asked, violations
+from insource.dataset.schema import canonical_target, for_asked
+from insource.matching.contract import InvalidSchema, violations
 
 SPEC = {
     "type": "object",

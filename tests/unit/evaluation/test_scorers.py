@@ -163,9 +163,9 @@ def test_text(text, expected):
 
 def test_a_broken_schema_and_a_broken_label_are_said():
     broken = TASK.model_copy(update={"output": JsonSchema(definition={"type": "objekt"})})
-    with pytest.raises(DataError, match="not a valid JSON Schema") as caught:
+    with pytest.raises(DataError, match="output contract of the task is not valid") as caught:
         build_scorer(broken)
-    assert caught.value.code == "schema-not-valid"
+    assert caught.value.code == "invalid-schema"
     with pytest.raises(DataError, match="row r1") as caught:
         score(GOLD, "{broken")
     assert caught.value.code == "target-not-json"
