@@ -64,12 +64,12 @@ class Sizes(Frozen):
 
 
 QUICK = Sizes(
-    train=240,
+    train=480,
     validation=16,
     calibration=40,
     test=100,
     base=40,
-    epochs=2,
+    epochs=1,
     learning_rate=1.5e-3,
 )
 FULL = Sizes(
