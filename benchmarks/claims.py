@@ -27,7 +27,7 @@ class Claims:
     """Measured figures with their targets; prints each as it is known."""
 
     def __init__(self) -> None:
-        self._claims: list[dict[str, Any]] = []
+        self.claims: list[dict[str, Any]] = []
 
     def add(
         self,
@@ -42,7 +42,7 @@ class Claims:
         target, relation = (at_least, operator.ge) if at_least is not None else (at_most, operator.le)
         holds = None if target is None else value is not None and bool(relation(value, target))
         claim = {"name": name, "value": value, "unit": unit, "target": target, "holds": holds}
-        self._claims.append(claim)
+        self.claims.append(claim)
         shown = "not measured" if value is None else f"{value:.4g} {unit}"
         sign = "≥" if at_least is not None else "≤"
         verdict = "" if target is None else f"   target {sign} {target:g}: {'holds' if holds else 'MISSED'}"
@@ -50,7 +50,7 @@ class Claims:
 
     def write(self, path: Path | None) -> None:
         """The document, to ``path`` when one is given."""
-        document = {"claims": self._claims, "machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+        document = {"claims": self.claims, "machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
         print(f"\n{document['machine']}, {document['date']}")
         if path:
             path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from insource.evaluation.compare import compare
     from insource.evaluation.metrics import summarise
     from insource.evaluation.scorers import build_scorer
+    from insource.logs.query import Log
     from insource.logs.recorder import RecordedModel, Recorder
+    from insource.logs.wrap import wrap
     from insource.models.protocol import Model, ModelInfo, Request
     from insource.pipeline import run
     from insource.project import Project
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from insource.routing.cascade import fit_policy
     from insource.serving.supervisor import ServedModel
     from insource.session import Display, Session
+    from insource.store.feedback import Feedback
+    from insource.store.usage import Consumption
     from insource.types import (
         Arm,
         Call,
@@ -53,12 +57,15 @@ _PUBLIC = {
     "Comparison": ("insource.types", "Comparison"),
     "Completion": ("insource.types", "Completion"),
     "Config": ("insource.config", "Config"),
+    "Consumption": ("insource.store.usage", "Consumption"),
     "Dataset": ("insource.types", "Dataset"),
     "Display": ("insource.session", "Display"),
     "Estimate": ("insource.types", "Estimate"),
     "Evaluation": ("insource.types", "Evaluation"),
     "Example": ("insource.types", "Example"),
+    "Feedback": ("insource.store.feedback", "Feedback"),
     "InsourceError": ("insource.errors", "InsourceError"),
+    "Log": ("insource.logs.query", "Log"),
     "Message": ("insource.types", "Message"),
     "Model": ("insource.models.protocol", "Model"),
     "ModelInfo": ("insource.models.protocol", "ModelInfo"),
@@ -78,6 +85,7 @@ _PUBLIC = {
     "render": ("insource.report.render", "render"),
     "run": ("insource.pipeline", "run"),
     "summarise": ("insource.evaluation.metrics", "summarise"),
+    "wrap": ("insource.logs.wrap", "wrap"),
     "write_report": ("insource.report.render", "write_report"),
 }
 
@@ -87,15 +95,18 @@ __all__ = [
     "Comparison",
     "Completion",
     "Config",
+    "Consumption",
     "Dataset",
     "Display",
     "Estimate",
     "EvalRecord",
     "Evaluation",
     "Example",
+    "Feedback",
     "InsourceError",
     "JsonSchema",
     "Labels",
+    "Log",
     "Message",
     "Model",
     "ModelInfo",
@@ -116,6 +127,7 @@ __all__ = [
     "render",
     "run",
     "summarise",
+    "wrap",
     "write_report",
 ]
 

@@ -11,8 +11,9 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -142,10 +143,100 @@ class RoutingSection(Frozen):
     )
 
 
+class GatewayTask(Frozen):
+    """``[gateway.tasks.<name>]``: what holds for the calls tagged with that name."""
+
+    privacy: Literal["cloud-allowed", "local-only"] = Field(
+        "cloud-allowed", description="Whether its calls may leave the machine."
+    )
+
+
 class GatewaySection(Frozen):
+    host: str = Field("127.0.0.1", description="Address to listen on; this machine only by default.")
     port: int = Field(8790, ge=0, le=65535, description="Port of `insource gateway`; 0 takes a free one.")
+    max_body_mb: float = Field(
+        64, gt=0, description="Largest call; it is held in memory and beyond this refused (MB)."
+    )
+    max_upload_mb: float = Field(512, gt=0, description="Largest file passed on, never held (MB).")
+    stream_usage: Literal["estimate", "inject"] = Field(
+        "estimate",
+        description="Token counts of a stream whose caller did not ask for them: estimate and mark them, "
+        "or ask the provider for them and keep its extra chunk from the caller.",
+    )
     on_log_failure: Literal["pass", "refuse"] = Field(
         "pass", description="When a call cannot be logged: serve it and count the loss, or refuse it."
+    )
+    require_key: bool = Field(
+        False, description="Refuse calls without a virtual key; beyond loopback that is always so."
+    )
+    tasks: dict[str, GatewayTask] = Field(
+        {}, description='`[gateway.tasks.<name>]` with `privacy = "local-only"` or `"cloud-allowed"`.'
+    )
+    untagged: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="Where a task is local-only: what becomes of calls that name none of the listed tasks.",
+    )
+
+
+class UpstreamSection(Frozen):
+    kind: Literal["openai", "anthropic", "azure", "gemini"] | None = Field(
+        None, description="The API it speaks; its name when that is one of these, else openai."
+    )
+    base_url: str = Field(
+        "", description="What the provider's own clients are given; the provider's public one when empty."
+    )
+    api_key_env: str = Field(
+        "",
+        description="Name of the environment variable with the key that callers with a virtual key use.",
+    )
+    timeout_s: float = Field(600, gt=0, description="Longest silence before an answer is given up (seconds).")
+    connect_timeout_s: float = Field(10, gt=0, description="Longest wait for a connection (seconds).")
+    retries: int = Field(
+        0, ge=0, le=5, description="Repetitions of what is safe to repeat, before a byte of the answer."
+    )
+
+
+class LogSection(Frozen):
+    redact: tuple[Literal["secrets", "personal"], ...] = Field(
+        ("secrets",), description="Built-in rules applied before anything is written."
+    )
+    patterns: tuple[str, ...] = Field(
+        (), description="Regular expressions of your own (RE2) to take out as well; `name=regex` names one."
+    )
+    presidio: bool = Field(False, description="Let Presidio look for personal data too (extra `presidio`).")
+    metadata_only: tuple[str, ...] = Field(
+        (),
+        description="Tasks whose requests and answers are not kept, only counts, cost and times; `*` is all.",
+    )
+    retention_days: float | None = Field(
+        None, gt=0, description="Calls older than this are purged by themselves (days); kept when empty."
+    )
+    retention_gb: float | None = Field(
+        None, gt=0, description="The oldest calls go when the store is larger than this (GB)."
+    )
+
+
+class OwnPrice(Frozen):
+    """A model's prices in US dollars per million tokens; what is not given costs as input or output do.
+
+    ``batch`` is the share of all that a call in a batch costs.
+    """
+
+    input: Decimal = Field(ge=0)
+    output: Decimal = Field(ge=0)
+    cached: Decimal | None = Field(None, ge=0)
+    cache_write: Decimal | None = Field(None, ge=0)
+    audio_input: Decimal | None = Field(None, ge=0)
+    audio_output: Decimal | None = Field(None, ge=0)
+    batch: Decimal = Field(Decimal(1), ge=0, le=1)
+
+
+class PricesSection(Frozen):
+    models: dict[str, OwnPrice] = Field(
+        {},
+        description="Your own prices by model, before the table's: `input`, `output`, and if they differ"
+        " `cached`, `cache_write`, `audio_input`, `audio_output` (US dollars per million tokens), `batch`"
+        " (ratio).",
     )
 
 
@@ -172,6 +263,9 @@ class Config(Frozen):
     serving: ServingSection = ServingSection()
     routing: RoutingSection = RoutingSection()
     gateway: GatewaySection = GatewaySection()
+    upstreams: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], UpstreamSection] = {}
+    log: LogSection = LogSection()
+    prices: PricesSection = PricesSection()
     decision: DecisionSection = DecisionSection()
 
 
@@ -183,25 +277,25 @@ class LoadedConfig(Frozen):
     origins: dict[str, Origin]
 
 
-def load(path: Path, flags: Mapping[str, Any] | None = None) -> LoadedConfig:
+def load(path: Path, flags: Mapping[str, Any] | None = None, *, or_defaults: bool = False) -> LoadedConfig:
     """Read ``insource.toml`` and lay environment and flags (``{"training.epochs": 3}``) over it.
+
+    ``or_defaults`` is for what works without a project: a file that is not there is then an empty one.
 
     Raises:
         UserError: ``no-config`` when the file is not there.
         ConfigError: ``config-invalid`` with every wrong key or value and what it should be.
     """
-    if not path.is_file():
+    if path.is_file():
+        values = _read(path)
+    elif or_defaults:
+        values = {}
+    else:
         raise UserError(
             "no-config",
             f"There is no {path.name} in {path.resolve().parent}.",
             hint="Write one: insource init",
         )
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            "config-invalid", f"{path} is not valid TOML: {error}.", hint="Correct the line and run again."
-        ) from error
     origins: dict[str, Origin] = {
         f"{section}.{key}": "file"
         for section, keys in values.items()
@@ -216,6 +310,15 @@ def load(path: Path, flags: Mapping[str, Any] | None = None) -> LoadedConfig:
             _put(values, key, value)
             origins[key] = "flag"
     return LoadedConfig(config=validate(values, str(path)), folder=path.resolve().parent, origins=origins)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "config-invalid", f"{path} is not valid TOML: {error}.", hint="Correct the line and run again."
+        ) from error
 
 
 def validate(values: Mapping[str, Any], source: str) -> Config:
@@ -236,8 +339,25 @@ def keys() -> dict[str, Any]:
     """Every key (``training.epochs``) with its pydantic field, in file order."""
     found = {}
     for section, field in Config.model_fields.items():
-        for name, inner in field.annotation.model_fields.items():  # type: ignore[union-attr] # all sections are models
-            found[f"{section}.{inner.alias or name}"] = inner
+        model, place = field.annotation, section
+        if get_origin(model) is dict:  # a table of sections, each with a name of its own
+            model, place = get_args(model)[1], f"{section}.<name>"
+        for name, inner in model.model_fields.items():  # type: ignore[union-attr] # all sections are models
+            found[f"{place}.{inner.alias or name}"] = inner
+    return found
+
+
+def values(loaded: LoadedConfig) -> dict[str, tuple[Any, Origin]]:
+    """Every key with its value in force and where that comes from, in file order."""
+    found: dict[str, tuple[Any, Origin]] = {}
+    for section, held in loaded.config.model_dump(mode="json", by_alias=True).items():
+        for key, value in held.items():
+            name = f"{section}.{key}"
+            origin = loaded.origins.get(name, "default")
+            if get_origin(Config.model_fields[section].annotation) is dict:
+                found |= {f"{name}.{inner}": (one, origin) for inner, one in value.items()}
+            else:
+                found[name] = (value, origin)
     return found
 
 

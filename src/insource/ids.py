@@ -1,10 +1,10 @@
-"""Identifiers: UUIDv7 for events, readable names for runs."""
+"""Identifiers: UUIDv7 for events, UUIDv8 for what has a content of its own, readable names for runs."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
-import uuid
 from datetime import UTC, datetime
 
 
@@ -14,7 +14,21 @@ def uuid7(now_ns: int | None = None) -> str:
     value = (milliseconds & ((1 << 48) - 1)) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76  # version 7
     value = value & ~(0x3 << 62) | 0x2 << 62  # variant RFC 9562
-    return str(uuid.UUID(int=value))
+    return _spelled(value)
+
+
+def uuid8(*parts: str) -> str:
+    """A UUID of one's own making (RFC 9562, section 5.8): 122 bits of the sha256 of the parts, in order."""
+    framed = b"".join(len(data).to_bytes(8, "big") + data for data in (part.encode() for part in parts))
+    value = int.from_bytes(hashlib.sha256(framed).digest()[:16], "big")
+    value = value & ~(0xF << 76) | 0x8 << 76  # version 8
+    value = value & ~(0x3 << 62) | 0x2 << 62  # variant RFC 9562
+    return _spelled(value)
+
+
+def _spelled(value: int) -> str:
+    digits = f"{value:032x}"  # several times faster than by way of uuid.UUID; every call takes one
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def run_id(stage: str, started: datetime, digest: str) -> str:

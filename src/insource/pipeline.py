@@ -29,7 +29,7 @@ from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import ArmPlan, Evaluated, evaluate_arm, identity_of
 from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
 from insource.logs.collect import Logged, collect, logged
-from insource.logs.recorder import STORE_FILE, Recorder
+from insource.logs.recorder import STORE_FILE
 from insource.matching.surface import SurfaceForms
 from insource.models.catalogue import resolve
 from insource.models.llamacpp import LlamaCppModel
@@ -175,13 +175,14 @@ def ask_cloud(
     simulated = " (simulated)" if cloud.info.simulated else ""
     session.begin("log", f"asking {cloud.info.name}{simulated}, every call on the record")
     started = time.monotonic()
-    with Recorder.open(session.project.workspace) as recorder:
+    with session.recorder() as recorder:
         refused = collect(
             cloud,
             examples,
             ask,
             recorder,
             task=task.name,
+            prices=session.config.prices.models,
             confirm=lambda pending: confirm_cost(session, cloud, task, pending),
             progress=lambda done, total: session.display.progress("calls", done, total),
         )

@@ -51,7 +51,7 @@ def confirm_cost(session: Session, model: Model, task: Task, examples: Sequence[
     prompt = sum(len(m.content) for e in examples for m in described(task, e)) / CHARACTERS_PER_TOKEN
     answer = sum(len(e.target) for e in examples) / CHARACTERS_PER_TOKEN
     usage = Usage(input_tokens=round(prompt), output_tokens=round(answer))
-    cost = PriceTable().cost(model.info.name, usage)
+    cost = PriceTable(session.config.prices.models).cost(model.info.name, usage)
     price = f"about {show_usd(cost)}" if cost is not None else "an unknown amount (no price is listed)"
     question = f"Asking {model.info.name} about {len(examples)} documents costs {price}. Continue?"
     if not session.display.confirm(question):

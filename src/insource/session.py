@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +13,8 @@ from insource.canonical import digest
 from insource.clock import SYSTEM, Clock
 from insource.config import Config
 from insource.ids import uuid7
+from insource.logs.recorder import Recorder
+from insource.logs.redaction import Redactor
 from insource.project import Project
 from insource.store.runs import Run
 from insource.training.recipe import Recipe
@@ -51,6 +55,14 @@ class Session:
     @property
     def config(self) -> Config:
         return self.project.config
+
+    @contextmanager
+    def recorder(self) -> Iterator[Recorder]:
+        """The project's log, redacting as its ``[log]`` says; errors as ``Recorder.open``."""
+        workspace = self.project.workspace
+        redactor = Redactor.from_config(self.config.log, workspace)
+        with Recorder.open(workspace, redactor=redactor) as recorder:
+            yield recorder
 
     def begin(self, name: str, about: str) -> None:
         self.display.stage(name, about)

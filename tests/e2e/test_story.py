@@ -239,7 +239,7 @@ def start_gateway(folder, settings, upstream):
     said = ""
     for line in child.stderr:
         said += line
-        if found := re.search(r"Gateway on (http://\S+),", line):
+        if found := re.search(r"Gateway on (http://\S+)", line):
             return child, found[1]
     child.wait()
     pytest.fail(f"the gateway did not start: {said}")

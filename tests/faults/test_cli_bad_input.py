@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 
 def test_an_unknown_key_gets_the_right_spelling(project, refuses):
     project(config="[training]\nepoch = 3\n")
@@ -117,10 +115,14 @@ def test_a_report_of_no_run(project, refuses):
     assert "no run 2026" in refuses("report", "2026", code="no-such-run")
 
 
-@pytest.mark.parametrize("verb", ["serve", "gateway"])
-def test_nothing_to_serve_yet(project, refuses, verb):
+def test_nothing_to_serve_yet(project, refuses):
     project()
-    assert "insource run" in refuses(verb, code="no-such-run")
+    assert "insource run" in refuses("serve", code="no-such-run")
+
+
+def test_a_gateway_in_front_of_a_run_that_is_not_there(project, refuses):
+    project()
+    assert "no run 2026" in refuses("gateway", "2026", code="no-such-run")
 
 
 def test_a_comparison_of_nothing(project, refuses):

@@ -21,6 +21,7 @@ from insource.store.drain import drain
 from insource.store.frames import MAGIC
 from insource.store.segments import SEGMENTS
 from insource.store.spool import Spool
+from insource.store.usage import consumption
 
 RECORD_THEN_WAIT = """
 import sys, time
@@ -111,6 +112,10 @@ def test_two_processes_record_and_drain_on_one_store(tmp_path, database):
     drain(database, tmp_path / "spool")
     for name in "ab":
         assert [call.request["n"] for call in find_calls(database, model=name)] == list(range(200))
+    assert sorted((line.group["model"], line.calls) for line in consumption(database, ["model"])) == [
+        ("a", 200),
+        ("b", 200),
+    ]
     assert segments(tmp_path) == []
 
 
@@ -125,7 +130,9 @@ def test_a_drain_cut_short_before_its_commit_repeats_nothing(tmp_path, database,
         with pytest.raises(KeyboardInterrupt):
             drain(database, tmp_path / "spool")
     assert find_calls(database) == []
+    assert consumption(database) == ()
     assert drain(database, tmp_path / "spool").stored == 11
+    assert [line.calls for line in consumption(database)] == [11]
     assert set(texts(database).values()) == {1}
 
 
@@ -235,7 +242,7 @@ class FullDisk:
 def test_a_full_disk_under_pass_counts_what_is_lost_and_keeps_the_rest(tmp_path, database, monkeypatch):
     recorder = Recorder(Spool(tmp_path / "spool", reserve_bytes=4096), database)
     with monkeypatch.context() as patched:
-        FullDisk(patched, room=700)
+        FullDisk(patched, room=2500)
         for number in range(20):
             recorder.begin({"n": number}, model_asked="m").end(response_text=str(number))
     kept = 20 - recorder.lost

@@ -75,16 +75,23 @@ def test_under_refuse_every_call_begun_is_finished_and_none_is_lost(small_disk, 
     recorder = Recorder(Spool(small_disk / "spool", on_log_failure="refuse", reserve_bytes=1 << 18), database)
     under_way = [recorder.begin(DOCUMENT, model_asked=f"call-{number}") for number in range(20)]
     filler = fill(small_disk)
+
+    def begin_more():
+        for number in range(20, 40):  # some may fit into the last page the segment has
+            under_way.append(recorder.begin(DOCUMENT, model_asked=f"call-{number}"))
+
     with pytest.raises(PrerequisiteError) as caught:
-        recorder.begin(DOCUMENT, model_asked="refused")
+        begin_more()
     assert caught.value.code == "spool-unwritable"
+    assert len(under_way) < 40
     for recording in under_way:
         recording.end(response_text=ANSWER)
     filler.unlink()
     record(recorder, "after")
     recorder.close()
     finished = Counter(call.model_asked for call in find_calls(database) if call.outcome == "ok")
-    assert finished == {name: 1 for name in ["after", *(f"call-{number}" for number in range(20))]}
+    begun = [f"call-{number}" for number in range(len(under_way))]
+    assert finished == {name: 1 for name in ["after", *begun]}
 
 
 def test_a_full_disk_under_the_store_leaves_the_calls_in_the_spool(small_disk, tmp_path):

@@ -32,7 +32,7 @@ from gateway_kit import (
 
 from insource.errors import PrerequisiteError
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings, HttpCloud
+from insource.gateway.settings import GatewaySettings, HttpCloud, PassThrough
 from insource.logs.recorder import Recorder
 from insource.models.fake import FakeCloud
 from insource.store.calls import find_calls
@@ -436,7 +436,7 @@ def test_a_local_only_task_fails_closed(recorder, local, document):
 
 def test_malformed_calls_get_openais_error_shape_and_a_record(recorder, local):
     deep = b'{"model":"specs","messages":[{"role":"user","content":' + b"[" * 100_000
-    with gateway(recorder, local, max_body_bytes=500_000) as server:
+    with gateway(recorder, local, pass_through=PassThrough(max_body_bytes=500_000)) as server:
         replies = [
             post(server, b"{"),
             post(server, b"[]"),
@@ -470,7 +470,7 @@ def test_other_addresses(recorder, local, provider):
         missing, wrong_method = get("/v1/nothing"), get("/v1/chat/completions")
     assert (health["status"], health["engine"]["alive"]) == ("ok", True)
     assert health["cloud"] == {"configured": True, "model": "big-cloud"}
-    assert health["log"] == {"lost": 0, "drain_failures": 0}
+    assert health["log"] == {"lost": 0, "damaged": 0, "drain_failures": 0}
     assert (degraded["status"], degraded["engine"]["alive"]) == ("degraded", False)
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "unknown-route")
     assert (wrong_method.status_code, wrong_method.headers["allow"]) == (405, "POST")

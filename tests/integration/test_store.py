@@ -14,8 +14,12 @@ from alembic.runtime.migration import MigrationContext
 
 from insource.errors import ConfigError, IntegrityError, PrerequisiteError
 from insource.store import calls as _calls
+from insource.store import feedback as _feedback
+from insource.store import keys as _keys
 from insource.store import looks as _looks
+from insource.store import rollups as _rollups
 from insource.store import segments as _segments
+from insource.store import tombstones as _tombstones
 from insource.store.calls import call_stats, find_calls, get_call, insert_calls
 from insource.store.database import METADATA, open_database
 from insource.store.looks import looks, record_look
@@ -114,7 +118,9 @@ def test_looks_count_runs_not_arms(database):
 
 
 def test_the_revisions_make_the_schema_the_code_expects(database):
-    assert {_calls.CALLS, _looks.LOOKS, _segments.SEGMENTS} == set(METADATA.tables.values())
+    tables = {_calls.CALLS, _looks.LOOKS, _segments.SEGMENTS, _rollups.ROLLUPS, _feedback.FEEDBACK}
+    tables |= {_tombstones.PURGES, _tombstones.TOMBSTONES, _keys.KEYS, _keys.SPEND, _keys.REQUESTS}
+    assert tables == set(METADATA.tables.values())
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 

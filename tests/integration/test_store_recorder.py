@@ -1,15 +1,19 @@
 """Recording through the spool into a real store."""
 
+import json
+import re
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
+from insource.config import LogSection
 from insource.errors import ProviderError
-from insource.logs import recorder as recorder_module
 from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder
+from insource.logs.redaction import Redactor
 from insource.models.protocol import ModelInfo, Request
 from insource.store.calls import find_calls, get_call
 from insource.store.database import open_database
@@ -61,7 +65,7 @@ def written(tmp_path):
 
 def test_an_ended_call_is_in_the_store_as_end_returned_it(recorder):
     recording = recorder.begin(ASK, model_asked="cloud/big", task="specs", tags={"row_id": "7"})
-    call = recording.end(
+    recording.end(
         response_text='{"voltage":480}',
         finish_reason="stop",
         model_answered="big-2026",
@@ -70,6 +74,7 @@ def test_an_ended_call_is_in_the_store_as_end_returned_it(recorder):
         status=200,
         route=Route(to="cloud", model="cloud/big", reason="low-confidence", confidence=0.3, threshold=0.8),
     )
+    call = recording.call
     report = recorder.flush()
     assert (report.stored, report.interrupted, report.under_way, report.corrupt) == (1, 0, 0, 0)
     assert get_call(recorder.database, recording.call_id) == call
@@ -86,8 +91,8 @@ def test_begin_is_on_disk_before_it_returns_and_end_too(recorder, tmp_path):
 
 def test_a_second_end_changes_nothing(recorder):
     recording = recorder.begin(ASK, model_asked="m")
-    first = recording.end(response_text="one")
-    assert recording.end(response_text="two", outcome="error") is first
+    recording.end(response_text="one")
+    recording.end(response_text="two", outcome="error")
     recorder.flush()
     assert [call.response_text for call in find_calls(recorder.database)] == ["one"]
     assert recorder.lost == 0
@@ -99,9 +104,11 @@ def test_a_streamed_answer_is_put_together_and_timed(tmp_path):
         recording = recorder.begin(ASK, model_asked="m")
         for piece in ('{"volt', 'age": ', "480}"):
             recording.chunk(piece)
-        call = recording.end()
+        recording.end()
+        call = recording.call
         recorder.close()
-        assert (call.response_text, call.first_token_s, call.latency_s) == ('{"voltage": 480}', 0.5, 1.0)
+        assert call.response_text == '{"voltage": 480}'
+        assert (call.first_token_s, call.token_gap_s, call.latency_s) == (0.5, 0.5, 2.0)  # a step a reading
         assert find_calls(database) == [call]
 
 
@@ -161,7 +168,8 @@ def test_no_secret_reaches_the_disk(tmp_path):
         for piece in ("you said ", KEY[:12], KEY[12:], " right"):
             recording.chunk(piece)
         assert KEY.encode() not in written(tmp_path)
-        call = recording.end(error=f"401 for {KEY}")
+        recording.end(error=f"401 for {KEY}")
+        call = recording.call
         recorder.flush()
         assert call.response_text == "you said [secret:openai-key] right"
         data = written(tmp_path)
@@ -170,17 +178,31 @@ def test_no_secret_reaches_the_disk(tmp_path):
             assert secret not in data
 
 
-def test_when_redaction_fails_only_metadata_is_written(recorder, tmp_path, monkeypatch):
-    def broken(value):
+class BrokenRedactor(Redactor):
+    def document(self, document):
         raise RuntimeError("no such luck")
 
-    monkeypatch.setattr(recorder_module, "redact", broken)
-    recording = recorder.begin({"messages": "private words"}, model_asked="m", task="specs")
-    call = recording.end(response_text="private answer", usage=Usage(output_tokens=2))
-    recorder.flush()
-    assert b"private" not in written(tmp_path)
-    assert get_call(recorder.database, call.call_id) == call
+    def findings(self, data):
+        raise RuntimeError("no such luck")
+
+
+def test_when_redaction_fails_only_metadata_is_written(tmp_path):
+    with Recorder.open(tmp_path, redactor=BrokenRedactor()) as recorder:
+        recording = recorder.begin(
+            {"messages": "private words"},
+            model_asked="m",
+            task="specs",
+            user="private",
+            tags={"a": "private"},
+        )
+        recording.chunk("private piece, private piece ")
+        recording.end(response={"text": "private"}, error="private", usage=Usage(output_tokens=2))
+        recorder.flush()
+        assert b"private" not in written(tmp_path)
+        call = recording.call
+        assert get_call(recorder.database, call.call_id) == call
     assert (call.task, call.request, call.usage.output_tokens) == ("specs", {"redaction": "failed"}, 2)
+    assert (call.response, call.user, call.tags) == ({"redaction": "failed"}, "", {})
 
 
 def test_whatever_a_client_sends_is_recorded(recorder):
@@ -231,3 +253,140 @@ def test_a_failing_model_leaves_its_call_too(recorder, failure, outcome):
     [call] = find_calls(recorder.database)
     assert (call.outcome, call.cost_usd) == (outcome, None)
     assert type(failure).__name__ in call.error
+
+
+def test_bytes_are_kept_as_they_are_spelled(recorder, tmp_path):
+    raw = b' {"model": "m", "b": 1.50,\n "text": "caf\xc3\xa9 \\u00e9", "n": 18446744073709551616} '
+    recording = recorder.begin(request_bytes=raw, model_asked="m")
+    recording.end(response_bytes=b'{"id": "r1", "x": 1e2}')
+    assert raw.strip() in written(tmp_path)
+    assert b'{"id": "r1", "x": 1e2}' in written(tmp_path)
+    recorder.flush()
+    assert get_call(recorder.database, recording.call_id) == recording.call
+    assert recording.call.request == json.loads(raw)
+    assert recording.call.response == {"id": "r1", "x": 100}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[1]",
+        b'{"a":',
+        b'{"a":1},"task":"x","b":{}',
+        b'{"a":"\xff"}',
+        b"private",
+        b"",
+        b'{"a":' + b"[" * 100_000,
+    ],
+)
+def test_bytes_that_are_no_object_are_not_written(recorder, tmp_path, raw):
+    recording = recorder.begin(request_bytes=raw, model_asked="m", task="specs")
+    recording.end(response_bytes=raw)
+    recorder.flush()
+    call = get_call(recorder.database, recording.call_id)
+    assert call == recording.call
+    assert call.task == "specs"
+    assert call.request in ({"redaction": "failed"}, {})
+    assert b"private" not in written(tmp_path)
+
+
+def test_secrets_in_bytes_and_labels_do_not_reach_the_disk(recorder, tmp_path):
+    raw = json.dumps({"content": f"my key\n{KEY}", "arguments": json.dumps({"api_key": "hunter2hunter2"})})
+    hidden = raw.replace("sk-proj", "\\u0073k-proj").encode()
+    recording = recorder.begin(request_bytes=hidden, model_asked=KEY, user=KEY, feature=KEY, tags={KEY: KEY})
+    recording.end(response_bytes=hidden, response_text=raw, model_answered=KEY)
+    recorder.flush()
+    for secret in (KEY.encode(), KEY[2:].encode()):
+        assert secret not in written(tmp_path)
+    assert recording.call.request["content"] == "my key\n[secret:openai-key]"
+
+
+def test_of_a_metadata_only_task_nothing_that_was_said_is_written(tmp_path):
+    section = LogSection(metadata_only=("payroll",), redact=("secrets", "personal"))
+    redactor = Redactor.from_config(section, tmp_path)
+    with Recorder.open(tmp_path, redactor=redactor) as recorder:
+        said = {"text": "spoken words"}
+        recording = recorder.begin(
+            said, model_asked="m", task="payroll", user="spoken", tags={"spoken": "words"}
+        )
+        for piece in ("spoken words, ", "spoken words, "):
+            recording.chunk(piece)
+        recording.end(
+            response=said,
+            error="400: cannot parse 'spoken words'",
+            outcome="error",
+            status=400,
+            usage=Usage(input_tokens=7),
+            cost_usd=Decimal("0.01"),
+        )
+        other = recorder.begin(said, model_asked="m", task="other")
+        other.chunk("heard words, and more ")
+        other.end()
+        recorder.flush()
+        call = get_call(recorder.database, recording.call_id)
+        assert call == recording.call
+        assert get_call(recorder.database, other.call_id).request == said
+    with Recorder.open(tmp_path / "alone", redactor=redactor) as recorder:
+        recorder.begin(said, model_asked="m", task="payroll").end(response_text="spoken words")
+        recorder.flush()
+        assert b"spoken" not in written(tmp_path / "alone")
+    assert (call.request, call.response, call.response_text) == ({"redaction": "metadata-only"}, None, "")
+    assert (call.user, call.tags, call.error) == ("", {}, "metadata-only")
+    assert (call.status, call.outcome, call.usage.input_tokens) == (400, "error", 7)
+    assert (call.cost_usd, call.first_token_s is not None, call.token_gap_s is not None) == (
+        Decimal("0.01"),
+        True,
+        True,
+    )
+
+
+def test_every_task_may_be_metadata_only(tmp_path):
+    redactor = Redactor.from_config(LogSection(metadata_only=("*",)), tmp_path)
+    with Recorder.open(tmp_path, redactor=redactor) as recorder:
+        recorder.begin({"text": "spoken"}, model_asked="m").end(response_text="spoken")
+        assert b"spoken" not in written(tmp_path)
+
+
+def test_request_answer_and_later_calls_share_their_pseudonyms(tmp_path):
+    section = LogSection(redact=("secrets", "personal"))
+    names = set()
+    for _ in range(2):
+        redactor = Redactor.from_config(section, tmp_path)
+        with Recorder.open(tmp_path, redactor=redactor) as recorder:
+            recording = recorder.begin({"text": "Who is jane@example.com?"}, model_asked="m")
+            for piece in ("It is jane@exam", "ple.com; she ", "says so."):
+                recording.chunk(piece)
+            assert b"jane" not in written(tmp_path)
+            recording.end()
+            names |= set(
+                re.findall(
+                    r"\[email:\w+\]", json.dumps([recording.call.request, recording.call.response_text])
+                )
+            )
+            assert "jane" not in json.dumps(recording.call.request) + recording.call.response_text
+    assert len(names) == 1
+
+
+def test_threads_share_a_recorder(tmp_path):
+    redactor = Redactor.from_config(LogSection(redact=("secrets", "personal")), tmp_path)
+
+    def use(number):
+        for index in range(50):
+            recording = recorder.begin(
+                {"text": f"{number}-{index} {KEY}"}, model_asked="m", task=f"t{number}"
+            )
+            recording.chunk(f"see {KEY}")
+            recording.end(response_text=f"{number}-{index} jane{number}@example.com")
+
+    with Recorder.open(tmp_path, redactor=redactor) as recorder:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(use, range(4)))
+        recorder.flush()
+        calls = find_calls(recorder.database)
+    assert len(calls) == 200
+    for call in calls:
+        label, _, rest = call.request["text"].partition(" ")
+        assert rest == "[secret:openai-key]"
+        assert call.response_text.startswith(f"{label} [email:")
+        assert call.task == f"t{label[0]}"
+    assert len({call.response_text.partition(" ")[2] for call in calls}) == 4

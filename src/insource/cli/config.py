@@ -22,17 +22,16 @@ def command() -> None:
 @json_option
 def show(path: Path, origin: bool, as_json: bool) -> None:
     """Every key with its value in force; flag before environment before file before default."""
-    from insource.config import keys, load
+    from insource.config import load, values
 
-    loaded = load(path)
-    values = {}
-    for key in keys():
-        section, _, name = key.partition(".")
-        values[key] = getattr(loaded.config, section).model_dump(mode="json", by_alias=True)[name]
+    found = values(load(path))
     if as_json:
-        origins = {key: loaded.origins.get(key, "default") for key in values}
-        click.echo(json.dumps({"values": values, "origins": origins}, ensure_ascii=False))
+        document = {
+            "values": {key: value for key, (value, _) in found.items()},
+            "origins": {key: source for key, (_, source) in found.items()},
+        }
+        click.echo(json.dumps(document, ensure_ascii=False))
         return
-    for key, value in values.items():
-        where = f"  # {loaded.origins.get(key, 'default')}" if origin else ""
+    for key, (value, source) in found.items():
+        where = f"  # {source}" if origin else ""
         click.echo(f"{key} = {json.dumps(value, ensure_ascii=False)}{where}")

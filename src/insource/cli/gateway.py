@@ -1,65 +1,175 @@
-"""``insource gateway``: the front door in front of the tuned model and the cloud."""
+"""``insource gateway``: the front door in front of the clouds, and of the tuned model where there is one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from insource.cli.options import project_options
+from insource.config import FILE_NAME
 
 if TYPE_CHECKING:
+    from insource.config import Config, LoadedConfig
+    from insource.gateway.settings import GatewaySettings, PassThrough
+    from insource.logs.prices import PriceTable
+    from insource.logs.recorder import Recorder
     from insource.session import Session
 
 
-@click.command("gateway", short_help="Local first, the cloud when in doubt")
+@click.command("gateway", short_help="Every call on record; local first where a model is trained")
 @click.argument("run", required=False)
 @click.option("--port", type=click.IntRange(0, 65535), help="Overrides gateway.port; 0 takes a free one.")
-@project_options
-def command(session: Session, run: str | None, port: int | None) -> None:
-    """Serve the model of RUN (the newest when not given) behind an OpenAI-compatible address.
+@click.option("--pass-through", "only_pass", is_flag=True, help="Answer nothing here, even with a run there.")
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path(FILE_NAME),
+    show_default=True,
+    help="The project's configuration; without the file, all defaults.",
+)
+def command(run: str | None, port: int | None, only_pass: bool, config_path: Path) -> None:
+    """Point your client's base_url here: its calls pass through unchanged, and every one is in the log.
 
-    Point your client's base_url at it. Doubtful answers go to reference.model with your own key, as
-    you sent them; every call lands in the log with its route and the reason.
+    With the model of RUN (the newest when not given) that task is answered here, and doubtful answers go
+    to reference.model. Keys stay with the callers and are never stored; who shall not have one of their own
+    gets one of `insource keys create`.
     """
+    from insource.cli.options import open_session
     from insource.cli.output import say
-    from insource.deployed import deployed
+    from insource.gateway.configured import key_admitter, pass_through
+    from insource.gateway.keys import require_key_beyond_loopback
+    from insource.gateway.limits import KeyLedger
     from insource.gateway.server import serve
-    from insource.gateway.settings import GatewaySettings, HttpCloud
     from insource.logs.prices import PriceTable
     from insource.logs.recorder import Recorder
+    from insource.logs.redaction import Redactor
     from insource.serving.engines.llamacpp import require_free_port
 
+    loaded = _configuration(config_path, run)
+    section = loaded.config.gateway
+    chosen = section.port if port is None else port
+    workspace = loaded.folder / loaded.config.project.workspace
+    ledger, prices = KeyLedger(workspace), PriceTable(loaded.config.prices.models)
+    # Before the engine takes its time to load:
+    exposed = require_key_beyond_loopback(section.host, ledger)
+    require_free_port(chosen)
+    session = None
+    if not only_pass and config_path.is_file():
+        session = open_session(config_path, {})
+        session = session if run or _has_run(session) else None
+    lines: list[str] = []
+
+    def passing(config: Config) -> PassThrough:
+        return pass_through(config, key_admitter(config, ledger, prices.cost, exposed=exposed))
+
+    def ready(url: str) -> None:
+        say(f"Gateway on {url}")
+        for line in lines:
+            say(line)
+        say("Reload the configuration with SIGHUP, stop with Ctrl-C")
+
+    with ExitStack() as stack:
+        stack.callback(ledger.close)
+        redactor = Redactor.from_config(loaded.config.log, workspace)
+        recorder = stack.enter_context(
+            Recorder.open(workspace, on_log_failure=section.on_log_failure, redactor=redactor)
+        )
+        settings, told = _settings(loaded, session, run, recorder, passing(loaded.config), prices, stack)
+        lines.extend(told)
+        serve(
+            settings,
+            port=chosen,
+            host=section.host,
+            on_ready=ready,
+            reload=lambda: _read_again(config_path, passing),
+        )
+
+
+def _settings(
+    loaded: LoadedConfig,
+    session: Session | None,
+    run: str | None,
+    recorder: Recorder,
+    passing: PassThrough,
+    prices: PriceTable,
+    stack: ExitStack,
+) -> tuple[GatewaySettings, list[str]]:
+    """The settings, and what to tell about them; the engine, if there is one, runs until ``stack`` ends."""
+    from insource.gateway.settings import GatewaySettings, HttpCloud
+
+    log = loaded.config.log
+    names = ", ".join(f"{upstream.name} ({upstream.base_url})" for upstream in passing.upstreams)
+    told = [f"Passes calls on to {names or 'nobody: the task is local-only'}"]
+    settings = GatewaySettings(
+        recorder=recorder,
+        pass_through=passing,
+        prices=prices,
+        retention_days=log.retention_days,
+        retention_gb=log.retention_gb,
+    )
+    if session is None:
+        return settings, told
+    from dataclasses import replace
+
+    from insource.deployed import deployed
+
     found = deployed(session, run)
-    chosen = session.config.gateway.port if port is None else port
-    require_free_port(chosen)  # before the engine takes its time to load
-    reference = session.config.reference
+    name = f"{found.local.base.name} + {found.task.name}"
+    served = stack.enter_context(found.local.serve(name, 0))
+    reference = loaded.config.reference
     cloud = None
     if reference.model:
         cloud = HttpCloud(model=reference.model.partition("/")[2], base_url=reference.base_url)
+    told = [
+        f"Answers {found.task.name} with {name}",
+        found.policy.reason,
+        f"Escalates to {reference.model or 'nothing: set reference.model to have a cloud behind it'}",
+        *told,
+    ]
+    settings = replace(
+        settings,
+        task=found.task,
+        policy=found.policy,
+        local=served,
+        cloud=cloud,
+        confidence=found.confidence,
+        engine_alive=lambda: served.engine.alive,
+        max_tokens=found.local.max_new_tokens,
+    )
+    return settings, told
 
-    def ready(url: str) -> None:
-        say(f"Gateway on {url}, model {found.local.base.name} + {found.task.name}")
-        say(found.policy.reason)
-        say(f"Escalates to {reference.model or 'nothing: set reference.model to have a cloud behind it'}")
-        say("Stop with Ctrl-C")
 
-    name = f"{found.local.base.name} + {found.task.name}"
-    with (
-        Recorder.open(
-            session.project.workspace, on_log_failure=session.config.gateway.on_log_failure
-        ) as recorder,
-        found.local.serve(name, 0) as served,
-    ):
-        settings = GatewaySettings(
-            task=found.task,
-            policy=found.policy,
-            recorder=recorder,
-            local=served,
-            cloud=cloud,
-            confidence=found.confidence,
-            price=PriceTable().cost,
-            engine_alive=lambda: served.engine.alive,
-            max_tokens=found.local.max_new_tokens,
-        )
-        serve(settings, port=chosen, on_ready=ready)
+def _configuration(path: Path, run: str | None = None) -> LoadedConfig:
+    """The configuration; where nobody wrote one, the defaults are enough to pass calls through."""
+    from insource.config import load
+
+    return load(path, or_defaults=run is None and path == Path(FILE_NAME))
+
+
+def _has_run(session: Session) -> bool:
+    from insource.errors import UserError
+    from insource.results import load
+
+    try:
+        load(session.project.runs)
+    except UserError:
+        return False
+    return True
+
+
+def _read_again(path: Path, passing: Callable[[Config], PassThrough]) -> PassThrough | None:
+    """The configuration as it is now; one that is wrong is reported and changes nothing."""
+    from insource.cli.output import fail, say
+    from insource.errors import InsourceError
+
+    try:
+        settings = passing(_configuration(path).config)
+    except InsourceError as error:
+        fail(error)
+        return None
+    say("Read the configuration again")
+    return settings

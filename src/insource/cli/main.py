@@ -31,8 +31,12 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     "Serve": {
         "serve": ("serve", "Serve the tuned model on loopback, OpenAI-compatible"),
         "gateway": ("gateway", "Local first, the cloud when in doubt, every call on record"),
+        "keys": ("keys", "Keys of the gateway's own: who may call, how often, for how much"),
     },
-    "Look": {"config": ("config", "Show every setting and where it comes from")},
+    "Look": {
+        "logs": ("logs", "What was asked, answered and paid; export and purge"),
+        "config": ("config", "Show every setting and where it comes from"),
+    },
 }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from insource.cli.neutral import printable
 from insource.errors import InsourceError
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ def styled(text: str, **style: bool | str) -> str:
 
 def fail(error: InsourceError) -> int:
     """Print what happened, why, and what to type next; returns the exit code."""
-    say(f"{styled('error:', fg='red', bold=True)} {error.message}")
+    say(f"{styled('error:', fg='red', bold=True)} {printable(error.message)}")
     for line in error.details:
-        say(f"  {line}")
+        say(f"  {printable(line)}")
     if error.hint:
-        say(f"\n{styled('hint:', fg='cyan')} {error.hint}")
+        say(f"\n{styled('hint:', fg='cyan')} {printable(error.hint)}")
     say(f"      See docs/reference/errors.md#{error.code}")
     return error.exit_code
 

@@ -9,7 +9,6 @@ from insource.demo.simulated import simulated_cloud
 from insource.errors import ProviderError
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import AUTO, GatewaySettings
-from insource.logs.recorder import Recorder
 from insource.models.transport import client
 from insource.pipeline import Made
 from insource.reference import cloud_model
@@ -28,7 +27,7 @@ def drive(
     cloud = cloud_model(session) or simulated_cloud(session)
     with (
         local.serve(f"{local.base.name} + {local.task.name}", 0) as served,
-        Recorder.open(session.project.workspace) as recorder,
+        session.recorder() as recorder,
     ):
         settings = GatewaySettings(
             task=local.task,

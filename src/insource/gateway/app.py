@@ -1,6 +1,7 @@
-"""The gateway: one task behind OpenAI's API, answered here where the policy lets it, else by the cloud.
+"""The gateway: calls to a model pass through unchanged and on record; a task of ours is answered here.
 
 A client changes its base URL and nothing else. Everything is on record before its last byte is out.
+``_http`` is the way of a request: where to, is it a call, has it leave, on record, sent.
 """
 
 from __future__ import annotations
@@ -8,26 +9,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Coroutine, MutableMapping
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from insource.errors import InsourceError
-from insource.gateway.cloud import Cloud, open_cloud
-from insource.gateway.exchange import Exchange, describe_policy
+from insource.gateway.admission import Refused
+from insource.gateway.calls import Read, admitted, begin, parsed_chat, read_call, turn_away
+from insource.gateway.exchange import HUNG_UP, Exchange, describe_policy
 from insource.gateway.http import Disconnected, HttpReply, HttpRequest, Receive, Send, TooLarge
-from insource.gateway.local import LocalAnswerer
-from insource.gateway.openai_api import ChatRequest, document_of, event, models_body, parse_chat
-from insource.gateway.openai_api import error_body as openai_error
-from insource.gateway.settings import AUTO, GatewaySettings
-from insource.routing.cascade import decide
+from insource.gateway.openai_api import models_body
+from insource.gateway.relay import forward, pass_along
+from insource.gateway.routes import Destination, Routes, UnknownRoute
+from insource.gateway.settings import GatewaySettings, PassThrough
+from insource.gateway.shapes import Dialect, error_document, error_event
+from insource.gateway.tags import ours, tags_of, without_our_marks
+from insource.gateway.task import Desk
+from insource.gateway.upstream import Upstream
 
 _LOG = logging.getLogger(__name__)
 
 CHAT = "/v1/chat/completions"
-NOT_INSOURCED = "not-insourced"
+RETENTION_INTERVAL_S = 60.0
+_READS = ("GET", "HEAD", "OPTIONS")
 
 
 def create_app(settings: GatewaySettings) -> Gateway:
@@ -35,52 +42,83 @@ def create_app(settings: GatewaySettings) -> Gateway:
 
     Raises:
         DataError: ``schema-not-supported`` when the task's output contract has no grammar.
+        ConfigError: ``config-invalid`` for an upstream's base URL that is none.
     """
     return Gateway(settings)
 
 
+class Live:
+    """The part of a running gateway that a reload replaces: upstreams, admission and limits."""
+
+    def __init__(self, settings: PassThrough, before: Live | None = None) -> None:
+        known = {} if before is None else before.upstreams
+        self.settings = settings
+        self.routes = Routes(settings.upstreams)
+        self.upstreams: dict[str, Upstream] = {}
+        for wanted in settings.upstreams:
+            found = known.get(wanted.name)
+            keep = found is not None and found.settings == wanted
+            self.upstreams[wanted.name] = found if found is not None and keep else Upstream(wanted)
+
+    def retire(self, after: Live | None = None) -> None:
+        """Take no more requests on connections that are not used any more; those under way finish."""
+        kept = set() if after is None else set(after.upstreams.values())
+        for upstream in self.upstreams.values():
+            if upstream not in kept:
+                upstream.pool.retire()
+
+
 class Gateway:
-    """``POST /v1/chat/completions``, ``GET /v1/models``, ``GET /health``."""
+    """The ASGI application."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
-        self._local = (
-            LocalAnswerer(settings.local, settings.task, settings.max_tokens, settings.confidence)
-            if settings.local is not None
-            else None
-        )
-        self._cloud: Cloud | None = None
-        self._without_cloud = "no-cloud"
-        self._local_threads = ThreadPoolExecutor(settings.local_slots, "insource-local")
+        self._live = Live(settings.pass_through)
+        self._desk: Desk | None = None
+        if settings.task is not None and settings.policy is not None:
+            self._desk = Desk(settings, settings.task, settings.policy)
         self._drain_failures = 0
-        self._routes = {CHAT: ("POST", self._chat), "/v1/models": ("GET", self._models)}
-        self._routes["/health"] = ("GET", self._health)
+        self._settling: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] == "http":
+            await self._http(HttpRequest(scope, receive), HttpReply(send))
+        elif scope["type"] == "lifespan":
             with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C: end now, log drained later
                 await self._lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(HttpRequest(scope, receive), HttpReply(send))
+
+    def reload(self, settings: PassThrough) -> None:
+        """Serve calls that come from now on by these settings; those under way end by the old ones.
+
+        Raises:
+            ConfigError: as ``create_app``; everything then stays as it is.
+        """
+        before, self._live = self._live, Live(settings, self._live)
+        before.retire(self._live)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._cloud, self._without_cloud = open_cloud(self._settings)
+        if self._desk is not None:
+            self._desk.open()
         drainer = asyncio.create_task(self._drain())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         drainer.cancel()
-        await asyncio.gather(drainer, return_exceptions=True)
-        if self._cloud is not None:
-            await self._cloud.close()
-        self._local_threads.shutdown(wait=False, cancel_futures=True)
+        await asyncio.gather(drainer, *self._settling, return_exceptions=True)
+        self._live.retire()
+        if self._desk is not None:
+            self._desk.close()
         await self._flush()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        retained = loop.time() - RETENTION_INTERVAL_S
         while True:
             await asyncio.sleep(self._settings.drain_interval_s)
             await self._flush()
+            if loop.time() - retained >= RETENTION_INTERVAL_S and not await self._retain():
+                retained = loop.time()
 
     async def _flush(self) -> None:
         try:
@@ -88,80 +126,191 @@ class Gateway:
         except InsourceError:  # the calls stay in the spool, and the next drain finds them
             self._drain_failures += 1
 
+    async def _retain(self) -> bool:
+        """One turn of retention; whether there is more to remove."""
+        settings = self._settings
+        if settings.retention_days is None and settings.retention_gb is None:
+            return False
+        retain = partial(settings.recorder.retain, days=settings.retention_days, gb=settings.retention_gb)
+        try:
+            return (await asyncio.to_thread(retain)).more
+        except InsourceError:
+            self._drain_failures += 1
+            return False
+
     async def _http(self, request: HttpRequest, reply: HttpReply) -> None:
-        method, handler = self._routes.get(request.path, ("", None))
-        if handler is None:
-            await reply.error(404, "unknown-route", f"There is nothing at {request.method} {request.path}.")
-        elif request.method != method:
-            allow = [(b"allow", method.encode())]
-            await reply.error(405, "method-not-allowed", f"{request.path} takes {method}.", allow)
+        if request.path == "/health" and request.method == "GET":
+            await self._health(reply)
+            return
+        if (
+            request.method == "HEAD"
+        ):  # its answer has a length and no body, which no client of these APIs wants
+            await reply.whole(405, b"", [(b"allow", b"GET, POST, PUT, PATCH, DELETE")])
+            return
+        live = self._live
+        try:
+            destination = live.routes.find(request.method, request.path, request.header)
+        except UnknownRoute as unknown:
+            await self._nowhere(request, reply, str(unknown))
+            return
+        try:
+            if self._desk is not None and await self._own_page(request, reply, destination):
+                return
+            if destination.endpoint is None:
+                await self._pass_along(live, request, reply, destination)
+            else:
+                await self._call(live, request, reply, destination)
+        except Disconnected:
+            pass
+
+    async def _nowhere(self, request: HttpRequest, reply: HttpReply, message: str) -> None:
+        """Nothing is at this path. Only what may have been meant as a call is recorded."""
+        dialect: Dialect = "anthropic" if request.header("anthropic-version") else "openai"
+        refusal = Refused(404, "unknown-route", message)
+        if request.method in _READS:
+            await reply.whole(404, error_document(dialect, 404, refusal.code, message))
         else:
-            await handler(request, reply)
+            tags = tags_of(request, None)
+            await turn_away(self._settings.recorder, request, reply, dialect, refusal, tags)
 
-    async def _models(self, request: HttpRequest, reply: HttpReply) -> None:
-        names = [self._settings.task.name, AUTO, *([self._cloud.model] if self._cloud else [])]
-        await reply.whole(200, models_body(names))
+    async def _own_page(self, request: HttpRequest, reply: HttpReply, destination: Destination) -> bool:
+        """The list of models beside a task names it; without an upstream, there is little else."""
+        assert self._desk is not None
+        if destination.named:
+            return False
+        if destination.path == "/v1/models" and request.method == "GET":
+            await reply.whole(200, models_body(self._desk.models))
+            return True
+        if destination.path == CHAT and request.method != "POST" and destination.upstream is None:
+            wrong = Refused(405, "method-not-allowed", f"{CHAT} takes POST.", [(b"allow", b"POST")])
+            body = error_document("openai", wrong.status, wrong.code, wrong.message)
+            await reply.whole(wrong.status, body, wrong.headers)
+            return True
+        return False
 
-    async def _health(self, request: HttpRequest, reply: HttpReply) -> None:
-        alive = self._local is not None and self._settings.engine_alive()
-        state = {
-            "status": "ok" if alive else "degraded" if self._cloud else "down",
-            "engine": {"configured": self._local is not None, "alive": alive},
-            "cloud": {"configured": self._cloud is not None, "model": self._cloud and self._cloud.model},
-            "policy": describe_policy(self._settings.policy),
-            "log": {"lost": self._settings.recorder.lost, "drain_failures": self._drain_failures},
+    async def _health(self, reply: HttpReply) -> None:
+        desk, live, recorder = self._desk, self._live, self._settings.recorder
+        state: dict[str, Any] = {"status": "ok"}
+        if desk is not None:
+            alive = desk.local is not None and self._settings.engine_alive()
+            state["status"] = "ok" if alive else "degraded" if desk.cloud or live.upstreams else "down"
+            state["engine"] = {"configured": desk.local is not None, "alive": alive}
+            state["cloud"] = {"configured": desk.cloud is not None, "model": desk.cloud and desk.cloud.model}
+            state["policy"] = describe_policy(desk.policy)
+        state["upstreams"] = {
+            name: {"kind": upstream.settings.kind, "under_way": len(upstream.pool.busy)}
+            for name, upstream in live.upstreams.items()
+        }
+        state["log"] = {
+            "lost": recorder.lost,
+            "damaged": recorder.damaged,
+            "drain_failures": self._drain_failures,
         }
         await reply.whole(503 if state["status"] == "down" else 200, msgspec.json.encode(state))
 
-    async def _chat(self, request: HttpRequest, reply: HttpReply) -> None:
-        try:
-            await request.read(self._settings.max_body_bytes)
-            kind = request.header("content-type").partition(";")[0].strip().lower()
-            if kind != "application/json":
-                problem = f"The content type has to be application/json, not {kind or 'absent'}."
-                await self._turn_away(request, reply, 415, "unsupported-content-type", problem)
-                return
-            chat, described = parse_chat(request.body)
-        except Disconnected:
+    async def _pass_along(
+        self, live: Live, request: HttpRequest, reply: HttpReply, destination: Destination
+    ) -> None:
+        upstream = await self._upstream_of(live, request, reply, destination)
+        if upstream is None:
             return
-        except TooLarge:
-            problem = f"The request is larger than {self._settings.max_body_bytes} bytes."
-            await self._turn_away(request, reply, 413, "request-too-large", problem)
-        except ValueError as error:
-            await self._turn_away(
-                request, reply, 400, "invalid-request", f"Not a chat completion request: {error}"
+        call = Read(None, "", False, tags_of(request, None, destination.task))
+        try:
+            admission = await admitted(request, destination, call, live.settings)
+        except Refused as refused:
+            await turn_away(self._settings.recorder, request, reply, destination.dialect, refused, call.tags)
+            return
+        body: AsyncIterator[bytes] | None = None
+        if request.header("content-length") or request.header("transfer-encoding"):
+            body = request.pieces(live.settings.max_upload_bytes)
+        try:
+            await pass_along(
+                request, reply, upstream, destination.path, body, destination.dialect, admission.upstream_key
             )
-        else:
-            await request.cancelled_when_client_leaves(self._recorded(request, reply, chat, described))
+        except TooLarge:
+            message = f"The request is larger than {live.settings.max_upload_bytes} bytes."
+            refusal = Refused(413, "request-too-large", message)
+            await turn_away(self._settings.recorder, request, reply, destination.dialect, refusal, call.tags)
+        finally:
+            await admission.settle(None)
 
-    async def _turn_away(
-        self, request: HttpRequest, reply: HttpReply, status: int, code: str, message: str
-    ) -> None:
-        """Refuse what is no chat completion, and record that a call was meant."""
-        with contextlib.suppress(InsourceError):  # the answer is an error with or without the record
-            described = {"path": request.path, "bytes": len(request.body), "refused": code}
-            recording = self._settings.recorder.begin(described, model_asked="")
-            recording.end(outcome="error", finish_reason="error", status=status, error=message)
-        await reply.error(status, code, message)
+    async def _upstream_of(
+        self, live: Live, request: HttpRequest, reply: HttpReply, destination: Destination
+    ) -> Upstream | None:
+        if destination.upstream is not None:
+            return live.upstreams[destination.upstream.name]
+        message = f"No upstream is configured for {request.method} {request.path}."
+        await self._nowhere(request, reply, message)
+        return None
 
-    async def _recorded(
-        self, request: HttpRequest, reply: HttpReply, chat: ChatRequest, described: dict[str, Any]
+    async def _call(
+        self, live: Live, request: HttpRequest, reply: HttpReply, destination: Destination
     ) -> None:
-        """Answer, and see to it that the record has an end, whatever happens."""
-        task = self._settings.task.name if self._is_ours(chat.model) else ""
+        recorder, dialect = self._settings.recorder, destination.dialect
+        call: Read | None = None
         try:
-            recording = self._settings.recorder.begin(described, model_asked=chat.model, task=task)
-        except InsourceError as error:
-            await reply.error(503, error.code, f"The call cannot be logged: {error.message}")
+            call = await read_call(request, destination, live.settings.max_body_bytes)
+            desk = self._desk_for(destination, call)
+            if desk is None and destination.upstream is None:
+                await self._nowhere(request, reply, f"No upstream is configured for {request.path}.")
+                return
+            chat = parsed_chat(call) if desk is not None else None
+            admission = await admitted(request, destination, call, live.settings, desk)
+        except Refused as refusal:
+            tags = call.tags if call is not None else tags_of(request, None, destination.task)
+            await turn_away(recorder, request, reply, dialect, refusal, tags)
             return
-        exchange = Exchange(request, reply, recording, chat, self._settings.policy)
+        task = call.tags.task if admission.task is None else admission.task
+        if desk is not None and desk.is_ours(call.model):
+            task = desk.task.name
         try:
-            await self._answer(exchange)
+            exchange = begin(self._settings, request, reply, destination, call, admission, task)
+        except InsourceError as error:
+            await admission.settle(Decimal(0))
+            message = f"The call cannot be logged: {error.message}"
+            await reply.whole(503, error_document(dialect, 503, error.code, message))
+            return
+        if desk is not None:
+            exchange.chat, exchange.policy = chat, desk.policy
+            work = desk.answer(exchange)
+        else:
+            work = self._forward(live, exchange, destination)
+        await request.cancelled_when_client_leaves(self._recorded(exchange, work), reply)
+
+    def _desk_for(self, destination: Destination, call: Read) -> Desk | None:
+        """The task's desk, for chat completions that nobody addressed to an upstream by name."""
+        desk = self._desk
+        if desk is None or destination.named or destination.endpoint != "chat":
+            return None
+        if desk.is_ours(call.model) or desk.passes_on or destination.upstream is None:
+            return desk
+        return None
+
+    async def _forward(self, live: Live, exchange: Exchange, destination: Destination) -> None:
+        assert destination.upstream is not None
+        body = exchange.request.body
+        if ours(exchange.document):
+            body = without_our_marks(body)
+        inject = live.settings.stream_usage == "inject"
+        upstream = live.upstreams[destination.upstream.name]
+        await forward(exchange, upstream, destination.path, body, inject=inject)
+
+    async def _recorded(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+        """See to it that the record has an end, whatever happens."""
+        try:
+            await work
         except asyncio.CancelledError:
-            exchange.end(outcome="interrupted", error="the client hung up")
+            why = HUNG_UP if exchange.request.gone else "the gateway was stopped"
+            with contextlib.suppress(InsourceError):
+                exchange.end_as_read("interrupted", error=why)
             raise
         except Exception as error:
             await self._break_off(exchange, error)
+        finally:
+            if not exchange.settled:
+                settling = asyncio.create_task(exchange.settle())
+                self._settling.add(settling)
+                settling.add_done_callback(self._settling.discard)
 
     async def _break_off(self, exchange: Exchange, error: Exception) -> None:
         code, message = "internal-error", "The gateway failed on this request."
@@ -171,51 +320,9 @@ class Gateway:
             _LOG.error("call %s failed", exchange.recording.call_id, exc_info=error)
         with contextlib.suppress(InsourceError):
             exchange.end(outcome="error", finish_reason="error", error=f"{type(error).__name__}: {error}")
+        status = 503 if code != "internal-error" else 500
         if exchange.reply.started:
-            await exchange.reply.finish(event(openai_error(500, code, message)))
+            await exchange.reply.finish(error_event(exchange.dialect, status, code, message))
         else:
-            await exchange.reply.error(503 if code != "internal-error" else 500, code, message)
-
-    async def _answer(self, exchange: Exchange) -> None:
-        ours = self._is_ours(exchange.chat.model)
-        document = document_of(exchange.chat) if ours else None
-        if not ours and (self._cloud is None or not self._cloud.passes_on):
-            await exchange.refuse(404, "model-not-found", f"There is no model {exchange.chat.model!r} here.")
-        elif document is None or self._local is None:
-            await self._escalate(exchange, NOT_INSOURCED if document is None else "local-failed")
-        else:
-            loop = asyncio.get_running_loop()
-            attempt = await loop.run_in_executor(self._local_threads, self._local.answer, document)
-            exchange.attempt = attempt
-            to, reason = decide(self._settings.policy, attempt.confidence, attempt.outcome)
-            if to == "cloud":
-                await self._escalate(exchange, reason)
-            else:
-                await self._serve_locally(exchange, reason)
-
-    async def _serve_locally(self, exchange: Exchange, reason: str) -> None:
-        assert self._local is not None
-        assert exchange.attempt is not None
-        assert exchange.attempt.completion is not None
-        name = self._local.model.info.name
-        exchange.take("local", name, reason)
-        await exchange.deliver(exchange.attempt.completion.model_copy(update={"model": name}))
-
-    async def _escalate(self, exchange: Exchange, reason: str) -> None:
-        """Ask the cloud; without one, a local answer that fits the contract is better than none."""
-        if self._cloud is not None:
-            simulated = self._cloud.simulated
-            exchange.take("cloud", self._cloud.model, reason, simulated=simulated)
-            await self._cloud.answer(exchange)
-        elif exchange.attempt is not None and exchange.attempt.outcome == "valid":
-            await self._serve_locally(exchange, self._without_cloud)
-        else:
-            why = (
-                "the task is local-only" if self._without_cloud == "local-only" else "no cloud is configured"
-            )
-            problem = f"The local model cannot answer this ({reason}), and {why}."
-            detail = f"{problem} {exchange.attempt.error}" if exchange.attempt else problem
-            await exchange.refuse(503, self._without_cloud, problem, error=detail)
-
-    def _is_ours(self, model: str) -> bool:
-        return model in (self._settings.task.name, AUTO, self._cloud.model if self._cloud else None)
+            body = error_document(exchange.dialect, status, code, message)
+            await exchange.reply.whole(status, body)

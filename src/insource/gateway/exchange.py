@@ -1,32 +1,58 @@
-"""One chat completion on its way: the request, the reply, the record, and the route it takes."""
+"""One call on its way: the request, the reply, the record, the leave to make it, and the route it takes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 from insource.clock import to_microseconds
+from insource.gateway.admission import Admission
 from insource.gateway.http import Headers, HttpReply, HttpRequest
 from insource.gateway.local import Attempt
 from insource.gateway.openai_api import ChatRequest, completion_body, completion_events
+from insource.gateway.shapes import Dialect, error_document
+from insource.logs.estimates import estimated
+from insource.logs.prices import UNPRICED, Priced
+from insource.logs.reading import AnswerReader, Endpoint
 from insource.logs.recorder import Recording
-from insource.types import Completion, Policy, Route
+from insource.types import Completion, Policy, Route, Usage
+from insource.types.call import Outcome
 
 EVENT_STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
+HUNG_UP = "the client hung up"
 
-@dataclass
+
+@dataclass(slots=True)
 class Exchange:
-    """``attempt`` is None when the local model was not asked; ``route`` is None until it is decided."""
+    """``document`` is the request's body where it could be read. ``reader`` is what has been read of an
+    upstream's answer; ``answer`` its very bytes, where they are a document worth keeping as it is spelled.
+    ``chat`` and ``policy`` are there for an insourced task only; ``attempt`` is None
+    when its local model was not asked, ``route`` until it is decided."""
 
     request: HttpRequest
     reply: HttpReply
     recording: Recording
-    chat: ChatRequest
-    policy: Policy
+    admission: Admission
+    dialect: Dialect
+    endpoint: Endpoint
+    document: dict[str, Any] | None
+    priced: Callable[[str, Usage, datetime, str, dict[str, Any] | None], Priced]
+    provider: str = ""
+    model: str = ""
+    streams: bool = False
+    reader: AnswerReader | None = None
+    answer: bytes | None = None
+    chat: ChatRequest | None = None
+    policy: Policy | None = None
     attempt: Attempt | None = None
     route: Route | None = None
+    cost_usd: Decimal | None = None
+    ended: bool = False
+    settled: bool = False
 
     def take(
         self, to: Literal["local", "cloud"], model: str, reason: str, *, simulated: bool = False
@@ -37,47 +63,108 @@ class Exchange:
             model=model,
             reason=f"{reason}, simulated cloud" if simulated else reason,
             confidence=self.attempt.confidence if self.attempt else None,
-            threshold=self.policy.threshold,
+            threshold=self.policy.threshold if self.policy else None,
             simulated=simulated,
         )
 
     def headers(self) -> Headers:
         """The ``x-insource-*`` headers of the reply."""
-        values = {"call-id": self.recording.call_id, "policy": describe_policy(self.policy)}
+        found = [(b"x-insource-call-id", self.recording.call_id.encode())]
+        values = {} if self.policy is None else {"policy": describe_policy(self.policy)}
         if self.route is not None:
             values |= {"route": self.route.to, "model": self.route.model, "reason": self.route.reason}
             if self.route.confidence is not None:
                 values["confidence"] = f"{self.route.confidence:.6g}"
             if self.route.simulated:
                 values["simulated"] = "true"
-        return [
-            (f"x-insource-{name}".encode(), value.encode("latin-1", "replace"))
-            for name, value in values.items()
-        ]
+        for name, value in values.items():
+            found.append((f"x-insource-{name}".encode(), value.encode("latin-1", "replace")))
+        return found
 
-    def end(self, **fields: Any) -> None:
+    def end(self, *, cost_usd: Decimal | None = None, **fields: Any) -> None:
         """Write the end of the call with its route; a second end changes nothing."""
+        if self.ended:
+            return
+        self.ended = True
+        self.cost_usd = cost_usd
         simulated = None if self.route is None else self.route.simulated
-        self.recording.end(route=self.route, simulated=simulated, **fields)
+        self.recording.end(
+            route=self.route,
+            simulated=simulated,
+            cost_usd=cost_usd,
+            **fields,
+        )
 
-    async def refuse(self, status: int, code: str, message: str, *, error: str = "") -> None:
-        """Answer with an error, on the record."""
-        self.end(outcome="error", finish_reason="error", status=status, error=error or f"{code}: {message}")
-        await self.reply.error(status, code, message, self.headers())
+    def end_as_read(self, outcome: Outcome, status: int | None = None, error: str = "") -> None:
+        """Write the end of the call with what was read of the upstream's answer."""
+        reader = self.reader
+        if self.ended or reader is None:
+            self.end(outcome=outcome, status=status, error=error)
+            return
+        usage, guessed = reader.usage, False
+        if outcome != "error" and (usage.output_tokens is None or not reader.complete):
+            usage, guessed = estimated(usage, self.document, reader.text)
+        response = reader.response
+        priced = UNPRICED if outcome == "error" else self._priced(reader.model, usage, response)
+        self.end(
+            response=None if self.answer is not None else response,
+            response_bytes=self.answer,
+            response_text=reader.text,
+            outcome=outcome,
+            finish_reason=reader.finish_reason,
+            model_answered=reader.model,
+            usage=usage,
+            usage_estimated=guessed,
+            cost_usd=priced.cost_usd,
+            priced_by=priced.priced_by,
+            status=status,
+            error=error or reader.error or reader.unread,
+        )
+        if status is not None and status >= 400:
+            self.cost_usd = Decimal(0)  # providers charge for answers, not for refusing one
 
-    async def deliver(self, completion: Completion, cost_usd: Decimal | None = None) -> None:
+    def _priced(self, model: str, usage: Usage, response: dict[str, Any] | None) -> Priced:
+        """By the model that answered, else by the one that was asked, whose name may be better known."""
+        for name in dict.fromkeys((model or self.model, self.model)):
+            priced = self.priced(name, usage, self.recording.started_at, self.provider, response)
+            if priced.cost_usd is not None:
+                return priced
+        return UNPRICED
+
+    async def settle(self) -> None:
+        """Tell who gave leave what the call cost, once."""
+        if not self.settled:
+            self.settled = True
+            await self.admission.settle(self.cost_usd)
+
+    async def refuse(
+        self, status: int, code: str, message: str, *, error: str = "", sent: bool = False
+    ) -> None:
+        """Answer with an error, on the record. ``sent`` says that the request had left all the same."""
+        fields = {"status": status, "error": error or f"{code}: {message}"}
+        self.end(outcome="error", finish_reason="error", cost_usd=None, **fields)
+        if not sent:
+            self.cost_usd = Decimal(0)
+        await self.settle()
+        await self.reply.whole(status, error_document(self.dialect, status, code, message), self.headers())
+
+    async def deliver(self, completion: Completion, priced: Priced = UNPRICED) -> None:
         """Answer with a completion, whole or as the events that were asked for; on the record first."""
         self.end(
             response_text=completion.text,
             finish_reason=completion.finish_reason,
             model_answered=completion.model,
             usage=completion.usage,
-            cost_usd=cost_usd,
+            cost_usd=priced.cost_usd,
+            priced_by=priced.priced_by,
             status=200,
         )
+        if priced.cost_usd is None and self.route is not None and self.route.to == "local":
+            self.cost_usd = Decimal(0)  # no provider's bill, whatever the electricity
+        await self.settle()
         identifier = self.recording.call_id
         created = to_microseconds(self.recording.started_at) // 1_000_000
-        if not self.chat.stream:
+        if self.chat is None or not self.chat.stream:
             await self.reply.whole(200, completion_body(completion, identifier, created), self.headers())
             return
         await self.reply.start(200, [*EVENT_STREAM, *self.headers()])

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
-
-from insource.gateway.openai_api import error_body
 
 Headers = list[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-# RFC 9110, section 7.6.1, and its predecessors: these belong to one connection, not to the message.
-HOP_BY_HOP = frozenset(
-    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
-    b"transfer-encoding upgrade".split()
-)
+JSON_TYPE = (b"content-type", b"application/json")
 
 
 class TooLarge(Exception):
@@ -30,19 +24,30 @@ class Disconnected(Exception):
 class HttpRequest:
     """Head of a request, and its body once ``read``."""
 
+    __slots__ = ("_fields", "_receive", "body", "gone", "headers", "method", "path", "query")
+
     def __init__(self, scope: MutableMapping[str, Any], receive: Receive) -> None:
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.target: str = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
+        self.path: str = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
         self.query: str = scope["query_string"].decode("latin-1")
-        self.headers: Headers = list(scope["headers"])
+        self.headers: Headers = scope["headers"]
         self.body = b""
+        self.gone = False
+        self._fields: dict[bytes, bytes] = dict(reversed(self.headers))
         self._receive = receive
 
     def header(self, name: str) -> str:
         """The first header of that name, empty when there is none."""
-        wanted = name.encode()
-        return next((value.decode("latin-1") for key, value in self.headers if key == wanted), "")
+        return self._fields.get(name.encode(), b"").decode("latin-1")
+
+    def has(self, names: frozenset[bytes]) -> bool:
+        """Whether there is a header of any of these names."""
+        return not names.isdisjoint(self._fields)
+
+    @property
+    def content_type(self) -> str:
+        """Without its parameters, in lower case."""
+        return self.header("content-type").partition(";")[0].strip().lower()
 
     async def read(self, limit: int) -> None:
         """Read the body.
@@ -51,64 +56,76 @@ class HttpRequest:
             TooLarge: beyond ``limit`` bytes; what was read is dropped.
             Disconnected: when the client went away.
         """
+        parts = []
+        async for part in self.pieces(limit):
+            parts.append(part)
+        self.body = parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def pieces(self, limit: int) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises as ``read`` does."""
         declared = self.header("content-length")
         if declared.isdecimal() and int(declared) > limit:
             raise TooLarge
-        parts, size, more = [], 0, True
+        size, more = 0, True
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise Disconnected
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
+            piece = message.get("body", b"")
+            size += len(piece)
             if size > limit:
                 raise TooLarge
+            if piece:
+                yield piece
             more = message.get("more_body", False)
-        self.body = b"".join(parts)
 
-    async def cancelled_when_client_leaves(self, work: Awaitable[None]) -> None:
-        """Run ``work``; a client that hangs up cancels it."""
-        task = asyncio.ensure_future(work)
-        watcher = asyncio.ensure_future(self._gone())
+    async def cancelled_when_client_leaves(self, work: Awaitable[None], reply: HttpReply) -> None:
+        """Run ``work`` in this task; a client that hangs up before its reply is out cancels it."""
+        task = asyncio.current_task()
+        assert task is not None
+        watcher = asyncio.create_task(self._watch(task, reply))
         try:
-            await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
+            await work
+        except asyncio.CancelledError:
+            if not self.gone:
+                raise
+            task.uncancel()
         finally:
-            watcher.cancel()
-            task.cancel()
-            await asyncio.gather(task, watcher, return_exceptions=True)
-        if not task.cancelled():
-            task.result()
+            if not reply.finished:  # else the server ends the watcher's wait itself
+                watcher.cancel()
 
-    async def _gone(self) -> None:
+    async def _watch(self, task: asyncio.Task[Any], reply: HttpReply) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        if not reply.finished:
+            self.gone = True
+            task.cancel()
 
 
 class HttpReply:
-    """One response; ``started`` once its head is out."""
+    """One response; ``started`` once its head is out, ``finished`` once its last byte is."""
+
+    __slots__ = ("_send", "finished", "started")
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.started = False
+        self.finished = False
 
     async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": list(headers)})
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def chunk(self, data: bytes) -> None:
+        """Send a piece; returns when the client has taken enough of those before it."""
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def finish(self, data: bytes = b"") -> None:
+        self.finished = True
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def whole(self, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """A JSON document in one piece."""
-        head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await self.start(status, [*head, *headers])
+        length = (b"content-length", str(len(body)).encode())
+        await self.start(status, [JSON_TYPE, length, *headers])
         await self.finish(body)
-
-    async def error(
-        self, status: int, code: str, message: str, headers: Iterable[tuple[bytes, bytes]] = ()
-    ) -> None:
-        """An error in OpenAI's shape."""
-        await self.whole(status, error_body(status, code, message), headers)

@@ -1,4 +1,4 @@
-"""The shapes of OpenAI's chat completions API: what comes in, what goes out, and its errors.
+"""The shapes of OpenAI's chat completions API: what comes in and what goes out.
 
 Source: the OpenAI API reference, ``POST /v1/chat/completions``. Only what routing looks at is typed;
 the rest of a request is the cloud's business and reaches it as it came.
@@ -41,19 +41,13 @@ class ChatRequest(msgspec.Struct):
         return isinstance(self.stream_options, dict) and bool(self.stream_options.get("include_usage"))
 
 
-_CHAT = msgspec.json.Decoder(ChatRequest)
-
-
-def parse_chat(body: bytes) -> tuple[ChatRequest, dict[str, Any]]:
-    """The request as routing looks at it, and all of it for the record.
+def chat_of(document: Any) -> ChatRequest:
+    """The parsed body as routing looks at it.
 
     Raises:
-        ValueError: for what is not JSON, not a chat completion, or nested too deeply to be one.
+        ValueError: it is no chat completion.
     """
-    try:
-        return _CHAT.decode(body), msgspec.json.decode(body)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    return msgspec.convert(document, ChatRequest)
 
 
 def document_of(chat: ChatRequest) -> str | None:
@@ -133,12 +127,6 @@ def models_body(names: Iterable[str]) -> bytes:
     """The list of models."""
     models = [{"id": name, "object": "model", "created": 0, "owned_by": "insource"} for name in names]
     return msgspec.json.encode({"object": "list", "data": models})
-
-
-def error_body(status: int, code: str, message: str) -> bytes:
-    """An error as OpenAI's clients read it."""
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    return msgspec.json.encode({"error": {"message": message, "type": kind, "param": None, "code": code}})
 
 
 def _envelope(kind: str, completion: Completion, identifier: str, created: int) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""The gateway's server: loopback only, drained when it is told to stop."""
+"""The gateway's server: drained when it is told to stop, reloaded on SIGHUP without dropping a call."""
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import logging
 import signal
 import socket
 import threading
@@ -14,27 +16,36 @@ from typing import Self
 import uvicorn
 
 from insource.errors import PrerequisiteError
-from insource.gateway.app import create_app
-from insource.gateway.settings import GatewaySettings
+from insource.gateway.app import Gateway, create_app
+from insource.gateway.settings import GatewaySettings, PassThrough
 
 HOST = "127.0.0.1"
 DRAIN_S = 30
 START_S = 10.0
 
+Reload = Callable[[], PassThrough | None]
+
 
 def serve(
-    settings: GatewaySettings, *, port: int, on_ready: Callable[[str], None] = lambda url: None
+    settings: GatewaySettings,
+    *,
+    port: int,
+    host: str = HOST,
+    on_ready: Callable[[str], None] = lambda url: None,
+    reload: Reload = lambda: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way (at most ``DRAIN_S`` seconds).
 
-    ``on_ready`` gets the base URL, which ends in ``/v1``. Port 0 takes a free one.
+    ``on_ready`` gets the base URL, which ends in ``/v1``. Port 0 takes a free one. SIGHUP calls
+    ``reload``, in a thread: what it returns holds for the calls that come from then on, None changes
+    nothing.
 
     Raises:
         PrerequisiteError: ``port-in-use``.
     """
-    with _listening(port) as listener:
+    with _listening(host, port) as listener:
         url = _url(listener)
-        _server(settings, lambda: on_ready(url)).run(sockets=[listener])
+        _server(settings, lambda: on_ready(url), reload).run(sockets=[listener])
 
 
 class GatewayServer:
@@ -47,7 +58,7 @@ class GatewayServer:
         self._ready = threading.Event()
 
     def __enter__(self) -> Self:
-        self._listener = _listen(self._port)
+        self._listener = _listen(HOST, self._port)
         self._server = _server(self._settings, self._ready.set)
         self._thread = threading.Thread(target=self._run, name="insource-gateway", daemon=True)
         self._thread.start()
@@ -81,14 +92,30 @@ class GatewayServer:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, gateway: Gateway, on_ready: Callable[[], None], reload: Reload
+    ) -> None:
         super().__init__(config)
+        self._gateway = gateway
         self._on_ready = on_ready
+        self._reload = reload
+        self._reloading: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
+            if threading.current_thread() is threading.main_thread():
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
             self._on_ready()
+
+    def _hang_up(self) -> None:
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.create_task(self._read_again())
+
+    async def _read_again(self) -> None:
+        settings = await asyncio.to_thread(self._reload)
+        if settings is not None:
+            self._gateway.reload(settings)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -96,9 +123,8 @@ class _Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        previous = {
-            number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        stopping = (signal.SIGTERM, signal.SIGINT)
+        previous = {number: signal.signal(number, self.handle_exit) for number in stopping}
         try:
             yield
         finally:
@@ -106,9 +132,12 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def _server(settings: GatewaySettings, on_ready: Callable[[], None]) -> _Server:
+def _server(
+    settings: GatewaySettings, on_ready: Callable[[], None], reload: Reload = lambda: None
+) -> _Server:
+    gateway = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        gateway,
         http="httptools",
         ws="none",
         lifespan="on",
@@ -116,36 +145,44 @@ def _server(settings: GatewaySettings, on_ready: Callable[[], None]) -> _Server:
         access_log=False,
         server_header=False,  # the upstream's own headers go out, and no second set
         date_header=False,
+        proxy_headers=False,  # nobody's address is asked for, and forwarded headers are the upstream's
         timeout_graceful_shutdown=DRAIN_S,
     )
-    return _Server(config, on_ready)
+    logging.getLogger("uvicorn.error").addFilter(_not_cut_on_purpose)
+    return _Server(config, gateway, on_ready, reload)
+
+
+def _not_cut_on_purpose(record: logging.LogRecord) -> bool:
+    """An answer that the upstream cut short is left without an end, and the server is right to cut it."""
+    return "returned without completing response" not in record.getMessage()
 
 
 @contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    listener = _listen(port)
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    listener = _listen(host, port)
     try:
         yield listener
     finally:
         listener.close()
 
 
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
             raise
         raise PrerequisiteError(
             "port-in-use",
-            f"Port {port} on {HOST} is taken: {error.strerror}.",
+            f"Port {port} on {host} is taken: {error.strerror}.",
             hint="Choose another with `--port`, or 0 for any free one.",
         ) from error
     return listener
 
 
 def _url(listener: socket.socket) -> str:
-    return f"http://{HOST}:{listener.getsockname()[1]}/v1"
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"

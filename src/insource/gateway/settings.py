@@ -3,15 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
+from insource.gateway.admission import AdmitAll, Admitter
+from insource.logs.prices import Priced, PriceTable, billing_of
 from insource.logs.recorder import Recorder
 from insource.models.protocol import Model
 from insource.types import Completion, Policy, Task, Usage
 
 AUTO = "insource/auto"
+REFERENCE = "reference"  # the upstream that a task escalates to
+
+Kind = Literal["openai", "anthropic", "azure", "gemini"]
+StreamUsage = Literal["estimate", "inject"]
+
+
+class Address(NamedTuple):
+    """Where an upstream is; ``prefix`` goes before every path."""
+
+    tls: bool
+    host: str
+    port: int
+    prefix: str
+
+    @classmethod
+    def of(cls, base_url: str) -> Address:
+        """The address of an ``http`` or ``https`` URL.
+
+        Raises:
+            ValueError: for any other, one without a host, or one with a user, a query or a fragment.
+        """
+        url = urlsplit(base_url)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError("a base URL starts with https:// or http:// and names a host")
+        if url.username or url.query or url.fragment:
+            raise ValueError("a base URL has no user, no query and no fragment")
+        tls = url.scheme == "https"
+        return cls(tls, url.hostname, url.port or (443 if tls else 80), url.path.rstrip("/"))
+
+    @property
+    def host_header(self) -> bytes:
+        """The value of ``host``; the scheme's own port is left out, an IPv6 address is in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        usual = self.port == (443 if self.tls else 80)
+        return (host if usual else f"{host}:{self.port}").encode("ascii")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpstreamSettings:
+    """A provider. ``base_url`` is what its own clients are given, for the kind ``openai`` the version
+    included. Times are in seconds: ``timeout_s`` is the longest silence. ``retries`` only ever repeats
+    what is safe to repeat."""
+
+    name: str
+    kind: Kind = "openai"
+    base_url: str = "https://api.openai.com/v1"
+    timeout_s: float = 600.0
+    connect_timeout_s: float = 10.0
+    retries: int = 0
 
 
 @dataclass(frozen=True)
@@ -25,24 +78,56 @@ class HttpCloud:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatewaySettings:
-    """One task behind one address.
+class PassThrough:
+    """What is forwarded, and for whom; the part of the settings that may change while the server runs.
 
-    ``cloud`` is an API, or a ``Model`` that stands in for one; without it nothing can be escalated.
-    ``confidence`` judges a local answer; None from it means unknown. ``price`` gives what a cloud call
-    cost, from model, usage and start. ``engine_alive`` is what ``/health`` asks. ``local_slots`` is how
-    many documents the local model takes at a time, ``max_tokens`` its longest answer.
+    ``stream_usage`` says what to do about a stream whose caller did not ask for token counts: estimate
+    them, or ask upstream and strip the answer to that. Limits are in bytes: ``max_body_bytes`` for calls,
+    which are held in memory, ``max_upload_bytes`` for files, which are not.
     """
 
-    task: Task
-    policy: Policy
+    upstreams: tuple[UpstreamSettings, ...] = ()
+    admission: Admitter = field(default_factory=AdmitAll)
+    stream_usage: StreamUsage = "estimate"
+    max_body_bytes: int = 64 << 20
+    max_upload_bytes: int = 512 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySettings:
+    """Upstreams to pass calls on to, a task to answer here, or both.
+
+    ``cloud`` is where the task escalates to: an API, or a ``Model`` that stands in for one; without it
+    nothing can be escalated. ``confidence`` judges a local answer; None from it means unknown. ``prices``
+    is the table that calls are priced by; without one, ``price`` gives what a call cost, from model, usage
+    and start, and ``priced_by`` names it. ``engine_alive``
+    is what ``/health`` asks. ``local_slots`` is how many documents the local model takes at a time,
+    ``max_tokens`` its longest answer. Without ``task`` all of that is unused.
+    ``retention_days`` and ``retention_gb`` are the limits of the log; None keeps everything.
+    """
+
     recorder: Recorder
+    pass_through: PassThrough = PassThrough()
+    task: Task | None = None
+    policy: Policy | None = None
     local: Model | None = None
     cloud: HttpCloud | Model | None = None
     confidence: Callable[[Completion], float | None] = lambda completion: None
+    prices: PriceTable | None = None
     price: Callable[[str, Usage, datetime], Decimal | None] = lambda model, usage, at: None
+    priced_by: str = ""
     engine_alive: Callable[[], bool] = lambda: True
     max_tokens: int = 512
     local_slots: int = 1
-    max_body_bytes: int = 8 << 20
     drain_interval_s: float = 1.0
+    retention_days: float | None = None
+    retention_gb: float | None = None
+
+    def priced(
+        self, model: str, usage: Usage, at: datetime, provider: str, response: dict[str, Any] | None
+    ) -> Priced:
+        """What an upstream's call cost and by which table. ``provider`` is the upstream's base URL."""
+        if self.prices is None:
+            cost = self.price(model, usage, at)
+            return Priced(cost, "" if cost is None else self.priced_by)
+        return self.prices.price(model, usage, at, provider=provider, billing=billing_of(response))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from insource.canonical import digest
+from insource.config import OwnPrice
 from insource.errors import ProviderError
 from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder
@@ -36,6 +37,7 @@ def collect(
     recorder: Recorder,
     *,
     task: str,
+    prices: Mapping[str, OwnPrice] | None = None,
     confirm: Callable[[Sequence[Example]], None] = lambda pending: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
@@ -55,7 +57,7 @@ def collect(
     }
     pending = [example for example in examples if _prompt(ask(example)) not in known]
     confirm(pending)
-    recorded = RecordedModel(model, recorder, task, price=PriceTable().cost)
+    recorded = RecordedModel(model, recorder, task, price=PriceTable(prices).cost)
     done, refused = len(examples) - len(pending), 0
     for example in pending:
         request = ask(example)

@@ -2,77 +2,304 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from insource.config import OwnPrice
 from insource.types import Usage
 
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, Provider
+
 _MILLION = Decimal(1_000_000)
+_MOST_USD = 1_000_000  # no call costs more
+_OWN = "insource.toml"
+_CHARGED = "the provider's own account"
+
+
+class Billing(NamedTuple):
+    """What beside the tokens decides the price of a call: see ``billing_of``.
+
+    ``cache_write_1h_tokens`` are those of the cache writes that are to stay for an hour; ``terms`` are
+    the table's conditions, such as ``("service_tier", "flex")``. ``charged_usd`` is what the provider
+    itself says it took, as OpenRouter does.
+    """
+
+    batch: bool = False
+    cache_write_1h_tokens: int = 0
+    web_searches: int = 0
+    terms: tuple[tuple[str, str], ...] = ()
+    charged_usd: Decimal | None = None
+
+
+class Priced(NamedTuple):
+    """A cost in US dollars and the table it is by, with its date; None and "" when it is unknown."""
+
+    cost_usd: Decimal | None
+    priced_by: str
+
+
+UNPRICED = Priced(None, "")
+
+
+def billing_of(response: Mapping[str, Any] | None, *, batch: bool = False) -> Billing:
+    """What an answer's document says about its billing: service tier, speed, cache times, searches."""
+    response = response or {}
+    usage = response.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    tier = response.get("service_tier") or usage.get("service_tier")
+    named = {"service_tier": tier, "speed": usage.get("speed")}
+    batch = batch or tier == "batch"
+    terms = tuple((name, value) for name, value in named.items() if isinstance(value, str))
+    return Billing(
+        batch=batch,
+        cache_write_1h_tokens=_number(usage.get("cache_creation"), "ephemeral_1h_input_tokens"),
+        web_searches=_number(usage.get("server_tool_use"), "web_search_requests"),
+        terms=(("processing", "batch"), *terms) if batch else terms,
+        charged_usd=_charged(usage),
+    )
 
 
 class PriceTable:
     """Prices by model name, ``gpt-4o-mini`` or ``openai/gpt-4o-mini``. Works offline.
 
-    ``overrides`` maps a name to (input, output) in US dollars per million tokens and goes before the
-    table; cached tokens then cost what input tokens cost.
+    ``overrides`` are the user's own prices by the model's name; they go before the table.
     """
 
-    def __init__(self, overrides: Mapping[str, tuple[Decimal, Decimal]] | None = None) -> None:
+    def __init__(self, overrides: Mapping[str, OwnPrice] | None = None) -> None:
         self._overrides = dict(overrides or {})
 
     def cost(self, model: str, usage: Usage, at: datetime | None = None) -> Decimal | None:
-        """The price of one call in US dollars, at the prices of the moment ``at`` (default: now).
+        """The price of one call in US dollars, as ``price`` finds it; None when it is unknown."""
+        return self.price(model, usage, at).cost_usd
 
-        None means unknown, never free: the model is in neither list, or the provider did not report
-        both input and output tokens. Cached tokens count as part of the input, as providers report them.
+    def price(
+        self,
+        model: str,
+        usage: Usage,
+        at: datetime | None = None,
+        *,
+        provider: str = "",
+        billing: Billing = Billing(),  # noqa: B008 - immutable
+    ) -> Priced:
+        """The price of one call at the prices of the moment ``at`` (default: now).
+
+        ``provider`` is its name in the table (``azure``) or its base URL; a provider the table does not
+        have is no hint. The user's price goes before what the provider says it charged, and that before
+        the table. Unknown, never free: a model in neither list, a call whose input or output tokens were
+        not reported, counts and terms the list has no price for, counts that contradict each other.
         """
-        if usage.input_tokens is None or usage.output_tokens is None:
-            return None
-        if model in self._overrides:
-            input_price, output_price = self._overrides[model]
-            return (usage.input_tokens * input_price + usage.output_tokens * output_price) / _MILLION
-        return _listed_cost(model, usage, at)
+        counted = usage.input_tokens is not None and usage.output_tokens is not None
+        if counted and (own := self._overrides.get(model)) is not None:
+            return Priced(_own_cost(own, usage, billing), _OWN)
+        if billing.charged_usd is not None:
+            return Priced(billing.charged_usd, _CHARGED)
+        if not counted:
+            return UNPRICED
+        found = _listed(model, provider)
+        if found is None:
+            return UNPRICED
+        cost = _listed_cost(*found, usage, at or datetime.now(UTC), billing)
+        return UNPRICED if cost is None else Priced(cost, f"{self.source}, {self.date}")
 
     @property
     def source(self) -> str:
         """The table's package and version."""
-        from importlib.metadata import version
-
-        return f"genai-prices {version('genai-prices')}"
+        return _source()
 
     @property
     def date(self) -> date:
-        """The start of the newest price in the table, which is therefore no older than that."""
-        from genai_prices.data import providers
-        from genai_prices.types import StartDateConstraint
-
-        return max(
-            price.constraint.start_date
-            for provider in providers
-            for model in provider.models
-            if isinstance(model.prices, list)
-            for price in model.prices
-            if isinstance(price.constraint, StartDateConstraint)
-        )
+        """The start of the newest price in force; the table is therefore no older than that."""
+        return _newest_price(datetime.now(UTC).date())
 
 
-def _listed_cost(model: str, usage: Usage, at: datetime | None) -> Decimal | None:
-    import genai_prices  # takes a quarter of a second to load
+def _own_cost(own: OwnPrice, usage: Usage, billing: Billing) -> Decimal:
+    audio_in, audio_out = usage.audio_input_tokens or 0, usage.audio_output_tokens or 0
+    cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
+    assert usage.input_tokens is not None
+    assert usage.output_tokens is not None
+    parts = (
+        (usage.input_tokens - cached - written - audio_in, own.input),
+        (cached, own.input if own.cached is None else own.cached),
+        (written, own.input if own.cache_write is None else own.cache_write),
+        (audio_in, own.input if own.audio_input is None else own.audio_input),
+        (usage.output_tokens - audio_out, own.output),
+        (audio_out, own.output if own.audio_output is None else own.audio_output),
+    )
+    cost = sum((max(0, tokens) * price for tokens, price in parts), Decimal(0)) / _MILLION
+    return cost * own.batch if billing.batch else cost
+
+
+def _listed_cost(
+    provider: Provider, model: ModelInfo, usage: Usage, at: datetime, billing: Billing
+) -> Decimal | None:
+    context = dict(billing.terms) or None
+    if not all(_has_terms(model, term, at) for term in billing.terms if term in _OTHER_PRICED):
+        return None
+    prices = model.get_prices(at, context)
+    if (usage.audio_input_tokens and prices.input_audio_mtok is None) or (
+        usage.audio_output_tokens and prices.output_audio_mtok is None
+    ):
+        return None  # the table would take speech for text, which costs a fraction
+    simple = _simple_cost(prices.__dict__, usage, billing)
+    if simple is not None:
+        return simple
+    import genai_prices
 
     tokens = genai_prices.Usage(
         input_tokens=usage.input_tokens,
         cache_read_tokens=usage.cached_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cache_write_1h_tokens=billing.cache_write_1h_tokens or None,
+        input_audio_tokens=usage.audio_input_tokens,
         output_tokens=usage.output_tokens,
+        output_reasoning_tokens=usage.reasoning_tokens,
+        output_audio_tokens=usage.audio_output_tokens,
+        web_searches=billing.web_searches or None,
     )
-    provider, slash, name = model.partition("/")
-    # ``openai/gpt-4o`` is a provider's model here, and a model's whole name on some marketplaces.
-    for provider_id, reference in ([(provider, name)] if slash else []) + [(None, model)]:
+    try:
+        return model.calc_price(
+            tokens, provider, genai_request_timestamp=at, price_context=context
+        ).total_price
+    except (
+        ValueError
+    ):  # the counts contradict each other, or say too little: how much of the audio was cached
+        return None
+
+
+# Terms under which a call never costs the ordinary price.
+_OTHER_PRICED = {
+    ("processing", "batch"),
+    ("service_tier", "flex"),
+    ("service_tier", "priority"),
+    ("speed", "fast"),
+}
+
+
+def _has_terms(model: ModelInfo, term: tuple[str, str], at: datetime) -> bool:
+    """Whether the table has prices of this model under this term for this moment."""
+    return any(
+        term in variant.when.items() and (variant.constraint is None or variant.constraint.active(at))
+        for variant in model.price_variants or ()
+    )
+
+
+_SUMMED = {"input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok"}
+_OF_OTHER_UNITS = {
+    *("cache_write_1h_mtok", "web_searches_kcount", "storage_searches_kcount"),
+    *("input_audio_mtok", "output_audio_mtok", "cache_audio_read_mtok"),
+    *("input_image_mtok", "output_image_mtok", "cache_image_read_mtok"),
+    *("input_video_mtok", "output_video_mtok"),
+}
+_KNOWN_UNITS = _SUMMED | _OF_OTHER_UNITS
+
+
+def _simple_cost(prices: Mapping[str, Any], usage: Usage, billing: Billing) -> Decimal | None:
+    """The library's sum for plain tokens: the library takes 0.1 ms for it, on the way of every answer.
+
+    None for all else: an hour's cache, audio, searches, prices of a kind not summed here.
+    """
+    if usage.audio_input_tokens or usage.audio_output_tokens:
+        return None
+    if billing.cache_write_1h_tokens or billing.web_searches:
+        return None
+    if any(price is not None for name, price in prices.items() if name not in _KNOWN_UNITS):
+        return None
+    read_all, written = usage.input_tokens or 0, usage.output_tokens or 0
+    unit = {name: _in_tier(prices.get(name), read_all) for name in _SUMMED}
+    cached = (usage.cached_tokens or 0) if unit["cache_read_mtok"] is not None else 0
+    kept = (usage.cache_write_tokens or 0) if unit["cache_write_mtok"] is not None else 0
+    if cached + kept > read_all or (usage.cached_tokens or 0) > read_all:
+        return None
+    counts = {"input_mtok": read_all - cached - kept, "output_mtok": written}
+    counts |= {"cache_read_mtok": cached, "cache_write_mtok": kept}
+    return sum((count * (unit[name] or 0) for name, count in counts.items()), Decimal(0)) / _MILLION
+
+
+def _in_tier(price: Any, input_tokens: int) -> Decimal | None:
+    """The price at this length of the input: the whole call is at the price of the tier it reaches."""
+    found: Decimal | None = getattr(price, "base", price)
+    for tier in getattr(price, "tiers", ()):
+        found = tier.price if input_tokens > tier.start else found
+    return found
+
+
+@lru_cache(maxsize=4096)  # names come from callers; looking one up that is not there takes a while
+def _listed(model: str, provider: str) -> tuple[Provider, ModelInfo] | None:
+    """The table's entry for a model, the most particular first."""
+    import genai_prices  # takes a quarter of a second to load
+
+    for reference, where in _references(model, provider):
         try:
-            found = genai_prices.calc_price(
-                tokens, reference, provider_id=provider_id, genai_request_timestamp=at
-            )
+            found = genai_prices.calc_price(genai_prices.Usage(), reference, **where)
         except LookupError:
             continue
-        return found.total_price
+        return found.provider, found.model
     return None
+
+
+def _references(model: str, provider: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The names to look for and where, ``models/gemini-2.5-flash`` as its last part too.
+
+    ``openai/gpt-4o`` is a provider's model here, and a model's whole name on some marketplaces.
+    """
+    prefix, _, name = model.partition("/")
+    if provider:
+        at = {"provider_api_url" if "://" in provider else "provider_id": provider}
+        yield model, at
+        if name:
+            yield name, at
+            yield model.rpartition("/")[2], at
+    if name:
+        yield name, {"provider_id": prefix}
+    yield model, {"provider_id": None}
+    if prefix in ("models", "publishers"):
+        yield model.rpartition("/")[2], {"provider_id": None}
+    if not name:
+        for first_party in ("openai", "anthropic", "google", "mistral"):
+            yield model, {"provider_id": first_party}
+
+
+@cache
+def _source() -> str:
+    from importlib.metadata import version
+
+    return f"genai-prices {version('genai-prices')}"
+
+
+@cache
+def _newest_price(today: date) -> date:
+    from genai_prices.data import providers
+    from genai_prices.types import StartDateConstraint
+
+    return max(
+        price.constraint.start_date
+        for provider in providers
+        for model in provider.models
+        if isinstance(model.prices, list)
+        for price in model.prices
+        if isinstance(price.constraint, StartDateConstraint) and price.constraint.start_date <= today
+    )
+
+
+def _charged(usage: dict[str, Any]) -> Decimal | None:
+    """The dollars in ``usage.cost``; with a key of one's own the model's provider charges beside it."""
+    cost = usage.get("cost")
+    if isinstance(cost, dict):
+        cost = cost.get("total_cost")
+    parts, details = [cost], usage.get("cost_details")
+    if usage.get("is_byok") is True:
+        parts.append(details.get("upstream_inference_cost") if isinstance(details, dict) else None)
+    numbers = [part for part in parts if isinstance(part, int | float) and not isinstance(part, bool)]
+    amounts = [number for number in numbers if 0 <= number < _MOST_USD]
+    if len(amounts) < len(parts):
+        return None
+    return sum((Decimal(str(amount)) for amount in amounts), Decimal(0))
+
+
+def _number(counts: Any, name: str) -> int:
+    value = counts.get(name) if isinstance(counts, dict) else None
+    return value if isinstance(value, int) and value > 0 else 0

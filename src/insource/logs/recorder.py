@@ -8,6 +8,7 @@ with Recorder.open(Path(".insource")) as recorder:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,12 +16,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from insource.clock import SYSTEM, Clock, to_microseconds
+from insource.clock import SYSTEM, Clock, from_microseconds, to_microseconds
 from insource.ids import uuid7
-from insource.logs.redaction import RedactedIncrements, redact
+from insource.logs.content import Content, Contents, redacted_increment
+from insource.logs.redaction import RedactedIncrements, Redactor, default_redactor
 from insource.models.protocol import Model, ModelInfo, Request
 from insource.store.database import Database, open_database
 from insource.store.drain import DrainReport, drain
+from insource.store.purge import Retained, retain
 from insource.store.spool import OnLogFailure, Spool
 from insource.types import Call, Completion, FinishReason, Route, Usage
 from insource.types.call import Outcome
@@ -30,32 +33,43 @@ SPOOL_FOLDER = "spool"
 
 Pricer = Callable[[str, Usage, datetime], Decimal | None]
 
-_WITHHELD: dict[str, str] = {"redaction": "failed"}
-
 
 class Recorder:
-    """Records calls into a spool, and moves them from there into the store. Thread-safe."""
+    """Records calls into a spool, and moves them from there into the store. Thread-safe.
+
+    ``damaged`` counts the records that a drain of this recorder could not read.
+    """
 
     def __init__(
-        self, spool: Spool, database: Database, clock: Clock = SYSTEM, ids: Callable[[], str] = uuid7
+        self,
+        spool: Spool,
+        database: Database,
+        clock: Clock = SYSTEM,
+        ids: Callable[[], str] = uuid7,
+        redactor: Redactor | None = None,
     ) -> None:
         self.database = database
+        self.damaged = 0
+        self._content = Contents(redactor or default_redactor())
         self._spool = spool
         self._clock = clock
         self._ids = ids
 
     @classmethod
     @contextmanager
-    def open(cls, root: Path, *, on_log_failure: OnLogFailure = "pass") -> Iterator[Self]:
+    def open(
+        cls, root: Path, *, on_log_failure: OnLogFailure = "pass", redactor: Redactor | None = None
+    ) -> Iterator[Self]:
         """A recorder on the folder ``root`` (usually ``.insource``): ``insource.db`` and ``spool/`` in it.
 
-        Leaving the block moves everything into the store.
+        Leaving the block moves everything into the store. Without a ``redactor``, secrets are taken out.
 
         Raises:
             InsourceError: ``spool-unwritable``, or the codes of ``open_database``.
         """
         with open_database(root / STORE_FILE) as database:
-            recorder = cls(Spool(root / SPOOL_FOLDER, on_log_failure=on_log_failure), database)
+            spool = Spool(root / SPOOL_FOLDER, on_log_failure=on_log_failure)
+            recorder = cls(spool, database, redactor=redactor)
             try:
                 yield recorder
             finally:
@@ -68,31 +82,46 @@ class Recorder:
 
     def begin(
         self,
-        request: dict[str, Any],
+        request: Mapping[str, Any] | None = None,
         *,
+        request_bytes: bytes | None = None,
         model_asked: str,
+        source: str = "recorder",
         task: str = "",
+        feature: str = "",
+        prompt_version: str = "",
+        user: str = "",
+        provider: str = "",
+        endpoint: str = "",
+        streamed: bool = False,
         tags: Mapping[str, str] | None = None,
         simulated: bool = False,
     ) -> Recording:
-        """Write, redacted, that a call starts; it is written when this returns.
+        """Write, redacted, that a call starts; it is written when this returns. Fields as in ``Call``.
+
+        ``request_bytes`` is the request as a JSON object in UTF-8; it goes before ``request``, is faster, and
+        is kept as it is spelled.
 
         Raises:
             PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``: do not make the call.
         """
-        begun = Call(
-            call_id=self._ids(),
-            started_at=self._clock.now(),
-            task=task,
-            model_asked=model_asked,
-            request=_redacted(request, _WITHHELD),
-            simulated=simulated,
-            tags=_redacted(dict(tags or {}), _WITHHELD),
+        labels = {
+            "source": source,
+            "task": task,
+            "feature": feature,
+            "prompt_version": prompt_version,
+            "provider": provider,
+            "endpoint": endpoint,
+            "model_asked": model_asked,
+        }
+        content = self._content.of(task)
+        started_at = self._clock.now()
+        fields = {"started_at": to_microseconds(started_at), "streamed": streamed, "simulated": simulated}
+        written = content.begin(labels, {"user": user, "tags": tags or {}}, request_bytes or request or {})
+        recording = Recording(
+            self._ids(), model_asked, started_at, self._spool, self._clock, content, fields, written
         )
-        recording = Recording(begun, self._spool, self._clock)
-        written = {"task", "model_asked", "request", "simulated", "tags"}
-        fields = {name: getattr(begun, name) for name in written}
-        self._spool.begin(begun.call_id, fields | {"started_at": to_microseconds(begun.started_at)})
+        self._spool.begin(recording.call_id, fields, written)
         return recording
 
     def flush(self) -> DrainReport:
@@ -102,82 +131,139 @@ class Recorder:
             InsourceError: ``spool-unwritable`` or the store's codes; no call is lost by that.
         """
         self._spool.sync()
-        return drain(self.database, self._spool.directory)
+        return self._drained()
 
     def close(self) -> DrainReport:
         """As ``flush``, and end the spool: calls still open are stored as interrupted."""
         self._spool.close()
-        return drain(self.database, self._spool.directory)
+        return self._drained()
+
+    def retain(self, *, days: float | None, gb: float | None) -> Retained:
+        """One bounded turn of retention: calls older than ``days`` go, then the oldest beyond ``gb``.
+
+        Raises:
+            InsourceError: the store's failures; the next turn goes on.
+        """
+        return retain(self.database, self._spool.directory, days=days, gb=gb, clock=self._clock)
+
+    def _drained(self) -> DrainReport:
+        report = drain(self.database, self._spool.directory)
+        self.damaged += report.damaged
+        return report
+
+    def leave_to_the_parent(self) -> None:
+        """After a fork, in the child: let go of the parent's log, without writing, locking or closing it."""
+        self._spool.leave_to_the_parent()
 
 
 class Recording:
     """One call under way. Not for use by several threads at once."""
 
-    def __init__(self, begun: Call, spool: Spool, clock: Clock) -> None:
-        self.call_id = begun.call_id
-        self.started_at = begun.started_at
-        self._begun = begun
+    def __init__(
+        self,
+        call_id: str,
+        model_asked: str,
+        started_at: datetime,
+        spool: Spool,
+        clock: Clock,
+        content: Content,
+        fields: dict[str, Any],
+        written: bytes,
+    ) -> None:
+        self.call_id = call_id
+        self.model_asked = model_asked
+        self.started_at = started_at
         self._spool = spool
         self._clock = clock
+        self._content = content
+        self._begun = fields, written
+        self._ended: tuple[dict[str, Any], bytes] | None = None
         self._started = clock.monotonic()
         self._first_token_s: float | None = None
+        self._last_token_s = 0.0
+        self._pieces = 0
         self._received: list[str] = []
-        self._increments = RedactedIncrements()
-        self._ended: Call | None = None
+        self._increments: RedactedIncrements | None = None
+
+    @property
+    def call(self) -> Call:
+        """The call as the store will have it: so far, or as it ended."""
+        fields: dict[str, Any] = {"call_id": self.call_id}
+        for half in (self._begun, self._ended):
+            if half is not None:
+                fields |= half[0] | json.loads(half[1])
+        return Call(**fields | {"started_at": from_microseconds(fields["started_at"])})
 
     def chunk(self, text: str) -> None:
         """Write a piece of a streamed answer, redacted; its last word waits for the piece after it."""
+        self._last_token_s = self._clock.monotonic() - self._started
         if self._first_token_s is None:
-            self._first_token_s = self._clock.monotonic() - self._started
+            self._first_token_s = self._last_token_s
+        self._pieces += 1
+        if not self._content.kept:
+            return
         self._received.append(text)
-        if increment := _redacted_increment(self._increments, text):
+        if self._increments is None:
+            self._increments = self._content.increments()
+        if increment := redacted_increment(self._increments, text):
             self._spool.chunk(self.call_id, increment)
 
     def end(
         self,
         *,
         response_text: str | None = None,
+        response: Mapping[str, Any] | None = None,
+        response_bytes: bytes | None = None,
         outcome: Outcome = "ok",
         finish_reason: FinishReason = "unknown",
         model_answered: str = "",
         usage: Usage | None = None,
+        usage_estimated: bool = False,
         cost_usd: Decimal | None = None,
+        priced_by: str = "",
         status: int | None = None,
         error: str = "",
         first_token_s: float | None = None,
         latency_s: float | None = None,
         route: Route | None = None,
         simulated: bool | None = None,
-    ) -> Call:
+    ) -> None:
         """Write how the call ended; it is written when this returns. A second ``end`` changes nothing.
 
         ``response_text`` defaults to the chunks, ``latency_s`` and ``first_token_s`` to what was
-        measured, ``simulated`` to what ``begin`` was told. Returns the call as the store will have it.
+        measured, ``simulated`` to what ``begin`` was told. ``response_bytes`` is to ``response`` as
+        ``request_bytes`` is to ``request``.
 
         Raises:
             PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``.
         """
         if self._ended is not None:
-            return self._ended
+            return
         measured_s = self._clock.monotonic() - self._started
-        text = "".join(self._received) if response_text is None else response_text
-        ended = {
-            "response_text": _redacted(text, ""),
+        fields = {
             "outcome": outcome,
             "finish_reason": finish_reason,
-            "model_answered": model_answered,
-            "usage": usage or Usage(),
+            "usage": vars(usage) if usage is not None else {},
+            "usage_estimated": usage_estimated,
             "cost_usd": cost_usd,
+            "priced_by": priced_by,
             "status": status,
-            "error": _redacted(error, ""),
             "first_token_s": self._first_token_s if first_token_s is None else first_token_s,
+            "token_gap_s": self._token_gap_s,
             "latency_s": measured_s if latency_s is None else latency_s,
-            "route": route,
-            "simulated": self._begun.simulated if simulated is None else simulated,
+            "route": None if route is None else vars(route),
+            "simulated": self._begun[0]["simulated"] if simulated is None else simulated,
         }
-        self._ended = self._begun.model_copy(update=ended)
-        self._spool.end(self.call_id, self._ended.model_dump(mode="json", include=set(ended)))
-        return self._ended
+        text = "".join(self._received) if response_text is None else response_text
+        written = self._content.end(model_answered, text, error, response_bytes or response)
+        self._ended = fields, written
+        self._spool.end(self.call_id, fields, written)
+
+    @property
+    def _token_gap_s(self) -> float | None:
+        if self._first_token_s is None or self._pieces < 2:
+            return None
+        return (self._last_token_s - self._first_token_s) / (self._pieces - 1)
 
 
 class RecordedModel:
@@ -244,18 +330,3 @@ class RecordedModel:
         if asked is None and completion.model:
             return self._price(completion.model, completion.usage, at)
         return asked
-
-
-def _redacted(value: Any, withheld: Any) -> Any:
-    """The redacted value, or ``withheld`` when redaction fails: then only metadata may be written."""
-    try:
-        return redact(value)
-    except Exception:  # whatever the reason, unredacted content must not reach the disk
-        return withheld
-
-
-def _redacted_increment(increments: RedactedIncrements, text: str) -> str:
-    try:
-        return increments.add(text)
-    except Exception:  # as in ``_redacted``
-        return ""

@@ -1,69 +1,31 @@
-"""The calls table: what is queried has a column, the rest of a call is in ``payload``."""
+"""Calls in the store: written once, found again, summed up by model."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    Double,
-    Index,
-    Integer,
-    Row,
-    Table,
-    Text,
-    case,
-    func,
-    select,
+import sqlalchemy
+from sqlalchemy import Connection, case, func, select
+
+from insource.clock import to_microseconds
+from insource.money import from_nano_usd
+from insource.store.call_table import CALLS
+from insource.store.database import Database
+from insource.store.rollups import FACTS, add_to_rollups
+from insource.store.rows import COLUMNS, Row, call_of_row, row_of_call
+from insource.store.tombstones import purged_among
+from insource.types import Call, Frozen
+
+_INSERT = "INSERT INTO calls ({}) VALUES ({})".format(
+    ", ".join(f'"{name}"' for name in COLUMNS), ", ".join("?" * len(COLUMNS))
 )
-from sqlalchemy.dialects.sqlite import insert
-
-from insource.clock import from_microseconds, to_microseconds
-from insource.money import from_nano_usd, to_nano_usd
-from insource.store.database import METADATA, Database
-from insource.types import Call, Frozen, Usage
-
-CALLS = Table(
-    "calls",
-    METADATA,
-    Column("call_id", Text, primary_key=True),
-    Column("started_at", BigInteger, nullable=False),  # microseconds since the epoch
-    Column("task", Text, nullable=False),
-    Column("model", Text, nullable=False),  # that answered; that was asked when none did
-    Column("model_asked", Text, nullable=False),
-    Column("model_answered", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("finish_reason", Text, nullable=False),
-    Column("status", Integer),
-    Column("input_tokens", BigInteger),
-    Column("cached_tokens", BigInteger),
-    Column("output_tokens", BigInteger),
-    Column("reasoning_tokens", BigInteger),
-    Column("cost_nano_usd", BigInteger),
-    Column("latency_s", Double),
-    Column("first_token_s", Double),
-    Column("simulated", Boolean, nullable=False),
-    Column("route_to", Text),
-    Column("route_reason", Text),
-    Column("confidence", Double),
-    Column("threshold", Double),
-    Column("payload", JSON, nullable=False),
-    Index("calls_by_time", "started_at"),
-    Index("calls_by_task", "task", "started_at"),
-    Index("calls_by_model", "model", "started_at"),
-)
-
-_SAME_IN_BOTH = ("call_id", "task", "model_asked", "model_answered", "outcome", "finish_reason", "status")
-_MEASURED = ("latency_s", "first_token_s", "simulated")
-_USAGE = tuple(Usage.model_fields)
-_PAYLOAD = ("request", "response_text", "error", "tags", "route")
+_STORED = "SELECT value FROM json_each(?) WHERE value IN (SELECT call_id FROM calls)"
+_FACTS_OF_ROW = itemgetter(*(COLUMNS.index(name) for name in FACTS))
 
 
 class ModelStats(Frozen):
@@ -86,18 +48,37 @@ class ModelStats(Frozen):
 
 
 def insert_calls(connection: Connection, calls: Sequence[Call]) -> int:
-    """Store calls; one whose ``call_id`` is there already stays as it is. Returns how many were new."""
-    if not calls:
-        return 0
-    statement = insert(CALLS).on_conflict_do_nothing(index_elements=["call_id"])
-    return connection.execute(statement, [_row(call) for call in calls]).rowcount
+    """Store calls, and count them in the rollups. Returns how many were new.
+
+    One whose ``call_id`` is there already stays as it is, and one that has been purged stays away.
+    """
+    return insert_rows(connection, [row_of_call(call) for call in calls])
+
+
+def insert_rows(connection: Connection, rows: Sequence[Row]) -> int:
+    """As ``insert_calls``, for calls that are rows already."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(row[0], row)
+    for known in _stored_among(connection, list(first)) + purged_among(connection, list(first)):
+        del first[known]
+    if first:
+        new = list(first.values())
+        connection.exec_driver_sql(_INSERT, new)
+        add_to_rollups(connection, map(_FACTS_OF_ROW, new))
+    return len(first)
+
+
+def _stored_among(connection: Connection, call_ids: Sequence[str]) -> list[str]:
+    found = connection.exec_driver_sql(_STORED, (json.dumps(call_ids),))
+    return [row[0] for row in found]
 
 
 def get_call(database: Database, call_id: str) -> Call | None:
     """The call of this id, or None."""
     with database.read() as connection:
         row = connection.execute(select(CALLS).where(CALLS.c.call_id == call_id)).one_or_none()
-    return None if row is None else _call(row)
+    return None if row is None else call_of_row(row._mapping)
 
 
 def find_calls(
@@ -121,7 +102,7 @@ def find_calls(
         query = query.where(CALLS.c.started_at >= to_microseconds(since))
     with database.read() as connection:
         rows = connection.execute(query).all()
-    return [_call(row) for row in reversed(rows)]
+    return [call_of_row(row._mapping) for row in reversed(rows)]
 
 
 def call_stats(database: Database) -> tuple[ModelStats, ...]:
@@ -160,35 +141,7 @@ def call_stats(database: Database) -> tuple[ModelStats, ...]:
     return tuple(_stats(row, *percentiles.get((row.model, row.simulated), (None, None))) for row in rows)
 
 
-def _stats(row: Row[Any], p50_s: float | None, p95_s: float | None) -> ModelStats:
+def _stats(row: sqlalchemy.Row[Any], p50_s: float | None, p95_s: float | None) -> ModelStats:
     fields = row._asdict()
     cost_usd = from_nano_usd(fields.pop("cost_nano_usd"))
     return ModelStats(**fields, cost_usd=cost_usd, p50_s=p50_s, p95_s=p95_s)
-
-
-def _row(call: Call) -> dict[str, Any]:
-    columns = {name: getattr(call, name) for name in (*_SAME_IN_BOTH, *_MEASURED)}
-    route = call.route
-    return {
-        **columns,
-        **call.usage.model_dump(),
-        "started_at": to_microseconds(call.started_at),
-        "model": call.model_answered or call.model_asked,
-        "cost_nano_usd": to_nano_usd(call.cost_usd),
-        "route_to": route and route.to,
-        "route_reason": route and route.reason,
-        "confidence": route and route.confidence,
-        "threshold": route and route.threshold,
-        "payload": call.model_dump(mode="json", include=set(_PAYLOAD)),
-    }
-
-
-def _call(row: Row[Any]) -> Call:
-    fields = row._mapping
-    return Call(
-        **{name: fields[name] for name in (*_SAME_IN_BOTH, *_MEASURED)},
-        **fields["payload"],
-        started_at=from_microseconds(fields["started_at"]),
-        usage=Usage(**{name: fields[name] for name in _USAGE}),
-        cost_usd=from_nano_usd(fields["cost_nano_usd"]),
-    )

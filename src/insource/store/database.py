@@ -6,13 +6,15 @@ own module; the schema comes from the Alembic revisions in ``migrations``.
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -34,6 +36,8 @@ class Database:
         self.path = path
         self._engine = engine
         self._writer = engine.execution_options(**{_IMMEDIATE: True})
+        self._file = _identity(path)
+        self._reopening = threading.RLock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -42,6 +46,7 @@ class Database:
         Raises:
             InsourceError: ``store-locked``, ``store-unwritable``, ``store-full`` or ``store-corrupt``.
         """
+        self._follow_file()
         with _translated(self.path), self._engine.begin() as connection:
             yield connection
 
@@ -54,8 +59,81 @@ class Database:
         Raises:
             InsourceError: as ``read``.
         """
+        self._follow_file()
         with _translated(self.path), self._writer.begin() as connection:
             yield connection
+
+    def rewrite(self) -> None:
+        """Write the file anew without what was deleted, and empty the write-ahead log.
+
+        Needs room for another copy of the store, and keeps other writers waiting meanwhile.
+
+        Raises:
+            InsourceError: as ``read``; ``store-locked`` also while somebody else reads.
+        """
+        self._outside_transactions("VACUUM")
+        self.empty_write_ahead_log()
+
+    def empty_write_ahead_log(self) -> None:
+        """Move all of it into the store's file.
+
+        Raises:
+            InsourceError: as ``read``; ``store-locked`` also while somebody else reads.
+        """
+        busy, *_ = self._outside_transactions("PRAGMA wal_checkpoint(TRUNCATE)")
+        if busy:
+            raise _locked(self.path)
+
+    def used_bytes(self) -> int:
+        """The size of the store's file without the pages that are free to be used again."""
+        with self.read() as connection:
+            pages, free, size = (
+                connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return int((pages - free) * size)
+
+    def _follow_file(self) -> None:
+        """Open a store that was deleted or replaced meanwhile anew: SQLite would go on with a file that has
+        no name any more, and what it keeps there would be lost without a word."""
+        if _identity(self.path) == self._file:
+            return
+        with self._reopening:
+            if _identity(self.path) != self._file:
+                self._engine.dispose()
+                _make_file(self.path)
+                self._file = _identity(self.path)
+                _bring_up_to_date(self)
+
+    def _outside_transactions(self, statement: str) -> tuple[int, ...]:
+        with _translated(self.path):
+            raw = self._engine.raw_connection()
+            try:
+                cursor = raw.cursor()
+                try:
+                    return tuple(cursor.execute(statement).fetchone() or ())
+                except sqlite3.Error as error:
+                    raise DBAPIError(statement, None, error) from error
+            finally:
+                raw.close()
+
+    @contextmanager
+    def write_raw(self) -> Iterator[sqlite3.Connection]:
+        """As ``write``, with the driver's own connection: for a few statements in every call that is served.
+
+        Raises:
+            InsourceError: as ``read``.
+        """
+        with _translated(self.path):
+            pooled = self._engine.raw_connection()
+            try:
+                raw = pooled.driver_connection
+                assert isinstance(raw, sqlite3.Connection)
+                raw.execute("BEGIN IMMEDIATE")
+                with raw:  # commits, or rolls back when the block raises
+                    yield raw
+            finally:
+                pooled.close()
 
     def close(self) -> None:
         self._engine.dispose()
@@ -72,12 +150,18 @@ class Database:
         self.close()
 
 
-def open_database(path_or_url: Path | str, *, busy_timeout_s: float = 5.0) -> Database:
+def open_database(
+    path_or_url: Path | str,
+    *,
+    busy_timeout_s: float = 5.0,
+    synchronous: Literal["FULL", "NORMAL"] = "FULL",
+) -> Database:
     """Open the store, creating it (mode 0600) or bringing its schema up to date first.
 
     Args:
         path_or_url: a file, or ``sqlite:///file``.
         busy_timeout_s: how long to wait for another process's write.
+        synchronous: whether a commit survives a power cut (``FULL``), or the death of the process only.
 
     Raises:
         ConfigError: ``store-url``, for any other database.
@@ -85,13 +169,9 @@ def open_database(path_or_url: Path | str, *, busy_timeout_s: float = 5.0) -> Da
         IntegrityError: ``store-corrupt``.
     """
     path = _file_of(path_or_url)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the same mode
-    except OSError as error:
-        raise _unwritable(path, error.strerror or str(error)) from error
+    _make_file(path)
     engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": busy_timeout_s})
-    event.listen(engine, "connect", _configure)
+    event.listen(engine, "connect", functools.partial(_configure, synchronous))
     event.listen(engine, "begin", _begin)
     database = Database(engine, path)
     try:
@@ -100,6 +180,22 @@ def open_database(path_or_url: Path | str, *, busy_timeout_s: float = 5.0) -> Da
         database.close()
         raise
     return database
+
+
+def _make_file(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the same mode
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error)) from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _file_of(path_or_url: Path | str) -> Path:
@@ -118,13 +214,14 @@ def _file_of(path_or_url: Path | str) -> Path:
     return Path(url.database).absolute()
 
 
-def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+def _configure(synchronous: str, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     assert isinstance(connection, sqlite3.Connection)
     connection.isolation_level = None  # ``_begin`` decides, not the driver
     connection.execute("PRAGMA foreign_keys = ON")
     # A spool segment is deleted once its rows are committed, so a commit has to survive a power cut;
     # in write-ahead mode NORMAL would not promise that (sqlite.org/pragma.html#pragma_synchronous).
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA secure_delete = ON")  # what is purged is overwritten, not only unlinked
 
 
 def _begin(connection: Connection) -> None:
@@ -136,21 +233,11 @@ def _bring_up_to_date(database: Database) -> None:
     with database.read() as connection:
         if _schema_version(connection) == HEAD:
             return
-    _write_ahead(database)
+    database._outside_transactions("PRAGMA journal_mode = WAL")  # which the file keeps
     with database.write() as connection:
         version = _schema_version(connection)  # another process may just have done it
         if version != HEAD:
             _migrate(connection, version, database.path)
-
-
-def _write_ahead(database: Database) -> None:
-    """Switch to write-ahead mode, which the file keeps; SQLite allows it outside transactions only."""
-    with _translated(database.path):
-        raw = database._engine.raw_connection()
-        try:
-            raw.cursor().execute("PRAGMA journal_mode = WAL")
-        finally:
-            raw.close()
 
 
 def _schema_version(connection: Connection) -> str | None:
@@ -182,8 +269,8 @@ def _migrate(connection: Connection, version: str | None, path: Path) -> None:
 def _translated(path: Path) -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
-        known = _known_failure(path, error.orig)
+    except (DBAPIError, sqlite3.Error) as error:
+        known = _known_failure(path, error.orig if isinstance(error, DBAPIError) else error)
         if known is None:
             raise
         raise known from error
@@ -192,11 +279,7 @@ def _translated(path: Path) -> Iterator[None]:
 def _known_failure(path: Path, cause: BaseException | None) -> InsourceError | None:
     name = getattr(cause, "sqlite_errorname", "")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return PrerequisiteError(
-            "store-locked",
-            f"The store {path} is locked by another process.",
-            hint=f"Wait for it or end it (fuser {path} names it), then run the same command again.",
-        )
+        return _locked(path)
     if name.startswith("SQLITE_FULL"):
         return PrerequisiteError(
             "store-full",
@@ -213,6 +296,14 @@ def _known_failure(path: Path, cause: BaseException | None) -> InsourceError | N
             f"what can be read comes out with: sqlite3 {path}.damaged .recover",
         )
     return None
+
+
+def _locked(path: Path) -> PrerequisiteError:
+    return PrerequisiteError(
+        "store-locked",
+        f"The store {path} is locked by another process.",
+        hint=f"Wait for it or end it (fuser {path} names it), then run the same command again.",
+    )
 
 
 def _unwritable(path: Path, reason: str) -> PrerequisiteError:

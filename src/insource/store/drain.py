@@ -7,25 +7,36 @@ drain killed at any point neither loses nor repeats a call. Several processes ma
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from pydantic import ValidationError
+import msgspec
 from sqlalchemy import Connection
 
-from insource.clock import from_microseconds
-from insource.store.calls import insert_calls
+from insource.store.calls import insert_rows
 from insource.store.database import Database
 from insource.store.frames import Record, Scan, record_at, scan
+from insource.store.rows import NotACall, Row, row_of_records
 from insource.store.segments import Progress, forget, progress, record_progress
 from insource.store.spool import SUFFIX
-from insource.types import Call
 
-_BATCH_BYTES = 4 << 20
+_BATCH_BYTES = 8 << 20
 _RECORD_BYTES = 64 << 10
+
+
+class _Head(msgspec.Struct):
+    """What tells a record from another."""
+
+    kind: str = ""
+    call_id: str = ""
+    text: str = ""
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
 
 
 @dataclass
@@ -43,6 +54,11 @@ class DrainReport:
     corrupt: int = 0
     orphaned: int = 0
     torn: int = 0
+
+    @property
+    def damaged(self) -> int:
+        """All that could not be read."""
+        return self.corrupt + self.orphaned + self.torn
 
 
 def drain(database: Database, directory: Path) -> DrainReport:
@@ -73,6 +89,8 @@ def _drain_segment(database: Database, path: Path, file: BinaryIO, report: Drain
     if dead:
         # All is committed: whatever is cut short from here on costs at most a stale row of progress.
         with database.write() as connection:
+            if progress(connection, path.name).position < os.fstat(file.fileno()).st_size:
+                return  # this is another store than the one that was drained into
             path.unlink(missing_ok=True)
             forget(connection, path.name)
 
@@ -91,27 +109,32 @@ def _drain_batch(connection: Connection, name: str, file: BinaryIO, dead: bool, 
     before = progress(connection, name)
     found, at_end = _scan_from(file, before.position, dead)
     open_calls = dict(before.open_calls)
-    begins: dict[str, dict[str, Any]] = {}
-    calls: list[Call] = []
+    begins: dict[str, bytes] = {}
+    rows: list[Row] = []
     for record in found.records:
-        kind, call_id = record.fields.get("kind"), record.fields.get("call_id", "")
-        if kind == "begin":
+        try:
+            head = _head(record.payload)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            report.corrupt += 1
+            continue
+        call_id = head.call_id
+        if head.kind == "begin":
             open_calls[call_id] = before.position + record.start
-            begins[call_id] = record.fields
-        elif kind == "end" and call_id in open_calls:
+            begins[call_id] = record.payload
+        elif head.kind == "end" and call_id in open_calls:
             begin = begins.pop(call_id, None) or _begin_at(file, open_calls[call_id])
             del open_calls[call_id]
-            _add(calls, begin, record.fields, report)
-        elif kind == "end":
+            _add(rows, begin, record.payload, report)
+        elif head.kind == "end":
             report.orphaned += 1
     report.corrupt += found.corrupt
     if at_end:
         report.torn += found.torn
         if dead:
-            _add_interrupted(calls, file, open_calls, report)
+            _add_interrupted(rows, file, open_calls, report)
             open_calls = {}
         report.under_way += len(open_calls)
-    report.stored += insert_calls(connection, calls)
+    report.stored += insert_rows(connection, rows)
     after = Progress(position=before.position + found.consumed, open_calls=open_calls)
     if after != before:
         record_progress(connection, name, after)
@@ -130,46 +153,48 @@ def _scan_from(file: BinaryIO, position: int, dead: bool) -> tuple[Scan, bool]:
         size *= 2  # one record is longer than the batch
 
 
-def _begin_at(file: BinaryIO, position: int) -> dict[str, Any]:
-    """The fields of a record known to be there; none when it has been damaged since."""
+def _begin_at(file: BinaryIO, position: int) -> bytes:
+    """The payload of a record known to be there; an empty object when it has been damaged since."""
     size = _RECORD_BYTES
     while True:
         data = os.pread(file.fileno(), size, position)
         record = record_at(data, 0)
         if record is not None or len(data) < size:
-            return {} if record is None else record.fields
+            return b"{}" if record is None else record.payload
         size *= 2
 
 
-def _add(calls: list[Call], begin: dict[str, Any], end: dict[str, Any], report: DrainReport) -> None:
-    fields = {name: value for name, value in (begin | end).items() if name != "kind"}
+def _add(rows: list[Row], begin: bytes, end: bytes, report: DrainReport) -> None:
     try:
-        calls.append(Call(**fields | {"started_at": from_microseconds(fields["started_at"])}))
-    except (KeyError, TypeError, ValidationError):
+        rows.append(row_of_records(begin, end))
+    except NotACall:
         report.corrupt += 1
 
 
 def _add_interrupted(
-    calls: list[Call], file: BinaryIO, open_calls: dict[str, int], report: DrainReport
+    rows: list[Row], file: BinaryIO, open_calls: dict[str, int], report: DrainReport
 ) -> None:
     """Calls that will never end, each with the pieces of its answer that were written."""
     texts: dict[str, list[str]] = {call_id: [] for call_id in open_calls}
-    begins: dict[str, dict[str, Any]] = {}
+    begins: dict[str, bytes] = {}
     for record in _records_since(file, min(open_calls.values(), default=None)):
-        call_id = record.fields.get("call_id", "")
-        if call_id in texts and record.fields["kind"] == "begin":
-            begins[call_id] = record.fields
-        elif call_id in texts and record.fields["kind"] == "chunk":
-            texts[call_id].append(record.fields["text"])
-    before = len(calls)
+        try:
+            head = _head(record.payload)
+        except (msgspec.MsgspecError, ValueError, RecursionError):  # counted when it was first read
+            continue
+        if head.call_id in texts and head.kind == "begin":
+            begins[head.call_id] = record.payload
+        elif head.call_id in texts and head.kind == "chunk":
+            texts[head.call_id].append(head.text)
+    before = len(rows)
     for call_id, begin in begins.items():
         end = {
             "outcome": "interrupted",
             "response_text": "".join(texts[call_id]),
             "error": "the recording process ended before the call did",
         }
-        _add(calls, begin, end, report)
-    report.interrupted += len(calls) - before
+        _add(rows, begin, json.dumps(end).encode(), report)
+    report.interrupted += len(rows) - before
 
 
 def _records_since(file: BinaryIO, position: int | None) -> Iterator[Record]:
@@ -179,3 +204,10 @@ def _records_since(file: BinaryIO, position: int | None) -> Iterator[Record]:
         found, at_end = _scan_from(file, reached, dead=True)
         yield from found.records
         reached += found.consumed
+
+
+def _head(payload: bytes) -> _Head:
+    try:
+        return _decode_head(payload)
+    except msgspec.DecodeError:  # Python's own reader takes what strict JSON does not
+        return msgspec.convert(json.loads(payload), _Head)

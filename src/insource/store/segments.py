@@ -14,6 +14,7 @@ SEGMENTS = Table(
     Column("name", Text, primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("open_calls", JSON, nullable=False),
+    Column("erased", BigInteger, nullable=False, server_default="0"),  # nothing is left before this byte
 )
 
 

@@ -80,14 +80,18 @@ class Spool:
         self._syncer = threading.Thread(target=self._sync_in_groups, name="insource-spool-fsync", daemon=True)
         self._syncer.start()
 
-    def begin(self, call_id: str, fields: dict[str, Any]) -> bool:
-        """Write that a call starts. False when it could not be written and goes on unrecorded."""
+    def begin(self, call_id: str, fields: dict[str, Any], content: bytes = b"") -> bool:
+        """Write that a call starts. False when it could not be written and goes on unrecorded.
+
+        ``content`` is a JSON object with further fields; here and in ``end`` it is written as it is.
+        """
         with self._lock:
             try:
                 if self._refuse:
                     self.keep_reserve()
                 segment = self._segment_for_a_new_call()
-                self._append(segment, {"kind": "begin", "call_id": call_id, **fields}, new=True)
+                record = encode({"kind": "begin", "call_id": call_id, **fields}, content)
+                self._append(segment, record, new=True)
             except OSError as error:
                 return self._failed(error)
             segment.open_calls.add(call_id)
@@ -101,9 +105,9 @@ class Spool:
             segment = self._calls.get(call_id)
             if segment is not None:
                 with contextlib.suppress(OSError):
-                    self._append(segment, {"kind": "chunk", "call_id": call_id, "text": text})
+                    self._append(segment, encode({"kind": "chunk", "call_id": call_id, "text": text}))
 
-    def end(self, call_id: str, fields: dict[str, Any]) -> bool:
+    def end(self, call_id: str, fields: dict[str, Any], content: bytes = b"") -> bool:
         """Write how a call ended; of a call that is not open, nothing. False when nothing was written."""
         with self._lock:
             segment = self._calls.pop(call_id, None)
@@ -111,7 +115,7 @@ class Spool:
                 return False
             segment.open_calls.discard(call_id)
             try:
-                self._append(segment, {"kind": "end", "call_id": call_id, **fields})
+                self._append(segment, encode({"kind": "end", "call_id": call_id, **fields}, content))
             except OSError as error:
                 return self._failed(error)
         return True
@@ -154,11 +158,24 @@ class Spool:
                 self._calls.clear()
                 self._current = None
 
+    def leave_to_the_parent(self) -> None:
+        """After a fork, in the child: let go of the segments, whose locks must die with the parent.
+
+        Locks that another thread held during the fork stay held in the child for ever, so none is taken.
+        """
+        self._closed.set()
+        self._lock, self._sync_lock = threading.Lock(), threading.Lock()
+        for segment in self._segments:
+            os.close(segment.fd)  # the parent's own descriptor keeps the lock
+        self._segments, self._calls, self._current = [], {}, None
+
     def _segment_for_a_new_call(self) -> _Segment:
         current = self._current
         if current is None:
             raise OSError(errno.EBADF, "the spool is closed")
-        if current.size >= self._segment_bytes:
+        if _deleted(current.fd):
+            self._current = current = self._new_segment()
+        elif current.size >= self._segment_bytes:
             with contextlib.suppress(OSError):  # the old one still takes what the disk takes
                 self._current = current = self._new_segment()
         return current
@@ -170,6 +187,7 @@ class Spool:
             os.close(segment.fd)
 
     def _new_segment(self) -> _Segment:
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
             path = self.directory / f"{time.time_ns()}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
@@ -182,8 +200,7 @@ class Spool:
         self._segments.append(segment)
         return segment
 
-    def _append(self, segment: _Segment, fields: dict[str, Any], *, new: bool = False) -> None:
-        record = encode(fields)
+    def _append(self, segment: _Segment, record: bytes, *, new: bool = False) -> None:
         try:
             self._write(segment, record)
         except OSError as error:
@@ -193,9 +210,12 @@ class Spool:
             self._write(segment, record)
         segment.size += len(record)
         segment.dirty = True
-        self._dirty.set()
+        if not self._dirty.is_set():  # setting it takes locks, and most records find it set
+            self._dirty.set()
 
     def _write(self, segment: _Segment, record: bytes) -> None:
+        if _deleted(segment.fd):
+            raise OSError(errno.ENOENT, "the segment was deleted")
         rest = memoryview(record)
         try:
             while rest:
@@ -241,6 +261,11 @@ class Spool:
                 self.sync()
             except PrerequisiteError:  # nobody is here to act on it
                 self.sync_failures += 1
+
+
+def _deleted(fd: int) -> bool:
+    """Whether somebody deleted the file: what is written to it now is gone with the process."""
+    return os.fstat(fd).st_nlink == 0
 
 
 def _still_there(path: Path, fd: int) -> bool:

@@ -24,23 +24,48 @@ class Route(Frozen):
 
 
 class Call(Frozen):
-    """One call to a model as the log keeps it."""
+    """One call to a model as the log keeps it.
+
+    ``source`` says how it came here: ``gateway``, ``wrap``, ``recorder`` or ``import:<format>``.
+    ``endpoint`` is the kind of call (``chat``, ``responses``, ``messages``, ``embeddings`` …), ``provider``
+    the upstream's configured name. ``response`` is the answer's whole document, a stream put together;
+    ``response_text`` its text. ``usage_estimated`` marks counts that are ours, not the provider's.
+    ``priced_by`` names the price table and its date. ``token_gap_s`` is the mean time between two pieces
+    of a streamed answer, in seconds. ``raw`` keeps an imported record as it was found.
+    """
 
     call_id: str
     started_at: datetime
+    source: str = "recorder"
     task: str = ""
+    feature: str = ""
+    prompt_version: str = ""
+    user: str = ""
+    provider: str = ""
+    endpoint: str = ""
     model_asked: str
     model_answered: str = ""
     request: dict[str, Any]
+    response: dict[str, Any] | None = None
     response_text: str = ""
+    streamed: bool = False
     outcome: Outcome = "ok"
     finish_reason: FinishReason = "unknown"
     status: int | None = None
     error: str = ""
     usage: Usage = Usage()
+    usage_estimated: bool = False
     cost_usd: Decimal | None = None
+    priced_by: str = ""
     latency_s: float | None = None
     first_token_s: float | None = None
+    token_gap_s: float | None = None
     simulated: bool = False
     route: Route | None = None
     tags: dict[str, str] = {}
+    raw: dict[str, Any] | None = None
+
+    @property
+    def partial(self) -> bool:
+        """Whether the answer is only the part that came before the call broke off."""
+        return self.outcome == "interrupted" and bool(self.response_text or self.response)

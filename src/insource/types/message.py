@@ -22,12 +22,19 @@ Count = Annotated[int, Field(ge=0, le=2**53)]  # what JSON and every database ca
 
 
 class Usage(Frozen):
-    """Tokens of one call; None where the provider did not say."""
+    """Tokens of one call; None where the provider did not say.
+
+    ``input_tokens`` are all that were read, ``output_tokens`` all that were written; the others say how
+    many of these were read from or written to the provider's cache, were audio, or were reasoning.
+    """
 
     input_tokens: Count | None = None
     cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
     output_tokens: Count | None = None
     reasoning_tokens: Count | None = None
+    audio_input_tokens: Count | None = None
+    audio_output_tokens: Count | None = None
 
 
 class TokenLogprob(Frozen):

@@ -125,3 +125,8 @@ def test_yes_is_shown_and_no_terminal_is_a_no(capsys, monkeypatch):
     said = capsys.readouterr().err
     assert "Pay $3? yes (--yes)" in said
     assert "Pay $3? no" in said
+
+
+def test_an_error_about_hostile_text_does_not_reach_the_terminal_raw(capsys):
+    fail(DataError("bad-rows", "Row \x1b[31m\u202e", details=("a\x1b[2J",), hint="See \x9b0m\nor not."))
+    assert not set(capsys.readouterr().err) & {"\x1b", "\u202e", "\x9b"}

@@ -33,7 +33,7 @@ def configuration() -> str:
         for key, field in keys().items():
             if key.startswith(f"{section}."):
                 default = json.dumps(field.get_default(), ensure_ascii=False)
-                default = "empty" if default in ("null", '""', "[]") else f"`{default}`"
+                default = "empty" if default in ("null", '""', "[]", "{}") else f"`{default}`"
                 kind = type_name(field.annotation) + "".join(limits(field.metadata))
                 parts.append(f"| `{key}` | {kind} | {default} | {field.description} |")
         parts.append("")
@@ -48,9 +48,13 @@ def type_name(annotation: Any) -> str:
     if origin in (Union, UnionType):
         named = [type_name(one) for one in arguments if one is not type(None)]
         return " or ".join([*named, "empty"])
+    if origin is dict:
+        return "table"
     if origin is tuple:
         return f"list of {type_name(arguments[0])}"
-    names = {str: "text", int: "integer", float: "number"}
+    if origin is dict:
+        return "table a name"
+    names = {str: "text", int: "integer", float: "number", bool: "true or false"}
     return names[annotation]
 
 
@@ -71,7 +75,9 @@ def commands() -> Iterator[tuple[str, click.Command]]:
         command = cli.get_command(context, verb)
         assert command is not None
         if isinstance(command, click.Group):
-            for name, inner in command.commands.items():
+            for name in command.list_commands(context):
+                inner = command.get_command(context, name)
+                assert inner is not None
                 yield f"{verb} {name}", inner
         else:
             yield verb, command

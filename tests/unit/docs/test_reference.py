@@ -28,7 +28,7 @@ from insource.types import Arm, Bucket, Completion, EvalRecord, RunResult, Score
 
 SOURCES = sorted((ROOT / "src" / "insource").rglob("*.py"))
 ERRORS = {name for name, kind in inspect.getmembers(errors, inspect.isclass)}
-GATEWAY_REPLIES = {"error", "refuse", "_turn_away", "_fail"}
+GATEWAY_REPLIES = {"refuse", "Refused"}
 SLUG = re.compile(r"[a-z]+(-[a-z]+)+")
 
 
@@ -64,7 +64,7 @@ def test_every_key_of_the_run_result_is_documented():
 
 
 def test_every_configuration_key_has_a_row_and_a_sentence():
-    rows = re.findall(r"^\| `([a-z_.0-9]+)` \|.+\| (.+) \|$", page("configuration.md"), re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z_.0-9<>]+)` \|.+\| (.+) \|$", page("configuration.md"), re.MULTILINE)
     assert [name for name, _ in rows] == list(keys())
     assert all(meaning.endswith(".") or "(" in meaning for _, meaning in rows)
     assert {f"[{section}]" for section in Config.model_fields} <= headings("configuration.md")

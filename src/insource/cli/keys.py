@@ -1,0 +1,160 @@
+"""``insource keys``: the gateway's own keys, with their tasks, budgets and rates."""
+
+from __future__ import annotations
+
+import json
+import math
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from insource.cli.options import json_option
+from insource.config import FILE_NAME
+
+if TYPE_CHECKING:
+    from insource.store.database import Database
+    from insource.store.keys import Period, Spend, VirtualKey
+
+PER = {"day": " a day", "month": " a month", "total": " in all"}
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path(FILE_NAME),
+    show_default=True,
+    help="The project's configuration.",
+)
+
+
+@click.group("keys", short_help="Keys of the gateway's own")
+def command() -> None:
+    """Virtual keys: callers get one each, and none of them sees the provider's."""
+
+
+@command.command("create")
+@click.argument("name")
+@click.option("--task", "tasks", multiple=True, metavar="NAME", help="Bind the key to this task; repeatable.")
+@click.option("--upstream", default="", metavar="NAME", help="Bind the key to this upstream.")
+@click.option(
+    "--budget-usd",
+    type=click.FloatRange(min=0, min_open=True, max=1_000_000_000),
+    help="The most its calls may cost in a period (US dollars).",
+)
+@click.option("--per", type=click.Choice(["day", "month", "total"]), help="The budget's period, by UTC.")
+@click.option(
+    "--requests-per-minute", type=click.IntRange(1, 100_000), help="The most calls in any sixty seconds."
+)
+@config_option
+@json_option
+def create(
+    name: str,
+    tasks: tuple[str, ...],
+    upstream: str,
+    budget_usd: float | None,
+    per: Period | None,
+    requests_per_minute: int | None,
+    config_path: Path,
+    as_json: bool,
+) -> None:
+    """Make a key for NAME and print it, this once: only its hash is kept.
+
+    Callers send it where their provider key was. The gateway puts the upstream's own key in its place,
+    from the environment variable that the upstream's `api_key_env` names.
+    """
+    from insource.cli.output import say
+    from insource.store.keys import create_key
+
+    if (budget_usd is None) != (per is None):
+        raise click.UsageError("--budget-usd and --per belong together: --budget-usd 50 --per month")
+    if budget_usd is not None and math.isnan(budget_usd):  # which is within every range
+        raise click.UsageError("--budget-usd has to be a number")
+    with _open(config_path) as database:
+        key, secret = create_key(
+            database,
+            name,
+            tasks=tasks,
+            upstream=upstream,
+            budget_usd=None if budget_usd is None else Decimal(str(budget_usd)),
+            budget_per=per or "total",
+            requests_per_minute=requests_per_minute,
+        )
+    if as_json:
+        click.echo(json.dumps(_document(key) | {"key": secret}, ensure_ascii=False))
+        return
+    click.echo(secret)
+    say(f"Key {key.key_id}, {_limits(key)}. It is not shown again.")
+
+
+@command.command("list")
+@config_option
+@json_option
+def show(config_path: Path, as_json: bool) -> None:
+    """Every key, what it may do, and what it has spent in the present period of its budget.
+
+    "Held" is money for calls under way, and for calls whose process died before their cost was known.
+    """
+    from insource.cli.neutral import one_line
+    from insource.cli.output import say
+    from insource.store.keys import list_keys, spend_of
+
+    with _open(config_path) as database:
+        keys = [(key, spend_of(database, key)) for key in list_keys(database)]
+    if as_json:
+        found = [_document(key) | spend.model_dump(mode="json") for key, spend in keys]
+        click.echo(json.dumps({"keys": found}, ensure_ascii=False))
+        return
+    for key, spend in keys:
+        click.echo(f"{key.key_id}  {one_line(key.name, 64):<20}  {_state(key)}  {_limits(key, spend)}")
+    if not keys:
+        say("There is no key yet. Make one: insource keys create NAME")
+
+
+@command.command("revoke")
+@click.argument("name")
+@config_option
+def revoke(name: str, config_path: Path) -> None:
+    """End the key of this NAME or id. Running gateways refuse it within a second."""
+    from insource.cli.neutral import one_line
+    from insource.cli.output import say
+    from insource.store.keys import revoke_key
+
+    with _open(config_path) as database:
+        key = revoke_key(database, name)
+    say(f"Revoked {one_line(key.name, 64)} ({key.key_id})")
+
+
+def _open(config_path: Path) -> Database:
+    from insource.config import load
+    from insource.project import Project
+    from insource.store.keys import open_keys
+
+    return open_keys(Project.of(load(config_path)).workspace)
+
+
+def _document(key: VirtualKey) -> dict[str, Any]:
+    return key.model_dump(mode="json")
+
+
+def _state(key: VirtualKey) -> str:
+    return "active " if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d}"
+
+
+def _limits(key: VirtualKey, spend: Spend | None = None) -> str:
+    """``tasks specs · upstream openai · $50.00 a month ($3.20 spent) · 60 requests a minute``."""
+    from insource.cli.neutral import one_line
+    from insource.money import show_usd
+
+    parts = [f"tasks {', '.join(one_line(task, 64) for task in key.tasks)}" if key.tasks else "any task"]
+    parts += [f"upstream {one_line(key.upstream, 64)}"] if key.upstream else []
+    if key.budget_usd is not None:
+        budget = show_usd(key.budget_usd) + PER[key.budget_per]
+        if spend is not None:
+            held = f", {show_usd(spend.reserved_usd)} held" if spend.reserved_usd else ""
+            budget += f" ({show_usd(spend.spent_usd)} spent{held})"
+        parts.append(budget)
+    if key.requests_per_minute is not None:
+        parts.append(f"{key.requests_per_minute} requests a minute")
+    return " · ".join(parts)

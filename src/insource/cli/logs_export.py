@@ -1,0 +1,84 @@
+"""``insource logs export``: calls for other programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import click
+
+from insource.cli.log_options import config_option, filter_options, open_log
+
+
+@click.command("export", short_help="Write calls as JSON Lines, CSV or fine-tune data")
+@config_option
+@filter_options
+@click.option("--text", help="Only calls with this in request or answer.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["jsonl", "csv", "openai-chat"]),
+    default="jsonl",
+    show_default=True,
+    help="jsonl loses nothing; csv is for spreadsheets; openai-chat is fine-tune data, corrections first.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="A file; standard output without."
+)
+def command(
+    config_path: Path,
+    where: dict[str, Any],
+    text: str | None,
+    format_: Literal["jsonl", "csv", "openai-chat"],
+    output: Path | None,
+) -> None:
+    """Write the calls in the order they started, with the feedback on them.
+
+    A file is there when it is complete, and belongs to its owner alone.
+    """
+    from insource.cli.output import near, say
+    from insource.logs.export import export_lines
+
+    skipped: Counter[str] = Counter()
+    with open_log(config_path) as log, _open(output) as file:
+        lines = export_lines(log, log.calls(text=text, **where), format_, skipped)
+        written = _write(file, lines) - (format_ == "csv")
+    say(f"{written:,} calls" + (f" written to {near(output)}" if output else ""))
+    for reason, count in sorted(skipped.items()):
+        say(f"{count:,} left out: {reason}")
+
+
+def _write(file: TextIO, lines: Iterable[str]) -> int:
+    from insource.cli.neutral import printable
+
+    written = 0
+    neutral = file.isatty()
+    for line in lines:
+        file.write(printable(line) if neutral else line)
+        written += 1
+    file.flush()
+    return written
+
+
+@contextmanager
+def _open(output: Path | None) -> Iterator[TextIO]:
+    """Standard output, or a file that takes its name when it is whole."""
+    if output is None:
+        yield sys.stdout
+        return
+    partial = output.with_name(f"{output.name}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  # a descriptor, no path
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        partial.rename(output)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,37 @@
+"""``insource logs tail``: the latest calls, and those that come."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from insource.cli.log_options import config_option, filter_options, limit_option, open_log
+
+if TYPE_CHECKING:
+    from insource.types import Call
+
+
+@click.command("tail", short_help="The latest calls, and with -f those that come")
+@config_option
+@filter_options
+@limit_option(10, least=0)
+@click.option("-f", "--follow", is_flag=True, help="Go on with those that end, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a call.")
+def command(config_path: Path, where: dict[str, Any], limit: int, follow: bool, as_json: bool) -> None:
+    """The latest calls, the oldest of them first."""
+    with open_log(config_path) as log, contextlib.suppress(KeyboardInterrupt):
+        coming = log.follow(**where) if follow else iter(())
+        for call in reversed(list(log.calls(newest_first=True, limit=limit, **where))):
+            _print(call, as_json)
+        for call in coming:
+            _print(call, as_json)
+
+
+def _print(call: Call, as_json: bool) -> None:
+    from insource.cli.log_tables import call_line
+
+    click.echo(json.dumps(call.model_dump(mode="json")) if as_json else call_line(call))

@@ -1,0 +1,195 @@
+"""From a request to a call: read, checked, tagged, admitted and on record before any byte leaves."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from insource.errors import InsourceError
+from insource.gateway.admission import Admission, Asked, Refused, Tags
+from insource.gateway.exchange import Exchange
+from insource.gateway.http import Headers, HttpReply, HttpRequest, TooLarge
+from insource.gateway.openai_api import ChatRequest, chat_of
+from insource.gateway.routes import Destination
+from insource.gateway.settings import REFERENCE, GatewaySettings, PassThrough
+from insource.gateway.shapes import Dialect, error_document
+from insource.gateway.tags import tags_of
+from insource.logs.reading import Endpoint
+from insource.logs.recorder import Recorder
+
+if TYPE_CHECKING:
+    from insource.gateway.task import Desk
+
+
+class Read(NamedTuple):
+    """A call as far as the gateway understands it. ``document`` is None for a body it cannot read."""
+
+    document: dict[str, Any] | None
+    model: str
+    streams: bool
+    tags: Tags
+
+
+async def read_call(request: HttpRequest, destination: Destination, limit: int) -> Read:
+    """Read a call's body and what it says.
+
+    Raises:
+        Refused: it is too large, no JSON, or no object.
+        Disconnected: the client went away.
+    """
+    try:
+        await request.read(limit)
+    except TooLarge:
+        raise Refused(413, "request-too-large", f"The request is larger than {limit} bytes.") from None
+    document = None
+    if request.header("content-encoding").lower() in ("", "identity"):  # of others the bytes just pass
+        document = _parsed(request)
+    model = document.get("model") if document else None
+    return Read(
+        document=document,
+        model=model if isinstance(model, str) else destination.model,
+        streams=destination.streams or bool(document and document.get("stream") is True),
+        tags=tags_of(request, document, destination.task),
+    )
+
+
+def _parsed(request: HttpRequest) -> dict[str, Any]:
+    if request.content_type != "application/json":
+        problem = f"The content type has to be application/json, not {request.content_type or 'absent'}."
+        raise Refused(415, "unsupported-content-type", problem)
+    try:
+        document = msgspec.json.decode(request.body)
+    except (ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise Refused(400, "invalid-request", f"The request is not JSON: {why}.") from error
+    if not isinstance(document, dict):
+        raise Refused(400, "invalid-request", "The request is JSON, but no object.")
+    return document
+
+
+def parsed_chat(call: Read) -> ChatRequest:
+    """The call as the chat completion that it has to be.
+
+    Raises:
+        Refused: it is none.
+    """
+    try:
+        return chat_of(call.document)
+    except ValueError as error:
+        raise Refused(400, "invalid-request", f"Not a chat completion request: {error}.") from error
+
+
+async def admitted(
+    request: HttpRequest,
+    destination: Destination,
+    call: Read,
+    settings: PassThrough,
+    desk: Desk | None = None,
+) -> Admission:
+    """Leave to make the call; with a ``desk``, to have it answered there or by its cloud.
+
+    Raises:
+        Refused: there is none.
+    """
+    upstream = destination.upstream.name if destination.upstream else ""
+    model, tags, ours = call.model, call.tags, False
+    if desk is not None:
+        upstream = REFERENCE if desk.passes_on else ""
+        ours = desk.is_ours(model)
+        if ours:
+            model = desk.cloud.model if desk.cloud is not None else model
+            tags = replace(tags, task=tags.task or desk.task.name)
+    asked = Asked(
+        method=request.method,
+        path=destination.path,
+        headers=[*request.headers, *_keys_in_query(request.query)],
+        body=request.body,
+        document=call.document,
+        tags=tags,
+        upstream=upstream,
+        endpoint=destination.endpoint or "",
+        model=model,
+        local=ours and desk is not None and desk.local is not None,
+    )
+    return await settings.admission.admit(asked)
+
+
+def _keys_in_query(query: str) -> Headers:
+    """Google's clients may put the caller's key there."""
+    if "key=" not in query:
+        return []
+    return [(b"x-goog-api-key", value.encode()) for name, value in parse_qsl(query) if name == "key"]
+
+
+def begin(
+    settings: GatewaySettings,
+    request: HttpRequest,
+    reply: HttpReply,
+    destination: Destination,
+    call: Read,
+    admission: Admission,
+    task: str,
+) -> Exchange:
+    """Write that the call starts.
+
+    Raises:
+        InsourceError: ``spool-unwritable``: do not make the call.
+    """
+    endpoint: Endpoint = destination.endpoint or "other"
+    document = call.document
+    recording = settings.recorder.begin(
+        None if document is not None else _described(request, destination.path),
+        request_bytes=request.body if document is not None else None,
+        model_asked=call.model,
+        source="gateway",
+        task=task,
+        feature=call.tags.feature,
+        prompt_version=call.tags.prompt_version,
+        user=call.tags.user,
+        provider=destination.upstream.name if destination.upstream else "",
+        endpoint=endpoint,
+        streamed=call.streams,
+        tags={"key": admission.key_name} if admission.key_name else None,
+    )
+    return Exchange(
+        request=request,
+        reply=reply,
+        recording=recording,
+        admission=admission,
+        dialect=destination.dialect,
+        endpoint=endpoint,
+        document=document,
+        priced=settings.priced,
+        provider=destination.upstream.base_url if destination.upstream else "",
+        model=call.model,
+        streams=call.streams,
+    )
+
+
+async def turn_away(
+    recorder: Recorder,
+    request: HttpRequest,
+    reply: HttpReply,
+    dialect: Dialect,
+    refusal: Refused,
+    tags: Tags,
+) -> None:
+    """Refuse what is no call or has no leave, and record that one was meant; its content is not kept,
+    for strangers shall not fill the log."""
+    with contextlib.suppress(InsourceError):  # the answer is an error with or without the record
+        described = _described(request, request.path) | {"refused": refusal.code}
+        recording = recorder.begin(described, model_asked="", source="gateway", task=tags.task)
+        recording.end(outcome="error", finish_reason="error", status=refusal.status, error=refusal.message)
+    body = error_document(dialect, refusal.status, refusal.code, refusal.message)
+    await reply.whole(refusal.status, body, refusal.headers)
+
+
+def _described(request: HttpRequest, path: str) -> dict[str, Any]:
+    described: dict[str, Any] = {"path": path, "bytes": len(request.body)}
+    if encoding := request.header("content-encoding"):
+        described["content_encoding"] = encoding
+    return described

@@ -1,0 +1,86 @@
+"""What of a call's content is written: redacted; nothing where that fails or the task is metadata only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from insource.logs.redaction import RedactedIncrements, Redactor
+from insource.store.frames import to_json
+
+Document = Mapping[str, Any] | bytes
+
+_REDACTION_FAILED = b'{"redaction":"failed"}'
+_METADATA_ONLY = b'{"redaction":"metadata-only"}'
+
+
+class Contents:
+    """The content of the calls of every task."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._kept = Content(redactor)
+        self._left_out = MetadataOnly(redactor)
+
+    def of(self, task: str) -> Content:
+        return self._kept if self._redactor.keeps_content(task) else self._left_out
+
+
+class Content:
+    """The two halves of a call as the members of a JSON object, redacted. Shared by all calls."""
+
+    kept = True
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def begin(self, labels: dict[str, Any], caller: dict[str, Any], request: Document) -> bytes:
+        """``labels`` place a call; ``caller`` is what the caller says about itself, free text."""
+        tags = {str(name): str(value) for name, value in caller["tags"].items()}
+        try:
+            described = self._redactor.document(to_json({**labels, **caller, "tags": tags}))
+        except Exception:  # whatever the reason, unredacted content must not reach the disk
+            described = to_json(labels)
+        return _with(described, b"request", self._document(request))
+
+    def end(self, model: str, text: str, error: str, response: Document | None) -> bytes:
+        try:
+            fields = {"model_answered": model, "response_text": text, "error": error}
+            said = self._redactor.document(to_json(fields))
+        except Exception:  # as above
+            said = to_json({"model_answered": model})
+        return said if response is None else _with(said, b"response", self._document(response))
+
+    def increments(self) -> RedactedIncrements:
+        return RedactedIncrements(self._redactor)
+
+    def _document(self, document: Document) -> bytes:
+        try:
+            written = document if isinstance(document, bytes) else to_json(dict(document))
+            return self._redactor.document(written)
+        except Exception:  # as above
+            return _REDACTION_FAILED
+
+
+class MetadataOnly(Content):
+    """Of these calls nothing is written that somebody said: no request, answer, error text, user or tag."""
+
+    kept = False
+
+    def begin(self, labels: dict[str, Any], caller: dict[str, Any], request: Document) -> bytes:
+        return super().begin(labels, {"user": "", "tags": {}}, _METADATA_ONLY)
+
+    def end(self, model: str, text: str, error: str, response: Document | None) -> bytes:
+        return super().end(model, "", "metadata-only" if error else "", None)
+
+
+def redacted_increment(increments: RedactedIncrements, text: str) -> str:
+    """The piece that is safe to write; none when redaction fails."""
+    try:
+        return increments.add(text)
+    except Exception:  # as above
+        return ""
+
+
+def _with(members: bytes, name: bytes, document: bytes) -> bytes:
+    return b'%s,"%s":%s}' % (members[:-1], name, document)

@@ -1,0 +1,207 @@
+"""What a request asks and what came back, whatever API it was: one text with its roles, one frame.
+
+OpenAI chat, responses and legacy completions, Anthropic messages and Gemini are read; what is none of
+these has no prompt. Nothing here raises on a strange document: a log holds what clients sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+MARK = "\x02"
+"""Begins a message in the flattened text, followed by its role's letter; clients' own are taken out."""
+SYSTEM, USER, ASSISTANT, TOOL, END = (MARK + letter for letter in "suate")
+CUT = "\x03"
+"""Where the middle of a very long message was left out."""
+
+HEAD, TAIL = 4000, 2000
+MAX_MESSAGES = 40
+MAX_KEYS = 60
+
+# Scripts written without spaces go character by character, so that a run of them is not one word.
+UNSPACED = "\\u0e00-\\u0e7f\\u3040-\\u30ff\\u3400-\\u9fff\\uac00-\\ud7af"
+WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
+
+_CONTROL = re.compile("[\x02\x03]")
+_ROLES = {"system": SYSTEM, "developer": SYSTEM, "assistant": ASSISTANT, "model": ASSISTANT, "tool": TOOL}
+_TURNS = re.compile(MARK + "[ut]")
+
+
+class Frame(NamedTuple):
+    """What two calls of one task share apart from words: the answer's keys asked for, the tools offered."""
+
+    schema: str = ""
+    tools: str = ""
+
+
+class Prompt(NamedTuple):
+    """A request as discovery sees it. ``text`` has its whitespace folded and very long messages cut."""
+
+    frame: Frame
+    text: str
+    images: bool
+    turns: int
+
+
+def read_prompt(request: Any) -> Prompt | None:
+    """The prompt of a request's document, None when there is no text in it."""
+    if not isinstance(request, dict):
+        return None
+    parts: list[str] = []
+    images, turns = False, 0
+    for role, content in _messages(request):
+        texts, has_image = _text(content)
+        images = images or has_image
+        turns += role == USER
+        if len(parts) < MAX_MESSAGES:
+            parts.append(f"{role} {_folded(texts)}")
+    if not any(len(part) > len(USER) + 1 for part in parts):
+        return None
+    return Prompt(_frame(request), " ".join((*parts, END)), images, turns)
+
+
+def variable_turns(text: str) -> int:
+    """How many user and tool turns a flattened text, or a template's, has."""
+    return len(_TURNS.findall(text))
+
+
+def read_answer(response: Any, response_text: str) -> str:
+    """The answer's text; where there is none, the arguments of the one tool it called."""
+    if response_text or not isinstance(response, dict):
+        return response_text
+    import msgspec
+
+    for call in _tool_calls(response):
+        arguments = call.get("arguments", call.get("input"))
+        if isinstance(arguments, str):
+            return arguments
+        if isinstance(arguments, dict):
+            return msgspec.json.encode(arguments).decode()
+    return ""
+
+
+def called_tool(response: Any) -> bool:
+    """Whether the answer asks for a tool."""
+    return isinstance(response, dict) and next(_tool_calls(response), None) is not None
+
+
+def _tool_calls(response: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for choice in _dicts(response.get("choices")):
+        message = choice.get("message")
+        for call in _dicts(message.get("tool_calls") if isinstance(message, dict) else None):
+            if isinstance(call.get("function"), dict):
+                yield call["function"]
+    for item in (*_dicts(response.get("content")), *_dicts(response.get("output"))):
+        if item.get("type") in ("tool_use", "function_call"):
+            yield item
+
+
+def _messages(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key in ("system", "instructions", "systemInstruction", "system_instruction"):
+        if request.get(key):
+            yield SYSTEM, request[key]
+    for key in ("messages", "input", "contents", "prompt"):
+        value = request.get(key)
+        if isinstance(value, str):
+            yield USER, value
+        for message in value if isinstance(value, list) else ():
+            if isinstance(message, str):
+                yield USER, message
+            elif isinstance(message, dict):
+                yield from _message(message)
+
+
+def _message(message: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    kind = message.get("type")
+    if kind == "function_call":
+        yield ASSISTANT, message.get("arguments")
+    elif kind == "function_call_output":
+        yield TOOL, message.get("output")
+    else:
+        content = message.get("content", message.get("parts"))
+        role = _ROLES.get(str(message.get("role")), USER)
+        if any(part.get("type") == "tool_result" for part in _dicts(content)):
+            role = TOOL
+        yield role, content
+
+
+def _text(content: Any) -> tuple[str, bool]:
+    """The text of a content, and whether it has an image, a file or sound."""
+    if isinstance(content, str):
+        return content, False
+    if isinstance(content, dict):
+        content = content.get("parts", [content])
+    texts, other = [], False
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, dict):
+            said = part.get("text", part.get("content"))
+            texts.append(said if isinstance(said, str) else "")
+            other = other or str(part.get("type")).startswith(("image", "input_image", "file", "input_audio"))
+            other = other or "inlineData" in part or "inline_data" in part
+    return "\n".join(texts), other
+
+
+def _folded(text: str) -> str:
+    if len(text) > HEAD + TAIL:
+        text = f"{text[:HEAD]} \n {text[-TAIL:]}"
+    return " ".join(_CONTROL.sub("", text).split())
+
+
+def _frame(request: dict[str, Any]) -> Frame:
+    tools = [_tool(tool) for tool in _dicts(request.get("tools"))]
+    names = sorted({name for name, _ in tools})
+    forced = _forced(request.get("tool_choice"), names)
+    if forced is not None:  # a tool that has to be called is a schema by another name
+        return Frame(schema=_keys(dict(tools).get(forced)))
+    return Frame(schema=_keys(_response_schema(request)), tools=",".join(names)[:500])
+
+
+def _tool(tool: dict[str, Any]) -> tuple[str, Any]:
+    inner = tool["function"] if isinstance(tool.get("function"), dict) else tool
+    schema = inner.get("parameters", inner.get("input_schema"))
+    return str(inner.get("name", inner.get("type", ""))), schema
+
+
+def _forced(choice: Any, names: list[str]) -> str | None:
+    if choice in ("required", "any") or (isinstance(choice, dict) and choice.get("type") == "any"):
+        return names[0] if len(names) == 1 else None
+    if isinstance(choice, dict):
+        function = choice.get("function")
+        name = function.get("name") if isinstance(function, dict) else choice.get("name")
+        return name if name in names else None
+    return None
+
+
+def _response_schema(request: dict[str, Any]) -> Any:
+    text, wanted = request.get("text"), request.get("response_format")
+    if isinstance(text, dict):
+        wanted = text.get("format", wanted)
+    if not isinstance(wanted, dict):
+        return None
+    inner = wanted.get("json_schema", wanted)
+    return inner.get("schema") if isinstance(inner, dict) else None
+
+
+def _keys(schema: Any) -> str:
+    """The names a schema asks for, sorted; order, descriptions and limits may change from day to day."""
+    found: set[str] = set()
+    waiting = [schema]
+    while waiting and len(found) < MAX_KEYS:
+        one = waiting.pop()
+        if not isinstance(one, dict):
+            continue
+        properties = one.get("properties")
+        if isinstance(properties, dict):
+            found.update(map(str, properties))
+            waiting.extend(properties.values())
+        waiting.append(one.get("items"))
+        waiting.extend(one["$defs"].values() if isinstance(one.get("$defs"), dict) else ())
+    return ",".join(sorted(found))
+
+
+def _dicts(value: Any) -> Iterator[dict[str, Any]]:
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())

@@ -1,0 +1,43 @@
+"""Token counts that the provider did not report, estimated and marked so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from insource.types import Usage
+
+# English text has about four characters a token in every common vocabulary; code and other languages
+# have fewer. Good for a bill's order of magnitude, which is why it is marked.
+CHARACTERS_PER_TOKEN = 4
+
+
+def estimated(reported: Usage, request: dict[str, Any] | None, answer: str) -> tuple[Usage, bool]:
+    """The counts with what is missing filled in from the length of the texts, and whether any was.
+
+    A count of what was written that is smaller than the answer is from the middle of a stream.
+    """
+    filled = {}
+    if reported.input_tokens is None and request is not None:
+        filled["input_tokens"] = _tokens(_characters(request))
+    guess = _tokens(len(answer))
+    if guess > (reported.output_tokens or 0) or (reported.output_tokens is None and "input_tokens" in filled):
+        filled["output_tokens"] = guess
+    return (reported.model_copy(update=filled), True) if filled else (reported, False)
+
+
+def _tokens(characters: int) -> int:
+    return -(-characters // CHARACTERS_PER_TOKEN)
+
+
+def _characters(value: Any) -> int:
+    """The length of all texts in a request; images and files within it are no text."""
+    total, pending = 0, [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, str):
+            total += 0 if one.startswith("data:") else len(one)
+        elif isinstance(one, dict):
+            pending.extend(one.values())
+        elif isinstance(one, list):
+            pending.extend(one)
+    return total

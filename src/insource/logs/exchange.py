@@ -1,0 +1,220 @@
+"""One HTTP exchange with a provider, on the record: the request when it leaves, the answer as it comes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import MutableMapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, cast
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from insource.logs.estimates import estimated
+from insource.logs.prices import PriceTable, billing_of
+from insource.logs.process_log import ProcessLog
+from insource.logs.reading import AnswerReader, Endpoint, open_reader
+from insource.logs.recorder import Recording
+from insource.types import FinishReason
+from insource.types.call import Outcome
+
+PREFIX = "x-insource-"
+
+_CALLS: tuple[tuple[str, Endpoint], ...] = (
+    (r"/chat/completions", "chat"),
+    (r"/completions", "completions"),
+    (r"/responses", "responses"),
+    (r"/embeddings", "embeddings"),
+    (r"/messages|:(?:streamR|r)awPredict", "messages"),
+    (r":(?:streamG|g)enerateContent", "generate_content"),
+)
+_PATHS = tuple((re.compile(f".*(?:{ending})"), endpoint) for ending, endpoint in _CALLS)
+_MODEL_IN_PATH = re.compile(r"/(?:models|deployments)/([^/:]+)")
+_PROVIDERS = {
+    "api.openai.com": "openai",
+    "api.anthropic.com": "anthropic",
+    "generativelanguage.googleapis.com": "google",
+    "openrouter.ai": "openrouter",
+}
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a call is for, as in ``Call``."""
+
+    task: str = ""
+    feature: str = ""
+    prompt_version: str = ""
+    user: str = ""
+
+    def with_headers(self, headers: MutableMapping[str, str]) -> Tags:
+        """These tags, with those of the request's ``x-insource-*`` headers before them.
+
+        The headers are taken out of the request: they are for us and not for the provider.
+        """
+        marked = {name: headers[name] for name in list(headers) if name.lower().startswith(PREFIX)}
+        for name in marked:
+            del headers[name]
+        given = {name.lower().removeprefix(PREFIX).replace("-", "_"): value for name, value in marked.items()}
+        return replace(self, **{name: given[name] for name in vars(self) if given.get(name)})
+
+
+class Sent(NamedTuple):
+    """A request on its way out: method, URL, body."""
+
+    method: str
+    url: str
+    body: bytes
+
+
+def endpoint_of(method: str, path: str) -> Endpoint | None:
+    """The kind of call, or None for what is no call to a model."""
+    if method != "POST":
+        return None
+    return next((endpoint for pattern, endpoint in _PATHS if pattern.fullmatch(path)), None)
+
+
+def begin_exchange(
+    log: ProcessLog, sent: Sent, endpoint: Endpoint, tags: Tags, prices: PriceTable, provider: str = ""
+) -> Exchange:
+    """Put on record that a request leaves; it is written when this returns.
+
+    Raises:
+        PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``: do not send it.
+    """
+    parts = urlsplit(sent.url)
+    request = _request_of(sent.body)
+    in_path = _MODEL_IN_PATH.search(parts.path)
+    model = request.get("model") if isinstance(request.get("model"), str) else None
+    recording = log.recorder.begin(
+        request,
+        model_asked=cast(str, model or (unquote(in_path[1]) if in_path else "")),
+        source="wrap",
+        task=tags.task,
+        feature=tags.feature,
+        prompt_version=tags.prompt_version,
+        user=tags.user,
+        provider=provider or _provider_of(parts.hostname or "", parts.netloc),
+        endpoint=endpoint,
+        streamed=request.get("stream") is True or ":stream" in parts.path,
+    )
+    return Exchange(log, recording, endpoint, request, prices, sent.url.partition("?")[0])
+
+
+class Exchange:
+    """An exchange under way. Not for use by several threads at once; what ends it first, ends it."""
+
+    def __init__(
+        self,
+        log: ProcessLog,
+        recording: Recording,
+        endpoint: Endpoint,
+        request: dict[str, Any],
+        prices: PriceTable,
+        url: str,
+    ) -> None:
+        self.ended = False
+        self._log = log
+        self._recording = recording
+        self._endpoint: Endpoint = endpoint
+        self._request = request
+        self._prices = prices
+        self._url = url
+        self._status: int | None = None
+        self._reader: AnswerReader | None = None
+
+    def answered(self, status: int, content_type: str, encoding: str) -> None:
+        """The head of the answer has come."""
+        self._status = status
+        streamed = content_type.lower().startswith("text/event-stream")
+        self._reader = open_reader(self._endpoint, streamed=streamed, encoding=encoding)
+
+    def feed(self, data: bytes) -> None:
+        """A piece of the answer's bytes, as they came. With the end mark of a stream, the call is ended:
+        the caller may have read enough there."""
+        if self.ended or self._reader is None:
+            return
+        if new := self._reader.feed(data):
+            self._recording.chunk(new)
+        if self._reader.complete:
+            self._end(self._outcome)
+
+    def finish(self) -> None:
+        """The answer's last byte has come."""
+        if self._reader is None:
+            return
+        self._reader.close()
+        if self._outcome == "ok" and not self._reader.complete:
+            self._end("interrupted", "the stream stopped before its end")
+        else:
+            self._end(self._outcome)
+
+    def fail(self, error: BaseException) -> None:
+        """No answer came, or it broke off. Before its first byte that is an error."""
+        interrupted = self._reader is not None or not isinstance(error, Exception)
+        self._end("interrupted" if interrupted else "error", f"{type(error).__name__}: {error}")
+
+    def drop(self) -> None:
+        """The caller reads no further."""
+        self._end("interrupted", "the caller read no further")
+
+    give_up = drop
+
+    def abandon(self) -> None:
+        """As ``drop``, for a finalizer: the call is ended soon, by another thread."""
+        if not self.ended:
+            self._log.abandoned.put(self)
+
+    @property
+    def _outcome(self) -> Outcome:
+        failed = self._status is None or self._status >= 300 or (self._reader and self._reader.error)
+        return "error" if failed else "ok"
+
+    def _end(self, outcome: Outcome, error: str = "") -> None:
+        if self.ended:
+            return
+        self.ended = True
+        reader = self._reader
+        if reader is None:
+            finish: FinishReason = "error" if outcome == "error" else "unknown"
+            self._recording.end(outcome=outcome, finish_reason=finish, error=error)
+            return
+        usage, response, guessed = reader.usage, reader.response, False
+        if outcome != "error" and (usage.output_tokens is None or outcome == "interrupted"):
+            usage, guessed = estimated(usage, self._request, reader.text)
+        model = reader.model or self._recording.model_asked
+        priced = self._prices.price(
+            model, usage, self._recording.started_at, provider=self._url, billing=billing_of(response)
+        )
+        self._recording.end(
+            response=response,
+            response_text=reader.text,
+            outcome=outcome,
+            finish_reason="error" if outcome == "error" else reader.finish_reason,
+            model_answered=reader.model,
+            usage=usage,
+            usage_estimated=guessed,
+            cost_usd=None if outcome == "error" else priced.cost_usd,
+            priced_by="" if outcome == "error" else priced.priced_by,
+            status=self._status,
+            error=error
+            or reader.error
+            or reader.unread
+            or (f"HTTP {self._status}" if outcome == "error" else ""),
+        )
+
+
+def _request_of(body: bytes) -> dict[str, Any]:
+    try:
+        document = msgspec.json.decode(body)
+    except ValueError:
+        document = None
+    return document if isinstance(document, dict) else {"bytes": len(body)}
+
+
+def _provider_of(host: str, netloc: str) -> str:
+    if host.endswith(".openai.azure.com"):
+        return "azure"
+    if host.endswith("aiplatform.googleapis.com"):
+        return "google"
+    return _PROVIDERS.get(host, netloc.rpartition("@")[2])

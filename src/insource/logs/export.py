@@ -1,0 +1,128 @@
+"""The log as files for others: JSON Lines without loss, CSV for spreadsheets, OpenAI's fine-tune format.
+
+JSON is written in ASCII: what could steer a terminal, or hide text in one, stays an escape.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, TypeAlias, get_args
+
+from insource.clock import iso
+from insource.logs.query import Log
+from insource.store.feedback import Feedback
+from insource.types import Call
+
+Format = Literal["jsonl", "csv", "openai-chat"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+Skipped: TypeAlias = Counter[str]
+"""Reason → how many calls were left out."""
+
+_BATCH = 200
+_CSV = (
+    *("call_id", "started_at", "source", "task", "feature", "prompt_version", "user", "provider", "endpoint"),
+    *("model_asked", "model_answered", "outcome", "finish_reason", "status", "streamed", "simulated"),
+    *("cost_usd", "priced_by", "usage_estimated", "latency_s", "first_token_s", "token_gap_s"),
+)
+_USAGE = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
+_TEXTS = ("request", "response_text", "correction", "rating", "error")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet calculate (OWASP, CSV injection)
+
+_Line = Callable[[Call, Sequence[Feedback]], str]
+
+
+def export_lines(log: Log, calls: Iterable[Call], format: Format, skipped: Skipped) -> Iterator[str]:
+    """The calls as lines with their ends, in their order; few are in memory.
+
+    What a format cannot carry is counted in ``skipped`` by its reason.
+    """
+    if format == "csv":
+        yield _csv_line((*_CSV, *_USAGE, *_TEXTS))
+    lines: dict[Format, _Line] = {"jsonl": _jsonl, "csv": _csv, "openai-chat": _openai_chat}
+    for batch in _batches(calls):
+        given = log.feedback(*(call.call_id for call in batch))
+        for call in batch:
+            try:
+                yield lines[format](call, given.get(call.call_id, ()))
+            except NotCarried as reason:
+                skipped[str(reason)] += 1
+
+
+class NotCarried(ValueError):
+    """The format has no place for this call; the text is the reason."""
+
+
+def latest(feedback: Sequence[Feedback], kind: str) -> str | None:
+    """The last word of this kind."""
+    values = [one.value for one in feedback if one.kind == kind]
+    return values[-1] if values else None
+
+
+def document(call: Call, feedback: Sequence[Feedback]) -> dict[str, Any]:
+    """Everything the log knows of a call."""
+    said = [one.model_dump(mode="json", exclude={"call_id"}) for one in feedback]
+    return {**call.model_dump(mode="json"), "feedback": said}
+
+
+def _jsonl(call: Call, feedback: Sequence[Feedback]) -> str:
+    return json.dumps(document(call, feedback), separators=(",", ":")) + "\n"
+
+
+def _csv(call: Call, feedback: Sequence[Feedback]) -> str:
+    fields = call.model_dump(include=set(_CSV)) | call.usage.model_dump(include=set(_USAGE))
+    fields |= {"started_at": iso(call.started_at), "response_text": call.response_text, "error": call.error}
+    fields |= {"request": json.dumps(call.request, ensure_ascii=False)}
+    fields |= {kind: latest(feedback, kind) for kind in ("correction", "rating")}
+    return _csv_line(fields[name] for name in (*_CSV, *_USAGE, *_TEXTS))
+
+
+def _csv_line(values: Iterable[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(_cell(value) for value in values)
+    return line.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _openai_chat(call: Call, feedback: Sequence[Feedback]) -> str:
+    """A line of OpenAI's fine-tune format; a correction goes in the place of the model's answer."""
+    correction = latest(feedback, "correction")
+    if call.outcome != "ok" and correction is None:
+        raise NotCarried(f"outcome {call.outcome}")
+    if latest(feedback, "rating") == "down" and correction is None:
+        raise NotCarried("rated down and not corrected")
+    messages = call.request.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise NotCarried("no chat messages")
+    answer = {"role": "assistant", "content": correction} if correction is not None else _answer(call)
+    given = {name: call.request[name] for name in ("tools", "parallel_tool_calls") if name in call.request}
+    return json.dumps({"messages": [*messages, answer], **given}, separators=(",", ":")) + "\n"
+
+
+def _answer(call: Call) -> dict[str, Any]:
+    try:
+        said = (call.response or {})["choices"][0]["message"]
+        answer = {name: said[name] for name in ("content", "tool_calls", "refusal") if said.get(name)}
+    except (KeyError, IndexError, TypeError, AttributeError):
+        answer = {"content": call.response_text} if call.response_text else {}
+    if not answer:
+        raise NotCarried("no answer")
+    return {"role": "assistant", **answer}
+
+
+def _batches(calls: Iterable[Call]) -> Iterator[list[Call]]:
+    batch: list[Call] = []
+    for call in calls:
+        batch.append(call)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,35 @@
+"""The requests of a batch, to stand beside its answers: a batch's output repeats no request."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import msgspec
+
+from insource.logs.importers.containers import records
+from insource.logs.importers.values import BadRecord, obj, text
+
+Requests = Mapping[str, bytes]
+BATCH_TAG = {"batch": "yes"}
+
+
+def read_requests(file: BinaryIO) -> dict[str, bytes]:
+    """The requests of a batch's input file by ``custom_id``, each as compressed JSON.
+
+    They are all in memory, because the answers come in any order; providers limit a batch's input to
+    200 MB (OpenAI) or 256 MB (Anthropic), which is a tenth of that here.
+    """
+    found = {}
+    for _, record in records(file):
+        if not isinstance(record, BadRecord) and (custom_id := text(record.get("custom_id"))):
+            body = obj(record.get("body")) or obj(record.get("params"))
+            found[custom_id] = zlib.compress(msgspec.json.encode(body), 1)
+    return found
+
+
+def request_of(requests: Requests, custom_id: str) -> dict[str, Any]:
+    """The request with this id; empty when the input file is not at hand or has none."""
+    packed = requests.get(custom_id)
+    return {} if packed is None else obj(msgspec.json.decode(zlib.decompress(packed)))

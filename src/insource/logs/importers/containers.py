@@ -1,0 +1,190 @@
+"""From a file's bytes to records: JSON Lines, one JSON document, CSV or Parquet, plain or gzipped.
+
+Everything streams: a record at a time is in memory, and a record may take 64 MB. What cannot be read is
+given out as a ``BadRecord`` in the place where it stood.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import math
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, BinaryIO, cast
+
+from insource.errors import missing_extra
+from insource.logs.importers.gzipped import MAGIC, Gunzip
+from insource.logs.importers.json_document import Piece, pieces
+from insource.logs.importers.values import BadRecord, parse_json
+
+MAX_RECORD_BYTES = 64 << 20
+
+_HEAD_BYTES = 1 << 16
+_BOM = b"\xef\xbb\xbf"
+# What stands beside ``data`` in the pages that list endpoints answer with.
+_PAGE_KEYS = {"data", "meta", "object", "first_id", "last_id", "has_more", "error", "pagination", "total"}
+
+Found = tuple[int, dict[str, Any] | BadRecord]
+
+
+def records(file: BinaryIO) -> Iterator[Found]:
+    """Each record with the line it starts on (Parquet: its row), or why it is none; in their order.
+
+    Raises:
+        PrerequisiteError: ``missing-extra`` for a Parquet file without pyarrow.
+    """
+    packed = file.read(len(MAGIC)) == MAGIC
+    file.seek(0)
+    if not packed:
+        yield from _contained(file)
+        return
+    unpacked, line = Gunzip(file), 0
+    for line, record in _contained(cast(BinaryIO, io.BufferedReader(unpacked))):
+        yield line, record
+    if unpacked.failure:
+        yield line + 1, BadRecord(f"the compressed file is damaged or cut short: {unpacked.failure}")
+
+
+def _contained(file: BinaryIO) -> Iterator[Found]:
+    head = file.read(_HEAD_BYTES)
+    start = len(_BOM) if head.startswith(_BOM) else 0
+    file.seek(start)
+    head = head[start:]
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        yield 1, BadRecord("the file is UTF-16; convert it: iconv -f utf-16 -t utf-8")
+    elif head.startswith(b"PAR1"):
+        yield from _parquet(file)
+    elif _is_csv(head):
+        yield from _csv(file, head)
+    elif _is_one_document(head):
+        for piece in pieces(file, MAX_RECORD_BYTES):
+            yield from _parsed(piece)
+    else:
+        for piece in _lines(file):
+            yield from _parsed(piece)
+
+
+def _is_csv(head: bytes) -> bool:
+    """A header with a separator, unless it is the torn first line of JSON Lines: then a whole one follows."""
+    first, *others = [line for line in head.split(b"\n") if line.strip()][:3] or [b""]
+    if first.lstrip().startswith((b"{", b"[")) or any(_is_object(line) for line in others):
+        return False
+    return any(sign in first for sign in (b",", b";", b"\t"))
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(parse_json(line), dict)
+    except BadRecord:
+        return False
+
+
+def _is_one_document(head: bytes) -> bool:
+    """A list of records, or objects spread over several lines."""
+    first = head.strip().partition(b"\n")[0].rstrip()
+    return first.startswith(b"[") or (first.startswith(b"{") and first.endswith((b"{", b"[", b",")))
+
+
+def _lines(file: BinaryIO) -> Iterator[Piece]:
+    for number in itertools.count(1):
+        line = file.readline(MAX_RECORD_BYTES + 1)
+        if not line:
+            return
+        if len(line) > MAX_RECORD_BYTES:
+            while line and not line.endswith(b"\n"):
+                line = file.readline(MAX_RECORD_BYTES)
+            yield number, BadRecord(f"longer than {MAX_RECORD_BYTES >> 20} MB")
+        elif line.strip():
+            yield number, line.strip()
+
+
+def _parsed(piece: Piece) -> Iterator[Found]:
+    line, data = piece
+    if isinstance(data, BadRecord):
+        yield line, data
+        return
+    try:
+        value = parse_json(data)
+    except BadRecord as bad:
+        yield line, bad
+        return
+    page = value.get("data") if isinstance(value, dict) and set(value) <= _PAGE_KEYS else None
+    for record in page if isinstance(page, list) else [value]:
+        yield line, record if isinstance(record, dict) else BadRecord("not an object")
+
+
+def _csv(file: BinaryIO, head: bytes) -> Iterator[Found]:
+    csv.field_size_limit(MAX_RECORD_BYTES)  # the library's own limit, 128 kB, is less than a long prompt
+    delimiter = max(",;\t", key=head.partition(b"\n")[0].decode("latin-1").count)
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+    try:
+        # Strict, or a quote that is never closed would pass for a cell that ends with the file.
+        lines = iter(lambda: text.readline(MAX_RECORD_BYTES), "")
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        header: list[str] | None = None
+        while True:
+            line = reader.line_num + 1
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield line, BadRecord(f"not CSV: {error}")
+                continue
+            if header is None:
+                header = row
+                if len(set(header)) < len(header):
+                    yield line, BadRecord("two columns have the same name")
+                    return
+            elif row:
+                yield line, _csv_record(header, row)
+    finally:
+        text.detach()
+
+
+def _csv_record(header: list[str], row: list[str]) -> dict[str, Any] | BadRecord:
+    if len(row) != len(header):
+        return BadRecord(f"{len(row)} fields, and the header has {len(header)}")
+    try:
+        "".join(row).encode()
+    except UnicodeEncodeError:
+        return BadRecord("not UTF-8")
+    return dict(zip(header, row, strict=True))
+
+
+def _parquet(file: BinaryIO) -> Iterator[Found]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise missing_extra("Reading Parquet", "parquet", "pyarrow") from error
+    row = 0
+    try:
+        for batch in pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=256):
+            for record in batch.to_pylist():
+                row += 1
+                yield row, {str(name): _plain(value) for name, value in record.items()}
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        yield row + 1, BadRecord(f"the Parquet file is damaged: {' '.join(str(error).split())[:200]}")
+
+
+def _plain(value: Any) -> Any:
+    """A Parquet value as JSON has it."""
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return str(value) if isinstance(value, Decimal) or not _is_json(value) else value
+
+
+def _is_json(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)

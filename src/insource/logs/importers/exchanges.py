@@ -1,0 +1,105 @@
+"""A request beside its response, as applications log them themselves; the base of several formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from insource.logs.importers.answers import read_answer
+from insource.logs.importers.labels import known, labels
+from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.values import between, count, dollars, first, moment, obj, seconds, text
+
+_STARTED = ("started_at", "start_time", "startTime", "created_at", "timestamp", "time", "ts")
+_ENDED = ("ended_at", "end_time", "endTime", "finished_at", "completed_at")
+
+
+def exchange(
+    request: Mapping[str, Any], answer: Any, *, status: Any = None, error: Any = None
+) -> dict[str, Any]:
+    """The fields of ``Call`` that a provider's request and its answer document tell."""
+    said = read_answer(answer)
+    code = count(status)
+    document = obj(answer)
+    refused = code is not None and code >= 400
+    why = error_text(error) or error_text(document if refused else document.get("error"))
+    failed = bool(why) or refused
+    named = labels(obj(request.get("metadata")))
+    return {
+        **said.fields(),
+        **named,
+        "user": text(request.get("user")) or named["user"],
+        "model_asked": text(request.get("model")),
+        "request": dict(request),
+        "streamed": said.streamed or request.get("stream") is True,
+        "status": code,
+        "outcome": "error" if failed else "ok",
+        "error": why or (f"status {code}" if failed else ""),
+    }
+
+
+def error_text(document: Any) -> str:
+    """The message of an error: a text, ``{"message": …}``, or either of them under ``error``."""
+    if isinstance(document, str):
+        return document
+    if not isinstance(document, Mapping) or not document:
+        return ""
+    if inner := document.get("error"):
+        return error_text(inner) or "error"
+    return text(first(document, "message", "code", "type"))
+
+
+def created(document: Any) -> Any:
+    """When a provider made an answer, in whole seconds; null when it does not say."""
+    return first(obj(document), "created", "created_at")
+
+
+def _recognise(record: Mapping[str, Any]) -> str:
+    both = isinstance(record.get("request"), dict) and isinstance(record.get("response"), dict | str)
+    return "`request` beside `response`" if both else ""
+
+
+def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+    yield beside(record, obj(record.get("request")), record.get("response"))
+
+
+def beside(record: Mapping[str, Any], request: dict[str, Any], answer: Any) -> Draft:
+    """An exchange with what stands beside it under the usual names."""
+    started, ended = moment(first(record, *_STARTED)), moment(first(record, *_ENDED))
+    latency = seconds(first(record, "latency_s", "duration_s"))
+    if latency is None and (milliseconds := seconds(first(record, "latency_ms", "duration_ms"))) is not None:
+        latency = milliseconds / 1000
+    if latency is None:
+        latency = between(started, ended)
+    if started is None and ended is not None and latency is not None:
+        started = ended - timedelta(seconds=min(latency, 86400))
+    fields = exchange(
+        request, answer, status=first(record, "status", "status_code"), error=first(record, "error")
+    )
+    fields["model_asked"] = fields["model_asked"] or text(record.get("model"))
+    own, beside_it = labels(record), labels(obj(record.get("metadata")))
+    for name in ("task", "feature", "prompt_version", "user"):
+        fields[name] = fields[name] or own[name] or beside_it[name]
+    fields["tags"] |= beside_it["tags"] | known(
+        workload=record.get("workload_id"), client=record.get("client_id")
+    )
+    cost = dollars(record.get("cost_usd"))
+    return Draft(
+        {
+            **fields,
+            "started_at": started or moment(created(answer)),
+            "latency_s": latency,
+            "cost_usd": cost,
+            "priced_by": "the log" if cost is not None else "",
+        },
+        own_id=text(first(record, "id", "request_id")) or text(obj(answer).get("id")),
+    )
+
+
+IMPORTER = RecordImporter(
+    "exchanges",
+    "An application's own log of `request` beside `response`, any provider's; NVIDIA's flywheel",
+    _recognise,
+    _convert,
+)

@@ -1,0 +1,181 @@
+"""Importing a file into the store: redacted, priced, in batches, as often as one likes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+
+from insource.logs.importers.batches import BATCH_TAG
+from insource.logs.importers.protocol import Imported, Outcome, Rejected, Skipped
+from insource.logs.prices import UNPRICED, Priced, PriceTable, billing_of
+from insource.store.call_table import CALLS
+from insource.store.calls import insert_calls
+from insource.store.database import Database
+from insource.types import Call
+
+Redact = Callable[[Any], Any]
+Pricer = Callable[[Call], Priced]
+
+SHOWN = 20
+_BATCH, _BATCH_CHARACTERS = 500, 16 << 20  # whichever is reached first: records may be large
+_FAILED, _METADATA_ONLY = {"redaction": "failed"}, {"redaction": "metadata-only"}
+# What a record could smuggle content in with; ids, times, numbers and enumerations are left.
+_LABELS = ("task", "feature", "prompt_version", "provider", "endpoint", "model_asked", "model_answered")
+_SAID = ("user", "tags", "request", "response", "response_text", "error", "raw")
+
+
+@dataclass
+class ImportReport:
+    """What became of a file's records.
+
+    ``new`` calls were stored, ``known`` were in the store already (or purged from it). ``rejected`` could
+    not be read: the first twenty are in ``shown``. ``skipped`` counts by reason what is no call.
+    """
+
+    new: int = 0
+    known: int = 0
+    rejected: int = 0
+    shown: list[Rejected] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def calls(self) -> int:
+        return self.new + self.known
+
+
+def load(
+    database: Database,
+    outcomes: Iterable[Outcome],
+    *,
+    redact: Redact,
+    keeps_content: Callable[[str], bool] = lambda task: True,
+    task: str = "",
+    prices: PriceTable | None = None,
+    on_rejected: Callable[[Rejected], None] = lambda rejected: None,
+    progress: Callable[[int], None] = lambda line: None,
+) -> ImportReport:
+    """Store what an importer reads. A call that is in the store already stays as it is.
+
+    Each batch of up to 500 records is one transaction: whatever ends the import, a rerun goes on where it
+    stopped. Content is redacted before it is written; where that fails, only metadata is.
+
+    Args:
+        redact: takes a JSON value and returns it redacted.
+        keeps_content: whether content of this task is kept at all, or only metadata.
+        task: the task of every call, whatever its record says.
+        prices: prices calls whose records know no cost; None leaves their cost unknown.
+        on_rejected: told of every record that could not be read.
+        progress: told the line that has been reached, after each batch.
+
+    Raises:
+        InsourceError: the codes of ``Database.write``.
+    """
+    report = ImportReport()
+    price = _pricer(prices)
+    for batch in _batches(outcomes):
+        found = [outcome.call for outcome in batch if isinstance(outcome, Imported)]
+        there = _stored(database, found)  # looked up first: redaction takes most of the time
+        calls = [
+            prepared(call, redact=redact, keeps_content=keeps_content, task=task, price=price)
+            for call in found
+            if call.call_id not in there
+        ]
+        new = 0
+        if calls:
+            with database.write() as connection:
+                new = insert_calls(connection, calls)
+        report.new += new
+        report.known += len(found) - new
+        for outcome in batch:
+            if isinstance(outcome, Rejected):
+                rejected = Rejected(outcome.line, _reason(outcome, redact))
+                report.rejected += 1
+                if len(report.shown) < SHOWN:
+                    report.shown.append(rejected)
+                on_rejected(rejected)
+            elif isinstance(outcome, Skipped):
+                report.skipped[_reason(outcome, redact)] += 1
+        progress(batch[-1].line)
+    return report
+
+
+def _batches(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
+    batch: list[Outcome] = []
+    characters = 0
+    for outcome in outcomes:
+        batch.append(outcome)
+        characters += len(str(outcome.call.raw)) if isinstance(outcome, Imported) else 0
+        if len(batch) == _BATCH or characters > _BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _stored(database: Database, calls: Sequence[Call]) -> set[str]:
+    wanted = select(CALLS.c.call_id).where(CALLS.c.call_id.in_([call.call_id for call in calls]))
+    with database.read() as connection:
+        return set(connection.execute(wanted).scalars())
+
+
+def prepared(
+    call: Call,
+    *,
+    redact: Redact,
+    keeps_content: Callable[[str], bool] = lambda task: True,
+    task: str = "",
+    price: Pricer | None = None,
+) -> Call:
+    """The call as it may be written: with its task, priced if it can be, and redacted last."""
+    task = task or call.task
+    priced = Priced(call.cost_usd, call.priced_by)
+    if call.cost_usd is None and price is not None and call.outcome == "ok":
+        priced = price(call)
+    labels = {name: getattr(call, name) for name in _LABELS} | {"task": task}
+    said = {name: getattr(call, name) for name in _SAID}
+    written = _redacted(labels, redact, instead=dict.fromkeys(_LABELS, ""))
+    if keeps_content(task):
+        written |= _redacted(said, redact, instead=_without_content(call, _FAILED))
+    else:
+        written |= _without_content(call, _METADATA_ONLY)
+    return call.model_copy(update={**written, **priced._asdict()})
+
+
+def _redacted(fields: dict[str, Any], redact: Redact, *, instead: dict[str, Any]) -> dict[str, Any]:
+    try:
+        redacted: dict[str, Any] = redact(fields)
+    except Exception:  # whatever the reason, unredacted content must not reach the disk
+        return instead
+    return redacted
+
+
+def _without_content(call: Call, why: dict[str, str]) -> dict[str, Any]:
+    """What stands in for content: nothing anybody said, not even who."""
+    error = why["redaction"] if call.error else ""
+    nothing: dict[str, Any] = {"user": "", "tags": {}, "response_text": "", "response": None}
+    return {**nothing, "error": error, "request": why, "raw": why}
+
+
+def _pricer(prices: PriceTable | None) -> Pricer | None:
+    if prices is None:
+        return None
+
+    def price(call: Call) -> Priced:
+        billing = billing_of(call.response, batch=BATCH_TAG.items() <= call.tags.items())
+        for model in (call.model_answered, call.model_asked):
+            found = prices.price(model, call.usage, call.started_at, provider=call.provider, billing=billing)
+            if found.cost_usd is not None:
+                return found
+        return UNPRICED
+
+    return price
+
+
+def _reason(outcome: Rejected | Skipped, redact: Redact) -> str:
+    """Redacted too: a reason may quote a value of the record."""
+    told = _redacted({"reason": outcome.reason}, redact, instead={"reason": "(it could not be redacted)"})
+    return str(told["reason"])

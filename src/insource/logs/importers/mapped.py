@@ -1,0 +1,260 @@
+"""Any table: a mapping says which column, or which dotted path, holds which field of a call.
+
+name = "helpdesk"          # the source: calls come from import:helpdesk
+
+[call]
+id = "ticket_id"
+started_at = "created"
+model_asked = "llm.model"
+input = "prompt"
+output = "completion"
+
+[constant]
+task = "routing"
+
+[tags]
+team = "customer.team"
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from insource.errors import ConfigError
+from insource.logs.importers.answers import finish_reason, read_answer
+from insource.logs.importers.exchanges import created
+from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.values import (
+    BadRecord,
+    between,
+    count,
+    dollars,
+    moment,
+    obj,
+    opened,
+    seconds,
+    shown,
+    text,
+)
+from insource.types import Frozen, Usage
+from insource.types.call import Outcome
+
+_TEXTS = (
+    "task",
+    "feature",
+    "prompt_version",
+    "user",
+    "provider",
+    "endpoint",
+    "model_asked",
+    "model_answered",
+    "error",
+)
+_COUNTS = tuple(Usage.model_fields)
+_CONTENT = ("request", "messages", "system", "input", "response", "output")
+_TIMES = ("started_at", "ended_at")
+_DURATIONS = ("latency_s", "latency_ms", "first_token_s", "first_token_ms")
+_OTHERS = ("id", "status", "outcome", "finish_reason", "streamed", "cost_usd")
+FIELDS = (*_OTHERS, *_TIMES, *_TEXTS, *_CONTENT, *_COUNTS, *_DURATIONS)
+
+_YES, _NO = ("true", "1", "yes", "t"), ("false", "0", "no", "f", "")
+_HINT = "docs/guides/import-logs.md has an example and every field."
+
+
+class TableMapping(Frozen):
+    """A mapping file: field → path, field → the same for every call, tag → path."""
+
+    name: str
+    call: dict[str, str]
+    constant: dict[str, str] = {}
+    tags: dict[str, str] = {}
+
+
+def read_mapping(path: Path) -> TableMapping:
+    """The mapping in a TOML file.
+
+    Raises:
+        ConfigError: ``mapping-invalid``, with what is wrong and the nearest field.
+    """
+    try:
+        mapping = TableMapping(**tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            "mapping-invalid", f"The mapping {path} cannot be read: {error}", hint=_HINT
+        ) from error
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise ConfigError(
+            "mapping-invalid", f"The mapping {path} is not one.", details=tuple(lines), hint=_HINT
+        ) from error
+    wrong = [_unknown(name, FIELDS) for name in mapping.call if name not in FIELDS]
+    wrong += [_unknown(name, _TEXTS) for name in mapping.constant if name not in _TEXTS]
+    wrong += [
+        f"{name}: both in [call] and in [constant]" for name in mapping.constant if name in mapping.call
+    ]
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,40}", mapping.name):
+        wrong.append(f"name: {mapping.name!r} is not lower-case letters, digits, - and _")
+    if wrong:
+        raise ConfigError(
+            "mapping-invalid", f"The mapping {path} cannot be used.", details=tuple(wrong), hint=_HINT
+        )
+    return mapping
+
+
+def _unknown(name: str, known: tuple[str, ...]) -> str:
+    near = get_close_matches(name, known, 1)
+    return f"{name}: no such field" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def paths_without_a_value(mapping: TableMapping, sample: list[dict[str, Any]]) -> list[str]:
+    """Mapped paths that none of the records has: most often a misspelt column."""
+    named = {f"call.{name}": path for name, path in mapping.call.items()}
+    named |= {f"tags.{name}": path for name, path in mapping.tags.items()}
+    return [
+        f"{name} = {path!r}"
+        for name, path in named.items()
+        if not any(_has(record, path) for record in sample)
+    ]
+
+
+def mapped(mapping: TableMapping) -> RecordImporter:
+    """The importer this mapping makes."""
+    return RecordImporter(
+        mapping.name,
+        "A table of your own, with a mapping",
+        recognise=lambda record: (
+            "" if paths_without_a_value(mapping, [dict(record)]) else "every mapped path"
+        ),
+        convert=lambda record: _convert(mapping, record),
+    )
+
+
+_MISSING = object()
+
+
+def _at(value: Any, path: str) -> Any:
+    """The value at a dotted path. A column may have dots in its name; lists are entered by number."""
+    value = opened(value)
+    if isinstance(value, dict):
+        if path in value:
+            return value[path]
+        for dot in (match.start() for match in re.finditer(r"\.", path)):
+            if path[:dot] in value and (found := _at(value[path[:dot]], path[dot + 1 :])) is not _MISSING:
+                return found
+    if isinstance(value, list):
+        number, _, rest = path.partition(".")
+        if number.isdecimal() and len(number) < 10 and int(number) < len(value):
+            return _at(value[int(number)], rest) if rest else value[int(number)]
+    return _MISSING
+
+
+def _has(record: dict[str, Any], path: str) -> bool:
+    return _at(record, path) is not _MISSING
+
+
+def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[Draft]:
+    found = {name: _at(record, path) for name, path in mapping.call.items()}
+    found = {name: value for name, value in found.items() if value not in (_MISSING, None, "")}
+    answer_document = opened(found.get("response"))
+    answer = read_answer(answer_document)
+    started, ended = moment(found.get("started_at")), moment(found.get("ended_at"))
+    latency = _duration(found, "latency")
+    if latency is None:
+        latency = between(started, ended)
+    if started is None and ended is not None:
+        started = ended - timedelta(seconds=min(latency or 0, 86400))
+    status = _number(found, "status", count)
+    cost = _number(found, "cost_usd", dollars)
+    texts = {name: text(found[name]) for name in _TEXTS if name in found} | mapping.constant
+    fields = {
+        **answer.fields(),
+        "model_asked": answer.model,
+        **texts,
+        "started_at": started or moment(created(answer_document)),
+        "request": _request(found, texts.get("model_asked", "")),
+        "usage": answer.usage.model_copy(
+            update={name: _number(found, name, count) for name in _COUNTS if name in found}
+        ),
+        "status": status,
+        "cost_usd": cost,
+        "priced_by": mapping.name if cost is not None else "",
+        "latency_s": latency,
+        "first_token_s": _duration(found, "first_token"),
+        "streamed": _yes(found["streamed"]) if "streamed" in found else answer.streamed,
+        "outcome": _outcome(found, status, texts.get("error", "")),
+        "tags": {
+            name: text(value) for name, path in mapping.tags.items() if text(value := _at(record, path))
+        },
+    }
+    if "output" in found:
+        output = opened(found["output"])
+        said = read_answer(output) if isinstance(output, dict) and "role" in output else None
+        fields["response_text"] = said.text if said else text(found["output"]) or _json(found["output"])
+    if "finish_reason" in found:
+        fields["finish_reason"] = finish_reason(found["finish_reason"])
+    yield Draft(fields, own_id=text(found.get("id")))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _request(found: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """The request as it was sent, else one put together from messages or an input text."""
+    request = obj(found.get("request"))
+    if request:
+        return request
+    messages = opened(found.get("messages"))
+    if not isinstance(messages, list):
+        asked = found.get("input")
+        said = asked if isinstance(asked, str) else None if asked is None else _json(asked)
+        messages = [] if said is None else [{"role": "user", "content": said}]
+    if system := text(found.get("system")):
+        messages = [{"role": "system", "content": system}, *messages]
+    if not messages:
+        return {}
+    return {**({"model": model} if model else {}), "messages": messages}
+
+
+def _number(found: Mapping[str, Any], name: str, read: Callable[[Any], Any]) -> Any:
+    """The number under this name; what is there and is no number was mapped by mistake."""
+    if name not in found:
+        return None
+    number = read(found[name])
+    if number is None:
+        raise BadRecord(f"{name}: {shown(found[name])} is no number that it can be")
+    return number
+
+
+def _duration(found: Mapping[str, Any], name: str) -> float | None:
+    whole = _number(found, f"{name}_s", seconds)
+    thousandths = _number(found, f"{name}_ms", seconds)
+    if whole is not None or thousandths is None:
+        return None if whole is None else float(whole)
+    return float(thousandths) / 1000
+
+
+def _yes(value: Any) -> bool:
+    spelled = str(value).strip().lower()
+    if spelled not in (*_YES, *_NO):
+        raise BadRecord(f"streamed: {shown(value)} is neither true nor false")
+    return spelled in _YES
+
+
+def _outcome(found: Mapping[str, Any], status: int | None, error: str) -> Outcome:
+    if "outcome" in found:
+        told = text(found["outcome"])
+        for outcome in get_args(Outcome):
+            if told == outcome:
+                return outcome  # type: ignore[no-any-return] # get_args is not typed
+        raise BadRecord(f"outcome: {shown(told)} is none of {', '.join(get_args(Outcome))}")
+    return "error" if error or (status is not None and status >= 400) else "ok"

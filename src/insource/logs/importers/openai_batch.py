@@ -1,0 +1,42 @@
+"""The output and error files of OpenAI's batches. https://platform.openai.com/docs/guides/batch"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from insource.logs.importers.batches import BATCH_TAG, Requests, request_of
+from insource.logs.importers.exchanges import created, exchange
+from insource.logs.importers.labels import known
+from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.values import NotACall, moment, obj, text
+
+
+def _recognise(record: Mapping[str, Any]) -> str:
+    answered = "custom_id" in record and ("response" in record or "error" in record)
+    return "`custom_id` beside `response`" if answered else ""
+
+
+def with_requests(requests: Requests) -> RecordImporter:
+    """The importer with the batch's input at hand (``batches.read_requests``)."""
+
+    def convert(record: dict[str, Any]) -> Iterator[Draft]:
+        if "body" in record and "response" not in record:
+            raise NotACall("a request of a batch, without its answer; give this file as --batch-input")
+        custom_id, response = text(record.get("custom_id")), obj(record.get("response"))
+        fields = exchange(
+            request_of(requests, custom_id),
+            response.get("body"),
+            status=response.get("status_code"),
+            error=record.get("error"),
+        )
+        fields["tags"] |= BATCH_TAG | known(custom_id=custom_id)
+        started = moment(created(response.get("body")))
+        yield Draft({**fields, "started_at": started}, own_id=text(record.get("id")))
+
+    return RecordImporter(
+        "openai-batch", "Output and error files of OpenAI's batches (JSONL)", _recognise, convert
+    )
+
+
+IMPORTER = with_requests({})

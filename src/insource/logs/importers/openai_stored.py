@@ -1,0 +1,60 @@
+"""Stored completions and responses of OpenAI and Azure, as their list endpoints give them.
+
+https://platform.openai.com/docs/api-reference/chat/list: the completion carries the request's parameters,
+and its messages come from an endpoint of their own; they are expected under ``messages``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from insource.logs.importers.exchanges import created, exchange
+from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.values import moment, text
+
+_OBJECTS = {"chat.completion", "text_completion", "response"}
+# What the answer says of the request; everything else is the answer itself.
+_ASKED = (
+    "model",
+    "messages",
+    "input",
+    "instructions",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "text",
+    "temperature",
+    "top_p",
+    "seed",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "presence_penalty",
+    "frequency_penalty",
+    "reasoning",
+    "truncation",
+    "metadata",
+)
+
+
+def _recognise(record: Mapping[str, Any]) -> str:
+    kind = record.get("object")
+    return f'`"object": "{kind}"`' if isinstance(kind, str) and kind in _OBJECTS else ""
+
+
+def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+    request = {name: record[name] for name in _ASKED if record.get(name) is not None}
+    answer = {name: value for name, value in record.items() if name not in ("messages", "input")}
+    fields = exchange(request, answer)
+    fields["user"] = fields["user"] or text(record.get("input_user"))
+    yield Draft({**fields, "started_at": moment(created(record))}, own_id=text(record.get("id")))
+
+
+IMPORTER = RecordImporter(
+    "openai-stored",
+    "Stored completions and responses of OpenAI and Azure: JSONL, or the pages of the list endpoint",
+    _recognise,
+    _convert,
+)

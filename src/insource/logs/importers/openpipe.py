@@ -1,0 +1,50 @@
+"""OpenPipe: exported logs (``input``, ``output``, ``tags``) and what its SDK reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from insource.logs.importers.exchanges import created, exchange
+from insource.logs.importers.labels import labels
+from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.values import between, first, moment, obj, opened, text
+
+
+def _recognise(record: Mapping[str, Any]) -> str:
+    if "reqPayload" in record and "respPayload" in record:
+        return "`reqPayload` beside `respPayload`"
+    asked, answered = obj(record.get("input")), obj(record.get("output"))
+    return (
+        "a request under `input` beside a response under `output`"
+        if ("messages" in asked and "choices" in answered)
+        else ""
+    )
+
+
+def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+    answer = opened(first(record, "respPayload", "output"))
+    started, ended = moment(record.get("requestedAt")), moment(record.get("receivedAt"))
+    fields = exchange(
+        obj(first(record, "reqPayload", "input")),
+        answer,
+        status=record.get("statusCode"),
+        error=record.get("errorMessage"),
+    )
+    told = labels(obj(record.get("tags")))
+    for name in ("task", "feature", "prompt_version", "user"):
+        fields[name] = told[name] or fields[name]
+    fields["tags"] |= told["tags"]
+    yield Draft(
+        {
+            **fields,
+            "started_at": started or moment(created(answer)),
+            "latency_s": between(started, ended),
+        },
+        own_id=text(record.get("id")) or text(obj(answer).get("id")),
+    )
+
+
+IMPORTER = RecordImporter(
+    "openpipe", "OpenPipe's exported logs: `input`, `output`, `tags` (JSONL)", _recognise, _convert
+)

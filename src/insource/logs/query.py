@@ -1,0 +1,217 @@
+"""The log as a value to ask: calls, consumption, feedback, purge.
+
+with Log(".insource") as log:
+    for line in log.stats(by=["task"], since=last_week):
+        ...
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypedDict, Unpack
+
+from insource.clock import SYSTEM, Clock
+from insource.errors import PrerequisiteError, UserError
+from insource.logs.recorder import SPOOL_FOLDER, STORE_FILE
+from insource.logs.redaction import redact
+from insource.store.calls import get_call
+from insource.store.database import open_database
+from insource.store.drain import DrainReport, drain
+from insource.store.feedback import Feedback, add_feedback, feedback_of
+from insource.store.purge import PurgeReport, Retained, purge, retain
+from insource.store.reading import Follower, iterate_calls
+from insource.store.selection import Selection
+from insource.store.tombstones import Purge, purge_of, purges
+from insource.store.usage import Consumption, Dimension, consumption_and_total
+from insource.types import Call
+from insource.types.call import Outcome
+
+Rating = Literal["up", "down"]
+
+
+class Where(TypedDict, total=False):
+    """Conditions on calls; all of them have to be met. See ``Selection``."""
+
+    task: str | None
+    feature: str | None
+    model: str | None
+    provider: str | None
+    user: str | None
+    outcome: Outcome | None
+    source: str | None
+    since: datetime | None
+    until: datetime | None
+    call_ids: tuple[str, ...] | None
+
+
+class Log:
+    """The recorded calls of a workspace. Use it as a context manager, or ``close`` it.
+
+    ``root`` is the folder with the store and the spool, usually ``.insource``. Calls that ended since the
+    store was last filled are seen after ``drain``.
+
+    Raises:
+        UserError: ``no-log`` when nothing was ever recorded there.
+        InsourceError: the codes of ``open_database``.
+    """
+
+    def __init__(
+        self, root: Path | str, *, clock: Clock = SYSTEM, redact: Callable[[Any], Any] = redact
+    ) -> None:
+        self.root = Path(root)
+        self._spool = self.root / SPOOL_FOLDER
+        self._clock = clock
+        self._redact = redact
+        if not (self.root / STORE_FILE).exists() and not self._spool.exists():
+            raise UserError(
+                "no-log",
+                f"No call has been recorded in {self.root} yet.",
+                hint="Send calls through the gateway: insource gateway",
+            )
+        self.database = open_database(self.root / STORE_FILE)
+
+    def drain(self) -> DrainReport:
+        """Bring every call that has ended into the store.
+
+        Raises:
+            InsourceError: the store's failures; the calls then wait in the spool.
+        """
+        return drain(self.database, self._spool)
+
+    def get(self, call_id: str) -> Call | None:
+        """The call of this id, or None."""
+        return get_call(self.database, call_id)
+
+    def calls(
+        self,
+        *,
+        text: str | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+        **where: Unpack[Where],
+    ) -> Iterator[Call]:
+        """The calls in the order they started, read as they are asked for.
+
+        ``text`` is looked for in every request and answer within the conditions, whatever its case.
+        """
+        found = iterate_calls(self.database, Selection(**where), newest_first=newest_first)
+        if text is not None:
+            sought = text.casefold()
+            found = (call for call in found if any(sought in said.casefold() for said in _texts(call)))
+        return islice(found, limit)
+
+    def stats(
+        self, by: Dimension | Sequence[Dimension] = (), **where: Unpack[Where]
+    ) -> tuple[Consumption, ...]:
+        """What the calls add up to, a line a group; ``by`` is one dimension or several."""
+        lines, _ = self.stats_and_total(by, **where)
+        return lines
+
+    def stats_and_total(
+        self, by: Dimension | Sequence[Dimension] = (), **where: Unpack[Where]
+    ) -> tuple[tuple[Consumption, ...], tuple[Consumption, ...]]:
+        """The lines of ``stats``, and one for everything together, a second one for what is simulated."""
+        dimensions = [by] if isinstance(by, str) else by
+        return consumption_and_total(self.database, dimensions, Selection(**where))
+
+    def follow(self, *, poll_s: float = 0.5, **where: Unpack[Where]) -> Iterator[Call]:
+        """The calls that end from now on, for ever."""
+        return self._followed(Follower(self.database, Selection(**where)), poll_s)
+
+    def _followed(self, follower: Follower, poll_s: float) -> Iterator[Call]:
+        while True:
+            with contextlib.suppress(PrerequisiteError):  # locked by another; the calls wait in the spool
+                self.drain()
+            yield from follower.new()
+            time.sleep(poll_s)
+
+    def feedback(self, *call_ids: str) -> dict[str, tuple[Feedback, ...]]:
+        """What people said about these calls, the earliest first; calls without feedback are left out."""
+        return feedback_of(self.database, call_ids)
+
+    def correct(self, call_id: str, answer: str, *, who: str = "") -> Feedback:
+        """Keep the right answer beside the model's, redacted as calls are.
+
+        Raises:
+            UserError: ``call-not-found``.
+        """
+        given = self._redact(answer)
+        return add_feedback(self.database, call_id, "correction", given, who=who, clock=self._clock)
+
+    def rate(self, call_id: str, rating: Rating, *, who: str = "") -> Feedback:
+        """Keep whether an answer was good.
+
+        Raises:
+            UserError: ``call-not-found``.
+        """
+        return add_feedback(self.database, call_id, "rating", rating, who=who, clock=self._clock)
+
+    def purge(
+        self,
+        *,
+        reason: str,
+        progress: Callable[[int], None] = lambda done: None,
+        **where: Unpack[Where],
+    ) -> PurgeReport:
+        """Remove these calls for good, from every file; all of them without a condition.
+
+        Raises:
+            InsourceError: the store's failures. ``store-locked`` after the calls were removed means that the
+                file could not be rewritten while others read; the same purge then does only that.
+        """
+        return purge(
+            self.database,
+            self._spool,
+            Selection(**where),
+            reason=reason,
+            clock=self._clock,
+            progress=progress,
+        )
+
+    def retain(self, *, days: float | None = None, gb: float | None = None) -> Retained:
+        """One turn of retention: see ``store.purge.retain``."""
+        return retain(self.database, self._spool, days=days, gb=gb, clock=self._clock)
+
+    def purges(self) -> tuple[Purge, ...]:
+        """Every purge, the latest first."""
+        return purges(self.database)
+
+    def purge_of(self, call_id: str) -> Purge | None:
+        """The purge that removed this call, if one did."""
+        return purge_of(self.database, call_id)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _texts(call: Call) -> Iterator[str]:
+    yield call.response_text
+    yield from _strings(call.request)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)

@@ -1,0 +1,25 @@
+"""What must not be in the log is taken out before anything is written.
+
+``Redactor`` is the one object: made from ``[log]`` by ``Redactor.from_config``, given to the recorder.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from insource.logs.redaction.increments import RedactedIncrements
+from insource.logs.redaction.redactor import Redactor
+
+__all__ = ["RedactedIncrements", "Redactor", "default_redactor", "redact"]
+
+
+@cache
+def default_redactor() -> Redactor:
+    """Takes out secrets, and keeps the content of every task."""
+    return Redactor()
+
+
+def redact(value: Any) -> Any:
+    """The same JSON value without secrets."""
+    return default_redactor().value(value)

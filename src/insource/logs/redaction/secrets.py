@@ -1,0 +1,74 @@
+"""Keys, tokens and private keys.
+
+They are replaced by a constant that names the rule, not by a pseudonym: a secret has no meaning a model
+could learn, and nothing about it, not even that two calls used the same, belongs into a log.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from insource.logs.redaction.rules import Rule, Span, compiled
+
+_KEY_NAMES = (
+    r"(?:x[-_]?)?api[-_]?key|access[-_]?token|auth[-_]?token|refresh[-_]?token|client[-_]?secret"
+    r"|secret[-_]?(?:access[-_]?)?key|passw(?:or)?d|authorization"
+)
+_VALUE = r"[A-Za-z0-9._~+/=!@#$%^&*-]"
+# JSON spells white space ``\n``, a quote ``\"``, a slash ``\/``; JSON in JSON with more backslashes.
+_RAW_GAP = r"(?:\s|\\+[nrtf])*"
+_RAW_QUOTE = r"\\*[\"']?"
+_RAW_VALUE = _VALUE.replace("[", r"[\\", 1)
+
+_MIN_ENTROPY_BITS = 3.0
+
+NAMED = compiled(rf"(?i)(?:\w+[-_])?(?:{_KEY_NAMES})")
+"""A JSON key whose text value is a secret whatever it looks like (to match in full)."""
+
+_RAW_NAMED = rf"(?i:(?:{_KEY_NAMES})\"\s*:\s*\"[^\"])"
+
+
+def is_random(data: bytes, start: int, end: int) -> Span | None:
+    """Whether these characters look drawn by lot: words lie near 3 bits each, random keys above 3.5."""
+    return (start, end) if _entropy_bits(data[start:end]) >= _MIN_ENTROPY_BITS else None
+
+
+def _entropy_bits(text: bytes) -> float:
+    shares = [count / len(text) for count in Counter(text).values()]
+    return -sum(share * math.log2(share) for share in shares)
+
+
+SECRETS = (
+    Rule(
+        "secret:private-key",
+        r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
+        raw="PRIVATE KEY-----",
+    ),
+    Rule("secret:anthropic-key", r"\bsk-ant-[A-Za-z0-9_-]{16,}"),
+    Rule("secret:openai-key", r"\bsk-[A-Za-z0-9_-]{16,}"),
+    Rule("secret:aws-key-id", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    Rule("secret:google-key", r"\bAIza[0-9A-Za-z_-]{35}"),
+    Rule("secret:github-token", r"\b(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{30,}"),
+    Rule("secret:huggingface-token", r"\bhf_[A-Za-z0-9]{30,}"),
+    Rule("secret:slack-token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    Rule("secret:jwt", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
+    Rule(
+        "secret:bearer-token",
+        r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{16,})",
+        raw=rf"(?i:(?:bearer|basic){_RAW_GAP}[\\A-Za-z0-9._~+/=-]{{16}})",
+    ),
+    Rule(
+        "secret:assigned",
+        rf"(?i)(?:{_KEY_NAMES})\\?[\"']?\s*[:=]\s*\\?[\"']?({_VALUE}{{12,}})",
+        refine=is_random,
+        raw=rf"(?i:(?:{_KEY_NAMES}){_RAW_QUOTE}{_RAW_GAP}[:=]{_RAW_GAP}{_RAW_QUOTE}{_RAW_VALUE}{{12}})|{_RAW_NAMED}",
+    ),
+)
+
+# What may still grow into a secret when a stream is cut here: the last run of key characters with the word
+# in front of it that would make it one (``api_key": "``, ``Bearer``), or a key block that is still open.
+UNFINISHED_SECRETS = (
+    rf"[\w-]+\\?[\"']?\s*[:=]?\s*\\?[\"']?{_VALUE}*",
+    r"-----BEGIN[A-Z ]*-*",
+)

@@ -1,0 +1,42 @@
+"""Regular expressions of the user's own, from ``[log] patterns``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from insource.errors import ConfigError
+from insource.logs.redaction.rules import Rule, compiled
+
+_NAMED = re.compile(r"([a-z][a-z0-9_-]*)=(.+)", re.DOTALL)
+_UNNAMED = "pattern"
+
+
+def user_rules(patterns: Sequence[str]) -> tuple[Rule, ...]:
+    """A rule a pattern; ``customer=CUST-\\d+`` is named and becomes ``[customer:kfbhnqdt]``.
+
+    Raises:
+        ConfigError: ``config-invalid`` with every pattern that is none and the reason.
+    """
+    rules, problems = [], []
+    for written in patterns:
+        named = _NAMED.fullmatch(written)
+        name, pattern = named.groups() if named else (_UNNAMED, written)
+        try:
+            empty = compiled(pattern).search(b"") is not None
+        except ValueError as error:
+            problems.append(f"log.patterns: {written!r}: {error}")
+            continue
+        if empty:
+            problems.append(
+                f"log.patterns: {written!r}: it matches the empty text, so it would match everywhere"
+            )
+        rules.append(Rule(name, pattern, normal=bytes.strip, whole=True))
+    if problems:
+        raise ConfigError(
+            "config-invalid",
+            f"{len(problems)} of the patterns in [log] cannot be used.",
+            details=tuple(problems),
+            hint="They are RE2's (https://github.com/google/re2/wiki/Syntax): no look-around, no \\1.",
+        )
+    return tuple(rules)

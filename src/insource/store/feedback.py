@@ -1,0 +1,72 @@
+"""What people said about an answer, beside the call: nothing here changes what the model answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, insert, select
+
+from insource.clock import SYSTEM, Clock, from_microseconds, to_microseconds
+from insource.errors import UserError
+from insource.store.call_table import CALLS
+from insource.store.database import METADATA, Database
+from insource.types import Frozen
+
+Kind = Literal["correction", "rating"]
+
+FEEDBACK = Table(
+    "feedback",
+    METADATA,
+    Column("feedback_id", Integer, primary_key=True),
+    Column("call_id", Text, ForeignKey("calls.call_id", ondelete="CASCADE"), nullable=False),
+    Column("at", BigInteger, nullable=False),  # microseconds since the epoch
+    Column("who", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Index("feedback_by_call", "call_id"),
+)
+
+
+class Feedback(Frozen):
+    """A ``correction`` (``value`` is the right answer) or a ``rating`` (``up``, ``down``)."""
+
+    call_id: str
+    at: datetime
+    who: str = ""
+    kind: Kind
+    value: str
+
+
+def add_feedback(
+    database: Database, call_id: str, kind: Kind, value: str, *, who: str = "", clock: Clock = SYSTEM
+) -> Feedback:
+    """Keep what someone said. A later one of the same kind goes beside the earlier, and counts.
+
+    Raises:
+        UserError: ``call-not-found``.
+    """
+    given = Feedback(call_id=call_id, at=clock.now(), who=who, kind=kind, value=value)
+    with database.write() as connection:
+        if connection.execute(select(CALLS.c.call_id).where(CALLS.c.call_id == call_id)).first() is None:
+            raise UserError(
+                "call-not-found",
+                f"There is no call {call_id!r} in the log.",
+                hint="See the latest with their ids: insource logs list",
+            )
+        connection.execute(insert(FEEDBACK).values(given.model_dump() | {"at": to_microseconds(given.at)}))
+    return given
+
+
+def feedback_of(database: Database, call_ids: Sequence[str]) -> dict[str, tuple[Feedback, ...]]:
+    """The feedback of those calls that have some, the earliest first."""
+    query = select(FEEDBACK).where(FEEDBACK.c.call_id.in_(call_ids)).order_by(FEEDBACK.c.feedback_id)
+    found: dict[str, tuple[Feedback, ...]] = {}
+    with database.read() as connection:
+        for row in connection.execute(query):
+            fields = row._asdict()
+            del fields["feedback_id"]
+            one = Feedback(**fields | {"at": from_microseconds(fields["at"])})
+            found[one.call_id] = (*found.get(one.call_id, ()), one)
+    return found

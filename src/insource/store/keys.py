@@ -1,0 +1,264 @@
+"""Virtual keys: who may call through the gateway, how often, and for how much money.
+
+They live in ``keys.db``, a file of their own beside the log, with the same schema as the store. Every
+call of a limited key writes its counters, and must wait neither for a drain that holds the log's write
+lock nor for a VACUUM after a purge; and who deletes the log should not hand out new keys.
+
+The counters are exact for all processes that share the file: what decides and what is counted happens
+in one transaction. Commits survive the death of the process; a power cut may forget what the system had
+not written yet, which is worth not waiting for the disk twice a call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, RowMapping, Table, Text, func, select
+from sqlalchemy import text as sql
+
+from insource.clock import SYSTEM, Clock, from_microseconds, to_microseconds
+from insource.errors import UserError
+from insource.money import from_nano_usd, to_nano_usd
+from insource.store.database import METADATA, Database, open_database
+from insource.types import Frozen
+
+FILE_NAME = "keys.db"
+PREFIX = "isk-"
+SECRET_BYTES = 32
+MINUTE_US = 60_000_000
+NAME = re.compile(r"\w[\w .@+-]{0,63}")
+Period = Literal["day", "month", "total"]
+
+KEYS = Table(
+    "virtual_keys",
+    METADATA,
+    Column("key_id", Text, primary_key=True),
+    Column("digest", Text, nullable=False),  # SHA-256 of the key, in hexadecimal
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),  # microseconds since the epoch, as all times here
+    Column("revoked_at", BigInteger),
+    Column("tasks", JSON, nullable=False),
+    Column("upstream", Text, nullable=False),
+    Column("budget_nano_usd", BigInteger),
+    Column("budget_per", Text, nullable=False),
+    Column("requests_per_minute", Integer),
+    Column("admitted", BigInteger, nullable=False),  # requests counted against requests_per_minute
+    Index("active_key_names", "name", unique=True, sqlite_where=sql("revoked_at IS NULL")),
+)
+SPEND = Table(
+    "key_spend",
+    METADATA,
+    Column("key_id", Text, primary_key=True),
+    Column("period", Text, primary_key=True),  # 2026-11-23, 2026-11 or total
+    Column("reserved_nano_usd", BigInteger, nullable=False),
+    Column("spent_nano_usd", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+REQUESTS = Table(
+    "key_requests",
+    METADATA,
+    Column("key_id", Text, primary_key=True),
+    Column("slot", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+_BY_ID = f"SELECT {', '.join(KEYS.c.keys())} FROM virtual_keys WHERE key_id = ? AND revoked_at IS NULL"
+
+
+class VirtualKey(Frozen):
+    """A key without its secret. No ``tasks`` means any task, no ``upstream`` any that is configured."""
+
+    key_id: str
+    name: str
+    created_at: datetime
+    revoked_at: datetime | None = None
+    tasks: tuple[str, ...] = ()
+    upstream: str = ""
+    budget_usd: Decimal | None = None
+    budget_per: Period = "total"
+    requests_per_minute: int | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether its calls are counted."""
+        return self.budget_usd is not None or self.requests_per_minute is not None
+
+
+class Spend(Frozen):
+    """A key's money in one period: what calls did cost, and what is held for those that have not ended."""
+
+    spent_usd: Decimal
+    reserved_usd: Decimal
+
+
+class Granted(Frozen):
+    """A call that may go ahead. ``reserved_usd`` is held in ``period`` until ``settle``."""
+
+    key_id: str
+    period: str
+    reserved_usd: Decimal
+
+
+class Exhausted(Frozen):
+    """A call that may not. ``retry_after_s`` is None where waiting does not help."""
+
+    limit: Literal["requests", "budget"]
+    retry_after_s: float | None
+
+
+def open_keys(workspace: Path) -> Database:
+    """The keys of a workspace, created when they are not there; errors as ``open_database``."""
+    return open_database(workspace / FILE_NAME, synchronous="NORMAL")
+
+
+def create_key(
+    database: Database,
+    name: str,
+    *,
+    tasks: Sequence[str] = (),
+    upstream: str = "",
+    budget_usd: Decimal | None = None,
+    budget_per: Period = "total",
+    requests_per_minute: int | None = None,
+    clock: Clock = SYSTEM,
+) -> tuple[VirtualKey, str]:
+    """Make a key; the second value is its secret, which is kept nowhere.
+
+    Raises:
+        UserError: ``key-exists`` when a key that is not revoked has this name, ``key-name`` when it is none.
+    """
+    if not NAME.fullmatch(name):
+        raise UserError(
+            "key-name",
+            f"{name!r} cannot be the name of a key.",
+            hint="Use up to 64 letters, digits, spaces and . _ @ + -",
+        )
+    secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    digest = digest_of(secret)
+    row = {
+        "key_id": _key_id(digest),
+        "digest": digest,
+        "name": name,
+        "created_at": to_microseconds(clock.now()),
+        "tasks": list(tasks),
+        "upstream": upstream,
+        "budget_nano_usd": to_nano_usd(budget_usd),
+        "budget_per": budget_per,
+        "requests_per_minute": requests_per_minute,
+        "admitted": 0,
+    }
+    with database.write() as connection:
+        if connection.execute(_active(name)).first() is not None:
+            raise UserError(
+                "key-exists",
+                f"There is a key named {name} already.",
+                hint=f"Choose another name, or end the old one: insource keys revoke {name}",
+            )
+        connection.execute(KEYS.insert(), row)
+        return _key(connection.execute(_active(name)).mappings().one()), secret
+
+
+def revoke_key(database: Database, name: str, *, clock: Clock = SYSTEM) -> VirtualKey:
+    """End a key, by its name or its id; it stays in the list.
+
+    Raises:
+        UserError: ``unknown-key``.
+    """
+    with database.write() as connection:
+        by_id = select(KEYS).where(KEYS.c.key_id == name, KEYS.c.revoked_at.is_(None))
+        row = connection.execute(_active(name)).first() or connection.execute(by_id).first()
+        if row is None:
+            raise UserError(
+                "unknown-key", f"There is no key {name} that could be revoked.", hint="insource keys list"
+            )
+        this = KEYS.c.key_id == row.key_id
+        connection.execute(KEYS.update().where(this).values(revoked_at=to_microseconds(clock.now())))
+        return _key(connection.execute(select(KEYS).where(this)).mappings().one())
+
+
+def list_keys(database: Database) -> list[VirtualKey]:
+    """Every key ever made, oldest first."""
+    with database.read() as connection:
+        rows = connection.execute(select(KEYS).order_by(KEYS.c.created_at, KEYS.c.key_id)).mappings().all()
+    return [_key(row) for row in rows]
+
+
+def has_active_key(database: Database) -> bool:
+    """Whether any key would be let in."""
+    with database.read() as connection:
+        count = select(func.count()).select_from(KEYS).where(KEYS.c.revoked_at.is_(None))
+        return bool(connection.execute(count).scalar_one())
+
+
+def digest_of(secret: str) -> str:
+    """What is kept of a secret: its SHA-256 in hexadecimal.
+
+    A plain SHA-256 is enough at rest: the key has 256 random bits, so there is no dictionary to slow
+    down with a salt or Argon2, which would cost every call milliseconds.
+    """
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def find_key(connection: sqlite3.Connection, digest: str) -> VirtualKey | None:
+    """The key of the secret with this digest, or None when there is none or it was revoked.
+
+    The row is looked up by the first 48 bits; timing that says something about those, and nothing about
+    the key. The whole digest is compared in constant time.
+    """
+    row = connection.execute(_BY_ID, (_key_id(digest),)).fetchone()
+    if row is None:
+        return None
+    found = dict(zip(KEYS.c.keys(), row, strict=True))
+    if not hmac.compare_digest(found["digest"], digest):
+        return None
+    return _key(found | {"tasks": json.loads(found["tasks"])})
+
+
+def spend_of(database: Database, key: VirtualKey, *, clock: Clock = SYSTEM) -> Spend:
+    """What the key has spent in the present period of its budget."""
+    at = {"key_id": key.key_id, "period": period_of(key.budget_per, clock.now())}
+    with database.read() as connection:
+        row = connection.execute(select(SPEND).filter_by(**at)).first()
+    if row is None:
+        return Spend(spent_usd=Decimal(0), reserved_usd=Decimal(0))
+    spent, reserved = from_nano_usd(row.spent_nano_usd), from_nano_usd(row.reserved_nano_usd)
+    return Spend(spent_usd=spent, reserved_usd=reserved)
+
+
+def period_of(per: Period, moment: datetime) -> str:
+    """The period a moment belongs to, by UTC: ``2026-11-23``, ``2026-11`` or ``total``."""
+    return {"day": f"{moment:%Y-%m-%d}", "month": f"{moment:%Y-%m}", "total": "total"}[per]
+
+
+def _active(name: str) -> Any:
+    return select(KEYS).where(KEYS.c.name == name, KEYS.c.revoked_at.is_(None))
+
+
+def _key_id(digest: str) -> str:
+    return digest[:12]
+
+
+def _key(row: Mapping[str, Any] | RowMapping) -> VirtualKey:
+    revoked_at = row["revoked_at"]
+    return VirtualKey(
+        key_id=row["key_id"],
+        name=row["name"],
+        created_at=from_microseconds(row["created_at"]),
+        revoked_at=None if revoked_at is None else from_microseconds(revoked_at),
+        tasks=tuple(row["tasks"]),
+        upstream=row["upstream"],
+        budget_usd=from_nano_usd(row["budget_nano_usd"]),
+        budget_per=row["budget_per"],
+        requests_per_minute=row["requests_per_minute"],
+    )

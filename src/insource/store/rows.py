@@ -1,0 +1,225 @@
+"""A call as the row of the table, and back; from the spool without making a ``Call`` on the way.
+
+A spooled call is two JSON objects, its ``begin`` and its ``end``. They are decoded once, into a typed
+structure whose documents stay unparsed bytes, and these bytes become the payload. What that strict reader
+refuses and JSON in Python does not (``NaN``, half a surrogate pair) takes the slower way through ``Call``.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+from pydantic import ValidationError
+
+from insource.clock import from_microseconds, to_microseconds
+from insource.money import from_nano_usd, to_nano_usd
+from insource.store.call_table import CALLS, PAYLOAD, SAME_IN_BOTH
+from insource.types import Call, FinishReason, Usage
+from insource.types.call import Outcome
+
+Row: TypeAlias = tuple[Any, ...]
+"""The values of ``CALLS``' columns, in their order."""
+
+COLUMNS = tuple(column.name for column in CALLS.columns)
+USAGE = tuple(Usage.model_fields)
+
+_NONE = Raw(b"null")
+_EMPTY = Raw(b'""')
+_MOST = 2**63 - 1  # what a column can hold
+
+# The payload of these documents, in this order, and the bytes each may start with: ``{``, ``null``, ``"``.
+_PAYLOAD = b'{"request":%b,"response":%b,"response_text":%b,"error":%b,"raw":%b,"tags":%b,"route":%b}'
+_FIRST = (b"{", b"{n", b'"', b'"', b"{n")
+
+_Count = Annotated[int, Meta(ge=0, le=2**53)] | None
+_Microseconds = Annotated[
+    int, Meta(ge=-62_135_596_800_000_000, lt=253_402_300_800_000_000)
+]  # years 1 to 9999
+_Status = Annotated[int, Meta(ge=-(2**31), lt=2**31)] | None
+
+
+class NotACall(ValueError):
+    """These records make no call; the text says why."""
+
+
+class _Usage(Struct, frozen=True):
+    input_tokens: _Count = None
+    cached_tokens: _Count = None
+    cache_write_tokens: _Count = None
+    output_tokens: _Count = None
+    reasoning_tokens: _Count = None
+    audio_input_tokens: _Count = None
+    audio_output_tokens: _Count = None
+
+
+class _Route(Struct, frozen=True):
+    to: Literal["local", "cloud"]
+    model: str
+    reason: str
+    confidence: float | None = None
+    threshold: float | None = None
+    simulated: bool = False
+
+
+class SpooledCall(Struct):
+    """The fields of ``Call``, as ``begin`` and ``end`` have them; a field of a newer writer is passed over,
+    since a call without it is better than none."""
+
+    call_id: str
+    started_at: _Microseconds
+    model_asked: str
+    request: Raw
+    source: str = "recorder"
+    task: str = ""
+    feature: str = ""
+    prompt_version: str = ""
+    user: str = ""
+    provider: str = ""
+    endpoint: str = ""
+    model_answered: str = ""
+    response: Raw = _NONE
+    response_text: Raw = _EMPTY
+    streamed: bool = False
+    outcome: Outcome = "ok"
+    finish_reason: FinishReason = "unknown"
+    status: _Status = None
+    error: Raw = _EMPTY
+    usage: _Usage = _Usage()
+    usage_estimated: bool = False
+    cost_usd: Decimal | None = None
+    priced_by: str = ""
+    latency_s: float | None = None
+    first_token_s: float | None = None
+    token_gap_s: float | None = None
+    simulated: bool = False
+    route: _Route | None = None
+    tags: dict[str, str] = {}
+    raw: Raw = _NONE
+
+
+_decode = msgspec.json.Decoder(SpooledCall).decode
+_encode = msgspec.json.encode
+
+
+def row_of_records(begin: bytes, end: bytes) -> Row:
+    """The row of a spooled call; what ``end`` says goes before what ``begin`` says.
+
+    Raises:
+        NotACall: when a required field is missing or one is of the wrong type.
+    """
+    both = begin[:-1] + b"," + end[1:]  # of a repeated key, the last value counts
+    try:
+        return _row_of_spooled(_decode(both))
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
+        row = row_of_call(_call_of_json(both))
+    if any(type(value) is int and abs(value) > _MOST for value in row):
+        raise NotACall("a number is out of range")
+    return row
+
+
+def row_of_call(call: Call) -> Row:
+    """The row of a call."""
+    route = call.route
+    payload = call.model_dump(mode="json", include=set(PAYLOAD))
+    columns = {
+        **{name: getattr(call, name) for name in SAME_IN_BOTH},
+        **call.usage.model_dump(),
+        "started_at": to_microseconds(call.started_at),
+        "model": call.model_answered or call.model_asked,
+        "cost_nano_usd": to_nano_usd(call.cost_usd),
+        "route_to": route and route.to,
+        "route_reason": route and route.reason,
+        "confidence": route and route.confidence,
+        "threshold": route and route.threshold,
+        "payload": json.dumps(payload, separators=(",", ":")),
+    }
+    return tuple(_text(columns[name]) for name in COLUMNS)
+
+
+def call_of_row(fields: Any) -> Call:
+    """The call of a row, given as a mapping by column whose ``payload`` is parsed."""
+    return Call(
+        **{name: fields[name] for name in SAME_IN_BOTH},
+        **fields["payload"],
+        started_at=from_microseconds(fields["started_at"]),
+        usage=Usage(**{name: fields[name] for name in USAGE}),
+        cost_usd=from_nano_usd(fields["cost_nano_usd"]),
+    )
+
+
+def _row_of_spooled(call: SpooledCall) -> Row:
+    usage, route = call.usage, call.route
+    cost = to_nano_usd(call.cost_usd)
+    if cost is not None and abs(cost) > _MOST:
+        raise NotACall("the cost is out of range")
+    return (
+        call.call_id,
+        call.started_at,
+        call.source,
+        call.task,
+        call.feature,
+        call.prompt_version,
+        call.user,
+        call.provider,
+        call.endpoint,
+        call.model_answered or call.model_asked,
+        call.model_asked,
+        call.model_answered,
+        call.outcome,
+        call.finish_reason,
+        call.status,
+        usage.input_tokens,
+        usage.cached_tokens,
+        usage.cache_write_tokens,
+        usage.output_tokens,
+        usage.reasoning_tokens,
+        usage.audio_input_tokens,
+        usage.audio_output_tokens,
+        call.usage_estimated,
+        cost,
+        call.priced_by,
+        call.latency_s,
+        call.first_token_s,
+        call.token_gap_s,
+        call.streamed,
+        call.simulated,
+        route and route.to,
+        route and route.reason,
+        route and route.confidence,
+        route and route.threshold,
+        _payload(call),
+    )
+
+
+def _payload(call: SpooledCall) -> str:
+    documents = (call.request, call.response, call.response_text, call.error, call.raw)
+    for document, first in zip(documents, _FIRST, strict=True):
+        if memoryview(document)[0] not in first:
+            raise NotACall("a document is of the wrong type")
+    return (_PAYLOAD % (*documents, _encode(call.tags), _encode(call.route))).decode()
+
+
+def _call_of_json(data: bytes) -> Call:
+    try:
+        fields: dict[str, Any] = json.loads(data)
+        known = {name: fields[name] for name in Call.model_fields if name in fields}
+        return Call(**known | {"started_at": from_microseconds(fields["started_at"])})
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        OSError,
+        RecursionError,
+        ValidationError,
+    ) as error:
+        raise NotACall(str(error)) from error
+
+
+def _text(value: Any) -> Any:
+    """Half a surrogate pair is valid in JSON and in no database."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -1,0 +1,228 @@
+"""``check_importer``: what every importer has to hold to, on a sample of its format.
+
+Needs hypothesis (``pip install hypothesis``).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from insource.logs.importers.containers import records
+from insource.logs.importers.load import prepared
+from insource.logs.importers.protocol import UNEXPECTED, Imported, Importer, Outcome, Rejected, Skipped
+from insource.logs.importers.values import BadRecord
+from insource.logs.redaction import redact
+from insource.types import Call
+
+_RECEIVED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+_SECRET = "sk-" + "Zk9Qw3Rt7Yp1" * 3
+_BROKEN = b'{"broken": [1, 2'
+_HOSTILE_TEXT = ("", "NaN", "\x1b[2J\u202e", "-1", "1e999", "{", '{"a": ', "2026-13-45", "9" * 400)
+
+
+def check_importer(importer: Importer, sample: bytes, *, examples: int = 200) -> None:
+    """Check an importer on a sample file whose every record is a call.
+
+    Lossless, idempotent, in order, a bad record alone, redacted, and no exception whatever the bytes are.
+
+    Args:
+        importer: the importer.
+        sample: a file of the format: JSON Lines, a JSON list, CSV or Parquet; at least two records.
+        examples: how many damaged variants of the sample are tried.
+
+    Raises:
+        AssertionError: the first rule that does not hold, in words.
+    """
+    outcomes = read(importer, sample)
+    calls = [outcome.call for outcome in outcomes if isinstance(outcome, Imported)]
+    others = [outcome for outcome in outcomes if not isinstance(outcome, Imported)]
+    assert not others, f"a record of the sample is not imported: {others[0]}"
+    assert len(calls) >= 2, "the sample holds fewer than two calls"
+    _recognised(importer, sample)
+    _lossless(sample, outcomes)
+    _idempotent(importer, sample, outcomes, calls)
+    _isolates_bad_records(importer, sample, calls)
+    _redacted(importer, sample)
+    _never_raises(importer, sample, examples)
+
+
+def read(importer: Importer, data: bytes) -> list[Outcome]:
+    """Everything the importer makes of these bytes."""
+    return list(importer.read(io.BytesIO(data), received_at=_RECEIVED))
+
+
+def _recognised(importer: Importer, sample: bytes) -> None:
+    for line, record in records(io.BytesIO(sample)):
+        assert not isinstance(record, BadRecord), f"line {line} of the sample is unreadable: {record}"
+        assert importer.recognise(record), f"the importer does not recognise line {line} of its own format"
+
+
+def _lossless(sample: bytes, outcomes: list[Outcome]) -> None:
+    """Every value of a record is found, under its own name, in the calls made of it."""
+    kept: dict[int, set[tuple[str, str]]] = {}
+    for outcome in outcomes:
+        assert isinstance(outcome, Imported)
+        kept.setdefault(outcome.line, set()).update(_leaves(outcome.call.model_dump(mode="json")))
+    for line, record in records(io.BytesIO(sample)):
+        lost = set(_leaves(record)) - kept.get(line, set())
+        assert not lost, f"line {line}: not kept: {sorted(lost)[:3]}"
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _leaves(item, key)
+    elif isinstance(value, list) and value:
+        for item in value:
+            yield from _leaves(item, name)
+    else:
+        yield name, repr(value)
+
+
+def _idempotent(importer: Importer, sample: bytes, outcomes: list[Outcome], calls: list[Call]) -> None:
+    assert read(importer, sample) == outcomes, "reading the same bytes again gives other calls"
+    ids = [call.call_id for call in calls]
+    assert len(set(ids)) == len(ids), "two records of the sample have the same call id"
+    lines = [outcome.line for outcome in outcomes]
+    assert lines == sorted(lines), "the calls are not in the order of the file"
+    for ending in (match.end() for match in re.finditer(rb"\n", sample)):
+        begun = [one.call.call_id for one in read(importer, sample[:ending]) if isinstance(one, Imported)]
+        assert begun == ids[: len(begun)], (
+            "a file that is longer has other ids for the records it begins with"
+        )
+
+
+def _isolates_bad_records(importer: Importer, sample: bytes, calls: list[Call]) -> None:
+    damaged = _with_a_bad_record(sample)
+    if damaged is None:
+        return
+    outcomes = read(importer, damaged)
+    rejected = [one for one in outcomes if isinstance(one, Rejected)]
+    assert len(rejected) == 1, f"one bad record gives {len(rejected)} rejections"
+    assert rejected[0].reason, "a bad record is rejected without a reason"
+    found = [one.call for one in outcomes if isinstance(one, Imported)]
+    assert [_content(call) for call in found] == [_content(call) for call in calls], (
+        "a bad record changes the calls around it"
+    )
+
+
+def _with_a_bad_record(sample: bytes) -> bytes | None:
+    """The sample with a record that cannot be read after the first; None for Parquet and one document."""
+    stripped = sample.lstrip()
+    if stripped.startswith(b"["):
+        return stripped.replace(b"[", b'[{"broken": },', 1)
+    first, newline, rest = sample.partition(b"\n")
+    if not newline or sample.startswith(b"PAR1") or first.rstrip().endswith((b"{", b"[", b",")):
+        return None
+    return first + newline + (_BROKEN if first.startswith(b"{") else b"broken") + b"\n" + rest
+
+
+def _content(call: Call) -> dict[str, Any]:
+    return call.model_dump(mode="json")
+
+
+def _redacted(importer: Importer, sample: bytes) -> None:
+    """A secret planted anywhere in a record is in no call as it is written, and in no reason."""
+    document = next((record for _, record in records(io.BytesIO(sample)) if isinstance(record, dict)), None)
+    assert document is not None
+    for planted in _planted(document):
+        data = json.dumps(planted).encode() + b"\n"
+        for outcome in read(importer, data):
+            written = prepared(outcome.call, redact=redact) if isinstance(outcome, Imported) else None
+            text = written.model_dump_json() if written else str(redact(_reason(outcome)))
+            assert _SECRET not in text, f"a secret comes through: {text[:300]}"
+
+
+def _reason(outcome: Outcome) -> str:
+    return outcome.reason if isinstance(outcome, Rejected | Skipped) else ""
+
+
+def _planted(value: Any) -> Iterator[Any]:
+    """The value with a secret in each of its texts and names in turn."""
+    if isinstance(value, str):
+        yield f"{value} {_SECRET}"
+        yield _SECRET
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from ({**value, key: changed} for changed in _planted(item))
+        yield {**value, _SECRET: "x"}
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from ([*value[:index], changed, *value[index + 1 :]] for changed in _planted(item))
+
+
+def _never_raises(importer: Importer, sample: bytes, examples: int) -> None:
+    from hypothesis import HealthCheck, given, settings
+    from hypothesis import strategies as st
+
+    documents = [record for _, record in records(io.BytesIO(sample)) if isinstance(record, dict)]
+    scalars = (
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | st.sampled_from(_HOSTILE_TEXT)
+        | st.text(max_size=20)
+    )
+    values = st.recursive(
+        scalars,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    )
+    cut = st.integers(0, len(sample))
+    rules = settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+    )
+
+    @rules
+    @given(start=cut, end=cut, junk=st.binary(max_size=20))
+    def torn(start: int, end: int, junk: bytes) -> None:
+        _storable(importer, sample[:start] + junk + sample[end:])
+
+    @rules
+    @given(st.data())
+    def altered(data: Any) -> None:
+        document = data.draw(st.sampled_from(documents))
+        paths = list(_paths(document))
+        changed = document
+        for path in data.draw(st.lists(st.sampled_from(paths), min_size=1, max_size=3)):
+            changed = _replaced(changed, path, data.draw(values))
+        _storable(importer, json.dumps(changed).encode() + b"\n")
+
+    torn()
+    altered()
+
+
+def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield (key,)
+        yield from ((key, *path) for path in _paths(item))
+
+
+def _replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    if not path:
+        return new
+    key, *rest = path
+    if isinstance(value, dict) and key in value:
+        return {**value, key: _replaced(value[key], tuple(rest), new)}
+    if isinstance(value, list) and isinstance(key, int) and key < len(value):
+        return [*value[:key], _replaced(value[key], tuple(rest), new), *value[key + 1 :]]
+    return value
+
+
+def _storable(importer: Importer, data: bytes) -> None:
+    for outcome in read(importer, data):
+        if isinstance(outcome, Imported):
+            call = Call.model_validate_json(outcome.call.model_dump_json())
+            json.dumps(call.raw, ensure_ascii=False, allow_nan=False).encode()
+        else:
+            assert not outcome.reason.startswith(UNEXPECTED), f"{outcome.reason}: {data[:300]!r}"

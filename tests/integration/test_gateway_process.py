@@ -1,0 +1,155 @@
+"""``insource gateway`` as a process of its own: started without a project, reloaded, told to stop."""
+
+import asyncio
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+from upstream_kit import STREAM_HEAD, RawUpstream, always, chunk, reply
+
+from insource.logs.recorder import Recorder
+from insource.store.calls import find_calls
+
+CHAT = "/v1/chat/completions"
+ASK = b'{"model":"m","messages":[]}'
+STREAMING = b'{"model":"m","stream":true,"messages":[]}'
+JSON = {"content-type": "application/json"}
+LAST = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+WAIT_S = 30
+
+
+def configure(folder, upstream, more=""):
+    text = f'[upstreams.openai]\nbase_url = "{upstream.root}/v1"\n{more}'
+    (folder / "insource.toml").write_text(text, encoding="utf-8")
+
+
+class Process:
+    """The gateway; ``said`` waits for a line on its standard error."""
+
+    def __init__(self, folder):
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "insource.cli.main", "gateway", "--port", "0"],
+            cwd=folder,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._lines = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.root = self.said("Gateway on ").rpartition(" ")[2].removesuffix("/v1")
+        self.said("Reload")
+
+    def _read(self):
+        for line in self._process.stderr:
+            self._lines.put(line.strip())
+
+    def said(self, start):
+        while not (line := self._lines.get(timeout=WAIT_S)).startswith(start):
+            pass
+        return line
+
+    def send(self, number):
+        os.kill(self._process.pid, number)
+
+    def ended(self):
+        return self._process.wait(WAIT_S)
+
+    def close(self):
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        self._process.stderr.close()
+
+
+@contextmanager
+def running(folder):
+    process = Process(folder)
+    try:
+        yield process
+    finally:
+        process.close()
+
+
+@pytest.fixture
+def slow():
+    """A provider whose stream ends when it is told to."""
+    finish = threading.Event()
+
+    async def answer(asked):
+        yield STREAM_HEAD + b"\r\n" + chunk(b": begun\n\n")
+        await asyncio.to_thread(finish.wait, WAIT_S)
+        yield chunk(LAST) + b"0\r\n\r\n"
+
+    with RawUpstream(answer) as upstream:
+        upstream.finish = finish
+        yield upstream
+
+
+@contextmanager
+def streaming(root):
+    """A stream under way, its first piece read; the rest is ``pieces``."""
+    with (
+        httpx2.Client(trust_env=False, timeout=WAIT_S) as client,
+        client.stream("POST", root + CHAT, content=STREAMING, headers=JSON) as answer,
+    ):
+        pieces = answer.iter_raw()
+        assert next(pieces) == b": begun\n\n"
+        yield pieces
+
+
+def ask(root):
+    return httpx2.post(root + CHAT, content=ASK, headers=JSON, trust_env=False, timeout=WAIT_S)
+
+
+def until_nothing_new_is_taken(root):
+    for _ in range(WAIT_S * 20):
+        try:
+            httpx2.get(f"{root}/health", trust_env=False, timeout=WAIT_S)
+        except httpx2.HTTPError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the gateway goes on")
+
+
+def recorded(folder):
+    with Recorder.open(folder / ".insource") as recorder:
+        recorder.flush()
+        return find_calls(recorder.database)
+
+
+def test_it_starts_without_a_project_and_a_stream_is_finished_before_it_stops(tmp_path, slow, monkeypatch):
+    monkeypatch.setenv("INSOURCE_UPSTREAMS__OPENAI", f'{{"base_url": "{slow.root}/v1"}}')
+    with running(tmp_path) as gateway, streaming(gateway.root) as pieces:
+        gateway.send(signal.SIGTERM)
+        until_nothing_new_is_taken(gateway.root)
+        slow.finish.set()
+        assert b"".join(pieces) == LAST
+        assert gateway.ended() == 0
+    (call,) = recorded(tmp_path)
+    assert (call.outcome, call.finish_reason) == ("ok", "stop")
+
+
+def test_a_reload_holds_for_new_calls_and_drops_none(tmp_path, slow):
+    configure(tmp_path, slow)
+    with RawUpstream(always(reply(b'{"id":"second"}'))) as second, running(tmp_path) as gateway:
+        with streaming(gateway.root) as pieces:
+            configure(tmp_path, second)
+            gateway.send(signal.SIGHUP)
+            gateway.said("Read the configuration again")
+            assert ask(gateway.root).json() == {"id": "second"}
+            slow.finish.set()
+            assert b"".join(pieces) == LAST
+        configure(tmp_path, slow, "retries = -1\n")
+        gateway.send(signal.SIGHUP)
+        gateway.said("error:")
+        assert ask(gateway.root).json() == {"id": "second"}
+        gateway.send(signal.SIGTERM)
+        assert gateway.ended() == 0
+    assert [call.outcome for call in recorded(tmp_path)] == ["ok"] * 3
