@@ -38,6 +38,7 @@ PATH = "/v1/chat/completions"
 HERE = Path(__file__).parent
 GATEWAY_CORE, LOAD_CORE = {0}, {max(os.sched_getaffinity(0))}
 MODEL = "gpt-4o-mini"
+CALLERS_KEY = "sk-not-a-key"
 WRK = """
 wrk.method = "POST"
 wrk.path = "{path}"
@@ -159,12 +160,26 @@ def streams(claims: Claims, direct: Target, target: Target, *, at_once: int) -> 
     body = request_body(streamed=True)
 
     def first_byte_ms(one: Target) -> float:
-        found = hold(one.port, PATH, body, one.headers, at_once=1, rounds=30)
+        found = hold(
+            one.port,
+            PATH,
+            body,
+            {"authorization": f"Bearer {CALLERS_KEY}"} | one.headers,
+            at_once=1,
+            rounds=30,
+        )
         return statistics.median(found.first_byte_s) * 1000 if found.first_byte_s else float("nan")
 
     added = statistics.median(first_byte_ms(target) - first_byte_ms(direct) for _ in range(3))
     claims.add(f"{target.name}: added time to first byte of a stream, p50", added, "ms")
-    held = hold(target.port, PATH, body, target.headers, at_once=at_once, rounds=1)
+    held = hold(
+        target.port,
+        PATH,
+        body,
+        {"authorization": f"Bearer {CALLERS_KEY}"} | target.headers,
+        at_once=at_once,
+        rounds=1,
+    )
     whole = at_once - held.broken
     ours = target.name == "insource"
     claims.add(
@@ -192,7 +207,7 @@ def ratio(claims: Claims) -> None:
 
 
 def wrk(root: Path, target: Target, *, connections: int, seconds: int) -> dict[str, float]:
-    headers = {"content-type": "application/json", "authorization": "Bearer sk-not-a-key"} | target.headers
+    headers = {"content-type": "application/json", "authorization": f"Bearer {CALLERS_KEY}"} | target.headers
     script = root / f"{target.name}.lua"
     lines = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())
     script.write_text(WRK.format(path=PATH, body=root / "plain.json", headers=lines))
@@ -242,7 +257,7 @@ def gateways(root: Path, direct: Target, options: object) -> Iterator[list[Targe
             (root / "litellm.json").write_text(json.dumps({"model_list": [model]}))
             port = _free_port()
             command = [str(options.litellm), "--config", "litellm.json", "--port", str(port)]  # type: ignore[attr-defined]
-            local = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"}
+            local = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": CALLERS_KEY}
             targets.append(start("litellm", [*command, "--host", "127.0.0.1"], port, **local))
         if options.portkey:  # type: ignore[attr-defined]
             port = _free_port()
@@ -281,7 +296,7 @@ def _running(
 
 
 def _answers(target: Target) -> None:
-    headers = {"content-type": "application/json", "authorization": "Bearer sk-not-a-key"} | target.headers
+    headers = {"content-type": "application/json", "authorization": f"Bearer {CALLERS_KEY}"} | target.headers
     request = urllib.request.Request(
         f"http://127.0.0.1:{target.port}{PATH}", request_body(streamed=False), headers
     )
