@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from insource.models.catalogue import DEFAULT_MODEL, resolve
 from insource.types import Example, JsonSchema, Labels, Provenance, Task
@@ -17,6 +18,10 @@ from insource.types import Example, JsonSchema, Labels, Provenance, Task
 sys.path.insert(0, str(Path(__file__).parent / "data"))  # what several folders' tests share
 # Set here, not in a fixture: libraries read them when they are imported, and children inherit them.
 os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+# How long an example takes is no property of the code: shared machines stall, first calls load libraries.
+settings.register_profile("insource", deadline=None)
+settings.load_profile("insource")
 
 COMMAND = [sys.executable, "-m", "insource.cli.main"]
 COMMAND_TIMEOUT_S = 1500  # bounded, and generous: shared machines stall for minutes

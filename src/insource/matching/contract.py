@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+import jsonschema_rs
+
 MAX_MESSAGE = 200
 
 
@@ -35,8 +37,6 @@ def violations(value: Any, schema: Mapping[str, Any]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=512)
 def _compiled(schema: str) -> Any:
-    import jsonschema_rs
-
     try:
         return jsonschema_rs.validator_for(json.loads(schema), validate_formats=True, retriever=_no_network)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
