@@ -59,6 +59,7 @@ class ObedientProvider:
         self.port = 0
         self.asked = Counter()
         self.hung_up = threading.Event()
+        self._serving = set()
 
     def __enter__(self):
         ready = threading.Event()
@@ -78,8 +79,19 @@ class ObedientProvider:
         ready.set()
         await self._stop.wait()
         server.close()
+        for one in self._serving:
+            one.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        await asyncio.sleep(0.05)  # the transports close on the loop's next turns
 
     async def _serve(self, reader, writer):
+        self._serving.add(asyncio.current_task())
+        try:
+            await self._obey(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    async def _obey(self, reader, writer):
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = next(
@@ -88,7 +100,6 @@ class ObedientProvider:
                     if line.startswith(b"content-length")
                 )
                 await self._answer(json.loads(await reader.readexactly(length)), writer)
-        writer.close()
 
     async def _answer(self, request, writer):
         order, name, *rest = request["messages"][-1]["content"].split()
