@@ -349,12 +349,11 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", disk], check=True)
 
 
-# Under "pass" the count of losses did not agree once in several runs: out of CI until that is understood.
-@pytest.mark.parametrize("policy", [pytest.param("pass", marks=pytest.mark.slow), "refuse"])
+@pytest.mark.parametrize("policy", ["pass", "refuse"])
 def test_the_disk_is_full(small_disk, provider, policy):
     with gateway(small_disk, provider, settings=f'[gateway]\non_log_failure = "{policy}"') as (process, url):
+        replies = {"before": ask(url, "answer before").status_code}
         fill(small_disk)
-        replies = {}
         for number in range(3000):
             name = f"n{number}-{'x' * 4000}"
             replies[name] = ask(url, f"answer {name}").status_code
@@ -364,9 +363,12 @@ def test_the_disk_is_full(small_disk, provider, policy):
         (small_disk / "filler").unlink()
         process.terminate()
         process.wait(30)
-    _, count = recovered(small_disk)
+    calls, count = recovered(small_disk)
     answered = [name for name, status in replies.items() if status == 200]
-    missing = [name for name in answered if count[name] != 1]
+    # A lost call may have had room for its beginning: then it is there, but as interrupted.
+    missing = [name for name in answered if name not in calls or calls[name].outcome != "ok"]
+    assert max(count.values()) == 1
+    assert calls["before"].outcome == "ok"
     assert lost >= 3
     if policy == "refuse":
         assert missing == []  # what could not be logged was refused
