@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource import arms
-from insource.dataset.build import build
-from insource.dataset.folder import save
 from insource.decision.verdict import conclude
 from insource.economics import weigh
 from insource.errors import ProviderError, missing_extra
@@ -28,13 +26,13 @@ from insource.evaluation.run import Confidence, Progress
 from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import ArmPlan, Evaluated, evaluate_arm, identity_of
 from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
-from insource.logs.collect import Logged, collect, logged
+from insource.intake import build_dataset
 from insource.logs.recorder import STORE_FILE
 from insource.matching.surface import SurfaceForms
 from insource.models.catalogue import resolve
 from insource.models.llamacpp import LlamaCppModel
-from insource.models.protocol import Model, Request
-from insource.reference import cloud_price, confirm_cost
+from insource.models.protocol import Model
+from insource.reference import cloud_price
 from insource.results import Findings, keep
 from insource.routing.cascade import fit_policy
 from insource.routing.confidence import confidence_scorer
@@ -119,76 +117,6 @@ def require_extras() -> None:
     ):
         if find_spec(module) is None:
             raise missing_extra(feature, extra, module)
-
-
-def build_dataset(session: Session, cloud: Model | None = None) -> tuple[Dataset, Task]:
-    """Rows in, four splits out, with the cloud's answers from the log; ``cloud`` is asked for the rest."""
-    dataset = _build(session, Logged({}, frozenset()))
-    task = session.project.task(dataset.manifest.output)
-    examples = [example for split in dataset.splits.values() for example in split]
-
-    def ask(example: Example) -> Request:
-        return Request(messages=arms.described(task, example), max_tokens=arms.CLOUD_MAX_TOKENS)
-
-    if cloud is not None:
-        ask_cloud(session, examples, ask, task, cloud)
-    session.begin("dataset", "rows into four splits, nothing lost silently")
-    started = time.monotonic()
-    if (store := session.project.workspace / STORE_FILE).exists():
-        with open_database(store) as database:
-            dataset = _build(session, logged(database, examples, ask, task=task.name))
-    folder = save(dataset, session.project.workspace / "datasets")
-    session.note_dataset(dataset, folder, time.monotonic() - started)
-    return dataset, task
-
-
-def _build(session: Session, answers: Logged) -> Dataset:
-    section, project = session.config.dataset, session.project
-    fractions: dict[Split, float] = {
-        "validation": section.validation,
-        "calibration": section.calibration,
-        "test": section.test,
-    }
-    fractions["train"] = 1 - sum(fractions.values())
-    return build(
-        project.rows_path,
-        name=session.config.task.name,
-        output=project.given_output(),
-        schemas=project.schemas(),
-        fractions=fractions,
-        seed=session.config.project.seed,
-        absent_fields=session.config.task.absent_fields,
-        on_bad_rows=section.on_bad_rows,
-        simulated_models=answers.simulated,
-        logged=answers.answers,
-    )
-
-
-def ask_cloud(
-    session: Session,
-    examples: Sequence[Example],
-    ask: Callable[[Example], Request],
-    task: Task,
-    cloud: Model,
-) -> None:
-    """Every document to the cloud, through the recorder into the log."""
-    simulated = " (simulated)" if cloud.info.simulated else ""
-    session.begin("log", f"asking {cloud.info.name}{simulated}, every call on the record")
-    started = time.monotonic()
-    with session.recorder() as recorder:
-        refused = collect(
-            cloud,
-            examples,
-            ask,
-            recorder,
-            task=task.name,
-            prices=session.config.prices.models,
-            confirm=lambda pending: confirm_cost(session, cloud, task, pending),
-            progress=lambda done, total: session.display.progress("calls", done, total),
-        )
-    if refused:
-        session.display.note(f"{cloud.info.name} refused {refused} documents; they have no answer")
-    session.note_stage("log", started, digest_of=[cloud.info.name, [e.digest for e in examples]])
 
 
 def train_model(session: Session, dataset: Dataset, task: Task) -> Run:

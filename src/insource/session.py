@@ -18,7 +18,7 @@ from insource.logs.redaction import Redactor
 from insource.project import Project
 from insource.store.runs import Run
 from insource.training.recipe import Recipe
-from insource.types import Dataset, Evaluation, StageRun
+from insource.types import DatasetManifest, Evaluation, StageRun
 
 
 class Display(Protocol):
@@ -32,7 +32,7 @@ class Display(Protocol):
 
     def planned(self, recipe: Recipe) -> None: ...
 
-    def dataset(self, dataset: Dataset, folder: Path) -> None: ...
+    def dataset(self, manifest: DatasetManifest, folder: Path) -> None: ...
 
     def evaluated(self, evaluation: Evaluation, metric: str) -> None: ...
 
@@ -88,18 +88,18 @@ class Session:
         self.skipped_arms[arm] = reason
         self.display.note(f"{arm}: {reason}")
 
-    def note_dataset(self, dataset: Dataset, folder: Path, seconds: float) -> None:
+    def note_dataset(self, manifest: DatasetManifest, folder: Path, seconds: float) -> None:
         """Note the dataset, whose folder is named by its content."""
         self.stages.append(
             StageRun(
                 stage="dataset",
                 run_id=folder.name,
-                digest=dataset.manifest.digest,
+                digest=manifest.digest,
                 seconds=round(seconds, 3),
                 path=folder.name,
             )
         )
-        self.display.dataset(dataset, folder)
+        self.display.dataset(manifest, folder)
 
     def note_stage(self, name: str, started: float, digest_of: Any) -> None:
         """Note a stage that keeps nothing of its own; ``started`` is on the monotonic clock."""

@@ -122,7 +122,7 @@ def test_nothing_to_serve_yet(project, refuses):
 
 def test_a_gateway_in_front_of_a_run_that_is_not_there(project, refuses):
     project()
-    assert "no run 2026" in refuses("gateway", "2026", code="no-such-run")
+    assert "no run 2026" in refuses("gateway", "2026", "--port", "0", code="no-such-run")
 
 
 def test_a_comparison_of_nothing(project, refuses):

@@ -24,9 +24,9 @@ def command() -> None:
 def build(session: Session, as_json: bool) -> None:
     """Read the rows, check every one, split them, and write the dataset folder with its card."""
     from insource.cli.output import say
-    from insource.pipeline import build_dataset
+    from insource.intake import build_dataset_folder
 
-    dataset, _ = build_dataset(session)
+    _, manifest = build_dataset_folder(session)
     if as_json:
-        click.echo(json.dumps(dataset.manifest.model_dump(mode="json"), ensure_ascii=False))
+        click.echo(json.dumps(manifest.model_dump(mode="json"), ensure_ascii=False))
     say("Next: insource train")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def command(session: Session, as_json: bool) -> None:
     """The logged clouds, the untuned model and the tuned one, on the same test documents."""
     from insource.cli.output import say
-    from insource.pipeline import build_dataset, count_looks, evaluate_arms, make_model
+    from insource.intake import build_dataset
+    from insource.pipeline import count_looks, evaluate_arms, make_model
 
     dataset, task = build_dataset(session)
     evaluated = evaluate_arms(session, dataset, task, make_model(session, dataset, task))

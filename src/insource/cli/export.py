@@ -20,7 +20,8 @@ def command(session: Session, as_json: bool) -> None:
     """Write the GGUF adapter, the Modelfile and the model card; refuse when parity fails."""
     from insource.cli.output import near, say
     from insource.export.stage import parity
-    from insource.pipeline import build_dataset, make_model
+    from insource.intake import build_dataset
+    from insource.pipeline import make_model
 
     made = make_model(session, *build_dataset(session))
     found = parity(made.exported)

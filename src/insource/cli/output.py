@@ -15,7 +15,7 @@ from insource.errors import InsourceError
 
 if TYPE_CHECKING:
     from insource.training.recipe import Recipe
-    from insource.types import Dataset, Estimate, Evaluation, RunResult
+    from insource.types import DatasetManifest, Estimate, Evaluation, RunResult
 
 EXIT_INTERRUPTED = 130
 REFRESH_S = 0.2
@@ -108,8 +108,7 @@ class Terminal:
         for choice in recipe.choices:
             say(f"  {choice.name:<14} {choice.value:<24} {choice.reason}")
 
-    def dataset(self, dataset: Dataset, folder: Path) -> None:
-        manifest = dataset.manifest
+    def dataset(self, manifest: DatasetManifest, folder: Path) -> None:
         counts = " · ".join(f"{count:,} {split}" for split, count in manifest.counts.items())
         dropped = sum(manifest.dropped.values())
         reasons = ", ".join(f"{count} {reason}" for reason, count in manifest.dropped.items())

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def command(session: Session, as_json: bool) -> None:
     """Plan, pre-flight, train. Ctrl-C is safe: the same command goes on at the last checkpoint."""
     from insource.cli.output import near, say
-    from insource.pipeline import build_dataset, train_model
+    from insource.intake import build_dataset
+    from insource.pipeline import train_model
     from insource.training.stage import summary
 
     trained = train_model(session, *build_dataset(session))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from insource import canonical
-from insource.types import SPLITS, Dataset, JsonSchema, Labels, OutputSpec, Split
+from insource.types import SPLITS, DatasetManifest, JsonSchema, Labels, OutputSpec
 
 _PURPOSE = {
     "train": "the model learns from it",
@@ -15,12 +13,11 @@ _PURPOSE = {
 }
 
 
-def data_card(dataset: Dataset) -> str:
+def data_card(manifest: DatasetManifest) -> str:
     """The dataset's README in Markdown: identity, funnel, splits, labels, cloud answers, notes."""
-    manifest = dataset.manifest
     dropped = [f"- dropped, `{reason}`: {count}" for reason, count in manifest.dropped.items()]
     splits = [
-        f"| {split} | {manifest.counts[split]} | {_groups(dataset, split)} | {_PURPOSE[split]} |"
+        f"| {split} | {manifest.counts[split]} | {manifest.groups.get(split, 0)} | {_PURPOSE[split]} |"
         for split in SPLITS
     ]
     sections = [
@@ -33,17 +30,13 @@ def data_card(dataset: Dataset) -> str:
         "\n".join(["| split | rows | groups | what for |", "|---|---:|---:|---|", *splits]),
         f"{manifest.split_reason} Groups in both train and test: {manifest.template_overlap}.",
         "## Labels",
-        f"Who vouches for the targets: {_label_sources(dataset)}.",
+        f"Who vouches for the targets: {_label_sources(manifest)}.",
         "## Cloud answers",
-        _cloud(dataset),
+        _cloud(manifest),
     ]
     if manifest.notes:
         sections += ["## Notes", "\n".join(f"- {note}" for note in manifest.notes)]
     return "\n\n".join(sections) + "\n"
-
-
-def _groups(dataset: Dataset, split: Split) -> int:
-    return len({example.group for example in dataset.splits[split]} - {None})
 
 
 def _contract(output: OutputSpec) -> str:
@@ -59,20 +52,16 @@ def _origin(inferred: bool) -> str:
     return "inferred from the rows" if inferred else "given"
 
 
-def _label_sources(dataset: Dataset) -> str:
-    words = {"checked": "checked by people, as the file claims", "teacher": "a teacher model"}
-    counts = Counter(example.provenance.label for rows in dataset.splits.values() for example in rows)
-    return "; ".join(f"{words[label]} ({count} rows)" for label, count in sorted(counts.items()))
+def _label_sources(manifest: DatasetManifest) -> str:
+    words = {"checked": "checked by people, as the source claims", "teacher": "a teacher model"}
+    return "; ".join(f"{words[label]} ({count} rows)" for label, count in sorted(manifest.labels.items()))
 
 
-def _cloud(dataset: Dataset) -> str:
-    manifest = dataset.manifest
+def _cloud(manifest: DatasetManifest) -> str:
     if not manifest.cloud_models:
         return "None: the cloud arm is not measured."
-    counts = Counter(
-        model for rows in dataset.splits.values() for example in rows for model in example.cloud_outputs
-    )
     simulated = {model: " (simulated)" for model in manifest.simulated_models}
     return "\n".join(
-        f"- `{model}`{simulated.get(model, '')}: {counts[model]} rows" for model in manifest.cloud_models
+        f"- `{model}`{simulated.get(model, '')}: {manifest.cloud_rows.get(model, 0)} rows"
+        for model in manifest.cloud_models
     )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, Self
 
 from pydantic import ValidationError
 
 from insource import canonical
 from insource.dataset.card import data_card
+from insource.dataset.scratch import scratch_folder, unwritable
 from insource.errors import DataError, IntegrityError
 from insource.types import SPLITS, Dataset, DatasetManifest, Dropped, Example, Frozen, Split
 
@@ -19,21 +22,67 @@ MANIFEST = "manifest.json"
 FILES = (*SPLITS, "dropped")
 
 
-def sealed(
-    manifest: DatasetManifest, splits: Mapping[Split, tuple[Example, ...]], dropped: tuple[Dropped, ...]
-) -> Dataset:
-    """The dataset with its digest: the sha256 over the manifest without it and the bytes of every row."""
-    files = _files(splits, dropped)
-    return Dataset(
-        splits=dict(splits),
-        dropped=dropped,
-        manifest=manifest.model_copy(update={"digest": _digest(manifest, files)}),
-    )
-
-
 def folder_name(manifest: DatasetManifest) -> str:
     """``tickets@3fa2c19b0d41``."""
     return f"{manifest.name}@{canonical.short(manifest.digest)}"
+
+
+class DatasetWriter:
+    """A dataset folder while it is written: examples and drops as they come, then the manifest.
+
+    Used as a context manager; left without ``finish``, nothing of it stays. ``scratch`` is a folder on the
+    file system of ``datasets_dir`` that its owner clears.
+    """
+
+    def __init__(self, datasets_dir: Path, scratch: Path) -> None:
+        self._dir = datasets_dir
+        self._partial = scratch / "dataset"
+        self._hashes = {file: hashlib.sha256() for file in FILES}
+        self._files: dict[str, BinaryIO] = {}
+
+    def __enter__(self) -> Self:
+        with _written(self._dir):
+            self._partial.mkdir()
+            for file in FILES:
+                self._files[file] = (self._partial / f"{file}.jsonl").open("wb")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def add(self, split: Split, example: Example) -> None:
+        self._append(split, example)
+
+    def drop(self, dropped: Dropped) -> None:
+        self._append("dropped", dropped)
+
+    def finish(self, manifest: DatasetManifest) -> Path:
+        """Seal the folder under its digest, and return it; the same content is kept once."""
+        parts = {file: found.hexdigest() for file, found in self._hashes.items()}
+        whole = manifest.model_copy(update={"digest": _digest(manifest, parts)})
+        final = self._dir / folder_name(whole)
+        if (final / MANIFEST).exists():
+            check(final)
+            return final
+        with _written(final):
+            for file in self._files.values():
+                file.flush()
+                os.fsync(file.fileno())
+            _write(self._partial / "README.md", data_card(whole).encode())
+            _write(self._partial / MANIFEST, f"{whole.model_dump_json(indent=2)}\n".encode())
+            _sync_folder(self._partial)
+            shutil.rmtree(final, ignore_errors=True)  # a folder without a manifest is nobody's
+            self._partial.rename(final)
+            _sync_folder(self._dir)
+        return final
+
+    def _append(self, file: str, value: Frozen) -> None:
+        # Not canonical.dumps: the order of keys in a schema is the order of the output, and has to stay.
+        line = f"{value.model_dump_json()}\n".encode()
+        self._hashes[file].update(line)
+        with _written(self._dir):
+            self._files[file].write(line)
 
 
 def save(dataset: Dataset, datasets_dir: Path) -> Path:
@@ -42,30 +91,17 @@ def save(dataset: Dataset, datasets_dir: Path) -> Path:
     Raises:
         DataError: ``dataset-not-written`` when the folder cannot be written; nothing of it stays.
     """
-    final = datasets_dir / folder_name(dataset.manifest)
-    if (final / MANIFEST).exists():
-        load(final)
-        return final
-    partial = final.with_name(f"{final.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        for name, content in _files(dataset.splits, dataset.dropped).items():
-            _write(partial / f"{name}.jsonl", content)
-        _write(partial / "README.md", data_card(dataset).encode())
-        _write(partial / MANIFEST, f"{dataset.manifest.model_dump_json(indent=2)}\n".encode())
-        _sync_folder(partial)
-        shutil.rmtree(final, ignore_errors=True)  # a folder without a manifest is nobody's
-        partial.rename(final)
-        _sync_folder(datasets_dir)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise DataError(
-            "dataset-not-written",
-            f"The dataset cannot be written to {final}: {error.strerror or error}.",
-            hint="Free some space or check the permissions there, then run the same command again.",
-        ) from error
-    return final
+    with (
+        _written(datasets_dir),
+        scratch_folder(datasets_dir) as scratch,
+        DatasetWriter(datasets_dir, scratch) as writer,
+    ):
+        for split in SPLITS:
+            for example in dataset.splits.get(split, ()):
+                writer.add(split, example)
+        for dropped in dataset.dropped:
+            writer.drop(dropped)
+        return writer.finish(dataset.manifest)
 
 
 def load(path: Path) -> Dataset:
@@ -75,6 +111,20 @@ def load(path: Path) -> Dataset:
         DataError: ``dataset-not-found`` when there is no complete dataset at ``path``.
         IntegrityError: ``digest-mismatch`` when the content is not what the digest names.
     """
+    manifest = check(path)
+    splits: dict[Split, tuple[Example, ...]] = {split: tuple(examples(path, split)) for split in SPLITS}
+    with (path / "dropped.jsonl").open("rb") as lines:
+        dropped = tuple(map(Dropped.model_validate_json, lines))
+    return Dataset(splits=splits, dropped=dropped, manifest=manifest)
+
+
+def check(path: Path) -> DatasetManifest:
+    """The manifest of a dataset folder, once every byte beside it was found to be what it names.
+
+    Raises:
+        DataError: ``dataset-not-found``.
+        IntegrityError: ``digest-mismatch``.
+    """
     if not (path / MANIFEST).is_file():
         raise DataError(
             "dataset-not-found",
@@ -83,19 +133,18 @@ def load(path: Path) -> Dataset:
         )
     try:
         manifest = DatasetManifest.model_validate_json((path / MANIFEST).read_bytes())
-        files = {name: (path / f"{name}.jsonl").read_bytes() for name in FILES}
+        parts = {file: canonical.file_digest(path / f"{file}.jsonl") for file in FILES}
     except (OSError, ValidationError) as error:
         raise _mismatch(path, f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
-    if _digest(manifest, files) != manifest.digest:
-        raise _mismatch(
-            path, f"The manifest says {manifest.digest}, the content is {_digest(manifest, files)}."
-        )
-    splits: dict[Split, tuple[Example, ...]] = {
-        split: tuple(Example.model_validate_json(line) for line in files[split].splitlines())
-        for split in SPLITS
-    }
-    dropped = tuple(Dropped.model_validate_json(line) for line in files["dropped"].splitlines())
-    return Dataset(splits=splits, dropped=dropped, manifest=manifest)
+    if (found := _digest(manifest, parts)) != manifest.digest:
+        raise _mismatch(path, f"The manifest says {manifest.digest}, the content is {found}.")
+    return manifest
+
+
+def examples(path: Path, split: Split) -> Iterator[Example]:
+    """The examples of one split as they are read; ``check`` the folder first."""
+    with (path / f"{split}.jsonl").open("rb") as lines:
+        yield from map(Example.model_validate_json, lines)
 
 
 def _mismatch(path: Path, detail: str) -> IntegrityError:
@@ -107,20 +156,19 @@ def _mismatch(path: Path, detail: str) -> IntegrityError:
     )
 
 
-def _files(splits: Mapping[Split, tuple[Example, ...]], dropped: tuple[Dropped, ...]) -> dict[str, bytes]:
-    return {**{split: _jsonl(splits.get(split, ())) for split in SPLITS}, "dropped": _jsonl(dropped)}
+def _digest(manifest: DatasetManifest, parts: Mapping[str, str]) -> str:
+    """The sha256 over the manifest without it and the sha256 of every file of rows."""
+    # Without defaults, so that a field added later changes no digest of before.
+    identity = manifest.model_copy(update={"digest": ""}).model_dump_json(exclude_defaults=True)
+    return canonical.digest({"manifest": identity, "files": dict(parts)})
 
 
-def _jsonl(values: Iterable[Frozen]) -> bytes:
-    # Not canonical.dumps: the order of keys in a schema is the order of the output, and has to stay.
-    return "".join(f"{value.model_dump_json()}\n" for value in values).encode()
-
-
-def _digest(manifest: DatasetManifest, files: Mapping[str, bytes]) -> str:
-    parts = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    return canonical.digest(
-        {"manifest": manifest.model_copy(update={"digest": ""}).model_dump_json(), "files": parts}
-    )
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from insource.dataset.jsonl import as_object
+from insource.dataset.records import as_object
 from insource.types import JsonSchema, Labels, OutputSpec, Text
 
 MAX_LABELS = 1000

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 from insource import rng
-from insource.dataset.jsonl import Row
-from insource.types import SPLITS, Dropped, Split
+from insource.dataset.normal import normalised
+from insource.types import SPLITS, Dropped, Row, Split
 
 DEFAULT_FRACTIONS: Mapping[Split, float] = {"train": 0.7, "validation": 0.1, "calibration": 0.1, "test": 0.1}
 CARVED: tuple[Split, ...] = ("test", "calibration", "validation")
 PRECEDENCE: tuple[Split, ...] = (*CARVED, "train")
 GROUP_TOLERANCE = 0.5
+
+
+class Placed(NamedTuple):
+    """What splitting has to know of a row: ``key`` is equal for equal inputs (a digest)."""
+
+    row_id: str
+    line: int | None
+    split: Split | None
+    group: str | None
+    key: bytes
 
 
 class Assignment(NamedTuple):
@@ -24,12 +34,13 @@ class Assignment(NamedTuple):
     reason: str
 
 
-def normalised(text: str) -> str:
-    """The text with compatibility forms, case and white space evened out: what makes a duplicate."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+def placed(row: Row) -> Placed:
+    """A row as splitting sees it; its input stays where it is."""
+    key = blake2b(normalised(row.input).encode(), digest_size=16).digest()
+    return Placed(row.row_id, row.line, row.split, row.group, key)
 
 
-def assign_splits(rows: Sequence[Row], fractions: Mapping[Split, float], seed: int) -> Assignment:
+def assign_splits(rows: Sequence[Placed], fractions: Mapping[Split, float], seed: int) -> Assignment:
     """Honour given splits and carve the missing ones from the training rows.
 
     A carved split takes its fraction of the pool, as whole groups when every training row has one and
@@ -54,21 +65,20 @@ def assign_splits(rows: Sequence[Row], fractions: Mapping[Split, float], seed: i
     )
 
 
-def drop_leaks(rows: Sequence[Row], splits: Mapping[str, Split]) -> list[Dropped]:
+def drop_leaks(rows: Sequence[Placed], splits: Mapping[str, Split]) -> list[Dropped]:
     """Rows whose normalised input also stands in a split of higher rank (``PRECEDENCE``)."""
-    held: dict[str, Row] = {}
+    held: dict[bytes, Placed] = {}
     leaks = []
     for split in PRECEDENCE:
-        own: dict[str, Row] = {}
+        own: dict[bytes, Placed] = {}
         for row in rows:
             if splits[row.row_id] != split:
                 continue
-            key = normalised(row.input)
-            if other := held.get(key):
+            if other := held.get(row.key):
                 detail = f"the {split} input is also that of {other.row_id!r} in {splits[other.row_id]}"
                 leaks.append(Dropped(row_id=row.row_id, line=row.line, reason="leak", detail=detail))
             else:
-                own.setdefault(key, row)
+                own.setdefault(row.key, row)
         held |= own
     return leaks
 
@@ -80,12 +90,12 @@ def _sizes(pool: int, missing: Sequence[Split], fractions: Mapping[Split, float]
     return {split: max(1, round(share * pool)) if share else 0 for split, share in shares.items()}
 
 
-def _carve(pool: Sequence[Row], wanted: dict[Split, int], seed: int) -> tuple[dict[str, Split], str]:
-    def by_group(row: Row) -> Hashable:
+def _carve(pool: Sequence[Placed], wanted: dict[Split, int], seed: int) -> tuple[dict[str, Split], str]:
+    def by_group(row: Placed) -> Hashable:
         return row.group
 
-    def by_input(row: Row) -> Hashable:
-        return normalised(row.input)
+    def by_input(row: Placed) -> Hashable:
+        return row.key.hex()
 
     if all(row.group is not None for row in pool):
         carved = _take(pool, by_group, wanted, seed)
@@ -97,7 +107,7 @@ def _carve(pool: Sequence[Row], wanted: dict[Split, int], seed: int) -> tuple[di
 
 
 def _take(
-    pool: Sequence[Row], unit_of: Callable[[Row], Hashable], wanted: dict[Split, int], seed: int
+    pool: Sequence[Placed], unit_of: Callable[[Placed], Hashable], wanted: dict[Split, int], seed: int
 ) -> dict[str, Split]:
     """Whole units in random order, each to the first split that it brings closer to its size."""
     units: dict[Hashable, list[str]] = defaultdict(list)

@@ -25,6 +25,7 @@ from insource.types.evaluation import (
     Score,
     SlotScore,
 )
+from insource.types.finding import Decided, Finding, Fix, FixDecision, FunnelStep, Instance, Severity
 from insource.types.message import Completion, FinishReason, Message, TokenLogprob, Usage
 from insource.types.result import (
     ParitySummary,
@@ -36,6 +37,7 @@ from insource.types.result import (
     TrainingSummary,
 )
 from insource.types.routing import Policy
+from insource.types.row import Row
 from insource.types.task import AbsentFields, JsonSchema, Labels, OutputSpec, Task, Text
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "Completion",
     "Dataset",
     "DatasetManifest",
+    "Decided",
     "Disagreement",
     "Dropped",
     "Estimate",
@@ -58,8 +61,13 @@ __all__ = [
     "Evaluation",
     "Example",
     "FieldMetrics",
+    "Finding",
     "FinishReason",
+    "Fix",
+    "FixDecision",
     "Frozen",
+    "FunnelStep",
+    "Instance",
     "JsonSchema",
     "Labels",
     "LoggedAnswer",
@@ -71,8 +79,10 @@ __all__ = [
     "Route",
     "RoutedCall",
     "RoutingSummary",
+    "Row",
     "RunResult",
     "Score",
+    "Severity",
     "SlotScore",
     "Split",
     "StageRun",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from insource.types.base import Frozen
+from insource.types.finding import FunnelStep
 from insource.types.task import OutputSpec
 
 Split = Literal["train", "validation", "calibration", "test"]
@@ -12,11 +13,27 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "calibration", "test")
 
 
 class Provenance(Frozen):
-    """Where an example comes from. ``label`` is who vouches for the target."""
+    """Where an example comes from, for ever.
+
+    ``label`` is who vouches for the target: people (``checked``) or a model (``teacher``); a teacher's
+    answer that a person corrected is ``checked`` and ``human_edited``. ``provider``, ``model``, ``date``
+    (ISO 8601) and ``terms`` (the snapshot in the policy file) are the teacher's. ``prompt_version`` and
+    ``finish_reason`` are of the logged call. ``synthetic`` names how the input was made, empty for a real
+    one; ``parents`` are the row ids it was made from.
+    """
 
     source: str
     line: int | None = None
     label: Literal["checked", "teacher"] = "checked"
+    human_edited: bool = False
+    provider: str = ""
+    model: str = ""
+    date: str = ""
+    terms: str = ""
+    prompt_version: str = ""
+    finish_reason: str = ""
+    synthetic: str = ""
+    parents: tuple[str, ...] = ()
 
 
 class LoggedAnswer(Frozen):
@@ -59,6 +76,8 @@ class Dropped(Frozen):
 class DatasetManifest(Frozen):
     """The identity of a dataset: ``read = sum(counts) + sum(dropped)`` holds, and a test says so.
 
+    ``groups`` counts the groups of each split, ``labels`` the examples by who vouches for their target,
+    ``cloud_rows`` the examples with a logged answer of each model.
     ``groups_in_train`` are the groups with training rows, from which seen and unseen groups of the
     test split follow. ``template_overlap`` counts groups that straddle train and test, which given
     splits may do on purpose.
@@ -73,6 +92,10 @@ class DatasetManifest(Frozen):
     dropped: dict[str, int]
     output: OutputSpec
     split_reason: str
+    funnel: tuple[FunnelStep, ...] = ()
+    groups: dict[Split, int] = {}
+    labels: dict[str, int] = {}
+    cloud_rows: dict[str, int] = {}
     groups_in_train: tuple[str, ...] = ()
     template_overlap: int = 0
     cloud_models: tuple[str, ...] = ()

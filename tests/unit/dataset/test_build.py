@@ -108,7 +108,7 @@ def test_logged_answers_join_the_rows_own(tmp_path):
     assert dataset.manifest.cloud_models == ("fake/x", "gpt")
     assert dataset.manifest.simulated_models == ("fake/x",)
     assert "1 logged answers belong to no row of the dataset." in dataset.manifest.notes
-    assert "- `fake/x` (simulated): 1 rows" in data_card(dataset)
+    assert "- `fake/x` (simulated): 1 rows" in data_card(dataset.manifest)
 
 
 def test_a_leak_is_dropped_and_counted(tmp_path):

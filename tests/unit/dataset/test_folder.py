@@ -52,7 +52,7 @@ def test_a_half_written_folder_is_refused_and_replaced(dataset, tmp_path):
     with pytest.raises(DataError) as error:
         load(path)
     assert error.value.code == "dataset-not-found"
-    leftover = path.with_name(f"{path.name}.partial")
+    leftover = path.with_name(".scratch-999999999-killed")
     leftover.mkdir()
     (leftover / "junk").touch()
     assert load(save(dataset, tmp_path)) == dataset

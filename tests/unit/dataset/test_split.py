@@ -1,11 +1,23 @@
 """Splits: given ones honoured, missing ones carved, no input on two sides."""
 
-from insource.dataset.jsonl import Row
-from insource.dataset.split import DEFAULT_FRACTIONS, assign_splits, drop_leaks, normalised
+from insource.dataset.normal import normalised
+from insource.dataset.split import DEFAULT_FRACTIONS, assign_splits, drop_leaks, placed
+from insource.types import Provenance, Row
 
 
 def row(number, text=None, split=None, group=None):
-    return Row(number, f"r{number}", text or f"input {number}", "x", split, group, None, None, None, {}, {})
+    where = Provenance(source="rows.jsonl", line=number)
+    return placed(
+        Row(
+            line=number,
+            row_id=f"r{number}",
+            input=text or f"input {number}",
+            output="x",
+            split=split,
+            group=group,
+            provenance=where,
+        )
+    )
 
 
 def sizes(assignment):

@@ -158,7 +158,7 @@ def test_the_metrics_page_marks_what_can_be_compared():
 def test_every_reason_to_drop_a_row_is_documented():
     guide = (ROOT / "docs" / "guides" / "your-own-data.md").read_text(encoding="utf-8")
     used = set()
-    for path in (ROOT / "src" / "insource" / "dataset").glob("*.py"):
+    for path in (ROOT / "src" / "insource" / "dataset").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         used |= set(re.findall(r"BadRow\(\s*\"([a-z0-9-]+)\"", text))
         used |= set(re.findall(r"reason=\"([a-z0-9-]+)\"", text))

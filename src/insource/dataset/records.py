@@ -1,16 +1,14 @@
-"""Rows from a JSON Lines file: what can be read, and what cannot with its line and reason."""
+"""A record of Insource's own keys becomes a row, or a reason why not."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from collections.abc import Mapping
+from typing import Any, get_args
 
-from insource.errors import DataError
-from insource.types import Dropped, Split
+from insource.types import Provenance, Row, Split
 
 KEYS = (
     "id",
@@ -28,31 +26,6 @@ MAX_DEPTH = 64
 _ALIASES = {"val": "validation", "dev": "validation"}
 
 
-class Row(NamedTuple):
-    """One readable row. ``output`` is as given: an object, or text that may spell one."""
-
-    line: int
-    row_id: str
-    input: str
-    output: str | dict[str, Any]
-    split: Split | None
-    group: str | None
-    time: str | None
-    attributes: tuple[str, ...] | None
-    contract: dict[str, Any] | None
-    cloud_outputs: dict[str, str]
-    cloud_latency_s: dict[str, float]
-
-
-class Rows(NamedTuple):
-    """All rows of a file: ``read == len(rows) + len(dropped)``; blank lines are not rows."""
-
-    rows: tuple[Row, ...]
-    dropped: tuple[Dropped, ...]
-    read: int
-    notes: tuple[str, ...]
-
-
 class BadRow(ValueError):
     """A row that cannot become an example: the reason as a slug, and in words."""
 
@@ -60,39 +33,6 @@ class BadRow(ValueError):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-
-
-def read_rows(path: Path, schemas: Mapping[str, dict[str, Any]] | None = None) -> Rows:
-    """Read a UTF-8 JSON Lines file.
-
-    Args:
-        path: the file, one JSON object a line.
-        schemas: JSON Schemas by the names that rows may give as their ``schema``.
-
-    Raises:
-        DataError: ``rows-unreadable`` when the file cannot be opened, ``no-rows`` when it has none.
-    """
-    rows: list[Row] = []
-    dropped: list[Dropped] = []
-    unknown: Counter[str] = Counter()
-    taken: dict[str, int] = {}
-    for line, raw in _lines(path):
-        row_id = f"line-{line}"
-        try:
-            record = _record(raw)
-            row_id = _row_id(record, line)
-            if row_id in taken:
-                raise BadRow("duplicate-id", f"the id {row_id!r} is already on line {taken[row_id]}")
-            taken[row_id] = line
-            unknown.update(key for key in record if key not in KEYS)
-            rows.append(_row(record, line, row_id, schemas or {}))
-        except BadRow as bad:
-            dropped.append(Dropped(row_id=row_id, line=line, reason=bad.reason, detail=bad.detail))
-    if not rows and not dropped:
-        raise DataError(
-            "no-rows", f"{path} has no rows.", hint="Give a JSON Lines file with `input` and `output`."
-        )
-    return Rows(tuple(rows), tuple(dropped), len(rows) + len(dropped), _notes(unknown))
 
 
 def strict_json(text: str) -> Any:
@@ -129,58 +69,46 @@ def as_object(output: str | dict[str, Any]) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(file, 1):
-                content = (raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw).strip()
-                if content:
-                    yield number, content
-    except OSError as error:
-        raise DataError(
-            "rows-unreadable",
-            f"{path} cannot be read: {error.strerror or error}.",
-            hint="Check the path that `[dataset] path` names in insource.toml.",
-        ) from error
+def row_id_of(record: Mapping[str, Any], line: int) -> str:
+    """The record's ``id``, or a name after its line.
 
-
-def _record(raw: bytes) -> dict[str, Any]:
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as error:
-        raise BadRow("bad-utf8", f"byte {error.start + 1} of the line is not UTF-8") from error
-    try:
-        record = strict_json(text)
-    except ValueError as error:
-        raise BadRow("invalid-json", str(error)) from error
-    if not isinstance(record, dict):
-        raise BadRow("not-an-object", f"the line is {_kind(record)}, not an object")
-    return record
-
-
-def _row_id(record: dict[str, Any], line: int) -> str:
+    Raises:
+        BadRow: ``wrong-type``.
+    """
     given = record.get("id")
     if given is None:
         return f"row-{line}"
     if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
-        raise BadRow("wrong-type", f"`id` is {_kind(given)}, not text or an integer")
+        raise BadRow("wrong-type", f"`id` is {kind_of(given)}, not text or an integer")
     return str(given)
 
 
-def _row(record: dict[str, Any], line: int, row_id: str, schemas: Mapping[str, dict[str, Any]]) -> Row:
+def row_of(
+    record: dict[str, Any], *, line: int, source: str, schemas: Mapping[str, dict[str, Any]] | None = None
+) -> Row:
+    """The row of a record; keys beyond ``KEYS`` are not looked at.
+
+    Args:
+        line: where it stands in ``source``, counted from 1.
+        schemas: JSON Schemas by the names that records may give as their ``schema``.
+
+    Raises:
+        BadRow: with the key that is wrong.
+    """
     cloud = _cloud_outputs(record)
     return Row(
         line=line,
-        row_id=row_id,
+        row_id=row_id_of(record, line),
         input=_input(record),
         output=_output(record),
         split=_split(record.get("split")),
         group=_label(record, "group"),
         time=_label(record, "time"),
         attributes=_attributes(record),
-        contract=_contract(record, schemas),
+        contract=_contract(record, schemas or {}),
         cloud_outputs=cloud,
         cloud_latency_s=_latency(record, cloud),
+        provenance=Provenance(source=source, line=line),
     )
 
 
@@ -189,7 +117,7 @@ def _input(record: dict[str, Any]) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
         raise BadRow("missing-input", "`input` is absent or empty")
     if not isinstance(value, str):
-        raise BadRow("wrong-type", f"`input` is {_kind(value)}, not text")
+        raise BadRow("wrong-type", f"`input` is {kind_of(value)}, not text")
     return value
 
 
@@ -198,7 +126,9 @@ def _output(record: dict[str, Any]) -> str | dict[str, Any]:
     if value is None or (isinstance(value, str) and not value.strip()):
         raise BadRow("missing-output", "`output` is absent or empty")
     if not isinstance(value, str | dict):
-        raise BadRow("not-an-object", f"`output` is {_kind(value)}, not an object, its JSON text, or a label")
+        raise BadRow(
+            "not-an-object", f"`output` is {kind_of(value)}, not an object, its JSON text, or a label"
+        )
     return value
 
 
@@ -218,7 +148,7 @@ def _label(record: dict[str, Any], key: str) -> str | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise BadRow("wrong-type", f"`{key}` is {_kind(value)}, not text or a number")
+        raise BadRow("wrong-type", f"`{key}` is {kind_of(value)}, not text or a number")
     return str(value)
 
 
@@ -236,7 +166,7 @@ def _contract(record: dict[str, Any], schemas: Mapping[str, dict[str, Any]]) -> 
     if value is None or isinstance(value, dict):
         return value
     if not isinstance(value, str):
-        raise BadRow("wrong-type", f"`schema` is {_kind(value)}, not an object or a name")
+        raise BadRow("wrong-type", f"`schema` is {kind_of(value)}, not an object or a name")
     if value not in schemas:
         known = ", ".join(sorted(schemas)) or "none (no schemas file is given)"
         raise BadRow("unknown-schema", f"`schema` names {value!r}; known are {known}")
@@ -264,14 +194,16 @@ def _latency(record: dict[str, Any], cloud: dict[str, str]) -> dict[str, float]:
     return {model: float(by_model[model]) for model in sorted(by_model)}
 
 
-def _notes(unknown: Counter[str]) -> tuple[str, ...]:
+def unknown_keys_note(unknown: Counter[str]) -> tuple[str, ...]:
+    """One sentence about the keys that were not looked at, or none."""
     if not unknown:
         return ()
     counted = ", ".join(f"{key} ({count} rows)" for key, count in sorted(unknown.items()))
     return (f"Keys that Insource does not use were left out: {counted}.",)
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """A parsed JSON value's kind, in words."""
     names = {
         bool: "a boolean",
         int: "a number",

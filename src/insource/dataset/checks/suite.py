@@ -1,0 +1,65 @@
+"""All checks over the same rows, one reading for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from insource.dataset.checks.check import Check, Context
+from insource.dataset.checks.exact_duplicates import ExactDuplicates
+from insource.types import Finding, FixDecision, FunnelStep
+
+# In the order in which accepted fixes are applied: what drops whole rows comes first.
+CHECKS: tuple[type[Check], ...] = (ExactDuplicates,)
+NAMES = tuple(check.name for check in CHECKS)
+
+Progress = Callable[[int, int], None]
+
+
+def run_checks(
+    context: Context,
+    checks: Sequence[type[Check]] = CHECKS,
+    progress: Progress = lambda done, total: None,
+) -> tuple[Finding, ...]:
+    """What each check finds among the rows of ``context``; nothing is changed."""
+    made = [check(context) for check in checks]
+    _observe(context, made, progress)
+    return tuple(check.finding() for check in made)
+
+
+def apply_fixes(
+    context: Context,
+    decisions: Iterable[FixDecision],
+    checks: Sequence[type[Check]] = CHECKS,
+    progress: Progress = lambda done, total: None,
+) -> tuple[FunnelStep, ...]:
+    """Mend the rows of ``context`` in place, one accepted fix after the other.
+
+    Each fix sees the rows as the one before left them. What is not accepted is not touched.
+    """
+    accepted = {one.check: one for one in decisions if one.decision == "apply"}
+    steps = []
+    for kind in checks:
+        if (decision := accepted.get(kind.name)) is None:
+            continue
+        check = kind(context)
+        _observe(context, [check], progress)
+        finding = check.finding()
+        if finding.fix is None:
+            continue
+        parameters = decision.parameters or finding.fix.parameters
+        steps.append(
+            context.rows.transform(
+                kind.name,
+                lambda index, row, check=check, parameters=parameters: check.fixed(index, row, parameters),  # type: ignore[misc]
+            )
+        )
+    return tuple(steps)
+
+
+def _observe(context: Context, checks: Sequence[Check], progress: Progress) -> None:
+    total = len(context.rows)
+    for index, row in enumerate(context.rows):
+        for check in checks:
+            check.observe(index, row)
+        if index % 1000 == 999 or index + 1 == total:
+            progress(index + 1, total)
