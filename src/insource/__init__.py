@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from insource.config import Config, load
+    from insource.config.loading import load
+    from insource.config.sections import Config
     from insource.dataset.build import build as build_dataset
     from insource.errors import InsourceError
     from insource.evaluation.compare import compare
@@ -81,7 +82,7 @@ _PUBLIC = {
     "build_scorer": ("insource.evaluation.scorers", "build_scorer"),
     "compare": ("insource.evaluation.compare", "compare"),
     "fit_policy": ("insource.routing.cascade", "fit_policy"),
-    "load": ("insource.config", "load"),
+    "load": ("insource.config.loading", "load"),
     "render": ("insource.report.render", "render"),
     "run": ("insource.pipeline", "run"),
     "summarise": ("insource.evaluation.metrics", "summarise"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource.canonical import digest, file_digest
-from insource.config import ServingSection
+from insource.config.sections import ServingSection
 from insource.dataset.schema import for_asked
 from insource.evaluation.run import Confidence
 from insource.evaluation.stage import ArmPlan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from insource.arms import TUNED
-from insource.config import DecisionSection
+from insource.config.sections import DecisionSection
 from insource.decision.cost import LocalCosts, break_even
 from insource.evaluation.stage import Evaluated
 from insource.types import BreakEven, Evaluation

@@ -4,21 +4,43 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from insource import arms
 from insource.dataset.build import build_folder
+from insource.dataset.checks.check import Context
+from insource.dataset.checks.suite import NAMES, run_checks
+from insource.dataset.decisions import read_decisions, write_decisions
 from insource.dataset.folder import check, load
 from insource.dataset.folder import examples as read_examples
+from insource.dataset.infer import infer_output
 from insource.dataset.sources.json_lines import JsonLines
+from insource.dataset.staging import Staged, staged
+from insource.errors import UserError
 from insource.logs.collect import Logged, collect, logged
 from insource.logs.recorder import STORE_FILE
 from insource.models.protocol import Model, Request
 from insource.reference import confirm_cost
 from insource.session import Session
 from insource.store.database import open_database
-from insource.types import SPLITS, Dataset, DatasetManifest, Example, Split, Task
+from insource.types import (
+    SPLITS,
+    Dataset,
+    DatasetManifest,
+    Example,
+    Finding,
+    Fix,
+    FixDecision,
+    Frozen,
+    FunnelStep,
+    OutputSpec,
+    Split,
+    Task,
+)
+
+FINDINGS = "findings.json"
 
 
 def build_dataset(session: Session, cloud: Model | None = None) -> tuple[Dataset, Task]:
@@ -78,6 +100,9 @@ def _build(session: Session, answers: Logged, datasets_dir: Path) -> Path:
         seed=session.config.project.seed,
         absent_fields=session.config.task.absent_fields,
         on_bad_rows=section.on_bad_rows,
+        decisions=read_decisions(project.fixes_path).values(),
+        instruction=session.config.task.instruction,
+        max_tokens=session.config.training.max_tokens,
         simulated_models=answers.simulated,
         logged=answers.answers,
     )
@@ -108,3 +133,93 @@ def ask_cloud(
     if refused:
         session.display.note(f"{cloud.info.name} refused {refused} documents; they have no answer")
     session.note_stage("log", started, digest_of=[cloud.info.name, [e.digest for e in examples]])
+
+
+class CheckReport(Frozen):
+    """What `insource dataset check` found, and what was decided so far. ``folder`` keeps it."""
+
+    source: str
+    read: int
+    dropped: dict[str, int]
+    funnel: tuple[FunnelStep, ...]
+    findings: tuple[Finding, ...]
+    decisions: dict[str, FixDecision]
+    folder: str
+
+
+def check_dataset(session: Session) -> CheckReport:
+    """Every check over the source's rows as they are; the findings are kept in the workspace."""
+    project = session.project
+    session.begin("check", "what is usually wrong with training data; nothing is changed")
+    folder = _made(project.workspace / "checks")
+    with staged(JsonLines(project.rows_path, project.schemas()), folder) as rows:
+        contract = project.given_output() or infer_output([row.output for row in rows])
+        findings = run_checks(
+            _context(session, rows, contract),
+            progress=lambda done, total: session.display.progress("rows", done, total),
+        )
+        report = CheckReport(
+            source=rows.name,
+            read=rows.read,
+            dropped=dict(Counter(drop.reason for drop in rows.dropped)),
+            funnel=tuple(rows.funnel),
+            findings=findings,
+            decisions=read_decisions(project.fixes_path),
+            folder=str(folder),
+        )
+    (folder / FINDINGS).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return report
+
+
+def decide_fixes(
+    session: Session, applied: Sequence[str], declined: Sequence[str], forgotten: Sequence[str], *, who: str
+) -> tuple[FixDecision, ...]:
+    """Keep decisions in the fixes file; an accepted fix with the parameters last proposed.
+
+    Raises:
+        UserError: ``unknown-check``, ``not-checked`` when no check proposed what is accepted.
+    """
+    path = session.project.fixes_path
+    decisions = read_decisions(path)
+    for name in (*applied, *declined, *forgotten):
+        if name not in NAMES:
+            raise UserError(
+                "unknown-check", f"There is no check {name!r}.", hint=f"Checks: {', '.join(NAMES)}"
+            )
+    proposed = _proposed(session.project.workspace) if applied else {}
+    when = session.clock.now().isoformat(timespec="seconds")
+    for name in applied:
+        if name not in proposed:
+            raise UserError(
+                "not-checked",
+                f"No check proposed a fix for {name}.",
+                hint="Look first: insource dataset check",
+            )
+        parameters = proposed[name].parameters
+        decisions[name] = FixDecision(check=name, decision="apply", parameters=parameters, who=who, when=when)
+    for name in declined:
+        decisions[name] = FixDecision(check=name, decision="decline", who=who, when=when)
+    for name in forgotten:
+        decisions.pop(name, None)
+    if applied or declined or forgotten:
+        write_decisions(path, decisions.values())
+    return tuple(decisions[name] for name in NAMES if name in decisions)
+
+
+def _proposed(workspace: Path) -> dict[str, Fix]:
+    path = workspace / "checks" / FINDINGS
+    if not path.exists():
+        return {}
+    report = CheckReport.model_validate_json(path.read_bytes())
+    return {finding.check: finding.fix for finding in report.findings if finding.fix is not None}
+
+
+def _context(session: Session, rows: Staged, contract: OutputSpec) -> Context:
+    config = session.config
+    return Context(
+        rows=rows,
+        output=contract,
+        instruction=config.task.instruction,
+        seed=config.project.seed,
+        max_tokens=config.training.max_tokens,
+    )

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from insource.config import Config, LoadedConfig
+from insource.config.loading import LoadedConfig
+from insource.config.sections import Config
 from insource.errors import ConfigError, UserError
 from insource.store.runs import RunStore
 from insource.types import Frozen, JsonSchema, Labels, OutputSpec, Task
@@ -33,6 +34,10 @@ class Project(Frozen):
     @property
     def rows_path(self) -> Path:
         return self.folder / self.config.dataset.path
+
+    @property
+    def fixes_path(self) -> Path:
+        return self.folder / self.config.dataset.fixes
 
     @property
     def title(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from insource.canonical import digest
 from insource.clock import SYSTEM, Clock
-from insource.config import Config
+from insource.config.sections import Config
 from insource.ids import uuid7
 from insource.logs.recorder import Recorder
 from insource.logs.redaction import Redactor

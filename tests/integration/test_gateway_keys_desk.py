@@ -13,7 +13,7 @@ import openai
 import pytest
 from gateway_kit import POLICY, SURE, TASK, UNSURE, Local, Provider, confidence
 
-from insource.config import validate
+from insource.config.loading import validate
 from insource.gateway.configured import key_admitter, pass_through
 from insource.gateway.limits import KeyLedger
 from insource.gateway.server import GatewayServer

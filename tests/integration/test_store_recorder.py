@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from insource.config import LogSection
+from insource.config.sections import LogSection
 from insource.errors import ProviderError
 from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder

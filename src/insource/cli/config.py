@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from insource.cli.options import json_option
-from insource.config import FILE_NAME
+from insource.config.loading import FILE_NAME
 
 
 @click.group("config", short_help="Show every setting")
@@ -22,7 +22,7 @@ def command() -> None:
 @json_option
 def show(path: Path, origin: bool, as_json: bool) -> None:
     """Every key with its value in force; flag before environment before file before default."""
-    from insource.config import load, values
+    from insource.config.loading import load, values
 
     found = values(load(path))
     if as_json:

@@ -1,32 +1,19 @@
-"""``insource dataset``: from rows in a file to four splits."""
+"""``insource dataset``: from rows in a source to four splits that can be trusted."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
-
 import click
 
-from insource.cli.options import json_option, project_options
+from insource.cli.verbs import VerbGroup
 
-if TYPE_CHECKING:
-    from insource.session import Session
+# Verb → (module, one line).
+DATASET_VERBS: dict[str, tuple[str, str]] = {
+    "check": ("dataset_check", "What is wrong with the rows, and what could be done about it"),
+    "fix": ("dataset_fix", "Accept or decline the fixes that a check proposes"),
+    "build": ("dataset_build", "Apply the accepted fixes, split, and write the dataset"),
+}
 
 
-@click.group("dataset", short_help="Build the dataset")
+@click.group("dataset", cls=VerbGroup, verbs=DATASET_VERBS, short_help="Check and build the dataset")
 def command() -> None:
-    """The dataset: rows, checks, splits."""
-
-
-@command.command("build")
-@project_options
-@json_option
-def build(session: Session, as_json: bool) -> None:
-    """Read the rows, check every one, split them, and write the dataset folder with its card."""
-    from insource.cli.output import say
-    from insource.intake import build_dataset_folder
-
-    _, manifest = build_dataset_folder(session)
-    if as_json:
-        click.echo(json.dumps(manifest.model_dump(mode="json"), ensure_ascii=False))
-    say("Next: insource train")
+    """The dataset: rows, checks, fixes, splits."""

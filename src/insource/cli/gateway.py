@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from insource.config import FILE_NAME
+from insource.config.loading import FILE_NAME
 
 if TYPE_CHECKING:
-    from insource.config import Config, LoadedConfig
+    from insource.config.loading import LoadedConfig
+    from insource.config.sections import Config
     from insource.gateway.settings import GatewaySettings, PassThrough
     from insource.logs.prices import PriceTable
     from insource.logs.recorder import Recorder
@@ -145,7 +146,7 @@ def _settings(
 
 def _configuration(path: Path, run: str | None = None) -> LoadedConfig:
     """The configuration; where nobody wrote one, the defaults are enough to pass calls through."""
-    from insource.config import load
+    from insource.config.loading import load
 
     return load(path, or_defaults=run is None and path == Path(FILE_NAME))
 

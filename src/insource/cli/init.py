@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from insource.config import FILE_NAME
+from insource.config.loading import FILE_NAME
 
 TEMPLATE = """\
 # Insource: one narrow job. Every key: `insource config show`; their meaning: docs/reference/configuration.md
@@ -61,7 +61,7 @@ documents_per_month = 50000
 def command(data: str, name: str, instruction: str, folder: Path) -> None:
     """Write insource.toml in the current folder. An existing one is left as it is."""
     from insource.cli.output import near, say
-    from insource.config import load
+    from insource.config.loading import load
     from insource.errors import UserError
 
     path = folder / FILE_NAME

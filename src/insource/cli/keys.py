@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from insource.cli.options import json_option
-from insource.config import FILE_NAME
+from insource.config.loading import FILE_NAME
 
 if TYPE_CHECKING:
     from insource.store.database import Database
@@ -127,7 +127,7 @@ def revoke(name: str, config_path: Path) -> None:
 
 
 def _open(config_path: Path) -> Database:
-    from insource.config import load
+    from insource.config.loading import load
     from insource.project import Project
     from insource.store.keys import open_keys
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from insource.clock import SYSTEM
-from insource.config import FILE_NAME
+from insource.config.loading import FILE_NAME
 
 if TYPE_CHECKING:
     from insource.logs.query import Log
@@ -93,7 +93,8 @@ def workspace(config_path: Path) -> Path:
         UserError: ``no-config``.
         ConfigError: ``config-invalid``.
     """
-    from insource.config import ProjectSection, load
+    from insource.config.loading import load
+    from insource.config.sections import ProjectSection
     from insource.project import Project
 
     beside = config_path.parent / ProjectSection().workspace

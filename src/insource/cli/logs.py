@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from insource.cli.verbs import VerbGroup
 
 # Verb → (module, one line).
 LOG_VERBS: dict[str, tuple[str, str]] = {
@@ -20,24 +20,6 @@ LOG_VERBS: dict[str, tuple[str, str]] = {
 }
 
 
-class LogGroup(click.Group):
-    """Loads a verb's module only when the verb is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(LOG_VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in LOG_VERBS:
-            return None
-        module = importlib.import_module(f"insource.cli.{LOG_VERBS[cmd_name][0]}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(verb, line) for verb, (_, line) in LOG_VERBS.items()])
-
-
-@click.group("logs", cls=LogGroup, short_help="What was asked, answered and paid")
+@click.group("logs", cls=VerbGroup, verbs=LOG_VERBS, short_help="What was asked, answered and paid")
 def command() -> None:
     """The recorded calls: look at them, add them up, take them elsewhere, purge them."""

@@ -11,13 +11,13 @@ import click
 
 from insource.cli.log_options import config_option
 from insource.cli.options import json_option
-from insource.config import FILE_NAME
+from insource.config.loading import FILE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from insource.cli.output import Terminal
-    from insource.config import Config
+    from insource.config.sections import Config
     from insource.logs.importers.load import ImportReport
     from insource.logs.importers.protocol import Importer, Rejected
     from insource.logs.prices import PriceTable
@@ -124,7 +124,8 @@ def _require_readable(path: Path) -> None:
 
 def _project(config_path: Path) -> tuple[Config, Path]:
     """The configuration and the workspace. An import may be the first thing that happens in a folder."""
-    from insource.config import Config, load
+    from insource.config.loading import load
+    from insource.config.sections import Config
     from insource.project import Project
 
     if config_path == Path(FILE_NAME) and not config_path.exists():

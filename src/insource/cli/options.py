@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from insource.config import FILE_NAME
+from insource.config.loading import FILE_NAME
 
 if TYPE_CHECKING:
     from insource.session import Session
@@ -54,7 +54,7 @@ def open_session(
 ) -> Session:
     """A session on the project whose configuration that is."""
     from insource.cli.output import Terminal
-    from insource.config import load
+    from insource.config.loading import load
     from insource.project import Project
     from insource.session import Session
 

@@ -55,6 +55,8 @@ def build_folder(
     absent_fields: AbsentFields = "null",
     on_bad_rows: OnBadRows = "error",
     decisions: Iterable[FixDecision] = (),
+    instruction: str = "",
+    max_tokens: int = 2048,
     simulated_models: Iterable[str] = (),
     logged: Mapping[str, Mapping[str, LoggedAnswer]] | None = None,
 ) -> Path:
@@ -68,6 +70,7 @@ def build_folder(
         absent_fields: ``null`` writes null for required nullable fields that a label leaves out.
         on_bad_rows: ``error`` refuses the source when any row is bad, ``drop`` leaves those rows out.
         decisions: which checks' fixes are applied; none is applied that is not accepted here.
+        instruction, max_tokens: what checks with a fix may ask for, as ``Context`` has it.
         simulated_models: the names among the cloud models whose answers are simulated.
         logged: answers by row id and model, from the log, added to the rows' own.
 
@@ -82,7 +85,10 @@ def build_folder(
         bad = list(work.dropped)
         contract = output or infer_output([row.output for row in work])
         check_contract(contract)
-        apply_fixes(Context(rows=work, output=contract, seed=seed), decisions)
+        context = Context(
+            rows=work, output=contract, instruction=instruction, seed=seed, max_tokens=max_tokens
+        )
+        apply_fixes(context, decisions)
         targets = Targets(contract, absent_fields)
         before = len(work.dropped)
         work.transform("contract", lambda _, row: targets.misfit(row) or row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from insource.config import Config, UpstreamSection
+from insource.config.sections import Config, UpstreamSection
 from insource.errors import ConfigError
 from insource.gateway.admission import AdmitAll, Admitter
 from insource.gateway.keys import Access, KeyAdmitter, TaskRules

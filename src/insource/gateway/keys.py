@@ -18,7 +18,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 from insource.clock import SYSTEM, Clock
-from insource.config import Config
+from insource.config.sections import Config
 from insource.errors import InsourceError, PrerequisiteError
 from insource.gateway.admission import Admission, Asked, Headers, Refused
 from insource.gateway.limits import KeyLedger

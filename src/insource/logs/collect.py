@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from insource.canonical import digest
-from insource.config import OwnPrice
+from insource.config.sections import OwnPrice
 from insource.errors import ProviderError
 from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder

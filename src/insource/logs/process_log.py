@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
-from insource.config import LogSection
+from insource.config.sections import LogSection
 from insource.errors import InsourceError
 from insource.logs.recorder import Recorder
 from insource.logs.redaction import Redactor

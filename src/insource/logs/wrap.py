@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
-from insource.config import LogSection, OwnPrice
+from insource.config.sections import LogSection, OwnPrice
 from insource.errors import InsourceError, UserError
 from insource.logs.exchange import Exchange, Sent, Tags, begin_exchange, endpoint_of
 from insource.logs.prices import PriceTable

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.canonical import digest
-from insource.config import TrainingSection
+from insource.config.sections import TrainingSection
 from insource.errors import Interrupted
 from insource.models.catalogue import BaseModel
 from insource.rng import derived_seed

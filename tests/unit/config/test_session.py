@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from insource.arms import CloudPrice, cloud, described, longest_answer, sample
-from insource.config import load
+from insource.config.loading import load
 from insource.errors import PrerequisiteError, UserError
 from insource.models.protocol import ModelInfo
 from insource.project import Project

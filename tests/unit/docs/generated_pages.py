@@ -17,7 +17,8 @@ import click
 
 import insource
 from insource.cli.main import VERBS, cli
-from insource.config import Config, keys
+from insource.config.loading import keys
+from insource.config.sections import Config
 from insource.types import RunResult
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -8,7 +8,7 @@ import shutil
 from generated_pages import ROOT
 
 from insource.cli.main import cli
-from insource.config import load
+from insource.config.loading import load
 from insource.project import Project
 
 TICKETS = ROOT / "examples" / "tickets"

@@ -7,7 +7,7 @@ from fake_provider import Answer, fake_provider, stream
 from generated_pages import ROOT
 from provider_answers import CHAT_DOCUMENT, CHAT_TEXT, MESSAGES_STREAM, MESSAGES_TEXT
 
-from insource.config import load
+from insource.config.loading import load
 from insource.logs import process_log
 from insource.logs.prices import PriceTable
 from insource.types import Usage

@@ -21,7 +21,8 @@ from generated_pages import (
 )
 
 from insource import errors
-from insource.config import Config, keys
+from insource.config.loading import keys
+from insource.config.sections import Config
 from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER, summarise
 from insource.matching.comparators import Kind, ListKind
 from insource.types import Arm, Bucket, Completion, EvalRecord, RunResult, Score, SlotScore

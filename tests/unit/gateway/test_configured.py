@@ -1,6 +1,6 @@
 import pytest
 
-from insource.config import validate
+from insource.config.loading import validate
 from insource.errors import ConfigError
 from insource.gateway.configured import pass_through
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from insource.config import LogSection
+from insource.config.sections import LogSection
 from insource.errors import ConfigError, InsourceError
 from insource.logs.redaction import RedactedIncrements, Redactor
 from insource.logs.redaction.presidio import finder_of

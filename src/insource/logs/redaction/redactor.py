@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from insource.config import LogSection
+from insource.config.sections import LogSection
 from insource.logs.redaction.escapes import resolved
 from insource.logs.redaction.personal import PERSONAL, UNFINISHED_PERSONAL
 from insource.logs.redaction.presidio import presidio_finder

@@ -1,30 +1,15 @@
-"""`insource.toml`: one file a task, every key typed, a misspelling answered with the right spelling.
-
-A value comes from, in this order: a command-line flag, the environment
-(``INSOURCE_TRAINING__EPOCHS``), the file, the default. Secrets come from the environment only.
-"""
+"""The sections of `insource.toml`: every key with its type, default, unit and one sentence."""
 
 from __future__ import annotations
 
-import difflib
-import json
-import os
-import tomllib
-from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, model_validator
 
-from insource.errors import ConfigError, UserError
 from insource.types import Frozen
 from insource.types.task import AbsentFields
 
-FILE_NAME = "insource.toml"
-ENVIRONMENT_PREFIX = "INSOURCE_"
-Origin = Literal["flag", "environment", "file", "default"]
 Metric = Literal["field_accuracy", "exact_match", "accuracy"]
 
 
@@ -67,6 +52,7 @@ class DatasetSection(Frozen):
     validation: float = Field(0.1, gt=0, lt=1, description="Share carved from train when not given (ratio).")
     calibration: float = Field(0.1, gt=0, lt=1, description="Share carved from train when not given (ratio).")
     test: float = Field(0.2, gt=0, lt=1, description="Share carved from train when not given (ratio).")
+    fixes: str = Field("dataset-fixes.toml", description="File with the decisions about the checks' fixes.")
     on_bad_rows: Literal["error", "drop"] = Field(
         "error", description="Stop at rows that cannot be used, or drop them with their reason."
     )
@@ -267,132 +253,3 @@ class Config(Frozen):
     log: LogSection = LogSection()
     prices: PricesSection = PricesSection()
     decision: DecisionSection = DecisionSection()
-
-
-class LoadedConfig(Frozen):
-    """A configuration with the folder its paths are relative to and the origin of every key."""
-
-    config: Config
-    folder: Path
-    origins: dict[str, Origin]
-
-
-def load(path: Path, flags: Mapping[str, Any] | None = None, *, or_defaults: bool = False) -> LoadedConfig:
-    """Read ``insource.toml`` and lay environment and flags (``{"training.epochs": 3}``) over it.
-
-    ``or_defaults`` is for what works without a project: a file that is not there is then an empty one.
-
-    Raises:
-        UserError: ``no-config`` when the file is not there.
-        ConfigError: ``config-invalid`` with every wrong key or value and what it should be.
-    """
-    if path.is_file():
-        values = _read(path)
-    elif or_defaults:
-        values = {}
-    else:
-        raise UserError(
-            "no-config",
-            f"There is no {path.name} in {path.resolve().parent}.",
-            hint="Write one: insource init",
-        )
-    origins: dict[str, Origin] = {
-        f"{section}.{key}": "file"
-        for section, keys in values.items()
-        if isinstance(keys, dict)
-        for key in keys
-    }
-    for key, text in _environment():
-        _put(values, key, text)
-        origins[key] = "environment"
-    for key, value in (flags or {}).items():
-        if value is not None:
-            _put(values, key, value)
-            origins[key] = "flag"
-    return LoadedConfig(config=validate(values, str(path)), folder=path.resolve().parent, origins=origins)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            "config-invalid", f"{path} is not valid TOML: {error}.", hint="Correct the line and run again."
-        ) from error
-
-
-def validate(values: Mapping[str, Any], source: str) -> Config:
-    """The configuration of a mapping, or one error that names every wrong key."""
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        problems = tuple(_explain(item) for item in error.errors())
-        raise ConfigError(
-            "config-invalid",
-            f"{source} has {len(problems)} wrong {'entry' if len(problems) == 1 else 'entries'}.",
-            details=problems,
-            hint="Correct them, or see every key with `insource config show`.",
-        ) from error
-
-
-def keys() -> dict[str, Any]:
-    """Every key (``training.epochs``) with its pydantic field, in file order."""
-    found = {}
-    for section, field in Config.model_fields.items():
-        model, place = field.annotation, section
-        if get_origin(model) is dict:  # a table of sections, each with a name of its own
-            model, place = get_args(model)[1], f"{section}.<name>"
-        for name, inner in model.model_fields.items():  # type: ignore[union-attr] # all sections are models
-            found[f"{place}.{inner.alias or name}"] = inner
-    return found
-
-
-def values(loaded: LoadedConfig) -> dict[str, tuple[Any, Origin]]:
-    """Every key with its value in force and where that comes from, in file order."""
-    found: dict[str, tuple[Any, Origin]] = {}
-    for section, held in loaded.config.model_dump(mode="json", by_alias=True).items():
-        for key, value in held.items():
-            name = f"{section}.{key}"
-            origin = loaded.origins.get(name, "default")
-            if get_origin(Config.model_fields[section].annotation) is dict:
-                found |= {f"{name}.{inner}": (one, origin) for inner, one in value.items()}
-            else:
-                found[name] = (value, origin)
-    return found
-
-
-def _environment() -> list[tuple[str, Any]]:
-    """Keys set as ``INSOURCE_SECTION__KEY``; values are JSON where they parse, else text."""
-    found = []
-    for name, text in sorted(os.environ.items()):
-        section, separator, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
-        if name.startswith(ENVIRONMENT_PREFIX) and separator:
-            try:
-                value = json.loads(text)
-            except ValueError:
-                value = text
-            found.append((f"{section}.{key}", value))
-    return found
-
-
-def _put(values: dict[str, Any], key: str, value: Any) -> None:
-    section, _, name = key.partition(".")
-    keys_of_section = values.setdefault(section, {})
-    if isinstance(keys_of_section, dict):  # anything else is left for validation to name
-        keys_of_section[name] = value
-
-
-def _explain(item: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in item["loc"])
-    if item["type"] != "extra_forbidden":
-        expected = item["msg"][0].lower() + item["msg"][1:]
-        return f"{where} = {item['input']!r}: {expected}"
-    # The section is spelled right in a key's name and makes any two of its keys look alike.
-    known, cutoff = (list(keys()), 0.75) if len(item["loc"]) > 1 else (list(Config.model_fields), 0.5)
-    close = difflib.get_close_matches(where, known, n=1, cutoff=cutoff)
-    return f"{where}: unknown key" + (f"; did you mean {close[0]}?" if close else "")
-
-
-def allowed_values(annotation: Any) -> tuple[str, ...]:
-    """The spellings of a ``Literal`` key, for the reference page; empty for other types."""
-    return tuple(str(value) for value in get_args(annotation) if isinstance(value, str))

@@ -1,0 +1,27 @@
+"""``insource dataset build``: rows into four splits."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from insource.cli.options import json_option, project_options
+
+if TYPE_CHECKING:
+    from insource.session import Session
+
+
+@click.command("build")
+@project_options
+@json_option
+def command(session: Session, as_json: bool) -> None:
+    """Read the rows, apply the fixes you accepted, split, and write the dataset folder with its card."""
+    from insource.cli.output import say
+    from insource.intake import build_dataset_folder
+
+    _, manifest = build_dataset_folder(session)
+    if as_json:
+        click.echo(json.dumps(manifest.model_dump(mode="json"), ensure_ascii=False))
+    say("Next: insource train")

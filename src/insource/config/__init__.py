@@ -1,0 +1,6 @@
+"""`insource.toml`: one file a task, every key typed."""
+
+from insource.config.loading import load
+from insource.config.sections import Config, OwnPrice
+
+__all__ = ["Config", "OwnPrice", "load"]
