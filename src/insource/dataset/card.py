@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from insource import canonical
-from insource.types import SPLITS, DatasetManifest, JsonSchema, Labels, OutputSpec
+from insource.types import SPLITS, DatasetManifest, JsonSchema, Labels, OutputSpec, Split
 
 _PURPOSE = {
     "train": "the model learns from it",
@@ -11,6 +14,14 @@ _PURPOSE = {
     "calibration": "sets the threshold of the cascade",
     "test": "sealed: every evaluation on it is counted",
 }
+
+_SIZES = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+)
 
 
 def data_card(manifest: DatasetManifest) -> str:
@@ -26,6 +37,7 @@ def data_card(manifest: DatasetManifest) -> str:
         _contract(manifest.output),
         "## Rows",
         "\n".join([f"- read: {manifest.read}", *dropped, f"- kept: {sum(manifest.counts.values())}"]),
+        *([_funnel(manifest)] if manifest.funnel else []),
         "## Splits",
         "\n".join(["| split | rows | groups | what for |", "|---|---:|---:|---|", *splits]),
         f"{manifest.split_reason} Groups in both train and test: {manifest.template_overlap}.",
@@ -37,6 +49,32 @@ def data_card(manifest: DatasetManifest) -> str:
     if manifest.notes:
         sections += ["## Notes", "\n".join(f"- {note}" for note in manifest.notes)]
     return "\n\n".join(sections) + "\n"
+
+
+def front_matter(manifest: DatasetManifest, written: Mapping[Split, int], columns: Mapping[str, str]) -> str:
+    """The card's YAML for Hugging Face: which file is which split, and each column's type, without which a
+    column that is null throughout a split would have another type there.
+
+    Source: the Hub's dataset card metadata, ``configs``, ``dataset_info`` and ``size_categories``.
+    """
+    total = sum(written.values())
+    size = next((name for limit, name in _SIZES if total < limit), "10M<n<100M")
+    files = "\n".join(f"  - split: {split}\n    path: {split}.jsonl" for split in written)
+    features = "\n".join(f"  - name: {name}\n    dtype: {dtype}" for name, dtype in columns.items())
+    return (
+        f"---\npretty_name: {json.dumps(manifest.name)}\nsize_categories:\n- {size}\n"
+        f"configs:\n- config_name: default\n  data_files:\n{files}\n"
+        f"dataset_info:\n  features:\n{features}\n---"
+    )
+
+
+def _funnel(manifest: DatasetManifest) -> str:
+    """A line a step; the rows that leave one step enter the next."""
+    steps = [
+        f"| {step.step} | {step.rows_in:,} | {step.dropped:,} | {step.changed:,} | {step.rows_out:,} |"
+        for step in manifest.funnel
+    ]
+    return "\n".join(["| step | in | dropped | changed | out |", "|---|---:|---:|---:|---:|", *steps])
 
 
 def _contract(output: OutputSpec) -> str:

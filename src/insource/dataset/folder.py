@@ -20,6 +20,7 @@ from insource.types import SPLITS, Dataset, DatasetManifest, Dropped, Example, F
 
 MANIFEST = "manifest.json"
 FILES = (*SPLITS, "dropped")
+SHOWN = 8
 
 
 def folder_name(manifest: DatasetManifest) -> str:
@@ -83,6 +84,38 @@ class DatasetWriter:
         self._hashes[file].update(line)
         with _written(self._dir):
             self._files[file].write(line)
+
+
+def find(datasets_dir: Path, name: str) -> Path:
+    """The dataset folder that ``name`` means: a path, a folder's name, or the start of its digest.
+
+    Raises:
+        DataError: ``dataset-not-found``, ``dataset-ambiguous``.
+    """
+    if (Path(name) / MANIFEST).is_file():
+        return Path(name)
+    every = newest_first(datasets_dir)
+    matching = [path for path in every if path.name == name or path.name.partition("@")[2].startswith(name)]
+    if len(matching) == 1:
+        return matching[0]
+    known = ", ".join(path.name for path in every[:SHOWN]) or "none"
+    if matching:
+        raise DataError(
+            "dataset-ambiguous",
+            f"{len(matching)} datasets start with {name!r}.",
+            hint=f"Give more of the digest: {', '.join(path.name for path in matching[:SHOWN])}.",
+        )
+    raise DataError(
+        "dataset-not-found",
+        f"There is no dataset {name!r}. Known, newest first: {known}.",
+        hint="Build it: insource dataset build",
+    )
+
+
+def newest_first(datasets_dir: Path) -> list[Path]:
+    """The complete datasets, the one written last first."""
+    manifests = datasets_dir.glob(f"*@*/{MANIFEST}")
+    return [path.parent for path in sorted(manifests, key=lambda path: -path.stat().st_mtime_ns)]
 
 
 def save(dataset: Dataset, datasets_dir: Path) -> Path:

@@ -12,6 +12,8 @@ USES = {
     "test": "sealed; every figure above comes from it",
 }
 
+LABELS = {"checked": "people, as the source claims", "teacher": "a teacher model"}
+
 
 def data(result: RunResult) -> Section:
     """The funnel, with counts that add up, and the notes of the build."""
@@ -26,6 +28,17 @@ def data(result: RunResult) -> Section:
     blocks: tuple[Table | Bullets, ...] = (
         Table("From rows to splits", ("Stage", "Rows", "What for"), rows, (1,)),
     )
+    if manifest.funnel:
+        steps: list[Row] = [
+            (step.step, f"{step.rows_in:,}", f"{step.dropped:,}", f"{step.changed:,}", f"{step.rows_out:,}")
+            for step in manifest.funnel
+        ]
+        blocks += (Table("Step by step", ("Step", "In", "Dropped", "Changed", "Out"), steps, (1, 2, 3, 4)),)
+    if manifest.labels:
+        vouched: list[Row] = [
+            (LABELS[label], f"{count:,}") for label, count in sorted(manifest.labels.items())
+        ]
+        blocks += (Table("Who vouches for the targets", ("Source", "Rows"), vouched, (1,)),)
     notes = manifest.notes
     if manifest.template_overlap:
         notes += (f"{manifest.template_overlap:,} groups have documents in both train and test.",)

@@ -1,0 +1,88 @@
+"""``insource dataset diff``: what changed from one dataset to another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from insource.cli.options import json_option, project_options
+
+if TYPE_CHECKING:
+    from insource.dataset.diff import DatasetDiff
+    from insource.session import Session
+
+
+@click.command("diff")
+@project_options
+@click.argument("before", required=False)
+@click.argument("after", required=False)
+@json_option
+def command(session: Session, before: str | None, after: str | None, as_json: bool) -> None:
+    """Compare two datasets row by row: added, removed, changed, moved; drops and contract too.
+
+    BEFORE and AFTER are folder names, the start of their digests, or paths. Without them, the last two
+    that were written are compared; with one, it is compared with the last.
+    """
+    from insource.dataset.diff import diff_datasets
+    from insource.dataset.folder import find, newest_first
+    from insource.errors import DataError
+
+    datasets = session.project.workspace / "datasets"
+    latest = newest_first(datasets)
+    if before is None and len(latest) < 2:
+        raise DataError(
+            "nothing-to-compare",
+            f"There are {len(latest)} datasets in {datasets}; comparing takes two.",
+            hint="Build another with `insource dataset build`, or give two paths.",
+        )
+    old = latest[1] if before is None else find(datasets, before)
+    new = find(datasets, after) if after is not None else latest[0] if latest else find(datasets, "")
+    found = diff_datasets(old, new)
+    if as_json:
+        click.echo(found.model_dump_json())
+    else:
+        _show(found)
+
+
+def _show(found: DatasetDiff) -> None:
+    from rich.table import Table
+
+    from insource.cli.log_tables import print_table
+    from insource.cli.neutral import one_line
+
+    click.echo(f"{found.before} → {found.after}")
+    if found.equal:
+        click.echo(f"The same: {found.same:,} rows, the same splits, the same drops.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("split", "before", "after", "added", "removed"):
+        table.add_column(heading, justify="left" if heading == "split" else "right")
+    for split, (was, now) in found.counts.items():
+        added, removed = found.added.get(split, 0), found.removed.get(split, 0)
+        table.add_row(split, f"{was:,}", f"{now:,}", _signed("+", added), _signed("−", removed))
+    print_table(table)
+    click.echo(f"{found.same:,} rows are the same{_counted(found.changed, ', changed: ')}")
+    if found.moved:
+        click.echo(f"Moved{_counted(found.moved, ': ')}")
+    for reason, (was, now) in found.dropped.items():
+        if was != now:
+            click.echo(f"Dropped, {reason}: {was:,} → {now:,}")
+    for line in found.contract:
+        click.echo(f"Contract: {one_line(line, 120)}")
+    for name, ids in (("Added", found.added_ids), ("Removed", found.removed_ids)):
+        if ids:
+            click.echo(f"{name}: {one_line(', '.join(ids), 120)} …")
+    for change in found.changes:
+        click.echo(f"{one_line(change.row_id, 40)}, {change.what}:")
+        click.echo(f"  − {one_line(change.before, 160)}")
+        click.echo(f"  + {one_line(change.after, 160)}")
+
+
+def _signed(sign: str, count: int) -> str:
+    return f"{sign}{count:,}" if count else ""
+
+
+def _counted(counts: Mapping[str, int], lead: str) -> str:
+    return lead + ", ".join(f"{what} {count:,}" for what, count in counts.items()) if counts else ""

@@ -1,0 +1,70 @@
+"""``insource dataset export``: a dataset in the layout of another tool."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from insource.cli.options import json_option, project_options
+from insource.types import SPLITS
+
+if TYPE_CHECKING:
+    from insource.dataset.export.formats import Format
+    from insource.session import Session
+    from insource.types import Split
+
+
+@click.command("export")
+@project_options
+@click.argument("dataset", required=False)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["openai-chat", "prompt-completion", "hf"]),
+    default="openai-chat",
+    show_default=True,
+    help="hf is a folder that `datasets.load_dataset` reads, card included.",
+)
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A new folder; named if not given.",
+)
+@click.option(
+    "--split",
+    "splits",
+    multiple=True,
+    type=click.Choice(SPLITS),
+    help="May be given more than once. Default: all but the sealed test split.",
+)
+@json_option
+def command(
+    session: Session,
+    dataset: str | None,
+    format_: Format,
+    target: Path | None,
+    splits: Sequence[Split],
+    as_json: bool,
+) -> None:
+    """Write DATASET, the last one if not given, for OpenAI fine-tuning, TRL or Hugging Face."""
+    from insource.cli.output import near, say
+    from insource.dataset.export.layout import export_dataset
+    from insource.dataset.folder import check, find, newest_first
+
+    datasets = session.project.workspace / "datasets"
+    latest = newest_first(datasets)
+    folder = latest[0] if dataset is None and latest else find(datasets, dataset or "")
+    target = target or Path(f"{folder.name.replace('@', '-')}-{format_}")
+    chosen = [split for split in SPLITS if split in (splits or SPLITS[:-1])]
+    written = export_dataset(folder, target, format_, session.project.task(check(folder).output), chosen)
+    if as_json:
+        click.echo(json.dumps({"schema_version": 1, "folder": str(target), "rows": written}))
+    for split, count in written.items():
+        say(f"{count:,} rows in {near(target / f'{split}.jsonl')}")
+    if "test" in chosen:
+        say("The test split is sealed: whoever tunes on this file has no honest test left.")

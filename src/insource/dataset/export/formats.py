@@ -1,0 +1,74 @@
+"""One line an example: OpenAI's chat format, prompt and completion, and Hugging Face's columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Literal
+
+from insource.types import Example, Task
+
+Format = Literal["openai-chat", "prompt-completion", "hf"]
+Line = Callable[[Task, Example], dict[str, Any]]
+
+HF_COLUMNS = {
+    "id": "string",
+    "input": "string",
+    "output": "string",
+    "attributes": "string",
+    "schema": "string",
+    "group": "string",
+    "time": "string",
+    "cloud_outputs": "string",
+    "label_source": "string",
+    "human_edited": "bool",
+    "teacher": "string",
+    "terms": "string",
+    "synthetic": "string",
+}
+
+
+def openai_chat(task: Task, example: Example) -> dict[str, Any]:
+    """``{"messages": [system, user, assistant]}``: the very messages that training uses.
+
+    Source: OpenAI's fine-tuning guide, chat format.
+    """
+    prompt = [message.model_dump() for message in task.messages(example.input, attributes=example.attributes)]
+    return {"messages": [*prompt, {"role": "assistant", "content": example.target}]}
+
+
+def prompt_completion(task: Task, example: Example) -> dict[str, Any]:
+    """``{"prompt": document, "completion": target}``; the instruction, one for all, is in the README."""
+    *_, user = task.messages(example.input, attributes=example.attributes)
+    return {"prompt": user.content, "completion": example.target}
+
+
+def hf_row(task: Task, example: Example) -> dict[str, Any]:
+    """A flat row of ``HF_COLUMNS``: what has a shape of its own is JSON text."""
+    origin = example.provenance
+    return {
+        "id": example.row_id,
+        "input": example.input,
+        "output": example.target,
+        "attributes": _json(example.attributes),
+        "schema": _json(example.contract),
+        "group": example.group,
+        "time": example.time,
+        "cloud_outputs": _json(example.cloud_outputs),
+        "label_source": origin.label,
+        "human_edited": origin.human_edited,
+        "teacher": "/".join(part for part in (origin.provider, origin.model) if part),
+        "terms": origin.terms,
+        "synthetic": origin.synthetic,
+    }
+
+
+FORMATS: dict[Format, Line] = {
+    "openai-chat": openai_chat,
+    "prompt-completion": prompt_completion,
+    "hf": hf_row,
+}
+
+
+def _json(value: Any) -> str | None:
+    return json.dumps(value, ensure_ascii=False) if value else None

@@ -1,0 +1,93 @@
+"""Exports: each layout holds the same documents and answers, and reads back as they were."""
+
+import json
+
+import pytest
+
+from insource.dataset.build import build_folder
+from insource.dataset.export.layout import export_dataset
+from insource.dataset.folder import load
+from insource.errors import DataError
+from insource.types import SPLITS, Task
+
+
+@pytest.fixture
+def folder(tmp_path):
+    own = {"type": "object", "properties": {"z": {"type": "string"}}}
+    records = [
+        {
+            "id": f"r{n}",
+            "input": f"document {n}\n\u2028é",
+            "output": {"b": n, "a": "x\u2028"},
+            "group": f"g{n % 9}",
+        }
+        for n in range(40)
+    ]
+    records[3] |= {"attributes": ["a"], "cloud_outputs": {"gpt": "{}"}}
+    records[5] |= {"schema": own, "output": {"z": "1"}}
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return build_folder(path, tmp_path / "datasets", name="spec")
+
+
+@pytest.fixture
+def task(folder):
+    return Task(name="spec", instruction="Extract.", output=load(folder).manifest.output)
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def test_openai_chat_is_what_training_says(folder, task, tmp_path):
+    written = export_dataset(folder, tmp_path / "out", "openai-chat", task, ["train", "validation"])
+    dataset = load(folder)
+    assert written == {split: len(dataset.splits[split]) for split in ("train", "validation")}
+    assert not (tmp_path / "out" / "test.jsonl").exists()
+    for split in written:
+        for example, line in zip(
+            dataset.splits[split], lines(tmp_path / "out" / f"{split}.jsonl"), strict=True
+        ):
+            assert set(line) == {"messages"}
+            prompt = [m.model_dump() for m in task.messages(example.input, attributes=example.attributes)]
+            assert line["messages"] == [*prompt, {"role": "assistant", "content": example.target}]
+
+
+def test_prompt_and_completion(folder, task, tmp_path):
+    export_dataset(folder, tmp_path / "out", "prompt-completion", task, SPLITS)
+    dataset = load(folder)
+    for split in SPLITS:
+        rows = lines(tmp_path / "out" / f"{split}.jsonl")
+        assert [row["completion"] for row in rows] == [e.target for e in dataset.splits[split]]
+        assert all(e.input in row["prompt"] for e, row in zip(dataset.splits[split], rows, strict=True))
+    assert "> Extract." in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+
+
+def test_load_dataset_reads_the_folder(folder, task, tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    out = tmp_path / "out"
+    export_dataset(folder, out, "hf", task, SPLITS)
+    read = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
+    dataset = load(folder)
+    assert set(read) == set(SPLITS)
+    for split in SPLITS:
+        found = [(row["id"], row["input"], row["output"], row["group"]) for row in read[split]]
+        assert found == [(e.row_id, e.input, e.target, e.group) for e in dataset.splits[split]]
+    rows = {row["id"]: row for split in SPLITS for row in read[split]}
+    examples = {e.row_id: e for split in SPLITS for e in dataset.splits[split]}
+    for row_id, example in examples.items():
+        assert json.loads(rows[row_id]["schema"] or "null") == example.contract
+        assert json.loads(rows[row_id]["cloud_outputs"] or "{}") == example.cloud_outputs
+
+
+def test_nothing_is_overwritten_and_nothing_half_written(folder, task, tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(DataError) as error:
+        export_dataset(folder, tmp_path / "out", "hf", task, ["train"])
+    assert error.value.code == "already-exported"
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError) as error:
+        export_dataset(folder, tmp_path / "file" / "out", "hf", task, ["train"])
+    assert error.value.code == "dataset-not-written"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["datasets", "file", "out", "rows.jsonl"]
