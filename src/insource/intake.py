@@ -16,6 +16,7 @@ from insource.dataset.decisions import read_decisions, write_decisions
 from insource.dataset.folder import check, load
 from insource.dataset.folder import examples as read_examples
 from insource.dataset.infer import infer_output
+from insource.dataset.policy import read_policy
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.staging import Staged, staged
 from insource.errors import UserError
@@ -101,6 +102,7 @@ def _build(session: Session, answers: Logged, datasets_dir: Path) -> Path:
         absent_fields=session.config.task.absent_fields,
         on_bad_rows=section.on_bad_rows,
         decisions=read_decisions(project.fixes_path).values(),
+        policy=read_policy(project.policy_path),
         instruction=session.config.task.instruction,
         max_tokens=session.config.training.max_tokens,
         simulated_models=answers.simulated,

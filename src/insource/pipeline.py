@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource import arms
+from insource.dataset.policy import check_teachers, read_policy
 from insource.decision.verdict import conclude
 from insource.economics import weigh
 from insource.errors import ProviderError, missing_extra
@@ -122,6 +123,8 @@ def require_extras() -> None:
 def train_model(session: Session, dataset: Dataset, task: Task) -> Run:
     """A LoRA adapter on the embedded model, from the training split's labels."""
     section = session.config.training
+    policy_path = session.project.policy_path
+    check_teachers(dataset.splits["train"], read_policy(policy_path), policy_path)
     base = resolve(section.model)
     session.begin("train", f"LoRA on {base.name}, loss on the answers only")
     watch = Watch(

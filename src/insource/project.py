@@ -40,6 +40,10 @@ class Project(Frozen):
         return self.folder / self.config.dataset.fixes
 
     @property
+    def policy_path(self) -> Path:
+        return self.folder / self.config.dataset.policy
+
+    @property
     def title(self) -> str:
         return self.config.project.title or self.config.task.name
 

@@ -14,6 +14,7 @@ from insource.dataset.contract import Targets, check_contract
 from insource.dataset.examples import Tally, example_of
 from insource.dataset.folder import DatasetWriter, load
 from insource.dataset.infer import infer_output
+from insource.dataset.policy import NO_POLICY, TeacherPolicy, with_terms
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.sources.source import Source
 from insource.dataset.split import DEFAULT_FRACTIONS, assign_splits, drop_leaks, placed
@@ -57,6 +58,7 @@ def build_folder(
     decisions: Iterable[FixDecision] = (),
     instruction: str = "",
     max_tokens: int = 2048,
+    policy: TeacherPolicy = NO_POLICY,
     simulated_models: Iterable[str] = (),
     logged: Mapping[str, Mapping[str, LoggedAnswer]] | None = None,
 ) -> Path:
@@ -71,6 +73,7 @@ def build_folder(
         on_bad_rows: ``error`` refuses the source when any row is bad, ``drop`` leaves those rows out.
         decisions: which checks' fixes are applied; none is applied that is not accepted here.
         instruction, max_tokens: what checks with a fix may ask for, as ``Context`` has it.
+        policy: the terms that are kept with teachers' answers.
         simulated_models: the names among the cloud models whose answers are simulated.
         logged: answers by row id and model, from the log, added to the rows' own.
 
@@ -100,6 +103,7 @@ def build_folder(
         with DatasetWriter(datasets_dir, work.folder) as writer:
             for row in work:
                 split = splits[row.row_id]
+                row = with_terms(row, policy)
                 example = example_of(row, targets.of(row), tally.logged.get(row.row_id, {}))
                 tally.add(split, row, example)
                 writer.add(split, example)

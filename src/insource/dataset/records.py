@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from pydantic import ValidationError
+
 from insource.types import Provenance, Row, Split
 
 KEYS = (
@@ -21,6 +23,7 @@ KEYS = (
     "schema",
     "cloud_outputs",
     "latency_s",
+    "provenance",
 )
 MAX_DEPTH = 64
 _ALIASES = {"val": "validation", "dev": "validation"}
@@ -108,8 +111,23 @@ def row_of(
         contract=_contract(record, schemas or {}),
         cloud_outputs=cloud,
         cloud_latency_s=_latency(record, cloud),
-        provenance=Provenance(source=source, line=line),
+        provenance=_provenance(record, source, line),
     )
+
+
+def _provenance(record: dict[str, Any], source: str, line: int) -> Provenance:
+    """What the record says of its own origin; where it stands now is ours to say."""
+    given = record.get("provenance")
+    if given is None:
+        return Provenance(source=source, line=line)
+    if not isinstance(given, dict):
+        raise BadRow("wrong-type", f"`provenance` is {kind_of(given)}, not an object")
+    try:
+        return Provenance.model_validate({**given, "source": source, "line": line})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadRow("wrong-type", f"`provenance.{where}`: {first['msg']}") from error
 
 
 def _input(record: dict[str, Any]) -> str:

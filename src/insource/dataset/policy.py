@@ -1,0 +1,138 @@
+"""Whose answers may be trained on: the policy file, and the refusal to train on what it does not allow.
+
+Providers' terms restrict what their outputs may be used for, and what counts as competing is for a lawyer.
+Insource keeps what you decided, on which terms, and holds training to it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal
+
+import tomlkit
+from pydantic import ValidationError
+
+from insource.errors import IntegrityError, UserError
+from insource.types import Example, Frozen, Provenance, Row
+
+SHOWN = 8
+_HEADER = """\
+Whose answers may be trained on, the first match wins. What matches nothing may not.
+Written by `insource dataset policy`; `terms` is the version of the provider's terms you read."""
+
+
+class TeacherRule(Frozen):
+    """What holds for the teachers that ``model`` (``openai/*``) matches; ``terms`` is what was read, and
+    ``date`` when (ISO 8601)."""
+
+    model: str
+    train: Literal["allow", "refuse"]
+    terms: str = ""
+    date: str = ""
+    note: str = ""
+
+
+class TeacherPolicy(Frozen):
+    """The rules of one project, in their order."""
+
+    teacher: tuple[TeacherRule, ...] = ()
+
+    def rule_for(self, origin: Provenance) -> TeacherRule | None:
+        """The first rule that matches the teacher, or None."""
+        name = teacher_name(origin)
+        return next((rule for rule in self.teacher if fnmatchcase(name, rule.model)), None)
+
+    def terms_of(self, origin: Provenance) -> str:
+        """The snapshot of the terms under which a teacher's answer was taken in; empty for people's."""
+        rule = self.rule_for(origin) if origin.label == "teacher" else None
+        return origin.terms or (rule.terms if rule is not None else "")
+
+
+NO_POLICY = TeacherPolicy()
+
+
+def with_terms(row: Row, policy: TeacherPolicy) -> Row:
+    """The row with the terms its teacher's answer was taken under, for ever."""
+    terms = policy.terms_of(row.provenance)
+    if terms == row.provenance.terms:
+        return row
+    return row.model_copy(update={"provenance": row.provenance.model_copy(update={"terms": terms})})
+
+
+def teacher_name(origin: Provenance) -> str:
+    """``provider/model``, or as much of it as is known."""
+    return "/".join(part for part in (origin.provider, origin.model) if part) or "unknown"
+
+
+def check_teachers(examples: Iterable[Example], policy: TeacherPolicy, path: Path) -> None:
+    """Refuse to train on answers of teachers that the policy does not allow; people's corrections pass.
+
+    Raises:
+        IntegrityError: ``teacher-not-allowed``, naming the teachers and the rows.
+    """
+    refused: Counter[str] = Counter()
+    rows: list[str] = []
+    unlisted = False
+    for example in examples:
+        if example.provenance.label != "teacher":
+            continue
+        rule = policy.rule_for(example.provenance)
+        if rule is not None and rule.train == "allow":
+            continue
+        unlisted = unlisted or rule is None
+        refused[teacher_name(example.provenance)] += 1
+        if len(rows) < SHOWN:
+            rows.append(example.row_id)
+    if not refused:
+        return
+    teachers = ", ".join(f"{name} ({count:,})" for name, count in refused.most_common())
+    total = refused.total()
+    more = f" and {total - len(rows):,} more" if total > len(rows) else ""
+    first = refused.most_common(1)[0][0]
+    raise IntegrityError(
+        "teacher-not-allowed",
+        f"{total:,} training rows have answers of models that may not be trained on: {teachers}.",
+        details=(
+            f"Rows: {', '.join(rows)}{more}.",
+            f"{'No rule names them' if unlisted else 'The policy refuses them'} in {path.name}.",
+        ),
+        hint="Read the provider's terms; if they allow it: "
+        f"insource dataset policy --allow '{first}' --terms …",
+    )
+
+
+def read_policy(path: Path) -> TeacherPolicy:
+    """The policy; one without rules when the file is not there.
+
+    Raises:
+        UserError: ``policy-unreadable``.
+    """
+    if not path.exists():
+        return TeacherPolicy()
+    try:
+        return TeacherPolicy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise UserError(
+            "policy-unreadable",
+            f"The policy in {path} cannot be read: {str(error).splitlines()[0]}.",
+            hint="Correct the file. A rule has `model`, `train` (allow or refuse), `terms`, `date`, `note`.",
+            details=tuple(str(error).splitlines()[1:4]),
+        ) from error
+
+
+def write_policy(path: Path, rules: Sequence[TeacherRule]) -> None:
+    """Write the whole file, in the rules' order."""
+    document = tomlkit.document()
+    for line in _HEADER.splitlines():
+        document.add(tomlkit.comment(line))
+    tables = tomlkit.aot()
+    for rule in rules:
+        tables.append(tomlkit.item(rule.model_dump(exclude_defaults=True)))
+    document.add("teacher", tables)
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(tomlkit.dumps(document), encoding="utf-8")
+    partial.replace(path)
