@@ -17,7 +17,9 @@ from insource.dataset.folder import check, load
 from insource.dataset.folder import examples as read_examples
 from insource.dataset.infer import infer_output
 from insource.dataset.policy import read_policy
+from insource.dataset.sources.joined import Joined
 from insource.dataset.sources.json_lines import JsonLines
+from insource.dataset.sources.source import Source
 from insource.dataset.staging import Staged, staged
 from insource.errors import UserError
 from insource.logs.collect import Logged, collect, logged
@@ -84,6 +86,15 @@ def _made(folder: Path) -> Path:
     return folder
 
 
+def _source(session: Session) -> Source:
+    """The project's rows, and the synthetic ones made from them."""
+    project = session.project
+    rows = JsonLines(project.rows_path, project.schemas())
+    if not project.synthetic_path.exists():
+        return rows
+    return Joined(rows, JsonLines(project.synthetic_path, project.schemas()))
+
+
 def _build(session: Session, answers: Logged, datasets_dir: Path) -> Path:
     section, project = session.config.dataset, session.project
     fractions: dict[Split, float] = {
@@ -93,7 +104,7 @@ def _build(session: Session, answers: Logged, datasets_dir: Path) -> Path:
     }
     fractions["train"] = 1 - sum(fractions.values())
     return build_folder(
-        JsonLines(project.rows_path, project.schemas()),
+        _source(session),
         datasets_dir,
         name=session.config.task.name,
         output=project.given_output(),
@@ -154,7 +165,7 @@ def check_dataset(session: Session) -> CheckReport:
     project = session.project
     session.begin("check", "what is usually wrong with training data; nothing is changed")
     folder = _made(project.workspace / "checks")
-    with staged(JsonLines(project.rows_path, project.schemas()), folder) as rows:
+    with staged(_source(session), folder) as rows:
         contract = project.given_output() or infer_output([row.output for row in rows])
         findings = run_checks(
             _context(session, rows, contract),

@@ -44,6 +44,10 @@ class Project(Frozen):
         return self.folder / self.config.dataset.policy
 
     @property
+    def synthetic_path(self) -> Path:
+        return self.folder / self.config.dataset.synthetic
+
+    @property
     def title(self) -> str:
         return self.config.project.title or self.config.task.name
 

@@ -11,6 +11,7 @@ DATASET_VERBS: dict[str, tuple[str, str]] = {
     "check": ("dataset_check", "What is wrong with the rows, and what could be done about it"),
     "fix": ("dataset_fix", "Accept or decline the fixes that a check proposes"),
     "build": ("dataset_build", "Apply the accepted fixes, split, and write the dataset"),
+    "synthesize": ("dataset_synthesize", "More training rows, from real ones or by a teacher"),
     "policy": ("dataset_policy", "Whose answers may be trained on"),
     "diff": ("dataset_diff", "What changed from one dataset to another"),
     "export": ("dataset_export", "OpenAI chat, prompt and completion, or a Hugging Face folder"),

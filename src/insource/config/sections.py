@@ -53,6 +53,9 @@ class DatasetSection(Frozen):
     calibration: float = Field(0.1, gt=0, lt=1, description="Share carved from train when not given (ratio).")
     test: float = Field(0.2, gt=0, lt=1, description="Share carved from train when not given (ratio).")
     fixes: str = Field("dataset-fixes.toml", description="File with the decisions about the checks' fixes.")
+    synthetic: str = Field(
+        "synthetic.jsonl", description="File of `insource dataset synthesize`; its rows join at every build."
+    )
     policy: str = Field("teachers.toml", description="File that says whose answers may be trained on.")
     on_bad_rows: Literal["error", "drop"] = Field(
         "error", description="Stop at rows that cannot be used, or drop them with their reason."

@@ -48,7 +48,7 @@ class TeacherPolicy(Frozen):
 
     def terms_of(self, origin: Provenance) -> str:
         """The snapshot of the terms under which a teacher's answer was taken in; empty for people's."""
-        rule = self.rule_for(origin) if origin.label == "teacher" else None
+        rule = self.rule_for(origin) if origin.from_teacher else None
         return origin.terms or (rule.terms if rule is not None else "")
 
 
@@ -78,7 +78,7 @@ def check_teachers(examples: Iterable[Example], policy: TeacherPolicy, path: Pat
     rows: list[str] = []
     unlisted = False
     for example in examples:
-        if example.provenance.label != "teacher":
+        if not example.provenance.from_teacher:
             continue
         rule = policy.rule_for(example.provenance)
         if rule is not None and rule.train == "allow":

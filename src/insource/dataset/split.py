@@ -18,13 +18,15 @@ GROUP_TOLERANCE = 0.5
 
 
 class Placed(NamedTuple):
-    """What splitting has to know of a row: ``key`` is equal for equal inputs (a digest)."""
+    """What splitting has to know of a row: ``key`` is equal for equal inputs (a digest). What
+    is ``synthetic`` is never carved out of training."""
 
     row_id: str
     line: int | None
     split: Split | None
     group: str | None
     key: bytes
+    synthetic: bool = False
 
 
 class Assignment(NamedTuple):
@@ -37,7 +39,7 @@ class Assignment(NamedTuple):
 def placed(row: Row) -> Placed:
     """A row as splitting sees it; its input stays where it is."""
     key = blake2b(normalised(row.input).encode(), digest_size=16).digest()
-    return Placed(row.row_id, row.line, row.split, row.group, key)
+    return Placed(row.row_id, row.line, row.split, row.group, key, bool(row.provenance.synthetic))
 
 
 def assign_splits(rows: Sequence[Placed], fractions: Mapping[Split, float], seed: int) -> Assignment:
@@ -53,7 +55,7 @@ def assign_splits(rows: Sequence[Placed], fractions: Mapping[Split, float], seed
     honoured = [split for split in SPLITS if split in given.values()]
     reason = f"Given: {', '.join(honoured)}." if honoured else "No split is given."
     splits: dict[str, Split] = {row.row_id: row.split or "train" for row in rows}
-    pool = [row for row in rows if splits[row.row_id] == "train"]
+    pool = [row for row in rows if splits[row.row_id] == "train" and not row.synthetic]
     if not missing or not pool:
         return Assignment(splits, reason)
     wanted = _sizes(len(pool), missing, fractions)

@@ -6,6 +6,7 @@ Grounded is not correct: a value can stand in the document and still be the wron
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -66,16 +67,19 @@ def _alias_tier(folded: str, source: str, comparator: Comparator) -> Tier | None
     return "alias" if any(_stands_in(spelling, _folded(source)) for spelling in spellings) else None
 
 
-def _stands_in(needle: str, haystack: str) -> bool:
-    """Substring search between token boundaries; a number ends where its digits and decimals end."""
+def occurrences(needle: str, haystack: str) -> Iterator[int]:
+    """Where a text stands between token boundaries; a number ends where its digits and decimals end."""
     start = 0
-    while (at := haystack.find(needle, start)) >= 0:
+    while needle and (at := haystack.find(needle, start)) >= 0:
         if _boundary_before(needle, haystack[max(0, at - 2) : at]) and _boundary_after(
             needle, haystack[at + len(needle) : at + len(needle) + 2]
         ):
-            return True
+            yield at
         start = at + 1
-    return False
+
+
+def _stands_in(needle: str, haystack: str) -> bool:
+    return next(occurrences(needle, haystack), None) is not None
 
 
 def _boundary_before(needle: str, before: str) -> bool:

@@ -35,6 +35,11 @@ class Provenance(Frozen):
     synthetic: str = ""
     parents: tuple[str, ...] = ()
 
+    @property
+    def from_teacher(self) -> bool:
+        """Whether a model's words are in it that nobody edited: in the label, or in the input itself."""
+        return self.label == "teacher" or bool(self.synthetic == "paraphrase" and self.model)
+
 
 class LoggedAnswer(Frozen):
     """What a cloud model answered to a document, and how long it took when that was measured."""

@@ -1,0 +1,88 @@
+"""``insource dataset synthesize``: more training rows, made from real ones or by a teacher."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from insource.cli.options import json_option, project_options
+
+if TYPE_CHECKING:
+    from insource.dataset.synthesis.edits import Method
+    from insource.session import Session
+
+
+@click.command("synthesize")
+@project_options
+@click.option(
+    "--method",
+    type=click.Choice(["edit", "recombine", "paraphrase", "label"]),
+    default="edit",
+    show_default=True,
+    help="edit and recombine change real documents and their labels alike, and ask nobody; paraphrase and "
+    "label ask the model of [reference].",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Rows to make, or documents to ask about.",
+)
+@click.option(
+    "--inputs",
+    "inputs_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="For label: JSON Lines with the `input` of each document.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="For label: answers to each document; one that changes is not kept.",
+)
+@click.option("--max-usd", type=float, help="Never spend more than this in one run (US dollars).")
+@json_option
+def command(
+    session: Session,
+    method: Method,
+    count: int,
+    inputs_path: Path | None,
+    samples: int,
+    max_usd: float | None,
+    as_json: bool,
+) -> None:
+    """Make rows for the training split. They never enter validation, calibration or test.
+
+    Rows are appended to the synthetic file with where each comes from, and joined to your rows at the next
+    `insource dataset build`. The same command again goes on where it stopped, and pays for nothing twice.
+    """
+    from insource.cli.output import say
+    from insource.reference import cloud_model
+    from insource.synthesis import Wanted, read_inputs, synthesize
+
+    if (inputs_path is None) == (method == "label"):
+        raise click.UsageError("--inputs goes with --method label, and --method label needs it.")
+    teacher = cloud_model(session) if method in ("paraphrase", "label") else None
+    wanted = Wanted(
+        method=method,
+        count=count,
+        samples=samples,
+        max_usd=None if max_usd is None else Decimal(str(max_usd)),
+        inputs=() if inputs_path is None else read_inputs(inputs_path),
+    )
+    report = synthesize(session, wanted, teacher)
+    if as_json:
+        click.echo(report.model_dump_json())
+    say(f"{report.made:,} rows made" + (f", {report.already:,} were there already" if report.already else ""))
+    for reason, number in report.refused.items():
+        say(f"{number:,} not kept: {reason}")
+    if report.questions:
+        say(f"{report.questions:,} questions, ${report.spent_usd:.4f}")
+    if report.stopped:
+        say(f"Stopped: {report.stopped}")
+    say("Next: insource dataset build")

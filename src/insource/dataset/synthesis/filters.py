@@ -1,0 +1,65 @@
+"""What a synthetic example has to pass: contract, grounding, new, and near no held-out document."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+
+from insource.dataset.contract import Targets
+from insource.dataset.normal import normalised
+from insource.dataset.records import BadRow
+from insource.dataset.synthesis.places import as_label, leaves
+from insource.matching.grounding import grounding_tier
+from insource.types import Example, Row
+
+HeldOut = Callable[[str], str | None]
+
+
+class Filters:
+    """Keeps count of what was refused and why.
+
+    ``near_held_out`` names the held-out row that a text is nearly the same as, or None.
+    """
+
+    def __init__(self, targets: Targets, near_held_out: HeldOut, known: Iterable[Example]) -> None:
+        self.refused: Counter[str] = Counter()
+        self._targets = targets
+        self._near = near_held_out
+        self._known = {_key(example.input) for example in known}
+
+    def passes(self, row: Row, parent: Example | None) -> bool:
+        """Whether the row may join the training split; a reason is counted when it may not."""
+        reason = self._reason(row, parent)
+        if reason:
+            self.refused[reason] += 1
+            return False
+        self._known.add(_key(row.input))
+        return True
+
+    def _reason(self, row: Row, parent: Example | None) -> str:
+        if not row.input.strip():
+            return "not-editable"
+        try:
+            target = self._targets.of(row)
+        except BadRow:
+            return "schema-violation"
+        if _key(row.input) in self._known:
+            return "already-there"
+        if parent is not None and _lost_grounding(row, target, parent):
+            return "ungrounded"
+        return "near-held-out" if self._near(row.input) is not None else ""
+
+
+def _lost_grounding(row: Row, target: str, parent: Example) -> bool:
+    """Whether a value that the parent's document supports in its label is unsupported in the new one."""
+    made = Example(row_id=row.row_id, digest="", input=row.input, target=target, provenance=row.provenance)
+    before, after = as_label(parent), as_label(made)
+    if before is None or after is None:
+        return False
+    grounded = {path for path, value in leaves(before) if grounding_tier(value, parent.input) is not None}
+    return any(path in grounded and grounding_tier(value, row.input) is None for path, value in leaves(after))
+
+
+def _key(text: str) -> bytes:
+    return blake2b(normalised(text).encode(), digest_size=16).digest()

@@ -1,0 +1,119 @@
+"""Questions to a paid model: asked once, on record, within a cap of money, resumed where they stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from insource.canonical import digest
+from insource.config.sections import OwnPrice
+from insource.errors import ProviderError, UserError
+from insource.logs.prices import PriceTable
+from insource.logs.recorder import RecordedModel, Recorder
+from insource.models.protocol import Model, Request
+from insource.store.calls import find_calls
+from insource.types import Usage
+
+QUESTION_TAG = "question"
+CHARACTERS_PER_TOKEN = 3.5  # a cautious rule of thumb for English and JSON
+
+
+class CapReached(Exception):
+    """The next question could cost more than is left."""
+
+
+class Questions:
+    """A model with its price and its answers so far; ``task`` is what its calls are recorded under.
+
+    ``spent_usd`` is what this object has paid; answers of before are free.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        recorder: Recorder,
+        task: str,
+        prices: Mapping[str, OwnPrice],
+        max_usd: Decimal | None = None,
+    ) -> None:
+        self.spent_usd = Decimal(0)
+        self.asked = 0
+        self.refused = 0
+        self._prices = PriceTable(prices)
+        self._model = model
+        self._max_usd = max_usd
+        self._dearest = Decimal(0)
+        self._recorded = RecordedModel(model, recorder, task, price=self._prices.cost)
+        recorder.flush()
+        self._known = {
+            call.tags[QUESTION_TAG]: call.response_text
+            for call in find_calls(recorder.database, task=task)
+            if call.outcome == "ok" and call.model_asked == model.info.name and QUESTION_TAG in call.tags
+        }
+
+    @property
+    def model(self) -> str:
+        """The name of who is asked."""
+        return self._model.info.name
+
+    def pending(self, requests: Sequence[Request]) -> list[Request]:
+        """Those that were not answered yet."""
+        return [request for request in requests if _name(request) not in self._known]
+
+    def estimate_usd(self, requests: Sequence[Request], answer_characters: int) -> Decimal | None:
+        """What these would cost with answers of that many characters each; None without a price.
+
+        Raises:
+            UserError: ``price-unknown`` or ``over-cap`` when there is a cap that cannot be kept.
+        """
+        asked = sum(len(message.content) for request in requests for message in request.messages)
+        usage = Usage(
+            input_tokens=round(asked / CHARACTERS_PER_TOKEN),
+            output_tokens=round(answer_characters * len(requests) / CHARACTERS_PER_TOKEN),
+        )
+        cost = self._prices.cost(self._model.info.name, usage)
+        if self._max_usd is None:
+            return cost
+        if cost is None:
+            raise UserError(
+                "price-unknown",
+                f"No price is known for {self._model.info.name}, so a cap of money cannot be kept.",
+                hint="Give its price under [prices.models] in insource.toml, or leave --max-usd out.",
+            )
+        if cost > self._max_usd:
+            raise UserError(
+                "over-cap",
+                f"{len(requests):,} questions cost about ${cost:.2f}, more than the cap of ${self._max_usd}.",
+                hint="Raise --max-usd, or ask for fewer with --count.",
+            )
+        return cost
+
+    def answer(self, request: Request) -> str | None:
+        """The model's answer, from the log when it gave it before; None when it refused this one.
+
+        Raises:
+            CapReached: before the question is sent.
+            ProviderError: the provider refuses or cannot be reached.
+        """
+        name = _name(request)
+        if name in self._known:
+            return self._known[name]
+        if self._max_usd is not None and self.spent_usd + self._dearest > self._max_usd:
+            raise CapReached
+        try:
+            completion = self._recorded.tagged(**{QUESTION_TAG: name}).generate(request)
+        except ProviderError as error:
+            if error.code != "document-refused":
+                raise
+            self.refused += 1
+            return None
+        self.asked += 1
+        cost = self._prices.cost(self._model.info.name, completion.usage)
+        self.spent_usd += cost or 0
+        self._dearest = max(self._dearest, cost or Decimal(0))
+        self._known[name] = completion.text
+        return completion.text
+
+
+def _name(request: Request) -> str:
+    return digest(request.model_dump(mode="json"))
