@@ -26,21 +26,24 @@ if TYPE_CHECKING:
 
 
 class Read(NamedTuple):
-    """A call as far as the gateway understands it. ``document`` is None for a body it cannot read."""
+    """A call as far as the gateway understands it. ``document`` is None for a body it cannot read;
+    ``likely_task`` is what the rules of discovery say of a call that names no task."""
 
     document: dict[str, Any] | None
     model: str
     streams: bool
     tags: Tags
+    likely_task: str = ""
 
 
-async def read_call(request: HttpRequest, destination: Destination, limit: int) -> Read:
+async def read_call(request: HttpRequest, destination: Destination, settings: PassThrough) -> Read:
     """Read a call's body and what it says.
 
     Raises:
         Refused: it is too large, no JSON, or no object.
         Disconnected: the client went away.
     """
+    limit = settings.max_body_bytes
     try:
         await request.read(limit)
     except TooLarge:
@@ -49,11 +52,15 @@ async def read_call(request: HttpRequest, destination: Destination, limit: int) 
     if request.header("content-encoding").lower() in ("", "identity"):  # of others the bytes just pass
         document = _parsed(request)
     model = document.get("model") if document else None
+    tags, likely = tags_of(request, document, destination.task), ""
+    if settings.task_of is not None and document and not tags.task:
+        likely = settings.task_of(document)
     return Read(
         document=document,
         model=model if isinstance(model, str) else destination.model,
         streams=destination.streams or bool(document and document.get("stream") is True),
-        tags=tags_of(request, document, destination.task),
+        tags=tags,
+        likely_task=likely,
     )
 
 
@@ -114,6 +121,7 @@ async def admitted(
         endpoint=destination.endpoint or "",
         model=model,
         local=ours and desk is not None and desk.local is not None,
+        likely_task="" if tags.task else call.likely_task,
     )
     return await settings.admission.admit(asked)
 
@@ -141,6 +149,9 @@ def begin(
     """
     endpoint: Endpoint = destination.endpoint or "other"
     document = call.document
+    tags = {"key": admission.key_name} if admission.key_name else {}
+    if call.likely_task and task == call.likely_task:
+        tags["task_by"] = "rule"
     recording = settings.recorder.begin(
         None if document is not None else _described(request, destination.path),
         request_bytes=request.body if document is not None else None,
@@ -153,7 +164,7 @@ def begin(
         provider=destination.upstream.name if destination.upstream else "",
         endpoint=endpoint,
         streamed=call.streams,
-        tags={"key": admission.key_name} if admission.key_name else None,
+        tags=tags or None,
     )
     return Exchange(
         request=request,
