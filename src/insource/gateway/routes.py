@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 from urllib.parse import unquote
 
 from insource.gateway.settings import Kind, UpstreamSettings
@@ -37,20 +37,37 @@ _CALLS: dict[str, Endpoint] = {
     "embeddings": "embeddings",
     "responses": "responses",
     "messages": "messages",
-    "complete": "other",
-    "moderations": "other",
 }
-_LONGER_CALLS: dict[tuple[str, ...], Endpoint] = {
-    ("chat", "completions"): "chat",
-    ("audio", "speech"): "other",
-    ("images", "generations"): "other",
+# What is posted below these is kept or looked up, and no model is called; runs are calls all the same.
+_KEPT = frozenset(
+    (
+        *("assistants", "cachedcontents", "containers", "conversations", "evals", "files", "fine_tuning"),
+        *("organization", "organizations", "skills", "threads", "uploads", "vector_stores"),
+    )
+)
+_NO_CALLS = (
+    "cancel",
+    "count_tokens",
+    "input_tokens",
+    "tokenize",
+    "detokenize",
+    "counttokens",
+    "computetokens",
+)
+_BATCHES = ("batches", "batchgeneratecontent", "asyncbatchembedcontent")
+_USUAL: dict[str, Endpoint] = {
+    "chat/completions": "chat",
+    "completions": "completions",
+    "embeddings": "embeddings",
+    "responses": "responses",
 }
-_USUAL = ("chat/completions", "completions", "embeddings", "responses")
 _GEMINI_CALLS: dict[str, Endpoint] = {
     "generatecontent": "generate_content",
     "streamgeneratecontent": "generate_content",
     "embedcontent": "embeddings",
     "batchembedcontents": "embeddings",
+    "rawpredict": "messages",  # Anthropic's models at Google
+    "streamrawpredict": "messages",
 }
 _GEMINI = re.compile(r"/models/(?P<model>[^/:]+):(?P<verb>\w+)$", re.I)
 _DEPLOYMENT = re.compile(r"/deployments/(?P<model>.+?)(?=/)", re.I)
@@ -68,8 +85,9 @@ class UnknownRoute(Exception):
 @dataclass(frozen=True, slots=True)
 class Destination:
     """``path`` is what is left without our prefixes, as it came; ``endpoint`` is None for what is no
-    call to a model. ``model`` and ``streams`` are what a path says of them. ``named`` tells whether the
-    caller chose the upstream. ``upstream`` is None where only a task can be meant."""
+    call to a model, or is many: a ``batch``. ``model`` and ``streams`` are what a path says of them.
+    ``named`` tells whether the caller chose the upstream. ``upstream`` is None where only a task can be
+    meant."""
 
     upstream: UpstreamSettings | None
     path: str
@@ -79,6 +97,7 @@ class Destination:
     model: str = ""
     streams: bool = False
     named: bool = False
+    batch: bool = False
 
 
 class Routes:
@@ -92,8 +111,7 @@ class Routes:
         openai, anthropic = self._first.get("openai"), self._first.get("anthropic")
         # Nearly every request is one of these: they need no parsing.
         self._usual = {
-            f"/v1/{rest}": Destination(openai, f"/v1/{rest}", endpoint)
-            for rest, endpoint in ((rest, _call(rest.split("/"))) for rest in _USUAL)
+            f"/v1/{rest}": Destination(openai, f"/v1/{rest}", endpoint) for rest, endpoint in _USUAL.items()
         }
         self._messages = Destination(anthropic, "/v1/messages", "messages", "anthropic")
 
@@ -118,9 +136,10 @@ class Routes:
             raise UnknownRoute(f"There is nothing at {method} {path}.")
         dialect = cast(Dialect, kind if kind in get_args(Dialect) else "openai")
         endpoint, model, streams = _read(clear)
-        if method != "POST":
+        batch = endpoint == "batch" and method == "POST"
+        if endpoint == "batch" or method != "POST":
             endpoint = None
-        return Destination(upstream, rest, endpoint, dialect, task, model, streams, named)
+        return Destination(upstream, rest, endpoint, dialect, task, model, streams, named, batch)
 
     def _prefixes(self, path: str) -> tuple[str, UpstreamSettings | None, str]:
         task, upstream = "", None
@@ -173,24 +192,31 @@ def _is_known(kind: Kind, clear: str) -> bool:
     return first in _OPENAI
 
 
-def _read(clear: str) -> tuple[Endpoint | None, str, bool]:
+def _read(clear: str) -> tuple[Endpoint | Literal["batch"] | None, str, bool]:
     """The kind of call, and what the path says of its model and of streaming."""
     if (verb := _GEMINI.search(clear)) is not None:
         called = verb["verb"].lower()
-        return _GEMINI_CALLS.get(called), verb["model"], called.startswith("stream")
+        return _GEMINI_CALLS.get(called) or _other([called]), verb["model"], called.startswith("stream")
     deployment = _DEPLOYMENT.search(clear)
     model = deployment["model"] if deployment else ""
     return _call(clear.lower().split("/")[1:]), model, False
 
 
-def _call(segments: list[str]) -> Endpoint | None:
+def _call(segments: list[str]) -> Endpoint | Literal["batch"] | None:
     """By the end of a path, whatever stands before its version: upstreams differ in that."""
-    longer = _LONGER_CALLS.get(tuple(segments[-2:]))
-    if longer is not None:
-        return longer
+    if segments[-2:] == ["chat", "completions"]:
+        return "chat"
     before = segments[:-1]
     whole = not before or _VERSION.fullmatch(before[-1]) or "deployments" in before[-2:]
-    return _CALLS.get(segments[-1]) if whole else None
+    return (_CALLS.get(segments[-1]) if whole else None) or _other(segments)
+
+
+def _other(segments: list[str]) -> Literal["other", "batch"] | None:
+    """What is posted to a path nobody knows is taken for a call, so that nothing goes by unrecorded."""
+    if segments[-1] in _BATCHES:
+        return "batch"
+    kept = segments[-1] != "runs" and not _KEPT.isdisjoint(segments)
+    return None if kept or segments[-1] in _NO_CALLS else "other"
 
 
 def target_of(upstream: UpstreamSettings, prefix: str, path: str) -> str:

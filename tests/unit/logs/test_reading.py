@@ -175,10 +175,43 @@ def test_legacy_completions_have_their_text_in_the_choice():
     }
 
 
-def test_other_endpoints_keep_their_document_and_count_nothing():
+def test_other_endpoints_keep_their_document_and_a_batch_is_not_counted_twice():
     batch = {"id": "batch_1", "object": "batch", "usage": {"input_tokens": 4, "output_tokens": 3}}
     reader = read("other", json.dumps(batch).encode(), streamed=False)
     assert (reader.response, reader.usage, reader.complete) == (batch, Usage(), True)
+
+
+def test_a_transcript_is_text_with_tokens_of_sound():
+    usage = {"type": "tokens", "input_tokens": 14, "output_tokens": 5, "total_tokens": 19}
+    usage["input_token_details"] = {"text_tokens": 0, "audio_tokens": 14}
+    reader = read("other", json.dumps({"text": "Hello.", "usage": usage}).encode(), streamed=False)
+    assert reader.text == "Hello."
+    assert reader.usage == Usage(input_tokens=14, output_tokens=5, audio_input_tokens=14)
+    stream = [{"type": "transcript.text.delta", "delta": piece} for piece in ("Hel", "lo.")]
+    done = {"type": "transcript.text.done", "text": "Hello.", "usage": usage}
+    half, whole = (read("other", events(*said), streamed=True) for said in (stream, [*stream, done]))
+    assert (half.text, whole.text, half.usage, whole.usage) == ("Hello.", "Hello.", Usage(), reader.usage)
+    assert whole.complete
+    by_time = {"text": "Hello.", "usage": {"type": "duration", "seconds": 3}}
+    assert read("other", json.dumps(by_time).encode(), streamed=False).usage == Usage()
+
+
+def test_files_in_an_answer_are_not_kept_and_tokens_of_images_not_taken_for_text():
+    picture, words = "iVBORw0KGgo" * 1000, "a b" * 1000
+    usage = {"input_tokens": 9, "output_tokens": 272, "input_tokens_details": {"image_tokens": 4}}
+    answer = {"data": [{"b64_json": picture, "revised_prompt": words}], "usage": usage}
+    reader = read("other", json.dumps(answer).encode(), streamed=False)
+    kept = {"b64_json": f"({len(picture)} characters)", "revised_prompt": words}
+    assert (reader.response, reader.usage) == ({"data": [kept], "usage": usage}, Usage())
+
+
+def test_of_sound_only_the_length_is_read():
+    reader = open_reader("other", streamed=False, media="audio/mpeg")
+    for _ in range(3):
+        assert reader.feed(b"\xff\xf3" * 500) == ""
+    reader.close()
+    assert (reader.response, reader.complete) == ({"content_type": "audio/mpeg", "bytes": 3000}, True)
+    assert (reader.text, reader.unread, reader.usage) == ("", "", Usage())
 
 
 @pytest.mark.parametrize(
