@@ -19,13 +19,13 @@ def configure(folder, upstream, more=""):
 
 
 class Process:
-    """The gateway; ``said`` waits for a line on its standard error."""
+    """The gateway; ``said`` waits for a line on its standard error. None in ``env`` unsets a variable."""
 
     def __init__(self, folder, env=None):
         self._process = subprocess.Popen(
             [sys.executable, "-m", "insource.cli.main", "gateway", "--port", "0"],
             cwd=folder,
-            env=os.environ | (env or {}),
+            env={name: value for name, value in (os.environ | (env or {})).items() if value is not None},
             stderr=subprocess.PIPE,
             text=True,
         )

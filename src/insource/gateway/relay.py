@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from insource.gateway.admission import Refused
-from insource.gateway.connections import Connection, UpstreamFailed, UpstreamSilent
+from insource.gateway.connections import Connection, UpstreamFailed, UpstreamSilent, UpstreamUntrusted
 from insource.gateway.exchange import Exchange
 from insource.gateway.http import Headers, HttpReply, HttpRequest
 from insource.gateway.shapes import Dialect, error_document, error_event
@@ -187,6 +187,8 @@ def _failure(error: UpstreamFailed) -> Refused:
     """What the caller is told. The error's own text is for the record: it may name hosts."""
     if isinstance(error, UpstreamSilent):
         return Refused(504, "upstream-timeout", "The upstream did not answer in time.")
+    if isinstance(error, UpstreamUntrusted):
+        return Refused(502, "upstream-untrusted", "The certificate of the upstream is not valid here.")
     return Refused(502, "upstream-unreachable", "The upstream could not be reached or broke off.")
 
 
