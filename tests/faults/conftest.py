@@ -1,4 +1,5 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+for folder in ("data", "integration"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / folder))

@@ -1,80 +1,21 @@
 """``insource gateway`` as a process of its own: started without a project, reloaded, told to stop."""
 
 import asyncio
-import os
-import queue
 import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
 
 import httpx2
 import pytest
+from gateway_process import WAIT_S, configure, recorded, running
 from upstream_kit import STREAM_HEAD, RawUpstream, always, chunk, reply
-
-from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
 
 CHAT = "/v1/chat/completions"
 ASK = b'{"model":"m","messages":[]}'
 STREAMING = b'{"model":"m","stream":true,"messages":[]}'
 JSON = {"content-type": "application/json"}
 LAST = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
-WAIT_S = 30
-
-
-def configure(folder, upstream, more=""):
-    text = f'[upstreams.openai]\nbase_url = "{upstream.root}/v1"\n{more}'
-    (folder / "insource.toml").write_text(text, encoding="utf-8")
-
-
-class Process:
-    """The gateway; ``said`` waits for a line on its standard error."""
-
-    def __init__(self, folder):
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "insource.cli.main", "gateway", "--port", "0"],
-            cwd=folder,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._lines = queue.Queue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self.root = self.said("Gateway on ").rpartition(" ")[2].removesuffix("/v1")
-        self.said("Reload")
-
-    def _read(self):
-        for line in self._process.stderr:
-            self._lines.put(line.strip())
-
-    def said(self, start):
-        while not (line := self._lines.get(timeout=WAIT_S)).startswith(start):
-            pass
-        return line
-
-    def send(self, number):
-        os.kill(self._process.pid, number)
-
-    def ended(self):
-        return self._process.wait(WAIT_S)
-
-    def close(self):
-        self._process.kill()
-        self._process.wait()
-        self._reader.join()
-        self._process.stderr.close()
-
-
-@contextmanager
-def running(folder):
-    process = Process(folder)
-    try:
-        yield process
-    finally:
-        process.close()
 
 
 @pytest.fixture
@@ -116,12 +57,6 @@ def until_nothing_new_is_taken(root):
             return
         time.sleep(0.05)
     raise AssertionError("the gateway goes on")
-
-
-def recorded(folder):
-    with Recorder.open(folder / ".insource") as recorder:
-        recorder.flush()
-        return find_calls(recorder.database)
 
 
 def test_it_starts_without_a_project_and_a_stream_is_finished_before_it_stops(tmp_path, slow, monkeypatch):

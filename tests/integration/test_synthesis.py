@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from insource.config import load
+from insource.config.loading import load
 from insource.dataset.folder import load as load_dataset
 from insource.dataset.policy import TeacherPolicy, check_teachers
 from insource.errors import IntegrityError, ProviderError, UserError

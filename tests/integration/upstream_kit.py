@@ -30,9 +30,12 @@ class Asked:
 
 @dataclass
 class RawUpstream:
-    """``answer`` gets what was asked and yields bytes to send; it ends the connection by raising."""
+    """``answer`` gets what was asked and yields bytes to send; it ends the connection by raising.
+
+    ``tls`` is a server's ``ssl.SSLContext``."""
 
     answer: object = None
+    tls: object = None
     seen: list = field(default_factory=list)
     sent: int = 0
     connections: int = 0
@@ -57,7 +60,7 @@ class RawUpstream:
     async def _main(self, ready):
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._open = set()
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
         await self._stop.wait()

@@ -65,7 +65,8 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     lines: list[str] = []
 
     def passing(config: Config) -> PassThrough:
-        return pass_through(config, key_admitter(config, ledger, prices.cost, exposed=exposed))
+        admitter = key_admitter(config, ledger, prices.cost, exposed=exposed)
+        return pass_through(config, admitter, workspace=workspace)
 
     def ready(url: str) -> None:
         say(f"Gateway on {url}")
@@ -105,6 +106,8 @@ def _settings(
     log = loaded.config.log
     names = ", ".join(f"{upstream.name} ({upstream.base_url})" for upstream in passing.upstreams)
     told = [f"Passes calls on to {names or 'nobody: the task is local-only'}"]
+    if passing.task_of is not None:
+        told.append("Tags calls without a task by the rules of `insource logs discover --apply`")
     settings = GatewaySettings(
         recorder=recorder,
         pass_through=passing,

@@ -59,6 +59,8 @@ def command(config_path: Path, since: datetime | None, limit: int, applied: bool
     _print(found, shown)
     if tagged is not None:
         click.echo(f"\nTagged {sum(tagged.values()):,} calls; the rules are in {rules_path}.")
+        if tagged:
+            click.echo("A running gateway tags new calls by them after SIGHUP.")
     elif any(one.verdict != "not narrow" for one in shown):
         click.echo("\nTo keep these tasks and tag their calls: insource logs discover --apply")
 

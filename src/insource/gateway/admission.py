@@ -36,6 +36,8 @@ class Asked:
     be answered here; ``endpoint`` the kind of call as ``Call.endpoint`` has it, empty for what is no
     model call (lists of models, files, batches). ``document`` is the parsed body, None where there is
     none or it cannot be read. ``local`` says that a model on this machine serves the task.
+    ``likely_task`` is found for a call without a task by its prompt: a guess, which may bind a call and
+    never frees it.
     """
 
     method: str
@@ -48,6 +50,7 @@ class Asked:
     endpoint: str
     model: str
     local: bool = False
+    likely_task: str = ""
 
 
 async def _nothing_to_settle(cost_usd: Decimal | None) -> None:
@@ -102,7 +105,7 @@ class AdmitAll:
     """Everyone who can reach this address, each with a provider key of their own."""
 
     async def admit(self, asked: Asked) -> Admission:
-        return _WITHOUT_CONDITIONS
+        return Admission(task=asked.likely_task) if asked.likely_task else _WITHOUT_CONDITIONS
 
 
 _WITHOUT_CONDITIONS = Admission()

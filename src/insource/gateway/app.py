@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from insource.errors import InsourceError
-from insource.gateway.admission import Refused
+from insource.gateway.admission import Admission, Refused
 from insource.gateway.calls import Read, admitted, begin, parsed_chat, read_call, turn_away
 from insource.gateway.exchange import HUNG_UP, Exchange, describe_policy
 from insource.gateway.http import Disconnected, HttpReply, HttpRequest, Receive, Send, TooLarge
@@ -220,6 +220,12 @@ class Gateway:
         except Refused as refused:
             await turn_away(self._settings.recorder, request, reply, destination.dialect, refused, call.tags)
             return
+        if destination.batch:
+            task = call.tags.task if admission.task is None else admission.task
+            exchange = await self._begun(request, reply, destination, call, admission, task)
+            if exchange is not None:
+                await self._recorded(exchange, self._batch(live, exchange, destination))
+            return
         body: AsyncIterator[bytes] | None = None
         if request.header("content-length") or request.header("transfer-encoding"):
             body = request.pieces(live.settings.max_upload_bytes)
@@ -233,6 +239,37 @@ class Gateway:
             await turn_away(self._settings.recorder, request, reply, destination.dialect, refusal, call.tags)
         finally:
             await admission.settle(None)
+
+    async def _batch(self, live: Live, exchange: Exchange, destination: Destination) -> None:
+        """Many calls in one request, which may be as long as a file: that it was made is on record."""
+        assert destination.upstream is not None
+        upstream, limit = live.upstreams[destination.upstream.name], live.settings.max_upload_bytes
+        try:
+            body = exchange.request.pieces(limit)
+            await forward(exchange, upstream, destination.path, body, inject=False)
+        except TooLarge:
+            message = f"The request is larger than {limit} bytes."
+            await exchange.refuse(413, "request-too-large", message)
+        except Disconnected:
+            exchange.end_as_read("interrupted", error=HUNG_UP)
+
+    async def _begun(
+        self,
+        request: HttpRequest,
+        reply: HttpReply,
+        destination: Destination,
+        call: Read,
+        admission: Admission,
+        task: str,
+    ) -> Exchange | None:
+        """The call on record; without the record there is no call."""
+        try:
+            return begin(self._settings, request, reply, destination, call, admission, task)
+        except InsourceError as error:
+            await admission.settle(Decimal(0))
+            message = f"The call cannot be logged: {error.message}"
+            await reply.whole(503, error_document(destination.dialect, 503, error.code, message))
+            return None
 
     async def _upstream_of(
         self, live: Live, request: HttpRequest, reply: HttpReply, destination: Destination
@@ -249,7 +286,7 @@ class Gateway:
         recorder, dialect = self._settings.recorder, destination.dialect
         call: Read | None = None
         try:
-            call = await read_call(request, destination, live.settings.max_body_bytes)
+            call = await read_call(request, destination, live.settings)
             desk = self._desk_for(destination, call)
             if desk is None and destination.upstream is None:
                 await self._nowhere(request, reply, f"No upstream is configured for {request.path}.")
@@ -263,12 +300,8 @@ class Gateway:
         task = call.tags.task if admission.task is None else admission.task
         if desk is not None and desk.is_ours(call.model):
             task = desk.task.name
-        try:
-            exchange = begin(self._settings, request, reply, destination, call, admission, task)
-        except InsourceError as error:
-            await admission.settle(Decimal(0))
-            message = f"The call cannot be logged: {error.message}"
-            await reply.whole(503, error_document(dialect, 503, error.code, message))
+        exchange = await self._begun(request, reply, destination, call, admission, task)
+        if exchange is None:
             return
         if desk is not None:
             exchange.chat, exchange.policy = chat, desk.policy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -25,39 +26,67 @@ if TYPE_CHECKING:
     from insource.gateway.task import Desk
 
 
+_FORM_MODEL = re.compile(rb'; name="?model"?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,200})\r\n')
+
+
 class Read(NamedTuple):
-    """A call as far as the gateway understands it. ``document`` is None for a body it cannot read."""
+    """A call as far as the gateway understands it. ``document`` is None for a body it cannot read;
+    ``likely_task`` is what the rules of discovery say of a call that names no task."""
 
     document: dict[str, Any] | None
     model: str
     streams: bool
     tags: Tags
+    likely_task: str = ""
 
 
-async def read_call(request: HttpRequest, destination: Destination, limit: int) -> Read:
+async def read_call(request: HttpRequest, destination: Destination, settings: PassThrough) -> Read:
     """Read a call's body and what it says.
 
     Raises:
         Refused: it is too large, no JSON, or no object.
         Disconnected: the client went away.
     """
+    limit = settings.max_body_bytes
     try:
         await request.read(limit)
     except TooLarge:
         raise Refused(413, "request-too-large", f"The request is larger than {limit} bytes.") from None
     document = None
+    other, model = destination.endpoint == "other", None
     if request.header("content-encoding").lower() in ("", "identity"):  # of others the bytes just pass
-        document = _parsed(request)
-    model = document.get("model") if document else None
+        if not other or request.content_type == "application/json":
+            document = _parsed(request, lenient=other)
+        model = document.get("model") if document else _model_in_form(request)
+    tags, likely = tags_of(request, document, destination.task), ""
+    if settings.task_of is not None and document and not tags.task:
+        likely = settings.task_of(document)
     return Read(
         document=document,
         model=model if isinstance(model, str) else destination.model,
         streams=destination.streams or bool(document and document.get("stream") is True),
-        tags=tags_of(request, document, destination.task),
+        tags=tags,
+        likely_task=likely,
     )
 
 
-def _parsed(request: HttpRequest) -> dict[str, Any]:
+def _model_in_form(request: HttpRequest) -> str | None:
+    """The model that a form names (RFC 7578). Its other fields, files above all, are not looked at."""
+    found = _FORM_MODEL.search(request.body) if request.content_type == "multipart/form-data" else None
+    return found[1].decode("utf-8", "replace") if found else None
+
+
+def _parsed(request: HttpRequest, *, lenient: bool) -> dict[str, Any] | None:
+    """The document; with ``lenient``, None for what is none."""
+    try:
+        return _object(request)
+    except Refused:
+        if lenient:
+            return None
+        raise
+
+
+def _object(request: HttpRequest) -> dict[str, Any]:
     if request.content_type != "application/json":
         problem = f"The content type has to be application/json, not {request.content_type or 'absent'}."
         raise Refused(415, "unsupported-content-type", problem)
@@ -114,6 +143,7 @@ async def admitted(
         endpoint=destination.endpoint or "",
         model=model,
         local=ours and desk is not None and desk.local is not None,
+        likely_task="" if tags.task else call.likely_task,
     )
     return await settings.admission.admit(asked)
 
@@ -141,6 +171,9 @@ def begin(
     """
     endpoint: Endpoint = destination.endpoint or "other"
     document = call.document
+    tags = {"key": admission.key_name} if admission.key_name else {}
+    if call.likely_task and task == call.likely_task:
+        tags["task_by"] = "rule"
     recording = settings.recorder.begin(
         None if document is not None else _described(request, destination.path),
         request_bytes=request.body if document is not None else None,
@@ -153,7 +186,7 @@ def begin(
         provider=destination.upstream.name if destination.upstream else "",
         endpoint=endpoint,
         streamed=call.streams,
-        tags={"key": admission.key_name} if admission.key_name else None,
+        tags=tags or None,
     )
     return Exchange(
         request=request,
@@ -189,7 +222,11 @@ async def turn_away(
 
 
 def _described(request: HttpRequest, path: str) -> dict[str, Any]:
-    described: dict[str, Any] = {"path": path, "bytes": len(request.body)}
+    declared = request.header("content-length")
+    length = int(declared) if not request.body and declared.isdecimal() else len(request.body)
+    described: dict[str, Any] = {"path": path, "bytes": length}
+    if request.content_type not in ("", "application/json"):
+        described["content_type"] = request.content_type
     if encoding := request.header("content-encoding"):
         described["content_encoding"] = encoding
     return described

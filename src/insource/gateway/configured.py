@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 from insource.config.sections import Config, UpstreamSection
 from insource.errors import ConfigError
 from insource.gateway.admission import AdmitAll, Admitter
@@ -9,6 +13,7 @@ from insource.gateway.keys import Access, KeyAdmitter, TaskRules
 from insource.gateway.limits import KeyLedger
 from insource.gateway.settings import REFERENCE, Kind, PassThrough, UpstreamSettings
 from insource.gateway.worst_case import Price
+from insource.logs.discovery.rules import FILE_NAME, TaskFinder, load_rules
 from insource.models.transport import is_loopback
 
 _MB = 1 << 20
@@ -46,13 +51,16 @@ def key_admitter(config: Config, ledger: KeyLedger, price: Price, *, exposed: bo
     )
 
 
-def pass_through(config: Config, admission: Admitter | None = None) -> PassThrough:
+def pass_through(
+    config: Config, admission: Admitter | None = None, *, workspace: Path | None = None
+) -> PassThrough:
     """What is forwarded, and for whom: OpenAI and Anthropic, and the upstreams of the configuration.
 
-    Beside a task that is marked local-only, upstreams are only those on this machine.
+    Beside a task that is marked local-only, upstreams are only those on this machine. ``workspace`` is
+    the folder with the rules of the tasks that were discovered, if there are any.
 
     Raises:
-        ConfigError: ``config-invalid`` for an upstream without a base URL.
+        ConfigError: ``config-invalid`` for an upstream without a base URL; ``rules-invalid``.
     """
     upstreams = [_upstream(name, section) for name, section in _sections(config).items()]
     if config.task.privacy == "local-only":
@@ -63,7 +71,13 @@ def pass_through(config: Config, admission: Admitter | None = None) -> PassThrou
         stream_usage=config.gateway.stream_usage,
         max_body_bytes=int(config.gateway.max_body_mb * _MB),
         max_upload_bytes=int(config.gateway.max_upload_mb * _MB),
+        task_of=None if workspace is None else _task_of(workspace),
     )
+
+
+def _task_of(workspace: Path) -> Callable[[dict[str, Any]], str] | None:
+    rules = load_rules(workspace / FILE_NAME)
+    return TaskFinder(rules, redacted=False).task_of if rules.rule else None
 
 
 def _sections(config: Config) -> dict[str, UpstreamSection]:

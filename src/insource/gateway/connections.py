@@ -39,6 +39,10 @@ class UpstreamSilent(UpstreamFailed):
     """Nothing came for longer than is waited for."""
 
 
+class UpstreamUntrusted(UpstreamFailed):
+    """Whoever is there, its certificate does not prove that it is the upstream."""
+
+
 class Pool:
     """The connections to one upstream. Belongs to the event loop that first uses it."""
 
@@ -115,6 +119,8 @@ class Pool:
         except TimeoutError as error:
             waited = f"no connection within {self._connect_timeout_s:g} s"
             raise UpstreamSilent(waited, reached=False) from error
+        except ssl.SSLCertVerificationError as error:
+            raise UpstreamUntrusted(str(error), reached=False) from error
         except (OSError, ssl.SSLError) as error:
             raise UpstreamFailed(f"{type(error).__name__}: {error}", reached=False) from error
         return connection

@@ -102,7 +102,8 @@ class Exchange:
             self.end(outcome=outcome, status=status, error=error)
             return
         usage, guessed = reader.usage, False
-        if outcome != "error" and (usage.output_tokens is None or not reader.complete):
+        counted = outcome == "error" or self.endpoint == "other"  # of those, nobody knows what is counted
+        if not counted and (usage.output_tokens is None or not reader.complete):
             usage, guessed = estimated(usage, self.document, reader.text)
         response = reader.response
         priced = UNPRICED if outcome == "error" else self._priced(reader.model, usage, response)

@@ -130,6 +130,9 @@ class KeyAdmitter:
         task = _task(asked, key)
         here = self._is_here(asked.upstream)
         local_only = self._rules.stays(asked, task, here=here)
+        if not task and asked.likely_task:  # only now: whatever asks for a task's name has asked the caller
+            task = asked.likely_task
+            local_only = local_only or self._rules.privacy.get(task) == "local-only"
         if local_only and not asked.local and not here:
             raise Refused(
                 403, "local-only", f"The task {task!r} is local-only, and no model on this machine serves it."

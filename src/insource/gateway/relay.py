@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from insource.gateway.admission import Refused
-from insource.gateway.connections import Connection, UpstreamFailed, UpstreamSilent
+from insource.gateway.connections import Connection, UpstreamFailed, UpstreamSilent, UpstreamUntrusted
 from insource.gateway.exchange import Exchange
 from insource.gateway.http import Headers, HttpReply, HttpRequest
 from insource.gateway.shapes import Dialect, error_document, error_event
@@ -21,7 +21,9 @@ _KEPT_AS_SPELLED = ("chat", "completions", "messages", "responses", "generate_co
 KEY_REFUSED = "The upstream does not accept the key that the gateway has for it."
 
 
-async def forward(exchange: Exchange, upstream: Upstream, path: str, body: bytes, *, inject: bool) -> None:
+async def forward(
+    exchange: Exchange, upstream: Upstream, path: str, body: bytes | AsyncIterator[bytes], *, inject: bool
+) -> None:
     """Send a call to its upstream and its answer back, on the record. ``inject`` asks a stream for its
     token counts on our account, and keeps the answer to that from the caller."""
     if exchange.admission.local_only and not upstream.local:
@@ -29,7 +31,7 @@ async def forward(exchange: Exchange, upstream: Upstream, path: str, body: bytes
         await exchange.refuse(403, "local-only", problem)
         return
     inject = inject and _counts_are_missing(exchange)
-    if inject:
+    if inject and isinstance(body, bytes):
         body = with_stream_usage(body)
     try:
         answer = await upstream.ask(
@@ -90,7 +92,8 @@ async def pass_along(
 async def _relay(exchange: Exchange, answer: Connection, stripper: UsageStripper | None) -> None:
     kind, encoding = _described(answer.headers)
     events = kind.startswith(EVENT_STREAM)
-    exchange.reader = open_reader(exchange.endpoint, streamed=events, encoding=encoding)
+    media = "" if exchange.endpoint != "other" or events or b"json" in kind else kind.decode("latin-1")
+    exchange.reader = open_reader(exchange.endpoint, streamed=events, encoding=encoding, media=media)
     head = [*travelling(answer.headers), *exchange.headers()]
     if not events and not exchange.streams:
         await _whole(exchange, answer, head, plain=not encoding)
@@ -184,6 +187,8 @@ def _failure(error: UpstreamFailed) -> Refused:
     """What the caller is told. The error's own text is for the record: it may name hosts."""
     if isinstance(error, UpstreamSilent):
         return Refused(504, "upstream-timeout", "The upstream did not answer in time.")
+    if isinstance(error, UpstreamUntrusted):
+        return Refused(502, "upstream-untrusted", "The certificate of the upstream is not valid here.")
     return Refused(502, "upstream-unreachable", "The upstream could not be reached or broke off.")
 
 

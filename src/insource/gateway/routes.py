@@ -6,6 +6,9 @@
 /openai/…          the first of the kind ``azure``
 /v1beta/…          the first of the kind ``gemini``
 /v1/…              ``anthropic`` when the caller sends its version header, else the first ``openai``
+
+A path is judged by its plain form (``plain``), because upstreams take many spellings of a path for the
+same one; it travels as it came.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 from urllib.parse import unquote
 
 from insource.gateway.settings import Kind, UpstreamSettings
@@ -30,26 +33,49 @@ _OPENAI = frozenset(
 )
 _ANTHROPIC = frozenset(["complete", "files", "messages", "models", "organizations", "skills"])
 _CALLS: dict[str, Endpoint] = {
-    "chat/completions": "chat",
     "completions": "completions",
     "embeddings": "embeddings",
     "responses": "responses",
     "messages": "messages",
-    "complete": "other",
-    "audio/speech": "other",
-    "images/generations": "other",
-    "moderations": "other",
 }
-_AZURE = re.compile(r"/openai/(?:deployments/(?P<model>[^/]+)/|v1/)?(?P<rest>.+)")
-_GEMINI = re.compile(r"/v1(?:beta|alpha)?\d*/(?:.*/)?models/(?P<model>[^/:]+):(?P<verb>\w+)")
+# What is posted below these is kept or looked up, and no model is called; runs are calls all the same.
+_KEPT = frozenset(
+    (
+        *("assistants", "cachedcontents", "containers", "conversations", "evals", "files", "fine_tuning"),
+        *("organization", "organizations", "skills", "threads", "uploads", "vector_stores"),
+    )
+)
+_NO_CALLS = (
+    "cancel",
+    "count_tokens",
+    "input_tokens",
+    "tokenize",
+    "detokenize",
+    "counttokens",
+    "computetokens",
+)
+_BATCHES = ("batches", "batchgeneratecontent", "asyncbatchembedcontent")
+_USUAL: dict[str, Endpoint] = {
+    "chat/completions": "chat",
+    "completions": "completions",
+    "embeddings": "embeddings",
+    "responses": "responses",
+}
 _GEMINI_CALLS: dict[str, Endpoint] = {
-    "generateContent": "generate_content",
-    "streamGenerateContent": "generate_content",
-    "embedContent": "embeddings",
-    "batchEmbedContents": "embeddings",
+    "generatecontent": "generate_content",
+    "streamgeneratecontent": "generate_content",
+    "embedcontent": "embeddings",
+    "batchembedcontents": "embeddings",
+    "rawpredict": "messages",  # Anthropic's models at Google
+    "streamrawpredict": "messages",
 }
+_GEMINI = re.compile(r"/models/(?P<model>[^/:]+):(?P<verb>\w+)$", re.I)
+_DEPLOYMENT = re.compile(r"/deployments/(?P<model>.+?)(?=/)", re.I)
+_VERSION = re.compile(r"v\d\w*|openai")
 _NAMED = re.compile(r"/([tu])/([^/]+)(?=/)")
-_DOTS = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\]|$)")
+_PARAMETERS = re.compile(r";[^/]*")  # RFC 3986, section 3.3: servlets and some proxies drop them
+_DOTS = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")
+_TWICE = re.compile(r"%[0-9a-fA-F]{2}|[?#\x00-\x1f\x7f]")
 
 
 class UnknownRoute(Exception):
@@ -59,8 +85,9 @@ class UnknownRoute(Exception):
 @dataclass(frozen=True, slots=True)
 class Destination:
     """``path`` is what is left without our prefixes, as it came; ``endpoint`` is None for what is no
-    call to a model. ``model`` and ``streams`` are what a path says of them. ``named`` tells whether the
-    caller chose the upstream. ``upstream`` is None where only a task can be meant."""
+    call to a model, or is many: a ``batch``. ``model`` and ``streams`` are what a path says of them.
+    ``named`` tells whether the caller chose the upstream. ``upstream`` is None where only a task can be
+    meant."""
 
     upstream: UpstreamSettings | None
     path: str
@@ -70,6 +97,7 @@ class Destination:
     model: str = ""
     streams: bool = False
     named: bool = False
+    batch: bool = False
 
 
 class Routes:
@@ -83,9 +111,7 @@ class Routes:
         openai, anthropic = self._first.get("openai"), self._first.get("anthropic")
         # Nearly every request is one of these: they need no parsing.
         self._usual = {
-            f"/v1/{rest}": Destination(openai, f"/v1/{rest}", endpoint)
-            for rest, endpoint in _CALLS.items()
-            if rest not in ("messages", "complete")
+            f"/v1/{rest}": Destination(openai, f"/v1/{rest}", endpoint) for rest, endpoint in _USUAL.items()
         }
         self._messages = Destination(anthropic, "/v1/messages", "messages", "anthropic")
 
@@ -103,17 +129,17 @@ class Routes:
                 return usual
         task, upstream, rest = self._prefixes(path)
         named = upstream is not None
-        if _DOTS.search(unquote(rest)):  # it would leave the base URL's own path
-            raise UnknownRoute("A path has no dot segments.")
-        kind = upstream.kind if upstream else _kind_of(rest, header)
+        clear = plain(rest)
+        kind = upstream.kind if upstream else _kind_of(clear, header)
         upstream = upstream or self._first.get(kind)
-        dialect = cast(Dialect, kind if kind in get_args(Dialect) else "openai")
-        known, endpoint, model, streams = _READ[kind](rest)
-        if not (known or named):
+        if not (named or _is_known(kind, clear)):
             raise UnknownRoute(f"There is nothing at {method} {path}.")
-        if method != "POST":
+        dialect = cast(Dialect, kind if kind in get_args(Dialect) else "openai")
+        endpoint, model, streams = _read(clear)
+        batch = endpoint == "batch" and method == "POST"
+        if endpoint == "batch" or method != "POST":
             endpoint = None
-        return Destination(upstream, rest, endpoint, dialect, task, model, streams, named)
+        return Destination(upstream, rest, endpoint, dialect, task, model, streams, named, batch)
 
     def _prefixes(self, path: str) -> tuple[str, UpstreamSettings | None, str]:
         task, upstream = "", None
@@ -128,50 +154,69 @@ class Routes:
         return task, upstream, path
 
 
-def _kind_of(path: str, header: Callable[[str], str]) -> Kind:
-    if path.startswith("/v1/messages"):
+def plain(path: str) -> str:
+    """A path as an upstream may come to understand it: decoded, without parameters and empty segments.
+
+    Raises:
+        UnknownRoute: for what leaves the base URL's own path, or means different things to different
+            servers.
+    """
+    decoded = unquote(path).replace("\\", "/")
+    if _TWICE.search(decoded):
+        raise UnknownRoute("A path is encoded once, and has no control characters, ? or # in it.")
+    clear = "/".join(["", *filter(None, _PARAMETERS.sub("", decoded).split("/"))])
+    if _DOTS.search(clear):
+        raise UnknownRoute("A path has no dot segments.")
+    return clear
+
+
+def _kind_of(clear: str, header: Callable[[str], str]) -> Kind:
+    if clear.startswith("/v1/messages"):
         return "anthropic"
-    if path.startswith("/openai/"):
+    if clear.startswith("/openai/"):
         return "azure"
-    if path.startswith("/v1beta/"):
+    if clear.startswith("/v1beta/"):
         return "gemini"
     return "anthropic" if header("anthropic-version") else "openai"
 
 
-Reading = tuple[bool, Endpoint | None, str, bool]
+def _is_known(kind: Kind, clear: str) -> bool:
+    """Whether the path is within the API of this kind."""
+    if kind == "azure":
+        return True
+    if kind == "gemini":
+        return clear.startswith("/v1")
+    first = clear.removeprefix("/v1").removeprefix("/").partition("/")[0].lower()
+    if kind == "anthropic":
+        return first in _ANTHROPIC and clear.startswith("/v1/")
+    return first in _OPENAI
 
 
-def _openai(path: str) -> Reading:
-    rest = path.removeprefix("/v1").removeprefix("/")
-    return rest.partition("/")[0] in _OPENAI, _CALLS.get(rest), "", False
+def _read(clear: str) -> tuple[Endpoint | Literal["batch"] | None, str, bool]:
+    """The kind of call, and what the path says of its model and of streaming."""
+    if (verb := _GEMINI.search(clear)) is not None:
+        called = verb["verb"].lower()
+        return _GEMINI_CALLS.get(called) or _other([called]), verb["model"], called.startswith("stream")
+    deployment = _DEPLOYMENT.search(clear)
+    model = deployment["model"] if deployment else ""
+    return _call(clear.lower().split("/")[1:]), model, False
 
 
-def _anthropic(path: str) -> Reading:
-    rest = path.removeprefix("/v1/")
-    return rest.partition("/")[0] in _ANTHROPIC and rest != path, _CALLS.get(rest), "", False
+def _call(segments: list[str]) -> Endpoint | Literal["batch"] | None:
+    """By the end of a path, whatever stands before its version: upstreams differ in that."""
+    if segments[-2:] == ["chat", "completions"]:
+        return "chat"
+    before = segments[:-1]
+    whole = not before or _VERSION.fullmatch(before[-1]) or "deployments" in before[-2:]
+    return (_CALLS.get(segments[-1]) if whole else None) or _other(segments)
 
 
-def _azure(path: str) -> Reading:
-    found = _AZURE.fullmatch(path)
-    if found is None:
-        return False, None, "", False
-    return True, _CALLS.get(found["rest"]), unquote(found["model"] or ""), False
-
-
-def _gemini(path: str) -> Reading:
-    found = _GEMINI.fullmatch(path)
-    if found is None:
-        return path.startswith("/v1"), None, "", False
-    verb = found["verb"]
-    return True, _GEMINI_CALLS.get(verb), unquote(found["model"]), verb.startswith("stream")
-
-
-_READ: dict[Kind, Callable[[str], Reading]] = {
-    "openai": _openai,
-    "anthropic": _anthropic,
-    "azure": _azure,
-    "gemini": _gemini,
-}
+def _other(segments: list[str]) -> Literal["other", "batch"] | None:
+    """What is posted to a path nobody knows is taken for a call, so that nothing goes by unrecorded."""
+    if segments[-1] in _BATCHES:
+        return "batch"
+    kept = segments[-1] != "runs" and not _KEPT.isdisjoint(segments)
+    return None if kept or segments[-1] in _NO_CALLS else "other"
 
 
 def target_of(upstream: UpstreamSettings, prefix: str, path: str) -> str:

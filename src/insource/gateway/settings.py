@@ -83,7 +83,8 @@ class PassThrough:
 
     ``stream_usage`` says what to do about a stream whose caller did not ask for token counts: estimate
     them, or ask upstream and strip the answer to that. Limits are in bytes: ``max_body_bytes`` for calls,
-    which are held in memory, ``max_upload_bytes`` for files, which are not.
+    which are held in memory, ``max_upload_bytes`` for files, which are not. ``task_of`` finds the task
+    of a request's document whose caller names none; empty where it finds none.
     """
 
     upstreams: tuple[UpstreamSettings, ...] = ()
@@ -91,6 +92,7 @@ class PassThrough:
     stream_usage: StreamUsage = "estimate"
     max_body_bytes: int = 64 << 20
     max_upload_bytes: int = 512 << 20
+    task_of: Callable[[dict[str, Any]], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

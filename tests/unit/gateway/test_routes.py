@@ -34,7 +34,21 @@ def find(path, method="POST", **headers):
         ("/v1beta/models/g:countTokens", "google", None),
         ("/u/router/v1/chat/completions", "router", "chat"),
         ("/u/router/chat/completions", "router", "chat"),
-        ("/u/router/anything/new", "router", None),
+        ("/u/router/anything/new", "router", "other"),
+        ("/v1/audio/transcriptions", "openai", "other"),
+        ("/v1/images/edits", "openai", "other"),
+        ("/v1/moderations", "openai", "other"),
+        ("/v1/videos", "openai", "other"),
+        ("/v1/threads/t/runs", "openai", "other"),
+        ("/v1/files", "openai", None),
+        ("/v1/uploads/u/parts", "openai", None),
+        ("/v1/vector_stores/v/search", "openai", None),
+        ("/v1/messages/batches", "anthropic", None),
+        ("/v1beta/models/g:batchGenerateContent", "google", None),
+        ("/u/google/v1/projects/p/publishers/anthropic/models/c:streamRawPredict", "google", "messages"),
+        ("/u/google/upload/v1beta/files", "google", None),
+        ("/v1beta/cachedContents", "google", None),
+        ("/u/router/v2/rerank", "router", "other"),
     ],
 )
 def test_where_a_request_goes_and_what_it_is(path, upstream, endpoint):
@@ -44,10 +58,83 @@ def test_where_a_request_goes_and_what_it_is(path, upstream, endpoint):
     assert find(f"/t/specs{path}").endpoint == endpoint
 
 
+SPELLINGS = [
+    "/v1/ch%61t/completions",
+    "/v1/chat/c%6Fmpletion%73",
+    "/v1/chat/completions/",
+    "/v1//chat///completions",
+    "//v1/chat/completions",
+    "/v1/chat%2Fcompletions",
+    "/v1/chat%5Ccompletions",
+    "/v1/Chat/COMPLETIONS",
+    "/v1/chat;a=b/completions;c",
+]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_another_spelling_of_a_call_is_that_call_and_travels_as_it_is_spelled(spelling):
+    for prefix in ("", "/u/router", "/t/specs/u/openai"):
+        found = find(prefix + spelling)
+        assert (found.endpoint, found.path) == ("chat", spelling)
+
+
+@pytest.mark.parametrize(
+    ("path", "endpoint", "model"),
+    [
+        ("/u/router/api/v1/chat/completions", "chat", ""),
+        ("/u/router/openai/v1/responses", "responses", ""),
+        ("/u/google/v1beta/openai/chat/completions", "chat", ""),
+        ("/u/eu/openai/deployments/a%2Fb/chat/completions", "chat", "a"),
+        ("/u/eu/openai/deployments/small/embeddings/", "embeddings", "small"),
+        ("/v1beta/models/g%3Agenerate%43ontent", "generate_content", "g"),
+        ("/v1/projects/p/publishers/google/models/g:generateContent", "generate_content", "g"),
+        ("/u/router/v1/threads/t/messages", None, ""),
+        ("/u/router/other/messages", "other", ""),
+    ],
+)
+def test_a_call_is_known_by_the_end_of_its_path(path, endpoint, model):
+    found = find(path) if path.startswith("/u/") else find(f"/u/google{path}")
+    assert (found.endpoint, found.model) == (endpoint, model)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/v1/files/../chat/completions",
+            "/v1/%2e%2e/x",
+            "/v1/files/%2E/x",
+            "/v1/files/..;/chat/completions",
+        ),
+        *("/v1/ch%2561t/completions", "/v1/chat/completions%3Fx/files", "/v1/chat/completions%23/files"),
+        *("/v1/chat/completions%00", "/v1/chat/completions%0d%0a", "/v1\\..\\x"),
+    ],
+)
+def test_a_path_that_means_different_things_to_different_servers_leads_nowhere(path):
+    for prefix in ("", "/u/openai", "/t/specs"):
+        with pytest.raises(UnknownRoute):
+            find(prefix + path)
+
+
 def test_the_version_header_tells_anthropics_callers_apart():
     for path in ("/v1/models", "/v1/files"):
         assert find(path, "GET", anthropic_version="2023-06-01").upstream.name == "anthropic"
         assert find(path, "GET").upstream.name == "openai"
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "batch"),
+    [
+        ("/v1/batches", "POST", True),
+        ("/v1/batches/", "POST", True),
+        ("/v1/messages/batches", "POST", True),
+        ("/v1beta/models/g:batchGenerateContent", "POST", True),
+        ("/v1/batches", "GET", False),
+        ("/v1/batches/b/cancel", "POST", False),
+    ],
+)
+def test_what_makes_a_batch(path, method, batch):
+    assert find(path, method).batch is batch
 
 
 def test_reading_is_no_call():

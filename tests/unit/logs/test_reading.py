@@ -1,8 +1,10 @@
 import gzip
 import json
+import sys
 import zlib
 from itertools import pairwise
 
+import brotli
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -26,6 +28,11 @@ from provider_answers import (
     TOOLS_STREAM,
     events,
 )
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 from insource.logs.reading import ENDPOINTS, open_reader
 from insource.types import Usage
@@ -175,10 +182,43 @@ def test_legacy_completions_have_their_text_in_the_choice():
     }
 
 
-def test_other_endpoints_keep_their_document_and_count_nothing():
+def test_other_endpoints_keep_their_document_and_a_batch_is_not_counted_twice():
     batch = {"id": "batch_1", "object": "batch", "usage": {"input_tokens": 4, "output_tokens": 3}}
     reader = read("other", json.dumps(batch).encode(), streamed=False)
     assert (reader.response, reader.usage, reader.complete) == (batch, Usage(), True)
+
+
+def test_a_transcript_is_text_with_tokens_of_sound():
+    usage = {"type": "tokens", "input_tokens": 14, "output_tokens": 5, "total_tokens": 19}
+    usage["input_token_details"] = {"text_tokens": 0, "audio_tokens": 14}
+    reader = read("other", json.dumps({"text": "Hello.", "usage": usage}).encode(), streamed=False)
+    assert reader.text == "Hello."
+    assert reader.usage == Usage(input_tokens=14, output_tokens=5, audio_input_tokens=14)
+    stream = [{"type": "transcript.text.delta", "delta": piece} for piece in ("Hel", "lo.")]
+    done = {"type": "transcript.text.done", "text": "Hello.", "usage": usage}
+    half, whole = (read("other", events(*said), streamed=True) for said in (stream, [*stream, done]))
+    assert (half.text, whole.text, half.usage, whole.usage) == ("Hello.", "Hello.", Usage(), reader.usage)
+    assert whole.complete
+    by_time = {"text": "Hello.", "usage": {"type": "duration", "seconds": 3}}
+    assert read("other", json.dumps(by_time).encode(), streamed=False).usage == Usage()
+
+
+def test_files_in_an_answer_are_not_kept_and_tokens_of_images_not_taken_for_text():
+    picture, words = "iVBORw0KGgo" * 1000, "a b" * 1000
+    usage = {"input_tokens": 9, "output_tokens": 272, "input_tokens_details": {"image_tokens": 4}}
+    answer = {"data": [{"b64_json": picture, "revised_prompt": words}], "usage": usage}
+    reader = read("other", json.dumps(answer).encode(), streamed=False)
+    kept = {"b64_json": f"({len(picture)} characters)", "revised_prompt": words}
+    assert (reader.response, reader.usage) == ({"data": [kept], "usage": usage}, Usage())
+
+
+def test_of_sound_only_the_length_is_read():
+    reader = open_reader("other", streamed=False, media="audio/mpeg")
+    for _ in range(3):
+        assert reader.feed(b"\xff\xf3" * 500) == ""
+    reader.close()
+    assert (reader.response, reader.complete) == ({"content_type": "audio/mpeg", "bytes": 3000}, True)
+    assert (reader.text, reader.unread, reader.usage) == ("", "", Usage())
 
 
 @pytest.mark.parametrize(
@@ -236,9 +276,8 @@ def test_what_is_read_has_a_bound_and_a_packed_bomb_too(streamed):
     assert plain.unread == reader.unread
 
 
-@pytest.mark.parametrize(("encoding", "library"), [("br", "brotli"), ("zstd", "zstandard")])
-def test_other_packings_are_read_where_their_library_is_installed(encoding, library):
-    packer = pytest.importorskip(library)
+@pytest.mark.parametrize(("encoding", "packer"), [("br", brotli), ("zstd", zstd)])
+def test_other_packings_are_read_too(encoding, packer):
     data = packer.compress(CHAT_STREAM)
     reader = open_reader("chat", streamed=True, encoding=encoding)
     for at in range(len(data)):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, ValidationError
 
 from insource.errors import ConfigError
 from insource.logs.discovery.candidates import TaskCandidate
-from insource.logs.discovery.prompts import Prompt
+from insource.logs.discovery.prompts import Prompt, read_prompt
 from insource.logs.discovery.templates import Template, TemplateIndex
 from insource.types import Frozen
 
 FILE_NAME = "tasks.toml"
+_REDACTED = re.compile(r"\[[\w:-]+:[\w-]+\]")  # [secret:jwt], [email:kfbhnqdt]
 _HEADER = """\
 # Written by `insource logs discover --apply`: which prompt template belongs to which task.
 # Rename a task by changing `task` at all its rules; a rule is known by its segments, leave them as they are.
@@ -76,16 +79,35 @@ class Rules(Frozen):
 
 
 class TaskFinder:
-    """The task of a prompt, by the rules."""
+    """The task of a prompt, by the rules.
 
-    def __init__(self, rules: Rules) -> None:
-        self._names = rules.names()
-        self._index = TemplateIndex([*rules.templates(), *(one.template for one in rules.passed_over)])
+    ``redacted`` says that prompts come from the log, as the templates do. In one as it was sent, anything
+    may stand where a template has what redaction put there.
+    """
+
+    def __init__(self, rules: Rules, *, redacted: bool = True) -> None:
+        found = [(rule.template, rule.task) for rule in rules.rule]
+        passed_over = [one.template for one in rules.passed_over]
+        if not redacted:
+            found = [(_as_sent(template), task) for template, task in found]
+            passed_over = [_as_sent(template) for template in passed_over]
+        self._names = {template.fingerprint: task for template, task in found}
+        self._index = TemplateIndex([*(template for template, _ in found), *passed_over])
 
     def task(self, prompt: Prompt) -> str | None:
         """The task of the most specific template that fits, None when there is none or it was passed over."""
         template = self._index.find(prompt)
         return None if template is None else self._names.get(template.fingerprint)
+
+    def task_of(self, request: dict[str, Any]) -> str:
+        """The task of a request's document, empty when there is none."""
+        prompt = read_prompt(request)
+        return (self.task(prompt) or "") if prompt is not None else ""
+
+
+def _as_sent(template: Template) -> Template:
+    pieces = [piece for segment in template.segments for piece in _REDACTED.split(segment)]
+    return template.model_copy(update={"segments": tuple(filter(None, pieces)) or template.segments})
 
 
 def load_rules(path: Path) -> Rules:

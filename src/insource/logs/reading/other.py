@@ -1,29 +1,68 @@
-"""Whatever else passes: models, files, batches, token counts."""
+"""Whatever else calls a model: speech, images, moderation, ranking, and what nobody has thought of."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from insource.logs.reading.dialect import Dialect, error_of, string
+from insource.logs.reading.dialect import Dialect, count, error_of, string
+from insource.logs.reading.responses import read_responses_usage
+from insource.types import Usage
+
+_LONGEST_WORD = 1000  # characters; what is longer without a space is a file in base64
 
 
 class OtherDialect(Dialect):
-    """Keeps the document. Its counts are not read: a batch or a stored answer that is looked at again
-    reports what was counted when it was made."""
+    """Keeps the document, of a stream the last one, without the files in it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._whole: dict[str, Any] | None = None
+        self._said: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """A transcript."""
+        return string((self._whole or {}).get("text")) or "".join(self._said)
 
     @property
     def response(self) -> dict[str, Any] | None:
         return self._whole
 
+    @property
+    def usage(self) -> Usage:
+        """Tokens of text and sound. A batch that is looked at again reports what was counted when it was
+        made, and tokens of images have prices of their own: these counts stay in the document only."""
+        document = self._whole or {}
+        counts = document.get("usage")
+        if not isinstance(counts, dict) or document.get("object") == "batch":
+            return Usage()
+        details = [counts.get(f"{kind}_tokens_details") for kind in ("input", "output")]
+        if any(isinstance(one, dict) and one.get("image_tokens") for one in details):
+            return Usage()
+        usage = read_responses_usage(counts)
+        sound = count(counts.get("input_token_details"), "audio_tokens")  # as transcriptions spell it
+        return usage.model_copy(update={"audio_input_tokens": sound}) if sound is not None else usage
+
+    @property
+    def finished(self) -> bool:
+        return True  # these streams have no mark of their own: where they end without a break, they are whole
+
     def _event(self, document: dict[str, Any]) -> str:
         self._document(document)
-        return ""
+        new = string(document.get("delta")) if string(document.get("type")).endswith("text.delta") else ""
+        self._said.append(new)
+        return new
 
     def _document(self, document: dict[str, Any]) -> None:
-        self._whole = document
+        self._whole = {name: _without_files(value) for name, value in document.items()}
         self.model = string(document.get("model")) or self.model
         self.error = error_of(document) or self.error
+
+
+def _without_files(value: Any) -> Any:
+    if isinstance(value, str):
+        is_file = len(value) > _LONGEST_WORD and value.isascii() and " " not in value
+        return f"({len(value)} characters)" if is_file else value
+    if isinstance(value, dict):
+        return {name: _without_files(item) for name, item in value.items()}
+    return [_without_files(item) for item in value] if isinstance(value, list) else value

@@ -32,14 +32,17 @@ _DIALECTS: dict[Endpoint, type[Dialect]] = {
 
 
 def open_reader(
-    endpoint: Endpoint, *, streamed: bool, encoding: str = "", max_bytes: int = MAX_BYTES
+    endpoint: Endpoint, *, streamed: bool, encoding: str = "", media: str = "", max_bytes: int = MAX_BYTES
 ) -> AnswerReader:
     """A reader for one answer of this kind of call.
 
     ``streamed`` says that server-sent events come, else one JSON document; ``encoding`` is the
-    ``content-encoding``, see ``decompressor``. Of one answer ``max_bytes`` are read, decompressed, and no
+    ``content-encoding``, see ``decompressor``. ``media`` is the content type of what is no text: of that
+    only the length is read. Of one answer ``max_bytes`` are read, decompressed, and no
     more is ever held.
     """
+    if media:
+        return MediaReader(media)
     return AnswerReader(_DIALECTS[endpoint](), streamed=streamed, encoding=encoding, max_bytes=max_bytes)
 
 
@@ -151,3 +154,23 @@ class AnswerReader:
     def _give_up(self, why: str) -> None:
         self.unread = why
         self._document.clear()
+
+
+class MediaReader(AnswerReader):
+    """Counts the bytes of sound, a picture or any other file, as they travel; its document says how many."""
+
+    def __init__(self, media: str) -> None:
+        super().__init__(OtherDialect(), streamed=False, encoding="", max_bytes=0)
+        self._media = media
+        self._bytes = 0
+
+    def feed(self, data: bytes) -> str:
+        self._bytes += len(data)
+        return ""
+
+    def close(self) -> None:
+        self._closed_whole = True
+
+    @property
+    def response(self) -> dict[str, Any] | None:
+        return {"content_type": self._media, "bytes": self._bytes}

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 import zlib
-from importlib import import_module
+from collections.abc import Callable
 from typing import Any, Protocol
+
+import brotli
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 _ZLIB_OR_GZIP = 47  # zlib's window bits for "either header"
 _RAW_DEFLATE = -15
@@ -27,26 +35,23 @@ class Decompressor(Protocol):
 def decompressor(encoding: str, max_bytes: int) -> Decompressor | None:
     """What reads a ``content-encoding``; None for one that nothing here reads.
 
-    gzip and deflate always; br and zstd where ``brotli`` (1.2) and ``zstandard`` are installed, as they
-    are where a Python client asks for these.
+    gzip, deflate, br and zstd: what browsers and the providers' clients ask for.
     """
-    if encoding in ("gzip", "x-gzip", "deflate"):
-        return Inflater(max_bytes)
-    try:
-        if encoding == "br":
-            return Brotli(max_bytes)
-        if encoding == "zstd":
-            return Zstandard(max_bytes)
-    except ImportError:
-        pass
-    return None
+    kinds: dict[str, Callable[[int], Decompressor]] = {
+        "gzip": Inflater,
+        "x-gzip": Inflater,
+        "deflate": Inflater,
+        "br": Brotli,
+        "zstd": Zstandard,
+    }
+    return kinds[encoding](max_bytes) if encoding in kinds else None
 
 
 class Brotli:
     """``br`` (RFC 7932)."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._stream: Any = import_module("brotli").Decompressor()
+        self._stream: Any = brotli.Decompressor()
         self._room = max_bytes
 
     def feed(self, data: bytes) -> bytes:
@@ -63,24 +68,28 @@ class Brotli:
 
 
 class Zstandard:
-    """``zstd`` (RFC 8878). A block is at least four bytes and at most 128 KiB, so that few bytes at a time
-    make no more than a megabyte."""
-
-    _AT_ONCE = 32
+    """``zstd`` (RFC 8878), frames one after another too."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._stream: Any = import_module("zstandard").ZstdDecompressor().decompressobj()
+        self._frame = zstd.ZstdDecompressor()
         self._room = max_bytes
 
     def feed(self, data: bytes) -> bytes:
-        found = []
-        for at in range(0, len(data), self._AT_ONCE):
-            piece = self._stream.decompress(data[at : at + self._AT_ONCE])
+        found: list[bytes] = []
+        while True:
+            if self._frame.eof:
+                data = self._frame.unused_data + data
+                if not data:
+                    return b"".join(found)
+                self._frame = zstd.ZstdDecompressor()
+            piece = self._frame.decompress(data, max_length=self._room + 1)
             self._room -= len(piece)
             if self._room < 0:
                 raise OverflowError
             found.append(piece)
-        return b"".join(found)
+            if not self._frame.eof and self._frame.needs_input:
+                return b"".join(found)
+            data = b""
 
 
 class Inflater:

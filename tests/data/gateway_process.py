@@ -1,0 +1,74 @@
+"""``insource gateway`` in a process of its own, for every folder's tests."""
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+
+from insource.logs.recorder import Recorder
+from insource.store.calls import find_calls
+
+WAIT_S = 30
+
+
+def configure(folder, upstream, more=""):
+    text = f'[upstreams.openai]\nbase_url = "{upstream.root}/v1"\n{more}'
+    (folder / "insource.toml").write_text(text, encoding="utf-8")
+
+
+class Process:
+    """The gateway; ``said`` waits for a line on its standard error. None in ``env`` unsets a variable."""
+
+    def __init__(self, folder, env=None):
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "insource.cli.main", "gateway", "--port", "0"],
+            cwd=folder,
+            env={name: value for name, value in (os.environ | (env or {})).items() if value is not None},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self._process.pid
+        self.told = []
+        self._lines = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.root = self.said("Gateway on ").rpartition(" ")[2].removesuffix("/v1")
+        self.said("Reload")
+
+    def _read(self):
+        for line in self._process.stderr:
+            self._lines.put(line.strip())
+
+    def said(self, start):
+        while not (line := self._lines.get(timeout=WAIT_S)).startswith(start):
+            self.told.append(line)
+        return line
+
+    def send(self, number):
+        os.kill(self._process.pid, number)
+
+    def ended(self):
+        return self._process.wait(WAIT_S)
+
+    def close(self):
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        self._process.stderr.close()
+
+
+@contextmanager
+def running(folder, env=None):
+    process = Process(folder, env)
+    try:
+        yield process
+    finally:
+        process.close()
+
+
+def recorded(folder):
+    with Recorder.open(folder / ".insource") as recorder:
+        recorder.flush()
+        return find_calls(recorder.database)
