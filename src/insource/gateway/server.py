@@ -17,11 +17,15 @@ import uvicorn
 
 from insource.errors import PrerequisiteError
 from insource.gateway.app import Gateway, create_app
+from insource.gateway.protocol import CallerProtocol
 from insource.gateway.settings import GatewaySettings, PassThrough
 
 HOST = "127.0.0.1"
 DRAIN_S = 30
 START_S = 10.0
+# Longer than clients keep a connection they do not use (httpx 5 s, Go 90 s): whoever closes first must not
+# be the gateway, or a request that is on its way at that moment is lost.
+KEEP_ALIVE_S = 120
 
 Reload = Callable[[], PassThrough | None]
 
@@ -138,7 +142,7 @@ def _server(
     gateway = create_app(settings)
     config = uvicorn.Config(
         gateway,
-        http="httptools",
+        http=CallerProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -146,6 +150,7 @@ def _server(
         server_header=False,  # the upstream's own headers go out, and no second set
         date_header=False,
         proxy_headers=False,  # nobody's address is asked for, and forwarded headers are the upstream's
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
     logging.getLogger("uvicorn.error").addFilter(_not_cut_on_purpose)
