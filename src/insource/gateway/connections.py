@@ -254,8 +254,9 @@ class Connection(asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self.fail(UpstreamFailed(f"not HTTP: {error}"))
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self._complete:
+                self.fail(UpstreamFailed(f"not HTTP/1.1: {error}"))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.alive = False
@@ -282,8 +283,14 @@ class Connection(asyncio.Protocol):
 
     # httptools.HttpResponseParser
 
+    def on_message_begin(self) -> None:
+        if self._complete:  # a second answer to one request, which could only reach the wrong caller
+            self.abort()
+            raise UpstreamFailed("more came than was asked for")
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
+        if not self._head_done:  # else a trailer, which may be dropped (RFC 9110, section 6.5.1)
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
