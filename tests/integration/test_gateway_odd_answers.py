@@ -1,4 +1,4 @@
-"""What providers and what stands before them may answer, byte by byte: the caller gets the answer and nothing else."""
+"""What providers may answer, byte by byte: the caller gets the answer and nothing else."""
 
 import httpx2
 import pytest

@@ -249,7 +249,7 @@ class Gateway:
         recorder, dialect = self._settings.recorder, destination.dialect
         call: Read | None = None
         try:
-            call = await read_call(request, destination, live.settings.max_body_bytes)
+            call = await read_call(request, destination, live.settings)
             desk = self._desk_for(destination, call)
             if desk is None and destination.upstream is None:
                 await self._nowhere(request, reply, f"No upstream is configured for {request.path}.")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from insource.errors import InsourceError
 from insource.gateway.admission import Admission, Asked, Refused, Tags
 from insource.gateway.exchange import Exchange
-from insource.gateway.http import Headers, HttpReply, HttpRequest, TooLarge
+from insource.gateway.http import HttpReply, HttpRequest, TooLarge
 from insource.gateway.openai_api import ChatRequest, chat_of
 from insource.gateway.routes import Destination
 from insource.gateway.settings import REFERENCE, GatewaySettings, PassThrough
@@ -34,13 +33,15 @@ class Read(NamedTuple):
     tags: Tags
 
 
-async def read_call(request: HttpRequest, destination: Destination, limit: int) -> Read:
-    """Read a call's body and what it says.
+async def read_call(request: HttpRequest, destination: Destination, settings: PassThrough) -> Read:
+    """Read a call's body and what it says, once its caller is known.
 
     Raises:
-        Refused: it is too large, no JSON, or no object.
+        Refused: the caller is a stranger, or the body too large, no JSON, or no object.
         Disconnected: the client went away.
     """
+    await settings.admission.recognise(request.headers_and_key)
+    limit = settings.max_body_bytes
     try:
         await request.read(limit)
     except TooLarge:
@@ -106,7 +107,7 @@ async def admitted(
     asked = Asked(
         method=request.method,
         path=destination.path,
-        headers=[*request.headers, *_keys_in_query(request.query)],
+        headers=request.headers_and_key,
         body=request.body,
         document=call.document,
         tags=tags,
@@ -116,13 +117,6 @@ async def admitted(
         local=ours and desk is not None and desk.local is not None,
     )
     return await settings.admission.admit(asked)
-
-
-def _keys_in_query(query: str) -> Headers:
-    """Google's clients may put the caller's key there."""
-    if "key=" not in query:
-        return []
-    return [(b"x-goog-api-key", value.encode()) for name, value in parse_qsl(query) if name == "key"]
 
 
 def begin(
@@ -180,12 +174,15 @@ async def turn_away(
 ) -> None:
     """Refuse what is no call or has no leave, and record that one was meant; its content is not kept,
     for strangers shall not fill the log."""
+    headers = refusal.headers
     with contextlib.suppress(InsourceError):  # the answer is an error with or without the record
         described = _described(request, request.path) | {"refused": refusal.code}
-        recording = recorder.begin(described, model_asked="", source="gateway", task=tags.task)
+        key = {"key": refusal.key_name} if refusal.key_name else None
+        recording = recorder.begin(described, model_asked="", source="gateway", task=tags.task, tags=key)
         recording.end(outcome="error", finish_reason="error", status=refusal.status, error=refusal.message)
+        headers = [*headers, (b"x-insource-call-id", recording.call_id.encode())]
     body = error_document(dialect, refusal.status, refusal.code, refusal.message)
-    await reply.whole(refusal.status, body, refusal.headers)
+    await reply.whole(refusal.status, body, headers)
 
 
 def _described(request: HttpRequest, path: str) -> dict[str, Any]:

@@ -212,6 +212,12 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         return data
 
+    async def peek(self) -> bytes:
+        """What ``read`` will give, all of a short answer; raises as it does."""
+        while not self._complete and self._held <= HIGH_WATER:
+            await self._more()
+        return b"".join(self._chunks)
+
     async def _more(self) -> None:
         if self._error is not None:
             raise self._error
