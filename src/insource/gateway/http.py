@@ -41,8 +41,12 @@ class HttpRequest:
         self._receive = receive
 
     def header(self, name: str) -> str:
-        """The first header of that name, empty when there is none."""
-        return self._fields.get(name.encode(), b"").decode("latin-1")
+        """The first header of that name, empty when there is none; UTF-8, or else Latin-1."""
+        value = self._fields.get(name.encode(), b"")
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.decode("latin-1")
 
     def has(self, names: frozenset[bytes]) -> bool:
         """Whether there is a header of any of these names."""
