@@ -66,6 +66,11 @@ def pass_through(config: Config, admission: Admitter | None = None) -> PassThrou
     )
 
 
+def upstream_names(config: Config) -> tuple[str, ...]:
+    """What a key can be bound to: the upstreams, and the cloud that a task escalates to."""
+    return (*_sections(config), REFERENCE)
+
+
 def _sections(config: Config) -> dict[str, UpstreamSection]:
     return {"openai": UpstreamSection(), "anthropic": UpstreamSection()} | config.upstreams
 
