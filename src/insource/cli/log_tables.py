@@ -75,6 +75,11 @@ def call_line(call: Call) -> str:
         call.outcome + (f" {call.status}" if call.status is not None and call.outcome != "ok" else ""),
         ("simulated " if call.simulated else "") + show_usd(call.cost_usd),
         seconds(call.latency_s) or "-",
-        one_line(call.response_text or call.error, 60),
+        one_line(call.response_text or call.error, 60) or _wordless(call),
     )
     return "  ".join(parts).rstrip()
+
+
+def _wordless(call: Call) -> str:
+    """Why an answer has no text, where that needs saying: it calls tools, or was filtered."""
+    return "" if call.finish_reason in ("stop", "unknown", "error") else f"({call.finish_reason})"
