@@ -44,7 +44,7 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     from insource.gateway.configured import key_admitter, pass_through
     from insource.gateway.keys import require_key_beyond_loopback
     from insource.gateway.limits import KeyLedger
-    from insource.gateway.server import serve
+    from insource.gateway.server import DRAIN_S, serve
     from insource.logs.prices import PriceTable
     from insource.logs.recorder import Recorder
     from insource.logs.redaction import Redactor
@@ -73,6 +73,11 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
             say(line)
         say("Reload the configuration with SIGHUP, stop with Ctrl-C")
 
+    def stopping(under_way: int) -> None:
+        if under_way:
+            requests = "1 request" if under_way == 1 else f"{under_way:,} requests"
+            say(f"Finishing {requests} under way, for {DRAIN_S} s at most; Ctrl-C again ends at once")
+
     with ExitStack() as stack:
         stack.callback(ledger.close)
         redactor = Redactor.from_config(loaded.config.log, workspace)
@@ -86,6 +91,7 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
             port=chosen,
             host=section.host,
             on_ready=ready,
+            on_stop=stopping,
             reload=lambda: _read_again(config_path, passing),
         )
 
