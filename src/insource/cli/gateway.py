@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from insource.logs.recorder import Recorder
     from insource.session import Session
 
+HOLD_UNTIL_RESTART = (
+    *("project", "task", "reference", "serving", "routing", "log", "prices"),
+    *("gateway.host", "gateway.port", "gateway.on_log_failure"),
+)
+
 
 @click.command("gateway", short_help="Every call on record; local first where a model is trained")
 @click.argument("run", required=False)
@@ -92,7 +97,7 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
             host=section.host,
             on_ready=ready,
             on_stop=stopping,
-            reload=lambda: _read_again(config_path, passing),
+            reload=lambda: _read_again(config_path, passing, loaded.config),
         )
 
 
@@ -168,15 +173,25 @@ def _has_run(session: Session) -> bool:
     return True
 
 
-def _read_again(path: Path, passing: Callable[[Config], PassThrough]) -> PassThrough | None:
-    """The configuration as it is now; one that is wrong is reported and changes nothing."""
+def _read_again(path: Path, passing: Callable[[Config], PassThrough], at_start: Config) -> PassThrough | None:
+    """The configuration as it is now; one that is wrong is reported and changes nothing, and so is what
+    holds since the start."""
     from insource.cli.output import fail, say
     from insource.errors import InsourceError
 
     try:
-        settings = passing(_configuration(path).config)
+        config = _configuration(path).config
+        settings = passing(config)
     except InsourceError as error:
         fail(error)
         return None
     say("Read the configuration again")
+    if waiting := [name for name in HOLD_UNTIL_RESTART if _value(config, name) != _value(at_start, name)]:
+        say(f"Changes of {', '.join(waiting)} hold after a restart only")
     return settings
+
+
+def _value(config: Config, name: str) -> object:
+    section, _, key = name.partition(".")
+    found: object = getattr(config, section)
+    return getattr(found, key) if key else found
