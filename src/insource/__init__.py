@@ -57,7 +57,7 @@ _PUBLIC = {
     "Call": ("insource.types", "Call"),
     "Comparison": ("insource.types", "Comparison"),
     "Completion": ("insource.types", "Completion"),
-    "Config": ("insource.config.loading", "Config"),
+    "Config": ("insource.config", "Config"),
     "Consumption": ("insource.store.usage", "Consumption"),
     "Dataset": ("insource.types", "Dataset"),
     "Display": ("insource.session", "Display"),

@@ -22,4 +22,4 @@ def show_usd(amount: Decimal | float | None) -> str:
     if amount is None:
         return "unknown"
     value = float(amount)
-    return f"${value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"${value:.2g}"
+    return f"${value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"${Decimal(f'{value:.2g}'):f}"

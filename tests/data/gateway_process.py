@@ -46,6 +46,11 @@ class Process:
             self.told.append(line)
         return line
 
+    def rest(self):
+        """What it has said since, once it has ended."""
+        self._reader.join()
+        return list(self._lines.queue)
+
     def send(self, number):
         os.kill(self._process.pid, number)
 

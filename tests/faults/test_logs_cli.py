@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from decimal import Decimal
 
 import pytest
 
+from insource.cli.log_tables import seconds
 from insource.logs.query import Log
 from insource.logs.recorder import Recorder
 from insource.types import Usage
@@ -38,10 +40,10 @@ def record(root, count=3, **fields):
 
 
 @contextmanager
-def terminal(*arguments, cwd):
+def terminal(*arguments, cwd, columns=400):
     """The command on a terminal; gives what it shows."""
     ours, theirs = pty.openpty()
-    wide = os.environ | {"COLUMNS": "400"}
+    wide = os.environ | {"COLUMNS": str(columns)}
     process = subprocess.Popen(
         [*COMMAND, *arguments], cwd=cwd, env=wide, stdout=theirs, stderr=theirs, stdin=theirs
     )
@@ -150,6 +152,43 @@ def test_stats_say_what_is_unknown(root, insource):
     shown = insource("logs", "stats").stdout
     assert "unknown" in shown
     assert "$0" not in shown
+
+
+def test_stats_fit_a_terminal_of_80_columns(root, tmp_path):
+    with Recorder.open(root) as recorder:
+        for number in range(2):
+            recording = recorder.begin(
+                {},
+                model_asked=f"provider/a-model-with-a-name-2026-11-0{number}",
+                task="invoices-invoice-total",
+            )
+            usage = Usage(input_tokens=123_456_789, output_tokens=12_345_678) if number else None
+            cost = Decimal("0.0000123") if number else None
+            recording.end(usage=usage, cost_usd=cost, latency_s=0.0123)
+    with terminal("stats", cwd=tmp_path, columns=80) as (_, shown):
+        lines = read_all(shown).splitlines()
+    assert max(len(line) for line in lines if "ms" in line) <= 80
+    assert lines[0].split() == ["calls", "errors", "tokens", "in", "out", "cost", "p50", "p95", "p99"]
+    assert "invoices-invoice-total / provider/a-model-with-a-name-2026-11-01" in lines
+    assert "invoices-invoice-total / provider/a-model-with-a-name-2026-11-00; 1 call uncounted" in lines
+    assert "total; 1 call of unknown price; 1 call uncounted" in lines
+    assert lines[2].split() == ["1", "0", "123,456,789", "12,345,678", "$0.000012", *["12", "ms"] * 3]
+
+
+def test_an_error_is_no_call_of_unknown_price(root, insource):
+    with Recorder.open(root) as recorder:
+        recorder.begin({}, model_asked="m").end(outcome="error", status=500)
+    shown = insource("logs", "stats").stdout
+    assert "unknown" not in shown
+    assert "uncounted" not in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0000123, "0.012 ms"), (0.00996, "10 ms"), (0.0996, "100 ms"), (0.42, "0.42 s"), (1234.0, "1,234 s")],
+)
+def test_times_are_in_the_unit_they_are_read_in(value, shown):
+    assert seconds(value) == shown
 
 
 @pytest.mark.parametrize("wrong", ["yesterday", "7x", "99999999999d", "2026-13-01"])

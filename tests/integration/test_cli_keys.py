@@ -45,7 +45,15 @@ def test_without_keys_the_list_says_how_to_make_one(insource, folder):
     assert "insource keys create" in done.stderr
 
 
+def test_a_gateway_without_a_project_has_keys_too(insource, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    insource("keys", "create", "team", "--upstream", "anthropic")
+    assert "upstream anthropic" in insource("keys", "list").stdout
+    assert (tmp_path / ".insource" / "keys.db").is_file()
+
+
 def test_mistakes_have_a_next_step(insource, refuses, folder):
+    refuses("keys", "create", "team", "--upstream", "opnai", code="unknown-upstream", exit_code=2)
     refuses("keys", "revoke", "nobody", code="unknown-key")
     refuses("keys", "create", "\x1b[2J", code="key-name")
     insource("keys", "create", "team")

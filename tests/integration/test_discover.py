@@ -21,7 +21,7 @@ from prompt_log import DAYS, NARROW, START, TASKS, calls
 from insource.logs.discovery import Rules, TaskFinder, assignments, discover, load_rules, survey
 from insource.logs.discovery.prompts import read_prompt
 from insource.logs.discovery.survey import DAYS_A_MONTH
-from insource.logs.recorder import STORE_FILE
+from insource.logs.recorder import STORE_FILE, Recorder
 from insource.store.calls import find_calls, insert_calls
 from insource.store.database import open_database
 from insource.store.retag import retag
@@ -282,6 +282,15 @@ def test_the_report_for_people(project, insource):
     assert "more groups: --limit shows them" in done.stdout
     assert "insource logs discover --apply" in done.stdout
     assert done.stdout.count("⟨…⟩") >= 3
+
+
+def test_where_no_task_is_found_none_is_kept_and_it_says_so(tmp_path, insource):
+    with Recorder.open(tmp_path / ".insource") as recorder:
+        recorder.begin({"messages": [{"role": "user", "content": "hello"}]}, model_asked="m").end()
+    done = insource("logs", "discover", "--apply")
+    assert "There is no task to keep" in done.stdout
+    assert "tasks.toml" not in done.stdout
+    assert not (tmp_path / ".insource" / "tasks.toml").exists()
 
 
 @pytest.mark.skipif(not REAL, reason="INSOURCE_API_LOGS names no folder of recorded exchanges")

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import logging
+import socket
 import threading
 from contextlib import contextmanager
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
@@ -286,6 +288,92 @@ def test_no_secret_is_ever_written_down(gateway, provider, keys, workspace, capl
         assert [name for name, data in written.items() if planted.encode() in data] == []
         for text in (caplog.text, output.out, output.err, *said):
             assert planted not in text
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("path", ["chat/completions", "whatever"])
+def test_an_error_that_repeats_the_upstream_s_secret_does_not_pass(gateway, provider, keys, path, packed):
+    _, secret = create_key(keys, "team")
+
+    async def echoes(request):
+        key = request.headers["authorization"]
+        answer = web.json_response({"error": {"message": f"No access for {key}"}}, status=403)
+        if packed:
+            answer.enable_compression(web.ContentCoding.gzip)
+        return answer
+
+    provider.answer = echoes
+    with gateway() as server:
+        told = httpx2.post(
+            f"{server.url.replace('/v1', '/u/openai/v1')}/{path}",
+            json={"model": "toy", "messages": []},
+            headers={"authorization": f"Bearer {secret}"},
+        )
+        own = httpx2.post(
+            f"{server.url}/chat/completions",
+            json={"model": "toy", "messages": []},
+            headers={"authorization": f"Bearer {CALLER_SECRET}"},
+        )
+    assert (told.status_code, told.json()["error"]["code"]) == (502, "upstream-key-refused")
+    assert UPSTREAM_SECRET not in told.text
+    assert own.status_code == 403
+    assert CALLER_SECRET in own.text  # the caller's own, in the provider's own words
+
+
+def test_a_key_that_an_error_repeats_is_not_recorded(gateway, provider, keys, workspace):
+    """Keys of no form that a rule could know, those of compatible servers."""
+    answers = [
+        web.json_response(
+            {"error": {"message": f"Unknown key {CALLER_SECRET}", "key": CALLER_SECRET}}, status=401
+        ),
+        web.Response(text=f"no: {CALLER_SECRET}", status=403),
+        web.Response(
+            body=b'data: {"error":{"message":"%b"}}\n\n' % CALLER_SECRET.encode(),
+            content_type="text/event-stream",
+        ),
+    ]
+
+    async def echoes(request):
+        return answers.pop()
+
+    provider.answer = echoes
+    with gateway() as server:
+        for header in ("authorization", "api-key", "x-goog-api-key"):
+            body = {"model": "toy", "messages": [], "stream": len(answers) == 3}
+            told = httpx2.post(f"{server.url}/chat/completions", json=body, headers={header: CALLER_SECRET})
+            assert CALLER_SECRET in told.text
+    calls = recorded(workspace)
+    assert [call.outcome for call in calls] == ["error"] * 3
+    assert [call.error for call in calls] == [
+        "[secret:key]",
+        "HTTP 403: no: [secret:key]",
+        "Unknown key [secret:key]",
+    ]
+    for path in workspace.rglob("*"):
+        assert path.is_dir() or CALLER_SECRET.encode() not in path.read_bytes(), path
+
+
+def test_a_stranger_is_turned_away_before_its_body_is_read(gateway, keys, workspace):
+    with gateway(require_key=True) as server:
+        address = urlsplit(server.url)
+        with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+            connection.sendall(
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+                b"authorization: Bearer isk-guess\r\ncontent-length: 1000\r\n\r\n{"
+            )
+            head = connection.recv(1 << 16).decode()
+    assert head.startswith("HTTP/1.1 401 ")
+    (call,) = recorded(workspace)
+    assert f"x-insource-call-id: {call.call_id}" in head
+
+
+def test_a_refusal_is_recorded_under_the_name_of_its_key(gateway, keys, workspace):
+    _, poor = create_key(keys, "poor", budget_usd=CENT / 10)
+    with gateway() as server, pytest.raises(openai.RateLimitError) as refused:
+        ask(server, poor)
+    (call,) = recorded(workspace)
+    assert (call.status, call.tags) == (429, {"key": "poor"})
+    assert refused.value.response.headers["x-insource-call-id"] == call.call_id
 
 
 def test_the_workspace_is_its_owner_s(gateway, keys, workspace):

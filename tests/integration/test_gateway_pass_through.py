@@ -99,6 +99,13 @@ def test_tags_in_headers_are_recorded_and_stay_here(upstream, recorder):
     assert dict(upstream.seen[0].headers)["authorization"] == f"Bearer {KEY}"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_tags_may_be_in_any_language(upstream, recorder, encoding):
+    with passing(recorder, upstream) as root:
+        post(root, x_insource_task="größe".encode(encoding), x_insource_user="Müller".encode(encoding))
+    assert (only(recorder).task, only(recorder).user) == ("größe", "Müller")
+
+
 def test_tags_in_metadata_are_cut_out_and_nothing_else_moves(upstream, recorder):
     body = (
         b'{"model":"m","metadata" : {"insource_task":"specs", "mine":"1" ,"insource_user":"u-1"},'
@@ -510,6 +517,9 @@ class Gate:
 
     def __init__(self):
         self.asked, self.settled = [], []
+
+    async def recognise(self, headers):
+        pass
 
     async def admit(self, asked):
         self.asked.append(asked)

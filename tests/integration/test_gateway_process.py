@@ -63,12 +63,27 @@ def test_it_starts_without_a_project_and_a_stream_is_finished_before_it_stops(tm
     monkeypatch.setenv("INSOURCE_UPSTREAMS__OPENAI", f'{{"base_url": "{slow.root}/v1"}}')
     with running(tmp_path) as gateway, streaming(gateway.root) as pieces:
         gateway.send(signal.SIGTERM)
+        assert gateway.said("Finishing ").startswith("Finishing 1 request under way")
         until_nothing_new_is_taken(gateway.root)
         slow.finish.set()
         assert b"".join(pieces) == LAST
         assert gateway.ended() == 0
     (call,) = recorded(tmp_path)
     assert (call.outcome, call.finish_reason) == ("ok", "stop")
+
+
+def test_a_second_ctrl_c_ends_at_once_and_says_nothing_of_a_defect(tmp_path, slow):
+    configure(tmp_path, slow)
+    with running(tmp_path) as gateway, streaming(gateway.root) as pieces:
+        gateway.send(signal.SIGINT)
+        gateway.said("Finishing ")
+        gateway.send(signal.SIGINT)
+        with pytest.raises(httpx2.RemoteProtocolError):
+            b"".join(pieces)
+        assert gateway.ended() == 0
+        assert gateway.rest() == []
+    (call,) = recorded(tmp_path)
+    assert (call.outcome, call.error) == ("interrupted", "the gateway was stopped")
 
 
 def test_a_reload_holds_for_new_calls_and_drops_none(tmp_path, slow):
@@ -81,6 +96,9 @@ def test_a_reload_holds_for_new_calls_and_drops_none(tmp_path, slow):
             assert ask(gateway.root).json() == {"id": "second"}
             slow.finish.set()
             assert b"".join(pieces) == LAST
+        configure(tmp_path, second, '[log]\nredact = ["secrets", "personal"]\n[gateway]\nport = 1\n')
+        gateway.send(signal.SIGHUP)
+        assert gateway.said("Changes of ").startswith("Changes of log, gateway.port hold after a restart")
         configure(tmp_path, slow, "retries = -1\n")
         gateway.send(signal.SIGHUP)
         gateway.said("error:")

@@ -93,7 +93,7 @@ def test_stats_by_model_with_nearest_rank_percentiles(database):
     insert(database, *(call(n, latency_s=float(n), cost_usd=Decimal("0.01")) for n in range(1, 21)))
     insert(database, call(21, outcome="error"), call(22, simulated=True))
     real, simulated = call_stats(database)
-    assert (real.calls, real.errors, real.unpriced) == (21, 1, 1)
+    assert (real.calls, real.errors, real.unpriced) == (21, 1, 0)
     assert (real.cost_usd, real.p50_s, real.p95_s) == (Decimal("0.20"), 10.0, 19.0)
     assert (simulated.simulated, simulated.cost_usd, simulated.p50_s) == (True, None, None)
 

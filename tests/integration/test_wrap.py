@@ -331,6 +331,19 @@ def test_errors_and_their_retries_are_one_record_each(provider, root):
     assert calls[0].cost_usd is None
 
 
+def test_a_key_that_an_error_repeats_is_not_recorded(provider, root):
+    """A key of no form that a rule could know."""
+    key = "blue-otter-caller-9023"
+    refusal = {"error": {"message": f"There is no key {key} here"}}
+    provider.answer = lambda seen: Answer([json.dumps(refusal).encode()], status=401)
+    client = openai_client(provider, root).with_options(api_key=key)
+    with pytest.raises(openai.AuthenticationError, match=key):
+        client.chat.completions.create(**ASK)
+    [call] = recorded(root)
+    assert call.error == "There is no key [secret:key] here"
+    assert key not in call.model_dump_json()
+
+
 def test_a_provider_that_cannot_be_reached_is_an_error(root):
     client = openai.OpenAI(base_url="http://127.0.0.1:9/v1", api_key="k", max_retries=0)
     with pytest.raises(openai.APIConnectionError):

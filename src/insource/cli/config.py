@@ -16,7 +16,7 @@ def command() -> None:
     """The configuration."""
 
 
-@command.command("show")
+@command.command("show", short_help="Every key with its value in force")
 @click.option("--config", "path", type=click.Path(path_type=Path), default=Path(FILE_NAME), show_default=True)
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
 @json_option

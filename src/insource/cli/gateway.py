@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from insource.logs.recorder import Recorder
     from insource.session import Session
 
+HOLD_UNTIL_RESTART = (
+    *("project", "task", "reference", "serving", "routing", "log", "prices"),
+    *("gateway.host", "gateway.port", "gateway.on_log_failure"),
+)
+
 
 @click.command("gateway", short_help="Every call on record; local first where a model is trained")
 @click.argument("run", required=False)
@@ -44,7 +49,7 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     from insource.gateway.configured import key_admitter, pass_through
     from insource.gateway.keys import require_key_beyond_loopback
     from insource.gateway.limits import KeyLedger
-    from insource.gateway.server import serve
+    from insource.gateway.server import DRAIN_S, serve
     from insource.logs.prices import PriceTable
     from insource.logs.recorder import Recorder
     from insource.logs.redaction import Redactor
@@ -74,6 +79,11 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
             say(line)
         say("Reload the configuration with SIGHUP, stop with Ctrl-C")
 
+    def stopping(under_way: int) -> None:
+        if under_way:
+            requests = "1 request" if under_way == 1 else f"{under_way:,} requests"
+            say(f"Finishing {requests} under way, for {DRAIN_S} s at most; Ctrl-C again ends at once")
+
     with ExitStack() as stack:
         stack.callback(ledger.close)
         redactor = Redactor.from_config(loaded.config.log, workspace)
@@ -87,7 +97,8 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
             port=chosen,
             host=section.host,
             on_ready=ready,
-            reload=lambda: _read_again(config_path, passing),
+            on_stop=stopping,
+            reload=lambda: _read_again(config_path, passing, loaded.config),
         )
 
 
@@ -165,15 +176,25 @@ def _has_run(session: Session) -> bool:
     return True
 
 
-def _read_again(path: Path, passing: Callable[[Config], PassThrough]) -> PassThrough | None:
-    """The configuration as it is now; one that is wrong is reported and changes nothing."""
+def _read_again(path: Path, passing: Callable[[Config], PassThrough], at_start: Config) -> PassThrough | None:
+    """The configuration as it is now; one that is wrong is reported and changes nothing, and so is what
+    holds since the start."""
     from insource.cli.output import fail, say
     from insource.errors import InsourceError
 
     try:
-        settings = passing(_configuration(path).config)
+        config = _configuration(path).config
+        settings = passing(config)
     except InsourceError as error:
         fail(error)
         return None
     say("Read the configuration again")
+    if waiting := [name for name in HOLD_UNTIL_RESTART if _value(config, name) != _value(at_start, name)]:
+        say(f"Changes of {', '.join(waiting)} hold after a restart only")
     return settings
+
+
+def _value(config: Config, name: str) -> object:
+    section, _, key = name.partition(".")
+    found: object = getattr(config, section)
+    return getattr(found, key) if key else found

@@ -14,6 +14,7 @@ from insource.cli.options import json_option
 from insource.config.loading import FILE_NAME
 
 if TYPE_CHECKING:
+    from insource.config.sections import Config
     from insource.store.database import Database
     from insource.store.keys import Period, Spend, VirtualKey
 
@@ -25,7 +26,7 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     default=Path(FILE_NAME),
     show_default=True,
-    help="The project's configuration.",
+    help="The project's configuration; without the file, all defaults.",
 )
 
 
@@ -34,7 +35,7 @@ def command() -> None:
     """Virtual keys: callers get one each, and none of them sees the provider's."""
 
 
-@command.command("create")
+@command.command("create", short_help="Make a key and print it, this once")
 @click.argument("name")
 @click.option("--task", "tasks", multiple=True, metavar="NAME", help="Bind the key to this task; repeatable.")
 @click.option("--upstream", default="", metavar="NAME", help="Bind the key to this upstream.")
@@ -65,13 +66,15 @@ def create(
     from the environment variable that the upstream's `api_key_env` names.
     """
     from insource.cli.output import say
-    from insource.store.keys import create_key
+    from insource.store.keys import create_key, open_keys
 
     if (budget_usd is None) != (per is None):
         raise click.UsageError("--budget-usd and --per belong together: --budget-usd 50 --per month")
     if budget_usd is not None and math.isnan(budget_usd):  # which is within every range
         raise click.UsageError("--budget-usd has to be a number")
-    with _open(config_path) as database:
+    config, workspace = _project(config_path)
+    _require_upstream(config, upstream)
+    with open_keys(workspace) as database:
         key, secret = create_key(
             database,
             name,
@@ -88,7 +91,7 @@ def create(
     say(f"Key {key.key_id}, {_limits(key)}. It is not shown again.")
 
 
-@command.command("list")
+@command.command("list", short_help="Every key, its limits, and what it has spent")
 @config_option
 @json_option
 def show(config_path: Path, as_json: bool) -> None:
@@ -112,7 +115,7 @@ def show(config_path: Path, as_json: bool) -> None:
         say("There is no key yet. Make one: insource keys create NAME")
 
 
-@command.command("revoke")
+@command.command("revoke", short_help="End a key, in running gateways too")
 @click.argument("name")
 @config_option
 def revoke(name: str, config_path: Path) -> None:
@@ -127,11 +130,32 @@ def revoke(name: str, config_path: Path) -> None:
 
 
 def _open(config_path: Path) -> Database:
-    from insource.config.loading import load
-    from insource.project import Project
     from insource.store.keys import open_keys
 
-    return open_keys(Project.of(load(config_path)).workspace)
+    return open_keys(_project(config_path)[1])
+
+
+def _project(config_path: Path) -> tuple[Config, Path]:
+    """The configuration, or its defaults as for the gateway, and the folder that the keys are in."""
+    from insource.config.loading import load
+    from insource.project import Project
+
+    loaded = load(config_path, or_defaults=config_path == Path(FILE_NAME))
+    return loaded.config, Project.of(loaded).workspace
+
+
+def _require_upstream(config: Config, name: str) -> None:
+    """Raises: ConfigError: ``unknown-upstream``: no call could ever be made with such a key."""
+    from insource.errors import ConfigError
+    from insource.gateway.configured import upstream_names
+
+    known = upstream_names(config)
+    if name and name not in known:
+        raise ConfigError(
+            "unknown-upstream",
+            f"There is no upstream {name!r}; there are: {', '.join(known)}.",
+            hint="Use one of these, or add [upstreams.NAME] to insource.toml first.",
+        )
 
 
 def _document(key: VirtualKey) -> dict[str, Any]:

@@ -19,32 +19,53 @@ if TYPE_CHECKING:
 WIDE = 200
 
 
-def print_table(table: Table) -> None:
-    """On standard output; wide where there is no terminal to fit."""
+def print_table(table: Table) -> bool:
+    """On standard output, wide where there is no terminal to fit; False and nothing where it does not fit."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else WIDE
-    Console(width=width, markup=False, highlight=False, emoji=False).print(table)
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    wanted = console.measure(table, options=console.options.update(max_width=10 * WIDE)).maximum
+    fits = width is not None or wanted <= console.width
+    if fits:
+        console.print(table)
+    return fits
+
+
+def counted(number: int, what: str) -> str:
+    """``1 call uncounted``, ``31 calls uncounted``."""
+    return f"{number:,} {'call' if number == 1 else 'calls'} {what}"
+
+
+def notes(line: Consumption) -> list[str]:
+    """What has to stand beside the sums: the calls that are not in them."""
+    found = []
+    if line.unpriced and line.cost_usd is not None:
+        found.append(counted(line.unpriced, "of unknown price"))
+    if line.uncounted:
+        found.append(counted(line.uncounted, "uncounted"))
+    return found
 
 
 def cost(line: Consumption) -> str:
     """``$12.40 + 31 calls of unknown price``."""
-    if line.cost_usd is None:
-        return "unknown"
     text = show_usd(line.cost_usd)
-    if line.unpriced:
-        text += f" + {line.unpriced:,} {'call' if line.unpriced == 1 else 'calls'} of unknown price"
-    return text
+    known_in_part = line.unpriced and line.cost_usd is not None
+    return f"{text} + {counted(line.unpriced, 'of unknown price')}" if known_in_part else text
 
 
 def seconds(value: float | None) -> str:
-    """``0.42 s``; nothing when it was not measured."""
-    return "" if value is None else f"{value:.3g} s" if value < 100 else f"{value:,.0f} s"
+    """``0.42 s``, ``4.7 ms``; nothing when it was not measured."""
+    if value is None:
+        return ""
+    if value < 0.1:
+        return f"{1000 * value:.0f} ms" if value >= 0.01 else f"{1000 * value:.2g} ms"
+    return f"{value:.3g} s" if value < 100 else f"{value:,.0f} s"
 
 
 def call_line(call: Call) -> str:
     """A call on one line: when, who, what, how it ended, what it cost, how the answer begins."""
-    model = call.model_answered or call.model_asked
+    model = call.model_answered or call.model_asked or "-"
     about = "/".join(part for part in (call.task, call.feature) if part)
     parts: Sequence[str] = (
         iso(call.started_at),
@@ -54,6 +75,11 @@ def call_line(call: Call) -> str:
         call.outcome + (f" {call.status}" if call.status is not None and call.outcome != "ok" else ""),
         ("simulated " if call.simulated else "") + show_usd(call.cost_usd),
         seconds(call.latency_s) or "-",
-        one_line(call.response_text or call.error, 60),
+        one_line(call.response_text or call.error, 60) or _wordless(call),
     )
     return "  ".join(parts).rstrip()
+
+
+def _wordless(call: Call) -> str:
+    """Why an answer has no text, where that needs saying: it calls tools, or was filtered."""
+    return "" if call.finish_reason in ("stop", "unknown", "error") else f"({call.finish_reason})"

@@ -57,7 +57,9 @@ def command(config_path: Path, since: datetime | None, limit: int, applied: bool
         click.echo(json.dumps(_document(found, shown, tagged)))
         return
     _print(found, shown)
-    if tagged is not None:
+    if tagged is not None and not rules_path.is_file():
+        click.echo("\nThere is no task to keep: none of the groups is narrow or perhaps so.")
+    elif tagged is not None:
         click.echo(f"\nTagged {sum(tagged.values()):,} calls; the rules are in {rules_path}.")
         if tagged:
             click.echo("A running gateway tags new calls by them after SIGHUP.")

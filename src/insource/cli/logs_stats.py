@@ -15,6 +15,7 @@ from insource.cli.options import json_option
 if TYPE_CHECKING:
     from insource.store.usage import Consumption
 
+FIGURES = ("calls", "errors", "tokens in", "out", "cost", "p50", "p95", "p99")
 DIMENSIONS = ("day", "task", "feature", "model", "provider", "user")
 
 
@@ -54,19 +55,43 @@ def _table(by: Sequence[str], lines: Sequence[Consumption], total: Sequence[Cons
 
     from insource.cli.log_tables import print_table
 
+    rows = [(_group(line, by), line) for line in lines]
+    totals = [("total (simulated)" if line.simulated else "total", line) for line in total]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in by:
         table.add_column(heading, overflow="fold")
-    for heading in ("calls", "errors", "tokens in", "out", "cost", "p50", "p95", "p99"):
+    for heading in FIGURES:
         table.add_column(heading, justify="right", overflow="fold")
-    for line in lines:
-        table.add_row(*_group(line, by), *_figures(line))
+    for cells, line in rows:
+        table.add_row(*cells, *_figures(line))
     if len(lines) > len(total):
         table.add_section()
-        for line in total:
-            label = "total (simulated)" if line.simulated else "total"
+        for label, line in totals:
             table.add_row(label, *[""] * (len(by) - 1), *_figures(line))
-    print_table(table)
+        rows += [([label], line) for label, line in totals]
+    if not print_table(table):
+        _narrow(rows)
+
+
+def _narrow(rows: Sequence[tuple[list[str], Consumption]]) -> None:
+    """For a terminal that the table does not fit: the group on a line of its own above its figures."""
+    from insource.cli.log_tables import notes
+    from insource.money import show_usd
+
+    figures = []
+    for _, line in rows:
+        cells = list(_figures(line))
+        cells[3:5] = f"{line.output_tokens:,}", show_usd(line.cost_usd)
+        figures.append(cells)
+    widths = [max(map(len, column)) for column in zip(FIGURES, *figures, strict=True)]
+
+    def aligned(cells: Sequence[str]) -> str:
+        return "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+
+    click.echo(aligned(FIGURES))
+    for (labels, line), cells in zip(rows, figures, strict=True):
+        click.echo("; ".join([" / ".join(labels), *notes(line)]))
+        click.echo(aligned(cells))
 
 
 def _group(line: Consumption, by: Sequence[str]) -> list[str]:
@@ -77,13 +102,13 @@ def _group(line: Consumption, by: Sequence[str]) -> list[str]:
 
 
 def _figures(line: Consumption) -> tuple[str, ...]:
-    from insource.cli.log_tables import cost, seconds
+    from insource.cli.log_tables import cost, counted, seconds
 
     return (
         f"{line.calls:,}",
         f"{100 * line.error_rate:.1f} %" if line.errors or line.interrupted else "0",
         f"{line.input_tokens:,}",
-        f"{line.output_tokens:,}" + (f" + {line.uncounted:,} calls uncounted" if line.uncounted else ""),
+        f"{line.output_tokens:,}" + (f" + {counted(line.uncounted, 'uncounted')}" if line.uncounted else ""),
         cost(line),
         *(seconds(value) for value in (line.p50_s, line.p95_s, line.p99_s)),
     )

@@ -78,7 +78,8 @@ class Admission:
 class Refused(Exception):
     """No leave, or no call at all. ``code`` and ``message`` go into an error of the provider's own shape.
 
-    ``headers`` are added to it, such as ``(b"retry-after", b"20")``.
+    ``headers`` are added to it, such as ``(b"retry-after", b"20")``. ``key_name`` is for the log, as that of
+    an ``Admission``.
     """
 
     def __init__(self, status: int, code: str, message: str, headers: Headers | None = None) -> None:
@@ -87,10 +88,19 @@ class Refused(Exception):
         self.code = code
         self.message = message
         self.headers: Headers = headers or []
+        self.key_name = ""
 
 
 class Admitter(Protocol):
     """Decides about every call. Called on the event loop: what blocks goes into a thread."""
+
+    async def recognise(self, headers: Headers) -> None:
+        """Look at the caller before its request's body is read, which strangers could fill memory with.
+
+        Raises:
+            Refused: it is a stranger.
+        """
+        ...
 
     async def admit(self, asked: Asked) -> Admission:
         """Leave for this call.
@@ -103,6 +113,9 @@ class Admitter(Protocol):
 
 class AdmitAll:
     """Everyone who can reach this address, each with a provider key of their own."""
+
+    async def recognise(self, headers: Headers) -> None:
+        """Nobody is a stranger."""
 
     async def admit(self, asked: Asked) -> Admission:
         return Admission(task=asked.likely_task) if asked.likely_task else _WITHOUT_CONDITIONS

@@ -6,14 +6,13 @@ import contextlib
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from insource.errors import InsourceError
 from insource.gateway.admission import Admission, Asked, Refused, Tags
 from insource.gateway.exchange import Exchange
-from insource.gateway.http import Headers, HttpReply, HttpRequest, TooLarge
+from insource.gateway.http import HttpReply, HttpRequest, TooLarge
 from insource.gateway.openai_api import ChatRequest, chat_of
 from insource.gateway.routes import Destination
 from insource.gateway.settings import REFERENCE, GatewaySettings, PassThrough
@@ -41,12 +40,13 @@ class Read(NamedTuple):
 
 
 async def read_call(request: HttpRequest, destination: Destination, settings: PassThrough) -> Read:
-    """Read a call's body and what it says.
+    """Read a call's body and what it says, once its caller is known.
 
     Raises:
-        Refused: it is too large, no JSON, or no object.
+        Refused: the caller is a stranger, or the body too large, no JSON, or no object.
         Disconnected: the client went away.
     """
+    await settings.admission.recognise(request.headers_and_key)
     limit = settings.max_body_bytes
     try:
         await request.read(limit)
@@ -135,7 +135,7 @@ async def admitted(
     asked = Asked(
         method=request.method,
         path=destination.path,
-        headers=[*request.headers, *_keys_in_query(request.query)],
+        headers=request.headers_and_key,
         body=request.body,
         document=call.document,
         tags=tags,
@@ -146,13 +146,6 @@ async def admitted(
         likely_task="" if tags.task else call.likely_task,
     )
     return await settings.admission.admit(asked)
-
-
-def _keys_in_query(query: str) -> Headers:
-    """Google's clients may put the caller's key there."""
-    if "key=" not in query:
-        return []
-    return [(b"x-goog-api-key", value.encode()) for name, value in parse_qsl(query) if name == "key"]
 
 
 def begin(
@@ -213,12 +206,15 @@ async def turn_away(
 ) -> None:
     """Refuse what is no call or has no leave, and record that one was meant; its content is not kept,
     for strangers shall not fill the log."""
+    headers = refusal.headers
     with contextlib.suppress(InsourceError):  # the answer is an error with or without the record
         described = _described(request, request.path) | {"refused": refusal.code}
-        recording = recorder.begin(described, model_asked="", source="gateway", task=tags.task)
+        key = {"key": refusal.key_name} if refusal.key_name else None
+        recording = recorder.begin(described, model_asked="", source="gateway", task=tags.task, tags=key)
         recording.end(outcome="error", finish_reason="error", status=refusal.status, error=refusal.message)
+        headers = [*headers, (b"x-insource-call-id", recording.call_id.encode())]
     body = error_document(dialect, refusal.status, refusal.code, refusal.message)
-    await reply.whole(refusal.status, body, refusal.headers)
+    await reply.whole(refusal.status, body, headers)
 
 
 def _described(request: HttpRequest, path: str) -> dict[str, Any]:

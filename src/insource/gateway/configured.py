@@ -80,6 +80,11 @@ def _task_of(workspace: Path) -> Callable[[dict[str, Any]], str] | None:
     return TaskFinder(rules, redacted=False).task_of if rules.rule else None
 
 
+def upstream_names(config: Config) -> tuple[str, ...]:
+    """What a key can be bound to: the upstreams, and the cloud that a task escalates to."""
+    return (*_sections(config), REFERENCE)
+
+
 def _sections(config: Config) -> dict[str, UpstreamSection]:
     return {"openai": UpstreamSection(), "anthropic": UpstreamSection()} | config.upstreams
 

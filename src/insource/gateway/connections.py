@@ -218,6 +218,12 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         return data
 
+    async def peek(self) -> bytes:
+        """What ``read`` will give, all of a short answer; raises as it does."""
+        while not self._complete and self._held <= HIGH_WATER:
+            await self._more()
+        return b"".join(self._chunks)
+
     async def _more(self) -> None:
         if self._error is not None:
             raise self._error
@@ -260,8 +266,9 @@ class Connection(asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self.fail(UpstreamFailed(f"not HTTP: {error}"))
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self._complete:
+                self.fail(UpstreamFailed(f"not HTTP/1.1: {error}"))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.alive = False
@@ -288,8 +295,14 @@ class Connection(asyncio.Protocol):
 
     # httptools.HttpResponseParser
 
+    def on_message_begin(self) -> None:
+        if self._complete:  # a second answer to one request, which could only reach the wrong caller
+            self.abort()
+            raise UpstreamFailed("more came than was asked for")
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
+        if not self._head_done:  # else a trailer, which may be dropped (RFC 9110, section 6.5.1)
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()

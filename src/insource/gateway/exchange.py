@@ -18,6 +18,7 @@ from insource.logs.estimates import estimated
 from insource.logs.prices import UNPRICED, Priced
 from insource.logs.reading import AnswerReader, Endpoint
 from insource.logs.recorder import Recording
+from insource.logs.redaction import keys_in
 from insource.types import Completion, Policy, Route, Usage
 from insource.types.call import Outcome
 
@@ -92,8 +93,17 @@ class Exchange:
             route=self.route,
             simulated=simulated,
             cost_usd=cost_usd,
+            keys=self._keys() if fields.get("outcome") == "error" else (),
             **fields,
         )
+
+    def _keys(self) -> tuple[str, ...]:
+        """The caller's, and the one that went in its place; a provider's error may repeat them."""
+        sent = keys_in(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self.request.headers_and_key
+        )
+        ours = self.admission.upstream_key
+        return sent if ours is None else (*sent, ours.get_secret_value())
 
     def end_as_read(self, outcome: Outcome, status: int | None = None, error: str = "") -> None:
         """Write the end of the call with what was read of the upstream's answer."""
@@ -119,7 +129,7 @@ class Exchange:
             cost_usd=priced.cost_usd,
             priced_by=priced.priced_by,
             status=status,
-            error=error or reader.error or reader.unread,
+            error=error or (reader.failure(status) if outcome == "error" else reader.unread),
         )
         if status is not None and status >= 400:
             self.cost_usd = Decimal(0)  # providers charge for answers, not for refusing one

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
+from urllib.parse import parse_qsl
+
+from insource.logs import redaction
 
 Headers = list[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+KEY_HEADERS = frozenset(name.encode() for name in redaction.KEY_HEADERS)
 JSON_TYPE = (b"content-type", b"application/json")
 
 
@@ -37,12 +41,24 @@ class HttpRequest:
         self._receive = receive
 
     def header(self, name: str) -> str:
-        """The first header of that name, empty when there is none."""
-        return self._fields.get(name.encode(), b"").decode("latin-1")
+        """The first header of that name, empty when there is none; UTF-8, or else Latin-1."""
+        value = self._fields.get(name.encode(), b"")
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.decode("latin-1")
 
     def has(self, names: frozenset[bytes]) -> bool:
         """Whether there is a header of any of these names."""
         return not names.isdisjoint(self._fields)
+
+    @property
+    def headers_and_key(self) -> Headers:
+        """The headers, with the key that Google's clients may put into the query."""
+        if "key=" not in self.query:
+            return self.headers
+        keys = [value.encode() for name, value in parse_qsl(self.query) if name == "key"]
+        return [*self.headers, *[(b"x-goog-api-key", key) for key in keys]]
 
     @property
     def content_type(self) -> str:

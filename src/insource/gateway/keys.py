@@ -21,6 +21,7 @@ from insource.clock import SYSTEM, Clock
 from insource.config.sections import Config
 from insource.errors import InsourceError, PrerequisiteError
 from insource.gateway.admission import Admission, Asked, Headers, Refused
+from insource.gateway.http import KEY_HEADERS
 from insource.gateway.limits import KeyLedger
 from insource.gateway.worst_case import Price, Unbounded, worst_case_usd
 from insource.models.transport import Privacy, is_loopback
@@ -28,7 +29,6 @@ from insource.store.keys import PREFIX, Exhausted, Granted, VirtualKey
 
 _LOG = logging.getLogger(__name__)
 
-KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
 FRAMING = (b"content-length", b"transfer-encoding")  # one of them announces a body (RFC 9112, section 6)
 NO_KEY_NEEDED = SecretStr("unused")  # for a server on loopback that asks for none
 
@@ -121,12 +121,23 @@ class KeyAdmitter:
         self._environment = environment
         self._clock = clock
 
+    async def recognise(self, headers: Headers) -> None:
+        """Refuse who has no key that is known, where it has one or needs one; see ``Admitter``."""
+        await self._key(headers)
+
     async def admit(self, asked: Asked) -> Admission:
         """Leave for this call; see ``Admitter``.
 
         The order matters: what costs nothing to refuse comes first, and money is held last.
         """
         key = await self._key(asked.headers)
+        try:
+            return await self._admit(asked, key)
+        except Refused as refused:
+            refused.key_name = "" if key is None else key.name
+            raise
+
+    async def _admit(self, asked: Asked, key: VirtualKey | None) -> Admission:
         task = _task(asked, key)
         here = self._is_here(asked.upstream)
         local_only = self._rules.stays(asked, task, here=here)

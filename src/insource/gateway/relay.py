@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
+
+from pydantic import SecretStr
 
 from insource.gateway.admission import Refused
 from insource.gateway.connections import Connection, UpstreamFailed, UpstreamSilent, UpstreamUntrusted
@@ -13,11 +16,13 @@ from insource.gateway.tags import with_stream_usage
 from insource.gateway.upstream import Upstream, travelling
 from insource.gateway.usage import UsageStripper
 from insource.logs.reading import open_reader
+from insource.logs.reading.wire import decompressor
 
 EVENT_STREAM = b"text/event-stream"
 # Of the others, embeddings above all, the reader keeps what is worth it.
 _KEPT_AS_SPELLED = ("chat", "completions", "messages", "responses", "generate_content")
 # A provider's own words may repeat the key, which is the gateway's and none of the caller's business.
+_MOST_UNPACKED = 1 << 20
 KEY_REFUSED = "The upstream does not accept the key that the gateway has for it."
 
 
@@ -33,14 +38,14 @@ async def forward(
     inject = inject and _counts_are_missing(exchange)
     if inject and isinstance(body, bytes):
         body = with_stream_usage(body)
+    key = exchange.admission.upstream_key
     try:
-        answer = await upstream.ask(
-            exchange.request, path, body, key=exchange.admission.upstream_key, plain=inject
-        )
+        answer = await upstream.ask(exchange.request, path, body, key=key, plain=inject)
+        key_told = key is not None and await _tells(answer, key)
     except UpstreamFailed as error:
         await _no_answer(exchange, error)
         return
-    if answer.status == 401 and exchange.admission.upstream_key is not None:
+    if key_told:
         answer.abort()
         await exchange.refuse(502, "upstream-key-refused", KEY_REFUSED)
         return
@@ -61,17 +66,18 @@ async def pass_along(
     path: str,
     body: bytes | AsyncIterator[bytes] | None,
     dialect: Dialect,
-    key: object = None,
+    key: SecretStr | None = None,
 ) -> None:
     """What is no call to a model, lists and files, passes without a record and at any size."""
     try:
-        answer = await upstream.ask(request, path, body, key=key)  # type: ignore[arg-type]
+        answer = await upstream.ask(request, path, body, key=key)
+        key_told = key is not None and await _tells(answer, key)
     except UpstreamFailed as error:
         failure = _failure(error)
         body = error_document(dialect, failure.status, failure.code, failure.message)
         await reply.whole(failure.status, body)
         return
-    if answer.status == 401 and key is not None:
+    if key_told:
         answer.abort()
         await reply.whole(502, error_document(dialect, 502, "upstream-key-refused", KEY_REFUSED))
         return
@@ -87,6 +93,18 @@ async def pass_along(
         answer.abort()
         raise
     upstream.pool.release(answer)
+
+
+async def _tells(answer: Connection, key: SecretStr) -> bool:
+    """Whether an error may repeat the gateway's key, or does."""
+    if answer.status < 400 or answer.status == 401:
+        return answer.status == 401
+    data = await answer.peek()
+    unpacking = decompressor(_described(answer.headers)[1], _MOST_UNPACKED)
+    if unpacking is not None:
+        with contextlib.suppress(Exception):  # what cannot be unpacked is as it came
+            data = unpacking.feed(data)
+    return key.get_secret_value().encode() in data
 
 
 async def _relay(exchange: Exchange, answer: Connection, stripper: UsageStripper | None) -> None:

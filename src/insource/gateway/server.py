@@ -17,11 +17,15 @@ import uvicorn
 
 from insource.errors import PrerequisiteError
 from insource.gateway.app import Gateway, create_app
+from insource.gateway.protocol import CallerProtocol
 from insource.gateway.settings import GatewaySettings, PassThrough
 
 HOST = "127.0.0.1"
 DRAIN_S = 30
 START_S = 10.0
+# Longer than clients keep a connection they do not use (httpx 5 s, Go 90 s): whoever closes first must not
+# be the gateway, or a request that is on its way at that moment is lost.
+KEEP_ALIVE_S = 120
 
 Reload = Callable[[], PassThrough | None]
 
@@ -32,11 +36,13 @@ def serve(
     port: int,
     host: str = HOST,
     on_ready: Callable[[str], None] = lambda url: None,
+    on_stop: Callable[[int], None] = lambda under_way: None,
     reload: Reload = lambda: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way (at most ``DRAIN_S`` seconds).
 
-    ``on_ready`` gets the base URL, which ends in ``/v1``. Port 0 takes a free one. SIGHUP calls
+    ``on_ready`` gets the base URL, which ends in ``/v1``; ``on_stop`` how many requests are waited for.
+    Port 0 takes a free one. SIGHUP calls
     ``reload``, in a thread: what it returns holds for the calls that come from then on, None changes
     nothing.
 
@@ -45,7 +51,7 @@ def serve(
     """
     with _listening(host, port) as listener:
         url = _url(listener)
-        _server(settings, lambda: on_ready(url), reload).run(sockets=[listener])
+        _server(settings, lambda: on_ready(url), on_stop, reload).run(sockets=[listener])
 
 
 class GatewayServer:
@@ -93,11 +99,17 @@ class GatewayServer:
 
 class _Server(uvicorn.Server):
     def __init__(
-        self, config: uvicorn.Config, gateway: Gateway, on_ready: Callable[[], None], reload: Reload
+        self,
+        config: uvicorn.Config,
+        gateway: Gateway,
+        on_ready: Callable[[], None],
+        on_stop: Callable[[int], None],
+        reload: Reload,
     ) -> None:
         super().__init__(config)
         self._gateway = gateway
         self._on_ready = on_ready
+        self._on_stop = on_stop
         self._reload = reload
         self._reloading: asyncio.Task[None] | None = None
 
@@ -107,6 +119,10 @@ class _Server(uvicorn.Server):
             if threading.current_thread() is threading.main_thread():
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop(len(self.server_state.tasks))
+        await super().shutdown(sockets=sockets)
 
     def _hang_up(self) -> None:
         if self._reloading is None or self._reloading.done():
@@ -133,12 +149,15 @@ class _Server(uvicorn.Server):
 
 
 def _server(
-    settings: GatewaySettings, on_ready: Callable[[], None], reload: Reload = lambda: None
+    settings: GatewaySettings,
+    on_ready: Callable[[], None],
+    on_stop: Callable[[int], None] = lambda under_way: None,
+    reload: Reload = lambda: None,
 ) -> _Server:
     gateway = create_app(settings)
     config = uvicorn.Config(
         gateway,
-        http="httptools",
+        http=CallerProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -146,15 +165,18 @@ def _server(
         server_header=False,  # the upstream's own headers go out, and no second set
         date_header=False,
         proxy_headers=False,  # nobody's address is asked for, and forwarded headers are the upstream's
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    logging.getLogger("uvicorn.error").addFilter(_not_cut_on_purpose)
-    return _Server(config, gateway, on_ready, reload)
+    logging.getLogger("uvicorn.error").addFilter(_not_on_purpose)
+    return _Server(config, gateway, on_ready, on_stop, reload)
 
 
-def _not_cut_on_purpose(record: logging.LogRecord) -> bool:
-    """An answer that the upstream cut short is left without an end, and the server is right to cut it."""
-    return "returned without completing response" not in record.getMessage()
+def _not_on_purpose(record: logging.LogRecord) -> bool:
+    """An answer that the upstream cut short is left without an end, and the server is right to cut it. A
+    call that a second Ctrl-C ends is recorded as interrupted, and no defect."""
+    cancelled = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cancelled and "returned without completing response" not in record.getMessage()
 
 
 @contextmanager

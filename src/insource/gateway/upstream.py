@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from insource.errors import ConfigError
 from insource.gateway.connections import Connection, Headers, Pool, UpstreamFailed
-from insource.gateway.http import HttpRequest
+from insource.gateway.http import KEY_HEADERS, HttpRequest
 from insource.gateway.routes import target_of
 from insource.gateway.settings import Address, Kind, UpstreamSettings
 from insource.models.transport import is_loopback
@@ -22,8 +22,6 @@ HOP_BY_HOP = frozenset(
 _NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 _OURS = b"x-insource-"
 
-# Where callers put their keys; all of them go when the key is replaced.
-KEY_HEADERS = frozenset((b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key"))
 _KEY_HEADER: dict[Kind, tuple[bytes, bytes]] = {
     "openai": (b"authorization", b"Bearer "),
     "azure": (b"api-key", b""),

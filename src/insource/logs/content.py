@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from insource.logs.redaction import RedactedIncrements, Redactor
+from insource.logs.redaction.credentials import hiding
 from insource.store.frames import to_json
 
 Document = Mapping[str, Any] | bytes
@@ -43,20 +44,32 @@ class Content:
             described = to_json(labels)
         return _with(described, b"request", self._document(request))
 
-    def end(self, model: str, text: str, error: str, response: Document | None) -> bytes:
+    def end(
+        self,
+        model: str,
+        text: str,
+        error: str,
+        response: Document | None,
+        keys: Sequence[str] = (),
+    ) -> bytes:
+        """``keys`` go wherever they are repeated, whatever they look like."""
         try:
+            if hider := hiding(keys):
+                text, error = hider.text(text), hider.text(error)
             fields = {"model_answered": model, "response_text": text, "error": error}
             said = self._redactor.document(to_json(fields))
         except Exception:  # as above
             said = to_json({"model_answered": model})
-        return said if response is None else _with(said, b"response", self._document(response))
+        return said if response is None else _with(said, b"response", self._document(response, keys))
 
     def increments(self) -> RedactedIncrements:
         return RedactedIncrements(self._redactor)
 
-    def _document(self, document: Document) -> bytes:
+    def _document(self, document: Document, keys: Sequence[str] = ()) -> bytes:
         try:
             written = document if isinstance(document, bytes) else to_json(dict(document))
+            if hider := hiding(keys):
+                written = hider.document(written)
             return self._redactor.document(written)
         except Exception:  # as above
             return _REDACTION_FAILED
@@ -70,7 +83,14 @@ class MetadataOnly(Content):
     def begin(self, labels: dict[str, Any], caller: dict[str, Any], request: Document) -> bytes:
         return super().begin(labels, {"user": "", "tags": {}}, _METADATA_ONLY)
 
-    def end(self, model: str, text: str, error: str, response: Document | None) -> bytes:
+    def end(
+        self,
+        model: str,
+        text: str,
+        error: str,
+        response: Document | None,
+        keys: Sequence[str] = (),
+    ) -> bytes:
         return super().end(model, "", "metadata-only" if error else "", None)
 
 

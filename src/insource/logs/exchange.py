@@ -60,11 +60,12 @@ class Tags:
 
 
 class Sent(NamedTuple):
-    """A request on its way out: method, URL, body."""
+    """A request on its way out: method, URL, body, and the keys it is made with."""
 
     method: str
     url: str
     body: bytes
+    keys: tuple[str, ...] = ()
 
 
 def endpoint_of(method: str, path: str) -> Endpoint | None:
@@ -98,7 +99,7 @@ def begin_exchange(
         endpoint=endpoint,
         streamed=request.get("stream") is True or ":stream" in parts.path,
     )
-    return Exchange(log, recording, endpoint, request, prices, sent.url.partition("?")[0])
+    return Exchange(log, recording, endpoint, request, prices, sent)
 
 
 class Exchange:
@@ -111,7 +112,7 @@ class Exchange:
         endpoint: Endpoint,
         request: dict[str, Any],
         prices: PriceTable,
-        url: str,
+        sent: Sent,
     ) -> None:
         self.ended = False
         self._log = log
@@ -119,7 +120,8 @@ class Exchange:
         self._endpoint: Endpoint = endpoint
         self._request = request
         self._prices = prices
-        self._url = url
+        self._url = sent.url.partition("?")[0]
+        self._keys = sent.keys
         self._status: int | None = None
         self._reader: AnswerReader | None = None
 
@@ -197,10 +199,8 @@ class Exchange:
             cost_usd=None if outcome == "error" else priced.cost_usd,
             priced_by="" if outcome == "error" else priced.priced_by,
             status=self._status,
-            error=error
-            or reader.error
-            or reader.unread
-            or (f"HTTP {self._status}" if outcome == "error" else ""),
+            keys=self._keys if outcome == "error" else (),
+            error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
         )
 
 

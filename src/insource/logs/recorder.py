@@ -9,7 +9,7 @@ with Recorder.open(Path(".insource")) as recorder:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -227,12 +227,14 @@ class Recording:
         latency_s: float | None = None,
         route: Route | None = None,
         simulated: bool | None = None,
+        keys: Sequence[str] = (),
     ) -> None:
         """Write how the call ended; it is written when this returns. A second ``end`` changes nothing.
 
         ``response_text`` defaults to the chunks, ``latency_s`` and ``first_token_s`` to what was
         measured, ``simulated`` to what ``begin`` was told. ``response_bytes`` is to ``response`` as
-        ``request_bytes`` is to ``request``.
+        ``request_bytes`` is to ``request``. ``keys`` are those the call was made with, which an error may
+        repeat: they are not written, whatever they look like.
 
         Raises:
             PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``.
@@ -255,7 +257,7 @@ class Recording:
             "simulated": self._begun[0]["simulated"] if simulated is None else simulated,
         }
         text = "".join(self._received) if response_text is None else response_text
-        written = self._content.end(model_answered, text, error, response_bytes or response)
+        written = self._content.end(model_answered, text, error, response_bytes or response, keys)
         self._ended = fields, written
         self._spool.end(self.call_id, fields, written)
 

@@ -21,6 +21,7 @@ from insource.errors import InsourceError, UserError
 from insource.logs.exchange import Exchange, Sent, Tags, begin_exchange, endpoint_of
 from insource.logs.prices import PriceTable
 from insource.logs.process_log import process_log
+from insource.logs.redaction import keys_in
 from insource.store.spool import OnLogFailure
 
 Client = TypeVar("Client")
@@ -100,7 +101,7 @@ class _How(NamedTuple):
             return None
         try:
             log = process_log(self.root, self.on_log_failure, self.section)
-            sent = Sent(request.method, str(request.url), _body(request))
+            sent = Sent(request.method, str(request.url), _body(request), keys_in(request.headers.items()))
             return begin_exchange(log, sent, endpoint, tags, self.prices, self.provider)
         except InsourceError:
             if self.on_log_failure == "refuse":

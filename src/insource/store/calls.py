@@ -115,7 +115,9 @@ def call_stats(database: Database) -> tuple[ModelStats, ...]:
         func.coalesce(func.sum(CALLS.c.input_tokens), 0).label("input_tokens"),
         func.coalesce(func.sum(CALLS.c.output_tokens), 0).label("output_tokens"),
         func.sum(CALLS.c.cost_nano_usd).label("cost_nano_usd"),
-        func.sum(case((CALLS.c.cost_nano_usd.is_(None), 1), else_=0)).label("unpriced"),
+        func.sum(case((CALLS.c.cost_nano_usd.is_(None) & (CALLS.c.outcome != "error"), 1), else_=0)).label(
+            "unpriced"
+        ),
     ).group_by(*group)
     ranked = (
         select(

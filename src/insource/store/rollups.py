@@ -76,7 +76,8 @@ class Totals:
     """What a number of calls add up to. ``sums`` is in the order of ``SUMS``.
 
     ``errors`` excludes interrupted calls. Sums of cost and tokens are over the calls where they are known;
-    ``unpriced`` counts those without a cost, ``uncounted`` those without input or output tokens.
+    ``unpriced`` counts those without a cost, ``uncounted`` those without input or output tokens. An error
+    is neither: providers charge for answers.
     """
 
     __slots__ = ("first_token", "latency", "sums")
@@ -101,11 +102,11 @@ class Totals:
             sums[1] += 1
         elif outcome == "interrupted":
             sums[2] += 1
-        if cost is None:
-            sums[3] += 1
-        else:
+        if cost is not None:
             sums[5] += cost
-        if tokens[0] is None or tokens[3] is None:
+        elif outcome != "error":
+            sums[3] += 1
+        if outcome != "error" and (tokens[0] is None or tokens[3] is None):
             sums[4] += 1
         for position, count in enumerate(tokens, 6):
             if count:

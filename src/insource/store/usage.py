@@ -36,7 +36,8 @@ class Consumption(Frozen):
 
     ``group`` has the value of every dimension asked for. ``errors`` and ``interrupted`` exclude each other.
     Token counts and ``cost_usd`` are sums over the calls where they are known: ``uncounted`` calls have no
-    input or output tokens, ``unpriced`` ones no cost, and ``cost_usd`` is None when none has. Latencies and
+    input or output tokens, ``unpriced`` ones no cost, errors aside, for which providers do not charge;
+    ``cost_usd`` is None when no call but errors has a cost. Latencies and
     times to the first token are nearest-rank percentiles in seconds, within 1 % (see ``histogram``).
     """
 
@@ -175,13 +176,14 @@ def _midnight(day: int) -> datetime:
 def _consumption(group: dict[str, str], simulated: bool, totals: Totals) -> Consumption:
     sums = dict(zip(SUMS, totals.sums, strict=True))
     cost = sums.pop("cost_nano_usd")
+    unknown = 0 < sums["unpriced"] == sums["calls"] - sums["errors"]
     p50, p95, p99 = quantiles(totals.latency, _QUANTILES)
     first50, first95, first99 = quantiles(totals.first_token, _QUANTILES)
     return Consumption(
         group=group,
         simulated=simulated,
         **sums,
-        cost_usd=from_nano_usd(cost) if sums["unpriced"] < sums["calls"] else None,
+        cost_usd=None if unknown and not cost else from_nano_usd(cost),
         p50_s=p50,
         p95_s=p95,
         p99_s=p99,

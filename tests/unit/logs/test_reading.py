@@ -103,6 +103,14 @@ def test_a_document_reads_as_the_stream_of_it(endpoint, packing):
     assert (reader.finish_reason, reader.usage, reader.complete) == (finish, usage, True)
 
 
+@pytest.mark.parametrize("endpoint", ANSWERS)
+def test_a_failure_has_a_reason_whatever_came(endpoint):
+    page = b"<html>\n<h1>502 Bad Gateway</h1>" + b" " * 1000 + b"</html>"
+    assert read(endpoint, page, streamed=False).failure(502) == "HTTP 502: <html> <h1>502 Bad Gateway</h1>"
+    assert read(endpoint, b"", streamed=False).failure(502) == "HTTP 502"
+    assert read(endpoint, b'{"error":{"message":"busy"}}', streamed=False).failure(503) == "busy"
+
+
 def test_tool_calls_are_put_together_by_their_index():
     reader = read("chat", TOOLS_STREAM, streamed=True)
     assert reader.response["choices"][0]["message"] == TOOLS_MESSAGE

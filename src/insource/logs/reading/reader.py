@@ -20,6 +20,8 @@ ENDPOINTS: tuple[Endpoint, ...] = get_args(Endpoint)
 
 MAX_BYTES = 64 << 20  # the longest answers, of 128,000 tokens, stream as 40 MB
 
+STRAY_BYTES = 300  # of an answer that is no JSON
+
 _DIALECTS: dict[Endpoint, type[Dialect]] = {
     "chat": ChatDialect,
     "completions": ChatDialect,
@@ -69,6 +71,7 @@ class AnswerReader:
         self._lines = EventLines() if streamed else None
         self._document: list[bytes] = []
         self._closed_whole = False
+        self._stray = ""
 
     def feed(self, data: bytes) -> str:
         """Read on, and return the text that is new."""
@@ -109,8 +112,11 @@ class AnswerReader:
 
     def _finish(self) -> None:
         if self._lines is None:
-            self._dialect.whole(b"".join(self._document))
+            data = b"".join(self._document)
             self._document.clear()
+            if data.lstrip()[:1] not in (b"{", b"["):  # the page of a proxy on the way, say
+                self._stray = " ".join(data[:STRAY_BYTES].decode("utf-8", "replace").split())
+            self._dialect.whole(data)
         else:
             for event in self._lines.close():
                 self._dialect.event(event)
@@ -146,6 +152,11 @@ class AnswerReader:
     def error(self) -> str:
         """The message of the error that the answer is or ends in; empty without one."""
         return self._dialect.error
+
+    def failure(self, status: int | None) -> str:
+        """What to record as the reason of an answer with this status that is an error, never empty."""
+        stray = f": {self._stray}" if self._stray else ""
+        return self.error or self.unread or f"HTTP {status}{stray}"
 
     @property
     def complete(self) -> bool:

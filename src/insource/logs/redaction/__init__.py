@@ -8,10 +8,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from insource.logs.redaction.credentials import KEY_HEADERS, keys_in
 from insource.logs.redaction.increments import RedactedIncrements
 from insource.logs.redaction.redactor import Redactor
 
-__all__ = ["RedactedIncrements", "Redactor", "default_redactor", "redact"]
+__all__ = ["KEY_HEADERS", "RedactedIncrements", "Redactor", "default_redactor", "keys_in", "redact"]
 
 
 @cache
