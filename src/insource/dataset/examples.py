@@ -44,7 +44,7 @@ class Tally:
         self._cloud: Counter[str] = Counter()
         self._targets: dict[bytes, bytes] = {}
         self._contradicted: set[bytes] = set()
-        self._answered = self._unasked = self._timed = 0
+        self._agreement = self._answered = self._unasked = self._timed = 0
 
     def add(self, split: Split, row: Row, example: Example) -> None:
         """Count one example and the row it comes from."""
@@ -56,6 +56,7 @@ class Tally:
         asked = _key([normalised(row.input), row.attributes])
         if self._targets.setdefault(asked, _key(example.target)) != _key(example.target):
             self._contradicted.add(asked)
+        self._agreement += split == "test" and example.provenance.label == "teacher"
         self._answered += row.row_id in self.logged
         self._unasked += bool(row.attributes and set(as_object(row.output) or ()) - set(row.attributes))
         self._timed += bool(set(row.cloud_latency_s) - set(row.cloud_outputs))
@@ -75,6 +76,10 @@ class Tally:
     def notes(self) -> tuple[str, ...]:
         """What a reader should know and no other count says."""
         counted = (
+            (
+                self._agreement,
+                "test targets are a teacher's answers: what is measured on them is agreement, not accuracy",
+            ),
             (len(self._contradicted), "inputs have more than one target"),
             (self._unasked, "targets hold fields that their rows do not ask for"),
             (self._timed, "rows time a model whose answer they do not hold"),
