@@ -211,7 +211,9 @@ def test_the_head_alone_is_not_asked_for(upstream, recorder):
     """An answer to HEAD names a length and has no body; who waits for one waits for ever."""
     with passing(recorder, upstream) as root:
         answer = post(root, b"", "/v1/models", "HEAD")
+        alive = post(root, b"", "/health", "HEAD")  # how monitors look
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST, PUT, PATCH, DELETE")
+    assert (alive.status_code, alive.content) == (200, b"")
 
 
 def test_the_host_that_a_request_names_means_nothing(upstream, recorder):

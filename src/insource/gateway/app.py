@@ -139,7 +139,7 @@ class Gateway:
             return False
 
     async def _http(self, request: HttpRequest, reply: HttpReply) -> None:
-        if request.path == "/health" and request.method == "GET":
+        if request.path == "/health" and request.method in ("GET", "HEAD"):
             await self._health(reply)
             return
         if (
