@@ -63,6 +63,7 @@ def gateway(provider, workspace):
         access = {
             "openai": Access("https://not.this.machine/v1" if elsewhere else base_url, "OPENAI_API_KEY"),
             "gone": Access("http://127.0.0.1:1/v1", "OPENAI_API_KEY"),
+            "keyless": Access(base_url),
             "anthropic": Access(base_url.removesuffix("/v1"), "ANTHROPIC_API_KEY"),
         }
         ledger = KeyLedger(workspace)
@@ -77,6 +78,7 @@ def gateway(provider, workspace):
         upstreams = (
             UpstreamSettings(name="openai", kind="openai", base_url=base_url),
             UpstreamSettings(name="gone", kind="openai", base_url=access["gone"].base_url),
+            UpstreamSettings(name="keyless", kind="openai", base_url=base_url),
             UpstreamSettings(name="anthropic", kind="anthropic", base_url=base_url.removesuffix("/v1")),
         )
         through = PassThrough(upstreams=upstreams, admission=admitter)
@@ -318,6 +320,37 @@ def test_an_error_that_repeats_the_upstream_s_secret_does_not_pass(gateway, prov
     assert UPSTREAM_SECRET not in told.text
     assert own.status_code == 403
     assert CALLER_SECRET in own.text  # the caller's own, in the provider's own words
+
+
+def test_the_placeholder_for_a_server_without_keys_is_no_secret(gateway, provider, keys):
+    _, secret = create_key(keys, "team")
+
+    async def refuses(request):
+        return web.json_response({"error": {"message": "unused parameter"}}, status=400)
+
+    provider.answer = refuses
+    with gateway() as server:
+        url = server.url.replace("/v1", "/u/keyless/v1/chat/completions")
+        body = {"model": "toy", "messages": []}
+        told = httpx2.post(url, json=body, headers={"authorization": f"Bearer {secret}"})
+    assert dict(provider.seen[0].headers)["authorization"] == "Bearer unused"
+    assert (told.status_code, told.json()["error"]["message"]) == (400, "unused parameter")
+
+
+def test_a_caller_that_leaves_while_an_error_comes_leaves_no_connection(gateway, provider, keys):
+    _, secret = create_key(keys, "team")
+
+    async def never_ends(request):
+        response = web.StreamResponse(status=500)
+        await response.prepare(request)
+        await response.write(b"{")
+        await asyncio.sleep(30)
+
+    provider.answer = never_ends
+    with gateway() as server:
+        with pytest.raises(openai.APITimeoutError):
+            ask(server, secret, client={"timeout": 0.3})
+        assert provider.cancelled.wait(20)
 
 
 def test_a_key_that_an_error_repeats_is_not_recorded(gateway, provider, keys, workspace):

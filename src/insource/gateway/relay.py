@@ -17,6 +17,7 @@ from insource.gateway.upstream import Upstream, travelling
 from insource.gateway.usage import UsageStripper
 from insource.logs.reading import open_reader
 from insource.logs.reading.wire import decompressor
+from insource.logs.redaction import is_secret
 
 EVENT_STREAM = b"text/event-stream"
 # Of the others, embeddings above all, the reader keeps what is worth it.
@@ -97,14 +98,19 @@ async def pass_along(
 
 async def _tells(answer: Connection, key: SecretStr) -> bool:
     """Whether an error may repeat the gateway's key, or does."""
-    if answer.status < 400 or answer.status == 401:
+    secret = key.get_secret_value()
+    if answer.status < 400 or answer.status == 401 or not is_secret(secret):
         return answer.status == 401
-    data = await answer.peek()
+    try:
+        data = await answer.peek()
+    except BaseException:  # the caller hung up: so do we
+        answer.abort()
+        raise
     unpacking = decompressor(_described(answer.headers)[1], _MOST_UNPACKED)
     if unpacking is not None:
         with contextlib.suppress(Exception):  # what cannot be unpacked is as it came
             data = unpacking.feed(data)
-    return key.get_secret_value().encode() in data
+    return secret.encode() in data
 
 
 async def _relay(exchange: Exchange, answer: Connection, stripper: UsageStripper | None) -> None:

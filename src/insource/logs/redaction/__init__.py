@@ -8,11 +8,19 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from insource.logs.redaction.credentials import KEY_HEADERS, keys_in
+from insource.logs.redaction.credentials import KEY_HEADERS, is_secret, keys_in
 from insource.logs.redaction.increments import RedactedIncrements
 from insource.logs.redaction.redactor import Redactor
 
-__all__ = ["KEY_HEADERS", "RedactedIncrements", "Redactor", "default_redactor", "keys_in", "redact"]
+__all__ = [
+    "KEY_HEADERS",
+    "RedactedIncrements",
+    "Redactor",
+    "default_redactor",
+    "is_secret",
+    "keys_in",
+    "redact",
+]
 
 
 @cache

@@ -13,6 +13,11 @@ KEY_HEADERS = frozenset(("authorization", "x-api-key", "api-key", "x-goog-api-ke
 _SHORTEST = 8  # what is shorter is a placeholder for servers that ask for no key
 
 
+def is_secret(key: str) -> bool:
+    """Whether a key is one, and no placeholder for servers that ask for none."""
+    return len(key) >= _SHORTEST
+
+
 def keys_in(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """The keys among a request's headers; names are in lower case."""
     values = (value.split() for name, value in headers if name in KEY_HEADERS)
@@ -21,5 +26,5 @@ def keys_in(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 
 def hiding(keys: Iterable[str]) -> Redactor | None:
     """Takes these very texts out; None when none of them is a key."""
-    patterns = [re.escape(key) for key in keys if len(key) >= _SHORTEST]
+    patterns = [re.escape(key) for key in keys if is_secret(key)]
     return Redactor([Rule("secret:key", "|".join(patterns))], unfinished=()) if patterns else None
