@@ -439,6 +439,21 @@ def test_a_client_that_leaves_before_its_request_is_whole(tmp_path, provider):
     assert provider.asked == {"next": 1}
 
 
+def test_a_client_that_leaves_while_the_provider_thinks(tmp_path, provider):
+    with gateway(tmp_path, provider) as (process, url):
+        data = json.dumps(body("answer alone after 20")).encode()
+        head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 5) as connection:
+            connection.sendall(f"{head}content-length: {len(data)}\r\n\r\n".encode() + data)
+            eventually(lambda: provider.asked["alone"])
+        eventually(lambda: health(url)["upstreams"]["openai"]["under_way"] == 0)  # so nobody waits for it
+        process.terminate()
+        assert process.wait(30) == 0
+    calls, count = recovered(tmp_path)
+    assert count == {"alone": 1}
+    assert (calls["alone"].outcome, calls["alone"].error) == ("interrupted", "the client hung up")
+
+
 def test_a_client_that_leaves_during_the_stream(tmp_path, provider):
     with gateway(tmp_path, provider) as (process, url):
         request = httpx2.stream(

@@ -106,3 +106,65 @@ def test_a_reload_holds_for_new_calls_and_drops_none(tmp_path, slow):
         gateway.send(signal.SIGTERM)
         assert gateway.ended() == 0
     assert [call.outcome for call in recorded(tmp_path)] == ["ok"] * 3
+
+
+def test_health_of_the_running_command(tmp_path, slow):
+    configure(tmp_path, slow)
+    with running(tmp_path) as gateway:
+        with streaming(gateway.root) as pieces:
+            health = httpx2.get(f"{gateway.root}/health", trust_env=False, timeout=WAIT_S)
+            assert health.status_code == 200
+            assert health.json() == {
+                "status": "ok",
+                "upstreams": {
+                    "openai": {"kind": "openai", "under_way": 1},
+                    "anthropic": {"kind": "anthropic", "under_way": 0},
+                },
+                "log": {"lost": 0, "damaged": 0, "drain_failures": 0},
+            }
+            slow.finish.set()
+            assert b"".join(pieces) == LAST
+        gateway.send(signal.SIGTERM)
+        assert gateway.ended() == 0
+
+
+@pytest.mark.parametrize(("retries", "asked"), [("", [1, 1]), ("retries = 2\n", [1, 3])])
+def test_only_what_is_configured_and_safe_is_repeated(tmp_path, retries, asked):
+    """A busy provider, asked once without and once with an idempotency key."""
+    busy = reply(b'{"error":{"message":"busy"}}', 503, headers=[("retry-after-ms", "1")])
+    with RawUpstream(always(busy)) as upstream:
+        configure(tmp_path, upstream, retries)
+        with running(tmp_path) as gateway:
+            answers = [
+                httpx2.post(
+                    gateway.root + CHAT, content=ASK, headers=headers, trust_env=False, timeout=WAIT_S
+                )
+                for headers in (JSON, JSON | {"idempotency-key": "once"})
+            ]
+            gateway.send(signal.SIGTERM)
+            assert gateway.ended() == 0
+    counts = [
+        sum(("idempotency-key" in dict(one.headers)) is safe for one in upstream.seen)
+        for safe in (False, True)
+    ]
+    assert counts == asked
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert [call.status for call in recorded(tmp_path)] == [503, 503]
+
+
+def test_a_silent_provider_is_given_up_after_the_configured_time_and_not_asked_again(tmp_path):
+    async def silent(asked):
+        await asyncio.sleep(WAIT_S)
+        yield b""
+
+    with RawUpstream(silent) as upstream:
+        configure(tmp_path, upstream, "timeout_s = 0.5\nretries = 2\n")
+        with running(tmp_path) as gateway:
+            answer = ask(gateway.root)
+            gateway.send(signal.SIGTERM)
+            assert gateway.ended() == 0
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "upstream-timeout")
+    assert len(upstream.seen) == 1  # it may have begun to work on it
+    (call,) = recorded(tmp_path)
+    assert (call.outcome, call.status) == ("error", 504)
+    assert "nothing came for 0.5 s" in call.error

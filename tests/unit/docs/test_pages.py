@@ -108,3 +108,12 @@ def test_a_wrong_command_would_be_noticed():
     for line in ("insource trian", "insource run --epoch 3", "insource demo --documents 2", "insource --jsn"):
         with pytest.raises(AssertionError):
             parse(line)
+
+
+def test_each_fault_of_the_matrix_names_a_test_that_is_there():
+    page = (ROOT / "docs" / "concepts" / "the-log.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and line.endswith("` |")]
+    named = {line.rpartition("| `")[2].removesuffix("` |") for line in rows}
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(rows) > 20
+    assert [name for name in named if f"def {name}(" not in tests] == []
