@@ -45,8 +45,8 @@ def read_records(path: Path, encoding: str = "") -> Iterator[Found]:
         elif _is_arrow(path, head):
             yield from _arrow(path)
         else:
-            with path.open("rb") as file:
-                yield from _others(path, head, _recoded(file, encoding) if encoding else file, encoding)
+            with _recoded(path, encoding) if encoding else path.open("rb") as file:
+                yield from _others(path, head, file, encoding)
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -91,10 +91,14 @@ def _known(encoding: str) -> str:
 class _Recoded(io.RawIOBase):
     """A text file of another encoding as UTF-8 bytes; what does not decode is no UTF-8 either."""
 
-    def __init__(self, file: BinaryIO, encoding: str) -> None:
-        self._text = io.TextIOWrapper(file, encoding=encoding, errors="surrogateescape", newline="")
+    def __init__(self, path: Path, encoding: str) -> None:
+        self._text = path.open(encoding=encoding, errors="surrogateescape", newline="")
         self._left = b""
         self._position = 0
+
+    def close(self) -> None:
+        self._text.close()
+        super().close()
 
     def readable(self) -> bool:
         return True
@@ -121,8 +125,8 @@ class _Recoded(io.RawIOBase):
         return size
 
 
-def _recoded(file: BinaryIO, encoding: str) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedReader(_Recoded(file, encoding)))
+def _recoded(path: Path, encoding: str) -> BinaryIO:
+    return cast(BinaryIO, io.BufferedReader(_Recoded(path, encoding)))
 
 
 def _is_arrow(path: Path, head: bytes) -> bool:
