@@ -61,7 +61,7 @@ class _Run:
         self.kind = _kind(part)
         self._text: str | None = part
         self._least = self._most = len(part)
-        self._padded = part.startswith("0")
+        self._padded = _padded(part)
 
     def takes(self, part: str) -> bool:
         """Whether this part belongs here, which widens the run."""
@@ -70,7 +70,7 @@ class _Run:
         if part != self._text:
             self._text = None
         self._least, self._most = min(self._least, len(part)), max(self._most, len(part))
-        self._padded = self._padded or part.startswith("0")
+        self._padded = self._padded or _padded(part)
         return True
 
     def pattern(self) -> str:
@@ -79,6 +79,10 @@ class _Run:
         # Digits of one length without a zero in front may be a counter that grows by a digit one day.
         fixed = self._least == self._most and (self.kind != "digit" or self._padded)
         return _CLASSES[self.kind] + (f"{{{self._most}}}" if fixed else f"{{1,{2 * self._most}}}")
+
+
+def _padded(part: str) -> bool:
+    return len(part) > 1 and part.startswith("0")
 
 
 def _kind(part: str) -> str:
