@@ -1,4 +1,4 @@
-"""``insource init`` knows the data; ``insource dataset schema`` shows what speaks for a contract, and fixes it."""
+"""``insource init`` knows the data; ``insource dataset schema`` shows what speaks for a contract."""
 
 import json
 
