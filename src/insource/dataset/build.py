@@ -95,9 +95,8 @@ def build_folder(
         )
         apply_fixes(context, decisions)
         targets = Targets(contract, absent_fields)
-        before = len(work.dropped)
-        work.transform("contract", lambda _, row: targets.misfit(row) or row)
-        bad += work.dropped[before:]
+        step = work.transform("contract", lambda _, row: targets.misfit(row) or row)
+        bad += work.dropped[len(work.dropped) - step.dropped :]
         if bad and on_bad_rows == "error":
             raise _bad_rows(work.name, sorted(bad, key=lambda drop: drop.line or 0), work.read)
         splits, reason = _split(work, fractions, seed)

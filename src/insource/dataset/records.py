@@ -121,7 +121,9 @@ def row_of(
     )
 
 
-def _provenance(record: dict[str, Any], source: str, line: int | None, vouched: Mapping[str, Any]) -> Provenance:
+def _provenance(
+    record: dict[str, Any], source: str, line: int | None, vouched: Mapping[str, Any]
+) -> Provenance:
     """What the record says of its own origin; where it stands now is ours to say."""
     given = record.get("provenance")
     if given is None:

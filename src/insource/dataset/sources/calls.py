@@ -84,9 +84,9 @@ class LoggedCalls:
     def _item(self, call: Call, said: _Said) -> Row | Dropped:
         try:
             return self._row(call, said)
-        except BadRow as bad:
-            reason = "no-input" if bad.reason == "missing-input" else bad.reason
-            return Dropped(row_id=call.call_id, line=None, reason=reason, detail=bad.detail)
+        except BadRow as error:
+            bad = BadRow("no-input", error.detail) if error.reason == "missing-input" else error
+            return Dropped(row_id=call.call_id, line=None, reason=bad.reason, detail=bad.detail)
 
     def _row(self, call: Call, said: _Said) -> Row:
         if call.simulated:
@@ -144,9 +144,10 @@ def _answer(call: Call, said: _Said) -> str:
         if not said.correction.strip():
             raise BadRow("no-answer", "the correction is empty")
         return said.correction
+    if call.outcome == "interrupted":
+        raise BadRow("interrupted", call.error[:200] or "the answer broke off")
     if call.outcome != "ok":
-        reason = "interrupted" if call.outcome == "interrupted" else "call-failed"
-        raise BadRow(reason, call.error[:200] or f"it ended as {call.outcome}")
+        raise BadRow("call-failed", call.error[:200] or "there is no answer")
     if said.rating == "down":
         raise BadRow("rated-down", "rated down, and nobody corrected it")
     if not call.response_text.strip():

@@ -61,20 +61,21 @@ def is_json_lines(path: Path, head: bytes) -> bool:
 def _others(path: Path, head: bytes, file: BinaryIO, encoding: str) -> Iterator[Found]:
     labels = _class_labels(_parquet_metadata(path)) if head.startswith(b"PAR1") else {}
     for line, record in records(file):
-        if not isinstance(record, BadRecord):
-            yield line, _named(record, labels)
-        elif _NOT_UTF8 in str(record) and not encoding:
-            yield line, BadRow("bad-utf8", f"{record}; name the file's encoding in `[dataset] encoding`")
+        if isinstance(record, BadRecord):
+            yield line, _bad(str(record), encoding)
         else:
-            yield line, BadRow(_reason(str(record)), str(record))
+            yield line, _named(record, labels)
 
 
-def _reason(problem: str) -> str:
+def _bad(problem: str, encoding: str) -> BadRow:
+    if _NOT_UTF8 in problem:
+        known = "" if encoding else "; name the file's encoding in `[dataset] encoding`"
+        return BadRow("bad-utf8", f"{problem}{known}")
     if problem.startswith("not CSV") or "the header has" in problem or "same name" in problem:
-        return "invalid-csv"
-    return (
-        "bad-utf8" if _NOT_UTF8 in problem else "invalid-json" if "JSON" in problem else "unreadable-record"
-    )
+        return BadRow("invalid-csv", problem)
+    if "JSON" in problem:
+        return BadRow("invalid-json", problem)
+    return BadRow("unreadable-record", problem)
 
 
 def _known(encoding: str) -> str:
