@@ -102,3 +102,13 @@ def test_only_what_people_corrected(recorded, insource):
     manifest = json.loads(built.stdout)
     assert manifest["labels"] == {"checked": 20}
     assert "Left out by `[dataset.calls] feedback`: none (10 calls)." in manifest["notes"]
+
+
+def test_a_purge_names_the_datasets_that_still_hold_the_calls(recorded, insource):
+    with Log(recorded / ".insource") as log:
+        calls = [call.call_id for call in log.calls()]
+    built = json.loads(insource("dataset", "build", "--json").stdout)
+    done = insource("logs", "purge", "--id", calls[0], "--id", calls[1], "--yes")
+    assert f"Still there: 2 answers in dataset tickets@{built['digest'][:12]}" in done.stderr
+    again = json.loads(insource("dataset", "build", "--json").stdout)
+    assert (built["read"], again["read"]) == (30, 28)

@@ -12,7 +12,7 @@ from insource.dataset.records import BadRow
 from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.containers import SUFFIXES, read_records
 from insource.dataset.sources.documents import Documents, is_document, label_table, walk
-from insource.dataset.sources.shapes import ROWS, Shape, by_columns, chat, completion
+from insource.dataset.sources.shapes import ROWS, Shape, by_columns, chat, completion, teacher_of
 from insource.dataset.sources.source import Source
 from insource.dataset.sources.table import Table, TableFile
 from insource.errors import DataError
@@ -56,7 +56,7 @@ def choose_source(
     if section.format == "log":
         calls = LoggedCalls(workspace, section.calls, task=task, conversations=section.conversations)
         return Chosen(calls, "calls of the log, because the format says so")
-    vouched = _vouched(section.teacher)
+    vouched = teacher_of(section.teacher)
     files = _table_files(path) if path.is_dir() else [TableFile(path, path.name)]
     if section.format == "documents" or (section.format == "auto" and not files):
         return _documents(section, path, schemas, vouched)
@@ -181,11 +181,3 @@ def _split_of(name: str) -> Split | None:
             if word != part.lower() and not word[:1].isalpha():
                 return split
     return None
-
-
-def _vouched(teacher: str) -> dict[str, Any]:
-    """The provenance of labels that a model gave."""
-    if not teacher:
-        return {}
-    provider, _, model = teacher.rpartition("/")
-    return {"label": "teacher", "provider": provider, "model": model}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from insource.config.sections import ColumnsSection
@@ -24,9 +25,6 @@ class Shape:
         self.known = known
 
 
-ROWS = Shape("rows", lambda record: record, frozenset(KEYS))
-
-
 def by_columns(columns: ColumnsSection, keep: frozenset[str] = frozenset()) -> Shape:
     """Records whose columns have other names; a dotted path enters objects.
 
@@ -41,10 +39,42 @@ def by_columns(columns: ColumnsSection, keep: frozenset[str] = frozenset()) -> S
         found["input"] = _joined(record, columns.input)
         found["output"] = _output(record, columns.output)
         others = {key: opened(record.get(key)) for key in KEYS if key not in found and record.get(key) != ""}
+        if _EXPORTED in record and not others.get("provenance"):
+            others["provenance"] = _flat_provenance(record)
         return {key: value for key, value in (others | found).items() if value is not None}
 
-    known = frozenset(path.partition(".")[0] for path in named) | frozenset(named) | frozenset(KEYS) | keep
+    known = frozenset(path.partition(".")[0] for path in named) | frozenset(named) | _OWN | keep
     return Shape("columns", convert, known)
+
+
+_EXPORTED = "label_source"
+_FLAT = ("human_edited", "terms", "synthetic")
+_OWN = frozenset({*KEYS, _EXPORTED, "teacher", *_FLAT})
+
+
+@cache
+def _by_name() -> Shape:
+    return by_columns(ColumnsSection())
+
+
+ROWS = Shape("rows", lambda record: _by_name().convert(record) if _EXPORTED in record else record, _OWN)
+"""Insource's own keys, also as `insource dataset export` flattens them for Hugging Face."""
+
+
+def _flat_provenance(record: Record) -> dict[str, Any]:
+    """Who vouched for a row of an export, so that a teacher's answer stays one."""
+    flat = {key: record[key] for key in _FLAT if record.get(key) is not None}
+    return {**teacher_of(str(record.get("teacher") or "")), "label": record[_EXPORTED], **flat}
+
+
+def teacher_of(name: str) -> dict[str, Any]:
+    """The provenance of labels that the model ``provider/model`` gave; nothing without a name."""
+    provider, _, model = name.partition("/")
+    return (
+        {"label": "teacher", "provider": provider if model else "", "model": model or provider}
+        if name
+        else {}
+    )
 
 
 def chat(conversations: Conversations) -> Shape:
