@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from insource import arms
@@ -13,16 +14,18 @@ from insource.dataset.build import build_folder
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import NAMES, run_checks
 from insource.dataset.decisions import read_decisions, write_decisions
+from insource.dataset.field_inference import FieldEvidence
 from insource.dataset.folder import check, load
 from insource.dataset.folder import examples as read_examples
-from insource.dataset.infer import infer_output
+from insource.dataset.infer import Inference, infer_output
 from insource.dataset.policy import read_policy
+from insource.dataset.sources.choose import Chosen, choose_source
 from insource.dataset.sources.joined import Joined
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.sources.source import Source
 from insource.dataset.staging import Staged, staged
-from insource.errors import UserError
-from insource.logs.collect import Logged, collect, logged
+from insource.errors import DataError, UserError
+from insource.logs.collect import Logged, collect, has_answers, logged
 from insource.logs.recorder import STORE_FILE
 from insource.models.protocol import Model, Request
 from insource.reference import confirm_cost
@@ -39,6 +42,7 @@ from insource.types import (
     Frozen,
     FunnelStep,
     OutputSpec,
+    Row,
     Split,
     Task,
 )
@@ -55,13 +59,15 @@ def build_dataset(session: Session, cloud: Model | None = None) -> tuple[Dataset
 def build_dataset_folder(session: Session, cloud: Model | None = None) -> tuple[Path, DatasetManifest]:
     """As ``build_dataset``, left on disk: for datasets that do not fit in memory."""
     answers = Logged({}, frozenset())
-    store = session.project.workspace / STORE_FILE
-    if cloud is not None or store.exists():
+    chosen = source_of(session)
+    if cloud is not None or _has_answers(session):
         with tempfile.TemporaryDirectory(dir=_made(session.project.workspace)) as scratch:
-            answers = _cloud_answers(session, _build(session, answers, Path(scratch)), cloud)
+            built = _build(session, chosen.source, answers, Path(scratch))
+            answers = _cloud_answers(session, built, cloud)
     session.begin("dataset", "rows into four splits, nothing lost silently")
+    session.display.note(f"{chosen.source.name}: {chosen.reason}")
     started = time.monotonic()
-    folder = _build(session, answers, session.project.workspace / "datasets")
+    folder = _build(session, chosen.source, answers, session.project.workspace / "datasets")
     manifest = check(folder)
     session.note_dataset(manifest, folder, time.monotonic() - started)
     return folder, manifest
@@ -70,15 +76,41 @@ def build_dataset_folder(session: Session, cloud: Model | None = None) -> tuple[
 def _cloud_answers(session: Session, folder: Path, cloud: Model | None) -> Logged:
     """The log's answers to the documents of a dataset; ``cloud`` is asked for those it does not have."""
     task = session.project.task(check(folder).output)
-    examples = [example for split in SPLITS for example in read_examples(folder, split)]
+    examples = chain.from_iterable(read_examples(folder, split) for split in SPLITS)
 
     def ask(example: Example) -> Request:
         return Request(messages=arms.described(task, example), max_tokens=arms.CLOUD_MAX_TOKENS)
 
     if cloud is not None:
-        ask_cloud(session, examples, ask, task, cloud)
+        listed = list(examples)  # what is asked one by one, for money, fits in memory
+        ask_cloud(session, listed, ask, task, cloud)
+        examples = chain(listed)
     with open_database(session.project.workspace / STORE_FILE) as database:
         return logged(database, examples, ask, task=task.name)
+
+
+def _has_answers(session: Session) -> bool:
+    store = session.project.workspace / STORE_FILE
+    if not store.exists():
+        return False
+    with open_database(store) as database:
+        return has_answers(database, task=session.config.task.name)
+
+
+def source_of(session: Session) -> Chosen:
+    """The project's rows, why they are read like that, and the synthetic rows made from them."""
+    project = session.project
+    chosen = choose_source(
+        session.config.dataset,
+        project.rows_path,
+        workspace=project.workspace,
+        task=session.config.task.name,
+        schemas=project.schemas(),
+    )
+    if not project.synthetic_path.exists():
+        return chosen
+    synthetic = JsonLines(project.synthetic_path, project.schemas())
+    return Chosen(Joined(chosen.source, synthetic), chosen.reason)
 
 
 def _made(folder: Path) -> Path:
@@ -86,16 +118,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _source(session: Session) -> Source:
-    """The project's rows, and the synthetic ones made from them."""
-    project = session.project
-    rows = JsonLines(project.rows_path, project.schemas())
-    if not project.synthetic_path.exists():
-        return rows
-    return Joined(rows, JsonLines(project.synthetic_path, project.schemas()))
-
-
-def _build(session: Session, answers: Logged, datasets_dir: Path) -> Path:
+def _build(session: Session, source: Source, answers: Logged, datasets_dir: Path) -> Path:
     section, project = session.config.dataset, session.project
     fractions: dict[Split, float] = {
         "validation": section.validation,
@@ -104,7 +127,7 @@ def _build(session: Session, answers: Logged, datasets_dir: Path) -> Path:
     }
     fractions["train"] = 1 - sum(fractions.values())
     return build_folder(
-        _source(session),
+        source,
         datasets_dir,
         name=session.config.task.name,
         output=project.given_output(),
@@ -148,6 +171,46 @@ def ask_cloud(
     session.note_stage("log", started, digest_of=[cloud.info.name, [e.digest for e in examples]])
 
 
+class ContractReport(Frozen):
+    """What the answers of a source come to, and what speaks for it. ``labels`` counts each label."""
+
+    source: str
+    rows: int
+    dropped: int
+    output: OutputSpec
+    fields: tuple[FieldEvidence, ...]
+    labels: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def infer_contract(session: Session) -> ContractReport:
+    """The output contract inferred from the source's rows as they are, in one reading."""
+    chosen = source_of(session)
+    session.begin("schema", "what the answers look like")
+    session.display.note(f"{chosen.source.name}: {chosen.reason}")
+    inference, dropped = Inference(), 0
+    for item in chosen.source:
+        if isinstance(item, Row):
+            inference.observe(item.output)
+        else:
+            dropped += 1
+    if not inference.seen:
+        raise DataError(
+            "no-rows",
+            f"{chosen.source.name} has no row that can be used; {dropped} cannot.",
+            hint="See what is wrong with each: insource dataset build",
+        )
+    return ContractReport(
+        source=chosen.source.name,
+        rows=inference.seen,
+        dropped=dropped,
+        output=inference.output,
+        fields=inference.evidence(),
+        labels=inference.labels,
+        notes=inference.notes(),
+    )
+
+
 class CheckReport(Frozen):
     """What `insource dataset check` found, and what was decided so far. ``folder`` keeps it."""
 
@@ -165,8 +228,10 @@ def check_dataset(session: Session) -> CheckReport:
     project = session.project
     session.begin("check", "what is usually wrong with training data; nothing is changed")
     folder = _made(project.workspace / "checks")
-    with staged(_source(session), folder) as rows:
-        contract = project.given_output() or infer_output([row.output for row in rows])
+    chosen = source_of(session)
+    session.display.note(f"{chosen.source.name}: {chosen.reason}")
+    with staged(chosen.source, folder) as rows:
+        contract = project.given_output() or infer_output(row.output for row in rows)
         findings = run_checks(
             _context(session, rows, contract),
             progress=lambda done, total: session.display.progress("rows", done, total),

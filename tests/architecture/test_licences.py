@@ -23,7 +23,7 @@ def runtime_requirements():
     extras = project["optional-dependencies"]
     return [
         *project["dependencies"],
-        *(line for name in ("train", "serve", "report", "parquet") for line in extras[name]),
+        *(line for name in ("train", "serve", "report", "parquet", "documents") for line in extras[name]),
     ]
 
 

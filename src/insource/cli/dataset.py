@@ -8,6 +8,7 @@ from insource.cli.verbs import VerbGroup
 
 # Verb → (module, one line).
 DATASET_VERBS: dict[str, tuple[str, str]] = {
+    "schema": ("dataset_schema", "What the answers look like, field by field, and why"),
     "check": ("dataset_check", "What is wrong with the rows, and what could be done about it"),
     "fix": ("dataset_fix", "Accept or decline the fixes that a check proposes"),
     "build": ("dataset_build", "Apply the accepted fixes, split, and write the dataset"),

@@ -25,9 +25,8 @@ margin = 0.02
 privacy = "cloud-allowed"
 
 [dataset]
-# One JSON object a line: "input", "output", and optionally id, split, group, time, attributes, schema,
-# cloud_outputs {{model: text}} and latency_s.
-path = {path}
+# JSONL, CSV, Parquet, chat examples, a folder of documents, the log: docs/guides/sources.md
+{dataset}
 
 [reference]
 # A cloud model to ask about every document, e.g. "openai/gpt-4o-mini". It costs money and asks first.
@@ -41,9 +40,7 @@ documents_per_month = 50000
 
 
 @click.command("init", short_help="Write a commented insource.toml")
-@click.option(
-    "--data", default="data.jsonl", show_default=True, help="The rows: JSONL with input and output."
-)
+@click.option("--data", default="data.jsonl", show_default=True, help="The rows: a file, a folder, or `log`.")
 @click.option("--name", default="task", show_default=True, help="Short name of the task.")
 @click.option(
     "--instruction",
@@ -70,8 +67,11 @@ def command(data: str, name: str, instruction: str, folder: Path) -> None:
             "already-there", f"{path} exists and is left as it is.", hint="Edit it, or remove it first."
         )
     folder.mkdir(parents=True, exist_ok=True)
+    lines, reason = _about(folder, data, name)
     filled = TEMPLATE.format(
-        name=json.dumps(name), instruction=json.dumps(instruction, ensure_ascii=False), path=json.dumps(data)
+        name=json.dumps(name),
+        instruction=json.dumps(instruction, ensure_ascii=False),
+        dataset="\n".join(lines),
     )
     path.write_text(filled, encoding="utf-8")
     try:
@@ -80,8 +80,20 @@ def command(data: str, name: str, instruction: str, folder: Path) -> None:
         path.unlink()
         raise
     say(f"Wrote {near(path)}")
-    say(
-        "Next: insource run"
-        if (folder / data).exists()
-        else f"Next: put your rows into {data}, then insource run"
-    )
+    if reason:
+        say(f"{data}: {reason}")
+    say("Next: insource run" if reason else f"Next: put your rows into {data}, then insource run")
+
+
+def _about(folder: Path, data: str, task: str) -> tuple[tuple[str, ...], str]:
+    """The lines about the data, and how it will be read; no reason when it is not there yet."""
+    from insource.dataset.sources.propose import LOG, proposal
+    from insource.errors import InsourceError
+
+    as_given = (f"path = {json.dumps(data)}",)
+    if data != LOG and not (folder / data).exists():
+        return as_given, ""
+    try:
+        return proposal(folder, data, task)
+    except InsourceError as error:  # what is wrong with the data is for the build to say in full
+        return as_given, error.message

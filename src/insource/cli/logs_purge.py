@@ -60,7 +60,7 @@ def command(
     say(f"Removed {report.calls:,} calls; {report.spool_bytes:,} bytes of the spool overwritten.")
     if report.under_way:
         say(f"{report.under_way:,} calls have not ended and are not in the log yet: purge again later.")
-    for one in affected(log.root, report.row_answers):
+    for one in affected(log.root, report.row_answers, report.call_ids):
         runs = f", runs made from it: {', '.join(one.runs)}" if one.runs else ""
         say(f"Still there: {one.rows:,} answers in dataset {one.dataset}{runs}")
 

@@ -94,13 +94,23 @@ def validate(values: Mapping[str, Any], source: str) -> Config:
 
 def keys() -> dict[str, Any]:
     """Every key (``training.epochs``) with its pydantic field, in file order."""
-    found = {}
+    found: dict[str, Any] = {}
     for section, field in Config.model_fields.items():
         model, place = field.annotation, section
         if get_origin(model) is dict:  # a table of sections, each with a name of its own
             model, place = get_args(model)[1], f"{section}.<name>"
-        for name, inner in model.model_fields.items():  # type: ignore[union-attr] # all sections are models
-            found[f"{place}.{inner.alias or name}"] = inner
+        found |= _keys_of(place, model)
+    return found
+
+
+def _keys_of(place: str, model: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        key = f"{place}.{field.alias or name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Frozen):
+            found |= _keys_of(key, field.annotation)
+        else:
+            found[key] = field
     return found
 
 
@@ -111,7 +121,8 @@ def values(loaded: LoadedConfig) -> dict[str, tuple[Any, Origin]]:
         for key, value in held.items():
             name = f"{section}.{key}"
             origin = loaded.origins.get(name, "default")
-            if get_origin(Config.model_fields[section].annotation) is dict:
+            table = isinstance(value, dict) and f"{name}.{next(iter(value), '')}" in keys()
+            if table or get_origin(Config.model_fields[section].annotation) is dict:
                 found |= {f"{name}.{inner}": (one, origin) for inner, one in value.items()}
             else:
                 found[name] = (value, origin)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Set
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from insource.canonical import digest
 from insource.dataset.folder import MANIFEST
+from insource.dataset.sources.calls import SOURCE
 from insource.store.runs import RunStore
 from insource.types import SPLITS, Frozen
 
@@ -21,22 +23,28 @@ class Affected(Frozen):
     runs: tuple[str, ...]
 
 
-def affected(workspace: Path, row_answers: Set[tuple[str, str]]) -> tuple[Affected, ...]:
-    """The datasets that keep one of these answers, given as (row id, model asked).
+def affected(
+    workspace: Path, row_answers: Set[tuple[str, str]], call_ids: Set[str] = frozenset()
+) -> tuple[Affected, ...]:
+    """The datasets that keep one of these answers, given as (row id, model asked), or one of these calls.
 
-    The link is the row id a call was tagged with. An answer that came into a dataset in another way, by a
-    file of rows for instance, is not found.
+    The link is the row id a call was tagged with, or the id of a call that became a row itself. An answer
+    that came into a dataset in another way, by a file of rows for instance, is not found.
     """
     found = []
-    for path in sorted((workspace / "datasets").glob(f"*@*/{MANIFEST}")) if row_answers else ():
-        rows = [row for split in SPLITS for row in _rows(path.with_name(f"{split}.jsonl"))]
-        holding = sum(
-            any((row["row_id"], model) in row_answers for model in row.get("cloud_outputs", {}))
-            for row in rows
-        )
+    wanted = bool(row_answers or call_ids)
+    for path in sorted((workspace / "datasets").glob(f"*@*/{MANIFEST}")) if wanted else ():
+        rows = chain.from_iterable(_rows(path.with_name(f"{split}.jsonl")) for split in SPLITS)
+        holding = sum(_holds(row, row_answers, call_ids) for row in rows)
         if holding:
             found.append(Affected(dataset=path.parent.name, rows=holding, runs=_runs_of(workspace, path)))
     return tuple(found)
+
+
+def _holds(row: dict[str, Any], row_answers: Set[tuple[str, str]], call_ids: Set[str]) -> bool:
+    if row["row_id"] in call_ids and row["provenance"]["source"] == SOURCE:
+        return True
+    return any((row["row_id"], model) in row_answers for model in row.get("cloud_outputs", {}))
 
 
 def _runs_of(workspace: Path, manifest: Path) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ from insource.dataset.checks.suite import apply_fixes
 from insource.dataset.contract import Targets, check_contract
 from insource.dataset.examples import Tally, example_of
 from insource.dataset.folder import DatasetWriter, load
-from insource.dataset.infer import infer_output
+from insource.dataset.infer import Inference
 from insource.dataset.policy import NO_POLICY, TeacherPolicy, with_terms
 from insource.dataset.sources.json_lines import JsonLines
-from insource.dataset.sources.source import Source
+from insource.dataset.sources.source import LEFT_OUT, Source
 from insource.dataset.split import DEFAULT_FRACTIONS, assign_splits, drop_leaks, placed
 from insource.dataset.staging import Staged, staged
 from insource.errors import DataError
@@ -31,6 +31,7 @@ from insource.types import (
     OutputSpec,
     Row,
     Split,
+    Text,
 )
 
 OnBadRows = Literal["error", "drop"]
@@ -85,17 +86,17 @@ def build_folder(
     with staged(source, datasets_dir) as work:
         if not len(work):
             raise _bad_rows(work.name, work.dropped, work.read)
-        bad = list(work.dropped)
-        contract = output or infer_output([row.output for row in work])
+        bad = [drop for drop in work.dropped if drop.reason not in LEFT_OUT]
+        inferred = Inference.of(() if output else (row.output for row in work))
+        contract = output or inferred.output
         check_contract(contract)
         context = Context(
             rows=work, output=contract, instruction=instruction, seed=seed, max_tokens=max_tokens
         )
         apply_fixes(context, decisions)
         targets = Targets(contract, absent_fields)
-        before = len(work.dropped)
-        work.transform("contract", lambda _, row: targets.misfit(row) or row)
-        bad += work.dropped[before:]
+        step = work.transform("contract", lambda _, row: targets.misfit(row) or row)
+        bad += work.dropped[len(work.dropped) - step.dropped :]
         if bad and on_bad_rows == "error":
             raise _bad_rows(work.name, sorted(bad, key=lambda drop: drop.line or 0), work.read)
         splits, reason = _split(work, fractions, seed)
@@ -120,7 +121,7 @@ def build_folder(
                 output=contract,
                 split_reason=reason,
                 simulated_models=tuple(sorted(set(simulated_models))),
-                notes=(*work.notes, *_inferred_note(contract, len(work)), *tally.notes()),
+                notes=(*work.notes, *_inferred_notes(inferred), *tally.notes()),
                 **tally.manifest(),
             )
             return writer.finish(manifest)
@@ -141,7 +142,7 @@ def _split(work: Staged, fractions: Mapping[Split, float], seed: int) -> tuple[M
 
 def _bad_rows(name: str, bad: Sequence[Dropped], read: int) -> DataError:
     totals = Counter(drop.reason for drop in bad)
-    offenders = [f"{name}:{drop.line}: {drop.reason}: {drop.detail}" for drop in bad[:SHOWN]]
+    offenders = [f"{_place(name, drop)}: {drop.reason}: {drop.detail}" for drop in bad[:SHOWN]]
     if len(bad) > SHOWN:
         offenders.append(f"… and {len(bad) - SHOWN} more")
     counted = ", ".join(f"{reason} {count}" for reason, count in totals.most_common())
@@ -175,9 +176,15 @@ def _check_sizes(counts: Mapping[Split, int], fractions: Mapping[Split, float], 
     )
 
 
-def _inferred_note(contract: OutputSpec, rows: int) -> tuple[str, ...]:
-    if not getattr(contract, "inferred", False):
+def _place(name: str, drop: Dropped) -> str:
+    return f"{name}:{drop.line}" if drop.line is not None else f"{name}: {drop.row_id}"
+
+
+def _inferred_notes(inferred: Inference) -> tuple[str, ...]:
+    if not inferred.seen:
         return ()
-    return (
-        f"The output contract was inferred from all {rows} rows, test included; write it down to fix it.",
+    fixed = "insource dataset schema --write"
+    guessed = (
+        f"The output contract was inferred from all {inferred.seen} rows, test included; fix it: {fixed}"
     )
+    return (*([] if isinstance(inferred.output, Text) else [guessed]), *inferred.notes())

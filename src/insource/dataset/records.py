@@ -23,6 +23,7 @@ KEYS = (
     "schema",
     "cloud_outputs",
     "latency_s",
+    "prompt",
     "provenance",
 )
 MAX_DEPTH = 64
@@ -45,14 +46,12 @@ def strict_json(text: str) -> Any:
         ValueError: with the reason in words.
     """
     try:
-        value = json.loads(
-            text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique_keys
-        )
+        value = _STRICT.decode(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at column {error.pos + 1}") from error
     except RecursionError as error:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from error
-    if _deeper_than(value, MAX_DEPTH):
+    if text.count("{") + text.count("[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     if "\\ud" in text.lower() and not _encodable(value):
         raise ValueError("half of a surrogate pair (\\ud800 to \\udfff) stands alone")
@@ -72,7 +71,7 @@ def as_object(output: str | dict[str, Any]) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def row_id_of(record: Mapping[str, Any], line: int) -> str:
+def row_id_of(record: Mapping[str, Any], line: int | None) -> str:
     """The record's ``id``, or a name after its line.
 
     Raises:
@@ -87,13 +86,19 @@ def row_id_of(record: Mapping[str, Any], line: int) -> str:
 
 
 def row_of(
-    record: dict[str, Any], *, line: int, source: str, schemas: Mapping[str, dict[str, Any]] | None = None
+    record: dict[str, Any],
+    *,
+    line: int | None,
+    source: str,
+    schemas: Mapping[str, dict[str, Any]] | None = None,
+    vouched: Mapping[str, Any] | None = None,
 ) -> Row:
     """The row of a record; keys beyond ``KEYS`` are not looked at.
 
     Args:
         line: where it stands in ``source``, counted from 1.
         schemas: JSON Schemas by the names that records may give as their ``schema``.
+        vouched: fields of ``Provenance`` that hold for all records; a record's own come first.
 
     Raises:
         BadRow: with the key that is wrong.
@@ -111,19 +116,22 @@ def row_of(
         contract=_contract(record, schemas or {}),
         cloud_outputs=cloud,
         cloud_latency_s=_latency(record, cloud),
-        provenance=_provenance(record, source, line),
+        prompt=_label(record, "prompt") or "",
+        provenance=_provenance(record, source, line, vouched or {}),
     )
 
 
-def _provenance(record: dict[str, Any], source: str, line: int) -> Provenance:
+def _provenance(
+    record: dict[str, Any], source: str, line: int | None, vouched: Mapping[str, Any]
+) -> Provenance:
     """What the record says of its own origin; where it stands now is ours to say."""
     given = record.get("provenance")
     if given is None:
-        return Provenance(source=source, line=line)
+        return Provenance(**vouched, source=source, line=line)
     if not isinstance(given, dict):
         raise BadRow("wrong-type", f"`provenance` is {kind_of(given)}, not an object")
     try:
-        return Provenance.model_validate({**given, "source": source, "line": line})
+        return Provenance.model_validate({**vouched, **given, "source": source, "line": line})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -255,6 +263,9 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _deeper_than(value: Any, levels: int) -> bool:
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(levels == 0 or _deeper_than(child, levels - 1) for child in children)
+
+
+_STRICT = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique_keys)
 
 
 def _encodable(value: Any) -> bool:

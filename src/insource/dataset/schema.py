@@ -8,6 +8,7 @@ from typing import Any
 from insource.matching.contract import InvalidSchema, fits
 
 MAX_REFERENCES = 32
+_COMBINING = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 
 
 def canonical_target(
@@ -75,6 +76,8 @@ def _shape(value: Any, schema: Any, root: dict[str, Any], depth: int = 0) -> dic
     """The keywords that apply to ``value``, with references followed and combinations merged."""
     if not isinstance(schema, dict) or depth > MAX_REFERENCES:
         return {}
+    if not _COMBINING & schema.keys():
+        return schema
     parts = [_target(schema["$ref"], root)] if "$ref" in schema else []
     parts += schema.get("allOf", [])
     for keyword in ("anyOf", "oneOf"):

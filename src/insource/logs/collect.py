@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -12,8 +12,9 @@ from insource.errors import ProviderError
 from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder
 from insource.models.protocol import Model, Request
-from insource.store.calls import find_calls
 from insource.store.database import Database
+from insource.store.reading import iterate_calls
+from insource.store.selection import Selection
 from insource.types import Call, Example, LoggedAnswer
 
 ROW_TAG = "row_id"
@@ -76,23 +77,30 @@ def collect(
     return refused
 
 
-def logged(database: Database, examples: Sequence[Example], ask: Ask, *, task: str) -> Logged:
+def logged(database: Database, examples: Iterable[Example], ask: Ask, *, task: str) -> Logged:
     """The answers in the log to these documents' very prompts, whoever gave them.
 
     An answer to another instruction or schema is an answer to another question, and is left out.
     """
-    rows: dict[str, list[str]] = {}
-    for example in examples:
-        rows.setdefault(_prompt(ask(example)), []).append(example.row_id)
-    answers: dict[str, dict[str, LoggedAnswer]] = {}
-    simulated = set()
+    known: dict[str, dict[str, LoggedAnswer]] = {}
+    simulated: dict[str, set[str]] = {}
     for call in _calls(database, task):
-        for row_id in rows.get(call.tags[PROMPT_TAG], ()):
-            answer = LoggedAnswer(text=call.response_text, latency_s=call.latency_s)
-            answers.setdefault(row_id, {})[call.model_asked] = answer
-            if call.simulated:
-                simulated.add(call.model_asked)
-    return Logged(answers, frozenset(simulated))
+        prompt = call.tags[PROMPT_TAG]
+        answer = LoggedAnswer(text=call.response_text, latency_s=call.latency_s)
+        known.setdefault(prompt, {})[call.model_asked] = answer
+        if call.simulated:
+            simulated.setdefault(prompt, set()).add(call.model_asked)
+    answers, spoken = {}, set()
+    for example in examples if known else ():
+        if (prompt := _prompt(ask(example))) in known:
+            answers[example.row_id] = known[prompt]
+            spoken |= simulated.get(prompt, set())
+    return Logged(answers, frozenset(spoken))
+
+
+def has_answers(database: Database, *, task: str) -> bool:
+    """Whether the log has any answer that ``collect`` asked for."""
+    return next(_calls(database, task), None) is not None
 
 
 def cost_per_1000_usd(database: Database, *, task: str, model: str) -> tuple[Decimal, int] | None:
@@ -112,7 +120,6 @@ def _prompt(request: Request) -> str:
     return digest([message.model_dump() for message in request.messages])
 
 
-def _calls(database: Database, task: str) -> list[Call]:
-    return [
-        call for call in find_calls(database, task=task) if call.outcome == "ok" and PROMPT_TAG in call.tags
-    ]
+def _calls(database: Database, task: str) -> Iterator[Call]:
+    found = iterate_calls(database, Selection(task=task, outcome="ok"))
+    return (call for call in found if PROMPT_TAG in call.tags)

@@ -42,6 +42,7 @@ class Where(TypedDict, total=False):
     feature: str | None
     model: str | None
     provider: str | None
+    prompt_version: str | None
     user: str | None
     outcome: Outcome | None
     source: str | None

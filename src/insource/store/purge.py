@@ -34,12 +34,13 @@ _DELETE = "DELETE FROM calls WHERE call_id IN (SELECT value FROM json_each(?))" 
 class PurgeReport(Frozen):
     """``calls`` were removed and ``spool_bytes`` overwritten. ``under_way`` calls had not ended: they are
     not in the log yet, whatever was selected. ``row_answers`` are (row id, model asked) of the removed
-    calls that were made for a dataset's row."""
+    calls that were made for a dataset's row, ``call_ids`` names them all."""
 
     calls: int
     spool_bytes: int
     under_way: int
     row_answers: frozenset[tuple[str, str]]
+    call_ids: frozenset[str] = frozenset()
 
 
 class Retained(Frozen):
@@ -87,7 +88,11 @@ def purge(
     zeroed = erase_drained(database, spool, removed)
     database.rewrite()
     return PurgeReport(
-        calls=len(removed), spool_bytes=zeroed, under_way=drained.under_way, row_answers=frozenset(rows)
+        calls=len(removed),
+        spool_bytes=zeroed,
+        under_way=drained.under_way,
+        row_answers=frozenset(rows),
+        call_ids=frozenset(removed),
     )
 
 

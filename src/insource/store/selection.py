@@ -13,7 +13,7 @@ from insource.types import Frozen
 from insource.types.call import Outcome
 
 ROLLED_UP = ("task", "feature", "model", "provider")
-_COLUMNS = (*ROLLED_UP, "user", "outcome", "source")
+_COLUMNS = (*ROLLED_UP, "prompt_version", "user", "outcome", "source")
 
 
 class Selection(Frozen):
@@ -27,6 +27,7 @@ class Selection(Frozen):
     feature: str | None = None
     model: str | None = None
     provider: str | None = None
+    prompt_version: str | None = None
     user: str | None = None
     outcome: Outcome | None = None
     source: str | None = None
@@ -53,7 +54,7 @@ class Selection(Frozen):
     @property
     def in_rollups(self) -> bool:
         """Whether the rollups of whole days tell these calls from others."""
-        beyond = (self.user, self.outcome, self.source, self.call_ids)
+        beyond = (self.prompt_version, self.user, self.outcome, self.source, self.call_ids)
         return all(value is None for value in beyond)
 
     def described(self) -> dict[str, str]:

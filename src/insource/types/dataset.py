@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from insource.types.base import Frozen
 from insource.types.finding import FunnelStep
 from insource.types.task import OutputSpec
@@ -64,8 +66,8 @@ class Example(Frozen):
     contract: dict[str, Any] | None = None
     group: str | None = None
     time: str | None = None
-    cloud_outputs: dict[str, str] = {}
-    cloud_latency_s: dict[str, float] = {}
+    cloud_outputs: dict[str, str] = Field(default_factory=dict)
+    cloud_latency_s: dict[str, float] = Field(default_factory=dict)
     provenance: Provenance
 
 

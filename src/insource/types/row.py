@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from insource.types.base import Frozen
 from insource.types.dataset import Provenance, Split
 
@@ -26,6 +28,6 @@ class Row(Frozen):
     prompt: str = ""
     attributes: tuple[str, ...] | None = None
     contract: dict[str, Any] | None = None
-    cloud_outputs: dict[str, str] = {}
-    cloud_latency_s: dict[str, float] = {}
+    cloud_outputs: dict[str, str] = Field(default_factory=dict)
+    cloud_latency_s: dict[str, float] = Field(default_factory=dict)
     provenance: Provenance

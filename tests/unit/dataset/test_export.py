@@ -4,11 +4,14 @@ import json
 
 import pytest
 
+from insource.config.sections import DatasetSection
 from insource.dataset.build import build_folder
 from insource.dataset.export.layout import export_dataset
 from insource.dataset.folder import load
+from insource.dataset.records import as_object
+from insource.dataset.sources.choose import choose_source
 from insource.errors import DataError
-from insource.types import SPLITS, Task
+from insource.types import SPLITS, Row, Task
 
 
 @pytest.fixture
@@ -23,6 +26,7 @@ def folder(tmp_path):
         }
         for n in range(40)
     ]
+    records[1] |= {"provenance": {"label": "teacher", "provider": "openai", "model": "big/2026"}}
     records[3] |= {"attributes": ["a"], "cloud_outputs": {"gpt": "{}"}}
     records[5] |= {"schema": own, "output": {"z": "1"}}
     path = tmp_path / "rows.jsonl"
@@ -91,3 +95,34 @@ def test_nothing_is_overwritten_and_nothing_half_written(folder, task, tmp_path)
         export_dataset(folder, tmp_path / "file" / "out", "hf", task, ["train"])
     assert error.value.code == "dataset-not-written"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["datasets", "file", "out", "rows.jsonl"]
+
+
+def read_back(out, **section):
+    """The rows of an exported folder, read as a source."""
+    chosen = choose_source(DatasetSection(path="out", **section), out, workspace=out.parent, task="spec")
+    items = list(chosen.source)
+    assert all(isinstance(item, Row) for item in items)
+    return items
+
+
+def test_every_layout_is_a_source_of_the_same_rows(folder, task, tmp_path):
+    dataset = load(folder)
+    examples = {e.row_id: (split, e) for split in SPLITS for e in dataset.splits[split]}
+    export_dataset(folder, tmp_path / "hf", "hf", task, SPLITS)
+    rows = {row.row_id: row for row in read_back(tmp_path / "hf")}
+    assert set(rows) == set(examples)
+    for row_id, (split, example) in examples.items():
+        row = rows[row_id]
+        assert (row.split, row.input, row.group) == (split, example.input, example.group)
+        assert (as_object(row.output), row.attributes) == (json.loads(example.target), example.attributes)
+        assert (row.contract, row.cloud_outputs) == (example.contract, example.cloud_outputs)
+        kept = ("label", "human_edited", "provider", "terms", "synthetic")
+        assert [getattr(row.provenance, k) for k in kept] == [getattr(example.provenance, k) for k in kept]
+    assert rows["r1"].provenance.label == "teacher"
+    for layout in ("openai-chat", "prompt-completion"):
+        export_dataset(folder, tmp_path / layout, layout, task, SPLITS)
+        found = sorted((row.split, row.input, row.output) for row in read_back(tmp_path / layout))
+        asked = {None: "", ("a",): "\nFields: a"}
+        assert found == sorted(
+            (split, e.input + asked[e.attributes], e.target) for split, e in examples.values()
+        )

@@ -9,9 +9,10 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 
@@ -46,16 +47,18 @@ def type_name(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return " or ".join(f'`"{value}"`' for value in arguments)
+    if origin is Annotated:
+        return type_name(arguments[0])
     if origin in (Union, UnionType):
         named = [type_name(one) for one in arguments if one is not type(None)]
-        return " or ".join([*named, "empty"])
+        return " or ".join([*named, "empty"] if type(None) in arguments else named)
     if origin is dict:
         return "table"
     if origin is tuple:
         return f"list of {type_name(arguments[0])}"
     if origin is dict:
         return "table a name"
-    names = {str: "text", int: "integer", float: "number", bool: "true or false"}
+    names = {str: "text", int: "integer", float: "number", bool: "true or false", datetime: "date or time"}
     return names[annotation]
 
 

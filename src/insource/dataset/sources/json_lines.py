@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from insource.dataset.records import KEYS, BadRow, kind_of, row_id_of, row_of, strict_json, unknown_keys_note
-from insource.errors import DataError
+from insource.dataset.sources.source import unreadable
 from insource.types import Dropped, Row
+
+Found = tuple[int, dict[str, Any] | BadRow]
 
 
 class JsonLines:
@@ -31,10 +33,11 @@ class JsonLines:
 
     def __iter__(self) -> Iterator[Row | Dropped]:
         self._unknown.clear()
-        for line, raw in _lines(self._path):
+        for line, record in json_lines(self._path):
             row_id = f"line-{line}"
             try:
-                record = _record(raw)
+                if isinstance(record, BadRow):
+                    raise record
                 row_id = row_id_of(record, line)
                 self._unknown.update(key for key in record if key not in KEYS)
                 yield row_of(record, line=line, source=self.name, schemas=self._schemas)
@@ -42,30 +45,29 @@ class JsonLines:
                 yield Dropped(row_id=row_id, line=line, reason=bad.reason, detail=bad.detail)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def json_lines(path: Path) -> Iterator[Found]:
+    """Each line that is not blank with its number, as the object it spells or why it is none.
+
+    Raises:
+        DataError: ``rows-unreadable``.
+    """
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, 1):
                 content = (raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw).strip()
                 if content:
-                    yield number, content
+                    yield number, _record(content)
     except OSError as error:
-        raise DataError(
-            "rows-unreadable",
-            f"{path} cannot be read: {error.strerror or error}.",
-            hint="Check the path that `[dataset] path` names in insource.toml.",
-        ) from error
+        raise unreadable(path, error) from error
 
 
-def _record(raw: bytes) -> dict[str, Any]:
+def _record(raw: bytes) -> dict[str, Any] | BadRow:
     try:
-        text = raw.decode()
+        record = strict_json(raw.decode())
     except UnicodeDecodeError as error:
-        raise BadRow("bad-utf8", f"byte {error.start + 1} of the line is not UTF-8") from error
-    try:
-        record = strict_json(text)
+        return BadRow("bad-utf8", f"byte {error.start + 1} of the line is not UTF-8")
     except ValueError as error:
-        raise BadRow("invalid-json", str(error)) from error
+        return BadRow("invalid-json", str(error))
     if not isinstance(record, dict):
-        raise BadRow("not-an-object", f"the line is {kind_of(record)}, not an object")
+        return BadRow("not-an-object", f"the line is {kind_of(record)}, not an object")
     return record

@@ -25,7 +25,14 @@ UNSPACED = "\\u0e00-\\u0e7f\\u3040-\\u30ff\\u3400-\\u9fff\\uac00-\\ud7af"
 WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 
 _CONTROL = re.compile("[\x02\x03]")
-_ROLES = {"system": SYSTEM, "developer": SYSTEM, "assistant": ASSISTANT, "model": ASSISTANT, "tool": TOOL}
+_ROLES = {
+    "system": SYSTEM,
+    "developer": SYSTEM,
+    "assistant": ASSISTANT,
+    "model": ASSISTANT,
+    "tool": TOOL,
+    "function": TOOL,
+}
 _TURNS = re.compile(MARK + "[ut]")
 
 
@@ -51,8 +58,8 @@ def read_prompt(request: Any) -> Prompt | None:
         return None
     parts: list[str] = []
     images, turns = False, 0
-    for role, content in _messages(request):
-        texts, has_image = _text(content)
+    for role, content in messages_of(request):
+        texts, has_image = text_of(content)
         images = images or has_image
         turns += role == USER
         if len(parts) < MAX_MESSAGES:
@@ -98,7 +105,8 @@ def _tool_calls(response: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield item
 
 
-def _messages(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def messages_of(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each message of a request's document with its role: ``SYSTEM``, ``USER``, ``ASSISTANT`` or ``TOOL``."""
     for key in ("system", "instructions", "systemInstruction", "system_instruction"):
         if request.get(key):
             yield SYSTEM, request[key]
@@ -127,7 +135,7 @@ def _message(message: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield role, content
 
 
-def _text(content: Any) -> tuple[str, bool]:
+def text_of(content: Any) -> tuple[str, bool]:
     """The text of a content, and whether it has an image, a file or sound."""
     if isinstance(content, str):
         return content, False

@@ -10,7 +10,7 @@ import csv
 import io
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO, cast
@@ -59,7 +59,7 @@ def _contained(file: BinaryIO) -> Iterator[Found]:
         yield from _parquet(file)
     elif _is_csv(head):
         yield from _csv(file, head)
-    elif _is_one_document(head):
+    elif is_one_document(head):
         for piece in pieces(file, MAX_RECORD_BYTES):
             yield from _parsed(piece)
     else:
@@ -82,8 +82,8 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _is_one_document(head: bytes) -> bool:
-    """A list of records, or objects spread over several lines."""
+def is_one_document(head: bytes) -> bool:
+    """Whether a file begins as a list of records, or objects spread over several lines."""
     first = head.strip().partition(b"\n")[0].rstrip()
     return first.startswith(b"[") or (first.startswith(b"{") and first.endswith((b"{", b"[", b",")))
 
@@ -121,20 +121,11 @@ def _csv(file: BinaryIO, head: bytes) -> Iterator[Found]:
     delimiter = max(",;\t", key=head.partition(b"\n")[0].decode("latin-1").count)
     text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
     try:
-        # Strict, or a quote that is never closed would pass for a cell that ends with the file.
-        lines = iter(lambda: text.readline(MAX_RECORD_BYTES), "")
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         header: list[str] | None = None
-        while True:
-            line = reader.line_num + 1
-            try:
-                row = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield line, BadRecord(f"not CSV: {error}")
-                continue
-            if header is None:
+        for line, row in _csv_rows(_Lines(text), delimiter):
+            if isinstance(row, BadRecord):
+                yield line, row
+            elif header is None:
                 header = row
                 if len(set(header)) < len(header):
                     yield line, BadRecord("two columns have the same name")
@@ -143,6 +134,58 @@ def _csv(file: BinaryIO, head: bytes) -> Iterator[Found]:
                 yield line, _csv_record(header, row)
     finally:
         text.detach()
+
+
+def _csv_rows(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | BadRecord]]:
+    """Each row with its first line. After a broken one, reading goes on at the line after its first.
+
+    A quote that is never closed takes in the lines behind it until it meets another one, the end of the
+    file or the limit of a field; these lines are rows of their own.
+    """
+    while True:
+        # Strict, or a quote that is never closed would pass for a cell that ends with the file.
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        try:
+            for row in reader:
+                yield lines.taken(), row
+            return
+        except csv.Error as error:
+            yield lines.give_back(), BadRecord(f"not CSV: {error}")
+
+
+class _Lines:
+    """The lines of a text, with those of the row under way held so that they can be read again."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._held: list[str] = []
+        self._waiting: list[str] = []  # given back, the next one last
+        self._first = 1  # the number of the first line held
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._waiting.pop() if self._waiting else self._text.readline(MAX_RECORD_BYTES)
+        if not line:
+            raise StopIteration
+        self._held.append(line)
+        return line
+
+    def taken(self) -> int:
+        """The row held is read; returns the number of its first line."""
+        first = self._first
+        self._first += len(self._held)
+        self._held = []
+        return first
+
+    def give_back(self) -> int:
+        """All lines of the row but the first are to be read again; returns that one's number."""
+        first = self._first
+        self._first += 1
+        self._waiting += reversed(self._held[1:])
+        self._held = []
+        return first
 
 
 def _csv_record(header: list[str], row: list[str]) -> dict[str, Any] | BadRecord:
@@ -163,12 +206,18 @@ def _parquet(file: BinaryIO) -> Iterator[Found]:
         raise missing_extra("Reading Parquet", "parquet", "pyarrow") from error
     row = 0
     try:
-        for batch in pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=256):
-            for record in batch.to_pylist():
-                row += 1
-                yield row, {str(name): _plain(value) for name, value in record.items()}
+        for record in plain_rows(pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=256)):
+            row += 1
+            yield row, record
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         yield row + 1, BadRecord(f"the Parquet file is damaged: {' '.join(str(error).split())[:200]}")
+
+
+def plain_rows(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """The rows of Arrow record batches, values as JSON has them."""
+    for batch in batches:
+        for record in batch.to_pylist():
+            yield {str(name): _plain(value) for name, value in record.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -138,32 +138,33 @@ def mapped(mapping: TableMapping) -> RecordImporter:
     )
 
 
-_MISSING = object()
+MISSING = object()
+"""What ``value_at`` gives where there is nothing."""
 
 
-def _at(value: Any, path: str) -> Any:
+def value_at(value: Any, path: str) -> Any:
     """The value at a dotted path. A column may have dots in its name; lists are entered by number."""
     value = opened(value)
     if isinstance(value, dict):
         if path in value:
             return value[path]
         for dot in (match.start() for match in re.finditer(r"\.", path)):
-            if path[:dot] in value and (found := _at(value[path[:dot]], path[dot + 1 :])) is not _MISSING:
+            if path[:dot] in value and (found := value_at(value[path[:dot]], path[dot + 1 :])) is not MISSING:
                 return found
     if isinstance(value, list):
         number, _, rest = path.partition(".")
         if number.isdecimal() and len(number) < 10 and int(number) < len(value):
-            return _at(value[int(number)], rest) if rest else value[int(number)]
-    return _MISSING
+            return value_at(value[int(number)], rest) if rest else value[int(number)]
+    return MISSING
 
 
 def _has(record: dict[str, Any], path: str) -> bool:
-    return _at(record, path) is not _MISSING
+    return value_at(record, path) is not MISSING
 
 
 def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[Draft]:
-    found = {name: _at(record, path) for name, path in mapping.call.items()}
-    found = {name: value for name, value in found.items() if value not in (_MISSING, None, "")}
+    found = {name: value_at(record, path) for name, path in mapping.call.items()}
+    found = {name: value for name, value in found.items() if value not in (MISSING, None, "")}
     answer_document = opened(found.get("response"))
     answer = read_answer(answer_document)
     started, ended = moment(found.get("started_at")), moment(found.get("ended_at"))
@@ -192,7 +193,7 @@ def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[Draft]:
         "streamed": _yes(found["streamed"]) if "streamed" in found else answer.streamed,
         "outcome": _outcome(found, status, texts.get("error", "")),
         "tags": {
-            name: text(value) for name, path in mapping.tags.items() if text(value := _at(record, path))
+            name: text(value) for name, path in mapping.tags.items() if text(value := value_at(record, path))
         },
     }
     if "output" in found:

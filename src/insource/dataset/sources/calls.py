@@ -1,0 +1,157 @@
+"""The log as a source: the calls of a task, a person's correction before the model's answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from insource.clock import iso
+from insource.config.sections import CallsSection
+from insource.dataset.records import BadRow
+from insource.dataset.sources.conversation import Conversations, asked
+from insource.errors import InsourceError
+from insource.logs.discovery.prompts import called_tool
+from insource.logs.query import Log, Where
+from insource.store.feedback import Feedback
+from insource.types import Call, Dropped, Provenance, Row
+
+SOURCE = "log"
+_PAGE = 200
+_NOT_GENERATION = frozenset({"embeddings", "other"})
+
+
+class LoggedCalls:
+    """A row a call, in the order they started. What has no usable answer is left out with its reason.
+
+    A correction is the answer and ``checked``, whatever the model said. Without one the answer is the
+    ``teacher``'s for ever. Calls that were simulated are never rows.
+
+    Raises, when read:
+        UserError: ``no-log``.
+        InsourceError: the codes of ``open_database``.
+    """
+
+    def __init__(
+        self, workspace: Path, calls: CallsSection, *, task: str, conversations: Conversations = "drop"
+    ) -> None:
+        self.name = SOURCE
+        self._workspace = workspace
+        self._calls = calls
+        self._task = calls.task or task
+        self._conversations: Conversations = conversations
+        self._passed: Counter[str] = Counter()
+        self._waiting = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        kinds = ", ".join(f"{kind} ({count} calls)" for kind, count in sorted(self._passed.items()))
+        passed = f"Left out by `[dataset.calls] feedback`: {kinds}." if kinds else ""
+        return tuple(filter(None, (passed, self._waiting)))
+
+    def __iter__(self) -> Iterator[Row | Dropped]:
+        self._passed.clear()
+        self._waiting = ""
+        with Log(self._workspace) as log:
+            try:
+                log.drain()
+            except InsourceError as error:
+                self._waiting = f"The latest calls are not in the store yet: {error.message}"
+            found = log.calls(**self._where())
+            while page := list(islice(found, _PAGE)):
+                given = log.feedback(*(call.call_id for call in page))
+                for call in page:
+                    said = _said(given.get(call.call_id, ()))
+                    if self._calls.feedback and said.kind not in self._calls.feedback:
+                        self._passed[said.kind] += 1
+                    else:
+                        yield self._item(call, said)
+
+    def _where(self) -> Where:
+        chosen = self._calls
+        return Where(
+            task=None if self._task == "*" else self._task,
+            prompt_version=chosen.prompt_version,
+            model=chosen.model,
+            provider=chosen.provider,
+            outcome=chosen.outcome,
+            since=chosen.since,
+            until=chosen.until,
+        )
+
+    def _item(self, call: Call, said: _Said) -> Row | Dropped:
+        try:
+            return self._row(call, said)
+        except BadRow as error:
+            bad = BadRow("no-input", error.detail) if error.reason == "missing-input" else error
+            return Dropped(row_id=call.call_id, line=None, reason=bad.reason, detail=bad.detail)
+
+    def _row(self, call: Call, said: _Said) -> Row:
+        if call.simulated:
+            raise BadRow("simulated", f"{call.model_asked} was simulated")
+        if call.endpoint in _NOT_GENERATION:
+            raise BadRow("not-generation", f"a call of {call.endpoint}, which writes no text")
+        document = asked(call.request, self._conversations)
+        return Row(
+            line=None,
+            row_id=call.call_id,
+            input=document.input,
+            output=_answer(call, said),
+            group=self._group(call),
+            time=iso(call.started_at),
+            prompt=document.prompt,
+            provenance=Provenance(
+                source=SOURCE,
+                label="teacher" if said.correction is None else "checked",
+                human_edited=said.correction is not None and said.correction != call.response_text,
+                provider=call.provider,
+                model=call.model_answered or call.model_asked,
+                date=iso(call.started_at),
+                prompt_version=call.prompt_version,
+                finish_reason=call.finish_reason,
+            ),
+        )
+
+    def _group(self, call: Call) -> str | None:
+        wanted = self._calls.group
+        if wanted == "user":
+            return call.user or None
+        if found := call.tags.get(wanted):
+            return found
+        given: Any = call.request.get("conversation") if wanted == "conversation" else None
+        given = given.get("id") if isinstance(given, dict) else given
+        return given if isinstance(given, str) and given else None
+
+
+class _Said:
+    """What people said about a call last: their correction, their rating, and what that comes to."""
+
+    def __init__(self, correction: str | None, rating: str) -> None:
+        self.correction = correction
+        self.rating = rating
+        self.kind = "corrected" if correction is not None else rating or "none"
+
+
+def _said(feedback: Sequence[Feedback]) -> _Said:
+    last = {one.kind: one.value for one in feedback}
+    return _Said(last.get("correction"), last.get("rating", ""))
+
+
+def _answer(call: Call, said: _Said) -> str:
+    if said.correction is not None:
+        if not said.correction.strip():
+            raise BadRow("no-answer", "the correction is empty")
+        return said.correction
+    if call.outcome == "interrupted":
+        raise BadRow("interrupted", call.error[:200] or "the answer broke off")
+    if call.outcome != "ok":
+        raise BadRow("call-failed", call.error[:200] or "there is no answer")
+    if said.rating == "down":
+        raise BadRow("rated-down", "rated down, and nobody corrected it")
+    if not call.response_text.strip():
+        if called_tool(call.response):
+            raise BadRow("tool-calls", "the answer is a call of a tool, not text")
+        raise BadRow("no-answer", f"no text in the answer ({call.finish_reason})")
+    return call.response_text

@@ -1,0 +1,183 @@
+"""Which source a project's rows come from: as `[dataset]` says, or by looking, with the reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from insource.config.sections import ColumnsSection, DatasetSection
+from insource.dataset.records import BadRow
+from insource.dataset.sources.calls import LoggedCalls
+from insource.dataset.sources.containers import SUFFIXES, read_records
+from insource.dataset.sources.documents import Documents, is_document, label_table, walk
+from insource.dataset.sources.shapes import ROWS, Shape, by_columns, chat, completion, teacher_of
+from insource.dataset.sources.source import Source
+from insource.dataset.sources.table import Table, TableFile
+from insource.errors import DataError
+from insource.types import Split
+
+SAMPLE = 20
+
+_SPLITS: tuple[tuple[str, Split], ...] = (
+    ("train", "train"),
+    ("validation", "validation"),
+    ("valid", "validation"),
+    ("val", "validation"),
+    ("dev", "validation"),
+    ("calibration", "calibration"),
+    ("test", "test"),
+)
+
+
+class Chosen(NamedTuple):
+    """A source, and why it is read like that."""
+
+    source: Source
+    reason: str
+
+
+def choose_source(
+    section: DatasetSection,
+    path: Path,
+    *,
+    workspace: Path,
+    task: str,
+    schemas: Mapping[str, dict[str, Any]] | None = None,
+) -> Chosen:
+    """The source that ``[dataset]`` names; ``path`` is its file or folder, ``workspace`` has the log.
+
+    Raises:
+        DataError: ``rows-unreadable``, ``unknown-columns``.
+        PrerequisiteError: ``missing-extra``.
+        UserError: ``no-log`` when it is read.
+    """
+    if section.format == "log":
+        calls = LoggedCalls(workspace, section.calls, task=task, conversations=section.conversations)
+        return Chosen(calls, "calls of the log, because the format says so")
+    vouched = teacher_of(section.teacher)
+    files = _table_files(path) if path.is_dir() else [TableFile(path, path.name)]
+    if section.format == "documents" or (section.format == "auto" and not files):
+        return _documents(section, path, schemas, vouched)
+    if not files:
+        raise DataError(
+            "no-rows", f"{path} has no table in it.", hint=f"Tables end in {', '.join(SUFFIXES)}."
+        )
+    shape, reason = _shape(section, files[0].path)
+    if path.is_dir():
+        reason = f"{len(files)} {'file' if len(files) == 1 else 'files'} of {path.name}/: {reason}"
+    return Chosen(
+        Table(
+            path.name,
+            files,
+            shape,
+            schemas=schemas,
+            encoding=section.encoding,
+            vouched=vouched,
+        ),
+        reason,
+    )
+
+
+def detected(path: Path, encoding: str = "") -> tuple[str, str, tuple[str, ...]]:
+    """What the records of a file are (``rows``, ``chat``, ``completion``, or empty), why, and their keys.
+
+    Raises:
+        The errors of ``read_records``.
+    """
+    sample = list(islice(_good(path, encoding), SAMPLE))
+    keys: tuple[str, ...] = tuple(dict.fromkeys(key for record in sample for key in record))
+    for name, together in _SIGNS:
+        having = sum(any(all(key in record for key in signs) for signs in together) for record in sample)
+        if sample and 2 * having >= len(sample):
+            shown = " and ".join(f"`{key}`" for key in together[0])
+            return name, f"{having} of the first {len(sample)} records have {shown}", keys
+    return ("" if sample else "rows"), "none of the first records can be read", keys
+
+
+_SIGNS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
+    ("chat", (("messages",), ("preferred_output",))),
+    ("rows", (("input", "output"), ("input",), ("output",))),
+    ("completion", (("prompt", "completion"),)),
+)
+
+
+def _shape(section: DatasetSection, path: Path) -> tuple[Shape, str]:
+    """How the records are read, and why."""
+    name, why = section.format, "the format says so"
+    columns = section.columns
+    if name == "auto" and columns != ColumnsSection():
+        return by_columns(columns), "columns as named in [dataset.columns]"
+    keys: tuple[str, ...] = ()
+    if name == "auto":
+        found, why, keys = detected(path, section.encoding)
+        name = found  # type: ignore[assignment] # checked below
+    if name == "chat":
+        return chat(section.conversations), f"chat examples: {why}"
+    if name == "completion":
+        return completion(section.conversations), f"prompts with completions: {why}"
+    if name == "rows":
+        plain = columns == ColumnsSection() and not section.encoding and path.suffix in _LINES
+        return (ROWS if plain else by_columns(columns)), f"rows: {why}"
+    raise DataError(
+        "unknown-columns",
+        f"{path.name} has neither `input` and `output` nor another known shape.",
+        details=(f"Its columns: {', '.join(keys)}.",),
+        hint='Say which is which in insource.toml: [dataset.columns] input = "…", output = "…".',
+    )
+
+
+_LINES = (".jsonl", ".ndjson")
+
+
+def _good(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
+    return (found for _, found in islice(read_records(path, encoding), 200) if not isinstance(found, BadRow))
+
+
+def _documents(
+    section: DatasetSection,
+    path: Path,
+    schemas: Mapping[str, dict[str, Any]] | None,
+    vouched: Mapping[str, Any],
+) -> Chosen:
+    table = path / section.labels if section.labels else label_table(path)
+    source = Documents(
+        path,
+        labels=table,
+        columns=section.columns,
+        schemas=schemas,
+        encoding=section.encoding,
+        vouched=vouched,
+    )
+    where = f"labels in {table.name}" if table else "labels beside them"
+    return Chosen(source, f"a folder of documents, {where}")
+
+
+def _table_files(folder: Path) -> list[TableFile]:
+    """The tables of a folder when it is one of tables: kept by `datasets`, or without any document."""
+    files = []
+    documents = False
+    for path in walk(folder):
+        documents = documents or is_document(path)
+        if path.suffix in SUFFIXES and path.name not in _OF_DATASETS:
+            name = path.relative_to(folder).as_posix()
+            files.append(TableFile(path, name, _split_of(name)))
+    return [] if documents and not _kept_by_datasets(folder) else files
+
+
+_OF_DATASETS = ("dataset_info.json", "state.json", "dataset_dict.json", "dataset_infos.json")
+
+
+def _kept_by_datasets(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _OF_DATASETS)
+
+
+def _split_of(name: str) -> Split | None:
+    """The split that a file's or folder's name begins with: ``train-00000-of-00002.parquet``, ``test/…``."""
+    for part in reversed(name.split("/")):
+        for prefix, split in _SPLITS:
+            word = part.lower().removeprefix(prefix)
+            if word != part.lower() and not word[:1].isalpha():
+                return split
+    return None

@@ -1,0 +1,203 @@
+"""A folder of documents, with labels in files beside them or in one table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from insource.config.sections import ColumnsSection
+from insource.dataset.records import BadRow, row_of, strict_json, unknown_keys_note
+from insource.dataset.sources.containers import read_records
+from insource.dataset.sources.shapes import by_columns
+from insource.dataset.sources.source import unreadable
+from insource.dataset.sources.text_extraction import EXTRACTORS, decoded, text_of_document
+from insource.errors import DataError
+from insource.types import Dropped, Row
+
+TABLES = ("labels", "metadata")
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+FILE_COLUMNS = ("file_name", "file", "filename", "path")
+
+_LABEL_TEXT = (".label.txt", ".label")
+_LABEL_JSON = (".label.json", ".json")
+_ABOUT = ("readme", "license", "licence", "notice")
+
+
+class Documents:
+    """The documents of a folder and the folders in it, by name; each is named by its path in there.
+
+    ``labels`` is the table; without one, ``invoice.pdf`` has its label in ``invoice.json`` (the object, or
+    a text), ``invoice.label.json``, ``invoice.label.txt`` or ``invoice.label``, or in one of these behind
+    its whole name (``invoice.pdf.json``).
+
+    Raises, when read:
+        DataError: ``rows-unreadable``, ``no-file-column``.
+        PrerequisiteError: ``missing-extra``, for the first document that needs it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        labels: Path | None = None,
+        columns: ColumnsSection | None = None,
+        schemas: Mapping[str, dict[str, Any]] | None = None,
+        encoding: str = "",
+        vouched: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = folder.name
+        self._folder = folder
+        self._labels = labels
+        self._columns = columns or ColumnsSection()
+        self._shape = by_columns(self._columns, frozenset(FILE_COLUMNS) | {self._columns.file})
+        self._schemas = schemas
+        self._encoding = encoding
+        self._vouched = vouched
+        self._unknown: Counter[str] = Counter()
+        self._others: Counter[str] = Counter()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        kinds = ", ".join(f"{kind or 'without a suffix'} ({n})" for kind, n in sorted(self._others.items()))
+        passed = (f"Files that are no documents were passed over: {kinds}.",) if kinds else ()
+        return (*unknown_keys_note(self._unknown), *passed)
+
+    def __iter__(self) -> Iterator[Row | Dropped]:
+        self._unknown.clear()
+        self._others.clear()
+        return self._beside() if self._labels is None else self._from_table(self._labels)
+
+    def _beside(self) -> Iterator[Row | Dropped]:
+        used: set[bytes] = set()
+        for path in self._walk():
+            name = self._name_of(path)
+            if is_document(path):
+                yield self._item(name, None, partial(_label_of, path, used))
+        for path in self._walk():  # labels come before or after their document in the walk
+            name = self._name_of(path)
+            if path.name.endswith((*_LABEL_TEXT, ".json")):
+                if _key(path) not in used:
+                    detail = "a label whose document is not there"
+                    yield Dropped(row_id=name, line=None, reason="missing-document", detail=detail)
+            elif path.suffix.lower() not in EXTRACTORS:
+                self._others[path.suffix.lower()] += 1
+
+    def _from_table(self, table: Path) -> Iterator[Row | Dropped]:
+        named: set[bytes] = set()
+        column = self._columns.file
+        for line, found in read_records(table, self._encoding):
+            if isinstance(found, BadRow):
+                detail = f"{table.name}: {found.detail}"
+                yield Dropped(row_id=f"line-{line}", line=line, reason=found.reason, detail=detail)
+                continue
+            column = column or self._file_column(table, found)
+            name = str(found.get(column) or "")
+            if not name:
+                detail = f"`{column}` names no file"
+                yield Dropped(row_id=f"line-{line}", line=line, reason="missing-document", detail=detail)
+                continue
+            named.add(_key(self._folder / name))
+            self._unknown.update(key for key in found if key not in self._shape.known)
+            yield self._item(name, line, partial(self._shape.convert, found))
+        for path in self._walk():
+            if path.suffix.lower() not in EXTRACTORS:
+                if path != table:
+                    self._others[path.suffix.lower()] += 1
+            elif _key(path) not in named:
+                detail = f"{table.name} has no line for it"
+                yield Dropped(row_id=self._name_of(path), line=None, reason="missing-output", detail=detail)
+
+    def _item(self, name: str, line: int | None, label: Callable[[], dict[str, Any]]) -> Row | Dropped:
+        path = self._folder / name
+        try:
+            record = {"id": name, **label()}
+            record["input"] = self._text(path)
+            return row_of(record, line=line, source=name, schemas=self._schemas, vouched=self._vouched)
+        except BadRow as bad:
+            return Dropped(row_id=name, line=line, reason=bad.reason, detail=bad.detail)
+
+    def _text(self, path: Path) -> str:
+        inside = path.resolve().is_relative_to(self._folder.resolve())
+        if not inside or not path.is_file():
+            raise BadRow("missing-document", "there is no such file in the folder")
+        if path.suffix.lower() not in EXTRACTORS:
+            kinds = ", ".join(EXTRACTORS)
+            raise BadRow("unknown-document", f"{path.suffix or 'a file without a suffix'} is none of {kinds}")
+        return text_of_document(path)
+
+    def _file_column(self, table: Path, record: Mapping[str, Any]) -> str:
+        found = next((name for name in FILE_COLUMNS if name in record), None)
+        if found is None:
+            raise DataError(
+                "no-file-column",
+                f"No column of {table.name} names the documents; it has {', '.join(record)}.",
+                hint='Name it: `file = "…"` under [dataset.columns] in insource.toml.',
+            )
+        return found
+
+    def _name_of(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
+
+    def _walk(self) -> Iterator[Path]:
+        return walk(self._folder)
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """The files of a folder and the folders in it, sorted; hidden ones and those about the data are not seen.
+
+    Raises:
+        DataError: ``rows-unreadable``.
+    """
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    for path in entries:
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from walk(path)
+        elif path.stem.lower() not in _ABOUT:
+            yield path
+
+
+def is_document(path: Path) -> bool:
+    """Whether a file is a document, and not the label of one."""
+    return path.suffix.lower() in EXTRACTORS and not path.name.endswith(_LABEL_TEXT)
+
+
+def label_table(folder: Path) -> Path | None:
+    """The table with the labels, when the folder has one of the usual names."""
+    names = (folder / f"{name}{suffix}" for name in TABLES for suffix in TABLE_SUFFIXES)
+    return next((path for path in names if path.is_file()), None)
+
+
+def _label_of(path: Path, used: set[bytes]) -> dict[str, Any]:
+    for base in (path, path.with_suffix("")):
+        for suffix in (*_LABEL_JSON, *_LABEL_TEXT):
+            label = base.with_name(f"{base.name}{suffix}")
+            if label != path and label.is_file():
+                used.add(_key(label))
+                return {"output": _read_label(label)}
+    raise BadRow("missing-output", f"no label beside it, as {path.stem}.json or {path.stem}.label.txt")
+
+
+def _read_label(label: Path) -> Any:
+    try:
+        text = decoded(label.read_bytes())
+        return strict_json(text) if label.suffix == ".json" else text.strip()
+    except OSError as error:
+        raise BadRow("invalid-json", f"its label {label.name}: {error.strerror or error}") from error
+    except BadRow as bad:
+        raise BadRow(bad.reason, f"its label {label.name}: {bad.detail}") from bad
+    except ValueError as error:
+        raise BadRow("invalid-json", f"its label {label.name}: {error}") from error
+
+
+def _key(path: Path) -> bytes:
+    """A few bytes for a path, so that a million of them fit in memory."""
+    return blake2b(str(path).encode("utf-8", "surrogateescape"), digest_size=12).digest()

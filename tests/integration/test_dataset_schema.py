@@ -1,0 +1,70 @@
+"""``insource init`` knows the data; ``insource dataset schema`` shows what speaks for a contract."""
+
+import json
+
+import pytest
+
+ROWS = [
+    {
+        "input": f"Order {n}",
+        "output": {"code": f"A-{n:04}", "kind": "ab"[n % 2], "on": f"2024-01-{1 + n % 28:02}"},
+    }
+    for n in range(120)
+]
+
+
+def test_a_schema_is_shown_written_and_in_force(project, insource, refuses):
+    folder = project(ROWS)
+    shown = insource("dataset", "schema")
+    assert shown.returncode == 0, shown.stderr
+    assert "all 120 values have this shape" in shown.stdout
+    assert "2 values, 60 times each on average" in shown.stdout
+    assert "all 120 values are ISO dates" in shown.stdout
+    assert not (folder / "schema.json").exists()
+    document = json.loads(insource("dataset", "schema", "--json").stdout)
+    written = insource("dataset", "schema", "--write")
+    assert 'put schema = "schema.json" under [task]' in written.stderr
+    schema = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
+    assert schema == document["output"]["definition"]
+    assert schema["properties"]["code"]["pattern"] == "^A-[0-9]{4}$"
+    assert insource("dataset", "schema", "--write").returncode == 0  # the same again
+    project([*ROWS, {"input": "Order x", "output": {"code": "B7"}}], '[task]\nschema = "schema.json"\n')
+    refuses("dataset", "build", code="labels-do-not-fit")
+    assert "states another contract already" in insource("dataset", "schema").stderr
+    assert "exists, says something else" in insource("dataset", "schema", "--write").stderr
+
+
+def test_labels_and_free_text(project, rows, insource):
+    project(rows.tickets(30))
+    done = insource("dataset", "schema")
+    assert 'labels = ["billing", "delivery", "technical"]' in done.stderr
+    assert "billing" in done.stdout
+    project([line | {"output": f"a summary {n}"} for n, line in enumerate(rows.tickets(30))])
+    assert insource("dataset", "schema").stdout == "Free text.\n"
+
+
+def test_nothing_to_infer_from(project, refuses):
+    project(["broken"] * 3)
+    assert "no row that can be used; 3 cannot" in refuses("dataset", "schema", code="no-rows")
+
+
+@pytest.mark.parametrize(
+    ("data", "content", "said", "written"),
+    [
+        ("d.csv", "text,label\na,b\n", "guessed, look at it", 'input = "text"'),
+        ("d.csv", "input,output\na,b\n", "rows: 1 of the first 1 records", 'path = "d.csv"'),
+        ("d.csv", "x,y\na,b\n", "has neither `input` and `output`", 'path = "d.csv"'),
+        ("d.jsonl", '{"messages": []}\n', "chat examples", 'path = "d.jsonl"'),
+        ("d.jsonl", "", "none of the first records can be read", 'path = "d.jsonl"'),
+        ("log", None, "the calls of the log", 'format = "log"'),
+        ("gone.jsonl", None, "put your rows into gone.jsonl", 'path = "gone.jsonl"'),
+    ],
+)
+def test_init_knows_the_data(tmp_path, insource, data, content, said, written):
+    if content is not None:
+        (tmp_path / data).write_text(content, encoding="utf-8")
+    done = insource("init", "--data", data, "--name", "tickets")
+    assert done.returncode == 0, done.stderr
+    assert said in done.stderr
+    assert written in (tmp_path / "insource.toml").read_text(encoding="utf-8")
+    assert insource("config", "show").returncode == 0

@@ -1,0 +1,185 @@
+"""A folder of documents: every kind is read, every label found, what cannot be read says why."""
+
+import json
+
+import pytest
+from made_documents import mail, pdf, word
+
+from insource.config.sections import ColumnsSection
+from insource.dataset.sources.documents import Documents
+from insource.dataset.sources.text_extraction import text_of_document
+from insource.errors import DataError
+from insource.types import Dropped, Row
+
+
+def write(folder, **files):
+    for name, content in files.items():
+        path = folder / name.replace("__", ".").replace("_in_", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def read(source):
+    items = list(source)
+    rows = {item.row_id: item for item in items if isinstance(item, Row)}
+    drops = {item.row_id: (item.reason, item.detail) for item in items if isinstance(item, Dropped)}
+    return rows, drops
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.txt", "grüße\r\nzwei".encode(), "grüße\nzwei"),
+        ("a.txt", b"\xef\xbb\xbfmarked", "marked"),
+        ("a.txt", "Übergröße".encode("utf-16"), "Übergröße"),
+        (
+            "a.txt",
+            "Die Straße ist für größere Fahrzeuge gesperrt, außer für Anwohner.".encode("cp1252"),
+            "Straße",
+        ),
+        ("a.md", b"# Title\n\ntext", "# Title\n\ntext"),
+        ("a.html", b"<style>p{}</style><p>Hello <b>you</b></p><script>x()</script>", "Hello you"),
+        ("a.htm", '<meta charset="cp1252"><p>Größe</p>'.encode("cp1252"), "Größe"),
+        ("a.html", b"<?xml version='1.0' encoding='utf-8'?><html><body>declared</body></html>", "declared"),
+        ("a.pdf", pdf("Invoice 1183", "Total 20"), "Invoice 1183\n\nTotal 20"),
+        (
+            "a.docx",
+            word("Invoice 1183", table=[["part", "seal"], ["price", "20"]]),
+            "Invoice 1183\npart\tseal\nprice\t20",
+        ),
+        ("a.eml", mail("Order", "I ordered twice.\n"), "Subject: Order\n\nI ordered twice."),
+        ("a.eml", mail("Order", "", "<p>only <i>HTML</i></p>"), "only HTML"),
+        ("a.eml", mail("Größe", "Größe 7\n", charset="iso-8859-1"), "Größe 7"),
+    ],
+)
+def test_every_kind_gives_its_text(tmp_path, name, content, expected):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert expected in text_of_document(path)
+
+
+def test_labels_beside_the_documents(tmp_path):
+    write(
+        tmp_path,
+        a__txt="one",
+        a__json='{"n": 1}',
+        b__pdf=pdf("two"),
+        b__pdf__json='{"n": 2}',
+        c__md="three",
+        c__label__txt=" three \n",
+        sub_in_d__html="<p>four</p>",
+        sub_in_d__label="four",
+        e__txt="five",
+        e__json='"a text"',
+        readme__md="about the data",
+        f__png=b"\x89PNG",
+    )
+    source = Documents(tmp_path)
+    rows, drops = read(source)
+    assert drops == {}
+    assert {name: row.output for name, row in rows.items()} == {
+        "a.txt": {"n": 1},
+        "b.pdf": {"n": 2},
+        "c.md": "three",
+        "sub/d.html": "four",
+        "e.txt": "a text",
+    }
+    assert rows["b.pdf"].input == "two"
+    assert rows["b.pdf"].provenance.source == "b.pdf"
+    assert source.notes == ("Files that are no documents were passed over: .png (1).",)
+    assert [item.row_id for item in source] == [item.row_id for item in source]
+
+
+def test_labels_in_a_table_with_what_else_it_says(tmp_path):
+    write(
+        tmp_path,
+        a__txt="one",
+        b__txt="two",
+        c__txt="three",
+        labels__csv="file,output,group\na.txt,x,g\nb.txt,y,\nd.txt,z,\n,q,\n",
+    )
+    rows, drops = read(Documents(tmp_path, labels=tmp_path / "labels.csv"))
+    assert {name: (row.output, row.group, row.line) for name, row in rows.items()} == {
+        "a.txt": ("x", "g", 2),
+        "b.txt": ("y", None, 3),
+    }
+    assert drops == {
+        "d.txt": ("missing-document", "there is no such file in the folder"),
+        "line-5": ("missing-document", "`file` names no file"),
+        "c.txt": ("missing-output", "labels.csv has no line for it"),
+    }
+
+
+def test_the_columns_of_the_table_may_have_any_name(tmp_path):
+    lines = [{"doc": "a.txt", "sum": 3, "who": "x"}, {"doc": "../outside.txt", "sum": 1, "who": "y"}]
+    write(tmp_path, in_in_a__txt="one")
+    folder = tmp_path / "in"
+    (tmp_path / "outside.txt").write_text("not of this folder", encoding="utf-8")
+    (folder / "labels.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    columns = ColumnsSection(output=("sum", "who"), file="doc")
+    rows, drops = read(Documents(folder, labels=folder / "labels.jsonl", columns=columns))
+    assert rows["a.txt"].output == {"sum": 3, "who": "x"}
+    assert drops["../outside.txt"][0] == "missing-document"
+
+
+def test_a_table_that_names_no_documents(tmp_path):
+    write(tmp_path, a__txt="one", labels__csv="label,who\nx,y\n")
+    with pytest.raises(DataError) as error:
+        list(Documents(tmp_path, labels=tmp_path / "labels.csv"))
+    assert error.value.code == "no-file-column"
+    assert "label, who" in error.value.message
+
+
+def test_what_cannot_be_read_says_why_and_the_rest_goes_on(tmp_path):
+    write(
+        tmp_path,
+        encrypted__pdf=pdf("secret", password="p"),
+        broken__pdf=b"%PDF-1.4 and nothing else",
+        scanned__pdf=pdf("", ""),
+        old__docx=b"\xd0\xcf\x11\xe0" + b"\0" * 600,
+        broken__docx=b"PK no archive",
+        empty__txt=b"",
+        blank__md="  \n",
+        noise__txt=bytes(range(256)) * 40,
+        headless__eml=b"\xff\xfe\x00",
+        nolabel__txt="text",
+        badlabel__txt="text",
+        badlabel__json='{"n": 1, "n": 2}',
+        orphan__label__txt="x",
+        good__txt="text",
+        good__json='{"n": 1}',
+    )
+    labelled = ("encrypted", "broken", "scanned", "old", "empty", "blank", "noise", "headless")
+    for name in labelled:
+        (tmp_path / f"{name}.label").write_text("x", encoding="utf-8")
+    rows, drops = read(Documents(tmp_path))
+    assert list(rows) == ["good.txt"]
+    assert {name: reason for name, (reason, _) in drops.items()} == {
+        "encrypted.pdf": "encrypted-document",
+        "broken.pdf": "unreadable-document",
+        "broken.docx": "unreadable-document",
+        "scanned.pdf": "empty-document",
+        "old.docx": "encrypted-document",
+        "empty.txt": "empty-document",
+        "blank.md": "empty-document",
+        "noise.txt": "unknown-encoding",
+        "headless.eml": "unknown-encoding",
+        "nolabel.txt": "missing-output",
+        "badlabel.txt": "invalid-json",
+        "orphan.label.txt": "missing-document",
+    }
+    assert "no text on its 2 pages" in drops["scanned.pdf"][1]
+    assert "badlabel.json: the key 'n' stands twice" in drops["badlabel.txt"][1]
+
+
+def test_ten_megabytes_are_no_trouble_and_a_hundred_are_refused(tmp_path):
+    write(tmp_path, big__txt="Ten megabytes. " * 750_000, big__json="{}")
+    write(tmp_path, page__html="<p>" + "line of text<br>" * 700_000 + "</p>", page__json="{}")
+    (tmp_path / "huge.txt").write_bytes(b"")
+    with (tmp_path / "huge.txt").open("wb") as file:
+        file.truncate(100 << 20)
+    (tmp_path / "huge.json").write_text("{}", encoding="utf-8")
+    rows, drops = read(Documents(tmp_path))
+    assert rows["page.html"].input.count("line of text") == 700_000
+    assert len(rows["big.txt"].input) > 10_000_000
+    assert drops["huge.txt"] == ("document-too-large", "100 MB, and at most 64 MB are read")
