@@ -15,6 +15,7 @@ from insource.dataset.examples import Tally, example_of
 from insource.dataset.folder import DatasetWriter, load
 from insource.dataset.infer import infer_output
 from insource.dataset.policy import NO_POLICY, TeacherPolicy, with_terms
+from insource.dataset.review.application import apply_reviews
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.sources.source import Source
 from insource.dataset.split import DEFAULT_FRACTIONS, assign_splits, drop_leaks, placed
@@ -29,6 +30,7 @@ from insource.types import (
     FixDecision,
     LoggedAnswer,
     OutputSpec,
+    ReviewDecision,
     Row,
     Split,
 )
@@ -56,6 +58,7 @@ def build_folder(
     absent_fields: AbsentFields = "null",
     on_bad_rows: OnBadRows = "error",
     decisions: Iterable[FixDecision] = (),
+    reviews: Iterable[ReviewDecision] = (),
     instruction: str = "",
     max_tokens: int = 2048,
     policy: TeacherPolicy = NO_POLICY,
@@ -72,6 +75,7 @@ def build_folder(
         absent_fields: ``null`` writes null for required nullable fields that a label leaves out.
         on_bad_rows: ``error`` refuses the source when any row is bad, ``drop`` leaves those rows out.
         decisions: which checks' fixes are applied; none is applied that is not accepted here.
+        reviews: what reviewers decided about fields; applied before the fixes.
         instruction, max_tokens: what checks with a fix may ask for, as ``Context`` has it.
         policy: the terms that are kept with teachers' answers.
         simulated_models: the names among the cloud models whose answers are simulated.
@@ -86,6 +90,7 @@ def build_folder(
         if not len(work):
             raise _bad_rows(work.name, work.dropped, work.read)
         bad = list(work.dropped)
+        review_notes = apply_reviews(work, reviews)
         contract = output or infer_output([row.output for row in work])
         check_contract(contract)
         context = Context(
@@ -120,7 +125,7 @@ def build_folder(
                 output=contract,
                 split_reason=reason,
                 simulated_models=tuple(sorted(set(simulated_models))),
-                notes=(*work.notes, *_inferred_note(contract, len(work)), *tally.notes()),
+                notes=(*work.notes, *review_notes, *_inferred_note(contract, len(work)), *tally.notes()),
                 **tally.manifest(),
             )
             return writer.finish(manifest)
