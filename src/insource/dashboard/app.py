@@ -49,7 +49,11 @@ def create_app(desk: Desk, opening: Opening, *, port: int, token: str) -> Starle
         Mount("/static", StaticFiles(packages=[("insource.dashboard", "static")])),
     ]
     guard = Middleware(Guard, port=port, token=token, csrf=pages.csrf)
-    return Starlette(routes=[Mount(f"/{token}", routes=inside)], middleware=[guard])
+    return Starlette(
+        routes=[Mount(f"/{token}", routes=inside)],
+        middleware=[guard],
+        exception_handlers={InsourceError: _trouble},
+    )
 
 
 class _Pages:
@@ -132,8 +136,15 @@ async def _answered(work: Callable[[], str]) -> Response:
     except Refused as refused:
         return JSONResponse({"error": str(refused)}, 422)
     except InsourceError as error:
-        words = " ".join([error.message, *error.details, error.hint])
-        return JSONResponse({"error": words}, 409)
+        return JSONResponse({"error": _in_words(error)}, 409)
+
+
+def _trouble(request: Request, error: Exception) -> Response:
+    return PlainTextResponse(_in_words(error) if isinstance(error, InsourceError) else str(error), 409)
+
+
+def _in_words(error: InsourceError) -> str:
+    return "\n".join([error.message, *error.details, error.hint])
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -74,8 +74,8 @@ def build_folder(
         fractions: the size of each split that is not given, relative to train and the others missing.
         absent_fields: ``null`` writes null for required nullable fields that a label leaves out.
         on_bad_rows: ``error`` refuses the source when any row is bad, ``drop`` leaves those rows out.
-        decisions: which checks' fixes are applied; none is applied that is not accepted here.
         reviews: what reviewers decided about fields; applied before the fixes.
+        decisions: which checks' fixes are applied; none is applied that is not accepted here.
         instruction, max_tokens: what checks with a fix may ask for, as ``Context`` has it.
         policy: the terms that are kept with teachers' answers.
         simulated_models: the names among the cloud models whose answers are simulated.
@@ -87,12 +87,8 @@ def build_folder(
     """
     source = JsonLines(rows, schemas) if isinstance(rows, Path) else rows
     with staged(source, datasets_dir) as work:
-        if not len(work):
-            raise _bad_rows(work.name, work.dropped, work.read)
         bad = list(work.dropped)
-        review_notes = apply_reviews(work, reviews)
-        contract = output or infer_output([row.output for row in work])
-        check_contract(contract)
+        contract, review_notes = _reviewed(work, reviews, output)
         context = Context(
             rows=work, output=contract, instruction=instruction, seed=seed, max_tokens=max_tokens
         )
@@ -129,6 +125,18 @@ def build_folder(
                 **tally.manifest(),
             )
             return writer.finish(manifest)
+
+
+def _reviewed(
+    work: Staged, reviews: Iterable[ReviewDecision], output: OutputSpec | None
+) -> tuple[OutputSpec, tuple[str, ...]]:
+    """The contract of the reviewed rows, given or inferred, and notes on what was not applied."""
+    if not len(work):
+        raise _bad_rows(work.name, work.dropped, work.read)
+    notes = apply_reviews(work, reviews)
+    contract = output or infer_output([row.output for row in work])
+    check_contract(contract)
+    return contract, notes
 
 
 def _split(work: Staged, fractions: Mapping[Split, float], seed: int) -> tuple[Mapping[str, Split], str]:

@@ -20,7 +20,7 @@ class ReviewDecision(Frozen):
     """
 
     row_id: str
-    field: str = Field(pattern=r"^(/.*)?$")
+    field: str = Field(pattern=r"^(/(?s:.*))?$")
     verdict: ReviewVerdict
     before: Any = None
     after: Any = None

@@ -22,6 +22,12 @@ function say(text, trouble = false) {
   status.classList.toggle("trouble", trouble);
 }
 
+// As on the server: what would reorder or hide text is shown as the escape it is.
+function visible(text) {
+  const hidden = /[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+  return text.replace(hidden, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 // Verdicts
 
 function draw(field) {
@@ -29,7 +35,7 @@ function draw(field) {
   field.querySelector(".verdict").textContent = WORDS[verdict];
   const after = field.querySelector(".after");
   after.hidden = verdict !== "edited";
-  if (verdict === "edited" && text !== undefined) after.querySelector("bdi").textContent = text || "nothing";
+  if (verdict === "edited" && text !== undefined) after.querySelector("bdi").textContent = visible(text) || "nothing";
   for (const button of field.querySelectorAll(".choices button")) {
     const chosen = verdict === "edited" ? button.dataset.choice === field.dataset.choice
       : verdict === "accepted" && button.dataset.current !== undefined;
@@ -109,6 +115,7 @@ function edit(field) {
   editor.hidden = false;
   input.focus();
   input.select();
+  field.scrollIntoView({ block: "nearest" });
 }
 
 function leave(field) {
