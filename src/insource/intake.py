@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -14,11 +15,15 @@ from insource.dataset.build import build_folder
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import NAMES, run_checks
 from insource.dataset.decisions import read_decisions, write_decisions
+from insource.dataset.examples import example_of
 from insource.dataset.field_inference import FieldEvidence
 from insource.dataset.folder import check, load
 from insource.dataset.folder import examples as read_examples
 from insource.dataset.infer import Inference, infer_output
 from insource.dataset.policy import read_policy
+from insource.dataset.review.application import apply_reviews
+from insource.dataset.review.decisions import DecisionFile, read_reviews
+from insource.dataset.review.desk import Desk
 from insource.dataset.sources.choose import Chosen, choose_source
 from insource.dataset.sources.joined import Joined
 from insource.dataset.sources.json_lines import JsonLines
@@ -78,9 +83,7 @@ def _cloud_answers(session: Session, folder: Path, cloud: Model | None) -> Logge
     task = session.project.task(check(folder).output)
     examples = chain.from_iterable(read_examples(folder, split) for split in SPLITS)
 
-    def ask(example: Example) -> Request:
-        return Request(messages=arms.described(task, example), max_tokens=arms.CLOUD_MAX_TOKENS)
-
+    ask = _cloud_prompt(task)
     if cloud is not None:
         listed = list(examples)  # what is asked one by one, for money, fits in memory
         ask_cloud(session, listed, ask, task, cloud)
@@ -136,6 +139,7 @@ def _build(session: Session, source: Source, answers: Logged, datasets_dir: Path
         absent_fields=session.config.task.absent_fields,
         on_bad_rows=section.on_bad_rows,
         decisions=read_decisions(project.fixes_path).values(),
+        reviews=read_reviews(project.reviews_path),
         policy=read_policy(project.policy_path),
         instruction=session.config.task.instruction,
         max_tokens=session.config.training.max_tokens,
@@ -211,6 +215,43 @@ def infer_contract(session: Session) -> ContractReport:
     )
 
 
+@contextmanager
+def review_desk(session: Session, *, overlap: float = 0.0) -> Iterator[Desk]:
+    """The source's rows on a reviewer's desk, with the log's answers to them, until the block ends.
+
+    Raises:
+        DataError: the source's own, ``no-rows``, ``reviews-unreadable``.
+    """
+    project, workspace = session.project, session.project.workspace
+    file = DecisionFile(project.reviews_path, workspace / "reviews.lock")
+    file.decisions()  # a file that cannot be read is said before anybody begins
+    with staged(source_of(session).source, _made(workspace / "review")) as rows:
+        contract = project.given_output() or infer_output(row.output for row in rows)
+        answers = Logged({}, frozenset())
+        if (workspace / STORE_FILE).exists():
+            task = project.task(contract)
+            with open_database(workspace / STORE_FILE) as database:
+                examples = (example_of(row, "", {}) for row in rows)
+                answers = logged(database, examples, _cloud_prompt(task), task=task.name)
+        yield Desk(
+            rows,
+            contract,
+            file,
+            answers={
+                row_id: {model: one.text for model, one in found.items()}
+                for row_id, found in answers.answers.items()
+            },
+            seed=session.config.project.seed,
+            overlap=overlap,
+            absent_fields=session.config.task.absent_fields,
+            clock=session.clock,
+        )
+
+
+def _cloud_prompt(task: Task) -> Callable[[Example], Request]:
+    return lambda example: Request(messages=arms.described(task, example), max_tokens=arms.CLOUD_MAX_TOKENS)
+
+
 class CheckReport(Frozen):
     """What `insource dataset check` found, and what was decided so far. ``folder`` keeps it."""
 
@@ -231,6 +272,7 @@ def check_dataset(session: Session) -> CheckReport:
     chosen = source_of(session)
     session.display.note(f"{chosen.source.name}: {chosen.reason}")
     with staged(chosen.source, folder) as rows:
+        apply_reviews(rows, read_reviews(project.reviews_path))
         contract = project.given_output() or infer_output(row.output for row in rows)
         findings = run_checks(
             _context(session, rows, contract),

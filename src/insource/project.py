@@ -40,6 +40,10 @@ class Project(Frozen):
         return self.folder / self.config.dataset.fixes
 
     @property
+    def reviews_path(self) -> Path:
+        return self.folder / self.config.dataset.reviews
+
+    @property
     def policy_path(self) -> Path:
         return self.folder / self.config.dataset.policy
 

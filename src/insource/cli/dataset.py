@@ -11,6 +11,7 @@ DATASET_VERBS: dict[str, tuple[str, str]] = {
     "schema": ("dataset_schema", "What the answers look like, field by field, and why"),
     "check": ("dataset_check", "What is wrong with the rows, and what could be done about it"),
     "fix": ("dataset_fix", "Accept or decline the fixes that a check proposes"),
+    "review": ("dataset_review", "Decide row by row whether the answers are right"),
     "build": ("dataset_build", "Apply the accepted fixes, split, and write the dataset"),
     "synthesize": ("dataset_synthesize", "More training rows, from real ones or by a teacher"),
     "policy": ("dataset_policy", "Whose answers may be trained on"),

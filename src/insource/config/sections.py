@@ -117,6 +117,7 @@ class DatasetSection(Frozen):
     calibration: float = Field(0.1, gt=0, lt=1, description="Share carved from train when not given (ratio).")
     test: float = Field(0.2, gt=0, lt=1, description="Share carved from train when not given (ratio).")
     fixes: str = Field("dataset-fixes.toml", description="File with the decisions about the checks' fixes.")
+    reviews: str = Field("dataset-reviews.jsonl", description="File with the reviewers' decisions.")
     synthetic: str = Field(
         "synthetic.jsonl", description="File of `insource dataset synthesize`; its rows join at every build."
     )

@@ -15,6 +15,7 @@ from insource.dataset.examples import Tally, example_of
 from insource.dataset.folder import DatasetWriter, load
 from insource.dataset.infer import Inference
 from insource.dataset.policy import NO_POLICY, TeacherPolicy, with_terms
+from insource.dataset.review.application import apply_reviews
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.sources.source import LEFT_OUT, Source
 from insource.dataset.split import DEFAULT_FRACTIONS, assign_splits, drop_leaks, placed
@@ -29,6 +30,7 @@ from insource.types import (
     FixDecision,
     LoggedAnswer,
     OutputSpec,
+    ReviewDecision,
     Row,
     Split,
     Text,
@@ -57,6 +59,7 @@ def build_folder(
     absent_fields: AbsentFields = "null",
     on_bad_rows: OnBadRows = "error",
     decisions: Iterable[FixDecision] = (),
+    reviews: Iterable[ReviewDecision] = (),
     instruction: str = "",
     max_tokens: int = 2048,
     policy: TeacherPolicy = NO_POLICY,
@@ -72,6 +75,7 @@ def build_folder(
         fractions: the size of each split that is not given, relative to train and the others missing.
         absent_fields: ``null`` writes null for required nullable fields that a label leaves out.
         on_bad_rows: ``error`` refuses the source when any row is bad, ``drop`` leaves those rows out.
+        reviews: what reviewers decided about fields; applied before the fixes.
         decisions: which checks' fixes are applied; none is applied that is not accepted here.
         instruction, max_tokens: what checks with a fix may ask for, as ``Context`` has it.
         policy: the terms that are kept with teachers' answers.
@@ -84,9 +88,10 @@ def build_folder(
     """
     source = JsonLines(rows, schemas) if isinstance(rows, Path) else rows
     with staged(source, datasets_dir) as work:
+        bad = [drop for drop in work.dropped if drop.reason not in LEFT_OUT]
         if not len(work):
             raise _bad_rows(work.name, work.dropped, work.read)
-        bad = [drop for drop in work.dropped if drop.reason not in LEFT_OUT]
+        review_notes = apply_reviews(work, reviews)
         inferred = Inference.of(() if output else (row.output for row in work))
         contract = output or inferred.output
         check_contract(contract)
@@ -121,7 +126,7 @@ def build_folder(
                 output=contract,
                 split_reason=reason,
                 simulated_models=tuple(sorted(set(simulated_models))),
-                notes=(*work.notes, *_inferred_notes(inferred), *tally.notes()),
+                notes=(*work.notes, *review_notes, *_inferred_notes(inferred), *tally.notes()),
                 **tally.manifest(),
             )
             return writer.finish(manifest)

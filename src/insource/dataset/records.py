@@ -25,6 +25,7 @@ KEYS = (
     "latency_s",
     "prompt",
     "provenance",
+    "confidence",
 )
 MAX_DEPTH = 64
 _ALIASES = {"val": "validation", "dev": "validation"}
@@ -117,6 +118,7 @@ def row_of(
         cloud_outputs=cloud,
         cloud_latency_s=_latency(record, cloud),
         prompt=_label(record, "prompt") or "",
+        confidence=_confidence(record.get("confidence")),
         provenance=_provenance(record, source, line, vouched or {}),
     )
 
@@ -218,6 +220,14 @@ def _latency(record: dict[str, Any], cloud: dict[str, str]) -> dict[str, float]:
         if not number or not math.isfinite(seconds) or seconds < 0:
             raise BadRow("wrong-type", f"`latency_s` holds {seconds!r}, not seconds as a number from 0")
     return {model: float(by_model[model]) for model in sorted(by_model)}
+
+
+def _confidence(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise BadRow("wrong-type", f"`confidence` is {value!r}, not a number from 0 to 1")
+    return float(value)
 
 
 def unknown_keys_note(unknown: Counter[str]) -> tuple[str, ...]:

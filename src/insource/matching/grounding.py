@@ -15,11 +15,11 @@ from insource.matching.normal_forms import fold_text, parse_date, parse_number, 
 
 Tier = Literal["exact", "normalised", "number", "date", "quantity", "alias"]
 
-_NUMBERS = re.compile(r"(?<![\w.,])[+-−]?\(?\d[\d.,' ]*(?:[eE][+-]?\d+)?\)?\s*%?(?![\w])")
-_MEASURES = re.compile(
+NUMBERS = re.compile(r"(?<![\w.,])[+-−]?\(?\d[\d.,' ]*(?:[eE][+-]?\d+)?\)?\s*%?(?![\w])")
+MEASURES = re.compile(
     r"(?<![\w.,])[+-]?\d[\d.,]*\s?(?:[^\W\d_][^\s\d,;()]{0,11}(?:\s?[AaDd][Cc]\b)?|[°%Ω\"]\w?)"
 )
-_DATES = re.compile(
+DATES = re.compile(
     r"\b\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b"
     r"|\b(?:\d{1,2}(?:st|nd|rd|th)? )?[A-Za-z]{3,9}\.? (?:\d{1,2}(?:st|nd|rd|th)?,? )?\d{4}\b"
 )
@@ -51,7 +51,7 @@ def _typed_tier(value: Any, source: str, comparator: Comparator) -> Tier | None:
     if number is not None and number in _numbers(source):
         return "number"
     date = parse_date(value, comparator.day_first)
-    found = _DATES.findall(source) if date is not None else []
+    found = DATES.findall(source) if date is not None else []
     if any(parse_date(candidate, comparator.day_first) == date for candidate in found):
         return "date"
     quantity = parse_quantity(value, comparator.unit) if comparator.kind == "quantity" else None
@@ -106,10 +106,10 @@ def _folded(source: str) -> str:
 
 @lru_cache(maxsize=64)
 def _numbers(source: str) -> frozenset[float]:
-    found = (parse_number(match.strip()) for match in _NUMBERS.findall(source))
+    found = (parse_number(match.strip()) for match in NUMBERS.findall(source))
     return frozenset(number for number in found if number is not None)
 
 
 @lru_cache(maxsize=64)
 def _measures(source: str) -> tuple[str, ...]:
-    return tuple(match.strip() for match in _MEASURES.findall(source))
+    return tuple(match.strip() for match in MEASURES.findall(source))

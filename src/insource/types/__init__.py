@@ -36,6 +36,7 @@ from insource.types.result import (
     TrainingPoint,
     TrainingSummary,
 )
+from insource.types.review import ReviewDecision, ReviewVerdict
 from insource.types.routing import Policy
 from insource.types.row import Row
 from insource.types.task import AbsentFields, JsonSchema, Labels, OutputSpec, Task, Text
@@ -76,6 +77,8 @@ __all__ = [
     "ParitySummary",
     "Policy",
     "Provenance",
+    "ReviewDecision",
+    "ReviewVerdict",
     "Route",
     "RoutedCall",
     "RoutingSummary",

@@ -15,7 +15,8 @@ class Row(Frozen):
 
     ``output`` is as given: an object, or text that may spell one. ``time`` is ISO 8601 when the source
     has one. ``group`` is what must not straddle two splits: a customer, a thread, a layout. ``prompt`` is
-    the instruction that came with the document when the source keeps it (a system message).
+    the instruction that came with the document when the source keeps it (a system message). ``confidence``,
+    between 0 and 1, is whoever's who made the output.
     """
 
     line: int | None
@@ -30,4 +31,5 @@ class Row(Frozen):
     contract: dict[str, Any] | None = None
     cloud_outputs: dict[str, str] = Field(default_factory=dict)
     cloud_latency_s: dict[str, float] = Field(default_factory=dict)
+    confidence: float | None = None
     provenance: Provenance

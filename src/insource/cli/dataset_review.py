@@ -1,0 +1,153 @@
+"""``insource dataset review``: a person looks at rows, in the browser or in the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from insource.cli.options import json_option, project_options
+
+if TYPE_CHECKING:
+    from insource.dataset.review.agreement import Agreement
+    from insource.session import Session
+
+QUEUES = ("disagreements", "low-confidence", "ungrounded", "audit", "contested", "all")
+
+
+@click.command("review")
+@project_options
+@click.option(
+    "--queue", type=click.Choice(QUEUES), default="disagreements", show_default=True, help="Which rows first."
+)
+@click.option("--who", default="", help="Who reviews; the name git has for you when empty.")
+@click.option(
+    "--overlap",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Share of rows that two reviewers decide (ratio).",
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback; 0 takes a free one."
+)
+@click.option("--no-browser", is_flag=True, help="Print the address only.")
+@click.option("--plain", is_flag=True, help="In the terminal, without a browser.")
+@click.option("--report", "only_report", is_flag=True, help="Print how far reviewers agree, and end.")
+@json_option
+def command(
+    session: Session,
+    *,
+    queue: str,
+    who: str,
+    overlap: float,
+    port: int,
+    no_browser: bool,
+    plain: bool,
+    only_report: bool,
+    as_json: bool,
+) -> None:
+    """Decide field by field whether the source's answers are right; every decision is kept with your name.
+
+    Decisions go to the reviews file beside insource.toml, one a line and sorted, made for a pull request.
+    `insource dataset build` applies them. Several people can review at once; `--report` says how far those
+    agree who decided the same rows.
+    """
+    if only_report:
+        _report(session, as_json=as_json)
+        return
+    from typing import cast
+
+    from insource.cli.output import say
+    from insource.dataset.review.queues import QueueName
+    from insource.intake import review_desk
+
+    who, chosen = who or _git_name(), cast("QueueName", queue)
+    with review_desk(session, overlap=overlap) as desk:
+        if plain:
+            from insource.cli.review_plain import review_in_terminal
+
+            review_in_terminal(desk, chosen, who)
+        else:
+            from insource.dashboard.app import Opening
+            from insource.dashboard.server import serve
+
+            opening = Opening(chosen, who, session.project.title, session.config.dataset.reviews)
+            serve(desk, opening, port=port, on_ready=lambda url: _opened(url, browse=not no_browser))
+    say(f"Decisions are in {session.project.reviews_path}\nNext: insource dataset build")
+
+
+def _opened(url: str, *, browse: bool) -> None:
+    import webbrowser
+
+    from insource.cli.output import say
+
+    say(f"Review on {url}\nWho has this address can review; stop with Ctrl-C")
+    if browse and sys.stderr.isatty():
+        webbrowser.open(url)
+
+
+def _git_name() -> str:
+    import getpass
+    import subprocess
+
+    try:
+        asked = ["git", "config", "--get", "user.name"]
+        found = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=False).stdout.strip()
+        return found or getpass.getuser()
+    except (OSError, KeyError, subprocess.TimeoutExpired):
+        return "reviewer"
+
+
+def _report(session: Session, *, as_json: bool) -> None:
+    from collections import Counter
+
+    from insource.cli.output import say
+    from insource.dataset.review.agreement import agreement, contested
+    from insource.dataset.review.decisions import read_reviews
+
+    decisions = read_reviews(session.project.reviews_path)
+    found = agreement(decisions)
+    verdicts = Counter((one.who, str(one.verdict)) for one in decisions)
+    disputed = sorted(contested(decisions))
+    if as_json:
+        reviewers = [
+            {"who": who, "verdict": kind, "fields": n} for (who, kind), n in sorted(verdicts.items())
+        ]
+        shown = [one.model_dump(mode="json") for one in found]
+        click.echo(json.dumps({"reviewers": reviewers, "agreement": shown, "contested": disputed}))
+        return
+    _table(found, verdicts)
+    say(f"{len(disputed):,} rows are contested; see them with `insource dataset review --queue contested`")
+
+
+def _table(found: tuple[Agreement, ...], verdicts: dict[tuple[str, str], int]) -> None:
+    from rich.table import Table
+
+    from insource.cli.log_tables import print_table
+    from insource.cli.neutral import one_line
+    from insource.cli.output import show
+
+    people = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("reviewer", "accepted", "edited", "rejected"):
+        people.add_column(heading, justify="left" if heading == "reviewer" else "right")
+    for who in sorted({who for who, _ in verdicts}):
+        counts = (verdicts.get((who, kind), 0) for kind in ("accepted", "edited", "rejected"))
+        people.add_row(one_line(who, 40), *(f"{count:,}" for count in counts))
+    print_table(people)
+    if not found:
+        click.echo("No row has been decided by two reviewers yet")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("reviewers", "field", "decided alike", "Cohen's kappa", "n"):
+        table.add_column(heading, justify="left" if heading in ("reviewers", "field") else "right")
+    for one in found:
+        name, kappa = one.field.lstrip("/") or "answer", one.kappa
+        shown = "undefined" if kappa.value is None else f"{kappa.value:.2f}"
+        if kappa.low is not None and kappa.high is not None:
+            shown += f" [{kappa.low:.2f}, {kappa.high:.2f}]"
+        pair = one_line(f"{one.first}, {one.second}", 60)
+        table.add_row(pair, one_line(name, 60), show(one.agreed), shown, f"{kappa.n:,}")
+    print_table(table)

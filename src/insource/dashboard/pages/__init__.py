@@ -1,0 +1,1 @@
+"""One module a page: what it shows, from values; templates have the HTML."""

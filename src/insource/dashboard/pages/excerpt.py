@@ -1,0 +1,93 @@
+"""A document as the page shows it: cut where values stand, and shortened when it is long, saying so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from insource.dataset.review.fields import Field
+from insource.dataset.review.queues import scalars
+from insource.matching.spans import Span, find_spans
+
+WHOLE = 20_000
+"""Documents up to this many characters are shown whole."""
+
+_BEGINNING, _AROUND, _WINDOWS = 3_000, 700, 24
+_PLACES = 3  # windows for one value
+_LADDER = 200_000  # beyond, only the exact rung is looked for: the others read the document many times
+
+
+class Piece(NamedTuple):
+    """Text that stands for the fields with these places, or for ``left_out`` characters instead of text."""
+
+    text: str
+    fields: tuple[int, ...] = ()
+    left_out: int = 0
+
+
+class Excerpt(NamedTuple):
+    """The pieces in order; ``found`` has each field's places in the document, None where it has no value."""
+
+    pieces: tuple[Piece, ...]
+    found: tuple[tuple[Span, ...] | None, ...]
+    characters: int
+
+    @property
+    def shortened(self) -> bool:
+        return any(piece.left_out for piece in self.pieces)
+
+
+def excerpt(document: str, fields: Sequence[Field]) -> Excerpt:
+    """Cut a document at the spans of the fields' values."""
+    found = tuple(_spans(document, field) for field in fields)
+    marks = [(span.start, span.end, place) for place, spans in enumerate(found) for span in spans or ()]
+    pieces: list[Piece] = []
+    end = 0
+    for start, stop in _windows(len(document), found):
+        if start > end:
+            pieces.append(Piece("", left_out=start - end))
+        pieces += _cut(document, start, stop, marks)
+        end = stop
+    if end < len(document):
+        pieces.append(Piece("", left_out=len(document) - end))
+    return Excerpt(tuple(pieces), found, len(document))
+
+
+def _spans(document: str, field: Field) -> tuple[Span, ...] | None:
+    values = list(scalars(field.value))
+    # A number chosen from a list is a judgement; that it stands somewhere says nothing.
+    if not values or (field.choices and not isinstance(field.value, str)):
+        return None
+    return tuple(span for value in values for span in _found(document, field, value))
+
+
+def _found(document: str, field: Field, value: str | int | float) -> tuple[Span, ...]:
+    if len(document) <= _LADDER:
+        return find_spans(value, document, field.comparator)
+    at = document.find(text := str(value).strip())
+    return (Span(at, at + len(text), "exact"),) if at >= 0 else ()
+
+
+def _windows(length: int, found: Sequence[tuple[Span, ...] | None]) -> list[tuple[int, int]]:
+    """What is shown, in order and apart: everything, or the beginning and what is around the spans."""
+    if length <= WHOLE:
+        return [(0, length)]
+    spans = [span for spans in found for span in (spans or ())[:_PLACES]]
+    around = [(max(0, one.start - _AROUND), min(length, one.end + _AROUND)) for one in spans[:_WINDOWS]]
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted([(0, _BEGINNING), *around]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _cut(document: str, start: int, stop: int, marks: Sequence[tuple[int, int, int]]) -> list[Piece]:
+    inside = [(max(a, start), min(b, stop), place) for a, b, place in marks if a < stop and b > start]
+    edges = sorted({start, stop, *(a for a, _, _ in inside), *(b for _, b, _ in inside)})
+    return [
+        Piece(document[a:b], tuple(sorted({place for x, y, place in inside if x <= a and b <= y})))
+        for a, b in pairwise(edges)
+    ]

@@ -1,0 +1,192 @@
+"""The review page: one row, its document and its fields, as values for the template."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from insource.dashboard.pages.excerpt import Excerpt, excerpt
+from insource.dataset.records import as_object
+from insource.dataset.review.agreement import DOCUMENT, Agreement
+from insource.dataset.review.desk import Desk, Item, Progress
+from insource.dataset.review.fields import Field, same, value_at
+from insource.dataset.review.queues import QueueName
+from insource.report.words import visible
+from insource.types import Estimate, ReviewDecision
+
+NUMBERED = 9
+MAX_CHOICES = 1000
+
+
+class ChoiceView(NamedTuple):
+    """A value that one key chooses; ``place`` is its place among all choices of the field."""
+
+    place: int
+    text: str
+    current: bool
+
+
+class FieldView(NamedTuple):
+    """One field as text. ``typed`` fills the editor; ``said`` are models' answers that differ."""
+
+    pointer: str
+    name: str
+    value: str | None
+    typed: str
+    many_lines: bool
+    grounding: str
+    said: tuple[tuple[str, str], ...]
+    choices: tuple[ChoiceView, ...]
+    all_choices: tuple[str, ...]
+    verdict: str
+    after: str | None
+    others: tuple[str, ...]
+
+
+class ReviewView(NamedTuple):
+    """What the template shows; ``item`` is None when nothing waits in the queue."""
+
+    queue: QueueName
+    who: str
+    progress: Progress
+    item: Item | None
+    document: Excerpt | None
+    fields: tuple[FieldView, ...]
+    agreement: tuple[tuple[str, str, str, str, int], ...]
+    headline: str
+
+
+def review_url(queue: str, who: str, row: int | None = None) -> str:
+    """The page's address, relative to its own; it holds the whole state."""
+    state = {"queue": queue, "who": who, **({} if row is None else {"row": row})}
+    return f"review?{urlencode(state)}"
+
+
+def review_view(desk: Desk, queue: QueueName, who: str, index: int | None) -> ReviewView:
+    """The page for one reviewer, with the row at ``index``, or none."""
+    item = None if index is None else desk.item(queue, who, index)
+    document = None if item is None else excerpt(item.row.input, item.fields)
+    agreements = desk.agreement()
+    headline = next((one for one in agreements if one.field == DOCUMENT), None)
+    return ReviewView(
+        queue=queue,
+        who=who,
+        progress=desk.progress(queue, who),
+        item=item,
+        document=document,
+        fields=tuple(_field(item, place, document) for place in range(len(item.fields)))
+        if item is not None and document is not None
+        else (),
+        agreement=tuple(map(_agreed, agreements)),
+        headline="" if headline is None else f"κ {kappa(headline.kappa)}",
+    )
+
+
+def _agreed(one: Agreement) -> tuple[str, str, str, str, int]:
+    name = one.field.lstrip("/") or "answer"
+    return f"{one.first} · {one.second}", name, ratio(one.agreed), kappa(one.kappa), one.kappa.n
+
+
+def ratio(estimate: Estimate) -> str:
+    """``92 % [80, 97]``."""
+    interval = (
+        ""
+        if estimate.low is None or estimate.high is None
+        else (f" [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]")
+    )
+    return f"{100 * (estimate.value or 0):.0f} %{interval}"
+
+
+def kappa(estimate: Estimate) -> str:
+    """``0.81 [0.62, 0.99]``, or why there is none."""
+    if estimate.value is None:
+        return "undefined"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.2f}"
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def as_text(value: Any) -> str:
+    """A value as a person types it: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _field(item: Item, place: int, document: Excerpt) -> FieldView:
+    field, mine = item.fields[place], item.mine.get(item.fields[place].pointer)
+    empty = field.value in (None, "")
+    typed = "" if empty else as_text(field.value)
+    if field.value and isinstance(field.value, list | dict):
+        typed = json.dumps(field.value, ensure_ascii=False, indent=2)
+    if mine is not None and mine.verdict == "edited":
+        typed = "" if mine.after is None else as_text(mine.after)
+    return FieldView(
+        pointer=field.pointer,
+        name=visible(field.name),
+        value=None if empty else visible(as_text(field.value)),
+        typed=typed,
+        many_lines="\n" in typed or len(typed) > 80,
+        grounding=_grounding(field, document, place),
+        said=_said(item, field),
+        choices=_numbered(item, field),
+        all_choices=tuple(map(as_text, field.choices[:MAX_CHOICES])) if len(field.choices) > NUMBERED else (),
+        verdict="" if mine is None else mine.verdict,
+        after=None if mine is None or mine.verdict != "edited" else visible(as_text(mine.after)),
+        others=tuple(visible(_decided(one)) for one in item.others.get(field.pointer, ())),
+    )
+
+
+def _decided(decision: ReviewDecision) -> str:
+    value = "" if decision.verdict == "rejected" else f": {as_text(decision.after)}"
+    return f"{decision.who} {decision.verdict}{value}"
+
+
+def _grounding(field: Field, document: Excerpt, place: int) -> str:
+    spans = document.found[place]
+    if spans is None or field.choices:
+        return ""
+    if not spans:
+        return "not found in the document"
+    tier = spans[0].tier
+    return "found in the document" if tier == "exact" else f"found in the document, as {_TIERS[tier]}"
+
+
+_TIERS = {
+    "normalised": "another spelling",
+    "number": "a number",
+    "date": "a date",
+    "quantity": "a quantity",
+    "alias": "an alias",
+}
+
+
+def _said(item: Item, field: Field) -> tuple[tuple[str, str], ...]:
+    """Models whose answer differs here, and what they said."""
+    found = []
+    for model, output in item.outputs.items():
+        answer = as_object(output)
+        unreadable = answer is None and field.pointer
+        said = value_at(item.row.model_copy(update={"output": output}), field.pointer)
+        said = said.strip() if isinstance(said, str) else said
+        if unreadable or not same(said, field.value):
+            text = "no readable answer" if unreadable else "nothing" if said in (None, "") else as_text(said)
+            found.append((visible(model), visible(text)))
+    return tuple(found)
+
+
+def _numbered(item: Item, field: Field) -> tuple[ChoiceView, ...]:
+    """Up to nine choices with a key: all, or else the label, what models said, and the first of the rest."""
+    texts = [as_text(one) for one in field.choices]
+    places = list(range(len(texts)))
+    if len(texts) > NUMBERED:
+        likely = [as_text(field.value), *(text for _, text in _said(item, field))]
+        first = [places[texts.index(text)] for text in dict.fromkeys(likely) if text in texts]
+        places = list(dict.fromkeys([*first, *places]))[:NUMBERED]
+    return tuple(
+        ChoiceView(
+            place,
+            "nothing" if field.choices[place] is None else visible(texts[place]),
+            same(field.choices[place], field.value),
+        )
+        for place in places
+    )

@@ -1,0 +1,85 @@
+"""The pages' server: loopback only, under an address that cannot be guessed, until it is told to stop."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from secrets import token_urlsafe
+
+import uvicorn
+
+from insource.dashboard.app import Opening, create_app
+from insource.dataset.review.desk import Desk
+from insource.errors import PrerequisiteError
+
+HOST = "127.0.0.1"
+STOP_S = 2
+TOKEN_BYTES = 24
+
+
+def serve(desk: Desk, opening: Opening, *, port: int, on_ready: Callable[[str], None]) -> None:
+    """Serve the review until SIGINT or SIGTERM; ``on_ready`` gets the address to open.
+
+    Raises:
+        PrerequisiteError: ``port-in-use``.
+    """
+    with _listening(port) as listener:
+        chosen, token = listener.getsockname()[1], token_urlsafe(TOKEN_BYTES)
+        app = create_app(desk, opening, port=chosen, token=token)
+        config = uvicorn.Config(
+            app,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=STOP_S,
+        )
+        _Server(config, lambda: on_ready(f"http://{HOST}:{chosen}/{token}/")).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, without raising the signal again: stopping is how a review ends."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        stopping = (signal.SIGTERM, signal.SIGINT)
+        previous = {number: signal.signal(number, self.handle_exit) for number in stopping}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            raise PrerequisiteError(
+                "port-in-use",
+                f"Port {port} on {HOST} is taken: {error.strerror}.",
+                hint="Choose another with `--port`, or 0 for any free one.",
+            ) from error
+        yield listener

@@ -1,0 +1,160 @@
+"""The fields of a row's answer as a reviewer decides about them, one by one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from insource import canonical
+from insource.dataset.records import as_object
+from insource.matching.comparators import Comparator, comparator_for
+from insource.matching.schema import declared_properties, expanded, restricted, schema_types
+from insource.types import JsonSchema, Labels, OutputSpec, Row
+
+WHOLE = ""
+"""The pointer to the whole answer."""
+
+_ABSENT_DEPTH = 2  # how deep the fields of an object that is not there are offered
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: a leaf of the answer, or a list as a whole, so that items can be added and removed.
+
+    ``pointer`` is a JSON Pointer (RFC 6901); ``value`` is None where the answer has nothing. ``choices`` are
+    the values that the contract allows, empty when they are open.
+    """
+
+    pointer: str
+    value: Any
+    schema: Mapping[str, Any] | None = None
+    choices: tuple[Any, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """``power.voltage``, for people."""
+        parts = [_unescaped(part) for part in self.pointer.split("/")[1:]]
+        return ".".join(parts) or "answer"
+
+    @property
+    def comparator(self) -> Comparator:
+        """Of the value, or of each item of a list."""
+        items = self.schema.get("items") if self.schema and "array" in schema_types(self.schema) else None
+        return comparator_for(items if isinstance(items, Mapping) else self.schema)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether what a person types is the value itself; anything else is typed as JSON."""
+        types = schema_types(self.schema) - {"null"}
+        return types == {"string"} or (not types and isinstance(self.value, str | None))
+
+    @property
+    def nullable(self) -> bool:
+        types = schema_types(self.schema)
+        return "null" in types or not types
+
+
+def input_digest(row: Row) -> str:
+    """What a decision is about: document and fields asked for, as 12 hex digits."""
+    return canonical.short(canonical.digest([row.input, row.attributes]))
+
+
+def schema_of(row: Row, contract: OutputSpec) -> dict[str, Any] | None:
+    """The JSON Schema of a row's answer, None when answers are labels or text."""
+    if row.contract is not None:
+        return row.contract
+    return contract.definition if isinstance(contract, JsonSchema) else None
+
+
+def fields_of(row: Row, contract: OutputSpec) -> tuple[Field, ...]:
+    """The fields of a row's answer, in the order of its schema; those it has nothing in are there too."""
+    schema, value = schema_of(row, contract), as_object(row.output)
+    if schema is None or value is None:
+        choices = contract.names if isinstance(contract, Labels) and row.contract is None else ()
+        return (Field(WHOLE, _answer(row, schema), choices=choices),)
+    if row.attributes is not None:
+        schema = restricted(schema, tuple(dict.fromkeys([*row.attributes, *value])))
+    return tuple(_leaves(value, expanded(schema), WHOLE, 0))
+
+
+def present(row: Row) -> tuple[Field, ...]:
+    """The fields that a row's answer fills, whatever the contract says."""
+    value = as_object(row.output)
+    if value is None:
+        return (Field(WHOLE, _answer(row, None)),)
+    return tuple(leaf for leaf in _leaves(value, None, WHOLE, 0) if leaf.value not in (None, {}, [], ""))
+
+
+def value_at(row: Row, pointer: str) -> Any:
+    """The value at a pointer, None where there is nothing."""
+    value = as_object(row.output)
+    if pointer == WHOLE:
+        return _answer(row, None) if value is None else value
+    node: Any = value
+    for part in pointer.split("/")[1:]:
+        node = node.get(_unescaped(part)) if isinstance(node, dict) else None
+    return node
+
+
+def with_values(row: Row, values: Mapping[str, Any]) -> Row:
+    """The row with other values at these pointers; the very same row when nothing differs.
+
+    An absent field that becomes null stays absent.
+    """
+    changed = {pointer: value for pointer, value in values.items() if not same(value_at(row, pointer), value)}
+    if not changed:
+        return row
+    if WHOLE in changed:
+        return row.model_copy(update={"output": changed[WHOLE]})
+    answer = copy.deepcopy(as_object(row.output) or {})
+    for pointer, value in changed.items():
+        *parents, last = (_unescaped(part) for part in pointer.split("/")[1:])
+        node = answer
+        for parent in parents:
+            if not isinstance(node.get(parent), dict):
+                node[parent] = {}
+            node = node[parent]
+        node[last] = value
+    return row.model_copy(update={"output": answer})
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON; Python's own equality takes true for 1."""
+    return canonical.dumps(one) == canonical.dumps(other)
+
+
+def _answer(row: Row, schema: Mapping[str, Any] | None) -> Any:
+    return row.output.strip() if isinstance(row.output, str) and schema is None else row.output
+
+
+def _leaves(value: Any, schema: Mapping[str, Any] | None, pointer: str, depth: int) -> Iterator[Field]:
+    properties = declared_properties(schema)
+    absent = value is None and depth <= _ABSENT_DEPTH
+    keys = dict.fromkeys(properties) if isinstance(value, dict) or absent else {}
+    keys |= dict.fromkeys(value) if isinstance(value, dict) else {}
+    if not keys:
+        yield Field(pointer, value, schema, _choices(schema))
+    for key in keys:
+        inner = value.get(key) if isinstance(value, dict) else None
+        yield from _leaves(inner, properties.get(key), f"{pointer}/{_escaped(key)}", depth + 1)
+
+
+def _choices(schema: Mapping[str, Any] | None) -> tuple[Any, ...]:
+    if not schema:
+        return ()
+    if isinstance(schema.get("enum"), list):
+        return tuple(schema["enum"])
+    types = schema_types(schema)
+    if types and types <= {"boolean", "null"}:
+        return (True, False, *((None,) if "null" in types else ()))
+    return ()
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _unescaped(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")
