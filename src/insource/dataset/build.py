@@ -89,9 +89,7 @@ def build_folder(
     source = JsonLines(rows, schemas) if isinstance(rows, Path) else rows
     with staged(source, datasets_dir) as work:
         bad = [drop for drop in work.dropped if drop.reason not in LEFT_OUT]
-        if not len(work):
-            raise _bad_rows(work.name, work.dropped, work.read)
-        review_notes = apply_reviews(work, reviews)
+        review_notes = _reviewed(work, reviews)
         inferred = Inference.of(() if output else (row.output for row in work))
         contract = output or inferred.output
         check_contract(contract)
@@ -130,6 +128,12 @@ def build_folder(
                 **tally.manifest(),
             )
             return writer.finish(manifest)
+
+
+def _reviewed(work: Staged, reviews: Iterable[ReviewDecision]) -> tuple[str, ...]:
+    if not len(work):
+        raise _bad_rows(work.name, work.dropped, work.read)
+    return apply_reviews(work, reviews)
 
 
 def _split(work: Staged, fractions: Mapping[Split, float], seed: int) -> tuple[Mapping[str, Split], str]:
