@@ -166,7 +166,7 @@ def test_a_hostile_row_is_inert_and_the_page_fits(pumps, open_page, width, schem
         assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
         box = page.locator(".field[data-current]").bounding_box()
         assert 0 <= box["y"] < 800
-        assert page.locator("[data-do=save]").is_visible()
+        assert page.locator("button[data-do=save]").is_visible()
 
 
 def test_two_reviewers_at_once_and_their_agreement(project, rows, open_page, insource):

@@ -65,7 +65,9 @@ def command(
     from insource.intake import review_desk
 
     who, chosen = who or _git_name(), cast("QueueName", queue)
+    session.begin("review", f"reading the rows for the queue {chosen}")
     with review_desk(session, overlap=overlap) as desk:
+        desk.order(chosen)  # before anybody waits for a page
         if plain:
             from insource.cli.review_plain import review_in_terminal
 

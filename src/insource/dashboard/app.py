@@ -134,7 +134,7 @@ async def _answered(work: Callable[[], str]) -> Response:
     try:
         return JSONResponse({"next": await run_in_threadpool(work)})
     except Refused as refused:
-        return JSONResponse({"error": str(refused)}, 422)
+        return JSONResponse({"error": str(refused)})  # an answer to the reviewer, no failure of the page
     except InsourceError as error:
         return JSONResponse({"error": _in_words(error)}, 409)
 

@@ -134,6 +134,8 @@ def _difference(one: str | dict[str, Any], other: str, row: Row, contract: Outpu
     schema, left, right = schema_of(row, contract), as_object(one), as_object(other)
     if schema is None or left is None or right is None:
         return float(_said(one) != _said(other))
+    if left == right:
+        return 0.0  # as most answers are; aligning them is the work
     slots = align(left, right, schema, absent="unscored" if row.attributes is not None else "null")
     return sum(slot.bucket not in _AGREES for slot in slots) / max(1, len(slots))
 
