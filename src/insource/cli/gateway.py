@@ -88,7 +88,9 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
         stack.callback(ledger.close)
         redactor = Redactor.from_config(loaded.config.log, workspace)
         recorder = stack.enter_context(
-            Recorder.open(workspace, on_log_failure=section.on_log_failure, redactor=redactor)
+            Recorder.open(
+                workspace, on_log_failure=section.on_log_failure, redactor=redactor, drain_apart=True
+            )
         )
         settings, told = _settings(loaded, session, run, recorder, passing(loaded.config), prices, stack)
         lines.extend(told)

@@ -116,6 +116,8 @@ class KeyAdmitter:
         self._ledger = ledger
         self._rules = rules
         self._upstreams = upstreams
+        # Known from the start: to read an address takes longer than the rest of most decisions.
+        self._here = {"", *(name for name, access in upstreams.items() if is_loopback(access.base_url))}
         self._price = price
         self._require_key = require_key
         self._environment = environment
@@ -139,7 +141,7 @@ class KeyAdmitter:
 
     async def _admit(self, asked: Asked, key: VirtualKey | None) -> Admission:
         task = _task(asked, key)
-        here = self._is_here(asked.upstream)
+        here = asked.upstream in self._here
         local_only = self._rules.stays(asked, task, here=here)
         if not task and asked.likely_task:  # only now: whatever asks for a task's name has asked the caller
             task = asked.likely_task
@@ -174,10 +176,6 @@ class KeyAdmitter:
             raise Refused(401, "invalid_api_key", "This gateway does not know that key, or it was revoked.")
         return found
 
-    def _is_here(self, upstream: str) -> bool:
-        known = self._upstreams.get(upstream)
-        return not upstream or (known is not None and is_loopback(known.base_url))
-
     def _upstream_key(self, key: VirtualKey, name: str) -> SecretStr | None:
         if not name:
             return None
@@ -190,7 +188,7 @@ class KeyAdmitter:
         variable = self._upstreams[name].api_key_env if name in self._upstreams else ""
         if secret := variable and self._environment.get(variable):
             return SecretStr(secret)
-        if not variable and self._is_here(name):
+        if not variable and name in self._here:
             return NO_KEY_NEEDED
         raise Refused(
             503, "upstream-key-missing", f"The gateway has no key for the upstream {name} in its environment."

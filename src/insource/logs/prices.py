@@ -103,7 +103,7 @@ class PriceTable:
         if found is None:
             return UNPRICED
         cost = _listed_cost(*found, usage, at or datetime.now(UTC), billing)
-        return UNPRICED if cost is None else Priced(cost, f"{self.source}, {self.date}")
+        return UNPRICED if cost is None else Priced(cost, _table(datetime.now(UTC).date()))
 
     @property
     def source(self) -> str:
@@ -216,7 +216,7 @@ def _simple_cost(prices: Mapping[str, Any], usage: Usage, billing: Billing) -> D
         return None
     counts = {"input_mtok": read_all - cached - kept, "output_mtok": written}
     counts |= {"cache_read_mtok": cached, "cache_write_mtok": kept}
-    return sum((count * (unit[name] or 0) for name, count in counts.items()), Decimal(0)) / _MILLION
+    return sum((count * (unit[name] or 0) for name, count in counts.items() if count), Decimal(0)) / _MILLION
 
 
 def _in_tier(price: Any, input_tokens: int) -> Decimal | None:
@@ -268,6 +268,11 @@ def _source() -> str:
     from importlib.metadata import version
 
     return f"genai-prices {version('genai-prices')}"
+
+
+@cache
+def _table(today: date) -> str:
+    return f"{_source()}, {_newest_price(today)}"
 
 
 @cache

@@ -23,6 +23,7 @@ from insource.logs.redaction import RedactedIncrements, Redactor, default_redact
 from insource.models.protocol import Model, ModelInfo, Request
 from insource.store.database import Database, open_database
 from insource.store.drain import DrainReport, drain
+from insource.store.drain_process import DrainProcess
 from insource.store.purge import Retained, retain
 from insource.store.spool import OnLogFailure, Spool
 from insource.types import Call, Completion, FinishReason, Route, Usage
@@ -47,9 +48,11 @@ class Recorder:
         clock: Clock = SYSTEM,
         ids: Callable[[], str] = uuid7,
         redactor: Redactor | None = None,
+        drainer: DrainProcess | None = None,
     ) -> None:
         self.database = database
         self.damaged = 0
+        self._drainer = drainer
         self._content = Contents(redactor or default_redactor())
         self._spool = spool
         self._clock = clock
@@ -58,18 +61,25 @@ class Recorder:
     @classmethod
     @contextmanager
     def open(
-        cls, root: Path, *, on_log_failure: OnLogFailure = "pass", redactor: Redactor | None = None
+        cls,
+        root: Path,
+        *,
+        on_log_failure: OnLogFailure = "pass",
+        redactor: Redactor | None = None,
+        drain_apart: bool = False,
     ) -> Iterator[Self]:
         """A recorder on the folder ``root`` (usually ``.insource``): ``insource.db`` and ``spool/`` in it.
 
         Leaving the block moves everything into the store. Without a ``redactor``, secrets are taken out.
+        ``drain_apart`` gives what ``flush`` does to a process of its own, so that it delays nothing here.
 
         Raises:
             InsourceError: ``spool-unwritable``, or the codes of ``open_database``.
         """
         with open_database(root / STORE_FILE) as database:
             spool = Spool(root / SPOOL_FOLDER, on_log_failure=on_log_failure)
-            recorder = cls(spool, database, redactor=redactor)
+            drainer = DrainProcess(database, spool.directory) if drain_apart else None
+            recorder = cls(spool, database, redactor=redactor, drainer=drainer)
             try:
                 yield recorder
             finally:
@@ -131,12 +141,18 @@ class Recorder:
             InsourceError: ``spool-unwritable`` or the store's codes; no call is lost by that.
         """
         self._spool.sync()
-        return self._drained()
+        report = self._drainer.drain() if self._drainer else drain(self.database, self._spool.directory)
+        self.damaged += report.damaged
+        return report
 
     def close(self) -> DrainReport:
         """As ``flush``, and end the spool: calls still open are stored as interrupted."""
         self._spool.close()
-        return self._drained()
+        if self._drainer is not None:
+            self._drainer.close()
+        report = drain(self.database, self._spool.directory)
+        self.damaged += report.damaged
+        return report
 
     def retain(self, *, days: float | None, gb: float | None) -> Retained:
         """One bounded turn of retention: calls older than ``days`` go, then the oldest beyond ``gb``.
@@ -145,11 +161,6 @@ class Recorder:
             InsourceError: the store's failures; the next turn goes on.
         """
         return retain(self.database, self._spool.directory, days=days, gb=gb, clock=self._clock)
-
-    def _drained(self) -> DrainReport:
-        report = drain(self.database, self._spool.directory)
-        self.damaged += report.damaged
-        return report
 
     def leave_to_the_parent(self) -> None:
         """After a fork, in the child: let go of the parent's log, without writing, locking or closing it."""

@@ -1,0 +1,98 @@
+"""Draining in a process of its own, for a process that must answer others meanwhile.
+
+A drain in a thread holds the interpreter's lock for milliseconds at a time, and every answer under way
+waits for it. Run as ``python -m insource.store.drain_process STORE SPOOL``: a line on standard input asks
+for a drain, a JSON line on standard output is its report; it ends with standard input, so with its parent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from insource.errors import InsourceError
+from insource.store.database import Database, open_database
+from insource.store.drain import DrainReport, drain
+
+# The parent goes first. On one busy core this leaves a fourth of it, which is more than a drain needs: were it
+# less, the spool would grow.
+NICE = 5
+STOP_S = 10.0
+
+
+class DrainProcess:
+    """Drains the spool ``directory`` into ``database``. Thread-safe; the process starts with the first drain."""
+
+    def __init__(self, database: Database, directory: Path) -> None:
+        self._database = database
+        self._directory = directory
+        self._process: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+
+    def drain(self) -> DrainReport:
+        """As ``store.drain.drain``. Where the process fails, this one does the work.
+
+        Raises:
+            InsourceError: as ``store.drain.drain``.
+        """
+        with self._lock:
+            try:
+                answer = self._asked()
+            except (OSError, ValueError):
+                self._stop()
+                return drain(self._database, self._directory)
+        if "stored" not in answer:
+            raise InsourceError(answer["code"], answer["message"], hint=answer["hint"])
+        return DrainReport(**answer)
+
+    def close(self) -> None:
+        """Wait for the drain under way, and end the process."""
+        with self._lock:
+            self._stop()
+
+    def _asked(self) -> dict[str, Any]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(self._database.path), str(self._directory)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,  # Ctrl-C is the parent's to handle; the pipe's end stops the child
+            )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            process.communicate(timeout=STOP_S)
+        except (OSError, subprocess.TimeoutExpired):  # whatever it had not committed is still in the spool
+            process.kill()
+            process.wait()
+
+
+def main(database: Path, directory: Path) -> None:
+    os.nice(NICE)
+    with open_database(database) as store:
+        for _ in sys.stdin:
+            try:
+                answer: dict[str, Any] = asdict(drain(store, directory))
+            except InsourceError as error:
+                answer = {"code": error.code, "message": error.message, "hint": error.hint}
+            print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
