@@ -1,6 +1,6 @@
-"""The least that a gateway in Python can be: bytes from one connection to another and back, none of them read.
+"""The least that a gateway in Python can be: bytes from one connection to another and back, none read.
 
-``python benchmarks/bare_forwarder.py PORT UPSTREAM_PORT``. What this adds, the machine and the event loop add.
+``python benchmarks/bare_forwarder.py PORT UPSTREAM_PORT``. What this adds is the machine's and the loop's.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """What a gateway adds: time, CPU and memory a request, with the durable log on, peers in the same run.
 
-One core for the gateway, the other for the load (`wrk`, from Debian) and the fake upstream. Latency is
-taken in interleaved rounds, direct and through the gateway, one request at a time; throughput and CPU
-with 32 connections. Requests are 2.6 kB of a chat completion over a real-looking document.
+One core for the gateway and all its processes, the other for the load (`wrk`, from Debian) and the fake
+upstream. Latency is taken in interleaved rounds, direct and through the gateway, one request at a time, as
+the difference of the percentiles of all rounds' merged histograms; throughput and CPU with 32 connections.
+Requests are 2.6 kB of a chat completion over a real-looking document.
 
-Peers are measured when they are given, each installed in an environment of its own:
+The floor is a forwarder that reads nothing: what it adds is the machine's and the event loop's. Peers are
+measured when they are given, each installed in an environment of its own:
   --litellm PATH   the `litellm` command (pip install 'litellm[proxy]')
   --portkey PATH   the server's script (npm install @portkey-ai/gateway), run with node
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import signal
@@ -24,6 +27,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,11 +50,27 @@ wrk.body = io.open("{body}"):read("*a")
 {headers}
 done = function(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format('RESULT {{"requests":%d,"seconds":%f,"errors":%d,"p50":%f,"p95":%f,"p99":%f}}\\n',
+  local counts = {{}}
+  for i = 1, #latency do
+    counts[i] = string.format("[%d,%d]", latency(i))
+  end
+  io.write(string.format('RESULT {{"requests":%d,"seconds":%f,"errors":%d,"latency":[%s]}}\\n',
     summary.requests, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3))
+    table.concat(counts, ",")))
 end
 """
+PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+PERSONAL = "insource with personal data taken out too"
+
+
+@dataclass
+class Load:
+    """What ``wrk`` measured; ``latency_us`` is a histogram: microseconds → how many requests."""
+
+    requests: int
+    seconds: float
+    errors: int
+    latency_us: Counter[int]
 
 
 @dataclass
@@ -90,7 +110,6 @@ def main() -> None:
         sys.exit("error: the load comes from wrk, which is not here.\nhint: apt install wrk")
     claims = Claims()
     seconds = 3 if options.quick else 10
-    many = 10_000 if options.quick else 100_000
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "plain.json").write_bytes(request_body(streamed=False))
@@ -98,13 +117,15 @@ def main() -> None:
         for think_ms in (0, 20):
             with upstream(think_ms) as direct, gateways(root, direct, options) as targets:
                 for target in targets:
-                    latency(claims, root, direct, target, think_ms, seconds)
+                    if target.name != PERSONAL:
+                        latency(claims, root, direct, target, think_ms, seconds)
                     throughput(claims, root, target, think_ms, seconds)
                 if think_ms:
                     continue
                 for target in targets:
-                    streams(claims, direct, target, at_once=500)
-                memory(claims, root, targets[0], many)
+                    if target.name != PERSONAL:
+                        streams(claims, direct, target, at_once=500)
+                memory(claims, root, targets[0], 100_000)
     ratio(claims)
     claims.write(options.json)
 
@@ -125,41 +146,49 @@ def request_body(*, streamed: bool) -> bytes:
 
 
 def latency(claims: Claims, root: Path, direct: Target, target: Target, think_ms: int, seconds: int) -> None:
-    """Added p50, p95, p99 in ms: the median over rounds of the difference, one connection."""
-    rounds = []
+    """Added p50, p95, p99 in ms, one connection."""
+    base: Counter[int] = Counter()
+    through: Counter[int] = Counter()
     for _ in range(3):
-        base = wrk(root, direct, connections=1, seconds=seconds)
-        through = wrk(root, target, connections=1, seconds=seconds)
-        rounds.append({name: through[name] - base[name] for name in ("p50", "p95", "p99")})
+        base += wrk(root, direct, connections=1, seconds=seconds).latency_us
+        through += wrk(root, target, connections=1, seconds=seconds).latency_us
     targets = {"p50": 0.5, "p99": 3.0} if target.name == "insource" else {}
-    for name in ("p50", "p95", "p99"):
-        value = statistics.median(one[name] for one in rounds)
+    for name, share in PERCENTILES.items():
+        added = (quantile(through, share) - quantile(base, share)) / 1000
         claims.add(
-            f"{target.name}: added {name}, upstream {think_ms} ms", value, "ms", at_most=targets.get(name)
+            f"{target.name}: added {name}, upstream {think_ms} ms", added, "ms", at_most=targets.get(name)
         )
 
 
+def quantile(histogram: Counter[int], share: float) -> int:
+    """The nearest-rank quantile."""
+    rank = max(math.ceil(share * histogram.total()), 1)
+    for value in sorted(histogram):
+        rank -= histogram[value]
+        if rank <= 0:
+            return value
+    raise ValueError("nothing was measured")
+
+
 def throughput(claims: Claims, root: Path, target: Target, think_ms: int, seconds: int) -> None:
-    """Requests a second on one core, and CPU µs a request."""
+    """CPU µs a request, and requests a second on one core."""
     wrk(root, target, connections=32, seconds=1)
     before = target.cpu_s()
     done = wrk(root, target, connections=32, seconds=seconds)
-    cpu_us = (target.cpu_s() - before) / max(done["requests"], 1) * 1e6
+    cpu_us = (target.cpu_s() - before) / max(done.requests, 1) * 1e6
     ours = target.name == "insource" and think_ms == 0
     name = f"{target.name}: %s, upstream {think_ms} ms"
-    claims.add(
-        name % "requests/s", done["requests"] / done["seconds"], "1/s", at_least=3000 if ours else None
-    )
     claims.add(name % "CPU a request", cpu_us, "µs")
-    if done["errors"]:
-        claims.add(name % "failed requests", done["errors"], "", at_most=0)
+    claims.add(name % "requests/s", done.requests / done.seconds, "1/s", at_least=3000 if ours else None)
+    if done.errors:
+        claims.add(name % "failed requests", done.errors, "", at_most=0)
 
 
 def streams(claims: Claims, direct: Target, target: Target, *, at_once: int) -> None:
     """Time to first byte added, one stream at a time; and how many are held at once."""
     body = request_body(streamed=True)
 
-    def first_byte_ms(one: Target) -> float:
+    def first_byte_ms(one: Target) -> float | None:
         found = hold(
             one.port,
             PATH,
@@ -168,9 +197,11 @@ def streams(claims: Claims, direct: Target, target: Target, *, at_once: int) -> 
             at_once=1,
             rounds=30,
         )
-        return statistics.median(found.first_byte_s) * 1000 if found.first_byte_s else float("nan")
+        return statistics.median(found.first_byte_s) * 1000 if found.first_byte_s else None
 
-    added = statistics.median(first_byte_ms(target) - first_byte_ms(direct) for _ in range(3))
+    pairs = [(first_byte_ms(target), first_byte_ms(direct)) for _ in range(3)]
+    differences = [through - base for through, base in pairs if through is not None and base is not None]
+    added = statistics.median(differences) if differences else None
     claims.add(f"{target.name}: added time to first byte of a stream, p50", added, "ms")
     held = hold(
         target.port,
@@ -185,15 +216,15 @@ def streams(claims: Claims, direct: Target, target: Target, *, at_once: int) -> 
     claims.add(
         f"{target.name}: streams whole of {at_once} at once", whole, "", at_least=at_once if ours else None
     )
-    claims.add(f"{target.name}: the slowest of them", max(held.seconds, default=float("nan")), "s")
+    claims.add(f"{target.name}: the slowest of them", max(held.seconds, default=None), "s")
 
 
 def memory(claims: Claims, root: Path, target: Target, requests: int) -> None:
     """Resident memory after a tenth and after all of so many requests."""
-    sizes, served = [], 0.0
+    sizes, served = [], 0
     for goal in (requests / 10, requests):
         while served < goal:
-            served += wrk(root, target, connections=32, seconds=2)["requests"]
+            served += wrk(root, target, connections=32, seconds=2).requests
         sizes.append(target.rss_mb())
     claims.add(f"{target.name}: memory after {requests:,} requests", sizes[1], "MB")
     claims.add(f"{target.name}: growth since a tenth of them", sizes[1] - sizes[0], "MB", at_most=20)
@@ -206,7 +237,7 @@ def ratio(claims: Claims) -> None:
     claims.add("insource: times LiteLLM's throughput", ours / theirs if theirs else None, "x", at_least=25)
 
 
-def wrk(root: Path, target: Target, *, connections: int, seconds: int) -> dict[str, float]:
+def wrk(root: Path, target: Target, *, connections: int, seconds: int) -> Load:
     headers = {"content-type": "application/json", "authorization": f"Bearer {CALLERS_KEY}"} | target.headers
     script = root / f"{target.name}.lua"
     lines = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())
@@ -221,8 +252,9 @@ def wrk(root: Path, target: Target, *, connections: int, seconds: int) -> dict[s
     )
     found = re.search(r"RESULT (\{.*\})", done.stdout)
     assert found, done.stdout
-    result: dict[str, float] = json.loads(found.group(1))
-    return result
+    result = json.loads(found.group(1))
+    counts = Counter({int(us): int(count) for us, count in result["latency"]})
+    return Load(result["requests"], result["seconds"], result["errors"], counts)
 
 
 @contextlib.contextmanager
@@ -245,15 +277,21 @@ def gateways(root: Path, direct: Target, options: object) -> Iterator[list[Targe
             _wait(port)
             return Target(name, port, process)
 
-        project = root / f"insource-{direct.port}"
-        project.mkdir()
-        (project / "insource.toml").write_text(f'[upstreams.openai]\nbase_url = "{base_url}"\n')
+        targets = []
+        for name, redact in (("insource", ["secrets"]), (PERSONAL, ["secrets", "personal"])):
+            project = root / f"{direct.port}-{len(redact)}"
+            project.mkdir()
+            settings = f'[log]\nredact = {redact}\n[upstreams.openai]\nbase_url = "{base_url}"\n'
+            (project / "insource.toml").write_text(settings)
+            port = _free_port()
+            ours = [sys.executable, "-m", "insource.cli.main", "gateway", "--port", str(port)]
+            targets.append(start(name, [*ours, "--config", str(project / "insource.toml")], port))
         port = _free_port()
-        ours = [sys.executable, "-m", "insource.cli.main", "gateway", "--port", str(port)]
-        targets = [start("insource", [*ours, "--config", str(project / "insource.toml")], port)]
+        bare = [sys.executable, str(HERE / "bare_forwarder.py"), str(port), str(direct.port)]
+        targets.append(start("floor", bare, port))
         if options.litellm:  # type: ignore[attr-defined]
-            settings = {"model": f"openai/{MODEL}", "api_base": base_url, "api_key": "sk-none"}
-            model = {"model_name": MODEL, "litellm_params": settings}
+            parameters = {"model": f"openai/{MODEL}", "api_base": base_url, "api_key": "sk-none"}
+            model = {"model_name": MODEL, "litellm_params": parameters}
             (root / "litellm.json").write_text(json.dumps({"model_list": [model]}))
             port = _free_port()
             command = [str(options.litellm), "--config", "litellm.json", "--port", str(port)]  # type: ignore[attr-defined]

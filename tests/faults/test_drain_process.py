@@ -1,4 +1,4 @@
-"""The gateway's drain is a process of its own: it dies, it fails, its parent dies, and every call is kept once."""
+"""The gateway drains in another process: it dies, it fails, its parent dies; every call is kept once."""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ def test_it_ends_with_its_parent_and_holds_no_lock_of_the_dead(tmp_path: Path) -
     try:
         parent.kill()
         parent.wait()
-        ended, _, _ = select.select([pidfd], [], [], 60)  # the child of a dead parent can be waited for so only
+        ended, _, _ = select.select(
+            [pidfd], [], [], 60
+        )  # the child of a dead parent can be waited for so only
         assert ended
     finally:
         os.close(pidfd)
@@ -114,4 +116,3 @@ def test_it_ends_with_its_parent_and_holds_no_lock_of_the_dead(tmp_path: Path) -
         drainer.close()
         assert (report.stored, report.interrupted) == (1, 1)
         assert [call.outcome for call in find_calls(database)] == ["ok", "interrupted"]
-

@@ -20,14 +20,14 @@ from insource.errors import InsourceError
 from insource.store.database import Database, open_database
 from insource.store.drain import DrainReport, drain
 
-# The parent goes first. On one busy core this leaves a fourth of it, which is more than a drain needs: were it
+# The parent goes first. Of one busy core this leaves a fourth, which is more than a drain needs: were it
 # less, the spool would grow.
 NICE = 5
 STOP_S = 10.0
 
 
 class DrainProcess:
-    """Drains the spool ``directory`` into ``database``. Thread-safe; the process starts with the first drain."""
+    """Drains the spool ``directory`` into ``database``; starts with the first drain. Thread-safe."""
 
     def __init__(self, database: Database, directory: Path) -> None:
         self._database = database
@@ -91,7 +91,8 @@ def main(database: Path, directory: Path) -> None:
                 answer: dict[str, Any] = asdict(drain(store, directory))
             except InsourceError as error:
                 answer = {"code": error.code, "message": error.message, "hint": error.hint}
-            print(json.dumps(answer), flush=True)
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
