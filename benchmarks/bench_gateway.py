@@ -27,6 +27,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -267,7 +268,7 @@ def upstream(think_ms: int) -> Iterator[Target]:
 
 
 @contextlib.contextmanager
-def gateways(root: Path, direct: Target, options: object) -> Iterator[list[Target]]:
+def gateways(root: Path, direct: Target, options: Namespace) -> Iterator[list[Target]]:
     """Insource first, then the peers that were given, all in front of one upstream."""
     base_url = f"http://127.0.0.1:{direct.port}/v1"
     with contextlib.ExitStack() as stack:
@@ -289,15 +290,15 @@ def gateways(root: Path, direct: Target, options: object) -> Iterator[list[Targe
         port = _free_port()
         bare = [sys.executable, str(HERE / "bare_forwarder.py"), str(port), str(direct.port)]
         targets.append(start("floor", bare, port))
-        if options.litellm:  # type: ignore[attr-defined]
+        if options.litellm:
             parameters = {"model": f"openai/{MODEL}", "api_base": base_url, "api_key": "sk-none"}
             model = {"model_name": MODEL, "litellm_params": parameters}
             (root / "litellm.json").write_text(json.dumps({"model_list": [model]}))
             port = _free_port()
-            command = [str(options.litellm), "--config", "litellm.json", "--port", str(port)]  # type: ignore[attr-defined]
+            command = [str(options.litellm), "--config", "litellm.json", "--port", str(port)]
             local = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": CALLERS_KEY}
             targets.append(start("litellm", [*command, "--host", "127.0.0.1"], port, **local))
-        if options.portkey:  # type: ignore[attr-defined]
+        if options.portkey:
             port = _free_port()
             target = start("portkey", ["node", str(options.portkey), f"--port={port}", "--headless"], port)
             target.headers = {"x-portkey-provider": "openai", "x-portkey-custom-host": base_url}

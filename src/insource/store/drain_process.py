@@ -20,9 +20,9 @@ from insource.errors import InsourceError
 from insource.store.database import Database, open_database
 from insource.store.drain import DrainReport, drain
 
-# The parent goes first. Of one busy core this leaves a fourth, which is more than a drain needs: were it
-# less, the spool would grow.
-NICE = 5
+# The parent goes first. Of one busy core this leaves a third, which is more than the drain of a gateway takes
+# (a fourth): were it less, the spool would grow.
+NICE = 3
 STOP_S = 10.0
 
 
