@@ -2,7 +2,8 @@
 
 A drain in a thread holds the interpreter's lock for milliseconds at a time, and every answer under way
 waits for it. Run as ``python -m insource.store.drain_process STORE SPOOL``: a line on standard input asks
-for a drain, a JSON line on standard output is its report; it ends with standard input, so with its parent.
+for a drain, a JSON line on standard output is its report, null when it failed. It ends when standard input
+does, and so with its parent.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class DrainProcess:
         self._lock = threading.Lock()
 
     def drain(self) -> DrainReport:
-        """As ``store.drain.drain``. Where the process fails, this one does the work.
+        """As ``store.drain.drain``. Where the process fails, this one tries, and knows why it cannot.
 
         Raises:
             InsourceError: as ``store.drain.drain``.
@@ -46,17 +47,15 @@ class DrainProcess:
                 answer = self._asked()
             except (OSError, ValueError):
                 self._stop()
-                return drain(self._database, self._directory)
-        if "stored" not in answer:
-            raise InsourceError(answer["code"], answer["message"], hint=answer["hint"])
-        return DrainReport(**answer)
+                answer = None
+            return drain(self._database, self._directory) if answer is None else DrainReport(**answer)
 
     def close(self) -> None:
         """Wait for the drain under way, and end the process."""
         with self._lock:
             self._stop()
 
-    def _asked(self) -> dict[str, Any]:
+    def _asked(self) -> dict[str, Any] | None:
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(self._database.path), str(self._directory)],
@@ -69,7 +68,7 @@ class DrainProcess:
         assert self._process.stdout is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        answer: dict[str, Any] | None = json.loads(self._process.stdout.readline())
         return answer
 
     def _stop(self) -> None:
@@ -88,9 +87,9 @@ def main(database: Path, directory: Path) -> None:
     with open_database(database) as store:
         for _ in sys.stdin:
             try:
-                answer: dict[str, Any] = asdict(drain(store, directory))
-            except InsourceError as error:
-                answer = {"code": error.code, "message": error.message, "hint": error.hint}
+                answer: dict[str, Any] | None = asdict(drain(store, directory))
+            except InsourceError:
+                answer = None
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
 
