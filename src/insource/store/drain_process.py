@@ -62,8 +62,8 @@ class DrainProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                # Ctrl-C is the parent's to handle; the pipe's end stops the child. In a session of its own the
-                # child would have a scheduling group of its own (sched(7), autogroup), where ``NICE`` is void.
+                # Ctrl-C is the parent's to handle; the pipe's end stops the child. A session of its own would
+                # be a scheduling group of its own (sched(7), autogroup), in which ``NICE`` is void.
                 process_group=0,
             )
         assert self._process.stdin is not None
