@@ -62,7 +62,9 @@ class DrainProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                start_new_session=True,  # Ctrl-C is the parent's to handle; the pipe's end stops the child
+                # Ctrl-C is the parent's to handle; the pipe's end stops the child. A session of its own would
+                # be a scheduling group of its own (sched(7), autogroup), in which ``NICE`` is void.
+                process_group=0,
             )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
