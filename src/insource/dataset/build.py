@@ -100,8 +100,7 @@ def build_folder(
         targets = Targets(contract, absent_fields)
         step = work.transform("contract", lambda _, row: targets.misfit(row) or row)
         bad += work.dropped[len(work.dropped) - step.dropped :]
-        if bad and on_bad_rows == "error":
-            raise _bad_rows(work.name, sorted(bad, key=lambda drop: drop.line or 0), work.read)
+        _refuse(work, bad if on_bad_rows == "error" else [])
         splits, reason = _split(work, fractions, seed)
         tally = Tally(logged or {})
         with DatasetWriter(datasets_dir, work.folder) as writer:
@@ -147,6 +146,11 @@ def _split(work: Staged, fractions: Mapping[Split, float], seed: int) -> tuple[M
 
     work.transform("leakage", without_leaks)
     return assignment.splits, assignment.reason
+
+
+def _refuse(work: Staged, bad: Sequence[Dropped]) -> None:
+    if bad:
+        raise _bad_rows(work.name, sorted(bad, key=lambda drop: drop.line or 0), work.read)
 
 
 def _bad_rows(name: str, bad: Sequence[Dropped], read: int) -> DataError:
