@@ -34,7 +34,13 @@ def agreement(decisions: Iterable[ReviewDecision]) -> tuple[Agreement, ...]:
     """Every pair of reviewers with rows in common, documents first, then field by field."""
     fields: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     documents: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
-    for decision in decisions:
+    reviewers: dict[str, set[str]] = defaultdict(set)
+    everything = tuple(decisions)
+    for decision in everything:
+        reviewers[decision.row_id].add(decision.who)
+    for decision in everything:
+        if len(reviewers[decision.row_id]) < 2:
+            continue
         # A decision about another state of the row is a decision about another item.
         row = f"{decision.row_id}\n{decision.input}"
         item = f"{row}\n{canonical.dumps(decision.before)}"

@@ -53,7 +53,8 @@ class DecisionFile:
             present = self.decisions()
             before = tuple(one for one in present if (one.row_id, one.who) == (row_id, who))
             others = [one for one in present if (one.row_id, one.who) != (row_id, who)]
-            write_reviews(self.path, [*others, *decisions])
+            after = tuple(sorted([*others, *decisions], key=_key))
+            self._read = (write_reviews(self.path, after), after)
         return before
 
     @contextmanager
@@ -93,8 +94,8 @@ def read_reviews(path: Path) -> tuple[ReviewDecision, ...]:
     return tuple(found.values())
 
 
-def write_reviews(path: Path, decisions: Iterable[ReviewDecision]) -> None:
-    """Write the whole file, sorted by row, field and reviewer; no file when there is nothing to say.
+def write_reviews(path: Path, decisions: Iterable[ReviewDecision]) -> tuple[int, ...]:
+    """Write the whole file, sorted by row, field and reviewer; returns what tells it from a later one.
 
     Raises:
         DataError: ``reviews-not-written``.
@@ -107,7 +108,9 @@ def write_reviews(path: Path, decisions: Iterable[ReviewDecision]) -> None:
                 file.write(json.dumps(decision.model_dump(), ensure_ascii=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
+        written = _state(partial)
         partial.replace(path)
+        return written
     except OSError as error:
         raise DataError(
             "reviews-not-written",
