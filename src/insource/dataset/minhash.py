@@ -27,14 +27,14 @@ _PACK = struct.Struct(f"{SLOTS}I").pack
 
 
 class Bands(NamedTuple):
-    """``count`` bands of ``width`` slots each; the slots left over are not banded."""
+    """``number`` bands of ``width`` slots each; the slots left over are not banded."""
 
-    count: int
+    number: int
     width: int
 
     def chance(self, similarity: float) -> float:
         """How likely two texts of this Jaccard similarity share a band."""
-        return float(1 - (1 - similarity**self.width) ** self.count)
+        return float(1 - (1 - similarity**self.width) ** self.number)
 
 
 def bands_for(threshold: float) -> Bands:
@@ -54,7 +54,7 @@ def signatures(pieces: Shingles, seed: int) -> NDArray[np.uint32]:
 
 def band_keys(signature: NDArray[np.uint32], bands: Bands) -> NDArray[np.uint64]:
     """A hash of each band, shape (bands, texts)."""
-    cut = signature[:, : bands.count * bands.width].reshape(-1, bands.count, bands.width)
+    cut = signature[:, : bands.number * bands.width].reshape(-1, bands.number, bands.width)
     keys = np.zeros(cut.shape[:2], np.uint64)
     for slot in range(bands.width):
         keys ^= cut[:, :, slot]
@@ -85,7 +85,7 @@ def sharing(keys: NDArray[np.uint64], kinds: NDArray[np.int64], alive: Indexes) 
         starts = np.flatnonzero(np.r_[True, own[order][1:] != own[order][:-1]]) if len(own) else np.array([0])
         sizes = np.diff(np.r_[starts, len(own)])
         first, second = _all_pairs(order, starts, sizes)
-        crowds = [order[at : at + size] for at, size in zip(starts, sizes, strict=True) if size > CROWD]
+        crowds = [order[starts[at] : starts[at] + sizes[at]] for at in np.flatnonzero(sizes > CROWD)]
         starred = [_star(crowd, kinds[alive[crowd]]) for crowd in crowds]
         first = np.concatenate([first, *(pair[0] for pair in starred)])
         second = np.concatenate([second, *(pair[1] for pair in starred)])

@@ -17,6 +17,7 @@ the threshold itself and ever fewer above it; what is reported is never an estim
 from __future__ import annotations
 
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -48,13 +49,15 @@ class Pair(NamedTuple):
 class NearDuplicates:
     """The pairs of ``count`` texts whose similarity reaches ``threshold``, sorted by place.
 
-    Of equal texts of one kind only the pairs with the first of them are here. ``crowded`` counts the texts
-    that share a band with more others than are all compared: groups are right among them as far as their
-    leaders show it.
+    ``first_equal`` is for each text the place of the first text that is equal to it when evened out (and of
+    its kind, when kinds were given): only such first ones are in pairs. ``crowded`` counts the texts that
+    share a band with more others than are all compared; what they have in common shows in pairs with the
+    leaders of the crowd.
     """
 
     count: int
     threshold: float
+    first_equal: Indexes
     first: Indexes
     second: Indexes
     similarity: NDArray[np.float64]
@@ -80,14 +83,14 @@ class NearDuplicates:
     def repeats(self, lengths: NDArray[np.int64] | None = None) -> dict[int, Pair]:
         """The texts to leave out, each with its pair with the most similar text that stays.
 
-        Taken in order, or longest first when ``lengths`` are given: a text stays unless it is a
-        near-duplicate of one that already stays. So every text left out has its like among the rest.
+        Taken in order, or longest first when ``lengths`` are given: a text stays unless it is equal to, or a
+        near-duplicate of, one that already stays. So every text left out has its like among the rest.
         """
-        neighbours: dict[int, list[tuple[int, float]]] = {}
+        neighbours: dict[int, list[tuple[int, float]]] = defaultdict(list)
         columns = (self.first.tolist(), self.second.tolist(), self.similarity.tolist())
         for first, second, similarity in zip(*columns, strict=True):
-            neighbours.setdefault(first, []).append((second, similarity))
-            neighbours.setdefault(second, []).append((first, similarity))
+            neighbours[first].append((second, similarity))
+            neighbours[second].append((first, similarity))
         size = {} if lengths is None else {place: -int(lengths[place]) for place in neighbours}
         kept: set[int] = set()
         found: dict[int, Pair] = {}
@@ -95,9 +98,14 @@ class NearDuplicates:
             likes = [(similarity, -other) for other, similarity in neighbours[place] if other in kept]
             if likes:
                 similarity, other = max(likes)
-                found[place] = Pair(min(place, -other), max(place, -other), similarity)
+                found[place] = _pair(place, -other, similarity)
             else:
                 kept.add(place)
+        for place in np.flatnonzero(self.first_equal != np.arange(self.count)).tolist():
+            equal = int(self.first_equal[place])
+            gone = found.get(equal)
+            stays = equal if gone is None else gone.first if gone.second == equal else gone.second
+            found[place] = _pair(place, stays, 1.0 if gone is None else gone.similarity)
         return found
 
     def groups(self) -> Indexes:
@@ -105,9 +113,9 @@ class NearDuplicates:
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
-        graph = coo_array(
-            (np.ones(len(self), np.bool_), (self.first, self.second)), shape=(self.count, self.count)
-        )
+        ends = (np.r_[self.first, np.arange(self.count)], np.r_[self.second, self.first_equal])
+        links = np.ones(len(self) + self.count, np.bool_)
+        graph = coo_array((links, ends), shape=(self.count, self.count))
         _, labels = connected_components(graph, directed=False)
         _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
         return np.asarray(first[inverse], np.int64)
@@ -117,6 +125,10 @@ class NearDuplicates:
         chosen = np.lexsort((self.second, self.first, self.similarity))[:count]
         columns = (self.first[chosen], self.second[chosen], self.similarity[chosen])
         return tuple(Pair(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
+
+    def below(self, similarity: float) -> NearDuplicates:
+        """The pairs that are less similar than this."""
+        return self._where(self.similarity < similarity)
 
     def _where(self, mask: NDArray[np.bool_]) -> NearDuplicates:
         return replace(
@@ -136,7 +148,7 @@ def find_near_duplicates(
 
     In memory are about 500 bytes a text at the default threshold, whatever its length; the texts wait in
     an unnamed file in ``folder`` (the system's temporary folder when None). The same texts in another
-    order give the same pairs. Equal texts are near-duplicates of similarity 1.
+    order give the same pairs, but for some among crowds.
 
     Args:
         threshold: Jaccard similarity from which two texts are near-duplicates, in (0, 1].
@@ -151,13 +163,18 @@ def find_near_duplicates(
         units = _Units(sketched, of_kind)
         search = _Search(units, threshold, file)
         first, second, similarity, crowded = search.run()
-    again = np.flatnonzero(units.first[units.unit_of] != np.arange(count))
-    first = np.concatenate([units.first[first], units.first[units.unit_of[again]]])
-    second = np.concatenate([units.first[second], again])
-    similarity = np.concatenate([similarity, np.ones(len(again))])
+    first, second = units.first[first], units.first[second]
     low, high = np.minimum(first, second), np.maximum(first, second)
     order = np.lexsort((high, low))
-    return NearDuplicates(count, threshold, low[order], high[order], similarity[order], crowded)
+    return NearDuplicates(
+        count=count,
+        threshold=threshold,
+        first_equal=units.first[units.unit_of],
+        first=low[order],
+        second=high[order],
+        similarity=similarity[order],
+        crowded=crowded,
+    )
 
 
 def near_duplicate_groups(
@@ -176,17 +193,18 @@ def nearest(
     """
     kinds = np.repeat([0, 1], [len(reference), len(texts)])
     found = find_near_duplicates([*reference, *texts], threshold=threshold, kinds=kinds, seed=seed)
-    # Of texts that come again only the first was compared; the rest inherit what was found for it.
-    place = {text: at for at, text in reversed(list(enumerate(map(prepared, texts))))}
     best: dict[int, Pair] = {}
     across = found.of_one_kind(kinds, same=False)
     columns = (across.first.tolist(), across.second.tolist(), across.similarity.tolist())
     for at, other, similarity in zip(*columns, strict=True):
-        pair = Pair(at, other - len(reference), similarity)
-        if pair.second not in best or similarity > best[pair.second].similarity:
-            best[pair.second] = pair
-    originals = (best.get(place[prepared(text)]) for text in texts)
+        if other not in best or similarity > best[other].similarity:
+            best[other] = Pair(at, other, similarity)
+    originals = (best.get(place) for place in found.first_equal[len(reference) :].tolist())
     return tuple(pair and pair._replace(second=at) for at, pair in enumerate(originals))
+
+
+def _pair(place: int, other: int, similarity: float) -> Pair:
+    return Pair(min(place, other), max(place, other), similarity)
 
 
 class _Sketches(NamedTuple):
@@ -258,7 +276,7 @@ class _Search:
         """Pairs of units and their similarity; and how many units were crowded.
 
         After a crowded round the units that would stay are searched again, until nothing new is found:
-        among those that stay no pair that shares a band is left uncompared.
+        among those that stay no pair in a crowd is left uncompared that would make one of them go.
         """
         alive, crowds = np.arange(len(self._units.first)), 0
         found = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
@@ -276,11 +294,14 @@ class _Search:
             alive = self._staying(both, alive)
 
     def _staying(self, pairs: NDArray[np.int64], alive: Indexes) -> Indexes:
-        kinds, count = self._units.kinds, len(self._units.first)
-        nothing = np.ones(pairs.shape[1])
-        duplicates = NearDuplicates(count, self._threshold, pairs[0], pairs[1], nothing).of_one_kind(kinds)
-        gone = np.fromiter(duplicates.repeats(), np.int64)
-        return np.setdiff1d(alive, gone, assume_unique=True)
+        """What stays when the units are taken in the order of their texts, as ``repeats`` takes them."""
+        order = np.argsort(self._units.first)
+        rank = np.argsort(order)
+        first, second, count = rank[pairs[0]], rank[pairs[1]], len(order)
+        equal, reached = np.arange(count), np.ones(pairs.shape[1])
+        found = NearDuplicates(count, self._threshold, equal, first, second, reached)
+        gone = np.fromiter(found.of_one_kind(self._units.kinds[order]).repeats(), np.int64)
+        return np.setdiff1d(alive, order[gone], assume_unique=True)
 
     def _verified(self, first: Indexes, second: Indexes) -> tuple[Indexes, Indexes, NDArray[np.float64]]:
         low = self._units.low_bytes

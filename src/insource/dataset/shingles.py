@@ -77,11 +77,13 @@ def jaccard(sets: Shingles, first: NDArray[np.int64], second: NDArray[np.int64])
 
 def _owners(sizes: NDArray[np.int64]) -> Hashes:
     """The place of each run's owner in the high bits, once for each of its hashes."""
-    return np.repeat(np.arange(len(sizes), dtype=np.uint64) << np.uint64(HASH_BITS), sizes)
+    places = np.arange(len(sizes), dtype=np.uint64)
+    return np.repeat(places << np.uint64(HASH_BITS), sizes)
 
 
 def _gathered(sets: Shingles, texts: NDArray[np.int64]) -> Hashes:
     sizes = np.diff(sets.starts)[texts]
     ends = np.cumsum(sizes)
     offsets = np.repeat(sets.starts[:-1][texts] - (ends - sizes), sizes)
-    return sets.hashes[np.arange(len(offsets)) + offsets]
+    gathered: Hashes = sets.hashes[np.arange(len(offsets)) + offsets]
+    return gathered
