@@ -275,8 +275,8 @@ class _Search:
     def run(self) -> tuple[Indexes, Indexes, NDArray[np.float64], int]:
         """Pairs of units and their similarity; and how many units were crowded.
 
-        After a crowded round the units that would stay are searched again, until nothing new is found:
-        among those that stay no pair in a crowd is left uncompared that would make one of them go.
+        Where there are crowds, the units that would stay are searched again until that finds nothing new:
+        then no pair among those that stay was left out because they stood in a crowd.
         """
         alive, crowds = np.arange(len(self._units.first)), 0
         found = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
@@ -289,11 +289,11 @@ class _Search:
             first, second, similarity = (np.concatenate(column) for column in zip(*found, strict=True))
             both, unique = np.unique(np.stack([first, second]), axis=1, return_index=True)
             found = [(both[0], both[1], similarity[unique])]
-            if not crowded.any() or len(both[0]) == size:
+            if not crowds or len(both[0]) == size:
                 return both[0], both[1], similarity[unique], crowds
-            alive = self._staying(both, alive)
+            alive = self._staying(both)
 
-    def _staying(self, pairs: NDArray[np.int64], alive: Indexes) -> Indexes:
+    def _staying(self, pairs: NDArray[np.int64]) -> Indexes:
         """What stays when the units are taken in the order of their texts, as ``repeats`` takes them."""
         order = np.argsort(self._units.first)
         rank = np.argsort(order)
@@ -301,7 +301,7 @@ class _Search:
         equal, reached = np.arange(count), np.ones(pairs.shape[1])
         found = NearDuplicates(count, self._threshold, equal, first, second, reached)
         gone = np.fromiter(found.of_one_kind(self._units.kinds[order]).repeats(), np.int64)
-        return np.setdiff1d(alive, order[gone], assume_unique=True)
+        return np.setdiff1d(order, order[gone], assume_unique=True)
 
     def _verified(self, first: Indexes, second: Indexes) -> tuple[Indexes, Indexes, NDArray[np.float64]]:
         low = self._units.low_bytes
