@@ -6,10 +6,18 @@ from collections.abc import Callable, Iterable, Sequence
 
 from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.exact_duplicates import ExactDuplicates
+from insource.dataset.checks.label_errors import LabelErrors
+from insource.dataset.checks.near_duplicates import NearDuplicateRows
+from insource.dataset.checks.teacher_disagreement import TeacherDisagreement
 from insource.types import Finding, FixDecision, FunnelStep
 
 # In the order in which accepted fixes are applied: what drops whole rows comes first.
-CHECKS: tuple[type[Check], ...] = (ExactDuplicates,)
+CHECKS: tuple[type[Check], ...] = (
+    ExactDuplicates,
+    NearDuplicateRows,
+    LabelErrors,
+    TeacherDisagreement,
+)
 NAMES = tuple(check.name for check in CHECKS)
 
 Progress = Callable[[int, int], None]

@@ -1,0 +1,113 @@
+"""Rows whose input nearly says again what another row says: repeats when answered alike, doubts when not."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from insource import canonical
+from insource.dataset.checks.check import SHOWN, Check, Context
+from insource.dataset.near_duplicates import THRESHOLD, NearDuplicates, Pair, find_near_duplicates
+from insource.dataset.records import as_object
+from insource.types import Dropped, Finding, Fix, Row
+
+
+class NearDuplicateRows(Check):
+    """Rows with the same answer are repeats. Rows answered differently are counted apart, never dropped.
+
+    Rows whose inputs are equal belong to the check for exact duplicates.
+    """
+
+    name = "near-duplicates"
+    title = "Near-duplicates"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._answers = bytearray()
+        self._lengths = array("q")
+        self._repeats: dict[int, Pair] | None = None
+
+    def observe(self, index: int, row: Row) -> None:
+        super().observe(index, row)
+        self._answers += _answer(row)
+        self._lengths.append(len(row.input))
+
+    def finding(self) -> Finding:
+        found = self._search(THRESHOLD)
+        alike, differing = found.of_one_kind(self._kinds), found.of_one_kind(self._kinds, same=False)
+        differing = differing.below(1.0)  # equal inputs with several answers are another check's
+        near = _near(alike)
+        for place in list(near)[:SHOWN]:
+            self.hits.add(self.context.rows[place], _said(place, near[place]))
+        self.hits.count = len(near)
+        doubted = len(np.unique(np.r_[differing.first, differing.second]))
+        summary = f"{self.hits.count:,} rows nearly repeat a row with the same answer"
+        if doubted:
+            summary += f"; {doubted:,} rows are nearly the same as one that is answered differently"
+        fix = Fix(
+            action="drop",
+            summary="keep the first of each (or the longest) and drop what nearly repeats it",
+            parameters={"threshold": THRESHOLD, "keep": "first"},
+        )
+        measures = {
+            "pairs": len(alike),
+            "borderline": self._shown(alike),
+            "answered_differently": doubted,
+            "answered_differently_pairs": self._shown(differing),
+            "crowded": found.crowded,
+        }
+        return self.report(summary, fix=fix, measures=measures)
+
+    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+        if self._repeats is None:
+            alike = self._search(float(parameters.get("threshold", THRESHOLD))).of_one_kind(self._kinds)
+            longest = parameters.get("keep") == "longest"
+            self._repeats = _near(alike, np.array(self._lengths) if longest else None)
+        pair = self._repeats.get(index)
+        return row if pair is None else self.drop(row, _said(index, pair))
+
+    @property
+    def _kinds(self) -> NDArray[np.int64]:
+        return np.frombuffer(bytes(self._answers), np.int64)
+
+    def _search(self, threshold: float) -> NearDuplicates:
+        rows, seed = self.context.rows, self.context.seed
+        texts = (row.input for row in rows)
+        return find_near_duplicates(
+            texts, threshold=threshold, kinds=self._kinds, seed=seed, folder=rows.folder
+        )
+
+    def _shown(self, found: NearDuplicates) -> list[dict[str, Any]]:
+        return [
+            {
+                "rows": [self.context.rows[place].row_id for place in pair[:2]],
+                "similarity": round(pair.similarity, 3),
+            }
+            for pair in found.least_similar(SHOWN)
+        ]
+
+
+def _near(alike: NearDuplicates, lengths: NDArray[np.int64] | None = None) -> dict[int, Pair]:
+    """What repeats another row, in the order of the rows, but for what only repeats an equal input."""
+    equal = alike.first_equal
+    return {
+        place: pair
+        for place, pair in sorted(alike.repeats(lengths).items())
+        if equal[pair.first] != equal[pair.second]
+    }
+
+
+def _said(place: int, pair: Pair) -> str:
+    other = pair.first if pair.second == place else pair.second
+    return f"nearly says what row {other + 1} says ({pair.similarity:.2f} of their shingles are shared)"
+
+
+def _answer(row: Row) -> bytes:
+    answer = as_object(row.output)
+    said = canonical.dumps(answer) if answer is not None else str(row.output).strip()
+    return blake2b(canonical.dumps([row.attributes, said]).encode(), digest_size=8).digest()

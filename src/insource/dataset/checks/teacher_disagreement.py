@@ -1,0 +1,105 @@
+"""Inputs a teacher was asked more than once: where its answers differ, its labels are that uncertain."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from insource import canonical
+from insource.dataset.checks.check import SHOWN, Check, Context
+from insource.dataset.normal import normalised
+from insource.dataset.records import as_object
+from insource.matching.align import align
+from insource.types import Finding, JsonSchema, Row
+
+
+class TeacherDisagreement(Check):
+    """Repeats are rows with the same input, fields asked for and model, answered by that model.
+
+    A row's answers of a model are its ``cloud_outputs``, and its ``output`` when a teacher is its label.
+    Answers are compared field by field as in scoring, free text as it is. Each repeat is compared with the
+    first answer; which of them is right nobody knows, so there is no fix.
+    """
+
+    name = "teacher-disagreement"
+    title = "A teacher that disagrees with itself"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._asked = bytearray()
+        self._places = array("q")
+
+    def observe(self, index: int, row: Row) -> None:
+        super().observe(index, row)
+        for model in _answers(row):
+            said = canonical.dumps([normalised(row.input), row.attributes, model])
+            self._asked += blake2b(said.encode(), digest_size=8).digest()
+            self._places.append(index)
+
+    def finding(self) -> Finding:
+        repeats = compared = 0
+        fields: Counter[str] = Counter()
+        differing: set[int] = set()
+        for first, place in self._repeated():
+            one, other = self.context.rows[first], self.context.rows[place]
+            ours, theirs = _answers(one), _answers(other)
+            for model in sorted(ours.keys() & theirs.keys()):
+                compared += 1
+                names = self._differences(one, ours[model], theirs[model])
+                fields.update(names)
+                if not names:
+                    continue
+                repeats += 1
+                differing.add(place)
+                if len(self.hits.instances) < SHOWN:
+                    shown = ", ".join(names[:4]) or "the answer"
+                    self.hits.add(
+                        other, f"{model or 'the teacher'} answered row {first + 1} otherwise: {shown}"
+                    )
+        self.hits.count = len(differing)
+        if not compared:
+            return self.skip("No input was answered twice by the same model.")
+        rate = repeats / compared
+        summary = f"{repeats:,} of {compared:,} repeated answers differ from the first ({rate:.1%})"
+        return self.report(
+            summary,
+            measures={"repeats": compared, "differing": repeats, "by_field": dict(fields.most_common())},
+        )
+
+    def _repeated(self) -> Iterator[tuple[int, int]]:
+        """The first row that was asked something, and each other that was asked the same; each pair once."""
+        asked = np.frombuffer(bytes(self._asked), np.uint64)
+        places = np.array(self._places, np.int64)
+        order = np.lexsort((places, asked))
+        pairs: set[tuple[int, int]] = set()
+        _, inverse, counts = np.unique(asked, return_inverse=True, return_counts=True)
+        again = order[counts[inverse[order]] > 1]
+        for _, group in groupby(again.tolist(), key=lambda at: int(asked[at])):
+            members = [int(places[at]) for at in group]
+            pairs.update((members[0], place) for place in members[1:])
+        return iter(sorted(pairs))
+
+    def _differences(self, row: Row, one: Any, other: Any) -> list[str]:
+        left, right = as_object(one), as_object(other)
+        if left is None or right is None:
+            same = left is right and str(one).strip() == str(other).strip()
+            return [] if same else ["answer"]
+        output = self.context.output
+        schema = row.contract or (output.definition if isinstance(output, JsonSchema) else None)
+        slots = align(left, right, schema)
+        return sorted({slot.path for slot in slots if slot.bucket not in ("correct", "correctly_empty")})
+
+
+def _answers(row: Row) -> dict[str, Any]:
+    """What each model answered to the row, by its name."""
+    found: dict[str, Any] = dict(row.cloud_outputs)
+    made = row.provenance
+    if made.label == "teacher" and not made.human_edited:
+        found[made.model] = row.output
+    return found
