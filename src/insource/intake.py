@@ -29,6 +29,7 @@ from insource.dataset.sources.joined import Joined
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.sources.source import Source
 from insource.dataset.staging import Staged, staged
+from insource.dataset.sufficiency import Needs
 from insource.errors import DataError, UserError
 from insource.logs.collect import Logged, collect, has_answers, logged
 from insource.logs.recorder import STORE_FILE
@@ -36,6 +37,7 @@ from insource.models.protocol import Model, Request
 from insource.reference import confirm_cost
 from insource.session import Session
 from insource.store.database import open_database
+from insource.store.looks import looks
 from insource.types import (
     SPLITS,
     Dataset,
@@ -67,7 +69,7 @@ def build_dataset_folder(session: Session, cloud: Model | None = None) -> tuple[
     chosen = source_of(session)
     if cloud is not None or _has_answers(session):
         with tempfile.TemporaryDirectory(dir=_made(session.project.workspace)) as scratch:
-            built = _build(session, chosen.source, answers, Path(scratch))
+            built = _build(session, chosen.source, answers, Path(scratch), keep=False)
             answers = _cloud_answers(session, built, cloud)
     session.begin("dataset", "rows into four splits, nothing lost silently")
     session.display.note(f"{chosen.source.name}: {chosen.reason}")
@@ -76,6 +78,15 @@ def build_dataset_folder(session: Session, cloud: Model | None = None) -> tuple[
     manifest = check(folder)
     session.note_dataset(manifest, folder, time.monotonic() - started)
     return folder, manifest
+
+
+def test_looks(session: Session, manifest: DatasetManifest) -> int:
+    """How many walks through the loop have evaluated on these test documents."""
+    store = session.project.workspace / STORE_FILE
+    if not store.exists():
+        return 0
+    with open_database(store) as database:
+        return looks(database, manifest.test_digest)
 
 
 def _cloud_answers(session: Session, folder: Path, cloud: Model | None) -> Logged:
@@ -121,7 +132,9 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _build(session: Session, source: Source, answers: Logged, datasets_dir: Path) -> Path:
+def _build(
+    session: Session, source: Source, answers: Logged, datasets_dir: Path, *, keep: bool = True
+) -> Path:
     section, project = session.config.dataset, session.project
     fractions: dict[Split, float] = {
         "validation": section.validation,
@@ -135,7 +148,16 @@ def _build(session: Session, source: Source, answers: Logged, datasets_dir: Path
         name=session.config.task.name,
         output=project.given_output(),
         fractions=fractions,
+        group_by=section.group_by,
+        order=section.order,
         seed=session.config.project.seed,
+        assignments=project.splits_path,
+        keep_assignments=keep,
+        needs=Needs(
+            margin=session.config.task.margin,
+            max_error=session.config.routing.max_error,
+            delta=session.config.routing.delta,
+        ),
         absent_fields=session.config.task.absent_fields,
         on_bad_rows=section.on_bad_rows,
         decisions=read_decisions(project.fixes_path).values(),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource import arms
+from insource.dataset.examples import test_digest
 from insource.dataset.policy import check_teachers, read_policy
 from insource.decision.verdict import conclude
 from insource.economics import weigh
@@ -25,7 +26,7 @@ from insource.errors import ProviderError, missing_extra
 from insource.evaluation.compare import compare
 from insource.evaluation.run import Confidence, Progress
 from insource.evaluation.scorers import build_scorer
-from insource.evaluation.stage import ArmPlan, Evaluated, evaluate_arm, identity_of
+from insource.evaluation.stage import ArmPlan, Evaluated, evaluate_arm
 from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
 from insource.intake import build_dataset
 from insource.logs.recorder import STORE_FILE
@@ -214,7 +215,7 @@ def _evaluate(
     def look() -> None:
         if split == "test":
             with open_database(session.project.workspace / STORE_FILE) as database:
-                record_look(database, identity_of(dataset.splits["test"]), session.look_id, name)
+                record_look(database, test_identity(dataset), session.look_id, name)
 
     def progress(at: Progress) -> None:
         seconds = f", {at.last_s:.1f} s each" if at.last_s else ""
@@ -328,4 +329,9 @@ def drive_gateway(
 def count_looks(session: Session, dataset: Dataset) -> int:
     """How many walks through the loop have evaluated on this test split."""
     with open_database(session.project.workspace / STORE_FILE) as database:
-        return looks(database, identity_of(dataset.splits["test"]))
+        return looks(database, test_identity(dataset))
+
+
+def test_identity(dataset: Dataset) -> str:
+    """What looks are counted under: the content of the test split, whatever was rebuilt around it."""
+    return test_digest(bytes.fromhex(example.digest) for example in dataset.splits["test"])

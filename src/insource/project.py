@@ -52,6 +52,11 @@ class Project(Frozen):
         return self.folder / self.config.dataset.synthetic
 
     @property
+    def splits_path(self) -> Path:
+        """Where the splits of this task are stored."""
+        return self.workspace / "splits" / self.config.task.name
+
+    @property
     def title(self) -> str:
         return self.config.project.title or self.config.task.name
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 def command(session: Session, as_json: bool) -> None:
     """Read the rows, apply the fixes you accepted, split, and write the dataset folder with its card."""
     from insource.cli.output import say
-    from insource.intake import build_dataset_folder
+    from insource.intake import build_dataset_folder, test_looks
 
     _, manifest = build_dataset_folder(session)
+    looked = test_looks(session, manifest)
+    say(f"The test split has been looked at {looked:,} {'time' if looked == 1 else 'times'}")
     if as_json:
         click.echo(json.dumps(manifest.model_dump(mode="json"), ensure_ascii=False))
     say("Next: insource train")

@@ -109,10 +109,18 @@ class Terminal:
             say(f"  {choice.name:<14} {choice.value:<24} {choice.reason}")
 
     def dataset(self, manifest: DatasetManifest, folder: Path) -> None:
+        from insource.dataset.sufficiency import sentence
+
         counts = " · ".join(f"{count:,} {split}" for split, count in manifest.counts.items())
         dropped = sum(manifest.dropped.values())
         reasons = ", ".join(f"{count} {reason}" for reason, count in manifest.dropped.items())
         self.note(f"{manifest.read:,} rows: {counts} · {dropped} dropped{f' ({reasons})' if reasons else ''}")
+        self.note(manifest.split_reason)
+        for overlap in manifest.overlaps:
+            if overlap.count:
+                self.note(f"{overlap.summary}.")
+        for shortfall in manifest.shortfalls:
+            self.note(sentence(shortfall))
         for note in manifest.notes:
             self.note(note)
         self.note(f"Wrote {near(folder)}")

@@ -116,6 +116,14 @@ class DatasetSection(Frozen):
     validation: float = Field(0.1, gt=0, lt=1, description="Share carved from train when not given (ratio).")
     calibration: float = Field(0.1, gt=0, lt=1, description="Share carved from train when not given (ratio).")
     test: float = Field(0.2, gt=0, lt=1, description="Share carved from train when not given (ratio).")
+    group_by: Literal["auto", "group", "template", "input"] = Field(
+        "auto",
+        description="What stays in one split: the rows of a `group`, those whose text is the same without "
+        "its values, or equal inputs; auto takes groups when whole ones come near the shares.",
+    )
+    order: Literal["random", "time"] = Field(
+        "random", description="Draw the splits, or let the newest units be test, the next calibration."
+    )
     fixes: str = Field("dataset-fixes.toml", description="File with the decisions about the checks' fixes.")
     reviews: str = Field("dataset-reviews.jsonl", description="File with the reviewers' decisions.")
     synthetic: str = Field(

@@ -6,8 +6,9 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from insource.dataset.assignments import Ledger, ledger
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import apply_fixes
 from insource.dataset.contract import Targets, check_contract
@@ -18,8 +19,10 @@ from insource.dataset.policy import NO_POLICY, TeacherPolicy, with_terms
 from insource.dataset.review.application import apply_reviews
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.sources.source import LEFT_OUT, Source
-from insource.dataset.split import DEFAULT_FRACTIONS, assign_splits, drop_leaks, placed
+from insource.dataset.split import DEFAULT_FRACTIONS, GroupBy, Order, Plan
+from insource.dataset.splitting import Splitting, split_rows
 from insource.dataset.staging import Staged, staged
+from insource.dataset.sufficiency import DEFAULT_NEEDS, Needs, shortfalls
 from insource.errors import DataError
 from insource.types import (
     SPLITS,
@@ -28,10 +31,10 @@ from insource.types import (
     DatasetManifest,
     Dropped,
     FixDecision,
+    Labels,
     LoggedAnswer,
     OutputSpec,
     ReviewDecision,
-    Row,
     Split,
     Text,
 )
@@ -55,7 +58,12 @@ def build_folder(
     output: OutputSpec | None = None,
     schemas: Mapping[str, dict[str, Any]] | None = None,
     fractions: Mapping[Split, float] = DEFAULT_FRACTIONS,
+    group_by: GroupBy = "auto",
+    order: Order = "random",
     seed: int = 0,
+    assignments: Path | None = None,
+    keep_assignments: bool = True,
+    needs: Needs = DEFAULT_NEEDS,
     absent_fields: AbsentFields = "null",
     on_bad_rows: OnBadRows = "error",
     decisions: Iterable[FixDecision] = (),
@@ -73,6 +81,10 @@ def build_folder(
         output: the contract of all answers; inferred from the rows when None.
         schemas: JSON Schemas by the names that the file's rows may give as their own ``schema``.
         fractions: the size of each split that is not given, relative to train and the others missing.
+        group_by, order: what stays together in one split, and whether the newest block is to judge.
+        assignments: the folder of stored splits, which are kept and added to; without it every build draws
+            for itself. ``keep_assignments=False`` reads them only.
+        needs: what is to be decided, by which too small splits are named.
         absent_fields: ``null`` writes null for required nullable fields that a label leaves out.
         on_bad_rows: ``error`` refuses the source when any row is bad, ``drop`` leaves those rows out.
         reviews: what reviewers decided about fields; applied before the fixes.
@@ -84,7 +96,9 @@ def build_folder(
 
     Raises:
         DataError: the source's own, ``no-rows``, ``bad-rows``, ``labels-do-not-fit``, ``invalid-schema``,
-            ``empty-split``, ``dataset-not-written``.
+            ``no-times``, ``empty-split``, ``dataset-not-written``.
+        UserError: ``splits-stored-otherwise``.
+        IntegrityError: ``assignments-damaged``.
     """
     source = JsonLines(rows, schemas) if isinstance(rows, Path) else rows
     with staged(source, datasets_dir) as work:
@@ -101,32 +115,12 @@ def build_folder(
         step = work.transform("contract", lambda _, row: targets.misfit(row) or row)
         bad += work.dropped[len(work.dropped) - step.dropped :]
         _refuse(work, bad if on_bad_rows == "error" else [])
-        splits, reason = _split(work, fractions, seed)
-        tally = Tally(logged or {})
-        with DatasetWriter(datasets_dir, work.folder) as writer:
-            for row in work:
-                split = splits[row.row_id]
-                row = with_terms(row, policy)
-                example = example_of(row, targets.of(row), tally.logged.get(row.row_id, {}))
-                tally.add(split, row, example)
-                writer.add(split, example)
-            for dropped in sorted(work.dropped, key=lambda drop: (drop.line or 0, drop.row_id)):
-                writer.drop(dropped)
-            _check_sizes(tally.counts, fractions, work.name)
-            manifest = DatasetManifest(
-                name=name,
-                digest="",
-                source=work.name,
-                read=work.read,
-                dropped=dict(sorted(Counter(drop.reason for drop in work.dropped).items())),
-                funnel=tuple(work.funnel),
-                output=contract,
-                split_reason=reason,
-                simulated_models=tuple(sorted(set(simulated_models))),
-                notes=(*work.notes, *review_notes, *_inferred_notes(inferred), *tally.notes()),
-                **tally.manifest(),
-            )
-            return writer.finish(manifest)
+        simulated = tuple(sorted(set(simulated_models)))
+        notes = (*review_notes, *_inferred_notes(inferred))
+        sealing = _Sealing(name, contract, targets, policy, simulated, needs, notes)
+        plan = Plan(fractions, group_by, order, seed)
+        with ledger(assignments, datasets_dir, keeps=keep_assignments) as kept:
+            return _sealed(work, datasets_dir, plan, kept, sealing, logged=logged or {})
 
 
 def _reviewed(work: Staged, reviews: Iterable[ReviewDecision]) -> tuple[str, ...]:
@@ -135,17 +129,65 @@ def _reviewed(work: Staged, reviews: Iterable[ReviewDecision]) -> tuple[str, ...
     return apply_reviews(work, reviews)
 
 
-def _split(work: Staged, fractions: Mapping[Split, float], seed: int) -> tuple[Mapping[str, Split], str]:
-    """The split of each row by its id, and why; what would leak is dropped from ``work``."""
-    rows = [placed(row) for row in work]
-    assignment = assign_splits(rows, fractions, seed)
-    leaks = {drop.row_id: drop for drop in drop_leaks(rows, assignment.splits)}
+class _Sealing(NamedTuple):
+    """What a dataset is besides its rows."""
 
-    def without_leaks(_: int, row: Row) -> Row | Dropped:
-        return leaks.get(row.row_id, row)
+    name: str
+    contract: OutputSpec
+    targets: Targets
+    policy: TeacherPolicy
+    simulated_models: tuple[str, ...]
+    needs: Needs
+    notes: tuple[str, ...]
 
-    work.transform("leakage", without_leaks)
-    return assignment.splits, assignment.reason
+
+def _sealed(
+    work: Staged,
+    datasets_dir: Path,
+    plan: Plan,
+    kept: Ledger,
+    sealing: _Sealing,
+    *,
+    logged: Mapping[str, Mapping[str, LoggedAnswer]],
+) -> Path:
+    """The dataset's folder, and with it the assignments it was made by: both are there, or neither."""
+    classes = isinstance(sealing.contract, Labels)
+    splits = split_rows(work, plan, kept.stored, stratified=classes)
+    tally = Tally(logged, classes=classes)
+    with DatasetWriter(datasets_dir, work.folder) as writer:
+        manifest = _write(work, splits, writer, tally, sealing)
+        _check_sizes(tally.counts, plan, work.name)
+        folder = writer.finish(manifest, lambda named: splits.keep(kept, named))
+    kept.confirm()
+    return folder
+
+
+def _write(
+    work: Staged, splits: Splitting, writer: DatasetWriter, tally: Tally, sealing: _Sealing
+) -> DatasetManifest:
+    """Every row as an example of its split, and the manifest they come to."""
+    for index, row in enumerate(work):
+        row = with_terms(row, sealing.policy)
+        example = example_of(row, sealing.targets.of(row), tally.logged.get(row.row_id, {}))
+        tally.add(splits.of(index), row, example)
+        writer.add(splits.of(index), example)
+    for dropped in sorted(work.dropped, key=lambda drop: (drop.line or 0, drop.row_id)):
+        writer.drop(dropped)
+    return DatasetManifest(
+        name=sealing.name,
+        digest="",
+        source=work.name,
+        read=work.read,
+        dropped=dict(sorted(Counter(drop.reason for drop in work.dropped).items())),
+        funnel=tuple(work.funnel),
+        output=sealing.contract,
+        split_reason=splits.reason,
+        overlaps=splits.overlaps,
+        shortfalls=shortfalls(tally.counts, tally.label_counts(), sealing.needs),
+        simulated_models=sealing.simulated_models,
+        notes=(*work.notes, *sealing.notes, *splits.notes, *tally.notes()),
+        **tally.manifest(),
+    )
 
 
 def _refuse(work: Staged, bad: Sequence[Dropped]) -> None:
@@ -169,15 +211,18 @@ def _bad_rows(name: str, bad: Sequence[Dropped], read: int) -> DataError:
     )
 
 
-def _check_sizes(counts: Mapping[Split, int], fractions: Mapping[Split, float], name: str) -> None:
+def _check_sizes(counts: Mapping[Split, int], plan: Plan, name: str) -> None:
     empty = [split for split in SPLITS if not counts[split]]
     if not empty:
         return
     shown = ", ".join(f"{split} {counts[split]}" for split in SPLITS)
-    unasked = [split for split in empty if not fractions.get(split)]
+    unasked = [split for split in empty if not plan.fractions.get(split)]
     hint = (
         f'Give {unasked[0]} a fraction above 0, or rows with `"split": "{unasked[0]}"`.'
         if unasked
+        else f"Whole {plan.group_by}s are too few or too large for that; "
+        'set `group_by = "input"` under [dataset].'
+        if plan.group_by in ("group", "template")
         else "At least 4 rows with different inputs are needed when no split is given, one for each split; "
         f'add rows, or mark some with `"split": "{empty[0]}"`.'
     )

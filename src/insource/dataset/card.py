@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from insource import canonical
+from insource.dataset.sufficiency import sentence
 from insource.types import SPLITS, DatasetManifest, JsonSchema, Labels, OutputSpec, Split
 
 _PURPOSE = {
@@ -41,6 +42,9 @@ def data_card(manifest: DatasetManifest) -> str:
         "## Splits",
         "\n".join(["| split | rows | groups | what for |", "|---|---:|---:|---|", *splits]),
         f"{manifest.split_reason} Groups in both train and test: {manifest.template_overlap}.",
+        f"Looks at the test split are counted under `{canonical.short(manifest.test_digest)}`, the digest of "
+        "its documents; `insource dataset build` prints how many there were.",
+        *_leakage(manifest),
         "## Labels",
         f"Who vouches for the targets: {_label_sources(manifest)}.",
         "## Cloud answers",
@@ -75,6 +79,14 @@ def _funnel(manifest: DatasetManifest) -> str:
         for step in manifest.funnel
     ]
     return "\n".join(["| step | in | dropped | changed | out |", "|---|---:|---:|---:|---:|", *steps])
+
+
+def _leakage(manifest: DatasetManifest) -> list[str]:
+    """What splits share or shared, and what they are too small for."""
+    overlaps = [f"- {overlap.summary}." for overlap in manifest.overlaps]
+    short = [f"- {sentence(shortfall)}" for shortfall in manifest.shortfalls]
+    found = ["### Between the splits", "\n".join(overlaps)] if overlaps else []
+    return found + (["### Too small for", "\n".join(short)] if short else [])
 
 
 def _contract(output: OutputSpec) -> str:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
+
+import numpy as np
 
 from insource import canonical
 from insource.dataset.normal import normalised
 from insource.dataset.records import as_object
 from insource.types import SPLITS, Example, LoggedAnswer, Row, Split
+
+SHOWN = 8
 
 
 def example_of(row: Row, target: str, logged: Mapping[str, LoggedAnswer]) -> Example:
@@ -36,14 +42,16 @@ def example_of(row: Row, target: str, logged: Mapping[str, LoggedAnswer]) -> Exa
 class Tally:
     """Counts over the examples of a dataset, for its manifest."""
 
-    def __init__(self, logged: Mapping[str, Mapping[str, LoggedAnswer]]) -> None:
+    def __init__(self, logged: Mapping[str, Mapping[str, LoggedAnswer]], *, classes: bool = False) -> None:
         self.logged = logged
+        self._classes = classes
+        self._by_label: dict[str, Counter[Split]] = {}
         self.counts: dict[Split, int] = dict.fromkeys(SPLITS, 0)
         self._groups: dict[Split, set[str]] = {split: set() for split in SPLITS}
         self._labels: Counter[str] = Counter()
         self._cloud: Counter[str] = Counter()
-        self._targets: dict[bytes, bytes] = {}
-        self._contradicted: set[bytes] = set()
+        self._asked, self._targets = array("Q"), array("Q")
+        self._test: list[bytes] = []
         self._agreement = self._answered = self._unasked = self._timed = 0
 
     def add(self, split: Split, row: Row, example: Example) -> None:
@@ -53,10 +61,13 @@ class Tally:
             self._groups[split].add(example.group)
         self._labels[example.provenance.label] += 1
         self._cloud.update(example.cloud_outputs.keys())
-        asked = _key([normalised(row.input), row.attributes])
-        if self._targets.setdefault(asked, _key(example.target)) != _key(example.target):
-            self._contradicted.add(asked)
+        self._asked.append(_key([normalised(row.input), row.attributes]))
+        self._targets.append(_key(example.target))
         self._agreement += split == "test" and example.provenance.label == "teacher"
+        if split == "test":
+            self._test.append(bytes.fromhex(example.digest))
+        if self._classes:
+            self._by_label.setdefault(example.target, Counter())[split] += 1
         self._answered += row.row_id in self.logged
         self._unasked += bool(row.attributes and set(as_object(row.output) or ()) - set(row.attributes))
         self._timed += bool(set(row.cloud_latency_s) - set(row.cloud_outputs))
@@ -71,7 +82,13 @@ class Tally:
             "groups_in_train": tuple(sorted(self._groups["train"])),
             "template_overlap": len(self._groups["train"] & self._groups["test"]),
             "cloud_models": tuple(sorted(self._cloud)),
+            "label_counts": self.label_counts(),
+            "test_digest": test_digest(self._test),
         }
+
+    def label_counts(self) -> dict[str, dict[Split, int]]:
+        """The examples of each label by split; empty when answers are not labels."""
+        return {label: dict(self._by_label[label]) for label in sorted(self._by_label)}
 
     def notes(self) -> tuple[str, ...]:
         """What a reader should know and no other count says."""
@@ -80,13 +97,36 @@ class Tally:
                 self._agreement,
                 "test targets are a teacher's answers: what is measured on them is agreement, not accuracy",
             ),
-            (len(self._contradicted), "inputs have more than one target"),
+            (self._contradicted(), "inputs have more than one target"),
             (self._unasked, "targets hold fields that their rows do not ask for"),
             (self._timed, "rows time a model whose answer they do not hold"),
             (len(self.logged) - self._answered, "logged answers belong to no row of the dataset"),
         )
-        return tuple(f"{count} {words}." for count, words in counted if count)
+        return tuple(f"{count} {words}." for count, words in counted if count) + self._absent()
+
+    def _contradicted(self) -> int:
+        pairs = np.unique(np.array([self._asked, self._targets], np.uint64), axis=1)
+        return int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
+
+    def _absent(self) -> tuple[str, ...]:
+        """Labels that a split has none of, by split."""
+        notes = []
+        for split in SPLITS:
+            absent = [label for label, by in sorted(self._by_label.items()) if not by[split]]
+            if absent and self.counts[split]:
+                more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
+                notes.append(f"Labels absent from {split}: {', '.join(absent[:SHOWN])}{more}.")
+        return tuple(notes)
 
 
-def _key(value: Any) -> bytes:
-    return blake2b(canonical.dumps(value).encode(), digest_size=16).digest()
+def test_digest(digests: Iterable[bytes]) -> str:
+    """The identity of a test split: the sha256 over the sorted content digests of its examples.
+
+    Row ids and the order of rows are no part of it, so the looks at the same documents are counted as
+    such, whatever was rebuilt around them.
+    """
+    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+
+
+def _key(value: Any) -> int:
+    return int.from_bytes(blake2b(canonical.dumps(value).encode(), digest_size=8).digest())

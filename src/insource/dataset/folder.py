@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from insource import canonical
 from insource.dataset.card import data_card
-from insource.dataset.scratch import scratch_folder, unwritable
+from insource.dataset.scratch import scratch_folder, sync_folder, unwritable, write_synced
 from insource.errors import DataError, IntegrityError
 from insource.types import SPLITS, Dataset, DatasetManifest, Dropped, Example, Frozen, Split
 
@@ -58,24 +58,29 @@ class DatasetWriter:
     def drop(self, dropped: Dropped) -> None:
         self._append("dropped", dropped)
 
-    def finish(self, manifest: DatasetManifest) -> Path:
-        """Seal the folder under its digest, and return it; the same content is kept once."""
+    def finish(self, manifest: DatasetManifest, prepare: Callable[[str], None] = lambda name: None) -> Path:
+        """Seal the folder under its digest, and return it; the same content is kept once.
+
+        ``prepare`` is called with the folder's name when all is written, before it gets that name.
+        """
         parts = {file: found.hexdigest() for file, found in self._hashes.items()}
         whole = manifest.model_copy(update={"digest": _digest(manifest, parts)})
         final = self._dir / folder_name(whole)
         if (final / MANIFEST).exists():
             check(final)
+            prepare(final.name)
             return final
         with _written(final):
             for file in self._files.values():
                 file.flush()
                 os.fsync(file.fileno())
-            _write(self._partial / "README.md", data_card(whole).encode())
-            _write(self._partial / MANIFEST, f"{whole.model_dump_json(indent=2)}\n".encode())
-            _sync_folder(self._partial)
+            write_synced(self._partial / "README.md", data_card(whole).encode())
+            write_synced(self._partial / MANIFEST, f"{whole.model_dump_json(indent=2)}\n".encode())
+            sync_folder(self._partial)
+            prepare(final.name)
             shutil.rmtree(final, ignore_errors=True)  # a folder without a manifest is nobody's
             self._partial.rename(final)
-            _sync_folder(self._dir)
+            sync_folder(self._dir)
         return final
 
     def _append(self, file: str, value: Frozen) -> None:
@@ -202,18 +207,3 @@ def _written(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise unwritable(path, error) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -45,6 +45,23 @@ def unwritable(path: Path, error: OSError) -> DataError:
     )
 
 
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file and make sure that it is on the disk before anything refers to it."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames and new names in a folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _alive(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)

@@ -2,126 +2,213 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from hashlib import blake2b
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
-from insource import rng
-from insource.dataset.normal import normalised
-from insource.types import SPLITS, Dropped, Row, Split
+import numpy as np
+from numpy.typing import NDArray
 
+from insource.dataset.assignments import Grouping, Stored
+from insource.dataset.row_keys import NO_TIME, NONE, Keys, RowKeys
+from insource.dataset.units import (
+    Indexes,
+    Units,
+    filled,
+    in_random_order,
+    lone,
+    newest_first,
+    units_of,
+)
+from insource.errors import DataError, UserError
+from insource.types import SPLITS, Split
+
+GroupBy = Literal["auto", "group", "template", "input"]
+Order = Literal["random", "time"]
 DEFAULT_FRACTIONS: Mapping[Split, float] = {"train": 0.7, "validation": 0.1, "calibration": 0.1, "test": 0.1}
 CARVED: tuple[Split, ...] = ("test", "calibration", "validation")
-PRECEDENCE: tuple[Split, ...] = (*CARVED, "train")
+TRAIN = SPLITS.index("train")
 GROUP_TOLERANCE = 0.5
+NO_LINKS: Keys = np.zeros((0, 2), np.uint64)
+HOW = {"group": "by whole groups", "template": "by whole templates", "input": "row by row"}
 
 
-class Placed(NamedTuple):
-    """What splitting has to know of a row: ``key`` is equal for equal inputs (a digest). What
-    is ``synthetic`` is never carved out of training."""
+class Plan(NamedTuple):
+    """How splits are to be made: the share of each, what stays together, in which order, by which seed."""
 
-    row_id: str
-    line: int | None
-    split: Split | None
-    group: str | None
-    key: bytes
-    synthetic: bool = False
+    fractions: Mapping[Split, float] = DEFAULT_FRACTIONS
+    group_by: GroupBy = "auto"
+    order: Order = "random"
+    seed: int = 0
 
 
 class Assignment(NamedTuple):
-    """The split of each row, by row id, and how it came about."""
+    """The split of each row as its place in ``SPLITS``, -1 for synthetic rows, and how it came about.
 
-    splits: dict[str, Split]
-    reason: str
-
-
-def placed(row: Row) -> Placed:
-    """A row as splitting sees it; its input stays where it is."""
-    key = blake2b(normalised(row.input).encode(), digest_size=16).digest()
-    return Placed(row.row_id, row.line, row.split, row.group, key, bool(row.provenance.synthetic))
-
-
-def assign_splits(rows: Sequence[Placed], fractions: Mapping[Split, float], seed: int) -> Assignment:
-    """Honour given splits and carve the missing ones from the training rows.
-
-    A carved split takes its fraction of the pool, as whole groups when every training row has one and
-    that comes within half of each size, else row by row, equal inputs staying together. The draw of a
-    group or input depends on itself and the seed alone, so the order of the rows does not matter and
-    new rows move few old ones.
+    ``unit`` is the digest of what each row stays together with. ``pool`` marks the rows whose split was not
+    given, or given as train. ``settled`` marks those that were there before: given, or stored with unit and
+    input. ``grouping`` is None when nothing was drawn.
     """
-    given: dict[str, Split] = {row.row_id: row.split for row in rows if row.split}
-    missing = [split for split in CARVED if split not in given.values()]
-    honoured = [split for split in SPLITS if split in given.values()]
-    reason = f"Given: {', '.join(honoured)}." if honoured else "No split is given."
-    splits: dict[str, Split] = {row.row_id: row.split or "train" for row in rows}
-    pool = [row for row in rows if splits[row.row_id] == "train" and not row.synthetic]
-    if not missing or not pool:
-        return Assignment(splits, reason)
-    wanted = _sizes(len(pool), missing, fractions)
-    carved, how = _carve(pool, wanted, seed)
-    splits.update(carved)
-    names = ", ".join(f"{split} {count}" for split, count in Counter(carved.values()).most_common())
+
+    split: NDArray[np.int8]
+    unit: Keys
+    pool: NDArray[np.bool_]
+    settled: NDArray[np.bool_]
+    grouping: Grouping | None
+    reason: str
+    notes: tuple[str, ...] = ()
+
+
+def assign_splits(
+    keys: RowKeys, plan: Plan, stored: Stored | None = None, links: Keys = NO_LINKS
+) -> Assignment:
+    """Honour given and stored splits, and carve the missing ones from the training rows.
+
+    A carved split takes its fraction of the pool in whole units: groups, templates, or inputs, equal ones
+    staying together. The draw of a unit depends on itself and the seed, so the order of the rows does not
+    matter. What is stored stays where it is.
+
+    Args:
+        links: inputs that are near-duplicates, as pairs of ``RowKeys.record``, shape (m, 2).
+
+    Raises:
+        UserError: ``splits-stored-otherwise`` when the plan is not that of the stored assignments.
+        DataError: ``no-times`` when rows are to be ordered by time and none has one.
+    """
+    stored = stored or Stored()
+    pool = ~keys.synthetic & (keys.given <= TRAIN) & ~_judged(keys, links)
+    split = np.where(keys.synthetic, np.int8(NONE), np.maximum(keys.given, TRAIN)).astype(np.int8)
+    rows = np.flatnonzero(pool)
+    honoured = [name for place, name in enumerate(SPLITS) if (keys.given[~keys.synthetic] == place).any()]
+    missing = [name for name in CARVED if name not in honoured]
+    given = f"Given: {', '.join(honoured)}." if honoured else "No split is given."
+    if not len(rows) or (not missing and stored.grouping is None):
+        return Assignment(split, lone(keys.record), pool, ~pool, None, given)
+    _check_plan(plan, stored.grouping, keys.time[rows])
+    drawing = _Drawing(keys, rows, plan, _sizes(len(rows), missing, plan.fractions), stored, links)
+    grouping, drawn = drawing.grouped()
+    split[rows] = drawn.split[drawn.units.of_row]
+    known = (stored.of(drawn.key) == split) & (stored.of(keys.record) == split)
+    counts = np.bincount(split[rows], minlength=len(SPLITS))
+    carved = [f"{name} {counts[SPLITS.index(name)]}" for name in CARVED if counts[SPLITS.index(name)]]
+    reason = f"{given} Carved from the {len(rows)} training rows {grouping.how}: "
+    notes = _time_notes(drawn.key[rows], split[rows], keys.time[rows]) if plan.order == "time" else ()
     return Assignment(
-        splits, f"{reason} Carved from the {len(pool)} training rows {how}: {names or 'nothing'}."
+        split, drawn.key, pool, ~pool | known, grouping, f"{reason}{', '.join(carved) or 'nothing'}.", notes
     )
 
 
-def drop_leaks(rows: Sequence[Placed], splits: Mapping[str, Split]) -> list[Dropped]:
-    """Rows whose normalised input also stands in a split of higher rank (``PRECEDENCE``)."""
-    held: dict[bytes, Placed] = {}
-    leaks = []
-    for split in PRECEDENCE:
-        own: dict[bytes, Placed] = {}
-        for row in rows:
-            if splits[row.row_id] != split:
-                continue
-            if other := held.get(row.key):
-                detail = f"the {split} input is also that of {other.row_id!r} in {splits[other.row_id]}"
-                leaks.append(Dropped(row_id=row.row_id, line=row.line, reason="leak", detail=detail))
-            else:
-                own.setdefault(row.key, row)
-        held |= own
-    return leaks
+def _judged(keys: RowKeys, links: Keys) -> NDArray[np.bool_]:
+    """Rows whose input, or nearly, was given for a split that judges: wherever drawn, they would leak."""
+    given = keys.record[(keys.given > TRAIN) & ~keys.synthetic]
+    nearly = links[np.isin(links, given).any(axis=1)].ravel()
+    return np.isin(keys.record, given) | np.isin(keys.record, nearly)
 
 
-def _sizes(pool: int, missing: Sequence[Split], fractions: Mapping[Split, float]) -> dict[Split, int]:
+class _Drawn(NamedTuple):
+    """``key`` is the unit digest of every row; ``units`` and their ``split`` are of the pool's rows."""
+
+    key: Keys
+    units: Units
+    split: NDArray[np.int8]
+    together: bool
+
+
+class _Drawing(NamedTuple):
+    keys: RowKeys
+    rows: Indexes
+    plan: Plan
+    wanted: Mapping[int, int]
+    stored: Stored
+    links: Keys
+
+    def grouped(self) -> tuple[Grouping, _Drawn]:
+        """What stays together, and the draw: as stored, as asked, or groups if those come near every size."""
+        if self.stored.grouping:
+            return self.stored.grouping, self.drawn(self.stored.grouping.group_by)
+        group_by, why = self.plan.group_by, ""
+        if group_by == "auto":
+            group_by = "group" if (self.keys.group[self.rows] != 0).any() else "input"
+            if group_by == "group" and not self.near(self.drawn("group")):
+                group_by, why = "input", ", the groups being too few or too uneven"
+        drawn = self.drawn(group_by)
+        if not drawn.together:
+            why += ", near-duplicates being too many to stay together"
+        newest = ", the newest first" if self.plan.order == "time" else ""
+        return Grouping(group_by, self.plan.order, f"{HOW[group_by]}{why}{newest}"), drawn
+
+    def drawn(self, group_by: str) -> _Drawn:
+        """The draw by these units; near-duplicates are dropped, not kept together, if they are too many."""
+        keys, key = self.keys, _unit_keys(self.keys, group_by)
+        units = units_of(self.rows, key, keys, self.stored, self.links)
+        found = _Drawn(key, units, self.split(units), True)
+        if not len(self.links) or self.stored.grouping or self.near(found):
+            return found
+        units = units_of(self.rows, key, keys, self.stored, NO_LINKS)
+        apart = _Drawn(key, units, self.split(units), False)
+        return apart if self.near(apart) else found
+
+    def split(self, units: Units) -> NDArray[np.int8]:
+        seed, by_time = self.plan.seed, self.plan.order == "time"
+        order = (
+            newest_first(units, self.keys.time[self.rows], seed)
+            if by_time
+            else in_random_order(units, self.keys.stratum[self.rows], seed)
+        )
+        return filled(units, order, self.wanted, in_blocks=by_time)
+
+    def near(self, drawn: _Drawn) -> bool:
+        """Whether whole units come within half of each size."""
+        sizes = np.bincount(drawn.split, weights=drawn.units.size, minlength=len(SPLITS))
+        return all(abs(sizes[place] - size) <= GROUP_TOLERANCE * size for place, size in self.wanted.items())
+
+
+def _sizes(pool: int, missing: Sequence[Split], fractions: Mapping[Split, float]) -> dict[int, int]:
     """Rows to carve for each missing split: its fraction, relative to train and the other missing ones."""
     total = fractions.get("train", 0.0) + sum(fractions.get(split, 0.0) for split in missing)
     shares = {split: fractions.get(split, 0.0) / total if total else 0.0 for split in missing}
-    return {split: max(1, round(share * pool)) if share else 0 for split, share in shares.items()}
+    return {SPLITS.index(split): max(1, round(share * pool)) for split, share in shares.items() if share}
 
 
-def _carve(pool: Sequence[Placed], wanted: dict[Split, int], seed: int) -> tuple[dict[str, Split], str]:
-    def by_group(row: Placed) -> Hashable:
-        return row.group
+def _check_plan(plan: Plan, grouping: Grouping | None, times: NDArray[np.int64]) -> None:
+    if grouping:
+        for key, asked, kept in (
+            ("group_by", plan.group_by, grouping.group_by),
+            ("order", plan.order, grouping.order),
+        ):
+            if asked not in ("auto", kept):
+                raise UserError(
+                    "splits-stored-otherwise",
+                    f'The splits of this task were drawn with {key} = "{kept}" and are stored; '
+                    f'insource.toml says "{asked}".',
+                    hint=f'Put back `{key} = "{kept}"` under [dataset]. To draw all splits anew, test '
+                    "included, delete the folder of this task under `splits` in the workspace.",
+                )
+    if plan.order == "time" and not (times != NO_TIME).any():
+        raise DataError(
+            "no-times",
+            "dataset.order is time, but no row has a `time` that can be read.",
+            hint='Give rows a `time` (ISO 8601, or seconds since 1970), or set `order = "random"`.',
+        )
 
-    def by_input(row: Placed) -> Hashable:
-        return row.key.hex()
 
-    if all(row.group is not None for row in pool):
-        carved = _take(pool, by_group, wanted, seed)
-        sizes = Counter(carved.values())
-        if all(abs(sizes[split] - size) <= GROUP_TOLERANCE * size for split, size in wanted.items()):
-            return carved, "by whole groups"
-        return _take(pool, by_input, wanted, seed), "row by row, the groups being too few or too uneven"
-    return _take(pool, by_input, wanted, seed), "row by row"
+def _unit_keys(keys: RowKeys, group_by: str) -> Keys:
+    if group_by == "group":
+        return np.where(keys.group != 0, keys.group, lone(keys.record))
+    return keys.template if group_by == "template" else lone(keys.record)
 
 
-def _take(
-    pool: Sequence[Placed], unit_of: Callable[[Placed], Hashable], wanted: dict[Split, int], seed: int
-) -> dict[str, Split]:
-    """Whole units in random order, each to the first split that it brings closer to its size."""
-    units: dict[Hashable, list[str]] = defaultdict(list)
-    for row in pool:
-        units[unit_of(row)].append(row.row_id)
-    draws = {unit: rng.generator(seed, f"dataset.split/{unit}").random() for unit in units}
-    result: dict[str, Split] = {}
-    filled: Counter[Split] = Counter()
-    for unit in sorted(units, key=lambda unit: (draws[unit], str(unit))):
-        for split, size in wanted.items():
-            if 2 * (size - filled[split]) >= len(units[unit]) and filled[split] < size:
-                filled[split] += len(units[unit])
-                result.update(dict.fromkeys(units[unit], split))
-                break
-    return result
+def _time_notes(unit: Keys, split: NDArray[np.int8], times: NDArray[np.int64]) -> tuple[str, ...]:
+    """What of the order in time does not hold; one value a row of the pool."""
+    _, first, of = np.unique(unit, return_index=True, return_inverse=True)
+    newest = np.full(len(first), NO_TIME)
+    np.maximum.at(newest, of, times)
+    judging = newest[(split[first] != TRAIN) & (newest != NO_TIME)]
+    oldest = judging.min() if len(judging) else np.iinfo(np.int64).max
+    training = newest[split[first] == TRAIN]
+    words, why = "training units are", "stored splits do not move, and new rows fill every split"
+    counted = (
+        (int((times == NO_TIME).sum()), "rows have no time that can be read and count as the oldest"),
+        (int((training == oldest).sum()), f"{words} as new as the oldest that judges; a draw decided"),
+        (int((training > oldest).sum()), f"{words} newer than the oldest that judges: {why}"),
+    )
+    return tuple(f"{count:,} {words}." for count, words in counted if count)

@@ -39,6 +39,7 @@ from insource.types.result import (
 from insource.types.review import ReviewDecision, ReviewVerdict
 from insource.types.routing import Policy
 from insource.types.row import Row
+from insource.types.separation import Overlap, Shortfall
 from insource.types.task import AbsentFields, JsonSchema, Labels, OutputSpec, Task, Text
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "LoggedAnswer",
     "Message",
     "OutputSpec",
+    "Overlap",
     "ParitySummary",
     "Policy",
     "Provenance",
@@ -86,6 +88,7 @@ __all__ = [
     "RunResult",
     "Score",
     "Severity",
+    "Shortfall",
     "SlotScore",
     "Split",
     "StageRun",

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from insource.types.base import Frozen
 from insource.types.finding import FunnelStep
+from insource.types.separation import Overlap, Shortfall
 from insource.types.task import OutputSpec
 
 Split = Literal["train", "validation", "calibration", "test"]
@@ -87,7 +88,9 @@ class DatasetManifest(Frozen):
     ``cloud_rows`` the examples with a logged answer of each model.
     ``groups_in_train`` are the groups with training rows, from which seen and unseen groups of the
     test split follow. ``template_overlap`` counts groups that straddle train and test, which given
-    splits may do on purpose.
+    splits may do on purpose. ``overlaps`` is what the splits share or shared, ``shortfalls`` what they are
+    too small for, ``label_counts`` the examples of each label by split, when answers are labels.
+    ``test_digest`` names the content of the test split: looks are counted under it.
     """
 
     schema_version: int = 1
@@ -105,6 +108,10 @@ class DatasetManifest(Frozen):
     cloud_rows: dict[str, int] = {}
     groups_in_train: tuple[str, ...] = ()
     template_overlap: int = 0
+    overlaps: tuple[Overlap, ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
+    label_counts: dict[str, dict[Split, int]] = {}
+    test_digest: str = ""
     cloud_models: tuple[str, ...] = ()
     simulated_models: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

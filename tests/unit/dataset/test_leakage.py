@@ -1,0 +1,119 @@
+"""The leakage report, and what it rests on: masked text, identifiers, near-duplicates."""
+
+import json
+
+import pytest
+
+from insource.dataset.build import build
+from insource.dataset.card import data_card
+from insource.dataset.identifiers import words_of
+from insource.dataset.templates import masked
+
+TEXTS = (  # long enough for near-duplicates, and unlike each other
+    "Dear team, the parcel I ordered from your shop two weeks ago has still not arrived at my home in town.",
+    "Hello, I was charged twice for the same subscription last month and would like to get it back.",
+    "Good morning, the screen of the laptop stays dark although the light is on and the fan is running.",
+    "To whom it may concern: please cancel my newsletter and delete the data you keep about me, thank you.",
+)
+
+
+def write(tmp_path, records):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def report(tmp_path, records, **settings):
+    dataset = build(write(tmp_path, records), name="s", **settings)
+    return dataset, {overlap.kind: overlap for overlap in dataset.manifest.overlaps}
+
+
+def given(text, split, number, **more):
+    return {"id": f"r{number}", "input": text, "output": "x", "split": split, **more}
+
+
+def base():
+    splits = ("train", "validation", "calibration", "test")
+    return [given(f"{TEXTS[n]}", split, n) for n, split in enumerate(splits)]
+
+
+def test_nothing_shared_says_so(tmp_path):
+    dataset, found = report(tmp_path, base())
+    assert {kind: overlap.count for kind, overlap in found.items()} == dict.fromkeys(
+        ["exact-record", "near-duplicate-record", "near-duplicate-text", "template", "identifier"], 0
+    )
+    assert "No row with the same input in two splits." in data_card(dataset.manifest)
+
+
+def test_equal_and_nearly_equal_inputs_are_taken_out_of_what_learns(tmp_path):
+    records = [
+        *base(),
+        given(TEXTS[3].upper(), "train", 10),
+        given(TEXTS[3].replace("thank you", "thanks"), "train", 11),
+        given("Something else entirely, about the weather in spring.", "train", 12),
+    ]
+    dataset, found = report(tmp_path, records)
+    assert dataset.manifest.dropped == {"leak": 2}
+    assert (found["exact-record"].removed, found["near-duplicate-record"].removed) == (1, 1)
+    assert found["exact-record"].instances[0].detail == "the train input is also that of 'r3' in test"
+    assert (
+        found["near-duplicate-record"].instances[0].detail == "the train input is nearly that of 'r3' in test"
+    )
+    assert found["near-duplicate-text"].count == 0
+
+
+def test_the_same_words_with_other_numbers_are_reported_and_stay(tmp_path):
+    text = TEXTS[0] + " The number of the order is {}, and I ordered on a Monday."
+    records = [*base(), given(text.format(4100), "train", 10), given(text.format(4137), "test", 11)]
+    dataset, found = report(tmp_path, records)
+    assert dataset.manifest.dropped == {}
+    assert found["near-duplicate-text"].rows == {"train": 1, "test": 1}
+    assert found["template"].rows == {"train": 1, "test": 1}
+    assert found["template"].summary == "1 templates stand in several splits: 1 of 2 in test rows have one"
+
+
+def test_identifiers_by_shape_in_two_splits_are_reported(tmp_path):
+    records = [
+        *base(),
+        given("Invoice INV-20931 is due.", "train", 10),
+        given("A reminder: please pay the sum of INV-20931 soon.", "test", 11),
+        given("On 2024-05-01 I paid 1,204.50 for 12 items.", "train", 12),
+        given("We met on 2024-05-01 and it cost 1,204.50 for 12 of us.", "test", 13),
+    ]
+    _, found = report(tmp_path, records)
+    assert found["identifier"].count == 1
+    assert found["identifier"].rows == {"train": 1, "test": 1}
+    assert found["identifier"].instances[0].detail == "test: 'INV-20931' is also in another split"
+
+
+def test_identifiers_by_uniqueness_are_fields_of_the_label(tmp_path):
+    splits = ["train"] * 30 + ["validation", "calibration"] + ["test"] * 8
+    records = [
+        given(f"{TEXTS[n % 4]} {n}", split, n)
+        | {"output": {"number": f"NO-{n % 38:02}x", "kind": f"k{n % 3}"}}
+        for n, split in enumerate(splits)
+    ]
+    _, found = report(tmp_path, records)
+    assert "by the unique fields number," in found["identifier"].summary
+    assert found["identifier"].count == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("see INV-20931, order #A12-99 and 10049281.", ["INV-20931", "#A12-99", "10049281"]),
+        ("2024-05-01, 01.05.2024, 2024-05-01T10:00, 1,204.50, 12345, 100ms, 21st, 3.14159", []),
+        ("anna9@example.org and https://example.org/a1b2c3", []),
+    ],
+)
+def test_the_shape_of_an_identifier(text, words):
+    assert words_of(text) == words
+
+
+def test_masked_text_is_the_same_for_one_template():
+    label = {"supplier": "Acme Tools", "total": 12.5}
+    other = {"supplier": "Brown and Sons", "total": 1204}
+    one = "Invoice 17\nSupplier: Acme Tools\nTotal: 12.50 EUR, to be paid by Anna Smith"
+    two = "Invoice 1834\nSupplier: Brown and Sons\nTotal: 1,204 EUR, to be paid by Bob"
+    assert masked(one, label) == masked(two, other) == "invoice 9 supplier: x total: 9 eur, to be paid by x"
+    assert masked("Order 17 of Acme Tools", label) != masked(one, label)
