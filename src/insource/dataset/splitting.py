@@ -22,7 +22,9 @@ from insource.types import SPLITS, Dropped, Overlap, Row, Split
 def near_duplicates(rows: Staged, seed: int) -> Indexes:
     """Pairs of rows, as indexes of shape (m, 2), whose inputs have a Jaccard similarity of 0.8 or more."""
     found = find_near_duplicates((row.input for row in rows), seed=seed, folder=rows.folder)
-    return np.stack([found.first, found.second], axis=1)
+    equal = np.flatnonzero(found.first_equal != np.arange(found.count))
+    first = np.concatenate([found.first, found.first_equal[equal]])
+    return np.stack([first, np.concatenate([found.second, equal])], axis=1)
 
 
 class Splitting(NamedTuple):
