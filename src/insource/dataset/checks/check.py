@@ -68,14 +68,15 @@ class Context:
 
 @dataclass
 class Hits:
-    """The rows a check points at: how many, and the first of them."""
+    """The rows a check points at: how many, and the first ``shown`` of them."""
 
+    shown: int = SHOWN
     count: int = 0
     instances: list[Instance] = field(default_factory=list)
 
     def add(self, row: Row, detail: str) -> None:
         self.count += 1
-        if len(self.instances) < SHOWN:
+        if len(self.instances) < self.shown:
             self.instances.append(Instance(row_id=row.row_id, line=row.line, detail=detail))
 
 

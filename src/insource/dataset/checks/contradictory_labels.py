@@ -47,7 +47,7 @@ class ContradictoryLabels(Check):
             if groups <= JUDGED:
                 fields += 1
                 differ.update(self._differing(members))
-        for index in sorted(self._lost)[:8]:
+        for index in sorted(self._lost)[: self.hits.shown]:
             self.hits.add(self.context.rows[index], self._lost[index])
         self.hits.count = len(self._lost)
         fix = Fix(

@@ -34,7 +34,7 @@ class LanguageMix(Check):
         language = language_of(row.input)
         self._languages[language] += 1
         kept = self._others.setdefault(language, [])
-        if len(kept) < 8:
+        if len(kept) < self.hits.shown:
             kept.append((row, f"in {language!r}: {row.input[:60]!r}"))
 
     def finding(self) -> Finding:

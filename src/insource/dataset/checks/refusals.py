@@ -58,22 +58,11 @@ _MACHINE = (
 _START = r"\A[\s\"'“*_>.-]{0,4}"
 _REFUSING = "|".join(
     rf"{_START}(?:(?:{_SORRY[code]})\b[^.!?]{{0,40}}?[,.!:;–—-]*\s*(?:but|aber|mais|pero|ma|mas|maar)?\s*)?"
-    rf"(?:{_UNABLE[code]})\b[^.!?]{{0,100}}?(?:{_TASK})"
-    rf"|{_START}(?:{_SORRY[code]})\b[^.!?]{{0,30}}?\b(?:{_UNABLE[code]})\b"
+    rf"(?:{_UNABLE[code]})\b(?:[^.!?]{{0,100}}?(?:{_TASK})|\W*\Z)"
     for code in _SORRY
 )
 _REFUSAL = re.compile(_REFUSING, re.IGNORECASE)
 _AS_MACHINE = re.compile(_MACHINE, re.IGNORECASE)
-_HINT = re.compile(
-    r"sorry|afraid|apolog|unfortunately|regret|can ?not|can['’]t|could|won['’]t|will not|able"
-    r"|not allowed|n['’]t|do not"
-    r"|decline|leid|leider|entschuldig|kann|darf|werde|bedaure|bin|d[ée]sol|excuse|malheureus|ne (?:p|s"
-    r"|d)|lamen|siento"
-    r"|disculp|perd|desafor|no |non |n[ãa]o|spijt|helaas|mag|dispiac|spiac|purtropp|sinto|infeliz"
-    r"|as an? |\bai\b|als |en tant"
-    r"|como |in quanto",
-    re.IGNORECASE,
-)
 READ = 400
 """Characters of an answer in which a refusal begins; what comes later is part of an answer."""
 
@@ -103,7 +92,7 @@ class Refusals(PerRow):
 
 
 def _refusal(text: str) -> str | None:
-    if " " not in text or not _HINT.search(text):
+    if " " not in text:
         return None
     found = _REFUSAL.search(text) or _AS_MACHINE.search(text)
     return found[0].strip() if found else None

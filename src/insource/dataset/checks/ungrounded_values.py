@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.checks.check import SHOWN, Check, Context
+from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.field_values import MAX_FIELDS
 from insource.dataset.checks.look import Look, is_derived
 from insource.dataset.checks.terms import tokens
@@ -80,7 +80,7 @@ class UngroundedValues(Check):
                 field.checked[len(values), len(missing)] += 1
             if missing:
                 field.rows.append(index)
-            if missing and len(field.instances) < SHOWN:
+            if missing and len(field.instances) < self.hits.shown:
                 detail = f"{path}: {str(missing[0])[:60]!r} is not in the document"
                 field.instances.append(Instance(row_id=row.row_id, line=row.line, detail=detail))
 
@@ -95,7 +95,7 @@ class UngroundedValues(Check):
         worst = sorted(judged, key=lambda path: (-measured[path]["unsupported"], path))
         for path in sorted(worst, key=lambda path: measured[path]["unsupported"]):
             self.hits.instances += self._fields[path].instances
-        del self.hits.instances[SHOWN:]
+        del self.hits.instances[self.hits.shown :]
         words = ", ".join(f"{path} {measured[path]['unsupported']:,}" for path in worst[:3])
         unjudged = len(measured) - len(judged)
         return self.report(
