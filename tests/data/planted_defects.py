@@ -81,14 +81,17 @@ def context(rows: Staged, output: OutputSpec = CONTRACT) -> Context:
 
 
 def look(kind: type[Check], rows: Sequence[Row], output: OutputSpec = CONTRACT) -> tuple[Finding, set[str]]:
-    """What one check finds, and the ids of all the rows it points at."""
+    """What one check finds, and the ids of the rows it points at: those its fix changes, else those it names."""
     with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
         check = kind(context(work, output))
         check.hits.shown = len(rows)
         for index, row in enumerate(work):
             check.observe(index, row)
         finding = check.finding()
-        return finding, {instance.row_id for instance in check.hits.instances}
+        if finding.fix is None:
+            return finding, {instance.row_id for instance in check.hits.instances}
+        parameters = finding.fix.parameters
+        return finding, {row.row_id for i, row in enumerate(work) if check.fixed(i, row, parameters) != row}
 
 
 def plant(check: str, count: int, seed: int = 0, rate: float = RATE) -> Planted:
@@ -227,9 +230,12 @@ def _other_language(rng: np.random.Generator, row: Row) -> Row:
         _pick(
             rng,
             (
-                f"Der Antrieb wird mit einer Spannung von {volts} V betrieben. Auf das Gerät geben wir {years} Jahre Garantie.",
-                f"L'appareil est alimenté en {volts} V et la garantie est de {years} ans à partir de la date d'achat.",
-                f"El equipo funciona con una tensión de {volts} V y tiene una garantía de {years} años desde la compra.",
+                f"Der Antrieb wird mit einer Spannung von {volts} V betrieben. "
+                f"Auf das Gerät geben wir {years} Jahre Garantie.",
+                f"L'appareil est alimenté en {volts} V et la garantie "
+                f"est de {years} ans à partir de la date d'achat.",
+                f"El equipo funciona con una tensión de {volts} V y tiene una "
+                f"garantía de {years} años desde la compra.",
             ),
         ),
     )

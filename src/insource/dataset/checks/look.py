@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from insource import canonical
+from insource.dataset.checks.terms import tokens
 from insource.dataset.normal import normalised
 from insource.dataset.records import as_object
 from insource.matching.align import is_empty
 from insource.matching.comparators import KEYWORD, Comparator, comparator_for
-from insource.matching.normal_forms import fold_text
+from insource.matching.normal_forms import parse_number
 from insource.matching.schema import declared_properties, expanded
 from insource.types import Row
 
 LABEL = "label"
 """The field's name where the whole answer is a label or a text."""
 
+_FIGURES = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 MAX_LEAVES = 500
 """Filled fields of one answer that are looked at; a table of a thousand lines says nothing new."""
 
@@ -75,8 +78,20 @@ class Look:
         return normalised(self.row.input)
 
     @cached_property
-    def folded_input(self) -> str:
-        return fold_text(self.row.input)
+    def tokens(self) -> str:
+        """The input's words and figures, number words read, each between spaces."""
+        return f" {' '.join(tokens(self.row.input))} "
+
+    @cached_property
+    def split_tokens(self) -> str:
+        """As ``tokens``, every comma ending a value, as in CSV."""
+        return f" {' '.join(tokens(self.row.input.replace(',', ' ')))} "
+
+    @cached_property
+    def numbers(self) -> frozenset[float]:
+        """The figures of the input, whatever unit follows, with commas in numbers and between them."""
+        pieces = [*_FIGURES.findall(self.row.input), *_FIGURES.findall(self.row.input.replace(",", " "))]
+        return frozenset(number for piece in pieces if (number := parse_number(piece)) is not None)
 
     def comparator(self, path: str) -> Comparator:
         """How the field's values compare, as the schema says."""

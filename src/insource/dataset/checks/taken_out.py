@@ -39,8 +39,7 @@ class TakenOut(Check):
             name for _, value in self.context.look(row).leaves for name in self._found(str(value)).values()
         ]
         if names:
-            kinds = Counter(name.strip("[]").rsplit(":", 1)[0] for name in names)
-            kinds = Counter({kind.removeprefix("secret:"): count for kind, count in kinds.items()})
+            kinds = Counter(_kind(name) for name in names)
             self._kinds.update(kinds.keys())
             # The value itself is not shown: findings are kept and printed.
             self.hits.add(row, ", ".join(f"{kind} ({count})" for kind, count in sorted(kinds.items())))
@@ -77,6 +76,12 @@ class TakenOut(Check):
             data[one.start : one.end].decode("utf-8", "replace"): one.replacement.decode()
             for one in self._redactor.findings(data)
         }
+
+
+def _kind(name: str) -> str:
+    """``[email:kfbhnqdt]`` is of the kind email, ``[secret:jwt]`` of jwt."""
+    first, _, rest = name.strip("[]").partition(":")
+    return rest if first == "secret" else first
 
 
 class Secrets(TakenOut):

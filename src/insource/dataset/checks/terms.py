@@ -10,13 +10,20 @@ from insource.matching.normal_forms import fold_text, parse_quantity
 _NUMBERS = {
     word: str(number)
     for words in (
-        "zero one two three four five six seven eight nine ten eleven twelve",
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+        " sixteen seventeen eighteen nineteen",
         "null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
         "zéro un deux trois quatre cinq six sept huit neuf dix onze douze",
         "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce",
     )
     for number, word in enumerate(words.split())
 } | {"single": "1", "ein": "1", "eine": "1", "une": "1", "una": "1"}
+_TENS = {
+    word: 10 * number
+    for number, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
+    )
+}
 _TOKEN = re.compile(r"(?<![\w.,])[-+]?\d+(?:[.,]\d+)*|\d+(?:[.,]\d+)*|[^\W\d_]+|[+#%°<>&=*@$€£]")
 MIN_SLIP = 5
 """Letters of a word in which one wrong letter is a slip; shorter words differ by design (``AC``, ``DC``)."""
@@ -25,7 +32,16 @@ MIN_SLIP = 5
 @lru_cache(maxsize=1 << 16)
 def tokens(text: str) -> tuple[str, ...]:
     """Figures, words and the signs that carry meaning, folded; number words are figures."""
-    return tuple(_NUMBERS.get(token, token) for token in _TOKEN.findall(fold_text(text)))
+    found: list[str] = []
+    tens = 0
+    for word in _TOKEN.findall(fold_text(text)):
+        token = _NUMBERS.get(word, word)
+        if tens and token.isdigit() and len(token) == 1 and word != token:
+            found[-1] = str(tens + int(token))
+        else:
+            found.append(str(_TENS.get(token, token)))
+        tens = _TENS.get(token, 0)
+    return tuple(found)
 
 
 def normal_key(text: str) -> str:

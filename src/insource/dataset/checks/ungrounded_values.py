@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from array import array
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from insource.dataset.checks.field_values import MAX_FIELDS
 from insource.dataset.checks.look import Look, is_derived
 from insource.dataset.checks.terms import tokens
 from insource.matching.grounding import grounding_tier
+from insource.matching.normal_forms import parse_number
 from insource.rng import generator
 from insource.types import Estimate, Finding, Instance, JsonSchema, Row
 
@@ -28,11 +30,13 @@ MIN_VALUES = 20
 MAX_MISS = 0.3
 """Share of other documents' values that is found all the same, above which grounding cannot judge a field."""
 
-MAX_UNSUPPORTED = 0.5
-"""Share of a field's values that are not found, above which they are plainly not copied from the document."""
+MAX_UNSUPPORTED = 0.1
+"""Share of a field's values that are not found, above which the field is worked out or written otherwise:
+it is reported as a whole, and no row is pointed at."""
 
 MAX_TEXT = 200
 BOOTSTRAPS = 1000
+_FIGURE = re.compile(r"([-+]?\d[\d.,]*)\s*[^\d\s]{0,8}")
 
 
 class _Field:
@@ -47,8 +51,8 @@ class _Field:
 
 
 class UngroundedValues(Check):
-    """The grounding ladder over every string and number, but for closed lists, booleans, long texts and what
-    the schema declares derived. Grounded is not correct, and not grounded is not wrong: look at them."""
+    """The grounding ladder over every string and number but closed lists, long texts and what the schema
+    declares derived. Grounded is not correct, and not grounded is not wrong: look at them."""
 
     name = "ungrounded-values"
     title = "Values not found in their document"
@@ -150,7 +154,7 @@ class UngroundedValues(Check):
         elif miss is not None and miss > MAX_MISS:
             why = f"{100 * miss:.0f} % of other documents' values are found too"
         elif missing / values > MAX_UNSUPPORTED:
-            why = "most values are not copied from the document"
+            why = f"{100 * missing / values:.0f} % of its values are not found: worked out or respelled"
         return {
             "values": values,
             "unsupported": missing,
@@ -186,14 +190,20 @@ class UngroundedValues(Check):
 
 
 def is_grounded(look: Look, path: str, value: Any) -> bool:
-    """Whether the ladder finds the value, or its words and figures stand in the document in this order."""
-    if grounding_tier(value, look.row.input, look.comparator(path)) is not None:
+    """Whether the ladder finds the value; or its words and figures stand in the document in this order,
+    number words read; or its figure does, the unit being in a heading; or all this once commas end a value.
+    """
+    comparator = look.comparator(path)
+    if grounding_tier(value, look.row.input, comparator) is not None:
         return True
-    wanted = tokens(str(value))
-    if not wanted:
+    wanted = " ".join(tokens(str(value)))
+    if wanted and (f" {wanted} " in look.tokens or f" {wanted} " in look.split_tokens):
+        return True
+    figure = _FIGURE.fullmatch(str(value))
+    if figure is None:
         return False
-    text = " " + " ".join(tokens(look.row.input)) + " "
-    return " " + " ".join(wanted) + " " in text
+    number = parse_number(figure[1])
+    return number is not None and number in look.numbers
 
 
 def _judgeable(look: Look, path: str, value: Any) -> bool:
