@@ -7,13 +7,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from insource import arms
 from insource.dataset.build import build_folder
-from insource.dataset.checks.check import Context
+from insource.dataset.checks.card import findings_card
+from insource.dataset.checks.check import Context, CountTokens, TokenCount
 from insource.dataset.checks.suite import NAMES, run_checks
+from insource.dataset.checks.taken_out import PersonalData, Secrets
 from insource.dataset.decisions import read_decisions, write_decisions
 from insource.dataset.examples import example_of
 from insource.dataset.field_inference import FieldEvidence
@@ -29,13 +33,17 @@ from insource.dataset.sources.joined import Joined
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.sources.source import Source
 from insource.dataset.staging import Staged, staged
-from insource.errors import DataError, UserError
+from insource.errors import DataError, PrerequisiteError, UserError
 from insource.logs.collect import Logged, collect, has_answers, logged
 from insource.logs.recorder import STORE_FILE
+from insource.logs.redaction.pseudonyms import Pseudonyms
+from insource.models.catalogue import at_hand, resolve
 from insource.models.protocol import Model, Request
 from insource.reference import confirm_cost
 from insource.session import Session
 from insource.store.database import open_database
+from insource.training.base import require_extra, tokenizer_alone
+from insource.training.tokenize import tokenize
 from insource.types import (
     SPLITS,
     Dataset,
@@ -50,9 +58,11 @@ from insource.types import (
     Row,
     Split,
     Task,
+    Text,
 )
 
-FINDINGS = "findings.json"
+FINDINGS, CARD = "findings.json", "findings.md"
+NAMING = (Secrets.name, PersonalData.name)
 
 
 def build_dataset(session: Session, cloud: Model | None = None) -> tuple[Dataset, Task]:
@@ -129,6 +139,9 @@ def _build(session: Session, source: Source, answers: Logged, datasets_dir: Path
         "test": section.test,
     }
     fractions["train"] = 1 - sum(fractions.values())
+    decisions = read_decisions(project.fixes_path)
+    # The key is made when it is needed, not for every project.
+    named = any(name in decisions and decisions[name].decision == "apply" for name in NAMING)
     return build_folder(
         source,
         datasets_dir,
@@ -138,11 +151,13 @@ def _build(session: Session, source: Source, answers: Logged, datasets_dir: Path
         seed=session.config.project.seed,
         absent_fields=session.config.task.absent_fields,
         on_bad_rows=section.on_bad_rows,
-        decisions=read_decisions(project.fixes_path).values(),
+        decisions=decisions.values(),
         reviews=read_reviews(project.reviews_path),
         policy=read_policy(project.policy_path),
         instruction=session.config.task.instruction,
         max_tokens=session.config.training.max_tokens,
+        count_tokens=_count_tokens(session)[0],
+        pseudonyms=Pseudonyms.of(project.workspace) if named else None,
         simulated_models=answers.simulated,
         logged=answers.answers,
     )
@@ -288,6 +303,8 @@ def check_dataset(session: Session) -> CheckReport:
             folder=str(folder),
         )
     (folder / FINDINGS).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    card = findings_card(report.source, report.funnel, report.dropped, report.findings, report.decisions)
+    (folder / CARD).write_text(card, encoding="utf-8")
     return report
 
 
@@ -326,20 +343,69 @@ def decide_fixes(
     return tuple(decisions[name] for name in NAMES if name in decisions)
 
 
-def _proposed(workspace: Path) -> dict[str, Fix]:
+def effects(session: Session, decision: FixDecision) -> tuple[str, ...]:
+    """What a decision will do when the dataset is built, as far as the last check knows."""
+    finding = _found(session.project.workspace).get(decision.check)
+    count = f"{finding.count:,} {finding.unit}" if finding else "rows"
+    if decision.decision == "decline":
+        return (f"{count} stay as they are",)
+    what = finding.fix.summary if finding and finding.fix else "the last check proposed nothing any more"
+    changed = "dropped" if finding and finding.fix and finding.fix.action == "drop" else "changed"
+    lines = [f"{what}: {count} {changed} by the last check's count" if finding else what]
+    for key, value in decision.parameters.items():
+        tables = value.items() if isinstance(value, dict) else [("", value)]
+        for field, table in tables:
+            pairs = table.items() if isinstance(table, dict) else []
+            said = ", ".join(f"{old!r} → {new!r}" for old, new in pairs) if pairs else repr(table)
+            lines.append(f"{key} {field}: {said}" if field else f"{key}: {said}")
+    return tuple(lines)
+
+
+def _found(workspace: Path) -> dict[str, Finding]:
     path = workspace / "checks" / FINDINGS
     if not path.exists():
         return {}
     report = CheckReport.model_validate_json(path.read_bytes())
-    return {finding.check: finding.fix for finding in report.findings if finding.fix is not None}
+    return {finding.check: finding for finding in report.findings}
+
+
+def _proposed(workspace: Path) -> dict[str, Fix]:
+    found = _found(workspace)
+    return {name: finding.fix for name, finding in found.items() if finding.fix is not None}
 
 
 def _context(session: Session, rows: Staged, contract: OutputSpec) -> Context:
     config = session.config
+    count_tokens, no_tokens = _count_tokens(session)
     return Context(
         rows=rows,
         output=contract,
         instruction=config.task.instruction,
         seed=config.project.seed,
         max_tokens=config.training.max_tokens,
+        count_tokens=count_tokens,
+        no_tokens=no_tokens,
+        absent_fields=config.task.absent_fields,
     )
+
+
+def _count_tokens(session: Session) -> tuple[CountTokens | None, str]:
+    """Counts a row's tokens as training does, or why it cannot be done here; nothing is fetched for it."""
+    try:
+        require_extra()
+    except PrerequisiteError as error:
+        return None, f"{error.message} {error.hint}"
+    name = session.config.training.model
+    if not at_hand(name):
+        return None, f"the base model {name} is not on this machine yet; `insource train` fetches it"
+    task = session.project.task(Text())
+
+    @cache
+    def tokenizer() -> Any:
+        return tokenizer_alone(resolve(name))
+
+    def count(row: Row, target: str) -> TokenCount:
+        made = tokenize(tokenizer(), task, [example_of(row, target, {})])[0]
+        return TokenCount(len(made.input_ids) - made.answer_tokens, made.answer_tokens)
+
+    return count, ""

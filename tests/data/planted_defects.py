@@ -74,14 +74,14 @@ def clean(count: int, seed: int = 0) -> list[Row]:
 def context(rows: Staged, output: OutputSpec = CONTRACT) -> Context:
     """With a stand-in for the tokenizer: four characters a token."""
 
-    def count(row: Row) -> TokenCount:
-        return TokenCount(prompt=len(row.input) // 4 + 30, answer=len(json.dumps(row.output)) // 4)
+    def count(row: Row, target: str) -> TokenCount:
+        return TokenCount(prompt=len(row.input) // 4 + 30, answer=len(target) // 4)
 
     return Context(rows=rows, output=output, count_tokens=count, max_tokens=MAX_TOKENS)
 
 
 def look(kind: type[Check], rows: Sequence[Row], output: OutputSpec = CONTRACT) -> tuple[Finding, set[str]]:
-    """What one check finds, and the ids of the rows it points at: those its fix changes, else those it names."""
+    """What one check finds, and the rows it points at: those its fix changes, else those it names."""
     with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
         check = kind(context(work, output))
         check.hits.shown = len(rows)

@@ -38,13 +38,17 @@ class TokenCount:
         self.answer = answer
 
 
+CountTokens = Callable[[Row, str], TokenCount]
+
+
 @dataclass(frozen=True)
 class Context:
     """What a check may ask for beside the rows.
 
-    ``rows`` is for a second look at rows by their place, once all were seen. ``count_tokens`` is None
-    when the tokenizer is not at hand; ``no_tokens`` says why. ``max_tokens`` is the longest row that training
-    takes. ``pseudonyms`` names what is taken out; without it names are drawn anew in every process.
+    ``rows`` is for a second look at rows by their place, once all were seen. ``count_tokens``
+    takes a row and its target, and is None where no tokenizer is at hand; ``no_tokens`` says why.
+    ``max_tokens`` is the longest row that training takes. ``pseudonyms`` names what is taken out; without it
+    the names are drawn anew in every process.
     """
 
     rows: Staged
@@ -52,7 +56,7 @@ class Context:
     instruction: str = ""
     seed: int = 0
     max_tokens: int = 2048
-    count_tokens: Callable[[Row], TokenCount] | None = None
+    count_tokens: CountTokens | None = None
     no_tokens: str = "no tokenizer was given"
     absent_fields: AbsentFields = "null"
     pseudonyms: Pseudonyms | None = None

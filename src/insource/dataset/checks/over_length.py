@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
+from insource.dataset.contract import Targets
+from insource.dataset.records import BadRow
 from insource.types import Dropped, Finding, Fix, Row
 
 
@@ -18,6 +20,7 @@ class OverLength(Check):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self._targets = Targets(context.output, context.absent_fields)
         self._longest = self._tokens = self._lost = 0
 
     def observe(self, index: int, row: Row) -> None:
@@ -48,9 +51,16 @@ class OverLength(Check):
         total = self._total(row)
         return self.drop(row, f"{total:,} tokens") if total > self.context.max_tokens else row
 
+    def _target(self, row: Row) -> str:
+        """What would be trained on; a label that does not fit as it stands."""
+        try:
+            return self._targets.of(row)
+        except BadRow:
+            return self.context.look(row).text
+
     def _total(self, row: Row) -> int:
         if self.context.count_tokens is None:
             return 0
-        tokens = self.context.count_tokens(row)
+        tokens = self.context.count_tokens(row, self._target(row))
         self._lost += tokens.prompt >= self.context.max_tokens
         return tokens.prompt + tokens.answer
