@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
-from insource.dataset.checks.field_values import FieldValues
+from insource.dataset.checks.field_values import MAX_FIELDS, FieldValues
 from insource.dataset.checks.look import LABEL
 from insource.types import Finding, Labels, Row
 
@@ -33,10 +33,11 @@ class ClassImbalance(Check):
     def observe(self, index: int, row: Row) -> None:
         super().observe(index, row)
         look = self.context.look(row)
+        labels = isinstance(self.context.output, Labels)
         for path, value in look.leaves:
-            if path not in self._closed and len(self._closed) < 500:
-                labels = isinstance(self.context.output, Labels) and path == LABEL
-                self._closed[path] = labels or "enum" in look.declared(path) or isinstance(value, bool)
+            listed = "enum" in look.declared(path) or (labels and path == LABEL) or isinstance(value, bool)
+            if path in self._closed or len(self._closed) < MAX_FIELDS:
+                self._closed[path] = listed and self._closed.get(path, True)
         self._fields.add(look)
 
     def finding(self) -> Finding:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets as random_bytes
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 from insource.dataset.checks.check import Check, Context
@@ -24,12 +25,11 @@ LEAST_SHARED = 6
 class TakenOut(Check):
     """The same value gets the same name everywhere: in the input, in the answer and in every row."""
 
-    rules: ClassVar[Sequence[Rule]]
+    rules: ClassVar[tuple[Rule, ...]]
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        pseudonyms = context.pseudonyms or Pseudonyms(random_bytes.token_bytes(_KEY_BYTES))
-        self._redactor = Redactor(self.rules, pseudonyms=pseudonyms, unfinished=())
+        self._redactor = _redactor(self.rules, context.pseudonyms)
         self._kinds: Counter[str] = Counter()
 
     def observe(self, index: int, row: Row) -> None:
@@ -76,6 +76,13 @@ class TakenOut(Check):
             data[one.start : one.end].decode("utf-8", "replace"): one.replacement.decode()
             for one in self._redactor.findings(data)
         }
+
+
+@cache
+def _redactor(rules: tuple[Rule, ...], pseudonyms: Pseudonyms | None) -> Redactor:
+    """Compiled once a process; without a key, names are drawn for this process."""
+    names = pseudonyms or Pseudonyms(random_bytes.token_bytes(_KEY_BYTES))
+    return Redactor(rules, pseudonyms=names, unfinished=())
 
 
 def _kind(name: str) -> str:
