@@ -24,7 +24,6 @@ _ANNOUNCED = re.compile(
     rf"^[ \t>*#\[(-]*(?:the )?(?:{_WORDS})(?: is)?[\])*]*[ \t]*(?:[:=]|=>|->)[ \t]*(?P<said>\S[^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-_ANNOUNCED_HINT = re.compile(_WORDS, re.IGNORECASE)
 _DECODER = json.JSONDecoder()
 
 
@@ -65,8 +64,8 @@ class AnswerInPrompt(Check):
         if not text:
             return
         look = self.context.look(row)
-        if _ANNOUNCED_HINT.search(text):
-            said = fold_text(str(row.output).strip()) if look.answer is None else ""
+        if look.answer is None:
+            said = fold_text(str(row.output).strip())
             for found in _ANNOUNCED.finditer(text):
                 value = found["said"].strip(" \t*_`\"'.]")
                 if value and fold_text(value) == said:

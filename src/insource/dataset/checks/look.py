@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from insource import canonical
-from insource.dataset.checks.terms import tokens
+from insource.dataset.checks.terms import words
 from insource.dataset.normal import normalised
 from insource.dataset.records import as_object
 from insource.matching.align import is_empty
@@ -80,12 +80,12 @@ class Look:
     @cached_property
     def tokens(self) -> str:
         """The input's words and figures, number words read, each between spaces."""
-        return f" {' '.join(tokens(self.row.input))} "
+        return f" {' '.join(words(self.row.input))} "
 
     @cached_property
     def split_tokens(self) -> str:
         """As ``tokens``, every comma ending a value, as in CSV."""
-        return f" {' '.join(tokens(self.row.input.replace(',', ' ')))} "
+        return f" {' '.join(words(self.row.input.replace(',', ' ')))} "
 
     @cached_property
     def numbers(self) -> frozenset[float]:

@@ -29,8 +29,7 @@ MIN_SLIP = 5
 """Letters of a word in which one wrong letter is a slip; shorter words differ by design (``AC``, ``DC``)."""
 
 
-@lru_cache(maxsize=1 << 16)
-def tokens(text: str) -> tuple[str, ...]:
+def words(text: str) -> tuple[str, ...]:
     """Figures, words and the signs that carry meaning, folded; number words are figures."""
     found: list[str] = []
     tens = 0
@@ -42,6 +41,12 @@ def tokens(text: str) -> tuple[str, ...]:
             found.append(str(_TENS.get(token, token)))
         tens = _TENS.get(token, 0)
     return tuple(found)
+
+
+@lru_cache(maxsize=1 << 14)
+def tokens(value: str) -> tuple[str, ...]:
+    """``words`` of a value, which comes again and again as a document does not."""
+    return words(value)
 
 
 def normal_key(text: str) -> str:

@@ -190,20 +190,18 @@ class UngroundedValues(Check):
 
 
 def is_grounded(look: Look, path: str, value: Any) -> bool:
-    """Whether the ladder finds the value; or its words and figures stand in the document in this order,
-    number words read; or its figure does, the unit being in a heading; or all this once commas end a value.
+    """Whether the value's words and figures stand in the document in this order, number words read; or its
+    figure does, the unit being in a heading; or either once commas end a value; or the ladder finds it, whose
+    units are dear to convert.
     """
-    comparator = look.comparator(path)
-    if grounding_tier(value, look.row.input, comparator) is not None:
-        return True
     wanted = " ".join(tokens(str(value)))
     if wanted and (f" {wanted} " in look.tokens or f" {wanted} " in look.split_tokens):
         return True
     figure = _FIGURE.fullmatch(str(value))
-    if figure is None:
-        return False
-    number = parse_number(figure[1])
-    return number is not None and number in look.numbers
+    number = parse_number(figure[1]) if figure else None
+    if number is not None and number in look.numbers:
+        return True
+    return grounding_tier(value, look.row.input, look.comparator(path)) is not None
 
 
 def _judgeable(look: Look, path: str, value: Any) -> bool:
