@@ -7,15 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from insource import arms
 from insource.dataset.build import build_folder
 from insource.dataset.checks.card import findings_card
-from insource.dataset.checks.check import Context, CountTokens, TokenCount
+from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import NAMES, run_checks
 from insource.dataset.checks.taken_out import PersonalData, Secrets
 from insource.dataset.decisions import read_decisions, write_decisions
@@ -33,17 +31,15 @@ from insource.dataset.sources.joined import Joined
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.sources.source import Source
 from insource.dataset.staging import Staged, staged
-from insource.errors import DataError, PrerequisiteError, UserError
+from insource.errors import DataError, UserError
 from insource.logs.collect import Logged, collect, has_answers, logged
 from insource.logs.recorder import STORE_FILE
 from insource.logs.redaction.pseudonyms import Pseudonyms
-from insource.models.catalogue import at_hand, resolve
 from insource.models.protocol import Model, Request
 from insource.reference import confirm_cost
 from insource.session import Session
 from insource.store.database import open_database
-from insource.training.base import require_extra, tokenizer_alone
-from insource.training.tokenize import tokenize
+from insource.training.count import token_counter
 from insource.types import (
     SPLITS,
     Dataset,
@@ -156,7 +152,7 @@ def _build(session: Session, source: Source, answers: Logged, datasets_dir: Path
         policy=read_policy(project.policy_path),
         instruction=session.config.task.instruction,
         max_tokens=session.config.training.max_tokens,
-        count_tokens=_count_tokens(session)[0],
+        count_tokens=token_counter(session.config.training.model, session.project.task(Text()))[0],
         pseudonyms=Pseudonyms.of(project.workspace) if named else None,
         simulated_models=answers.simulated,
         logged=answers.answers,
@@ -376,7 +372,7 @@ def _proposed(workspace: Path) -> dict[str, Fix]:
 
 def _context(session: Session, rows: Staged, contract: OutputSpec) -> Context:
     config = session.config
-    count_tokens, no_tokens = _count_tokens(session)
+    count_tokens, no_tokens = token_counter(session.config.training.model, session.project.task(Text()))
     return Context(
         rows=rows,
         output=contract,
@@ -387,25 +383,3 @@ def _context(session: Session, rows: Staged, contract: OutputSpec) -> Context:
         no_tokens=no_tokens,
         absent_fields=config.task.absent_fields,
     )
-
-
-def _count_tokens(session: Session) -> tuple[CountTokens | None, str]:
-    """Counts a row's tokens as training does, or why it cannot be done here; nothing is fetched for it."""
-    try:
-        require_extra()
-    except PrerequisiteError as error:
-        return None, f"{error.message} {error.hint}"
-    name = session.config.training.model
-    if not at_hand(name):
-        return None, f"the base model {name} is not on this machine yet; `insource train` fetches it"
-    task = session.project.task(Text())
-
-    @cache
-    def tokenizer() -> Any:
-        return tokenizer_alone(resolve(name))
-
-    def count(row: Row, target: str) -> TokenCount:
-        made = tokenize(tokenizer(), task, [example_of(row, target, {})])[0]
-        return TokenCount(len(made.input_ids) - made.answer_tokens, made.answer_tokens)
-
-    return count, ""

@@ -108,7 +108,8 @@ def build_folder(
             pseudonyms=pseudonyms,
         )
         if apply_fixes(context, decisions) and output is None:
-            contract = infer_output([row.output for row in work])  # without what the fixes took away
+            inferred = Inference.of(row.output for row in work)  # without what the fixes took away
+            contract = inferred.output
         targets = Targets(contract, absent_fields)
         step = work.transform("contract", lambda _, row: targets.misfit(row) or row)
         bad += work.dropped[len(work.dropped) - step.dropped :]

@@ -1,7 +1,7 @@
 """Every check finds what was planted, and leaves clean rows alone."""
 
 import pytest
-from planted_defects import (
+from planted_rows import (
     KINDS,
     PLANTABLE,
     REFUSED,
