@@ -150,10 +150,7 @@ def _build(session: Session, source: Source, answers: Logged, datasets_dir: Path
         decisions=decisions.values(),
         reviews=read_reviews(project.reviews_path),
         policy=read_policy(project.policy_path),
-        instruction=session.config.task.instruction,
-        max_tokens=session.config.training.max_tokens,
-        count_tokens=token_counter(session.config.training.model, session.project.task(Text()))[0],
-        pseudonyms=Pseudonyms.of(project.workspace) if named else None,
+        context=lambda rows, contract: _context(session, rows, contract, named=named),
         simulated_models=answers.simulated,
         logged=answers.answers,
     )
@@ -370,7 +367,7 @@ def _proposed(workspace: Path) -> dict[str, Fix]:
     return {name: finding.fix for name, finding in found.items() if finding.fix is not None}
 
 
-def _context(session: Session, rows: Staged, contract: OutputSpec) -> Context:
+def _context(session: Session, rows: Staged, contract: OutputSpec, *, named: bool = False) -> Context:
     config = session.config
     count_tokens, no_tokens = token_counter(session.config.training.model, session.project.task(Text()))
     return Context(
@@ -382,4 +379,5 @@ def _context(session: Session, rows: Staged, contract: OutputSpec) -> Context:
         count_tokens=count_tokens,
         no_tokens=no_tokens,
         absent_fields=config.task.absent_fields,
+        pseudonyms=Pseudonyms.of(session.project.workspace) if named else None,
     )
