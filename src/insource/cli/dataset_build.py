@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 @json_option
 def command(session: Session, as_json: bool) -> None:
     """Read the rows, apply the fixes you accepted, split, and write the dataset folder with its card."""
+    from insource.cli.funnel import print_funnel
     from insource.cli.output import say
-    from insource.intake import build_dataset_folder, test_looks
+    from insource.intake import build_dataset_folder, looks_at_test
 
     _, manifest = build_dataset_folder(session)
-    looked = test_looks(session, manifest)
+    looked = looks_at_test(session, manifest)
     say(f"The test split has been looked at {looked:,} {'time' if looked == 1 else 'times'}")
     if as_json:
         click.echo(json.dumps(manifest.model_dump(mode="json"), ensure_ascii=False))
+    else:
+        print_funnel(manifest.funnel, manifest.dropped)
     say("Next: insource train")

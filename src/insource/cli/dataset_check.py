@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,10 +10,11 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
+    from insource.inspection import CheckReport
     from insource.session import Session
-    from insource.types import Finding, FixDecision
+    from insource.types import Finding
 
-SHOWN = 2
+SHOWN = 3
 
 
 @click.command("check")
@@ -23,36 +24,51 @@ def command(session: Session, as_json: bool) -> None:
     """Look at every row and report what is usually wrong with training data. Nothing is changed.
 
     Each finding comes with its count and examples, and where one exists with a fix that you accept or
-    decline with `insource dataset fix`; `insource dataset build` applies what was accepted.
+    decline with `insource dataset fix`; `insource dataset build` applies what was accepted. The findings are
+    kept as findings.json and findings.md in .insource/checks/.
     """
-    from insource.cli.output import say
-    from insource.intake import check_dataset
+    from insource.cli.output import near, say
+    from insource.inspection import check_dataset
 
     report = check_dataset(session)
     if as_json:
         click.echo(report.model_dump_json())
     else:
-        _table(report.findings, report.decisions)
-    say(f"Wrote {report.folder}")
+        _print(report)
+    say(f"Wrote {near(Path(report.folder))}")
     undecided = [f.check for f in report.findings if f.fix is not None and f.check not in report.decisions]
     say(f"Next: insource dataset fix --apply {undecided[0]}" if undecided else "Next: insource dataset build")
 
 
-def _table(findings: Sequence[Finding], decisions: Mapping[str, FixDecision]) -> None:
-    from rich.table import Table
+def _print(report: CheckReport) -> None:
+    from insource.cli.funnel import print_funnel
+    from insource.cli.neutral import paragraph
+    from insource.dataset.checks.card import importance
 
-    from insource.cli.log_tables import print_table
-    from insource.cli.neutral import one_line
+    print_funnel(report.funnel, report.dropped)
+    ranked = sorted(report.findings, key=importance)
+    for finding in (one for one in ranked if one.count):
+        click.echo()
+        _print_finding(finding, report)
+    fine = [one.check for one in ranked if not one.count and not one.skipped]
+    click.echo()
+    click.echo(paragraph(f"Nothing found by: {', '.join(fine) or 'any check'}"))
+    for one in ranked:
+        if one.skipped:
+            click.echo(paragraph(f"Not looked at, {one.check}: {one.skipped}"))
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("finding", "rows", "share", "what", "fix"):
-        table.add_column(heading, justify="right" if heading in ("rows", "share") else "left")
-    for finding in sorted(findings, key=lambda f: (bool(f.skipped), -f.count)):
-        decided = decisions.get(finding.check)
-        fix = "" if finding.fix is None else decided.decision if decided else "undecided"
-        share = "" if finding.skipped else f"{100 * finding.share:.1f} %"
-        table.add_row(finding.check, f"{finding.count:,}", share, one_line(finding.summary, 200), fix)
-        for instance in finding.instances[:SHOWN]:
-            where = f"line {instance.line}" if instance.line is not None else instance.row_id
-            table.add_row("", "", "", one_line(f"  {where}: {instance.detail}", 200), "")
-    print_table(table)
+
+def _print_finding(finding: Finding, report: CheckReport) -> None:
+    from insource.cli.neutral import paragraph
+    from insource.dataset.checks.card import decided, place
+
+    share = f"{100 * finding.share:.1f} %"
+    click.echo(
+        f"{finding.severity:<8} {finding.check:<22} {finding.count:>9,} {finding.unit:<6} {share:>7}"
+        f"  {decided(finding, report.decisions)}"
+    )
+    click.echo(paragraph(finding.summary, indent=9))
+    for one in finding.instances[:SHOWN]:
+        click.echo(paragraph(place(one) + one.detail, indent=11, lines=2))
+    if finding.fix is not None:
+        click.echo(paragraph(f"fix: {finding.fix.summary}", indent=9))

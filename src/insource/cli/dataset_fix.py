@@ -27,10 +27,13 @@ def command(
     An accepted fix keeps the parameters that the last `insource dataset check` proposed, an alias table
     for instance. Edit the file to change them. Without options, the decisions so far are shown.
     """
+    from insource.cli.neutral import paragraph
     from insource.cli.output import say
-    from insource.intake import decide_fixes
+    from insource.inspection import decide_fixes, effects
 
     decisions = decide_fixes(session, applied, declined, forgotten, who=who)
     for one in decisions:
-        click.echo(f"{one.decision:8} {one.check}")
+        click.echo(f"{one.decision:<8} {one.check}")
+        for line in effects(session, one):
+            click.echo(paragraph(line, indent=9))
     say("Next: insource dataset build" if decisions else "No decisions. Next: insource dataset check")

@@ -62,7 +62,7 @@ def command(
 
     from insource.cli.output import say
     from insource.dataset.review.queues import QueueName
-    from insource.intake import review_desk
+    from insource.inspection import review_desk
 
     who, chosen = who or _git_name(), cast("QueueName", queue)
     session.begin("review", f"reading the rows for the queue {chosen}")

@@ -11,7 +11,7 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.intake import ContractReport
+    from insource.inspection import ContractReport
     from insource.session import Session
 
 FILE = "schema.json"
@@ -29,7 +29,7 @@ def command(session: Session, write: bool, as_json: bool) -> None:
     does not change with the rows.
     """
     from insource.cli.output import say
-    from insource.intake import infer_contract
+    from insource.inspection import infer_contract
     from insource.types import JsonSchema, Labels
 
     report = infer_contract(session)

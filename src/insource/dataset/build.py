@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -68,8 +68,7 @@ def build_folder(
     on_bad_rows: OnBadRows = "error",
     decisions: Iterable[FixDecision] = (),
     reviews: Iterable[ReviewDecision] = (),
-    instruction: str = "",
-    max_tokens: int = 2048,
+    context: Callable[[Staged, OutputSpec], Context] | None = None,
     policy: TeacherPolicy = NO_POLICY,
     simulated_models: Iterable[str] = (),
     logged: Mapping[str, Mapping[str, LoggedAnswer]] | None = None,
@@ -89,7 +88,7 @@ def build_folder(
         on_bad_rows: ``error`` refuses the source when any row is bad, ``drop`` leaves those rows out.
         reviews: what reviewers decided about fields; applied before the fixes.
         decisions: which checks' fixes are applied; none is applied that is not accepted here.
-        instruction, max_tokens: what checks with a fix may ask for, as ``Context`` has it.
+        context: what checks with a fix may ask for, made of the rows and their contract.
         policy: the terms that are kept with teachers' answers.
         simulated_models: the names among the cloud models whose answers are simulated.
         logged: answers by row id and model, from the log, added to the rows' own.
@@ -107,10 +106,10 @@ def build_folder(
         inferred = Inference.of(() if output else (row.output for row in work))
         contract = output or inferred.output
         check_contract(contract)
-        context = Context(
-            rows=work, output=contract, instruction=instruction, seed=seed, max_tokens=max_tokens
-        )
-        apply_fixes(context, decisions)
+        plain = Context(rows=work, output=contract, seed=seed, absent_fields=absent_fields)
+        if apply_fixes(context(work, contract) if context else plain, decisions) and output is None:
+            inferred = Inference.of(row.output for row in work)  # without what the fixes took away
+            contract = inferred.output
         targets = Targets(contract, absent_fields)
         step = work.transform("contract", lambda _, row: targets.misfit(row) or row)
         bad += work.dropped[len(work.dropped) - step.dropped :]

@@ -17,7 +17,7 @@ Tier = Literal["exact", "normalised", "number", "date", "quantity", "alias"]
 
 NUMBERS = re.compile(r"(?<![\w.,])[+-−]?\(?\d[\d.,' ]*(?:[eE][+-]?\d+)?\)?\s*%?(?![\w])")
 MEASURES = re.compile(
-    r"(?<![\w.,])[+-]?\d[\d.,]*\s?(?:[^\W\d_][^\s\d,;()]{0,11}(?:\s?[AaDd][Cc]\b)?|[°%Ω\"]\w?)"
+    r"(?<![\w.,])[+-]?\d[\d.,]*\s?(?:[^\W\d_][^\s\d,;()|<>]{0,11}(?:\s?[AaDd][Cc]\b)?|[°%Ω\"]\w?)"
 )
 DATES = re.compile(
     r"\b\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b"

@@ -64,6 +64,13 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "insource"
 
 
+def at_hand(name: str) -> bool:
+    """Whether the base model is on this machine, so that ``resolve`` fetches nothing."""
+    if name.startswith("gguf/"):
+        return Path(name.removeprefix("gguf/")).expanduser().is_file()
+    return name in EMBEDDED and _cached(EMBEDDED[name]).exists()
+
+
 def resolve(name: str) -> BaseModel:
     """The base model of that name, fetched and checked when it is not here yet.
 
@@ -83,7 +90,7 @@ def resolve(name: str) -> BaseModel:
             hint="Use one of these, or your own file as `gguf/./path/to/model.gguf`.",
         )
     model = EMBEDDED[name]
-    path = cache_dir() / "models" / model.name / Path(model.member).name
+    path = _cached(model)
     if not path.exists():
         _fetch(model, path)
     elif file_digest(path) != model.gguf_sha256:
@@ -93,6 +100,10 @@ def resolve(name: str) -> BaseModel:
             hint=f"Delete it and run the command again: rm '{path}'",
         )
     return BaseModel(name=model.name, licence=model.licence, gguf=path, digest=model.gguf_sha256)
+
+
+def _cached(model: WheelModel) -> Path:
+    return cache_dir() / "models" / model.name / Path(model.member).name
 
 
 def _from_path(name: str) -> BaseModel:

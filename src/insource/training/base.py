@@ -111,6 +111,18 @@ def load_tokenizer(base: BaseModel) -> Any:
     return AutoTokenizer.from_pretrained(str(unpacked(base)))
 
 
+def tokenizer_alone(base: BaseModel) -> Any:
+    """As ``load_tokenizer``, read from the GGUF file without unpacking the weights beside it."""
+    from transformers import AutoTokenizer
+
+    if (cache_dir() / "unpacked" / base.digest[:16]).exists():
+        return load_tokenizer(base)
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(str(base.gguf.parent), gguf_file=base.gguf.name)
+    _as_served(tokenizer, base.gguf)
+    return tokenizer
+
+
 def load_model(base: BaseModel, dtype: Any) -> Any:
     """The model with all weights in ``dtype`` (a ``torch.dtype``)."""
     from transformers import AutoModelForCausalLM

@@ -30,7 +30,7 @@ class Fix(Frozen):
 
 
 class Finding(Frozen):
-    """The outcome of one check: ``count`` of the ``of`` rows looked at.
+    """The outcome of one check: ``count`` of the ``of`` rows looked at, or of what ``unit`` says.
 
     ``instances`` are the first of them. ``skipped`` says why the check could not be made, and is empty
     when it was. ``measures`` are further numbers, each explained in the check's page.
@@ -42,6 +42,7 @@ class Finding(Frozen):
     count: int
     of: int
     summary: str
+    unit: Literal["rows", "fields"] = "rows"
     instances: tuple[Instance, ...] = ()
     fix: Fix | None = None
     measures: dict[str, Any] = {}

@@ -70,3 +70,10 @@ def test_the_words_of_comparison_and_verdict():
 def test_the_bound_quoted_for_no_error_in_a_hundred():
     assert math.isclose(1 - 0.05 ** (1 / 100), 0.03, abs_tol=0.001)  # "below about 3 %"
     assert "100 documents without an invented value" in text("docs/concepts/how-we-compare.md")
+
+
+def test_every_check_has_its_section_in_the_order_of_fixes():
+    from insource.dataset.checks.suite import NAMES
+
+    text = (ROOT / "docs/concepts/dataset-checks.md").read_text(encoding="utf-8")
+    assert [title for title in re.findall(r"^## (.+)$", text, re.MULTILINE) if title in NAMES] == list(NAMES)

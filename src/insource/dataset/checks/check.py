@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from pydantic import TypeAdapter, ValidationError
+
+from insource.dataset.checks.look import Look
 from insource.dataset.staging import Staged
-from insource.types import Dropped, Finding, Fix, Instance, OutputSpec, Row, Severity
+from insource.errors import UserError
+from insource.logs.redaction.pseudonyms import Pseudonyms
+from insource.types import (
+    AbsentFields,
+    Dropped,
+    Finding,
+    Fix,
+    Instance,
+    JsonSchema,
+    OutputSpec,
+    Row,
+    Severity,
+)
 
 SHOWN = 8
+_TABLE = TypeAdapter(dict[str, dict[str, str]])
 
 
 class TokenCount:
@@ -22,12 +38,17 @@ class TokenCount:
         self.answer = answer
 
 
+CountTokens = Callable[[Row, str], TokenCount]
+
+
 @dataclass(frozen=True)
 class Context:
     """What a check may ask for beside the rows.
 
-    ``rows`` is for a second look at rows by their place, once all were seen. ``count_tokens`` is None
-    when the tokenizer is not installed. ``max_tokens`` is the longest row that training takes.
+    ``rows`` is for a second look at rows by their place, once all were seen. ``count_tokens``
+    takes a row and its target, and is None where no tokenizer is at hand; ``no_tokens`` says why.
+    ``max_tokens`` is the longest row that training takes. ``pseudonyms`` names what is taken out; without it
+    the names are drawn anew in every process.
     """
 
     rows: Staged
@@ -35,19 +56,31 @@ class Context:
     instruction: str = ""
     seed: int = 0
     max_tokens: int = 2048
-    count_tokens: Callable[[Row], TokenCount] | None = None
+    count_tokens: CountTokens | None = None
+    no_tokens: str = "no tokenizer was given"
+    absent_fields: AbsentFields = "null"
+    pseudonyms: Pseudonyms | None = None
+    _looks: list[tuple[Row, Look]] = field(default_factory=list, repr=False, compare=False)
+
+    def look(self, row: Row) -> Look:
+        """What the checks read off a row, worked out once however many of them ask."""
+        if not self._looks or self._looks[0][0] is not row:
+            schema = self.output.definition if isinstance(self.output, JsonSchema) else None
+            self._looks[:] = [(row, Look(row, row.contract or schema))]
+        return self._looks[0][1]
 
 
 @dataclass
 class Hits:
-    """The rows a check points at: how many, and the first of them."""
+    """The rows a check points at: how many, and the first ``shown`` of them."""
 
+    shown: int = SHOWN
     count: int = 0
     instances: list[Instance] = field(default_factory=list)
 
     def add(self, row: Row, detail: str) -> None:
         self.count += 1
-        if len(self.instances) < SHOWN:
+        if len(self.instances) < self.shown:
             self.instances.append(Instance(row_id=row.row_id, line=row.line, detail=detail))
 
 
@@ -95,12 +128,59 @@ class Check:
             measures=dict(measures or {}),
         )
 
+    def report_fields(
+        self, found: Sequence[str], of: int, summary: str, measures: Mapping[str, Any] | None = None
+    ) -> Finding:
+        """The finding of a check that points at fields rather than rows; ``found`` says each in words."""
+        return Finding(
+            check=self.name,
+            title=self.title,
+            severity=self.severity if found else "info",
+            count=len(found),
+            of=of,
+            unit="fields",
+            summary=summary,
+            instances=tuple(Instance(row_id="", line=None, detail=detail) for detail in found[:SHOWN]),
+            measures=dict(measures or {}),
+        )
+
     def skip(self, why: str) -> Finding:
         """The finding of a check that could not be made."""
         return Finding(
             check=self.name, title=self.title, severity="info", count=0, of=0, summary=why, skipped=why
         )
 
+    def kept(self, parameters: Mapping[str, Any]) -> list[str]:
+        """The parameter ``keep`` of a fix that drops all other kinds.
+
+        Raises:
+            UserError: ``fix-parameters-invalid``.
+        """
+        keep = parameters.get("keep")
+        if isinstance(keep, list) and keep and all(isinstance(kind, str) for kind in keep):
+            return keep
+        raise UserError(
+            "fix-parameters-invalid",
+            f"The fix of {self.name} needs `keep`, a list of the kinds that stay.",
+            hint=f"Take it from the last findings: insource dataset fix --apply {self.name}",
+        )
+
     def drop(self, row: Row, detail: str) -> Dropped:
         """The row left out, for the reason that is this check's name."""
         return Dropped(row_id=row.row_id, line=row.line, reason=self.name, detail=detail)
+
+
+def checked_table(check: str, key: str, parameters: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The parameter of a fix that says by field what is written in whose place.
+
+    Raises:
+        UserError: ``fix-parameters-invalid``.
+    """
+    try:
+        return _TABLE.validate_python(parameters.get(key))
+    except ValidationError as error:
+        raise UserError(
+            "fix-parameters-invalid",
+            f"The fix of {check} needs `{key}`: by field, what is written in whose place.",
+            hint=f'For example: {key} = {{"power.phase" = {{"three-phase" = "3-phase"}}}}',
+        ) from error

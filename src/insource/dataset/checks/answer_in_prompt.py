@@ -1,0 +1,96 @@
+"""Inputs that give their own answer away: the model learns to copy what is not there when served."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from insource import canonical
+from insource.dataset.checks.check import Check
+from insource.dataset.checks.look import pruned
+from insource.matching.normal_forms import fold_text
+from insource.types import Dropped, Finding, Fix, Row
+
+MIN_FIELDS = 2
+"""Filled fields of an answer that nobody writes as JSON into a document by chance."""
+
+_WORDS = (
+    r"(?:(?:correct|right|expected|true|gold|final|model)[ _-]+)?(?:answer|label|output|target|response"
+    r"|prediction)|gold|ground[ _-]?truth|solution|expected|antwort|l[öo]sung|r[ée]ponse|respuesta|risposta"
+)
+_ANNOUNCED = re.compile(
+    rf"^[ \t>*#\[(-]*(?:the )?(?:{_WORDS})(?: is)?[\])*]*[ \t]*(?:[:=]|=>|->)[ \t]*(?P<said>\S[^\n]*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_DECODER = json.JSONDecoder()
+
+
+class AnswerInPrompt(Check):
+    """A line that announces the answer and gives it, or the whole answer as JSON. That a value stands in its
+    document is how extraction works, and is not looked at."""
+
+    name = "answer-in-prompt"
+    title = "Answer given away in the prompt"
+    severity = "error"
+
+    def observe(self, index: int, row: Row) -> None:
+        super().observe(index, row)
+        for text in (row.input, row.prompt):
+            if span := next(self._leaks(row, text), None):
+                self.hits.add(row, f"says {text[slice(*span)].strip()[:80]!r}")
+                return
+
+    def finding(self) -> Finding:
+        fix = Fix(action="change", summary="take the answer out of the input; drop what has nothing left")
+        return self.report(f"{self.hits.count:,} inputs give their answer away", fix=fix)
+
+    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+        texts = {"input": self._stripped(row, row.input), "prompt": self._stripped(row, row.prompt)}
+        if texts == {"input": row.input, "prompt": row.prompt}:
+            return row
+        if not texts["input"].strip():
+            return self.drop(row, "without the answer nothing is left of the input")
+        return row.model_copy(update=texts)
+
+    def _stripped(self, row: Row, text: str) -> str:
+        """The text without what gives the answer away; taking one out may bring the next to light."""
+        while span := next(self._leaks(row, text), None):
+            text = (text[: span[0]].rstrip(" \t") + text[span[1] :]).strip("\n")
+        return text
+
+    def _leaks(self, row: Row, text: str) -> Iterator[tuple[int, int]]:
+        if not text:
+            return
+        look = self.context.look(row)
+        if look.answer is None:
+            said = fold_text(str(row.output).strip())
+            for found in _ANNOUNCED.finditer(text):
+                value = found["said"].strip(" \t*_`\"'.]")
+                if value and fold_text(value) == said:
+                    yield found.span()
+        if look.answer is not None and len(look.leaves) >= MIN_FIELDS and "{" in text:
+            yield from self._whole(look.said, text)
+
+    def _whole(self, said: str, text: str) -> Iterator[tuple[int, int]]:
+        """Where the whole answer stands as JSON, with the line's announcement."""
+        at = text.find("{")
+        while at >= 0:
+            try:
+                value, end = _DECODER.raw_decode(text, at)
+            except (ValueError, RecursionError):
+                at = text.find("{", at + 1)
+                continue
+            if isinstance(value, dict) and _canonical(value) == said:
+                line = text.rfind("\n", 0, at) + 1
+                announced = _ANNOUNCED.match(text[line:end])
+                yield (line if announced else at, end)
+            at = text.find("{", end)
+
+
+def _canonical(value: dict[str, Any]) -> str:
+    try:
+        return canonical.dumps(pruned(value))
+    except (ValueError, RecursionError):
+        return ""

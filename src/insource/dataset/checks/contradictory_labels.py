@@ -1,0 +1,110 @@
+"""The same question with different answers: whatever the model says, one of the labels calls it wrong."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from insource.dataset.checks.check import Check, Context
+from insource.types import Dropped, Finding, Fix, Row
+
+JUDGED = 1000
+"""Contradictions that are read again to say which fields differ."""
+
+_Integers = NDArray[np.int64]
+
+
+class ContradictoryLabels(Check):
+    """Questions are normalised input and fields asked for; answers are canonical, without what is empty."""
+
+    name = "contradictory-labels"
+    title = "Contradictory labels"
+    severity = "error"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._questions, self._answers = array("Q"), array("Q")
+        self._lost: dict[int, str] = {}
+
+    def observe(self, index: int, row: Row) -> None:
+        super().observe(index, row)
+        look = self.context.look(row)
+        self._questions.append(_hash(look.asked))
+        self._answers.append(_hash(look.said))
+
+    def finding(self) -> Finding:
+        groups = fields = 0
+        differ: Counter[str] = Counter()
+        for members in self._contradictions():
+            groups += 1
+            self._judge(members)
+            if groups <= JUDGED:
+                fields += 1
+                differ.update(self._differing(members))
+        for index in sorted(self._lost)[: self.hits.shown]:
+            self.hits.add(self.context.rows[index], self._lost[index])
+        self.hits.count = len(self._lost)
+        fix = Fix(
+            action="drop",
+            summary="keep the answer most rows of an input give; drop the rest, and all of a tie",
+        )
+        worst = ", ".join(f"{path} in {count:,}" for path, count in differ.most_common(3))
+        summary = f"{groups:,} inputs have more than one answer" + (
+            f"; they differ by {worst}" if worst else ""
+        )
+        measures = {
+            "inputs": groups,
+            "inputs_by_field": dict(differ.most_common(50)),
+            "inputs_judged": fields,
+        }
+        return self.report(summary, fix=fix, measures=measures)
+
+    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+        return self.drop(row, self._lost[index]) if index in self._lost else row
+
+    def _contradictions(self) -> Iterator[_Integers]:
+        """The rows of each question that has several answers, in order of their first rows."""
+        questions = np.frombuffer(self._questions, dtype=np.uint64)
+        answers = np.frombuffer(self._answers, dtype=np.uint64)
+        order = np.argsort(questions, kind="stable")
+        if not len(order):
+            return
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(questions[order])) + 1])
+        given = answers[order]
+        several = np.minimum.reduceat(given, starts) != np.maximum.reduceat(given, starts)
+        ends = np.append(starts[1:], len(order))
+        groups = [order[start:end] for start, end in zip(starts[several], ends[several], strict=True)]
+        yield from sorted(groups, key=lambda group: int(group[0]))
+
+    def _judge(self, members: _Integers) -> None:
+        """Who stays: the rows of the one answer that more rows give than any other."""
+        given = [self._answers[int(member)] for member in members]
+        (best, most), (_, next_most) = Counter(given).most_common(2)
+        for member, answer in zip(members, given, strict=True):
+            if most == next_most:
+                self._lost[int(member)] = f"{len(members)} rows of this input, no answer has a majority"
+            elif answer != best:
+                self._lost[int(member)] = f"{most} of {len(members)} rows of this input answer otherwise"
+
+    def _differing(self, members: _Integers) -> set[str]:
+        """The fields in which the rows of one question differ."""
+        values: dict[str, set[tuple[str, ...]]] = {}
+        answers = []
+        for member in members[:20]:
+            said: dict[str, list[str]] = {}
+            for path, value in self.context.look(self.context.rows[int(member)]).leaves:
+                said.setdefault(path, []).append(str(value))
+            answers.append(said)
+        for path in {path for said in answers for path in said}:
+            values[path] = {tuple(said.get(path, ())) for said in answers}
+        return {path for path, seen in values.items() if len(seen) > 1}
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

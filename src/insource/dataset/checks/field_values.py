@@ -1,0 +1,36 @@
+"""How often a field says what, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from insource.dataset.checks.look import Look
+
+MAX_FIELDS = 500
+MAX_VALUES = 20_000
+"""Distinct values counted of a field; a field with more is free text."""
+
+
+class FieldValues:
+    """Values by field. ``open`` fields had too many different ones and are counted no further."""
+
+    def __init__(self, most: int = MAX_VALUES) -> None:
+        self.filled: Counter[str] = Counter()
+        self.values: dict[str, Counter[str]] = {}
+        self.open: set[str] = set()
+        self._most = most
+
+    def add(self, look: Look) -> None:
+        for path, value in look.leaves:
+            if path not in self.values:
+                if len(self.values) >= MAX_FIELDS:
+                    continue
+                self.values[path] = Counter()
+            self.filled[path] += 1
+            if path in self.open:
+                continue
+            counted = self.values[path]
+            counted[value if isinstance(value, str) else repr(value)] += 1
+            if len(counted) > self._most:
+                self.open.add(path)
+                counted.clear()

@@ -1,0 +1,178 @@
+"""A row as checks see it: its answer in fields, its texts in normal form, worked out once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+from insource import canonical
+from insource.dataset.checks.terms import words
+from insource.dataset.normal import normalised
+from insource.dataset.records import as_object
+from insource.matching.align import is_empty
+from insource.matching.comparators import KEYWORD, Comparator, comparator_for
+from insource.matching.normal_forms import parse_number
+from insource.matching.schema import declared_properties, expanded
+from insource.types import Row
+
+LABEL = "label"
+"""The field's name where the whole answer is a label or a text."""
+
+_FIGURES = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
+MAX_LEAVES = 500
+"""Filled fields of one answer that are looked at; a table of a thousand lines says nothing new."""
+
+
+class Leaf(NamedTuple):
+    """A filled field of an answer; ``path`` reads ``power.voltage``, ``lines[].qty``, ``protocols[]``."""
+
+    path: str
+    value: Any
+
+
+class Look:
+    """One row, with what several checks need of it."""
+
+    def __init__(self, row: Row, schema: Mapping[str, Any] | None = None) -> None:
+        self.row = row
+        self.schema = schema
+
+    @cached_property
+    def answer(self) -> dict[str, Any] | None:
+        """The object that the output is or spells."""
+        return as_object(self.row.output)
+
+    @cached_property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """The filled fields; a label or text is one field by the name ``label``."""
+        if self.answer is None:
+            return (Leaf(LABEL, str(self.row.output).strip()),)
+        found: list[Leaf] = []
+        for leaf in _leaves("", self.answer):
+            found.append(leaf)
+            if len(found) == MAX_LEAVES:
+                break
+        return tuple(found)
+
+    @cached_property
+    def text(self) -> str:
+        """The output as text."""
+        return self.row.output if isinstance(self.row.output, str) else json.dumps(self.row.output)
+
+    @cached_property
+    def said(self) -> str:
+        """The answer in one spelling: canonical JSON without what is empty, or the text."""
+        return str(self.row.output).strip() if self.answer is None else canonical.dumps(pruned(self.answer))
+
+    @cached_property
+    def asked(self) -> str:
+        """What makes two rows the same question: the normalised input and the fields asked for."""
+        fields = None if self.row.attributes is None else sorted(self.row.attributes)
+        return canonical.dumps([self.normal_input, fields])
+
+    @cached_property
+    def normal_input(self) -> str:
+        return normalised(self.row.input)
+
+    @cached_property
+    def tokens(self) -> str:
+        """The input's words and figures, number words read, each between spaces."""
+        return f" {' '.join(words(self.row.input))} "
+
+    @cached_property
+    def split_tokens(self) -> str:
+        """As ``tokens``, every comma ending a value, as in CSV."""
+        return f" {' '.join(words(self.row.input.replace(',', ' ')))} "
+
+    @cached_property
+    def numbers(self) -> frozenset[float]:
+        """The figures of the input, whatever unit follows, with commas in numbers and between them."""
+        pieces = [*_FIGURES.findall(self.row.input), *_FIGURES.findall(self.row.input.replace(",", " "))]
+        return frozenset(number for piece in pieces if (number := parse_number(piece)) is not None)
+
+    def comparator(self, path: str) -> Comparator:
+        """How the field's values compare, as the schema says."""
+        return _comparator(_dumped(self.schema), path)
+
+    def declared(self, path: str) -> Mapping[str, Any]:
+        """The field's schema; empty when it has none."""
+        return _declared(_dumped(self.schema), path)
+
+
+def pruned(value: Any) -> Any:
+    """A JSON value without its empty parts: an absent field and a null say the same."""
+    if isinstance(value, dict):
+        return {key: pruned(item) for key, item in value.items() if not is_empty(item)}
+    if isinstance(value, list):
+        return [pruned(item) for item in value if not is_empty(item)]
+    return value
+
+
+def replaced(row: Row, change: Callable[[str, Any], Any]) -> Row:
+    """The row with ``change(path, value)`` in place of every filled field; text stays text."""
+    answer = as_object(row.output)
+    if answer is None:
+        text = str(row.output).strip()
+        changed = change(LABEL, text)
+        return row if changed == text else row.model_copy(update={"output": changed})
+    mended = _replaced("", answer, change)
+    if canonical.dumps(mended) == canonical.dumps(answer):
+        return row
+    output = mended if isinstance(row.output, dict) else json.dumps(mended, ensure_ascii=False)
+    return row.model_copy(update={"output": output})
+
+
+def _replaced(path: str, value: Any, change: Callable[[str, Any], Any]) -> Any:
+    if isinstance(value, dict):
+        prefix = f"{path}." if path else ""
+        return {key: _replaced(prefix + key, item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(f"{path}[]", item, change) for item in value]
+    return value if is_empty(value) else change(path, value)
+
+
+def _leaves(path: str, value: Any) -> Iterator[Leaf]:
+    if isinstance(value, dict):
+        prefix = f"{path}." if path else ""
+        for key, item in value.items():
+            yield from _leaves(prefix + key, item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(f"{path}[]", item)
+    elif not is_empty(value):
+        yield Leaf(path, value)
+
+
+_LAST: list[tuple[Mapping[str, Any] | None, str]] = []
+
+
+def _dumped(schema: Mapping[str, Any] | None) -> str:
+    """The schema as text, for caches; rows of a set share the object."""
+    if not _LAST or _LAST[0][0] is not schema:
+        _LAST[:] = [(schema, json.dumps(schema))]
+    return _LAST[0][1]
+
+
+@lru_cache(maxsize=4096)
+def _comparator(schema: str, path: str) -> Comparator:
+    return comparator_for(_declared(schema, path))
+
+
+@lru_cache(maxsize=4096)
+def _declared(schema: str, path: str) -> Mapping[str, Any]:
+    node = expanded(json.loads(schema))
+    for name in path.split("."):
+        key = name.rstrip("[]")
+        node = declared_properties(node).get(key)
+        for _ in range(name.count("[]")):
+            node = node.get("items") if isinstance(node, Mapping) else None
+    return node if isinstance(node, Mapping) else {}
+
+
+def is_derived(schema: Mapping[str, Any]) -> bool:
+    """Whether ``"x-insource": {"derived": true}`` says that the value is worked out, not read."""
+    declared = schema.get(KEYWORD)
+    return isinstance(declared, Mapping) and declared.get("derived") is True

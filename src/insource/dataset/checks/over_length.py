@@ -1,0 +1,66 @@
+"""Rows longer than training takes, counted in tokens after the chat template: the silent killer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from insource.dataset.checks.check import Check, Context
+from insource.dataset.contract import Targets
+from insource.dataset.records import BadRow
+from insource.types import Dropped, Finding, Fix, Row
+
+
+class OverLength(Check):
+    """Cutting at the limit cuts the answer, because it stands last. Training refuses such rows."""
+
+    name = "over-length"
+    title = "Longer than the limit"
+    severity = "error"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._targets = Targets(context.output, context.absent_fields)
+        self._longest = self._tokens = self._lost = 0
+
+    def observe(self, index: int, row: Row) -> None:
+        super().observe(index, row)
+        total = self._total(row)
+        self._longest = max(self._longest, total)
+        self._tokens += total
+        if total > self.context.max_tokens:
+            self.hits.add(row, f"{total:,} tokens, {total - self.context.max_tokens:,} over the limit")
+
+    def finding(self) -> Finding:
+        if self.context.count_tokens is None:
+            return self.skip(f"tokens are not counted: {self.context.no_tokens}")
+        limit = self.context.max_tokens
+        return self.report(
+            f"{self.hits.count:,} rows are longer than {limit:,} tokens and would lose the end of their "
+            f"label, {self._lost:,} of them all of it; the longest has {self._longest:,}",
+            fix=Fix(action="drop", summary=f"drop the rows longer than {limit:,} tokens"),
+            measures={
+                "longest_tokens": self._longest,
+                "mean_tokens": self._tokens / self.seen if self.seen else 0.0,
+                "labels_cut": self.hits.count,
+                "labels_lost": self._lost,
+            },
+        )
+
+    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+        total = self._total(row)
+        return self.drop(row, f"{total:,} tokens") if total > self.context.max_tokens else row
+
+    def _target(self, row: Row) -> str:
+        """What would be trained on; a label that does not fit as it stands."""
+        try:
+            return self._targets.of(row)
+        except BadRow:
+            return self.context.look(row).text
+
+    def _total(self, row: Row) -> int:
+        if self.context.count_tokens is None:
+            return 0
+        tokens = self.context.count_tokens(row, self._target(row))
+        self._lost += tokens.prompt >= self.context.max_tokens
+        return tokens.prompt + tokens.answer

@@ -1,0 +1,114 @@
+"""When two spellings are one term: figures, number words, separators, abbreviations, slips."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from insource.matching.normal_forms import fold_text, parse_quantity
+
+_NUMBERS = {
+    word: str(number)
+    for words in (
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+        " sixteen seventeen eighteen nineteen",
+        "null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
+        "zéro un deux trois quatre cinq six sept huit neuf dix onze douze",
+        "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce",
+    )
+    for number, word in enumerate(words.split())
+} | {"single": "1", "ein": "1", "eine": "1", "une": "1", "una": "1"}
+_TENS = {
+    word: 10 * number
+    for number, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
+    )
+}
+_TOKEN = re.compile(r"(?<![\w.,])[-+]?\d+(?:[.,]\d+)*|\d+(?:[.,]\d+)*|[^\W\d_]+|[+#%°<>&=*@$€£]")
+MIN_SLIP = 5
+"""Letters of a word in which one wrong letter is a slip; shorter words differ by design (``AC``, ``DC``)."""
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Figures, words and the signs that carry meaning, folded; number words are figures."""
+    found: list[str] = []
+    tens = 0
+    for word in _TOKEN.findall(fold_text(text)):
+        token = _NUMBERS.get(word, word)
+        if tens and token.isdigit() and len(token) == 1 and word != token:
+            found[-1] = str(tens + int(token))
+        else:
+            found.append(str(_TENS.get(token, token)))
+        tens = _TENS.get(token, 0)
+    return tuple(found)
+
+
+@lru_cache(maxsize=1 << 14)
+def tokens(value: str) -> tuple[str, ...]:
+    """``words`` of a value, which comes again and again as a document does not."""
+    return words(value)
+
+
+def normal_key(text: str) -> str:
+    """The same for ``three-phase``, ``3-phase`` and ``3 PHASE``; never for two figures."""
+    return re.sub(r"(?<!\d) | (?!\d)", "", " ".join(tokens(text)))
+
+
+def is_abbreviation(short: str, long: str) -> bool:
+    """Whether ``short`` is ``long`` with words cut (``3ph``, ``3-phase``), the figures being the same."""
+    one, other = tokens(short), tokens(long)
+    if len(one) != len(other) or one == other:
+        return False
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    return any(a[0].isdigit() for a in one) and all(
+        a.isalpha() and 2 <= len(a) < len(b) >= 4 and b.startswith(a) for a, b in pairs
+    )
+
+
+def may_stand_for(short: str, long: str) -> bool:
+    """Whether the letters of ``short`` come in ``long`` in this order, from the first on, figures equal."""
+    one, other = "".join(tokens(short)), "".join(tokens(long))
+    if not 2 <= len(one) < len(other) or one[0] != other[0]:
+        return False
+    rest = iter(other)
+    same_figures = re.findall(r"\d+", one) == re.findall(r"\d+", other)
+    return same_figures and all(character in rest for character in one)
+
+
+def is_slip(one: str, other: str) -> bool:
+    """Whether exactly one word differs, by one letter more, less, other, or by two in the wrong order."""
+    left, right = tokens(one), tokens(other)
+    if len(left) != len(right):
+        return False
+    pairs = [(a, b) for a, b in zip(left, right, strict=True) if a != b]
+    if len(pairs) != 1:
+        return False
+    a, b = pairs[0]
+    return a.isalpha() and b.isalpha() and min(len(a), len(b)) >= MIN_SLIP and _one_edit(a, b)
+
+
+def slip_keys(text: str) -> set[str]:
+    """What two spellings that are slips of one another share: the key, and the key less one letter."""
+    key = normal_key(text)
+    return {key, *(key[:place] + key[place + 1 :] for place in range(len(key)))}
+
+
+def differ_in_meaning(one: str, other: str) -> bool:
+    """Whether both are quantities of known units and not the same: ``5 mW`` and ``5 MW``."""
+    left, right = parse_quantity(one), parse_quantity(other)
+    if left is None or right is None:
+        return False
+    if left.dimension.startswith("unit ") or right.dimension.startswith("unit "):
+        return False
+    return left != right
+
+
+def _one_edit(a: str, b: str) -> bool:
+    """Damerau and Levenshtein's distance is 1."""
+    if len(a) > len(b):
+        a, b = b, a
+    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))
+    if len(a) < len(b):
+        return a[start:] == b[start + 1 :]
+    swapped = a[start : start + 2] == b[start : start + 2][::-1] and a[start + 2 :] == b[start + 2 :]
+    return a[start + 1 :] == b[start + 1 :] or (len(a[start : start + 2]) == 2 and swapped)

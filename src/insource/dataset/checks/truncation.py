@@ -1,0 +1,69 @@
+"""Answers that were cut short: a model that learns from them learns to stop in the middle."""
+
+from __future__ import annotations
+
+import re
+
+from insource.dataset.checks.per_row import PerRow
+from insource.types import JsonSchema, Labels, Row
+
+CUT_REASONS = frozenset(
+    {"length", "max_tokens", "max_output_tokens", "model_length", "incomplete", "token_limit"}
+)
+MIN_PROSE = 40
+
+_DANGLING = re.compile(
+    r"(?:[,;:(\[{/&+–—-]|\b(?:and|or|the|a|an|of|to|in|with|for|that|is|are|und|oder|der|die|das|mit|von|für"
+    r"|et|ou|le|la|les|de|des|du|avec|pour|y|o|el|los|con|para))\s*\Z",
+    re.IGNORECASE,
+)
+_FENCE = re.compile(r"^```", re.MULTILINE)
+
+
+class Truncation(PerRow):
+    """By the provider's finish reason, by JSON that does not close, by text that ends within a sentence."""
+
+    name = "truncation"
+    title = "Truncated answers"
+    severity = "error"
+    found = "answers were cut short"
+    remedy = "drop the rows whose answer was cut short"
+
+    def problem(self, row: Row) -> str | None:
+        if row.provenance.finish_reason.casefold() in CUT_REASONS:
+            return f"the model stopped by {row.provenance.finish_reason!r}, not by itself"
+        if not isinstance(row.output, str) or self.context.look(row).answer is not None:
+            return None
+        text = row.output.strip()
+        if isinstance(self.context.output, JsonSchema) or text[:1] in ("{", "["):
+            return "its JSON does not close" if text[:1] in ("{", "[") and _open_at_end(text) else None
+        if isinstance(self.context.output, Labels):
+            return None
+        return _cut_prose(text)
+
+
+def _open_at_end(text: str) -> bool:
+    """Whether a bracket or a string is still open when the text ends."""
+    depth, inside, escaped = 0, False, False
+    for character in text:
+        if escaped:
+            escaped = False
+        elif inside:
+            escaped = character == "\\"
+            inside = character != '"'
+        elif character == '"':
+            inside = True
+        elif character in "{[":
+            depth += 1
+        elif character in "}]":
+            depth -= 1
+    return inside or depth > 0
+
+
+def _cut_prose(text: str) -> str | None:
+    """Running text that ends at a comma, an opening bracket or a word that wants another."""
+    if len(text) < MIN_PROSE or " " not in text:
+        return None
+    if len(_FENCE.findall(text)) % 2:
+        return "a code block does not close"
+    return f"it ends within a sentence: …{text[-30:]!r}" if _DANGLING.search(text) else None

@@ -1,0 +1,50 @@
+"""How a value is written, apart from what it says: its shape, and the same value in another shape."""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+from typing import Any
+
+from insource.matching.normal_forms import parse_date, parse_number
+from insource.matching.surface import shape
+
+_ISO = "9999-99-99"
+_DATE = re.compile(r"(?<!9)9999(?:[-/.]99?){1,2}(?!9)|(?<!9)99?[-/.]99?[-/.]9999(?!9)")
+_RUN = re.compile(r"9+|A|a")
+MAX_SHAPE = 60
+
+
+def shape_of(value: Any) -> str:
+    """As ``surface.shape`` has it, with the number of digits left out except in dates."""
+    pattern = shape(value)
+    if len(pattern) > MAX_SHAPE:
+        return "<long text>"
+    return pattern if _DATE.search(pattern) else re.sub(r"9+", "9", pattern)
+
+
+def rewritten(value: str, target: str) -> str:
+    """The value in the target's shape, or as it is when that would say something else.
+
+    Dates are read as dates; other values keep their figures and letters and take the target's separators.
+    """
+    source = shape_of(value)
+    date = _DATE.fullmatch(source)
+    if date or _DATE.search(target):
+        return _as_iso(value) if date and target == _ISO else value
+    if source == target or _RUN.findall(source) != _RUN.findall(target):
+        return value
+    pieces = iter(_pieces(value))
+    made = _RUN.sub(lambda _: next(pieces), target)
+    return value if parse_number(value) != parse_number(made) else made
+
+
+def _as_iso(value: str) -> str:
+    date = parse_date(value)
+    return "{:04}-{:02}-{:02}".format(*date) if date is not None and len(date) == 3 else value
+
+
+def _pieces(value: str) -> list[str]:
+    """The value's runs of digits, capitals and other letters."""
+    runs = ((mark, "".join(characters)) for mark, characters in groupby(value, key=shape))
+    return [text for mark, text in runs if mark in ("9", "A", "a")]

@@ -1,0 +1,216 @@
+"""Looking at a source's rows before they are a dataset: contract, checks, decisions, review."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from insource.dataset.checks.card import findings_card
+from insource.dataset.checks.suite import NAMES, run_checks
+from insource.dataset.decisions import read_decisions, write_decisions
+from insource.dataset.examples import example_of
+from insource.dataset.field_inference import FieldEvidence
+from insource.dataset.infer import Inference, infer_output
+from insource.dataset.review.application import apply_reviews
+from insource.dataset.review.decisions import DecisionFile, read_reviews
+from insource.dataset.review.desk import Desk
+from insource.dataset.staging import staged
+from insource.errors import DataError, UserError
+from insource.intake import check_context, cloud_prompt, made, source_of
+from insource.logs.collect import Logged, logged
+from insource.logs.recorder import STORE_FILE
+from insource.session import Session
+from insource.store.database import open_database
+from insource.types import (
+    Finding,
+    Fix,
+    FixDecision,
+    Frozen,
+    FunnelStep,
+    OutputSpec,
+    Row,
+)
+
+FINDINGS, CARD = "findings.json", "findings.md"
+
+
+class CheckReport(Frozen):
+    """What `insource dataset check` found, and what was decided so far. ``folder`` keeps it."""
+
+    source: str
+    read: int
+    dropped: dict[str, int]
+    funnel: tuple[FunnelStep, ...]
+    findings: tuple[Finding, ...]
+    decisions: dict[str, FixDecision]
+    folder: str
+
+
+def check_dataset(session: Session) -> CheckReport:
+    """Every check over the source's rows as they are; the findings are kept in the workspace."""
+    project = session.project
+    session.begin("check", "what is usually wrong with training data; nothing is changed")
+    folder = made(project.workspace / "checks")
+    chosen = source_of(session)
+    session.display.note(f"{chosen.source.name}: {chosen.reason}")
+    with staged(chosen.source, folder) as rows:
+        apply_reviews(rows, read_reviews(project.reviews_path))
+        contract = project.given_output() or infer_output(row.output for row in rows)
+        findings = run_checks(
+            check_context(session, rows, contract),
+            progress=lambda done, total: session.display.progress("rows", done, total),
+        )
+        report = CheckReport(
+            source=rows.name,
+            read=rows.read,
+            dropped=dict(Counter(drop.reason for drop in rows.dropped)),
+            funnel=tuple(rows.funnel),
+            findings=findings,
+            decisions=read_decisions(project.fixes_path),
+            folder=str(folder),
+        )
+    (folder / FINDINGS).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    card = findings_card(report.source, report.funnel, report.dropped, report.findings, report.decisions)
+    (folder / CARD).write_text(card, encoding="utf-8")
+    return report
+
+
+def decide_fixes(
+    session: Session, applied: Sequence[str], declined: Sequence[str], forgotten: Sequence[str], *, who: str
+) -> tuple[FixDecision, ...]:
+    """Keep decisions in the fixes file; an accepted fix with the parameters last proposed.
+
+    Raises:
+        UserError: ``unknown-check``, ``not-checked`` when no check proposed what is accepted.
+    """
+    path = session.project.fixes_path
+    decisions = read_decisions(path)
+    for name in (*applied, *declined, *forgotten):
+        if name not in NAMES:
+            raise UserError(
+                "unknown-check", f"There is no check {name!r}.", hint=f"Checks: {', '.join(NAMES)}"
+            )
+    proposed = _proposed(session.project.workspace) if applied else {}
+    when = session.clock.now().isoformat(timespec="seconds")
+    for name in applied:
+        if name not in proposed:
+            raise UserError(
+                "not-checked",
+                f"No check proposed a fix for {name}.",
+                hint="Look first: insource dataset check",
+            )
+        parameters = proposed[name].parameters
+        decisions[name] = FixDecision(check=name, decision="apply", parameters=parameters, who=who, when=when)
+    for name in declined:
+        decisions[name] = FixDecision(check=name, decision="decline", who=who, when=when)
+    for name in forgotten:
+        decisions.pop(name, None)
+    if applied or declined or forgotten:
+        write_decisions(path, decisions.values())
+    return tuple(decisions[name] for name in NAMES if name in decisions)
+
+
+def effects(session: Session, decision: FixDecision) -> tuple[str, ...]:
+    """What a decision will do when the dataset is built, as far as the last check knows."""
+    finding = _found(session.project.workspace).get(decision.check)
+    count = f"{finding.count:,} {finding.unit}" if finding else "rows"
+    if decision.decision == "decline":
+        return (f"{count} stay as they are",)
+    what = finding.fix.summary if finding and finding.fix else "the last check proposed nothing any more"
+    changed = "dropped" if finding and finding.fix and finding.fix.action == "drop" else "changed"
+    lines = [f"{what}: {count} {changed} by the last check's count" if finding else what]
+    for key, value in decision.parameters.items():
+        tables = value.items() if isinstance(value, dict) else [("", value)]
+        for field, table in tables:
+            pairs = table.items() if isinstance(table, dict) else []
+            said = ", ".join(f"{old!r} → {new!r}" for old, new in pairs) if pairs else repr(table)
+            lines.append(f"{key} {field}: {said}" if field else f"{key}: {said}")
+    return tuple(lines)
+
+
+def _found(workspace: Path) -> dict[str, Finding]:
+    path = workspace / "checks" / FINDINGS
+    if not path.exists():
+        return {}
+    report = CheckReport.model_validate_json(path.read_bytes())
+    return {finding.check: finding for finding in report.findings}
+
+
+def _proposed(workspace: Path) -> dict[str, Fix]:
+    found = _found(workspace)
+    return {name: finding.fix for name, finding in found.items() if finding.fix is not None}
+
+
+class ContractReport(Frozen):
+    """What the answers of a source come to, and what speaks for it. ``labels`` counts each label."""
+
+    source: str
+    rows: int
+    dropped: int
+    output: OutputSpec
+    fields: tuple[FieldEvidence, ...]
+    labels: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def infer_contract(session: Session) -> ContractReport:
+    """The output contract inferred from the source's rows as they are, in one reading."""
+    chosen = source_of(session)
+    session.begin("schema", "what the answers look like")
+    session.display.note(f"{chosen.source.name}: {chosen.reason}")
+    inference, dropped = Inference(), 0
+    for item in chosen.source:
+        if isinstance(item, Row):
+            inference.observe(item.output)
+        else:
+            dropped += 1
+    if not inference.seen:
+        raise DataError(
+            "no-rows",
+            f"{chosen.source.name} has no row that can be used; {dropped} cannot.",
+            hint="See what is wrong with each: insource dataset build",
+        )
+    return ContractReport(
+        source=chosen.source.name,
+        rows=inference.seen,
+        dropped=dropped,
+        output=inference.output,
+        fields=inference.evidence(),
+        labels=inference.labels,
+        notes=inference.notes(),
+    )
+
+
+@contextmanager
+def review_desk(session: Session, *, overlap: float = 0.0) -> Iterator[Desk]:
+    """The source's rows on a reviewer's desk, with the log's answers to them, until the block ends.
+
+    Raises:
+        DataError: the source's own, ``no-rows``, ``reviews-unreadable``.
+    """
+    project, workspace = session.project, session.project.workspace
+    file = DecisionFile(project.reviews_path, workspace / "reviews.lock")
+    file.decisions()  # a file that cannot be read is said before anybody begins
+    with staged(source_of(session).source, made(workspace / "review")) as rows:
+        contract = project.given_output() or infer_output(row.output for row in rows)
+        answers = Logged({}, frozenset())
+        if (workspace / STORE_FILE).exists():
+            task = project.task(contract)
+            with open_database(workspace / STORE_FILE) as database:
+                examples = (example_of(row, "", {}) for row in rows)
+                answers = logged(database, examples, cloud_prompt(task), task=task.name)
+        yield Desk(
+            rows,
+            contract,
+            file,
+            answers={
+                row_id: {model: one.text for model, one in found.items()}
+                for row_id, found in answers.answers.items()
+            },
+            seed=session.config.project.seed,
+            overlap=overlap,
+            absent_fields=session.config.task.absent_fields,
+            clock=session.clock,
+        )

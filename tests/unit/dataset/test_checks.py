@@ -1,0 +1,296 @@
+"""What single checks promise beyond finding what was planted."""
+
+import json
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from planted_rows import KINDS, Rows, clean, context, look
+
+from insource.dataset.build import build
+from insource.dataset.checks.answer_in_prompt import AnswerInPrompt
+from insource.dataset.checks.card import findings_card
+from insource.dataset.checks.check import Context
+from insource.dataset.checks.over_length import OverLength
+from insource.dataset.checks.suite import apply_fixes, run_checks
+from insource.dataset.checks.terms import is_abbreviation, is_slip, may_stand_for, normal_key
+from insource.dataset.checks.writing import rewritten, shape_of
+from insource.dataset.staging import staged
+from insource.errors import DataError, UserError
+from insource.logs.redaction.pseudonyms import Pseudonyms
+from insource.types import FixDecision, JsonSchema, Labels, Provenance, Row, Text
+
+OPEN = JsonSchema(definition={"type": "object"})
+
+
+def row(number: int, text: str, output: object, **fields: object) -> Row:
+    return Row(
+        line=number,
+        row_id=f"r{number}",
+        input=text,
+        output=output,
+        **{"provenance": Provenance(source="s"), **fields},
+    )
+
+
+def mended(
+    rows: list[Row], name: str, parameters: dict[str, object] | None = None, **about: object
+) -> list[Row]:
+    with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
+        decision = FixDecision(check=name, decision="apply", parameters=parameters or {})
+        apply_fixes(Context(rows=work, **{"output": OPEN, **about}), [decision], (KINDS[name],))
+        return list(work)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("three-phase", "3 PHASE"), ("EtherNet/IP", "Ethernet-IP"), ("24 V AC", "24VAC"), ("drei", "3")],
+)
+def test_one_normal_form(one: str, other: str) -> None:
+    assert normal_key(one) == normal_key(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("C++", "C"), ("1.5 A", "15 A"), ("480 V", "408 V"), ("-5", "5"), ("1 10", "11 0")]
+)
+def test_two_normal_forms(one: str, other: str) -> None:
+    assert normal_key(one) != normal_key(other)
+
+
+def test_slips_and_abbreviations() -> None:
+    assert is_slip("Profibus DP", "Profbus DP")
+    assert not is_slip("class a", "class b")
+    assert not is_slip("unit 12345", "unit 12346")
+    assert is_abbreviation("3ph", "3-phase")
+    assert not is_abbreviation("1ph", "3-phase")
+    assert may_stand_for("PN", "PROFINET")
+    assert not may_stand_for("Modbus TCP", "Modbus RTU")
+
+
+def terms(values: dict[str, int], text: str = "see the label") -> list[Row]:
+    said = [value for value, count in values.items() for _ in range(count)]
+    return [row(number, f"{text} {number}", {"bus": value}) for number, value in enumerate(said, 1)]
+
+
+def test_the_documents_own_spelling_is_no_slip() -> None:
+    rows = terms({"Profibus": 30, "Profbus": 2})
+    assert look(KINDS["term-spellings"], rows, OPEN)[0].count == 2
+    copied = [one.model_copy(update={"input": f"bus: {one.output['bus']}"}) for one in rows]
+    assert look(KINDS["term-spellings"], copied, OPEN)[0].count == 0
+
+
+def test_an_abbreviation_needs_documents_that_say_the_long_form() -> None:
+    rows = terms({"PROFINET": 30, "PN": 5})
+    assert look(KINDS["term-spellings"], rows, OPEN)[0].count == 0
+    grounded = [one.model_copy(update={"input": f"PROFINET {one.row_id}"}) for one in rows]
+    finding, _ = look(KINDS["term-spellings"], grounded, OPEN)
+    assert finding.fix.parameters == {"aliases": {"bus": {"PN": "PROFINET"}}}
+
+
+def test_spellings_a_given_contract_names_stay_apart() -> None:
+    rows = [row(n, f"text {n}", name) for n, name in enumerate(["Billing", "billing"] * 20)]
+    assert look(KINDS["term-spellings"], rows, Labels(names=("Billing", "billing")))[0].count == 0
+    assert (
+        look(KINDS["term-spellings"], rows, Labels(names=("Billing", "billing"), inferred=True))[0].count
+        == 20
+    )
+
+
+def test_an_edited_alias_table_is_what_is_applied() -> None:
+    rows = terms({"a": 1, "b": 1, "c": 1, "d": 1})
+    table = {"aliases": {"bus": {"a": "b", "b": "c", "d": "d"}}}
+    assert [one.output["bus"] for one in mended(rows, "term-spellings", table)] == ["c", "c", "c", "d"]
+    circle = {"aliases": {"bus": {"a": "b", "b": "a"}}}
+    assert [one.output["bus"] for one in mended(rows, "term-spellings", circle)] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("term-spellings", {"aliases": ["a"]}),
+        ("mixed-prompts", {"keep": "v1"}),
+        ("format-drift", {"shapes": 3}),
+    ],
+)
+def test_parameters_that_are_none_are_named(name: str, parameters: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=name) as raised:
+        mended(terms({"a": 2}), name, parameters)
+    assert raised.value.code == "fix-parameters-invalid"
+
+
+@pytest.mark.parametrize(
+    ("value", "target", "made"),
+    [
+        ("480V", "9 A", "480 V"),
+        ("2024/01/05", "9999-99-99", "2024-01-05"),
+        ("31.12.2024", "9999-99-99", "2024-12-31"),
+        ("03/04/2024", "9999-99-99", "03/04/2024"),
+        ("1,500", "9.9", "1,500"),
+        ("1,5", "9.9", "1.5"),
+        ("abc", "9 A", "abc"),
+    ],
+)
+def test_a_rewritten_value_says_the_same(value: str, target: str, made: str) -> None:
+    assert rewritten(value, target) == made
+    assert rewritten(made, target) == made
+
+
+def test_shapes_keep_the_digits_of_dates_only() -> None:
+    assert [shape_of(v) for v in ("480 V", "2024-01-05", 7)] == ["9 A", "9999-99-99", "<number>"]
+
+
+def test_drift_by_model_is_found_without_a_time() -> None:
+    rows = [
+        one.model_copy(
+            update={
+                "time": None,
+                "output": {"due": "05.01.2024" if number % 2 else "2024-01-05"},
+                "provenance": one.provenance.model_copy(update={"model": f"m-{number % 2}"}),
+            }
+        )
+        for number, one in enumerate(clean(100))
+    ]
+    finding, pointed_at = look(KINDS["format-drift"], rows, OPEN)
+    assert "by model" in finding.summary
+    assert len(pointed_at) == 50
+
+
+def test_a_value_has_one_pseudonym_in_input_and_answer() -> None:
+    text = "Reach J. Doe at j.doe@example.org, tel 030 1234567."
+    rows = [row(1, text, {"mail": "J.DOE@example.org", "tel": "030 1234567"}), row(2, text, {"mail": None})]
+    first, second = mended(rows, "personal-data", pseudonyms=Pseudonyms(bytes(32)))
+    mail, tel = re.findall(r"\[(?:email|phone):\w+\]", first.input)
+    assert first.output == {"mail": mail, "tel": tel}
+    assert first.input == second.input
+
+
+def test_findings_never_show_a_secret() -> None:
+    key = "sk-" + "aB3dE6gH9jK2mN5p" * 2
+    finding, _ = look(KINDS["secrets"], [row(1, f"key {key}", {"a": "b"})], OPEN)
+    assert finding.count == 1
+    assert key not in finding.model_dump_json()
+
+
+def test_a_label_in_the_text_is_no_leak_but_an_announced_one_is() -> None:
+    rows = [
+        row(1, "My billing question\nCategory: billing", "billing"),
+        row(2, "Pay?\nAnswer: billing", "billing"),
+    ]
+    finding, pointed_at = look(AnswerInPrompt, rows, Labels(names=("billing", "other")))
+    assert pointed_at == {"r2"}
+    assert mended([rows[1]], "answer-in-prompt", output=Labels(names=("billing",)))[0].input == "Pay?"
+    assert finding.count == 1
+
+
+def test_without_a_tokenizer_the_length_is_not_judged() -> None:
+    with TemporaryDirectory() as folder, staged(Rows(clean(3)), Path(folder)) as work:
+        finding = run_checks(Context(rows=work, output=OPEN, no_tokens="pip install it"), (OverLength,))[0]
+    assert finding.skipped == "tokens are not counted: pip install it"
+
+
+def test_labels_that_would_be_cut_and_lost() -> None:
+    rows = [row(1, "x" * 3 * 4, {"a": 1}), row(2, "x" * 5000 * 4, {"a": 1})]
+    finding, _ = look(OverLength, rows, OPEN)
+    assert (finding.count, finding.measures["labels_lost"]) == (1, 1)
+
+
+def grounded(count: int, invented: int, label: str = "teacher", start: int = 0) -> list[Row]:
+    origin = Provenance(source="s", label=label)
+    return [
+        row(
+            start + n,
+            f"order {1000 + start + n} of 2024",
+            {"order": str(1000 + start + n) if n >= invented else f"9{start + n:05}", "year": 2024},
+            provenance=origin,
+        )
+        for n in range(count)
+    ]
+
+
+def test_the_rate_of_invented_values_is_corrected() -> None:
+    rows = grounded(200, 20) + grounded(100, 5, label="checked", start=500)
+    order = look(KINDS["ungrounded-values"], rows, OPEN)[0].measures["fields"]["order"]
+    assert order["unsupported"] == 25
+    assert (order["miss"], order["false_alarm"]) == (0.0, 0.05)
+    # Rogan and Gladen: (20/200 - 5/100) / (1 - 0 - 5/100)
+    assert order["invented"]["value"] == pytest.approx(0.05 / 0.95)
+    assert order["invented"]["low"] < 0.05 / 0.95 < order["invented"]["high"]
+
+
+def test_a_field_that_other_documents_share_is_not_judged() -> None:
+    rows = [
+        one.model_copy(update={"output": {"size": 1 + n % 9}, "input": "sizes 1 2 3 4 5 6 7 8 9"})
+        for n, one in enumerate(grounded(60, 0))
+    ]
+    size = look(KINDS["ungrounded-values"], rows, OPEN)[0].measures["fields"]["size"]
+    assert size["miss"] == 1.0
+    assert "found too" in size["not_judged"]
+
+
+def test_derived_and_closed_fields_are_left_out() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "order": {"type": "string", "x-insource": {"derived": True}},
+            "year": {"enum": [2024, 2025]},
+        },
+    }
+    finding, _ = look(KINDS["ungrounded-values"], grounded(60, 60), JsonSchema(definition=schema))
+    assert finding.measures["fields"] == {}
+
+
+def test_a_majority_keeps_its_rows_and_a_tie_keeps_none() -> None:
+    given = [row(n, "same", {"a": a}) for n, a in enumerate([1, 1, 2], 1)]
+    tie = [row(n, "other", {"a": a}) for n, a in enumerate([1, 2], 10)]
+    kept = mended([*given, *tie], "contradictory-labels")
+    assert [one.row_id for one in kept] == ["r1", "r2"]
+
+
+def test_a_null_and_an_absent_field_do_not_contradict() -> None:
+    rows = [row(1, "same", {"a": 1, "b": None}), row(2, "same", {"a": 1})]
+    assert look(KINDS["contradictory-labels"], rows, OPEN)[0].count == 0
+
+
+def test_rows_dropped_by_decision_do_not_refuse_the_source(tmp_path: Path) -> None:
+    lines = [{"input": f"document {n}", "output": {"a": n}} for n in range(20)] + [
+        {"input": "x", "output": {"a": "?"}}
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    contract = JsonSchema(definition={"type": "object", "properties": {"a": {"type": "integer"}}})
+    with pytest.raises(DataError):
+        build(path, name="t", output=contract)
+    decided = FixDecision(check="schema-violations", decision="apply")
+    manifest = build(path, name="t", output=contract, decisions=[decided]).manifest
+    assert manifest.dropped == {"schema-violations": 1}
+    assert manifest.read == sum(manifest.counts.values()) + 1
+
+
+def test_an_inferred_contract_forgets_what_a_fix_took_away(tmp_path: Path) -> None:
+    lines = [{"input": f"document {n}", "output": {"p": "3-phase"}} for n in range(60)]
+    lines += [{"input": f"paper {n}", "output": {"p": "three-phase"}} for n in range(5)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    decided = FixDecision(
+        check="term-spellings", decision="apply", parameters={"aliases": {"p": {"three-phase": "3-phase"}}}
+    )
+    manifest = build(path, name="t", decisions=[decided]).manifest
+    assert manifest.output.definition["properties"]["p"]["enum"] == ["3-phase"]
+    assert [(step.step, step.changed) for step in manifest.funnel if step.changed] == [("term-spellings", 5)]
+
+
+def test_hostile_text_is_no_markup_in_the_card() -> None:
+    finding, _ = look(
+        KINDS["refusals"], [row(1, "x", "I cannot help with <b>`|\x1b[31m that request.")], Text()
+    )
+    card = findings_card("rows`\x1b.jsonl", (), {}, [finding], {})
+    assert "\x1b" not in card
+    assert "<b>" not in card.replace("\\<", "")
+
+
+def test_a_document_of_ten_megabytes_is_looked_at() -> None:
+    rows = [*clean(5), row(99, "word " * 2_000_000, {"model_number": "QX-1"})]
+    with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
+        found = run_checks(context(work))
+    assert all(one.of >= 6 or one.skipped or one.unit == "fields" for one in found)

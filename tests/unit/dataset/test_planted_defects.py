@@ -1,0 +1,98 @@
+"""Every check finds what was planted, and leaves clean rows alone."""
+
+import pytest
+from planted_rows import (
+    KINDS,
+    PLANTABLE,
+    REFUSED,
+    REPLIES,
+    STATISTICAL,
+    Rows,
+    clean,
+    labelled,
+    look,
+    plant,
+)
+
+from insource.dataset.checks.refusals import Refusals
+from insource.dataset.checks.suite import NAMES
+from insource.types import Provenance, Row, Text
+
+ROWS = 800
+FOUND, FALSE = 0.95, 0.01
+BY_FIELD = {"constant-fields", "class-imbalance"}
+OWN_TESTS = {"near-duplicates", "label-errors", "teacher-disagreement"}
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return clean(ROWS)
+
+
+def test_every_check_has_its_planted_defect() -> None:
+    assert set(NAMES) - OWN_TESTS == {*PLANTABLE, *BY_FIELD}
+
+
+@pytest.mark.parametrize("name", PLANTABLE)
+def test_clean_rows_are_left_alone(name: str, rows: list[Row]) -> None:
+    finding, pointed_at = look(KINDS[name], rows)
+    assert not finding.skipped
+    assert len(pointed_at) / len(rows) <= FALSE
+
+
+@pytest.mark.parametrize("name", PLANTABLE)
+def test_planted_defects_are_found(name: str) -> None:
+    planted = plant(name, ROWS)
+    finding, pointed_at = look(KINDS[name], planted.rows)
+    assert len(planted.ids) >= 20
+    assert len(planted.ids & pointed_at) / len(planted.ids) >= FOUND
+    assert len(pointed_at - planted.ids) / len(planted.rows) <= FALSE
+    assert finding.count == len(pointed_at)
+    assert finding.fix is not None or name in STATISTICAL
+
+
+@pytest.mark.parametrize("answer", REFUSED)
+def test_a_refusal_is_one_in_any_language(answer: str) -> None:
+    row = Row(line=1, row_id="a", input="x", output=answer, provenance=Provenance(source="planted"))
+    assert look(Refusals, [row], Text())[0].count == 1
+
+
+@pytest.mark.parametrize("answer", REPLIES)
+def test_an_ordinary_apology_is_no_refusal(answer: str) -> None:
+    row = Row(line=1, row_id="a", input="x", output=answer, provenance=Provenance(source="planted"))
+    assert look(Refusals, [row], Text())[0].count == 0
+
+
+def test_a_refusal_that_the_document_states_is_an_answer() -> None:
+    said = "I cannot process this document."
+    row = Row(
+        line=1, row_id="a", input=f"They wrote: {said}", output=said, provenance=Provenance(source="planted")
+    )
+    assert look(Refusals, [row], Text())[0].count == 0
+
+
+def test_a_constant_field_is_named() -> None:
+    planted = [row.model_copy(update={"output": {**row.output, "protocols": ["MQTT"]}}) for row in clean(40)]
+    finding, _ = look(KINDS["constant-fields"], planted)
+    assert [one.detail for one in finding.instances] == ["protocols[] is always 'MQTT'"]
+    assert (finding.count, finding.unit) == (1, "fields")
+
+
+def test_rare_classes_are_named_and_enough_rows_are_not() -> None:
+    planted, output = labelled({"billing": 40, "technical": 40, "other": 4})
+    finding, _ = look(KINDS["class-imbalance"], planted, output)
+    assert finding.measures["label"]["rare"] == ["other"]
+    assert look(KINDS["class-imbalance"], *labelled({"billing": 40, "technical": 5}))[0].count == 0
+
+
+def test_ten_thousand_classes_and_one_class() -> None:
+    many, output = labelled({f"c{i}": 1 for i in range(10_000)})
+    assert look(KINDS["class-imbalance"], many, output)[0].measures["label"]["classes"] == 10_000
+    one, output = labelled({"only": 30})
+    assert look(KINDS["class-imbalance"], one, output)[0].count == 0
+    assert look(KINDS["constant-fields"], one, output)[0].count == 1
+
+
+def test_the_source_of_planted_rows_can_be_read_twice(rows: list[Row]) -> None:
+    source = Rows(rows)
+    assert list(source) == list(source) == rows
