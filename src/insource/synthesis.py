@@ -12,7 +12,6 @@ from insource.arms import CLOUD_MAX_TOKENS
 from insource.dataset.contract import Targets
 from insource.dataset.folder import check
 from insource.dataset.folder import examples as read_examples
-from insource.dataset.normal import normalised
 from insource.dataset.policy import TeacherPolicy, read_policy
 from insource.dataset.records import BadRow
 from insource.dataset.synthesis.edits import Method, drafts
@@ -31,6 +30,7 @@ from insource.types import SPLITS, Example, Frozen, Provenance, Row, Task
 
 # More drafts than this for each row wanted, and the documents do not yield more.
 MAX_DRAFTS = 20
+BATCH = 256
 SAMPLING_TEMPERATURE = 0.7
 SHOWN = 8
 
@@ -77,7 +77,8 @@ def synthesize(session: Session, wanted: Wanted, teacher: Model | None = None) -
         session.begin("synthesize", f"{wanted.count:,} rows for the training split, by {wanted.method}")
         train = [e for e in read_examples(folder, "train") if not e.provenance.synthetic]
         targets = Targets(check(folder).output, task.absent_fields)
-        filters = Filters(targets, _near_held_out(folder), read_examples(folder, "train"))
+        held_out = [e.input for split in SPLITS[1:] for e in read_examples(folder, split)]
+        filters = Filters(targets, held_out, read_examples(folder, "train"))
         parents = {example.row_id: example for example in train}
         policy = read_policy(session.project.policy_path)
         if wanted.method in ("edit", "recombine"):
@@ -151,21 +152,40 @@ class _Made:
 
     def take(self, rows: Iterator[Row | str], count: int) -> str:
         """Filter and write until ``count`` rows are made; why it ended before, or nothing."""
-        try:
-            for row in islice(rows, MAX_DRAFTS * count):
-                self._drafts += 1
-                if isinstance(row, str):
-                    self._filters.refused[row] += 1
-                elif row.row_id in self._file.ids:
-                    self._already += 1
-                elif self._filters.passes(row, self._parents.get(next(iter(row.provenance.parents), ""))):
-                    self._made += self._file.add(row)
-                    self._progress("rows", self._made + self._already, count)
-                if self._made + self._already >= count:
-                    return ""
-        except CapReached:
-            return "the cap of money is reached; raise --max-usd to go on"
-        return "these documents do not yield more"
+        rows = islice(rows, MAX_DRAFTS * count)
+        while True:
+            batch: list[Row | str] = []
+            try:
+                for row in islice(rows, BATCH):
+                    batch.append(row)
+            except CapReached:
+                self._keep(batch, count)
+                return "the cap of money is reached; raise --max-usd to go on"
+            except BaseException:  # what was paid for is kept
+                self._keep(batch, count)
+                raise
+            self._keep(batch, count)
+            if self._made + self._already >= count:
+                return ""
+            if len(batch) < BATCH:
+                return "these documents do not yield more"
+
+    def _keep(self, batch: Sequence[Row | str], count: int) -> None:
+        near = self._filters.near_held_out([row.input for row in batch if isinstance(row, Row)])
+        for row in batch:
+            if self._made + self._already >= count:
+                return
+            self._drafts += 1
+            if isinstance(row, str):
+                self._filters.refused[row] += 1
+            elif row.row_id in self._file.ids:
+                self._already += 1
+            elif self._filters.passes(row, self._parent_of(row), near):
+                self._made += self._file.add(row)
+                self._progress("rows", self._made + self._already, count)
+
+    def _parent_of(self, row: Row) -> Example | None:
+        return self._parents.get(row.provenance.parents[0]) if row.provenance.parents else None
 
     def report(self, method: Method, stopped: str, questions: Questions | None = None) -> SynthesisReport:
         return SynthesisReport(
@@ -302,12 +322,3 @@ def _confirm(
             "Nothing was sent: spending money needs a yes.",
             hint="Answer yes at the terminal, or pass --yes.",
         )
-
-
-def _near_held_out(folder: Path) -> Callable[[str], str | None]:
-    held = {
-        normalised(example.input): example.row_id
-        for split in SPLITS[1:]
-        for example in read_examples(folder, split)
-    }
-    return lambda text: held.get(normalised(text))

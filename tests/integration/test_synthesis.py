@@ -184,6 +184,17 @@ def test_answers_that_change_or_do_not_fit_are_not_kept(project):
     assert report.questions == 8
 
 
+def test_nothing_near_a_document_that_judges_is_kept(project):
+    folder, _ = build_dataset_folder(session(project))
+    judged = load_dataset(folder).splits["test"][0]
+    near = judged.input.upper() + " !"
+    far = "Something else altogether: AX-777 at 150 V, S7777, nobody knows the colour of it"
+    wanted = Wanted(method="label", count=2, samples=1, inputs=(near, far))
+    report = synthesize(session(project), wanted, Teacher(lambda _: judged.target))
+    assert report.refused == {"near-held-out": 1}
+    assert [row["input"] for row in made(project)] == [far]
+
+
 def test_nothing_is_paid_for_twice_after_a_failure(project):
     teacher = Teacher(reword, fail_at=4)
     with pytest.raises(ProviderError):

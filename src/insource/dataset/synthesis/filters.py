@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Container, Iterable, Sequence
 from hashlib import blake2b
 
 from insource.dataset.contract import Targets
+from insource.dataset.near_duplicates import nearest
 from insource.dataset.normal import normalised
 from insource.dataset.records import BadRow
 from insource.dataset.synthesis.places import as_label, leaves
 from insource.matching.grounding import grounding_tier
 from insource.types import Example, Row
 
-HeldOut = Callable[[str], str | None]
-
 
 class Filters:
-    """Keeps count of what was refused and why.
+    """Keeps count of what was refused and why. ``held_out`` are the documents of the splits that judge."""
 
-    ``near_held_out`` names the held-out row that a text is nearly the same as, or None.
-    """
-
-    def __init__(self, targets: Targets, near_held_out: HeldOut, known: Iterable[Example]) -> None:
+    def __init__(self, targets: Targets, held_out: Sequence[str], known: Iterable[Example]) -> None:
         self.refused: Counter[str] = Counter()
         self._targets = targets
-        self._near = near_held_out
+        self._held_out = held_out
         self._known = {_key(example.input) for example in known}
 
-    def passes(self, row: Row, parent: Example | None) -> bool:
+    def near_held_out(self, texts: Sequence[str]) -> frozenset[str]:
+        """The texts that are near-duplicates of a held-out document."""
+        found = nearest(texts, self._held_out) if texts else ()
+        return frozenset(text for text, pair in zip(texts, found, strict=True) if pair is not None)
+
+    def passes(self, row: Row, parent: Example | None, near: Container[str]) -> bool:
         """Whether the row may join the training split; a reason is counted when it may not."""
-        reason = self._reason(row, parent)
+        reason = self._reason(row, parent, near)
         if reason:
             self.refused[reason] += 1
             return False
         self._known.add(_key(row.input))
         return True
 
-    def _reason(self, row: Row, parent: Example | None) -> str:
+    def _reason(self, row: Row, parent: Example | None, near: Container[str]) -> str:
         if not row.input.strip():
             return "not-editable"
         try:
@@ -48,7 +49,7 @@ class Filters:
             return "already-there"
         if parent is not None and _lost_grounding(row, target, parent):
             return "ungrounded"
-        return "near-held-out" if self._near(row.input) is not None else ""
+        return "near-held-out" if row.input in near else ""
 
 
 def _lost_grounding(row: Row, target: str, parent: Example) -> bool:
