@@ -1,0 +1,38 @@
+"""The check of lengths counts what training will count."""
+
+import pytest
+from planted_rows import CONTRACT, clean
+
+from insource.dataset.contract import Targets
+from insource.dataset.examples import example_of
+from insource.models.catalogue import EMBEDDED, cache_dir, resolve
+from insource.training.base import load_tokenizer
+from insource.training.count import token_counter
+from insource.training.tokenize import tokenize
+from insource.types import Task
+
+TASK = Task(name="specs", instruction="Extract the specification as JSON.", output=CONTRACT)
+
+
+def test_a_model_that_is_not_here_is_not_fetched(tmp_path, monkeypatch):
+    monkeypatch.setenv("INSOURCE_CACHE", str(tmp_path))
+    count, why = token_counter(next(iter(EMBEDDED)), TASK)
+    assert count is None
+    assert "insource train" in why
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.model
+def test_tokens_are_those_of_the_training_rows_before_any_training(tmp_path, monkeypatch):
+    model = next(iter(EMBEDDED))
+    tokenizer = load_tokenizer(resolve(model))
+    (tmp_path / "models").symlink_to(cache_dir() / "models")
+    monkeypatch.setenv("INSOURCE_CACHE", str(tmp_path))
+    count, _ = token_counter(model, TASK)
+    targets = Targets(CONTRACT, "null")
+    for row in clean(20):
+        target = targets.of(row)
+        [made] = tokenize(tokenizer, TASK, [example_of(row, target, {})])
+        counted = count(row, target)
+        assert (counted.prompt + counted.answer, counted.answer) == (len(made.input_ids), made.answer_tokens)
+    assert not (tmp_path / "unpacked").exists()
