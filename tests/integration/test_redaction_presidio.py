@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from insource.config import LogSection
+from insource.config.sections import LogSection
 from insource.errors import PrerequisiteError
 from insource.logs.recorder import Recorder
 from insource.logs.redaction import Redactor

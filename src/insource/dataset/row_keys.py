@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -14,14 +13,13 @@ from numpy.typing import NDArray
 
 from insource.clock import to_microseconds
 from insource.dataset.identifiers import Identifiers
-from insource.dataset.normal import normalised
+from insource.dataset.normal import normalised, numbers_of
 from insource.dataset.templates import masked
 from insource.types import SPLITS, Row
 
 Keys = NDArray[np.uint64]
 NO_TIME = np.iinfo(np.int64).min
 NONE = -1
-_NUMBER = re.compile(r"\d+")
 _MILLISECONDS_FROM = 1e11
 _LONGEST = 2**62
 
@@ -71,7 +69,7 @@ def read_keys(
         digests["record"].append(key_of(normalised(row.input), "record"))
         digests["group"].append(0 if row.group is None else key_of(row.group, "group"))
         digests["template"].append(key_of(masked(row.input, row.output), "template"))
-        digests["numbers"].append(key_of(" ".join(sorted(set(_NUMBER.findall(row.input)))), "numbers"))
+        digests["numbers"].append(key_of(numbers_of(row.input), "numbers"))
         digests["stratum"].append(key_of(str(row.output).strip(), "label") if stratified else 0)
         given.append(NONE if row.split is None else SPLITS.index(row.split))
         moment = moment_of(row.time)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from insource.dataset.contract import Targets
 from insource.dataset.near_duplicates import nearest
-from insource.dataset.normal import normalised
+from insource.dataset.normal import normalised, numbers_of
 from insource.dataset.records import BadRow
 from insource.dataset.synthesis.places import as_label, leaves
 from insource.matching.grounding import grounding_tier
@@ -25,9 +25,13 @@ class Filters:
         self._known = {_key(example.input) for example in known}
 
     def near_held_out(self, texts: Sequence[str]) -> frozenset[str]:
-        """The texts that are near-duplicates of a held-out document."""
+        """The texts that would be leaks: near-duplicates of a held-out document, with the same numbers."""
         found = nearest(texts, self._held_out) if texts else ()
-        return frozenset(text for text, pair in zip(texts, found, strict=True) if pair is not None)
+        return frozenset(
+            text
+            for text, pair in zip(texts, found, strict=True)
+            if pair is not None and numbers_of(text) == numbers_of(self._held_out[pair.first])
+        )
 
     def passes(self, row: Row, parent: Example | None, near: Container[str]) -> bool:
         """Whether the row may join the training split; a reason is counted when it may not."""
