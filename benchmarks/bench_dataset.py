@@ -1,4 +1,4 @@
-"""Preparing a dataset: near-duplicates against datasketch and SemHash, likely label errors, the build.
+"""Preparing a dataset: near-duplicates against datasketch and SemHash, label errors, checks, the build.
 
 1,000,000 and 100,000 made-up short documents (about 200 characters; --quick takes 20,000), of which 2 in 100
 are near copies at a known exact Jaccard similarity between 0.80 and 0.95. Every engine reads the same file
@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 from claims import Claims, parser
 from dataset_build import claims_for_build
+from planted_defects import claims_for_defects
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "data"))
 
@@ -255,6 +256,7 @@ def main() -> None:
     for name in ("snips", "clinc"):
         if path := getattr(options, name):
             claims_for_label_errors(claims, name.upper(), labelled(path))
+    claims_for_defects(claims, options.quick)
     claims_for_build(claims, options.quick)
     claims.write(options.json)
 
