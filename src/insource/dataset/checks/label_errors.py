@@ -17,6 +17,9 @@ MIN_ROWS = 50
 MIN_OF_CLASS = 5
 MAX_CLASSES = 500
 MEAN_OF_CLASS = 10
+MIN_SKILL = 0.4
+"""Least skill score, (agreement - majority) / (1 - majority), of a classifier whose doubts mean something:
+one that cannot tell the classes apart doubts half of all labels."""
 
 
 class LabelErrors(Check):
@@ -48,18 +51,26 @@ class LabelErrors(Check):
             return self.skip(f"No field has classes to learn from: at least {MIN_ROWS} rows, few values.")
         doubted = np.zeros(self.seen, np.bool_)
         ranked: list[tuple[float, int, str]] = []
+        blind: list[str] = []
         for name, column in judged.items():
             confidence = label_confidence(self._texts, column.judged(), self.context.seed)
             self.confidence[name] = confidence
+            if self._skill(name) < MIN_SKILL:
+                blind.append(name or "label")
+                continue
             doubted |= confidence.doubtful
             rows = np.flatnonzero(confidence.doubtful)
             rows = rows[np.argsort(confidence.margin[rows], kind="stable")][:SHOWN]
             ranked += [(float(confidence.margin[row]), int(row), name) for row in rows]
         for _, place, name in sorted(ranked)[:SHOWN]:
             self.hits.add(self.context.rows[place], self._said(place, name))
+        if len(blind) == len(judged):
+            return self.skip(f"A simple classifier cannot tell the classes apart: {', '.join(blind)}.")
         self.hits.count = int(doubted.sum())
+        unjudged = f"; it cannot tell the classes of {', '.join(blind)} apart" if blind else ""
         return self.report(
-            f"{self.hits.count:,} labels look wrong to a classifier trained on the other rows; look at them",
+            f"{self.hits.count:,} labels look wrong to a classifier trained on the other rows; look at them"
+            + unjudged,
             measures={"fields": {name or "label": self._measures(name) for name in judged}},
         )
 
@@ -71,12 +82,23 @@ class LabelErrors(Check):
         given, other = column.values[column.codes[place]], column.values[confidence.suggested[place]]
         return f"{f'{name}: ' if name else ''}{given[:60]} is given, {other[:60]} is likelier"
 
+    def _skill(self, name: str) -> float:
+        """How much better than always the commonest class the classifier is, out of fold; 1 is perfect."""
+        labels, margin = self._columns[name].judged(), self.confidence[name].margin
+        judged = ~np.isnan(margin)
+        if not judged.any():
+            return 0.0
+        agreement = float((margin[judged] > 0).mean())
+        majority = float(np.bincount(labels[judged]).max() / judged.sum())
+        return (agreement - majority) / (1 - majority) if majority < 1 else 0.0
+
     def _measures(self, name: str) -> dict[str, Any]:
         labels, confidence = self._columns[name].judged(), self.confidence[name]
         return {
             "classes": len(np.unique(labels[labels != UNKNOWN])),
             "judged": int((labels != UNKNOWN).sum()),
             "doubtful": int(confidence.doubtful.sum()),
+            "skill": round(self._skill(name), 3),
         }
 
 

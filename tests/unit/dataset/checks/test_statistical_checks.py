@@ -131,6 +131,14 @@ def test_categorical_fields_of_json_are_judged_each_and_free_text_is_not(look):
     assert finding.count >= 0.6 * len(wrong)
 
 
+def test_classes_that_a_classifier_cannot_tell_apart_are_not_doubted(look):
+    generator = np.random.default_rng(3)
+    rows = [row(n, text, f"k{generator.integers(2)}") for n, (text, _) in enumerate(classified(400, 0.0)[0])]
+    finding = look(LabelErrors, rows)
+    assert finding.count == 0
+    assert "cannot tell the classes apart" in finding.skipped
+
+
 def test_too_few_rows_are_not_judged(look):
     assert look(LabelErrors, [row(n, f"text {n}", "one") for n in range(10)]).skipped
 
