@@ -146,7 +146,7 @@ def find_near_duplicates(
 ) -> NearDuplicates:
     """The near-duplicates among ``texts``, which are read once, a batch at a time.
 
-    In memory are about 500 bytes a text at the default threshold, whatever its length; the texts wait in
+    In memory is less than 1 kB a text at the default threshold, whatever its length; the texts wait in
     an unnamed file in ``folder`` (the system's temporary folder when None). The same texts in another
     order give the same pairs, but for some among crowds.
 
