@@ -258,7 +258,6 @@ def main() -> None:
             claims_for_label_errors(claims, name.upper(), labelled(path))
     claims_for_defects(claims, options.quick)
     claims_for_build(claims, options.quick)
-    claims_for_defects(claims, options.quick)
     claims.write(options.json)
 
 

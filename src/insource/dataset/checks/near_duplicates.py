@@ -14,6 +14,7 @@ from insource import canonical
 from insource.dataset.checks.check import SHOWN, Check, Context
 from insource.dataset.near_duplicates import THRESHOLD, NearDuplicates, Pair, find_near_duplicates
 from insource.dataset.records import as_object
+from insource.errors import UserError
 from insource.types import Dropped, Finding, Fix, Row
 
 
@@ -65,8 +66,8 @@ class NearDuplicateRows(Check):
 
     def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
         if self._repeats is None:
-            alike = self._search(float(parameters.get("threshold", THRESHOLD))).of_one_kind(self._kinds)
-            longest = parameters.get("keep") == "longest"
+            threshold, longest = _accepted(parameters)
+            alike = self._search(threshold).of_one_kind(self._kinds)
             self._repeats = _near(alike, np.array(self._lengths) if longest else None)
         pair = self._repeats.get(index)
         return row if pair is None else self.drop(row, _said(index, pair))
@@ -90,6 +91,19 @@ class NearDuplicateRows(Check):
             }
             for pair in found.least_similar(SHOWN)
         ]
+
+
+def _accepted(parameters: Mapping[str, Any]) -> tuple[float, bool]:
+    """The threshold, and whether the longest stays instead of the first."""
+    threshold, keep = parameters.get("threshold", THRESHOLD), parameters.get("keep", "first")
+    number = isinstance(threshold, int | float) and not isinstance(threshold, bool) and 0 < threshold <= 1
+    if number and keep in ("first", "longest"):
+        return float(threshold), keep == "longest"
+    raise UserError(
+        "fix-parameters-invalid",
+        "The fix of near-duplicates needs `threshold`, above 0 and at most 1, and `keep`, first or longest.",
+        hint="Take them from the last findings: insource dataset fix --apply near-duplicates",
+    )
 
 
 def _near(alike: NearDuplicates, lengths: NDArray[np.int64] | None = None) -> dict[int, Pair]:

@@ -12,6 +12,7 @@ from insource.dataset.checks.near_duplicates import NearDuplicateRows
 from insource.dataset.checks.suite import apply_fixes, run_checks
 from insource.dataset.checks.teacher_disagreement import TeacherDisagreement
 from insource.dataset.staging import staged
+from insource.errors import UserError
 from insource.types import FixDecision, JsonSchema, Labels, Provenance, Row
 
 ANSWERS = Labels(names=("one", "two"))
@@ -168,3 +169,15 @@ def test_logged_answers_count_by_model_and_nothing_repeated_is_said(look):
     finding = look(TeacherDisagreement, rows)
     assert finding.measures == {"repeats": 2, "differing": 1, "by_field": {"answer": 1}}
     assert look(TeacherDisagreement, rows[:1]).skipped
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"threshold": "high"}, {"threshold": 0}, {"threshold": 1.2}, {"keep": "all"}]
+)
+def test_edited_parameters_that_make_no_sense_are_refused(tmp_path, parameters):
+    rows = [row(n, f"the same long text, number {n // 2}, once more", "x") for n in range(8)]
+    with staged(Given(rows), tmp_path) as work:
+        decision = FixDecision(check="near-duplicates", decision="apply", parameters=parameters)
+        with pytest.raises(UserError) as error:
+            apply_fixes(Context(rows=work, output=Labels(names=("x",))), [decision])
+    assert error.value.code == "fix-parameters-invalid"
