@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 
@@ -32,16 +33,18 @@ def test_a_dataset_is_built_as_one_document_and_shown_in_the_status(project, row
 
 
 def test_the_same_rows_and_seed_make_the_same_dataset(project, rows, insource):
-    project(rows.pumps(30))
+    folder = project(rows.pumps(30))
     first = insource("dataset", "build", "--json")
     assert insource("dataset", "build", "--json").stdout == first.stdout
+    assert insource("dataset", "build", "--json", "--seed", "1").stdout == first.stdout  # splits are stored
+    shutil.rmtree(folder / ".insource" / "splits")
     assert insource("dataset", "build", "--json", "--seed", "1").stdout != first.stdout
 
 
-def test_without_json_standard_output_is_empty_and_the_next_step_is_said(project, rows, insource):
+def test_without_json_the_funnel_is_printed_and_the_next_step_is_said(project, rows, insource):
     project(rows.tickets(30))
     done = insource("dataset", "build")
-    assert done.stdout == ""
+    assert done.stdout.split()[:1] == ["step"]
     assert "Next: insource train" in done.stderr
 
 

@@ -10,7 +10,14 @@ from example_results import example_result
 from insource.store.runs import write_json
 from insource.types import JsonSchema
 
-ABSENT = "import sys; sys.modules.update(dict.fromkeys({modules!r}))"  # None there: not to be found
+# As if they were not installed. (None in sys.modules would not do: scipy looks there for torch.)
+ABSENT = """
+import importlib.machinery
+real = importlib.machinery.PathFinder.find_spec
+def find_spec(name, *where):
+    return None if name.partition(".")[0] in {modules!r} else real(name, *where)
+importlib.machinery.PathFinder.find_spec = staticmethod(find_spec)
+"""
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from upstream_kit import STREAM_HEAD, RawUpstream, chunk, reply
 CHAT = "/v1/chat/completions"
 POINT = "INSOURCE_TEST_KILL"  # module:function, before or after, at which call of it
 CUSTOM = f"""
-import functools, importlib, itertools, os, signal
+import functools, importlib, itertools, os, signal, sys
 
 where, when, number = os.environ["{POINT}"].split()
 module, _, path = where.partition(":")
@@ -29,14 +29,19 @@ module, _, path = where.partition(":")
 owner = functools.reduce(getattr, owners, importlib.import_module(module))
 real, calls = getattr(owner, name), itertools.count(1)
 
+def die():
+    if "insource.store.drain_process" in sys.orig_argv:  # the gateway and its drain die together
+        os.kill(os.getppid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
 @functools.wraps(real)
 def mortal(*args, **kwargs):
     last = next(calls) == int(number)
     if last and when == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
+        die()
     result = real(*args, **kwargs)
     if last:
-        os.kill(os.getpid(), signal.SIGKILL)
+        die()
     return result
 
 setattr(owner, name, mortal)
