@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from insource.dataset.checks.card import findings_card
 from insource.dataset.checks.suite import NAMES, run_checks
 from insource.dataset.decisions import read_decisions, write_decisions
@@ -16,6 +18,7 @@ from insource.dataset.infer import Inference, infer_output
 from insource.dataset.review.application import apply_reviews
 from insource.dataset.review.decisions import DecisionFile, read_reviews
 from insource.dataset.review.desk import Desk
+from insource.dataset.sources.source import LEFT_OUT
 from insource.dataset.staging import staged
 from insource.errors import DataError, UserError
 from insource.intake import check_context, cloud_prompt, made, source_of
@@ -37,7 +40,10 @@ FINDINGS, CARD = "findings.json", "findings.md"
 
 
 class CheckReport(Frozen):
-    """What `insource dataset check` found, and what was decided so far. ``folder`` keeps it."""
+    """What `insource dataset check` found, and what was decided so far.
+
+    ``stopping`` counts the unusable rows for which a build is refused. ``folder`` keeps it.
+    """
 
     source: str
     read: int
@@ -45,6 +51,7 @@ class CheckReport(Frozen):
     funnel: tuple[FunnelStep, ...]
     findings: tuple[Finding, ...]
     decisions: dict[str, FixDecision]
+    stopping: int
     folder: str
 
 
@@ -55,7 +62,9 @@ def check_dataset(session: Session) -> CheckReport:
     folder = made(project.workspace / "checks")
     chosen = source_of(session)
     session.display.note(f"{chosen.source.name}: {chosen.reason}")
+    strict = session.config.dataset.on_bad_rows == "error"
     with staged(chosen.source, folder) as rows:
+        unusable = tuple(rows.dropped)
         apply_reviews(rows, read_reviews(project.reviews_path))
         contract = project.given_output() or infer_output(row.output for row in rows)
         findings = run_checks(
@@ -69,9 +78,12 @@ def check_dataset(session: Session) -> CheckReport:
             funnel=tuple(rows.funnel),
             findings=findings,
             decisions=read_decisions(project.fixes_path),
+            stopping=sum(drop.reason not in LEFT_OUT for drop in unusable) if strict else 0,
             folder=str(folder),
         )
-    (folder / FINDINGS).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    partial = folder / f"{FINDINGS}.partial"
+    partial.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    partial.replace(folder / FINDINGS)
     card = findings_card(report.source, report.funnel, report.dropped, report.findings, report.decisions)
     (folder / CARD).write_text(card, encoding="utf-8")
     return report
@@ -134,7 +146,10 @@ def _found(workspace: Path) -> dict[str, Finding]:
     path = workspace / "checks" / FINDINGS
     if not path.exists():
         return {}
-    report = CheckReport.model_validate_json(path.read_bytes())
+    try:
+        report = CheckReport.model_validate_json(path.read_bytes())
+    except ValidationError:  # damaged, or of another version: as if nobody had looked
+        return {}
     return {finding.check: finding for finding in report.findings}
 
 

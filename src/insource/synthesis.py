@@ -212,8 +212,9 @@ def _edits(train: Sequence[Example], wanted: Wanted, seed: int) -> Iterator[Row]
         )
     by_id = {example.row_id: example for example in train}
     for draft in chain([first], found):
-        # The label is as trustworthy as the parent's: both were changed alike.
-        origin = by_id[draft.parents[0]].provenance
+        # The label is as trustworthy as its parents': a teacher's among them makes it a teacher's.
+        origins = [by_id[parent].provenance for parent in draft.parents]
+        origin = next((one for one in origins if one.from_teacher), origins[0])
         kept = origin.model_copy(update={"synthetic": wanted.method, "parents": draft.parents})
         yield synthetic_row(
             draft.input, draft.output, kept, attributes=draft.attributes, contract=draft.contract

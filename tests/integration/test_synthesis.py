@@ -246,3 +246,19 @@ def test_a_file_of_others_is_not_written_to(project):
         synthesize(session(project), Wanted(method="edit", count=3))
     assert error.value.code in {"synthetic-unreadable", "bad-rows"}
     assert project.synthetic_path.read_text(encoding="utf-8") == "not ours\n"
+
+
+def test_a_teachers_value_makes_the_edited_row_a_teachers(project):
+    path = project.folder / "rows.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for row in rows[::2]:
+        row["provenance"] = {"label": "teacher", "model": "openai/gpt"}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    synthesize(session(project), Wanted(method="recombine", count=20))
+    taught = {row["id"] for row in rows[::2]}
+    labels = [
+        (bool(taught & set(origin["parents"])), origin.get("label", "checked"))
+        for origin in (row["provenance"] for row in made(project))
+    ]
+    assert set(labels) <= {(True, "teacher"), (False, "checked")}
+    assert (True, "teacher") in labels

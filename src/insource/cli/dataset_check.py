@@ -36,6 +36,11 @@ def command(session: Session, as_json: bool) -> None:
     else:
         _print(report)
     say(f"Wrote {near(Path(report.folder))}")
+    if report.stopping:
+        say(
+            f"{report.stopping:,} unusable rows stop `insource dataset build`: "
+            'correct them, or set on_bad_rows = "drop" under [dataset]'
+        )
     undecided = [f.check for f in report.findings if f.fix is not None and f.check not in report.decisions]
     say(f"Next: insource dataset fix --apply {undecided[0]}" if undecided else "Next: insource dataset build")
 

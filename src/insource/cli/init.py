@@ -67,7 +67,7 @@ def command(data: str, name: str, instruction: str, folder: Path) -> None:
             "already-there", f"{path} exists and is left as it is.", hint="Edit it, or remove it first."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    lines, reason = _about(folder, data, name)
+    lines, reason, problem = _about(folder, data, name)
     filled = TEMPLATE.format(
         name=json.dumps(name),
         instruction=json.dumps(instruction, ensure_ascii=False),
@@ -82,18 +82,24 @@ def command(data: str, name: str, instruction: str, folder: Path) -> None:
     say(f"Wrote {near(path)}")
     if reason:
         say(f"{data}: {reason}")
-    say("Next: insource run" if reason else f"Next: put your rows into {data}, then insource run")
+    say(
+        "Next: "
+        + (problem or ("insource run" if reason else f"put your rows into {data}, then insource run"))
+    )
 
 
-def _about(folder: Path, data: str, task: str) -> tuple[tuple[str, ...], str]:
-    """The lines about the data, and how it will be read; no reason when it is not there yet."""
+def _about(folder: Path, data: str, task: str) -> tuple[tuple[str, ...], str, str]:
+    """The lines about the data, how it will be read, and what to do first when it cannot be.
+
+    There is no reason when the data is not there yet.
+    """
     from insource.dataset.sources.propose import LOG, proposal
     from insource.errors import InsourceError
 
     as_given = (f"path = {json.dumps(data)}",)
     if data != LOG and not (folder / data).exists():
-        return as_given, ""
+        return as_given, "", ""
     try:
-        return proposal(folder, data, task)
+        return *proposal(folder, data, task), ""
     except InsourceError as error:  # what is wrong with the data is for the build to say in full
-        return as_given, error.message
+        return as_given, " ".join((error.message, *error.details)), error.hint

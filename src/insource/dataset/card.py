@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from insource import canonical
+from insource.dataset.checks.card import code, text
 from insource.dataset.sufficiency import sentence
 from insource.types import SPLITS, DatasetManifest, JsonSchema, Labels, OutputSpec, Split
 
@@ -33,8 +34,8 @@ def data_card(manifest: DatasetManifest) -> str:
         for split in SPLITS
     ]
     sections = [
-        f"# {manifest.name}",
-        f"Dataset `{canonical.short(manifest.digest)}` from `{manifest.source}`.",
+        f"# {text(manifest.name)}",
+        f"Dataset `{canonical.short(manifest.digest)}` from {code(manifest.source)}.",
         _contract(manifest.output),
         "## Rows",
         "\n".join([f"- read: {manifest.read}", *dropped, f"- kept: {sum(manifest.counts.values())}"]),
@@ -51,7 +52,7 @@ def data_card(manifest: DatasetManifest) -> str:
         _cloud(manifest),
     ]
     if manifest.notes:
-        sections += ["## Notes", "\n".join(f"- {note}" for note in manifest.notes)]
+        sections += ["## Notes", "\n".join(f"- {text(note)}" for note in manifest.notes)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -83,8 +84,8 @@ def _funnel(manifest: DatasetManifest) -> str:
 
 def _leakage(manifest: DatasetManifest) -> list[str]:
     """What splits share or shared, and what they are too small for."""
-    overlaps = [f"- {overlap.summary}." for overlap in manifest.overlaps]
-    short = [f"- {sentence(shortfall)}" for shortfall in manifest.shortfalls]
+    overlaps = [f"- {text(overlap.summary)}." for overlap in manifest.overlaps]
+    short = [f"- {text(sentence(shortfall))}" for shortfall in manifest.shortfalls]
     found = ["### Between the splits", "\n".join(overlaps)] if overlaps else []
     return found + (["### Too small for", "\n".join(short)] if short else [])
 
@@ -112,6 +113,6 @@ def _cloud(manifest: DatasetManifest) -> str:
         return "None: the cloud arm is not measured."
     simulated = {model: " (simulated)" for model in manifest.simulated_models}
     return "\n".join(
-        f"- `{model}`{simulated.get(model, '')}: {manifest.cloud_rows.get(model, 0)} rows"
+        f"- {code(model)}{simulated.get(model, '')}: {manifest.cloud_rows.get(model, 0)} rows"
         for model in manifest.cloud_models
     )

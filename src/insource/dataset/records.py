@@ -133,11 +133,16 @@ def _provenance(
     if not isinstance(given, dict):
         raise BadRow("wrong-type", f"`provenance` is {kind_of(given)}, not an object")
     try:
-        return Provenance.model_validate({**vouched, **given, "source": source, "line": line})
+        origin = Provenance.model_validate({**vouched, **given, "source": source, "line": line})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BadRow("wrong-type", f"`provenance.{where}`: {first['msg']}") from error
+    # Who names a model, and nobody who checked its answer, names a teacher.
+    named = (origin.provider or origin.model) and not (origin.human_edited or origin.synthetic)
+    if named and "label" not in origin.model_fields_set:
+        return origin.model_copy(update={"label": "teacher"})
+    return origin
 
 
 def _input(record: dict[str, Any]) -> str:
@@ -234,7 +239,7 @@ def unknown_keys_note(unknown: Counter[str]) -> tuple[str, ...]:
     """One sentence about the keys that were not looked at, or none."""
     if not unknown:
         return ()
-    counted = ", ".join(f"{key} ({count} rows)" for key, count in sorted(unknown.items()))
+    counted = ", ".join(f"{' '.join(key.split())} ({count} rows)" for key, count in sorted(unknown.items()))
     return (f"Keys that Insource does not use were left out: {counted}.",)
 
 

@@ -77,3 +77,31 @@ def test_decisions_say_what_they_do_and_the_funnel_adds_up(project: Path) -> Non
     assert manifest["dropped"]["short-inputs"] == 1
     assert manifest["read"] == sum(manifest["counts"].values()) + sum(manifest["dropped"].values())
     assert next(step for step in manifest["funnel"] if step["step"] == "answer-in-prompt")["changed"] == 1
+
+
+def test_findings_damaged_by_a_kill_are_as_if_nobody_had_looked(project: Path) -> None:
+    run("check")
+    findings = project / ".insource/checks/findings.json"
+    findings.write_bytes(findings.read_bytes()[:300])
+    refused = CliRunner().invoke(cli, ["dataset", "fix", "--apply", "short-inputs"])
+    assert "Look first" in str(getattr(refused.exception, "hint", ""))
+    run("check")
+    assert "short-inputs" in run("fix", "--apply", "short-inputs")
+
+
+def test_the_check_counts_the_rows_that_stop_a_build(project: Path) -> None:
+    assert json.loads(run("check", "--json"))["stopping"] == 0
+    (project / "insource.toml").write_text(CONFIG.replace("drop", "error"), encoding="utf-8")
+    result = CliRunner().invoke(cli, ["dataset", "check"])
+    assert "1 unusable rows stop `insource dataset build`" in result.stderr
+
+
+def test_init_says_what_to_do_about_columns_it_does_not_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("when,what,team\n1,a cable,red\n", encoding="utf-8")
+    said = CliRunner().invoke(cli, ["init", "--data", "rows.csv"]).stderr
+    assert "when, what, team" in said
+    assert "Next: Say which is which" in said
+    assert "insource run" not in said

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from insource.dataset.build import build
+from insource.dataset.card import data_card
 from insource.dataset.folder import folder_name, load, save
 from insource.errors import DataError, IntegrityError
 
@@ -100,3 +101,14 @@ def test_the_card_tells_the_funnel(dataset, tmp_path):
     assert "- dropped, `missing-output`: 1" in card
     assert "| test | 2 | 0 | sealed" in card
     assert "the cloud arm is not measured" in card
+
+
+def test_the_card_shows_names_of_others_as_text(dataset):
+    hostile = "x`\n# Head [l](http://evil) <script>"
+    manifest = dataset.manifest.model_copy(
+        update={"source": hostile, "notes": (hostile,), "cloud_models": (hostile,), "name": hostile}
+    )
+    lines = data_card(manifest).splitlines()
+    assert not any(line.startswith("# Head") for line in lines)
+    assert "`x'# Head [l](http://evil) <script>`" in "\n".join(lines)
+    assert r"- x\` \# Head \[l\](http://evil) \<script\>" in lines

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from insource.dataset.records import as_object, strict_json
+from insource.dataset.records import as_object, row_of, strict_json
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.staging import staged
 from insource.errors import DataError
@@ -125,3 +125,18 @@ def test_an_object_may_be_spelled_as_text():
 
 def test_strict_json_keeps_astral_characters():
     assert strict_json('"\\ud83d\\ude00"') == "😀"
+
+
+@pytest.mark.parametrize(
+    ("given", "label"),
+    [
+        ({"model": "gpt"}, "teacher"),
+        ({"provider": "openai"}, "teacher"),
+        ({"model": "gpt", "label": "checked"}, "checked"),
+        ({"model": "gpt", "human_edited": True}, "checked"),
+        ({"date": "2026-01-01"}, "checked"),
+    ],
+)
+def test_who_names_a_model_and_no_person_names_a_teacher(given, label):
+    row = row_of({"input": "a", "output": "b", "provenance": given}, line=1, source="rows.jsonl")
+    assert row.provenance.label == label
