@@ -66,5 +66,7 @@ def command(
         click.echo(json.dumps({"schema_version": 1, "folder": str(target), "rows": written}))
     for split, count in written.items():
         say(f"{count:,} rows in {near(target / f'{split}.jsonl')}")
+    if not splits:
+        say("The sealed test split stays at home; --split names what to write instead")
     if "test" in chosen:
         say("The test split is sealed: whoever tunes on this file has no honest test left.")
