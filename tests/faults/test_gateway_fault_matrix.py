@@ -20,6 +20,7 @@ from collections import Counter
 
 import httpx2
 import pytest
+from loopback_server import LoopbackServer
 
 from insource.logs.recorder import Recorder
 from insource.store.calls import find_calls
@@ -52,40 +53,14 @@ def event(text, finish=None):
     return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
 
-class ObedientProvider:
+class ObedientProvider(LoopbackServer):
     """Does what the prompt says: ``answer NAME [after SECONDS]``, ``reset NAME after PIECES``."""
 
     def __init__(self):
-        self.port = 0
         self.asked = Counter()
         self.hung_up = threading.Event()
-        self._serving = set()
 
-    def __enter__(self):
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._main(ready)), daemon=True)
-        self._thread.start()
-        assert ready.wait(10)
-        return self
-
-    def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    async def _main(self, ready):
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await self._stop.wait()
-        server.close()
-        for one in self._serving:
-            one.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
-        await asyncio.sleep(0.05)  # the transports close on the loop's next turns
-
-    async def _serve(self, reader, writer):
-        self._serving.add(asyncio.current_task())
+    async def serve(self, reader, writer):
         try:
             await self._obey(reader, writer)
         finally:

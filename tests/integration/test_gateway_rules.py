@@ -13,7 +13,10 @@ from insource.gateway.configured import pass_through
 from insource.logs.discovery import Rule, Rules, save_rules
 
 SYSTEM = "You read invoices. Return vendor and total as JSON."
-CITIES = "Amsterdam Bergen Cork Dresden Essen Faro Gent Hull Izmir Jena Kiel Linz Metz Nancy Oslo".split()  # noqa: SIM905
+CITIES = (
+    "Amsterdam", "Bergen", "Cork", "Dresden", "Essen", "Faro", "Gent", "Hull",
+    "Izmir", "Jena", "Kiel", "Linz", "Metz", "Nancy", "Oslo",
+)  # fmt: skip
 
 
 @pytest.fixture

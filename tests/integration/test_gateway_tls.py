@@ -6,11 +6,11 @@ import shutil
 import signal
 import ssl
 import subprocess
-import threading
 
 import httpx2
 import pytest
 from gateway_process import WAIT_S, recorded, running
+from loopback_server import LoopbackServer
 from upstream_kit import RawUpstream, always, reply, streamed
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
@@ -63,39 +63,19 @@ def upstream(authority):
         yield running_upstream
 
 
-class ConnectProxy:
+class ConnectProxy(LoopbackServer):
     """Opens tunnels to one port whatever the name, or answers ``refusal``; ``heads`` is what it was asked."""
 
     def __init__(self, port):
         self.heads = []
         self.refusal = b""
         self._to = port
-        self._open = set()
 
-    def __enter__(self):
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._main(ready)), daemon=True)
-        self._thread.start()
-        assert ready.wait(10)
-        return self
+    @property
+    def url(self):
+        return f"http://user:{PASSWORD}@127.0.0.1:{self.port}"
 
-    def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    async def _main(self, ready):
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://user:{PASSWORD}@127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        ready.set()
-        await self._stop.wait()
-        server.close()
-        for task in list(self._open):
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
-
-    async def _serve(self, reader, writer):
-        self._open.add(asyncio.current_task())
+    async def serve(self, reader, writer):
         try:
             self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
             if self.refusal:
@@ -110,7 +90,6 @@ class ConnectProxy:
                 far_writer.transport.abort()
         finally:
             writer.transport.abort()
-            self._open.discard(asyncio.current_task())
 
     async def _pump(self, reader, writer):
         while data := await reader.read(65536):

@@ -5,6 +5,8 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from loopback_server import LoopbackServer
+
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings, PassThrough, UpstreamSettings
 from insource.logs.recorder import Recorder
@@ -29,7 +31,7 @@ class Asked:
 
 
 @dataclass
-class RawUpstream:
+class RawUpstream(LoopbackServer):
     """``answer`` gets what was asked and yields bytes to send; it ends the connection by raising.
 
     ``tls`` is a server's ``ssl.SSLContext``."""
@@ -46,31 +48,7 @@ class RawUpstream:
     def root(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self):
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._main(ready)), daemon=True)
-        self._thread.start()
-        assert ready.wait(10)
-        return self
-
-    def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    async def _main(self, ready):
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self._open = set()
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20, ssl=self.tls)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await self._stop.wait()
-        server.close()
-        for task in list(self._open):
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
-
-    async def _serve(self, reader, writer):
-        self._open.add(asyncio.current_task())
+    async def serve(self, reader, writer):
         self.connections += 1
         try:
             while (asked := await _read(reader)) is not None:
@@ -88,7 +66,6 @@ class RawUpstream:
             writer.transport.abort()
         finally:
             writer.close()
-            self._open.discard(asyncio.current_task())
 
 
 class Cut(Exception):

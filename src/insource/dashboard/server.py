@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from secrets import token_urlsafe
@@ -15,6 +13,7 @@ import uvicorn
 from insource.dashboard.app import Opening, create_app
 from insource.dataset.review.desk import Desk
 from insource.errors import PrerequisiteError
+from insource.signals import stopping_by
 
 HOST = "127.0.0.1"
 STOP_S = 2
@@ -56,16 +55,8 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """As uvicorn's, without raising the signal again: stopping is how a review ends."""
-        if threading.current_thread() is not threading.main_thread():
+        with stopping_by(self.handle_exit):
             yield
-            return
-        stopping = (signal.SIGTERM, signal.SIGINT)
-        previous = {number: signal.signal(number, self.handle_exit) for number in stopping}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
 
 @contextmanager

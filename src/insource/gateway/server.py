@@ -19,6 +19,7 @@ from insource.errors import PrerequisiteError
 from insource.gateway.app import Gateway, create_app
 from insource.gateway.protocol import CallerProtocol
 from insource.gateway.settings import GatewaySettings, PassThrough
+from insource.signals import stopping_by
 
 HOST = "127.0.0.1"
 DRAIN_S = 30
@@ -136,16 +137,8 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """As uvicorn's, without raising the signal again afterwards: the log has yet to be drained."""
-        if threading.current_thread() is not threading.main_thread():
+        with stopping_by(self.handle_exit):
             yield
-            return
-        stopping = (signal.SIGTERM, signal.SIGINT)
-        previous = {number: signal.signal(number, self.handle_exit) for number in stopping}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
 
 def _server(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from insource.dataset.checks.answer_in_prompt import AnswerInPrompt
 from insource.dataset.checks.check import Check, Context
@@ -87,12 +88,7 @@ def apply_fixes(
         if finding.fix is None and not decision.parameters:
             continue
         parameters = decision.parameters or (finding.fix.parameters if finding.fix else {})
-        steps.append(
-            context.rows.transform(
-                kind.name,
-                lambda index, row, check=check, parameters=parameters: check.fixed(index, row, parameters),  # type: ignore[misc]
-            )
-        )
+        steps.append(context.rows.transform(kind.name, partial(check.fixed, parameters=parameters)))
     return tuple(steps)
 
 

@@ -105,14 +105,14 @@ _SIGNS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
 
 def _shape(section: DatasetSection, path: Path) -> tuple[Shape, str]:
     """How the records are read, and why."""
-    name, why = section.format, "the format says so"
+    name: str = section.format
+    why = "the format says so"
     columns = section.columns
     if name == "auto" and columns != ColumnsSection():
         return by_columns(columns), "columns as named in [dataset.columns]"
     keys: tuple[str, ...] = ()
     if name == "auto":
-        found, why, keys = detected(path, section.encoding)
-        name = found  # type: ignore[assignment] # checked below
+        name, why, keys = detected(path, section.encoding)
     if name == "chat":
         return chat(section.conversations), f"chat examples: {why}"
     if name == "completion":

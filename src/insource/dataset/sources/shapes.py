@@ -103,8 +103,9 @@ def _from_chat(record: Record, conversations: Conversations) -> Record:
     if "preferred_output" in record:
         outer, preferred = record.get("input"), record["preferred_output"]
         before = outer.get("messages") if isinstance(outer, dict) else None
-        both = isinstance(before, list) and isinstance(preferred, list)
-        messages = [*before, *preferred] if both else None  # type: ignore[misc] # both are lists
+        messages = None
+        if isinstance(before, list) and isinstance(preferred, list):
+            messages = [*before, *preferred]
     if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         raise BadRow("missing-input", "`messages` is not a list of messages")
     answers = [place for place, one in enumerate(messages) if one.get("role") in ("assistant", "model")]
