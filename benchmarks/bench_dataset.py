@@ -12,7 +12,7 @@ datasketch runs with the same shingles, 128 permutations and the bands that ours
 equal, with its own sha1 and with crc32 as its hash. SemHash needs an encoder; no model is downloaded here:
 it is given hashed TF-IDF vectors of the same shingles, reduced by a random projection, and its index finds
 the neighbours. Read its line as that, not as SemHash with its own model. Likely label errors are planted in
---snips or --clinc when their paths are given, and in made-up rows otherwise.
+--snips, --clinc or --cfpb when their paths are given, and in made-up rows otherwise.
 """
 
 from __future__ import annotations
@@ -244,6 +244,7 @@ def main() -> None:
     arguments.add_argument("--peers", type=Path, metavar="PATH", help="where the peers are installed")
     arguments.add_argument("--snips", type=Path, metavar="PATH", help="data.jsonl of SNIPS")
     arguments.add_argument("--clinc", type=Path, metavar="PATH", help="train.jsonl of CLINC150")
+    arguments.add_argument("--cfpb", type=Path, metavar="PATH", help="data.jsonl of the CFPB complaints")
     options = arguments.parse_args()
     claims = Claims()
     engines = list(ENGINES) if options.peers else ["ours"]
@@ -253,7 +254,7 @@ def main() -> None:
             claims, count, engines if count < 1_000_000 else ["ours", *engines[2:3]], options.peers
         )
     claims_for_label_errors(claims, "made up", made_up_rows(2_000 if options.quick else 20_000))
-    for name in ("snips", "clinc"):
+    for name in ("snips", "clinc", "cfpb"):
         if path := getattr(options, name):
             claims_for_label_errors(claims, name.upper(), labelled(path))
     claims_for_defects(claims, options.quick)
