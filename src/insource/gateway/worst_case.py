@@ -9,13 +9,13 @@ can cost more than any of that says is refused, not guessed at.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from insource.gateway.admission import Asked
+from insource.logs.output_limit import generation_config, output_limit, whole
 from insource.types import Usage
 
 Price = Callable[[str, Usage, datetime], Decimal | None]
@@ -76,28 +76,16 @@ def worst_case_usd(asked: Asked, price: Price, now: datetime) -> Decimal:
 
 
 def _output_tokens(asked: Asked, document: Mapping[str, Any]) -> int:
-    nested = document.get("generationConfig") or document.get("generation_config")
-    gemini = nested if isinstance(nested, dict) else {}
-    names = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-    limits = [document.get(name) for name in names]
-    limits += [gemini.get("maxOutputTokens"), gemini.get("max_output_tokens")]
-    longest = max(_count(limit) for limit in limits)
+    longest = output_limit(document)
     legacy = asked.endpoint == "completions"
     if not longest:
         longest = LEGACY_MAX_TOKENS if legacy else _window(asked.model, "it has no max_tokens")
     if document.get("prediction") is not None:  # its rejected tokens are charged as output
         longest += len(asked.body)
-    choices = (document.get("n"), document.get("best_of"), gemini.get("candidateCount"))
+    choices = (document.get("n"), document.get("best_of"), generation_config(document).get("candidateCount"))
     prompts = document.get("prompt")
     several = len(prompts) if legacy and isinstance(prompts, list) else 1
-    return longest * max(1, *(_count(number) for number in choices)) * max(1, several)
-
-
-def _count(value: object) -> int:
-    """A positive whole number; zero for anything else, which providers refuse."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return 0
-    return max(math.ceil(value), 0)
+    return longest * max(1, *(whole(number) for number in choices)) * max(1, several)
 
 
 def _window(model: str, why: str) -> int:

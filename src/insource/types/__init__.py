@@ -4,6 +4,7 @@ from insource.types.base import Frozen
 from insource.types.call import Call, Route
 from insource.types.dataset import (
     SPLITS,
+    TOKEN_LIMIT,
     Dataset,
     DatasetManifest,
     Dropped,
@@ -45,6 +46,7 @@ from insource.types.task import AbsentFields, JsonSchema, Labels, OutputSpec, Ta
 __all__ = [
     "NOT_MEASURED",
     "SPLITS",
+    "TOKEN_LIMIT",
     "AbsentFields",
     "Arm",
     "Assumption",

@@ -15,14 +15,18 @@ Split = Literal["train", "validation", "calibration", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "calibration", "test")
 
 
+TOKEN_LIMIT = "token_limit"
+"""The finish reason of an answer with all the tokens that its request allowed, whatever the provider says."""
+
+
 class Provenance(Frozen):
     """Where an example comes from, for ever.
 
     ``label`` is who vouches for the target: people (``checked``) or a model (``teacher``); a teacher's
     answer that a person corrected is ``checked`` and ``human_edited``. ``provider``, ``model``, ``date``
     (ISO 8601) and ``terms`` (the snapshot in the policy file) are the teacher's. ``prompt_version`` and
-    ``finish_reason`` are of the logged call. ``synthetic`` names how the input was made, empty for a real
-    one; ``parents`` are the row ids it was made from.
+    ``finish_reason`` (``TOKEN_LIMIT`` too) are of the logged call. ``synthetic`` names how the input was
+    made, empty for a real one; ``parents`` are the row ids it was made from.
     """
 
     source: str

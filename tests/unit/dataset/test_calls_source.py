@@ -10,7 +10,7 @@ from insource.dataset.sources.source import LEFT_OUT
 from insource.errors import UserError
 from insource.logs.query import Log
 from insource.store.calls import insert_calls
-from insource.types import Call, Dropped, Row
+from insource.types import TOKEN_LIMIT, Call, Dropped, Row, Usage
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
@@ -80,6 +80,25 @@ def test_an_answer_is_the_teachers_for_ever_and_a_correction_beats_it(log):
     assert (second.provenance.label, second.provenance.human_edited) == ("checked", True)
     assert second.provenance.finish_reason == "length"
     assert (third.provenance.label, third.provenance.human_edited) == ("checked", False)
+
+
+@pytest.mark.parametrize(
+    ("limit", "finish", "written", "reason"),
+    [
+        ({"max_tokens": 40}, "stop", 40, TOKEN_LIMIT),
+        ({"max_completion_tokens": 40}, "unknown", 41, TOKEN_LIMIT),
+        ({"generationConfig": {"maxOutputTokens": 40}}, "stop", 40, TOKEN_LIMIT),
+        ({"max_tokens": 40}, "stop", 39, "stop"),
+        ({"max_tokens": 40}, "length", 40, "length"),
+        ({"max_tokens": "many"}, "stop", 40, "stop"),
+        ({}, "stop", 40, "stop"),
+    ],
+)
+def test_an_answer_that_used_every_token_allowed_is_marked(log, limit, finish, written, reason):
+    usage = Usage(output_tokens=written)
+    put(log, {"request": user("doc") | limit, "finish_reason": finish, "usage": usage})
+    rows, _, _ = read(log)
+    assert rows["c0"].provenance.finish_reason == reason
 
 
 def test_what_has_no_usable_answer_is_left_out_with_its_reason(log):

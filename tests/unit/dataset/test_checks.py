@@ -19,7 +19,7 @@ from insource.dataset.checks.writing import rewritten, shape_of
 from insource.dataset.staging import staged
 from insource.errors import DataError, UserError
 from insource.logs.redaction.pseudonyms import Pseudonyms
-from insource.types import FixDecision, JsonSchema, Labels, Provenance, Row, Text
+from insource.types import TOKEN_LIMIT, FixDecision, JsonSchema, Labels, Provenance, Row, Text
 
 OPEN = JsonSchema(definition={"type": "object"})
 
@@ -193,6 +193,18 @@ def test_labels_that_would_be_cut_and_lost() -> None:
     rows = [row(1, "x" * 3 * 4, {"a": 1}), row(2, "x" * 5000 * 4, {"a": 1})]
     finding, _ = look(OverLength, rows, OPEN)
     assert (finding.count, finding.measures["labels_lost"]) == (1, 1)
+
+
+def test_a_text_of_as_many_tokens_as_were_allowed_was_cut() -> None:
+    origin = Provenance(source="log", finish_reason=TOKEN_LIMIT)
+    edited = origin.model_copy(update={"human_edited": True})
+    text = row(1, "a", "A whole sentence, or so it looks.", provenance=origin)
+    mended = row(2, "b", "A whole sentence.", provenance=edited)
+    closed = row(3, "c", '{"a": 1}', provenance=origin)
+    assert look(KINDS["truncation"], [text, mended, closed], Text())[1] == {"r1"}
+    assert (
+        look(KINDS["truncation"], [row(1, "a", "yes", provenance=origin)], Labels(names=("yes",)))[1] == set()
+    )
 
 
 def grounded(count: int, invented: int, label: str = "teacher", start: int = 0) -> list[Row]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 
 from insource.dataset.checks.per_row import PerRow
-from insource.types import JsonSchema, Labels, Row
+from insource.types import TOKEN_LIMIT, JsonSchema, Labels, Row
 
-CUT_REASONS = frozenset(
-    {"length", "max_tokens", "max_output_tokens", "model_length", "incomplete", "token_limit"}
-)
+CUT_REASONS = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "incomplete"})
 MIN_PROSE = 40
 
 _DANGLING = re.compile(
@@ -30,8 +28,11 @@ class Truncation(PerRow):
     remedy = "drop the rows whose answer was cut short"
 
     def problem(self, row: Row) -> str | None:
-        if row.provenance.finish_reason.casefold() in CUT_REASONS:
-            return f"the model stopped by {row.provenance.finish_reason!r}, not by itself"
+        reason = "" if row.provenance.human_edited else row.provenance.finish_reason
+        if reason.casefold() in CUT_REASONS:
+            return f"the model stopped by {reason!r}, not by itself"
+        if reason == TOKEN_LIMIT and not self._is_whole(row):
+            return "it has all the tokens that the request allowed"
         if not isinstance(row.output, str) or self.context.look(row).answer is not None:
             return None
         text = row.output.strip()
@@ -40,6 +41,10 @@ class Truncation(PerRow):
         if isinstance(self.context.output, Labels):
             return None
         return _cut_prose(text)
+
+    def _is_whole(self, row: Row) -> bool:
+        """A label, or JSON that closes, can end with the last token allowed; of text nobody knows."""
+        return isinstance(self.context.output, Labels) or self.context.look(row).answer is not None
 
 
 def _open_at_end(text: str) -> bool:

@@ -14,9 +14,10 @@ from insource.dataset.records import BadRow
 from insource.dataset.sources.conversation import Conversations, asked
 from insource.errors import InsourceError
 from insource.logs.discovery.prompts import called_tool
+from insource.logs.output_limit import output_limit
 from insource.logs.query import Log, Where
 from insource.store.feedback import Feedback
-from insource.types import Call, Dropped, Provenance, Row
+from insource.types import TOKEN_LIMIT, Call, Dropped, Provenance, Row
 
 SOURCE = "log"
 _PAGE = 200
@@ -110,7 +111,7 @@ class LoggedCalls:
                 model=call.model_answered or call.model_asked,
                 date=iso(call.started_at),
                 prompt_version=call.prompt_version,
-                finish_reason=call.finish_reason,
+                finish_reason=_finish_reason(call),
             ),
         )
 
@@ -123,6 +124,14 @@ class LoggedCalls:
         given: Any = call.request.get("conversation") if wanted == "conversation" else None
         given = given.get("id") if isinstance(given, dict) else given
         return given if isinstance(given, str) and given else None
+
+
+def _finish_reason(call: Call) -> str:
+    """Why the answer ended; providers in between often say ``stop``, or nothing, of one that ran out."""
+    limit = output_limit(call.request)
+    written = 0 if call.usage_estimated else call.usage.output_tokens or 0
+    ran_out = call.finish_reason in ("stop", "unknown") and 0 < limit <= written
+    return TOKEN_LIMIT if ran_out else call.finish_reason
 
 
 class _Said:
