@@ -64,6 +64,8 @@ def check_dataset(session: Session) -> CheckReport:
     session.display.note(f"{chosen.source.name}: {chosen.reason}")
     strict = session.config.dataset.on_bad_rows == "error"
     with staged(chosen.source, folder) as rows:
+        for note in rows.notes:
+            session.display.note(note)
         unusable = tuple(rows.dropped)
         apply_reviews(rows, read_reviews(project.reviews_path))
         contract = project.given_output() or infer_output(row.output for row in rows)
@@ -127,7 +129,7 @@ def decide_fixes(
 def effects(session: Session, decision: FixDecision) -> tuple[str, ...]:
     """What a decision will do when the dataset is built, as far as the last check knows."""
     finding = _found(session.project.workspace).get(decision.check)
-    count = f"{finding.count:,} {finding.unit}" if finding else "rows"
+    count = finding.counted if finding else "rows"
     if decision.decision == "decline":
         return (f"{count} stay as they are",)
     what = finding.fix.summary if finding and finding.fix else "the last check proposed nothing any more"

@@ -20,6 +20,7 @@ def test_a_schema_is_shown_written_and_in_force(project, insource, refuses):
     assert "all 120 values have this shape" in shown.stdout
     assert "2 values, 60 times each on average" in shown.stdout
     assert "all 120 values are ISO dates" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
     assert not (folder / "schema.json").exists()
     document = json.loads(insource("dataset", "schema", "--json").stdout)
     written = insource("dataset", "schema", "--write")

@@ -69,7 +69,7 @@ def _print_finding(finding: Finding, report: CheckReport) -> None:
 
     share = f"{100 * finding.share:.1f} %"
     click.echo(
-        f"{finding.severity:<8} {finding.check:<22} {finding.count:>9,} {finding.unit:<6} {share:>7}"
+        f"{finding.severity:<8} {finding.check:<22} {finding.counted:>16} {share:>7}"
         f"  {decided(finding, report.decisions)}"
     )
     click.echo(paragraph(finding.summary, indent=9))

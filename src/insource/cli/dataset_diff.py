@@ -47,22 +47,17 @@ def command(session: Session, before: str | None, after: str | None, as_json: bo
 
 
 def _show(found: DatasetDiff) -> None:
-    from rich.table import Table
-
-    from insource.cli.log_tables import print_table
     from insource.cli.neutral import one_line
 
     click.echo(f"{found.before} → {found.after}")
     if found.equal:
         click.echo(f"The same: {found.same:,} rows, the same splits, the same drops.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("split", "before", "after", "added", "removed"):
-        table.add_column(heading, justify="left" if heading == "split" else "right")
+    click.echo(f"{'split':<14} {'before':>12} {'after':>12} {'added':>12} {'removed':>12}")
     for split, (was, now) in found.counts.items():
         added, removed = found.added.get(split, 0), found.removed.get(split, 0)
-        table.add_row(split, f"{was:,}", f"{now:,}", _signed("+", added), _signed("−", removed))
-    print_table(table)
+        signed = f"{_signed('+', added):>12} {_signed('−', removed):>12}"
+        click.echo(f"{split:<14} {was:>12,} {now:>12,} {signed}".rstrip())
     click.echo(f"{found.same:,} rows are the same{_counted(found.changed, ', changed: ')}")
     if found.moved:
         click.echo(f"Moved{_counted(found.moved, ': ')}")

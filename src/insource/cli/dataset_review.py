@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from insource.session import Session
 
 QUEUES = ("disagreements", "low-confidence", "ungrounded", "audit", "contested", "all")
+KAPPA = "Cohen's kappa"
 
 
 @click.command("review")
@@ -126,30 +128,22 @@ def _report(session: Session, *, as_json: bool) -> None:
 
 
 def _table(found: tuple[Agreement, ...], verdicts: dict[tuple[str, str], int]) -> None:
-    from rich.table import Table
-
-    from insource.cli.log_tables import print_table
     from insource.cli.neutral import one_line
     from insource.cli.output import show
 
-    people = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("reviewer", "accepted", "edited", "rejected"):
-        people.add_column(heading, justify="left" if heading == "reviewer" else "right")
+    click.echo(f"{'reviewer':<40} {'accepted':>11} {'edited':>11} {'rejected':>11}")
     for who in sorted({who for who, _ in verdicts}):
-        counts = (verdicts.get((who, kind), 0) for kind in ("accepted", "edited", "rejected"))
-        people.add_row(one_line(who, 40), *(f"{count:,}" for count in counts))
-    print_table(people)
+        counts = (f"{verdicts.get((who, kind), 0):>11,}" for kind in ("accepted", "edited", "rejected"))
+        click.echo(" ".join((f"{one_line(who, 40):<40}", *counts)))
     if not found:
         click.echo("No row has been decided by two reviewers yet")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("reviewers", "field", "decided alike", "Cohen's kappa", "n"):
-        table.add_column(heading, justify="left" if heading in ("reviewers", "field") else "right")
-    for one in found:
-        name, kappa = one.field.lstrip("/") or "answer", one.kappa
-        shown = "undefined" if kappa.value is None else f"{kappa.value:.2f}"
-        if kappa.low is not None and kappa.high is not None:
-            shown += f" [{kappa.low:.2f}, {kappa.high:.2f}]"
-        pair = one_line(f"{one.first}, {one.second}", 60)
-        table.add_row(pair, one_line(name, 60), show(one.agreed), shown, f"{kappa.n:,}")
-    print_table(table)
+    for pair, fields in groupby(found, key=lambda one: f"{one.first}, {one.second}"):
+        click.echo(f"\n{one_line(pair, 80)}")
+        click.echo(f"  {'field':<26} {'decided alike':>22} {KAPPA:>19} {'n':>7}")
+        for one in fields:
+            name, kappa = one.field.lstrip("/") or "answer", one.kappa
+            shown = "undefined" if kappa.value is None else f"{kappa.value:.2f}"
+            if kappa.low is not None and kappa.high is not None:
+                shown += f" [{kappa.low:.2f}, {kappa.high:.2f}]"
+            click.echo(f"  {one_line(name, 26):<26} {show(one.agreed):>22} {shown:>19} {kappa.n:>7,}")

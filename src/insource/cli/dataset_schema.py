@@ -56,36 +56,26 @@ def command(session: Session, write: bool, as_json: bool) -> None:
 
 
 def _show(report: ContractReport) -> None:
-    from rich.table import Table
-
-    from insource.cli.log_tables import print_table
-    from insource.cli.neutral import one_line
+    from insource.cli.neutral import one_line, paragraph
     from insource.types import Labels
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
     if isinstance(report.output, Labels):
-        table.add_column("label")
-        table.add_column("rows", justify="right")
+        click.echo(f"{'label':<68} {'rows':>11}")
         for name, count in report.labels.items():
-            table.add_row(one_line(name, 80), f"{count:,}")
-        print_table(table)
-        return
-    for heading in ("field", "type", "seen", "null", "different", "examples", "why"):
-        table.add_column(heading, justify="right" if heading in ("seen", "null", "different") else "left")
-    for field in report.fields:
-        table.add_row(
-            one_line(field.path, 60),
-            "/".join(field.types),
-            f"{100 * field.seen / max(field.of, 1):.0f} %",
-            f"{100 * field.null / max(field.seen, 1):.0f} %",
-            _distinct(field.distinct, "string" in field.types),
-            one_line(", ".join(field.examples), 60),
-            one_line(field.why, 90),
-        )
-    if report.fields:
-        print_table(table)
-    else:
+            click.echo(f"{one_line(name, 68):<68} {count:>11,}")
+    elif not report.fields:
         click.echo("Free text.")
+    else:
+        click.echo(f"{'field':<36} {'type':<17} {'seen':>6} {'null':>6} {'different':>11}")
+        for field in report.fields:
+            seen = f"{100 * field.seen / max(field.of, 1):.0f} %"
+            null = f"{100 * field.null / max(field.seen, 1):.0f} %"
+            different = _distinct(field.distinct, "string" in field.types)
+            kinds = one_line("/".join(field.types), 17)
+            click.echo(f"{one_line(field.path, 36):<36} {kinds:<17} {seen:>6} {null:>6} {different:>11}")
+            click.echo(paragraph(field.why, indent=4, lines=2))
+            if field.examples:
+                click.echo(paragraph(f"such as {', '.join(field.examples)}", indent=4, lines=1))
 
 
 def _distinct(count: int | None, texts: bool) -> str:

@@ -53,6 +53,11 @@ class Finding(Frozen):
         """Between 0 and 1; 0 when nothing was looked at."""
         return self.count / self.of if self.of else 0.0
 
+    @property
+    def counted(self) -> str:
+        """``1 row``, ``1,250 rows``."""
+        return f"{self.count:,} {self.unit.removesuffix('s') if self.count == 1 else self.unit}"
+
 
 class FixDecision(Frozen):
     """What a person decided about a check's fix; nothing is changed without one."""

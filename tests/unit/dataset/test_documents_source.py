@@ -55,7 +55,19 @@ def read(source):
 def test_every_kind_gives_its_text(tmp_path, name, content, expected):
     path = tmp_path / name
     path.write_bytes(content)
-    assert expected in text_of_document(path)
+    assert expected in text_of_document(path).text
+
+
+def test_a_guessed_encoding_is_said(tmp_path):
+    write(tmp_path, a__label="x", b__label="y")
+    (tmp_path / "a.txt").write_bytes("Die Straße ist für größere Fahrzeuge gesperrt.".encode("cp1252"))
+    (tmp_path / "b.txt").write_text("Die Straße", encoding="utf-8")
+    source = Documents(tmp_path)
+    rows, _ = read(source)
+    assert "größere" in rows["a.txt"].input
+    (note,) = source.notes
+    assert note.startswith("Neither UTF-8 nor said to be anything else, so read as cp125")
+    assert note.endswith("a guess: a.txt (1 in all).")
 
 
 def test_labels_beside_the_documents(tmp_path):

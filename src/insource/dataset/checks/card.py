@@ -71,7 +71,7 @@ def _rows(funnel: Iterable[FunnelStep], dropped: Mapping[str, int]) -> str:
 def _table(found: Iterable[Finding], decisions: Mapping[str, FixDecision]) -> str:
     lines = ["| finding | severity | count | share | fix |", "|---|---|---:|---:|---|"]
     lines += [
-        f"| {one.check} | {one.severity} | {one.count:,} {one.unit} | {100 * one.share:.1f} % "
+        f"| {one.check} | {one.severity} | {one.counted} | {100 * one.share:.1f} % "
         f"| {decided(one, decisions)} |"
         for one in found
     ]

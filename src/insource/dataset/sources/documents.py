@@ -24,6 +24,7 @@ FILE_COLUMNS = ("file_name", "file", "filename", "path")
 
 _LABEL_TEXT = (".label.txt", ".label")
 _LABEL_JSON = (".label.json", ".json")
+_SHOWN = 10
 _ABOUT = ("readme", "license", "licence", "notice")
 
 
@@ -59,16 +60,23 @@ class Documents:
         self._vouched = vouched
         self._unknown: Counter[str] = Counter()
         self._others: Counter[str] = Counter()
+        self._guessed: dict[str, list[str]] = {}
 
     @property
     def notes(self) -> tuple[str, ...]:
         kinds = ", ".join(f"{kind or 'without a suffix'} ({n})" for kind, n in sorted(self._others.items()))
         passed = (f"Files that are no documents were passed over: {kinds}.",) if kinds else ()
-        return (*unknown_keys_note(self._unknown), *passed)
+        guessed = (
+            f"Neither UTF-8 nor said to be anything else, so read as {encoding}, a guess: "
+            f"{', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''} ({len(names):,} in all)."
+            for encoding, names in sorted(self._guessed.items())
+        )
+        return (*unknown_keys_note(self._unknown), *passed, *guessed)
 
     def __iter__(self) -> Iterator[Row | Dropped]:
         self._unknown.clear()
         self._others.clear()
+        self._guessed.clear()
         return self._beside() if self._labels is None else self._from_table(self._labels)
 
     def _beside(self) -> Iterator[Row | Dropped]:
@@ -127,7 +135,10 @@ class Documents:
         if path.suffix.lower() not in EXTRACTORS:
             kinds = ", ".join(EXTRACTORS)
             raise BadRow("unknown-document", f"{path.suffix or 'a file without a suffix'} is none of {kinds}")
-        return text_of_document(path)
+        found = text_of_document(path)
+        if found.guessed:
+            self._guessed.setdefault(found.guessed, []).append(self._name_of(path))
+        return found.text
 
     def _file_column(self, table: Path, record: Mapping[str, Any]) -> str:
         found = next((name for name in FILE_COLUMNS if name in record), None)
@@ -188,7 +199,7 @@ def _label_of(path: Path, used: set[bytes]) -> dict[str, Any]:
 
 def _read_label(label: Path) -> Any:
     try:
-        text = decoded(label.read_bytes())
+        text = decoded(label.read_bytes()).text
         return strict_json(text) if label.suffix == ".json" else text.strip()
     except OSError as error:
         raise BadRow("invalid-json", f"its label {label.name}: {error.strerror or error}") from error

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from insource.dataset.records import BadRow
 from insource.errors import missing_extra
@@ -33,7 +33,14 @@ _OLE = b"\xd0\xcf\x11\xe0"
 _SHOWN_HEADERS = ("From", "To", "Date", "Subject")
 
 
-def text_of_document(path: Path) -> str:
+class Extracted(NamedTuple):
+    """A document's text, and the encoding it was read in where that was a guess."""
+
+    text: str
+    guessed: str = ""
+
+
+def text_of_document(path: Path) -> Extracted:
     """The text of a document of a known kind (``EXTRACTORS``).
 
     Raises:
@@ -50,13 +57,13 @@ def text_of_document(path: Path) -> str:
         raise BadRow("unreadable-document", str(error.strerror or error)) from error
     if not data:
         raise BadRow("empty-document", "the file has no bytes")
-    text = EXTRACTORS[path.suffix.lower()](data)
-    if not text.strip():
+    found = EXTRACTORS[path.suffix.lower()](data)
+    if not found.text.strip():
         raise BadRow("empty-document", "there is no text in it")
-    return _storable(text)
+    return found._replace(text=_storable(found.text))
 
 
-def decoded(data: bytes, declared: str = "") -> str:
+def decoded(data: bytes, declared: str = "") -> Extracted:
     """Text in the encoding that its mark says, UTF-8, the ``declared`` one, or the likeliest.
 
     Raises:
@@ -70,7 +77,7 @@ def decoded(data: bytes, declared: str = "") -> str:
         except (UnicodeDecodeError, LookupError):
             continue
         if "\0" not in text:
-            return text.replace("\r\n", "\n")
+            return Extracted(text.replace("\r\n", "\n"))
     try:
         from charset_normalizer import from_bytes
     except ImportError as error:
@@ -83,12 +90,13 @@ def decoded(data: bytes, declared: str = "") -> str:
         raise BadRow("unknown-encoding", f"looks like {encoding}, but {error.reason}") from error
     if "\0" in text:
         raise BadRow("unknown-encoding", "neither UTF-8 nor any other text")
-    return text.replace("\r\n", "\n")
+    return Extracted(text.replace("\r\n", "\n"), guessed=encoding)
 
 
-def _html(data: bytes) -> str:
+def _html(data: bytes) -> Extracted:
     declared = _META_CHARSET.search(data[:4096])
-    return _text_of_html(decoded(data, declared[1].decode("ascii") if declared else ""))
+    found = decoded(data, declared[1].decode("ascii") if declared else "")
+    return found._replace(text=_text_of_html(found.text))
 
 
 def _text_of_html(html: str) -> str:
@@ -103,7 +111,7 @@ def _text_of_html(html: str) -> str:
         raise BadRow("unreadable-document", f"not HTML: {error}") from error
 
 
-def _pdf(data: bytes) -> str:
+def _pdf(data: bytes) -> Extracted:
     try:
         import pypdf
     except ImportError as error:
@@ -121,7 +129,7 @@ def _pdf(data: bytes) -> str:
     text = "\n\n".join(pages)
     if not text.strip():
         raise BadRow("empty-document", f"no text on its {len(pages)} pages; scanned pages are not read")
-    return text
+    return Extracted(text)
 
 
 def _opens(reader: Any) -> bool:
@@ -132,7 +140,7 @@ def _opens(reader: Any) -> bool:
         return False
 
 
-def _docx(data: bytes) -> str:
+def _docx(data: bytes) -> Extracted:
     try:
         import docx
     except ImportError as error:
@@ -144,7 +152,7 @@ def _docx(data: bytes) -> str:
             unpacked = sum(entry.file_size for entry in archive.infolist())
         if unpacked > MAX_UNPACKED_BYTES:
             raise BadRow("document-too-large", f"{unpacked >> 20} MB when unpacked")
-        return "\n".join(_blocks(docx.Document(io.BytesIO(data))))
+        return Extracted("\n".join(_blocks(docx.Document(io.BytesIO(data)))))
     except BadRow:
         raise
     except Exception as error:  # a damaged archive raises whatever the damage happens to break
@@ -162,27 +170,27 @@ def _blocks(container: Any) -> Iterator[str]:
             yield block.text
 
 
-def _eml(data: bytes) -> str:
+def _eml(data: bytes) -> Extracted:
     try:
         message = email.message_from_bytes(data, policy=email.policy.default)
         headers = [f"{name}: {message[name]}" for name in _SHOWN_HEADERS if message[name]]
         body = message.get_body(("plain", "html"))
-        text = "" if body is None else _body(cast(EmailMessage, body))
+        found = Extracted("") if body is None else _body(cast(EmailMessage, body))
     except BadRow:
         raise
     except (ValueError, LookupError, AttributeError, TypeError) as error:  # of the parser, on broken headers
         raise BadRow("unreadable-document", f"not a readable e-mail: {error}") from error
-    if not headers and not text.strip():
+    if not headers and not found.text.strip():
         raise BadRow("unreadable-document", "not an e-mail: it has neither headers nor a text")
-    return "\n".join(headers) + "\n\n" + text
+    return found._replace(text="\n".join(headers) + "\n\n" + found.text)
 
 
-def _body(part: EmailMessage) -> str:
+def _body(part: EmailMessage) -> Extracted:
     content = part.get_payload(decode=True)
-    text = (
-        decoded(content, part.get_content_charset() or "") if isinstance(content, bytes) and content else ""
-    )
-    return _text_of_html(text) if part.get_content_subtype() == "html" and text else text
+    if not isinstance(content, bytes) or not content:
+        return Extracted("")
+    found = decoded(content, part.get_content_charset() or "")
+    return found._replace(text=_text_of_html(found.text)) if part.get_content_subtype() == "html" else found
 
 
 def _storable(text: str) -> str:
@@ -190,7 +198,7 @@ def _storable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-EXTRACTORS: dict[str, Callable[[bytes], str]] = {
+EXTRACTORS: dict[str, Callable[[bytes], Extracted]] = {
     ".txt": decoded,
     ".md": decoded,
     ".html": _html,
