@@ -69,7 +69,8 @@ def command(
     who, chosen = who or _git_name(), cast("QueueName", queue)
     session.begin("review", f"reading the rows for the queue {chosen}")
     with review_desk(session, overlap=overlap) as desk:
-        desk.order(chosen)  # before anybody waits for a page
+        # Before anybody waits for a page.
+        desk.order(chosen, lambda done, total: session.display.progress("rows", done, total))
         if plain:
             from insource.cli.review_plain import review_in_terminal
 

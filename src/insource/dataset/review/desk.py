@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -94,14 +94,16 @@ class Desk:
         self._contradictions: Contradictions | None = None
         self._lock = threading.RLock()
 
-    def order(self, queue: QueueName) -> Indices:
-        """The places of a queue's rows, computed when first asked for."""
+    def order(self, queue: QueueName, watch: Callable[[int, int], None] | None = None) -> Indices:
+        """The places of a queue's rows, computed when first asked for.
+
+        ``watch`` is called with the rows read so far and all there are.
+        """
         with self._lock:
             if queue not in self._orders:
                 twins = self._twins() if queue == "disagreements" else {}
-                self._orders[queue] = ordered(
-                    queue, self.rows, self.contract, self._draws, self.answers, twins
-                )
+                rows = self.rows if watch is None else _watched(self.rows, watch)
+                self._orders[queue] = ordered(queue, rows, self.contract, self._draws, self.answers, twins)
             return self._orders[queue]
 
     def progress(self, queue: QueueName, who: str) -> Progress:
@@ -227,6 +229,12 @@ class Desk:
         misfit = targets.misfit(with_values(row, edited))
         if misfit is not None and not any(one.verdict == "rejected" for one in decisions):
             raise Refused(f"This would not fit the contract: {misfit.detail}.")
+
+
+def _watched(rows: Staged, watch: Callable[[int, int], None]) -> Iterator[Row]:
+    for done, row in enumerate(rows, 1):
+        yield row
+        watch(done, len(rows))
 
 
 def _decision(one: Field, verdict: Verdict, about: dict[str, Any]) -> ReviewDecision:
