@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from insource.dataset.build import build
+from insource.dataset.checks.look import Look
 from insource.dataset.records import row_of
 from insource.dataset.review.agreement import DOCUMENT, agreement, contested
 from insource.dataset.review.application import Review, apply_reviews
 from insource.dataset.review.decisions import DecisionFile, read_reviews, write_reviews
 from insource.dataset.review.desk import Desk, Refused, Verdict
 from insource.dataset.review.fields import fields_of, input_digest, value_at, with_values
-from insource.dataset.review.queues import QUEUES, contradictions, disputes, ungrounded
+from insource.dataset.review.queues import QUEUES, contradictions, disputes, missing_values
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.staging import staged
 from insource.errors import DataError
@@ -242,8 +243,16 @@ def test_what_disagrees():
 
 def test_what_is_not_grounded():
     about = row({"model": "AX-7", "power": {"voltage": "230 V", "phases": 3}, "tags": ["Pump", "sump"]})
-    missing = ungrounded(fields_of(about, JSON_TASK), about.input)
-    assert [one.name for one in missing] == ["model", "power.phases", "tags"]
+    look = Look(about)
+    missing = {one.name: missing_values(one, look) for one in fields_of(about, JSON_TASK)}
+    expected = {"model": ("AX-7",), "power.phases": (3,), "tags": ("sump",)}
+    assert {name: values for name, values in missing.items() if values} == expected
+
+
+def test_number_words_are_figures_for_the_reviewer_as_for_the_check():
+    about = row({"power": {"phases": 3}}, text="A three-phase pump.")
+    (phases,) = (one for one in fields_of(about, JSON_TASK) if one.name == "power.phases")
+    assert missing_values(phases, Look(about)) == ()
 
 
 def desk_of(tmp_path, records, contract, **options):

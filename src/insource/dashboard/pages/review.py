@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -11,12 +12,14 @@ from insource.dataset.records import as_object
 from insource.dataset.review.agreement import DOCUMENT, Agreement
 from insource.dataset.review.desk import Desk, Item, Progress
 from insource.dataset.review.fields import Field, same, value_at
-from insource.dataset.review.queues import QueueName
+from insource.dataset.review.queues import QueueName, scalars
+from insource.matching.spans import Span
 from insource.report.words import visible
 from insource.types import Estimate, ReviewDecision
 
 NUMBERED = 9
 MAX_CHOICES = 1000
+MAX_MISSING = 10
 
 
 class ChoiceView(NamedTuple):
@@ -126,7 +129,7 @@ def _field(item: Item, place: int, document: Excerpt) -> FieldView:
         value=None if empty else visible(as_text(field.value)),
         typed=typed,
         many_lines="\n" in typed or len(typed) > 80,
-        grounding=_grounding(field, document, place),
+        grounding=_grounding(field, item.missing[place], document.found[place]),
         said=_said(item, field),
         choices=_numbered(item, field),
         all_choices=tuple(map(as_text, field.choices[:MAX_CHOICES])) if len(field.choices) > NUMBERED else (),
@@ -141,12 +144,15 @@ def _decided(decision: ReviewDecision) -> str:
     return f"{decision.who} {decision.verdict}{value}"
 
 
-def _grounding(field: Field, document: Excerpt, place: int) -> str:
-    spans = document.found[place]
+def _grounding(field: Field, missing: Sequence[Any], spans: Sequence[Span] | None) -> str:
     if spans is None or field.choices:
         return ""
-    if not spans:
+    if len(missing) == len(list(scalars(field.value))):
         return "not found in the document"
+    if missing:
+        return f"not found in the document: {visible(', '.join(map(str, missing[:MAX_MISSING])))}"
+    if not spans:
+        return "found in the document, in other words"
     tier = spans[0].tier
     return "found in the document" if tier == "exact" else f"found in the document, as {_TIERS[tier]}"
 

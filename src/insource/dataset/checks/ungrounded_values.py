@@ -17,6 +17,7 @@ from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.field_values import MAX_FIELDS
 from insource.dataset.checks.look import Look, is_derived
 from insource.dataset.checks.terms import tokens
+from insource.matching.comparators import Comparator
 from insource.matching.grounding import grounding_tier
 from insource.matching.normal_forms import parse_number
 from insource.rng import generator
@@ -78,7 +79,7 @@ class UngroundedValues(Check):
             if path not in self._fields and len(self._fields) >= MAX_FIELDS:
                 continue
             field = self._fields.setdefault(path, _Field())
-            missing = [value for value in values if not is_grounded(look, path, value)]
+            missing = [value for value in values if not is_grounded(look, value, look.comparator(path))]
             field.documents[len(values), len(missing)] += 1
             if row.provenance.label == "checked":
                 field.checked[len(values), len(missing)] += 1
@@ -137,7 +138,7 @@ class UngroundedValues(Check):
                     if other in own or look.comparator(path).equal(value, other):
                         continue
                     tried += 1
-                    found += is_grounded(look, path, other)
+                    found += is_grounded(look, other, look.comparator(path))
             counted[path] = (found, tried)
         return counted
 
@@ -189,7 +190,7 @@ class UngroundedValues(Check):
         )
 
 
-def is_grounded(look: Look, path: str, value: Any) -> bool:
+def is_grounded(look: Look, value: Any, comparator: Comparator) -> bool:
     """Whether the value's words and figures stand in the document in this order, number words read; or its
     figure does, the unit being in a heading; or either once commas end a value; or the ladder finds it, whose
     units are dear to convert.
@@ -201,7 +202,7 @@ def is_grounded(look: Look, path: str, value: Any) -> bool:
     number = parse_number(figure[1]) if figure else None
     if number is not None and number in look.numbers:
         return True
-    return grounding_tier(value, look.row.input, look.comparator(path)) is not None
+    return grounding_tier(value, look.row.input, comparator) is not None
 
 
 def _judgeable(look: Look, path: str, value: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from insource.clock import SYSTEM, Clock
+from insource.dataset.checks.look import Look
 from insource.dataset.contract import Targets
 from insource.dataset.records import strict_json
 from insource.dataset.review.agreement import Agreement, agreement, contested
@@ -25,9 +26,9 @@ from insource.dataset.review.queues import (
     QueueName,
     contradictions,
     disputes,
+    missing_values,
     near_key,
     ordered,
-    ungrounded,
 )
 from insource.dataset.staging import Staged
 from insource.types import AbsentFields, OutputSpec, ReviewDecision, ReviewVerdict, Row
@@ -55,11 +56,15 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Item:
-    """One row on the desk. ``mine`` and ``others`` are current decisions by field; reasons are sentences."""
+    """One row on the desk. ``mine`` and ``others`` are current decisions by field; reasons are sentences.
+
+    ``missing`` are the values of each field that do not stand in the document.
+    """
 
     index: int
     row: Row
     fields: tuple[Field, ...]
+    missing: tuple[tuple[str | int | float, ...], ...]
     outputs: dict[str, str]
     mine: dict[str, ReviewDecision]
     others: dict[str, list[ReviewDecision]]
@@ -138,8 +143,13 @@ class Desk:
                     others[one.field].append(one)
         fields = fields_of(row, self.contract)
         outputs = {**row.cloud_outputs, **self.answers.get(row.row_id, {})}
-        reasons = self._reasons(queue, index, row, fields, outputs)
-        return Item(index, row, fields, outputs, mine, dict(others), reasons)
+        look = Look(row)
+        missing = tuple(missing_values(one, look) for one in fields)
+        reasons = self._reasons(queue, index, row, outputs)
+        if queue == "ungrounded":
+            names = ", ".join(one.name for one, values in zip(fields, missing, strict=True) if values)
+            reasons.append(f"Not found in the document: {names}.")
+        return Item(index, row, fields, missing, outputs, mine, dict(others), tuple(reasons))
 
     def save(self, who: str, index: int, verdicts: Sequence[Verdict]) -> None:
         """Keep a reviewer's decisions about all fields of a row, in place of earlier ones.
@@ -194,9 +204,7 @@ class Desk:
         named = np.array([_draws(row_id, self.seed)[0] for row_id in set(row_ids)], dtype=np.uint64)
         return np.isin(self._ids, named)
 
-    def _reasons(
-        self, queue: QueueName, index: int, row: Row, fields: Sequence[Field], outputs: dict[str, str]
-    ) -> tuple[str, ...]:
+    def _reasons(self, queue: QueueName, index: int, row: Row, outputs: dict[str, str]) -> list[str]:
         reasons = []
         if queue == "disagreements":
             against, between = disputes(row, self.contract, outputs)
@@ -205,14 +213,11 @@ class Desk:
             twins = [place for place in self._twins().get(near_key(row), ()) if place != index]
             named = ", ".join(self.rows[place].row_id for place in twins[:3])
             reasons += [f"Nearly the same input stands with another label: {named}."] if twins else []
-        if queue == "ungrounded":
-            missing = ", ".join(one.name for one in ungrounded(fields, row.input))
-            reasons.append(f"Not found in the document: {missing}.")
         if queue == "low-confidence" and row.confidence is not None:
             reasons.append(f"Confidence {row.confidence:.2f}.")
         if queue == "contested":
             reasons.append("Reviewers decided differently.")
-        return tuple(reasons)
+        return reasons
 
     def _twins(self) -> Contradictions:
         with self._lock:

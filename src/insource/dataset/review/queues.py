@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insource import canonical
+from insource.dataset.checks.look import Look
+from insource.dataset.checks.ungrounded_values import is_grounded
 from insource.dataset.normal import normalised
 from insource.dataset.records import as_object
 from insource.dataset.review.fields import Field, fields_of, schema_of
 from insource.matching.align import align
-from insource.matching.grounding import grounding_tier
 from insource.types import Labels, OutputSpec, Row
 
 QueueName = Literal["disagreements", "low-confidence", "ungrounded", "audit", "contested", "all"]
@@ -78,17 +79,14 @@ def disputes(row: Row, contract: OutputSpec, outputs: Mapping[str, str]) -> tupl
     return max(label, default=0.0), max(pairs, default=0.0)
 
 
-def ungrounded(fields: Sequence[Field], source: str) -> tuple[Field, ...]:
-    """The fields with a value that has to stand in the source and does not.
+def missing_values(field: Field, look: Look) -> tuple[str | int | float, ...]:
+    """The values of a field that have to stand in the document and do not, as the check judges it.
 
     Members of an enumeration, booleans and labels are judgements, not quotations.
     """
-    return tuple(
-        field
-        for field in fields
-        if not field.choices
-        and any(grounding_tier(value, source, field.comparator) is None for value in scalars(field.value))
-    )
+    if field.choices:
+        return ()
+    return tuple(value for value in scalars(field.value) if not is_grounded(look, value, field.comparator))
 
 
 def scalars(value: Any) -> Iterator[str | int | float]:
@@ -124,7 +122,8 @@ def _scores(
     for row in rows:
         if name == "ungrounded":
             judged = isinstance(contract, Labels) and row.contract is None
-            yield 0.0 if judged else len(ungrounded(fields_of(row, contract), row.input))
+            look = Look(row)
+            yield 0.0 if judged else sum(bool(missing_values(one, look)) for one in fields_of(row, contract))
         else:
             against, between = disputes(row, contract, {**row.cloud_outputs, **answers.get(row.row_id, {})})
             yield 2.0 * (near_key(row) in contradicted) + against + between / 2
