@@ -1,7 +1,8 @@
 """A dataset of a million generated rows: how fast it is built, and how much memory that takes.
 
-The build runs in a process of its own, so that its peak resident memory is the build's alone. One row in
-a hundred is broken in one of several ways. ``bench_dataset.py`` calls ``claims_for_build``; run by itself
+The build runs in a process of its own, so that its peak resident memory is the build's alone. Rows have
+60 words and the numbers of 12 parts, each of which stands in about six rows; one row in twenty is broken in
+one of several ways. ``bench_dataset.py`` calls ``claims_for_build``; run by itself
 this module takes ``--quick`` and ``--json`` like every benchmark.
 """
 
@@ -21,6 +22,7 @@ from insource import rng
 ROWS, QUICK_ROWS = 1_000_000, 50_000
 MAX_MB = 2_000
 WORDS = ("pump", "valve", "seal", "motor", "flange", "filter", "sensor", "rotor", "bearing", "gasket")
+LINES = 12
 BROKEN = ('{"input": "half', '{"input": "", "output": {}}', '{"input": "no answer"}', "[1, 2]")
 
 _BUILD = """
@@ -55,23 +57,22 @@ def claims_for_build(claims: Claims, quick: bool) -> None:
 
 
 def generated(count: int) -> Iterator[str]:
-    """Lines of a table of orders; every input is different, and a hundredth of them is broken."""
-    draws = rng.generator(0, "benchmark.dataset-build").integers(0, 1 << 30, size=(count, 3))
-    for number, (first, second, third) in enumerate(draws.tolist()):
-        if number % 100 == 99:
-            yield BROKEN[number // 100 % len(BROKEN)] + "\n"
+    """Lines of a table of orders; every input is different, and a twentieth of them is broken."""
+    random = rng.generator(0, "benchmark.dataset-build")
+    for number in range(count):
+        if number % 20 == 19:
+            yield BROKEN[number // 20 % len(BROKEN)] + "\n"
             continue
-        part, other = WORDS[first % len(WORDS)], WORDS[second % len(WORDS)]
-        text = (
-            f"Order {number}: {1 + third % 40} of {part} {second % 9000:04} with {other}, as agreed by phone."
-        )
-        answer = {
-            "part": part,
-            "with": other,
-            "quantity": 1 + third % 40,
-            "code": f"{second % 9000:04}-{first % 97}",
+        parts = random.integers(2 * count, size=LINES).tolist()
+        named = [(WORDS[part % len(WORDS)], f"P-{part:07}", 1 + part % 40) for part in parts]
+        lines = "; ".join(f"{pieces} of {name} {code}" for name, code, pieces in named)
+        first, code, pieces = named[0]
+        row = {
+            "id": f"o-{number}",
+            "input": f"Order {number}, as agreed by phone: {lines}. To be sent to site {parts[0] % 5000}.",
+            "output": {"part": first, "code": code, "quantity": pieces, "lines": LINES},
+            "group": f"customer-{parts[0] % 5000}",
         }
-        row = {"id": f"o-{number}", "input": text, "output": answer, "group": f"customer-{first % 5000}"}
         yield json.dumps(row) + "\n"
 
 

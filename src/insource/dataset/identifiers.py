@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -21,6 +21,8 @@ UNIQUE = 0.9
 COMMON = 10
 MOST = 64
 FEWEST = 20
+_PART_BITS = 5
+_PARTS = 1 << _PART_BITS
 # A word of at least five characters with a digit: letters, digits, and - / _ . # within.
 _WORD = re.compile(r"(?<![\w@./:-])[#A-Za-z0-9](?=[\w/.#-]*\d)[\w/.#-]{3,}\w(?![\w@])", re.ASCII)
 _PLAIN = re.compile(r"\d{1,5}|(?:\d{1,3}[.,])*\d+[.,]\d+|[\d.,]+(?:st|nd|rd|th|[a-zA-Z]{1,3})?")
@@ -41,43 +43,66 @@ class Shared(NamedTuple):
 class Identifiers:
     """Collects, of each row, words of its input with an identifier's shape and the values of its label.
 
-    At most 64 words a document are kept. Afterwards, a field of the label counts as an identifier when at
-    least 90 % of its values (of at least 20) are different and they are single words; a word that stands in
-    more than 10 rows names no single thing and is left out.
+    At most 64 words a document are kept, 12 bytes each. Afterwards, a field of the label counts as an
+    identifier when at least 90 % of its values (of at least 20) are different and they are single words; a
+    word that stands in more than 10 rows names no single thing and is left out, and so is what stands in one.
     """
 
     def __init__(self) -> None:
-        self._keys, self._rows, self._fields = array("Q"), array("q"), array("i")
-        self._names: dict[str, int] = {}
+        self._words = _Standing()
+        self._values: dict[str, _Standing] = {}
 
     def observe(self, index: int, row: Row) -> None:
         """See one row; ``index`` is its place."""
         for word in words_of(row.input):
-            self._add(-1, word, index)
+            self._words.add(word, index)
         for name, value in values_of(row.output):
-            self._add(self._names.setdefault(name, len(self._names)), value, index)
+            self._values.setdefault(name, _Standing()).add(value, index)
 
     def shared(self, kept: NDArray[np.bool_]) -> Shared:
-        """What identifies among the ``kept`` rows (one value a row observed); indexes stay as observed."""
-        keys, rows = np.array(self._keys, np.uint64), np.array(self._rows, np.int64)
-        fields = np.array(self._fields, np.int32)
-        names, unique = [], np.zeros(len(self._names) + 1, np.bool_)
-        unique[-1] = True
-        for name, number in self._names.items():
-            own = keys[(fields == number) & kept[rows]]
-            if len(own) >= FEWEST and len(np.unique(own)) >= UNIQUE * len(own):
-                unique[number] = True
-                names.append(name)
-        wanted = kept[rows] & unique[fields]
-        keys, rows = keys[wanted], rows[wanted]
-        _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        rare = counts[inverse] <= COMMON
-        return Shared(keys[rare], rows[rare], tuple(sorted(names)))
+        """What identifies and stands in several of the ``kept`` rows (one value a row observed); indexes
+        stay as observed."""
+        identifying = {name: values for name, values in self._values.items() if values.unique(kept)}
+        found = [self._rare(part, kept, identifying.values()) for part in range(_PARTS)]
+        keys, rows = (np.concatenate(column) for column in zip(*found, strict=True))
+        return Shared(keys, rows.astype(np.int64), tuple(sorted(identifying)))
 
-    def _add(self, field: int, value: str, index: int) -> None:
+    def _rare(
+        self, part: int, kept: NDArray[np.bool_], identifying: Iterable[_Standing]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+        """Of one part of the keys, those in 2 to 10 rows; a row counts once, in text and label."""
+        parts = [standing.part(part, kept) for standing in (self._words, *identifying)]
+        keys, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.lexsort((rows, keys))
+        keys, rows = keys[order], rows[order]
+        again = (keys[1:] == keys[:-1]) & (rows[1:] == rows[:-1])
+        once = np.r_[True, ~again] if len(keys) else np.zeros(0, np.bool_)
+        keys, rows = keys[once], rows[once]
+        _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        rare = (counts[inverse] > 1) & (counts[inverse] <= COMMON)
+        return keys[rare], rows[rare]
+
+
+class _Standing:
+    """Which keys stand in which rows; read part by part, so that sorting needs little room."""
+
+    def __init__(self) -> None:
+        self._keys, self._rows = array("Q"), array("I")
+
+    def add(self, value: str, index: int) -> None:
         self._keys.append(identifier_key(value))
         self._rows.append(index)
-        self._fields.append(field)
+
+    def part(self, number: int, kept: NDArray[np.bool_]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+        keys, rows = np.frombuffer(self._keys, np.uint64), np.frombuffer(self._rows, np.uint32)
+        own = np.flatnonzero(keys >> np.uint64(64 - _PART_BITS) == number)
+        own = own[kept[rows[own]]]
+        return keys[own], rows[own]
+
+    def unique(self, kept: NDArray[np.bool_]) -> bool:
+        """Whether nearly every kept row has a value of its own."""
+        own = np.frombuffer(self._keys, np.uint64)[kept[np.frombuffer(self._rows, np.uint32)]]
+        return len(own) >= FEWEST and len(np.unique(own)) >= UNIQUE * len(own)
 
 
 def identifier_key(value: str) -> int:

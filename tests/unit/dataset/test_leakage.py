@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from insource.dataset.build import build
 from insource.dataset.card import data_card
-from insource.dataset.identifiers import words_of
+from insource.dataset.identifiers import Identifiers, words_of
+from insource.dataset.records import row_of
 from insource.dataset.templates import masked
 
 TEXTS = (  # long enough for near-duplicates, and unlike each other
@@ -96,6 +98,20 @@ def test_identifiers_by_uniqueness_are_fields_of_the_label(tmp_path):
     _, found = report(tmp_path, records)
     assert "by the unique fields number," in found["identifier"].summary
     assert found["identifier"].count == 2
+
+
+@pytest.mark.parametrize(("rows", "found"), [(1, 0), (2, 2), (10, 10), (11, 0)])
+def test_what_stands_in_two_to_ten_rows_identifies_in_text_and_label_alike(rows, found):
+    seen = Identifiers()
+    for index in range(40):
+        number = "INV-7777" if index < rows else f"INV-{index:04}"
+        record = {"id": str(index), "input": f"Invoice {number}.", "output": {"number": number}}
+        seen.observe(index, row_of(record, line=index, source="test"))
+    shared = seen.shared(np.ones(40, np.bool_))
+    assert shared.rows.tolist() == list(range(found))
+    assert len(np.unique(shared.keys)) == min(found, 1)
+    without_first = seen.shared(np.arange(40) > 0)
+    assert len(without_first.rows) == (rows - 1 if 2 < rows <= 11 else 0)
 
 
 @pytest.mark.parametrize(
