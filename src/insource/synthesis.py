@@ -286,7 +286,8 @@ def _labelled(task: Task, text: str, sample: int) -> Request:
 
 
 def _labelled_row(text: str, said: Sequence[str | None], teacher: Provenance, targets: Targets) -> Row | str:
-    rows = [synthetic_row(text, answer.strip(), teacher) for answer in said if answer is not None]
+    origin = teacher.model_copy(update={"synthetic": "label"})
+    rows = [synthetic_row(text, answer.strip(), origin) for answer in said if answer is not None]
     if len(rows) < len(said):
         return "teacher-refused"
     try:

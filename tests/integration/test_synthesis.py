@@ -184,6 +184,24 @@ def test_answers_that_change_or_do_not_fit_are_not_kept(project):
     assert report.questions == 8
 
 
+def test_rows_that_a_teacher_labelled_stay_in_training(project):
+    label = {"model": "AX-900", "volts": 150, "serial": "S9000", "colour": None}
+    inputs = tuple(f"Model AX-900, seen by {name}, 150 V, S9000" for name in "ABCDEFGHIJKL")
+    synthesize(
+        session(project),
+        Wanted(method="label", count=12, samples=1, inputs=inputs),
+        Teacher(lambda request: json.dumps(label)),
+    )
+    folder, manifest = build_dataset_folder(session(project))
+    splits = load_dataset(folder).splits
+    made_by = {
+        split: [e.provenance.synthetic for e in rows if e.provenance.synthetic]
+        for split, rows in splits.items()
+    }
+    assert made_by == {"train": ["label"] * 12, "validation": [], "calibration": [], "test": []}
+    assert "12 rows are synthetic, in training only: 12 by label." in manifest.notes
+
+
 def test_nothing_near_a_document_that_judges_is_kept(project):
     folder, _ = build_dataset_folder(session(project))
     judged = load_dataset(folder).splits["test"][0]

@@ -41,8 +41,8 @@ def fail(error: InsourceError) -> int:
 
 def interrupted() -> int:
     """Print that Ctrl-C was heard; returns the exit code."""
-    say(f"\n{styled('interrupted', fg='yellow')}: what was finished is kept")
-    say(f"{styled('hint:', fg='cyan')} Run the same command again: it goes on where it stopped")
+    say(f"\n{styled('interrupted', fg='yellow')}: what was finished is kept, and nothing half-written")
+    say(f"{styled('hint:', fg='cyan')} Run the same command again: what was not finished is done then")
     return EXIT_INTERRUPTED
 
 

@@ -28,12 +28,11 @@ def read_decisions(path: Path) -> dict[str, FixDecision]:
         return {}
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        found = {name: FixDecision(check=name, **table) for name, table in tables.items()}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError, ValidationError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _unreadable(path, str(error).splitlines()[0]) from error
-    if unknown := sorted(set(found) - set(NAMES)):
+    if unknown := sorted(set(tables) - set(NAMES)):
         raise _unreadable(path, f"there is no check {unknown[0]!r}")
-    return found
+    return {name: _decision(path, name, table) for name, table in tables.items()}
 
 
 def write_decisions(path: Path, decisions: Iterable[FixDecision]) -> None:
@@ -48,6 +47,17 @@ def write_decisions(path: Path, decisions: Iterable[FixDecision]) -> None:
     partial = path.with_name(f"{path.name}.partial")
     partial.write_text(tomlkit.dumps(document), encoding="utf-8")
     partial.replace(path)
+
+
+def _decision(path: Path, name: str, table: object) -> FixDecision:
+    if not isinstance(table, dict):
+        raise _unreadable(path, f"{name} is not a table, as `[{name}]` begins one")
+    try:
+        return FixDecision.model_validate({**table, "check": name})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise _unreadable(path, f"[{name}] {where}: {first['msg']}") from error
 
 
 def _unreadable(path: Path, problem: str) -> UserError:

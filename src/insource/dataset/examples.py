@@ -49,6 +49,7 @@ class Tally:
         self.counts: dict[Split, int] = dict.fromkeys(SPLITS, 0)
         self._groups: dict[Split, set[str]] = {split: set() for split in SPLITS}
         self._labels: Counter[str] = Counter()
+        self._synthetic: Counter[str] = Counter()
         self._cloud: Counter[str] = Counter()
         self._asked, self._targets = array("Q"), array("Q")
         self._test: list[bytes] = []
@@ -60,6 +61,7 @@ class Tally:
         if example.group is not None:
             self._groups[split].add(example.group)
         self._labels[example.provenance.label] += 1
+        self._synthetic.update(filter(None, (example.provenance.synthetic,)))
         self._cloud.update(example.cloud_outputs.keys())
         self._asked.append(_key([normalised(row.input), row.attributes]))
         self._targets.append(_key(example.target))
@@ -92,7 +94,9 @@ class Tally:
 
     def notes(self) -> tuple[str, ...]:
         """What a reader should know and no other count says."""
+        made = ", ".join(f"{count} by {method}" for method, count in sorted(self._synthetic.items()))
         counted = (
+            (self._synthetic.total(), f"rows are synthetic, in training only: {made}"),
             (
                 self._agreement,
                 "test targets are a teacher's answers: what is measured on them is agreement, not accuracy",

@@ -25,8 +25,9 @@ class Provenance(Frozen):
     ``label`` is who vouches for the target: people (``checked``) or a model (``teacher``); a teacher's
     answer that a person corrected is ``checked`` and ``human_edited``. ``provider``, ``model``, ``date``
     (ISO 8601) and ``terms`` (the snapshot in the policy file) are the teacher's. ``prompt_version`` and
-    ``finish_reason`` (``TOKEN_LIMIT`` too) are of the logged call. ``synthetic`` names how the input was
-    made, empty for a real one; ``parents`` are the row ids it was made from.
+    ``finish_reason`` (``TOKEN_LIMIT`` too) are of the logged call. ``synthetic`` names how
+    `insource dataset synthesize` made the row (``edit``, ``recombine``, ``paraphrase``, ``label``), empty
+    for a row of the source; ``parents`` are the row ids it was made from.
     """
 
     source: str

@@ -7,7 +7,7 @@ import pytest
 from insource.config.sections import CallsSection
 from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.source import LEFT_OUT
-from insource.errors import UserError
+from insource.errors import DataError, UserError
 from insource.logs.query import Log
 from insource.store.calls import insert_calls
 from insource.types import TOKEN_LIMIT, Call, Dropped, Row, Usage
@@ -234,6 +234,36 @@ def test_groups(log):
     assert [row.group for row in read(log)[0].values()] == ["u", None]
     assert [row.group for row in read(log, group="customer")[0].values()] == ["acme", None]
     assert [row.group for row in read(log, group="conversation")[0].values()] == ["thread-7", None]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({"task": "mailz"}, "No call of the log has the task 'mailz'; the latest have tickets (2 calls)."),
+        (
+            {"prompt_version": "v9"},
+            "has the prompt version 'v9'; the latest have v1 (1 call), v2 (1 call).",
+        ),
+        ({"model": "large"}, "has the model 'large'; the latest have small-2026 (2 calls)."),
+        ({"provider": "azure"}, "has the provider 'azure'; the latest have none (2 calls)."),
+        ({"feedback": ("up",)}, "`[dataset.calls] feedback` leaves out every call: none (2 calls)."),
+        ({"since": START + timedelta(days=9)}, "meets all conditions of `[dataset.calls]`, dates included."),
+    ],
+)
+def test_conditions_that_no_call_meets_are_named(log, chosen, said):
+    put(log, {"provider": ""}, {"provider": "", "prompt_version": "v2"})
+    with pytest.raises(DataError) as caught:
+        read(log, **chosen)
+    assert caught.value.code == "no-rows"
+    assert said in caught.value.message
+
+
+def test_a_group_that_no_call_has_is_said(log):
+    put(log, {"tags": {"customer": "c1"}}, {"tags": {"customer": "c1"}})
+    assert read(log, group="customer")[2] == ()
+    assert read(log, group="custmer")[2] == (
+        "No call says its `[dataset.calls] group`, custmer: every row is on its own.",
+    )
 
 
 def test_no_log_is_said(tmp_path):

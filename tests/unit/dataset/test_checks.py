@@ -16,6 +16,7 @@ from insource.dataset.checks.over_length import OverLength
 from insource.dataset.checks.suite import apply_fixes, run_checks
 from insource.dataset.checks.terms import is_abbreviation, is_slip, may_stand_for, normal_key
 from insource.dataset.checks.writing import rewritten, shape_of
+from insource.dataset.decisions import read_decisions
 from insource.dataset.staging import staged
 from insource.errors import DataError, UserError
 from insource.logs.redaction.pseudonyms import Pseudonyms
@@ -41,6 +42,23 @@ def mended(
         decision = FixDecision(check=name, decision="apply", parameters=parameters or {})
         apply_fixes(Context(rows=work, **{"output": OPEN, **about}), [decision], (KINDS[name],))
         return list(work)
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ('[truncation]\ndecision = "aply"\n', "[truncation] decision: Input should be 'apply' or 'decline'"),
+        ("truncation = 1\n", "truncation is not a table"),
+        ('[truncatoin]\ndecision = "apply"\n', "there is no check 'truncatoin'"),
+        ("[truncation\n", "Expected ']'"),
+    ],
+)
+def test_a_slip_in_the_fixes_file_is_named(tmp_path: Path, written: str, problem: str) -> None:
+    path = tmp_path / "dataset-fixes.toml"
+    path.write_text(written, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        read_decisions(path)
+    assert problem in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ CERTAIN = 0.9
 """Probability below which a row counts as of no language: figures and product names have none."""
 
 UNKNOWN = ""
+MAIN = 0.8
+"""Share of one language below which others are no strays: it is the task that has several."""
 
 
 class LanguageMix(Check):
@@ -54,7 +56,9 @@ class LanguageMix(Check):
                 action="drop",
                 summary=f"drop the rows that are neither in {main!r} nor unclear; `keep` may list more",
                 parameters={"keep": [main]},
-            ),
+            )
+            if known and known[0][1] >= MAIN * sum(count for _, count in known)
+            else None,
             measures={"rows_by_language": dict(known), "unclear": self._languages[UNKNOWN]},
         )
 

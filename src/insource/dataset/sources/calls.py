@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from insource.clock import iso
 from insource.config.sections import CallsSection
 from insource.dataset.records import BadRow
 from insource.dataset.sources.conversation import Conversations, asked
-from insource.errors import InsourceError
+from insource.errors import DataError, InsourceError
 from insource.logs.discovery.prompts import called_tool
 from insource.logs.output_limit import output_limit
 from insource.logs.query import Log, Where
@@ -21,6 +21,14 @@ from insource.types import TOKEN_LIMIT, Call, Dropped, Provenance, Row
 
 SOURCE = "log"
 _PAGE = 200
+_LOOKED_AT = 1000
+_VALUES: dict[str, Callable[[Call], str]] = {
+    "task": lambda call: call.task,
+    "provider": lambda call: call.provider,
+    "model": lambda call: call.model_answered or call.model_asked,
+    "prompt_version": lambda call: call.prompt_version,
+    "outcome": lambda call: call.outcome,
+}
 _NOT_GENERATION = frozenset({"embeddings", "other"})
 
 
@@ -32,6 +40,7 @@ class LoggedCalls:
 
     Raises, when read:
         UserError: ``no-log``.
+        DataError: ``no-rows`` when no call meets the conditions, naming the first that none meets.
         InsourceError: the codes of ``open_database``.
     """
 
@@ -45,16 +54,22 @@ class LoggedCalls:
         self._conversations: Conversations = conversations
         self._passed: Counter[str] = Counter()
         self._waiting = ""
+        self._rows = self._grouped = 0
 
     @property
     def notes(self) -> tuple[str, ...]:
-        kinds = ", ".join(f"{kind} ({count} calls)" for kind, count in sorted(self._passed.items()))
-        passed = f"Left out by `[dataset.calls] feedback`: {kinds}." if kinds else ""
-        return tuple(filter(None, (passed, self._waiting)))
+        passed = f"Left out by `[dataset.calls] feedback`: {_listed(self._passed)}." if self._passed else ""
+        alone = (
+            f"No call says its `[dataset.calls] group`, {self._calls.group}: every row is on its own."
+            if self._rows and not self._grouped and self._calls.group != CallsSection().group
+            else ""
+        )
+        return tuple(filter(None, (passed, alone, self._waiting)))
 
     def __iter__(self) -> Iterator[Row | Dropped]:
         self._passed.clear()
         self._waiting = ""
+        self._rows = self._grouped = items = 0
         with Log(self._workspace) as log:
             try:
                 log.drain()
@@ -68,7 +83,32 @@ class LoggedCalls:
                     if self._calls.feedback and said.kind not in self._calls.feedback:
                         self._passed[said.kind] += 1
                     else:
-                        yield self._item(call, said)
+                        item = self._item(call, said)
+                        items += 1
+                        self._rows += isinstance(item, Row)
+                        self._grouped += isinstance(item, Row) and item.group is not None
+                        yield item
+            if not items:
+                raise self._no_calls(log)
+
+    def _no_calls(self, log: Log) -> DataError:
+        """Why no call is taken: the first condition that none meets, and what the latest calls have."""
+        where = self._where()
+        met: Where = {}
+        for name in ("task", "provider", "model", "prompt_version", "outcome"):
+            if where.get(name) is None:
+                continue
+            before, met = met, cast("Where", {**met, name: where[name]})
+            if next(log.calls(limit=1, **met), None) is None:
+                latest = log.calls(limit=_LOOKED_AT, newest_first=True, **before)
+                seen = Counter(_VALUES[name](call) or "none" for call in latest)
+                problem = f"No call of the log has the {name.replace('_', ' ')} {where[name]!r}"
+                return _no_rows(
+                    f"{problem}; the latest have {_listed(seen)}." if seen else "The log is empty."
+                )
+        if self._passed:
+            return _no_rows(f"`[dataset.calls] feedback` leaves out every call: {_listed(self._passed)}.")
+        return _no_rows("No call of the log meets all conditions of `[dataset.calls]`, dates included.")
 
     def _where(self) -> Where:
         chosen = self._calls
@@ -132,6 +172,14 @@ def _finish_reason(call: Call) -> str:
     written = 0 if call.usage_estimated else call.usage.output_tokens or 0
     ran_out = call.finish_reason in ("stop", "unknown") and 0 < limit <= written
     return TOKEN_LIMIT if ran_out else call.finish_reason
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{value} ({count} call{'s' * (count != 1)})" for value, count in sorted(counts.items()))
+
+
+def _no_rows(problem: str) -> DataError:
+    return DataError("no-rows", problem, hint="Look at what is there: insource logs list")
 
 
 class _Said:

@@ -73,7 +73,7 @@ def synthetic_row(
     made = canonical.short(canonical.digest([text, output, attributes]))
     return Row(
         line=None,
-        row_id=f"synthetic-{origin.synthetic or 'label'}-{made}",
+        row_id=f"synthetic-{origin.synthetic}-{made}",
         input=text,
         output=output,
         split="train",
