@@ -66,7 +66,8 @@ def billing_of(response: Mapping[str, Any] | None, *, batch: bool = False) -> Bi
 class PriceTable:
     """Prices by model name, ``gpt-4o-mini`` or ``openai/gpt-4o-mini``. Works offline.
 
-    ``overrides`` are the user's own prices by the model's name; they go before the table.
+    ``overrides`` are the user's own prices by the model's name, with its provider or without; they go before
+    the table.
     """
 
     def __init__(self, overrides: Mapping[str, OwnPrice] | None = None) -> None:
@@ -93,7 +94,8 @@ class PriceTable:
         not reported, counts and terms the list has no price for, counts that contradict each other.
         """
         counted = usage.input_tokens is not None and usage.output_tokens is not None
-        if counted and (own := self._overrides.get(model)) is not None:
+        own = self._overrides.get(model) or self._overrides.get(model.partition("/")[2])
+        if counted and own is not None:
             return Priced(_own_cost(own, usage, billing), _OWN)
         if billing.charged_usd is not None:
             return Priced(billing.charged_usd, _CHARGED)

@@ -168,7 +168,7 @@ def test_feedback_as_a_condition_counts_what_it_leaves_out(log):
     rows, drops, notes = read(log, feedback=["corrected", "up"])
     assert set(rows) == {"c0", "c1"}
     assert drops == {}
-    assert notes == ("Left out by `[dataset.calls] feedback`: down (1 call), none (1 calls).",)
+    assert notes == ("Left out by `[dataset.calls] feedback`: down (1 call), none (1 call).",)
 
 
 @pytest.mark.parametrize(

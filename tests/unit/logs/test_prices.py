@@ -167,3 +167,11 @@ def test_every_listed_model_costs_what_the_library_says(cached, written, fresh, 
         assert TABLE.price(model.id, usage, AT, provider=provider.id).cost_usd == found, model.id
         compared += 1
     assert compared > 1000
+
+
+def test_your_own_price_holds_with_the_provider_before_the_name_and_without():
+    usage = Usage(input_tokens=1_000_000, output_tokens=0)
+    price = OwnPrice(input=3, output=10)
+    for key in ("teach-1", "local/teach-1"):
+        assert PriceTable({key: price}).cost("local/teach-1", usage) == 3
+    assert PriceTable({"local/teach-1": price}).cost("teach-1", usage) is None
