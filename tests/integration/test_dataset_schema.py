@@ -40,6 +40,7 @@ def test_labels_and_free_text(project, rows, insource):
     done = insource("dataset", "schema")
     assert 'labels = ["billing", "delivery", "technical"]' in done.stderr
     assert "billing" in done.stdout
+    assert "asks for JSON, and these answers are labels" in done.stderr
     project([line | {"output": f"a summary {n}"} for n, line in enumerate(rows.tickets(30))])
     assert insource("dataset", "schema").stdout == "Free text.\n"
 

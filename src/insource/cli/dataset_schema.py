@@ -53,6 +53,10 @@ def command(session: Session, write: bool, as_json: bool) -> None:
     elif isinstance(report.output, Labels):
         names = json.dumps(report.output.names, ensure_ascii=False)
         say(f"Next: put this under [task] in insource.toml: labels = {names}")
+        if "JSON" in task.instruction:
+            say(
+                "Its instruction asks for JSON, and these answers are labels: say there what is to be told apart."
+            )
 
 
 def _show(report: ContractReport) -> None:
