@@ -55,7 +55,8 @@ def command(session: Session, write: bool, as_json: bool) -> None:
         say(f"Next: put this under [task] in insource.toml: labels = {names}")
         if "JSON" in task.instruction:
             say(
-                "Its instruction asks for JSON, and these answers are labels: say there what is to be told apart."
+                "Its instruction asks for JSON, and these answers are labels: "
+                "say there what is to be told apart."
             )
 
 
