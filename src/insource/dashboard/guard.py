@@ -53,6 +53,8 @@ class Guard:
         host = headers.get("host", "")
         if host not in self._hosts:
             return PlainTextResponse("This host is not served here.\n", 403)
+        if not scope["path"].startswith("/"):  # `OPTIONS *` asks about the server as a whole
+            return PlainTextResponse("Only paths are served here.\n", 400)
         given = scope["path"].split("/")[1].encode()
         if not secrets.compare_digest(given, self._token.encode()):
             return PlainTextResponse("Open the address that the command has shown.\n", 404)

@@ -1,5 +1,6 @@
 """The pages as an application: who may ask, what is refused, what a hostile document comes out as."""
 
+import asyncio
 import json
 from contextlib import contextmanager
 
@@ -103,6 +104,20 @@ def test_other_hosts_and_paths_without_the_token_see_nothing(client):
         assert answer.status_code == 404
         assert "Ann" not in answer.text
     assert client.get("/secret/", headers={"host": "localhost:8123"}).status_code == 200
+
+
+def test_a_request_for_no_path_is_refused(client):
+    async def asked():
+        scope = {"type": "http", "method": "OPTIONS", "path": "*", "headers": [(b"host", HOST.encode())]}
+        sent = []
+
+        async def keep(message):
+            sent.append(message)
+
+        await client.app(scope, None, keep)
+        return sent
+
+    assert asyncio.run(asked())[0]["status"] == 400
 
 
 def test_every_answer_says_what_it_may_do(client):
