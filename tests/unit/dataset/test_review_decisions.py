@@ -367,3 +367,41 @@ def test_typed_values_have_the_type_of_their_field(tmp_path):
     with pytest.raises(Refused, match="not JSON"):
         desk.save("ann", 0, [Verdict(pointer, "edited", "three") for pointer in typed])
     opened.__exit__(None, None, None)
+
+
+TEXT_OR_LIST = {"type": ["string", "array", "null"], "items": {"type": "string"}}
+TEXT_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "before", "typed", "after"),
+    [
+        (TEXT_OR_LIST, "Brown", "Red", "Red"),
+        (TEXT_OR_LIST, "Brown", '["Red", "Blue"]', ["Red", "Blue"]),
+        (TEXT_OR_LIST, "Brown", "", None),
+        (TEXT_OR_LIST, "480", "400", "400"),
+        (TEXT_OR_LIST, ["Brown"], "Red", "Red"),
+        (TEXT_OR_LIST, ["Brown"], '["Red"', ValueError),
+        (TEXT_OR_LIST, ["Brown"], '"Red"', "Red"),
+        (TEXT_OR_LIST, ["Brown"], "12", "12"),
+        (TEXT_OR_NUMBER, "480", "400", "400"),
+        (TEXT_OR_NUMBER, "480", "true", "true"),
+        (TEXT_OR_NUMBER, "480", '["a"]', '["a"]'),
+        (TEXT_OR_NUMBER, 480, "400", 400),
+        (TEXT_OR_NUMBER, 480, "about 400", "about 400"),
+        ({"type": "string"}, "480", "400", "400"),
+        ({"type": "number"}, 480, "about 400", ValueError),
+    ],
+)
+def test_what_is_typed_where_text_and_more_can_stand(tmp_path, schema, before, typed, after):
+    contract = JsonSchema(definition={"type": "object", "properties": {"q": schema}})
+    desk, opened = desk_of(tmp_path, [{"id": "r", "input": "x", "output": {"q": before}}], contract)
+    edit = [Verdict("/q", "edited", typed)]
+    if after is ValueError:
+        with pytest.raises(Refused, match="not JSON"):
+            desk.save("ann", 0, edit)
+    else:
+        desk.save("ann", 0, edit)
+        [found] = desk.file.decisions()
+        assert (found.after, type(found.after)) == (after, type(after))
+    opened.__exit__(None, None, None)

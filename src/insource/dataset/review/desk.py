@@ -14,7 +14,6 @@ import numpy as np
 from insource.clock import SYSTEM, Clock
 from insource.dataset.checks.look import Look
 from insource.dataset.contract import Targets
-from insource.dataset.records import strict_json
 from insource.dataset.review.agreement import Agreement, agreement, contested
 from insource.dataset.review.application import is_current
 from insource.dataset.review.decisions import DecisionFile
@@ -267,10 +266,8 @@ def _typed(one: Field, verdict: Verdict) -> Any:
         if one.pointer and one.nullable:
             return None
         raise Refused(f"{one.name} is empty; reject it if it has no right value.")
-    if one.is_text:
-        return text
     try:
-        return strict_json(text)
+        return one.read(text)
     except ValueError as error:
         raise Refused(f"{one.name} is not JSON: {error}.") from error
 

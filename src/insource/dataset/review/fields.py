@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from insource import canonical
-from insource.dataset.records import as_object
+from insource.dataset.records import as_object, strict_json
 from insource.matching.comparators import Comparator, comparator_for
+from insource.matching.contract import fits
 from insource.matching.schema import declared_properties, expanded, restricted, schema_types
 from insource.types import JsonSchema, Labels, OutputSpec, Row
 
@@ -44,11 +45,29 @@ class Field:
         items = self.schema.get("items") if self.schema and "array" in schema_types(self.schema) else None
         return comparator_for(items if isinstance(items, Mapping) else self.schema)
 
-    @property
-    def is_text(self) -> bool:
-        """Whether what a person types is the value itself; anything else is typed as JSON."""
-        types = schema_types(self.schema) - {"null"}
-        return types == {"string"} or (not types and isinstance(self.value, str | None))
+    def read(self, text: str) -> Any:
+        """The value that a person means who types this: text as it is where only text can stand, else JSON.
+
+        Where both can, what is no JSON is text, and what could be either keeps the type of the value
+        before, so that ``400`` in place of the text ``480`` is text, too.
+
+        Raises:
+            ValueError: it is no JSON where text cannot stand, or begins as the list or object before did.
+        """
+        types = schema_types(self.schema)
+        if types - {"null"} == {"string"} or (not types and isinstance(self.value, str | None)):
+            return text
+        try:
+            value = strict_json(text)
+        except ValueError:
+            slip = text.startswith(("[", "{")) and isinstance(self.value, list | dict)
+            if "string" not in types or slip:
+                raise
+            return text
+        was_text = isinstance(self.value, str) and not isinstance(value, list | dict)
+        if "string" in types and (was_text or not fits(value, {"type": sorted(types)})):
+            return text
+        return value
 
     @property
     def nullable(self) -> bool:
