@@ -169,6 +169,29 @@ def test_a_hostile_row_is_inert_and_the_page_fits(pumps, open_page, width, schem
         assert page.locator("button[data-do=save]").is_visible()
 
 
+def test_nothing_is_saved_under_a_name_that_the_page_does_not_show(pumps, open_page):
+    with running_review(pumps, "--who", "Ann", "--queue", "all") as (_, url):
+        page = open_page(url)
+        box = page.locator("input[name=who]")
+        press(page, "A")
+        box.fill("Bob")
+        press(page, "Control+Enter")
+        assert "The reviewer box says “Bob”, this page is Ann’s" in page.locator("#status").inner_text()
+        page.locator(".field").first.focus()
+        press(page, "Control+Enter")
+        assert box.evaluate("box => box === document.activeElement")
+        assert not (pumps / "dataset-reviews.jsonl").exists()
+        press(page, "Escape")
+        assert box.input_value() == "Ann"
+        save(page)
+        page.locator("input[name=who]").fill("Bob")
+        with page.expect_navigation():
+            press(page, "Enter")
+        press(page, "A")
+        save(page)
+    assert [(one["row_id"], one["who"]) for one in decisions(pumps)[::3]] == [("p00", "Ann"), ("p01", "Bob")]
+
+
 def test_two_reviewers_at_once_and_their_agreement(project, rows, open_page, insource):
     config = '[task]\nname = "tickets"\nlabels = ["billing", "delivery", "technical"]\n'
     folder = project(rows.tickets(12), config)

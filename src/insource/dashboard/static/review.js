@@ -5,6 +5,7 @@ const page = document.body.dataset;
 const csrf = document.querySelector("meta[name=csrf]").content;
 const status = document.getElementById("status");
 const sheet = document.getElementById("sheet");
+const reviewer = document.querySelector("input[name=who]");
 const fields = [...document.querySelectorAll(".field")];
 const WORDS = { accepted: "✓ accepted", edited: "✎ edited", rejected: "✗ rejected", "": "undecided" };
 const undone = [];
@@ -132,8 +133,17 @@ function keep(field) {
 
 // To the server
 
+// What is kept has the name that the page shows, or it is not kept.
+function anotherName() {
+  const name = reviewer.value.trim();
+  if (name === page.who) return false;
+  say(`The reviewer box says “${visible(name)}”, this page is ${visible(page.who)}’s. In the box, Enter shows the other’s page, Escape brings the name back.`, true);
+  reviewer.focus();
+  return true;
+}
+
 async function send(where, body) {
-  if (busy) return;
+  if (busy || anotherName()) return;
   busy = true;
   try {
     const answer = await fetch(where, {
@@ -211,6 +221,12 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     keep(editing);
     return modified ? act("save") : undefined;
+  }
+  if (event.target === reviewer && event.key === "Escape") {
+    reviewer.value = page.who;
+    say("");
+    focusOn(fields[current]);
+    return count();
   }
   if ((typing && !modified) || (sheet.open && event.key !== "?")) return;
   const action = actionOf.get(modified ? `Mod+${event.key}` : event.key);
