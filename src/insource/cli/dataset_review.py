@@ -71,6 +71,7 @@ def command(
     with review_desk(session, overlap=overlap) as desk:
         # Before anybody waits for a page.
         desk.order(chosen, lambda done, total: session.display.progress("rows", done, total))
+        desk.progress(chosen, who)
         if plain:
             from insource.cli.review_plain import review_in_terminal
 
@@ -110,13 +111,12 @@ def _report(session: Session, *, as_json: bool) -> None:
     from collections import Counter
 
     from insource.cli.output import say
-    from insource.dataset.review.agreement import agreement, contested
-    from insource.dataset.review.decisions import read_reviews
+    from insource.inspection import review_desk
 
-    decisions = read_reviews(session.project.reviews_path)
-    found = agreement(decisions)
+    session.begin("review", "reading the rows that the decisions are about")
+    with review_desk(session) as desk:
+        decisions, found, disputed = desk.file.decisions(), desk.agreement(), desk.contested()
     verdicts = Counter((one.who, str(one.verdict)) for one in decisions)
-    disputed = sorted(contested(decisions))
     if as_json:
         reviewers = [
             {"who": who, "verdict": kind, "fields": n} for (who, kind), n in sorted(verdicts.items())

@@ -8,8 +8,8 @@ import pytest
 from insource.dataset.build import build
 from insource.dataset.checks.look import Look
 from insource.dataset.records import row_of
-from insource.dataset.review.agreement import DOCUMENT, agreement, contested
-from insource.dataset.review.application import Review, apply_reviews
+from insource.dataset.review.agreement import DOCUMENT, agreement
+from insource.dataset.review.application import Review, apply_reviews, contested_fields
 from insource.dataset.review.decisions import DecisionFile, read_reviews, write_reviews
 from insource.dataset.review.desk import Desk, Refused, Verdict
 from insource.dataset.review.fields import fields_of, input_digest, value_at, with_values
@@ -138,7 +138,7 @@ def test_rejected_rows_are_dropped_and_contested_ones_left():
     assert "1 reviewed fields are contested" in review.notes()[0]
     agreed = [decided(about, "/model", "edited", "B"), decided(about, "/model", "edited", "B", who="bob")]
     assert Review(agreed)(0, about).output == {"model": "B"}
-    assert contested(agreed) == frozenset()
+    assert contested_fields(agreed) == frozenset()
 
 
 def test_a_build_applies_decisions_and_its_funnel_adds_up(tmp_path, rows):
@@ -227,7 +227,6 @@ def test_agreement_by_document_and_field():
     assert found["/model"].kappa.value is None
     assert "chance" in found["/model"].kappa.note
     assert found["/n"].kappa.low < found["/n"].kappa.value < found["/n"].kappa.high
-    assert contested(decisions) == {"r0", "r1"}
 
 
 def test_what_disagrees():
@@ -329,15 +328,94 @@ def test_reviewers_see_each_other_in_the_contested_queue_only(tickets):
     assert tickets.following("contested", "ann") is None
 
 
+def test_a_row_comes_back_when_it_is_another_than_the_one_decided(tickets):
+    was = [tickets.rows[place] for place in range(4)]
+    before = [
+        decided(was[0].model_copy(update={"input": "another text"})),
+        decided(was[1].model_copy(update={"output": "technical"})),
+        decided(was[2].model_copy(update={"output": "technical"}), verdict="edited", after=was[2].output),
+        decided(was[3]),
+        decided(row("billing", row_id="gone")),
+    ]
+    write_reviews(tickets.file.path, before)
+    assert tickets.progress("all", "ann") == (2, 10)
+    assert tickets.progress("all", "bob").waiting == 10
+    assert tickets.following("all", "ann") == 0
+    tickets.save("ann", 0, [Verdict("", "accepted")])
+    assert tickets.following("all", "ann", 0) == 1
+    assert tickets.progress("all", "ann") == (3, 9)
+
+
+def test_a_row_with_one_stale_field_comes_back_whole(tmp_path):
+    record = {"id": "r", "input": "Pump", "output": {"model": "A", "tags": []}}
+    desk, opened = desk_of(tmp_path, [record], JSON_TASK)
+    verdicts = [Verdict(one.pointer, "accepted") for one in fields_of(desk.rows[0], JSON_TASK)]
+    desk.save("ann", 0, verdicts)
+    opened.__exit__(None, None, None)
+    record["output"]["tags"] = ["new"]
+    desk, opened = desk_of(tmp_path, [record], JSON_TASK)
+    assert desk.progress("all", "ann") == (0, 1)
+    assert desk.item("all", "ann", 0).mine.keys() == {"/model", "/power/voltage", "/power/phases"}
+    desk.save("ann", 0, verdicts)
+    assert desk.progress("all", "ann") == (1, 0)
+    opened.__exit__(None, None, None)
+
+
+def test_a_stale_decision_contests_nothing(tickets):
+    now = tickets.rows[0]
+    earlier = now.model_copy(update={"output": "technical"})
+    write_reviews(tickets.file.path, [decided(earlier), decided(now, who="bob")])
+    assert tickets.contested() == ()
+    assert tickets.following("contested", "ann") is None
+    write_reviews(tickets.file.path, [decided(now, verdict="rejected"), decided(now, who="bob")])
+    assert tickets.contested() == ("t0",)
+    tickets.save("bob", 0, [Verdict("", "rejected")])
+    assert tickets.contested() == ()
+
+
+def test_progress_survives_a_build_with_the_reviewers_own_edits(tmp_path, rows):
+    desk, opened = desk_of(tmp_path, rows.tickets(12), LABELS)
+    for place, choice in enumerate([1, 2, 0]):
+        desk.save("ann", place, [Verdict("", "edited", choice=choice)])
+    opened.__exit__(None, None, None)
+    before = build(tmp_path / "rows.jsonl", name="t", output=LABELS, reviews=desk.file.decisions())
+    again, opened = desk_of(tmp_path, rows.tickets(12), LABELS)
+    assert again.progress("all", "ann") == (3, 9)
+    opened.__exit__(None, None, None)
+    targets = {one.row_id: one.target for split in before.splits.values() for one in split}
+    corrected = [{**one, "output": targets[one["id"]]} for one in rows.tickets(12)]
+    applied, opened = desk_of(tmp_path, corrected, LABELS)
+    assert applied.progress("all", "ann") == (3, 9)
+    opened.__exit__(None, None, None)
+
+
+def test_only_rows_with_other_decisions_are_read_again(tickets, monkeypatch):
+    write_reviews(tickets.file.path, [decided(one) for one in tickets.rows])
+    assert tickets.progress("all", "ann") == (12, 0)
+    read = []
+    monkeypatch.setattr(type(tickets.rows), "__getitem__", counted(type(tickets.rows).__getitem__, read))
+    tickets.save("ann", 5, [Verdict("", "rejected")])
+    assert tickets.progress("all", "ann") == (12, 0)
+    assert set(read) == {5}
+
+
+def counted(method, read):
+    def call(rows, index):
+        read.append(index)
+        return method(rows, index)
+
+    return call
+
+
 def test_the_overlap_is_a_share_of_the_rows_for_everybody(tmp_path, rows):
     desk, opened = desk_of(tmp_path, rows.tickets(300), LABELS, overlap=0.2)
     decisions = [decided(one, who="ann") for one in desk.rows]
     write_reviews(desk.file.path, decisions)
-    opened.__exit__(None, None, None)
     waiting = desk.progress("all", "bob").waiting
     assert 0.1 < waiting / 300 < 0.3
     assert desk.progress("all", "ann") == (300, 0)
     assert np.array_equal(desk.order("all"), np.arange(300))
+    opened.__exit__(None, None, None)
 
 
 def test_what_cannot_be_saved_is_refused(tmp_path, tickets):

@@ -60,14 +60,6 @@ def agreement(decisions: Iterable[ReviewDecision]) -> tuple[Agreement, ...]:
     return tuple(found)
 
 
-def contested(decisions: Iterable[ReviewDecision]) -> frozenset[str]:
-    """The ids of rows with a field that reviewers decided differently."""
-    outcomes: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    for decision in decisions:
-        outcomes[decision.row_id, decision.input, decision.field].add(outcome(decision))
-    return frozenset(row_id for (row_id, _, _), found in outcomes.items() if len(found) > 1)
-
-
 def by_pair(found: Iterable[Agreement]) -> Mapping[tuple[str, str], list[Agreement]]:
     """The agreements of each two reviewers, in order."""
     pairs: dict[tuple[str, str], list[Agreement]] = defaultdict(list)

@@ -46,11 +46,10 @@ class Review:
         if decisions is None:
             return row
         self._met.add(row.row_id)
-        current = [decision for decision in decisions if is_current(decision, row)]
-        self.counts["stale"] += len(decisions) - len(current)
-        settled = settled_fields(current)
-        self.counts["contested"] += len({one.field for one in current} - set(settled))
-        return _applied(row, settled)
+        hold = current(decisions, row)
+        self.counts["stale"] += len(decisions) - len(hold)
+        self.counts["contested"] += len(contested_fields(hold))
+        return _applied(row, settled_fields(hold))
 
     def notes(self) -> tuple[str, ...]:
         """Sentences for the manifest, after all rows."""
@@ -59,13 +58,10 @@ class Review:
         return tuple(f"{counts[name]} {words}" for name, words in _NOTES.items() if counts[name])
 
 
-def is_current(decision: ReviewDecision, row: Row) -> bool:
-    """Whether the row still is what the decision was made about, or what it made of it."""
-    if decision.input != input_digest(row):
-        return False
-    value = value_at(row, decision.field)
-    applied = decision.verdict == "edited" and same(value, decision.after)
-    return applied or same(value, decision.before)
+def current(decisions: Iterable[ReviewDecision], row: Row) -> list[ReviewDecision]:
+    """Those decisions whose row still is what they were made about, or what they made of it."""
+    about = input_digest(row)
+    return [one for one in decisions if one.input == about and _holds(one, value_at(row, one.field))]
 
 
 def outcome(decision: ReviewDecision) -> str:
@@ -79,6 +75,16 @@ def settled_fields(decisions: Sequence[ReviewDecision]) -> dict[str, ReviewDecis
     for decision in decisions:
         by_field[decision.field].setdefault(outcome(decision), decision)
     return {field: next(iter(ones.values())) for field, ones in by_field.items() if len(ones) == 1}
+
+
+def contested_fields(decisions: Sequence[ReviewDecision]) -> frozenset[str]:
+    """The fields that reviewers decided differently."""
+    return frozenset({one.field for one in decisions} - settled_fields(decisions).keys())
+
+
+def _holds(decision: ReviewDecision, value: Any) -> bool:
+    applied = decision.verdict == "edited" and same(value, decision.after)
+    return applied or same(value, decision.before)
 
 
 def _applied(row: Row, settled: dict[str, ReviewDecision]) -> Row | Dropped:

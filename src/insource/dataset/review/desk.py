@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from insource.clock import SYSTEM, Clock
 from insource.dataset.checks.look import Look
 from insource.dataset.contract import Targets
-from insource.dataset.review.agreement import Agreement, agreement, contested
-from insource.dataset.review.application import is_current
+from insource.dataset.review.agreement import Agreement, agreement
+from insource.dataset.review.application import current
 from insource.dataset.review.decisions import DecisionFile
-from insource.dataset.review.fields import Field, fields_of, input_digest, same, with_values
+from insource.dataset.review.fields import Field, fields_of, input_digest, row_hash, same, with_values
 from insource.dataset.review.queues import (
     Answers,
     Contradictions,
@@ -29,6 +30,7 @@ from insource.dataset.review.queues import (
     near_key,
     ordered,
 )
+from insource.dataset.review.standing import Standing, Standings
 from insource.dataset.staging import Staged
 from insource.types import AbsentFields, OutputSpec, ReviewDecision, ReviewVerdict, Row
 
@@ -88,9 +90,9 @@ class Desk:
     clock: Clock = SYSTEM
 
     def __post_init__(self) -> None:
-        drawn = [_draws(row.row_id, self.seed) for row in self.rows]
-        self._ids = np.array([one for one, _ in drawn], dtype=np.uint64)
-        self._draws = np.array([two for _, two in drawn], dtype=np.uint64)
+        drawn = [(row_hash(row.row_id), _lot(row.row_id, self.seed)) for row in self.rows]
+        hashes, self._draws = np.array(drawn, dtype=np.uint64).reshape(-1, 2).T
+        self._standings = Standings(self.rows, self.contract, hashes)
         # The low half decides about the overlap, so that the order of the audit says nothing about it.
         self._twice = (self._draws & np.uint64(0xFFFFFFFF)) < np.uint64(int(self.overlap * 2**32))
         self._orders: dict[QueueName, Indices] = {}
@@ -112,9 +114,8 @@ class Desk:
 
     def progress(self, queue: QueueName, who: str) -> Progress:
         """How far a reviewer is in a queue."""
-        order = self.order(queue)
-        mine = self._decided(one.row_id for one in self.file.decisions() if one.who == who)
-        return Progress(int(mine[order].sum()), len(self._waiting(queue, who)))
+        mine = self._places([one.place for one in self._standing() if who in one.done])
+        return Progress(int(mine[self.order(queue)].sum()), len(self._waiting(queue, who)))
 
     def following(self, queue: QueueName, who: str, index: int | None = None) -> int | None:
         """The next row that waits for this reviewer after ``index``, round the end; None when none does."""
@@ -134,12 +135,11 @@ class Desk:
         row = self.rows[index]
         mine: dict[str, ReviewDecision] = {}
         others: dict[str, list[ReviewDecision]] = defaultdict(list)
-        for one in self.file.decisions():
-            if one.row_id == row.row_id and is_current(one, row):
-                if one.who == who:
-                    mine[one.field] = one
-                elif queue == "contested":
-                    others[one.field].append(one)
+        for one in current((one for one in self.file.decisions() if one.row_id == row.row_id), row):
+            if one.who == who:
+                mine[one.field] = one
+            elif queue == "contested":
+                others[one.field].append(one)
         fields = fields_of(row, self.contract)
         outputs = {**row.cloud_outputs, **self.answers.get(row.row_id, {})}
         look = Look(row)
@@ -188,20 +188,29 @@ class Desk:
         """How far the reviewers agree."""
         return agreement(self.file.decisions())
 
+    def contested(self) -> tuple[str, ...]:
+        """The ids of the rows with a field that reviewers decided differently, in the order of the file."""
+        return tuple(one.about[0].row_id for one in self._standing() if one.contested)
+
     def _waiting(self, queue: QueueName, who: str) -> Indices:
         """The places in a queue, ascending, whose rows still want this reviewer."""
-        decisions, order = self.file.decisions(), self.order(queue)
+        standing, order = self._standing(), self.order(queue)
         if queue == "contested":
-            return np.flatnonzero(self._decided(contested(decisions))[order])
-        reviewers = {one.who for one in decisions}
-        by = {name: self._decided(one.row_id for one in decisions if one.who == name) for name in reviewers}
-        others = sum((mask.astype(np.int64) for name, mask in by.items() if name != who), np.int64(0))
-        wanted = (others < 1 + self._twice) & ~by.get(who, np.zeros(len(self._ids), dtype=bool))
+            wanted = self._places([one.place for one in standing if one.contested])
+        else:
+            mine = self._places([one.place for one in standing if who in one.done])
+            enough = [one.place for one in standing if len(one.done) > self._twice[one.place]]
+            wanted = ~(mine | self._places(enough))
         return np.flatnonzero(wanted[order])
 
-    def _decided(self, row_ids: Iterable[str]) -> Any:
-        named = np.array([_draws(row_id, self.seed)[0] for row_id in set(row_ids)], dtype=np.uint64)
-        return np.isin(self._ids, named)
+    def _standing(self) -> list[Standing]:
+        with self._lock:
+            return self._standings.of(self.file.decisions())
+
+    def _places(self, places: Sequence[int]) -> NDArray[np.bool_]:
+        mask = np.zeros(len(self.rows), dtype=bool)
+        mask[np.array(places, dtype=np.int64)] = True
+        return mask
 
     def _reasons(self, queue: QueueName, index: int, row: Row, outputs: dict[str, str]) -> list[str]:
         reasons = []
@@ -272,8 +281,7 @@ def _typed(one: Field, verdict: Verdict) -> Any:
         raise Refused(f"{one.name} is not JSON: {error}.") from error
 
 
-def _draws(row_id: str, seed: int) -> tuple[int, int]:
-    """Two 64-bit numbers of a row: its identity, and its lot under the seed."""
-    identity = blake2b(row_id.encode(), digest_size=8).digest()
+def _lot(row_id: str, seed: int) -> int:
+    """A row's lot under the seed, as a number of 64 bits."""
     lot = blake2b(row_id.encode(), digest_size=8, salt=b"review", key=str(seed).encode()).digest()
-    return int.from_bytes(identity, "big"), int.from_bytes(lot, "big")
+    return int.from_bytes(lot, "big")

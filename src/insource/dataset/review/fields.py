@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from insource import canonical
@@ -78,6 +79,11 @@ class Field:
 def input_digest(row: Row) -> str:
     """What a decision is about: document and fields asked for, as 12 hex digits."""
     return canonical.short(canonical.digest([row.input, row.attributes]))
+
+
+def row_hash(row_id: str) -> int:
+    """A row's id as a number of 64 bits."""
+    return int.from_bytes(blake2b(row_id.encode(), digest_size=8).digest(), "big")
 
 
 def schema_of(row: Row, contract: OutputSpec) -> dict[str, Any] | None:
