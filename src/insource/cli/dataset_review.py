@@ -141,10 +141,13 @@ def _table(found: tuple[Agreement, ...], verdicts: dict[tuple[str, str], int]) -
         return
     for pair, fields in groupby(found, key=lambda one: f"{one.first}, {one.second}"):
         click.echo(f"\n{one_line(pair, 80)}")
-        click.echo(f"  {'field':<26} {'decided alike':>22} {KAPPA:>19} {'n':>7}")
+        click.echo(f"  {'field':<18} {'decided alike':>22} {KAPPA:>19} {'of':<8} {'n':>6}")
         for one in fields:
             name, kappa = one.field.lstrip("/") or "answer", one.kappa
             shown = "undefined" if kappa.value is None else f"{kappa.value:.2f}"
             if kappa.low is not None and kappa.high is not None:
                 shown += f" [{kappa.low:.2f}, {kappa.high:.2f}]"
-            click.echo(f"  {one_line(name, 26):<26} {show(one.agreed):>22} {shown:>19} {kappa.n:>7,}")
+            about = f"  {one_line(name, 18):<18} {show(one.agreed):>22} {shown:>19}"
+            click.echo(f"{about} {one.categories:<8} {kappa.n:>6,}")
+    click.echo(f"\n{KAPPA} is of the values where they are chosen from a list,")
+    click.echo("else of the verdicts accepted, edited and rejected")

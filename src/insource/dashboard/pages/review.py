@@ -56,7 +56,7 @@ class ReviewView(NamedTuple):
     item: Item | None
     document: Excerpt | None
     fields: tuple[FieldView, ...]
-    agreement: tuple[tuple[str, str, str, str, int], ...]
+    agreement: tuple[tuple[str, str, str, str, str, int], ...]
     headline: str
 
 
@@ -71,7 +71,7 @@ def review_view(desk: Desk, queue: QueueName, who: str, index: int | None) -> Re
     item = None if index is None else desk.item(queue, who, index)
     document = None if item is None else excerpt(item.row.input, item.fields)
     agreements = desk.agreement()
-    headline = next((one for one in agreements if one.field == DOCUMENT), None)
+    documents = [one for one in agreements if one.field == DOCUMENT]
     return ReviewView(
         queue=queue,
         who=who,
@@ -82,23 +82,30 @@ def review_view(desk: Desk, queue: QueueName, who: str, index: int | None) -> Re
         if item is not None and document is not None
         else (),
         agreement=tuple(map(_agreed, agreements)),
-        headline="" if headline is None else f"κ {kappa(headline.kappa)}",
+        headline=_headline(documents),
     )
 
 
-def _agreed(one: Agreement) -> tuple[str, str, str, str, int]:
-    name = one.field.lstrip("/") or "answer"
-    return f"{one.first} · {one.second}", name, ratio(one.agreed), kappa(one.kappa), one.kappa.n
+def _headline(documents: Sequence[Agreement]) -> str:
+    """κ of the only two reviewers there are; of more, how many pairs the table has."""
+    if len(documents) > 1:
+        return f"κ of {len(documents)} pairs"
+    return "".join(f"κ {kappa(one.kappa)}" for one in documents)
+
+
+def _agreed(one: Agreement) -> tuple[str, str, str, str, str, int]:
+    name, pair = one.field.lstrip("/") or "answer", f"{one.first} · {one.second}"
+    return pair, name, ratio(one.agreed), kappa(one.kappa), one.categories, one.kappa.n
 
 
 def ratio(estimate: Estimate) -> str:
-    """``92 % [80, 97]``."""
+    """``92.0 % [80.4, 97.1]``."""
     interval = (
         ""
         if estimate.low is None or estimate.high is None
-        else (f" [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]")
+        else f" [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
     )
-    return f"{100 * (estimate.value or 0):.0f} %{interval}"
+    return f"{100 * (estimate.value or 0):.1f} %{interval}"
 
 
 def kappa(estimate: Estimate) -> str:

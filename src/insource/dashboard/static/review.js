@@ -143,7 +143,7 @@ function anotherName() {
 }
 
 async function send(where, body) {
-  if (busy || anotherName()) return;
+  if (busy) return;
   busy = true;
   try {
     const answer = await fetch(where, {
@@ -188,12 +188,13 @@ const actions = {
   },
   undo() {
     const last = undone.pop();
-    if (!last) return send("undo", {});
+    if (!last) return anotherName() || send("undo", {});
     for (const one of last) put(one.field, one);
     select(fields.indexOf(last[0].field));
     count();
   },
   save() {
+    if (anotherName()) return;
     const open = fields.find((field) => field.dataset.verdict === "");
     if (open) {
       select(fields.indexOf(open));

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Hashable, Iterable
 from itertools import combinations
+from typing import Literal
 
-from insource import canonical
 from insource.dataset.review.application import outcome
+from insource.dataset.review.fields import same
 from insource.stats.agreement import cohen_kappa
 from insource.stats.intervals import wilson
 from insource.types import Estimate, Frozen, ReviewDecision
@@ -15,12 +16,18 @@ from insource.types import Estimate, Frozen, ReviewDecision
 DOCUMENT = "document"
 """The place of a field's name where whole documents are compared."""
 
+_Rating = dict[str, ReviewDecision]
+"""What one reviewer decided about one item, by field."""
+
 
 class Agreement(Frozen):
     """Two reviewers on one field, or on whole documents: the share decided alike, and Cohen's κ.
 
     Two agree when both came to the same value, or both rejected it. A document agrees when all its fields
-    do.
+    do. ``categories`` says of what κ is: of the *values* where a closed list is chosen from, else of the
+    *verdicts* accepted, edited and rejected. Open values are nearly all different, so that chance would
+    never agree on one, and κ of them would be the share decided alike under another name. A document's
+    verdict is the gravest of its fields'.
     """
 
     first: str
@@ -28,57 +35,57 @@ class Agreement(Frozen):
     field: str
     agreed: Estimate
     kappa: Estimate
+    categories: Literal["values", "verdicts"]
 
 
-def agreement(decisions: Iterable[ReviewDecision]) -> tuple[Agreement, ...]:
-    """Every pair of reviewers with rows in common, documents first, then field by field."""
-    fields: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
-    documents: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
-    reviewers: dict[str, set[str]] = defaultdict(set)
-    everything = tuple(decisions)
-    for decision in everything:
-        reviewers[decision.row_id].add(decision.who)
-    for decision in everything:
-        if len(reviewers[decision.row_id]) < 2:
-            continue
+def agreement(
+    decisions: Iterable[ReviewDecision], closed: Container[str] = frozenset()
+) -> tuple[Agreement, ...]:
+    """Every pair of reviewers with rows in common, documents first, then field by field.
+
+    ``closed`` are the fields (JSON Pointers) whose values are chosen from a list.
+    """
+    rows: dict[str, dict[tuple[str, str], _Rating]] = defaultdict(lambda: defaultdict(dict))
+    for decision in decisions:
         # A decision about another state of the row is a decision about another item.
-        row = f"{decision.row_id}\n{decision.input}"
-        item = f"{row}\n{canonical.dumps(decision.before)}"
-        fields[decision.who][decision.field][item] = outcome(decision)
-        documents[decision.who][row][decision.field] = outcome(decision)
+        rows[decision.who][decision.row_id, decision.input][decision.field] = decision
     found = []
-    for first, second in combinations(sorted(fields), 2):
-        one, two = documents[first], documents[second]
-        rows = [row for row in sorted(set(one) & set(two)) if one[row].keys() == two[row].keys()]
-        if rows:
-            pairs = [(_whole(one[row]), _whole(two[row])) for row in rows]
-            found.append(_agreement(first, second, DOCUMENT, pairs))
-        for field in sorted(set(fields[first]) & set(fields[second])):
-            left, right = fields[first][field], fields[second][field]
-            if both := sorted(set(left) & set(right)):
-                found.append(_agreement(first, second, field, [(left[i], right[i]) for i in both]))
+    for first, second in combinations(sorted(rows), 2):
+        pairs: dict[str, list[tuple[_Rating, _Rating]]] = {DOCUMENT: []}
+        for row in sorted(rows[first].keys() & rows[second].keys()):
+            one, two = rows[first][row], rows[second][row]
+            both = [
+                name for name in sorted(one.keys() & two.keys()) if same(one[name].before, two[name].before)
+            ]
+            for name in both:
+                pairs.setdefault(name, []).append(({name: one[name]}, {name: two[name]}))
+            if len(one) == len(two) == len(both):
+                pairs[DOCUMENT].append((one, two))
+        for name in [DOCUMENT, *sorted(pairs.keys() - {DOCUMENT})]:
+            if pairs[name]:
+                found.append(_agreement(first, second, name, pairs[name], closed))
     return tuple(found)
 
 
-def by_pair(found: Iterable[Agreement]) -> Mapping[tuple[str, str], list[Agreement]]:
-    """The agreements of each two reviewers, in order."""
-    pairs: dict[tuple[str, str], list[Agreement]] = defaultdict(list)
-    for one in found:
-        pairs[one.first, one.second].append(one)
-    return pairs
+def _values(rating: _Rating) -> tuple[str, ...]:
+    return tuple(outcome(rating[field]) for field in sorted(rating))
 
 
-def _whole(outcomes: Mapping[str, str]) -> str:
-    return canonical.dumps(outcomes)
+def _verdict(rating: _Rating) -> str:
+    return max(one.verdict for one in rating.values())  # by alphabet and by gravity
 
 
-def _agreement(first: str, second: str, field: str, ratings: list[tuple[str, str]]) -> Agreement:
-    n, alike = len(ratings), sum(one == two for one, two in ratings)
-    kappa = cohen_kappa([one for one, _ in ratings], [two for _, two in ratings])
+def _agreement(
+    first: str, second: str, field: str, ratings: list[tuple[_Rating, _Rating]], closed: Container[str]
+) -> Agreement:
+    n, alike = len(ratings), sum(_values(one) == _values(two) for one, two in ratings)
+    chosen = all(len(one) == 1 and next(iter(one)) in closed for one, _ in ratings)
+    category: Callable[[_Rating], Hashable] = _values if chosen else _verdict
+    kappa = cohen_kappa([category(one) for one, _ in ratings], [category(two) for _, two in ratings])
     low, high = wilson(alike, n)
     note = ""
     if kappa.value is None:
-        note = "both gave one and the same verdict throughout, which chance alone would do too"
+        note = "both gave one and the same answer throughout, which chance alone would do too"
     elif kappa.interval is None:
         note = "nothing varied, so there is no interval"
     return Agreement(
@@ -94,4 +101,5 @@ def _agreement(first: str, second: str, field: str, ratings: list[tuple[str, str
             method="Cohen's κ, Fleiss-Cohen-Everitt",
             note=note,
         ),
+        categories="values" if chosen else "verdicts",
     )

@@ -186,7 +186,12 @@ class Desk:
 
     def agreement(self) -> tuple[Agreement, ...]:
         """How far the reviewers agree."""
-        return agreement(self.file.decisions())
+        open_to_all: set[str] = set()
+        listed: set[str] = set()
+        for one in self._standing():
+            for pointer, choices in one.choices.items():
+                (listed if choices else open_to_all).add(pointer)
+        return agreement(self.file.decisions(), listed - open_to_all)
 
     def contested(self) -> tuple[str, ...]:
         """The ids of the rows with a field that reviewers decided differently, in the order of the file."""
