@@ -211,6 +211,9 @@ def test_two_reviewers_at_once_and_their_agreement(project, rows, open_page, ins
         assert bob.locator("#progress").inner_text() == "12 of 12 decided"
         bob.reload()
         assert "κ 0." in bob.locator("#headline").inner_text()
+        bob.set_viewport_size({"width": 360, "height": 800})
+        assert bob.locator("#agreement thead").bounding_box()["height"] < 60
+        shown = [row.all_inner_texts() for row in cells(bob)]
         bob.goto(f"{url}review?queue=contested&who=Bob")
         assert "Ann accepted" in bob.locator(".other").inner_text()
     kept = decisions(folder)
@@ -221,4 +224,13 @@ def test_two_reviewers_at_once_and_their_agreement(project, rows, open_page, ins
     assert 0 < differing == len(report["contested"])
     assert document["agreed"]["value"] == pytest.approx(1 - differing / 12)
     assert document["kappa"]["low"] < document["kappa"]["value"] < document["kappa"]["high"]
-    assert "Cohen's kappa" in insource("dataset", "review", "--report").stdout
+    printed = insource("dataset", "review", "--report").stdout
+    assert "Cohen's kappa" in printed
+    assert document["categories"] == "values"
+    lines = [line.split() for line in printed.splitlines()]
+    for row in shown:
+        assert " ".join(row[1:]).split() in lines
+
+
+def cells(page):
+    return [row.locator("td") for row in page.locator("#agreement tbody tr").all()]
