@@ -33,7 +33,30 @@ def test_build_diff_and_export(project, insource, rows):
     assert "already-exported" in again.stderr
     sealed = insource("dataset", "export", "--split", "test", "--to", "test-only")
     assert "sealed" in sealed.stderr
-    assert [path.name for path in sorted((folder / "test-only").iterdir())] == ["README.md", "test.jsonl"]
+    assert [path.name for path in sorted((folder / "test-only").iterdir())] == [
+        "README.md",
+        "test.jsonl",
+        "test.provenance.jsonl",
+    ]
+
+
+def test_what_may_not_be_trained_on_is_not_exported_for_training(project, insource, refuses, rows):
+    taught = {"provenance": {"label": "teacher", "provider": "openai", "model": "gpt-4o"}}
+    folder = project([row | taught for row in dataset_rows(rows)], CONFIG)
+    built = json.loads(insource("dataset", "build", "--json").stdout)
+    insource("dataset", "policy", "--refuse", "openai/*")
+    refuses("dataset", "export", "--to", "out", code="teacher-not-allowed")
+    assert not (folder / "out").exists()
+    assert insource("dataset", "export", "--to", "held", "--split", "calibration").returncode == 0
+    insource("dataset", "policy", "--allow", "openai/*")
+    everything = [option for split in built["counts"] for option in ("--split", split)]
+    insource("dataset", "export", "--to", "out", *everything)
+    toml = folder / "insource.toml"
+    toml.write_text(toml.read_text(encoding="utf-8").replace("data.jsonl", "out"), encoding="utf-8")
+    again = json.loads(insource("dataset", "build", "--json").stdout)
+    assert again["labels"] == built["labels"] == {"teacher": sum(built["counts"].values())}
+    insource("dataset", "policy", "--refuse", "openai/*")
+    refuses("train", code="teacher-not-allowed")
 
 
 def test_a_teacher_writes_more_within_its_cap_and_the_policy_holds_training_back(project, insource, rows):

@@ -51,17 +51,25 @@ def command(
     splits: Sequence[Split],
     as_json: bool,
 ) -> None:
-    """Write DATASET, the last one if not given, for OpenAI fine-tuning, TRL or Hugging Face."""
+    """Write DATASET, the last one if not given, for OpenAI fine-tuning, TRL or Hugging Face.
+
+    Training rows have to pass the policy on teachers, as they do for `insource train`. Whose answers
+    they are goes into a file beside each split, which Insource reads back with it.
+    """
     from insource.cli.output import near, say
     from insource.dataset.export.layout import export_dataset
-    from insource.dataset.folder import check, find, newest_first
+    from insource.dataset.folder import check, examples, find, newest_first
+    from insource.dataset.policy import check_teachers, read_policy
 
     datasets = session.project.workspace / "datasets"
     latest = newest_first(datasets)
     folder = latest[0] if dataset is None and latest else find(datasets, dataset or "")
     target = target or Path(f"{folder.name.replace('@', '-')}-{format_}")
     chosen = [split for split in SPLITS if split in (splits or SPLITS[:-1])]
-    written = export_dataset(folder, target, format_, session.project.task(check(folder).output), chosen)
+    manifest, policy = check(folder), session.project.policy_path
+    if "train" in chosen:
+        check_teachers(examples(folder, "train"), read_policy(policy), policy)
+    written = export_dataset(folder, target, format_, session.project.task(manifest.output), chosen)
     if as_json:
         click.echo(json.dumps({"schema_version": 1, "folder": str(target), "rows": written}))
     for split, count in written.items():

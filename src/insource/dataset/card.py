@@ -57,19 +57,19 @@ def data_card(manifest: DatasetManifest) -> str:
 
 
 def front_matter(manifest: DatasetManifest, written: Mapping[Split, int], columns: Mapping[str, str]) -> str:
-    """The card's YAML for Hugging Face: which file is which split, and each column's type, without which a
-    column that is null throughout a split would have another type there.
+    """The card's YAML for Hugging Face: which file is which split, and each column's type if ``columns`` has
+    them; without it a column that is null throughout a split would have another type there.
 
     Source: the Hub's dataset card metadata, ``configs``, ``dataset_info`` and ``size_categories``.
     """
     total = sum(written.values())
     size = next((name for limit, name in _SIZES if total < limit), "10M<n<100M")
     files = "\n".join(f"  - split: {split}\n    path: {split}.jsonl" for split in written)
-    features = "\n".join(f"  - name: {name}\n    dtype: {dtype}" for name, dtype in columns.items())
+    features = "".join(f"\n  - name: {name}\n    dtype: {dtype}" for name, dtype in columns.items())
+    info = f"dataset_info:\n  features:{features}\n" if columns else ""
     return (
         f"---\npretty_name: {json.dumps(manifest.name)}\nsize_categories:\n- {size}\n"
-        f"configs:\n- config_name: default\n  data_files:\n{files}\n"
-        f"dataset_info:\n  features:\n{features}\n---"
+        f"configs:\n- config_name: default\n  data_files:\n{files}\n{info}---"
     )
 
 

@@ -13,6 +13,18 @@ from insource.dataset.sources.choose import choose_source
 from insource.errors import DataError
 from insource.types import SPLITS, Row, Task
 
+FULL = {
+    "label": "teacher",
+    "provider": "openai",
+    "model": "small",
+    "date": "2026-05-01",
+    "terms": "v3",
+    "prompt_version": "p2",
+    "finish_reason": "stop",
+    "synthetic": "paraphrase",
+    "parents": ["r9"],
+}
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -27,7 +39,9 @@ def folder(tmp_path):
         for n in range(40)
     ]
     records[1] |= {"provenance": {"label": "teacher", "provider": "openai", "model": "big/2026"}}
-    records[3] |= {"attributes": ["a"], "cloud_outputs": {"gpt": "{}"}}
+    records[3] |= {"attributes": ["a"], "cloud_outputs": {"gpt": "{}"}, "latency_s": {"gpt": 1.5}}
+    records[7] |= {"provenance": FULL, "split": "train"}
+    records[9] |= {"split": "train"}
     records[5] |= {"schema": own, "output": {"z": "1"}}
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
@@ -105,6 +119,48 @@ def read_back(out, **section):
     return items
 
 
+def origin(row):
+    """What a row says of its origin, without where it stands now."""
+    return row.provenance.model_dump(exclude={"source", "line"})
+
+
+@pytest.mark.parametrize("layout", ["openai-chat", "prompt-completion"])
+def test_provenance_follows_its_line_and_a_line_without_one_is_not_used(folder, task, tmp_path, layout):
+    out = tmp_path / "out"
+    export_dataset(folder, out, layout, task, ["train"])
+    path = out / "train.jsonl"
+    first, second, *others = (f"{line}\n" for line in path.read_text(encoding="utf-8").split("\n")[:-1])
+    before = {row.row_id: origin(row) for row in read_back(out)}
+    path.write_text("".join([*reversed(others), second]), encoding="utf-8")
+    after = {row.row_id: origin(row) for row in read_back(out)}
+    assert len(after) == len(before) - 1
+    assert after.items() <= before.items()
+    path.write_text(first.replace("document", "paper") + second, encoding="utf-8")
+    source = choose_source(DatasetSection(path="out"), out, workspace=tmp_path, task="spec").source
+    changed, kept = source
+    assert (changed.reason, kept.row_id) == ("unknown-origin", list(before)[1])
+    (out / "train.provenance.jsonl").unlink()
+    assert {row.provenance.label for row in read_back(out)} == {"checked"}
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"id": "a", "digest": "b"}'])
+def test_a_broken_file_of_provenance_is_named(folder, task, tmp_path, line):
+    export_dataset(folder, tmp_path / "out", "openai-chat", task, ["train"])
+    (tmp_path / "out" / "train.provenance.jsonl").write_text(line, encoding="utf-8")
+    with pytest.raises(DataError) as error:
+        read_back(tmp_path / "out")
+    assert error.value.code == "provenance-unreadable"
+    assert "train.provenance.jsonl:1" in error.value.message
+
+
+def test_load_dataset_reads_the_chats_without_what_lies_beside_them(folder, task, tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    export_dataset(folder, tmp_path / "out", "openai-chat", task, SPLITS)
+    read = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    assert {split: read[split].column_names for split in read} == {split: ["messages"] for split in SPLITS}
+
+
 def test_every_layout_is_a_source_of_the_same_rows(folder, task, tmp_path):
     dataset = load(folder)
     examples = {e.row_id: (split, e) for split in SPLITS for e in dataset.splits[split]}
@@ -116,12 +172,17 @@ def test_every_layout_is_a_source_of_the_same_rows(folder, task, tmp_path):
         assert (row.split, row.input, row.group) == (split, example.input, example.group)
         assert (as_object(row.output), row.attributes) == (json.loads(example.target), example.attributes)
         assert (row.contract, row.cloud_outputs) == (example.contract, example.cloud_outputs)
-        kept = ("label", "human_edited", "provider", "terms", "synthetic")
-        assert [getattr(row.provenance, k) for k in kept] == [getattr(example.provenance, k) for k in kept]
+        assert row.cloud_latency_s == example.cloud_latency_s
+        assert origin(row) == origin(example)
     assert rows["r1"].provenance.label == "teacher"
+    assert origin(rows["r7"]) == FULL | {"human_edited": False, "parents": ("r9",)}
     for layout in ("openai-chat", "prompt-completion"):
         export_dataset(folder, tmp_path / layout, layout, task, SPLITS)
-        found = sorted((row.split, row.input, row.output) for row in read_back(tmp_path / layout))
+        rows = read_back(tmp_path / layout)
+        assert {row.row_id: origin(row) for row in rows} == {
+            row_id: origin(example) for row_id, (_, example) in examples.items()
+        }
+        found = sorted((row.split, row.input, row.output) for row in rows)
         asked = {None: "", ("a",): "\nFields: a"}
         assert found == sorted(
             (split, e.input + asked[e.attributes], e.target) for split, e in examples.values()

@@ -20,11 +20,16 @@ HF_COLUMNS = {
     "group": "string",
     "time": "string",
     "cloud_outputs": "string",
+    "latency_s": "string",
     "label_source": "string",
     "human_edited": "bool",
     "teacher": "string",
+    "date": "string",
     "terms": "string",
+    "prompt_version": "string",
+    "finish_reason": "string",
     "synthetic": "string",
+    "parents": "string",
 }
 
 
@@ -55,11 +60,16 @@ def hf_row(task: Task, example: Example) -> dict[str, Any]:
         "group": example.group,
         "time": example.time,
         "cloud_outputs": _json(example.cloud_outputs),
+        "latency_s": _json(example.cloud_latency_s),
         "label_source": origin.label,
         "human_edited": origin.human_edited,
         "teacher": "/".join(part for part in (origin.provider, origin.model) if part),
+        "date": origin.date,
         "terms": origin.terms,
+        "prompt_version": origin.prompt_version,
+        "finish_reason": origin.finish_reason,
         "synthetic": origin.synthetic,
+        "parents": _json(origin.parents),
     }
 
 

@@ -1,4 +1,4 @@
-"""The exported folder: one JSON Lines file a split and a README, there when it is complete."""
+"""The exported folder: JSON Lines by split, whose answers they are, and a README; there when complete."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 from insource import canonical
 from insource.dataset.card import data_card, front_matter
 from insource.dataset.export.formats import FORMATS, HF_COLUMNS, Format
 from insource.dataset.folder import check, examples
+from insource.dataset.sidecar import sidecar_line, sidecar_of
 from insource.errors import DataError
 from insource.types import DatasetManifest, Split, Task
 
@@ -52,21 +54,25 @@ def export_dataset(
 
 
 def _write(folder: Path, target: Path, split: Split, format_: Format, task: Task) -> int:
+    path = target / f"{split}.jsonl"
+    beside = nullcontext() if format_ == "hf" else sidecar_of(path).open("w", encoding="utf-8")
     count = 0
-    with (target / f"{split}.jsonl").open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8") as file, beside as sidecar:
         for example in examples(folder, split):
-            file.write(json.dumps(FORMATS[format_](task, example), ensure_ascii=False) + "\n")
+            record = FORMATS[format_](task, example)
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
             count += 1
-        file.flush()
-        os.fsync(file.fileno())
+            if sidecar is not None:
+                sidecar.write(json.dumps(sidecar_line(record, example), ensure_ascii=False) + "\n")
+        for written in filter(None, (file, sidecar)):
+            written.flush()
+            os.fsync(written.fileno())
     return count
 
 
 def _readme(manifest: DatasetManifest, task: Task, format_: Format, written: dict[Split, int]) -> str:
-    sections = []
-    if format_ == "hf":
-        sections.append(front_matter(manifest, written, HF_COLUMNS))
-    sections += [
+    sections = [
+        front_matter(manifest, written, HF_COLUMNS if format_ == "hf" else {}),
         data_card(manifest).rstrip(),
         "## This export",
         f"Format `{format_}`, from dataset `{canonical.short(manifest.digest)}`: "

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from insource.config.sections import ColumnsSection, DatasetSection
 from insource.dataset.records import BadRow
+from insource.dataset.sidecar import ENDING
 from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.containers import SUFFIXES, read_records
 from insource.dataset.sources.documents import Documents, is_document, label_table, walk
@@ -160,7 +161,7 @@ def _table_files(folder: Path) -> list[TableFile]:
     documents = False
     for path in walk(folder):
         documents = documents or is_document(path)
-        if path.suffix in SUFFIXES and path.name not in _OF_DATASETS:
+        if path.suffix in SUFFIXES and path.name not in _OF_DATASETS and not path.name.endswith(ENDING):
             name = path.relative_to(folder).as_posix()
             files.append(TableFile(path, name, _split_of(name)))
     return [] if documents and not _kept_by_datasets(folder) else files

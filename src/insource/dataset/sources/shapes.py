@@ -48,7 +48,7 @@ def by_columns(columns: ColumnsSection, keep: frozenset[str] = frozenset()) -> S
 
 
 _EXPORTED = "label_source"
-_FLAT = ("human_edited", "terms", "synthetic")
+_FLAT = ("human_edited", "date", "terms", "prompt_version", "finish_reason", "synthetic", "parents")
 _OWN = frozenset({*KEYS, _EXPORTED, "teacher", *_FLAT})
 
 
@@ -64,6 +64,7 @@ ROWS = Shape("rows", lambda record: _by_name().convert(record) if _EXPORTED in r
 def _flat_provenance(record: Record) -> dict[str, Any]:
     """Who vouched for a row of an export, so that a teacher's answer stays one."""
     flat = {key: record[key] for key in _FLAT if record.get(key) is not None}
+    flat |= {"parents": opened(flat["parents"])} if "parents" in flat else {}
     return {**teacher_of(str(record.get("teacher") or "")), "label": record[_EXPORTED], **flat}
 
 

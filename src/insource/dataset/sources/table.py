@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.dataset.records import BadRow, row_id_of, row_of, unknown_keys_note
+from insource.dataset.sidecar import with_provenance
 from insource.dataset.sources.containers import read_records
 from insource.dataset.sources.shapes import Shape
 from insource.types import Dropped, Row, Split
@@ -25,7 +26,7 @@ class Table:
     """The rows of some files in their order. Of several, rows are named ``file:line`` unless they have an id.
 
     Raises, when read:
-        The errors of ``read_records``.
+        The errors of ``read_records`` and ``with_provenance``.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Table:
     def __iter__(self) -> Iterator[Row | Dropped]:
         self._unknown.clear()
         for file in self._files:
-            for line, found in read_records(file.path, self._encoding):
+            for line, found in with_provenance(file.path, read_records(file.path, self._encoding)):
                 yield self._item(file, line, found)
 
     def _item(self, file: TableFile, line: int, found: dict[str, Any] | BadRow) -> Row | Dropped:
