@@ -160,7 +160,7 @@ class _Made:
                     batch.append(row)
             except CapReached:
                 self._keep(batch, count)
-                return "the cap of money is reached; raise --max-usd to go on"
+                return "the next question could cost more than is left; raise --max-usd to go on"
             except BaseException:  # what was paid for is kept
                 self._keep(batch, count)
                 raise

@@ -10,11 +10,12 @@ from insource.dataset.folder import load as load_dataset
 from insource.dataset.policy import TeacherPolicy, check_teachers
 from insource.errors import IntegrityError, ProviderError, UserError
 from insource.intake import build_dataset_folder
-from insource.models.protocol import ModelInfo
+from insource.logs.questions import CapReached, Questions
+from insource.models.protocol import ModelInfo, Request
 from insource.project import Project
 from insource.session import Session
 from insource.synthesis import Wanted, synthesize
-from insource.types import Completion, Usage
+from insource.types import Completion, Message, Usage
 
 TEXT = "Model {model}\nSupply {volts} V, serial {serial}\nColour: {colour}\nThank you for asking."
 
@@ -36,7 +37,8 @@ class Quiet:
 class Teacher:
     """Answers from a function, and counts."""
 
-    def __init__(self, answer, fail_at=None):
+    def __init__(self, answer, fail_at=None, output_tokens=lambda: 10):
+        self.output_tokens = output_tokens
         self.info = ModelInfo(name="openai/gpt-4o-mini", local=False)
         self.answer, self.fail_at, self.asked = answer, fail_at, 0
 
@@ -44,7 +46,7 @@ class Teacher:
         self.asked += 1
         if self.asked == self.fail_at:
             raise ProviderError("provider-unreachable", "gone")
-        usage = Usage(input_tokens=1_000_000, output_tokens=0)
+        usage = Usage(input_tokens=100, output_tokens=self.output_tokens())
         return Completion(text=self.answer(request), model=self.info.name, usage=usage, finish_reason="stop")
 
 
@@ -224,21 +226,79 @@ def test_nothing_is_paid_for_twice_after_a_failure(project):
     assert (report.made, report.already) == (3, 3)
 
 
-def test_the_cap_is_held_before_and_during(project):
+PRICED = (
+    '[prices.models]\n"openai/gpt-4o-mini" = { input = 0, output = 10 }\n'  # an answer: 1024 tokens, $0.01024
+)
+
+
+@pytest.fixture
+def priced(project):
+    toml = project.folder / "insource.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + PRICED, encoding="utf-8")
+    return Project.of(load(toml))
+
+
+@pytest.mark.parametrize(
+    ("cap", "asked", "spent"),
+    [
+        ("0.0102", 0, "0"),  # the first question alone could cost more
+        ("0.015", 2, "0.005"),  # the third does cost more than all before it
+        ("0.02", 3, "0.01524"),
+    ],
+)
+def test_the_cap_is_held_although_answers_grow(priced, cap, asked, spent):
+    tokens = iter([100, 400, 1024, 1024])
+    teacher = Teacher(reword, output_tokens=lambda: next(tokens))
+    report = synthesize(session(priced), Wanted(method="paraphrase", count=6, max_usd=Decimal(cap)), teacher)
+    assert (teacher.asked, report.spent_usd) == (asked, Decimal(spent))
+    assert report.made == asked
+    assert "--max-usd" in report.stopped
+
+
+def test_a_cap_below_the_estimate_is_refused(priced):
+    wanted = Wanted(method="paraphrase", count=6, max_usd=Decimal("0.0000001"))
     with pytest.raises(UserError) as error:
-        synthesize(
-            session(project),
-            Wanted(method="paraphrase", count=6, max_usd=Decimal("0.0000001")),
-            Teacher(reword),
-        )
+        synthesize(session(priced), wanted, Teacher(reword))
     assert error.value.code == "over-cap"
-    teacher = Teacher(reword)  # a million tokens a question: far more than was estimated
+
+
+def test_an_answer_of_unknown_cost_counts_as_the_dearest(priced):
+    teacher = Teacher(reword, output_tokens=lambda: None)
     report = synthesize(
-        session(project), Wanted(method="paraphrase", count=6, max_usd=Decimal("0.40")), teacher
+        session(priced), Wanted(method="paraphrase", count=6, max_usd=Decimal("0.025")), teacher
     )
-    assert 0 < report.spent_usd <= Decimal("0.40")
-    assert teacher.asked < 6
-    assert "cap" in report.stopped
+    assert teacher.asked == 2
+    assert report.spent_usd == 2 * Decimal("0.01024")
+
+
+def test_a_question_under_way_holds_its_share_of_the_cap(priced):
+    asking = session(priced)
+
+    def request(text):
+        return Request(messages=(Message(role="user", content=text),), max_tokens=1024)
+
+    def meanwhile(_):
+        with pytest.raises(CapReached):
+            questions.answer(request("another"))
+        return "yes"
+
+    teacher = Teacher(meanwhile)
+    with asking.recorder() as recorder:
+        prices = asking.config.prices.models
+        questions = Questions(teacher, recorder, "parts-synthesis", prices, Decimal("0.02"))
+        assert questions.answer(request("one")) == "yes"
+        teacher.answer = lambda _: "and now"
+        assert questions.answer(request("another")) == "and now"
+
+
+def test_a_cap_needs_a_price(project):
+    teacher = Teacher(reword)
+    teacher.info = ModelInfo(name="nobody/unheard-of", local=False)
+    with pytest.raises(UserError) as error:
+        synthesize(session(project), Wanted(method="paraphrase", count=2, max_usd=Decimal(1)), teacher)
+    assert error.value.code == "price-unknown"
+    assert "[prices.models]" in error.value.hint
+    assert teacher.asked == 0
 
 
 def test_nothing_is_sent_without_a_yes(project):

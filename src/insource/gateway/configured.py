@@ -12,7 +12,7 @@ from insource.gateway.admission import AdmitAll, Admitter
 from insource.gateway.keys import Access, KeyAdmitter, TaskRules
 from insource.gateway.limits import KeyLedger
 from insource.gateway.settings import REFERENCE, Kind, PassThrough, UpstreamSettings
-from insource.gateway.worst_case import Price
+from insource.logs.dearest import Price
 from insource.logs.discovery.rules import FILE_NAME, TaskFinder, load_rules
 from insource.models.transport import is_loopback
 

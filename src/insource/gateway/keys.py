@@ -23,7 +23,8 @@ from insource.errors import InsourceError, PrerequisiteError
 from insource.gateway.admission import Admission, Asked, Headers, Refused
 from insource.gateway.http import KEY_HEADERS
 from insource.gateway.limits import KeyLedger
-from insource.gateway.worst_case import Price, Unbounded, worst_case_usd
+from insource.gateway.worst_case import Unbounded, worst_case_usd
+from insource.logs.dearest import Price
 from insource.models.transport import Privacy, is_loopback
 from insource.store.keys import PREFIX, Exhausted, Granted, VirtualKey
 

@@ -9,20 +9,15 @@ can cost more than any of that says is refused, not guessed at.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from insource.gateway.admission import Asked
+from insource.logs.dearest import HIDDEN_TOKENS, Price, dearest_usd
 from insource.logs.output_limit import generation_config, output_limit, whole
-from insource.types import Usage
 
-Price = Callable[[str, Usage, datetime], Decimal | None]
-
-# What providers put before a request's own text: a system prompt for tools, the chat template.
-HIDDEN_TOKENS = 1024
-LONGEST = 2**40  # beyond any model and any budget, and still a number that can be priced
 LEGACY_MAX_TOKENS = 16  # OpenAI's default of POST /v1/completions
 
 _FREE_POSTS = ("/count_tokens", ":countTokens", "/cancel", "/files", "/input_tokens", "/moderations")
@@ -33,8 +28,6 @@ _LISTED_TERMS = {
     "speed": ("standard",),
     "inference_geo": ("global",),
 }
-# What is written to Anthropic's cache costs 1.25 times the input, 2 times to stay for an hour.
-_FOR_AN_HOUR = Decimal(2) / Decimal("1.25")
 _TEXTUAL = (
     "text input_text output_text refusal message function function_call function_call_output tool_use "
     "tool_result thinking redacted_thinking reasoning reasoning_text summary_text custom custom_tool_call "
@@ -68,8 +61,7 @@ def worst_case_usd(asked: Asked, price: Price, now: datetime) -> Decimal:
     if _refers_elsewhere(asked.document):
         sent = max(sent, _window(asked.model, "it refers to content that is not in its bytes"))
     output = 0 if asked.endpoint == "embeddings" else _output_tokens(asked, asked.document)
-    minute = now.replace(second=0, microsecond=0)
-    worst = _dearest(price, asked.model, _coarse(sent), _coarse(output), minute)
+    worst = dearest_usd(price, asked.model, sent, output, now)
     if worst is None:
         raise Unbounded(f"The price of {asked.model or 'the model'} is not known.")
     return worst
@@ -139,30 +131,6 @@ def _holds_more_than_text(value: object) -> bool:
                 return True
             rest.extend(item.values())
     return False
-
-
-def _coarse(tokens: int) -> int:
-    """Rounded up by at most an eighth, so that a few prices serve all requests of a model."""
-    tokens = min(tokens, LONGEST)
-    step = max(1, 1 << max(tokens.bit_length() - 4, 0))
-    return -(-tokens // step) * step
-
-
-@functools.lru_cache(4096)
-def _dearest(price: Price, model: str, sent: int, output: int, at: datetime) -> Decimal | None:
-    """The price of that many tokens, of whichever kind costs most."""
-
-    def cost(**kind: int) -> Decimal | None:
-        return price(model, Usage(input_tokens=sent, output_tokens=output, **kind), at)
-
-    plain = cost()
-    if plain is None:
-        return None
-    written = cost(cache_write_tokens=sent) or plain
-    if written > plain:
-        written *= _FOR_AN_HOUR
-    heard, spoken = cost(audio_input_tokens=sent), cost(audio_output_tokens=output)
-    return max(plain, written, heard or plain, spoken or plain)
 
 
 @functools.lru_cache(4096)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
+from threading import Lock
 
 from insource.canonical import digest
 from insource.config.sections import OwnPrice
 from insource.errors import ProviderError, UserError
+from insource.logs.dearest import HIDDEN_TOKENS, dearest_usd
 from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder
 from insource.models.protocol import Model, Request
@@ -25,7 +28,8 @@ class CapReached(Exception):
 class Questions:
     """A model with its price and its answers so far; ``task`` is what its calls are recorded under.
 
-    ``spent_usd`` is what this object has paid; answers of before are free.
+    ``spent_usd`` is what this object has paid; answers of before are free. With ``max_usd`` a question is
+    sent only when the most it can cost is left, beside the most that those under way can cost.
     """
 
     def __init__(
@@ -42,7 +46,8 @@ class Questions:
         self._prices = PriceTable(prices)
         self._model = model
         self._max_usd = max_usd
-        self._dearest = Decimal(0)
+        self._reserved_usd = Decimal(0)
+        self._money = Lock()
         self._recorded = RecordedModel(model, recorder, task, price=self._prices.cost)
         recorder.flush()
         self._known = {
@@ -75,11 +80,7 @@ class Questions:
         if self._max_usd is None:
             return cost
         if cost is None:
-            raise UserError(
-                "price-unknown",
-                f"No price is known for {self._model.info.name}, so a cap of money cannot be kept.",
-                hint="Give its price under [prices.models] in insource.toml, or leave --max-usd out.",
-            )
+            raise self._priceless()
         if cost > self._max_usd:
             raise UserError(
                 "over-cap",
@@ -93,26 +94,52 @@ class Questions:
 
         Raises:
             CapReached: before the question is sent.
+            UserError: ``price-unknown``, likewise, when there is a cap.
             ProviderError: the provider refuses or cannot be reached.
         """
         name = _name(request)
         if name in self._known:
             return self._known[name]
-        if self._max_usd is not None and self.spent_usd + self._dearest > self._max_usd:
-            raise CapReached
+        reserved = self._reserve(request)
+        cost: Decimal | None = Decimal(0)  # of a question without an answer
         try:
             completion = self._recorded.tagged(**{QUESTION_TAG: name}).generate(request)
+            self.asked += 1
+            cost = self._prices.cost(self._model.info.name, completion.usage)
         except ProviderError as error:
             if error.code != "document-refused":
                 raise
             self.refused += 1
             return None
-        self.asked += 1
-        cost = self._prices.cost(self._model.info.name, completion.usage)
-        self.spent_usd += cost or 0
-        self._dearest = max(self._dearest, cost or Decimal(0))
+        finally:
+            with self._money:
+                self._reserved_usd -= reserved
+                self.spent_usd += reserved if cost is None else cost
         self._known[name] = completion.text
         return completion.text
+
+    def _reserve(self, request: Request) -> Decimal:
+        """Set the most that the question can cost aside, for a token is at least a byte; 0 without a cap."""
+        if self._max_usd is None:
+            return Decimal(0)
+        sent = len(request.model_dump_json().encode()) + HIDDEN_TOKENS
+        most = dearest_usd(
+            self._prices.cost, self._model.info.name, sent, request.max_tokens, datetime.now(UTC)
+        )
+        if most is None:
+            raise self._priceless()
+        with self._money:
+            if self.spent_usd + self._reserved_usd + most > self._max_usd:
+                raise CapReached
+            self._reserved_usd += most
+        return most
+
+    def _priceless(self) -> UserError:
+        return UserError(
+            "price-unknown",
+            f"No price is known for {self._model.info.name}, so a cap of money cannot be kept.",
+            hint="Give its price under [prices.models] in insource.toml, or leave --max-usd out.",
+        )
 
 
 def _name(request: Request) -> str:

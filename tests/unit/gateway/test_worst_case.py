@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from insource.gateway.admission import Asked, Tags
-from insource.gateway.worst_case import HIDDEN_TOKENS, LEGACY_MAX_TOKENS, Unbounded, worst_case_usd
+from insource.gateway.worst_case import LEGACY_MAX_TOKENS, Unbounded, worst_case_usd
+from insource.logs.dearest import HIDDEN_TOKENS
 from insource.logs.prices import PriceTable
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
