@@ -53,6 +53,11 @@ def _show(found: DatasetDiff) -> None:
     if found.equal:
         click.echo(f"The same: {found.same:,} rows, the same splits, the same drops.")
         return
+    if found.only_in_place:
+        click.echo(
+            "Not the same, though rows, splits, drops and contract are: where rows stood in their source, "
+            "their order, or the remarks in the manifest differ."
+        )
     click.echo(f"{'split':<14} {'before':>12} {'after':>12} {'added':>12} {'removed':>12}")
     for split, (was, now) in found.counts.items():
         added, removed = found.added.get(split, 0), found.removed.get(split, 0)

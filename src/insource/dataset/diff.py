@@ -1,7 +1,8 @@
-"""What changed between two datasets: rows, answers, splits, drops, contract."""
+"""What changed between two datasets: rows and all that they hold, splits, drops, contract."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -9,13 +10,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.dataset.folder import check, examples
-from insource.types import SPLITS, DatasetManifest, Frozen, JsonSchema, Labels, OutputSpec
+from insource.types import SPLITS, DatasetManifest, Example, Frozen, JsonSchema, Labels, OutputSpec
 
 SHOWN = 8
+_COMPARED = ("input", "target", "split", "provenance", "other")
+_OTHER = ("group", "time", "attributes", "contract", "cloud_outputs", "cloud_latency_s")
+_MOVING = {"source", "line"}  # where a row stands now is none of what it is
 
 
 class RowChange(Frozen):
-    """A row of both datasets that is not the same: ``what`` is ``input``, ``target`` or ``split``."""
+    """A row of both datasets that is not the same: ``what`` is ``input``, ``target``, ``split``,
+    ``provenance``, or ``other``: group, time, attributes, the row's own schema, the clouds' answers."""
 
     row_id: str
     what: str
@@ -40,22 +45,31 @@ class DatasetDiff(Frozen):
     counts: dict[str, tuple[int, int]]
     dropped: dict[str, tuple[int, int]]
     contract: tuple[str, ...]
+    digests: tuple[str, str]
 
     @property
     def equal(self) -> bool:
-        """Whether both hold the same rows in the same splits, dropped the same and ask for the same."""
+        """Whether both are the same to the byte."""
+        return self.digests[0] == self.digests[1]
+
+    @property
+    def only_in_place(self) -> bool:
+        """Whether rows, splits, drops and contract are the same, though the datasets are not ``equal``:
+        what differs is where rows stood in their source, their order, or the manifest's remarks."""
         rows = self.added or self.removed or self.changed
-        return not (rows or self.contract or any(a != b for a, b in self.dropped.values()))
+        return not (self.equal or rows or self.contract or any(a != b for a, b in self.dropped.values()))
 
 
 class _Seen(NamedTuple):
     split: int
     input: bytes
     target: bytes
+    provenance: bytes
+    other: bytes
 
 
 def diff_datasets(before: Path, after: Path) -> DatasetDiff:
-    """Compare two dataset folders row by row, by row id. Memory: some 200 bytes a row.
+    """Compare two dataset folders row by row, by row id. Memory: some 300 bytes a row.
 
     Raises:
         DataError: ``dataset-not-found``.
@@ -75,14 +89,13 @@ def diff_datasets(before: Path, after: Path) -> DatasetDiff:
             added[SPLITS[seen.split]] += 1
             added_ids += [row_id] if len(added_ids) < SHOWN else []
             continue
-        found = [what for what in ("input", "target", "split") if getattr(was, what) != getattr(seen, what)]
+        found = [what for what in _COMPARED if getattr(was, what) != getattr(seen, what)]
         same += not found
         changed.update(found)
         if "split" in found:
             moved[f"{SPLITS[was.split]} → {SPLITS[seen.split]}"] += 1
         for what in found if len(changes) < SHOWN else ():
-            earlier = SPLITS[was.split] if what == "split" else ""
-            changes.append(RowChange(row_id=row_id, what=what, before=earlier, after=texts[what]))
+            changes.append(RowChange(row_id=row_id, what=what, before="", after=texts[what]))
     removed = Counter(SPLITS[seen.split] for seen in known.values())
     return DatasetDiff(
         before=before.name,
@@ -98,14 +111,26 @@ def diff_datasets(before: Path, after: Path) -> DatasetDiff:
         counts={split: (old.counts.get(split, 0), new.counts.get(split, 0)) for split in SPLITS},
         dropped=_drops(old, new),
         contract=_contract_changes(old.output, new.output),
+        digests=(old.digest, new.digest),
     )
 
 
 def _rows(folder: Path) -> Iterator[tuple[str, _Seen, dict[str, str]]]:
     for place, split in enumerate(SPLITS):
         for example in examples(folder, split):
-            seen = _Seen(place, _digest(example.input), _digest(example.target))
-            yield example.row_id, seen, {"input": example.input, "target": example.target, "split": split}
+            texts = _texts(example)
+            seen = _Seen(place, **{what: _digest(text) for what, text in texts.items()})
+            yield example.row_id, seen, texts | {"split": split}
+
+
+def _texts(example: Example) -> dict[str, str]:
+    origin = example.provenance.model_dump(mode="json", exclude=_MOVING, exclude_defaults=True)
+    return {
+        "input": example.input,
+        "target": example.target,
+        "provenance": json.dumps({"label": example.provenance.label, **origin}, ensure_ascii=False),
+        "other": example.model_dump_json(include=set(_OTHER), exclude_defaults=True),
+    }
 
 
 def _digest(text: str) -> bytes:
@@ -129,14 +154,31 @@ def _drops(old: DatasetManifest, new: DatasetManifest) -> dict[str, tuple[int, i
 def _contract_changes(old: OutputSpec, new: OutputSpec) -> tuple[str, ...]:
     if old.kind != new.kind:
         return (f"answers were {old.kind} and are {new.kind}",)
+    if old.model_dump_json() == new.model_dump_json():
+        return ()
+    found: tuple[str, ...] = ()
     if isinstance(old, Labels) and isinstance(new, Labels):
-        return _set_changes("label", set(old.names), set(new.names))
+        found = _set_changes("label", set(old.names), set(new.names))
     if isinstance(old, JsonSchema) and isinstance(new, JsonSchema):
-        was, now = (spec.definition.get("properties", {}) for spec in (old, new))
-        fields = _set_changes("field", set(was), set(now))
-        differing = [name for name in was if name in now and _plain(was[name]) != _plain(now[name])]
-        return (*fields, *(f"field {name} is described differently" for name in differing))
-    return ()
+        found = _schema_changes(old.definition, new.definition)
+    return found or ("the same is written in another way or order, or given where it was inferred",)
+
+
+def _schema_changes(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...]:
+    was, now = old.get("properties", {}), new.get("properties", {})
+    fields = [
+        f"field {name} has other bounds"
+        if _plain(was[name]) == _plain(now[name])
+        else f"field {name} is described differently"
+        for name in was
+        if name in now and was[name] != now[name]
+    ]
+    rest = [
+        f"`{key}` of the schema is another"
+        for key in sorted(old.keys() | new.keys())
+        if key != "properties" and old.get(key) != new.get(key)
+    ]
+    return (*_set_changes("field", set(was), set(now)), *fields, *rest)
 
 
 def _set_changes(kind: str, was: set[str], now: set[str]) -> tuple[str, ...]:

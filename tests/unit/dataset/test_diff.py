@@ -82,7 +82,45 @@ def test_contracts_and_drops(tmp_path):
     assert diff_datasets(labelled, as_json).contract == ("answers were labels and are json",)
     wider = {"type": "object", "properties": {"a": {"type": ["string", "null"]}, "b": {"type": "null"}}}
     changed = built(tmp_path, objects, output=JsonSchema(definition=wider))
-    assert diff_datasets(as_json, changed).contract == ("field b is new", "field a is described differently")
+    found = diff_datasets(as_json, changed).contract
+    assert found[:2] == ("field b is new", "field a is described differently")
+    assert "`required` of the schema is another" in found
+    tighter = {
+        "type": "object",
+        "properties": wider["properties"] | {"a": {"type": "string", "maxLength": 9}},
+    }
+    looser = {
+        "type": "object",
+        "properties": wider["properties"] | {"a": {"type": "string", "maxLength": 10}},
+    }
+    pair = [built(tmp_path, objects, output=JsonSchema(definition=one)) for one in (tighter, looser)]
+    assert diff_datasets(*pair).contract == ("field a has other bounds",)
+    turned = dict(looser, properties=dict(reversed(looser["properties"].items())))
+    found = diff_datasets(pair[1], built(tmp_path, objects, output=JsonSchema(definition=turned)))
+    assert len(found.contract) == 1
+    assert "order" in found.contract[0]
+
+
+def test_who_answered_and_what_else_a_row_holds_is_compared(tmp_path):
+    taught = {"label": "teacher", "provider": "openai", "model": "gpt-4o"}
+    before = built(tmp_path, [row | {"provenance": taught} for row in placed(40)])
+    records = placed(40)
+    records[5] |= {"provenance": taught, "cloud_outputs": {"gpt": "ham"}}
+    records[6] |= {"provenance": taught, "time": "2026-05-01"}
+    found = diff_datasets(before, built(tmp_path, records))
+    assert (found.changed, found.same) == ({"provenance": 38, "other": 2}, 0)
+    assert not found.equal
+    shown = {change.what: (change.before, change.after) for change in found.changes}
+    assert "gpt-4o" in shown["provenance"][0]
+    assert shown["provenance"][1] == '{"label": "checked"}'
+    assert "cloud_outputs" in shown["other"][1] or "time" in shown["other"][1]
+
+
+def test_datasets_of_other_digests_are_never_called_the_same(tmp_path):
+    before = built(tmp_path, placed(40))
+    found = diff_datasets(before, built(tmp_path, [*placed(40)[1:], placed(40)[0]]))
+    assert found.same == 40
+    assert (found.equal, found.only_in_place) == (False, True)
 
 
 def test_a_dataset_is_found_by_name_digest_or_path(tmp_path):
