@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from insource.dataset.build import build_folder
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.taken_out import PersonalData, Secrets
 from insource.dataset.decisions import read_decisions
-from insource.dataset.folder import check, load
+from insource.dataset.examples import sealed
+from insource.dataset.folder import MANIFEST, check, load, newest_first
 from insource.dataset.folder import examples as read_examples
 from insource.dataset.policy import read_policy
 from insource.dataset.review.decisions import read_reviews
@@ -29,8 +31,8 @@ from insource.logs.redaction.pseudonyms import Pseudonyms
 from insource.models.protocol import Model, Request
 from insource.reference import confirm_cost
 from insource.session import Session
-from insource.store.database import open_database
-from insource.store.looks import looks
+from insource.store.database import Database, open_database
+from insource.store.looks import Looked, keep_inputs, looked, record_look, without_inputs
 from insource.training.count import token_counter
 from insource.types import (
     SPLITS,
@@ -69,13 +71,31 @@ def build_dataset_folder(session: Session, cloud: Model | None = None) -> tuple[
     return folder, manifest
 
 
-def looks_at_test(session: Session, manifest: DatasetManifest) -> int:
-    """How many walks through the loop have evaluated on these test documents."""
+def look_at_test(session: Session, test: Iterable[Example], arm: str) -> None:
+    """Count a look at these test documents; the looks of one walk through the loop are one."""
+    digest, inputs = sealed(test)
+    with open_database(session.project.workspace / STORE_FILE) as database:
+        record_look(database, digest, session.look_id, arm, inputs=inputs)
+
+
+def looks_at_test(session: Session, test: Iterable[Example]) -> Looked:
+    """How many walks through the loop have looked at these test documents, wherever they were then."""
+    digest, inputs = sealed(test)
     store = session.project.workspace / STORE_FILE
     if not store.exists():
-        return 0
+        return Looked(0, 0, 0)
     with open_database(store) as database:
-        return looks(database, manifest.test_digest)
+        if unknown := without_inputs(database):
+            _keep_older_inputs(database, unknown, session.project.workspace / "datasets")
+        return looked(database, digest, inputs)
+
+
+def _keep_older_inputs(database: Database, unknown: set[str], datasets: Path) -> None:
+    """The documents of test splits that were looked at before they were kept, from their folders."""
+    for folder in newest_first(datasets):
+        digest = json.loads((folder / MANIFEST).read_bytes()).get("test_digest")
+        if digest in unknown:
+            keep_inputs(database, digest, sealed(read_examples(folder, "test"))[1])
 
 
 def _cloud_answers(session: Session, folder: Path, cloud: Model | None) -> Logged:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource import arms
-from insource.dataset.examples import test_digest
 from insource.dataset.policy import check_teachers, read_policy
 from insource.decision.verdict import conclude
 from insource.economics import weigh
@@ -28,8 +27,7 @@ from insource.evaluation.run import Confidence, Progress
 from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import ArmPlan, Evaluated, evaluate_arm
 from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
-from insource.intake import build_dataset
-from insource.logs.recorder import STORE_FILE
+from insource.intake import build_dataset, look_at_test, looks_at_test
 from insource.matching.surface import SurfaceForms
 from insource.models.catalogue import resolve
 from insource.models.llamacpp import LlamaCppModel
@@ -39,8 +37,6 @@ from insource.results import Findings, keep
 from insource.routing.cascade import fit_policy
 from insource.routing.confidence import confidence_scorer
 from insource.session import Session
-from insource.store.database import open_database
-from insource.store.looks import looks, record_look
 from insource.store.runs import Run
 from insource.training.base import require_extra
 from insource.training.stage import Watch, line, summary, train
@@ -103,7 +99,7 @@ def run(session: Session, *, cloud: Model | None = None, drive: Drive | None = N
         economics,
         verdict,
     )
-    return keep(session, found, test_looks=count_looks(session, dataset))
+    return keep(session, found, test_looks=looks_at_test(session, dataset.splits["test"]).most)
 
 
 def require_extras() -> None:
@@ -214,8 +210,7 @@ def _evaluate(
 
     def look() -> None:
         if split == "test":
-            with open_database(session.project.workspace / STORE_FILE) as database:
-                record_look(database, test_identity(dataset), session.look_id, name)
+            look_at_test(session, dataset.splits["test"], name)
 
     def progress(at: Progress) -> None:
         seconds = f", {at.last_s:.1f} s each" if at.last_s else ""
@@ -324,14 +319,3 @@ def drive_gateway(
     calls = drive(session, made, policy, [by_id[ranked[-1].row_id], by_id[ranked[0].row_id]])
     session.note_stage("route", started, digest_of=[call.row_id for call in calls])
     return calls
-
-
-def count_looks(session: Session, dataset: Dataset) -> int:
-    """How many walks through the loop have evaluated on this test split."""
-    with open_database(session.project.workspace / STORE_FILE) as database:
-        return looks(database, test_identity(dataset))
-
-
-def test_identity(dataset: Dataset) -> str:
-    """What looks are counted under: the content of the test split, whatever was rebuilt around it."""
-    return test_digest(bytes.fromhex(example.digest) for example in dataset.splits["test"])

@@ -41,6 +41,28 @@ def test_a_rebuilt_dataset_with_the_same_test_documents_keeps_its_count(project,
     assert "The test split has been looked at 1 time\n" in again.stderr
 
 
+def test_a_corrected_label_and_more_data_reset_no_count(project, insource, rows):
+    records = dataset_rows(rows, 120)
+    folder = project(records[:80], CONFIG)
+    first = json.loads(insource("dataset", "build", "--json").stdout)
+    with open_database(folder / ".insource" / "insource.db") as database:  # as before documents were kept
+        record_look(database, first["test_digest"], "run", "tuned")
+    (path,) = (folder / ".insource" / "datasets").glob("pumps@*/test.jsonl")
+    tested = json.loads(path.read_text(encoding="utf-8").splitlines()[0])["row_id"]
+    for record in records:
+        if record["id"] == tested:
+            record["output"] = records[int(tested[1:]) - 1]["output"]
+    write = (folder / "data.jsonl").write_text
+    write("".join(json.dumps(row) + "\n" for row in records[:80]), encoding="utf-8")
+    assert "The test split has been looked at 1 time\n" in insource("dataset", "build").stderr
+    insource("dataset", "export", "--split", "test", "--to", "out")
+    write("".join(json.dumps(row) + "\n" for row in records), encoding="utf-8")
+    last = insource("dataset", "build", "--json")
+    count = json.loads(last.stdout)["counts"]["test"]
+    was = first["counts"]["test"]
+    assert f"{was} of {count} test documents were looked at, at most 2 times" in last.stderr
+
+
 def test_splits_stay_when_rows_are_added_until_the_folder_is_deleted(project, insource, rows):
     records = dataset_rows(rows, 120)
     folder = project(records[:80], CONFIG)

@@ -22,7 +22,7 @@ from insource.store import segments as _segments
 from insource.store import tombstones as _tombstones
 from insource.store.calls import call_stats, find_calls, get_call, insert_calls
 from insource.store.database import METADATA, open_database
-from insource.store.looks import looks, record_look
+from insource.store.looks import keep_inputs, looked, looks, record_look, without_inputs
 from insource.types import Call, Route, Usage
 
 START = datetime(2026, 11, 20, 9, 30, 0, 123457, tzinfo=UTC)
@@ -117,8 +117,37 @@ def test_looks_count_runs_not_arms(database):
     assert (looks(database, "d1"), looks(database, "d2")) == (2, 0)
 
 
+def test_looks_follow_a_document_into_other_test_splits(database):
+    a, b, c = (bytes([n]) * 8 for n in range(3))
+    record_look(database, "d1", "run-a", "tuned", inputs=a + b)
+    record_look(database, "d1", "run-b", "tuned", inputs=a + b)
+    record_look(database, "d2", "run-c", "tuned", inputs=b + c)
+    assert looked(database, "d3", a) == (1, 1, 2)
+    assert looked(database, "d3", a + c + b) == (3, 3, 3)
+    found = looked(database, "d3", c + bytes([9]) * 8)
+    assert found.summary == "1 of 2 test documents were looked at, at most 1 time"
+    assert looked(database, "d3", bytes([9]) * 8).summary == "The test split has been looked at 0 times"
+
+
+def test_looks_of_before_documents_were_kept_still_count(database):
+    one = bytes(8)
+    record_look(database, "d1", "run-a", "tuned")
+    assert looked(database, "d1", one) == (1, 1, 1)
+    assert looked(database, "d2", one) == (0, 1, 0)
+    assert without_inputs(database) == {"d1"}
+    keep_inputs(database, "d1", one)
+    assert (looked(database, "d2", one), without_inputs(database)) == ((1, 1, 1), set())
+
+
 def test_the_revisions_make_the_schema_the_code_expects(database):
-    tables = {_calls.CALLS, _looks.LOOKS, _segments.SEGMENTS, _rollups.ROLLUPS, _feedback.FEEDBACK}
+    tables = {
+        _calls.CALLS,
+        _looks.LOOKS,
+        _looks.LOOKED_INPUTS,
+        _segments.SEGMENTS,
+        _rollups.ROLLUPS,
+        _feedback.FEEDBACK,
+    }
     tables |= {_tombstones.PURGES, _tombstones.TOMBSTONES, _keys.KEYS, _keys.SPEND, _keys.REQUESTS}
     assert tables == set(METADATA.tables.values())
     with database.read() as connection:

@@ -20,11 +20,11 @@ def command(session: Session, as_json: bool) -> None:
     """Read the rows, apply the fixes you accepted, split, and write the dataset folder with its card."""
     from insource.cli.funnel import print_funnel
     from insource.cli.output import say
+    from insource.dataset.folder import examples
     from insource.intake import build_dataset_folder, looks_at_test
 
-    _, manifest = build_dataset_folder(session)
-    looked = looks_at_test(session, manifest)
-    say(f"The test split has been looked at {looked:,} {'time' if looked == 1 else 'times'}")
+    folder, manifest = build_dataset_folder(session)
+    say(looks_at_test(session, examples(folder, "test")).summary)
     if as_json:
         click.echo(json.dumps(manifest.model_dump(mode="json"), ensure_ascii=False))
     else:

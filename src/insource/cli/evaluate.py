@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 def command(session: Session, as_json: bool) -> None:
     """The logged clouds, the untuned model and the tuned one, on the same test documents."""
     from insource.cli.output import say
-    from insource.intake import build_dataset
-    from insource.pipeline import count_looks, evaluate_arms, make_model
+    from insource.intake import build_dataset, looks_at_test
+    from insource.pipeline import evaluate_arms, make_model
 
     dataset, task = build_dataset(session)
     evaluated = evaluate_arms(session, dataset, task, make_model(session, dataset, task))
     if as_json:
         found = [one.evaluation.model_dump(mode="json") for one in evaluated]
         click.echo(json.dumps(found, ensure_ascii=False))
-    say(f"\nThe test split has been looked at {count_looks(session, dataset)} times")
+    say(f"\n{looks_at_test(session, dataset.splits['test']).summary}")
     names = " ".join(repr(one.evaluation.arm.name) for one in evaluated[-2:][::-1])
     say(f"Next: insource compare {names}")

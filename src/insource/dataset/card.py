@@ -43,8 +43,8 @@ def data_card(manifest: DatasetManifest) -> str:
         "## Splits",
         "\n".join(["| split | rows | groups | what for |", "|---|---:|---:|---|", *splits]),
         f"{manifest.split_reason} Groups in both train and test: {manifest.template_overlap}.",
-        f"Looks at the test split are counted under `{canonical.short(manifest.test_digest)}`, the digest of "
-        "its documents; `insource dataset build` prints how many there were.",
+        f"Looks at the test split, `{canonical.short(manifest.test_digest)}`, are counted for each document; "
+        "`insource dataset build` prints how many there were.",
         *_leakage(manifest),
         "## Labels",
         f"Who vouches for the targets: {_label_sources(manifest)}.",

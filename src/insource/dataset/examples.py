@@ -14,6 +14,7 @@ import numpy as np
 from insource import canonical
 from insource.dataset.normal import normalised
 from insource.dataset.records import as_object
+from insource.store.looks import INPUT_BYTES
 from insource.types import SPLITS, Example, LoggedAnswer, Row, Split
 
 SHOWN = 8
@@ -126,10 +127,21 @@ class Tally:
 def test_digest(digests: Iterable[bytes]) -> str:
     """The identity of a test split: the sha256 over the sorted content digests of its examples.
 
-    Row ids and the order of rows are no part of it, so the looks at the same documents are counted as
-    such, whatever was rebuilt around them.
+    Row ids and the order of rows are no part of it.
     """
     return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+
+
+def sealed(examples: Iterable[Example]) -> tuple[str, bytes]:
+    """What looks at a test split are counted under: its digest, and ``INPUT_BYTES`` for each document.
+
+    A document is its text, form, case and spaces aside: another label or id makes it no other one.
+    """
+    digests, inputs = [], set()
+    for example in examples:
+        digests.append(bytes.fromhex(example.digest))
+        inputs.add(blake2b(normalised(example.input).encode(), digest_size=INPUT_BYTES).digest())
+    return test_digest(digests), b"".join(sorted(inputs))
 
 
 def _key(value: Any) -> int:

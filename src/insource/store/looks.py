@@ -1,12 +1,21 @@
-"""Looks at the sealed test split: how many runs have evaluated on it."""
+"""Looks at the sealed test split: how many runs have evaluated on its documents.
+
+A look is kept under the digest of the whole split, and once for each such digest the documents in it. So
+the looks at a document are found again in whatever split it is later.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Connection, Table, Text, func, select
+from collections import Counter
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Column, Connection, LargeBinary, Table, Text, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from insource.clock import SYSTEM, Clock, to_microseconds
 from insource.store.database import METADATA, Database
+
+INPUT_BYTES = 8
 
 LOOKS = Table(
     "looks",
@@ -16,14 +25,43 @@ LOOKS = Table(
     Column("arm", Text, primary_key=True),
     Column("looked_at", BigInteger, nullable=False),  # microseconds since the epoch
 )
+LOOKED_INPUTS = Table(
+    "looked_inputs",
+    METADATA,
+    Column("dataset_digest", Text, primary_key=True),
+    Column("inputs", LargeBinary, nullable=False),  # INPUT_BYTES for each document
+)
+
+
+class Looked(NamedTuple):
+    """``documents`` of the ``of`` in a test split were looked at before, each by at most ``most`` runs."""
+
+    documents: int
+    of: int
+    most: int
+
+    @property
+    def summary(self) -> str:
+        """One sentence, without a full stop."""
+        times = f"{self.most:,} {'time' if self.most == 1 else 'times'}"
+        if self.documents in (0, self.of):
+            return f"The test split has been looked at {times}"
+        return f"{self.documents:,} of {self.of:,} test documents were looked at, at most {times}"
 
 
 def record_look(
-    database: Database, dataset_digest: str, run_id: str, arm: str, *, clock: Clock = SYSTEM
+    database: Database,
+    dataset_digest: str,
+    run_id: str,
+    arm: str,
+    *,
+    inputs: bytes = b"",
+    clock: Clock = SYSTEM,
 ) -> int:
     """Note that a run evaluated an arm on this dataset's test split; noting it twice changes nothing.
 
-    Returns the number of runs that have looked, this one included.
+    ``inputs`` are the digests of its documents, ``INPUT_BYTES`` each. Returns the number of runs that have
+    looked at this very split, this one included.
     """
     look = {
         "dataset_digest": dataset_digest,
@@ -33,13 +71,55 @@ def record_look(
     }
     with database.write() as connection:
         connection.execute(insert(LOOKS).values(look).on_conflict_do_nothing())
+        if inputs:
+            _keep_inputs(connection, dataset_digest, inputs)
         return _count(connection, dataset_digest)
 
 
 def looks(database: Database, dataset_digest: str) -> int:
-    """The number of different runs that have evaluated on this dataset's test split."""
+    """The number of different runs that have evaluated on this very test split."""
     with database.read() as connection:
         return _count(connection, dataset_digest)
+
+
+def looked(database: Database, dataset_digest: str, inputs: bytes) -> Looked:
+    """The looks at each of these documents, in this test split or another one that had it."""
+    current = _digests(inputs)
+    runs = func.count(func.distinct(LOOKS.c.run_id))
+    query = (
+        select(LOOKS.c.dataset_digest, runs, LOOKED_INPUTS.c.inputs)
+        .outerjoin(LOOKED_INPUTS, LOOKED_INPUTS.c.dataset_digest == LOOKS.c.dataset_digest)
+        .group_by(LOOKS.c.dataset_digest)
+    )
+    seen: Counter[bytes] = Counter()
+    with database.read() as connection:
+        for digest, count, known in connection.execute(query):
+            for one in current if digest == dataset_digest else current & _digests(known or b""):
+                seen[one] += count
+    return Looked(len(seen), len(current), max(seen.values(), default=0))
+
+
+def without_inputs(database: Database) -> set[str]:
+    """The test splits that were looked at before their documents were kept."""
+    kept = select(LOOKED_INPUTS.c.dataset_digest)
+    with database.read() as connection:
+        query = select(LOOKS.c.dataset_digest).where(LOOKS.c.dataset_digest.not_in(kept))
+        return set(connection.execute(query).scalars())
+
+
+def keep_inputs(database: Database, dataset_digest: str, inputs: bytes) -> None:
+    """Note which documents a test split has."""
+    with database.write() as connection:
+        _keep_inputs(connection, dataset_digest, inputs)
+
+
+def _keep_inputs(connection: Connection, dataset_digest: str, inputs: bytes) -> None:
+    row = {"dataset_digest": dataset_digest, "inputs": inputs}
+    connection.execute(insert(LOOKED_INPUTS).values(row).on_conflict_do_nothing())
+
+
+def _digests(inputs: bytes) -> set[bytes]:
+    return {inputs[at : at + INPUT_BYTES] for at in range(0, len(inputs), INPUT_BYTES)}
 
 
 def _count(connection: Connection, dataset_digest: str) -> int:

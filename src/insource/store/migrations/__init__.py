@@ -1,3 +1,3 @@
 """The store's schema, revision by revision (Alembic)."""
 
-HEAD = "0005"
+HEAD = "0006"
