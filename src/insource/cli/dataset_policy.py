@@ -36,18 +36,20 @@ def command(
     """State which models' answers may be trained on. Training refuses all others, and names the rows.
 
     Answers that people checked or corrected are never refused. Without options, the rules are shown; the
-    first that matches holds, so what you add goes to the top.
+    first that matches holds, so what you add goes to the top. Other terms add a rule from today on beside
+    the one before; an answer has to be allowed by the one in force when it was given and by the newest.
     """
     from insource.cli.output import say
     from insource.dataset.policy import TeacherRule, read_policy, write_policy
 
     path = session.project.policy_path
-    rules = list(read_policy(path).teacher)
+    policy = read_policy(path)
     date = session.clock.now().date().isoformat()
     for train, models in (("allow", allowed), ("refuse", refused)):
         for model in models:
             new = TeacherRule(model=model, train=train, terms=terms, date=date, note=note)
-            rules = [new, *(rule for rule in rules if rule.model != model)]
+            policy = policy.with_rule(new)
+    rules = policy.teacher
     if allowed or refused:
         write_policy(path, rules)
     if as_json:

@@ -22,12 +22,14 @@ from insource.types import Example, Frozen, Provenance, Row
 SHOWN = 8
 _HEADER = """\
 Whose answers may be trained on, the first match wins. What matches nothing may not.
-Written by `insource dataset policy`; `terms` is the version of the provider's terms you read."""
+Written by `insource dataset policy`; `terms` is the version of the provider's terms you read.
+Of several rules for one model, the latest that is no later than an answer was in force for it; that one
+and the newest have to allow it."""
 
 
 class TeacherRule(Frozen):
     """What holds for the teachers that ``model`` (``openai/*``) matches; ``terms`` is what was read, and
-    ``date`` when (ISO 8601)."""
+    ``date`` since when they hold (ISO 8601)."""
 
     model: str
     train: Literal["allow", "refuse"]
@@ -41,22 +43,52 @@ class TeacherPolicy(Frozen):
 
     teacher: tuple[TeacherRule, ...] = ()
 
-    def rule_for(self, origin: Provenance) -> TeacherRule | None:
-        """The first rule that matches the teacher, or None."""
+    def rules_for(self, origin: Provenance) -> tuple[TeacherRule, ...]:
+        """The rules for the teacher, the newest last: all with the first ``model`` that matches it."""
         name = teacher_name(origin)
-        return next((rule for rule in self.teacher if fnmatchcase(name, rule.model)), None)
+        matching = next((rule.model for rule in self.teacher if fnmatchcase(name, rule.model)), None)
+        rules = [rule for rule in reversed(self.teacher) if rule.model == matching]
+        return tuple(sorted(rules, key=lambda rule: rule.date))
+
+    def in_force(self, origin: Provenance) -> TeacherRule | None:
+        """The rule that held when the teacher answered; the first when that was earlier, or is not known."""
+        rules = self.rules_for(origin)
+        before = [rule for rule in rules if rule.date <= origin.date]
+        return (before[-1] if before else rules[0]) if rules else None
+
+    def objection(self, origin: Provenance) -> str:
+        """Why the teacher's answer may not be trained on, or nothing: both the rule in force when it was
+        given and the newest have to allow it."""
+        rule = self.in_force(origin)
+        if rule is None:
+            return "No rule names them"
+        if self.rules_for(origin)[-1].train == "refuse":
+            return "The policy refuses them"
+        return (
+            "" if rule.train == "allow" else f"The rule of {rule.date}, in force when they answered, refuses"
+        )
 
     def terms_of(self, origin: Provenance) -> str:
-        """The snapshot of the terms under which a teacher's answer was taken in; empty for people's."""
-        rule = self.rule_for(origin) if origin.from_teacher else None
+        """The terms under which a teacher's answer was given; empty for people's."""
+        rule = self.in_force(origin) if origin.from_teacher else None
         return origin.terms or (rule.terms if rule is not None else "")
+
+    def with_rule(self, new: TeacherRule) -> TeacherPolicy:
+        """The policy with a rule on top. A decision on the same terms, or on none, takes the place of the
+        newest one and keeps its terms and date; other terms are a rule of their own, from their date."""
+        older = [rule for rule in reversed(self.teacher) if rule.model == new.model]
+        newest = sorted(older, key=lambda rule: rule.date)[-1] if older else None
+        if newest is not None and new.terms in ("", newest.terms):
+            new = new.model_copy(update={"terms": newest.terms, "date": newest.date})
+        rest = (rule for rule in self.teacher if (rule.model, rule.date) != (new.model, new.date))
+        return TeacherPolicy(teacher=(new, *rest))
 
 
 NO_POLICY = TeacherPolicy()
 
 
 def with_terms(row: Row, policy: TeacherPolicy) -> Row:
-    """The row with the terms its teacher's answer was taken under, for ever."""
+    """The row with the terms that its teacher's answer was given under; a rule of later changes nothing."""
     terms = policy.terms_of(row.provenance)
     if terms == row.provenance.terms:
         return row
@@ -76,14 +108,12 @@ def check_teachers(examples: Iterable[Example], policy: TeacherPolicy, path: Pat
     """
     refused: Counter[str] = Counter()
     rows: list[str] = []
-    unlisted = False
+    objections: set[str] = set()
     for example in examples:
-        if not example.provenance.from_teacher:
+        objection = policy.objection(example.provenance) if example.provenance.from_teacher else ""
+        if not objection:
             continue
-        rule = policy.rule_for(example.provenance)
-        if rule is not None and rule.train == "allow":
-            continue
-        unlisted = unlisted or rule is None
+        objections.add(objection)
         refused[teacher_name(example.provenance)] += 1
         if len(rows) < SHOWN:
             rows.append(example.row_id)
@@ -98,7 +128,7 @@ def check_teachers(examples: Iterable[Example], policy: TeacherPolicy, path: Pat
         f"{total:,} training rows have answers of models that may not be trained on: {teachers}.",
         details=(
             f"Rows: {', '.join(rows)}{more}.",
-            f"{'No rule names them' if unlisted else 'The policy refuses them'} in {path.name}.",
+            *(f"{objection}, in {path.name}." for objection in sorted(objections)),
         ),
         hint="Read the provider's terms; if they allow it: "
         f"insource dataset policy --allow '{first}' --terms …",

@@ -62,6 +62,64 @@ def test_the_terms_are_kept_with_the_row_and_not_replaced():
     assert with_terms(people, rules) == people
 
 
+def dated(*rules):
+    """Rules for one teacher from (date, decision, terms), in the order they were added."""
+    found = TeacherPolicy()
+    for date, train, terms in rules:
+        found = found.with_rule(TeacherRule(model="openai/*", train=train, terms=terms, date=date))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("answered", "terms"),
+    [
+        ("", "v1"),
+        ("2026-01-31", "v1"),
+        ("2026-05-01", "v1"),
+        ("2026-06-30T23:59:59+00:00", "v1"),
+        ("2026-07-01", "v2"),
+        ("2027-01-01", "v2"),
+    ],
+)
+def test_an_answer_has_the_terms_in_force_when_it_was_given(answered, terms):
+    rules = dated(("2026-05-01", "allow", "v1"), ("2026-07-01", "allow", "v2"))
+    origin = Provenance(source="log", date=answered, **GPT)
+    row = Row(line=1, row_id="a", input="x", output="y", provenance=origin)
+    assert with_terms(row, rules).provenance.terms == terms
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "objection"),
+    [
+        ("allow", "allow", ""),
+        ("allow", "refuse", "The policy refuses them"),
+        ("refuse", "allow", "The rule of 2026-05-01, in force when they answered, refuses"),
+        ("refuse", "refuse", "The policy refuses them"),
+    ],
+)
+def test_the_rule_in_force_and_the_newest_both_have_to_allow(tmp_path, first, then, objection):
+    rules = dated(("2026-05-01", first, "v1"), ("2026-07-01", then, "v2"))
+    row = example("a", date="2026-06-01", **GPT)
+    if not objection:
+        check_teachers([row], rules, tmp_path)
+        return
+    with pytest.raises(IntegrityError) as error:
+        check_teachers([row], rules, tmp_path / "teachers.toml")
+    assert error.value.details[1] == f"{objection}, in teachers.toml."
+
+
+def test_another_decision_on_the_same_terms_replaces_the_one_before():
+    rules = dated(("2026-05-01", "refuse", "v1"), ("2026-07-01", "allow", "v1"), ("2026-08-01", "refuse", ""))
+    assert rules.teacher == (TeacherRule(model="openai/*", train="refuse", terms="v1", date="2026-05-01"),)
+    corrected = dated(
+        ("2026-05-01", "allow", "v1"), ("2026-07-01", "allow", "v2"), ("2026-07-01", "allow", "v3")
+    )
+    assert [(rule.terms, rule.date) for rule in corrected.teacher] == [
+        ("v3", "2026-07-01"),
+        ("v1", "2026-05-01"),
+    ]
+
+
 def test_the_file_reads_back(tmp_path):
     path = tmp_path / "teachers.toml"
     rules = (
