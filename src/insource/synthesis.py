@@ -12,7 +12,7 @@ from insource.arms import CLOUD_MAX_TOKENS
 from insource.dataset.contract import Targets
 from insource.dataset.folder import check
 from insource.dataset.folder import examples as read_examples
-from insource.dataset.policy import TeacherPolicy, read_policy
+from insource.dataset.policy import TeacherPolicy, co_teachers, read_policy
 from insource.dataset.records import BadRow
 from insource.dataset.synthesis.edits import Method, drafts
 from insource.dataset.synthesis.filters import Filters
@@ -215,7 +215,13 @@ def _edits(train: Sequence[Example], wanted: Wanted, seed: int) -> Iterator[Row]
         # The label is as trustworthy as its parents': a teacher's among them makes it a teacher's.
         origins = [by_id[parent].provenance for parent in draft.parents]
         origin = next((one for one in origins if one.from_teacher), origins[0])
-        kept = origin.model_copy(update={"synthetic": wanted.method, "parents": draft.parents})
+        kept = origin.model_copy(
+            update={
+                "synthetic": wanted.method,
+                "parents": draft.parents,
+                "co_teachers": co_teachers(origins, origin),
+            }
+        )
         yield synthetic_row(
             draft.input, draft.output, kept, attributes=draft.attributes, contract=draft.contract
         )
@@ -264,6 +270,7 @@ def _paraphrase_row(example: Example, answer: str | None, teacher: Provenance) -
             "label": example.provenance.label,
             "synthetic": "paraphrase",
             "parents": (example.row_id,),
+            "co_teachers": co_teachers([example.provenance], teacher),
         }
     )
     return synthetic_row(

@@ -340,3 +340,21 @@ def test_a_teachers_value_makes_the_edited_row_a_teachers(project):
     ]
     assert set(labels) <= {(True, "teacher"), (False, "checked")}
     assert (True, "teacher") in labels
+
+
+def test_every_teacher_behind_a_row_is_on_record(project):
+    path = project.folder / "rows.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for n, row in enumerate(rows):
+        row["provenance"] = {"label": "teacher", "provider": "maker", "model": f"m{n % 2}"}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    synthesize(session(project), Wanted(method="recombine", count=20))
+    synthesize(session(project), Wanted(method="paraphrase", count=3), Teacher(reword))
+    behind = {row["id"]: f"maker/{row['provenance']['model']}" for row in rows}
+    both = 0
+    for row in made(project):
+        origin = row["provenance"]
+        named = {f"{origin['provider']}/{origin['model']}", *origin.get("co_teachers", ())}
+        assert named - {"openai/gpt-4o-mini"} == {behind[parent] for parent in origin["parents"]}
+        both += len(named) > 1
+    assert both > 3

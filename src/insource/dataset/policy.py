@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
@@ -100,6 +100,22 @@ def teacher_name(origin: Provenance) -> str:
     return "/".join(part for part in (origin.provider, origin.model) if part) or "unknown"
 
 
+def co_teachers(parents: Iterable[Provenance], teacher: Provenance) -> tuple[str, ...]:
+    """The teachers whose answers are in these rows, without ``teacher``."""
+    origins = (origin for origin in parents if origin.from_teacher)
+    names = (name for origin in origins for name in (teacher_name(origin), *origin.co_teachers))
+    return tuple(dict.fromkeys(name for name in names if name != teacher_name(teacher)))
+
+
+def _teachers_of(origin: Provenance) -> Iterator[Provenance]:
+    """The origin once for each teacher of its unedited words."""
+    if origin.from_teacher:
+        yield origin
+        for name in origin.co_teachers:
+            provider, _, model = name.partition("/")
+            yield origin.model_copy(update={"provider": provider, "model": model})
+
+
 def check_teachers(examples: Iterable[Example], policy: TeacherPolicy, path: Path) -> None:
     """Refuse to train on answers of teachers that the policy does not allow; people's corrections pass.
 
@@ -109,18 +125,21 @@ def check_teachers(examples: Iterable[Example], policy: TeacherPolicy, path: Pat
     refused: Counter[str] = Counter()
     rows: list[str] = []
     objections: set[str] = set()
+    total = 0
     for example in examples:
-        objection = policy.objection(example.provenance) if example.provenance.from_teacher else ""
-        if not objection:
-            continue
-        objections.add(objection)
-        refused[teacher_name(example.provenance)] += 1
-        if len(rows) < SHOWN:
+        against = {
+            teacher_name(one): found
+            for one in _teachers_of(example.provenance)
+            if (found := policy.objection(one))
+        }
+        objections.update(against.values())
+        refused.update(against.keys())
+        total += bool(against)
+        if against and len(rows) < SHOWN:
             rows.append(example.row_id)
     if not refused:
         return
     teachers = ", ".join(f"{name} ({count:,})" for name, count in refused.most_common())
-    total = refused.total()
     more = f" and {total - len(rows):,} more" if total > len(rows) else ""
     first = refused.most_common(1)[0][0]
     raise IntegrityError(

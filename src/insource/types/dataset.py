@@ -27,7 +27,8 @@ class Provenance(Frozen):
     (ISO 8601) and ``terms`` (the snapshot in the policy file) are the teacher's. ``prompt_version`` and
     ``finish_reason`` (``TOKEN_LIMIT`` too) are of the logged call. ``synthetic`` names how
     `insource dataset synthesize` made the row (``edit``, ``recombine``, ``paraphrase``, ``label``), empty
-    for a row of the source; ``parents`` are the row ids it was made from.
+    for a row of the source; ``parents`` are the row ids it was made from, and ``co_teachers``
+    (``provider/model``) the teachers of these beside the one named.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Provenance(Frozen):
     finish_reason: str = ""
     synthetic: str = ""
     parents: tuple[str, ...] = ()
+    co_teachers: tuple[str, ...] = ()
 
     @property
     def from_teacher(self) -> bool:

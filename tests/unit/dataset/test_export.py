@@ -23,6 +23,7 @@ FULL = {
     "finish_reason": "stop",
     "synthetic": "paraphrase",
     "parents": ["r9"],
+    "co_teachers": ["google/x"],
 }
 
 
@@ -175,7 +176,11 @@ def test_every_layout_is_a_source_of_the_same_rows(folder, task, tmp_path):
         assert row.cloud_latency_s == example.cloud_latency_s
         assert origin(row) == origin(example)
     assert rows["r1"].provenance.label == "teacher"
-    assert origin(rows["r7"]) == FULL | {"human_edited": False, "parents": ("r9",)}
+    assert origin(rows["r7"]) == FULL | {
+        "human_edited": False,
+        "parents": ("r9",),
+        "co_teachers": ("google/x",),
+    }
     for layout in ("openai-chat", "prompt-completion"):
         export_dataset(folder, tmp_path / layout, layout, task, SPLITS)
         rows = read_back(tmp_path / layout)

@@ -38,6 +38,16 @@ def test_an_unlisted_teacher_is_refused_and_the_rows_are_named(tmp_path):
     assert "--allow 'openai/gpt-4o'" in error.value.hint
 
 
+def test_every_teacher_of_a_row_has_to_be_allowed(tmp_path):
+    rows = [example("a", **QWEN), example("b", **QWEN, co_teachers=("openai/gpt-4o", "openai/gpt-5"))]
+    check_teachers(rows, policy(("*", "allow")), tmp_path)
+    with pytest.raises(IntegrityError) as error:
+        check_teachers(rows, policy(("together/*", "allow")), tmp_path)
+    assert "1 training rows" in error.value.message
+    assert "openai/gpt-4o (1), openai/gpt-5 (1)" in error.value.message
+    assert error.value.details[0] == "Rows: b."
+
+
 def test_the_first_match_wins(tmp_path):
     rules = policy(("openai/gpt-4o", "allow"), ("openai/*", "refuse"))
     check_teachers([example("a", **GPT)], rules, tmp_path)

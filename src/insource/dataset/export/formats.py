@@ -30,6 +30,7 @@ HF_COLUMNS = {
     "finish_reason": "string",
     "synthetic": "string",
     "parents": "string",
+    "co_teachers": "string",
 }
 
 
@@ -70,6 +71,7 @@ def hf_row(task: Task, example: Example) -> dict[str, Any]:
         "finish_reason": origin.finish_reason,
         "synthetic": origin.synthetic,
         "parents": _json(origin.parents),
+        "co_teachers": _json(origin.co_teachers),
     }
 
 

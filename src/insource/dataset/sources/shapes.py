@@ -48,7 +48,8 @@ def by_columns(columns: ColumnsSection, keep: frozenset[str] = frozenset()) -> S
 
 
 _EXPORTED = "label_source"
-_FLAT = ("human_edited", "date", "terms", "prompt_version", "finish_reason", "synthetic", "parents")
+_LISTS = ("parents", "co_teachers")
+_FLAT = ("human_edited", "date", "terms", "prompt_version", "finish_reason", "synthetic", *_LISTS)
 _OWN = frozenset({*KEYS, _EXPORTED, "teacher", *_FLAT})
 
 
@@ -64,7 +65,7 @@ ROWS = Shape("rows", lambda record: _by_name().convert(record) if _EXPORTED in r
 def _flat_provenance(record: Record) -> dict[str, Any]:
     """Who vouched for a row of an export, so that a teacher's answer stays one."""
     flat = {key: record[key] for key in _FLAT if record.get(key) is not None}
-    flat |= {"parents": opened(flat["parents"])} if "parents" in flat else {}
+    flat |= {key: opened(flat[key]) for key in _LISTS if key in flat}
     return {**teacher_of(str(record.get("teacher") or "")), "label": record[_EXPORTED], **flat}
 
 
