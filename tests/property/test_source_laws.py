@@ -148,6 +148,7 @@ def test_any_folder_of_documents(tmp_path_factory, files):
                 "response": st.one_of(st.none(), st.dictionaries(text, value, max_size=2)),
             },
         ),
+        min_size=1,
         max_size=6,
     ),
     st.sampled_from(["drop", "last", "render"]),

@@ -67,7 +67,7 @@ def test_decisions_say_what_they_do_and_the_funnel_adds_up(project: Path) -> Non
     decided = run(
         "fix", "--apply", "short-inputs", "--apply", "answer-in-prompt", "--decline", "contradictory-labels"
     )
-    assert "1 rows dropped" in decided
+    assert "1 row dropped" in decided
     assert "2 rows stay as they are" in decided
     shown = run("build")
     manifest = json.loads(run("build", "--json"))
