@@ -59,6 +59,8 @@ class TeacherPolicy(Frozen):
     def objection(self, origin: Provenance) -> str:
         """Why the teacher's answer may not be trained on, or nothing: both the rule in force when it was
         given and the newest have to allow it."""
+        if (possible := self._possible_refusal(origin)) is not None:
+            return f"{possible.model} is refused, and which provider answered is not known"
         rule = self.in_force(origin)
         if rule is None:
             return "No rule names them"
@@ -67,6 +69,19 @@ class TeacherPolicy(Frozen):
         return (
             "" if rule.train == "allow" else f"The rule of {rule.date}, in force when they answered, refuses"
         )
+
+    def _possible_refusal(self, origin: Provenance) -> TeacherRule | None:
+        """A refusal of a provider's models that may cover an answer of which only the model is known, as
+        many imported logs have it; unless a rule before it names the model without a provider."""
+        if origin.provider:
+            return None
+        for rule in self.teacher:
+            if fnmatchcase(origin.model, rule.model):
+                return None
+            provider, slash, model = rule.model.partition("/")
+            if slash and rule.train == "refuse" and fnmatchcase(origin.model, model):
+                return rule
+        return None
 
     def terms_of(self, origin: Provenance) -> str:
         """The terms under which a teacher's answer was given; empty for people's."""
@@ -112,7 +127,7 @@ def _teachers_of(origin: Provenance) -> Iterator[Provenance]:
     if origin.from_teacher:
         yield origin
         for name in origin.co_teachers:
-            provider, _, model = name.partition("/")
+            provider, model = name.split("/", 1) if "/" in name else ("", name)
             yield origin.model_copy(update={"provider": provider, "model": model})
 
 

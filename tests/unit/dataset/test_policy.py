@@ -56,6 +56,27 @@ def test_the_first_match_wins(tmp_path):
     assert "The policy refuses them" in error.value.details[1]
 
 
+@pytest.mark.parametrize(
+    ("rules", "refused"),
+    [
+        ([("openai/*", "refuse"), ("*", "allow")], True),
+        ([("anthropic/claude*", "refuse"), ("*", "allow")], False),
+        ([("gpt-4o*", "allow"), ("openai/*", "refuse")], False),
+        ([("openai/*", "allow"), ("*", "refuse")], True),
+        ([("*", "allow")], False),
+    ],
+)
+def test_a_model_of_an_unknown_provider_is_refused_where_a_rule_may_cover_it(tmp_path, rules, refused):
+    imported = example("a", **{**GPT, "provider": ""})
+    if not refused:
+        check_teachers([imported], policy(*rules), tmp_path)
+        return
+    with pytest.raises(IntegrityError) as error:
+        check_teachers([imported], policy(*rules), tmp_path)
+    assert error.value.code == "teacher-not-allowed"
+    assert "--allow 'gpt-4o'" in error.value.hint
+
+
 def test_what_people_checked_or_corrected_is_never_refused(tmp_path):
     corrected = {**GPT, "label": "checked", "human_edited": True}
     check_teachers([example("a"), example("b", **corrected)], policy(("*", "refuse")), tmp_path)
