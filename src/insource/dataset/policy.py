@@ -78,7 +78,7 @@ class TeacherPolicy(Frozen):
         for rule in self.teacher:
             if fnmatchcase(origin.model, rule.model):
                 return None
-            provider, slash, model = rule.model.partition("/")
+            _, slash, model = rule.model.partition("/")
             if slash and rule.train == "refuse" and fnmatchcase(origin.model, model):
                 return rule
         return None
