@@ -103,7 +103,7 @@ def _verdicts(item: Item) -> list[Verdict]:
 def _verdict(field: Field, command: str, rest: str) -> Verdict | None:
     if command in ("a", "x"):
         return Verdict(field.pointer, "accepted" if command == "a" else "rejected")
-    if command == "e":
+    if command == "e" and (rest or field.nullable):
         return Verdict(field.pointer, "edited", rest)
     if command.isascii() and command.isdigit() and 1 <= int(command) <= len(field.choices):
         return Verdict(field.pointer, "edited", choice=int(command) - 1)
