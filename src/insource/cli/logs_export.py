@@ -51,6 +51,8 @@ def command(
     say(f"{written:,} calls" + (f" written to {near(output)}" if output else ""))
     for reason, count in sorted(skipped.items()):
         say(f"{count:,} left out: {reason}")
+    if format_ == "openai-chat":
+        say("Whose answers may be trained on was not looked at; insource dataset export does.")
 
 
 def _write(file: TextIO, lines: Iterable[str]) -> int:
