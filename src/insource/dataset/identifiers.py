@@ -23,8 +23,11 @@ MOST = 64
 FEWEST = 20
 _PART_BITS = 5
 _PARTS = 1 << _PART_BITS
-# A word of at least five characters with a digit: letters, digits, and - / _ . # within.
-_WORD = re.compile(r"(?<![\w@./:-])[#A-Za-z0-9](?=[\w/.#-]*\d)[\w/.#-]{3,}\w(?![\w@])", re.ASCII)
+# A word of at least five characters with a digit: letters, digits, and - / _ . # within. It is tried where it
+# begins, not at every # in it: a document may be a single word of megabytes.
+_WORD = re.compile(
+    r"(?<![\w@./:-])(?<![\w./#-]#)[#A-Za-z0-9](?=[\w/.#-]*\d)[\w/.#-]{3,}\w(?![\w@])", re.ASCII
+)
 _PLAIN = re.compile(r"\d{1,5}|(?:\d{1,3}[.,])*\d+[.,]\d+|[\d.,]+(?:st|nd|rd|th|[a-zA-Z]{1,3})?")
 _LONG_NUMBER = re.compile(r"\d{6,}")
 _DATE = re.compile(

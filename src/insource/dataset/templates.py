@@ -13,7 +13,8 @@ from typing import Any
 from insource.dataset.normal import normalised
 from insource.dataset.records import as_object
 
-_ADDRESS = re.compile(r"\S+@\S+\.\w+|https?://\S+")
+# One try a word, never given back: a document may be a single word of megabytes.
+_ADDRESS = re.compile(r"(?<!\S)\S[^\s@]*+@\S+\.\w+|https?://\S+")
 # Capitalised words in the middle of a sentence: after a small letter and a space. Labels of a form, which
 # begin a line or follow a capitalised word, are part of the layout and stay.
 _NAME = re.compile(r"(?<=[a-zß-ÿ,] )[A-ZÀ-ÖØ-Þ][\w'’-]*(?: [A-ZÀ-ÖØ-Þ][\w'’-]*)*")

@@ -106,10 +106,10 @@ def _folded(source: str) -> str:
 
 @lru_cache(maxsize=64)
 def _numbers(source: str) -> frozenset[float]:
-    found = (parse_number(match.strip()) for match in NUMBERS.findall(source))
+    found = (parse_number(match.strip()) for match in set(NUMBERS.findall(source)))
     return frozenset(number for number in found if number is not None)
 
 
 @lru_cache(maxsize=64)
 def _measures(source: str) -> tuple[str, ...]:
-    return tuple(match.strip() for match in MEASURES.findall(source))
+    return tuple(dict.fromkeys(match.strip() for match in MEASURES.findall(source)))

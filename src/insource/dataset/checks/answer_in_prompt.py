@@ -25,6 +25,7 @@ _ANNOUNCED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _DECODER = json.JSONDecoder()
+_ROOM, _SLACK = 8, 4096  # an answer may stand in a document indented, and with its empty fields
 
 
 class AnswerInPrompt(Check):
@@ -76,12 +77,14 @@ class AnswerInPrompt(Check):
     def _whole(self, said: str, text: str) -> Iterator[tuple[int, int]]:
         """Where the whole answer stands as JSON, with the line's announcement."""
         at = text.find("{")
+        longest = _ROOM * len(said) + _SLACK
         while at >= 0:
-            try:
-                value, end = _DECODER.raw_decode(text, at)
+            try:  # a piece, because the decoder's errors count the lines of all that stands before them
+                value, length = _DECODER.raw_decode(text[at : at + longest])
             except (ValueError, RecursionError):
                 at = text.find("{", at + 1)
                 continue
+            end = at + length
             if isinstance(value, dict) and _canonical(value) == said:
                 line = text.rfind("\n", 0, at) + 1
                 announced = _ANNOUNCED.match(text[line:end])

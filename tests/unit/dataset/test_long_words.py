@@ -1,0 +1,62 @@
+"""Documents that are one word of megabytes: base64, minified code, writing without spaces."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from insource.dataset.checks.answer_in_prompt import AnswerInPrompt
+from insource.dataset.checks.check import Context
+from insource.dataset.identifiers import words_of
+from insource.dataset.staging import Staged
+from insource.dataset.templates import masked
+from insource.types import JsonSchema, Provenance, Row
+
+# At a time that grows with the square of its length, a word of this size takes hours.
+SIZE = 2_000_000
+PIECES = ["a", "1", "#", "@", "a@", "a@b.", "1,", "#a1", "a/1", "一", "{", "https://"]
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_one_word_of_megabytes_has_a_template_and_at_most_one_identifier(piece: str) -> None:
+    word = (piece * SIZE)[:SIZE]
+
+    assert masked(f"see {word}", "x")
+    assert len(words_of(word)) <= 1
+
+
+def test_code_in_an_input_is_searched_for_the_answer(tmp_path: Path) -> None:
+    row = Row(
+        line=1,
+        row_id="a",
+        input="f(){g" * (SIZE // 5) + '{"a": "x", "b": "y"}',
+        output={"a": "x", "b": "y"},
+        provenance=Provenance(source="a.jsonl", line=1),
+    )
+    context = Context(rows=Staged("a", tmp_path), output=JsonSchema(definition={"type": "object"}))
+    check = AnswerInPrompt(context)
+
+    check.observe(0, row)
+    mended = check.fixed(0, row, {})
+
+    assert check.hits.count == 1
+    assert isinstance(mended, Row)
+    assert mended.input == row.input.removesuffix('{"a": "x", "b": "y"}')
+
+
+@given(st.lists(st.sampled_from(["a", "1", "@", ".", " ", "/", "é", "https://"]), max_size=14))
+def test_addresses_are_words_with_an_at_sign_and_a_point_behind_it(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    plain = re.sub(r"\S+@\S+\.\w+|https?://\S+", "X", text)
+
+    assert masked(text, "x") == masked(plain, "x")
+
+
+def test_a_sign_before_an_identifier_does_not_hide_it() -> None:
+    assert words_of("order:#A-1234, No.#B1234 and ##C1234.") == ["A-1234", "No.#B1234", "##C1234"]
