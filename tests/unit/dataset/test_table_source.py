@@ -70,6 +70,18 @@ def test_a_wrong_encoding_is_named_with_the_lines(tmp_path):
     assert error.value.code == "unknown-encoding"
 
 
+def test_a_header_that_cannot_be_used_is_named_for_the_file(tmp_path):
+    rows = [f"text {n};x;1\n".encode() for n in range(3)]
+    path = write(tmp_path / "d.csv", b"".join(["input;output;größe\n".encode("latin-1"), *rows]))
+    hint = "name the file's encoding in `[dataset] encoding`"
+    said = f"the header is not UTF-8, so no row of the file is read; {hint}"
+    assert read(path, format="rows") == ([], [("line-1", 1, "bad-utf8", said)])
+    assert len(read(path, encoding="latin-1")[0]) == 3
+    path = write(tmp_path / "e.csv", "input,label,output,label\na,1,x,2\n")
+    (drop,) = read(path, format="rows")[1]
+    assert drop[2:] == ("invalid-csv", "columns have the same name: 'label', so no row of the file is read")
+
+
 def test_broken_quoting_costs_the_row_it_is_in_and_no_other(tmp_path):
     rows = ["one,a", '"never closed,b', 'three,"c"', '"x"y,d', '"two\nlines",e', "too,many,f", '"the last,g']
     path = write(tmp_path / "d.csv", "\n".join(["input,output", *rows]) + "\n")
@@ -208,6 +220,26 @@ def test_a_damaged_parquet_file_is_one_bad_row(tmp_path):
     assert [(line, reason) for _, line, reason, _ in read(path)[1]] == [(1, "unreadable-record")]
     arrow = write(tmp_path / "d.arrow", b"ARROW1\0\0 broken")
     assert [(line, reason) for _, line, reason, _ in read(arrow)[1]] == [(1, "unreadable-record")]
+
+
+def test_a_shard_cut_short_keeps_its_rows_and_the_other_files_are_read(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table({"input": [f"text {n}" for n in range(4000)], "output": ["x", "y"] * 2000})
+    for name in ("a", "b"):
+        with (
+            pyarrow.OSFile(str(tmp_path / f"{name}.arrow"), "wb") as file,
+            pyarrow.ipc.new_stream(file, table.schema) as stream,
+        ):
+            for batch in table.to_batches(max_chunksize=1000):
+                stream.write_batch(batch)
+    whole = (tmp_path / "a.arrow").read_bytes()
+    (tmp_path / "a.arrow").write_bytes(whole[: len(whole) * 6 // 10])
+    rows, drops = read(tmp_path)
+    assert [row.provenance.source for row in rows] == ["a.arrow"] * 2000 + ["b.arrow"] * 4000
+    assert [(name, line, reason) for name, line, reason, _ in drops] == [
+        ("a.arrow:2001", 2001, "unreadable-record")
+    ]
+    assert "the Arrow file is damaged" in drops[0][3]
 
 
 def test_datasets_saved_to_disk(tmp_path):

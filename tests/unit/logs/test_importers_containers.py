@@ -108,7 +108,8 @@ def test_without_pyarrow_the_install_line_is_printed(monkeypatch):
         (b"a,b\n1,\xff\n", ["bad: not UTF-8"]),
         (b'"', ["bad: not JSON"]),
         (b'"a"b,c\n1,2\n3,4\n', ["bad: not CSV", 3]),
-        (b"a,a\n1,2\n", ["bad: two columns"]),
+        (b"a,a\n1,2\n", ["bad: columns have the same name: 'a'"]),
+        ("a,größe\n1,2\n".encode("latin-1"), ["bad: the header is not UTF-8"]),
         ("{}".encode("utf-16"), ["bad: the file is UTF-16"]),
     ],
 )

@@ -148,7 +148,7 @@ def _arrow(path: Path) -> Iterator[Found]:
             for record in plain_rows(batches):
                 row += 1
                 yield row, _named(record, labels)
-    except (pyarrow.ArrowException, ValueError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         problem = " ".join(str(error).split())[:200]
         yield row + 1, BadRow("unreadable-record", f"the Arrow file is damaged: {problem}")
 

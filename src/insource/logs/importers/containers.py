@@ -10,6 +10,7 @@ import csv
 import io
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -127,13 +128,29 @@ def _csv(file: BinaryIO, head: bytes) -> Iterator[Found]:
                 yield line, row
             elif header is None:
                 header = row
-                if len(set(header)) < len(header):
-                    yield line, BadRecord("two columns have the same name")
+                if problem := _unusable(header):
+                    yield line, BadRecord(f"{problem}, so no row of the file is read")
                     return
             elif row:
                 yield line, _csv_record(header, row)
     finally:
         text.detach()
+
+
+def _unusable(header: list[str]) -> str:
+    """What is wrong with the names of the columns, or nothing."""
+    if not _is_utf8(header):
+        return "the header is not UTF-8"
+    twice = [name for name, count in Counter(header).items() if count > 1]
+    return f"columns have the same name: {', '.join(map(repr, twice))}" if twice else ""
+
+
+def _is_utf8(row: list[str]) -> bool:
+    try:
+        "".join(row).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _csv_rows(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | BadRecord]]:
@@ -191,9 +208,7 @@ class _Lines:
 def _csv_record(header: list[str], row: list[str]) -> dict[str, Any] | BadRecord:
     if len(row) != len(header):
         return BadRecord(f"{len(row)} fields, and the header has {len(header)}")
-    try:
-        "".join(row).encode()
-    except UnicodeEncodeError:
+    if not _is_utf8(row):
         return BadRecord("not UTF-8")
     return dict(zip(header, row, strict=True))
 
