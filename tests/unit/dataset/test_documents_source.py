@@ -1,12 +1,13 @@
 """A folder of documents: every kind is read, every label found, what cannot be read says why."""
 
 import json
+from pathlib import Path
 
 import pytest
 from made_documents import mail, pdf, word
 
 from insource.config.sections import ColumnsSection
-from insource.dataset.sources.documents import Documents
+from insource.dataset.sources.documents import Documents, walk
 from insource.dataset.sources.text_extraction import text_of_document
 from insource.errors import DataError
 from insource.types import Dropped, Row
@@ -98,7 +99,10 @@ def test_labels_beside_the_documents(tmp_path):
     }
     assert rows["b.pdf"].input == "two"
     assert rows["b.pdf"].provenance.source == "b.pdf"
-    assert source.notes == ("Files that are no documents were passed over: .png (1).",)
+    assert source.notes == (
+        "Files that are no documents were passed over: .png (1).",
+        "Documents about the data, by their names and without a label, were passed over: readme.md.",
+    )
     assert [item.row_id for item in source] == [item.row_id for item in source]
 
 
@@ -182,6 +186,71 @@ def test_what_cannot_be_read_says_why_and_the_rest_goes_on(tmp_path):
     }
     assert "no text on its 2 pages" in drops["scanned.pdf"][1]
     assert "badlabel.json: the key 'n' stands twice" in drops["badlabel.txt"][1]
+
+
+def test_names_that_no_file_can_have_are_missing_documents(tmp_path):
+    lines = [{"file": name, "output": "x"} for name in ("a.txt", "n" * 300 + ".txt", "b\0.txt", "loop.txt")]
+    write(tmp_path, a__txt="one")
+    (tmp_path / "loop.txt").symlink_to("loop.txt")
+    (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    rows, drops = read(Documents(tmp_path, labels=tmp_path / "labels.jsonl"))
+    assert list(rows) == ["a.txt"]
+    assert {reason for reason, _ in drops.values()} == {"missing-document"}
+    assert len(drops) == 3
+
+
+@pytest.mark.parametrize("labels", [None, "labels.csv"])
+def test_a_folder_inside_that_may_not_be_read_is_one_drop(tmp_path, monkeypatch, labels):
+    write(tmp_path, a__txt="one", a__json='"x"', shut_in_b__txt="two", z__txt="three", z__json='"y"')
+    if labels:
+        (tmp_path / labels).write_text("file,output\na.txt,x\nz.txt,y\n", encoding="utf-8")
+    listed = Path.iterdir
+
+    def iterdir(path):
+        if path.name == "shut":
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    rows, drops = read(Documents(tmp_path, labels=labels and tmp_path / labels))
+    assert list(rows) == ["a.txt", "z.txt"]
+    assert drops == {"shut": ("unreadable-path", "the folder cannot be read, nor what is in it")}
+
+
+def test_links_to_folders_are_followed_once(tmp_path):
+    write(tmp_path, in_in_a__txt="one", in_in_a__json='"x"', out_in_b__txt="two", out_in_b__json='"x"')
+    folder = tmp_path / "in"
+    (folder / "loop").symlink_to(".")
+    (folder / "up").symlink_to("..")
+    (folder / "outside").symlink_to(tmp_path / "out")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "again").symlink_to(tmp_path / "out")
+    assert [path.relative_to(folder).as_posix() for path in walk(folder)] == [
+        "a.json", "a.txt", "outside/b.json", "outside/b.txt",
+    ]  # fmt: skip
+
+
+def test_only_unlabelled_documents_at_the_top_are_about_the_data(tmp_path):
+    names = ("README.md", "notice.txt", "license.txt", "sub/notice.txt")
+    (tmp_path / "sub").mkdir()
+    for name in names:
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    (tmp_path / "notice.json").write_text('"x"', encoding="utf-8")
+    source = Documents(tmp_path)
+    rows, drops = read(source)
+    assert list(rows) == ["notice.txt"]
+    assert {name: reason for name, (reason, _) in drops.items()} == {"sub/notice.txt": "missing-output"}
+    assert source.notes == (
+        "Documents about the data, by their names and without a label, were passed over: README.md, license.txt.",
+    )
+    (tmp_path / "labels.csv").write_text("file,output\nlicense.txt,x\nsub/notice.txt,y\n", encoding="utf-8")
+    source = Documents(tmp_path, labels=tmp_path / "labels.csv")
+    rows, drops = read(source)
+    assert (list(rows), drops) == (["license.txt", "sub/notice.txt"], {})
+    assert (
+        "Documents about the data, by their names and without a label, were passed over: README.md, notice.txt."
+        in source.notes
+    )
 
 
 def test_ten_megabytes_are_no_trouble_and_a_hundred_are_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 
@@ -278,6 +279,23 @@ def test_a_folder_of_tables_names_file_and_line(tmp_path):
         ("validation-00000-of-00001.csv:2", "validation"),
     ]
     assert drops == [("train.jsonl:2", 2, "missing-input", "train.jsonl: `input` is absent or empty")]
+
+
+def test_a_file_among_several_that_may_not_be_read_is_one_drop(tmp_path, monkeypatch):
+    for name in ("a", "b", "license"):
+        write(tmp_path / f"{name}.jsonl", [{"input": name, "output": "x"}])
+    opened = Path.open
+
+    def refusing(path, *args, **more):
+        if path.name == "b.jsonl":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args, **more)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    rows, drops = read(tmp_path)
+    assert [row.input for row in rows] == ["a", "license"]
+    assert [(name, reason) for name, _, reason, _ in drops] == [("b.jsonl", "unreadable-path")]
+    assert "Permission denied" in drops[0][3]
 
 
 def test_folders_and_files_that_are_not_there_or_empty(tmp_path):

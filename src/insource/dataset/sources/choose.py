@@ -12,7 +12,7 @@ from insource.dataset.records import BadRow
 from insource.dataset.sidecar import ENDING
 from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.containers import SUFFIXES, read_records
-from insource.dataset.sources.documents import Documents, is_document, label_table, walk
+from insource.dataset.sources.documents import ABOUT, Documents, is_document, label_table, walk
 from insource.dataset.sources.shapes import ROWS, Shape, by_columns, chat, completion, teacher_of
 from insource.dataset.sources.source import Source
 from insource.dataset.sources.table import Table, TableFile
@@ -65,7 +65,8 @@ def choose_source(
         raise DataError(
             "no-rows", f"{path} has no table in it.", hint=f"Tables end in {', '.join(SUFFIXES)}."
         )
-    shape, reason = _shape(section, files[0].path)
+    first = next((file.path for file in files if file.path.is_file()), files[0].path)
+    shape, reason = _shape(section, first)
     if path.is_dir():
         reason = f"{len(files)} {'file' if len(files) == 1 else 'files'} of {path.name}/: {reason}"
     return Chosen(
@@ -160,11 +161,15 @@ def _table_files(folder: Path) -> list[TableFile]:
     files = []
     documents = False
     for path in walk(folder):
-        documents = documents or is_document(path)
-        if path.suffix in SUFFIXES and path.name not in _OF_DATASETS and not path.name.endswith(ENDING):
+        documents = documents or (is_document(path) and path.stem.lower() not in ABOUT)
+        if path.is_dir() or _is_table(path):
             name = path.relative_to(folder).as_posix()
             files.append(TableFile(path, name, _split_of(name)))
     return [] if documents and not _kept_by_datasets(folder) else files
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix in SUFFIXES and path.name not in _OF_DATASETS and not path.name.endswith(ENDING)
 
 
 _OF_DATASETS = ("dataset_info.json", "state.json", "dataset_dict.json", "dataset_infos.json")

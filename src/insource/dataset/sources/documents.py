@@ -20,12 +20,12 @@ from insource.types import Dropped, Row
 
 TABLES = ("labels", "metadata")
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+ABOUT = ("readme", "license", "licence", "notice")
 FILE_COLUMNS = ("file_name", "file", "filename", "path")
 
 _LABEL_TEXT = (".label.txt", ".label")
 _LABEL_JSON = (".label.json", ".json")
 _SHOWN = 10
-_ABOUT = ("readme", "license", "licence", "notice")
 
 
 class Documents:
@@ -60,6 +60,7 @@ class Documents:
         self._vouched = vouched
         self._unknown: Counter[str] = Counter()
         self._others: Counter[str] = Counter()
+        self._about: list[str] = []
         self._guessed: dict[str, list[str]] = {}
 
     @property
@@ -71,11 +72,15 @@ class Documents:
             f"{', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''} ({len(names):,} in all)."
             for encoding, names in sorted(self._guessed.items())
         )
-        return (*unknown_keys_note(self._unknown), *passed, *guessed)
+        about = (
+            f"Documents about the data, by their names and without a label, were passed over: {', '.join(self._about)}.",
+        )
+        return (*unknown_keys_note(self._unknown), *passed, *(about if self._about else ()), *guessed)
 
     def __iter__(self) -> Iterator[Row | Dropped]:
         self._unknown.clear()
         self._others.clear()
+        self._about.clear()
         self._guessed.clear()
         return self._beside() if self._labels is None else self._from_table(self._labels)
 
@@ -83,10 +88,16 @@ class Documents:
         used: set[bytes] = set()
         for path in self._walk():
             name = self._name_of(path)
-            if is_document(path):
-                yield self._item(name, None, partial(_label_of, path, used))
+            if path.is_dir():
+                yield _unreadable_folder(name)
+            elif is_document(path):
+                item = self._item(name, None, partial(_label_of, path, used))
+                if not self._is_about(path, item):
+                    yield item
         for path in self._walk():  # labels come before or after their document in the walk
             name = self._name_of(path)
+            if path.is_dir():
+                continue
             if path.name.endswith((*_LABEL_TEXT, ".json")):
                 if _key(path) not in used:
                     detail = "a label whose document is not there"
@@ -112,12 +123,24 @@ class Documents:
             self._unknown.update(key for key in found if key not in self._shape.known)
             yield self._item(name, line, partial(self._shape.convert, found))
         for path in self._walk():
-            if path.suffix.lower() not in EXTRACTORS:
+            if path.is_dir():
+                yield _unreadable_folder(self._name_of(path))
+            elif path.suffix.lower() not in EXTRACTORS:
                 if path != table:
                     self._others[path.suffix.lower()] += 1
             elif _key(path) not in named:
                 detail = f"{table.name} has no line for it"
-                yield Dropped(row_id=self._name_of(path), line=None, reason="missing-output", detail=detail)
+                item = Dropped(row_id=self._name_of(path), line=None, reason="missing-output", detail=detail)
+                if not self._is_about(path, item):
+                    yield item
+
+    def _is_about(self, path: Path, item: Row | Dropped) -> bool:
+        """Whether a document is about the data: beside it, by its name, and nobody labelled it."""
+        unlabelled = isinstance(item, Dropped) and item.reason == "missing-output"
+        if not (unlabelled and path.parent == self._folder and path.stem.lower() in ABOUT):
+            return False
+        self._about.append(path.name)
+        return True
 
     def _item(self, name: str, line: int | None, label: Callable[[], dict[str, Any]]) -> Row | Dropped:
         path = self._folder / name
@@ -129,8 +152,11 @@ class Documents:
             return Dropped(row_id=name, line=line, reason=bad.reason, detail=bad.detail)
 
     def _text(self, path: Path) -> str:
-        inside = path.resolve().is_relative_to(self._folder.resolve())
-        if not inside or not path.is_file():
+        try:
+            inside = path.resolve().is_relative_to(self._folder.resolve()) and path.is_file()
+        except (OSError, RuntimeError, ValueError):  # a name that no file can have, a link to itself
+            inside = False
+        if not inside:
             raise BadRow("missing-document", "there is no such file in the folder")
         if path.suffix.lower() not in EXTRACTORS:
             kinds = ", ".join(EXTRACTORS)
@@ -158,22 +184,41 @@ class Documents:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """The files of a folder and the folders in it, sorted; hidden ones and those about the data are not seen.
+    """The files of a folder and the folders in it, sorted, without hidden ones.
+
+    A folder inside that cannot be read stands for what is in it. Links to folders are followed once, and not
+    to where the walk comes anyway.
 
     Raises:
         DataError: ``rows-unreadable``.
     """
+    root = folder.resolve()
     try:
-        entries = sorted(folder.iterdir())
+        yield from _walk(folder, root, {_key(root)})
     except OSError as error:
         raise unreadable(folder, error) from error
-    for path in entries:
+
+
+def _walk(folder: Path, root: Path, seen: set[bytes]) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.is_dir():
-            yield from walk(path)
-        elif path.stem.lower() not in _ABOUT:
+        if not path.is_dir():
             yield path
+            continue
+        real = path.resolve()
+        if _key(real) in seen or (path.is_symlink() and real.is_relative_to(root)):
+            continue
+        seen.add(_key(real))
+        try:
+            yield from _walk(path, root, seen)
+        except OSError:
+            yield path
+
+
+def _unreadable_folder(name: str) -> Dropped:
+    detail = "the folder cannot be read, nor what is in it"
+    return Dropped(row_id=name, line=None, reason="unreadable-path", detail=detail)
 
 
 def is_document(path: Path) -> bool:

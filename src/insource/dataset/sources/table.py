@@ -11,6 +11,7 @@ from insource.dataset.records import BadRow, row_id_of, row_of, unknown_keys_not
 from insource.dataset.sidecar import with_provenance
 from insource.dataset.sources.containers import read_records
 from insource.dataset.sources.shapes import Shape
+from insource.errors import DataError
 from insource.types import Dropped, Row, Split
 
 
@@ -54,8 +55,13 @@ class Table:
     def __iter__(self) -> Iterator[Row | Dropped]:
         self._unknown.clear()
         for file in self._files:
-            for line, found in with_provenance(file.path, read_records(file.path, self._encoding)):
-                yield self._item(file, line, found)
+            try:
+                for line, found in with_provenance(file.path, read_records(file.path, self._encoding)):
+                    yield self._item(file, line, found)
+            except DataError as error:
+                if len(self._files) == 1 or error.code != "rows-unreadable":
+                    raise
+                yield Dropped(row_id=file.name, line=None, reason="unreadable-path", detail=error.message)
 
     def _item(self, file: TableFile, line: int, found: dict[str, Any] | BadRow) -> Row | Dropped:
         several = len(self._files) > 1
