@@ -105,7 +105,7 @@ class DatasetSection(Frozen):
     labels: str = Field(
         "", description="Table with the labels of a folder of documents, relative to that folder."
     )
-    encoding: str = Field("", description="Encoding of a table that is not UTF-8, e.g. cp1252.")
+    encoding: str = Field("", description="Encoding of tables and documents that are not UTF-8, e.g. cp1252.")
     conversations: Literal["drop", "last", "render"] = Field(
         "drop", description="Requests with earlier turns: left out, taken for the last turn, or written out."
     )

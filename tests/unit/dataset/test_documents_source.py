@@ -9,7 +9,7 @@ from made_documents import mail, pdf, word
 from insource.config.sections import ColumnsSection
 from insource.dataset.sources.documents import Documents, walk
 from insource.dataset.sources.text_extraction import text_of_document
-from insource.errors import DataError
+from insource.errors import DataError, UserError
 from insource.types import Dropped, Row
 
 
@@ -71,6 +71,38 @@ def test_a_guessed_encoding_is_said(tmp_path):
     assert note.endswith("a guess: a.txt (1 in all).")
 
 
+def test_the_encoding_named_is_taken_before_a_guess(tmp_path):
+    content = {"a.txt": "Größe", "b.html": "<p>Größe", "c.md": "\ufeffgrößer", "d.eml": "Subject: x\n\nGröße"}
+    for name, text in content.items():
+        (tmp_path / name).write_bytes(text.encode("utf-8" if name == "c.md" else "latin-1"))
+        (tmp_path / f"{name}.label").write_bytes("übel".encode("latin-1"))
+    source = Documents(tmp_path, encoding="latin-1")
+    rows, drops = read(source)
+    assert drops == {}
+    assert {name: row.input.split()[-1] for name, row in rows.items()} == {
+        "a.txt": "Größe", "b.html": "Größe", "c.md": "größer", "d.eml": "Größe",
+    }  # fmt: skip
+    assert {row.output for row in rows.values()} == {"übel"}
+    assert source.notes == ()
+    with pytest.raises(UserError) as error:
+        Documents(tmp_path, encoding="klingon")
+    assert error.value.code == "unknown-encoding"
+
+
+def test_no_guess_is_ebcdic(tmp_path):
+    write(tmp_path, a__label="x")
+    (tmp_path / "a.txt").write_bytes("Größe".encode("latin-1"))
+    source = Documents(tmp_path)
+    assert "Gr" in read(source)[0]["a.txt"].input
+    assert len(source.notes) == 1
+
+
+def test_a_name_with_no_room_for_a_label_beside_it(tmp_path):
+    name = f"{'n' * 250}.txt"
+    (tmp_path / name).write_text("text", encoding="utf-8")
+    assert read(Documents(tmp_path))[1][name][0] == "missing-output"
+
+
 def test_labels_beside_the_documents(tmp_path):
     write(
         tmp_path,
@@ -101,7 +133,7 @@ def test_labels_beside_the_documents(tmp_path):
     assert rows["b.pdf"].provenance.source == "b.pdf"
     assert source.notes == (
         "Files that are no documents were passed over: .png (1).",
-        "Documents about the data, by their names and without a label, were passed over: readme.md.",
+        "Passed over as about the data, by name and without a label: readme.md.",
     )
     assert [item.row_id for item in source] == [item.row_id for item in source]
 
@@ -241,15 +273,14 @@ def test_only_unlabelled_documents_at_the_top_are_about_the_data(tmp_path):
     assert list(rows) == ["notice.txt"]
     assert {name: reason for name, (reason, _) in drops.items()} == {"sub/notice.txt": "missing-output"}
     assert source.notes == (
-        "Documents about the data, by their names and without a label, were passed over: README.md, license.txt.",
+        "Passed over as about the data, by name and without a label: README.md, license.txt.",
     )
     (tmp_path / "labels.csv").write_text("file,output\nlicense.txt,x\nsub/notice.txt,y\n", encoding="utf-8")
     source = Documents(tmp_path, labels=tmp_path / "labels.csv")
     rows, drops = read(source)
     assert (list(rows), drops) == (["license.txt", "sub/notice.txt"], {})
     assert (
-        "Documents about the data, by their names and without a label, were passed over: README.md, notice.txt."
-        in source.notes
+        "Passed over as about the data, by name and without a label: README.md, notice.txt." in source.notes
     )
 
 

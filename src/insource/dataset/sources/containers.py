@@ -39,7 +39,8 @@ def read_records(path: Path, encoding: str = "") -> Iterator[Found]:
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
-        encoding = _known(encoding) or next((name for mark, name in _MARKS if head.startswith(mark)), "")
+        marked = (name for mark, name in _MARKS if head.startswith(mark))
+        encoding = known_encoding(encoding) or next(marked, "")
         if not encoding and is_json_lines(path, head):
             yield from json_lines(path)
         elif _is_arrow(path, head):
@@ -78,7 +79,12 @@ def _bad(problem: str, encoding: str) -> BadRow:
     return BadRow("unreadable-record", problem)
 
 
-def _known(encoding: str) -> str:
+def known_encoding(encoding: str) -> str:
+    """Python's name of an encoding; empty stays empty.
+
+    Raises:
+        UserError: ``unknown-encoding``.
+    """
     try:
         return codecs.lookup(encoding).name if encoding else ""
     except LookupError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any
 
 from insource.config.sections import ColumnsSection
 from insource.dataset.records import BadRow, row_of, strict_json, unknown_keys_note
-from insource.dataset.sources.containers import read_records
+from insource.dataset.sources.containers import known_encoding, read_records
 from insource.dataset.sources.shapes import by_columns
 from insource.dataset.sources.source import unreadable
 from insource.dataset.sources.text_extraction import EXTRACTORS, decoded, text_of_document
@@ -26,6 +27,7 @@ FILE_COLUMNS = ("file_name", "file", "filename", "path")
 _LABEL_TEXT = (".label.txt", ".label")
 _LABEL_JSON = (".label.json", ".json")
 _SHOWN = 10
+_LONGEST_NAME = 255  # bytes of a file's name that file systems take
 
 
 class Documents:
@@ -34,6 +36,11 @@ class Documents:
     ``labels`` is the table; without one, ``invoice.pdf`` has its label in ``invoice.json`` (the object, or
     a text), ``invoice.label.json``, ``invoice.label.txt`` or ``invoice.label``, or in one of these behind
     its whole name (``invoice.pdf.json``).
+
+    ``encoding`` is that of documents and labels that are not UTF-8 and declare none.
+
+    Raises:
+        UserError: ``unknown-encoding``.
 
     Raises, when read:
         DataError: ``rows-unreadable``, ``no-file-column``.
@@ -56,7 +63,7 @@ class Documents:
         self._columns = columns or ColumnsSection()
         self._shape = by_columns(self._columns, frozenset(FILE_COLUMNS) | {self._columns.file})
         self._schemas = schemas
-        self._encoding = encoding
+        self._encoding = known_encoding(encoding)
         self._vouched = vouched
         self._unknown: Counter[str] = Counter()
         self._others: Counter[str] = Counter()
@@ -72,9 +79,7 @@ class Documents:
             f"{', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''} ({len(names):,} in all)."
             for encoding, names in sorted(self._guessed.items())
         )
-        about = (
-            f"Documents about the data, by their names and without a label, were passed over: {', '.join(self._about)}.",
-        )
+        about = (f"Passed over as about the data, by name and without a label: {', '.join(self._about)}.",)
         return (*unknown_keys_note(self._unknown), *passed, *(about if self._about else ()), *guessed)
 
     def __iter__(self) -> Iterator[Row | Dropped]:
@@ -91,7 +96,7 @@ class Documents:
             if path.is_dir():
                 yield _unreadable_folder(name)
             elif is_document(path):
-                item = self._item(name, None, partial(_label_of, path, used))
+                item = self._item(name, None, partial(self._label_of, path, used))
                 if not self._is_about(path, item):
                     yield item
         for path in self._walk():  # labels come before or after their document in the walk
@@ -151,6 +156,14 @@ class Documents:
         except BadRow as bad:
             return Dropped(row_id=name, line=line, reason=bad.reason, detail=bad.detail)
 
+    def _label_of(self, path: Path, used: set[bytes]) -> dict[str, Any]:
+        label = _label_beside(path)
+        if label is None:
+            near = f"{path.stem}.json or {path.stem}.label.txt"
+            raise BadRow("missing-output", f"no label beside it, as {near}")
+        used.add(_key(label))
+        return {"output": _read_label(label, self._encoding)}
+
     def _text(self, path: Path) -> str:
         try:
             inside = path.resolve().is_relative_to(self._folder.resolve()) and path.is_file()
@@ -161,7 +174,7 @@ class Documents:
         if path.suffix.lower() not in EXTRACTORS:
             kinds = ", ".join(EXTRACTORS)
             raise BadRow("unknown-document", f"{path.suffix or 'a file without a suffix'} is none of {kinds}")
-        found = text_of_document(path)
+        found = text_of_document(path, self._encoding)
         if found.guessed:
             self._guessed.setdefault(found.guessed, []).append(self._name_of(path))
         return found.text
@@ -232,19 +245,19 @@ def label_table(folder: Path) -> Path | None:
     return next((path for path in names if path.is_file()), None)
 
 
-def _label_of(path: Path, used: set[bytes]) -> dict[str, Any]:
-    for base in (path, path.with_suffix("")):
-        for suffix in (*_LABEL_JSON, *_LABEL_TEXT):
-            label = base.with_name(f"{base.name}{suffix}")
-            if label != path and label.is_file():
-                used.add(_key(label))
-                return {"output": _read_label(label)}
-    raise BadRow("missing-output", f"no label beside it, as {path.stem}.json or {path.stem}.label.txt")
+def _label_beside(path: Path) -> Path | None:
+    places = (
+        base.with_name(f"{base.name}{suffix}")
+        for base in (path, path.with_suffix(""))
+        for suffix in (*_LABEL_JSON, *_LABEL_TEXT)
+    )
+    names = (place for place in places if place != path and len(os.fsencode(place.name)) <= _LONGEST_NAME)
+    return next((place for place in names if place.is_file()), None)
 
 
-def _read_label(label: Path) -> Any:
+def _read_label(label: Path, encoding: str) -> Any:
     try:
-        text = decoded(label.read_bytes()).text
+        text = decoded(label.read_bytes(), encoding).text
         return strict_json(text) if label.suffix == ".json" else text.strip()
     except OSError as error:
         raise BadRow("invalid-json", f"its label {label.name}: {error.strerror or error}") from error

@@ -28,6 +28,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# Never a guess: short texts in Latin-1 look like them, and no file of a desktop is in one.
+_EBCDIC = ("cp037", "cp273", "cp424", "cp500", "cp875", "cp1026", "cp1140")
 _META_CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 _OLE = b"\xd0\xcf\x11\xe0"
 _SHOWN_HEADERS = ("From", "To", "Date", "Subject")
@@ -40,8 +42,8 @@ class Extracted(NamedTuple):
     guessed: str = ""
 
 
-def text_of_document(path: Path) -> Extracted:
-    """The text of a document of a known kind (``EXTRACTORS``).
+def text_of_document(path: Path, encoding: str = "") -> Extracted:
+    """The text of a document of a known kind (``EXTRACTORS``); ``encoding`` is taken before one is guessed.
 
     Raises:
         BadRow: ``unreadable-document``, ``encrypted-document``, ``empty-document``,
@@ -57,21 +59,21 @@ def text_of_document(path: Path) -> Extracted:
         raise BadRow("unreadable-document", str(error.strerror or error)) from error
     if not data:
         raise BadRow("empty-document", "the file has no bytes")
-    found = EXTRACTORS[path.suffix.lower()](data)
+    found = EXTRACTORS[path.suffix.lower()](data, encoding)
     if not found.text.strip():
         raise BadRow("empty-document", "there is no text in it")
     return found._replace(text=_storable(found.text))
 
 
-def decoded(data: bytes, declared: str = "") -> Extracted:
-    """Text in the encoding that its mark says, UTF-8, the ``declared`` one, or the likeliest.
+def decoded(data: bytes, *declared: str) -> Extracted:
+    """Text in the encoding that its mark says, UTF-8, the first ``declared`` one that fits, or the likeliest.
 
     Raises:
         BadRow: ``unknown-encoding``.
         PrerequisiteError: ``missing-extra``.
     """
     marked = next((name for mark, name in _MARKS if data.startswith(mark)), "")
-    for encoding in filter(None, (marked, "utf-8", declared)):
+    for encoding in filter(None, (marked, "utf-8", *declared)):
         try:
             text = data.decode(encoding)
         except (UnicodeDecodeError, LookupError):
@@ -82,7 +84,7 @@ def decoded(data: bytes, declared: str = "") -> Extracted:
         from charset_normalizer import from_bytes
     except ImportError as error:
         raise missing_extra("Detecting an encoding", "documents", "charset_normalizer") from error
-    best = from_bytes(data[:_DETECTED_BYTES]).best()
+    best = from_bytes(data[:_DETECTED_BYTES], cp_exclusion=list(_EBCDIC)).best()
     encoding = best.encoding if best else ""
     try:
         text = data.decode(encoding) if encoding else "\0"
@@ -93,9 +95,9 @@ def decoded(data: bytes, declared: str = "") -> Extracted:
     return Extracted(text.replace("\r\n", "\n"), guessed=encoding)
 
 
-def _html(data: bytes) -> Extracted:
+def _html(data: bytes, encoding: str) -> Extracted:
     declared = _META_CHARSET.search(data[:4096])
-    found = decoded(data, declared[1].decode("ascii") if declared else "")
+    found = decoded(data, declared[1].decode("ascii") if declared else "", encoding)
     return found._replace(text=_text_of_html(found.text))
 
 
@@ -111,7 +113,7 @@ def _text_of_html(html: str) -> str:
         raise BadRow("unreadable-document", f"not HTML: {error}") from error
 
 
-def _pdf(data: bytes) -> Extracted:
+def _pdf(data: bytes, _: str) -> Extracted:
     try:
         import pypdf
     except ImportError as error:
@@ -140,7 +142,7 @@ def _opens(reader: Any) -> bool:
         return False
 
 
-def _docx(data: bytes) -> Extracted:
+def _docx(data: bytes, _: str) -> Extracted:
     try:
         import docx
     except ImportError as error:
@@ -170,12 +172,12 @@ def _blocks(container: Any) -> Iterator[str]:
             yield block.text
 
 
-def _eml(data: bytes) -> Extracted:
+def _eml(data: bytes, encoding: str) -> Extracted:
     try:
         message = email.message_from_bytes(data, policy=email.policy.default)
         headers = [f"{name}: {message[name]}" for name in _SHOWN_HEADERS if message[name]]
         body = message.get_body(("plain", "html"))
-        found = Extracted("") if body is None else _body(cast(EmailMessage, body))
+        found = Extracted("") if body is None else _body(cast(EmailMessage, body), encoding)
     except BadRow:
         raise
     except (ValueError, LookupError, AttributeError, TypeError) as error:  # of the parser, on broken headers
@@ -185,11 +187,11 @@ def _eml(data: bytes) -> Extracted:
     return found._replace(text="\n".join(headers) + "\n\n" + found.text)
 
 
-def _body(part: EmailMessage) -> Extracted:
+def _body(part: EmailMessage, encoding: str) -> Extracted:
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes) or not content:
         return Extracted("")
-    found = decoded(content, part.get_content_charset() or "")
+    found = decoded(content, part.get_content_charset() or "", encoding)
     return found._replace(text=_text_of_html(found.text)) if part.get_content_subtype() == "html" else found
 
 
@@ -198,7 +200,7 @@ def _storable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-EXTRACTORS: dict[str, Callable[[bytes], Extracted]] = {
+EXTRACTORS: dict[str, Callable[[bytes, str], Extracted]] = {
     ".txt": decoded,
     ".md": decoded,
     ".html": _html,
