@@ -69,6 +69,8 @@ class DatasetWriter:
         if (final / MANIFEST).exists():
             check(final)
             prepare(final.name)
+            with _written(final):
+                os.utime(final / MANIFEST)  # it is the dataset built last, though not a new one
             return final
         with _written(final):
             for file in self._files.values():
@@ -97,7 +99,7 @@ def find(datasets_dir: Path, name: str) -> Path:
     Raises:
         DataError: ``dataset-not-found``, ``dataset-ambiguous``.
     """
-    if (Path(name) / MANIFEST).is_file():
+    if name and (Path(name) / MANIFEST).is_file():
         return Path(name)
     every = newest_first(datasets_dir)
     matching = [path for path in every if path.name == name or path.name.partition("@")[2].startswith(name)]
@@ -112,13 +114,13 @@ def find(datasets_dir: Path, name: str) -> Path:
         )
     raise DataError(
         "dataset-not-found",
-        f"There is no dataset {name!r}. Known, newest first: {known}.",
+        f"There is no dataset{f' {name!r}' if name else ''}. Known, newest first: {known}.",
         hint="Build it: insource dataset build",
     )
 
 
 def newest_first(datasets_dir: Path) -> list[Path]:
-    """The complete datasets, the one written last first."""
+    """The complete datasets, the one built last first."""
     manifests = datasets_dir.glob(f"*@*/{MANIFEST}")
     return [path.parent for path in sorted(manifests, key=lambda path: -path.stat().st_mtime_ns)]
 
@@ -173,6 +175,12 @@ def check(path: Path) -> DatasetManifest:
         manifest = DatasetManifest.model_validate_json((path / MANIFEST).read_bytes())
         parts = {file: canonical.file_digest(path / f"{file}.jsonl") for file in FILES}
     except (OSError, ValidationError) as error:
+        if isinstance(error, ValidationError) and not _is_ours(path):
+            raise DataError(
+                "dataset-not-found",
+                f"{path} is not a dataset of Insource: its {MANIFEST} is of something else.",
+                hint="Name one of .insource/datasets, or build it: insource dataset build",
+            ) from error
         raise _mismatch(path, f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
     if (found := _digest(manifest, parts)) != manifest.digest:
         raise _mismatch(path, f"The manifest says {manifest.digest}, the content is {found}.")
@@ -185,11 +193,17 @@ def examples(path: Path, split: Split) -> Iterator[Example]:
         yield from map(Example.model_validate_json, lines)
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether a folder has the name that only a writer of datasets gives."""
+    return "@" in path.name
+
+
 def _mismatch(path: Path, detail: str) -> IntegrityError:
+    remove = f"Remove it and build it again: rm -r '{path}' && insource dataset build"
     return IntegrityError(
         "digest-mismatch",
         f"{path} is damaged or was changed after it was built.",
-        hint=f"Remove it and build it again: rm -r '{path}' && insource dataset build",
+        hint=remove if _is_ours(path) else "Copy it again from where it was built.",
         details=(detail,),
     )
 

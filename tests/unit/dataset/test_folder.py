@@ -1,12 +1,13 @@
 """Saving and loading: whole or not at all, and never trusted without its digest."""
 
 import json
+import os
 
 import pytest
 
 from insource.dataset.build import build
 from insource.dataset.card import data_card
-from insource.dataset.folder import folder_name, load, save
+from insource.dataset.folder import find, folder_name, load, newest_first, save
 from insource.errors import DataError, IntegrityError
 
 
@@ -42,9 +43,42 @@ def test_the_same_dataset_has_the_same_bytes(dataset, tmp_path):
 
 def test_saving_twice_writes_once(dataset, tmp_path):
     path = save(dataset, tmp_path)
-    stamp = (path / "manifest.json").stat().st_mtime_ns
+    written = [(file.name, file.stat().st_ino) for file in sorted(path.iterdir())]
     assert save(dataset, tmp_path) == path
-    assert (path / "manifest.json").stat().st_mtime_ns == stamp
+    assert [(file.name, file.stat().st_ino) for file in sorted(path.iterdir())] == written
+
+
+def test_the_last_dataset_is_the_one_built_last(dataset, tmp_path):
+    other = dataset.model_copy(update={"manifest": dataset.manifest.model_copy(update={"name": "other"})})
+    folders = [save(one, tmp_path) for one in (dataset, other)]
+    for age, folder in enumerate(folders):
+        os.utime(folder / "manifest.json", (age, age))
+    assert newest_first(tmp_path) == folders[::-1]
+    save(dataset, tmp_path)
+    assert newest_first(tmp_path) == folders
+
+
+def test_a_manifest_of_something_else_is_no_dataset(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"name": "an app"}', encoding="utf-8")
+    with pytest.raises(DataError) as error:
+        find(tmp_path / "datasets", "")
+    assert error.value.message == "There is no dataset. Known, newest first: none."
+    with pytest.raises(DataError) as error:
+        load(find(tmp_path / "datasets", str(tmp_path)))
+    assert error.value.code == "dataset-not-found"
+    assert "is not a dataset of Insource" in error.value.message
+
+
+def test_removal_is_advised_for_what_a_build_wrote(dataset, tmp_path):
+    path = save(dataset, tmp_path)
+    swap(path, "train.jsonl", "é", "e")
+    with pytest.raises(IntegrityError) as error:
+        load(path)
+    assert f"rm -r '{path}'" in error.value.hint
+    with pytest.raises(IntegrityError) as error:
+        load(path.rename(tmp_path / "copy"))
+    assert "rm -r" not in error.value.hint
 
 
 def test_a_half_written_folder_is_refused_and_replaced(dataset, tmp_path):
