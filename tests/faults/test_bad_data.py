@@ -98,6 +98,7 @@ def test_a_file_of_nothing_but_bad_rows(tmp_path):
         build(write(tmp_path, ["x"] * 30), name="s", on_bad_rows="drop")
     assert error.value.code == "bad-rows"
     assert error.value.details[-1] == "… and 22 more"
+    assert error.value.hint == "Correct these lines."
 
 
 def test_an_empty_split_says_what_is_needed(tmp_path):

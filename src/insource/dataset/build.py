@@ -202,10 +202,11 @@ def _bad_rows(name: str, bad: Sequence[Dropped], read: int) -> DataError:
     counted = ", ".join(f"{reason} {count}" for reason, count in totals.most_common())
     misfit = set(totals) <= _MISFITS
     problem = "do not fit the output contract" if misfit else "cannot be used"
+    leave_out = ', or leave them out: set `on_bad_rows = "drop"` under [dataset]' if len(bad) < read else ""
     return DataError(
         "labels-do-not-fit" if misfit else "bad-rows",
         f"{len(bad)} of {read} rows {problem}: {counted}.",
-        hint='Correct these lines, or leave them out: set `on_bad_rows = "drop"` under [dataset].',
+        hint=f"Correct these lines{leave_out}.",
         details=tuple(offenders),
     )
 

@@ -139,7 +139,7 @@ def _provenance(
         where = ".".join(str(part) for part in first["loc"])
         raise BadRow("wrong-type", f"`provenance.{where}`: {first['msg']}") from error
     # Who names a model, and nobody who checked its answer, names a teacher.
-    named = (origin.provider or origin.model) and not (origin.human_edited or origin.synthetic)
+    named = (origin.provider or origin.model) and not origin.human_edited
     if named and "label" not in origin.model_fields_set:
         return origin.model_copy(update={"label": "teacher"})
     return origin

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from insource.dataset.scratch import scratch_folder, unwritable
 from insource.dataset.sources.source import Source
 from insource.errors import DataError
-from insource.types import Dropped, FunnelStep, Row
+from insource.types import Dropped, FunnelStep, Provenance, Row
 
 Transform = Callable[[int, Row], Row | Dropped]
 
@@ -77,15 +77,16 @@ class Staged:
 
     def fill(self, source: Source) -> None:
         """Read the source into the file; an id that came before is dropped."""
-        taken: dict[bytes, int | None] = {}
+        taken: dict[bytes, int] = {}
         with self._path.open("wb") as file:
             for item in source:
                 if isinstance(item, Row):
                     key = blake2b(item.row_id.encode(), digest_size=8).digest()
                     if key in taken:
-                        item = _duplicate(item, taken[key])
+                        file.flush()
+                        item = _duplicate(item, self[taken[key]].provenance)
                     else:
-                        taken[key] = item.line
+                        taken[key] = len(self)
                         _append(file, item, self._offsets)
                         continue
                 self.dropped.append(item)
@@ -122,6 +123,9 @@ def _append(file: BinaryIO, row: Row, offsets: array[int]) -> None:
         raise unwritable(Path(file.name).parent, error) from error
 
 
-def _duplicate(row: Row, line: int | None) -> Dropped:
-    detail = f"the id {row.row_id!r} is already on line {line}"
+def _duplicate(row: Row, first: Provenance) -> Dropped:
+    elsewhere = first.source != row.provenance.source
+    here, there = (f"{row.provenance.source}: ", f" in {first.source}") if elsewhere else ("", "")
+    line = "" if first.line is None else f" on line {first.line}"
+    detail = f"{here}the id {row.row_id!r} is already taken{there}{line}"
     return Dropped(row_id=row.row_id, line=row.line, reason="duplicate-id", detail=detail)

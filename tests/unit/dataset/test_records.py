@@ -104,7 +104,7 @@ def test_a_bad_line_is_dropped_with_its_reason(tmp_path, line, reason, words):
 def test_an_id_may_stand_once(tmp_path):
     rows = read_rows(write(tmp_path, {**GOOD, "id": "1"}, {**GOOD, "id": 1}))
     assert [(drop.reason, drop.detail) for drop in rows.dropped] == [
-        ("duplicate-id", "the id '1' is already on line 1")
+        ("duplicate-id", "the id '1' is already taken on line 1")
     ]
 
 
@@ -135,6 +135,8 @@ def test_strict_json_keeps_astral_characters():
         ({"model": "gpt", "label": "checked"}, "checked"),
         ({"model": "gpt", "human_edited": True}, "checked"),
         ({"date": "2026-01-01"}, "checked"),
+        ({"model": "gpt", "synthetic": "label"}, "teacher"),
+        ({"model": "gpt", "synthetic": "paraphrase", "label": "checked"}, "checked"),
     ],
 )
 def test_who_names_a_model_and_no_person_names_a_teacher(given, label):

@@ -8,6 +8,7 @@ import pytest
 
 from insource.config.sections import DatasetSection
 from insource.dataset.sources.choose import choose_source
+from insource.dataset.staging import staged
 from insource.errors import DataError, UserError
 from insource.types import Dropped, Row
 
@@ -265,6 +266,51 @@ def test_datasets_saved_to_disk(tmp_path):
     made["test"].to_parquet(str(tmp_path / "test-00000-of-00001.parquet"))
     single, _ = read(tmp_path / "test-00000-of-00001.parquet", columns={"input": "text", "output": "label"})
     assert [row.output for row in single] == ["no", "yes", "no", "yes"]
+
+
+@pytest.mark.parametrize("name", ["d.jsonl", "d.jsonl.gz", "d.json"])
+def test_json_is_as_strict_in_every_container(tmp_path, name):
+    rows = ['{"input": "a", "output": "x"}', '{"input": "b", "output": "x", "output": "y"}']
+    text = f"[{', '.join(rows)}]" if name == "d.json" else "\n".join(rows)
+    path = write(tmp_path / name, gzip.compress(text.encode()) if name.endswith("gz") else text)
+    found, drops = read(path)
+    assert pairs(found) == [("a", "x")]
+    assert [reason for _, _, reason, _ in drops] == ["invalid-json"]
+    assert "the key 'output' stands twice" in drops[0][3]
+
+
+def test_a_row_without_any_of_its_output_columns_has_no_output(tmp_path):
+    path = write(tmp_path / "d.csv", "text,a,b\none,,\ntwo,1,\n")
+    rows, drops = read(path, columns={"input": "text", "output": ["a", "b"]})
+    assert [row.output for row in rows] == [{"a": "1", "b": None}]
+    assert [(line, reason) for _, line, reason, _ in drops] == [(2, "missing-output")]
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("test.csv", "test"),
+        ("test-0000.csv", "test"),
+        ("test-00000-of-00001.csv", "test"),
+        ("dev.csv", "validation"),
+        ("val/data-00000-of-00001.csv", "validation"),
+        ("test_results_2024.csv", None),
+        ("dev-notes.csv", None),
+        ("orders.csv", None),
+    ],
+)
+def test_a_split_is_named_by_the_whole_name(tmp_path, name, split):
+    write(tmp_path / name, "input,output\na,x\n")
+    assert [row.split for row in read(tmp_path)[0]] == [split]
+
+
+def test_an_id_in_two_files_names_both(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / "in" / f"{name}.jsonl", [{"id": "1", "input": name, "output": "x"}])
+    with staged(source(tmp_path / "in").source, tmp_path / "work") as rows:
+        (drop,) = rows.dropped
+    assert (drop.reason, drop.line) == ("duplicate-id", 1)
+    assert drop.detail == "b.jsonl: the id '1' is already taken in a.jsonl on line 1"
 
 
 def test_a_folder_of_tables_names_file_and_line(tmp_path):

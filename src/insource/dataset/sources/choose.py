@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -21,15 +22,16 @@ from insource.types import Split
 
 SAMPLE = 20
 
-_SPLITS: tuple[tuple[str, Split], ...] = (
-    ("train", "train"),
-    ("validation", "validation"),
-    ("valid", "validation"),
-    ("val", "validation"),
-    ("dev", "validation"),
-    ("calibration", "calibration"),
-    ("test", "test"),
-)
+_SPLITS: dict[str, Split] = {
+    "train": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "calibration": "calibration",
+    "test": "test",
+}
+_SHARD = re.compile(r"-\d+(?:-of-\d+)?\Z")
 
 
 class Chosen(NamedTuple):
@@ -180,10 +182,6 @@ def _kept_by_datasets(folder: Path) -> bool:
 
 
 def _split_of(name: str) -> Split | None:
-    """The split that a file's or folder's name begins with: ``train-00000-of-00002.parquet``, ``test/…``."""
-    for part in reversed(name.split("/")):
-        for prefix, split in _SPLITS:
-            word = part.lower().removeprefix(prefix)
-            if word != part.lower() and not word[:1].isalpha():
-                return split
-    return None
+    """The split that a file or folder is named after: ``train-00000-of-00002.parquet``, ``test/…``."""
+    words = (_SHARD.sub("", part.lower().partition(".")[0]) for part in reversed(name.split("/")))
+    return next((_SPLITS[word] for word in words if word in _SPLITS), None)

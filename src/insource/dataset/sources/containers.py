@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from insource.dataset.records import BadRow
+from insource.dataset.records import BadRow, strict_json
 from insource.dataset.sources.json_lines import Found, json_lines
 from insource.dataset.sources.source import unreadable
 from insource.errors import UserError, missing_extra
@@ -61,11 +61,20 @@ def is_json_lines(path: Path, head: bytes) -> bool:
 
 def _others(path: Path, head: bytes, file: BinaryIO, encoding: str) -> Iterator[Found]:
     labels = _class_labels(_parquet_metadata(path)) if head.startswith(b"PAR1") else {}
-    for line, record in records(file):
+    for line, record in records(file, _strict):
         if isinstance(record, BadRecord):
             yield line, _bad(str(record), encoding)
         else:
             yield line, _named(record, labels)
+
+
+def _strict(data: bytes) -> Any:
+    try:
+        return strict_json(data.decode())
+    except UnicodeDecodeError as error:
+        raise BadRecord(f"not UTF-8 at byte {error.start + 1}") from error
+    except ValueError as error:
+        raise BadRecord(f"not JSON: {error}") from error
 
 
 def _bad(problem: str, encoding: str) -> BadRow:

@@ -29,7 +29,8 @@ def by_columns(columns: ColumnsSection, keep: frozenset[str] = frozenset()) -> S
     """Records whose columns have other names; a dotted path enters objects.
 
     Several input columns are joined as ``name: value`` lines. Several output columns are the fields of a
-    JSON object, where an empty CSV cell is null; a single one is the label or the object itself.
+    JSON object, where an empty CSV cell is null, and no output at all when each is; a single one is the
+    label or the object itself.
     """
     single = {key: getattr(columns, key) for key in ("id", "group", "time", "split", "prompt")}
     named = (*_names(columns.input), *_names(columns.output), *single.values())
@@ -156,7 +157,8 @@ def _joined(record: Record, column: str | tuple[str, ...]) -> Any:
 
 def _output(record: Record, column: str | tuple[str, ...]) -> Any:
     if not isinstance(column, str):
-        return {name: opened(_filled(record, name)) for name in column if _is_there(record, name)}
+        found = {name: opened(_filled(record, name)) for name in column if _is_there(record, name)}
+        return found if any(value is not None for value in found.values()) else None
     value = _filled(record, column)
     # A class is a label however the column stores it: 3, true.
     return value if isinstance(value, str | dict | list | None) else str(value)

@@ -33,6 +33,7 @@ class SyntheticFile:
         if row.row_id in self.ids:
             return False
         origin = row.provenance.model_dump(exclude={"source", "line"}, exclude_defaults=True)
+        origin["label"] = row.provenance.label  # a model that is named is not to be taken for the labels'
         record: dict[str, Any] = {
             "id": row.row_id,
             "input": row.input,

@@ -11,7 +11,7 @@ import io
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO, cast
@@ -29,10 +29,13 @@ _BOM = b"\xef\xbb\xbf"
 _PAGE_KEYS = {"data", "meta", "object", "first_id", "last_id", "has_more", "error", "pagination", "total"}
 
 Found = tuple[int, dict[str, Any] | BadRecord]
+Parse = Callable[[bytes], Any]
 
 
-def records(file: BinaryIO) -> Iterator[Found]:
+def records(file: BinaryIO, parse: Parse = parse_json) -> Iterator[Found]:
     """Each record with the line it starts on (Parquet: its row), or why it is none; in their order.
+
+    ``parse`` reads the JSON of one record or raises ``BadRecord``.
 
     Raises:
         PrerequisiteError: ``missing-extra`` for a Parquet file without pyarrow.
@@ -40,16 +43,16 @@ def records(file: BinaryIO) -> Iterator[Found]:
     packed = file.read(len(MAGIC)) == MAGIC
     file.seek(0)
     if not packed:
-        yield from _contained(file)
+        yield from _contained(file, parse)
         return
     unpacked, line = Gunzip(file), 0
-    for line, record in _contained(cast(BinaryIO, io.BufferedReader(unpacked))):
+    for line, record in _contained(cast(BinaryIO, io.BufferedReader(unpacked)), parse):
         yield line, record
     if unpacked.failure:
         yield line + 1, BadRecord(f"the compressed file is damaged or cut short: {unpacked.failure}")
 
 
-def _contained(file: BinaryIO) -> Iterator[Found]:
+def _contained(file: BinaryIO, parse: Parse) -> Iterator[Found]:
     head = file.read(_HEAD_BYTES)
     start = len(_BOM) if head.startswith(_BOM) else 0
     file.seek(start)
@@ -62,10 +65,10 @@ def _contained(file: BinaryIO) -> Iterator[Found]:
         yield from _csv(file, head)
     elif is_one_document(head):
         for piece in pieces(file, MAX_RECORD_BYTES):
-            yield from _parsed(piece)
+            yield from _parsed(piece, parse)
     else:
         for piece in _lines(file):
-            yield from _parsed(piece)
+            yield from _parsed(piece, parse)
 
 
 def _is_csv(head: bytes) -> bool:
@@ -102,13 +105,13 @@ def _lines(file: BinaryIO) -> Iterator[Piece]:
             yield number, line.strip()
 
 
-def _parsed(piece: Piece) -> Iterator[Found]:
+def _parsed(piece: Piece, parse: Parse) -> Iterator[Found]:
     line, data = piece
     if isinstance(data, BadRecord):
         yield line, data
         return
     try:
-        value = parse_json(data)
+        value = parse(data)
     except BadRecord as bad:
         yield line, bad
         return
