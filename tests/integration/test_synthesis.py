@@ -154,6 +154,7 @@ def test_a_paraphrase_keeps_the_label_and_carries_the_teacher(project):
     for row in made(project):
         assert row["input"].startswith("In other words: ")
         origin = row["provenance"]
+        assert origin["label"] == "checked"
         assert (origin["provider"], origin["model"], origin["synthetic"]) == (
             "openai",
             "gpt-4o-mini",
