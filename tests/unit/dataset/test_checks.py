@@ -11,7 +11,7 @@ from planted_rows import KINDS, Rows, clean, context, look
 from insource.dataset.build import build
 from insource.dataset.checks.answer_in_prompt import AnswerInPrompt
 from insource.dataset.checks.card import findings_card
-from insource.dataset.checks.check import Context
+from insource.dataset.checks.check import Context, TokenCount
 from insource.dataset.checks.over_length import OverLength
 from insource.dataset.checks.suite import apply_fixes, run_checks
 from insource.dataset.checks.terms import is_abbreviation, is_slip, may_stand_for, normal_key
@@ -211,6 +211,20 @@ def test_labels_that_would_be_cut_and_lost() -> None:
     rows = [row(1, "x" * 3 * 4, {"a": 1}), row(2, "x" * 5000 * 4, {"a": 1})]
     finding, _ = look(OverLength, rows, OPEN)
     assert (finding.count, finding.measures["labels_lost"]) == (1, 1)
+
+
+def test_of_a_document_of_megabytes_no_more_is_counted_than_tells() -> None:
+    read: list[int] = []
+
+    def count(row: Row, target: str) -> TokenCount:
+        read.append(len(row.input))
+        return TokenCount(prompt=len(row.input) // 4, answer=1)
+
+    with TemporaryDirectory() as folder, staged(Rows([row(1, "x" * 10**6, "a")]), Path(folder)) as work:
+        about = Context(rows=work, output=Text(), count_tokens=count, max_tokens=1000)
+        finding = run_checks(about, (OverLength,))[0]
+    assert read == [500_000]
+    assert finding.count == 1
 
 
 def test_a_text_of_as_many_tokens_as_were_allowed_was_cut() -> None:

@@ -11,8 +11,16 @@ from insource.dataset.records import BadRow
 from insource.types import Dropped, Finding, Fix, Row
 
 
+MOST_CHARACTERS = 500_000
+MOST_PER_TOKEN = 200
+"""Beyond these many characters of a document no tokens are counted: what came before is over any limit."""
+
+
 class OverLength(Check):
-    """Cutting at the limit cuts the answer, because it stands last. Training refuses such rows."""
+    """Cutting at the limit cuts the answer, because it stands last. Training refuses such rows.
+
+    Of a document longer than 500,000 characters only these are counted, unless the limit asks for more.
+    """
 
     name = "over-length"
     title = "Longer than the limit"
@@ -61,6 +69,9 @@ class OverLength(Check):
     def _total(self, row: Row) -> int:
         if self.context.count_tokens is None:
             return 0
-        tokens = self.context.count_tokens(row, self._target(row))
+        # A document of megabytes is too long whatever the rest of it says, and its tokens take gigabytes.
+        most = max(MOST_CHARACTERS, MOST_PER_TOKEN * self.context.max_tokens)
+        read = row if len(row.input) <= most else row.model_copy(update={"input": row.input[:most]})
+        tokens = self.context.count_tokens(read, self._target(row))
         self._lost += tokens.prompt >= self.context.max_tokens
         return tokens.prompt + tokens.answer
