@@ -10,7 +10,6 @@ from insource.dataset.contract import Targets
 from insource.dataset.records import BadRow
 from insource.types import Dropped, Finding, Fix, Row
 
-
 MOST_CHARACTERS = 500_000
 MOST_PER_TOKEN = 200
 """Beyond these many characters of a document no tokens are counted: what came before is over any limit."""
