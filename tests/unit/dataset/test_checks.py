@@ -147,6 +147,15 @@ def test_parameters_that_are_none_are_named(name: str, parameters: dict[str, obj
         ("1,500", "9.9", "1,500"),
         ("1,5", "9.9", "1.5"),
         ("abc", "9 A", "abc"),
+        ("1,5 kW", "9.9 aA", "1.5 kW"),
+        ("Ethernet-IP", "Aa A", "Ethernet IP"),
+        ("-5 °C", "9 °A", "-5 °C"),
+        ("1.250 kW", "9,9 aA", "1.250 kW"),
+        ("3/4 in", "9.9 a", "3/4 in"),
+        ("<5 mg", "9 a", "<5 mg"),
+        ("±5 V", "9 A", "±5 V"),
+        ("10:30", "9.9", "10:30"),
+        ("3-5 V", "9 9 A", "3-5 V"),
     ],
 )
 def test_a_rewritten_value_says_the_same(value: str, target: str, made: str) -> None:

@@ -90,7 +90,7 @@ class FormatDrift(Check):
         summary = f"{len(self._drifted)} of {len(shaped)} fields changed their format"
         fix = Fix(
             action="change",
-            summary="write the values in the field's commonest shape where only separators differ",
+            summary="write the values in the field's commonest shape where that says the same",
             parameters={"shapes": table},
         )
         return self.report(

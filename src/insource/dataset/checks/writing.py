@@ -6,12 +6,14 @@ import re
 from itertools import groupby
 from typing import Any
 
-from insource.matching.normal_forms import parse_date, parse_number
+from insource.matching.normal_forms import parse_date, parse_number, parse_quantity
 from insource.matching.surface import shape
 
 _ISO = "9999-99-99"
 _DATE = re.compile(r"(?<!9)9999(?:[-/.]99?){1,2}(?!9)|(?<!9)99?[-/.]99?[-/.]9999(?!9)")
 _RUN = re.compile(r"9+|A|a")
+_FREE = re.compile(r"\s|(?<=[^\W\d_])-(?=[^\W\d_])")
+_GROUPING = re.compile(r"[\s.,']")
 MAX_SHAPE = 60
 
 
@@ -26,7 +28,8 @@ def shape_of(value: Any) -> str:
 def rewritten(value: str, target: str) -> str:
     """The value in the target's shape, or as it is when that would say something else.
 
-    Dates are read as dates; other values keep their figures and letters and take the target's separators.
+    Dates are read as dates. Other values keep their figures, letters and signs; spaces and hyphens between
+    letters are free, and points and commas may change where number, quantity or date stay what they are.
     """
     source = shape_of(value)
     date = _DATE.fullmatch(source)
@@ -36,7 +39,16 @@ def rewritten(value: str, target: str) -> str:
         return value
     pieces = iter(_pieces(value))
     made = _RUN.sub(lambda _: next(pieces), target)
-    return value if parse_number(value) != parse_number(made) else made
+    return made if _says_the_same(value, made) else value
+
+
+def _says_the_same(one: str, other: str) -> bool:
+    if _FREE.sub("", one) == _FREE.sub("", other):
+        return True
+    if _GROUPING.sub("", one) != _GROUPING.sub("", other):
+        return False
+    readings = ((read(one), read(other)) for read in (parse_number, parse_quantity, parse_date))
+    return any(left is not None and left == right for left, right in readings)
 
 
 def _as_iso(value: str) -> str:
