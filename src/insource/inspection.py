@@ -216,7 +216,7 @@ def review_desk(session: Session, *, overlap: float = 0.0) -> Iterator[Desk]:
         if (workspace / STORE_FILE).exists():
             task = project.task(contract)
             with open_database(workspace / STORE_FILE) as database:
-                examples = (example_of(row, "", {}) for row in rows)
+                examples = (example_of(row, "") for row in rows)
                 answers = logged(database, examples, cloud_prompt(task), task=task.name)
         yield Desk(
             rows,

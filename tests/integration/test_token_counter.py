@@ -32,7 +32,7 @@ def test_tokens_are_those_of_the_training_rows_before_any_training(tmp_path, mon
     targets = Targets(CONTRACT, "null")
     for row in clean(20):
         target = targets.of(row)
-        [made] = tokenize(tokenizer, TASK, [example_of(row, target, {})])
+        [made] = tokenize(tokenizer, TASK, [example_of(row, target)])
         counted = count(row, target)
         assert (counted.prompt + counted.answer, counted.answer) == (len(made.input_ids), made.answer_tokens)
     assert not (tmp_path / "unpacked").exists()

@@ -17,6 +17,7 @@ from insource.dataset.folder import DatasetWriter, load
 from insource.dataset.infer import Inference
 from insource.dataset.policy import NO_POLICY, TeacherPolicy, with_terms
 from insource.dataset.review.application import apply_reviews
+from insource.dataset.sources.answered import Answered
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.sources.source import LEFT_OUT, Source
 from insource.dataset.split import DEFAULT_FRACTIONS, GroupBy, Order, Plan
@@ -100,7 +101,7 @@ def build_folder(
         IntegrityError: ``assignments-damaged``.
     """
     source = JsonLines(rows, schemas) if isinstance(rows, Path) else rows
-    with staged(source, datasets_dir) as work:
+    with staged(Answered(source, logged or {}), datasets_dir) as work:
         bad = [drop for drop in work.dropped if drop.reason not in LEFT_OUT]
         review_notes = _reviewed(work, reviews)
         inferred = Inference.of(() if output else (row.output for row in work))
@@ -167,7 +168,7 @@ def _write(
     """Every row as an example of its split, and the manifest they come to."""
     for index, row in enumerate(work):
         row = with_terms(row, sealing.policy)
-        example = example_of(row, sealing.targets.of(row), tally.logged.get(row.row_id, {}))
+        example = example_of(row, sealing.targets.of(row))
         tally.add(splits.of(index), row, example)
         writer.add(splits.of(index), example)
     for dropped in sorted(work.dropped, key=lambda drop: (drop.line or 0, drop.row_id)):

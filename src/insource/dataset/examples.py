@@ -20,11 +20,9 @@ from insource.types import SPLITS, Example, LoggedAnswer, Row, Split
 SHOWN = 8
 
 
-def example_of(row: Row, target: str, logged: Mapping[str, LoggedAnswer]) -> Example:
-    """The example; ``logged`` answers join the row's own."""
+def example_of(row: Row, target: str) -> Example:
+    """The row as an example with this target."""
     content = {"input": row.input, "attributes": row.attributes, "contract": row.contract, "target": target}
-    texts = {model: answer.text for model, answer in logged.items()}
-    latency_s = {model: answer.latency_s for model, answer in logged.items() if answer.latency_s is not None}
     return Example(
         row_id=row.row_id,
         digest=canonical.digest(content),
@@ -34,8 +32,8 @@ def example_of(row: Row, target: str, logged: Mapping[str, LoggedAnswer]) -> Exa
         contract=row.contract,
         group=row.group,
         time=row.time,
-        cloud_outputs=dict(sorted({**row.cloud_outputs, **texts}.items())),
-        cloud_latency_s=dict(sorted({**row.cloud_latency_s, **latency_s}.items())),
+        cloud_outputs=dict(sorted(row.cloud_outputs.items())),
+        cloud_latency_s=dict(sorted(row.cloud_latency_s.items())),
         provenance=row.provenance,
     )
 

@@ -31,7 +31,7 @@ def token_counter(model: str, task: Task) -> tuple[CountTokens | None, str]:
         return tokenizer_alone(resolve(model))
 
     def count(row: Row, target: str) -> TokenCount:
-        made = tokenize(tokenizer(), task, [example_of(row, target, {})])[0]
+        made = tokenize(tokenizer(), task, [example_of(row, target)])[0]
         return TokenCount(len(made.input_ids) - made.answer_tokens, made.answer_tokens)
 
     return count, ""

@@ -63,7 +63,8 @@ class Example(Frozen):
 
     ``target`` is the canonical answer: compact JSON in schema order, or a label. ``attributes`` are
     the fields asked for when a document asks for only some; ``contract`` is the document's own JSON
-    Schema when it has one. ``cloud_outputs`` holds logged answers, byte for byte, by model.
+    Schema when it has one. ``cloud_outputs`` holds logged answers by model, byte for byte but
+    for the accepted fixes that changed the target too.
     """
 
     row_id: str

@@ -20,7 +20,16 @@ from insource.dataset.decisions import read_decisions
 from insource.dataset.staging import staged
 from insource.errors import DataError, UserError
 from insource.logs.redaction.pseudonyms import Pseudonyms
-from insource.types import TOKEN_LIMIT, FixDecision, JsonSchema, Labels, Provenance, Row, Text
+from insource.types import (
+    TOKEN_LIMIT,
+    FixDecision,
+    JsonSchema,
+    Labels,
+    LoggedAnswer,
+    Provenance,
+    Row,
+    Text,
+)
 
 OPEN = JsonSchema(definition={"type": "object"})
 
@@ -190,6 +199,46 @@ def test_a_value_has_one_pseudonym_in_input_and_answer() -> None:
     mail, tel = re.findall(r"\[(?:email|phone):\w+\]", first.input)
     assert first.output == {"mail": mail, "tel": tel}
     assert first.input == second.input
+
+
+def test_what_is_taken_out_is_taken_out_of_cloud_answers_and_group_too() -> None:
+    clouds = {"a": '{"mail": "J.Doe@example.org"}', "b": "Write to j.doe@example.org."}
+    given = row(1, "no address", {"mail": None}, cloud_outputs=clouds, group="j.doe@example.org")
+    finding, pointed_at = look(KINDS["personal-data"], [given], OPEN)
+    assert (finding.count, pointed_at) == (1, {"r1"})
+    (kept,) = mended([given], "personal-data", pseudonyms=Pseudonyms(bytes(32)))
+    assert re.fullmatch(r"\[email:\w+\]", kept.group)
+    assert kept.cloud_outputs == {"a": f'{{"mail": "{kept.group}"}}', "b": f"Write to {kept.group}."}
+
+
+def test_what_stands_in_a_row_id_is_only_reported() -> None:
+    named = row(1, "no address", {"mail": None}).model_copy(update={"row_id": "j.doe@example.org"})
+    finding, _ = look(KINDS["personal-data"], [named], OPEN)
+    assert (finding.count, finding.fix, finding.measures["row_ids"]) == (1, None, 1)
+    assert mended([named], "personal-data") == [named]
+
+
+def test_a_respelling_reaches_the_cloud_answers_it_is_compared_with(tmp_path: Path) -> None:
+    clouds = {"a": '{"bus": "Profbus", "n": 1}', "b": "no JSON"}
+    (kept,) = mended(
+        [row(1, "x", {"bus": "Profbus"}, cloud_outputs=clouds)],
+        "term-spellings",
+        {"aliases": {"bus": {"Profbus": "Profibus"}}},
+    )
+    assert kept.output == {"bus": "Profibus"}
+    assert kept.cloud_outputs == {"a": '{"bus": "Profibus", "n": 1}', "b": "no JSON"}
+
+
+def test_fixes_reach_the_answers_that_the_log_adds(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    lines = [{"id": f"r{n}", "input": f"document {n}", "output": {"a": n}} for n in range(20)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    logged = {"r0": {"m": LoggedAnswer(text="Write to j.doe@example.org.", latency_s=1.5)}}
+    decided = FixDecision(check="personal-data", decision="apply")
+    made = build(path, name="t", output=OPEN, logged=logged, decisions=[decided])
+    (answered,) = [one for split in made.splits.values() for one in split if one.cloud_outputs]
+    assert re.fullmatch(r"Write to \[email:\w+\]\.", answered.cloud_outputs["m"])
+    assert answered.cloud_latency_s == {"m": 1.5}
 
 
 def test_findings_never_show_a_secret() -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from insource import canonical
@@ -48,14 +49,14 @@ class Look:
     @cached_property
     def leaves(self) -> tuple[Leaf, ...]:
         """The filled fields; a label or text is one field by the name ``label``."""
-        if self.answer is None:
-            return (Leaf(LABEL, str(self.row.output).strip()),)
-        found: list[Leaf] = []
-        for leaf in _leaves("", self.answer):
-            found.append(leaf)
-            if len(found) == MAX_LEAVES:
-                break
-        return tuple(found)
+        return _filled(self.row.output, self.answer)
+
+    @cached_property
+    def cloud_leaves(self) -> tuple[Leaf, ...]:
+        """The filled fields of the recorded cloud answers, read as the row's own is."""
+        return tuple(
+            leaf for text in self.row.cloud_outputs.values() for leaf in _filled(text, as_object(text))
+        )
 
     @cached_property
     def text(self) -> str:
@@ -112,17 +113,28 @@ def pruned(value: Any) -> Any:
 
 
 def replaced(row: Row, change: Callable[[str, Any], Any]) -> Row:
-    """The row with ``change(path, value)`` in place of every filled field; text stays text."""
-    answer = as_object(row.output)
+    """The row with ``change(path, value)`` in place of every filled field; text stays text.
+
+    The recorded cloud answers are changed likewise: they are compared with the row's own.
+    """
+    output = _changed(row.output, change)
+    cloud = {model: _changed(text, change) for model, text in row.cloud_outputs.items()}
+    if output is row.output and cloud == row.cloud_outputs:
+        return row
+    return row.model_copy(update={"output": output, "cloud_outputs": cloud})
+
+
+def _changed(said: Any, change: Callable[[str, Any], Any]) -> Any:
+    """An output of the same form, or the very same one when nothing changes."""
+    answer = as_object(said)
     if answer is None:
-        text = str(row.output).strip()
+        text = str(said).strip()
         changed = change(LABEL, text)
-        return row if changed == text else row.model_copy(update={"output": changed})
+        return said if changed == text else changed
     mended = _replaced("", answer, change)
     if canonical.dumps(mended) == canonical.dumps(answer):
-        return row
-    output = mended if isinstance(row.output, dict) else json.dumps(mended, ensure_ascii=False)
-    return row.model_copy(update={"output": output})
+        return said
+    return mended if isinstance(said, dict) else json.dumps(mended, ensure_ascii=False)
 
 
 def _replaced(path: str, value: Any, change: Callable[[str, Any], Any]) -> Any:
@@ -132,6 +144,12 @@ def _replaced(path: str, value: Any, change: Callable[[str, Any], Any]) -> Any:
     if isinstance(value, list):
         return [_replaced(f"{path}[]", item, change) for item in value]
     return value if is_empty(value) else change(path, value)
+
+
+def _filled(said: Any, answer: dict[str, Any] | None) -> tuple[Leaf, ...]:
+    if answer is None:
+        return (Leaf(LABEL, str(said).strip()),)
+    return tuple(islice(_leaves("", answer), MAX_LEAVES))
 
 
 def _leaves(path: str, value: Any) -> Iterator[Leaf]:

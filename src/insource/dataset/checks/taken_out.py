@@ -18,12 +18,14 @@ from insource.logs.redaction.secrets import SECRETS
 from insource.types import Dropped, Finding, Fix, Row
 
 _KEY_BYTES = 32
+_TEXTS = ("input", "prompt", "group")
 LEAST_SHARED = 6
 """Characters of a value of the document that is looked for in the answer as it stands."""
 
 
 class TakenOut(Check):
-    """The same value gets the same name everywhere: in the input, in the answer and in every row."""
+    """The same value gets the same name everywhere: input, answers, group and every row. Row ids are only
+    looked at: they are what files and decisions call a row by."""
 
     rules: ClassVar[tuple[Rule, ...]]
 
@@ -31,15 +33,18 @@ class TakenOut(Check):
         super().__init__(context)
         self._redactor = _redactor(self.rules, context.pseudonyms)
         self._kinds: Counter[str] = Counter()
+        self._fixable = self._in_ids = 0
 
     def observe(self, index: int, row: Row) -> None:
         super().observe(index, row)
-        names = [name for text in (row.input, row.prompt) for name in self._found(text).values()]
-        names += [
-            name for _, value in self.context.look(row).leaves for name in self._found(str(value)).values()
-        ]
-        if names:
-            kinds = Counter(_kind(name) for name in names)
+        look = self.context.look(row)
+        said = [str(value) for _, value in (*look.leaves, *look.cloud_leaves)]
+        names = self._names(row.input, row.prompt, row.group or "", *said)
+        in_id = self._names(row.row_id)
+        self._fixable += bool(names)
+        self._in_ids += bool(in_id)
+        if names or in_id:
+            kinds = Counter(map(_kind, names + in_id))
             self._kinds.update(kinds.keys())
             # The value itself is not shown: findings are kept and printed.
             self.hits.add(row, ", ".join(f"{kind} ({count})" for kind, count in sorted(kinds.items())))
@@ -47,8 +52,11 @@ class TakenOut(Check):
     def finding(self) -> Finding:
         counted = ", ".join(f"{kind} in {count:,}" for kind, count in self._kinds.most_common(5))
         summary = f"{self.hits.count:,} rows hold {self.title.lower()}" + (f": {counted}" if counted else "")
-        fix = Fix(action="change", summary="put a name in place of each, the same in input and answer")
-        return self.report(summary, fix=fix, measures={"rows_by_kind": dict(self._kinds.most_common())})
+        if self._in_ids:
+            summary += f"; {self._in_ids:,} row ids hold some, and no fix changes an id"
+        fix = Fix(action="change", summary="put a name in place of each, the same in input and answers")
+        measures = {"rows_by_kind": dict(self._kinds.most_common()), "row_ids": self._in_ids}
+        return self.report(summary, fix=fix if self._fixable else None, measures=measures)
 
     def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
         shared = {**self._found(row.input), **self._found(row.prompt)}
@@ -62,10 +70,13 @@ class TakenOut(Check):
             return self._redactor.text(value)
 
         mended = replaced(row, change)
-        texts = {"input": self._redactor.text(row.input), "prompt": self._redactor.text(row.prompt)}
-        if texts == {"input": mended.input, "prompt": mended.prompt}:
+        texts = {name: self._redactor.text(text) for name in _TEXTS if (text := getattr(row, name))}
+        if all(text == getattr(row, name) for name, text in texts.items()):
             return mended
         return mended.model_copy(update=texts)
+
+    def _names(self, *texts: str) -> list[str]:
+        return [name for text in texts for name in self._found(text).values()]
 
     def _found(self, text: str) -> dict[str, str]:
         """What has to go from a text, and what is written instead."""
