@@ -80,21 +80,24 @@ class NearDuplicates:
         """The pairs whose texts have the same kind, or with ``same=False`` those that have not."""
         return self._where((kinds[self.first] == kinds[self.second]) == same)
 
-    def repeats(self, lengths: NDArray[np.int64] | None = None) -> dict[int, Pair]:
+    def repeats(self, ranks: NDArray[np.int64] | None = None) -> dict[int, Pair]:
         """The texts to leave out, each with its pair with the most similar text that stays.
 
-        Taken in order, or longest first when ``lengths`` are given: a text stays unless it is equal to, or a
-        near-duplicate of, one that already stays. So every text left out has its like among the rest.
+        Taken in order, or the greatest first when ``ranks`` are given (the greatest of equal texts counts): a
+        text stays unless it is equal to, or a near-duplicate of, one that already stays. So every text left
+        out has its like among the rest.
         """
         neighbours: dict[int, list[tuple[int, float]]] = defaultdict(list)
         columns = (self.first.tolist(), self.second.tolist(), self.similarity.tolist())
         for first, second, similarity in zip(*columns, strict=True):
             neighbours[first].append((second, similarity))
             neighbours[second].append((first, similarity))
-        size = {} if lengths is None else {place: -int(lengths[place]) for place in neighbours}
+        rank = np.zeros(self.count, np.int64)
+        if ranks is not None:
+            np.maximum.at(rank, self.first_equal, ranks)
         kept: set[int] = set()
         found: dict[int, Pair] = {}
-        for place in sorted(neighbours, key=lambda place: (size.get(place, 0), place)):
+        for place in sorted(neighbours, key=lambda place: (-rank[place], place)):
             likes = [(similarity, -other) for other, similarity in neighbours[place] if other in kept]
             if likes:
                 similarity, other = max(likes)

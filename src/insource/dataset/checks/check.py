@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from insource.dataset.staging import Staged
 from insource.errors import UserError
 from insource.logs.redaction.pseudonyms import Pseudonyms
 from insource.types import (
+    SPLITS,
     AbsentFields,
     Dropped,
     Finding,
@@ -25,6 +27,9 @@ from insource.types import (
 )
 
 SHOWN = 8
+JUDGING = SPLITS[1:]
+"""Splits that judge a model. A source that gives them says what is measured, so a change is said."""
+
 _TABLE = TypeAdapter(dict[str, dict[str, str]])
 
 
@@ -72,14 +77,16 @@ class Context:
 
 @dataclass
 class Hits:
-    """The rows a check points at: how many, and the first ``shown`` of them."""
+    """The rows a check points at: how many, how many of each given split, and the first ``shown`` of them."""
 
     shown: int = SHOWN
     count: int = 0
+    given: Counter[str] = field(default_factory=Counter)
     instances: list[Instance] = field(default_factory=list)
 
     def add(self, row: Row, detail: str) -> None:
         self.count += 1
+        self.given[row.split or ""] += 1
         if len(self.instances) < self.shown:
             self.instances.append(Instance(row_id=row.row_id, line=row.line, detail=detail))
 
@@ -116,6 +123,9 @@ class Check:
         self, summary: str, *, fix: Fix | None = None, measures: Mapping[str, Any] | None = None
     ) -> Finding:
         """The finding that ``hits`` amounts to; without a hit it proposes nothing."""
+        if fix is not None and (given := by_split(self.hits.given)):
+            summary += f"; of them in splits that the source gives: {given}"
+            measures = {**(measures or {}), "given_splits": {s: self.hits.given[s] for s in JUDGING}}
         return Finding(
             check=self.name,
             title=self.title,
@@ -168,6 +178,11 @@ class Check:
     def drop(self, row: Row, detail: str) -> Dropped:
         """The row left out, for the reason that is this check's name."""
         return Dropped(row_id=row.row_id, line=row.line, reason=self.name, detail=detail)
+
+
+def by_split(counts: Mapping[str, int]) -> str:
+    """``test 13, validation 2``: of the splits that judge, those with any."""
+    return ", ".join(f"{split} {counts[split]:,}" for split in JUDGING if counts.get(split))
 
 
 def checked_table(check: str, key: str, parameters: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.checks.check import Check, Context
-from insource.types import Dropped, Finding, Fix, Row
+from insource.dataset.checks.check import Context
+from insource.dataset.checks.keeping import Keeping
+from insource.types import Finding, Fix, Row
 
 JUDGED = 1000
 """Contradictions that are read again to say which fields differ."""
@@ -20,8 +20,12 @@ JUDGED = 1000
 _Integers = NDArray[np.int64]
 
 
-class ContradictoryLabels(Check):
-    """Questions are normalised input and fields asked for; answers are canonical, without what is empty."""
+class ContradictoryLabels(Keeping):
+    """Questions are normalised input and fields asked for; answers are canonical, without what is empty.
+
+    Of the rows of a question, those that stand highest decide: no number of teachers outvotes a person, and
+    no training rows a row of a given split that judges.
+    """
 
     name = "contradictory-labels"
     title = "Contradictory labels"
@@ -30,7 +34,6 @@ class ContradictoryLabels(Check):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._questions, self._answers = array("Q"), array("Q")
-        self._lost: dict[int, str] = {}
 
     def observe(self, index: int, row: Row) -> None:
         super().observe(index, row)
@@ -40,19 +43,19 @@ class ContradictoryLabels(Check):
 
     def finding(self) -> Finding:
         groups = fields = 0
+        lost: dict[int, str] = {}
         differ: Counter[str] = Counter()
         for members in self._contradictions():
             groups += 1
-            self._judge(members)
+            lost |= self._losers(members)
             if groups <= JUDGED:
                 fields += 1
                 differ.update(self._differing(members))
-        for index in sorted(self._lost)[: self.hits.shown]:
-            self.hits.add(self.context.rows[index], self._lost[index])
-        self.hits.count = len(self._lost)
+        self.lose(lost)
         fix = Fix(
             action="drop",
-            summary="keep the answer most rows of an input give; drop the rest, and all of a tie",
+            summary="keep the answer most rows of an input give, among those in splits that judge and those "
+            "of people where there are any; drop the rest, and all of a tie",
         )
         worst = ", ".join(f"{path} in {count:,}" for path, count in differ.most_common(3))
         summary = f"{groups:,} inputs have more than one answer" + (
@@ -64,9 +67,6 @@ class ContradictoryLabels(Check):
             "inputs_judged": fields,
         }
         return self.report(summary, fix=fix, measures=measures)
-
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
-        return self.drop(row, self._lost[index]) if index in self._lost else row
 
     def _contradictions(self) -> Iterator[_Integers]:
         """The rows of each question that has several answers, in order of their first rows."""
@@ -82,15 +82,16 @@ class ContradictoryLabels(Check):
         groups = [order[start:end] for start, end in zip(starts[several], ends[several], strict=True)]
         yield from sorted(groups, key=lambda group: int(group[0]))
 
-    def _judge(self, members: _Integers) -> None:
-        """Who stays: the rows of the one answer that more rows give than any other."""
-        given = [self._answers[int(member)] for member in members]
-        (best, most), (_, next_most) = Counter(given).most_common(2)
-        for member, answer in zip(members, given, strict=True):
-            if most == next_most:
-                self._lost[int(member)] = f"{len(members)} rows of this input, no answer has a majority"
-            elif answer != best:
-                self._lost[int(member)] = f"{most} of {len(members)} rows of this input answer otherwise"
+    def _losers(self, members: _Integers) -> dict[int, str]:
+        """Who goes: the rows that do not give the one answer most of those give that decide."""
+        given = {int(member): self._answers[int(member)] for member in members}
+        highest = max(self.standings[member] for member in given)
+        votes = Counter(answer for member, answer in given.items() if self.standings[member] == highest)
+        (best, most), *others = votes.most_common(2)
+        if others and others[0][1] == most:
+            return dict.fromkeys(given, f"{len(given)} rows of this input, no answer has a majority")
+        why = f"{most} of the {votes.total()} rows that decide for this input answer otherwise"
+        return {member: why for member, answer in given.items() if answer != best}
 
     def _differing(self, members: _Integers) -> set[str]:
         """The fields in which the rows of one question differ."""

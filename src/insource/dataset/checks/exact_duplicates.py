@@ -1,20 +1,18 @@
-"""Rows that say again what an earlier row said: the same input, asked for the same, with the same answer."""
+"""Rows that say again what another row said: the same input, asked for the same, with the same answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any
 
 from insource import canonical
-from insource.dataset.checks.check import Check, Context
-from insource.dataset.normal import normalised
-from insource.dataset.records import as_object
-from insource.types import Dropped, Finding, Fix, Row
+from insource.dataset.checks.check import Context
+from insource.dataset.checks.keeping import Keeping
+from insource.dataset.checks.look import Look
+from insource.types import Finding, Fix, Row
 
 
-class ExactDuplicates(Check):
-    """Inputs are compared with case, form and white space evened out, answers as canonical JSON."""
+class ExactDuplicates(Keeping):
+    """Inputs are compared with case, form and white space evened out, answers without what is empty."""
 
     name = "exact-duplicates"
     title = "Exact duplicates"
@@ -22,27 +20,28 @@ class ExactDuplicates(Check):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._first: dict[bytes, int] = {}
-        self._repeats: dict[int, int] = {}
+        self._alike: dict[int, int] = {}
+        self._kept: dict[int, int] = {}
 
     def observe(self, index: int, row: Row) -> None:
         super().observe(index, row)
-        first = self._first.setdefault(_key(row), index)
+        first = self._first.setdefault(_key(self.context.look(row)), index)
         if first != index:
-            self._repeats[index] = first
-            self.hits.add(row, f"says the same as row {first + 1}")
+            self._alike[index] = first
+            kept = self._kept.setdefault(first, first)
+            if self.standings[index] > self.standings[kept]:
+                self._kept[first] = index
 
     def finding(self) -> Finding:
-        fix = Fix(action="drop", summary="keep the first of each and drop its repeats")
-        return self.report(f"{self.hits.count:,} rows repeat an earlier one", fix=fix)
+        kept = {index: self._kept[first] for index, first in self._alike.items()} | self._kept
+        self.lose({index: f"says the same as row {one + 1}" for index, one in kept.items() if one != index})
+        fix = Fix(
+            action="drop",
+            summary="keep one of each and drop its repeats: what judges rather than what is learned from, "
+            "a person's answer rather than a teacher's, else the first",
+        )
+        return self.report(f"{self.hits.count:,} rows repeat another one", fix=fix)
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
-        if (first := self._repeats.get(index)) is None:
-            return row
-        return self.drop(row, f"says the same as row {first + 1}")
 
-
-def _key(row: Row) -> bytes:
-    answer = as_object(row.output)
-    said = canonical.dumps(answer) if answer is not None else str(row.output).strip()
-    parts = [normalised(row.input), row.attributes, said]
-    return blake2b(canonical.dumps(parts).encode(), digest_size=16).digest()
+def _key(look: Look) -> bytes:
+    return blake2b(canonical.dumps([look.asked, look.said]).encode(), digest_size=16).digest()

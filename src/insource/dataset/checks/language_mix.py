@@ -30,11 +30,13 @@ class LanguageMix(Check):
         super().__init__(context)
         self._languages: Counter[str] = Counter()
         self._others: dict[str, list[tuple[Row, str]]] = {}
+        self._given: dict[str, Counter[str]] = {}
 
     def observe(self, index: int, row: Row) -> None:
         super().observe(index, row)
         language = language_of(row.input)
         self._languages[language] += 1
+        self._given.setdefault(language, Counter())[row.split or ""] += 1
         kept = self._others.setdefault(language, [])
         if len(kept) < self.hits.shown:
             kept.append((row, f"in {language!r}: {row.input[:60]!r}"))
@@ -48,6 +50,7 @@ class LanguageMix(Check):
             for row, detail in self._others[language]:
                 self.hits.add(row, detail)
         self.hits.count = sum(count for _, count in known[1:])
+        self.hits.given = sum((self._given[language] for language, _ in known[1:]), Counter())
         main = known[0][0] if known else "none"
         shown = ", ".join(f"{language} {count:,}" for language, count in known[:5])
         return self.report(

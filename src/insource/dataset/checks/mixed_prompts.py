@@ -28,6 +28,7 @@ class MixedPrompts(Check):
         super().__init__(context)
         self._kinds: Counter[str] = Counter()
         self._first: dict[str, int] = {}
+        self._given: dict[str, Counter[str]] = {}
         self._unlike = 0
 
     def observe(self, index: int, row: Row) -> None:
@@ -37,6 +38,7 @@ class MixedPrompts(Check):
             self._unlike += 1
             return
         self._kinds[kind] += 1
+        self._given.setdefault(kind, Counter())[row.split or ""] += 1
         self._first.setdefault(kind, index)
 
     def finding(self) -> Finding:
@@ -46,6 +48,7 @@ class MixedPrompts(Check):
         for kind, count in ranked[1:9]:
             self.hits.add(self.context.rows[self._first[kind]], f"{kind}: {count:,} rows")
         self.hits.count = sum(count for _, count in ranked[1:])
+        self.hits.given = sum((self._given[kind] for kind, _ in ranked[1:]), Counter())
         if len(ranked) < 2:
             return self.report("one prompt, one version, one model")
         main, most = ranked[0]

@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insource import canonical
-from insource.dataset.checks.check import SHOWN, Check, Context
+from insource.dataset.checks.check import SHOWN, Context
+from insource.dataset.checks.keeping import Keeping
+from insource.dataset.checks.look import Look
 from insource.dataset.near_duplicates import THRESHOLD, NearDuplicates, Pair, find_near_duplicates
-from insource.dataset.records import as_object
 from insource.errors import UserError
 from insource.types import Dropped, Finding, Fix, Row
 
 
-class NearDuplicateRows(Check):
+class NearDuplicateRows(Keeping):
     """Rows with the same answer are repeats. Rows answered differently are counted apart, never dropped.
 
     Rows whose inputs are equal belong to the check for exact duplicates.
@@ -31,28 +32,26 @@ class NearDuplicateRows(Check):
         super().__init__(context)
         self._answers = bytearray()
         self._lengths = array("q")
-        self._repeats: dict[int, Pair] | None = None
+        self._decided = False
 
     def observe(self, index: int, row: Row) -> None:
         super().observe(index, row)
-        self._answers += _answer(row)
+        self._answers += _answer(self.context.look(row))
         self._lengths.append(len(row.input))
 
     def finding(self) -> Finding:
         found = self._search(THRESHOLD)
         alike, differing = found.of_one_kind(self._kinds), found.of_one_kind(self._kinds, same=False)
         differing = differing.below(1.0)  # equal inputs with several answers are another check's
-        near = _near(alike)
-        for place in list(near)[:SHOWN]:
-            self.hits.add(self.context.rows[place], _said(place, near[place]))
-        self.hits.count = len(near)
+        self.lose(_said(_near(alike, self._ranks(longest=False))))
         doubted = len(np.unique(np.r_[differing.first, differing.second]))
         summary = f"{self.hits.count:,} rows nearly repeat a row with the same answer"
         if doubted:
             summary += f"; {doubted:,} rows are nearly the same as one that is answered differently"
         fix = Fix(
             action="drop",
-            summary="keep the first of each (or the longest) and drop what nearly repeats it",
+            summary="keep one of each and drop what nearly repeats it: what judges rather than what is "
+            "learned from, a person's answer rather than a teacher's, else the first (or the longest)",
             parameters={"threshold": THRESHOLD, "keep": "first"},
         )
         measures = {
@@ -65,12 +64,16 @@ class NearDuplicateRows(Check):
         return self.report(summary, fix=fix, measures=measures)
 
     def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
-        if self._repeats is None:
+        if not self._decided:
             threshold, longest = _accepted(parameters)
             alike = self._search(threshold).of_one_kind(self._kinds)
-            self._repeats = _near(alike, np.array(self._lengths) if longest else None)
-        pair = self._repeats.get(index)
-        return row if pair is None else self.drop(row, _said(index, pair))
+            self._lost, self._decided = _said(_near(alike, self._ranks(longest=longest))), True
+        return super().fixed(index, row, parameters)
+
+    def _ranks(self, *, longest: bool) -> NDArray[np.int64]:
+        """What stays first, the greatest first: by standing, then by length if asked."""
+        standings = np.frombuffer(bytes(self.standings), np.uint8).astype(np.int64)
+        return (standings << 40) + (np.array(self._lengths, np.int64) if longest else 0)
 
     @property
     def _kinds(self) -> NDArray[np.int64]:
@@ -106,22 +109,24 @@ def _accepted(parameters: Mapping[str, Any]) -> tuple[float, bool]:
     )
 
 
-def _near(alike: NearDuplicates, lengths: NDArray[np.int64] | None = None) -> dict[int, Pair]:
+def _near(alike: NearDuplicates, ranks: NDArray[np.int64]) -> dict[int, Pair]:
     """What repeats another row, in the order of the rows, but for what only repeats an equal input."""
     equal = alike.first_equal
     return {
         place: pair
-        for place, pair in sorted(alike.repeats(lengths).items())
+        for place, pair in sorted(alike.repeats(ranks).items())
         if equal[pair.first] != equal[pair.second]
     }
 
 
-def _said(place: int, pair: Pair) -> str:
-    other = pair.first if pair.second == place else pair.second
-    return f"nearly says what row {other + 1} says ({pair.similarity:.2f} of their shingles are shared)"
+def _said(near: Mapping[int, Pair]) -> dict[int, str]:
+    return {
+        place: f"nearly says what row {sum(pair[:2]) - place + 1} says "
+        f"({pair.similarity:.2f} of their shingles are shared)"
+        for place, pair in near.items()
+    }
 
 
-def _answer(row: Row) -> bytes:
-    answer = as_object(row.output)
-    said = canonical.dumps(answer) if answer is not None else str(row.output).strip()
-    return blake2b(canonical.dumps([row.attributes, said]).encode(), digest_size=8).digest()
+def _answer(look: Look) -> bytes:
+    asked = None if look.row.attributes is None else sorted(look.row.attributes)
+    return blake2b(canonical.dumps([asked, look.said]).encode(), digest_size=8).digest()

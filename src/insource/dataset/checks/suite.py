@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from insource.dataset.checks.answer_in_prompt import AnswerInPrompt
-from insource.dataset.checks.check import Check, Context
+from insource.dataset.checks.check import Check, Context, by_split
 from insource.dataset.checks.class_imbalance import ClassImbalance
 from insource.dataset.checks.constant_fields import ConstantFields
 from insource.dataset.checks.contradictory_labels import ContradictoryLabels
@@ -25,16 +26,17 @@ from insource.dataset.checks.teacher_disagreement import TeacherDisagreement
 from insource.dataset.checks.term_spellings import TermSpellings
 from insource.dataset.checks.truncation import Truncation
 from insource.dataset.checks.ungrounded_values import UngroundedValues
-from insource.types import Finding, FixDecision, FunnelStep
+from insource.types import Dropped, Finding, FixDecision, FunnelStep, Row
 
-# In the order in which accepted fixes are applied: what is no answer goes, what stays is mended, then the
-# contract is kept, and what rows say against each other is looked at last.
+# In the order in which accepted fixes are applied: what is no answer goes, prompts are told apart before they
+# are changed, what stays is mended, then the contract is kept, and what rows say against each other is looked
+# at last: who says what is counted while everybody still is there.
 CHECKS: tuple[type[Check], ...] = (
     ShortInputs,
     Truncation,
     Refusals,
-    AnswerInPrompt,
     MixedPrompts,
+    AnswerInPrompt,
     LanguageMix,
     Secrets,
     PersonalData,
@@ -45,9 +47,9 @@ CHECKS: tuple[type[Check], ...] = (
     OverLength,
     ConstantFields,
     ClassImbalance,
+    ContradictoryLabels,
     ExactDuplicates,
     NearDuplicateRows,
-    ContradictoryLabels,
     TeacherDisagreement,
     LabelErrors,
 )
@@ -75,7 +77,8 @@ def apply_fixes(
 ) -> tuple[FunnelStep, ...]:
     """Mend the rows of ``context`` in place, one accepted fix after the other.
 
-    Each fix sees the rows as the one before left them. What is not accepted is not touched.
+    Each fix sees the rows as the one before left them. What is not accepted is not touched. The rows' notes
+    say where a fix could not be applied, and how many rows of given splits that judge it touched.
     """
     accepted = {one.check: one for one in decisions if one.decision == "apply"}
     steps = []
@@ -86,10 +89,30 @@ def apply_fixes(
         _observe(context, [check], progress)
         finding = check.finding()
         if finding.fix is None and not decision.parameters:
+            if finding.skipped:
+                context.rows.notes += (f"The fix of {kind.name} was not applied: {finding.skipped}.",)
             continue
         parameters = decision.parameters or (finding.fix.parameters if finding.fix else {})
-        steps.append(context.rows.transform(kind.name, partial(check.fixed, parameters=parameters)))
+        steps.append(_applied(context, check, parameters))
     return tuple(steps)
+
+
+def _applied(context: Context, check: Check, parameters: Mapping[str, Any]) -> FunnelStep:
+    done: dict[str, Counter[str]] = {"dropped": Counter(), "changed": Counter()}
+
+    def change(index: int, row: Row) -> Row | Dropped:
+        result = check.fixed(index, row, parameters)
+        if row.split and result != row:
+            done["dropped" if isinstance(result, Dropped) else "changed"][row.split] += 1
+        return result
+
+    step = context.rows.transform(check.name, change)
+    context.rows.notes += tuple(
+        f"The fix of {check.name} {what} rows of splits that the source gives: {said}."
+        for what, counts in done.items()
+        if (said := by_split(counts))
+    )
+    return step
 
 
 def _observe(context: Context, checks: Sequence[Check], progress: Progress) -> None:

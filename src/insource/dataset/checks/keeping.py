@@ -1,0 +1,41 @@
+"""Which of several rows stays: what judges before what is learned from, people before teachers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from insource.dataset.checks.check import Check, Context
+from insource.types import SPLITS, Dropped, Row
+
+
+def standing(row: Row) -> int:
+    """The given split first (test, calibration, validation, the rest), then whether a person answered."""
+    origin = row.provenance
+    by_person = origin.label == "checked" or origin.human_edited
+    return 2 * SPLITS.index(row.split or "train") + by_person
+
+
+class Keeping(Check):
+    """A check that drops some of the rows that say the same; a subclass names them by ``lose``."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.standings = bytearray()
+        self._lost: Mapping[int, str] = {}
+
+    def observe(self, index: int, row: Row) -> None:
+        super().observe(index, row)
+        self.standings.append(standing(row))
+
+    def lose(self, lost: Mapping[int, str]) -> None:
+        """The rows to drop, by their places, each with the reason in words."""
+        self._lost = lost
+        for index in sorted(lost)[: self.hits.shown]:
+            self.hits.add(self.context.rows[index], lost[index])
+        self.hits.count = len(lost)
+        self.hits.given = Counter(SPLITS[self.standings[index] // 2] for index in lost)
+
+    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+        return self.drop(row, self._lost[index]) if index in self._lost else row

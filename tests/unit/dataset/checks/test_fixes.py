@@ -1,0 +1,126 @@
+"""What accepted fixes keep, drop and change, and what they say about it."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from planted_rows import KINDS, Rows, clean, context, look
+
+from insource.dataset.checks.check import Context
+from insource.dataset.checks.suite import apply_fixes, run_checks
+from insource.dataset.staging import staged
+from insource.types import FixDecision, JsonSchema, Provenance, Row
+
+OPEN = JsonSchema(definition={"type": "object"})
+
+
+def row(number: int, text: str, output: object, **fields: object) -> Row:
+    return Row(
+        line=number,
+        row_id=f"r{number}",
+        input=text,
+        output=output,
+        **{"provenance": Provenance(source="s"), **fields},
+    )
+
+
+def mended(
+    rows: list[Row], name: str, parameters: dict[str, object] | None = None, **about: object
+) -> list[Row]:
+    with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
+        decision = FixDecision(check=name, decision="apply", parameters=parameters or {})
+        apply_fixes(Context(rows=work, **{"output": OPEN, **about}), [decision], (KINDS[name],))
+        return list(work)
+
+
+TEACHER, PERSON = Provenance(source="s", label="teacher", model="m"), Provenance(source="s", label="checked")
+EDITED = Provenance(source="s", label="teacher", model="m", human_edited=True)
+SPEC = "a specification of one pump with its power, its weight and its protection class, page"
+
+
+@pytest.mark.parametrize("person", [PERSON, EDITED])
+def test_no_number_of_teachers_outvotes_a_person(person: Provenance) -> None:
+    rows = [row(n, "same", {"a": 1}, provenance=TEACHER) for n in (1, 2)]
+    rows.append(row(3, "same", {"a": 2}, provenance=person))
+    assert mended(rows, "contradictory-labels") == [rows[2]]
+
+
+@pytest.mark.parametrize("name", ["exact-duplicates", "near-duplicates"])
+@pytest.mark.parametrize(
+    ("first", "second", "stays"),
+    [
+        ({"provenance": TEACHER}, {"provenance": PERSON}, "r2"),
+        ({"split": "train"}, {"split": "test"}, "r2"),
+        ({}, {"split": "validation"}, "r2"),
+        ({"split": "calibration"}, {"split": "test"}, "r2"),
+        ({"split": "test", "provenance": TEACHER}, {"provenance": PERSON}, "r1"),
+        ({"split": "test"}, {"split": "test"}, "r1"),
+    ],
+)
+def test_the_repeat_that_stands_highest_stays(
+    name: str, first: dict[str, object], second: dict[str, object], stays: str
+) -> None:
+    other = SPEC if name == "exact-duplicates" else SPEC + "s"
+    rows = [row(1, SPEC, {"a": 1}, **first), row(2, other, {"a": 1}, **second)]
+    for parameters in ({}, {"threshold": 0.8, "keep": "longest"} if stays == "r2" else {}):
+        assert [one.row_id for one in mended(rows, name, parameters)] == [stays]
+
+
+def test_a_repeat_goes_for_the_one_of_three_that_stands_highest() -> None:
+    rows = [row(n, "same", {"a": 1}, split=split) for n, split in enumerate(["train", "test", None], 1)]
+    assert mended(rows, "exact-duplicates") == [rows[1]]
+
+
+def test_a_text_equal_to_a_test_row_is_kept_for_it() -> None:
+    early = row(1, SPEC, {"a": 1}, split="calibration")
+    equal = [row(n, SPEC + "s", {"a": 1}, split=split) for n, split in [(2, "train"), (3, "test")]]
+    assert mended([early, *equal], "near-duplicates") == equal
+
+
+def test_no_training_rows_outvote_a_test_row() -> None:
+    rows = [row(n, "same", {"a": 1}, split="train") for n in (1, 2)]
+    rows.append(row(3, "same", {"a": 2}, split="test", provenance=TEACHER))
+    assert mended(rows, "contradictory-labels") == [rows[2]]
+
+
+def test_votes_are_counted_before_repeats_go() -> None:
+    rows = [row(n, "same", {"a": a}) for n, a in enumerate([1, 1, 1, 2], 1)]
+    rows += [row(n, f"other {n // 2}", {"a": n // 2}) for n in range(10, 20)]
+    names = ("exact-duplicates", "contradictory-labels")
+    with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
+        about = context(work, OPEN)
+        announced = {one.check: one.count for one in run_checks(about) if one.check in names}
+        done = apply_fixes(about, [FixDecision(check=name, decision="apply") for name in names])
+        assert {step.step: step.dropped for step in done} == announced
+        assert next(one.row_id for one in work) == "r1"
+        assert len(work) + sum(announced.values()) == len(rows)
+
+
+@pytest.mark.parametrize("name", ["exact-duplicates", "near-duplicates"])
+def test_a_null_and_an_absent_field_repeat_each_other(name: str) -> None:
+    other = SPEC if name == "exact-duplicates" else SPEC + "s"
+    rows = [row(1, SPEC, {"a": 1, "b": None}), row(2, other, {"a": 1})]
+    assert look(KINDS[name], rows, OPEN)[0].count == 1
+
+
+def test_what_a_fix_does_to_given_splits_is_said() -> None:
+    rows = [row(n, f"same {n // 2}", {"a": n // 2}, split="test") for n in range(4)]
+    rows.append(row(5, "same 0", {"a": 0}, split="train"))
+    with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
+        about = context(work, OPEN)
+        (found,) = run_checks(about, (KINDS["exact-duplicates"],))
+        assert (found.count, found.measures["given_splits"]["test"]) == (3, 2)
+        assert found.summary.endswith("test 2")
+        apply_fixes(about, [FixDecision(check="exact-duplicates", decision="apply")])
+        (note,) = work.notes
+    assert "exact-duplicates dropped" in note
+    assert note.endswith("test 2.")
+
+
+def test_a_fix_that_could_not_be_applied_is_in_the_notes() -> None:
+    with TemporaryDirectory() as folder, staged(Rows(clean(3)), Path(folder)) as work:
+        about = Context(rows=work, output=OPEN, no_tokens="pip install it")
+        assert apply_fixes(about, [FixDecision(check="over-length", decision="apply")]) == ()
+        assert work.notes == (
+            "The fix of over-length was not applied: tokens are not counted: pip install it.",
+        )
