@@ -19,7 +19,7 @@ from insource.dataset.checks.terms import (
     slip_keys,
     tokens,
 )
-from insource.matching.grounding import grounding_tier
+from insource.matching.grounding import grounding_tier, occurrences
 from insource.types import Dropped, Finding, Fix, JsonSchema, Labels, Row
 
 MAX_VALUES = 2000
@@ -44,7 +44,8 @@ Aliases = dict[str, dict[str, str]]
 class TermSpellings(Check):
     """Proposes an alias table by field. Spellings of one normal form are one term; so is a rare slip of a
     usual spelling, a word cut short beside the same figures, and an abbreviation in whose rows the document
-    says the long form. What the document itself says is never taken for a slip."""
+    says the long form. What the document itself says is never taken for a slip. Quotations of a row's own
+    document, and what a person edited, stay as they are."""
 
     name = "term-spellings"
     title = "One term, many spellings"
@@ -67,9 +68,8 @@ class TermSpellings(Check):
                 self._copied[path] += value in row.input
 
     def finding(self) -> Finding:
-        aliases, left = self._proposed()
-        if aliases:
-            self._count(aliases)
+        proposed, left = self._proposed()
+        aliases = self._count(proposed)
         spellings = sum(map(len, aliases.values()))
         terms = sum(len(set(table.values())) for table in aliases.values())
         summary = f"{spellings:,} spellings are other spellings of {terms:,} terms in {len(aliases)} fields"
@@ -89,17 +89,30 @@ class TermSpellings(Check):
         aliases = checked_table(self.name, "aliases", parameters)
 
         def change(path: str, value: Any) -> Any:
-            return _resolved(aliases.get(path, {}), value) if isinstance(value, str) else value
+            term = _resolved(aliases.get(path, {}), value) if isinstance(value, str) else value
+            return value if term == value or self._quoted(row, value) else term
 
-        return replaced(row, change)
+        return row if row.provenance.human_edited else replaced(row, change)
 
-    def _count(self, aliases: Aliases) -> None:
-        """A second look at the rows, now that the spellings are known."""
-        for row in self.context.rows:
-            for path, value in self.context.look(row).leaves:
-                if isinstance(value, str) and (term := aliases.get(path, {}).get(value)) is not None:
-                    self.hits.add(row, f"{path}: {value!r} is {term!r} elsewhere")
-                    break
+    def _quoted(self, row: Row, value: str) -> bool:
+        """Whether the row's document says the value so; a label is a class, whatever its document says."""
+        if isinstance(self.context.output, Labels):
+            return False
+        return next(occurrences(value.strip(), row.input), None) is not None
+
+    def _count(self, proposed: Aliases) -> Aliases:
+        """A second look at the rows, now that spellings are known; returns those that would be changed."""
+        aliases: Aliases = {}
+        for row in self.context.rows if proposed else ():
+            hit = ""
+            for path, value in () if row.provenance.human_edited else self.context.look(row).leaves:
+                term = proposed[path].get(value) if path in proposed and isinstance(value, str) else None
+                if term is not None and not self._quoted(row, value):
+                    aliases.setdefault(path, {})[value] = term
+                    hit = hit or f"{path}: {value!r} is {term!r} elsewhere"
+            if hit:
+                self.hits.add(row, hit)
+        return {path: dict(sorted(aliases[path].items())) for path in sorted(aliases)}
 
     def _proposed(self) -> tuple[Aliases, list[str]]:
         """The alias table by field, and the fields that copy their document's spellings."""

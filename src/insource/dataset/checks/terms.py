@@ -7,14 +7,15 @@ from functools import lru_cache
 
 from insource.matching.normal_forms import fold_text, parse_quantity
 
+# German null and Spanish once are left out: what is not there, and one time.
 _NUMBERS = {
     word: str(number)
     for words in (
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
         " sixteen seventeen eighteen nineteen",
-        "null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
+        "0 eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
         "zéro un deux trois quatre cinq six sept huit neuf dix onze douze",
-        "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce",
+        "cero uno dos tres cuatro cinco seis siete ocho nueve diez 11 doce",
     )
     for number, word in enumerate(words.split())
 } | {"single": "1", "ein": "1", "eine": "1", "une": "1", "una": "1"}
@@ -25,28 +26,32 @@ _TENS = {
     )
 }
 _TOKEN = re.compile(r"(?<![\w.,])[-+]?\d+(?:[.,]\d+)*|\d+(?:[.,]\d+)*|[^\W\d_]+|[+#%°<>&=*@$€£]")
+_TOKEN_OF_VALUE = re.compile(rf"{_TOKEN.pattern}|(?<=\w)-(?!\w)")
 MIN_SLIP = 5
 """Letters of a word in which one wrong letter is a slip; shorter words differ by design (``AC``, ``DC``)."""
 
 
-def words(text: str) -> tuple[str, ...]:
+def words(text: str, token: re.Pattern[str] = _TOKEN) -> tuple[str, ...]:
     """Figures, words and the signs that carry meaning, folded; number words are figures."""
     found: list[str] = []
     tens = 0
-    for word in _TOKEN.findall(fold_text(text)):
-        token = _NUMBERS.get(word, word)
-        if tens and token.isdigit() and len(token) == 1 and word != token:
-            found[-1] = str(tens + int(token))
+    for word in token.findall(fold_text(text)):
+        said = _NUMBERS.get(word, word)
+        if tens and said.isdigit() and len(said) == 1 and word != said:
+            found[-1] = str(tens + int(said))
         else:
-            found.append(str(_TENS.get(token, token)))
-        tens = _TENS.get(token, 0)
+            found.append(str(_TENS.get(said, said)))
+        tens = _TENS.get(said, 0)
     return tuple(found)
 
 
 @lru_cache(maxsize=1 << 14)
 def tokens(value: str) -> tuple[str, ...]:
-    """``words`` of a value, which comes again and again as a document does not."""
-    return words(value)
+    """``words`` of a value, which comes again and again as a document does not.
+
+    A minus that ends a word of a value is a sign (``AA-``); in a document it may be a hyphenated line.
+    """
+    return words(value, _TOKEN_OF_VALUE)
 
 
 def normal_key(text: str) -> str:
@@ -66,13 +71,14 @@ def is_abbreviation(short: str, long: str) -> bool:
 
 
 def may_stand_for(short: str, long: str) -> bool:
-    """Whether the letters of ``short`` come in ``long`` in this order, from the first on, figures equal."""
+    """Whether the letters of ``short`` come in ``long`` in this order, from the first on, figures and signs
+    equal."""
     one, other = "".join(tokens(short)), "".join(tokens(long))
     if not 2 <= len(one) < len(other) or one[0] != other[0]:
         return False
     rest = iter(other)
-    same_figures = re.findall(r"\d+", one) == re.findall(r"\d+", other)
-    return same_figures and all(character in rest for character in one)
+    same_rest = re.findall(r"\d+|\W", one) == re.findall(r"\d+|\W", other)
+    return same_rest and all(character in rest for character in one)
 
 
 def is_slip(one: str, other: str) -> bool:

@@ -9,7 +9,7 @@ from planted_rows import KINDS, Rows, clean, context, look
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import apply_fixes, run_checks
 from insource.dataset.staging import staged
-from insource.types import FixDecision, JsonSchema, Provenance, Row
+from insource.types import FixDecision, JsonSchema, Labels, Provenance, Row
 
 OPEN = JsonSchema(definition={"type": "object"})
 
@@ -124,3 +124,48 @@ def test_a_fix_that_could_not_be_applied_is_in_the_notes() -> None:
         assert work.notes == (
             "The fix of over-length was not applied: tokens are not counted: pip install it.",
         )
+
+
+def rated(values: dict[str, int], text: str = "bond", **fields: object) -> list[Row]:
+    said = [value for value, count in values.items() for _ in range(count)]
+    return [row(n, f"{text} {n}", {"rating": value}, **fields) for n, value in enumerate(said, 1)]
+
+
+@pytest.mark.parametrize(
+    "grades", [["AA", "AA-", "AA+", "A", "A-"], ["B", "B−", "B+"], ["zero", "null"], ["once", "11"]]
+)
+def test_grades_and_what_is_not_there_are_no_spellings(grades: list[str]) -> None:
+    finding, _ = look(KINDS["term-spellings"], rated(dict.fromkeys(grades, 20)), OPEN)
+    assert (finding.count, finding.fix) == (0, None)
+
+
+def test_an_abbreviation_of_a_signed_term_is_none() -> None:
+    rows = rated({"AB-": 30, "AB": 5}, "rated AB-, bond")
+    assert look(KINDS["term-spellings"], rows, OPEN)[0].count == 0
+
+
+def test_a_quotation_is_not_respelled_nor_counted() -> None:
+    rows = rated({"3-phase": 30, "3 Phase": 4})
+    rows[-1] = rows[-1].model_copy(update={"input": "runs on 3 Phase current"})
+    finding, changed = look(KINDS["term-spellings"], rows, OPEN)
+    assert finding.count == 3
+    assert changed == {"r31", "r32", "r33"}
+    quoting = [one.model_copy(update={"input": f"{one.output['rating']}, no {one.row_id}"}) for one in rows]
+    finding, _ = look(KINDS["term-spellings"], quoting, OPEN)
+    assert (finding.count, finding.fix) == (0, None)
+
+
+def test_a_label_is_a_class_and_no_quotation() -> None:
+    rows = [row(n, f"my Billing question {n}", "Billing" if n % 3 else "billing") for n in range(30)]
+    labels = Labels(names=("Billing", "billing"), inferred=True)
+    assert look(KINDS["term-spellings"], rows, labels)[0].count == 10
+    table = {"aliases": {"label": {"Billing": "invoices"}}}
+    kept = mended(rows, "term-spellings", table, output=labels)
+    assert {one.output for one in kept} == {"invoices", "billing"}
+
+
+def test_what_a_person_edited_is_not_respelled() -> None:
+    rows = [*rated({"3-phase": 30}), row(31, "x", {"rating": "3 Phase"}, provenance=EDITED)]
+    assert look(KINDS["term-spellings"], rows, OPEN)[0].count == 0
+    table = {"aliases": {"rating": {"3 Phase": "3-phase"}}}
+    assert mended(rows, "term-spellings", table) == rows
