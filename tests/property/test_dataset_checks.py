@@ -1,5 +1,7 @@
 """For any rows and every check: nothing is lost, nothing changes unasked, and a fix is done once."""
 
+import json
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted_rows import KINDS, PLANTABLE, Rows, context, plant
 
+from insource.dataset.checks.keeping import standing
 from insource.dataset.checks.suite import CHECKS, apply_fixes, run_checks
 from insource.dataset.infer import infer_output
 from insource.dataset.staging import staged
@@ -23,6 +26,7 @@ leaf = words | st.none() | st.booleans() | st.integers(-1000, 1000) | st.lists(w
 answer = st.dictionaries(
     st.sampled_from(["a", "b", "c"]), leaf | st.dictionaries(st.just("d"), leaf), max_size=3
 )
+clouds = words | answer.map(json.dumps)
 
 
 @st.composite
@@ -33,6 +37,7 @@ def rows(draw: st.DrawFn) -> list[Row]:
         origin = Provenance(
             source="s",
             label=draw(st.sampled_from(["checked", "teacher"])),
+            human_edited=draw(st.booleans()),
             model=draw(st.sampled_from(["", "m-1", "m-2"])),
             finish_reason=draw(st.sampled_from(["", "stop", "length"])),
         )
@@ -42,6 +47,10 @@ def rows(draw: st.DrawFn) -> list[Row]:
                 row_id=f"r{index}",
                 input=draw(inputs) or "x",
                 output=draw(answer | words.filter(str.strip) | st.just('{"a": ')),
+                prompt=draw(st.sampled_from(["", "Read.", "Example:\nAnswer: 480 V", "Answer: n/a"])),
+                split=draw(st.sampled_from([None, "train", "calibration", "test"])),
+                group=draw(st.sampled_from([None, "a", "+49 170 1234567"])),
+                cloud_outputs=draw(st.dictionaries(st.sampled_from(["m-1", "m-2"]), clouds, max_size=2)),
                 time=draw(st.sampled_from([None, "2025-01-01", "2025-06-01"])),
                 provenance=origin,
             )
@@ -103,6 +112,22 @@ def test_the_order_of_rows_changes_no_count(items, seed):
             found = run_checks(context(work, contract(items)))
             counts.append({one.check: one.count for one in found if one.check in KINDS})
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("name", ["exact-duplicates", "contradictory-labels"])
+@given(items=rows())
+@QUICK
+def test_what_stands_highest_stays_unless_all_of_a_question_go(name: str, items: list[Row]) -> None:
+    with TemporaryDirectory() as folder, staged(Rows(items), Path(folder)) as work:
+        about = context(work, contract(items))
+        apply_fixes(about, [FixDecision(check=name, decision="apply")], (KINDS[name],))
+        kept = {row.row_id for row in work}
+        by_question = sorted((about.look(row).asked, row.row_id, row) for row in items)
+        for _, group in groupby(by_question, lambda one: one[0]):
+            asked = [row for _, _, row in group]
+            staying = [standing(row) for row in asked if row.row_id in kept]
+            assert max(staying, default=None) in (max(map(standing, asked)), None)
+            assert staying or name == "contradictory-labels"
 
 
 @given(items=rows())

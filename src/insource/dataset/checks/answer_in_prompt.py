@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from typing import Any
 
 from insource import canonical
-from insource.dataset.checks.check import Check
+from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.look import pruned
 from insource.matching.normal_forms import fold_text
 from insource.types import Dropped, Finding, Fix, Row
@@ -30,30 +31,50 @@ _ROOM, _SLACK = 8, 4096  # an answer may stand in a document indented, and with 
 
 class AnswerInPrompt(Check):
     """A line that announces the answer and gives it, or the whole answer as JSON. That a value stands in its
-    document is how extraction works, and is not looked at."""
+    document is how extraction works, and is not looked at; nor is a prompt that rows with other answers
+    share: its examples are everybody's."""
 
     name = "answer-in-prompt"
     title = "Answer given away in the prompt"
     severity = "error"
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._answers: dict[bytes, bytes | None] = {}
+        self._suspected = False
+
     def observe(self, index: int, row: Row) -> None:
         super().observe(index, row)
-        for text in (row.input, row.prompt):
-            if span := next(self._leaks(row, text), None):
-                self.hits.add(row, f"says {text[slice(*span)].strip()[:80]!r}")
-                return
+        leaking = any(next(self._leaks(row, text), None) for text in (row.input, row.prompt))
+        self._suspected = self._suspected or leaking
+        # A row that the fix would drop is no example of how its prompt is used.
+        if row.prompt and (not leaking or self._stripped(row, row.input).strip()):
+            prompt, said = _digest(row.prompt), _digest(self.context.look(row).said)
+            if self._answers.setdefault(prompt, said) != said:
+                self._answers[prompt] = None
 
     def finding(self) -> Finding:
+        for row in self.context.rows if self._suspected else ():
+            for text in self._own_texts(row).values():
+                if span := next(self._leaks(row, text), None):
+                    self.hits.add(row, f"says {text[slice(*span)].strip()[:80]!r}")
+                    break
         fix = Fix(action="change", summary="take the answer out of the input; drop what has nothing left")
         return self.report(f"{self.hits.count:,} inputs give their answer away", fix=fix)
 
     def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
-        texts = {"input": self._stripped(row, row.input), "prompt": self._stripped(row, row.prompt)}
-        if texts == {"input": row.input, "prompt": row.prompt}:
+        own = self._own_texts(row)
+        texts = {name: self._stripped(row, text) for name, text in own.items()}
+        if texts == own:
             return row
         if not texts["input"].strip():
             return self.drop(row, "without the answer nothing is left of the input")
         return row.model_copy(update=texts)
+
+    def _own_texts(self, row: Row) -> dict[str, str]:
+        """The texts that are looked at: the input, and the prompt unless rows with other answers share it."""
+        own = {"input": row.input}
+        return own if self._answers.get(_digest(row.prompt), b"") is None else {**own, "prompt": row.prompt}
 
     def _stripped(self, row: Row, text: str) -> str:
         """The text without what gives the answer away; taking one out may bring the next to light."""
@@ -90,6 +111,10 @@ class AnswerInPrompt(Check):
                 announced = _ANNOUNCED.match(text[line:end])
                 yield (line if announced else at, end)
             at = text.find("{", end)
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def _canonical(value: dict[str, Any]) -> str:

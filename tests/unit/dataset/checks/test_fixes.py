@@ -169,3 +169,43 @@ def test_what_a_person_edited_is_not_respelled() -> None:
     assert look(KINDS["term-spellings"], rows, OPEN)[0].count == 0
     table = {"aliases": {"rating": {"3 Phase": "3-phase"}}}
     assert mended(rows, "term-spellings", table) == rows
+
+
+EXAMPLES = "Classify.\nText: charged twice\nLabel: billing\nText: parcel late\nLabel: delivery"
+
+
+def labelled(count: int, prompt: str, labels: list[str]) -> list[Row]:
+    return [row(n, f"ticket {n}", labels[n % len(labels)], prompt=prompt) for n in range(count)]
+
+
+def test_examples_in_a_shared_prompt_are_no_leak() -> None:
+    rows = labelled(30, EXAMPLES, ["billing", "delivery", "technical"])
+    rows.append(row(31, "Why?\nAnswer: billing", "billing", prompt=EXAMPLES))
+    finding, changed = look(KINDS["answer-in-prompt"], rows, OPEN)
+    assert (finding.count, changed) == (1, {"r31"})
+    assert mended(rows, "answer-in-prompt")[:30] == rows[:30]
+
+
+def test_a_prompt_that_gives_away_its_only_answer_is_one() -> None:
+    rows = labelled(3, "Classify. Label:\nLabel: billing", ["billing"])
+    assert look(KINDS["answer-in-prompt"], rows, OPEN)[0].count == 3
+    # The fourth row goes, so it cannot speak for the prompt.
+    rows.append(row(4, "Answer: delivery", "delivery", prompt=rows[0].prompt))
+    assert look(KINDS["answer-in-prompt"], rows, OPEN)[0].count == 4
+    assert {one.prompt for one in mended(rows, "answer-in-prompt")} == {"Classify. Label:"}
+
+
+def test_prompts_are_told_apart_as_they_were_decided_about() -> None:
+    rows = labelled(25, EXAMPLES.replace("delivery", "x"), ["billing"])
+    rows += [
+        one.model_copy(update={"row_id": f"old {n}", "prompt": "Old."}) for n, one in enumerate(rows[:5])
+    ]
+    names = ("answer-in-prompt", "mixed-prompts")
+    with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
+        about = context(work, OPEN)
+        decided = [
+            FixDecision(check=one.check, decision="apply", parameters=one.fix.parameters)
+            for one in run_checks(about, tuple(KINDS[name] for name in names))
+        ]
+        done = {step.step: (step.dropped, step.changed) for step in apply_fixes(about, decided)}
+    assert done == {"mixed-prompts": (5, 0), "answer-in-prompt": (0, 25)}
