@@ -90,7 +90,7 @@ class ContradictoryLabels(Keeping):
         (best, most), *others = votes.most_common(2)
         if others and others[0][1] == most:
             return dict.fromkeys(given, f"{len(given)} rows of this input, no answer has a majority")
-        why = f"{most} of the {votes.total()} rows that decide for this input answer otherwise"
+        why = f"the answer kept is of {most} of the {votes.total()} rows that decide for this input"
         return {member: why for member, answer in given.items() if answer != best}
 
     def _differing(self, members: _Integers) -> set[str]:
