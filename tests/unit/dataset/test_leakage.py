@@ -74,6 +74,18 @@ def test_the_same_words_with_other_numbers_are_reported_and_stay(tmp_path):
     assert found["template"].summary == "1 templates stand in several splits: 1 of 2 in test rows have one"
 
 
+def test_in_a_crowd_on_one_template_no_document_stands_in_two_splits(tmp_path):
+    body = " ".join(f"{TEXTS[n % 4]} {'abcdefgh'[n]}" for n in range(8))
+    crowd = [f"{body[:300]} order {4100 + n} {body[300:]} the sales team" for n in range(80)]
+    twins = [text.replace("sales team", "support desk") for text in crowd]
+    records = [given(text, None, n) for n, text in enumerate([*crowd, *twins])]
+    dataset, found = report(tmp_path, records)
+    where = {example.row_id: split for split, examples in dataset.splits.items() for example in examples}
+    assert len(where) == 160
+    assert all(where[f"r{n}"] == where[f"r{n + 80}"] for n in range(80))
+    assert found["near-duplicate-text"].count == 160
+
+
 def test_identifiers_by_shape_in_two_splits_are_reported(tmp_path):
     records = [
         *base(),
