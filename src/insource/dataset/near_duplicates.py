@@ -152,8 +152,8 @@ def find_near_duplicates(
 
     Args:
         threshold: Jaccard similarity from which two texts are near-duplicates, in (0, 1].
-        kinds: a number for each text; crowds are compared within each kind first. May be filled while
-            ``texts`` is read.
+        kinds: a number for each text; in a crowd up to 32 of one kind are all compared. May be filled
+            while ``texts`` is read.
     """
     bands = bands_for(threshold)
     with tempfile.TemporaryFile(dir=folder) as file:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from insource.dataset.assignments import Grouping, Ledger, Stored
 from insource.dataset.identifiers import Identifiers
 from insource.dataset.leakage import identifier_overlap, near_overlap, record_overlaps, template_overlap
+from insource.dataset.minhash import sharing
 from insource.dataset.near_duplicates import find_near_duplicates
-from insource.dataset.row_keys import NONE, Keys, read_keys
+from insource.dataset.row_keys import NONE, Keys, RowKeys, read_keys
 from insource.dataset.separate import removals
 from insource.dataset.split import TRAIN, Plan, assign_splits
 from insource.dataset.staging import Staged
@@ -19,16 +20,17 @@ from insource.dataset.units import Indexes
 from insource.types import SPLITS, Dropped, Overlap, Row, Split
 
 
-def near_duplicates(rows: Staged, numbers: Keys, seed: int) -> Indexes:
+def near_duplicates(rows: Staged, keys: RowKeys, seed: int) -> Indexes:
     """Pairs of rows, as indexes of shape (m, 2), whose inputs have a Jaccard similarity of 0.8 or more.
 
-    In a crowd, those with the same ``numbers`` (one value a row) are compared before all others.
+    In a crowd, those with the same numbers, and those that only dates tell apart, come before all others.
     """
     texts = (row.input for row in rows)
-    found = find_near_duplicates(texts, kinds=numbers.view(np.int64), seed=seed, folder=rows.folder)
+    found = find_near_duplicates(texts, kinds=keys.numbers.view(np.int64), seed=seed, folder=rows.folder)
     equal = np.flatnonzero(found.first_equal != np.arange(found.count))
-    first = np.concatenate([found.first, found.first_equal[equal]])
-    return np.stack([first, np.concatenate([found.second, equal])], axis=1)
+    (again,) = sharing(keys.undated[np.newaxis], np.zeros(found.count, np.int64), np.arange(found.count))
+    first = np.concatenate([found.first, found.first_equal[equal], again.first])
+    return np.stack([first, np.concatenate([found.second, equal, again.second])], axis=1)
 
 
 class Splitting(NamedTuple):
@@ -65,9 +67,11 @@ def split_rows(work: Staged, plan: Plan, stored: Stored, *, stratified: bool) ->
     """
     identifiers = Identifiers()
     keys = read_keys(work, stratified=stratified, identifiers=identifiers)
-    near = near_duplicates(work, keys.numbers, plan.seed)
+    near = near_duplicates(work, keys, plan.seed)
     links = np.sort(keys.record[near], axis=1)
-    same = keys.numbers[near[:, 0]] == keys.numbers[near[:, 1]]
+    same = (keys.numbers[near[:, 0]] == keys.numbers[near[:, 1]]) | (
+        keys.undated[near[:, 0]] == keys.undated[near[:, 1]]
+    )
     one, two = links[same & (links[:, 0] != links[:, 1])], links[~same]
     made = assign_splits(keys, plan, stored, one)
     removed = removals(keys, made, stored, one)
