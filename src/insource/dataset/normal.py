@@ -15,7 +15,7 @@ _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 # In normalised text. Digits or a dot on either side make it a version, an address or an amount.
 _MOMENT = re.compile(
     r"(?<![\d.])(?:"
-    r"(?:19|20)\d\d-[01]\d-[0-3]\d(?:t(?=\d))?"
+    r"(?:19|20)\d\d-[01]\d-[0-3]\d"
     rf"|{_DAY}([./-]){_DAY}\1(?:19|20)\d\d"
     r"|[0-3]\d([./-])[0-3]\d\2\d\d"
     r"|(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?: ?[ap]m\b| ?[+-]\d\d:?\d\d)?"
