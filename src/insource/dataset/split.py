@@ -59,7 +59,11 @@ class Assignment(NamedTuple):
 
 
 def assign_splits(
-    keys: RowKeys, plan: Plan, stored: Stored | None = None, links: Keys = NO_LINKS
+    keys: RowKeys,
+    plan: Plan,
+    stored: Stored | None = None,
+    links: Keys = NO_LINKS,
+    judges: NDArray[np.bool_] | None = None,
 ) -> Assignment:
     """Honour given and stored splits, and carve the missing ones from the training rows.
 
@@ -69,13 +73,15 @@ def assign_splits(
 
     Args:
         links: inputs that are near-duplicates, as pairs of ``RowKeys.record``, shape (m, 2).
+        judges: one value a row, True for those given for a split that judges and not dropped themselves;
+            by default all that were given so.
 
     Raises:
         UserError: ``splits-stored-otherwise`` when the plan is not that of the stored assignments.
         DataError: ``no-times`` when rows are to be ordered by time and none has one.
     """
     stored = stored or Stored()
-    pool = ~keys.synthetic & (keys.given <= TRAIN) & ~_judged(keys, links)
+    pool = ~keys.synthetic & (keys.given <= TRAIN) & ~_judged(keys, links, judges)
     split = np.where(keys.synthetic, np.int8(NONE), np.maximum(keys.given, TRAIN)).astype(np.int8)
     rows = np.flatnonzero(pool)
     honoured = [name for place, name in enumerate(SPLITS) if (keys.given[~keys.synthetic] == place).any()]
@@ -97,9 +103,9 @@ def assign_splits(
     )
 
 
-def _judged(keys: RowKeys, links: Keys) -> NDArray[np.bool_]:
+def _judged(keys: RowKeys, links: Keys, judges: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     """Rows whose input, or nearly, was given for a split that judges: wherever drawn, they would leak."""
-    given = keys.record[(keys.given > TRAIN) & ~keys.synthetic]
+    given = keys.record[(keys.given > TRAIN) & ~keys.synthetic if judges is None else judges]
     nearly = links[np.isin(links, given).any(axis=1)].ravel()
     return np.isin(keys.record, given) | np.isin(keys.record, nearly)
 
@@ -157,9 +163,12 @@ class _Drawing(NamedTuple):
         return filled(units, order, self.wanted, in_blocks=by_time)
 
     def near(self, drawn: _Drawn) -> bool:
-        """Whether whole units come within half of each size."""
-        sizes = np.bincount(drawn.split, weights=drawn.units.size, minlength=len(SPLITS))
-        return all(abs(sizes[place] - size) <= GROUP_TOLERANCE * size for place, size in self.wanted.items())
+        """Whether whole units come within half of each size, or of what had to be there."""
+        units, bound = drawn.units, drawn.units.split != NONE
+        sizes = np.bincount(drawn.split, weights=units.size, minlength=len(SPLITS))
+        least = np.bincount(units.split[bound], weights=units.size[bound], minlength=len(SPLITS))
+        wanted = {place: max(size, least[place]) for place, size in self.wanted.items()}
+        return all(abs(sizes[place] - size) <= GROUP_TOLERANCE * size for place, size in wanted.items())
 
 
 def _sizes(pool: int, missing: Sequence[Split], fractions: Mapping[Split, float]) -> dict[int, int]:
