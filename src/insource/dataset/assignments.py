@@ -51,6 +51,12 @@ class Stored(NamedTuple):
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where(self.keys[places] == keys, self.splits[places], np.int8(-1))
 
+    def plus(self, keys: NDArray[np.uint64], splits: NDArray[np.int8]) -> Stored:
+        """The same with more keys, none of them stored yet."""
+        both = np.r_[self.keys, keys]
+        order = np.argsort(both)
+        return self._replace(keys=both[order], splits=np.r_[self.splits, splits][order])
+
 
 class Ledger:
     """The assignments while a dataset is built on them. Made by ``ledger``, which holds the lock."""
