@@ -28,7 +28,8 @@ def near_duplicates(rows: Staged, keys: RowKeys, seed: int) -> Indexes:
     texts = (row.input for row in rows)
     found = find_near_duplicates(texts, kinds=keys.numbers.view(np.int64), seed=seed, folder=rows.folder)
     equal = np.flatnonzero(found.first_equal != np.arange(found.count))
-    (again,) = sharing(keys.undated[np.newaxis], np.zeros(found.count, np.int64), np.arange(found.count))
+    _, distinct = np.unique(keys.record, return_index=True)
+    (again,) = sharing(keys.undated[np.newaxis], np.zeros(found.count, np.int64), distinct)
     first = np.concatenate([found.first, found.first_equal[equal], again.first])
     return np.stack([first, np.concatenate([found.second, equal, again.second])], axis=1)
 
