@@ -51,6 +51,12 @@ class Stored(NamedTuple):
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where(self.keys[places] == keys, self.splits[places], np.int8(-1))
 
+    def plus(self, keys: NDArray[np.uint64], splits: NDArray[np.int8]) -> Stored:
+        """The same with more keys, none of them stored yet."""
+        both = np.r_[self.keys, keys]
+        order = np.argsort(both)
+        return self._replace(keys=both[order], splits=np.r_[self.splits, splits][order])
+
 
 class Ledger:
     """The assignments while a dataset is built on them. Made by ``ledger``, which holds the lock."""
@@ -62,9 +68,12 @@ class Ledger:
         self.stored = Stored() if folder is None else _read(folder)
 
     def prepare(
-        self, dataset: str, keys: NDArray[np.uint64], splits: NDArray[np.int8], grouping: Grouping
+        self, dataset: str, keys: NDArray[np.uint64], splits: NDArray[np.int8], grouping: Grouping | None
     ) -> None:
-        """Write what is new as pending, before the folder called ``dataset`` is given its name."""
+        """Write what is new as pending, before the folder called ``dataset`` is given its name.
+
+        ``grouping`` is None where nothing was drawn: the next segment that was drawn says what it is.
+        """
         new = self.stored.of(keys) < 0
         if self._folder is None or not self._keeps or not new.any():
             return
@@ -77,7 +86,7 @@ class Ledger:
             "dataset": dataset,
             "entries": len(entries),
             "sha256": hashlib.sha256(body).hexdigest(),
-            **grouping._asdict(),
+            **(grouping._asdict() if grouping else {}),
         }
         number = 1 + max((int(path.stem) for path in self._folder.glob(f"*{_DONE}")), default=0)
         self._pending = self._folder / f"{number:06}{_PENDING}"
@@ -154,7 +163,8 @@ def _read(folder: Path) -> Stored:
             if hashlib.sha256(body).hexdigest() != head["sha256"]:
                 raise ValueError("its content is not what was written")
             entries.append(np.frombuffer(body, _ENTRY))
-            grouping = grouping or Grouping(head["group_by"], head["order"], head["how"])
+            if "group_by" in head:
+                grouping = grouping or Grouping(head["group_by"], head["order"], head["how"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _damaged(path, error) from error
     found = np.concatenate(entries)

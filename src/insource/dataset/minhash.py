@@ -74,9 +74,9 @@ class Together(NamedTuple):
 def sharing(keys: NDArray[np.uint64], kinds: NDArray[np.int64], alive: Indexes) -> Iterator[Together]:
     """The pairs of ``alive`` texts that share a band, each in ``first < second``, band by band.
 
-    Up to ``CROWD`` texts with one key are all paired. More of them are paired with the first ``STAR`` of
-    their own kind and of all kinds, and with the one before: that keeps the number of pairs linear. A pair
-    may come again in another band only when it was crowded out of, or starred in, an earlier one.
+    Up to ``CROWD`` texts with one key are all paired, and so are up to ``CROWD`` of one kind within more of
+    them. Else they are paired with the first ``STAR`` of their own kind and of all kinds, and with the one
+    before: that keeps the number of pairs linear. A pair of a crowd may come again in another band.
     """
     done: list[NDArray[np.uint64]] = []
     for band in range(len(keys)):
@@ -112,11 +112,14 @@ def _all_pairs(order: Indexes, starts: Indexes, sizes: Indexes) -> tuple[Indexes
 def _star(crowd: Indexes, kinds: NDArray[np.int64]) -> tuple[Indexes, Indexes]:
     by_kind = np.argsort(kinds, kind="stable")
     begins = np.flatnonzero(np.r_[True, np.diff(kinds[by_kind]) != 0])
-    run = np.repeat(begins, np.diff(np.r_[begins, len(crowd)]))
+    sizes = np.diff(np.r_[begins, len(crowd)])
+    run = np.repeat(begins, sizes)
     places = np.arange(len(crowd))
     partners = [by_kind[np.minimum(run + step, places)] for step in range(STAR)]
     partners += [np.full(len(crowd), by_kind[begin]) for begin in begins[:STAR]]
     partners.append(by_kind[np.maximum(places - 1, 0)])
-    left, right = crowd[np.concatenate(partners)], np.tile(crowd[by_kind], len(partners))
+    whole = _all_pairs(by_kind, begins, sizes)
+    left = crowd[np.concatenate([*partners, whole[0]])]
+    right = crowd[np.concatenate([*[by_kind] * len(partners), whole[1]])]
     both = np.unique(np.stack([np.minimum(left, right), np.maximum(left, right)])[:, left != right], axis=1)
     return both[0], both[1]

@@ -155,8 +155,8 @@ def find_near_duplicates(
 
     Args:
         threshold: Jaccard similarity from which two texts are near-duplicates, in (0, 1].
-        kinds: a number for each text; crowds are compared within each kind first. May be filled while
-            ``texts`` is read.
+        kinds: a number for each text; in a crowd up to 32 of one kind are all compared. May be filled
+            while ``texts`` is read.
     """
     bands = bands_for(threshold)
     with tempfile.TemporaryFile(dir=folder) as file:
@@ -279,15 +279,21 @@ class _Search:
         """Pairs of units and their similarity; and how many units were crowded.
 
         Where there are crowds, the units that would stay are searched again until that finds nothing new:
-        then no pair among those that stay was left out because they stood in a crowd.
+        then no pair of one kind among those that stay was left out because they stood in a crowd.
         """
-        alive, crowds = np.arange(len(self._units.first)), 0
+        count = len(self._units.first)
+        alive, crowds, seen = np.arange(count), 0, np.empty(0, np.int64)
         found = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
         while True:
-            crowded, size = np.zeros(len(self._units.first), np.bool_), sum(len(one[0]) for one in found)
+            crowded, size = np.zeros(count, np.bool_), sum(len(one[0]) for one in found)
             for together in sharing(self._units.keys, self._units.kinds, alive):
                 crowded[together.crowded] = True
-                found.append(self._verified(together.first, together.second))
+                # Crowds meet in band after band, round after round: each of their pairs is verified once.
+                pairs = together.first * count + together.second
+                starred = np.isin(together.first, together.crowded)
+                new = ~starred | ~np.isin(pairs, seen)
+                seen = np.union1d(seen, pairs[starred])
+                found.append(self._verified(together.first[new], together.second[new]))
             crowds = max(crowds, int(crowded.sum()))
             first, second, similarity = (np.concatenate(column) for column in zip(*found, strict=True))
             both, unique = np.unique(np.stack([first, second]), axis=1, return_index=True)

@@ -111,7 +111,7 @@ def row_of(
         input=_input(record),
         output=_output(record),
         split=_split(record.get("split")),
-        group=_label(record, "group"),
+        group=_label(record, "group") or None,
         time=_label(record, "time"),
         attributes=_attributes(record),
         contract=_contract(record, schemas or {}),

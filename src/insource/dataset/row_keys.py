@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from insource.clock import to_microseconds
 from insource.dataset.identifiers import Identifiers
-from insource.dataset.normal import normalised, numbers_of
+from insource.dataset.normal import normalised, numbers_of, undated
 from insource.dataset.templates import masked
 from insource.types import SPLITS, Row
 
@@ -29,8 +29,8 @@ class RowKeys(NamedTuple):
 
     ``row``, ``record``, ``group`` and ``template`` are 64-bit digests of the row's id, its normalised input,
     its group (0 for none) and its masked text; ``numbers`` that of the numbers in its input, by which two
-    nearly equal inputs are one document or two on one template; ``stratum`` that of its label,
-    0 when labels are not classes.
+    nearly equal inputs are one document or two on one template; ``undated`` that of its input without dates
+    and times of day; ``stratum`` that of its label, 0 when labels are not classes.
     ``given`` is the place in ``SPLITS`` of the split the row came with, -1 for none. ``time`` is in
     microseconds since the epoch, ``NO_TIME`` when it is missing or cannot be read. ``parents`` are the
     digests of the ids that a synthetic row was made from, by its index.
@@ -41,6 +41,7 @@ class RowKeys(NamedTuple):
     group: Keys
     template: Keys
     numbers: Keys
+    undated: Keys
     stratum: Keys
     given: NDArray[np.int8]
     time: NDArray[np.int64]
@@ -61,7 +62,8 @@ def read_keys(
     rows: Iterable[Row], *, stratified: bool = False, identifiers: Identifiers | None = None
 ) -> RowKeys:
     """Read every row once. ``stratified`` says that outputs are labels; ``identifiers`` are told of each."""
-    digests = {name: array("Q") for name in ("row", "record", "group", "template", "numbers", "stratum")}
+    names = ("row", "record", "group", "template", "numbers", "undated", "stratum")
+    digests = {name: array("Q") for name in names}
     given, times, synthetic = array("b"), array("q"), array("b")
     parents: dict[int, tuple[int, ...]] = {}
     for index, row in enumerate(rows):
@@ -70,6 +72,7 @@ def read_keys(
         digests["group"].append(0 if row.group is None else key_of(row.group, "group"))
         digests["template"].append(key_of(masked(row.input, row.output), "template"))
         digests["numbers"].append(key_of(numbers_of(row.input), "numbers"))
+        digests["undated"].append(key_of(undated(row.input), "undated"))
         digests["stratum"].append(key_of(str(row.output).strip(), "label") if stratified else 0)
         given.append(NONE if row.split is None else SPLITS.index(row.split))
         moment = moment_of(row.time)

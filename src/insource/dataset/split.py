@@ -15,6 +15,7 @@ from insource.dataset.units import (
     Units,
     filled,
     in_random_order,
+    late_groups,
     lone,
     newest_first,
     units_of,
@@ -30,6 +31,7 @@ TRAIN = SPLITS.index("train")
 GROUP_TOLERANCE = 0.5
 NO_LINKS: Keys = np.zeros((0, 2), np.uint64)
 HOW = {"group": "by whole groups", "template": "by whole templates", "input": "row by row"}
+LATE = ", groups that came later whole"
 
 
 class Plan(NamedTuple):
@@ -59,7 +61,11 @@ class Assignment(NamedTuple):
 
 
 def assign_splits(
-    keys: RowKeys, plan: Plan, stored: Stored | None = None, links: Keys = NO_LINKS
+    keys: RowKeys,
+    plan: Plan,
+    stored: Stored | None = None,
+    links: Keys = NO_LINKS,
+    judges: NDArray[np.bool_] | None = None,
 ) -> Assignment:
     """Honour given and stored splits, and carve the missing ones from the training rows.
 
@@ -69,13 +75,15 @@ def assign_splits(
 
     Args:
         links: inputs that are near-duplicates, as pairs of ``RowKeys.record``, shape (m, 2).
+        judges: one value a row, True for those given for a split that judges and not dropped themselves;
+            by default all that were given so.
 
     Raises:
         UserError: ``splits-stored-otherwise`` when the plan is not that of the stored assignments.
         DataError: ``no-times`` when rows are to be ordered by time and none has one.
     """
     stored = stored or Stored()
-    pool = ~keys.synthetic & (keys.given <= TRAIN) & ~_judged(keys, links)
+    pool = ~keys.synthetic & (keys.given <= TRAIN) & ~_judged(keys, links, judges)
     split = np.where(keys.synthetic, np.int8(NONE), np.maximum(keys.given, TRAIN)).astype(np.int8)
     rows = np.flatnonzero(pool)
     honoured = [name for place, name in enumerate(SPLITS) if (keys.given[~keys.synthetic] == place).any()]
@@ -92,14 +100,16 @@ def assign_splits(
     carved = [f"{name} {counts[SPLITS.index(name)]}" for name in CARVED if counts[SPLITS.index(name)]]
     reason = f"{given} Carved from the {len(rows)} training rows {grouping.how}: "
     notes = _time_notes(drawn.key[rows], split[rows], keys.time[rows]) if plan.order == "time" else ()
+    if grouping.group_by == "input" and plan.group_by != "input":
+        notes = (*_parted(keys.group[rows], split[rows]), *notes)
     return Assignment(
         split, drawn.key, pool, ~pool | known, grouping, f"{reason}{', '.join(carved) or 'nothing'}.", notes
     )
 
 
-def _judged(keys: RowKeys, links: Keys) -> NDArray[np.bool_]:
+def _judged(keys: RowKeys, links: Keys, judges: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     """Rows whose input, or nearly, was given for a split that judges: wherever drawn, they would leak."""
-    given = keys.record[(keys.given > TRAIN) & ~keys.synthetic]
+    given = keys.record[(keys.given > TRAIN) & ~keys.synthetic if judges is None else judges]
     nearly = links[np.isin(links, given).any(axis=1)].ravel()
     return np.isin(keys.record, given) | np.isin(keys.record, nearly)
 
@@ -124,21 +134,34 @@ class _Drawing(NamedTuple):
     def grouped(self) -> tuple[Grouping, _Drawn]:
         """What stays together, and the draw: as stored, as asked, or groups if those come near every size."""
         if self.stored.grouping:
-            return self.stored.grouping, self.drawn(self.stored.grouping.group_by)
+            return self.as_stored(self.stored.grouping)
         group_by, why = self.plan.group_by, ""
         if group_by == "auto":
             group_by = "group" if (self.keys.group[self.rows] != 0).any() else "input"
-            if group_by == "group" and not self.near(self.drawn("group")):
+            if group_by == "group" and not self.near(self.drawn(_unit_keys(self.keys, "group"))):
                 group_by, why = "input", ", the groups being too few or too uneven"
-        drawn = self.drawn(group_by)
+        drawn = self.drawn(_unit_keys(self.keys, group_by))
         if not drawn.together:
             why += ", near-duplicates being too many to stay together"
         newest = ", the newest first" if self.plan.order == "time" else ""
         return Grouping(group_by, self.plan.order, f"{HOW[group_by]}{why}{newest}"), drawn
 
-    def drawn(self, group_by: str) -> _Drawn:
+    def as_stored(self, grouping: Grouping) -> tuple[Grouping, _Drawn]:
+        """The draw by stored units; where these are inputs, groups that came later are whole if that is near
+        every size or asked for."""
+        if grouping.group_by != "input" or self.plan.group_by == "input":
+            return grouping, self.drawn(_unit_keys(self.keys, grouping.group_by))
+        for new in (True, False):
+            stored, key = late_groups(self.rows, self.keys, self.stored, new=new)
+            drawn = self._replace(stored=stored).drawn(key)
+            if self.plan.group_by == "group" or self.near(drawn):
+                break
+        late = (key == self.keys.group)[self.rows].any()
+        return grouping._replace(how=f"{grouping.how}{LATE if late else ''}"), drawn
+
+    def drawn(self, key: Keys) -> _Drawn:
         """The draw by these units; near-duplicates are dropped, not kept together, if they are too many."""
-        keys, key = self.keys, _unit_keys(self.keys, group_by)
+        keys = self.keys
         units = units_of(self.rows, key, keys, self.stored, self.links)
         found = _Drawn(key, units, self.split(units), True)
         if not len(self.links) or self.stored.grouping or self.near(found):
@@ -157,9 +180,12 @@ class _Drawing(NamedTuple):
         return filled(units, order, self.wanted, in_blocks=by_time)
 
     def near(self, drawn: _Drawn) -> bool:
-        """Whether whole units come within half of each size."""
-        sizes = np.bincount(drawn.split, weights=drawn.units.size, minlength=len(SPLITS))
-        return all(abs(sizes[place] - size) <= GROUP_TOLERANCE * size for place, size in self.wanted.items())
+        """Whether whole units come within half of each size, or of what had to be there."""
+        units, bound = drawn.units, drawn.units.split != NONE
+        sizes = np.bincount(drawn.split, weights=units.size, minlength=len(SPLITS))
+        least = np.bincount(units.split[bound], weights=units.size[bound], minlength=len(SPLITS))
+        wanted = {place: max(size, least[place]) for place, size in self.wanted.items()}
+        return all(abs(sizes[place] - size) <= GROUP_TOLERANCE * size for place, size in wanted.items())
 
 
 def _sizes(pool: int, missing: Sequence[Split], fractions: Mapping[Split, float]) -> dict[int, int]:
@@ -175,7 +201,7 @@ def _check_plan(plan: Plan, grouping: Grouping | None, times: NDArray[np.int64])
             ("group_by", plan.group_by, grouping.group_by),
             ("order", plan.order, grouping.order),
         ):
-            if asked not in ("auto", kept):
+            if asked not in ("auto", kept) and (asked, kept) != ("group", "input"):
                 raise UserError(
                     "splits-stored-otherwise",
                     f'The splits of this task were drawn with {key} = "{kept}" and are stored; '
@@ -195,6 +221,15 @@ def _unit_keys(keys: RowKeys, group_by: str) -> Keys:
     if group_by == "group":
         return np.where(keys.group != 0, keys.group, lone(keys.record))
     return keys.template if group_by == "template" else lone(keys.record)
+
+
+def _parted(group: Keys, split: NDArray[np.int8]) -> tuple[str, ...]:
+    """How many groups stand in several splits, where they should not; one value a row of the pool."""
+    pairs = np.unique(np.stack([group, split.astype(np.uint64)])[:, group != 0], axis=1)
+    count = int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
+    return (
+        (f"{count:,} groups stand in several splits, as their rows were split row by row.",) if count else ()
+    )
 
 
 def _time_notes(unit: Keys, split: NDArray[np.int8], times: NDArray[np.int64]) -> tuple[str, ...]:

@@ -10,28 +10,36 @@ from numpy.typing import NDArray
 from insource.dataset.assignments import Grouping, Ledger, Stored
 from insource.dataset.identifiers import Identifiers
 from insource.dataset.leakage import identifier_overlap, near_overlap, record_overlaps, template_overlap
+from insource.dataset.minhash import sharing
 from insource.dataset.near_duplicates import find_near_duplicates
-from insource.dataset.row_keys import NONE, Keys, read_keys
-from insource.dataset.separate import removals
-from insource.dataset.split import TRAIN, Plan, assign_splits
+from insource.dataset.row_keys import NONE, Keys, RowKeys, read_keys
+from insource.dataset.separate import Removal, removals
+from insource.dataset.split import TRAIN, Assignment, Plan, assign_splits
 from insource.dataset.staging import Staged
 from insource.dataset.units import Indexes
 from insource.types import SPLITS, Dropped, Overlap, Row, Split
 
 
-def near_duplicates(rows: Staged, seed: int) -> Indexes:
-    """Pairs of rows, as indexes of shape (m, 2), whose inputs have a Jaccard similarity of 0.8 or more."""
-    found = find_near_duplicates((row.input for row in rows), seed=seed, folder=rows.folder)
+def near_duplicates(rows: Staged, keys: RowKeys, seed: int) -> Indexes:
+    """Pairs of rows, as indexes of shape (m, 2), whose inputs have a Jaccard similarity of 0.8 or more.
+
+    In a crowd, those with the same numbers, and those that only dates tell apart, come before all others.
+    """
+    texts = (row.input for row in rows)
+    found = find_near_duplicates(texts, kinds=keys.numbers.view(np.int64), seed=seed, folder=rows.folder)
     equal = np.flatnonzero(found.first_equal != np.arange(found.count))
-    first = np.concatenate([found.first, found.first_equal[equal]])
-    return np.stack([first, np.concatenate([found.second, equal])], axis=1)
+    _, distinct = np.unique(keys.record, return_index=True)
+    (again,) = sharing(keys.undated[np.newaxis], np.zeros(found.count, np.int64), distinct)
+    first = np.concatenate([found.first, found.first_equal[equal], again.first])
+    return np.stack([first, np.concatenate([found.second, equal, again.second])], axis=1)
 
 
 class Splitting(NamedTuple):
     """The split of each row that is left, by its place, and what was learned on the way.
 
-    ``keys`` and ``splits`` are the assignments to keep: of every unit that was drawn, and of every input of
-    a drawn row that is left. ``grouping`` is None when nothing was drawn.
+    ``keys`` and ``splits`` are the assignments to keep: of every unit that was drawn, and of every input
+    that is left of a drawn row or of one given for a split that judges. ``grouping`` is None when nothing
+    was drawn.
     """
 
     places: NDArray[np.int8]
@@ -48,9 +56,8 @@ class Splitting(NamedTuple):
         return found
 
     def keep(self, ledger: Ledger, dataset: str) -> None:
-        """Store what was drawn, as the dataset of that folder name has it."""
-        if self.grouping is not None:
-            ledger.prepare(dataset, self.keys, self.splits, self.grouping)
+        """Store what was drawn or judges, as the dataset of that folder name has it."""
+        ledger.prepare(dataset, self.keys, self.splits, self.grouping)
 
 
 def split_rows(work: Staged, plan: Plan, stored: Stored, *, stratified: bool) -> Splitting:
@@ -61,12 +68,13 @@ def split_rows(work: Staged, plan: Plan, stored: Stored, *, stratified: bool) ->
     """
     identifiers = Identifiers()
     keys = read_keys(work, stratified=stratified, identifiers=identifiers)
-    near = near_duplicates(work, plan.seed)
+    near = near_duplicates(work, keys, plan.seed)
     links = np.sort(keys.record[near], axis=1)
-    same = keys.numbers[near[:, 0]] == keys.numbers[near[:, 1]]
+    same = (keys.numbers[near[:, 0]] == keys.numbers[near[:, 1]]) | (
+        keys.undated[near[:, 0]] == keys.undated[near[:, 1]]
+    )
     one, two = links[same & (links[:, 0] != links[:, 1])], links[~same]
-    made = assign_splits(keys, plan, stored, one)
-    removed = removals(keys, made, stored, one)
+    made, removed = _separated(keys, plan, stored, one)
     others = {tie.other: work[tie.other].row_id for tie in removed.values() if tie.other >= 0}
     drops: dict[int, Dropped] = {}
 
@@ -80,7 +88,8 @@ def split_rows(work: Staged, plan: Plan, stored: Stored, *, stratified: bool) ->
     kept = np.ones(len(keys.record), np.bool_)
     kept[np.fromiter(removed, np.int64, len(removed))] = False
     places = np.where(made.split == NONE, np.int8(TRAIN), made.split)
-    drawn = made.pool & kept
+    drawn = made.pool & (made.grouping is not None)
+    lasting = kept & (drawn | (made.split > TRAIN))
     shared = identifiers.shared(kept)
     return Splitting(
         places[kept],
@@ -94,10 +103,24 @@ def split_rows(work: Staged, plan: Plan, stored: Stored, *, stratified: bool) ->
                 shared._replace(rows=_left(shared.rows, kept)), places[kept], work.__getitem__
             ),
         ),
-        np.r_[made.unit[made.pool], keys.record[drawn]],
-        np.r_[made.split[made.pool], made.split[drawn]],
+        np.r_[made.unit[drawn], keys.record[lasting]],
+        np.r_[made.split[drawn], made.split[lasting]],
         made.grouping,
     )
+
+
+def _separated(
+    keys: RowKeys, plan: Plan, stored: Stored, links: Keys
+) -> tuple[Assignment, dict[int, Removal]]:
+    """The split of every row, and what has to go; rows given to judge that have to go bind no others."""
+    judges = (keys.given > TRAIN) & ~keys.synthetic
+    while True:
+        made = assign_splits(keys, plan, stored, links, judges)
+        removed = removals(keys, made, stored, links)
+        gone = np.isin(np.arange(len(judges)), list(removed)) & judges
+        if not gone.any():
+            return made, removed
+        judges &= ~gone
 
 
 def _left(rows: Indexes, kept: NDArray[np.bool_]) -> Indexes:

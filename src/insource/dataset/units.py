@@ -37,6 +37,27 @@ def lone(record: Keys) -> Keys:
     return record ^ _LONE
 
 
+def late_groups(rows: Indexes, keys: RowKeys, stored: Stored, *, new: bool) -> tuple[Stored, Keys]:
+    """Units where inputs were stored one by one: those inputs, and whole groups of all other rows.
+
+    A group joins the split of its rows that were stored so. When these are in several, its other rows are
+    units of their inputs, too; so are those of a group that is not stored at all, unless ``new``.
+
+    Returns:
+        What is stored, with the split of each group that joins one, and the unit digest of each row.
+    """
+    names, of = np.unique(keys.group[rows], return_inverse=True)
+    alone = stored.of(lone(keys.record[rows]))
+    low, high = np.full(len(names), len(SPLITS), np.int8), np.full(len(names), NONE, np.int8)
+    np.minimum.at(low, of, np.where(alone == NONE, np.int8(len(SPLITS)), alone))
+    np.maximum.at(high, of, alone)
+    known, grouped = stored.of(names) != NONE, names != 0
+    joining = grouped & ~known & (low == high)
+    whole = grouped & (known | joining | (new & (high == NONE)))
+    own = np.isin(keys.group, names[whole]) & (stored.of(lone(keys.record)) == NONE)
+    return stored.plus(names[joining], high[joining]), np.where(own, keys.group, lone(keys.record))
+
+
 def units_of(rows: Indexes, unit: Keys, keys: RowKeys, stored: Stored, links: Keys) -> Units:
     """Units of the rows at ``rows``, whose ``unit`` digests are equal within a unit.
 

@@ -4,10 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from near_copies import documents
 
 from insource.dataset.build import build
 from insource.dataset.card import data_card
 from insource.dataset.identifiers import Identifiers, words_of
+from insource.dataset.normal import normalised, undated
 from insource.dataset.records import row_of
 from insource.dataset.templates import masked
 
@@ -72,6 +74,90 @@ def test_the_same_words_with_other_numbers_are_reported_and_stay(tmp_path):
     assert found["near-duplicate-text"].rows == {"train": 1, "test": 1}
     assert found["template"].rows == {"train": 1, "test": 1}
     assert found["template"].summary == "1 templates stand in several splits: 1 of 2 in test rows have one"
+
+
+def test_in_a_crowd_on_one_template_no_document_stands_in_two_splits(tmp_path):
+    body = " ".join(f"{TEXTS[n % 4]} {'abcdefgh'[n]}" for n in range(8))
+    crowd = [f"{body[:300]} order {4100 + n} {body[300:]} the sales team" for n in range(80)]
+    twins = [text.replace("sales team", "support desk") for text in crowd]
+    records = [given(text, None, n) for n, text in enumerate([*crowd, *twins])]
+    dataset, found = report(tmp_path, records)
+    where = {example.row_id: split for split, examples in dataset.splits.items() for example in examples}
+    assert len(where) == 160
+    assert all(where[f"r{n}"] == where[f"r{n + 80}"] for n in range(80))
+    assert found["near-duplicate-text"].count == 160
+
+
+def mails(count):
+    """Mails of 60 words, each other than all others."""
+    return list(documents(count, np.random.default_rng(3), words=60))
+
+
+def placed(dataset):
+    return {example.row_id: split for split, examples in dataset.splits.items() for example in examples}
+
+
+def test_a_mail_sent_again_at_another_time_is_one_record(tmp_path):
+    records = [
+        given(f"Sent 10:{minute:02} on 12 March 2024. Order {4100 + n}. {text}", None, f"{n}-{minute}")
+        for n, text in enumerate(mails(60))
+        for minute in (n % 60, (n + 7) % 60)
+    ]
+    where = placed(report(tmp_path, records)[0])
+    homes = [{split for row_id, split in where.items() if row_id.startswith(f"r{n}-")} for n in range(60)]
+    assert len(where) == 120
+    assert all(len(home) == 1 for home in homes)
+
+
+def test_invoices_on_one_template_are_told_apart_by_number_and_keep_their_splits(tmp_path):
+    (body,) = mails(1)
+    records = [given(f"Invoice {4100 + n} of 2024-03-{1 + n % 28:02}. {body}", None, n) for n in range(100)]
+    dataset, _ = report(tmp_path, records)
+    assert dataset.manifest.counts == {"train": 70, "validation": 10, "calibration": 10, "test": 10}
+    assert dataset.manifest.dropped == {}
+
+
+def test_letters_on_one_template_with_other_names_and_dates_keep_their_splits(tmp_path):
+    (body,) = mails(1)
+    names = [first + last for first in ("Anna", "Bob", "Carl", "Dora") for last in "abcdefghijkl"]
+    records = [given(f"Dear {name}, see you on 2024-03-{1 + n % 28:02} at 1{n % 9}:{n:02}. {body}", None, n)
+               for n, name in enumerate(names)]  # fmt: skip
+    dataset, _ = report(tmp_path, records)
+    assert dataset.manifest.dropped == {}
+    assert dataset.manifest.counts["train"] > 30
+
+
+def test_commands_about_a_time_are_not_one_record(tmp_path):
+    records = [given(f"Set the alarm to {hour}:{minute:02}", None, f"{hour}-{minute}")
+               for hour in (6, 7) for minute in range(30)]  # fmt: skip
+    dataset, _ = report(tmp_path, records)
+    assert dataset.manifest.counts["train"] == 42
+
+
+def test_invoices_that_differ_in_the_date_alone_are_one_record(tmp_path):
+    records = [
+        given(f"Invoice {4100 + n} of 2024-0{month}-01. {text}", None, f"{n}-{month}")
+        for n, text in enumerate(mails(30))
+        for month in (1, 2)
+    ]
+    where = placed(report(tmp_path, records)[0])
+    assert all(where[f"r{n}-1"] == where[f"r{n}-2"] for n in range(30))
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Sent 10:32, 9:05:11 pm, 2024-05-01T10:32:07.123+02:00", "sent 0, 0, 0t0"),
+        ("12.03.2024, 1/2/2024, 12/03/24, 2024-03-12.", "0, 0, 0, 0."),
+        ("Sun, 12 Mar 2024 10:32:01 +0100; 3. März; March 12th, 2024; on Sept. 3", "sun, 0 0; 0; 0; on 0"),
+        ("v10.12.24.7, 1.2.3, 12.50 EUR, 2:1", "v10.12.24.7, 1.2.3, 12.50 eur, 2:1"),
+        ("Market 12, order 2024-17, item 31 2023", "market 12, order 2024-17, item 31 2023"),
+    ],
+)
+def test_dates_and_times_of_day_are_left_out_of_a_long_text(text, left):
+    rest = " and all the rest" * 50
+    assert undated(text + rest) == left + rest
+    assert undated(text) == normalised(text)
 
 
 def test_identifiers_by_shape_in_two_splits_are_reported(tmp_path):

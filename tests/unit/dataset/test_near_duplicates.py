@@ -108,6 +108,19 @@ def test_a_crowd_is_not_compared_pair_by_pair_and_still_comes_down_to_what_diffe
     assert find_near_duplicates(stay).repeats() == {}
 
 
+def test_in_a_crowd_every_pair_of_one_kind_is_found():
+    generator = np.random.default_rng(4)
+    (body,) = documents(1, generator, words=150)
+    numbers = range(1000, 1000 + 4 * CROWD)
+    ends = ("the sales team", "the support desk, Oslo")
+    texts = [f"{body[:400]} order {number} {body[400:]} {end}" for end in ends for number in numbers]
+    found = find_near_duplicates(texts, kinds=[*numbers, *numbers])
+    assert found.crowded == len(texts)
+    twins = {(at, at + len(numbers)) for at in range(len(numbers))}
+    assert twins <= set(pairs(found))
+    assert len(found) < len(texts) ** 2 / 8
+
+
 def test_a_higher_threshold_needs_no_new_search(family):
     found = find_near_duplicates(family)
     higher = found.at(0.9)

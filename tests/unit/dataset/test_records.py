@@ -29,6 +29,11 @@ def read_rows(path, schemas=None):
         return Read(work)
 
 
+def test_an_empty_group_is_none(tmp_path):
+    (read,) = read_rows(write(tmp_path, {**GOOD, "group": ""})).rows
+    assert read.group is None
+
+
 def test_every_key_is_read(tmp_path):
     schema = {"type": "object"}
     row = {
