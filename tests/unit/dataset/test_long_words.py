@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from planted_rows import Rows
 
 from insource.dataset.checks.answer_in_prompt import AnswerInPrompt
 from insource.dataset.checks.check import Context
+from insource.dataset.checks.suite import apply_fixes, run_checks
 from insource.dataset.identifiers import words_of
-from insource.dataset.staging import Staged
+from insource.dataset.staging import staged
 from insource.dataset.templates import masked
-from insource.types import JsonSchema, Provenance, Row
+from insource.types import FixDecision, JsonSchema, Provenance, Row
 
 # At a time that grows with the square of its length, a word of this size takes hours.
 SIZE = 2_000_000
@@ -39,15 +41,11 @@ def test_code_in_an_input_is_searched_for_the_answer(tmp_path: Path) -> None:
         output={"a": "x", "b": "y"},
         provenance=Provenance(source="a.jsonl", line=1),
     )
-    context = Context(rows=Staged("a", tmp_path), output=JsonSchema(definition={"type": "object"}))
-    check = AnswerInPrompt(context)
-
-    check.observe(0, row)
-    mended = check.fixed(0, row, {})
-
-    assert check.hits.count == 1
-    assert isinstance(mended, Row)
-    assert mended.input == row.input.removesuffix('{"a": "x", "b": "y"}')
+    with staged(Rows([row]), tmp_path) as work:
+        context = Context(rows=work, output=JsonSchema(definition={"type": "object"}))
+        assert run_checks(context, (AnswerInPrompt,))[0].count == 1
+        apply_fixes(context, [FixDecision(check="answer-in-prompt", decision="apply")], (AnswerInPrompt,))
+        assert [one.input for one in work] == [row.input.removesuffix('{"a": "x", "b": "y"}')]
 
 
 @given(st.lists(st.sampled_from(["a", "1", "@", ".", " ", "/", "é", "https://"]), max_size=14))
