@@ -63,6 +63,14 @@ def test_an_ordinary_apology_is_no_refusal(answer: str) -> None:
     assert look(Refusals, [row], Text())[0].count == 0
 
 
+def test_a_label_that_reads_like_a_refusal_is_one_only_where_people_listed_it() -> None:
+    said = "I cannot access my account"
+    planted, output = labelled({"billing": 20, said: 20})
+    planted = [row.model_copy(update={"input": "a ticket"}) for row in planted]
+    assert look(Refusals, planted, output)[0].count == 0
+    assert look(Refusals, planted, output.model_copy(update={"inferred": True}))[0].count == 20
+
+
 def test_a_refusal_that_the_document_states_is_an_answer() -> None:
     said = "I cannot process this document."
     row = Row(

@@ -81,7 +81,9 @@ class Refusals(PerRow):
 
     def problem(self, row: Row) -> str | None:
         look = self.context.look(row)
-        known = self.context.output.names if isinstance(self.context.output, Labels) else ()
+        output = self.context.output
+        # An inferred list of labels has every answer in it, refusals too.
+        known = output.names if isinstance(output, Labels) and not output.inferred else ()
         for path, value in look.leaves:
             if not isinstance(value, str) or value in known:
                 continue
