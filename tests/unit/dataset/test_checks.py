@@ -396,3 +396,14 @@ def test_a_document_of_ten_megabytes_is_looked_at() -> None:
     with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
         found = run_checks(context(work))
     assert all(one.of >= 6 or one.skipped or one.unit == "fields" for one in found)
+
+
+def test_a_schema_is_read_once_however_many_fields_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    monkeypatch.setattr("insource.dataset.checks.look.expanded", lambda schema: read.append(schema) or schema)
+    names = [f"field_{i}" for i in range(5_000)]
+    wide = JsonSchema(definition={"type": "object", "properties": {name: {"enum": ["a"]} for name in names}})
+    rows = [row(i, "x", dict.fromkeys(names[i::10], "a")) for i in range(10)] * 2
+    finding, _ = look(KINDS["class-imbalance"], rows, wide)
+    assert len(read) == 1
+    assert finding.measures["field_10"]["classes"] == 1
