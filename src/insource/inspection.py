@@ -54,6 +54,11 @@ class CheckReport(Frozen):
     stopping: int
     folder: str
 
+    @property
+    def usable(self) -> int:
+        """Rows that were looked at."""
+        return self.read - sum(self.dropped.values())
+
 
 def check_dataset(session: Session) -> CheckReport:
     """Every check over the source's rows as they are; the findings are kept in the workspace."""

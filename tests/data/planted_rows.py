@@ -19,7 +19,11 @@ from insource.demo.schema import SCHEMA
 from insource.rng import generator
 from insource.types import Dropped, Finding, JsonSchema, Labels, OutputSpec, Provenance, Row
 
-CONTRACT = JsonSchema(definition=SCHEMA)
+# Years of warranty are worked out: every fifth document says months.
+WARRANTY = {**SCHEMA["properties"]["warranty_years"], "x-insource": {"derived": True}}
+CONTRACT = JsonSchema(
+    definition={**SCHEMA, "properties": {**SCHEMA["properties"], "warranty_years": WARRANTY}}
+)
 PROMPT = "Read the specification and answer with its fields as JSON."
 MAX_TOKENS = 1000
 RATE = 0.05

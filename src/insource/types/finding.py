@@ -33,7 +33,8 @@ class Finding(Frozen):
     """The outcome of one check: ``count`` of the ``of`` rows looked at, or of what ``unit`` says.
 
     ``instances`` are the first of them. ``skipped`` says why the check could not be made, and is empty
-    when it was. ``measures`` are further numbers, each explained in the check's page.
+    when it was; ``unjudged`` says what part of the rows or fields it could not judge. ``measures`` are
+    further numbers, each explained in the check's page.
     """
 
     check: str
@@ -47,6 +48,7 @@ class Finding(Frozen):
     fix: Fix | None = None
     measures: dict[str, Any] = {}
     skipped: str = ""
+    unjudged: str = ""
 
     @property
     def share(self) -> float:

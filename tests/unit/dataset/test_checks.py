@@ -22,6 +22,7 @@ from insource.errors import DataError, UserError
 from insource.logs.redaction.pseudonyms import Pseudonyms
 from insource.types import (
     TOKEN_LIMIT,
+    Dropped,
     FixDecision,
     JsonSchema,
     Labels,
@@ -330,6 +331,23 @@ def test_a_field_that_other_documents_share_is_not_judged() -> None:
     assert "found too" in size["not_judged"]
 
 
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.2, 0.5, 1.0])
+def test_the_more_is_invented_the_more_is_said(share: float) -> None:
+    invented = round(200 * share)
+    finding, pointed_at = look(KINDS["ungrounded-values"], grounded(200, invented), OPEN)
+    assert (finding.count, len(pointed_at), finding.severity) == (invented, invented, "warning")
+    named = f"{100 * share:.0f} % of the values of order" if share > 0.1 else f": order {invented}"
+    assert finding.summary.endswith(named)
+
+
+def test_what_cannot_be_judged_is_not_in_order() -> None:
+    finding, _ = look(KINDS["ungrounded-values"], grounded(10, 5), OPEN)
+    assert finding.unjudged == "2 of 2 fields: order (too few values), year (too few values)"
+    card = findings_card("a", [], {}, [finding], {})
+    assert "In order" not in card
+    assert f"- ungrounded-values: {finding.unjudged}" in card
+
+
 def test_derived_and_closed_fields_are_left_out() -> None:
     schema = {
         "type": "object",
@@ -396,6 +414,13 @@ def test_a_document_of_ten_megabytes_is_looked_at() -> None:
     with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
         found = run_checks(context(work))
     assert all(one.of >= 6 or one.skipped or one.unit == "fields" for one in found)
+
+
+def test_where_there_are_no_rows_nothing_was_looked_at() -> None:
+    unusable = Rows([Dropped(row_id="a", line=1, reason="no-output", detail="")])
+    with TemporaryDirectory() as folder, staged(unusable, Path(folder)) as work:
+        findings = run_checks(context(work))
+    assert {finding.skipped for finding in findings} == {"there are no rows"}
 
 
 def test_a_schema_is_read_once_however_many_fields_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
