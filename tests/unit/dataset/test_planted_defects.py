@@ -16,7 +16,8 @@ from planted_rows import (
 
 from insource.dataset.checks.refusals import Refusals
 from insource.dataset.checks.suite import NAMES
-from insource.types import Provenance, Row, Text
+from insource.dataset.infer import infer_output
+from insource.types import Labels, Provenance, Row, Text
 
 ROWS = 800
 FOUND, FALSE = 0.95, 0.01
@@ -91,6 +92,30 @@ def test_rare_classes_are_named_and_enough_rows_are_not() -> None:
     finding, _ = look(KINDS["class-imbalance"], planted, output)
     assert finding.measures["label"]["rare"] == ["other"]
     assert look(KINDS["class-imbalance"], *labelled({"billing": 40, "technical": 5}))[0].count == 0
+
+
+@pytest.mark.parametrize(("usual", "rare"), [(("x", "y"), "z"), ((1, 2), 3)])
+def test_a_rare_class_is_named_where_the_contract_was_inferred(
+    usual: tuple[object, ...], rare: object
+) -> None:
+    kinds = [usual[i % 2] for i in range(500)] + [rare, rare]
+    planted = [
+        one.model_copy(update={"output": {"kind": kind}}) for one, kind in zip(clean(502), kinds, strict=True)
+    ]
+    output = infer_output(row.output for row in planted)
+    finding, _ = look(KINDS["class-imbalance"], planted, output)
+    assert [one.detail for one in finding.instances] == [
+        f"kind: 1 of 3 classes have fewer than 5 rows: '{rare}' 2"
+    ]
+
+
+def test_a_declared_class_without_rows_is_named() -> None:
+    planted, _ = labelled({"x": 50, "y": 50})
+    finding, _ = look(KINDS["class-imbalance"], planted, Labels(names=("x", "y", "z")))
+    assert [one.detail for one in finding.instances] == [
+        "label: 1 of 3 classes have fewer than 5 rows: 'z' 0"
+    ]
+    assert finding.measures["label"]["entropy_bits"] == 1.0
 
 
 def test_ten_thousand_classes_and_one_class() -> None:
