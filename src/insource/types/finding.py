@@ -22,11 +22,13 @@ class Fix(Frozen):
     """What could be done about a finding: rows dropped, or rows changed.
 
     ``parameters`` is what a person may look at and edit before accepting, an alias table for instance.
+    ``rows`` is how many rows it drops or changes; None when that is all the rows of the finding.
     """
 
     action: Literal["drop", "change"]
     summary: str
     parameters: dict[str, Any] = {}
+    rows: int | None = None
 
 
 class Finding(Frozen):

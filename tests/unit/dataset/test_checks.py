@@ -27,6 +27,7 @@ from insource.types import (
     JsonSchema,
     Labels,
     LoggedAnswer,
+    OutputSpec,
     Provenance,
     Row,
     Text,
@@ -43,6 +44,10 @@ def row(number: int, text: str, output: object, **fields: object) -> Row:
         output=output,
         **{"provenance": Provenance(source="s"), **fields},
     )
+
+
+def day(month: int) -> str:
+    return f"2025-{month + 1:02}-10"
 
 
 def mended(
@@ -191,6 +196,34 @@ def test_drift_by_model_is_found_without_a_time() -> None:
     finding, pointed_at = look(KINDS["format-drift"], rows, OPEN)
     assert "by model" in finding.summary
     assert len(pointed_at) == 50
+
+
+@pytest.mark.parametrize("output", [Text(), Labels(names=("refund", "tech support"))])
+def test_a_class_that_becomes_commoner_is_no_change_of_format(output: OutputSpec) -> None:
+    rows = [
+        row(
+            n,
+            f"ticket {n}",
+            "tech support" if n % 10 < (3 if n < 300 else 6) else "refund",
+            time=day(n // 50),
+        )
+        for n in range(600)
+    ]
+    assert look(KINDS["format-drift"], rows, output)[0].count == 0
+    rows = [
+        one if n < 400 or n % 2 else one.model_copy(update={"output": str(one.output).title()})
+        for n, one in enumerate(rows)
+    ]
+    finding, _ = look(KINDS["format-drift"], rows, output)
+    assert (finding.count, finding.measures["changes"][0]["where"]) == (100, "since 2025-09")
+
+
+def test_a_fix_of_drift_announces_only_the_rows_it_can_rewrite() -> None:
+    written = [("480 V", "480V", "480 v")[0 if n < 300 else 1 + n % 2] for n in range(600)]
+    rows = [row(n, f"a drive {n}", {"voltage": text}, time=day(n // 50)) for n, text in enumerate(written)]
+    finding, pointed_at = look(KINDS["format-drift"], rows, OPEN)
+    assert finding.fix is not None
+    assert (finding.count, finding.fix.rows, len(pointed_at)) == (300, 150, 150)
 
 
 def test_a_value_has_one_pseudonym_in_input_and_answer() -> None:
