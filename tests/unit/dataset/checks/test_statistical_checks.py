@@ -132,6 +132,25 @@ def test_categorical_fields_of_json_are_judged_each_and_free_text_is_not(look):
     assert finding.count >= 0.6 * len(wrong)
 
 
+def test_that_a_field_is_empty_is_not_judged(look):
+    rows, _ = classified(600, 0.0)
+    made = [
+        row(
+            n,
+            text,
+            {"kind": kind} if n % 3 else {"kind": (None, "")[n % 2]},
+            attributes=("kind",) if n % 3 else (),
+        )
+        for n, (text, kind) in enumerate(rows)
+    ]
+    finding = look(LabelErrors, made, JsonSchema(definition={"type": "object", "properties": {"kind": {}}}))
+    assert (finding.measures["fields"]["kind"]["classes"], finding.measures["fields"]["kind"]["judged"]) == (
+        4,
+        400,
+    )
+    assert finding.count <= 4
+
+
 def test_classes_that_a_classifier_cannot_tell_apart_are_not_doubted(look):
     generator = np.random.default_rng(3)
     rows = [row(n, text, f"k{generator.integers(2)}") for n, (text, _) in enumerate(classified(400, 0.0)[0])]
