@@ -17,7 +17,7 @@ from planted_rows import (
 from insource.dataset.checks.refusals import Refusals
 from insource.dataset.checks.suite import NAMES
 from insource.dataset.infer import infer_output
-from insource.types import Labels, Provenance, Row, Text
+from insource.types import JsonSchema, Labels, Provenance, Row, Text
 
 ROWS = 800
 FOUND, FALSE = 0.95, 0.01
@@ -85,6 +85,26 @@ def test_a_constant_field_is_named() -> None:
     finding, _ = look(KINDS["constant-fields"], planted)
     assert [one.detail for one in finding.instances] == ["protocols[] is always 'MQTT'"]
     assert (finding.count, finding.unit) == (1, "fields")
+
+
+def test_a_field_of_list_items_is_constant_among_the_rows_that_have_items() -> None:
+    lines = [[], [{"cur": "EUR"}, {"cur": "EUR"}]]
+    planted = [
+        row.model_copy(update={"output": {"id": i, "lines": lines[i % 2]}}) for i, row in enumerate(clean(60))
+    ]
+    finding, _ = look(KINDS["constant-fields"], planted, JsonSchema(definition={"type": "object"}))
+    assert [one.detail for one in finding.instances] == [
+        "lines[].cur is always 'EUR' in the 30 rows that have it"
+    ]
+    assert look(KINDS["constant-fields"], planted[:38], JsonSchema(definition={}))[0].count == 0
+
+
+def test_of_more_fields_than_are_counted_none_is_called_never_filled() -> None:
+    names = [f"f{i}" for i in range(600)]
+    wide = JsonSchema(definition={"properties": {name: {} for name in [*names, "never"]}})
+    planted = [row.model_copy(update={"output": dict.fromkeys(names, i)}) for i, row in enumerate(clean(20))]
+    finding, _ = look(KINDS["constant-fields"], planted, wide)
+    assert [one.detail for one in finding.instances] == ["never is never filled"]
 
 
 def test_rare_classes_are_named_and_enough_rows_are_not() -> None:

@@ -182,6 +182,15 @@ def test_a_teachers_answers_to_the_same_input_are_compared_by_field(look):
     assert [one.row_id for one in finding.instances] == ["r2"]
 
 
+def test_rows_that_share_some_of_their_models_are_compared_once_a_model(look):
+    answers = [{"A": "x"}, {"A": "x", "B": "y"}, {"A": "z", "B": "y"}]
+    finding = look(
+        TeacherDisagreement, [row(n, "q", "one", cloud_outputs=of) for n, of in enumerate(answers)]
+    )
+    assert (finding.measures["repeats"], finding.measures["differing"], finding.count) == (3, 1, 1)
+    assert finding.instances[0].detail.startswith("A answered row 1 otherwise")
+
+
 def test_logged_answers_count_by_model_and_nothing_repeated_is_said(look):
     answers = [{"m": "one", "n": "two"}, {"m": "one", "n": "one"}, {"k": "one"}]
     rows = [row(n, "same", "one", cloud_outputs=given) for n, given in enumerate(answers)]
