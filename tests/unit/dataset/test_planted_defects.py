@@ -1,8 +1,10 @@
 """Every check finds what was planted, and leaves clean rows alone."""
 
 import pytest
+from held_out_phrases import SENTENCES
 from planted_rows import (
     KINDS,
+    OF_ANY_TASK,
     PLANTABLE,
     REFUSED,
     REPLIES,
@@ -13,6 +15,7 @@ from planted_rows import (
     look,
     plant,
 )
+from planted_tasks import TASKS
 
 from insource.dataset.checks.refusals import Refusals
 from insource.dataset.checks.suite import NAMES
@@ -50,6 +53,40 @@ def test_planted_defects_are_found(name: str) -> None:
     assert len(pointed_at - planted.ids) / len(planted.rows) <= FALSE
     assert finding.count == len(pointed_at)
     assert finding.fix is not None or name in STATISTICAL
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.2])
+@pytest.mark.parametrize("name", [name for name in PLANTABLE if name != "format-drift"])
+def test_planted_defects_are_found_be_they_few_or_many(name: str, rate: float) -> None:
+    planted = plant(name, ROWS, rate=rate)
+    _, pointed_at = look(KINDS[name], planted.rows)
+    assert len(planted.ids & pointed_at) / len(planted.ids) >= FOUND
+    assert len(pointed_at - planted.ids) / len(planted.rows) <= FALSE
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.05, 0.2])
+@pytest.mark.parametrize("task", ["labels", "text"])
+@pytest.mark.parametrize("name", OF_ANY_TASK)
+def test_planted_defects_are_found_where_the_contract_is_inferred(name: str, task: str, rate: float) -> None:
+    planted = plant(name, 400, rate=rate, make=TASKS[task])
+    output = infer_output(row.output for row in planted.rows)
+    assert output.kind == task
+    _, pointed_at = look(KINDS[name], planted.rows, output)
+    assert len(planted.ids & pointed_at) / len(planted.ids) >= FOUND
+    assert len(pointed_at - planted.ids) / len(planted.rows) <= FALSE
+
+
+@pytest.mark.parametrize("task", ["labels", "text"])
+def test_clean_rows_of_other_tasks_are_left_alone(task: str) -> None:
+    rows = TASKS[task](400, 0)
+    output = infer_output(row.output for row in rows)
+    alarms = {name: len(look(KINDS[name], rows, output)[1]) / 400 for name in (*OF_ANY_TASK, "truncation")}
+    assert max(alarms.values()) <= FALSE, alarms
+
+
+def test_a_whole_sentence_without_a_full_stop_is_not_cut() -> None:
+    rows = [row.model_copy(update={"output": text}) for row, text in zip(clean(12), SENTENCES, strict=True)]
+    assert look(KINDS["truncation"], rows, Text())[0].count == 0
 
 
 @pytest.mark.parametrize("answer", REFUSED)
