@@ -282,6 +282,16 @@ def test_findings_never_show_a_secret() -> None:
     assert key not in finding.model_dump_json()
 
 
+def test_no_other_check_shows_a_secret_in_its_example() -> None:
+    secret = "sk-" + "q8Zt4Lw0Xy7Rk2VnPd5HsJ9"
+    rows = [row(n, "what the key is", {"key": secret}) for n in range(30)]
+    with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
+        findings = run_checks(context(work, OPEN))
+    constant = next(finding for finding in findings if finding.check == "constant-fields")
+    assert constant.instances[0].detail == "key is always '[secret:openai-key]'"
+    assert secret not in findings_card("a", [], {}, findings, {})
+
+
 def test_a_label_in_the_text_is_no_leak_but_an_announced_one_is() -> None:
     rows = [
         row(1, "My billing question\nCategory: billing", "billing"),
