@@ -54,6 +54,11 @@ class CheckReport(Frozen):
     stopping: int
     folder: str
 
+    @property
+    def usable(self) -> int:
+        """Rows that were looked at."""
+        return self.read - sum(self.dropped.values())
+
 
 def check_dataset(session: Session) -> CheckReport:
     """Every check over the source's rows as they are; the findings are kept in the workspace."""
@@ -134,6 +139,8 @@ def effects(session: Session, decision: FixDecision) -> tuple[str, ...]:
         return (f"{count} stay as they are",)
     what = finding.fix.summary if finding and finding.fix else "the last check proposed nothing any more"
     changed = "dropped" if finding and finding.fix and finding.fix.action == "drop" else "changed"
+    if finding and finding.fix and finding.fix.rows is not None:
+        count = f"{finding.fix.rows:,} of {count}"
     lines = [f"{what}: {count} {changed} by the last check's count" if finding else what]
     for key, value in decision.parameters.items():
         tables = value.items() if isinstance(value, dict) else [("", value)]

@@ -19,7 +19,11 @@ from insource.demo.schema import SCHEMA
 from insource.rng import generator
 from insource.types import Dropped, Finding, JsonSchema, Labels, OutputSpec, Provenance, Row
 
-CONTRACT = JsonSchema(definition=SCHEMA)
+# Years of warranty are worked out: every fifth document says months.
+WARRANTY = {**SCHEMA["properties"]["warranty_years"], "x-insource": {"derived": True}}
+CONTRACT = JsonSchema(
+    definition={**SCHEMA, "properties": {**SCHEMA["properties"], "warranty_years": WARRANTY}}
+)
 PROMPT = "Read the specification and answer with its fields as JSON."
 MAX_TOKENS = 1000
 RATE = 0.05
@@ -94,10 +98,12 @@ def look(kind: type[Check], rows: Sequence[Row], output: OutputSpec = CONTRACT) 
         return finding, {row.row_id for i, row in enumerate(work) if check.fixed(i, row, parameters) != row}
 
 
-def plant(check: str, count: int, seed: int = 0, rate: float = RATE) -> Planted:
-    """Clean rows with the defect of this check at ``rate``."""
+def plant(
+    check: str, count: int, seed: int = 0, rate: float = RATE, make: Callable[[int, int], list[Row]] = clean
+) -> Planted:
+    """Clean rows of the task that ``make`` makes, with the defect of this check at ``rate``."""
     rng = generator(seed, f"planted.{check}")
-    rows = clean(count, seed)
+    rows = make(count, seed)
     if check in ("exact-duplicates", "contradictory-labels"):
         return _copied(check, rng, rows, rate)
     if check == "format-drift":
@@ -298,6 +304,18 @@ DEFECTS: dict[str, Change] = {
     "ungrounded-values": _invented,
     "over-length": _long,
 }
+OF_ANY_TASK = (
+    "short-inputs",
+    "refusals",
+    "mixed-prompts",
+    "language-mix",
+    "secrets",
+    "personal-data",
+    "over-length",
+    "exact-duplicates",
+)
+"""Defects that do not depend on answers being JSON."""
+
 PLANTABLE = (*DEFECTS, "exact-duplicates", "contradictory-labels", "format-drift")
 STATISTICAL = ("ungrounded-values", "format-drift")
 KINDS = {check.name: check for check in CHECKS}

@@ -14,6 +14,9 @@ PLANTED = {
     "openai-key": "sk-proj-" + "aB3dE5gH7jK9mN1pQ3sT",
     "bearer": "Bearer q8Zt4Lw0Xy7Rk2Vn",
     "assigned": "password = q8Zt4Lw0/Xy7Rk2Vn",
+    "stripe-key": "sk_" + "live_51HabcDEFghiJKLmn",
+    "url-password": "postgres://admin:S3cretPw99@db.example.org/app",
+    "password": "password: hunter2",
     "private-key": "-----BEGIN PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7\n-----END PRIVATE KEY-----",
     "email": "jane.doe@example.co.uk",
     "card": "4111 1111 1111 1111",
@@ -31,6 +34,8 @@ PLANTED = {
 SECRET = {name: text for name, text in PLANTED.items()} | {
     "bearer": "q8Zt4Lw0Xy7Rk2Vn",
     "assigned": "q8Zt4Lw0/Xy7Rk2Vn",
+    "url-password": "S3cretPw99",
+    "password": "hunter2",
     "private-key": "MIIEpAIBAAKCAQEA7",
     "spoken-phone": "5550123",
     "nl-bsn": "111222333",

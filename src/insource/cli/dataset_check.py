@@ -41,6 +41,9 @@ def command(session: Session, as_json: bool) -> None:
             f"{report.stopping:,} unusable rows stop `insource dataset build`: "
             'correct them, or set on_bad_rows = "drop" under [dataset]'
         )
+    if not report.usable:
+        say("No row can be used, so nothing was looked at")
+        return
     undecided = [f.check for f in report.findings if f.fix is not None and f.check not in report.decisions]
     say(f"Next: insource dataset fix --apply {undecided[0]}" if undecided else "Next: insource dataset build")
 
@@ -48,19 +51,19 @@ def command(session: Session, as_json: bool) -> None:
 def _print(report: CheckReport) -> None:
     from insource.cli.funnel import print_funnel
     from insource.cli.neutral import paragraph
-    from insource.dataset.checks.card import importance
+    from insource.dataset.checks.card import importance, in_order
 
     print_funnel(report.funnel, report.dropped)
     ranked = sorted(report.findings, key=importance)
     for finding in (one for one in ranked if one.count):
         click.echo()
         _print_finding(finding, report)
-    fine = [one.check for one in ranked if not one.count and not one.skipped]
     click.echo()
-    click.echo(paragraph(f"Nothing found by: {', '.join(fine) or 'any check'}"))
-    for one in ranked:
-        if one.skipped:
-            click.echo(paragraph(f"Not looked at, {one.check}: {one.skipped}"))
+    if fine := [one.check for one in ranked if in_order(one)]:
+        click.echo(paragraph(f"Nothing found by: {', '.join(fine)}"))
+    for one in ranked if report.usable else ():
+        if left := one.skipped or one.unjudged:
+            click.echo(paragraph(f"Not looked at, {one.check}: {left}"))
 
 
 def _print_finding(finding: Finding, report: CheckReport) -> None:

@@ -22,18 +22,21 @@ class Fix(Frozen):
     """What could be done about a finding: rows dropped, or rows changed.
 
     ``parameters`` is what a person may look at and edit before accepting, an alias table for instance.
+    ``rows`` is how many rows it drops or changes; None when that is all the rows of the finding.
     """
 
     action: Literal["drop", "change"]
     summary: str
     parameters: dict[str, Any] = {}
+    rows: int | None = None
 
 
 class Finding(Frozen):
     """The outcome of one check: ``count`` of the ``of`` rows looked at, or of what ``unit`` says.
 
     ``instances`` are the first of them. ``skipped`` says why the check could not be made, and is empty
-    when it was. ``measures`` are further numbers, each explained in the check's page.
+    when it was; ``unjudged`` says what part of the rows or fields it could not judge. ``measures`` are
+    further numbers, each explained in the check's page.
     """
 
     check: str
@@ -47,6 +50,7 @@ class Finding(Frozen):
     fix: Fix | None = None
     measures: dict[str, Any] = {}
     skipped: str = ""
+    unjudged: str = ""
 
     @property
     def share(self) -> float:

@@ -96,6 +96,14 @@ def test_the_check_counts_the_rows_that_stop_a_build(project: Path) -> None:
     assert "1 unusable rows stop `insource dataset build`" in result.stderr
 
 
+def test_without_a_usable_row_nothing_is_in_order(project: Path) -> None:
+    (project / "rows.jsonl").write_text("{broken\n", encoding="utf-8")
+    result = CliRunner().invoke(cli, ["dataset", "check"], catch_exceptions=False)
+    assert "Nothing found by" not in result.stdout
+    assert "No row can be used, so nothing was looked at" in result.stderr
+    assert "Next" not in result.stderr
+
+
 def test_init_says_what_to_do_about_columns_it_does_not_know(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

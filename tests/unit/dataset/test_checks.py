@@ -22,10 +22,12 @@ from insource.errors import DataError, UserError
 from insource.logs.redaction.pseudonyms import Pseudonyms
 from insource.types import (
     TOKEN_LIMIT,
+    Dropped,
     FixDecision,
     JsonSchema,
     Labels,
     LoggedAnswer,
+    OutputSpec,
     Provenance,
     Row,
     Text,
@@ -42,6 +44,10 @@ def row(number: int, text: str, output: object, **fields: object) -> Row:
         output=output,
         **{"provenance": Provenance(source="s"), **fields},
     )
+
+
+def day(month: int) -> str:
+    return f"2025-{month + 1:02}-10"
 
 
 def mended(
@@ -192,6 +198,34 @@ def test_drift_by_model_is_found_without_a_time() -> None:
     assert len(pointed_at) == 50
 
 
+@pytest.mark.parametrize("output", [Text(), Labels(names=("refund", "tech support"))])
+def test_a_class_that_becomes_commoner_is_no_change_of_format(output: OutputSpec) -> None:
+    rows = [
+        row(
+            n,
+            f"ticket {n}",
+            "tech support" if n % 10 < (3 if n < 300 else 6) else "refund",
+            time=day(n // 50),
+        )
+        for n in range(600)
+    ]
+    assert look(KINDS["format-drift"], rows, output)[0].count == 0
+    rows = [
+        one if n < 400 or n % 2 else one.model_copy(update={"output": str(one.output).title()})
+        for n, one in enumerate(rows)
+    ]
+    finding, _ = look(KINDS["format-drift"], rows, output)
+    assert (finding.count, finding.measures["changes"][0]["where"]) == (100, "since 2025-09")
+
+
+def test_a_fix_of_drift_announces_only_the_rows_it_can_rewrite() -> None:
+    written = [("480 V", "480V", "480 v")[0 if n < 300 else 1 + n % 2] for n in range(600)]
+    rows = [row(n, f"a drive {n}", {"voltage": text}, time=day(n // 50)) for n, text in enumerate(written)]
+    finding, pointed_at = look(KINDS["format-drift"], rows, OPEN)
+    assert finding.fix is not None
+    assert (finding.count, finding.fix.rows, len(pointed_at)) == (300, 150, 150)
+
+
 def test_a_value_has_one_pseudonym_in_input_and_answer() -> None:
     text = "Reach J. Doe at j.doe@example.org, tel 030 1234567."
     rows = [row(1, text, {"mail": "J.DOE@example.org", "tel": "030 1234567"}), row(2, text, {"mail": None})]
@@ -246,6 +280,16 @@ def test_findings_never_show_a_secret() -> None:
     finding, _ = look(KINDS["secrets"], [row(1, f"key {key}", {"a": "b"})], OPEN)
     assert finding.count == 1
     assert key not in finding.model_dump_json()
+
+
+def test_no_other_check_shows_a_secret_in_its_example() -> None:
+    secret = "sk-" + "q8Zt4Lw0Xy7Rk2VnPd5HsJ9"
+    rows = [row(n, "what the key is", {"key": secret}) for n in range(30)]
+    with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
+        findings = run_checks(context(work, OPEN))
+    constant = next(finding for finding in findings if finding.check == "constant-fields")
+    assert constant.instances[0].detail == "key is always '[secret:openai-key]'"
+    assert secret not in findings_card("a", [], {}, findings, {})
 
 
 def test_a_label_in_the_text_is_no_leak_but_an_announced_one_is() -> None:
@@ -330,6 +374,23 @@ def test_a_field_that_other_documents_share_is_not_judged() -> None:
     assert "found too" in size["not_judged"]
 
 
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.2, 0.5, 1.0])
+def test_the_more_is_invented_the_more_is_said(share: float) -> None:
+    invented = round(200 * share)
+    finding, pointed_at = look(KINDS["ungrounded-values"], grounded(200, invented), OPEN)
+    assert (finding.count, len(pointed_at), finding.severity) == (invented, invented, "warning")
+    named = f"{100 * share:.0f} % of the values of order" if share > 0.1 else f": order {invented}"
+    assert finding.summary.endswith(named)
+
+
+def test_what_cannot_be_judged_is_not_in_order() -> None:
+    finding, _ = look(KINDS["ungrounded-values"], grounded(10, 5), OPEN)
+    assert finding.unjudged == "2 of 2 fields: order (too few values), year (too few values)"
+    card = findings_card("a", [], {}, [finding], {})
+    assert "In order" not in card
+    assert f"- ungrounded-values: {finding.unjudged}" in card
+
+
 def test_derived_and_closed_fields_are_left_out() -> None:
     schema = {
         "type": "object",
@@ -396,3 +457,21 @@ def test_a_document_of_ten_megabytes_is_looked_at() -> None:
     with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
         found = run_checks(context(work))
     assert all(one.of >= 6 or one.skipped or one.unit == "fields" for one in found)
+
+
+def test_where_there_are_no_rows_nothing_was_looked_at() -> None:
+    unusable = Rows([Dropped(row_id="a", line=1, reason="no-output", detail="")])
+    with TemporaryDirectory() as folder, staged(unusable, Path(folder)) as work:
+        findings = run_checks(context(work))
+    assert {finding.skipped for finding in findings} == {"there are no rows"}
+
+
+def test_a_schema_is_read_once_however_many_fields_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    monkeypatch.setattr("insource.dataset.checks.look.expanded", lambda schema: read.append(schema) or schema)
+    names = [f"field_{i}" for i in range(5_000)]
+    wide = JsonSchema(definition={"type": "object", "properties": {name: {"enum": ["a"]} for name in names}})
+    rows = [row(i, "x", dict.fromkeys(names[i::10], "a")) for i in range(10)] * 2
+    finding, _ = look(KINDS["class-imbalance"], rows, wide)
+    assert len(read) == 1
+    assert finding.measures["field_10"]["classes"] == 1

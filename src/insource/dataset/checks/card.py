@@ -19,10 +19,10 @@ def findings_card(
     sections = [f"# What the checks found in {code(source)}", "## Rows", _rows(funnel, dropped)]
     sections += ["## Findings", _table(found, decisions) if found else "Nothing."]
     sections += [_section(finding, decisions) for finding in found]
-    if fine := [one.check for one in findings if not one.count and not one.skipped]:
+    if fine := [one.check for one in findings if in_order(one)]:
         sections += ["## In order", ", ".join(fine)]
-    if skipped := [one for one in findings if one.skipped]:
-        sections += ["## Not looked at", "\n".join(f"- {one.check}: {text(one.skipped)}" for one in skipped)]
+    if unseen := [(one.check, left) for one in findings if (left := one.skipped or one.unjudged)]:
+        sections += ["## Not looked at", "\n".join(f"- {check}: {text(left)}" for check, left in unseen)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -30,6 +30,11 @@ def importance(finding: Finding) -> tuple[int, int, float, str]:
     """The order in which findings are shown: made, severity, share, name."""
     severity = ("error", "warning", "info").index(finding.severity)
     return bool(finding.skipped), severity, -finding.share, finding.check
+
+
+def in_order(finding: Finding) -> bool:
+    """Whether everything was looked at and nothing found."""
+    return not (finding.count or finding.skipped or finding.unjudged)
 
 
 def place(instance: Instance) -> str:

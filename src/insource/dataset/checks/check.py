@@ -120,7 +120,12 @@ class Check:
         return row
 
     def report(
-        self, summary: str, *, fix: Fix | None = None, measures: Mapping[str, Any] | None = None
+        self,
+        summary: str,
+        *,
+        fix: Fix | None = None,
+        measures: Mapping[str, Any] | None = None,
+        unjudged: str = "",
     ) -> Finding:
         """The finding that ``hits`` amounts to; without a hit it proposes nothing."""
         if fix is not None and (given := by_split(self.hits.given)):
@@ -136,6 +141,7 @@ class Check:
             instances=tuple(self.hits.instances),
             fix=fix if self.hits.count else None,
             measures=dict(measures or {}),
+            unjudged=unjudged,
         )
 
     def report_fields(
@@ -183,6 +189,12 @@ class Check:
 def by_split(counts: Mapping[str, int]) -> str:
     """``test 13, validation 2``: of the splits that judge, those with any."""
     return ", ".join(f"{split} {counts[split]:,}" for split in JUDGING if counts.get(split))
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def checked_table(check: str, key: str, parameters: Mapping[str, Any]) -> dict[str, dict[str, str]]:

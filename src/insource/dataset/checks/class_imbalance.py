@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
-from insource.dataset.checks.field_values import MAX_FIELDS, FieldValues
+from insource.dataset.checks.field_values import MAX_VALUES, FieldValues, counted_as
+from insource.dataset.checks.label_errors import MAX_CLASSES, MEAN_OF_CLASS, MIN_ROWS
 from insource.dataset.checks.look import LABEL
 from insource.types import Finding, Labels, Row
 
@@ -19,8 +21,9 @@ DOMINANT = 0.9
 
 
 class ClassImbalance(Check):
-    """Of labels, of fields with an ``enum`` and of booleans. No fix: more rows are the remedy, or fewer
-    classes by an alias table."""
+    """Of labels, booleans, fields with an ``enum``, and what label-errors takes for categorical: strings and
+    integers of 2 to 500 values with 10 rows each on average. A class that the contract lists and no row has
+    is the rarest. No fix: more rows are the remedy, or fewer classes by an alias table."""
 
     name = "class-imbalance"
     title = "Class imbalance and rare classes"
@@ -28,32 +31,40 @@ class ClassImbalance(Check):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._fields = FieldValues()
-        self._closed: dict[str, bool] = {}
+        self._listed: dict[str, Sequence[Any]] = {}
+        self._measures: set[str] = set()
+        if isinstance(output := context.output, Labels):
+            self._listed[LABEL] = () if output.inferred else output.names
 
     def observe(self, index: int, row: Row) -> None:
         super().observe(index, row)
         look = self.context.look(row)
-        labels = isinstance(self.context.output, Labels)
-        for path, value in look.leaves:
-            listed = "enum" in look.declared(path) or (labels and path == LABEL) or isinstance(value, bool)
-            if path in self._closed or len(self._closed) < MAX_FIELDS:
-                self._closed[path] = listed and self._closed.get(path, True)
         self._fields.add(look)
+        for path, value in look.leaves:
+            if path not in self._fields.values:
+                continue
+            if isinstance(value, bool):
+                self._listed[path] = ()
+            elif listed := look.declared(path).get("enum"):
+                self._listed[path] = listed
+            elif isinstance(value, float):
+                self._measures.add(path)
 
     def finding(self) -> Finding:
         found: list[str] = []
         measures: dict[str, Any] = {}
-        fields = [path for path in self._fields.values if self._closed.get(path)]
+        fields = [path for path in self._fields.values if self._has_classes(path)]
         for path in sorted(fields):
             if path in self._fields.open:
-                found.append(f"{path} has more than {len(self._fields.values[path]):,} classes")
+                found.append(f"{path} has more than {MAX_VALUES:,} classes")
                 continue
             counts = self._fields.values[path]
+            counts.update({counted_as(name): 0 for name in self._listed.get(path, ()) if name is not None})
             measures[path] = _measured(counts)
             if problem := _problem(path, counts):
                 found.append(problem)
         if not fields:
-            return self.skip("no field has a closed list of classes")
+            return self.skip("no field has a closed list of classes, or few values")
         return self.report_fields(
             found,
             len(fields),
@@ -61,10 +72,17 @@ class ClassImbalance(Check):
             measures,
         )
 
+    def _has_classes(self, path: str) -> bool:
+        if path in self._listed:
+            return True
+        rows, classes = self._fields.filled[path], len(self._fields.values[path])
+        few = rows >= MIN_ROWS and 2 <= classes <= MAX_CLASSES and classes * MEAN_OF_CLASS <= rows
+        return few and path not in self._measures and path not in self._fields.open
+
 
 def _measured(counts: Counter[str]) -> dict[str, Any]:
     total = counts.total()
-    entropy = -sum(count / total * math.log2(count / total) for count in counts.values())
+    entropy = -sum(count / total * math.log2(count / total) for count in counts.values() if count)
     return {
         "classes": len(counts),
         "rare": sorted(name for name, count in counts.items() if count < RARE)[:50],
@@ -74,11 +92,13 @@ def _measured(counts: Counter[str]) -> dict[str, Any]:
 
 
 def _problem(path: str, counts: Counter[str]) -> str:
-    rare = [name for name, count in counts.items() if count < RARE]
+    rare = sorted(
+        (name for name, count in counts.items() if count < RARE), key=lambda name: (counts[name], name)
+    )
     (largest, most) = counts.most_common(1)[0]
     parts = []
     if rare and len(counts) > 1:
-        shown = ", ".join(repr(name[:30]) for name in sorted(rare)[:3])
+        shown = ", ".join(f"{name[:30]!r} {counts[name]}" for name in rare[:3])
         parts.append(f"{len(rare):,} of {len(counts):,} classes have fewer than {RARE} rows: {shown}")
     if len(counts) > 1 and most / counts.total() >= DOMINANT:
         parts.append(f"{100 * most / counts.total():.0f} % are {largest[:40]!r}")

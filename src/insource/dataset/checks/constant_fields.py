@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.field_values import FieldValues
+from insource.matching.align import is_empty
 from insource.matching.schema import declared_properties
 from insource.types import Finding, JsonSchema, Labels, Row
 
@@ -11,7 +14,8 @@ MIN_ROWS = 20
 
 
 class ConstantFields(Check):
-    """One value in every row, or none in any; with fewer than 20 rows nothing is said."""
+    """One value in every row that has the field, or a declared top-level field that no row fills; with fewer
+    than 20 rows nothing is said."""
 
     name = "constant-fields"
     title = "Constant fields"
@@ -19,28 +23,31 @@ class ConstantFields(Check):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._fields = FieldValues(most=1)
+        self._rows: Counter[str] = Counter()
+        output = context.output
+        self._never = set(declared_properties(output.definition) if isinstance(output, JsonSchema) else ())
 
     def observe(self, index: int, row: Row) -> None:
         super().observe(index, row)
-        self._fields.add(self.context.look(row))
+        look = self.context.look(row)
+        self._fields.add(look)
+        self._rows.update({leaf.path for leaf in look.leaves} & self._fields.values.keys())
+        answer = look.answer or {}
+        self._never -= {name for name in self._never if not is_empty(answer.get(name))}
 
     def finding(self) -> Finding:
         if self.seen < MIN_ROWS:
             return self.skip(f"{self.seen} rows are too few; {MIN_ROWS} are needed")
         found = [
-            f"{path} is always {next(iter(values))[:60]!r}"
+            f"{path} is always {next(iter(values))[:60]!r}" + self._where(path)
             for path, values in sorted(self._fields.values.items())
-            if path not in self._fields.open and self._fields.filled[path] >= self.seen
+            if path not in self._fields.open and self._rows[path] >= MIN_ROWS
         ]
-        never = self._never_filled()
-        found += [f"{path} is never filled" for path in never]
-        fields = len(self._fields.values) + len(never)
+        found += [f"{path} is never filled" for path in sorted(self._never)]
+        fields = len(self._fields.values) + len(self._never)
         what = "answers are all the same" if isinstance(self.context.output, Labels) else "fields never vary"
         return self.report_fields(found, fields, f"{len(found)} of {fields} {what}")
 
-    def _never_filled(self) -> list[str]:
-        """Declared top-level fields in which no row says anything."""
-        if not isinstance(self.context.output, JsonSchema):
-            return []
-        filled = {path.replace("[", ".").split(".")[0] for path in self._fields.values}
-        return [name for name in declared_properties(self.context.output.definition) if name not in filled]
+    def _where(self, path: str) -> str:
+        rows = self._rows[path]
+        return "" if rows == self.seen else f" in the {rows:,} rows that have it"

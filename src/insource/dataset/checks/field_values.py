@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from insource.dataset.checks.look import Look
 
@@ -30,7 +31,12 @@ class FieldValues:
             if path in self.open:
                 continue
             counted = self.values[path]
-            counted[value if isinstance(value, str) else repr(value)] += 1
+            counted[counted_as(value)] += 1
             if len(counted) > self._most:
                 self.open.add(path)
                 counted.clear()
+
+
+def counted_as(value: Any) -> str:
+    """The name by which a value is counted."""
+    return value if isinstance(value, str) else repr(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +12,8 @@ from scipy.stats import chi2_contingency, entropy
 
 from insource.dataset.checks.check import Check, Context, checked_table
 from insource.dataset.checks.look import replaced
-from insource.dataset.checks.writing import rewritten, shape_of
-from insource.types import Dropped, Finding, Fix, Row
+from insource.dataset.checks.writing import MAX_SHAPE, is_date, rewritten, shape_of
+from insource.types import Dropped, Finding, Fix, Labels, Row
 
 MIN_SIDE = 20
 """Labels before and after a change, of a version and of the rest."""
@@ -24,6 +24,11 @@ MIN_MOVED = 0.1
 ALPHA = 0.001
 """Level of the test that a field has drifted, divided by the comparisons made (Bonferroni)."""
 
+MAX_TERMS = 500
+TERM_ROWS = 10
+"""A field of at most 500 values, each standing 10 times on average, is one of terms."""
+
+AS_USUAL = "<as usual>"
 MAX_SHAPES = 100
 MAX_FIELDS = 500
 MAX_KINDS = 500
@@ -44,7 +49,9 @@ class Drift(NamedTuple):
 
 class FormatDrift(Check):
     """Shapes are ``9999-99-99`` and ``9 A``: runs of digits and letters. The two sides of every month, prompt
-    version and model are compared by the chi-squared test; at least a tenth must have moved."""
+    version and model are compared by the chi-squared test; at least a tenth must have moved. Of labels and
+    terms only the spelling is compared, each with the usual one of the same term: that one class becomes
+    commoner than another is no change of format."""
 
     name = "format-drift"
     title = "Format drift"
@@ -53,12 +60,13 @@ class FormatDrift(Check):
         super().__init__(context)
         self._shapes: dict[str, Counter[str]] = {}
         self._by: dict[tuple[str, str], _Counts] = defaultdict(lambda: defaultdict(Counter))
+        self._terms: dict[str, dict[str, Counter[str]] | None] = {}
         self._known = False
         self._drifted: dict[str, Drift] = {}
 
     def observe(self, index: int, row: Row) -> None:
         super().observe(index, row)
-        kinds = [(name, kind) for name, kind in zip(_DIMENSIONS, _kinds(row), strict=True) if kind]
+        kinds = _kinds(row)
         self._known = self._known or bool(kinds)
         for path, value in self.context.look(row).leaves:
             if isinstance(value, bool) or (path not in self._shapes and len(self._shapes) >= MAX_FIELDS):
@@ -68,21 +76,23 @@ class FormatDrift(Check):
                 continue
             shape = shape_of(value)
             shapes[shape] += 1
-            for dimension, kind in kinds:
-                counts = self._by[path, dimension]
-                if kind in counts or len(counts) < MAX_KINDS:
-                    counts[kind][shape] += 1
+            self._add(path, kinds, shape)
+            terms = self._terms.setdefault(path, {})
+            if terms is None:
+                continue
+            terms.setdefault(_term(value), Counter())[shape] += 1
+            if len(terms) > MAX_TERMS:
+                self._terms[path] = None
 
     def finding(self) -> Finding:
         if not self._known:
             return self.skip("no row has a time, a prompt version or a model")
         shaped = {path: counts for path, counts in self._shapes.items() if len(counts) <= MAX_SHAPES}
-        candidates = [drift for path in sorted(shaped) for drift in self._candidates(path)]
-        level = ALPHA / max(1, len(candidates))
-        for drift in sorted(candidates, key=lambda one: (one.p_value, -one.moved, one.where)):
-            if drift.p_value <= level and drift.moved >= MIN_MOVED:
-                self._drifted.setdefault(drift.path, drift)
-        table = self._count()
+        self._drifted = self._drifts(shaped)
+        if terms := {path: usual for path in self._drifted if (usual := self._usual_terms(path))}:
+            self._recount(terms)
+            self._drifted = self._drifts(shaped)
+        table, changeable = self._count()
         words = "; ".join(
             f"{drift.path} {drift.where} ({100 * drift.moved:.0f} % moved)"
             for drift in self._drifted.values()
@@ -92,6 +102,7 @@ class FormatDrift(Check):
             action="change",
             summary="write the values in the field's commonest shape where that says the same",
             parameters={"shapes": table},
+            rows=changeable,
         )
         return self.report(
             f"{summary}: {words}" if words else summary,
@@ -111,12 +122,51 @@ class FormatDrift(Check):
 
         return replaced(row, change)
 
-    def _count(self) -> dict[str, dict[str, str]]:
-        """A second look: rows not written in the usual shape, and the shapes that can be rewritten."""
+    def _add(self, path: str, kinds: Iterable[tuple[str, str]], shape: str) -> None:
+        for dimension, kind in kinds:
+            counts = self._by[path, dimension]
+            if kind in counts or len(counts) < MAX_KINDS:
+                counts[kind][shape] += 1
+
+    def _drifts(self, paths: Iterable[str]) -> dict[str, Drift]:
+        """By field its clearest change, of those that are neither chance nor small."""
+        candidates = [drift for path in sorted(paths) for drift in self._candidates(path)]
+        level = ALPHA / max(1, len(candidates))
+        drifted: dict[str, Drift] = {}
+        for drift in sorted(candidates, key=lambda one: (one.p_value, -one.moved, one.where)):
+            if drift.p_value <= level and drift.moved >= MIN_MOVED:
+                drifted.setdefault(drift.path, drift)
+        return drifted
+
+    def _usual_terms(self, path: str) -> dict[str, str] | None:
+        """The usual shape of each term; None for a field that is not one of terms."""
+        terms = self._terms[path]
+        labels = isinstance(self.context.output, Labels)
+        if terms is None or not (labels or len(terms) * TERM_ROWS <= self._shapes[path].total()):
+            return None
+        return {term: _commonest(shapes) for term, shapes in terms.items()}
+
+    def _recount(self, terms: Mapping[str, Mapping[str, str]]) -> None:
+        """Count the fields of terms anew, what is written as its term usually is under one name."""
+        for path in terms:
+            for dimension in _DIMENSIONS:
+                self._by.pop((path, dimension), None)
+        for row in self.context.rows:
+            for path, value in self.context.look(row).leaves:
+                if path not in terms or isinstance(value, bool):
+                    continue
+                shape = shape_of(value)
+                usual = not is_date(shape) and terms[path].get(_term(value)) == shape
+                self._add(path, _kinds(row), AS_USUAL if usual else shape)
+
+    def _count(self) -> tuple[dict[str, dict[str, str]], int]:
+        """A second look: rows not written in the usual shape, the shapes that can be rewritten, and in how
+        many rows."""
+        changeable = 0
         table: dict[str, dict[str, str]] = {}
-        usual = {path: self._usual(path) for path in self._drifted}
+        usual = {path: _commonest(self._shapes[path]) for path in self._drifted}
         for row in self.context.rows if self._drifted else ():
-            hit = ""
+            hit, mends = "", False
             for path, value in self.context.look(row).leaves:
                 if path not in usual or isinstance(value, bool) or (shape := shape_of(value)) == usual[path]:
                     continue
@@ -124,21 +174,17 @@ class FormatDrift(Check):
                     hit = hit or f"{path}: {str(value)[:40]!r} is {shape!r}, usual is {usual[path]!r}"
                 if isinstance(value, str) and rewritten(value, usual[path]) != value:
                     table.setdefault(path, {})[shape] = usual[path]
+                    mends = True
+            changeable += mends
             if hit:
                 self.hits.add(row, hit)
-        return {path: dict(sorted(shapes.items())) for path, shapes in sorted(table.items())}
-
-    def _usual(self, path: str) -> str:
-        return min(self._shapes[path], key=lambda shape: (-self._shapes[path][shape], shape))
+        return {path: dict(sorted(shapes.items())) for path, shapes in sorted(table.items())}, changeable
 
     def _candidates(self, path: str) -> Iterator[Drift]:
         """Every way to cut a field in two: before and after a month, a version or model and the rest."""
-        order = sorted(self._shapes[path])
-        if len(order) < 2:
-            return
         for dimension in _DIMENSIONS:
             counts = self._by.get((path, dimension), {})
-            kinds = sorted(counts)
+            kinds, order = sorted(counts), sorted(set().union(*counts.values()))
             table = np.array([[counts[kind][shape] for shape in order] for kind in kinds], dtype=float)
             for place in range(len(kinds)):
                 if dimension == "month":
@@ -147,7 +193,7 @@ class FormatDrift(Check):
                 else:
                     left, right = table.sum(axis=0) - table[place], table[place]
                     where = f"by {dimension} {kinds[place]}"
-                if min(left.sum(), right.sum()) >= MIN_SIDE:
+                if len(order) > 1 and min(left.sum(), right.sum()) >= MIN_SIDE:
                     yield _compared(path, where, order, left, right)
 
 
@@ -167,7 +213,18 @@ def _bits(counts: Counter[str]) -> float:
     return float(entropy(np.array(list(counts.values()), dtype=float), base=2)) if counts else 0.0
 
 
-def _kinds(row: Row) -> tuple[str, str, str]:
+def _commonest(shapes: Counter[str]) -> str:
+    return min(shapes, key=lambda shape: (-shapes[shape], shape))
+
+
+def _term(value: Any) -> str:
+    """What a value says whatever its case and separators."""
+    return "".join(filter(str.isalnum, str(value)[:MAX_SHAPE])).casefold()
+
+
+def _kinds(row: Row) -> list[tuple[str, str]]:
+    """The row's month, prompt version and model, as far as they are known."""
     when = row.time or row.provenance.date
     month = when[:7] if len(when) >= 7 and when[:4].isdigit() and when[4] == "-" else ""
-    return month, row.provenance.prompt_version, row.provenance.model
+    kinds = (month, row.provenance.prompt_version, row.provenance.model)
+    return [(name, kind) for name, kind in zip(_DIMENSIONS, kinds, strict=True) if kind]

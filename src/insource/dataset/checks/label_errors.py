@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from insource.dataset.checks.check import SHOWN, Check, Context
+from insource.dataset.checks.check import SHOWN, Check, Context, listed
 from insource.dataset.label_confidence import UNKNOWN, Confidence, Labels, label_confidence
 from insource.dataset.records import as_object
+from insource.matching.align import is_empty
 from insource.types import Finding, JsonSchema, Row
 
 MIN_ROWS = 50
@@ -26,7 +27,7 @@ class LabelErrors(Check):
     """The label of a label task, and each categorical top-level field of a JSON task.
 
     Categorical is what has 2 to 500 values with 10 rows each on average; classes of fewer than 5 rows are
-    not judged. A person has to look: the check proposes no fix.
+    not judged, and neither is that a field is empty. A person has to look: the check proposes no fix.
     """
 
     name = "label-errors"
@@ -65,13 +66,12 @@ class LabelErrors(Check):
         for _, place, name in sorted(ranked)[:SHOWN]:
             self.hits.add(self.context.rows[place], self._said(place, name))
         if len(blind) == len(judged):
-            return self.skip(f"A simple classifier cannot tell the classes apart: {', '.join(blind)}.")
+            return self.skip(f"A simple classifier cannot tell the classes apart: {listed(blind)}.")
         self.hits.count = int(doubted.sum())
-        unjudged = f"; it cannot tell the classes of {', '.join(blind)} apart" if blind else ""
         return self.report(
-            f"{self.hits.count:,} labels look wrong to a classifier trained on the other rows; look at them"
-            + unjudged,
+            f"{self.hits.count:,} labels look wrong to a classifier trained on the other rows; look at them",
             measures={"fields": {name or "label": self._measures(name) for name in judged}},
+            unjudged=f"a simple classifier cannot tell the classes apart: {listed(blind)}" if blind else "",
         )
 
     def _texts(self) -> Iterator[str]:
@@ -112,11 +112,11 @@ class _Column:
         self._open = True
 
     def add(self, value: Any) -> None:
-        scalar = value is None or isinstance(value, str | bool | int)
-        if not self._open or not scalar:
+        # An absent value is no class: it was not asked for, or nothing is said about it.
+        if not self._open or is_empty(value) or not isinstance(value, str | bool | int):
             self.codes.append(UNKNOWN)
             return
-        text = "nothing" if value is None else str(value)
+        text = str(value)
         code = self._code_of.setdefault(text, len(self.values))
         if code == len(self.values):
             self.values.append(text)

@@ -96,11 +96,11 @@ class Look:
 
     def comparator(self, path: str) -> Comparator:
         """How the field's values compare, as the schema says."""
-        return _comparator(_dumped(self.schema), path)
+        return _fields(self.schema).comparator(path)
 
     def declared(self, path: str) -> Mapping[str, Any]:
         """The field's schema; empty when it has none."""
-        return _declared(_dumped(self.schema), path)
+        return _fields(self.schema).declared(path)
 
 
 def pruned(value: Any) -> Any:
@@ -164,30 +164,36 @@ def _leaves(path: str, value: Any) -> Iterator[Leaf]:
         yield Leaf(path, value)
 
 
-_LAST: list[tuple[Mapping[str, Any] | None, str]] = []
+class _Fields:
+    """The fields of one schema, which is expanded once; what paths come to is kept for the latest ones."""
+
+    def __init__(self, schema: Mapping[str, Any] | None) -> None:
+        self._root = expanded(schema)
+        self.declared = lru_cache(maxsize=4096)(self._find)
+        self.comparator = lru_cache(maxsize=4096)(lambda path: comparator_for(self.declared(path)))
+
+    def _find(self, path: str) -> Mapping[str, Any]:
+        node = self._root
+        for name in path.split("."):
+            node = declared_properties(node).get(name.rstrip("[]"))
+            for _ in range(name.count("[]")):
+                node = node.get("items") if isinstance(node, Mapping) else None
+        return node if isinstance(node, Mapping) else {}
 
 
-def _dumped(schema: Mapping[str, Any] | None) -> str:
-    """The schema as text, for caches; rows of a set share the object."""
+_LAST: list[tuple[Mapping[str, Any] | None, _Fields]] = []
+
+
+def _fields(schema: Mapping[str, Any] | None) -> _Fields:
+    """The same for equal schemas; rows of a set share the object, and need no comparison."""
     if not _LAST or _LAST[0][0] is not schema:
-        _LAST[:] = [(schema, json.dumps(schema))]
+        _LAST[:] = [(schema, _fields_of(json.dumps(schema)))]
     return _LAST[0][1]
 
 
-@lru_cache(maxsize=4096)
-def _comparator(schema: str, path: str) -> Comparator:
-    return comparator_for(_declared(schema, path))
-
-
-@lru_cache(maxsize=4096)
-def _declared(schema: str, path: str) -> Mapping[str, Any]:
-    node = expanded(json.loads(schema))
-    for name in path.split("."):
-        key = name.rstrip("[]")
-        node = declared_properties(node).get(key)
-        for _ in range(name.count("[]")):
-            node = node.get("items") if isinstance(node, Mapping) else None
-    return node if isinstance(node, Mapping) else {}
+@lru_cache(maxsize=64)
+def _fields_of(schema: str) -> _Fields:
+    return _Fields(json.loads(schema))
 
 
 def is_derived(schema: Mapping[str, Any]) -> bool:

@@ -25,7 +25,7 @@ _UNABLE = {
     r"|will not|unable to|not able to"
     r"|not allowed to|do(?:n['’]t| not) (?:have (?:access|enough|the (?:ability|information))"
     r"|feel comfortable)"
-    r"|must decline(?: to)?|have to decline(?: to)?|was unable to|was not able to)",
+    r"|(?:must|have to) (?:\w+ly )?decline(?: to)?|was unable to|was not able to)",
     "de": r"(?:kann|darf|konnte|werde) (?:ich|wir)\b[^.!?]{0,80}\b(?:nicht|keine?n?)|ich (?:kann|darf"
     r"|konnte|bin)\b"
     r"[^.!?]{0,60}\b(?:nicht|keine?n?)",
@@ -48,18 +48,38 @@ _TASK = (
 )
 _MACHINE = (
     r"\bas an? (?:ai|artificial intelligence|large language model|language model|llm)\b"
-    r"|\bi['’]?m (?:just |only )?an ai\b"
+    r"|\bas an? (?:ai |virtual )?(?:assistant|chatbot)\b"
+    r"|\b(?:i['’]?m|i am) (?:just |only )?an? (?:ai|(?:large )?language model|chatbot)\b"
     r"|\bals (?:eine? )?(?:ki|k[üu]nstliche intelligenz|sprachmodell|ki-sprachmodell|ai)\b"
     r"|\ben tant qu['’](?:ia|intelligence artificielle|assistant ia)"
     r"|\ben tant que mod[èe]le (?:de langage|linguistique)"
     r"|\bcomo (?:una? )?(?:ia|modelo de lenguaje|inteligencia artificial|modelo de linguagem)\b"
     r"|\bin quanto (?:ia|intelligenza artificiale|modello linguistico)|\bals (?:een )?(?:ai-)?taalmodel\b"
 )
+_ASKED = r"(?:documents?|texts?|attachments?|images?|files?|requests?|content|fields|message)"
+# Refusals in which no "I" is unable: what was asked for is.
+_IMPERSONAL = (
+    rf"(?:this|that|your|the) {_ASKED} (?:violates|goes against)"
+    rf"|(?:this|that|your|the) {_ASKED} (?:could not|couldn['’]t|can ?not|can['’]t) be"
+    r" (?:read|processed|parsed|analy[sz]ed|classified)"
+    r"|it (?:is|was) (?:not possible|impossible)(?: for me)? to"
+    r" (?:determin|extract|identif|classif|answer|analy)"
+    r"|(?:that|this)(?: is|['’]s) not something i can"
+    rf"|i (?:do not|don['’]t) see (?:any|an?|the) {_ASKED}"
+    rf"|(?:it (?:looks like|seems|appears)(?: that)? )?(?:the|your|no) {_ASKED} (?:is|was|are|were)"
+    r" (?:missing|provided|included|attached)"
+    rf"|i(?: would|['’]d) be happy to (?:help|assist)\b[^.!?]{{0,10}} but"
+    rf"|please (?:provide|share|paste|upload) the {_ASKED} (?:that )?you(?: would|['’]d)? (?:like|want)"
+    r"|(?:error: )?content (?:was )?(?:filtered|blocked)"
+)
 _START = r"\A[\s\"'“*_>.-]{0,4}"
-_REFUSING = "|".join(
-    rf"{_START}(?:(?:{_SORRY[code]})\b[^.!?]{{0,40}}?[,.!:;–—-]*\s*(?:but|aber|mais|pero|ma|mas|maar)?\s*)?"
-    rf"(?:{_UNABLE[code]})\b(?:[^.!?]{{0,100}}?(?:{_TASK})|\W*\Z)"
-    for code in _SORRY
+_REFUSING = (
+    "|".join(
+        rf"{_START}(?:(?:{_SORRY[code]})\b[^.!?]{{0,40}}?[,.!:;–—-]*\s*(?:but|aber|mais|pero|ma|mas|maar)?\s*)?"
+        rf"(?:{_UNABLE[code]})\b(?:[^.!?]{{0,100}}?(?:{_TASK})|\W*\Z)"
+        for code in _SORRY
+    )
+    + rf"|{_START}(?:(?:{_SORRY['en']})\b[,.!:;–—-]*\s*(?:but )?)?(?:{_IMPERSONAL})"
 )
 _REFUSAL = re.compile(_REFUSING, re.IGNORECASE)
 _AS_MACHINE = re.compile(_MACHINE, re.IGNORECASE)
@@ -81,7 +101,9 @@ class Refusals(PerRow):
 
     def problem(self, row: Row) -> str | None:
         look = self.context.look(row)
-        known = self.context.output.names if isinstance(self.context.output, Labels) else ()
+        output = self.context.output
+        # An inferred list of labels has every answer in it, refusals too.
+        known = output.names if isinstance(output, Labels) and not output.inferred else ()
         for path, value in look.leaves:
             if not isinstance(value, str) or value in known:
                 continue

@@ -26,6 +26,8 @@ from insource.dataset.checks.teacher_disagreement import TeacherDisagreement
 from insource.dataset.checks.term_spellings import TermSpellings
 from insource.dataset.checks.truncation import Truncation
 from insource.dataset.checks.ungrounded_values import UngroundedValues
+from insource.logs.redaction.redactor import Redactor
+from insource.logs.redaction.secrets import SECRETS
 from insource.types import Dropped, Finding, FixDecision, FunnelStep, Row
 
 # In the order in which accepted fixes are applied: what is no answer goes, prompts are told apart before they
@@ -63,10 +65,17 @@ def run_checks(
     checks: Sequence[type[Check]] = CHECKS,
     progress: Progress = lambda done, total: None,
 ) -> tuple[Finding, ...]:
-    """What each check finds among the rows of ``context``; nothing is changed."""
+    """What each check finds among the rows of ``context``; nothing is changed.
+
+    Secrets that stand whole in a summary or an example are named, not shown: findings are kept and printed.
+    """
     made = [check(context) for check in checks]
     _observe(context, made, progress)
-    return tuple(check.finding() for check in made)
+    redactor = Redactor(SECRETS, unfinished=())
+    return tuple(
+        _masked(check.finding() if check.seen else check.skip("there are no rows"), redactor)
+        for check in made
+    )
 
 
 def apply_fixes(
@@ -113,6 +122,13 @@ def _applied(context: Context, check: Check, parameters: Mapping[str, Any]) -> F
         if (said := by_split(counts))
     )
     return step
+
+
+def _masked(finding: Finding, redactor: Redactor) -> Finding:
+    instances = tuple(
+        one.model_copy(update={"detail": redactor.text(one.detail)}) for one in finding.instances
+    )
+    return finding.model_copy(update={"summary": redactor.text(finding.summary), "instances": instances})
 
 
 def _observe(context: Context, checks: Sequence[Check], progress: Progress) -> None:

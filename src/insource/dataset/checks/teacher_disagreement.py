@@ -34,6 +34,8 @@ class TeacherDisagreement(Check):
         super().__init__(context)
         self._asked = bytearray()
         self._places = array("q")
+        self._models: dict[str, int] = {}
+        self._model_at = array("i")
 
     def observe(self, index: int, row: Row) -> None:
         super().observe(index, row)
@@ -41,27 +43,24 @@ class TeacherDisagreement(Check):
             said = canonical.dumps([normalised(row.input), row.attributes, model])
             self._asked += blake2b(said.encode(), digest_size=8).digest()
             self._places.append(index)
+            self._model_at.append(self._models.setdefault(model, len(self._models)))
 
     def finding(self) -> Finding:
         repeats = compared = 0
         fields: Counter[str] = Counter()
         differing: set[int] = set()
-        for first, place in self._repeated():
+        for first, place, model in self._repeated():
             one, other = self.context.rows[first], self.context.rows[place]
-            ours, theirs = _answers(one), _answers(other)
-            for model in sorted(ours.keys() & theirs.keys()):
-                compared += 1
-                names = self._differences(one, ours[model], theirs[model])
-                fields.update(names)
-                if not names:
-                    continue
-                repeats += 1
-                differing.add(place)
-                if len(self.hits.instances) < SHOWN:
-                    shown = ", ".join(names[:4]) or "the answer"
-                    self.hits.add(
-                        other, f"{model or 'the teacher'} answered row {first + 1} otherwise: {shown}"
-                    )
+            compared += 1
+            names = self._differences(one, _answers(one)[model], _answers(other)[model])
+            fields.update(names)
+            if not names:
+                continue
+            repeats += 1
+            differing.add(place)
+            if len(self.hits.instances) < SHOWN:
+                shown = ", ".join(names[:4]) or "the answer"
+                self.hits.add(other, f"{model or 'the teacher'} answered row {first + 1} otherwise: {shown}")
         self.hits.count = len(differing)
         if not compared:
             return self.skip("No input was answered twice by the same model.")
@@ -72,17 +71,19 @@ class TeacherDisagreement(Check):
             measures={"repeats": compared, "differing": repeats, "by_field": dict(fields.most_common())},
         )
 
-    def _repeated(self) -> Iterator[tuple[int, int]]:
-        """The first row that was asked something, and each other that was asked the same; each pair once."""
+    def _repeated(self) -> Iterator[tuple[int, int, str]]:
+        """The first row that a model was asked something, each other that asks it the same, and the model."""
         asked = np.frombuffer(bytes(self._asked), np.uint64)
         places = np.array(self._places, np.int64)
         order = np.lexsort((places, asked))
-        pairs: set[tuple[int, int]] = set()
+        names = list(self._models)
+        pairs: list[tuple[int, int, str]] = []
         _, inverse, counts = np.unique(asked, return_inverse=True, return_counts=True)
         again = order[counts[inverse[order]] > 1]
         for _, group in groupby(again.tolist(), key=lambda at: int(asked[at])):
-            members = [int(places[at]) for at in group]
-            pairs.update((members[0], place) for place in members[1:])
+            first, *others = group
+            model = names[self._model_at[first]]
+            pairs += [(int(places[first]), int(places[at]), model) for at in others]
         return iter(sorted(pairs))
 
     def _differences(self, row: Row, one: Any, other: Any) -> list[str]:

@@ -10,10 +10,9 @@ from insource.types import TOKEN_LIMIT, JsonSchema, Labels, Row
 CUT_REASONS = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "incomplete"})
 MIN_PROSE = 40
 
+# In small letters, for "hepatitis A" ends a sentence; and none that ends one, as in "to log in", "sent to".
 _DANGLING = re.compile(
-    r"(?:[,;:(\[{/&+–—-]|\b(?:and|or|the|a|an|of|to|in|with|for|that|is|are|und|oder|der|die|das|mit|von|für"
-    r"|et|ou|le|la|les|de|des|du|avec|pour|y|o|el|los|con|para))\s*\Z",
-    re.IGNORECASE,
+    r"(?:[,;:(\[{/&+–—-]|\b(?:and|or|the|a|an|of|und|oder|der|des|von|für|et|ou|le|la|les|de|du|y|el|los|con))\s*\Z"
 )
 _FENCE = re.compile(r"^```", re.MULTILINE)
 

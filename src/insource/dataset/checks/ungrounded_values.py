@@ -6,14 +6,14 @@ import heapq
 import re
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.checks.check import Check, Context
+from insource.dataset.checks.check import Check, Context, listed
 from insource.dataset.checks.field_values import MAX_FIELDS
 from insource.dataset.checks.look import Look, is_derived
 from insource.dataset.checks.terms import tokens
@@ -32,8 +32,8 @@ MAX_MISS = 0.3
 """Share of other documents' values that is found all the same, above which grounding cannot judge a field."""
 
 MAX_UNSUPPORTED = 0.1
-"""Share of a field's values that are not found, above which the field is worked out or written otherwise:
-it is reported as a whole, and no row is pointed at."""
+"""Share of a field's values that are not found, above which the whole field is suspect: invented, worked out
+or written otherwise than the documents do. It is named, its rows counted and shown after all others."""
 
 MAX_TEXT = 200
 BOOTSTRAPS = 1000
@@ -97,17 +97,18 @@ class UngroundedValues(Check):
         judged = [path for path, measures in measured.items() if not measures["not_judged"]]
         rows = [np.frombuffer(self._fields[path].rows, dtype=np.uint64) for path in judged]
         self.hits.count = len(np.unique(np.concatenate(rows))) if rows else 0
-        worst = sorted(judged, key=lambda path: (-measured[path]["unsupported"], path))
-        for path in sorted(worst, key=lambda path: measured[path]["unsupported"]):
+        for path in sorted(judged, key=lambda path: measured[path]["unsupported"]):
             self.hits.instances += self._fields[path].instances
         del self.hits.instances[self.hits.shown :]
-        words = ", ".join(f"{path} {measured[path]['unsupported']:,}" for path in worst[:3])
-        unjudged = len(measured) - len(judged)
+        unjudged = [
+            f"{path} ({measures['not_judged']})"
+            for path, measures in measured.items()
+            if measures["not_judged"]
+        ]
         return self.report(
-            f"{self.hits.count:,} rows have a value that is not in their document"
-            + (f": {words}" if words else "")
-            + (f"; grounding cannot judge {unjudged} of {len(measured)} fields" if unjudged else ""),
+            f"{self.hits.count:,} rows have a value that is not in their document" + _worst(measured, judged),
             measures={"fields": measured},
+            unjudged=f"{len(unjudged)} of {len(measured)} fields: {listed(unjudged)}" if unjudged else "",
         )
 
     def _keep(self, index: int, row: Row) -> None:
@@ -154,8 +155,6 @@ class UngroundedValues(Check):
             why = "too few values"
         elif miss is not None and miss > MAX_MISS:
             why = f"{100 * miss:.0f} % of other documents' values are found too"
-        elif missing / values > MAX_UNSUPPORTED:
-            why = f"{100 * missing / values:.0f} % of its values are not found: worked out or respelled"
         return {
             "values": values,
             "unsupported": missing,
@@ -212,6 +211,22 @@ def _judgeable(look: Look, path: str, value: Any) -> bool:
         return False
     declared = look.declared(path)
     return "enum" not in declared and "const" not in declared and not is_derived(declared)
+
+
+def _worst(measured: Mapping[str, Mapping[str, Any]], judged: Sequence[str]) -> str:
+    """The fields with the most values not found, and those that are suspect as a whole."""
+    single, whole = [], []
+    for path in sorted(judged, key=lambda path: (-measured[path]["unsupported"], path)):
+        missing, share = (
+            measured[path]["unsupported"],
+            measured[path]["unsupported"] / measured[path]["values"],
+        )
+        if share > MAX_UNSUPPORTED:
+            whole.append(f"{100 * share:.0f} % of the values of {path}")
+        elif missing:
+            single.append(f"{path} {missing:,}")
+    suspect = f"; invented, worked out or respelled are {listed(whole)}" if whole else ""
+    return (f": {listed(single)}" if single else "") + suspect
 
 
 def _totals(documents: Counter[tuple[int, int]]) -> tuple[int, int]:

@@ -22,7 +22,12 @@ def shape_of(value: Any) -> str:
     pattern = shape(value)
     if len(pattern) > MAX_SHAPE:
         return "<long text>"
-    return pattern if _DATE.search(pattern) else re.sub(r"9+", "9", pattern)
+    return pattern if is_date(pattern) else re.sub(r"9+", "9", pattern)
+
+
+def is_date(pattern: str) -> bool:
+    """Whether there is a date in this shape."""
+    return _DATE.search(pattern) is not None
 
 
 def rewritten(value: str, target: str) -> str:
@@ -33,7 +38,7 @@ def rewritten(value: str, target: str) -> str:
     """
     source = shape_of(value)
     date = _DATE.fullmatch(source)
-    if date or _DATE.search(target):
+    if date or is_date(target):
         return _as_iso(value) if date and target == _ISO else value
     if source == target or _RUN.findall(source) != _RUN.findall(target):
         return value

@@ -16,6 +16,7 @@ _KEY_NAMES = (
     r"|secret[-_]?(?:access[-_]?)?key|passw(?:or)?d|authorization"
 )
 _VALUE = r"[A-Za-z0-9._~+/=!@#$%^&*-]"
+_PASSWORD = r"passw(?:or)?d|passphrase|\bpwd|passwort"
 # JSON spells white space ``\n``, a quote ``\"``, a slash ``\/``; JSON in JSON with more backslashes.
 _RAW_GAP = r"(?:\s|\\+[nrtf])*"
 _RAW_QUOTE = r"\\*[\"']?"
@@ -32,6 +33,13 @@ _RAW_NAMED = rf"(?i:(?:{_KEY_NAMES})\"\s*:\s*\"[^\"])"
 def is_random(data: bytes, start: int, end: int) -> Span | None:
     """Whether these characters look drawn by lot: words lie near 3 bits each, random keys above 3.5."""
     return (start, end) if _entropy_bits(data[start:end]) >= _MIN_ENTROPY_BITS else None
+
+
+def is_mixed(data: bytes, start: int, end: int) -> Span | None:
+    """Whether these characters are no word: letters with digits among them."""
+    value = data[start:end]
+    mixed = any(chr(c).isdigit() for c in value) and any(chr(c).isalpha() for c in value)
+    return (start, end) if mixed else None
 
 
 def _entropy_bits(text: bytes) -> float:
@@ -52,6 +60,22 @@ SECRETS = (
     Rule("secret:github-token", r"\b(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{30,}"),
     Rule("secret:huggingface-token", r"\bhf_[A-Za-z0-9]{30,}"),
     Rule("secret:slack-token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    Rule(
+        "secret:slack-webhook",
+        r"hooks\.slack\.com/services/([A-Za-z0-9/]{20,})",
+        raw=r"hooks\.slack\.com\\*/",
+    ),
+    Rule("secret:stripe-key", r"\b(?:[rs]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,}"),
+    Rule("secret:gitlab-token", r"\bgl(?:pat|dt|rt|ptt|cbt)-[A-Za-z0-9_-]{20,}"),
+    Rule("secret:npm-token", r"\bnpm_[A-Za-z0-9]{36}"),
+    Rule("secret:sendgrid-key", r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
+    Rule("secret:google-token", r"\bya29\.[A-Za-z0-9_-]{20,}"),
+    Rule("secret:azure-key", r"\bAccountKey=([A-Za-z0-9+/]{40,}=*)", raw="AccountKey="),
+    Rule(
+        "secret:url-password",
+        r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"'<>\\]*:([^\s/@\"'<>\\]+)@",
+        raw=r":\\*/\\*/[^\s/:@\"'<>]*:[^\s/@\"'<>]+@",
+    ),
     Rule("secret:jwt", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
     Rule(
         "secret:bearer-token",
@@ -64,6 +88,12 @@ SECRETS = (
         refine=is_random,
         raw=rf"(?i:(?:{_KEY_NAMES}){_RAW_QUOTE}{_RAW_GAP}[:=]{_RAW_GAP}{_RAW_QUOTE}{_RAW_VALUE}{{12}})|{_RAW_NAMED}",
     ),
+    Rule(
+        "secret:password",
+        rf"(?i)(?:{_PASSWORD})\\?[\"']?\s*[:=]\s*\\?[\"']?({_VALUE}{{6,}})",
+        refine=is_mixed,
+        raw=rf"(?i:(?:{_PASSWORD}){_RAW_QUOTE}{_RAW_GAP}[:=]{_RAW_GAP}{_RAW_QUOTE}{_RAW_VALUE}{{6}})",
+    ),
 )
 
 # What may still grow into a secret when a stream is cut here: the last run of key characters with the word
@@ -71,4 +101,5 @@ SECRETS = (
 UNFINISHED_SECRETS = (
     rf"[\w-]+\\?[\"']?\s*[:=]?\s*\\?[\"']?{_VALUE}*",
     r"-----BEGIN[A-Z ]*-*",
+    r"[\w+.-]+:(?:/(?:/[^\s@]*)?)?",
 )

@@ -132,6 +132,25 @@ def test_categorical_fields_of_json_are_judged_each_and_free_text_is_not(look):
     assert finding.count >= 0.6 * len(wrong)
 
 
+def test_that_a_field_is_empty_is_not_judged(look):
+    rows, _ = classified(600, 0.0)
+    made = [
+        row(
+            n,
+            text,
+            {"kind": kind} if n % 3 else {"kind": (None, "")[n % 2]},
+            attributes=("kind",) if n % 3 else (),
+        )
+        for n, (text, kind) in enumerate(rows)
+    ]
+    finding = look(LabelErrors, made, JsonSchema(definition={"type": "object", "properties": {"kind": {}}}))
+    assert (finding.measures["fields"]["kind"]["classes"], finding.measures["fields"]["kind"]["judged"]) == (
+        4,
+        400,
+    )
+    assert finding.count <= 4
+
+
 def test_classes_that_a_classifier_cannot_tell_apart_are_not_doubted(look):
     generator = np.random.default_rng(3)
     rows = [row(n, text, f"k{generator.integers(2)}") for n, (text, _) in enumerate(classified(400, 0.0)[0])]
@@ -161,6 +180,15 @@ def test_a_teachers_answers_to_the_same_input_are_compared_by_field(look):
     finding = look(TeacherDisagreement, rows, JsonSchema(definition=schema))
     assert (finding.count, finding.measures) == (1, {"repeats": 2, "differing": 1, "by_field": {"y": 1}})
     assert [one.row_id for one in finding.instances] == ["r2"]
+
+
+def test_rows_that_share_some_of_their_models_are_compared_once_a_model(look):
+    answers = [{"A": "x"}, {"A": "x", "B": "y"}, {"A": "z", "B": "y"}]
+    finding = look(
+        TeacherDisagreement, [row(n, "q", "one", cloud_outputs=of) for n, of in enumerate(answers)]
+    )
+    assert (finding.measures["repeats"], finding.measures["differing"], finding.count) == (3, 1, 1)
+    assert finding.instances[0].detail.startswith("A answered row 1 otherwise")
 
 
 def test_logged_answers_count_by_model_and_nothing_repeated_is_said(look):
