@@ -265,12 +265,15 @@ def _personal(rng: np.random.Generator, row: Row) -> Row:
 
 
 def _respelled(rng: np.random.Generator, row: Row) -> Row:
+    """A spelling that the row's own document does not have: what it has is a quotation, and right."""
     phase = _object(row)["power_requirements"]["phase"]
     if phase is None:
         return row
     number, word = {"1": ("1", "single"), "3": ("3", "three")}[phase[0]]
-    spelling = _pick(rng, (f"{word}-phase", f"{word} phase", f"{number} Phase", f"{number}ph"))
-    return _with(row, "power_requirements.phase", spelling)
+    spellings = (f"{word}-phase", f"{word} phase", f"{number} Phase", f"{number}ph")
+    said = row.input.casefold()
+    others = tuple(spelling for spelling in spellings if spelling.casefold() not in said)
+    return _with(row, "power_requirements.phase", _pick(rng, others)) if others else row
 
 
 def _violating(rng: np.random.Generator, row: Row) -> Row:
