@@ -2,8 +2,7 @@
 
 The build runs in a process of its own, so that its peak resident memory is the build's alone. Rows have
 60 words and the numbers of 12 parts, each of which stands in about six rows; one row in twenty is broken in
-one of several ways. ``bench_dataset.py`` calls ``claims_for_build``; run by itself
-this module takes ``--quick`` and ``--json`` like every benchmark.
+one of several ways.
 """
 
 from __future__ import annotations
