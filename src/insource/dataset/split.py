@@ -31,7 +31,6 @@ TRAIN = SPLITS.index("train")
 GROUP_TOLERANCE = 0.5
 NO_LINKS: Keys = np.zeros((0, 2), np.uint64)
 HOW = {"group": "by whole groups", "template": "by whole templates", "input": "row by row"}
-LATE = ", groups that came later whole"
 
 
 class Plan(NamedTuple):
@@ -156,8 +155,7 @@ class _Drawing(NamedTuple):
             drawn = self._replace(stored=stored).drawn(key)
             if self.plan.group_by == "group" or self.near(drawn):
                 break
-        late = (key == self.keys.group)[self.rows].any()
-        return grouping._replace(how=f"{grouping.how}{LATE if late else ''}"), drawn
+        return grouping, drawn
 
     def drawn(self, key: Keys) -> _Drawn:
         """The draw by these units; near-duplicates are dropped, not kept together, if they are too many."""

@@ -79,7 +79,6 @@ def test_groups_that_come_after_a_build_without_groups_are_whole(tmp_path, group
     later = built(tmp_path, [*first, *batch], group_by=group_by)
     assert {len(home) for home in homes_of_groups(later).values()} == {1}
     assert later.manifest.counts["test"] == 22
-    assert "row by row, groups that came later whole" in later.manifest.split_reason
     assert not any("groups stand in several" in note for note in later.manifest.notes)
     last = built(tmp_path, [*first, *batch, *more], group_by=group_by)
     assert {len(home) for home in homes_of_groups(last).values()} == {1}
@@ -135,3 +134,15 @@ def test_a_row_given_to_judge_that_is_dropped_itself_does_not_part_a_group(tmp_p
         assert len(home) == 1
         homes |= home
     assert homes == {"train", "calibration"}
+
+
+def test_a_group_that_came_later_with_an_input_of_a_lone_row_is_the_same_again(tmp_path):
+    first = rows(40)
+    built(tmp_path, first)
+    shared = "an input of two rows"
+    added = [
+        {"id": "alone", "input": shared, "output": "x"},
+        {"id": "grouped", "input": shared, "output": "x", "group": "late"},
+    ]
+    once = built(tmp_path, [*first, *added])
+    assert built(tmp_path, [*first, *added]).manifest.digest == once.manifest.digest
