@@ -54,8 +54,16 @@ def late_groups(rows: Indexes, keys: RowKeys, stored: Stored, *, new: bool) -> t
     known, grouped = stored.of(names) != NONE, names != 0
     joining = grouped & ~known & (low == high)
     whole = grouped & (known | joining | (new & (high == NONE)))
-    own = np.isin(keys.group, names[whole]) & (stored.of(lone(keys.record)) == NONE)
-    return stored.plus(names[joining], high[joining]), np.where(own, keys.group, lone(keys.record))
+    new_input = stored.of(lone(keys.record)) == NONE
+    own = np.isin(keys.group, names[whole]) & new_input
+    key = np.where(own, keys.group, lone(keys.record))
+    # A row beside the groups that says the same as one in a group goes with it: else its input would be
+    # stored as a unit of its own, and the group parted at the next build.
+    order = np.lexsort((keys.group[own], keys.record[own]))
+    inputs, first = np.unique(keys.record[own][order], return_index=True)
+    twin = ~own & new_input & np.isin(keys.record, inputs)
+    key[twin] = keys.group[own][order][first][np.searchsorted(inputs, keys.record[twin])]
+    return stored.plus(names[joining], high[joining]), key
 
 
 def units_of(rows: Indexes, unit: Keys, keys: RowKeys, stored: Stored, links: Keys) -> Units:

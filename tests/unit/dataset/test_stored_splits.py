@@ -136,13 +136,14 @@ def test_a_row_given_to_judge_that_is_dropped_itself_does_not_part_a_group(tmp_p
     assert homes == {"train", "calibration"}
 
 
-def test_a_group_that_came_later_with_an_input_of_a_lone_row_is_the_same_again(tmp_path):
-    first = rows(40)
+@pytest.mark.parametrize(("alone", "grouped"), [(1, 1), (2, 3), (4, 1), (6, 2)])
+def test_a_group_that_came_later_beside_equal_inputs_is_the_same_again(tmp_path, alone, grouped):
+    first = rows(10)
     built(tmp_path, first)
-    shared = "an input of two rows"
-    added = [
-        {"id": "alone", "input": shared, "output": "x"},
-        {"id": "grouped", "input": shared, "output": "x", "group": "late"},
-    ]
-    once = built(tmp_path, [*first, *added])
-    assert built(tmp_path, [*first, *added]).manifest.digest == once.manifest.digest
+    shared = [{"id": f"alone{n}", "input": "later 0", "output": "x"} for n in range(alone)]
+    group = [{"id": f"g{n}", "input": f"later {n}", "output": "x", "group": "late"} for n in range(grouped)]
+    once = built(tmp_path, [*first, *shared, *group])
+    again = built(tmp_path, [*first, *shared, *group])
+    assert again.manifest.digest == once.manifest.digest
+    assert once.manifest.dropped == {}
+    assert len({split for key, split in where(once).items() if key[0] in "ag"}) == 1
