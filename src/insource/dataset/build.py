@@ -156,7 +156,7 @@ def _sealed(
     tally = Tally(logged, classes=classes)
     with DatasetWriter(datasets_dir, work.folder) as writer:
         manifest = _write(work, splits, writer, tally, sealing)
-        _check_sizes(tally.counts, plan, work.name)
+        _check_sizes(tally.counts, plan, work.name, stored=kept.stored.grouping is not None)
         folder = writer.finish(manifest, lambda named: splits.keep(kept, named))
     kept.confirm()
     return folder
@@ -212,21 +212,29 @@ def _bad_rows(name: str, bad: Sequence[Dropped], read: int) -> DataError:
     )
 
 
-def _check_sizes(counts: Mapping[Split, int], plan: Plan, name: str) -> None:
+def _check_sizes(counts: Mapping[Split, int], plan: Plan, name: str, *, stored: bool) -> None:
     empty = [split for split in SPLITS if not counts[split]]
     if not empty:
         return
     shown = ", ".join(f"{split} {counts[split]}" for split in SPLITS)
     unasked = [split for split in empty if not plan.fractions.get(split)]
-    hint = (
-        f'Give {unasked[0]} a fraction above 0, or rows with `"split": "{unasked[0]}"`.'
-        if unasked
-        else f"Whole {plan.group_by}s are too few or too large for that; "
-        'set `group_by = "input"` under [dataset].'
-        if plan.group_by in ("group", "template")
-        else "At least 4 rows with different inputs are needed when no split is given, one for each split; "
-        f'add rows, or mark some with `"split": "{empty[0]}"`.'
-    )
+    if unasked:
+        hint = f'Give {unasked[0]} a fraction above 0, or rows with `"split": "{unasked[0]}"`.'
+    elif stored:
+        hint = (
+            "These rows stay in the splits where earlier builds put them: take more rows, or give the "
+            "smaller set a `[task] name` of its own, for which splits are drawn anew."
+        )
+    elif plan.group_by in ("group", "template"):
+        hint = (
+            f"Whole {plan.group_by}s are too few or too large for that; "
+            'set `group_by = "input"` under [dataset].'
+        )
+    else:
+        hint = (
+            "At least 4 rows with different inputs are needed when no split is given, one for each split; "
+            f'add rows, or mark some with `"split": "{empty[0]}"`.'
+        )
     raise DataError(
         "empty-split",
         f"Nothing would be left for {', '.join(empty)}: {name} has {sum(counts.values())} usable rows.",

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from made_rows import OPEN, mended, row
 from planted_rows import KINDS, Rows, clean, context, look
 
 from insource.dataset.build import build
@@ -13,7 +14,7 @@ from insource.dataset.checks.answer_in_prompt import AnswerInPrompt
 from insource.dataset.checks.card import findings_card
 from insource.dataset.checks.check import Context, TokenCount
 from insource.dataset.checks.over_length import OverLength
-from insource.dataset.checks.suite import apply_fixes, run_checks
+from insource.dataset.checks.suite import run_checks
 from insource.dataset.checks.terms import is_abbreviation, is_slip, may_stand_for, normal_key
 from insource.dataset.checks.writing import rewritten, shape_of
 from insource.dataset.decisions import read_decisions
@@ -33,30 +34,9 @@ from insource.types import (
     Text,
 )
 
-OPEN = JsonSchema(definition={"type": "object"})
-
-
-def row(number: int, text: str, output: object, **fields: object) -> Row:
-    return Row(
-        line=number,
-        row_id=f"r{number}",
-        input=text,
-        output=output,
-        **{"provenance": Provenance(source="s"), **fields},
-    )
-
 
 def day(month: int) -> str:
     return f"2025-{month + 1:02}-10"
-
-
-def mended(
-    rows: list[Row], name: str, parameters: dict[str, object] | None = None, **about: object
-) -> list[Row]:
-    with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
-        decision = FixDecision(check=name, decision="apply", parameters=parameters or {})
-        apply_fixes(Context(rows=work, **{"output": OPEN, **about}), [decision], (KINDS[name],))
-        return list(work)
 
 
 @pytest.mark.parametrize(

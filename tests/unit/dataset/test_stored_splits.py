@@ -8,6 +8,7 @@ from near_copies import documents
 
 from insource.dataset.build import build, build_folder
 from insource.dataset.folder import load
+from insource.errors import DataError
 from insource.types import SPLITS
 
 
@@ -147,3 +148,12 @@ def test_a_group_that_came_later_beside_equal_inputs_is_the_same_again(tmp_path,
     assert again.manifest.digest == once.manifest.digest
     assert once.manifest.dropped == {}
     assert len({split for key, split in where(once).items() if key[0] in "ag"}) == 1
+
+
+def test_a_part_that_leaves_a_split_empty_is_told_why(tmp_path):
+    first = rows(40)
+    home = where(built(tmp_path, first))
+    with pytest.raises(DataError) as caught:
+        built(tmp_path, [record for record in first if home[record["id"]] != "validation"])
+    assert caught.value.code == "empty-split"
+    assert "stay in the splits where earlier builds put them" in caught.value.hint

@@ -214,7 +214,7 @@ def walk(folder: Path) -> Iterator[Path]:
 
 def _walk(folder: Path, root: Path, seen: set[bytes]) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
+        if path.name.startswith((".", "~$")):  # hidden, or the lock of a document that Word has open
             continue
         if not path.is_dir():
             yield path

@@ -4,34 +4,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from made_rows import OPEN, mended, row
 from planted_rows import KINDS, Rows, clean, context, look
 
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import apply_fixes, run_checks
 from insource.dataset.staging import staged
-from insource.types import FixDecision, JsonSchema, Labels, Provenance, Row
-
-OPEN = JsonSchema(definition={"type": "object"})
-
-
-def row(number: int, text: str, output: object, **fields: object) -> Row:
-    return Row(
-        line=number,
-        row_id=f"r{number}",
-        input=text,
-        output=output,
-        **{"provenance": Provenance(source="s"), **fields},
-    )
-
-
-def mended(
-    rows: list[Row], name: str, parameters: dict[str, object] | None = None, **about: object
-) -> list[Row]:
-    with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
-        decision = FixDecision(check=name, decision="apply", parameters=parameters or {})
-        apply_fixes(Context(rows=work, **{"output": OPEN, **about}), [decision], (KINDS[name],))
-        return list(work)
-
+from insource.types import FixDecision, Labels, Provenance, Row
 
 TEACHER, PERSON = Provenance(source="s", label="teacher", model="m"), Provenance(source="s", label="checked")
 EDITED = Provenance(source="s", label="teacher", model="m", human_edited=True)
