@@ -57,11 +57,10 @@ def record_look(
     *,
     inputs: bytes = b"",
     clock: Clock = SYSTEM,
-) -> int:
+) -> None:
     """Note that a run evaluated an arm on this dataset's test split; noting it twice changes nothing.
 
-    ``inputs`` are the digests of its documents, ``INPUT_BYTES`` each. Returns the number of runs that have
-    looked at this very split, this one included.
+    ``inputs`` are the digests of its documents, ``INPUT_BYTES`` each.
     """
     look = {
         "dataset_digest": dataset_digest,
@@ -73,13 +72,6 @@ def record_look(
         connection.execute(insert(LOOKS).values(look).on_conflict_do_nothing())
         if inputs:
             _keep_inputs(connection, dataset_digest, inputs)
-        return _count(connection, dataset_digest)
-
-
-def looks(database: Database, dataset_digest: str) -> int:
-    """The number of different runs that have evaluated on this very test split."""
-    with database.read() as connection:
-        return _count(connection, dataset_digest)
 
 
 def looked(database: Database, dataset_digest: str, inputs: bytes) -> Looked:
@@ -120,8 +112,3 @@ def _keep_inputs(connection: Connection, dataset_digest: str, inputs: bytes) -> 
 
 def _digests(inputs: bytes) -> set[bytes]:
     return {inputs[at : at + INPUT_BYTES] for at in range(0, len(inputs), INPUT_BYTES)}
-
-
-def _count(connection: Connection, dataset_digest: str) -> int:
-    runs = func.count(func.distinct(LOOKS.c.run_id))
-    return connection.execute(select(runs).where(LOOKS.c.dataset_digest == dataset_digest)).scalar_one()
