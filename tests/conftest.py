@@ -15,7 +15,6 @@ from hypothesis import settings
 from insource.models.catalogue import DEFAULT_MODEL, resolve
 from insource.types import Example, JsonSchema, Labels, Provenance, Task
 
-sys.path.insert(0, str(Path(__file__).parent / "data"))  # what several folders' tests share
 # Set here, not in a fixture: libraries read them when they are imported, and children inherit them.
 os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 

@@ -1,7 +1,7 @@
 """The check of lengths counts what training will count."""
 
 import pytest
-from planted_rows import CONTRACT, clean
+from support.planted_rows import CONTRACT, clean
 
 from insource.dataset.contract import Targets
 from insource.dataset.examples import example_of

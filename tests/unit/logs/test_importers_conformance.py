@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from import_samples import SAMPLES, jsonl, table
+from support.import_samples import SAMPLES, jsonl, table
 
 from insource.cli.logs_import import FORMATS
 from insource.ids import uuid7, uuid8
