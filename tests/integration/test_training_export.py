@@ -9,7 +9,6 @@ from insource.export.parity import check_parity
 from insource.serving.engine import EngineSettings
 from insource.serving.supervisor import ServedModel
 
-pytestmark = pytest.mark.model
 ANSWER_TOKENS = 12
 
 

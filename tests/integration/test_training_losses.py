@@ -7,6 +7,7 @@ from insource.rng import generator
 from insource.training.recipe import plan
 from insource.training.tokenize import IGNORE, Row
 
+pytestmark = pytest.mark.model
 VOCABULARY, EOS = 64, 1
 
 
