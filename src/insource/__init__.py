@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from insource.config.loading import load
     from insource.config.sections import Config
     from insource.dataset.build import build as build_dataset
-    from insource.errors import InsourceError
     from insource.evaluation.compare import compare
     from insource.evaluation.metrics import summarise
     from insource.evaluation.scorers import build_scorer
+    from insource.foundation.errors import InsourceError
     from insource.logs.query import Log
     from insource.logs.recorder import RecordedModel, Recorder
     from insource.logs.wrap import wrap
@@ -65,7 +65,7 @@ _PUBLIC = {
     "Evaluation": ("insource.types", "Evaluation"),
     "Example": ("insource.types", "Example"),
     "Feedback": ("insource.store.feedback", "Feedback"),
-    "InsourceError": ("insource.errors", "InsourceError"),
+    "InsourceError": ("insource.foundation.errors", "InsourceError"),
     "Log": ("insource.logs.query", "Log"),
     "Message": ("insource.types", "Message"),
     "Model": ("insource.models.protocol", "Model"),

@@ -10,11 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from insource.canonical import digest, file_digest
 from insource.config.sections import ServingSection
 from insource.dataset.schema import for_asked
 from insource.evaluation.run import Confidence
 from insource.evaluation.stage import ArmPlan
+from insource.foundation.canonical import digest, file_digest
 from insource.models.catalogue import BaseModel
 from insource.models.protocol import Model, Request
 from insource.models.replay import ReplayModel

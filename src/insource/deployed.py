@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource import arms
-from insource.errors import IntegrityError, UserError
 from insource.export.stage import TOKENIZER_FILE
+from insource.foundation.errors import IntegrityError, UserError
 from insource.models.catalogue import resolve
 from insource.results import load
 from insource.session import Session

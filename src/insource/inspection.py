@@ -20,7 +20,8 @@ from insource.dataset.review.decisions import DecisionFile, read_reviews
 from insource.dataset.review.desk import Desk
 from insource.dataset.sources.source import LEFT_OUT
 from insource.dataset.staging import staged
-from insource.errors import DataError, UserError
+from insource.foundation.errors import DataError, UserError
+from insource.foundation.files import replace_text
 from insource.intake import check_context, cloud_prompt, made, source_of
 from insource.logs.collect import Logged, logged
 from insource.logs.recorder import STORE_FILE
@@ -88,11 +89,9 @@ def check_dataset(session: Session) -> CheckReport:
             stopping=sum(drop.reason not in LEFT_OUT for drop in unusable) if strict else 0,
             folder=str(folder),
         )
-    partial = folder / f"{FINDINGS}.partial"
-    partial.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    partial.replace(folder / FINDINGS)
+    replace_text(folder / FINDINGS, report.model_dump_json(indent=2) + "\n")
     card = findings_card(report.source, report.funnel, report.dropped, report.findings, report.decisions)
-    (folder / CARD).write_text(card, encoding="utf-8")
+    replace_text(folder / CARD, card)
     return report
 
 

@@ -21,12 +21,12 @@ from insource import arms
 from insource.dataset.policy import check_teachers, read_policy
 from insource.decision.verdict import conclude
 from insource.economics import weigh
-from insource.errors import ProviderError, missing_extra
 from insource.evaluation.compare import compare
 from insource.evaluation.run import Confidence, Progress
 from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import ArmPlan, Evaluated, evaluate_arm
 from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
+from insource.foundation.errors import ProviderError, missing_extra
 from insource.intake import build_dataset, look_at_test, looks_at_test
 from insource.matching.surface import SurfaceForms
 from insource.models.catalogue import resolve

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource import __version__, arms
-from insource.canonical import digest
-from insource.clock import iso
 from insource.economics import priced
-from insource.errors import UserError
 from insource.evaluation.stage import Evaluated
 from insource.export.stage import ADAPTER_FILE
 from insource.export.stage import parity as parity_of
-from insource.ids import run_id
+from insource.foundation.canonical import digest
+from insource.foundation.clock import iso
+from insource.foundation.errors import UserError
+from insource.foundation.files import sync_folder, write_json
+from insource.foundation.ids import run_id
 from insource.report.render import write_report
 from insource.session import Session
-from insource.store.runs import MANIFEST, Run, RunStore, damaged, fsync_folder, installed, write_json
+from insource.store.runs import MANIFEST, Run, RunStore, damaged, installed
 from insource.training.stage import summary
 from insource.types import (
     BreakEven,
@@ -83,7 +84,7 @@ def keep(session: Session, found: Findings, *, test_looks: int) -> RunResult:
     }
     write_json(partial / MANIFEST, manifest)
     partial.rename(runs / name)
-    fsync_folder(runs)
+    sync_folder(runs)
     return result
 
 

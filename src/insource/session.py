@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from insource.canonical import digest
-from insource.clock import SYSTEM, Clock
 from insource.config.sections import Config
-from insource.ids import uuid7
+from insource.foundation.canonical import digest
+from insource.foundation.clock import SYSTEM, Clock
+from insource.foundation.ids import uuid7
 from insource.logs.recorder import Recorder
 from insource.logs.redaction import Redactor
 from insource.project import Project

@@ -19,12 +19,12 @@ from insource.dataset.synthesis.filters import Filters
 from insource.dataset.synthesis.output import SyntheticFile, synthetic_row
 from insource.dataset.synthesis.places import as_label
 from insource.dataset.synthesis.prompts import paraphrase
-from insource.errors import DataError, UserError
+from insource.foundation.errors import DataError, UserError
+from insource.foundation.money import show_usd
+from insource.foundation.rng import generator
 from insource.intake import build_dataset_folder
 from insource.logs.questions import CapReached, Questions
 from insource.models.protocol import Model, Request
-from insource.money import show_usd
-from insource.rng import generator
 from insource.session import Session
 from insource.types import SPLITS, Example, Frozen, Provenance, Row, Task
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from insource.errors import IntegrityError, PrerequisiteError
+from insource.foundation.errors import IntegrityError, PrerequisiteError
 from insource.models import catalogue
 from insource.models.catalogue import WheelModel, require_disk_space, resolve
 

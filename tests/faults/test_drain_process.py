@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from insource.errors import InsourceError
+from insource.foundation.errors import InsourceError
 from insource.logs.recorder import SPOOL_FOLDER, STORE_FILE, Recorder
 from insource.store.calls import find_calls
 from insource.store.database import open_database

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
 from insource.store.runs import MANIFEST, RunStore, StageSpec
 
 SPEC = StageSpec(stage="train", version=1, inputs={}, config={}, seed=0)

@@ -11,7 +11,7 @@ import pytest
 from insource.dataset.assignments import ledger
 from insource.dataset.build import build_folder
 from insource.dataset.folder import load
-from insource.errors import IntegrityError
+from insource.foundation.errors import IntegrityError
 
 CHILD = """
 import sys, time

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
 from insource.logs.recorder import Recorder
 from insource.store import drain as drain_module
 from insource.store.calls import find_calls

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
 from insource.logs.recorder import Recorder
 from insource.store.calls import find_calls
 from insource.store.database import open_database

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from insource.errors import ProviderError, UserError
+from insource.foundation.errors import ProviderError, UserError
 from insource.logs.collect import collect, cost_per_1000_usd, logged
 from insource.logs.recorder import Recorder
 from insource.models.protocol import ModelInfo, Request

@@ -30,7 +30,7 @@ from gateway_kit import (
     stream,
 )
 
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings, HttpCloud, PassThrough
 from insource.logs.recorder import Recorder

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from insource.clock import SYSTEM
-from insource.errors import PrerequisiteError
+from insource.foundation.clock import SYSTEM
+from insource.foundation.errors import PrerequisiteError
 from insource.gateway.admission import Asked, Refused, Tags
 from insource.gateway.keys import Access, KeyAdmitter, TaskRules, require_key_beyond_loopback
 from insource.gateway.limits import REVOKED_AFTER_S, KeyLedger

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from insource.dataset.affected import affected
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
 from insource.logs.query import Log
 from insource.logs.recorder import Recorder
 from insource.store.calls import find_calls, insert_calls

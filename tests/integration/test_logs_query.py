@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from insource.errors import UserError
+from insource.foundation.errors import UserError
 from insource.logs.export import export_lines
 from insource.logs.query import Log
 from insource.logs.recorder import Recorder

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from insource.config.sections import LogSection
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
 from insource.logs.recorder import Recorder
 from insource.logs.redaction import Redactor
 from insource.logs.redaction.presidio import finder_of, stay_offline

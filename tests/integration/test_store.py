@@ -12,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from insource.errors import ConfigError, IntegrityError, PrerequisiteError
+from insource.foundation.errors import ConfigError, IntegrityError, PrerequisiteError
 from insource.store import calls as _calls
 from insource.store import feedback as _feedback
 from insource.store import keys as _keys

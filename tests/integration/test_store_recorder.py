@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from insource.config.sections import LogSection
-from insource.errors import ProviderError
+from insource.foundation.errors import ProviderError
 from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder
 from insource.logs.redaction import Redactor

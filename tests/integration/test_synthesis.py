@@ -8,7 +8,7 @@ import pytest
 from insource.config.loading import load
 from insource.dataset.folder import load as load_dataset
 from insource.dataset.policy import TeacherPolicy, check_teachers
-from insource.errors import IntegrityError, ProviderError, UserError
+from insource.foundation.errors import IntegrityError, ProviderError, UserError
 from insource.intake import build_dataset_folder
 from insource.logs.questions import CapReached, Questions
 from insource.models.protocol import ModelInfo, Request

@@ -28,7 +28,7 @@ from provider_answers import (
 from pydantic import BaseModel
 
 import insource
-from insource.errors import UserError
+from insource.foundation.errors import UserError
 from insource.logs import process_log
 from insource.logs.recorder import STORE_FILE, Recorder
 from insource.store.calls import find_calls

@@ -10,7 +10,7 @@ from insource.dataset.build import build
 from insource.dataset.infer import infer_schema
 from insource.dataset.normal import normalised
 from insource.dataset.schema import canonical_target
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.matching.contract import violations
 from insource.serving.grammar import compile_grammar
 

@@ -16,7 +16,7 @@ from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.choose import choose_source
 from insource.dataset.sources.documents import Documents
 from insource.dataset.staging import staged
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.logs.query import Log
 from insource.matching.contract import violations
 from insource.serving.grammar import compile_grammar

@@ -17,7 +17,7 @@ from insource.dataset.normal import numbers_of, undated
 from insource.dataset.row_keys import read_keys
 from insource.dataset.shingles import distinct, jaccard, prepared, shingles
 from insource.dataset.split import Plan, assign_splits
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import SPLITS, Provenance, Row
 
 QUICK = settings(max_examples=40, deadline=None)

@@ -69,7 +69,7 @@ def command(
 
 
 def _pick(evaluated: dict[str, Evaluated], name: str) -> Evaluated:
-    from insource.errors import UserError
+    from insource.foundation.errors import UserError
 
     if name not in evaluated:
         raise UserError(

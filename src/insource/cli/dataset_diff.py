@@ -27,7 +27,7 @@ def command(session: Session, before: str | None, after: str | None, as_json: bo
     """
     from insource.dataset.diff import diff_datasets
     from insource.dataset.folder import find, newest_first
-    from insource.errors import DataError
+    from insource.foundation.errors import DataError
 
     datasets = session.project.workspace / "datasets"
     latest = newest_first(datasets)

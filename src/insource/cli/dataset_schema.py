@@ -90,7 +90,7 @@ def _distinct(count: int | None, texts: bool) -> str:
 
 
 def _written(path: Path, definition: dict[str, object]) -> Path:
-    from insource.errors import UserError
+    from insource.foundation.errors import UserError
 
     text = json.dumps(definition, indent=2, ensure_ascii=False) + "\n"
     if path.exists() and path.read_text(encoding="utf-8") != text:

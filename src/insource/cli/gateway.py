@@ -168,7 +168,7 @@ def _configuration(path: Path, run: str | None = None) -> LoadedConfig:
 
 
 def _has_run(session: Session) -> bool:
-    from insource.errors import UserError
+    from insource.foundation.errors import UserError
     from insource.results import load
 
     try:
@@ -182,7 +182,7 @@ def _read_again(path: Path, passing: Callable[[Config], PassThrough], at_start: 
     """The configuration as it is now; one that is wrong is reported and changes nothing, and so is what
     holds since the start."""
     from insource.cli.output import fail, say
-    from insource.errors import InsourceError
+    from insource.foundation.errors import InsourceError
 
     try:
         config = _configuration(path).config

@@ -59,7 +59,7 @@ def command(data: str, name: str, instruction: str, folder: Path) -> None:
     """Write insource.toml in the current folder. An existing one is left as it is."""
     from insource.cli.output import near, say
     from insource.config.loading import load
-    from insource.errors import UserError
+    from insource.foundation.errors import UserError
 
     path = folder / FILE_NAME
     if path.exists():
@@ -94,7 +94,7 @@ def _about(folder: Path, data: str, task: str) -> tuple[tuple[str, ...], str, st
     There is no reason when the data is not there yet.
     """
     from insource.dataset.sources.propose import LOG, proposal
-    from insource.errors import InsourceError
+    from insource.foundation.errors import InsourceError
 
     as_given = (f"path = {json.dumps(data)}",)
     if data != LOG and not (folder / data).exists():

@@ -146,7 +146,7 @@ def _project(config_path: Path) -> tuple[Config, Path]:
 
 def _require_upstream(config: Config, name: str) -> None:
     """Raises: ConfigError: ``unknown-upstream``: no call could ever be made with such a key."""
-    from insource.errors import ConfigError
+    from insource.foundation.errors import ConfigError
     from insource.gateway.configured import upstream_names
 
     known = upstream_names(config)
@@ -169,7 +169,7 @@ def _state(key: VirtualKey) -> str:
 def _limits(key: VirtualKey, spend: Spend | None = None) -> str:
     """``tasks specs · upstream openai · $50.00 a month ($3.20 spent) · 60 requests a minute``."""
     from insource.cli.neutral import one_line
-    from insource.money import show_usd
+    from insource.foundation.money import show_usd
 
     parts = [f"tasks {', '.join(one_line(task, 64) for task in key.tasks)}" if key.tasks else "any task"]
     parts += [f"upstream {one_line(key.upstream, 64)}"] if key.upstream else []

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from insource.clock import SYSTEM
 from insource.config.loading import FILE_NAME
+from insource.foundation.clock import SYSTEM
 
 if TYPE_CHECKING:
     from insource.logs.query import Log
@@ -111,7 +111,7 @@ def open_log(config_path: Path) -> Log:
         InsourceError: the codes of ``open_database``.
     """
     from insource.cli.output import say
-    from insource.errors import InsourceError
+    from insource.foundation.errors import InsourceError
     from insource.logs.query import Log
 
     log = Log(workspace(config_path))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from insource.cli.neutral import one_line
-from insource.clock import iso
-from insource.money import show_usd
+from insource.foundation.clock import iso
+from insource.foundation.money import show_usd
 
 if TYPE_CHECKING:
     from rich.table import Table

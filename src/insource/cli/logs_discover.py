@@ -136,7 +136,7 @@ def _print_candidate(one: TaskCandidate) -> None:
 
 
 def _cost(one: TaskCandidate) -> str:
-    from insource.money import show_usd
+    from insource.foundation.money import show_usd
 
     unknown = f"{one.unpriced:,} calls of unknown price" if one.unpriced else ""
     if one.cost_usd is None:

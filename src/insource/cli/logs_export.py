@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,6 +12,7 @@ from typing import Any, Literal, TextIO
 import click
 
 from insource.cli.log_options import config_option, filter_options, open_log
+from insource.foundation.files import replacing
 
 
 @click.command("export", short_help="Write calls as JSON Lines, CSV or fine-tune data")
@@ -73,14 +73,5 @@ def _open(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    partial = output.with_name(f"{output.name}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  # a descriptor, no path
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        partial.rename(output)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with replacing(output, mode=0o600) as file:
+        yield file

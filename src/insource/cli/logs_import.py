@@ -110,7 +110,7 @@ def command(
 
 
 def _require_readable(path: Path) -> None:
-    from insource.errors import DataError
+    from insource.foundation.errors import DataError
 
     try:
         path.open("rb").close()
@@ -142,7 +142,7 @@ def _importer(
     batch_input: Path | None,
     note: Callable[[str], None],
 ) -> Importer:
-    from insource.errors import ConfigError
+    from insource.foundation.errors import ConfigError
     from insource.logs.importers import anthropic_batch, openai_batch
     from insource.logs.importers.batches import read_requests
     from insource.logs.importers.registry import detect, importer
@@ -168,7 +168,7 @@ def _importer(
 
 
 def _mapped(format_name: str, path: Path, file: Any, mapping_path: Path | None) -> Importer:
-    from insource.errors import ConfigError
+    from insource.foundation.errors import ConfigError
     from insource.logs.importers.mapped import mapped, paths_without_a_value, read_mapping
     from insource.logs.importers.registry import sample
 
@@ -202,7 +202,7 @@ def _load(
     display: Terminal,
     on_rejected: Callable[[Rejected], None] | None,
 ) -> ImportReport:
-    from insource.clock import SYSTEM
+    from insource.foundation.clock import SYSTEM
     from insource.logs.importers.load import load
 
     size = path.stat().st_size
@@ -269,7 +269,7 @@ def _document(path: Path, format_name: str, report: ImportReport) -> dict[str, A
 
 
 def _require_something(reports: list[ImportReport]) -> None:
-    from insource.errors import DataError
+    from insource.foundation.errors import DataError
 
     if not any(report.calls for report in reports):
         raise DataError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from insource.cli.log_options import config_option, moment, open_log
-from insource.errors import UserError
+from insource.foundation.errors import UserError
 
 if TYPE_CHECKING:
     from insource.logs.query import Log

@@ -11,7 +11,7 @@ import click
 
 from insource.cli.log_options import config_option, open_log
 from insource.cli.options import json_option
-from insource.errors import UserError
+from insource.foundation.errors import UserError
 
 if TYPE_CHECKING:
     from insource.logs.query import Log
@@ -42,7 +42,7 @@ def command(call_id: str, config_path: Path, as_json: bool) -> None:
 
 def _not_found(log: Log, call_id: str) -> UserError:
     from insource.cli.neutral import one_line
-    from insource.clock import iso
+    from insource.foundation.clock import iso
 
     gone = log.purge_of(call_id)
     why = f": it was purged on {iso(gone.purged_at)} ({one_line(gone.reason, 80)})" if gone else ""
@@ -80,8 +80,8 @@ def _documents(call: Call) -> Iterator[tuple[str, str]]:
 
 
 def _facts(call: Call) -> Iterator[tuple[str, Any]]:
-    from insource.clock import iso
-    from insource.money import show_usd
+    from insource.foundation.clock import iso
+    from insource.foundation.money import show_usd
 
     yield "id", call.call_id
     yield "started", iso(call.started_at)

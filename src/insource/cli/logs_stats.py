@@ -76,7 +76,7 @@ def _table(by: Sequence[str], lines: Sequence[Consumption], total: Sequence[Cons
 def _narrow(rows: Sequence[tuple[list[str], Consumption]]) -> None:
     """For a terminal that the table does not fit: the group on a line of its own above its figures."""
     from insource.cli.log_tables import notes
-    from insource.money import show_usd
+    from insource.foundation.money import show_usd
 
     figures = []
     for _, line in rows:

@@ -10,7 +10,7 @@ import click
 
 from insource import __version__
 from insource.cli.output import fail, interrupted
-from insource.errors import InsourceError
+from insource.foundation.errors import InsourceError
 
 # Verb → (module, one line), in the order of the loop; the help shows them so.
 VERBS: dict[str, dict[str, tuple[str, str]]] = {

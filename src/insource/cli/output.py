@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from insource.cli.neutral import printable
-from insource.errors import InsourceError
+from insource.foundation.errors import InsourceError
 
 if TYPE_CHECKING:
     from insource.training.recipe import Recipe

@@ -26,7 +26,7 @@ def command(session: Session, run: str | None, port: int | None) -> None:
     """
     from insource.cli.output import say
     from insource.deployed import deployed
-    from insource.errors import ProviderError
+    from insource.foundation.errors import ProviderError
     from insource.serving.engines.llamacpp import LlamaCppEngine
 
     found = deployed(session, run)

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from insource.config.sections import Config
-from insource.errors import ConfigError, UserError
+from insource.foundation.errors import ConfigError, UserError
 from insource.types import Frozen
 
 FILE_NAME = "insource.toml"

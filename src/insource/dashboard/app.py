@@ -22,7 +22,7 @@ from insource.dashboard.pages.review import review_url, review_view
 from insource.dataset.records import strict_json
 from insource.dataset.review.desk import Desk, Refused, Verdict
 from insource.dataset.review.queues import QUEUES, QueueName
-from insource.errors import InsourceError
+from insource.foundation.errors import InsourceError
 from insource.report.words import visible
 
 MAX_NAME = 80

@@ -12,8 +12,8 @@ import uvicorn
 
 from insource.dashboard.app import Opening, create_app
 from insource.dataset.review.desk import Desk
-from insource.errors import PrerequisiteError
-from insource.signals import stopping_by
+from insource.foundation.errors import PrerequisiteError
+from insource.foundation.signals import stopping_by
 
 HOST = "127.0.0.1"
 STOP_S = 2

@@ -8,9 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from insource.canonical import digest
 from insource.dataset.folder import MANIFEST
 from insource.dataset.sources.calls import SOURCE
+from insource.foundation.canonical import digest
 from insource.store.runs import RunStore
 from insource.types import SPLITS, Frozen
 

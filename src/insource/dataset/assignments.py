@@ -7,11 +7,10 @@ both or neither. Deleting the folder is the only way to draw anew.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insource.dataset.folder import MANIFEST
-from insource.dataset.scratch import sync_folder, unwritable, write_synced
-from insource.errors import IntegrityError
+from insource.dataset.scratch import unwritable
+from insource.foundation.errors import IntegrityError
+from insource.foundation.files import locked, sync_folder, write_synced
 
 _DONE, _PENDING = ".assignments", ".pending"
 _ENTRY = np.dtype([("key", "<u8"), ("split", "u1")])
@@ -123,13 +123,12 @@ def ledger(folder: Path | None, datasets_dir: Path, *, keeps: bool = True) -> It
     if not keeps and not folder.exists():
         yield Ledger(None, keeps=False)
         return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(folder / ".lock"))
+        except OSError as error:
+            raise unwritable(folder, error) from error
         if keeps:
             _recover(folder, datasets_dir)
         yield Ledger(folder, keeps=keeps)

@@ -24,7 +24,7 @@ from insource.dataset.split import DEFAULT_FRACTIONS, GroupBy, Order, Plan
 from insource.dataset.splitting import Splitting, split_rows
 from insource.dataset.staging import Staged, staged
 from insource.dataset.sufficiency import DEFAULT_NEEDS, Needs, shortfalls
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import (
     SPLITS,
     AbsentFields,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from insource import canonical
 from insource.dataset.checks.card import code, text
 from insource.dataset.sufficiency import sentence
+from insource.foundation import canonical
 from insource.types import SPLITS, DatasetManifest, JsonSchema, Labels, OutputSpec, Split
 
 _PURPOSE = {

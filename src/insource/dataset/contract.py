@@ -6,7 +6,7 @@ from typing import Any
 
 from insource.dataset.records import BadRow, as_object, strict_json
 from insource.dataset.schema import canonical_target, for_asked
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.matching.contract import InvalidSchema, violations
 from insource.types import AbsentFields, Dropped, JsonSchema, Labels, OutputSpec, Row
 

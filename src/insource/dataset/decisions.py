@@ -10,7 +10,8 @@ import tomlkit
 from pydantic import ValidationError
 
 from insource.dataset.checks.suite import NAMES
-from insource.errors import UserError
+from insource.foundation.errors import UserError
+from insource.foundation.files import replace_text
 from insource.types import FixDecision
 
 _HEADER = """\
@@ -44,9 +45,7 @@ def write_decisions(path: Path, decisions: Iterable[FixDecision]) -> None:
         document.add(
             decision.check, tomlkit.item(decision.model_dump(exclude={"check"}, exclude_defaults=True))
         )
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(tomlkit.dumps(document), encoding="utf-8")
-    partial.replace(path)
+    replace_text(path, tomlkit.dumps(document))
 
 
 def _decision(path: Path, name: str, table: object) -> FixDecision:

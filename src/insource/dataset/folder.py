@@ -12,10 +12,11 @@ from typing import BinaryIO, Self
 
 from pydantic import ValidationError
 
-from insource import canonical
 from insource.dataset.card import data_card
-from insource.dataset.scratch import scratch_folder, sync_folder, unwritable, write_synced
-from insource.errors import DataError, IntegrityError
+from insource.dataset.scratch import scratch_folder, unwritable
+from insource.foundation import canonical
+from insource.foundation.errors import DataError, IntegrityError
+from insource.foundation.files import sync, sync_folder, write_synced
 from insource.types import SPLITS, Dataset, DatasetManifest, Dropped, Example, Frozen, Split
 
 MANIFEST = "manifest.json"
@@ -74,8 +75,7 @@ class DatasetWriter:
             return final
         with _written(final):
             for file in self._files.values():
-                file.flush()
-                os.fsync(file.fileno())
+                sync(file)
             write_synced(self._partial / "README.md", data_card(whole).encode())
             write_synced(self._partial / MANIFEST, f"{whole.model_dump_json(indent=2)}\n".encode())
             sync_folder(self._partial)

@@ -16,7 +16,8 @@ from typing import Literal
 import tomlkit
 from pydantic import ValidationError
 
-from insource.errors import IntegrityError, UserError
+from insource.foundation.errors import IntegrityError, UserError
+from insource.foundation.files import replace_text
 from insource.types import Example, Frozen, Provenance, Row
 
 SHOWN = 8
@@ -197,6 +198,4 @@ def write_policy(path: Path, rules: Sequence[TeacherRule]) -> None:
     for rule in rules:
         tables.append(tomlkit.item(rule.model_dump(exclude_defaults=True)))
     document.add("teacher", tables)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(tomlkit.dumps(document), encoding="utf-8")
-    partial.replace(path)
+    replace_text(path, tomlkit.dumps(document))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 
 _PREFIX = ".scratch-"
 
@@ -43,23 +43,6 @@ def unwritable(path: Path, error: OSError) -> DataError:
         hint="Free some space there, about twice what the source takes, or check the permissions, then run "
         "the same command again.",
     )
-
-
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and make sure that it is on the disk before anything refers to it."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Make renames and new names in a folder survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _alive(pid: str) -> bool:

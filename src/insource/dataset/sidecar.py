@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from insource import canonical
 from insource.dataset.records import BadRow
-from insource.errors import DataError
+from insource.foundation import canonical
+from insource.foundation.errors import DataError
 from insource.types import Example
 
 ENDING = ".provenance.jsonl"

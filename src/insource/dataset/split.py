@@ -20,7 +20,7 @@ from insource.dataset.units import (
     newest_first,
     units_of,
 )
-from insource.errors import DataError, UserError
+from insource.foundation.errors import DataError, UserError
 from insource.types import SPLITS, Split
 
 GroupBy = Literal["auto", "group", "template", "input"]

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from insource.dataset.scratch import scratch_folder, unwritable
 from insource.dataset.sources.source import Source
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import Dropped, FunnelStep, Provenance, Row
 
 Transform = Callable[[int, Row], Row | Dropped]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from insource import rng
 from insource.dataset.assignments import Stored
 from insource.dataset.row_keys import NONE, Keys, RowKeys
+from insource.foundation import rng
 from insource.types import SPLITS
 
 Indexes = NDArray[np.int64]

@@ -11,7 +11,7 @@ from insource.demo.layouts import HELD_OUT, LAYOUTS, MACHINE_WRITTEN, SEEN
 from insource.demo.noise import scan
 from insource.demo.sheet import build_sheet
 from insource.demo.vocabulary import VENDORS
-from insource.rng import generator
+from insource.foundation.rng import generator
 from insource.types import Split
 
 NOISY_SHARE = 0.2

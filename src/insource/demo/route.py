@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from insource.demo.simulated import simulated_cloud
-from insource.errors import ProviderError
+from insource.foundation.errors import ProviderError
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import AUTO, GatewaySettings
 from insource.models.transport import client

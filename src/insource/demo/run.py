@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from insource.demo.documents import generate
 from insource.demo.route import drive
 from insource.demo.schema import INSTRUCTION, SCHEMA
 from insource.demo.simulated import simulated_cloud
-from insource.errors import UserError
+from insource.foundation.errors import UserError
+from insource.foundation.files import replace_text
 from insource.models.fake import PUBLISHED
 from insource.pipeline import run
 from insource.reference import cloud_model
@@ -102,9 +102,9 @@ def prepare(
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_rows(folder / ROWS_FILE, generate(sizes.counts(), seed))
-    _write(folder / SCHEMA_FILE, json.dumps(SCHEMA, indent=1) + "\n")
+    replace_text(folder / SCHEMA_FILE, json.dumps(SCHEMA, indent=1) + "\n")
     settings = _settings(sizes, seed=seed, epochs=epochs, model=model, cloud=cloud)
-    _write(config, MARK + tomlkit.dumps(settings))
+    replace_text(config, MARK + tomlkit.dumps(settings))
     return config
 
 
@@ -139,10 +139,4 @@ def walk(session: Session) -> RunResult:
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Rows as JSON Lines."""
-    _write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-
-
-def _write(path: Path, text: str) -> None:
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
+    replace_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from insource.errors import ConfigError, DataError
 from insource.evaluation.estimators import Units, sampling_units
 from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER, MEANS, document_value, estimate
+from insource.foundation.errors import ConfigError, DataError
 from insource.stats.intervals import Floats, Interval
 from insource.stats.paired import PairedDifference, paired_binary, paired_mean
 from insource.stats.power import mean_difference_n, rule_of_three_n

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from insource.errors import DataError
 from insource.evaluation.answers import ParsedAnswer, read_answer
+from insource.foundation.errors import DataError
 from insource.matching.align import Slot, align
 from insource.matching.contract import InvalidSchema, fits
 from insource.matching.schema import restricted

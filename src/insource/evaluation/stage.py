@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from insource.canonical import digest
 from insource.evaluation.metrics import summarise
 from insource.evaluation.run import Confidence, Progress, Scorer, evaluate, read_journal
 from insource.evaluation.scorers import empty_scores
+from insource.foundation.canonical import digest
 from insource.models.protocol import Model, Request
 from insource.store.runs import Run, RunStore, StageSpec
 from insource.types import Arm, Dataset, EvalRecord, Evaluation, Example, Split, Task

@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from insource.errors import IntegrityError
 from insource.export.adapter_gguf import read_base, write_adapter
 from insource.export.modelfile import model_card, modelfile
 from insource.export.parity import check_parity
+from insource.foundation.errors import IntegrityError
 from insource.models.catalogue import BaseModel
 from insource.models.llamacpp import LlamaCppModel
 from insource.store.runs import Run, RunStore, StageSpec

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from insource.errors import InsourceError
+from insource.foundation.errors import InsourceError
 from insource.gateway.admission import Admission, Refused
 from insource.gateway.calls import Read, admitted, begin, parsed_chat, read_call, turn_away
 from insource.gateway.exchange import HUNG_UP, Exchange, describe_policy

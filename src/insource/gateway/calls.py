@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from insource.errors import InsourceError
+from insource.foundation.errors import InsourceError
 from insource.gateway.admission import Admission, Asked, Refused, Tags
 from insource.gateway.exchange import Exchange
 from insource.gateway.http import HttpReply, HttpRequest, TooLarge

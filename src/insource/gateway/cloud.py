@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from insource.errors import InsourceError, UserError
+from insource.foundation.errors import InsourceError, UserError
 from insource.gateway.exchange import Exchange
 from insource.gateway.openai_api import messages_of
 from insource.gateway.relay import forward

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from insource.config.sections import Config, UpstreamSection
-from insource.errors import ConfigError
+from insource.foundation.errors import ConfigError
 from insource.gateway.admission import AdmitAll, Admitter
 from insource.gateway.keys import Access, KeyAdmitter, TaskRules
 from insource.gateway.limits import KeyLedger

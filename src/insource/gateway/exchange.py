@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from insource.clock import to_microseconds
+from insource.foundation.clock import to_microseconds
 from insource.gateway.admission import Admission
 from insource.gateway.http import Headers, HttpReply, HttpRequest
 from insource.gateway.local import Attempt

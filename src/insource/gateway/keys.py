@@ -17,9 +17,9 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from insource.clock import SYSTEM, Clock
 from insource.config.sections import Config
-from insource.errors import InsourceError, PrerequisiteError
+from insource.foundation.clock import SYSTEM, Clock
+from insource.foundation.errors import InsourceError, PrerequisiteError
 from insource.gateway.admission import Admission, Asked, Headers, Refused
 from insource.gateway.http import KEY_HEADERS
 from insource.gateway.limits import KeyLedger

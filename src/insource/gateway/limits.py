@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from insource.clock import SYSTEM, Clock
+from insource.foundation.clock import SYSTEM, Clock
 from insource.store.database import Database
 from insource.store.key_limits import reserve, settle
 from insource.store.keys import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from insource.errors import InsourceError
 from insource.evaluation.answers import read_answer
+from insource.foundation.errors import InsourceError
 from insource.matching.contract import fits
 from insource.models.protocol import Model, Request
 from insource.routing.cascade import LocalAnswer

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from pydantic import SecretStr
 
-from insource.errors import ConfigError
+from insource.foundation.errors import ConfigError
 from insource.gateway.connections import Connection, Headers, Pool, UpstreamFailed
 from insource.gateway.http import KEY_HEADERS, HttpRequest
 from insource.gateway.routes import target_of

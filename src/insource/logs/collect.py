@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from insource.canonical import digest
 from insource.config.sections import OwnPrice
-from insource.errors import ProviderError
+from insource.foundation.canonical import digest
+from insource.foundation.errors import ProviderError
 from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder
 from insource.models.protocol import Model, Request

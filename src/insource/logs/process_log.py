@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from insource.config.sections import LogSection
-from insource.errors import InsourceError
+from insource.foundation.errors import InsourceError
 from insource.logs.recorder import Recorder
 from insource.logs.redaction import Redactor
 from insource.store.spool import OnLogFailure

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack
 
-from insource.clock import SYSTEM, Clock
-from insource.errors import PrerequisiteError, UserError
+from insource.foundation.clock import SYSTEM, Clock
+from insource.foundation.errors import PrerequisiteError, UserError
 from insource.logs.recorder import SPOOL_FOLDER, STORE_FILE
 from insource.logs.redaction import redact
 from insource.store.calls import get_call

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from threading import Lock
 
-from insource.canonical import digest
 from insource.config.sections import OwnPrice
-from insource.errors import ProviderError, UserError
+from insource.foundation.canonical import digest
+from insource.foundation.errors import ProviderError, UserError
 from insource.logs.dearest import HIDDEN_TOKENS, dearest_usd
 from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder

@@ -16,8 +16,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from insource.clock import SYSTEM, Clock, from_microseconds, to_microseconds
-from insource.ids import uuid7
+from insource.foundation.clock import SYSTEM, Clock, from_microseconds, to_microseconds
+from insource.foundation.ids import uuid7
 from insource.logs.content import Content, Contents, redacted_increment
 from insource.logs.redaction import RedactedIncrements, Redactor, default_redactor
 from insource.models.protocol import Model, ModelInfo, Request

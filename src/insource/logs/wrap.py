@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
 from insource.config.sections import LogSection, OwnPrice
-from insource.errors import InsourceError, UserError
+from insource.foundation.errors import InsourceError, UserError
 from insource.logs.exchange import Exchange, Sent, Tags, begin_exchange, endpoint_of
 from insource.logs.prices import PriceTable
 from insource.logs.process_log import process_log

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
-from insource.errors import ConfigError
+from insource.foundation.errors import ConfigError
 from insource.matching.normal_forms import (
     Quantity,
     fold_id,

@@ -14,8 +14,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from insource.canonical import file_digest
-from insource.errors import IntegrityError, PrerequisiteError, UserError
+from insource.foundation.canonical import file_digest
+from insource.foundation.errors import IntegrityError, PrerequisiteError, UserError
 from insource.types import Frozen
 
 DEFAULT_MODEL = "smollm2-135m-instruct"

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from insource.errors import ProviderError
+from insource.foundation.errors import ProviderError
+from insource.foundation.rng import generator
 from insource.models.protocol import ModelInfo, Request
-from insource.rng import generator
 from insource.types import Completion, Frozen
 
 SlotPath = tuple[str, ...]

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from insource.errors import ProviderError
+from insource.foundation.errors import ProviderError
 from insource.models.protocol import ModelInfo, Request
 from insource.models.transport import client
 from insource.types import Completion, TokenLogprob, Usage

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from insource.errors import ProviderError
+from insource.foundation.errors import ProviderError
 from insource.models.protocol import ModelInfo, Request
 from insource.models.transport import Privacy, client
 from insource.types import Completion, Usage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from insource.errors import ProviderError
+from insource.foundation.errors import ProviderError
 from insource.models.protocol import ModelInfo, Request
 from insource.types import Completion, Message
 

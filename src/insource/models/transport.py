@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from insource.errors import UserError
+from insource.foundation.errors import UserError
 
 Privacy = Literal["cloud-allowed", "local-only"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from insource.money import show_usd
+from insource.foundation.money import show_usd
 from insource.report import words
 from insource.report.sections.banner import WORDS, simulation_warning
 from insource.types import NOT_MEASURED, Evaluation, RunResult

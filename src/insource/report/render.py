@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from insource.errors import PrerequisiteError, missing_extra
+from insource.foundation.errors import PrerequisiteError, missing_extra
+from insource.foundation.files import replace_text
 from insource.report import words
 from insource.report.page import Plot, Spec
 from insource.report.sections.banner import banner
@@ -50,7 +49,7 @@ def write_report(result: RunResult, path: Path) -> Path:
     content = render(result)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, content)
+        replace_text(path, content)
     except OSError as error:
         raise PrerequisiteError(
             "report-not-written",
@@ -80,17 +79,3 @@ def _svg(spec: Spec) -> str:
         raise missing_extra("The report", "report", "vl_convert") from error
     drawn: str = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
     return drawn.strip().removeprefix("<svg").replace(' class="marks"', "", 1)
-
-
-def _replace(path: Path, content: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

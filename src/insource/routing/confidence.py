@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from insource.errors import DataError, IntegrityError
+from insource.foundation.errors import DataError, IntegrityError
 from insource.routing.json_spans import Span, json_spans
 from insource.types import Completion, Example, TokenLogprob
 

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, case, func, select
 
-from insource.clock import to_microseconds
-from insource.money import from_nano_usd
+from insource.foundation.clock import to_microseconds
+from insource.foundation.money import from_nano_usd
 from insource.store.call_table import CALLS
 from insource.store.database import Database
 from insource.store.rollups import FACTS, add_to_rollups

@@ -21,7 +21,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from insource.errors import ConfigError, InsourceError, IntegrityError, PrerequisiteError
+from insource.foundation.errors import ConfigError, InsourceError, IntegrityError, PrerequisiteError
 from insource.store.migrations import HEAD
 
 METADATA = MetaData()

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from insource.errors import InsourceError
+from insource.foundation.errors import InsourceError
 from insource.store.database import Database, open_database
 from insource.store.drain import DrainReport, drain
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import select, update
 
+from insource.foundation.files import sync
 from insource.store.database import Database
 from insource.store.frames import scan
 from insource.store.segments import SEGMENTS, Progress
@@ -48,7 +49,7 @@ def erase_drained(database: Database, directory: Path, call_ids: Set[str] = froz
                 erased += _zero(file.fileno(), row.erased, done)
                 for start, end in _records_of(file.fileno(), done, reached.position, call_ids):
                     erased += _zero(file.fileno(), start, end)
-                os.fsync(file.fileno())
+                sync(file.fileno())
             this = update(SEGMENTS).where(SEGMENTS.c.name == path.name)
             connection.execute(this.values(erased=max(done, row.erased)))
     return erased

@@ -8,8 +8,8 @@ from typing import Literal
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, insert, select
 
-from insource.clock import SYSTEM, Clock, from_microseconds, to_microseconds
-from insource.errors import UserError
+from insource.foundation.clock import SYSTEM, Clock, from_microseconds, to_microseconds
+from insource.foundation.errors import UserError
 from insource.store.call_table import CALLS
 from insource.store.database import METADATA, Database
 from insource.types import Frozen

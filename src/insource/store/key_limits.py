@@ -10,8 +10,8 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 
-from insource.clock import to_microseconds
-from insource.money import NANO, to_nano_usd
+from insource.foundation.clock import to_microseconds
+from insource.foundation.money import NANO, to_nano_usd
 from insource.store.keys import MINUTE_US, Exhausted, Granted, Period, VirtualKey, period_of
 
 

@@ -26,9 +26,9 @@ from typing import Any, Literal
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, RowMapping, Table, Text, func, select
 from sqlalchemy import text as sql
 
-from insource.clock import SYSTEM, Clock, from_microseconds, to_microseconds
-from insource.errors import UserError
-from insource.money import from_nano_usd, to_nano_usd
+from insource.foundation.clock import SYSTEM, Clock, from_microseconds, to_microseconds
+from insource.foundation.errors import UserError
+from insource.foundation.money import from_nano_usd, to_nano_usd
 from insource.store.database import METADATA, Database, open_database
 from insource.types import Frozen
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import BigInteger, Column, Connection, LargeBinary, Table, Text, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from insource.clock import SYSTEM, Clock, to_microseconds
+from insource.foundation.clock import SYSTEM, Clock, to_microseconds
 from insource.store.database import METADATA, Database
 
 INPUT_BYTES = 8

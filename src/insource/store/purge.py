@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, case, func, select
 
-from insource.clock import SYSTEM, Clock
+from insource.foundation.clock import SYSTEM, Clock
 from insource.store.call_table import CALLS, rowid
 from insource.store.database import Database
 from insource.store.drain import drain

@@ -6,22 +6,22 @@ run again. That is both resume and cache: the same command goes on where the las
 
 from __future__ import annotations
 
-import fcntl
 import importlib.metadata
 import json
 import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from insource import __version__
-from insource.canonical import digest, file_digest
-from insource.clock import SYSTEM, Clock, iso
-from insource.errors import IntegrityError, PrerequisiteError
-from insource.ids import run_id
+from insource.foundation.canonical import digest, file_digest
+from insource.foundation.clock import SYSTEM, Clock, iso
+from insource.foundation.errors import IntegrityError, PrerequisiteError
+from insource.foundation.files import locked, sync_folder, write_json
+from insource.foundation.ids import run_id
 from insource.types import Frozen
 
 MANIFEST = "manifest.json"
@@ -117,7 +117,7 @@ class RunStore:
         write_json(partial / MANIFEST, manifest)
         final = self.folder / name
         partial.rename(final)
-        fsync_folder(self.folder)
+        sync_folder(self.folder)
         return Run(stage=manifest["stage"], run_id=name, path=final, manifest=manifest)
 
     def find(self, key: str) -> Run | None:
@@ -169,24 +169,6 @@ def environment(libraries: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON and make sure it is on the disk before anything refers to it."""
-    text = json.dumps(value, ensure_ascii=False, indent=1)
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make renames and new names in ``folder`` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _outputs(folder: Path) -> list[dict[str, Any]]:
     """Name, size and digest of everything the stage left, checkpoints and locks aside."""
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -228,10 +210,10 @@ def _verify(run: Run) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as lock:
+    with ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            held.enter_context(locked(folder / ".lock", wait=False))
+        except BlockingIOError as error:
             raise PrerequisiteError(
                 "run-in-progress",
                 f"Another process is working on this run already ({folder.name}).",

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
+from insource.foundation.files import sync, sync_folder
 from insource.store.frames import encode
 
 SUFFIX = ".seg"
@@ -134,7 +135,7 @@ class Spool:
                     segment.dirty = False
             for segment in dirty:
                 try:
-                    os.fsync(segment.fd)
+                    sync(segment.fd)
                 except OSError as error:
                     raise _unwritable(self.directory, error) from error
             with self._lock:
@@ -195,7 +196,7 @@ class Spool:
             if _still_there(path, fd):  # a drain may take an unlocked empty segment for a dead one
                 break
             os.close(fd)
-        _sync_directory(self.directory)
+        sync_folder(self.directory)
         segment = _Segment(path, fd)
         self._segments.append(segment)
         return segment
@@ -273,15 +274,6 @@ def _still_there(path: Path, fd: int) -> bool:
         return path.stat().st_ino == os.fstat(fd).st_ino
     except FileNotFoundError:
         return False
-
-
-def _sync_directory(directory: Path) -> None:
-    """A new file is only safe from a power cut once its folder's entry is (fsync(2))."""
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _unwritable(directory: Path, error: OSError) -> PrerequisiteError:

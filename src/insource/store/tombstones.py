@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from insource.clock import from_microseconds, to_microseconds
+from insource.foundation.clock import from_microseconds, to_microseconds
 from insource.store.database import METADATA, Database
 from insource.types import Frozen
 

@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from sqlalchemy import Connection, literal, select
 
-from insource.clock import to_microseconds
-from insource.money import from_nano_usd
+from insource.foundation.clock import to_microseconds
+from insource.foundation.money import from_nano_usd
 from insource.store.call_table import CALLS
 from insource.store.database import Database
 from insource.store.histogram import quantiles

@@ -2,7 +2,7 @@ import pytest
 
 from insource.config.loading import allowed_values, keys, load, validate
 from insource.config.sections import Config
-from insource.errors import ConfigError, UserError
+from insource.foundation.errors import ConfigError, UserError
 from insource.types.task import AbsentFields
 
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from insource.config.loading import load
-from insource.errors import ConfigError, UserError
+from insource.foundation.errors import ConfigError, UserError
 from insource.project import Project
 from insource.types import JsonSchema, Labels
 

@@ -6,7 +6,7 @@ import pytest
 
 from insource.arms import CloudPrice, cloud, described, longest_answer, sample
 from insource.config.loading import load
-from insource.errors import PrerequisiteError, UserError
+from insource.foundation.errors import PrerequisiteError, UserError
 from insource.models.protocol import ModelInfo
 from insource.project import Project
 from insource.reference import cloud_model, confirm_cost

@@ -6,7 +6,7 @@ import pytest
 
 from insource.dataset.build import build
 from insource.dataset.card import data_card
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import JsonSchema, Labels, LoggedAnswer, Text
 
 SCHEMA = {

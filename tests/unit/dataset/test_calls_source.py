@@ -7,7 +7,7 @@ import pytest
 from insource.config.sections import CallsSection
 from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.source import LEFT_OUT
-from insource.errors import DataError, UserError
+from insource.foundation.errors import DataError, UserError
 from insource.logs.query import Log
 from insource.store.calls import insert_calls
 from insource.types import TOKEN_LIMIT, Call, Dropped, Row, Usage

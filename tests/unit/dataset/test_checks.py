@@ -19,7 +19,7 @@ from insource.dataset.checks.terms import is_abbreviation, is_slip, may_stand_fo
 from insource.dataset.checks.writing import rewritten, shape_of
 from insource.dataset.decisions import read_decisions
 from insource.dataset.staging import staged
-from insource.errors import DataError, UserError
+from insource.foundation.errors import DataError, UserError
 from insource.logs.redaction.pseudonyms import Pseudonyms
 from insource.types import (
     TOKEN_LIMIT,

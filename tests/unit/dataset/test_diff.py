@@ -7,7 +7,7 @@ import pytest
 from insource.dataset.build import build_folder
 from insource.dataset.diff import diff_datasets
 from insource.dataset.folder import find
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import JsonSchema, Labels
 
 

@@ -9,7 +9,7 @@ from made_documents import mail, pdf, word
 from insource.config.sections import ColumnsSection
 from insource.dataset.sources.documents import Documents, walk
 from insource.dataset.sources.text_extraction import text_of_document
-from insource.errors import DataError, UserError
+from insource.foundation.errors import DataError, UserError
 from insource.types import Dropped, Row
 
 

@@ -10,7 +10,7 @@ from insource.dataset.export.layout import export_dataset
 from insource.dataset.folder import load
 from insource.dataset.records import as_object
 from insource.dataset.sources.choose import choose_source
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import SPLITS, Row, Task
 
 FULL = {

@@ -8,7 +8,7 @@ import pytest
 from insource.dataset.build import build
 from insource.dataset.card import data_card
 from insource.dataset.folder import find, folder_name, load, newest_first, save
-from insource.errors import DataError, IntegrityError
+from insource.foundation.errors import DataError, IntegrityError
 
 
 @pytest.fixture

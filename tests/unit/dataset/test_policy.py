@@ -10,7 +10,7 @@ from insource.dataset.policy import (
     with_terms,
     write_policy,
 )
-from insource.errors import IntegrityError, UserError
+from insource.foundation.errors import IntegrityError, UserError
 from insource.types import Example, Provenance, Row
 
 

@@ -7,7 +7,7 @@ import pytest
 from insource.dataset.records import as_object, row_of, strict_json
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.staging import staged
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 
 
 def write(tmp_path, *lines):

@@ -17,7 +17,7 @@ from insource.dataset.review.fields import fields_of, input_digest, value_at, wi
 from insource.dataset.review.queues import QUEUES, contradictions, disputes, missing_values
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.staging import staged
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import JsonSchema, Labels, ReviewDecision, Text
 
 SCHEMA = {

@@ -10,7 +10,7 @@ from insource.dataset.normal import normalised
 from insource.dataset.row_keys import moment_of, read_keys
 from insource.dataset.separate import removals
 from insource.dataset.split import NO_LINKS, Plan, assign_splits
-from insource.errors import DataError, UserError
+from insource.foundation.errors import DataError, UserError
 from insource.types import SPLITS, Provenance, Row
 
 

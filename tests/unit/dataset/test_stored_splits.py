@@ -8,7 +8,7 @@ from near_copies import documents
 
 from insource.dataset.build import build, build_folder
 from insource.dataset.folder import load
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import SPLITS
 
 

@@ -9,7 +9,7 @@ import pytest
 from insource.config.sections import DatasetSection
 from insource.dataset.sources.choose import choose_source
 from insource.dataset.staging import staged
-from insource.errors import DataError, UserError
+from insource.foundation.errors import DataError, UserError
 from insource.types import Dropped, Row
 
 

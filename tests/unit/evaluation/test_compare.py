@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from insource.errors import ConfigError, DataError
 from insource.evaluation.compare import compare
+from insource.foundation.errors import ConfigError, DataError
 from insource.types import Arm, EvalRecord, Score, SlotScore
 
 TUNED = Arm(name="tuned", model="t", kind="tuned")

@@ -1,7 +1,7 @@
 import pytest
 
 from insource.config.loading import validate
-from insource.errors import ConfigError
+from insource.foundation.errors import ConfigError
 from insource.gateway.configured import pass_through
 
 

@@ -6,7 +6,7 @@ import pytest
 from import_samples import SAMPLES, jsonl, table
 
 from insource.cli.logs_import import FORMATS
-from insource.ids import uuid7, uuid8
+from insource.foundation.ids import uuid7, uuid8
 from insource.logs.importers.mapped import TableMapping, mapped
 from insource.logs.importers.protocol import Draft, Imported, RecordImporter
 from insource.logs.importers.registry import MODULES, importer

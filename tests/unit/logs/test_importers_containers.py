@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 from import_samples import jsonl, table
 
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
 from insource.logs.importers import containers
 from insource.logs.importers.containers import records
 from insource.logs.importers.values import BadRecord

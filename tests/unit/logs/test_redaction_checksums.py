@@ -17,8 +17,8 @@ from stdnum.pl import pesel
 from stdnum.se import personnummer
 from stdnum.us import ssn
 
+from insource.foundation.rng import generator
 from insource.logs.redaction import checksums
-from insource.rng import generator
 
 DIGITS = "0123456789"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

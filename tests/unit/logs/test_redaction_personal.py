@@ -7,12 +7,12 @@ import threading
 import pytest
 
 from insource.config.sections import LogSection
-from insource.errors import ConfigError, InsourceError
+from insource.foundation.errors import ConfigError, InsourceError
+from insource.foundation.rng import generator
 from insource.logs.redaction import RedactedIncrements, Redactor
 from insource.logs.redaction.presidio import finder_of
 from insource.logs.redaction.pseudonyms import KEY_FILE, Pseudonyms
 from insource.logs.redaction.redactor import SECRETS
-from insource.rng import generator
 
 
 @pytest.fixture(scope="module")

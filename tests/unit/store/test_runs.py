@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from insource.errors import IntegrityError, PrerequisiteError
-from insource.store.runs import MANIFEST, RunStore, StageSpec, installed, write_json
+from insource.foundation.errors import IntegrityError, PrerequisiteError
+from insource.foundation.files import write_json
+from insource.store.runs import MANIFEST, RunStore, StageSpec, installed
 
 SPEC = StageSpec(stage="train", version=1, inputs={"data": "abc"}, config={"epochs": 3}, seed=0)
 

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from insource import canonical
 from insource.dataset.review.fields import WHOLE, input_digest, present, same, value_at, with_values
 from insource.dataset.staging import Staged
+from insource.foundation import canonical
 from insource.types import Dropped, ReviewDecision, Row
 
 STEP = "review"

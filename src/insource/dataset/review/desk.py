@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.clock import SYSTEM, Clock
 from insource.dataset.checks.look import Look
 from insource.dataset.contract import Targets
 from insource.dataset.review.agreement import Agreement, agreement
@@ -32,6 +31,7 @@ from insource.dataset.review.queues import (
 )
 from insource.dataset.review.standing import Standing, Standings
 from insource.dataset.staging import Staged
+from insource.foundation.clock import SYSTEM, Clock
 from insource.types import AbsentFields, OutputSpec, ReviewDecision, ReviewVerdict, Row
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from insource import canonical
 from insource.dataset.records import as_object, strict_json
+from insource.foundation import canonical
 from insource.matching.comparators import Comparator, comparator_for
 from insource.matching.contract import fits
 from insource.matching.schema import declared_properties, expanded, restricted, schema_types

@@ -12,12 +12,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from insource import canonical
 from insource.dataset.checks.look import Look
 from insource.dataset.checks.ungrounded_values import is_grounded
 from insource.dataset.normal import normalised
 from insource.dataset.records import as_object
 from insource.dataset.review.fields import Field, fields_of, schema_of
+from insource.foundation import canonical
 from insource.matching.align import align
 from insource.types import Labels, OutputSpec, Row
 

@@ -8,11 +8,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-from insource.clock import iso
 from insource.config.sections import CallsSection
 from insource.dataset.records import BadRow
 from insource.dataset.sources.conversation import Conversations, asked
-from insource.errors import DataError, InsourceError
+from insource.foundation.clock import iso
+from insource.foundation.errors import DataError, InsourceError
 from insource.logs.discovery.prompts import called_tool
 from insource.logs.output_limit import output_limit
 from insource.logs.query import Log, Where

@@ -17,7 +17,7 @@ from insource.dataset.sources.documents import ABOUT, Documents, is_document, la
 from insource.dataset.sources.shapes import ROWS, Shape, by_columns, chat, completion, teacher_of
 from insource.dataset.sources.source import Source
 from insource.dataset.sources.table import Table, TableFile
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import Split
 
 SAMPLE = 20

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from insource.dataset.records import BadRow, strict_json
 from insource.dataset.sources.json_lines import Found, json_lines
 from insource.dataset.sources.source import unreadable
-from insource.errors import UserError, missing_extra
+from insource.foundation.errors import UserError, missing_extra
 from insource.logs.importers.containers import is_one_document, plain_rows, records
 from insource.logs.importers.values import BadRecord
 

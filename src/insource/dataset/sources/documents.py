@@ -16,7 +16,7 @@ from insource.dataset.sources.containers import known_encoding, read_records
 from insource.dataset.sources.shapes import by_columns
 from insource.dataset.sources.source import unreadable
 from insource.dataset.sources.text_extraction import EXTRACTORS, decoded, text_of_document
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import Dropped, Row
 
 TABLES = ("labels", "metadata")

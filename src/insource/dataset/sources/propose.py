@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from insource.config.sections import DatasetSection
 from insource.dataset.sources.choose import choose_source, detected
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 
 LOG = "log"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import Dropped, Row
 
 LEFT_OUT = frozenset(

@@ -11,7 +11,7 @@ from insource.dataset.records import BadRow, row_id_of, row_of, unknown_keys_not
 from insource.dataset.sidecar import with_provenance
 from insource.dataset.sources.containers import read_records
 from insource.dataset.sources.shapes import Shape
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import Dropped, Row, Split
 
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from insource.dataset.synthesis.places import Path, Place, as_label, places, replaced
+from insource.foundation.rng import generator
 from insource.matching.surface import shape
-from insource.rng import generator
 from insource.types import Example
 
 Method = Literal["edit", "recombine", "paraphrase", "label"]

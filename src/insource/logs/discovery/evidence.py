@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
+from insource.foundation.rng import generator
 from insource.logs.discovery.prompts import variable_turns
 from insource.logs.discovery.reading import Record
 from insource.logs.discovery.templates import Template
 from insource.matching.grounding import grounding_tier
-from insource.rng import generator
 
 SAMPLE = 2000
 """Calls whose times and lengths are kept for the medians."""

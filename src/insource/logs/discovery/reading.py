@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Text, cast, select, tuple_
 
-from insource.clock import to_microseconds
+from insource.foundation.clock import to_microseconds
 from insource.logs.discovery.prompts import Prompt, called_tool, read_answer, read_prompt
 from insource.store.call_table import CALLS
 from insource.store.database import Database

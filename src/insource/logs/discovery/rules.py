@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from insource.errors import ConfigError
+from insource.foundation.errors import ConfigError
+from insource.foundation.files import replace_text
 from insource.logs.discovery.candidates import TaskCandidate
 from insource.logs.discovery.prompts import Prompt, read_prompt
 from insource.logs.discovery.templates import Template, TemplateIndex
@@ -132,7 +133,6 @@ def load_rules(path: Path) -> Rules:
 
 def save_rules(path: Path, rules: Rules) -> None:
     """Write the rules, readable by their owner only: templates quote prompts. Atomic."""
-    import os
 
     import tomlkit
 
@@ -147,10 +147,4 @@ def save_rules(path: Path, rules: Rules) -> None:
             tables.append(table)
         if patterns:
             document.add(name, tables)
-    partial = path.with_name(f"{path.name}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(tomlkit.dumps(document))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    replace_text(path, tomlkit.dumps(document), mode=0o600)

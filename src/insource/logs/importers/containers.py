@@ -16,7 +16,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO, cast
 
-from insource.errors import missing_extra
+from insource.foundation.errors import missing_extra
 from insource.logs.importers.gzipped import MAGIC, Gunzip
 from insource.logs.importers.json_document import Piece, pieces
 from insource.logs.importers.values import BadRecord, parse_json

@@ -29,7 +29,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from insource.errors import ConfigError
+from insource.foundation.errors import ConfigError
 from insource.logs.importers.answers import finish_reason, read_answer
 from insource.logs.importers.exchanges import created
 from insource.logs.importers.protocol import Draft, RecordImporter

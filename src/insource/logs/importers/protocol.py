@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
-from insource.ids import uuid8
+from insource.foundation.ids import uuid8
 from insource.logs.importers.containers import records
 from insource.logs.importers.values import BadRecord, NotACall
 from insource.types import Call

@@ -7,7 +7,7 @@ from importlib import import_module
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.logs.importers.containers import records
 from insource.logs.importers.protocol import Importer
 from insource.logs.importers.values import shown

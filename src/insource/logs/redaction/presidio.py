@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from insource.errors import PrerequisiteError, missing_extra
+from insource.foundation.errors import PrerequisiteError, missing_extra
 
 _SCORE = 0.5  # Presidio's confidence, 0 to 1; its own demo uses 0.35 and marks much that is none
 _LANGUAGE = "en"

@@ -12,7 +12,8 @@ import os
 import secrets
 from pathlib import Path
 
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
+from insource.foundation.files import sync
 
 KEY_FILE = "pseudonym.key"
 _KEY_BYTES = 32
@@ -59,8 +60,7 @@ def _make(path: Path) -> None:
     try:
         with open(fd, "w", encoding="ascii") as file:  # noqa: PTH123 # the descriptor carries the mode
             file.write(secrets.token_hex(_KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+            sync(file)
         with contextlib.suppress(FileExistsError):  # another process was faster
             os.link(draft, path)
     finally:

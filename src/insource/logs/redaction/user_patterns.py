@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from insource.errors import ConfigError
+from insource.foundation.errors import ConfigError
 from insource.logs.redaction.rules import Rule, compiled
 
 _NAMED = re.compile(r"([a-z][a-z0-9_-]*)=(.+)", re.DOTALL)

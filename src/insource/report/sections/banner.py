@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from insource.money import show_usd
+from insource.foundation.money import show_usd
 from insource.report import words
 from insource.report.page import Banner, Cell
 from insource.report.sections.estimates import estimate_cell

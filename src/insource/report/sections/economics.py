@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from insource.money import show_usd
+from insource.foundation.money import show_usd
 from insource.report import charts, vega, words
 from insource.report.page import Key, Plot, Row, Section, Table
 from insource.report.sections.estimates import arm_cell, arm_legend, is_assumed, point

@@ -1,0 +1,1 @@
+"""What everything stands on: errors, durable files, time, identifiers, money, random streams."""
