@@ -19,7 +19,7 @@ from claims import Claims, parser
 from insource.gateway.admission import Asked, Tags
 from insource.gateway.keys import Access, KeyAdmitter, TaskRules
 from insource.gateway.limits import KeyLedger
-from insource.logs.prices import PriceTable
+from insource.providers.prices import PriceTable
 from insource.store.keys import create_key, open_keys
 
 MODEL = "gpt-4o-mini"

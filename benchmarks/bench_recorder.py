@@ -19,7 +19,7 @@ from claims import Claims, parser
 
 from insource.config.sections import LogSection
 from insource.logs.recorder import Recorder
-from insource.logs.redaction import RedactedIncrements, Redactor
+from insource.redaction import RedactedIncrements, Redactor
 from insource.types import Usage
 
 PROSE = (

@@ -37,9 +37,9 @@ from planted_rows import (
 )
 from planted_tasks import TASKS
 
+from insource.contract.infer import infer_output
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import run_checks
-from insource.dataset.infer import infer_output
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.staging import staged
 from insource.foundation.rng import generator

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource.config.sections import ServingSection
-from insource.dataset.schema import for_asked
+from insource.contract.canonical_form import for_asked
 from insource.evaluation.run import Confidence
 from insource.evaluation.stage import ArmPlan
 from insource.foundation.canonical import digest, file_digest

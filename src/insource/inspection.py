@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from insource.contract.field_evidence import FieldEvidence
+from insource.contract.infer import Inference, infer_output
 from insource.dataset.checks.card import findings_card
 from insource.dataset.checks.suite import NAMES, run_checks
 from insource.dataset.decisions import read_decisions, write_decisions
 from insource.dataset.examples import example_of
-from insource.dataset.field_inference import FieldEvidence
-from insource.dataset.infer import Inference, infer_output
 from insource.dataset.review.application import apply_reviews
 from insource.dataset.review.decisions import DecisionFile, read_reviews
 from insource.dataset.review.desk import Desk

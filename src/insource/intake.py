@@ -27,8 +27,8 @@ from insource.dataset.staging import Staged
 from insource.dataset.sufficiency import Needs
 from insource.logs.collect import Logged, collect, has_answers, logged
 from insource.logs.recorder import STORE_FILE
-from insource.logs.redaction.pseudonyms import Pseudonyms
 from insource.models.protocol import Model, Request
+from insource.redaction.pseudonyms import Pseudonyms
 from insource.reference import confirm_cost
 from insource.session import Session
 from insource.store.database import Database, open_database

@@ -9,10 +9,10 @@ from insource.arms import CloudPrice, described
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.foundation.money import show_usd
 from insource.logs.collect import cost_per_1000_usd
-from insource.logs.prices import PriceTable
 from insource.logs.recorder import STORE_FILE
 from insource.models.openai import OpenAIModel
 from insource.models.protocol import Model
+from insource.providers.prices import PriceTable
 from insource.session import Session
 from insource.store.database import open_database
 from insource.types import Dataset, Example, Task, Usage

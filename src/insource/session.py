@@ -14,8 +14,8 @@ from insource.foundation.canonical import digest
 from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.ids import uuid7
 from insource.logs.recorder import Recorder
-from insource.logs.redaction import Redactor
 from insource.project import Project
+from insource.redaction import Redactor
 from insource.store.runs import Run
 from insource.training.recipe import Recipe
 from insource.types import DatasetManifest, Evaluation, StageRun

@@ -5,10 +5,10 @@ import json
 import openai
 import pytest
 
+from insource.contract.validate import violations
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings
 from insource.logs.recorder import Recorder
-from insource.matching.contract import violations
 from insource.models.fake import FakeCloud
 from insource.routing.confidence import document_confidence, field_confidences, load_tokenizer
 from insource.serving.engine import EngineSettings

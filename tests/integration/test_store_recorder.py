@@ -11,10 +11,10 @@ import pytest
 
 from insource.config.sections import LogSection
 from insource.foundation.errors import ProviderError
-from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder
-from insource.logs.redaction import Redactor
 from insource.models.protocol import ModelInfo, Request
+from insource.providers.prices import PriceTable
+from insource.redaction import Redactor
 from insource.store.calls import find_calls, get_call
 from insource.store.database import open_database
 from insource.store.spool import Spool

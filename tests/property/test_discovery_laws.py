@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from insource.logs.discovery import Rules, TaskFinder, load_rules, save_rules, survey
 from insource.logs.discovery.evidence import Distinct, key_set, leaves, parsed
 from insource.logs.discovery.mining import MIN_SUPPORT, mine
-from insource.logs.discovery.prompts import END, MARK, read_answer, read_prompt
+from insource.logs.discovery.prompts import read_prompt
 from insource.logs.discovery.rules import Pattern, Rule
 from insource.logs.discovery.templates import Template, TemplateIndex
+from insource.providers.requests import END, MARK, read_answer
 from insource.store.calls import insert_calls
 from insource.store.database import open_database
 from insource.types import Call

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from insource.config.loading import LoadedConfig
     from insource.config.sections import Config
     from insource.gateway.settings import GatewaySettings, PassThrough
-    from insource.logs.prices import PriceTable
     from insource.logs.recorder import Recorder
+    from insource.providers.prices import PriceTable
     from insource.session import Session
 
 HOLD_UNTIL_RESTART = (
@@ -50,9 +50,9 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     from insource.gateway.keys import require_key_beyond_loopback
     from insource.gateway.limits import KeyLedger
     from insource.gateway.server import DRAIN_S, serve
-    from insource.logs.prices import PriceTable
     from insource.logs.recorder import Recorder
-    from insource.logs.redaction import Redactor
+    from insource.providers.prices import PriceTable
+    from insource.redaction import Redactor
     from insource.serving.engines.llamacpp import require_free_port
 
     loaded = _configuration(config_path, run)

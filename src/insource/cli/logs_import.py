@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from insource.config.sections import Config
     from insource.logs.importers.load import ImportReport
     from insource.logs.importers.protocol import Importer, Rejected
-    from insource.logs.prices import PriceTable
-    from insource.logs.redaction import Redactor
+    from insource.providers.prices import PriceTable
+    from insource.redaction import Redactor
     from insource.store.database import Database
 
 AUTO, MAPPED = "auto", "mapped"
@@ -74,9 +74,9 @@ def command(
     Secrets are taken out before anything is written.
     """
     from insource.cli.output import Terminal
-    from insource.logs.prices import PriceTable
     from insource.logs.recorder import STORE_FILE
-    from insource.logs.redaction import Redactor
+    from insource.providers.prices import PriceTable
+    from insource.redaction import Redactor
     from insource.store.database import open_database
 
     for path in (*paths, *filter(None, (mapping_path, batch_input))):

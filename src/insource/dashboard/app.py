@@ -19,9 +19,9 @@ from starlette.staticfiles import StaticFiles
 from insource.dashboard.guard import MAX_BODY_BYTES, Guard
 from insource.dashboard.keys import KEYS, shown
 from insource.dashboard.pages.review import review_url, review_view
-from insource.dataset.records import strict_json
 from insource.dataset.review.desk import Desk, Refused, Verdict
 from insource.dataset.review.queues import QUEUES, QueueName
+from insource.formats.strict_json import strict_json
 from insource.foundation.errors import InsourceError
 from insource.report.words import visible
 

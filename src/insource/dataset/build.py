@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from insource.contract.infer import Inference
 from insource.dataset.assignments import Ledger, ledger
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import apply_fixes
 from insource.dataset.contract import Targets, check_contract
 from insource.dataset.examples import Tally, example_of
 from insource.dataset.folder import DatasetWriter, load
-from insource.dataset.infer import Inference
 from insource.dataset.policy import NO_POLICY, TeacherPolicy, with_terms
 from insource.dataset.review.application import apply_reviews
 from insource.dataset.sources.answered import Answered

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from insource.dataset.records import BadRow, as_object, strict_json
-from insource.dataset.schema import canonical_target, for_asked
+from insource.contract.canonical_form import canonical_target, for_asked
+from insource.contract.validate import InvalidSchema, violations
+from insource.dataset.records import BadRow
+from insource.formats.strict_json import as_object, strict_json
 from insource.foundation.errors import DataError
-from insource.matching.contract import InvalidSchema, violations
 from insource.types import AbsentFields, Dropped, JsonSchema, Labels, OutputSpec, Row
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from insource.dataset.normal import normalised
-from insource.dataset.records import as_object
+from insource.formats.strict_json import as_object
 from insource.foundation import canonical
+from insource.similarity.normal_text import normalised
 from insource.store.looks import INPUT_BYTES
 from insource.types import SPLITS, Example, LoggedAnswer, Row, Split
 

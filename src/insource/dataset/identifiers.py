@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.records import as_object
+from insource.formats.strict_json import as_object
 from insource.types import Row
 
 UNIQUE = 0.9

@@ -17,8 +17,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.normal import normalised
 from insource.foundation import rng
+from insource.similarity.normal_text import normalised
 
 if TYPE_CHECKING:
     from sklearn.linear_model import SGDClassifier

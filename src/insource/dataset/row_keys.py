@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insource.dataset.identifiers import Identifiers
-from insource.dataset.normal import normalised, numbers_of, undated
 from insource.dataset.templates import masked
 from insource.foundation.clock import to_microseconds
+from insource.similarity.normal_text import normalised, numbers_of, undated
 from insource.types import SPLITS, Row
 
 Keys = NDArray[np.uint64]

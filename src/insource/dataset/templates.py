@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from insource.dataset.normal import normalised
-from insource.dataset.records import as_object
+from insource.formats.strict_json import as_object
+from insource.similarity.normal_text import normalised
 
 # One try a word, never given back: a document may be a single word of megabytes.
 _ADDRESS = re.compile(r"(?<!\S)\S[^\s@]*+@\S+\.\w+|https?://\S+")

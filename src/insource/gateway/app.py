@@ -25,10 +25,10 @@ from insource.gateway.openai_api import models_body
 from insource.gateway.relay import forward, pass_along
 from insource.gateway.routes import Destination, Routes, UnknownRoute
 from insource.gateway.settings import GatewaySettings, PassThrough
-from insource.gateway.shapes import Dialect, error_document, error_event
 from insource.gateway.tags import ours, tags_of, without_our_marks
 from insource.gateway.task import Desk
 from insource.gateway.upstream import Upstream
+from insource.providers.errors import Dialect, error_document, error_event
 
 _LOG = logging.getLogger(__name__)
 

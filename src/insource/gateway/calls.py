@@ -16,10 +16,10 @@ from insource.gateway.http import HttpReply, HttpRequest, TooLarge
 from insource.gateway.openai_api import ChatRequest, chat_of
 from insource.gateway.routes import Destination
 from insource.gateway.settings import REFERENCE, GatewaySettings, PassThrough
-from insource.gateway.shapes import Dialect, error_document
 from insource.gateway.tags import tags_of
-from insource.logs.reading import Endpoint
 from insource.logs.recorder import Recorder
+from insource.providers import Endpoint
+from insource.providers.errors import Dialect, error_document
 
 if TYPE_CHECKING:
     from insource.gateway.task import Desk

@@ -12,9 +12,9 @@ from insource.gateway.admission import AdmitAll, Admitter
 from insource.gateway.keys import Access, KeyAdmitter, TaskRules
 from insource.gateway.limits import KeyLedger
 from insource.gateway.settings import REFERENCE, Kind, PassThrough, UpstreamSettings
-from insource.logs.dearest import Price
 from insource.logs.discovery.rules import FILE_NAME, TaskFinder, load_rules
 from insource.models.transport import is_loopback
+from insource.providers.price_bound import Price
 
 _MB = 1 << 20
 

@@ -13,12 +13,12 @@ from insource.gateway.admission import Admission
 from insource.gateway.http import Headers, HttpReply, HttpRequest
 from insource.gateway.local import Attempt
 from insource.gateway.openai_api import ChatRequest, completion_body, completion_events
-from insource.gateway.shapes import Dialect, error_document
-from insource.logs.estimates import estimated
-from insource.logs.prices import UNPRICED, Priced
-from insource.logs.reading import AnswerReader, Endpoint
 from insource.logs.recorder import Recording
-from insource.logs.redaction import keys_in
+from insource.providers import AnswerReader, Endpoint
+from insource.providers.errors import Dialect, error_document
+from insource.providers.prices import UNPRICED, Priced
+from insource.providers.token_estimates import estimated
+from insource.redaction import keys_in
 from insource.types import Completion, Policy, Route, Usage
 from insource.types.call import Outcome
 

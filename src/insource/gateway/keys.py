@@ -24,8 +24,8 @@ from insource.gateway.admission import Admission, Asked, Headers, Refused
 from insource.gateway.http import KEY_HEADERS
 from insource.gateway.limits import KeyLedger
 from insource.gateway.worst_case import Unbounded, worst_case_usd
-from insource.logs.dearest import Price
 from insource.models.transport import Privacy, is_loopback
+from insource.providers.price_bound import Price
 from insource.store.keys import PREFIX, Exhausted, Granted, VirtualKey
 
 _LOG = logging.getLogger(__name__)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from insource.evaluation.answers import read_answer
+from insource.contract.answers import read_answer
+from insource.contract.validate import fits
 from insource.foundation.errors import InsourceError
-from insource.matching.contract import fits
 from insource.models.protocol import Model, Request
 from insource.routing.cascade import LocalAnswer
 from insource.serving.grammar import compile_grammar

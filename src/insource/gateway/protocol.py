@@ -13,7 +13,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from insource.gateway.admission import Refused
-from insource.gateway.shapes import error_document
+from insource.providers.errors import error_document
 
 HEAD_BYTES = 256 << 10
 """The most that may come besides the bytes of a body: a head, trailers, the framing of chunks. Providers

@@ -11,13 +11,13 @@ from insource.gateway.admission import Refused
 from insource.gateway.connections import Connection, UpstreamFailed, UpstreamSilent, UpstreamUntrusted
 from insource.gateway.exchange import Exchange
 from insource.gateway.http import Headers, HttpReply, HttpRequest
-from insource.gateway.shapes import Dialect, error_document, error_event
 from insource.gateway.tags import with_stream_usage
 from insource.gateway.upstream import Upstream, travelling
 from insource.gateway.usage import UsageStripper
-from insource.logs.reading import open_reader
-from insource.logs.reading.wire import decompressor
-from insource.logs.redaction import is_secret
+from insource.providers import open_reader
+from insource.providers.errors import Dialect, error_document, error_event
+from insource.providers.wire import decompressor
+from insource.redaction import is_secret
 
 EVENT_STREAM = b"text/event-stream"
 # Of the others, embeddings above all, the reader keeps what is worth it.

@@ -20,8 +20,8 @@ from typing import Literal, cast, get_args
 from urllib.parse import unquote
 
 from insource.gateway.settings import Kind, UpstreamSettings
-from insource.gateway.shapes import Dialect
-from insource.logs.reading import Endpoint
+from insource.providers import Endpoint
+from insource.providers.errors import Dialect
 
 # The parts of OpenAI's and Anthropic's APIs below /v1; anything else is nothing we know.
 _OPENAI = frozenset(

@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from insource.gateway.admission import AdmitAll, Admitter
-from insource.logs.prices import Priced, PriceTable, billing_of
 from insource.logs.recorder import Recorder
 from insource.models.protocol import Model
+from insource.providers.prices import Priced, PriceTable, billing_of
 from insource.types import Completion, Policy, Task, Usage
 
 AUTO = "insource/auto"

@@ -15,8 +15,8 @@ from decimal import Decimal
 from typing import Any
 
 from insource.gateway.admission import Asked
-from insource.logs.dearest import HIDDEN_TOKENS, Price, dearest_usd
-from insource.logs.output_limit import generation_config, output_limit, whole
+from insource.providers.output_limit import generation_config, output_limit, whole
+from insource.providers.price_bound import HIDDEN_TOKENS, Price, dearest_usd
 
 LEGACY_MAX_TOKENS = 16  # OpenAI's default of POST /v1/completions
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from insource.config.sections import OwnPrice
 from insource.foundation.canonical import digest
 from insource.foundation.errors import ProviderError
-from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder
 from insource.models.protocol import Model, Request
+from insource.providers.prices import PriceTable
 from insource.store.database import Database
 from insource.store.reading import iterate_calls
 from insource.store.selection import Selection

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from insource.logs.redaction import RedactedIncrements, Redactor
-from insource.logs.redaction.credentials import hiding
+from insource.redaction import RedactedIncrements, Redactor
+from insource.redaction.credentials import hiding
 from insource.store.frames import to_json
 
 Document = Mapping[str, Any] | bytes

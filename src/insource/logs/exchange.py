@@ -10,11 +10,11 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from insource.logs.estimates import estimated
-from insource.logs.prices import PriceTable, billing_of
 from insource.logs.process_log import ProcessLog
-from insource.logs.reading import AnswerReader, Endpoint, open_reader
 from insource.logs.recorder import Recording
+from insource.providers import AnswerReader, Endpoint, open_reader
+from insource.providers.prices import PriceTable, billing_of
+from insource.providers.token_estimates import estimated
 from insource.types import FinishReason
 from insource.types.call import Outcome
 

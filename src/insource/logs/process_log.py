@@ -14,7 +14,7 @@ from typing import Protocol
 from insource.config.sections import LogSection
 from insource.foundation.errors import InsourceError
 from insource.logs.recorder import Recorder
-from insource.logs.redaction import Redactor
+from insource.redaction import Redactor
 from insource.store.spool import OnLogFailure
 
 _LOG = logging.getLogger(__name__)

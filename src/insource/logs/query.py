@@ -19,7 +19,7 @@ from typing import Any, Literal, Self, TypedDict, Unpack
 from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.logs.recorder import SPOOL_FOLDER, STORE_FILE
-from insource.logs.redaction import redact
+from insource.redaction import redact
 from insource.store.calls import get_call
 from insource.store.database import open_database
 from insource.store.drain import DrainReport, drain

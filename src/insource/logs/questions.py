@@ -10,10 +10,10 @@ from threading import Lock
 from insource.config.sections import OwnPrice
 from insource.foundation.canonical import digest
 from insource.foundation.errors import ProviderError, UserError
-from insource.logs.dearest import HIDDEN_TOKENS, dearest_usd
-from insource.logs.prices import PriceTable
 from insource.logs.recorder import RecordedModel, Recorder
 from insource.models.protocol import Model, Request
+from insource.providers.price_bound import HIDDEN_TOKENS, dearest_usd
+from insource.providers.prices import PriceTable
 from insource.store.calls import find_calls
 from insource.types import Usage
 

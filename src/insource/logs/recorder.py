@@ -19,8 +19,8 @@ from typing import Any, Self
 from insource.foundation.clock import SYSTEM, Clock, from_microseconds, to_microseconds
 from insource.foundation.ids import uuid7
 from insource.logs.content import Content, Contents, redacted_increment
-from insource.logs.redaction import RedactedIncrements, Redactor, default_redactor
 from insource.models.protocol import Model, ModelInfo, Request
+from insource.redaction import RedactedIncrements, Redactor, default_redactor
 from insource.store.database import Database, open_database
 from insource.store.drain import DrainReport, drain
 from insource.store.drain_process import DrainProcess

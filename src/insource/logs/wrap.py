@@ -19,9 +19,9 @@ from typing import Any, NamedTuple, TypeVar
 from insource.config.sections import LogSection, OwnPrice
 from insource.foundation.errors import InsourceError, UserError
 from insource.logs.exchange import Exchange, Sent, Tags, begin_exchange, endpoint_of
-from insource.logs.prices import PriceTable
 from insource.logs.process_log import process_log
-from insource.logs.redaction import keys_in
+from insource.providers.prices import PriceTable
+from insource.redaction import keys_in
 from insource.store.spool import OnLogFailure
 
 Client = TypeVar("Client")

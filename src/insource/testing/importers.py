@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from insource.logs.importers.containers import records
+from insource.formats.containers import records
+from insource.formats.values import BadRecord
 from insource.logs.importers.load import prepared
 from insource.logs.importers.protocol import UNEXPECTED, Imported, Importer, Outcome, Rejected, Skipped
-from insource.logs.importers.values import BadRecord
-from insource.logs.redaction import redact
+from insource.redaction import redact
 from insource.types import Call
 
 _RECEIVED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

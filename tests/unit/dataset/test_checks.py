@@ -20,7 +20,7 @@ from insource.dataset.checks.writing import rewritten, shape_of
 from insource.dataset.decisions import read_decisions
 from insource.dataset.staging import staged
 from insource.foundation.errors import DataError, UserError
-from insource.logs.redaction.pseudonyms import Pseudonyms
+from insource.redaction.pseudonyms import Pseudonyms
 from insource.types import (
     TOKEN_LIMIT,
     Dropped,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from insource.dataset.infer import infer_output, infer_schema
-from insource.matching.contract import violations
+from insource.contract.infer import infer_output, infer_schema
+from insource.contract.validate import violations
 from insource.types import JsonSchema, Labels, Text
 
 

@@ -9,9 +9,9 @@ from near_copies import documents
 from insource.dataset.build import build
 from insource.dataset.card import data_card
 from insource.dataset.identifiers import Identifiers, words_of
-from insource.dataset.normal import normalised, undated
 from insource.dataset.records import row_of
 from insource.dataset.templates import masked
+from insource.similarity.normal_text import normalised, undated
 
 TEXTS = (  # long enough for near-duplicates, and unlike each other
     "Dear team, the parcel I ordered from your shop two weeks ago has still not arrived at my home in town.",

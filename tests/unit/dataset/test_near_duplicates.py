@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from near_copies import documents, near_copy, similarity
 
-from insource.dataset.minhash import CROWD, bands_for
-from insource.dataset.near_duplicates import Pair, find_near_duplicates, near_duplicate_groups, nearest
-from insource.dataset.shingles import distinct, jaccard, prepared, shingles
+from insource.similarity.minhash import CROWD, bands_for
+from insource.similarity.near_duplicates import Pair, find_near_duplicates, near_duplicate_groups, nearest
+from insource.similarity.shingles import distinct, jaccard, prepared, shingles
 
 
 def pairs(found):

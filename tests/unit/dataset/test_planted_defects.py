@@ -17,9 +17,9 @@ from planted_rows import (
 )
 from planted_tasks import TASKS
 
+from insource.contract.infer import infer_output
 from insource.dataset.checks.refusals import Refusals
 from insource.dataset.checks.suite import NAMES
-from insource.dataset.infer import infer_output
 from insource.types import JsonSchema, Labels, Provenance, Row, Text
 
 ROWS = 800

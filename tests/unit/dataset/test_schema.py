@@ -2,8 +2,8 @@
 
 import pytest
 
-from insource.dataset.schema import canonical_target, for_asked
-from insource.matching.contract import InvalidSchema, violations
+from insource.contract.canonical_form import canonical_target, for_asked
+from insource.contract.validate import InvalidSchema, violations
 
 SPEC = {
     "type": "object",

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from insource.dataset.assignments import Grouping, Stored
-from insource.dataset.normal import normalised
 from insource.dataset.row_keys import moment_of, read_keys
 from insource.dataset.separate import removals
 from insource.dataset.split import NO_LINKS, Plan, assign_splits
 from insource.foundation.errors import DataError, UserError
+from insource.similarity.normal_text import normalised
 from insource.types import SPLITS, Provenance, Row
 
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from insource.dataset.infer import Inference, infer_schema
-from insource.dataset.text_shapes import TextShape
-from insource.matching.contract import violations
+from insource.contract.infer import Inference, infer_schema
+from insource.contract.text_shapes import TextShape
+from insource.contract.validate import violations
 from insource.types import Labels, Text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from insource.evaluation.answers import MAX_DEPTH, read_answer
+from insource.contract.answers import MAX_DEPTH, read_answer
 from insource.types import JsonSchema, Labels, Text
 
 JSON = JsonSchema(definition={"type": "object"})

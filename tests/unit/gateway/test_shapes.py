@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from insource.gateway.shapes import error_document, error_event
+from insource.providers.errors import error_document, error_event
 
 
 def test_each_dialect_has_its_own_shape():

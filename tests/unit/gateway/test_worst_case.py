@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from insource.gateway.admission import Asked, Tags
 from insource.gateway.worst_case import LEGACY_MAX_TOKENS, Unbounded, worst_case_usd
-from insource.logs.dearest import HIDDEN_TOKENS
-from insource.logs.prices import PriceTable
+from insource.providers.price_bound import HIDDEN_TOKENS
+from insource.providers.prices import PriceTable
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HELLO = [{"role": "user", "content": "Hello"}]

@@ -9,10 +9,10 @@ import tracemalloc
 import pytest
 from import_samples import jsonl, table
 
+from insource.formats import containers
+from insource.formats.containers import records
+from insource.formats.values import BadRecord
 from insource.foundation.errors import PrerequisiteError
-from insource.logs.importers import containers
-from insource.logs.importers.containers import records
-from insource.logs.importers.values import BadRecord
 
 ROWS = [{"a": 1, "b": 'größe, {] \\ " \n'}, {"a": 2, "b": ""}, {"a": 3, "b": "x" * 50}]
 
@@ -154,7 +154,7 @@ def test_leniency_loses_nothing():
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 7, 64])
 def test_a_document_is_cut_the_same_however_it_is_read(monkeypatch, chunk):
-    from insource.logs.importers import json_document
+    from insource.formats import json_document
 
     hostile = b'[{"a": 1, "b": "\\\\"},\n\n {"a": "]}\\"[{"}, 5, {"b": [[{"c": "\\\\\\""}]]},]  '
     whole = found(hostile)
@@ -174,7 +174,7 @@ def test_a_document_is_cut_the_same_however_it_is_read(monkeypatch, chunk):
     ids=["lines", "list", "one text", "csv"],
 )
 def test_a_record_without_end_is_passed_over_in_bounded_memory(monkeypatch, data, expected):
-    from insource.logs.importers import json_document
+    from insource.formats import json_document
 
     monkeypatch.setattr(containers, "MAX_RECORD_BYTES", 1 << 16)
     monkeypatch.setattr(json_document, "_CHUNK_BYTES", 1 << 12)

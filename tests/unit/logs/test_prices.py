@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from insource.config.sections import OwnPrice
-from insource.logs.prices import UNPRICED, Billing, PriceTable, billing_of
+from insource.providers.prices import UNPRICED, Billing, PriceTable, billing_of
 from insource.types import Usage
 
 AT = datetime(2026, 11, 15, tzinfo=UTC)

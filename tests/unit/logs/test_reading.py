@@ -34,7 +34,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from insource.logs.reading import ENDPOINTS, open_reader
+from insource.providers import ENDPOINTS, open_reader
 from insource.types import Usage
 
 CHAT_COUNTS = Usage(

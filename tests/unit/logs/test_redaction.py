@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.logs.redaction import RedactedIncrements, default_redactor, redact
+from insource.redaction import RedactedIncrements, default_redactor, redact
 
 KEY = "sk-proj-" + "aB3dE5gH7jK9mN1pQ3sT"
 PRIVATE = "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEpAIBAAKCAQEA7\n" * 20 + "-----END RSA PRIVATE KEY-----"

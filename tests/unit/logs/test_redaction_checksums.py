@@ -18,7 +18,7 @@ from stdnum.se import personnummer
 from stdnum.us import ssn
 
 from insource.foundation.rng import generator
-from insource.logs.redaction import checksums
+from insource.redaction import checksums
 
 DIGITS = "0123456789"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

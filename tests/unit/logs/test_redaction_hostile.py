@@ -5,7 +5,7 @@ import time
 import pytest
 
 from insource.config.sections import LogSection
-from insource.logs.redaction import RedactedIncrements, Redactor
+from insource.redaction import RedactedIncrements, Redactor
 
 # What rules begin with, or almost are, over and over; found by trying every scrap of every rule.
 HOSTILE = (

@@ -9,10 +9,10 @@ import pytest
 from insource.config.sections import LogSection
 from insource.foundation.errors import ConfigError, InsourceError
 from insource.foundation.rng import generator
-from insource.logs.redaction import RedactedIncrements, Redactor
-from insource.logs.redaction.presidio import finder_of
-from insource.logs.redaction.pseudonyms import KEY_FILE, Pseudonyms
-from insource.logs.redaction.redactor import SECRETS
+from insource.redaction import RedactedIncrements, Redactor
+from insource.redaction.presidio import finder_of
+from insource.redaction.pseudonyms import KEY_FILE, Pseudonyms
+from insource.redaction.redactor import SECRETS
 
 
 @pytest.fixture(scope="module")

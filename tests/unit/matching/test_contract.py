@@ -1,6 +1,6 @@
 import pytest
 
-from insource.matching.contract import InvalidSchema, fits, violations
+from insource.contract.validate import InvalidSchema, fits, violations
 
 PUMP = {
     "type": "object",

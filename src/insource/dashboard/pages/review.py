@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from insource.dashboard.pages.excerpt import Excerpt, excerpt
-from insource.dataset.records import as_object
 from insource.dataset.review.agreement import DOCUMENT, Agreement
 from insource.dataset.review.desk import Desk, Item, Progress
 from insource.dataset.review.fields import Field, same, value_at
 from insource.dataset.review.queues import QueueName, scalars
+from insource.formats.strict_json import as_object
 from insource.matching.spans import Span
 from insource.report.words import visible
 from insource.types import Estimate, ReviewDecision

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from insource.dataset.checks.look import Look
 from insource.dataset.staging import Staged
 from insource.foundation.errors import UserError
-from insource.logs.redaction.pseudonyms import Pseudonyms
+from insource.redaction.pseudonyms import Pseudonyms
 from insource.types import (
     SPLITS,
     AbsentFields,

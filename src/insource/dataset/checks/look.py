@@ -9,14 +9,14 @@ from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
+from insource.contract.expand import declared_properties, expanded
 from insource.dataset.checks.terms import words
-from insource.dataset.normal import normalised
-from insource.dataset.records import as_object
+from insource.formats.strict_json import as_object
 from insource.foundation import canonical
 from insource.matching.align import is_empty
 from insource.matching.comparators import KEYWORD, Comparator, comparator_for
 from insource.matching.normal_forms import parse_number
-from insource.matching.schema import declared_properties, expanded
+from insource.similarity.normal_text import normalised
 from insource.types import Row
 
 LABEL = "label"

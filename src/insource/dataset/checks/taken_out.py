@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.look import replaced
-from insource.logs.redaction.personal import PERSONAL
-from insource.logs.redaction.pseudonyms import Pseudonyms
-from insource.logs.redaction.redactor import Redactor
-from insource.logs.redaction.rules import Rule
-from insource.logs.redaction.secrets import SECRETS
+from insource.redaction.personal import PERSONAL
+from insource.redaction.pseudonyms import Pseudonyms
+from insource.redaction.redactor import Redactor
+from insource.redaction.rules import Rule
+from insource.redaction.secrets import SECRETS
 from insource.types import Dropped, Finding, Fix, Row
 
 _KEY_BYTES = 32

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from insource.dataset.records import strict_json
+from insource.formats.strict_json import strict_json
 from insource.foundation.errors import DataError
 from insource.foundation.files import locked, replacing
 from insource.types import ReviewDecision

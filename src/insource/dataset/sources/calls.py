@@ -13,9 +13,9 @@ from insource.dataset.records import BadRow
 from insource.dataset.sources.conversation import Conversations, asked
 from insource.foundation.clock import iso
 from insource.foundation.errors import DataError, InsourceError
-from insource.logs.discovery.prompts import called_tool
-from insource.logs.output_limit import output_limit
 from insource.logs.query import Log, Where
+from insource.providers.output_limit import output_limit
+from insource.providers.requests import called_tool
 from insource.store.feedback import Feedback
 from insource.types import TOKEN_LIMIT, Call, Dropped, Provenance, Row
 

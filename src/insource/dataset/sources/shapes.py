@@ -7,11 +7,12 @@ from functools import cache
 from typing import Any
 
 from insource.config.sections import ColumnsSection
-from insource.dataset.records import KEYS, BadRow, kind_of
+from insource.dataset.records import KEYS, BadRow
 from insource.dataset.sources.conversation import Conversations, asked
-from insource.logs.importers.answers import content_text
-from insource.logs.importers.mapped import MISSING, value_at
-from insource.logs.importers.values import opened
+from insource.formats.paths import MISSING, value_at
+from insource.formats.strict_json import kind_of
+from insource.formats.values import opened
+from insource.providers.requests import content_text
 
 Record = dict[str, Any]
 

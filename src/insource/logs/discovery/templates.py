@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from insource.foundation.canonical import digest, short
-from insource.logs.discovery.prompts import END, MARK, WORD, Frame, Prompt
+from insource.logs.discovery.prompts import WORD, Frame, Prompt
+from insource.providers.requests import END, MARK
 from insource.types import Frozen
 
 SLOT = "⟨…⟩"

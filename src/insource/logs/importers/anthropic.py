@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from insource.formats.values import BadRecord, obj
 from insource.logs.importers.exchanges import beside
 from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import BadRecord, obj
 
 _REQUESTS = ("request", "input", "params", "body")
 _ANSWERS = ("response", "output", "message", "result")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from insource.formats.values import BadRecord, obj, text
 from insource.logs.importers.batches import BATCH_TAG, Requests, request_of
 from insource.logs.importers.exchanges import exchange
 from insource.logs.importers.labels import known
 from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import BadRecord, obj, text
 
 _ENDED = ("succeeded", "errored", "canceled", "expired")
 

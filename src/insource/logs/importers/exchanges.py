@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from insource.formats.values import between, count, dollars, first, moment, obj, seconds, text
 from insource.logs.importers.answers import read_answer
 from insource.logs.importers.labels import known, labels
 from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import between, count, dollars, first, moment, obj, seconds, text
 
 _STARTED = ("started_at", "start_time", "startTime", "created_at", "timestamp", "time", "ts")
 _ENDED = ("ended_at", "end_time", "endTime", "finished_at", "completed_at")

@@ -8,21 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from insource.formats.values import between, count, dollars, first, moment, obj, opened, seconds, text
 from insource.logs.importers.answers import read_answer
 from insource.logs.importers.exchanges import error_text
 from insource.logs.importers.labels import known, labels
 from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import (
-    between,
-    count,
-    dollars,
-    first,
-    moment,
-    obj,
-    opened,
-    seconds,
-    text,
-)
 from insource.types import Usage
 from insource.types.call import Outcome
 

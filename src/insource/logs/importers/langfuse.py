@@ -11,10 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from insource.logs.importers.answers import read_answer
-from insource.logs.importers.labels import known, labels, tag_list
-from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import (
+from insource.formats.values import (
     NotACall,
     between,
     count,
@@ -26,6 +23,9 @@ from insource.logs.importers.values import (
     seconds,
     text,
 )
+from insource.logs.importers.answers import read_answer
+from insource.logs.importers.labels import known, labels, tag_list
+from insource.logs.importers.protocol import Draft, RecordImporter
 from insource.types import Usage
 
 _CALLS = {"GENERATION", "EMBEDDING"}

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from insource.logs.importers.batches import BATCH_TAG
 from insource.logs.importers.protocol import Imported, Outcome, Rejected, Skipped
-from insource.logs.prices import UNPRICED, Priced, PriceTable, billing_of
+from insource.providers.prices import UNPRICED, Priced, PriceTable, billing_of
 from insource.store.call_table import CALLS
 from insource.store.calls import insert_calls
 from insource.store.database import Database

@@ -29,11 +29,8 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from insource.foundation.errors import ConfigError
-from insource.logs.importers.answers import finish_reason, read_answer
-from insource.logs.importers.exchanges import created
-from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import (
+from insource.formats.paths import MISSING, has_value_at, value_at
+from insource.formats.values import (
     BadRecord,
     between,
     count,
@@ -45,6 +42,10 @@ from insource.logs.importers.values import (
     shown,
     text,
 )
+from insource.foundation.errors import ConfigError
+from insource.logs.importers.answers import finish_reason, read_answer
+from insource.logs.importers.exchanges import created
+from insource.logs.importers.protocol import Draft, RecordImporter
 from insource.types import Frozen, Usage
 from insource.types.call import Outcome
 
@@ -122,7 +123,7 @@ def paths_without_a_value(mapping: TableMapping, sample: list[dict[str, Any]]) -
     return [
         f"{name} = {path!r}"
         for name, path in named.items()
-        if not any(_has(record, path) for record in sample)
+        if not any(has_value_at(record, path) for record in sample)
     ]
 
 
@@ -136,30 +137,6 @@ def mapped(mapping: TableMapping) -> RecordImporter:
         ),
         convert=lambda record: _convert(mapping, record),
     )
-
-
-MISSING = object()
-"""What ``value_at`` gives where there is nothing."""
-
-
-def value_at(value: Any, path: str) -> Any:
-    """The value at a dotted path. A column may have dots in its name; lists are entered by number."""
-    value = opened(value)
-    if isinstance(value, dict):
-        if path in value:
-            return value[path]
-        for dot in (match.start() for match in re.finditer(r"\.", path)):
-            if path[:dot] in value and (found := value_at(value[path[:dot]], path[dot + 1 :])) is not MISSING:
-                return found
-    if isinstance(value, list):
-        number, _, rest = path.partition(".")
-        if number.isdecimal() and len(number) < 10 and int(number) < len(value):
-            return value_at(value[int(number)], rest) if rest else value[int(number)]
-    return MISSING
-
-
-def _has(record: dict[str, Any], path: str) -> bool:
-    return value_at(record, path) is not MISSING
 
 
 def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[Draft]:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from insource.logs.importers.answers import content_text
+from insource.formats.values import BadRecord, text
 from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import BadRecord, text
+from insource.providers.requests import content_text
 
 _ANSWERS = ("preferred_output", "non_preferred_output")
 

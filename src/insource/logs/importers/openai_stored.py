@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from insource.formats.values import moment, text
 from insource.logs.importers.exchanges import created, exchange
 from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import moment, text
 
 _OBJECTS = {"chat.completion", "text_completion", "response"}
 # What the answer says of the request; everything else is the answer itself.

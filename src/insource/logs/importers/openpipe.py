@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from insource.formats.values import between, first, moment, obj, opened, text
 from insource.logs.importers.exchanges import created, exchange
 from insource.logs.importers.labels import labels
 from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import between, first, moment, obj, opened, text
 
 
 def _recognise(record: Mapping[str, Any]) -> str:

@@ -10,11 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from insource.logs.importers.answers import content_text, finish_reason
-from insource.logs.importers.labels import known
-from insource.logs.importers.otel_values import attributes, chat_messages, event_messages, indexed
-from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import (
+from insource.formats.values import (
     NotACall,
     between,
     count,
@@ -27,6 +23,11 @@ from insource.logs.importers.values import (
     seconds,
     text,
 )
+from insource.logs.importers.answers import finish_reason
+from insource.logs.importers.labels import known
+from insource.logs.importers.otel_values import attributes, chat_messages, event_messages, indexed
+from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.providers.requests import content_text
 from insource.types import Usage
 
 _ENDPOINTS = {

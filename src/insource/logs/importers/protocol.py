@@ -11,9 +11,9 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
+from insource.formats.containers import records
+from insource.formats.values import BadRecord, NotACall
 from insource.foundation.ids import uuid8
-from insource.logs.importers.containers import records
-from insource.logs.importers.values import BadRecord, NotACall
 from insource.types import Call
 
 UNEXPECTED = "unexpected"

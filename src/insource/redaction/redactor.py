@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from insource.config.sections import LogSection
-from insource.logs.redaction.escapes import resolved
-from insource.logs.redaction.personal import PERSONAL, UNFINISHED_PERSONAL
-from insource.logs.redaction.presidio import presidio_finder
-from insource.logs.redaction.pseudonyms import Pseudonyms
-from insource.logs.redaction.rules import Rule, any_at_end_of, any_of
-from insource.logs.redaction.secrets import NAMED, SECRETS, UNFINISHED_SECRETS
-from insource.logs.redaction.user_patterns import user_rules
+from insource.redaction.escapes import resolved
+from insource.redaction.personal import PERSONAL, UNFINISHED_PERSONAL
+from insource.redaction.presidio import presidio_finder
+from insource.redaction.pseudonyms import Pseudonyms
+from insource.redaction.rules import Rule, any_at_end_of, any_of
+from insource.redaction.secrets import NAMED, SECRETS, UNFINISHED_SECRETS
+from insource.redaction.user_patterns import user_rules
 
 ALL_TASKS = "*"
 NAMED_SECRET = "[secret:named]"

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from insource.dataset.field_inference import Field, FieldEvidence
-from insource.dataset.records import as_object
+from insource.contract.field_evidence import Field, FieldEvidence
+from insource.formats.strict_json import as_object
 from insource.types import JsonSchema, Labels, OutputSpec, Text
 
 MAX_LABELS = 1000

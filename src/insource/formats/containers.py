@@ -16,10 +16,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO, cast
 
+from insource.formats.gzipped import MAGIC, Gunzip
+from insource.formats.json_document import Piece, pieces
+from insource.formats.values import BadRecord, parse_json
 from insource.foundation.errors import missing_extra
-from insource.logs.importers.gzipped import MAGIC, Gunzip
-from insource.logs.importers.json_document import Piece, pieces
-from insource.logs.importers.values import BadRecord, parse_json
 
 MAX_RECORD_BYTES = 64 << 20
 

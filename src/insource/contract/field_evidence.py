@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from insource.dataset.text_shapes import TextShape
+from insource.contract.text_shapes import TextShape
 from insource.types import Frozen
 
 MAX_ENUM = 50

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from insource.logs.reading.deltas import append, joined
-from insource.logs.reading.dialect import Dialect, count, dicts, error_of, finish_of, string
+from insource.providers.deltas import append, joined
+from insource.providers.dialect import Dialect, count, dicts, error_of, finish_of, string
 from insource.types import FinishReason, Usage
 
 _LAST = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))

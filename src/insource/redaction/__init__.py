@@ -1,4 +1,4 @@
-"""What must not be in the log is taken out before anything is written.
+"""Remove secrets and personal data before anything is written.
 
 ``Redactor`` is the one object: made from ``[log]`` by ``Redactor.from_config``, given to the recorder.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from insource.logs.redaction.credentials import KEY_HEADERS, is_secret, keys_in
-from insource.logs.redaction.increments import RedactedIncrements
-from insource.logs.redaction.redactor import Redactor
+from insource.redaction.credentials import KEY_HEADERS, is_secret, keys_in
+from insource.redaction.increments import RedactedIncrements
+from insource.redaction.redactor import Redactor
 
 __all__ = [
     "KEY_HEADERS",

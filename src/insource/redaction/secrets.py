@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from insource.logs.redaction.rules import Rule, Span, compiled
+from insource.redaction.rules import Rule, Span, compiled
 
 _KEY_NAMES = (
     r"(?:x[-_]?)?api[-_]?key|access[-_]?token|auth[-_]?token|refresh[-_]?token|client[-_]?secret"

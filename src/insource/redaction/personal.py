@@ -11,8 +11,8 @@ import ipaddress
 import re
 from collections.abc import Callable
 
-from insource.logs.redaction import checksums
-from insource.logs.redaction.rules import Refine, Rule, Span
+from insource.redaction import checksums
+from insource.redaction.rules import Refine, Rule, Span
 
 _SPACE = r"[ \x{a0}\x{202f}]"
 _DASH = r"[\-\x{2010}-\x{2013}]"

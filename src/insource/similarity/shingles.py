@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.normal import normalised
+from insource.similarity.normal_text import normalised
 
 Hashes = NDArray[np.uint64]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from insource.logs.redaction.redactor import Redactor
-from insource.logs.redaction.rules import Rule
+from insource.redaction.redactor import Redactor
+from insource.redaction.rules import Rule
 
 KEY_HEADERS = frozenset(("authorization", "x-api-key", "api-key", "x-goog-api-key"))
 """Where callers put their keys."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from insource.logs.reading.deltas import Pieces, joined, merge
-from insource.logs.reading.dialect import Dialect, count, dicts, error_of, finish_of, string
+from insource.providers.deltas import Pieces, joined, merge
+from insource.providers.dialect import Dialect, count, dicts, error_of, finish_of, string
 from insource.types import Usage
 
 _PADDING = "obfuscation"  # against measuring the length of encrypted chunks; it says nothing

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rensa import RMinHash
 
-from insource.dataset.shingles import Shingles
+from insource.similarity.shingles import Shingles
 
 Indexes = NDArray[np.int64]
 

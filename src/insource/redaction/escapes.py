@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from insource.logs.redaction.rules import Span, compiled
+from insource.redaction.rules import Span, compiled
 
 _ESCAPE = compiled(r"\\+(u[0-9A-Fa-f]{4}|[bfnrt\"'/])")
 _SHORT = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from insource.logs.redaction.escapes import resolved
-from insource.logs.redaction.redactor import Redactor
-from insource.logs.redaction.rules import compiled
+from insource.redaction.escapes import resolved
+from insource.redaction.redactor import Redactor
+from insource.redaction.rules import compiled
 
 # The characters that tokens and numbers are made of: text is only ever cut in front of a run of these.
 _RUN = compiled(r"[\w.~+/=!@#$%^&*:\\\-\p{Latin}\p{Greek}\p{Cyrillic}]*\z")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from insource.foundation.errors import ConfigError
-from insource.logs.redaction.rules import Rule, compiled
+from insource.redaction.rules import Rule, compiled
 
 _NAMED = re.compile(r"([a-z][a-z0-9_-]*)=(.+)", re.DOTALL)
 _UNNAMED = "pattern"

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from insource.logs.reading.deltas import append, joined
-from insource.logs.reading.dialect import (
-    Dialect,
-    count,
-    decoded,
-    dicts,
-    error_of,
-    finish_of,
-    string,
-    total,
-)
+from insource.providers.deltas import append, joined
+from insource.providers.dialect import Dialect, count, decoded, dicts, error_of, finish_of, string, total
 from insource.types import Usage
 
 _TEXT_DELTAS = {"text_delta": "text", "thinking_delta": "thinking"}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import zlib
 from typing import Any, Literal, get_args
 
-from insource.logs.reading.chat import ChatDialect
-from insource.logs.reading.dialect import Dialect
-from insource.logs.reading.embeddings import EmbeddingsDialect
-from insource.logs.reading.gemini import GeminiDialect
-from insource.logs.reading.messages import MessagesDialect
-from insource.logs.reading.other import OtherDialect
-from insource.logs.reading.responses import ResponsesDialect
-from insource.logs.reading.wire import EventLines, decompressor
+from insource.providers.chat import ChatDialect
+from insource.providers.dialect import Dialect
+from insource.providers.embeddings import EmbeddingsDialect
+from insource.providers.gemini import GeminiDialect
+from insource.providers.messages import MessagesDialect
+from insource.providers.other import OtherDialect
+from insource.providers.responses import ResponsesDialect
+from insource.providers.wire import EventLines, decompressor
 from insource.types import FinishReason, Usage
 
 Endpoint = Literal["chat", "completions", "responses", "embeddings", "messages", "generate_content", "other"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from insource.logs.reading.dialect import Dialect, count, error_of, string
-from insource.logs.reading.responses import read_responses_usage
+from insource.providers.dialect import Dialect, count, error_of, string
+from insource.providers.responses import read_responses_usage
 from insource.types import Usage
 
 _LONGEST_WORD = 1000  # characters; what is longer without a space is a file in base64

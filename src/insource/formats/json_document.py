@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from insource.logs.importers.values import BadRecord
+from insource.formats.values import BadRecord
 
 Piece = tuple[int, bytes | BadRecord]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from insource.logs.reading.dialect import Dialect, count, decoded, error_of, string
+from insource.providers.dialect import Dialect, count, decoded, error_of, string
 from insource.types import Usage
 
 _BYTES_PER_FLOAT = 4

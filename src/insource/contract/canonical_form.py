@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from insource.matching.contract import InvalidSchema, fits
+from insource.contract.validate import InvalidSchema, fits
 
 MAX_REFERENCES = 32
 _COMBINING = frozenset({"$ref", "allOf", "anyOf", "oneOf"})

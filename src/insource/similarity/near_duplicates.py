@@ -27,9 +27,9 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.minhash import SLOTS, Bands, Indexes, band_keys, bands_for, sharing, signatures
-from insource.dataset.shingles import distinct, jaccard, prepared, shingles
 from insource.foundation import rng
+from insource.similarity.minhash import SLOTS, Bands, Indexes, band_keys, bands_for, sharing, signatures
+from insource.similarity.shingles import distinct, jaccard, prepared, shingles
 
 THRESHOLD = 0.8
 BATCH_TEXTS = 500
