@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from insource.routing.cascade import fit_policy
     from insource.serving.supervisor import ServedModel
     from insource.session import Display, Session
-    from insource.store.feedback import Feedback
-    from insource.store.usage import Consumption
+    from insource.store.calls.feedback import Feedback
+    from insource.store.calls.usage import Consumption
     from insource.types import (
         Arm,
         Call,
@@ -58,13 +58,13 @@ _PUBLIC = {
     "Comparison": ("insource.types", "Comparison"),
     "Completion": ("insource.types", "Completion"),
     "Config": ("insource.config", "Config"),
-    "Consumption": ("insource.store.usage", "Consumption"),
+    "Consumption": ("insource.store.calls.usage", "Consumption"),
     "Dataset": ("insource.types", "Dataset"),
     "Display": ("insource.session", "Display"),
     "Estimate": ("insource.types", "Estimate"),
     "Evaluation": ("insource.types", "Evaluation"),
     "Example": ("insource.types", "Example"),
-    "Feedback": ("insource.store.feedback", "Feedback"),
+    "Feedback": ("insource.store.calls.feedback", "Feedback"),
     "InsourceError": ("insource.foundation.errors", "InsourceError"),
     "Log": ("insource.logs.query", "Log"),
     "Message": ("insource.types", "Message"),

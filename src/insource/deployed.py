@@ -10,7 +10,7 @@ from insource import arms
 from insource.export.stage import TOKENIZER_FILE
 from insource.foundation.errors import IntegrityError, UserError
 from insource.models.catalogue import resolve
-from insource.results import load
+from insource.runs.result import load
 from insource.session import Session
 from insource.types import Completion, Policy, RunResult, Task
 

@@ -36,8 +36,8 @@ from insource.reference import cloud_price
 from insource.results import Findings, keep
 from insource.routing.cascade import fit_policy
 from insource.routing.confidence import confidence_scorer
+from insource.runs.folders import Run
 from insource.session import Session
-from insource.store.runs import Run
 from insource.training.base import require_extra
 from insource.training.stage import Watch, line, summary, train
 from insource.types import (

@@ -9,7 +9,7 @@ from typing import Any
 from insource.config.loading import LoadedConfig
 from insource.config.sections import Config
 from insource.foundation.errors import ConfigError, UserError
-from insource.store.runs import RunStore
+from insource.runs.folders import RunStore
 from insource.types import Frozen, JsonSchema, Labels, OutputSpec, Task
 
 

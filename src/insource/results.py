@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from insource import __version__, arms
 from insource.economics import priced
@@ -15,12 +15,12 @@ from insource.export.stage import ADAPTER_FILE
 from insource.export.stage import parity as parity_of
 from insource.foundation.canonical import digest
 from insource.foundation.clock import iso
-from insource.foundation.errors import UserError
 from insource.foundation.files import sync_folder, write_json
 from insource.foundation.ids import run_id
 from insource.report.render import write_report
+from insource.runs.folders import MANIFEST, Run, installed
+from insource.runs.result import REPORT_FILE, RESULT_FILE, STAGE
 from insource.session import Session
-from insource.store.runs import MANIFEST, Run, RunStore, damaged, installed
 from insource.training.stage import summary
 from insource.types import (
     BreakEven,
@@ -35,8 +35,6 @@ from insource.types import (
     Verdict,
 )
 
-RESULT_FILE, REPORT_FILE = "result.json", "report.html"
-STAGE = "run"
 SHOWN_DISAGREEMENTS = 12
 PACKAGES = ("torch", "transformers", "peft", "trl", "gguf", "xllamacpp", "llguidance", "numpy", "scipy")
 
@@ -86,24 +84,6 @@ def keep(session: Session, found: Findings, *, test_looks: int) -> RunResult:
     partial.rename(runs / name)
     sync_folder(runs)
     return result
-
-
-def load(runs: RunStore, name: str | None = None) -> tuple[RunResult, Path]:
-    """A kept result and its folder: the newest, or that of a run id (or the start of one).
-
-    Raises:
-        UserError: ``no-such-run``.
-        IntegrityError: ``run-damaged``.
-    """
-    for run in runs.complete(STAGE):
-        if name is None or run.run_id.startswith(name):
-            try:
-                text = (run.path / RESULT_FILE).read_text(encoding="utf-8")
-                return RunResult.model_validate_json(text), run.path
-            except (OSError, ValueError) as error:
-                raise damaged(run.path, RESULT_FILE) from error
-    wanted = f"no run {name}" if name else "no complete run yet"
-    raise UserError("no-such-run", f"There is {wanted} in {runs.folder}.", hint="Make one: insource run")
 
 
 def _assemble(session: Session, found: Findings, name: str, folder: Path, test_looks: int) -> RunResult:
@@ -194,8 +174,3 @@ def machine() -> str:
         f"{processor}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}"
     )
-
-
-def to_json(result: RunResult) -> dict[str, Any]:
-    """The document `insource run --json` prints; its schema is ``docs/reference/run-result.md``."""
-    return result.model_dump(mode="json")

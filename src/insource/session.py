@@ -16,7 +16,7 @@ from insource.foundation.ids import uuid7
 from insource.logs.recorder import Recorder
 from insource.project import Project
 from insource.redaction import Redactor
-from insource.store.runs import Run
+from insource.runs.folders import Run
 from insource.training.recipe import Recipe
 from insource.types import DatasetManifest, Evaluation, StageRun
 

@@ -20,7 +20,7 @@ import pytest
 
 from insource.dataset.folder import load as load_dataset
 from insource.logs.recorder import STORE_FILE
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
 from insource.types import RunResult
 

@@ -23,7 +23,7 @@ import pytest
 from loopback_server import LoopbackServer
 
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 
 COMMAND = [sys.executable, "-m", "insource.cli.main"]
 PIECES = 20

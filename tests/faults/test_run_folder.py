@@ -8,13 +8,13 @@ import sys
 import pytest
 
 from insource.foundation.errors import PrerequisiteError
-from insource.store.runs import MANIFEST, RunStore, StageSpec
+from insource.runs.folders import MANIFEST, RunStore, StageSpec
 
 SPEC = StageSpec(stage="train", version=1, inputs={}, config={}, seed=0)
 CHILD = """
 import sys, time
 from pathlib import Path
-import insource.store.runs as runs
+import insource.runs.folders as runs
 
 spec = runs.StageSpec(stage="train", version=1, inputs={}, config={}, seed=0)
 

@@ -18,7 +18,7 @@ import insource
 from insource.config.sections import LogSection
 from insource.logs import process_log
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "How many volts?"}]}
 

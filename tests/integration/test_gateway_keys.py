@@ -21,7 +21,7 @@ from insource.gateway.limits import KeyLedger
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings, PassThrough, UpstreamSettings
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
 from insource.store.keys import Spend, create_key, open_keys, spend_of
 

@@ -19,7 +19,7 @@ from insource.gateway.limits import KeyLedger
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings, HttpCloud
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
 from insource.store.keys import create_key, open_keys, spend_of
 

@@ -14,7 +14,7 @@ from insource.routing.confidence import document_confidence, field_confidences, 
 from insource.serving.engine import EngineSettings
 from insource.serving.grammar import compile_grammar
 from insource.serving.supervisor import ServedModel
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.types import JsonSchema, Policy, Task
 
 SCHEMA = {

@@ -27,7 +27,7 @@ from insource.logs.importers.load import load
 from insource.logs.importers.registry import importer
 from insource.providers.prices import PriceTable, billing_of
 from insource.redaction import redact
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
 
 LATER = datetime(2026, 2, 1, tzinfo=UTC)

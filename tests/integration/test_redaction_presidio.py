@@ -14,7 +14,7 @@ from insource.redaction import Redactor
 from insource.redaction.presidio import finder_of, stay_offline
 from insource.redaction.pseudonyms import Pseudonyms
 from insource.redaction.secrets import SECRETS
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 
 spacy = pytest.importorskip("spacy", reason="Presidio is not installed")
 presidio = pytest.importorskip("presidio_analyzer", reason="Presidio is not installed")

@@ -31,7 +31,7 @@ import insource
 from insource.foundation.errors import UserError
 from insource.logs import process_log
 from insource.logs.recorder import STORE_FILE, Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
 
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "How many volts?"}]}

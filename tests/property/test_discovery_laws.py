@@ -14,7 +14,7 @@ from insource.logs.discovery.prompts import read_prompt
 from insource.logs.discovery.rules import Pattern, Rule
 from insource.logs.discovery.templates import Template, TemplateIndex
 from insource.providers.requests import END, MARK, read_answer
-from insource.store.calls import insert_calls
+from insource.store.calls.calls import insert_calls
 from insource.store.database import open_database
 from insource.types import Call
 

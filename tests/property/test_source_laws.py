@@ -20,7 +20,7 @@ from insource.dataset.staging import staged
 from insource.foundation.errors import DataError
 from insource.logs.query import Log
 from insource.serving.grammar import compile_grammar
-from insource.store.calls import insert_calls
+from insource.store.calls.calls import insert_calls
 from insource.types import Call, Dropped, Row
 
 TOKENIZER = LLTokenizer("byte")

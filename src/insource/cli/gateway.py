@@ -169,7 +169,7 @@ def _configuration(path: Path, run: str | None = None) -> LoadedConfig:
 
 def _has_run(session: Session) -> bool:
     from insource.foundation.errors import UserError
-    from insource.results import load
+    from insource.runs.result import load
 
     try:
         load(session.project.runs)

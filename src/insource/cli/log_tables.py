@@ -13,7 +13,7 @@ from insource.foundation.money import show_usd
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from insource.store.usage import Consumption
+    from insource.store.calls.usage import Consumption
     from insource.types import Call
 
 WIDE = 200

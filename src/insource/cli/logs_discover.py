@@ -70,7 +70,7 @@ def command(config_path: Path, since: datetime | None, limit: int, applied: bool
 def _apply(log: Log, path: Path, rules: Rules, since: datetime | None) -> dict[str, int]:
     """Write the rules first, then tag: run again after an interruption, it goes on with the same names."""
     from insource.logs.discovery import assignments, save_rules
-    from insource.store.retag import retag
+    from insource.store.calls.retag import retag
 
     if not rules.rule:
         return {}

@@ -15,7 +15,7 @@ from insource.foundation.errors import UserError
 
 if TYPE_CHECKING:
     from insource.logs.query import Log
-    from insource.store.feedback import Feedback
+    from insource.store.calls.feedback import Feedback
     from insource.types import Call
 
 

@@ -13,7 +13,7 @@ from insource.cli.log_options import config_option, filter_options, open_log
 from insource.cli.options import json_option
 
 if TYPE_CHECKING:
-    from insource.store.usage import Consumption
+    from insource.store.calls.usage import Consumption
 
 FIGURES = ("calls", "errors", "tokens in", "out", "cost", "p50", "p95", "p99")
 DIMENSIONS = ("day", "task", "feature", "model", "provider", "user")

@@ -28,7 +28,7 @@ def command(session: Session, run: str | None, kind: str, output: Path | None) -
     from insource.cli.output import near, say
     from insource.report.markdown import render_markdown
     from insource.report.render import write_report
-    from insource.results import load
+    from insource.runs.result import load
 
     result, folder = load(session.project.runs, run)
     if kind == "html":

@@ -45,7 +45,7 @@ def command(session: Session, as_json: bool) -> None:
 def collect(session: Session) -> dict[str, Any]:
     """The state of the workspace as one document."""
     from insource.logs.recorder import STORE_FILE
-    from insource.store.calls import call_stats
+    from insource.store.calls.calls import call_stats
     from insource.store.database import open_database
 
     workspace, runs = session.project.workspace, session.project.runs

@@ -11,7 +11,7 @@ from typing import Any
 from insource.dataset.folder import MANIFEST
 from insource.dataset.sources.calls import SOURCE
 from insource.foundation.canonical import digest
-from insource.store.runs import RunStore
+from insource.runs.folders import RunStore
 from insource.types import SPLITS, Frozen
 
 

@@ -13,7 +13,7 @@ from insource.models.transport import client
 from insource.pipeline import Made
 from insource.reference import cloud_model
 from insource.session import Session
-from insource.store.calls import get_call
+from insource.store.calls.calls import get_call
 from insource.types import Call, Example, Policy, Route, RoutedCall
 
 TIMEOUT_S = 120.0

@@ -13,7 +13,7 @@ from insource.evaluation.run import Confidence, Progress, Scorer, evaluate, read
 from insource.evaluation.scorers import empty_scores
 from insource.foundation.canonical import digest
 from insource.models.protocol import Model, Request
-from insource.store.runs import Run, RunStore, StageSpec
+from insource.runs.folders import Run, RunStore, StageSpec
 from insource.types import Arm, Dataset, EvalRecord, Evaluation, Example, Split, Task
 
 STAGE, VERSION = "evaluate", 2

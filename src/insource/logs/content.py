@@ -7,7 +7,7 @@ from typing import Any
 
 from insource.redaction import RedactedIncrements, Redactor
 from insource.redaction.credentials import hiding
-from insource.store.frames import to_json
+from insource.store.spool.frames import to_json
 
 Document = Mapping[str, Any] | bytes
 

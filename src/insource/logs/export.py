@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from insource.foundation.clock import iso
 from insource.logs.query import Log
-from insource.store.feedback import Feedback
+from insource.store.calls.feedback import Feedback
 from insource.types import Call
 
 Format = Literal["jsonl", "csv", "openai-chat"]

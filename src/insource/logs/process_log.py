@@ -15,7 +15,7 @@ from insource.config.sections import LogSection
 from insource.foundation.errors import InsourceError
 from insource.logs.recorder import Recorder
 from insource.redaction import Redactor
-from insource.store.spool import OnLogFailure
+from insource.store.spool.writer import OnLogFailure
 
 _LOG = logging.getLogger(__name__)
 

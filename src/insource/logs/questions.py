@@ -14,7 +14,7 @@ from insource.logs.recorder import RecordedModel, Recorder
 from insource.models.protocol import Model, Request
 from insource.providers.price_bound import HIDDEN_TOKENS, dearest_usd
 from insource.providers.prices import PriceTable
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.types import Usage
 
 QUESTION_TAG = "question"

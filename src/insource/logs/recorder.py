@@ -22,10 +22,10 @@ from insource.logs.content import Content, Contents, redacted_increment
 from insource.models.protocol import Model, ModelInfo, Request
 from insource.redaction import RedactedIncrements, Redactor, default_redactor
 from insource.store.database import Database, open_database
-from insource.store.drain import DrainReport, drain
-from insource.store.drain_process import DrainProcess
-from insource.store.purge import Retained, retain
-from insource.store.spool import OnLogFailure, Spool
+from insource.store.removal.purge import Retained, retain
+from insource.store.spool.drain import DrainReport, drain
+from insource.store.spool.drain_process import DrainProcess
+from insource.store.spool.writer import OnLogFailure, Spool
 from insource.types import Call, Completion, FinishReason, Route, Usage
 from insource.types.call import Outcome
 

@@ -22,7 +22,7 @@ from insource.logs.exchange import Exchange, Sent, Tags, begin_exchange, endpoin
 from insource.logs.process_log import process_log
 from insource.providers.prices import PriceTable
 from insource.redaction import keys_in
-from insource.store.spool import OnLogFailure
+from insource.store.spool.writer import OnLogFailure
 
 Client = TypeVar("Client")
 

@@ -1,1 +1,1 @@
-"""What is kept: the database, the call spool, run folders, artefacts."""
+"""What is kept: the database, the recorded calls, the spool, keys, looks."""

@@ -13,7 +13,7 @@ from insource.foundation.canonical import digest
 from insource.foundation.errors import Interrupted
 from insource.foundation.rng import derived_seed
 from insource.models.catalogue import BaseModel
-from insource.store.runs import Run, RunStore, StageSpec
+from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, require_extra, unpacked
 from insource.training.preflight import check_leakage, check_rows, check_template
 from insource.training.recipe import Recipe, plan

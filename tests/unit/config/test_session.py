@@ -10,8 +10,8 @@ from insource.foundation.errors import PrerequisiteError, UserError
 from insource.models.protocol import ModelInfo
 from insource.project import Project
 from insource.reference import cloud_model, confirm_cost
+from insource.runs.folders import Run
 from insource.session import Session
-from insource.store.runs import Run
 from insource.types import Dataset, DatasetManifest, TrainingSummary
 
 

@@ -9,7 +9,7 @@ from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.source import LEFT_OUT
 from insource.foundation.errors import DataError, UserError
 from insource.logs.query import Log
-from insource.store.calls import insert_calls
+from insource.store.calls.calls import insert_calls
 from insource.types import TOKEN_LIMIT, Call, Dropped, Row, Usage
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)

@@ -1,4 +1,4 @@
-from insource.store.frames import MAGIC, encode, scan
+from insource.store.spool.frames import MAGIC, encode, scan
 
 RECORDS = [{"n": 0}, {"text": "Zürich 480 V"}, {"n": 2}]
 ENCODED = [encode(record) for record in RECORDS]

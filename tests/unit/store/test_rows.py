@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.store.call_table import CALLS
-from insource.store.rows import COLUMNS, NotACall, SpooledCall, call_of_row, row_of_call, row_of_records
+from insource.store.calls.row import COLUMNS, NotACall, SpooledCall, call_of_row, row_of_call, row_of_records
+from insource.store.calls.table import CALLS
 from insource.types import Call, Route, Usage
 
 BEGIN = {

@@ -7,7 +7,7 @@ import pytest
 
 from insource.foundation.errors import IntegrityError, PrerequisiteError
 from insource.foundation.files import write_json
-from insource.store.runs import MANIFEST, RunStore, StageSpec, installed
+from insource.runs.folders import MANIFEST, RunStore, StageSpec, installed
 
 SPEC = StageSpec(stage="train", version=1, inputs={"data": "abc"}, config={"epochs": 3}, seed=0)
 
@@ -69,7 +69,7 @@ def test_anything_its_bytes_depend_on_makes_it_another_run(store, change):
 def test_the_library_s_version_is_part_of_the_key(monkeypatch):
     spec = SPEC.model_copy(update={"libraries": ("numpy",)})
     before = spec.key()
-    monkeypatch.setattr("insource.store.runs.installed", lambda name: "0.0")
+    monkeypatch.setattr("insource.runs.folders.installed", lambda name: "0.0")
     assert spec.key() != before
 
 

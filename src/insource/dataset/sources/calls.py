@@ -16,7 +16,7 @@ from insource.foundation.errors import DataError, InsourceError
 from insource.logs.query import Log, Where
 from insource.providers.output_limit import output_limit
 from insource.providers.requests import called_tool
-from insource.store.feedback import Feedback
+from insource.store.calls.feedback import Feedback
 from insource.types import TOKEN_LIMIT, Call, Dropped, Provenance, Row
 
 SOURCE = "log"

@@ -12,7 +12,7 @@ from sqlalchemy import Text, cast, select, tuple_
 from insource.foundation.clock import to_microseconds
 from insource.logs.discovery.prompts import Prompt, read_prompt
 from insource.providers.requests import called_tool, read_answer
-from insource.store.call_table import CALLS
+from insource.store.calls.table import CALLS
 from insource.store.database import Database
 
 PAGE = 500

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from insource.logs.importers.batches import BATCH_TAG
 from insource.logs.importers.protocol import Imported, Outcome, Rejected, Skipped
 from insource.providers.prices import UNPRICED, Priced, PriceTable, billing_of
-from insource.store.call_table import CALLS
-from insource.store.calls import insert_calls
+from insource.store.calls.calls import insert_calls
+from insource.store.calls.table import CALLS
 from insource.store.database import Database
 from insource.types import Call
 

@@ -66,6 +66,6 @@ def upgrade() -> None:
 
 def _count_what_is_there() -> None:
     """The calls of an older store. A revision that changes the layout of the rollups takes this over."""
-    from insource.store.rollups import rebuild_rollups
+    from insource.store.calls.rollups import rebuild_rollups
 
     rebuild_rollups(op.get_bind())

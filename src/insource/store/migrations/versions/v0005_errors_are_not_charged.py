@@ -8,6 +8,6 @@ down_revision = "0004"
 
 def upgrade() -> None:
     """A revision that changes the layout of the rollups takes this over."""
-    from insource.store.rollups import rebuild_rollups
+    from insource.store.calls.rollups import rebuild_rollups
 
     rebuild_rollups(op.get_bind())

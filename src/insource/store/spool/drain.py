@@ -17,12 +17,12 @@ from typing import BinaryIO
 import msgspec
 from sqlalchemy import Connection
 
-from insource.store.calls import insert_rows
+from insource.store.calls.calls import insert_rows
+from insource.store.calls.row import NotACall, Row, row_of_records
 from insource.store.database import Database
-from insource.store.frames import Record, Scan, record_at, scan
-from insource.store.rows import NotACall, Row, row_of_records
-from insource.store.segments import Progress, forget, progress, record_progress
-from insource.store.spool import SUFFIX
+from insource.store.spool.frames import Record, Scan, record_at, scan
+from insource.store.spool.progress import Progress, forget, progress, record_progress
+from insource.store.spool.writer import SUFFIX
 
 _BATCH_BYTES = 8 << 20
 _RECORD_BYTES = 64 << 10

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, literal, select
 
 from insource.foundation.clock import to_microseconds
 from insource.foundation.money import from_nano_usd
-from insource.store.call_table import CALLS
+from insource.store.calls.histogram import quantiles
+from insource.store.calls.rollups import DAY_US, FACTS, KEY, ROLLUPS, SUMS, Totals, key_of, stored_rollups
+from insource.store.calls.selection import ROLLED_UP, Selection
+from insource.store.calls.table import CALLS
 from insource.store.database import Database
-from insource.store.histogram import quantiles
-from insource.store.rollups import DAY_US, FACTS, KEY, ROLLUPS, SUMS, Totals, key_of, stored_rollups
-from insource.store.selection import ROLLED_UP, Selection
 from insource.types import Frozen
 
 Dimension = Literal["day", "task", "feature", "model", "provider", "user"]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import func, select, tuple_
 
-from insource.store.call_table import CALLS, rowid
+from insource.store.calls.row import call_of_row
+from insource.store.calls.selection import Selection
+from insource.store.calls.table import CALLS, rowid
 from insource.store.database import Database
-from insource.store.rows import call_of_row
-from insource.store.selection import Selection
 from insource.types import Call
 
 

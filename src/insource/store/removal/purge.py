@@ -15,13 +15,13 @@ from pathlib import Path
 from sqlalchemy import Connection, case, func, select
 
 from insource.foundation.clock import SYSTEM, Clock
-from insource.store.call_table import CALLS, rowid
+from insource.store.calls.rollups import FACTS, ROLLUPS, take_from_rollups
+from insource.store.calls.selection import Selection
+from insource.store.calls.table import CALLS, rowid
+from insource.store.calls.tombstones import Purge, bury, count_purged, open_purge, purge_since
 from insource.store.database import Database
-from insource.store.drain import drain
-from insource.store.erasure import erase_drained
-from insource.store.rollups import FACTS, ROLLUPS, take_from_rollups
-from insource.store.selection import Selection
-from insource.store.tombstones import Purge, bury, count_purged, open_purge, purge_since
+from insource.store.removal.erase import erase_drained
+from insource.store.spool.drain import drain
 from insource.types import Frozen
 
 RETENTION = "retention"

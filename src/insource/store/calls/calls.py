@@ -14,11 +14,11 @@ from sqlalchemy import Connection, case, func, select
 
 from insource.foundation.clock import to_microseconds
 from insource.foundation.money import from_nano_usd
-from insource.store.call_table import CALLS
+from insource.store.calls.rollups import FACTS, add_to_rollups
+from insource.store.calls.row import COLUMNS, Row, call_of_row, row_of_call
+from insource.store.calls.table import CALLS
+from insource.store.calls.tombstones import purged_among
 from insource.store.database import Database
-from insource.store.rollups import FACTS, add_to_rollups
-from insource.store.rows import COLUMNS, Row, call_of_row, row_of_call
-from insource.store.tombstones import purged_among
 from insource.types import Call, Frozen
 
 _INSERT = "INSERT INTO calls ({}) VALUES ({})".format(

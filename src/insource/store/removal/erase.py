@@ -16,9 +16,9 @@ from sqlalchemy import select, update
 
 from insource.foundation.files import sync
 from insource.store.database import Database
-from insource.store.frames import scan
-from insource.store.segments import SEGMENTS, Progress
-from insource.store.spool import SUFFIX
+from insource.store.spool.frames import scan
+from insource.store.spool.progress import SEGMENTS, Progress
+from insource.store.spool.writer import SUFFIX
 
 _BLOCK = 1 << 20
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, literal_column, select
 
 from insource.foundation.clock import iso, to_microseconds
-from insource.store.call_table import CALLS
+from insource.store.calls.table import CALLS
 from insource.types import Frozen
 from insource.types.call import Outcome
 

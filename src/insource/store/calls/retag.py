@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import select, update
 
-from insource.store.call_table import CALLS
+from insource.store.calls.rollups import FACTS, add_to_rollups, take_from_rollups
+from insource.store.calls.selection import Selection
+from insource.store.calls.table import CALLS
 from insource.store.database import Database
-from insource.store.rollups import FACTS, add_to_rollups, take_from_rollups
-from insource.store.selection import Selection
 
 _BATCH = 1000
 

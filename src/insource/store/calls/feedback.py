@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Te
 
 from insource.foundation.clock import SYSTEM, Clock, from_microseconds, to_microseconds
 from insource.foundation.errors import UserError
-from insource.store.call_table import CALLS
+from insource.store.calls.table import CALLS
 from insource.store.database import METADATA, Database
 from insource.types import Frozen
 

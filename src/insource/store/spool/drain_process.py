@@ -1,9 +1,9 @@
-"""Draining in a process of its own, for a process that must answer others meanwhile.
+"""Drain the spool in a process of its own, for a process that must answer others meanwhile.
 
 A drain in a thread holds the interpreter's lock for milliseconds at a time, and every answer under way
-waits for it. Run as ``python -m insource.store.drain_process STORE SPOOL``: a line on standard input asks
-for a drain, a JSON line on standard output is its report, null when it failed. It ends when standard input
-does, and so with its parent.
+waits for it. Run as ``python -m insource.store.spool.drain_process STORE SPOOL``. A line on standard input
+asks for a drain; a JSON line on standard output is its report, null when it failed. The process ends when its
+standard input closes, and so with its parent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from insource.foundation.errors import InsourceError
 from insource.store.database import Database, open_database
-from insource.store.drain import DrainReport, drain
+from insource.store.spool.drain import DrainReport, drain
 
 # The parent goes first. Of one busy core this leaves a third, which is more than the drain of a gateway takes
 # (a fourth): were it less, the spool would grow.

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from insource.foundation.errors import PrerequisiteError
 from insource.foundation.files import sync, sync_folder
-from insource.store.frames import encode
+from insource.store.spool.frames import encode
 
 SUFFIX = ".seg"
 RESERVE = "reserve"

@@ -22,9 +22,9 @@ from sqlalchemy import (
     select,
 )
 
-from insource.store.call_table import CALLS
+from insource.store.calls.histogram import Histogram, bucket, merge, pack, unpack
+from insource.store.calls.table import CALLS
 from insource.store.database import METADATA
-from insource.store.histogram import Histogram, bucket, merge, pack, unpack
 
 DAY_US = 86_400_000_000
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from insource.foundation.clock import from_microseconds, to_microseconds
 from insource.foundation.money import from_nano_usd, to_nano_usd
-from insource.store.call_table import CALLS, PAYLOAD, SAME_IN_BOTH
+from insource.store.calls.table import CALLS, PAYLOAD, SAME_IN_BOTH
 from insource.types import Call, FinishReason, Usage
 from insource.types.call import Outcome
 

@@ -1,0 +1,1 @@
+"""Recorded calls: their table, their totals, and how they are selected and paged."""
