@@ -202,7 +202,7 @@ def planted_labels(rows: list[tuple[str, str]], seed: int) -> tuple[np.ndarray, 
 
 def claims_for_label_errors(claims: Claims, name: str, rows: list[tuple[str, str]]) -> None:
     """Recall of planted label noise where 1 in 100 of the untouched labels is a false alarm."""
-    from insource.dataset.label_confidence import label_confidence
+    from insource.dataset.checks.label_confidence import label_confidence
 
     labels, wrong = planted_labels(rows, seed=0)
     begun = time.perf_counter()

@@ -40,8 +40,8 @@ from planted_tasks import TASKS
 from insource.contract.infer import infer_output
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import run_checks
+from insource.dataset.rows.staged import staged
 from insource.dataset.sources.json_lines import JsonLines
-from insource.dataset.staging import staged
 from insource.foundation.rng import generator
 from insource.types import OutputSpec, Row, Text
 

@@ -11,15 +11,15 @@ from pydantic import ValidationError
 
 from insource.contract.field_evidence import FieldEvidence
 from insource.contract.infer import Inference, infer_output
-from insource.dataset.checks.card import findings_card
+from insource.dataset.checks.fixes import read_decisions, write_decisions
+from insource.dataset.checks.report import findings_card
 from insource.dataset.checks.suite import NAMES, run_checks
-from insource.dataset.decisions import read_decisions, write_decisions
-from insource.dataset.examples import example_of
-from insource.dataset.review.application import apply_reviews
+from insource.dataset.review.apply import apply_reviews
 from insource.dataset.review.decisions import DecisionFile, read_reviews
-from insource.dataset.review.desk import Desk
-from insource.dataset.sources.source import LEFT_OUT
-from insource.dataset.staging import staged
+from insource.dataset.review.workbench import Workbench
+from insource.dataset.rows.examples import example_of
+from insource.dataset.rows.source import LEFT_OUT
+from insource.dataset.rows.staged import staged
 from insource.foundation.errors import DataError, UserError
 from insource.foundation.files import replace_text
 from insource.intake import check_context, cloud_prompt, made, source_of
@@ -207,8 +207,8 @@ def infer_contract(session: Session) -> ContractReport:
 
 
 @contextmanager
-def review_desk(session: Session, *, overlap: float = 0.0) -> Iterator[Desk]:
-    """The source's rows on a reviewer's desk, with the log's answers to them, until the block ends.
+def open_workbench(session: Session, *, overlap: float = 0.0) -> Iterator[Workbench]:
+    """The source's rows on a reviewer's workbench, with the log's answers to them, until the block ends.
 
     Raises:
         DataError: the source's own, ``no-rows``, ``reviews-unreadable``.
@@ -224,7 +224,7 @@ def review_desk(session: Session, *, overlap: float = 0.0) -> Iterator[Desk]:
             with open_database(workspace / STORE_FILE) as database:
                 examples = (example_of(row, "") for row in rows)
                 answers = logged(database, examples, cloud_prompt(task), task=task.name)
-        yield Desk(
+        yield Workbench(
             rows,
             contract,
             file,

@@ -12,19 +12,19 @@ from pathlib import Path
 from insource import arms
 from insource.dataset.build import build_folder
 from insource.dataset.checks.check import Context
-from insource.dataset.checks.taken_out import PersonalData, Secrets
-from insource.dataset.decisions import read_decisions
-from insource.dataset.examples import sealed
-from insource.dataset.folder import MANIFEST, check, load, newest_first
-from insource.dataset.folder import examples as read_examples
-from insource.dataset.policy import read_policy
+from insource.dataset.checks.fixes import read_decisions
+from insource.dataset.checks.sensitive_data import PersonalData, Secrets
 from insource.dataset.review.decisions import read_reviews
+from insource.dataset.rows.examples import sealed
+from insource.dataset.rows.source import Source
+from insource.dataset.rows.staged import Staged
+from insource.dataset.rows.teacher_policy import read_policy
+from insource.dataset.saved.folder import MANIFEST, check, load, newest_first
+from insource.dataset.saved.folder import examples as read_examples
+from insource.dataset.saved.sufficiency import Needs
 from insource.dataset.sources.choose import Chosen, choose_source
 from insource.dataset.sources.joined import Joined
 from insource.dataset.sources.json_lines import JsonLines
-from insource.dataset.sources.source import Source
-from insource.dataset.staging import Staged
-from insource.dataset.sufficiency import Needs
 from insource.logs.collect import Logged, collect, has_answers, logged
 from insource.logs.recorder import STORE_FILE
 from insource.models.protocol import Model, Request

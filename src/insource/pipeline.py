@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource import arms
-from insource.dataset.policy import check_teachers, read_policy
+from insource.dataset.rows.teacher_policy import check_teachers, read_policy
 from insource.decision.verdict import conclude
 from insource.economics import weigh
 from insource.evaluation.compare import compare

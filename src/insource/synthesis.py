@@ -2,62 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
-from itertools import chain, islice
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from insource.arms import CLOUD_MAX_TOKENS
-from insource.dataset.contract import Targets
-from insource.dataset.folder import check
-from insource.dataset.folder import examples as read_examples
-from insource.dataset.policy import TeacherPolicy, co_teachers, read_policy
-from insource.dataset.records import BadRow
-from insource.dataset.synthesis.edits import Method, drafts
+from insource.dataset.rows.records import BadRow
+from insource.dataset.rows.targets import Targets
+from insource.dataset.rows.teacher_policy import TeacherPolicy, co_teachers, read_policy
+from insource.dataset.saved.folder import check
+from insource.dataset.saved.folder import examples as read_examples
+from insource.dataset.synthesis.edits import edited_rows
 from insource.dataset.synthesis.filters import Filters
+from insource.dataset.synthesis.making import SynthesisReport, SynthesisRun
 from insource.dataset.synthesis.output import SyntheticFile, synthetic_row
 from insource.dataset.synthesis.places import as_label
 from insource.dataset.synthesis.prompts import paraphrase
-from insource.foundation.errors import DataError, UserError
+from insource.dataset.synthesis.wanted import Wanted
+from insource.foundation.errors import UserError
 from insource.foundation.money import show_usd
 from insource.foundation.rng import generator
 from insource.intake import build_dataset_folder
-from insource.logs.questions import CapReached, Questions
+from insource.logs.questions import Questions
 from insource.models.protocol import Model, Request
 from insource.session import Session
-from insource.types import SPLITS, Example, Frozen, Provenance, Row, Task
+from insource.types import SPLITS, Example, Provenance, Row, Task
 
-# More drafts than this for each row wanted, and the documents do not yield more.
-MAX_DRAFTS = 20
-BATCH = 256
 SAMPLING_TEMPERATURE = 0.7
-SHOWN = 8
-
-
-class SynthesisReport(Frozen):
-    """What was made, and what was refused and why: ``drafts == made + already + sum(refused)``."""
-
-    method: Method
-    drafts: int
-    made: int
-    already: int
-    refused: dict[str, int]
-    questions: int
-    spent_usd: Decimal
-    stopped: str
-    path: str
-
-
-class Wanted(Frozen):
-    """``count`` new rows, or documents to ask a teacher about; ``samples`` answers that have to agree;
-    ``max_usd`` for all of it; ``inputs`` are the documents to label."""
-
-    method: Method
-    count: int
-    samples: int = 2
-    max_usd: Decimal | None = None
-    inputs: tuple[str, ...] = ()
 
 
 def synthesize(session: Session, wanted: Wanted, teacher: Model | None = None) -> SynthesisReport:
@@ -82,8 +51,8 @@ def synthesize(session: Session, wanted: Wanted, teacher: Model | None = None) -
         parents = {example.row_id: example for example in train}
         policy = read_policy(session.project.policy_path)
         if wanted.method in ("edit", "recombine"):
-            made = _Made(file, filters, parents, session.display.progress)
-            stopped = made.take(_edits(train, wanted, session.config.project.seed), wanted.count)
+            made = SynthesisRun(file, filters, parents, session.display.progress)
+            stopped = made.take(edited_rows(train, wanted, session.config.project.seed), wanted.count)
             return made.report(wanted.method, stopped)
         if teacher is None:
             raise UserError(
@@ -95,136 +64,10 @@ def synthesize(session: Session, wanted: Wanted, teacher: Model | None = None) -
             questions = Questions(
                 teacher, recorder, f"{task.name}-synthesis", session.config.prices.models, wanted.max_usd
             )
-            made = _Made(file, filters, parents, session.display.progress)
+            made = SynthesisRun(file, filters, parents, session.display.progress)
             rows = _asked(session, questions, wanted, task, train, _teacher_origin(teacher, session, policy))
             stopped = made.take(rows, wanted.count)
             return made.report(wanted.method, stopped, questions)
-
-
-def read_inputs(path: Path) -> tuple[str, ...]:
-    """The ``input`` of each line of a JSON Lines file.
-
-    Raises:
-        DataError: ``rows-unreadable``, ``bad-rows`` with the first lines that have none.
-    """
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise DataError(
-            "rows-unreadable",
-            f"{path} cannot be read: {error.strerror or error}.",
-            hint="Give JSON Lines with an `input` in each line.",
-        ) from error
-    texts, bad = [], []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            text = json.loads(line)["input"]
-        except (ValueError, KeyError, TypeError):
-            text = None
-        if isinstance(text, str) and text.strip():
-            texts.append(text)
-        else:
-            bad.append(number)
-    if bad:
-        raise DataError(
-            "bad-rows",
-            f"{len(bad)} lines of {path.name} have no text under `input`.",
-            details=tuple(f"{path.name}:{number}" for number in bad[:SHOWN]),
-            hint="Give JSON Lines with an `input` in each line.",
-        )
-    return tuple(texts)
-
-
-class _Made:
-    """Counts of one run while its rows are written."""
-
-    def __init__(
-        self,
-        file: SyntheticFile,
-        filters: Filters,
-        parents: dict[str, Example],
-        progress: Callable[[str, float, float], None],
-    ) -> None:
-        self._file, self._filters, self._parents, self._progress = file, filters, parents, progress
-        self._drafts = self._made = self._already = 0
-
-    def take(self, rows: Iterator[Row | str], count: int) -> str:
-        """Filter and write until ``count`` rows are made; why it ended before, or nothing."""
-        rows = islice(rows, MAX_DRAFTS * count)
-        while True:
-            batch: list[Row | str] = []
-            try:
-                for row in islice(rows, BATCH):
-                    batch.append(row)
-            except CapReached:
-                self._keep(batch, count)
-                return "the next question could cost more than is left; raise --max-usd to go on"
-            except BaseException:  # what was paid for is kept
-                self._keep(batch, count)
-                raise
-            self._keep(batch, count)
-            if self._made + self._already >= count:
-                return ""
-            if len(batch) < BATCH:
-                return "these documents do not yield more"
-
-    def _keep(self, batch: Sequence[Row | str], count: int) -> None:
-        near = self._filters.near_held_out([row.input for row in batch if isinstance(row, Row)])
-        for row in batch:
-            if self._made + self._already >= count:
-                return
-            self._drafts += 1
-            if isinstance(row, str):
-                self._filters.refused[row] += 1
-            elif row.row_id in self._file.ids:
-                self._already += 1
-            elif self._filters.passes(row, self._parent_of(row), near):
-                self._made += self._file.add(row)
-                self._progress("rows", self._made + self._already, count)
-
-    def _parent_of(self, row: Row) -> Example | None:
-        return self._parents.get(row.provenance.parents[0]) if row.provenance.parents else None
-
-    def report(self, method: Method, stopped: str, questions: Questions | None = None) -> SynthesisReport:
-        return SynthesisReport(
-            method=method,
-            drafts=self._drafts,
-            made=self._made,
-            already=self._already,
-            refused=dict(self._filters.refused.most_common()),
-            questions=questions.asked if questions else 0,
-            spent_usd=questions.spent_usd if questions else Decimal(0),
-            stopped=stopped,
-            path=str(self._file.path),
-        )
-
-
-def _edits(train: Sequence[Example], wanted: Wanted, seed: int) -> Iterator[Row]:
-    found = drafts(train, "edit" if wanted.method == "edit" else "recombine", seed)
-    first = next(found, None)
-    if first is None:
-        raise DataError(
-            "nothing-to-edit",
-            "No training document has a value that stands in it once, spelled as in its label.",
-            hint="Labels of classes cannot be edited in; use --method paraphrase or --method label.",
-        )
-    by_id = {example.row_id: example for example in train}
-    for draft in chain([first], found):
-        # The label is as trustworthy as its parents': a teacher's among them makes it a teacher's.
-        origins = [by_id[parent].provenance for parent in draft.parents]
-        origin = next((one for one in origins if one.from_teacher), origins[0])
-        kept = origin.model_copy(
-            update={
-                "synthetic": wanted.method,
-                "parents": draft.parents,
-                "co_teachers": co_teachers(origins, origin),
-            }
-        )
-        yield synthetic_row(
-            draft.input, draft.output, kept, attributes=draft.attributes, contract=draft.contract
-        )
 
 
 def _asked(

@@ -13,7 +13,7 @@ import numpy as np
 
 from insource.dataset.checks.check import Check, Context, TokenCount
 from insource.dataset.checks.suite import CHECKS
-from insource.dataset.staging import Staged, staged
+from insource.dataset.rows.staged import Staged, staged
 from insource.demo.documents import generate
 from insource.demo.schema import SCHEMA
 from insource.foundation.rng import generator

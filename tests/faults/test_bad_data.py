@@ -7,7 +7,7 @@ import os
 import pytest
 
 from insource.dataset.build import build
-from insource.dataset.folder import load, save
+from insource.dataset.saved.folder import load, save
 from insource.foundation.errors import DataError
 from insource.types import JsonSchema, Labels
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from insource.dataset.affected import affected
+from insource.dataset.saved.purged_answers import affected
 from insource.foundation.errors import PrerequisiteError
 from insource.logs.query import Log
 from insource.logs.recorder import Recorder

@@ -13,10 +13,10 @@ from insource.config.sections import CallsSection, DatasetSection
 from insource.contract.canonical_form import canonical_target
 from insource.contract.infer import infer_schema
 from insource.contract.validate import violations
+from insource.dataset.rows.staged import staged
 from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.choose import choose_source
 from insource.dataset.sources.documents import Documents
-from insource.dataset.staging import staged
 from insource.foundation.errors import DataError
 from insource.logs.query import Log
 from insource.serving.grammar import compile_grammar

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from insource.dataset.build import build_folder
-from insource.dataset.folder import load
-from insource.dataset.row_keys import read_keys
-from insource.dataset.split import Plan, assign_splits
+from insource.dataset.saved.folder import load
+from insource.dataset.splits.assign import Plan, assign_splits
+from insource.dataset.splits.keys import read_keys
 from insource.foundation.errors import DataError
 from insource.similarity.normal_text import numbers_of, undated
 from insource.similarity.shingles import distinct, jaccard, prepared, shingles

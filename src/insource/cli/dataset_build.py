@@ -20,7 +20,7 @@ def command(session: Session, as_json: bool) -> None:
     """Read the rows, apply the fixes you accepted, split, and write the dataset folder with its card."""
     from insource.cli.funnel import print_funnel
     from insource.cli.output import say
-    from insource.dataset.folder import examples
+    from insource.dataset.saved.folder import examples
     from insource.intake import build_dataset_folder, looks_at_test
 
     folder, manifest = build_dataset_folder(session)

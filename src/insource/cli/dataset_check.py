@@ -51,7 +51,7 @@ def command(session: Session, as_json: bool) -> None:
 def _print(report: CheckReport) -> None:
     from insource.cli.funnel import print_funnel
     from insource.cli.neutral import paragraph
-    from insource.dataset.checks.card import importance, in_order
+    from insource.dataset.checks.report import importance, in_order
 
     print_funnel(report.funnel, report.dropped)
     ranked = sorted(report.findings, key=importance)
@@ -68,7 +68,7 @@ def _print(report: CheckReport) -> None:
 
 def _print_finding(finding: Finding, report: CheckReport) -> None:
     from insource.cli.neutral import paragraph
-    from insource.dataset.checks.card import decided, place
+    from insource.dataset.checks.report import decided, place
 
     share = f"{100 * finding.share:.1f} %"
     click.echo(

@@ -10,7 +10,7 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.dataset.diff import DatasetDiff
+    from insource.dataset.saved.diff import DatasetDiff
     from insource.session import Session
 
 
@@ -25,8 +25,8 @@ def command(session: Session, before: str | None, after: str | None, as_json: bo
     BEFORE and AFTER are folder names, the start of their digests, or paths. Without them, the last two
     that were written are compared; with one, it is compared with the last.
     """
-    from insource.dataset.diff import diff_datasets
-    from insource.dataset.folder import find, newest_first
+    from insource.dataset.saved.diff import diff_datasets
+    from insource.dataset.saved.folder import find, newest_first
     from insource.foundation.errors import DataError
 
     datasets = session.project.workspace / "datasets"

@@ -58,8 +58,8 @@ def command(
     """
     from insource.cli.output import near, say
     from insource.dataset.export.layout import export_dataset
-    from insource.dataset.folder import check, examples, find, newest_first
-    from insource.dataset.policy import check_teachers, read_policy
+    from insource.dataset.rows.teacher_policy import check_teachers, read_policy
+    from insource.dataset.saved.folder import check, examples, find, newest_first
     from insource.intake import look_at_test
 
     datasets = session.project.workspace / "datasets"

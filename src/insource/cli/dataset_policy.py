@@ -40,7 +40,7 @@ def command(
     the one before; an answer has to be allowed by the one in force when it was given and by the newest.
     """
     from insource.cli.output import say
-    from insource.dataset.policy import TeacherRule, read_policy, write_policy
+    from insource.dataset.rows.teacher_policy import TeacherRule, read_policy, write_policy
 
     path = session.project.policy_path
     policy = read_policy(path)

@@ -64,24 +64,24 @@ def command(
 
     from insource.cli.output import say
     from insource.dataset.review.queues import QueueName
-    from insource.inspection import review_desk
+    from insource.inspection import open_workbench
 
     who, chosen = who or _git_name(), cast("QueueName", queue)
     session.begin("review", f"reading the rows for the queue {chosen}")
-    with review_desk(session, overlap=overlap) as desk:
+    with open_workbench(session, overlap=overlap) as workbench:
         # Before anybody waits for a page.
-        desk.order(chosen, lambda done, total: session.display.progress("rows", done, total))
-        desk.progress(chosen, who)
+        workbench.order(chosen, lambda done, total: session.display.progress("rows", done, total))
+        workbench.progress(chosen, who)
         if plain:
             from insource.cli.review_plain import review_in_terminal
 
-            review_in_terminal(desk, chosen, who)
+            review_in_terminal(workbench, chosen, who)
         else:
             from insource.dashboard.app import Opening
             from insource.dashboard.server import serve
 
             opening = Opening(chosen, who, session.project.title, session.config.dataset.reviews)
-            serve(desk, opening, port=port, on_ready=lambda url: _opened(url, browse=not no_browser))
+            serve(workbench, opening, port=port, on_ready=lambda url: _opened(url, browse=not no_browser))
     say(f"Decisions are in {session.project.reviews_path}\nNext: insource dataset build")
 
 
@@ -111,11 +111,11 @@ def _report(session: Session, *, as_json: bool) -> None:
     from collections import Counter
 
     from insource.cli.output import say
-    from insource.inspection import review_desk
+    from insource.inspection import open_workbench
 
     session.begin("review", "reading the rows that the decisions are about")
-    with review_desk(session) as desk:
-        decisions, found, disputed = desk.file.decisions(), desk.agreement(), desk.contested()
+    with open_workbench(session) as workbench:
+        decisions, found, disputed = workbench.file.decisions(), workbench.agreement(), workbench.contested()
     verdicts = Counter((one.who, str(one.verdict)) for one in decisions)
     if as_json:
         reviewers = [

@@ -11,7 +11,7 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.dataset.synthesis.edits import Method
+    from insource.dataset.synthesis.wanted import Method
     from insource.session import Session
 
 
@@ -62,8 +62,10 @@ def command(
     `insource dataset build`. The same command again goes on where it stopped, and pays for nothing twice.
     """
     from insource.cli.output import say
+    from insource.dataset.sources.inputs import read_inputs
+    from insource.dataset.synthesis.wanted import Wanted
     from insource.reference import cloud_model
-    from insource.synthesis import Wanted, read_inputs, synthesize
+    from insource.synthesis import synthesize
 
     if (inputs_path is None) == (method == "label"):
         raise click.UsageError("--inputs goes with --method label, and --method label needs it.")

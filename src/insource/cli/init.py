@@ -93,7 +93,7 @@ def _about(folder: Path, data: str, task: str) -> tuple[tuple[str, ...], str, st
 
     There is no reason when the data is not there yet.
     """
-    from insource.dataset.sources.propose import LOG, proposal
+    from insource.dataset.sources.suggest import LOG, proposal
     from insource.foundation.errors import InsourceError
 
     as_given = (f"path = {json.dumps(data)}",)

@@ -39,7 +39,7 @@ def command(
     and runs made from these calls are files of their own, and are listed. Backups are yours to purge.
     """
     from insource.cli.output import Terminal, say
-    from insource.dataset.affected import affected
+    from insource.dataset.saved.purged_answers import affected
 
     where = {name: value for name, value in given.items() if value is not None}
     where |= {"until": before} if before is not None else {}

@@ -109,7 +109,7 @@ class Terminal:
             say(f"  {choice.name:<14} {choice.value:<24} {choice.reason}")
 
     def dataset(self, manifest: DatasetManifest, folder: Path) -> None:
-        from insource.dataset.sufficiency import sentence
+        from insource.dataset.saved.sufficiency import sentence
 
         counts = " · ".join(f"{count:,} {split}" for split, count in manifest.counts.items())
         dropped = sum(manifest.dropped.values())

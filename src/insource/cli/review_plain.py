@@ -10,9 +10,9 @@ import click
 
 from insource.cli.neutral import printable
 from insource.cli.output import say
-from insource.dataset.review.desk import Desk, Item, Refused, Verdict
 from insource.dataset.review.fields import Field
 from insource.dataset.review.queues import QueueName, scalars
+from insource.dataset.review.workbench import Item, Refused, Verdict, Workbench
 from insource.matching.spans import find_spans
 
 SHOWN = 4_000
@@ -23,17 +23,17 @@ class _Left(Exception):
     """The row is left without saving: ``next``, ``undo`` or ``quit``."""
 
 
-def review_in_terminal(desk: Desk, queue: QueueName, who: str) -> None:
+def review_in_terminal(workbench: Workbench, queue: QueueName, who: str) -> None:
     """Row by row until nothing waits, or the person quits; the end of the input quits, too."""
-    index = desk.following(queue, who)
+    index = workbench.following(queue, who)
     seen: set[int] = set()
     while index is not None and index not in seen:
-        item = desk.item(queue, who, index)
-        progress = desk.progress(queue, who)
+        item = workbench.item(queue, who, index)
+        progress = workbench.progress(queue, who)
         _show(item, f"{progress.done} of {progress.done + progress.waiting} decided by {who}")
         try:
             verdicts = _verdicts(item)
-            desk.save(who, index, verdicts)
+            workbench.save(who, index, verdicts)
         except Refused as refused:
             say(str(refused))
             continue
@@ -41,13 +41,13 @@ def review_in_terminal(desk: Desk, queue: QueueName, who: str) -> None:
             if str(left) == "quit":
                 return
             if str(left) == "undo":
-                back = desk.undo(who)
+                back = workbench.undo(who)
                 say("Taken back" if back is not None else "There is nothing to undo")
                 seen.discard(index if back is None else back)
                 index = index if back is None else back
                 continue
             seen.add(index)
-        index = desk.following(queue, who, index)
+        index = workbench.following(queue, who, index)
     say(f"Nothing more waits in {queue}")
 
 

@@ -19,8 +19,8 @@ from starlette.staticfiles import StaticFiles
 from insource.dashboard.guard import MAX_BODY_BYTES, Guard
 from insource.dashboard.keys import KEYS, shown
 from insource.dashboard.pages.review import review_url, review_view
-from insource.dataset.review.desk import Desk, Refused, Verdict
 from insource.dataset.review.queues import QUEUES, QueueName
+from insource.dataset.review.workbench import Refused, Verdict, Workbench
 from insource.formats.strict_json import strict_json
 from insource.foundation.errors import InsourceError
 from insource.report.words import visible
@@ -37,9 +37,9 @@ class Opening(NamedTuple):
     reviews: str
 
 
-def create_app(desk: Desk, opening: Opening, *, port: int, token: str) -> Starlette:
+def create_app(workbench: Workbench, opening: Opening, *, port: int, token: str) -> Starlette:
     """The application behind its guard; every path starts with ``token``."""
-    pages = _Pages(desk, opening, token_urlsafe())
+    pages = _Pages(workbench, opening, token_urlsafe())
     inside = [
         Route("/", pages.home),
         Route("/review", pages.show),
@@ -57,9 +57,9 @@ def create_app(desk: Desk, opening: Opening, *, port: int, token: str) -> Starle
 
 
 class _Pages:
-    def __init__(self, desk: Desk, opening: Opening, csrf: str) -> None:
+    def __init__(self, workbench: Workbench, opening: Opening, csrf: str) -> None:
         self.csrf = csrf
-        self._desk = desk
+        self._workbench = workbench
         self._opening = opening
         environment = Environment(
             loader=PackageLoader("insource.dashboard"),
@@ -77,9 +77,9 @@ class _Pages:
         """One row; without ``row`` in the address the next that waits, if there is one."""
         queue, who = _queue(request.query_params.get("queue")), _who(request.query_params.get("who", ""))
         row = request.query_params.get("row")
-        if row is None and (index := self._desk.following(queue, who)) is not None:
+        if row is None and (index := self._workbench.following(queue, who)) is not None:
             return RedirectResponse(review_url(queue, who, index), 303)
-        view = review_view(self._desk, queue, who, None if row is None else self._row(row))
+        view = review_view(self._workbench, queue, who, None if row is None else self._row(row))
         content = self._template.render(
             view=view,
             title=visible(self._opening.title),
@@ -94,7 +94,7 @@ class _Pages:
 
     def document(self, request: Request) -> Response:
         """The whole document as plain text."""
-        return PlainTextResponse(self._desk.rows[self._row(request.query_params.get("row", ""))].input)
+        return PlainTextResponse(self._workbench.rows[self._row(request.query_params.get("row", ""))].input)
 
     async def save(self, request: Request) -> Response:
         body = await _body(request)
@@ -109,22 +109,22 @@ class _Pages:
         given = body.get("fields")
         if not isinstance(given, list):
             raise HTTPException(400, "`fields` is not a list.")
-        self._desk.save(who, index, [_verdict(one) for one in given])
+        self._workbench.save(who, index, [_verdict(one) for one in given])
         return self._skip(queue, who, index)
 
     def _undo(self, body: dict[str, Any]) -> str:
         queue, who = _queue(body.get("queue")), _who(body.get("who"))
-        index = self._desk.undo(who)
+        index = self._workbench.undo(who)
         if index is None:
             raise Refused("There is nothing to undo.")
         return review_url(queue, who, index)
 
     def _skip(self, queue: QueueName, who: str, index: int) -> str:
-        return review_url(queue, who, self._desk.following(queue, who, index))
+        return review_url(queue, who, self._workbench.following(queue, who, index))
 
     def _row(self, value: Any) -> int:
         index = int(value) if str(value).isascii() and str(value).isdigit() else -1
-        if not 0 <= index < len(self._desk.rows):
+        if not 0 <= index < len(self._workbench.rows):
             raise HTTPException(404, "There is no such row.")
         return index
 

@@ -11,7 +11,7 @@ from secrets import token_urlsafe
 import uvicorn
 
 from insource.dashboard.app import Opening, create_app
-from insource.dataset.review.desk import Desk
+from insource.dataset.review.workbench import Workbench
 from insource.foundation.errors import PrerequisiteError
 from insource.foundation.signals import stopping_by
 
@@ -20,7 +20,7 @@ STOP_S = 2
 TOKEN_BYTES = 24
 
 
-def serve(desk: Desk, opening: Opening, *, port: int, on_ready: Callable[[str], None]) -> None:
+def serve(workbench: Workbench, opening: Opening, *, port: int, on_ready: Callable[[str], None]) -> None:
     """Serve the review until SIGINT or SIGTERM; ``on_ready`` gets the address to open.
 
     Raises:
@@ -28,7 +28,7 @@ def serve(desk: Desk, opening: Opening, *, port: int, on_ready: Callable[[str], 
     """
     with _listening(port) as listener:
         chosen, token = listener.getsockname()[1], token_urlsafe(TOKEN_BYTES)
-        app = create_app(desk, opening, port=chosen, token=token)
+        app = create_app(workbench, opening, port=chosen, token=token)
         config = uvicorn.Config(
             app,
             ws="none",

@@ -26,7 +26,7 @@ from insource.gateway.relay import forward, pass_along
 from insource.gateway.routes import Destination, Routes, UnknownRoute
 from insource.gateway.settings import GatewaySettings, PassThrough
 from insource.gateway.tags import ours, tags_of, without_our_marks
-from insource.gateway.task import Desk
+from insource.gateway.task import InsourcedTask
 from insource.gateway.upstream import Upstream
 from insource.providers.errors import Dialect, error_document, error_event
 
@@ -74,9 +74,9 @@ class Gateway:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._live = Live(settings.pass_through)
-        self._desk: Desk | None = None
+        self._desk: InsourcedTask | None = None
         if settings.task is not None and settings.policy is not None:
-            self._desk = Desk(settings, settings.task, settings.policy)
+            self._desk = InsourcedTask(settings, settings.task, settings.policy)
         self._drain_failures = 0
         self._settling: set[asyncio.Task[None]] = set()
 
@@ -310,7 +310,7 @@ class Gateway:
             work = self._forward(live, exchange, destination)
         await request.cancelled_when_client_leaves(self._recorded(exchange, work), reply)
 
-    def _desk_for(self, destination: Destination, call: Read) -> Desk | None:
+    def _desk_for(self, destination: Destination, call: Read) -> InsourcedTask | None:
         """The task's desk, for chat completions that nobody addressed to an upstream by name."""
         desk = self._desk
         if desk is None or destination.named or destination.endpoint != "chat":

@@ -22,7 +22,7 @@ from insource.providers import Endpoint
 from insource.providers.errors import Dialect, error_document
 
 if TYPE_CHECKING:
-    from insource.gateway.task import Desk
+    from insource.gateway.task import InsourcedTask
 
 
 _FORM_MODEL = re.compile(rb'; name="?model"?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,200})\r\n')
@@ -117,7 +117,7 @@ async def admitted(
     destination: Destination,
     call: Read,
     settings: PassThrough,
-    desk: Desk | None = None,
+    desk: InsourcedTask | None = None,
 ) -> Admission:
     """Leave to make the call; with a ``desk``, to have it answered there or by its cloud.
 

@@ -16,7 +16,7 @@ from insource.types import Policy, Task
 NOT_INSOURCED = "not-insourced"
 
 
-class Desk:
+class InsourcedTask:
     """One task. Raises ``schema-not-supported`` when its output contract has no grammar."""
 
     def __init__(self, settings: GatewaySettings, task: Task, policy: Policy) -> None:

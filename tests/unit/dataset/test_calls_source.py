@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from insource.config.sections import CallsSection
+from insource.dataset.rows.source import LEFT_OUT
 from insource.dataset.sources.calls import LoggedCalls
-from insource.dataset.sources.source import LEFT_OUT
 from insource.foundation.errors import DataError, UserError
 from insource.logs.query import Log
 from insource.store.calls.calls import insert_calls

@@ -11,14 +11,14 @@ from planted_rows import KINDS, Rows, clean, context, look
 
 from insource.dataset.build import build
 from insource.dataset.checks.answer_in_prompt import AnswerInPrompt
-from insource.dataset.checks.card import findings_card
 from insource.dataset.checks.check import Context, TokenCount
+from insource.dataset.checks.fixes import read_decisions
 from insource.dataset.checks.over_length import OverLength
+from insource.dataset.checks.report import findings_card
+from insource.dataset.checks.spelling import is_abbreviation, is_slip, may_stand_for, normal_key
 from insource.dataset.checks.suite import run_checks
-from insource.dataset.checks.terms import is_abbreviation, is_slip, may_stand_for, normal_key
-from insource.dataset.checks.writing import rewritten, shape_of
-from insource.dataset.decisions import read_decisions
-from insource.dataset.staging import staged
+from insource.dataset.checks.value_shape import rewritten, shape_of
+from insource.dataset.rows.staged import staged
 from insource.foundation.errors import DataError, UserError
 from insource.redaction.pseudonyms import Pseudonyms
 from insource.types import (
@@ -448,7 +448,9 @@ def test_where_there_are_no_rows_nothing_was_looked_at() -> None:
 
 def test_a_schema_is_read_once_however_many_fields_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[object] = []
-    monkeypatch.setattr("insource.dataset.checks.look.expanded", lambda schema: read.append(schema) or schema)
+    monkeypatch.setattr(
+        "insource.dataset.checks.row_view.expanded", lambda schema: read.append(schema) or schema
+    )
     names = [f"field_{i}" for i in range(5_000)]
     wide = JsonSchema(definition={"type": "object", "properties": {name: {"enum": ["a"]} for name in names}})
     rows = [row(i, "x", dict.fromkeys(names[i::10], "a")) for i in range(10)] * 2

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from insource.dataset.build import build_folder
-from insource.dataset.diff import diff_datasets
-from insource.dataset.folder import find
+from insource.dataset.saved.diff import diff_datasets
+from insource.dataset.saved.folder import find
 from insource.foundation.errors import DataError
 from insource.types import JsonSchema, Labels
 

@@ -7,7 +7,7 @@ import pytest
 from insource.config.sections import DatasetSection
 from insource.dataset.build import build_folder
 from insource.dataset.export.layout import export_dataset
-from insource.dataset.folder import load
+from insource.dataset.saved.folder import load
 from insource.dataset.sources.choose import choose_source
 from insource.formats.strict_json import as_object
 from insource.foundation.errors import DataError

@@ -6,8 +6,8 @@ import os
 import pytest
 
 from insource.dataset.build import build
-from insource.dataset.card import data_card
-from insource.dataset.folder import find, folder_name, load, newest_first, save
+from insource.dataset.saved.card import data_card
+from insource.dataset.saved.folder import find, folder_name, load, newest_first, save
 from insource.foundation.errors import DataError, IntegrityError
 
 

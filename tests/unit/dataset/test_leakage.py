@@ -7,10 +7,10 @@ import pytest
 from near_copies import documents
 
 from insource.dataset.build import build
-from insource.dataset.card import data_card
-from insource.dataset.identifiers import Identifiers, words_of
-from insource.dataset.records import row_of
-from insource.dataset.templates import masked
+from insource.dataset.rows.records import row_of
+from insource.dataset.saved.card import data_card
+from insource.dataset.splits.identifiers import Identifiers, words_of
+from insource.dataset.splits.templates import masked
 from insource.similarity.normal_text import normalised, undated
 
 TEXTS = (  # long enough for near-duplicates, and unlike each other

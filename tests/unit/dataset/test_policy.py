@@ -2,7 +2,7 @@
 
 import pytest
 
-from insource.dataset.policy import (
+from insource.dataset.rows.teacher_policy import (
     TeacherPolicy,
     TeacherRule,
     check_teachers,

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from insource.dataset.records import row_of
+from insource.dataset.rows.records import row_of
+from insource.dataset.rows.staged import staged
 from insource.dataset.sources.json_lines import JsonLines
-from insource.dataset.staging import staged
 from insource.formats.strict_json import as_object, strict_json
 from insource.foundation.errors import DataError
 

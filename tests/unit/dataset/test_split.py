@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from insource.dataset.assignments import Grouping, Stored
-from insource.dataset.row_keys import moment_of, read_keys
-from insource.dataset.separate import removals
-from insource.dataset.split import NO_LINKS, Plan, assign_splits
+from insource.dataset.splits.assign import NO_LINKS, Plan, assign_splits
+from insource.dataset.splits.keys import moment_of, read_keys
+from insource.dataset.splits.leaks import removals
+from insource.dataset.splits.stored import Grouping, Stored
 from insource.foundation.errors import DataError, UserError
 from insource.similarity.normal_text import normalised
 from insource.types import SPLITS, Provenance, Row

@@ -7,7 +7,7 @@ import pytest
 from near_copies import documents
 
 from insource.dataset.build import build, build_folder
-from insource.dataset.folder import load
+from insource.dataset.saved.folder import load
 from insource.foundation.errors import DataError
 from insource.types import SPLITS
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from insource.dataset.sufficiency import MIN_CLASS, Needs, sentence, shortfalls
+from insource.dataset.saved.sufficiency import MIN_CLASS, Needs, sentence, shortfalls
 
 ENOUGH = {"train": 10**6, "validation": 10**6, "calibration": 10**6, "test": 10**6}
 

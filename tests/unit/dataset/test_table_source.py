@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from insource.config.sections import DatasetSection
+from insource.dataset.rows.staged import staged
 from insource.dataset.sources.choose import choose_source
-from insource.dataset.staging import staged
 from insource.foundation.errors import DataError, UserError
 from insource.types import Dropped, Row
 

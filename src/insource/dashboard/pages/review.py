@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 from insource.dashboard.pages.excerpt import Excerpt, excerpt
 from insource.dataset.review.agreement import DOCUMENT, Agreement
-from insource.dataset.review.desk import Desk, Item, Progress
 from insource.dataset.review.fields import Field, same, value_at
 from insource.dataset.review.queues import QueueName, scalars
+from insource.dataset.review.workbench import Item, Progress, Workbench
 from insource.formats.strict_json import as_object
 from insource.matching.spans import Span
 from insource.report.words import visible
@@ -66,16 +66,16 @@ def review_url(queue: str, who: str, row: int | None = None) -> str:
     return f"review?{urlencode(state)}"
 
 
-def review_view(desk: Desk, queue: QueueName, who: str, index: int | None) -> ReviewView:
+def review_view(workbench: Workbench, queue: QueueName, who: str, index: int | None) -> ReviewView:
     """The page for one reviewer, with the row at ``index``, or none."""
-    item = None if index is None else desk.item(queue, who, index)
+    item = None if index is None else workbench.item(queue, who, index)
     document = None if item is None else excerpt(item.row.input, item.fields)
-    agreements = desk.agreement()
+    agreements = workbench.agreement()
     documents = [one for one in agreements if one.field == DOCUMENT]
     return ReviewView(
         queue=queue,
         who=who,
-        progress=desk.progress(queue, who),
+        progress=workbench.progress(queue, who),
         item=item,
         document=document,
         fields=tuple(_field(item, place, document) for place in range(len(item.fields)))

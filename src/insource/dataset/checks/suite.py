@@ -20,8 +20,8 @@ from insource.dataset.checks.near_duplicates import NearDuplicateRows
 from insource.dataset.checks.over_length import OverLength
 from insource.dataset.checks.refusals import Refusals
 from insource.dataset.checks.schema_violations import SchemaViolations
+from insource.dataset.checks.sensitive_data import PersonalData, Secrets
 from insource.dataset.checks.short_inputs import ShortInputs
-from insource.dataset.checks.taken_out import PersonalData, Secrets
 from insource.dataset.checks.teacher_disagreement import TeacherDisagreement
 from insource.dataset.checks.term_spellings import TermSpellings
 from insource.dataset.checks.truncation import Truncation

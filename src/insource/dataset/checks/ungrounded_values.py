@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from insource.dataset.checks.check import Check, Context, listed
 from insource.dataset.checks.field_values import MAX_FIELDS
-from insource.dataset.checks.look import Look, is_derived
-from insource.dataset.checks.terms import tokens
+from insource.dataset.checks.row_view import Look, is_derived
+from insource.dataset.checks.spelling import tokens
 from insource.foundation.rng import generator
 from insource.matching.comparators import Comparator
 from insource.matching.grounding import grounding_tier

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 
-from insource.dataset.card import data_card, front_matter
 from insource.dataset.export.formats import FORMATS, HF_COLUMNS, Format
-from insource.dataset.folder import check, examples
-from insource.dataset.sidecar import sidecar_line, sidecar_of
+from insource.dataset.rows.provenance_file import sidecar_line, sidecar_of
+from insource.dataset.saved.card import data_card, front_matter
+from insource.dataset.saved.folder import check, examples
 from insource.foundation import canonical
 from insource.foundation.errors import DataError
 from insource.foundation.files import sync, sync_folder, write_synced

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.checks.look import Look
+from insource.dataset.checks.row_view import Look
 from insource.dataset.checks.ungrounded_values import is_grounded
 from insource.dataset.review.fields import Field, fields_of, schema_of
 from insource.formats.strict_json import as_object

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from insource.config.sections import CallsSection
-from insource.dataset.records import BadRow
+from insource.dataset.rows.records import BadRow
 from insource.dataset.sources.conversation import Conversations, asked
 from insource.foundation.clock import iso
 from insource.foundation.errors import DataError, InsourceError

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from insource.config.sections import ColumnsSection
-from insource.dataset.records import BadRow, row_of, unknown_keys_note
+from insource.dataset.rows.records import BadRow, row_of, unknown_keys_note
+from insource.dataset.rows.source import unreadable
 from insource.dataset.sources.containers import known_encoding, read_records
-from insource.dataset.sources.shapes import by_columns
-from insource.dataset.sources.source import unreadable
+from insource.dataset.sources.record_shapes import by_columns
 from insource.dataset.sources.text_extraction import EXTRACTORS, decoded, text_of_document
 from insource.formats.strict_json import strict_json
 from insource.foundation.errors import DataError

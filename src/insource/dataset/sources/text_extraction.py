@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from insource.dataset.records import BadRow
+from insource.dataset.rows.records import BadRow
 from insource.foundation.errors import missing_extra
 
 MAX_DOCUMENT_BYTES = 64 << 20

@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.assignments import Stored
-from insource.dataset.row_keys import NONE, Keys, RowKeys
-from insource.dataset.split import TRAIN, Assignment
+from insource.dataset.splits.assign import TRAIN, Assignment
+from insource.dataset.splits.keys import NONE, Keys, RowKeys
+from insource.dataset.splits.stored import Stored
 from insource.types import SPLITS, Dropped, Row
 
 Link = Literal["exact", "near", "stored", "synthetic"]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from insource.dataset.assignments import Stored
-from insource.dataset.row_keys import NONE, Keys, RowKeys
+from insource.dataset.splits.keys import NONE, Keys, RowKeys
+from insource.dataset.splits.stored import Stored
 from insource.foundation import rng
 from insource.types import SPLITS
 

@@ -1,4 +1,4 @@
-"""The reviewer's desk: what comes next, what was decided about it, and saving it; for page and terminal."""
+"""The reviewer's workbench: what comes next, what was decided about it, and how it is saved."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.checks.look import Look
-from insource.dataset.contract import Targets
+from insource.dataset.checks.row_view import Look
 from insource.dataset.review.agreement import Agreement, agreement
-from insource.dataset.review.application import current
+from insource.dataset.review.apply import current
 from insource.dataset.review.decisions import DecisionFile
 from insource.dataset.review.fields import Field, fields_of, input_digest, row_hash, same, with_values
 from insource.dataset.review.queues import (
@@ -29,8 +28,9 @@ from insource.dataset.review.queues import (
     near_key,
     ordered,
 )
-from insource.dataset.review.standing import Standing, Standings
-from insource.dataset.staging import Staged
+from insource.dataset.review.status import Standing, Standings
+from insource.dataset.rows.staged import Staged
+from insource.dataset.rows.targets import Targets
 from insource.foundation.clock import SYSTEM, Clock
 from insource.types import AbsentFields, OutputSpec, ReviewDecision, ReviewVerdict, Row
 
@@ -57,7 +57,7 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Item:
-    """One row on the desk. ``mine`` and ``others`` are current decisions by field; reasons are sentences.
+    """One row on the workbench. ``mine`` and ``others`` are current decisions by field; reasons are sentences.
 
     ``missing`` are the values of each field that do not stand in the document.
     """
@@ -73,7 +73,7 @@ class Item:
 
 
 @dataclass
-class Desk:
+class Workbench:
     """Rows of one source with the decisions about them. Safe to use from several threads.
 
     ``overlap`` is the share of rows that two reviewers have to decide, drawn by ``seed`` and row id, so
@@ -171,7 +171,7 @@ class Desk:
             self._saved[who].append((index, before))
 
     def undo(self, who: str) -> int | None:
-        """Take a reviewer's last save back, as far as this desk saw it; the row's place, None without one.
+        """Take a reviewer's last save back, as far as this workbench saw it; the row's place, None without one.
 
         Raises:
             DataError: as ``save``.

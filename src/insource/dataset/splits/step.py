@@ -7,14 +7,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.assignments import Grouping, Ledger, Stored
-from insource.dataset.identifiers import Identifiers
-from insource.dataset.leakage import identifier_overlap, near_overlap, record_overlaps, template_overlap
-from insource.dataset.row_keys import NONE, Keys, RowKeys, read_keys
-from insource.dataset.separate import Removal, removals
-from insource.dataset.split import TRAIN, Assignment, Plan, assign_splits
-from insource.dataset.staging import Staged
-from insource.dataset.units import Indexes
+from insource.dataset.rows.staged import Staged
+from insource.dataset.splits.assign import TRAIN, Assignment, Plan, assign_splits
+from insource.dataset.splits.identifiers import Identifiers
+from insource.dataset.splits.keys import NONE, Keys, RowKeys, read_keys
+from insource.dataset.splits.leaks import Removal, removals
+from insource.dataset.splits.overlaps import (
+    identifier_overlap,
+    near_overlap,
+    record_overlaps,
+    template_overlap,
+)
+from insource.dataset.splits.stored import Grouping, Ledger, Stored
+from insource.dataset.splits.units import Indexes
 from insource.similarity.minhash import sharing
 from insource.similarity.near_duplicates import find_near_duplicates
 from insource.types import SPLITS, Dropped, Overlap, Row, Split

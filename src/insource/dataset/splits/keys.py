@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.identifiers import Identifiers
-from insource.dataset.templates import masked
+from insource.dataset.splits.identifiers import Identifiers
+from insource.dataset.splits.templates import masked
 from insource.foundation.clock import to_microseconds
 from insource.similarity.normal_text import normalised, numbers_of, undated
 from insource.types import SPLITS, Row

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from insource.contract.expand import declared_properties, expanded
-from insource.dataset.checks.terms import words
+from insource.dataset.checks.spelling import words
 from insource.formats.strict_json import as_object
 from insource.foundation import canonical
 from insource.matching.align import is_empty

@@ -6,7 +6,7 @@ from typing import Any
 
 from insource.contract.canonical_form import canonical_target, for_asked
 from insource.contract.validate import InvalidSchema, violations
-from insource.dataset.records import BadRow
+from insource.dataset.rows.records import BadRow
 from insource.formats.strict_json import as_object, strict_json
 from insource.foundation.errors import DataError
 from insource.types import AbsentFields, Dropped, JsonSchema, Labels, OutputSpec, Row

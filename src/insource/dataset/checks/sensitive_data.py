@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from insource.dataset.checks.check import Check, Context
-from insource.dataset.checks.look import replaced
+from insource.dataset.checks.row_view import replaced
 from insource.redaction.personal import PERSONAL
 from insource.redaction.pseudonyms import Pseudonyms
 from insource.redaction.redactor import Redactor

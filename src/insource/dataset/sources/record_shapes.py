@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from insource.config.sections import ColumnsSection
-from insource.dataset.records import KEYS, BadRow
+from insource.dataset.rows.records import KEYS, BadRow
 from insource.dataset.sources.conversation import Conversations, asked
 from insource.formats.paths import MISSING, value_at
 from insource.formats.strict_json import kind_of

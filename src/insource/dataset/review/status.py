@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.review.application import contested_fields, current
+from insource.dataset.review.apply import contested_fields, current
 from insource.dataset.review.fields import fields_of, row_hash
-from insource.dataset.staging import Staged
+from insource.dataset.rows.staged import Staged
 from insource.types import OutputSpec, ReviewDecision
 
 

@@ -12,8 +12,8 @@ from typing import BinaryIO, Self
 
 from pydantic import ValidationError
 
-from insource.dataset.card import data_card
-from insource.dataset.scratch import scratch_folder, unwritable
+from insource.dataset.rows.scratch import scratch_folder, unwritable
+from insource.dataset.saved.card import data_card
 from insource.foundation import canonical
 from insource.foundation.errors import DataError, IntegrityError
 from insource.foundation.files import sync, sync_folder, write_synced

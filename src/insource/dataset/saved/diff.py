@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from insource.dataset.folder import check, examples
+from insource.dataset.saved.folder import check, examples
 from insource.types import SPLITS, DatasetManifest, Example, Frozen, JsonSchema, Labels, OutputSpec
 
 SHOWN = 8

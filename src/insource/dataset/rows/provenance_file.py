@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from insource.dataset.records import BadRow
+from insource.dataset.rows.records import BadRow
 from insource.foundation import canonical
 from insource.foundation.errors import DataError
 from insource.types import Example

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.assignments import Grouping, Stored
-from insource.dataset.row_keys import NO_TIME, NONE, Keys, RowKeys
-from insource.dataset.units import (
+from insource.dataset.splits.keys import NO_TIME, NONE, Keys, RowKeys
+from insource.dataset.splits.stored import Grouping, Stored
+from insource.dataset.splits.units import (
     Indexes,
     Units,
     filled,

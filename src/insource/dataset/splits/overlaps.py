@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.identifiers import Shared, identifier_key, values_of, words_of
-from insource.dataset.row_keys import Keys
-from insource.dataset.separate import Removal
-from insource.dataset.units import Indexes
+from insource.dataset.splits.identifiers import Shared, identifier_key, values_of, words_of
+from insource.dataset.splits.keys import Keys
+from insource.dataset.splits.leaks import Removal
+from insource.dataset.splits.units import Indexes
 from insource.types import SPLITS, Dropped, Instance, Overlap, Row
 from insource.types.separation import OverlapKind
 

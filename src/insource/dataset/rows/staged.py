@@ -9,8 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
-from insource.dataset.scratch import scratch_folder, unwritable
-from insource.dataset.sources.source import Source
+from insource.dataset.rows.scratch import scratch_folder, unwritable
+from insource.dataset.rows.source import Source
 from insource.foundation.errors import DataError
 from insource.types import Dropped, FunnelStep, Provenance, Row
 

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.folder import MANIFEST
-from insource.dataset.scratch import unwritable
+from insource.dataset.rows.scratch import unwritable
+from insource.dataset.saved.folder import MANIFEST
 from insource.foundation.errors import IntegrityError
 from insource.foundation.files import locked, sync_folder, write_synced
 

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from insource.dataset.folder import MANIFEST
+from insource.dataset.saved.folder import MANIFEST
 from insource.dataset.sources.calls import SOURCE
 from insource.foundation.canonical import digest
 from insource.runs.folders import RunStore

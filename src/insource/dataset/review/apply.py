@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from insource.dataset.review.fields import WHOLE, input_digest, present, same, value_at, with_values
-from insource.dataset.staging import Staged
+from insource.dataset.rows.staged import Staged
 from insource.foundation import canonical
 from insource.types import Dropped, ReviewDecision, Row
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from insource.dataset.checks.card import code, text
-from insource.dataset.sufficiency import sentence
+from insource.dataset.checks.report import code, text
+from insource.dataset.saved.sufficiency import sentence
 from insource.foundation import canonical
 from insource.types import SPLITS, DatasetManifest, JsonSchema, Labels, OutputSpec, Split
 
