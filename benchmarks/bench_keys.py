@@ -16,9 +16,9 @@ from typing import Any
 
 from claims import Claims, parser
 
-from insource.gateway.admission import Asked, Tags
-from insource.gateway.keys import Access, KeyAdmitter, TaskRules
-from insource.gateway.limits import KeyLedger
+from insource.gateway.admission.ask import Asked, Tags
+from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules
+from insource.gateway.admission.ledger import KeyLedger
 from insource.providers.prices import PriceTable
 from insource.store.keys import create_key, open_keys
 

@@ -115,7 +115,7 @@ def restarted(folder):
     return named
 
 
-BEGIN, CONNECT = "insource.logs.recorder:Recorder.begin", "insource.gateway.connections:Pool.send"
+BEGIN, CONNECT = "insource.logs.recorder:Recorder.begin", "insource.gateway.http.connections:Pool.send"
 PIECE, END = "insource.logs.recorder:Recording.chunk", "insource.logs.recorder:Recording.end"
 STAGES = [
     # where the second call dies; whether the provider was asked; what is on record of it

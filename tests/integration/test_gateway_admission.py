@@ -12,9 +12,10 @@ import pytest
 
 from insource.foundation.clock import SYSTEM
 from insource.foundation.errors import PrerequisiteError
-from insource.gateway.admission import Asked, Refused, Tags
-from insource.gateway.keys import Access, KeyAdmitter, TaskRules, require_key_beyond_loopback
-from insource.gateway.limits import REVOKED_AFTER_S, KeyLedger
+from insource.gateway.admission.ask import Asked, Tags
+from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules, require_key_beyond_loopback
+from insource.gateway.admission.ledger import REVOKED_AFTER_S, KeyLedger
+from insource.gateway.http.refused import Refused
 from insource.store.keys import FILE_NAME, create_key, open_keys, revoke_key, spend_of
 
 CENT = Decimal("0.01")
@@ -296,9 +297,9 @@ import asyncio, json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_gateway_admission import CENT, ENVIRONMENT, UPSTREAMS, a_cent_a_call, asked
-from insource.gateway.admission import Refused
-from insource.gateway.keys import KeyAdmitter, TaskRules
-from insource.gateway.limits import KeyLedger
+from insource.gateway.admission.ask import Refused
+from insource.gateway.admission.keys import KeyAdmitter, TaskRules
+from insource.gateway.admission.ledger import KeyLedger
 from insource.store.keys import open_keys, spend_of
 
 async def main():

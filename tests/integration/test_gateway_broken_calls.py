@@ -22,7 +22,7 @@ from upstream_kit import (
     streamed,
 )
 
-from insource.gateway.connections import HIGH_WATER
+from insource.gateway.http.connections import HIGH_WATER
 from insource.logs.recorder import Recorder
 
 

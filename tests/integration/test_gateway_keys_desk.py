@@ -14,8 +14,8 @@ import pytest
 from gateway_kit import POLICY, SURE, TASK, UNSURE, Local, Provider, confidence
 
 from insource.config.loading import validate
-from insource.gateway.configured import key_admitter, pass_through
-from insource.gateway.limits import KeyLedger
+from insource.gateway.admission.ledger import KeyLedger
+from insource.gateway.from_config import key_admitter, pass_through
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings, HttpCloud
 from insource.logs.recorder import Recorder

@@ -9,7 +9,7 @@ from gateway_process import WAIT_S, configure, recorded, running
 from upstream_kit import RawUpstream, always, reply
 
 from insource.config.sections import Config
-from insource.gateway.configured import pass_through
+from insource.gateway.from_config import pass_through
 from insource.logs.discovery import Rule, Rules, save_rules
 
 SYSTEM = "You read invoices. Return vendor and total as JSON."

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from loopback_server import LoopbackServer
 
+from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings, PassThrough, UpstreamSettings
+from insource.gateway.settings import GatewaySettings, PassThrough
 from insource.logs.recorder import Recorder
 from insource.store.calls.calls import find_calls
 

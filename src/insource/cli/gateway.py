@@ -46,9 +46,9 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     """
     from insource.cli.options import open_session
     from insource.cli.output import say
-    from insource.gateway.configured import key_admitter, pass_through
-    from insource.gateway.keys import require_key_beyond_loopback
-    from insource.gateway.limits import KeyLedger
+    from insource.gateway.admission.keys import require_key_beyond_loopback
+    from insource.gateway.admission.ledger import KeyLedger
+    from insource.gateway.from_config import key_admitter, pass_through
     from insource.gateway.server import DRAIN_S, serve
     from insource.logs.recorder import Recorder
     from insource.providers.prices import PriceTable

@@ -147,7 +147,7 @@ def _project(config_path: Path) -> tuple[Config, Path]:
 def _require_upstream(config: Config, name: str) -> None:
     """Raises: ConfigError: ``unknown-upstream``: no call could ever be made with such a key."""
     from insource.foundation.errors import ConfigError
-    from insource.gateway.configured import upstream_names
+    from insource.gateway.from_config import upstream_names
 
     known = upstream_names(config)
     if name and name not in known:

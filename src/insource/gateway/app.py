@@ -17,17 +17,18 @@ from typing import Any
 import msgspec
 
 from insource.foundation.errors import InsourceError
-from insource.gateway.admission import Admission, Refused
+from insource.gateway.admission.ask import Admission
+from insource.gateway.call.exchange import HUNG_UP, Exchange, describe_policy
+from insource.gateway.call.openai_api import models_body
+from insource.gateway.call.relay import forward, pass_along
+from insource.gateway.call.routes import Destination, Routes, UnknownRoute
+from insource.gateway.call.tags import ours, tags_of, without_our_marks
 from insource.gateway.calls import Read, admitted, begin, parsed_chat, read_call, turn_away
-from insource.gateway.exchange import HUNG_UP, Exchange, describe_policy
-from insource.gateway.http import Disconnected, HttpReply, HttpRequest, Receive, Send, TooLarge
-from insource.gateway.openai_api import models_body
-from insource.gateway.relay import forward, pass_along
-from insource.gateway.routes import Destination, Routes, UnknownRoute
+from insource.gateway.http.asgi import Disconnected, HttpReply, HttpRequest, Receive, Send, TooLarge
+from insource.gateway.http.refused import Refused
+from insource.gateway.http.upstream import Upstream
 from insource.gateway.settings import GatewaySettings, PassThrough
-from insource.gateway.tags import ours, tags_of, without_our_marks
-from insource.gateway.task import InsourcedTask
-from insource.gateway.upstream import Upstream
+from insource.gateway.tasks.task import InsourcedTask
 from insource.providers.errors import Dialect, error_document, error_event
 
 _LOG = logging.getLogger(__name__)

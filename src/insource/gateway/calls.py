@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from insource.foundation.errors import InsourceError
-from insource.gateway.admission import Admission, Asked, Refused, Tags
-from insource.gateway.exchange import Exchange
-from insource.gateway.http import HttpReply, HttpRequest, TooLarge
-from insource.gateway.openai_api import ChatRequest, chat_of
-from insource.gateway.routes import Destination
+from insource.gateway.admission.ask import Admission, Asked, Tags
+from insource.gateway.call.exchange import Exchange
+from insource.gateway.call.openai_api import ChatRequest, chat_of
+from insource.gateway.call.routes import Destination
+from insource.gateway.call.tags import tags_of
+from insource.gateway.http.asgi import HttpReply, HttpRequest, TooLarge
+from insource.gateway.http.refused import Refused
 from insource.gateway.settings import REFERENCE, GatewaySettings, PassThrough
-from insource.gateway.tags import tags_of
 from insource.logs.recorder import Recorder
 from insource.providers import Endpoint
 from insource.providers.errors import Dialect, error_document
 
 if TYPE_CHECKING:
-    from insource.gateway.task import InsourcedTask
+    from insource.gateway.tasks.task import InsourcedTask
 
 
 _FORM_MODEL = re.compile(rb'; name="?model"?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,200})\r\n')

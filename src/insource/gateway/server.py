@@ -18,7 +18,7 @@ import uvicorn
 from insource.foundation.errors import PrerequisiteError
 from insource.foundation.signals import stopping_by
 from insource.gateway.app import Gateway, create_app
-from insource.gateway.protocol import CallerProtocol
+from insource.gateway.http.caller import CallerProtocol
 from insource.gateway.settings import GatewaySettings, PassThrough
 
 HOST = "127.0.0.1"

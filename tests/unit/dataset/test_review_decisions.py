@@ -1,4 +1,4 @@
-"""Review: fields of an answer, the reviews file, what a build makes of decisions, queues and the workbench."""
+"""Review: fields of an answer, the reviews file, what a build makes of decisions, queues, the workbench."""
 
 import json
 

@@ -2,7 +2,7 @@ import pytest
 
 from insource.config.loading import validate
 from insource.foundation.errors import ConfigError
-from insource.gateway.configured import pass_through
+from insource.gateway.from_config import pass_through
 
 
 def upstreams(**values):

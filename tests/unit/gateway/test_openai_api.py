@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from insource.gateway.openai_api import (
+from insource.gateway.call.openai_api import (
     chat_of,
     completion_body,
     completion_events,

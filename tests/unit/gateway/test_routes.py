@@ -1,7 +1,8 @@
 import pytest
 
-from insource.gateway.routes import Routes, UnknownRoute, target_of
-from insource.gateway.settings import Address, UpstreamSettings
+from insource.gateway.call.routes import Routes, UnknownRoute
+from insource.gateway.http.address import Address, UpstreamSettings
+from insource.gateway.http.upstream import target_of
 
 UPSTREAMS = (
     UpstreamSettings(name="openai"),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.gateway.admission import Asked, Tags
-from insource.gateway.worst_case import LEGACY_MAX_TOKENS, Unbounded, worst_case_usd
+from insource.gateway.admission.ask import Asked, Tags
+from insource.gateway.admission.worst_case import LEGACY_MAX_TOKENS, Unbounded, worst_case_usd
 from insource.providers.price_bound import HIDDEN_TOKENS
 from insource.providers.prices import PriceTable
 

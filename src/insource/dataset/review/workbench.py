@@ -57,7 +57,7 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class Item:
-    """One row on the workbench. ``mine`` and ``others`` are current decisions by field; reasons are sentences.
+    """One row to review. ``mine`` and ``others`` are current decisions by field; reasons are sentences.
 
     ``missing`` are the values of each field that do not stand in the document.
     """
@@ -171,7 +171,7 @@ class Workbench:
             self._saved[who].append((index, before))
 
     def undo(self, who: str) -> int | None:
-        """Take a reviewer's last save back, as far as this workbench saw it; the row's place, None without one.
+        """Take a reviewer's last save back, as far as this workbench saw it. Returns the row's place, or None.
 
         Raises:
             DataError: as ``save``.

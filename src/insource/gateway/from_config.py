@@ -8,10 +8,11 @@ from typing import Any
 
 from insource.config.sections import Config, UpstreamSection
 from insource.foundation.errors import ConfigError
-from insource.gateway.admission import AdmitAll, Admitter
-from insource.gateway.keys import Access, KeyAdmitter, TaskRules
-from insource.gateway.limits import KeyLedger
-from insource.gateway.settings import REFERENCE, Kind, PassThrough, UpstreamSettings
+from insource.gateway.admission.ask import AdmitAll, Admitter
+from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules
+from insource.gateway.admission.ledger import KeyLedger
+from insource.gateway.http.address import Kind, UpstreamSettings
+from insource.gateway.settings import REFERENCE, PassThrough
 from insource.logs.discovery.rules import FILE_NAME, TaskFinder, load_rules
 from insource.models.transport import is_loopback
 from insource.providers.price_bound import Price

@@ -13,8 +13,8 @@ from typing import cast
 
 import httptools
 
-from insource.gateway.proxies import open_transport
-from insource.gateway.settings import Address
+from insource.gateway.http.address import Address
+from insource.gateway.http.proxies import open_transport
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -115,7 +115,7 @@ class Pool:
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 connection = Connection(self, loop)
-                await open_transport(loop, connection, self.address, self._tls)
+                connection.tunnel = await open_transport(loop, lambda: connection, self.address, self._tls)
         except TimeoutError as error:
             waited = f"no connection within {self._connect_timeout_s:g} s"
             raise UpstreamSilent(waited, reached=False) from error

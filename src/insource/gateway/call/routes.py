@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 from urllib.parse import unquote
 
-from insource.gateway.settings import Kind, UpstreamSettings
+from insource.gateway.http.address import Kind, UpstreamSettings
 from insource.providers import Endpoint
 from insource.providers.errors import Dialect
 
@@ -217,10 +217,3 @@ def _other(segments: list[str]) -> Literal["other", "batch"] | None:
         return "batch"
     kept = segments[-1] != "runs" and not _KEPT.isdisjoint(segments)
     return None if kept or segments[-1] in _NO_CALLS else "other"
-
-
-def target_of(upstream: UpstreamSettings, prefix: str, path: str) -> str:
-    """The path to ask the upstream for. OpenAI's base URLs end in the version, which callers also send."""
-    if upstream.kind == "openai" and (path == "/v1" or path.startswith("/v1/")):
-        path = path[3:]
-    return prefix + path

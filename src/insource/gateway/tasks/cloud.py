@@ -6,12 +6,13 @@ import asyncio
 from typing import Protocol
 
 from insource.foundation.errors import InsourceError, UserError
-from insource.gateway.exchange import Exchange
-from insource.gateway.openai_api import messages_of
-from insource.gateway.relay import forward
-from insource.gateway.settings import AUTO, REFERENCE, GatewaySettings, HttpCloud, UpstreamSettings
-from insource.gateway.tags import ours, with_model, without_our_marks
-from insource.gateway.upstream import Upstream
+from insource.gateway.call.exchange import Exchange
+from insource.gateway.call.openai_api import messages_of
+from insource.gateway.call.relay import forward
+from insource.gateway.call.tags import ours, with_model, without_our_marks
+from insource.gateway.http.address import UpstreamSettings
+from insource.gateway.http.upstream import Upstream
+from insource.gateway.settings import AUTO, REFERENCE, GatewaySettings, HttpCloud
 from insource.models.protocol import Model, Request
 from insource.models.transport import require_allowed
 from insource.types import Task

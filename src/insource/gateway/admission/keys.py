@@ -20,10 +20,11 @@ from pydantic import SecretStr
 from insource.config.sections import Config
 from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import InsourceError, PrerequisiteError
-from insource.gateway.admission import Admission, Asked, Headers, Refused
-from insource.gateway.http import KEY_HEADERS
-from insource.gateway.limits import KeyLedger
-from insource.gateway.worst_case import Unbounded, worst_case_usd
+from insource.gateway.admission.ask import Admission, Asked
+from insource.gateway.admission.ledger import KeyLedger
+from insource.gateway.admission.worst_case import Unbounded, worst_case_usd
+from insource.gateway.http.asgi import KEY_HEADERS
+from insource.gateway.http.refused import Headers, Refused
 from insource.models.transport import Privacy, is_loopback
 from insource.providers.price_bound import Price
 from insource.store.keys import PREFIX, Exhausted, Granted, VirtualKey

@@ -6,19 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from insource.foundation.clock import to_microseconds
-from insource.gateway.admission import Admission
-from insource.gateway.http import Headers, HttpReply, HttpRequest
-from insource.gateway.local import Attempt
-from insource.gateway.openai_api import ChatRequest, completion_body, completion_events
+from insource.gateway.admission.ask import Admission
+from insource.gateway.call.openai_api import ChatRequest, completion_body, completion_events
+from insource.gateway.http.asgi import Headers, HttpReply, HttpRequest
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint
 from insource.providers.errors import Dialect, error_document
 from insource.providers.prices import UNPRICED, Priced
 from insource.providers.token_estimates import estimated
 from insource.redaction import keys_in
+from insource.routing.cascade import LocalAnswer
 from insource.types import Completion, Policy, Route, Usage
 from insource.types.call import Outcome
 
@@ -188,3 +188,12 @@ class Exchange:
 def describe_policy(policy: Policy) -> str:
     """``guaranteed; threshold=0.83``, or ``infeasible``."""
     return policy.basis if policy.threshold is None else f"{policy.basis}; threshold={policy.threshold:.6g}"
+
+
+class Attempt(NamedTuple):
+    """What came of a local attempt; ``completion`` is None when it failed, for the reason in ``error``."""
+
+    outcome: LocalAnswer
+    completion: Completion | None = None
+    confidence: float | None = None
+    error: str = ""

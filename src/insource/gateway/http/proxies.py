@@ -9,23 +9,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from insource.gateway.settings import Address
+from insource.gateway.http.address import Address
 from insource.models.transport import is_loopback
-
-if TYPE_CHECKING:
-    from insource.gateway.connections import Connection
 
 _HEAD_BYTES = 16 << 10
 
 
 async def open_transport(
-    loop: asyncio.AbstractEventLoop, connection: Connection, address: Address, tls: ssl.SSLContext | None
-) -> None:
-    """Connect, with TLS unless ``tls`` is None; ``connection`` has been told when this returns.
+    loop: asyncio.AbstractEventLoop,
+    make: Callable[[], asyncio.BaseProtocol],
+    address: Address,
+    tls: ssl.SSLContext | None,
+) -> asyncio.StreamWriter | None:
+    """Connect the protocol that ``make`` gives, with TLS unless ``tls`` is None.
+
+    Returns the proxy's end of a tunnel, which has to be kept as long as the connection: collected, it would
+    close what it opened.
 
     Raises:
         OSError: no connection, or the proxy refused (``ssl.SSLError`` is one too).
@@ -33,17 +36,16 @@ async def open_transport(
     proxy = proxy_for(address) if tls is not None else None
     if proxy is None:
         name = address.host if tls is not None else None
-        await loop.create_connection(
-            lambda: connection, address.host, address.port, ssl=tls, server_hostname=name
-        )
-        return
+        await loop.create_connection(make, address.host, address.port, ssl=tls, server_hostname=name)
+        return None
     assert tls is not None
     writer = await _tunnel(proxy, address)
-    secured = await loop.start_tls(writer.transport, connection, tls, server_hostname=address.host)
+    protocol = make()
+    secured = await loop.start_tls(writer.transport, protocol, tls, server_hostname=address.host)
     if secured is None:
         raise OSError("the connection was closed while TLS was negotiated")
-    connection.connection_made(secured)
-    connection.tunnel = writer  # collected, it would close what it opened
+    protocol.connection_made(secured)
+    return writer
 
 
 def proxy_for(address: Address) -> str | None:

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from insource.contract.answers import read_answer
 from insource.contract.validate import fits
 from insource.foundation.errors import InsourceError
+from insource.gateway.call.exchange import Attempt
 from insource.models.protocol import Model, Request
-from insource.routing.cascade import LocalAnswer
 from insource.serving.grammar import compile_grammar
 from insource.types import Completion, JsonSchema, Task
 
 TOP_LOGPROBS = 20
-
-
-class Attempt(NamedTuple):
-    """What came of a local attempt; ``completion`` is None when it failed, for the reason in ``error``."""
-
-    outcome: LocalAnswer
-    completion: Completion | None = None
-    confidence: float | None = None
-    error: str = ""
 
 
 class LocalAnswerer:

@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator
 from pydantic import SecretStr
 
 from insource.foundation.errors import ConfigError
-from insource.gateway.connections import Connection, Headers, Pool, UpstreamFailed
-from insource.gateway.http import KEY_HEADERS, HttpRequest
-from insource.gateway.routes import target_of
-from insource.gateway.settings import Address, Kind, UpstreamSettings
+from insource.gateway.http.address import Address, Kind, UpstreamSettings
+from insource.gateway.http.asgi import KEY_HEADERS, HttpRequest
+from insource.gateway.http.connections import Connection, Headers, Pool, UpstreamFailed
 from insource.models.transport import is_loopback
 
 # RFC 9110, section 7.6.1, and its predecessors: these belong to one connection, not to the message.
@@ -162,3 +161,10 @@ def _wait_of(answer: Connection, attempt: int) -> float:
             if key == name and value.strip().isdigit():
                 return int(value) * unit
     return 0.5 * float(2**attempt)
+
+
+def target_of(upstream: UpstreamSettings, prefix: str, path: str) -> str:
+    """The path to ask the upstream for. OpenAI's base URLs end in the version, which callers also send."""
+    if upstream.kind == "openai" and (path == "/v1" or path.startswith("/v1/")):
+        path = path[3:]
+    return prefix + path

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-Headers = list[tuple[bytes, bytes]]
+from insource.gateway.http.refused import Headers
 
 
 @dataclass(frozen=True)
@@ -73,22 +73,6 @@ class Admission:
     key_name: str = ""
     local_only: bool = False
     settle: Callable[[Decimal | None], Awaitable[None]] = _nothing_to_settle
-
-
-class Refused(Exception):
-    """No leave, or no call at all. ``code`` and ``message`` go into an error of the provider's own shape.
-
-    ``headers`` are added to it, such as ``(b"retry-after", b"20")``. ``key_name`` is for the log, as that of
-    an ``Admission``.
-    """
-
-    def __init__(self, status: int, code: str, message: str, headers: Headers | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.headers: Headers = headers or []
-        self.key_name = ""
 
 
 class Admitter(Protocol):

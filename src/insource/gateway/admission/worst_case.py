@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from insource.gateway.admission import Asked
+from insource.gateway.admission.ask import Asked
 from insource.providers.output_limit import generation_config, output_limit, whole
 from insource.providers.price_bound import HIDDEN_TOKENS, Price, dearest_usd
 

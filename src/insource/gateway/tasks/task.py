@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from insource.gateway.cloud import Cloud, open_cloud
-from insource.gateway.exchange import Exchange
-from insource.gateway.local import LocalAnswerer
-from insource.gateway.openai_api import document_of
+from insource.gateway.call.exchange import Exchange
+from insource.gateway.call.openai_api import document_of
 from insource.gateway.settings import AUTO, GatewaySettings
+from insource.gateway.tasks.cloud import Cloud, open_cloud
+from insource.gateway.tasks.local import LocalAnswerer
 from insource.routing.cascade import decide
 from insource.types import Policy, Task
 

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 
 from pydantic import SecretStr
 
-from insource.gateway.admission import Refused
-from insource.gateway.connections import Connection, UpstreamFailed, UpstreamSilent, UpstreamUntrusted
-from insource.gateway.exchange import Exchange
-from insource.gateway.http import Headers, HttpReply, HttpRequest
-from insource.gateway.tags import with_stream_usage
-from insource.gateway.upstream import Upstream, travelling
-from insource.gateway.usage import UsageStripper
+from insource.gateway.call.exchange import Exchange
+from insource.gateway.call.tags import with_stream_usage
+from insource.gateway.call.usage_events import UsageStripper
+from insource.gateway.http.asgi import Headers, HttpReply, HttpRequest
+from insource.gateway.http.connections import Connection, UpstreamFailed, UpstreamSilent, UpstreamUntrusted
+from insource.gateway.http.refused import Refused
+from insource.gateway.http.upstream import Upstream, travelling
 from insource.providers import open_reader
 from insource.providers.errors import Dialect, error_document, error_event
 from insource.providers.wire import decompressor

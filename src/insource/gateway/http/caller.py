@@ -12,7 +12,7 @@ from typing import cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from insource.gateway.admission import Refused
+from insource.gateway.http.refused import Refused
 from insource.providers.errors import error_document
 
 HEAD_BYTES = 256 << 10
