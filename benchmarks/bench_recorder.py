@@ -17,7 +17,7 @@ from typing import Any
 
 from claims import Claims, parser
 
-from insource.config.sections import LogSection
+from insource.config.log import LogSection
 from insource.logs.recorder import Recorder
 from insource.redaction import RedactedIncrements, Redactor
 from insource.types import Usage

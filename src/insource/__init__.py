@@ -24,11 +24,9 @@ if TYPE_CHECKING:
     from insource.logs.wrap import wrap
     from insource.models.protocol import Model, ModelInfo, Request
     from insource.pipeline import run
-    from insource.project import Project
     from insource.report.render import render, write_report
     from insource.routing.cascade import fit_policy
     from insource.serving.supervisor import ServedModel
-    from insource.session import Display, Session
     from insource.store.calls.feedback import Feedback
     from insource.store.calls.usage import Consumption
     from insource.types import (
@@ -47,6 +45,8 @@ if TYPE_CHECKING:
         RunResult,
         Task,
     )
+    from insource.workflow.project import Project
+    from insource.workflow.session import Display, Session
 
 # Public name → (module, name there).
 _PUBLIC = {
@@ -60,7 +60,7 @@ _PUBLIC = {
     "Config": ("insource.config", "Config"),
     "Consumption": ("insource.store.calls.usage", "Consumption"),
     "Dataset": ("insource.types", "Dataset"),
-    "Display": ("insource.session", "Display"),
+    "Display": ("insource.workflow.session", "Display"),
     "Estimate": ("insource.types", "Estimate"),
     "Evaluation": ("insource.types", "Evaluation"),
     "Example": ("insource.types", "Example"),
@@ -70,13 +70,13 @@ _PUBLIC = {
     "Message": ("insource.types", "Message"),
     "Model": ("insource.models.protocol", "Model"),
     "ModelInfo": ("insource.models.protocol", "ModelInfo"),
-    "Project": ("insource.project", "Project"),
+    "Project": ("insource.workflow.project", "Project"),
     "RecordedModel": ("insource.logs.recorder", "RecordedModel"),
     "Recorder": ("insource.logs.recorder", "Recorder"),
     "Request": ("insource.models.protocol", "Request"),
     "RunResult": ("insource.types", "RunResult"),
     "ServedModel": ("insource.serving.supervisor", "ServedModel"),
-    "Session": ("insource.session", "Session"),
+    "Session": ("insource.workflow.session", "Session"),
     "Task": ("insource.types", "Task"),
     "build_dataset": ("insource.dataset.build", "build"),
     "build_scorer": ("insource.evaluation.scorers", "build_scorer"),

@@ -15,7 +15,7 @@ from fake_provider import Answer, fake_provider, stream
 from provider_answers import CHAT_DOCUMENT, CHAT_STREAM, CHAT_TEXT, events
 
 import insource
-from insource.config.sections import LogSection
+from insource.config.log import LogSection
 from insource.logs import process_log
 from insource.logs.recorder import Recorder
 from insource.store.calls.calls import find_calls

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from insource.config.sections import LogSection
+from insource.config.log import LogSection
 from insource.foundation.errors import PrerequisiteError
 from insource.logs.recorder import Recorder
 from insource.redaction import Redactor

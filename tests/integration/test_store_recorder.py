@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from insource.config.sections import LogSection
+from insource.config.log import LogSection
 from insource.foundation.errors import ProviderError
 from insource.logs.recorder import RecordedModel, Recorder
 from insource.models.protocol import ModelInfo, Request

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from insource.config.sections import LogSection
+from insource.config.log import LogSection
 from insource.redaction import RedactedIncrements, Redactor
 
 PLANTED = {

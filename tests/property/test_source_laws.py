@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
 
-from insource.config.sections import CallsSection, DatasetSection
+from insource.config.dataset import CallsSection, DatasetSection
 from insource.contract.canonical_form import canonical_target
 from insource.contract.infer import infer_schema
 from insource.contract.validate import violations

@@ -11,7 +11,7 @@ from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
     from insource.evaluation.stage import Evaluated
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 EXIT_GATE_NOT_MET = 3
 EXIT_UNDECIDED = 4

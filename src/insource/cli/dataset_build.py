@@ -10,7 +10,7 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
 @click.command("build")
@@ -21,7 +21,8 @@ def command(session: Session, as_json: bool) -> None:
     from insource.cli.funnel import print_funnel
     from insource.cli.output import say
     from insource.dataset.saved.folder import examples
-    from insource.intake import build_dataset_folder, looks_at_test
+    from insource.workflow.build import build_dataset_folder
+    from insource.workflow.looks import looks_at_test
 
     folder, manifest = build_dataset_folder(session)
     say(looks_at_test(session, examples(folder, "test")).summary)

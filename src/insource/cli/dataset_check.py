@@ -10,9 +10,9 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.inspection import CheckReport
-    from insource.session import Session
     from insource.types import Finding
+    from insource.workflow.check import CheckReport
+    from insource.workflow.session import Session
 
 SHOWN = 3
 
@@ -28,7 +28,7 @@ def command(session: Session, as_json: bool) -> None:
     kept as findings.json and findings.md in .insource/checks/.
     """
     from insource.cli.output import near, say
-    from insource.inspection import check_dataset
+    from insource.workflow.check import check_dataset
 
     report = check_dataset(session)
     if as_json:

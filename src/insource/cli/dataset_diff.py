@@ -11,7 +11,7 @@ from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
     from insource.dataset.saved.diff import DatasetDiff
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
 @click.command("diff")

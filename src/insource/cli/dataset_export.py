@@ -14,8 +14,8 @@ from insource.types import SPLITS
 
 if TYPE_CHECKING:
     from insource.dataset.export.formats import Format
-    from insource.session import Session
     from insource.types import Split
+    from insource.workflow.session import Session
 
 
 @click.command("export")
@@ -60,7 +60,7 @@ def command(
     from insource.dataset.export.layout import export_dataset
     from insource.dataset.rows.teacher_policy import check_teachers, read_policy
     from insource.dataset.saved.folder import check, examples, find, newest_first
-    from insource.intake import look_at_test
+    from insource.workflow.looks import look_at_test
 
     datasets = session.project.workspace / "datasets"
     latest = newest_first(datasets)

@@ -10,7 +10,7 @@ import click
 from insource.cli.options import project_options
 
 if TYPE_CHECKING:
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
 @click.command("fix")
@@ -29,7 +29,7 @@ def command(
     """
     from insource.cli.neutral import paragraph
     from insource.cli.output import say
-    from insource.inspection import decide_fixes, effects
+    from insource.workflow.check import decide_fixes, effects
 
     decisions = decide_fixes(session, applied, declined, forgotten, who=who)
     for one in decisions:

@@ -13,7 +13,7 @@ from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
     from insource.dataset.review.agreement import Agreement
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 QUEUES = ("disagreements", "low-confidence", "ungrounded", "audit", "contested", "all")
 KAPPA = "Cohen's kappa"
@@ -64,7 +64,7 @@ def command(
 
     from insource.cli.output import say
     from insource.dataset.review.queues import QueueName
-    from insource.inspection import open_workbench
+    from insource.workflow.review import open_workbench
 
     who, chosen = who or _git_name(), cast("QueueName", queue)
     session.begin("review", f"reading the rows for the queue {chosen}")
@@ -111,7 +111,7 @@ def _report(session: Session, *, as_json: bool) -> None:
     from collections import Counter
 
     from insource.cli.output import say
-    from insource.inspection import open_workbench
+    from insource.workflow.review import open_workbench
 
     session.begin("review", "reading the rows that the decisions are about")
     with open_workbench(session) as workbench:

@@ -11,8 +11,8 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.inspection import ContractReport
-    from insource.session import Session
+    from insource.workflow.infer_schema import ContractReport
+    from insource.workflow.session import Session
 
 FILE = "schema.json"
 
@@ -29,8 +29,8 @@ def command(session: Session, write: bool, as_json: bool) -> None:
     does not change with the rows.
     """
     from insource.cli.output import say
-    from insource.inspection import infer_contract
     from insource.types import JsonSchema, Labels
+    from insource.workflow.infer_schema import infer_contract
 
     report = infer_contract(session)
     if as_json:

@@ -12,7 +12,7 @@ from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
     from insource.dataset.synthesis.wanted import Method
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
 @click.command("synthesize")
@@ -64,8 +64,8 @@ def command(
     from insource.cli.output import say
     from insource.dataset.sources.inputs import read_inputs
     from insource.dataset.synthesis.wanted import Wanted
-    from insource.reference import cloud_model
-    from insource.synthesis import synthesize
+    from insource.workflow.ask_cloud import cloud_model
+    from insource.workflow.synthesize import synthesize
 
     if (inputs_path is None) == (method == "label"):
         raise click.UsageError("--inputs goes with --method label, and --method label needs it.")

@@ -10,7 +10,7 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
 @click.command("evaluate", short_help="Measure every candidate")
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 def command(session: Session, as_json: bool) -> None:
     """The logged clouds, the untuned model and the tuned one, on the same test documents."""
     from insource.cli.output import say
-    from insource.intake import build_dataset, looks_at_test
-    from insource.pipeline import evaluate_arms, make_model
+    from insource.workflow.build import build_dataset
+    from insource.workflow.evaluate import evaluate_arms
+    from insource.workflow.export import make_model
+    from insource.workflow.looks import looks_at_test
 
     dataset, task = build_dataset(session)
     evaluated = evaluate_arms(session, dataset, task, make_model(session, dataset, task))

@@ -10,7 +10,7 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
 @click.command("export", short_help="Adapter to GGUF, with the parity gate")
@@ -20,8 +20,8 @@ def command(session: Session, as_json: bool) -> None:
     """Write the GGUF adapter, the Modelfile and the model card; refuse when parity fails."""
     from insource.cli.output import near, say
     from insource.export.stage import parity
-    from insource.intake import build_dataset
-    from insource.pipeline import make_model
+    from insource.workflow.build import build_dataset
+    from insource.workflow.export import make_model
 
     made = make_model(session, *build_dataset(session))
     found = parity(made.exported)

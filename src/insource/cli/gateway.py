@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from insource.gateway.settings import GatewaySettings, PassThrough
     from insource.logs.recorder import Recorder
     from insource.providers.prices import PriceTable
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 HOLD_UNTIL_RESTART = (
     *("project", "task", "reference", "serving", "routing", "log", "prices"),
@@ -132,7 +132,7 @@ def _settings(
         return settings, told
     from dataclasses import replace
 
-    from insource.deployed import deployed
+    from insource.workflow.serve import deployed
 
     found = deployed(session, run)
     name = f"{found.local.base.name} + {found.task.name}"

@@ -138,7 +138,7 @@ def _open(config_path: Path) -> Database:
 def _project(config_path: Path) -> tuple[Config, Path]:
     """The configuration, or its defaults as for the gateway, and the folder that the keys are in."""
     from insource.config.loading import load
-    from insource.project import Project
+    from insource.workflow.project import Project
 
     loaded = load(config_path, or_defaults=config_path == Path(FILE_NAME))
     return loaded.config, Project.of(loaded).workspace

@@ -94,8 +94,8 @@ def workspace(config_path: Path) -> Path:
         ConfigError: ``config-invalid``.
     """
     from insource.config.loading import load
-    from insource.config.sections import ProjectSection
-    from insource.project import Project
+    from insource.config.task import ProjectSection
+    from insource.workflow.project import Project
 
     beside = config_path.parent / ProjectSection().workspace
     if not config_path.exists() and beside.is_dir():

@@ -126,7 +126,7 @@ def _project(config_path: Path) -> tuple[Config, Path]:
     """The configuration and the workspace. An import may be the first thing that happens in a folder."""
     from insource.config.loading import load
     from insource.config.sections import Config
-    from insource.project import Project
+    from insource.workflow.project import Project
 
     if config_path == Path(FILE_NAME) and not config_path.exists():
         return Config(), Path(Config().project.workspace)

@@ -14,7 +14,7 @@ import click
 from insource.config.loading import FILE_NAME
 
 if TYPE_CHECKING:
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
 def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,8 +55,8 @@ def open_session(
     """A session on the project whose configuration that is."""
     from insource.cli.output import Terminal
     from insource.config.loading import load
-    from insource.project import Project
-    from insource.session import Session
+    from insource.workflow.project import Project
+    from insource.workflow.session import Session
 
     project = Project.of(load(config_path, flags))
     return Session(project, Terminal(yes=yes, quiet=quiet), command_line())

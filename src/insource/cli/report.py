@@ -10,7 +10,7 @@ import click
 from insource.cli.options import project_options
 
 if TYPE_CHECKING:
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
 @click.command("report", short_help="Render a run's report again")

@@ -10,7 +10,7 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
 @click.command("run", short_help="The whole loop; resumes where it stopped")
@@ -24,7 +24,7 @@ def command(session: Session, as_json: bool) -> None:
     """
     from insource.cli.output import near, say, summary
     from insource.pipeline import run
-    from insource.reference import cloud_model
+    from insource.workflow.ask_cloud import cloud_model
 
     result = run(session, cloud=cloud_model(session))
     if as_json:

@@ -11,7 +11,7 @@ import click
 from insource.cli.options import project_options
 
 if TYPE_CHECKING:
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
 @click.command("serve", short_help="Serve the tuned model on loopback")
@@ -25,9 +25,9 @@ def command(session: Session, run: str | None, port: int | None) -> None:
     request: "lora": [{"id": 0, "scale": 1}].
     """
     from insource.cli.output import say
-    from insource.deployed import deployed
     from insource.foundation.errors import ProviderError
     from insource.serving.engines.llamacpp import LlamaCppEngine
+    from insource.workflow.serve import deployed
 
     found = deployed(session, run)
     chosen = session.config.serving.port if port is None else port

@@ -10,7 +10,7 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 STAGES = ("train", "export", "evaluate", "run")
 

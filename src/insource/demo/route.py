@@ -10,11 +10,11 @@ from insource.foundation.errors import ProviderError
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import AUTO, GatewaySettings
 from insource.models.transport import client
-from insource.pipeline import Made
-from insource.reference import cloud_model
-from insource.session import Session
 from insource.store.calls.calls import get_call
 from insource.types import Call, Example, Policy, Route, RoutedCall
+from insource.workflow.ask_cloud import cloud_model
+from insource.workflow.export import Made
+from insource.workflow.session import Session
 
 TIMEOUT_S = 120.0
 

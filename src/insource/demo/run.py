@@ -17,9 +17,9 @@ from insource.foundation.errors import UserError
 from insource.foundation.files import replace_text
 from insource.models.fake import PUBLISHED
 from insource.pipeline import run
-from insource.reference import cloud_model
-from insource.session import Session
 from insource.types import Frozen, RunResult, Split
+from insource.workflow.ask_cloud import cloud_model
+from insource.workflow.session import Session
 
 ROWS_FILE, SCHEMA_FILE, CONFIG_FILE = "documents.jsonl", "schema.json", "insource.toml"
 MARK = "# Written by `insource demo`, which writes it again; copy it to change it.\n"

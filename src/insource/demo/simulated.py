@@ -6,7 +6,7 @@ import json
 
 from insource.models.fake import FakeCloud
 from insource.models.protocol import Model
-from insource.session import Session
+from insource.workflow.session import Session
 
 
 def simulated_cloud(session: Session) -> Model:

@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.evaluation.metrics import summarise
-from insource.evaluation.run import Confidence, Progress, Scorer, evaluate, read_journal
+from insource.evaluation.plan import ArmPlan
+from insource.evaluation.run import Progress, Scorer, evaluate, read_journal
 from insource.evaluation.scorers import empty_scores
 from insource.foundation.canonical import digest
-from insource.models.protocol import Model, Request
 from insource.runs.folders import Run, RunStore, StageSpec
-from insource.types import Arm, Dataset, EvalRecord, Evaluation, Example, Split, Task
+from insource.types import Dataset, EvalRecord, Evaluation, Example, Split, Task
 
 STAGE, VERSION = "evaluate", 2
 RECORDS_FILE = "records.jsonl"
 LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint", "python-dateutil")
-
-
-class ArmPlan(NamedTuple):
-    """How to evaluate one arm.
-
-    ``model`` opens the model only when there is work to do. ``identity`` names what answers (digests
-    of weights, adapter, grammar, logged answers): equal identity, equal answers.
-    """
-
-    arm: Arm
-    identity: dict[str, str]
-    model: Callable[[], AbstractContextManager[Model]]
-    ask: Callable[[Example], Request]
-    confidence: Confidence = lambda example, completion: None
 
 
 class Evaluated(NamedTuple):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from insource.formats.values import (
-    opened,
-)
+from insource.formats.values import opened
 
 MISSING = object()
 """What ``value_at`` gives where there is nothing."""

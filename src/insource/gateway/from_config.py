@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from insource.config.sections import Config, UpstreamSection
+from insource.config.gateway import UpstreamSection
+from insource.config.sections import Config
 from insource.foundation.errors import ConfigError
 from insource.gateway.admission.ask import AdmitAll, Admitter
 from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from insource.config.sections import OwnPrice
+from insource.config.log import OwnPrice
 from insource.foundation.canonical import digest
 from insource.foundation.errors import ProviderError
 from insource.logs.recorder import RecordedModel, Recorder

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
-from insource.config.sections import LogSection
+from insource.config.log import LogSection
 from insource.foundation.errors import InsourceError
 from insource.logs.recorder import Recorder
 from insource.redaction import Redactor

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from threading import Lock
 
-from insource.config.sections import OwnPrice
+from insource.config.log import OwnPrice
 from insource.foundation.canonical import digest
 from insource.foundation.errors import ProviderError, UserError
 from insource.logs.recorder import RecordedModel, Recorder

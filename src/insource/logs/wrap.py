@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
-from insource.config.sections import LogSection, OwnPrice
+from insource.config.log import LogSection, OwnPrice
 from insource.foundation.errors import InsourceError, UserError
 from insource.logs.exchange import Exchange, Sent, Tags, begin_exchange, endpoint_of
 from insource.logs.process_log import process_log

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from insource.config.sections import OwnPrice
+from insource.config.log import OwnPrice
 from insource.types import Usage
 
 if TYPE_CHECKING:

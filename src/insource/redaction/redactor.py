@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from insource.config.sections import LogSection
+from insource.config.log import LogSection
 from insource.redaction.escapes import resolved
 from insource.redaction.personal import PERSONAL, UNFINISHED_PERSONAL
 from insource.redaction.presidio import presidio_finder

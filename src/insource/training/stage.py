@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from insource.config.sections import TrainingSection
+from insource.config.training import TrainingSection
 from insource.foundation.canonical import digest
 from insource.foundation.errors import Interrupted
 from insource.foundation.rng import derived_seed

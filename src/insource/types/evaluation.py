@@ -8,6 +8,9 @@ from insource.types.base import Frozen
 from insource.types.estimate import Estimate
 from insource.types.message import Completion
 
+# Names of the arms that every run has.
+TUNED, BASE, BASE_CONSTRAINED = "tuned", "base", "base + schema"
+
 Bucket = Literal["correct", "wrong", "missed", "invented", "correctly_empty"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from insource.cli.main import cli
-from insource.inspection import CheckReport
+from insource.workflow.check import CheckReport
 
 CONFIG = """
 [task]

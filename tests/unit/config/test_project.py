@@ -4,8 +4,8 @@ import pytest
 
 from insource.config.loading import load
 from insource.foundation.errors import ConfigError, UserError
-from insource.project import Project
 from insource.types import JsonSchema, Labels
+from insource.workflow.project import Project
 
 
 def open_project(folder):

@@ -4,15 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from insource.arms import CloudPrice, cloud, described, longest_answer, sample
+from insource.arms.local import longest_answer
+from insource.arms.logged import CloudPrice, cloud
+from insource.arms.prompts import described
 from insource.config.loading import load
+from insource.evaluation.sample import sample
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.models.protocol import ModelInfo
-from insource.project import Project
-from insource.reference import cloud_model, confirm_cost
 from insource.runs.folders import Run
-from insource.session import Session
 from insource.types import Dataset, DatasetManifest, TrainingSummary
+from insource.workflow.ask_cloud import cloud_model, confirm_cost
+from insource.workflow.project import Project
+from insource.workflow.session import Session
 
 
 class Quiet:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from insource.config.sections import CallsSection
+from insource.config.dataset import CallsSection
 from insource.dataset.rows.source import LEFT_OUT
 from insource.dataset.sources.calls import LoggedCalls
 from insource.foundation.errors import DataError, UserError

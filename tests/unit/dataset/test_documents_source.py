@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from made_documents import mail, pdf, word
 
-from insource.config.sections import ColumnsSection
+from insource.config.dataset import ColumnsSection
 from insource.dataset.sources.documents import Documents, walk
 from insource.dataset.sources.text_extraction import text_of_document
 from insource.foundation.errors import DataError, UserError

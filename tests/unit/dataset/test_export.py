@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from insource.config.sections import DatasetSection
+from insource.config.dataset import DatasetSection
 from insource.dataset.build import build_folder
 from insource.dataset.export.layout import export_dataset
 from insource.dataset.saved.folder import load

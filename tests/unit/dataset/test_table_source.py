@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from insource.config.sections import DatasetSection
+from insource.config.dataset import DatasetSection
 from insource.dataset.rows.staged import staged
 from insource.dataset.sources.choose import choose_source
 from insource.foundation.errors import DataError, UserError

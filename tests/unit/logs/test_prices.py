@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from insource.config.sections import OwnPrice
+from insource.config.log import OwnPrice
 from insource.providers.prices import UNPRICED, Billing, PriceTable, billing_of
 from insource.types import Usage
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from insource.config.sections import LogSection
+from insource.config.log import LogSection
 from insource.redaction import RedactedIncrements, Redactor
 
 # What rules begin with, or almost are, over and over; found by trying every scrap of every rule.

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from insource.config.sections import LogSection
+from insource.config.log import LogSection
 from insource.foundation.errors import ConfigError, InsourceError
 from insource.foundation.rng import generator
 from insource.redaction import RedactedIncrements, Redactor

@@ -171,7 +171,7 @@ class Workbench:
             self._saved[who].append((index, before))
 
     def undo(self, who: str) -> int | None:
-        """Take a reviewer's last save back, as far as this workbench saw it. Returns the row's place, or None.
+        """Take a reviewer's last save back, as far as it was made here. Returns the row's place, or None.
 
         Raises:
             DataError: as ``save``.

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-from insource.config.sections import CallsSection
+from insource.config.dataset import CallsSection
 from insource.dataset.rows.records import BadRow
 from insource.dataset.sources.conversation import Conversations, asked
 from insource.foundation.clock import iso

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from insource.config.sections import ColumnsSection, DatasetSection
+from insource.config.dataset import ColumnsSection, DatasetSection
 from insource.dataset.rows.provenance_file import ENDING
 from insource.dataset.rows.records import BadRow
 from insource.dataset.rows.source import Source

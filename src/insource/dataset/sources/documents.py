@@ -10,7 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from insource.config.sections import ColumnsSection
+from insource.config.dataset import ColumnsSection
 from insource.dataset.rows.records import BadRow, row_of, unknown_keys_note
 from insource.dataset.rows.source import unreadable
 from insource.dataset.sources.containers import known_encoding, read_records

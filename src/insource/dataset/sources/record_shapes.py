@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from insource.config.sections import ColumnsSection
+from insource.config.dataset import ColumnsSection
 from insource.dataset.rows.records import KEYS, BadRow
 from insource.dataset.sources.conversation import Conversations, asked
 from insource.formats.paths import MISSING, value_at

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from insource.config.sections import DatasetSection
+from insource.config.dataset import DatasetSection
 from insource.dataset.sources.choose import choose_source, detected
 from insource.foundation.errors import DataError
 

@@ -1,10 +1,10 @@
-"""More training examples from the ones there are: a stage beside the loop, run when data is short."""
+"""Make more training examples from the ones there are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from insource.arms import CLOUD_MAX_TOKENS
+from insource.arms.prompts import CLOUD_MAX_TOKENS
 from insource.dataset.rows.records import BadRow
 from insource.dataset.rows.targets import Targets
 from insource.dataset.rows.teacher_policy import TeacherPolicy, co_teachers, read_policy
@@ -20,11 +20,11 @@ from insource.dataset.synthesis.wanted import Wanted
 from insource.foundation.errors import UserError
 from insource.foundation.money import show_usd
 from insource.foundation.rng import generator
-from insource.intake import build_dataset_folder
 from insource.logs.questions import Questions
 from insource.models.protocol import Model, Request
-from insource.session import Session
 from insource.types import SPLITS, Example, Provenance, Row, Task
+from insource.workflow.build import build_dataset_folder
+from insource.workflow.session import Session
 
 SAMPLING_TEMPERATURE = 0.7
 

@@ -1,21 +1,23 @@
-"""The cloud model of the configuration: asked only after an estimate and a yes, and what it cost."""
+"""Ask the configured cloud model: what it will cost, the question, and every call in the log."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
-from insource.arms import CloudPrice, described
+from insource.arms.logged import CloudPrice
+from insource.arms.prompts import CLOUD_MAX_TOKENS, described
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.foundation.money import show_usd
-from insource.logs.collect import cost_per_1000_usd
+from insource.logs.collect import collect, cost_per_1000_usd
 from insource.logs.recorder import STORE_FILE
 from insource.models.openai import OpenAIModel
-from insource.models.protocol import Model
+from insource.models.protocol import Model, Request
 from insource.providers.prices import PriceTable
-from insource.session import Session
 from insource.store.database import open_database
 from insource.types import Dataset, Example, Task, Usage
+from insource.workflow.session import Session
 
 CHARACTERS_PER_TOKEN = 3.5  # a cautious rule of thumb for English and JSON
 
@@ -73,3 +75,35 @@ def cloud_price(session: Session, dataset: Dataset, task: Task, model: str) -> C
     if logged is None:
         return CloudPrice(None, "")
     return CloudPrice(float(logged[0]), f"mean of {logged[1]} logged calls, {PriceTable().source}")
+
+
+def ask_cloud(
+    session: Session,
+    examples: Sequence[Example],
+    ask: Callable[[Example], Request],
+    task: Task,
+    cloud: Model,
+) -> None:
+    """Every document to the cloud, through the recorder into the log."""
+    simulated = " (simulated)" if cloud.info.simulated else ""
+    session.begin("log", f"asking {cloud.info.name}{simulated}, every call on the record")
+    started = time.monotonic()
+    with session.recorder() as recorder:
+        refused = collect(
+            cloud,
+            examples,
+            ask,
+            recorder,
+            task=task.name,
+            prices=session.config.prices.models,
+            confirm=lambda pending: confirm_cost(session, cloud, task, pending),
+            progress=lambda done, total: session.display.progress("calls", done, total),
+        )
+    if refused:
+        session.display.note(f"{cloud.info.name} refused {refused} documents; they have no answer")
+    session.note_stage("log", started, digest_of=[cloud.info.name, [e.digest for e in examples]])
+
+
+def cloud_prompt(task: Task) -> Callable[[Example], Request]:
+    """How a cloud model is asked about a document."""
+    return lambda example: Request(messages=described(task, example), max_tokens=CLOUD_MAX_TOKENS)

@@ -1,41 +1,26 @@
-"""Looking at a source's rows before they are a dataset: contract, checks, decisions, review."""
+"""Check a source's rows before they are a dataset, and keep what was decided about them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from insource.contract.field_evidence import FieldEvidence
-from insource.contract.infer import Inference, infer_output
+from insource.contract.infer import infer_output
 from insource.dataset.checks.fixes import read_decisions, write_decisions
 from insource.dataset.checks.report import findings_card
 from insource.dataset.checks.suite import NAMES, run_checks
 from insource.dataset.review.apply import apply_reviews
-from insource.dataset.review.decisions import DecisionFile, read_reviews
-from insource.dataset.review.workbench import Workbench
-from insource.dataset.rows.examples import example_of
+from insource.dataset.review.decisions import read_reviews
 from insource.dataset.rows.source import LEFT_OUT
 from insource.dataset.rows.staged import staged
-from insource.foundation.errors import DataError, UserError
+from insource.foundation.errors import UserError
 from insource.foundation.files import replace_text
-from insource.intake import check_context, cloud_prompt, made, source_of
-from insource.logs.collect import Logged, logged
-from insource.logs.recorder import STORE_FILE
-from insource.session import Session
-from insource.store.database import open_database
-from insource.types import (
-    Finding,
-    Fix,
-    FixDecision,
-    Frozen,
-    FunnelStep,
-    OutputSpec,
-    Row,
-)
+from insource.types import Finding, Fix, FixDecision, Frozen, FunnelStep
+from insource.workflow.build import check_context, made, source_of
+from insource.workflow.session import Session
 
 FINDINGS, CARD = "findings.json", "findings.md"
 
@@ -164,76 +149,3 @@ def _found(workspace: Path) -> dict[str, Finding]:
 def _proposed(workspace: Path) -> dict[str, Fix]:
     found = _found(workspace)
     return {name: finding.fix for name, finding in found.items() if finding.fix is not None}
-
-
-class ContractReport(Frozen):
-    """What the answers of a source come to, and what speaks for it. ``labels`` counts each label."""
-
-    source: str
-    rows: int
-    dropped: int
-    output: OutputSpec
-    fields: tuple[FieldEvidence, ...]
-    labels: dict[str, int]
-    notes: tuple[str, ...]
-
-
-def infer_contract(session: Session) -> ContractReport:
-    """The output contract inferred from the source's rows as they are, in one reading."""
-    chosen = source_of(session)
-    session.begin("schema", "what the answers look like")
-    session.display.note(f"{chosen.source.name}: {chosen.reason}")
-    inference, dropped = Inference(), 0
-    for item in chosen.source:
-        if isinstance(item, Row):
-            inference.observe(item.output)
-        else:
-            dropped += 1
-    if not inference.seen:
-        raise DataError(
-            "no-rows",
-            f"{chosen.source.name} has no row that can be used; {dropped} cannot.",
-            hint="See what is wrong with each: insource dataset build",
-        )
-    return ContractReport(
-        source=chosen.source.name,
-        rows=inference.seen,
-        dropped=dropped,
-        output=inference.output,
-        fields=inference.evidence(),
-        labels=inference.labels,
-        notes=inference.notes(),
-    )
-
-
-@contextmanager
-def open_workbench(session: Session, *, overlap: float = 0.0) -> Iterator[Workbench]:
-    """The source's rows on a reviewer's workbench, with the log's answers to them, until the block ends.
-
-    Raises:
-        DataError: the source's own, ``no-rows``, ``reviews-unreadable``.
-    """
-    project, workspace = session.project, session.project.workspace
-    file = DecisionFile(project.reviews_path, workspace / "reviews.lock")
-    file.decisions()  # a file that cannot be read is said before anybody begins
-    with staged(source_of(session).source, made(workspace / "review")) as rows:
-        contract = project.given_output() or infer_output(row.output for row in rows)
-        answers = Logged({}, frozenset())
-        if (workspace / STORE_FILE).exists():
-            task = project.task(contract)
-            with open_database(workspace / STORE_FILE) as database:
-                examples = (example_of(row, "") for row in rows)
-                answers = logged(database, examples, cloud_prompt(task), task=task.name)
-        yield Workbench(
-            rows,
-            contract,
-            file,
-            answers={
-                row_id: {model: one.text for model, one in found.items()}
-                for row_id, found in answers.answers.items()
-            },
-            seed=session.config.project.seed,
-            overlap=overlap,
-            absent_fields=session.config.task.absent_fields,
-            clock=session.clock,
-        )

@@ -1,4 +1,4 @@
-"""The model of a finished run, ready to be served: read from its result, nothing is trained here."""
+"""Read the model of a finished run, ready to be served."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from insource import arms
+from insource.arms.local import Local
+from insource.arms.prompts import task_grammar
 from insource.export.stage import TOKENIZER_FILE
 from insource.foundation.errors import IntegrityError, UserError
 from insource.models.catalogue import resolve
 from insource.runs.result import load
-from insource.session import Session
 from insource.types import Completion, Policy, RunResult, Task
+from insource.workflow.session import Session
 
 
 class Deployed(NamedTuple):
@@ -20,7 +21,7 @@ class Deployed(NamedTuple):
 
     result: RunResult
     task: Task
-    local: arms.Local
+    local: Local
     policy: Policy
     confidence: Callable[[Completion], float | None]
 
@@ -53,7 +54,7 @@ def deployed(session: Session, run: str | None = None) -> Deployed:
             f"The base model {base.name} is not the file that {result.run_id} was trained on.",
             hint="Put the old file back, or train on the new one: insource run",
         )
-    local = arms.Local(
+    local = Local(
         task=task,
         base=base,
         adapter=adapter,
@@ -62,7 +63,7 @@ def deployed(session: Session, run: str | None = None) -> Deployed:
         on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
     )
     tokenizer = adapter.with_name(TOKENIZER_FILE)
-    grammar = arms.task_grammar(task)
+    grammar = task_grammar(task)
     return Deployed(
         result=result,
         task=task,

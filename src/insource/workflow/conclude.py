@@ -1,4 +1,4 @@
-"""What a run found, as one versioned document: printed as JSON, kept in its folder, rendered as a report."""
+"""Keep what a run found as one versioned document, and render its report."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from insource import __version__, arms
-from insource.economics import priced
+from insource import __version__
+from insource.decision.cost import priced
 from insource.evaluation.stage import Evaluated
 from insource.export.stage import ADAPTER_FILE
 from insource.export.stage import parity as parity_of
@@ -20,7 +20,6 @@ from insource.foundation.ids import run_id
 from insource.report.render import write_report
 from insource.runs.folders import MANIFEST, Run, installed
 from insource.runs.result import REPORT_FILE, RESULT_FILE, STAGE
-from insource.session import Session
 from insource.training.stage import summary
 from insource.types import (
     BreakEven,
@@ -34,6 +33,8 @@ from insource.types import (
     Task,
     Verdict,
 )
+from insource.types.evaluation import TUNED
+from insource.workflow.session import Session
 
 SHOWN_DISAGREEMENTS = 12
 PACKAGES = ("torch", "transformers", "peft", "trl", "gguf", "xllamacpp", "llguidance", "numpy", "scipy")
@@ -140,7 +141,7 @@ NO_CLOUD = (
 
 def disagreements(dataset: Dataset, evaluated: Sequence[Evaluated]) -> tuple[Disagreement, ...]:
     """The test documents the tuned model did worst on, with every arm's answer beside the label."""
-    tuned = next((one for one in evaluated if one.evaluation.arm.name == arms.TUNED), None)
+    tuned = next((one for one in evaluated if one.evaluation.arm.name == TUNED), None)
     if tuned is None:
         return ()
     wrong = [r for r in tuned.records if r.score is None or not r.score.exact]

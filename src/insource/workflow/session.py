@@ -1,4 +1,4 @@
-"""One walk through the loop: the project, who is told how it goes, and the stages so far."""
+"""One walk through the loop: the project, its display, and the stages so far."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from insource.foundation.canonical import digest
 from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.ids import uuid7
 from insource.logs.recorder import Recorder
-from insource.project import Project
 from insource.redaction import Redactor
 from insource.runs.folders import Run
 from insource.training.recipe import Recipe
 from insource.types import DatasetManifest, Evaluation, StageRun
+from insource.workflow.project import Project
 
 
 class Display(Protocol):

@@ -1,49 +1,43 @@
-"""From a source to a dataset: the first stage of the loop, with the cloud's answers joined to its rows."""
+"""Build the dataset from its source, with the cloud's answers joined to its rows."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
-from insource import arms
 from insource.dataset.build import build_folder
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.fixes import read_decisions
 from insource.dataset.checks.sensitive_data import PersonalData, Secrets
 from insource.dataset.review.decisions import read_reviews
-from insource.dataset.rows.examples import sealed
 from insource.dataset.rows.source import Source
 from insource.dataset.rows.staged import Staged
 from insource.dataset.rows.teacher_policy import read_policy
-from insource.dataset.saved.folder import MANIFEST, check, load, newest_first
+from insource.dataset.saved.folder import check, load
 from insource.dataset.saved.folder import examples as read_examples
 from insource.dataset.saved.sufficiency import Needs
 from insource.dataset.sources.choose import Chosen, choose_source
 from insource.dataset.sources.joined import Joined
 from insource.dataset.sources.json_lines import JsonLines
-from insource.logs.collect import Logged, collect, has_answers, logged
+from insource.logs.collect import Logged, has_answers, logged
 from insource.logs.recorder import STORE_FILE
-from insource.models.protocol import Model, Request
+from insource.models.protocol import Model
 from insource.redaction.pseudonyms import Pseudonyms
-from insource.reference import confirm_cost
-from insource.session import Session
-from insource.store.database import Database, open_database
-from insource.store.looks import Looked, keep_inputs, looked, record_look, without_inputs
+from insource.store.database import open_database
 from insource.training.count import token_counter
 from insource.types import (
     SPLITS,
     Dataset,
     DatasetManifest,
-    Example,
     OutputSpec,
     Split,
     Task,
     Text,
 )
+from insource.workflow.ask_cloud import ask_cloud, cloud_prompt
+from insource.workflow.session import Session
 
 NAMING = (Secrets.name, PersonalData.name)
 
@@ -69,33 +63,6 @@ def build_dataset_folder(session: Session, cloud: Model | None = None) -> tuple[
     manifest = check(folder)
     session.note_dataset(manifest, folder, time.monotonic() - started)
     return folder, manifest
-
-
-def look_at_test(session: Session, test: Iterable[Example], arm: str) -> None:
-    """Count a look at these test documents; the looks of one walk through the loop are one."""
-    digest, inputs = sealed(test)
-    with open_database(session.project.workspace / STORE_FILE) as database:
-        record_look(database, digest, session.look_id, arm, inputs=inputs)
-
-
-def looks_at_test(session: Session, test: Iterable[Example]) -> Looked:
-    """How many walks through the loop have looked at these test documents, wherever they were then."""
-    digest, inputs = sealed(test)
-    store = session.project.workspace / STORE_FILE
-    if not store.exists():
-        return Looked(0, 0, 0)
-    with open_database(store) as database:
-        if unknown := without_inputs(database):
-            _keep_older_inputs(database, unknown, session.project.workspace / "datasets")
-        return looked(database, digest, inputs)
-
-
-def _keep_older_inputs(database: Database, unknown: set[str], datasets: Path) -> None:
-    """The documents of test splits that were looked at before they were kept, from their folders."""
-    for folder in newest_first(datasets):
-        digest = json.loads((folder / MANIFEST).read_bytes()).get("test_digest")
-        if digest in unknown:
-            keep_inputs(database, digest, sealed(read_examples(folder, "test"))[1])
 
 
 def _cloud_answers(session: Session, folder: Path, cloud: Model | None) -> Logged:
@@ -180,38 +147,6 @@ def _build(
         simulated_models=answers.simulated,
         logged=answers.answers,
     )
-
-
-def ask_cloud(
-    session: Session,
-    examples: Sequence[Example],
-    ask: Callable[[Example], Request],
-    task: Task,
-    cloud: Model,
-) -> None:
-    """Every document to the cloud, through the recorder into the log."""
-    simulated = " (simulated)" if cloud.info.simulated else ""
-    session.begin("log", f"asking {cloud.info.name}{simulated}, every call on the record")
-    started = time.monotonic()
-    with session.recorder() as recorder:
-        refused = collect(
-            cloud,
-            examples,
-            ask,
-            recorder,
-            task=task.name,
-            prices=session.config.prices.models,
-            confirm=lambda pending: confirm_cost(session, cloud, task, pending),
-            progress=lambda done, total: session.display.progress("calls", done, total),
-        )
-    if refused:
-        session.display.note(f"{cloud.info.name} refused {refused} documents; they have no answer")
-    session.note_stage("log", started, digest_of=[cloud.info.name, [e.digest for e in examples]])
-
-
-def cloud_prompt(task: Task) -> Callable[[Example], Request]:
-    """How a cloud model is asked about a document."""
-    return lambda example: Request(messages=arms.described(task, example), max_tokens=arms.CLOUD_MAX_TOKENS)
 
 
 def check_context(session: Session, rows: Staged, contract: OutputSpec, *, named: bool = False) -> Context:
