@@ -99,8 +99,8 @@ def show(config_path: Path, as_json: bool) -> None:
 
     "Held" is money for calls under way, and for calls whose process died before their cost was known.
     """
-    from insource.cli.neutral import one_line
     from insource.cli.output import say
+    from insource.cli.printable import one_line
     from insource.store.keys import list_keys, spend_of
 
     with _open(config_path) as database:
@@ -120,8 +120,8 @@ def show(config_path: Path, as_json: bool) -> None:
 @config_option
 def revoke(name: str, config_path: Path) -> None:
     """End the key of this NAME or id. Running gateways refuse it within a second."""
-    from insource.cli.neutral import one_line
     from insource.cli.output import say
+    from insource.cli.printable import one_line
     from insource.store.keys import revoke_key
 
     with _open(config_path) as database:
@@ -168,7 +168,7 @@ def _state(key: VirtualKey) -> str:
 
 def _limits(key: VirtualKey, spend: Spend | None = None) -> str:
     """``tasks specs · upstream openai · $50.00 a month ($3.20 spent) · 60 requests a minute``."""
-    from insource.cli.neutral import one_line
+    from insource.cli.printable import one_line
     from insource.foundation.money import show_usd
 
     parts = [f"tasks {', '.join(one_line(task, 64) for task in key.tasks)}" if key.tasks else "any task"]

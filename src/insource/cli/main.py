@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 
 import click
 
 from insource import __version__
+from insource.cli.lazy_group import LazyGroup, Verbs
 from insource.cli.output import fail, interrupted
 from insource.foundation.errors import InsourceError
 
 # Verb → (module, one line), in the order of the loop; the help shows them so.
-VERBS: dict[str, dict[str, tuple[str, str]]] = {
+VERBS: dict[str, Verbs] = {
     "Start": {
         "demo": ("demo", "The whole loop on generated specifications, with real training"),
         "init": ("init", "Write a commented insource.toml for your own data"),
@@ -21,7 +21,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "All of it": {"run": ("run", "The whole loop on your data; resumes where it stopped")},
     "Step by step": {
-        "dataset": ("dataset", "Build the dataset: four splits, nothing lost silently"),
+        "dataset": ("dataset.group", "Build the dataset: four splits, nothing lost silently"),
         "train": ("train", "Fine-tune the small model on the training split"),
         "export": ("export", "Adapter to GGUF, with the parity gate"),
         "evaluate": ("evaluate", "Measure every candidate on the sealed test split"),
@@ -34,33 +34,13 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "keys": ("keys", "Keys of the gateway's own: who may call, how often, for how much"),
     },
     "Look": {
-        "logs": ("logs", "What was asked, answered and paid; export and purge"),
+        "logs": ("logs.group", "What was asked, answered and paid; export and purge"),
         "config": ("config", "Show every setting and where it comes from"),
     },
 }
 
 
-class LazyGroup(click.Group):
-    """Loads a verb's module only when the verb is used, so that ``--help`` stays instant."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [verb for verbs in VERBS.values() for verb in verbs]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        for verbs in VERBS.values():
-            if cmd_name in verbs:
-                module = importlib.import_module(f"insource.cli.{verbs[cmd_name][0]}")
-                command: click.Command = module.command
-                return command
-        return None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for heading, verbs in VERBS.items():
-            with formatter.section(heading):
-                formatter.write_dl([(verb, line) for verb, (_, line) in verbs.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, headings=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="insource")
 def cli() -> None:
     """Bring a narrow LLM job home: log, train, prove, serve and route.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from insource.cli.neutral import printable
+from insource.cli.printable import printable
 from insource.foundation.errors import InsourceError
 
 if TYPE_CHECKING:

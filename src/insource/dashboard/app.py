@@ -17,8 +17,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from insource.dashboard.guard import MAX_BODY_BYTES, Guard
-from insource.dashboard.keys import KEYS, shown
 from insource.dashboard.pages.review import review_url, review_view
+from insource.dashboard.shortcuts import KEYS, shown
 from insource.dataset.review.queues import QUEUES, QueueName
 from insource.dataset.review.workbench import Refused, Verdict, Workbench
 from insource.formats.strict_json import strict_json

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from insource.config.log import LogSection, OwnPrice
 from insource.foundation.errors import InsourceError, UserError
-from insource.logs.exchange import Exchange, Sent, Tags, begin_exchange, endpoint_of
 from insource.logs.process_log import process_log
+from insource.logs.wrapped_exchange import Exchange, Sent, Tags, begin_exchange, endpoint_of
 from insource.providers.prices import PriceTable
 from insource.redaction import keys_in
 from insource.store.spool.writer import OnLogFailure

@@ -5,7 +5,7 @@ import io
 import pytest
 from import_samples import SAMPLES, jsonl, table
 
-from insource.cli.logs_import import FORMATS
+from insource.cli.logs.import_ import FORMATS
 from insource.foundation.ids import uuid7, uuid8
 from insource.logs.importers.mapped import TableMapping, mapped
 from insource.logs.importers.protocol import Draft, Imported, RecordImporter

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @json_option
 def command(session: Session, as_json: bool) -> None:
     """Read the rows, apply the fixes you accepted, split, and write the dataset folder with its card."""
-    from insource.cli.funnel import print_funnel
+    from insource.cli.dataset.funnel import print_funnel
     from insource.cli.output import say
     from insource.dataset.saved.folder import examples
     from insource.workflow.build import build_dataset_folder

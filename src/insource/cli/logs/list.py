@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from insource.cli.log_options import config_option, filter_options, limit_option, open_log
+from insource.cli.logs.options import config_option, filter_options, limit_option, open_log
 from insource.cli.options import json_option
 
 
@@ -20,7 +20,7 @@ from insource.cli.options import json_option
 @json_option
 def command(config_path: Path, where: dict[str, Any], text: str | None, limit: int, as_json: bool) -> None:
     """The latest calls that meet every condition, newest first."""
-    from insource.cli.log_tables import call_line
+    from insource.cli.logs.tables import call_line
 
     with open_log(config_path) as log:
         calls = log.calls(text=text, newest_first=True, limit=limit, **where)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from insource.cli.neutral import one_line
+from insource.cli.printable import one_line
 
 if TYPE_CHECKING:
     from insource.types import FunnelStep

@@ -11,7 +11,7 @@ from typing import Any, Literal, TextIO
 
 import click
 
-from insource.cli.log_options import config_option, filter_options, open_log
+from insource.cli.logs.options import config_option, filter_options, open_log
 from insource.foundation.files import replacing
 
 
@@ -56,7 +56,7 @@ def command(
 
 
 def _write(file: TextIO, lines: Iterable[str]) -> int:
-    from insource.cli.neutral import printable
+    from insource.cli.printable import printable
 
     written = 0
     neutral = file.isatty()

@@ -8,13 +8,17 @@ from typing import Any
 
 import click
 
+Verbs = Mapping[str, tuple[str, str]]
+"""Verb → its module under ``insource.cli``, and one line of help."""
 
-class VerbGroup(click.Group):
-    """``verbs`` maps a verb to its module under ``insource.cli`` and one line of help."""
 
-    def __init__(self, *args: Any, verbs: Mapping[str, tuple[str, str]], **options: Any) -> None:
+class LazyGroup(click.Group):
+    """``headings`` maps a heading of the help to its verbs, in the order in which the help shows them."""
+
+    def __init__(self, *args: Any, headings: Mapping[str, Verbs], **options: Any) -> None:
         super().__init__(*args, **options)
-        self._verbs = verbs
+        self._headings = headings
+        self._verbs = {verb: found for verbs in headings.values() for verb, found in verbs.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._verbs)
@@ -27,5 +31,6 @@ class VerbGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(verb, line) for verb, (_, line) in self._verbs.items()])
+        for heading, verbs in self._headings.items():
+            with formatter.section(heading):
+                formatter.write_dl([(verb, line) for verb, (_, line) in verbs.items()])

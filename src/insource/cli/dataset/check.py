@@ -49,8 +49,8 @@ def command(session: Session, as_json: bool) -> None:
 
 
 def _print(report: CheckReport) -> None:
-    from insource.cli.funnel import print_funnel
-    from insource.cli.neutral import paragraph
+    from insource.cli.dataset.funnel import print_funnel
+    from insource.cli.printable import paragraph
     from insource.dataset.checks.report import importance, in_order
 
     print_funnel(report.funnel, report.dropped)
@@ -67,7 +67,7 @@ def _print(report: CheckReport) -> None:
 
 
 def _print_finding(finding: Finding, report: CheckReport) -> None:
-    from insource.cli.neutral import paragraph
+    from insource.cli.printable import paragraph
     from insource.dataset.checks.report import decided, place
 
     share = f"{100 * finding.share:.1f} %"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from insource.cli.neutral import one_line
+from insource.cli.printable import one_line
 from insource.foundation.clock import iso
 from insource.foundation.money import show_usd
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from insource.cli.log_options import config_option, open_log
+from insource.cli.logs.options import config_option, open_log
 from insource.cli.options import json_option
 from insource.foundation.errors import UserError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @json_option
 def command(call_id: str, config_path: Path, as_json: bool) -> None:
     """Everything the log knows of the call ID, and what people said about its answer."""
-    from insource.cli.neutral import printable
+    from insource.cli.printable import printable
     from insource.logs.export import document
 
     with open_log(config_path) as log:
@@ -41,7 +41,7 @@ def command(call_id: str, config_path: Path, as_json: bool) -> None:
 
 
 def _not_found(log: Log, call_id: str) -> UserError:
-    from insource.cli.neutral import one_line
+    from insource.cli.printable import one_line
     from insource.foundation.clock import iso
 
     gone = log.purge_of(call_id)

@@ -61,7 +61,7 @@ def command(session: Session, write: bool, as_json: bool) -> None:
 
 
 def _show(report: ContractReport) -> None:
-    from insource.cli.neutral import one_line, paragraph
+    from insource.cli.printable import one_line, paragraph
     from insource.types import Labels
 
     if isinstance(report.output, Labels):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from insource.cli.log_options import config_option, filter_options, open_log
+from insource.cli.logs.options import config_option, filter_options, open_log
 from insource.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _documents(lines: Sequence[Consumption]) -> list[dict[str, Any]]:
 def _table(by: Sequence[str], lines: Sequence[Consumption], total: Sequence[Consumption]) -> None:
     from rich.table import Table
 
-    from insource.cli.log_tables import print_table
+    from insource.cli.logs.tables import print_table
 
     rows = [(_group(line, by), line) for line in lines]
     totals = [("total (simulated)" if line.simulated else "total", line) for line in total]
@@ -75,7 +75,7 @@ def _table(by: Sequence[str], lines: Sequence[Consumption], total: Sequence[Cons
 
 def _narrow(rows: Sequence[tuple[list[str], Consumption]]) -> None:
     """For a terminal that the table does not fit: the group on a line of its own above its figures."""
-    from insource.cli.log_tables import notes
+    from insource.cli.logs.tables import notes
     from insource.foundation.money import show_usd
 
     figures = []
@@ -95,14 +95,14 @@ def _narrow(rows: Sequence[tuple[list[str], Consumption]]) -> None:
 
 
 def _group(line: Consumption, by: Sequence[str]) -> list[str]:
-    from insource.cli.neutral import one_line
+    from insource.cli.printable import one_line
 
     cells = [one_line(line.group[name], 60) or "(none)" for name in by]
     return [*cells[:-1], f"{cells[-1]} (simulated)"] if line.simulated else cells
 
 
 def _figures(line: Consumption) -> tuple[str, ...]:
-    from insource.cli.log_tables import cost, counted, seconds
+    from insource.cli.logs.tables import cost, counted, seconds
 
     return (
         f"{line.calls:,}",

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from insource.cli.neutral import printable
 from insource.cli.output import say
+from insource.cli.printable import printable
 from insource.dataset.review.fields import Field
 from insource.dataset.review.queues import QueueName, scalars
 from insource.dataset.review.workbench import Item, Refused, Verdict, Workbench

@@ -27,8 +27,8 @@ def command(
     An accepted fix keeps the parameters that the last `insource dataset check` proposed, an alias table
     for instance. Edit the file to change them. Without options, the decisions so far are shown.
     """
-    from insource.cli.neutral import paragraph
     from insource.cli.output import say
+    from insource.cli.printable import paragraph
     from insource.workflow.check import decide_fixes, effects
 
     decisions = decide_fixes(session, applied, declined, forgotten, who=who)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from insource.cli.log_options import config_option, limit_option, moment, open_log
+from insource.cli.logs.options import config_option, limit_option, moment, open_log
 from insource.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _print(found: Survey, shown: Sequence[TaskCandidate]) -> None:
 
 
 def _print_candidate(one: TaskCandidate) -> None:
-    from insource.cli.neutral import one_line, printable
+    from insource.cli.printable import one_line, printable
 
     click.echo(f"\n{one.name}  {one.verdict}, fit {one.fit}/10")
     click.echo(f"  {one.calls:,} calls, {100 * one.share:.1f} % of those read; {_cost(one)}")

@@ -47,7 +47,7 @@ def command(session: Session, before: str | None, after: str | None, as_json: bo
 
 
 def _show(found: DatasetDiff) -> None:
-    from insource.cli.neutral import one_line
+    from insource.cli.printable import one_line
 
     click.echo(f"{found.before} → {found.after}")
     if found.equal:

@@ -73,7 +73,7 @@ def command(
         workbench.order(chosen, lambda done, total: session.display.progress("rows", done, total))
         workbench.progress(chosen, who)
         if plain:
-            from insource.cli.review_plain import review_in_terminal
+            from insource.cli.dataset.review_plain import review_in_terminal
 
             review_in_terminal(workbench, chosen, who)
         else:
@@ -129,8 +129,8 @@ def _report(session: Session, *, as_json: bool) -> None:
 
 
 def _table(found: tuple[Agreement, ...], verdicts: dict[tuple[str, str], int]) -> None:
-    from insource.cli.neutral import one_line
     from insource.cli.output import show
+    from insource.cli.printable import one_line
 
     click.echo(f"{'reviewer':<40} {'accepted':>11} {'edited':>11} {'rejected':>11}")
     for who in sorted({who for who, _ in verdicts}):

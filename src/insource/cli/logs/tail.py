@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from insource.cli.log_options import config_option, filter_options, limit_option, open_log
+from insource.cli.logs.options import config_option, filter_options, limit_option, open_log
 
 if TYPE_CHECKING:
     from insource.types import Call
@@ -32,6 +32,6 @@ def command(config_path: Path, where: dict[str, Any], limit: int, follow: bool, 
 
 
 def _print(call: Call, as_json: bool) -> None:
-    from insource.cli.log_tables import call_line
+    from insource.cli.logs.tables import call_line
 
     click.echo(json.dumps(call.model_dump(mode="json")) if as_json else call_line(call))

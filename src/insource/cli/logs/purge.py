@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from insource.cli.log_options import config_option, moment, open_log
+from insource.cli.logs.options import config_option, moment, open_log
 from insource.foundation.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def command(
 
 
 def _name_missing(log: Log, call_ids: Sequence[str]) -> None:
-    from insource.cli.neutral import one_line
     from insource.cli.output import say
+    from insource.cli.printable import one_line
 
     for call_id in call_ids:
         if log.get(call_id) is None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from insource.cli.log_options import config_option, open_log
+from insource.cli.logs.options import config_option, open_log
 
 
 @click.command("feedback", short_help="Keep a correction or a rating beside an answer")

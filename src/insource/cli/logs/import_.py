@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from insource.cli.log_options import config_option
+from insource.cli.logs.options import config_option
 from insource.cli.options import json_option
 from insource.config.loading import FILE_NAME
 
@@ -241,8 +241,8 @@ class _RejectedFile:
 
 
 def _tell(path: Path, report: ImportReport) -> None:
-    from insource.cli.neutral import printable
     from insource.cli.output import say
+    from insource.cli.printable import printable
 
     name = printable(path.name)
     say(f"{name}: {report.new:,} calls imported, {report.known:,} were there already")

@@ -1,0 +1,1 @@
+"""`insource dataset`: one file a verb."""

@@ -1,0 +1,1 @@
+"""`insource logs`: one file a verb."""
