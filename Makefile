@@ -1,4 +1,4 @@
-# make demo · make test · make check · make bench · make clean
+# make demo · make quick · make test · make check · make bench · make clean
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -8,18 +8,25 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Set-up is done once for each state of these files; afterwards nothing here needs the network.
 STATE  := $(shell cat pyproject.toml constraints.txt Makefile | sha256sum | cut -c1-12)
 DEMO_ARGS ?=
+# A worker a core. Tests of one xdist_group stay on one worker, one after the other.
+WORKERS ?= logical
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations=20
 define NO_INSTALL
 echo "error: pip could not install what Insource needs; its last lines are above." >&2; \
 	echo "hint: the first run needs a package index and about 3 GB of disk; then run the same command again." >&2; exit 1;
 endef
 
-.PHONY: demo test check bench clean
+.PHONY: demo quick test check bench clean
 
 demo: $(VENV)/.demo-$(STATE)
 	$(BIN)/insource demo $(DEMO_ARGS)
 
+# For every change, in less than three minutes; it needs no model and kills nothing.
+quick: $(VENV)/.test-$(STATE)
+	$(PYTEST) tests/unit tests/property tests/architecture
+
 test: check
-	$(BIN)/python -m pytest
+	$(PYTEST) -m 'not slow'
 
 check: $(VENV)/.test-$(STATE)
 	$(BIN)/ruff format --check src tests benchmarks examples

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 from claims import Claims, parser
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "data"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 THRESHOLD = 0.8
 COPIES = 0.02
@@ -43,7 +43,7 @@ Found = dict[int, int]
 
 def write_documents(path: Path, count: int, seed: int) -> dict[int, tuple[int, float]]:
     """The documents, one a line; returns the planted copies with their original and exact similarity."""
-    from near_copies import documents, near_copy, similarity
+    from support.near_copies import documents, near_copy, similarity
 
     generator = np.random.default_rng(seed)
     copies = int(count * COPIES)
@@ -69,7 +69,7 @@ def ours(texts: Iterator[str]) -> list[int]:
 
 def datasketch(texts: Iterator[str], hashed: Callable[[bytes], int] | None = None) -> list[int]:
     from datasketch import MinHash, MinHashLSH
-    from near_copies import pieces
+    from support.near_copies import pieces
 
     from insource.similarity.minhash import bands_for
 
@@ -218,7 +218,7 @@ def claims_for_label_errors(claims: Claims, name: str, rows: list[tuple[str, str
 
 def made_up_rows(count: int) -> list[tuple[str, str]]:
     """Rows of 20 classes whose words overlap: half of each text is drawn from all classes' words."""
-    from near_copies import vocabulary
+    from support.near_copies import vocabulary
 
     generator = np.random.default_rng(0)
     words = vocabulary(generator, 4000)

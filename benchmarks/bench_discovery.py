@@ -1,6 +1,6 @@
 """Discovery of tasks in an untagged log: are the groups right, how fast, in how much memory.
 
-The log is made by tests/data/prompt_log.py: 23 kinds of calls with known groups (system prompts, prefix and
+The log is made by tests/support/prompt_log.py: 23 kinds of calls with known groups (system prompts, prefix,
 suffix instructions, few-shot examples, optional parts, A/B versions, near-identical templates, shared system
 prompts, chats, agents, German, Japanese) and noise. 100,000 calls; --quick takes 10,000. The survey runs in
 a process of its own, so that the memory is that of the survey and not of the making. A seed is a log.
@@ -23,7 +23,7 @@ from claims import Claims, parser
 if TYPE_CHECKING:
     from insource.logs.discovery import Rules, TaskCandidate
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "data"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 SEEDS = (0, 1, 2)
 BATCH = 2000
@@ -31,7 +31,7 @@ BATCH = 2000
 
 def write_log(path: Path, count: int, seed: int) -> dict[str, str]:
     """A store with these calls; returns the known task by call id."""
-    from prompt_log import calls
+    from support.prompt_log import calls
 
     from insource.store.calls.calls import insert_calls
     from insource.store.database import open_database
@@ -73,7 +73,7 @@ def named(candidates: Sequence[TaskCandidate]) -> Rules:
 
 def measure(count: int, seed: int, folder: Path) -> dict[str, Any]:
     """One log: made, surveyed in a child, and compared with what is known."""
-    from clustering import adjusted_rand_index, completeness, homogeneity
+    from support.clustering import adjusted_rand_index, completeness, homogeneity
 
     path = folder / f"{seed}.db"
     known = write_log(path, count, seed)

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from claims import Claims, parser
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "data"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from held_out_phrases import REFUSALS, SECRETS, SENTENCES
-from planted_rows import (
+from support.held_out_phrases import REFUSALS, SECRETS, SENTENCES
+from support.planted_rows import (
     CONTRACT,
     KINDS,
     OF_ANY_TASK,
@@ -35,7 +35,7 @@ from planted_rows import (
     look,
     plant,
 )
-from planted_tasks import TASKS
+from support.planted_tasks import TASKS
 
 from insource.contract.infer import infer_output
 from insource.dataset.checks.check import Context

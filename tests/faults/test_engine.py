@@ -18,8 +18,6 @@ from insource.serving.engines.llamacpp import LlamaCppEngine, require_free_port
 from insource.serving.supervisor import MAX_RESTARTS, ServedModel
 from insource.types import Score
 
-pytestmark = pytest.mark.model
-
 
 @pytest.fixture
 def settings(embedded_model):

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from review_command import running_review
+from support.review_command import running_review
 
 from insource.dataset.review.decisions import DecisionFile, read_reviews, write_reviews
 from insource.foundation.errors import DataError

@@ -11,8 +11,8 @@ from collections import Counter
 
 import openai
 import pytest
-from fake_provider import Answer, fake_provider, stream
-from provider_answers import CHAT_DOCUMENT, CHAT_STREAM, CHAT_TEXT, events
+from support.fake_provider import Answer, fake_provider, stream
+from support.provider_answers import CHAT_DOCUMENT, CHAT_STREAM, CHAT_TEXT, events
 
 import insource
 from insource.config.log import LogSection

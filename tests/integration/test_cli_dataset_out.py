@@ -2,7 +2,7 @@
 
 import json
 
-from fake_provider import Answer, fake_provider
+from support.fake_provider import Answer, fake_provider
 
 CONFIG = '[task]\nname = "pumps"\ninstruction = "Extract the pump."\n'
 

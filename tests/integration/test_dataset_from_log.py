@@ -4,7 +4,7 @@ import json
 import urllib.request
 
 import pytest
-from upstream_kit import RawUpstream, always, passing, reply
+from support.upstream_kit import RawUpstream, always, passing, reply
 
 from insource.dataset.saved.folder import load
 from insource.logs.query import Log

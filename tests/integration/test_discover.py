@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tomllib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -12,11 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-
-from clustering import adjusted_rand_index, completeness, homogeneity
-from prompt_log import DAYS, NARROW, START, TASKS, calls
+from support.clustering import adjusted_rand_index, completeness, homogeneity
+from support.prompt_log import DAYS, NARROW, START, TASKS, calls
 
 from insource.logs.discovery import Rules, TaskFinder, assignments, discover, load_rules, survey
 from insource.logs.discovery.prompts import read_prompt

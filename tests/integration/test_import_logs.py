@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from import_samples import (
+from support.import_samples import (
     BATCH,
     BATCH_INPUT,
     LANGFUSE_RECORDS,

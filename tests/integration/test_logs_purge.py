@@ -3,10 +3,11 @@
 import json
 import sqlite3
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.child_python import python_child
+from support.marked_calls import record, text
 
 from insource.dataset.saved.purged_answers import affected
 from insource.foundation.errors import PrerequisiteError
@@ -34,23 +35,6 @@ class At:
 
     def monotonic(self):
         return self.moment.timestamp()
-
-
-def text(name, number):
-    return f"the marker of {name} {number} " + f"{name} " * 300
-
-
-def record(recorder, name, number):
-    recording = recorder.begin(
-        {"messages": [{"role": "user", "content": text(name, number)}]},
-        model_asked="cloud/big",
-        task=name,
-        user=f"user-{name}",
-        tags={"row_id": f"{name}{number}"},
-    )
-    recording.chunk(text(name, number))
-    recording.end(response_text=text(name, number))
-    return recording.call_id
 
 
 def files_with(root, marker):
@@ -100,10 +84,9 @@ def test_of_a_user_who_is_forgotten_not_even_the_name_is_left(tmp_path):
 def test_what_a_killed_recorder_left_is_purged_too_and_recovery_still_works(tmp_path):
     code = """
 import os, sys
-sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from insource.logs.recorder import Recorder
-from test_logs_purge import record
+from support.marked_calls import record
 with Recorder.open(Path(sys.argv[1])) as recorder:
     for number in range(5):
         record(recorder, "leaving", number)
@@ -113,7 +96,7 @@ with Recorder.open(Path(sys.argv[1])) as recorder:
     record(recorder, "leaving", 6)
     os._exit(9)
 """
-    done = subprocess.run([sys.executable, "-c", code, tmp_path, __file__.rpartition("/")[0]], timeout=60)
+    done = subprocess.run(**python_child(code, tmp_path), timeout=60)
     assert done.returncode == 9
     with Log(tmp_path) as log:
         assert log.purge(task="leaving", reason="a test").calls == 6

@@ -1,11 +1,10 @@
 """The check of lengths counts what training will count."""
 
-import pytest
-from planted_rows import CONTRACT, clean
+from support.planted_rows import CONTRACT, clean
 
 from insource.dataset.rows.examples import example_of
 from insource.dataset.rows.targets import Targets
-from insource.models.catalogue import EMBEDDED, cache_dir, resolve
+from insource.models.catalogue import EMBEDDED, cache_dir
 from insource.training.base import load_tokenizer
 from insource.training.count import token_counter
 from insource.training.tokenize import tokenize
@@ -22,10 +21,9 @@ def test_a_model_that_is_not_here_is_not_fetched(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.model
-def test_tokens_are_those_of_the_training_rows_before_any_training(tmp_path, monkeypatch):
+def test_tokens_are_those_of_the_training_rows_before_any_training(embedded_model, tmp_path, monkeypatch):
     model = next(iter(EMBEDDED))
-    tokenizer = load_tokenizer(resolve(model))
+    tokenizer = load_tokenizer(embedded_model)
     (tmp_path / "models").symlink_to(cache_dir() / "models")
     monkeypatch.setenv("INSOURCE_CACHE", str(tmp_path))
     count, _ = token_counter(model, TASK)

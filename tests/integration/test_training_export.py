@@ -9,7 +9,6 @@ from insource.foundation.errors import IntegrityError
 from insource.serving.engine import EngineSettings
 from insource.serving.supervisor import ServedModel
 
-pytestmark = pytest.mark.model
 ANSWER_TOKENS = 12
 
 

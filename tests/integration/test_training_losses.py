@@ -7,6 +7,7 @@ from insource.models.catalogue import BaseModel
 from insource.training.recipe import plan
 from insource.training.tokenize import IGNORE, Row
 
+pytestmark = pytest.mark.model
 VOCABULARY, EOS = 64, 1
 
 

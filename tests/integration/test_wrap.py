@@ -10,8 +10,9 @@ import time
 import anthropic
 import openai
 import pytest
-from fake_provider import Answer, fake_provider, stream
-from provider_answers import (
+from pydantic import BaseModel
+from support.fake_provider import Answer, fake_provider, stream
+from support.provider_answers import (
     CHAT_DOCUMENT,
     CHAT_STREAM,
     CHAT_TEXT,
@@ -25,7 +26,6 @@ from provider_answers import (
     TOOLS_STREAM,
     events,
 )
-from pydantic import BaseModel
 
 import insource
 from insource.foundation.errors import UserError

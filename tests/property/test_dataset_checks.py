@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted_rows import KINDS, PLANTABLE, Rows, context, plant
+from support.planted_rows import KINDS, PLANTABLE, Rows, context, plant
 
 from insource.contract.infer import infer_output
 from insource.dataset.checks.precedence import standing
@@ -96,7 +96,7 @@ def test_a_fix_is_counted_and_done_once(name: str, items: list[Row]) -> None:
 
 @pytest.mark.parametrize("name", PLANTABLE)
 def test_a_fix_of_planted_rows_is_done_once(name: str) -> None:
-    from planted_rows import CONTRACT
+    from support.planted_rows import CONTRACT
 
     check_laws(plant(name, 200).rows, name, CONTRACT)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planted_rows import Rows
+from support.planted_rows import Rows
 
 from insource.dataset.checks.answer_in_prompt import AnswerInPrompt
 from insource.dataset.checks.check import Context

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 
-from generated_pages import ROOT
+from unit.docs.generated_pages import ROOT
 
 from insource.cli.main import cli
 from insource.config.loading import load

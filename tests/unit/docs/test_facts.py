@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from generated_pages import ROOT
+from unit.docs.generated_pages import ROOT
 
 from insource.config.routing import RoutingSection
 from insource.demo.layouts import HELD_OUT, LAYOUTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from generated_pages import ROOT
+from unit.docs.generated_pages import ROOT
 
 from insource.cli.logs.import_ import FORMATS, MAPPED
 from insource.logs.importers.mapped import FIELDS, read_mapping

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 import pytest
-from generated_pages import ROOT
+from unit.docs.generated_pages import ROOT
 
 from insource.cli.main import cli
 

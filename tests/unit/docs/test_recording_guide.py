@@ -3,9 +3,9 @@
 import json
 import re
 
-from fake_provider import Answer, fake_provider, stream
-from generated_pages import ROOT
-from provider_answers import CHAT_DOCUMENT, CHAT_TEXT, MESSAGES_STREAM, MESSAGES_TEXT
+from support.fake_provider import Answer, fake_provider, stream
+from support.provider_answers import CHAT_DOCUMENT, CHAT_TEXT, MESSAGES_STREAM, MESSAGES_TEXT
+from unit.docs.generated_pages import ROOT
 
 from insource.config.loading import load
 from insource.logs import process_log

@@ -8,7 +8,7 @@ import json
 import re
 
 import pytest
-from generated_pages import (
+from unit.docs.generated_pages import (
     BEGIN,
     BLOCKS,
     END,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from generated_pages import ROOT
+from unit.docs.generated_pages import ROOT
 
 from insource.cli.dataset.review import QUEUES as CLI_QUEUES
 from insource.dashboard.pages.excerpt import WHOLE

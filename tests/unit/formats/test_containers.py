@@ -7,7 +7,7 @@ import sys
 import tracemalloc
 
 import pytest
-from import_samples import jsonl, table
+from support.import_samples import jsonl, table
 
 from insource.formats import containers
 from insource.formats.containers import records

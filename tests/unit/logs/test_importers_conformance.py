@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from import_samples import SAMPLES, jsonl, table
+from support.import_samples import SAMPLES, jsonl, table
 
 from insource.cli.logs.import_ import FORMATS
 from insource.foundation.ids import uuid7, uuid8

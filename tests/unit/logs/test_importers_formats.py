@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from import_samples import (
+from support.import_samples import (
     ANTHROPIC,
     ANTHROPIC_BATCH,
     BATCH,

@@ -8,7 +8,7 @@ import brotli
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from provider_answers import (
+from support.provider_answers import (
     CHAT_DOCUMENT,
     CHAT_EVENTS,
     CHAT_STREAM,

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import altair
 import pytest
-from example_results import example_comparison, example_evaluation, example_result
 from hypothesis import given
 from hypothesis import strategies as st
+from support.example_results import example_comparison, example_evaluation, example_result
 
 from insource.report import charts, vega
 from insource.report.page import Plot

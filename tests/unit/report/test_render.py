@@ -5,7 +5,7 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
-from example_results import example_disagreement, example_evaluation, example_result, labels_result
+from support.example_results import example_disagreement, example_evaluation, example_result, labels_result
 
 from insource.foundation.errors import PrerequisiteError
 from insource.report import render, render_markdown, write_report

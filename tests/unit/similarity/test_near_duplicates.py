@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from near_copies import documents, near_copy, similarity
+from support.near_copies import documents, near_copy, similarity
 
 from insource.similarity.minhash import CROWD, bands_for
 from insource.similarity.near_duplicates import Pair, find_near_duplicates, near_duplicate_groups, nearest

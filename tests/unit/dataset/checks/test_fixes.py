@@ -4,8 +4,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from made_rows import OPEN, mended, row
-from planted_rows import KINDS, Rows, clean, context, look
+from support.made_rows import OPEN, mended, row
+from support.planted_rows import KINDS, Rows, clean, context, look
 
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import apply_fixes, run_checks

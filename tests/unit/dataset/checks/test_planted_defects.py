@@ -1,8 +1,8 @@
 """Every check finds what was planted, and leaves clean rows alone."""
 
 import pytest
-from held_out_phrases import SENTENCES
-from planted_rows import (
+from support.held_out_phrases import SENTENCES
+from support.planted_rows import (
     KINDS,
     OF_ANY_TASK,
     PLANTABLE,
@@ -15,7 +15,7 @@ from planted_rows import (
     look,
     plant,
 )
-from planted_tasks import TASKS
+from support.planted_tasks import TASKS
 
 from insource.contract.infer import infer_output
 from insource.dataset.checks.refusals import Refusals

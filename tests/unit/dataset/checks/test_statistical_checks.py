@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from near_copies import documents, near_copy
+from support.near_copies import documents, near_copy
 
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.label_errors import LabelErrors

@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from made_rows import OPEN, mended, row
-from planted_rows import KINDS, Rows, clean, context, look
+from support.made_rows import OPEN, mended, row
+from support.planted_rows import KINDS, Rows, clean, context, look
 
 from insource.dataset.build import build
 from insource.dataset.checks.answer_in_prompt import AnswerInPrompt

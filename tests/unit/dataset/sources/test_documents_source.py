@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from made_documents import mail, pdf, word
+from support.made_documents import mail, pdf, word
 
 from insource.config.dataset import ColumnsSection
 from insource.dataset.sources.documents import Documents, walk

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from near_copies import documents
+from support.near_copies import documents
 
 from insource.dataset.build import build
 from insource.dataset.rows.records import row_of

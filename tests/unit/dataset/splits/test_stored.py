@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from near_copies import documents
+from support.near_copies import documents
 
 from insource.dataset.build import build, build_folder
 from insource.dataset.saved.folder import load

@@ -9,9 +9,9 @@ import subprocess
 
 import httpx2
 import pytest
-from gateway_process import WAIT_S, recorded, running
-from loopback_server import LoopbackServer
-from upstream_kit import RawUpstream, always, reply, streamed
+from support.gateway_process import WAIT_S, recorded, running
+from support.loopback_server import LoopbackServer
+from support.upstream_kit import RawUpstream, always, reply, streamed
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
 

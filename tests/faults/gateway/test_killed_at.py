@@ -15,8 +15,8 @@ from collections import defaultdict
 
 import httpx2
 import pytest
-from gateway_process import WAIT_S, configure, recorded, running
-from upstream_kit import STREAM_HEAD, RawUpstream, chunk, reply
+from support.gateway_process import WAIT_S, configure, recorded, running
+from support.upstream_kit import STREAM_HEAD, RawUpstream, chunk, reply
 
 CHAT = "/v1/chat/completions"
 POINT = "INSOURCE_TEST_KILL"  # module:function, before or after, at which call of it

@@ -20,7 +20,7 @@ from collections import Counter
 
 import httpx2
 import pytest
-from loopback_server import LoopbackServer
+from support.loopback_server import LoopbackServer
 
 from insource.logs.recorder import Recorder
 from insource.store.calls.calls import find_calls

@@ -4,9 +4,9 @@ import signal
 
 import httpx2
 import pytest
-from gateway_kit import WHOLE
-from gateway_process import WAIT_S, configure, recorded, running
-from upstream_kit import RawUpstream, always, reply
+from support.gateway_kit import WHOLE
+from support.gateway_process import WAIT_S, configure, recorded, running
+from support.upstream_kit import RawUpstream, always, reply
 
 from insource.config.sections import Config
 from insource.gateway.from_config import pass_through

@@ -6,8 +6,8 @@ import socket
 
 import httpx2
 import pytest
-from gateway_kit import WHOLE
-from upstream_kit import RawUpstream, always, calls_of, passing, reply
+from support.gateway_kit import WHOLE
+from support.upstream_kit import RawUpstream, always, calls_of, passing, reply
 
 from insource.gateway import server
 from insource.gateway.http import caller

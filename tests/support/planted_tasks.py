@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planted_rows import PROMPT, clean
+from support.planted_rows import PROMPT, clean
 
 from insource.foundation.rng import generator
 from insource.types import Provenance, Row

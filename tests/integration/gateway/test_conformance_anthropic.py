@@ -5,7 +5,7 @@ import json
 
 import anthropic
 import pytest
-from upstream_kit import Bench, always, reply, streamed
+from support.upstream_kit import Bench, always, reply, streamed
 
 KEY = "sk-ant-" + "conformance0key0that0is0nobodys"
 ASK = {

@@ -5,7 +5,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from loopback_server import LoopbackServer
+from support.loopback_server import LoopbackServer
 
 from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.server import GatewayServer

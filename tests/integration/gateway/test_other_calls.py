@@ -7,7 +7,7 @@ import anthropic
 import httpx2
 import openai
 import pytest
-from upstream_kit import Bench, always, reply, streamed
+from support.upstream_kit import Bench, always, reply, streamed
 
 from insource.gateway.http.address import UpstreamSettings
 

@@ -4,7 +4,7 @@ import json
 import time
 
 import httpx2
-from upstream_kit import calls_of
+from support.upstream_kit import calls_of
 
 KEY = "sk-" + "callers0own0key0that0nobody0keeps"
 CHAT = "/v1/chat/completions"

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
-from gateway_kit import WHOLE
-from upstream_kit import RawUpstream, always, calls_of, reply
+from support.gateway_kit import WHOLE
+from support.upstream_kit import RawUpstream, always, calls_of, reply
 
 from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules
 from insource.gateway.admission.ledger import KeyLedger

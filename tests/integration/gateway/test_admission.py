@@ -1,33 +1,20 @@
 """The admitter with real keys in a real file: who may call, with whose secret, for which task."""
 
 import asyncio
-import json
 import subprocess
-import sys
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
+from support.admission import CENT, ENVIRONMENT, UPSTREAMS, a_cent_a_call, asked
+from support.child_python import python_child
 
 from insource.foundation.clock import SYSTEM
 from insource.foundation.errors import PrerequisiteError
-from insource.gateway.admission.ask import Asked, Tags
-from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules, require_key_beyond_loopback
+from insource.gateway.admission.keys import KeyAdmitter, TaskRules, require_key_beyond_loopback
 from insource.gateway.admission.ledger import REVOKED_AFTER_S, KeyLedger
 from insource.gateway.http.refused import Refused
 from insource.store.keys import FILE_NAME, create_key, open_keys, revoke_key, spend_of
-
-CENT = Decimal("0.01")
-ENVIRONMENT = {"OPENAI_API_KEY": "sk-the-upstream-secret", "EMPTY": ""}
-
-
-UPSTREAMS = {
-    "openai": Access("https://api.openai.com/v1", "OPENAI_API_KEY"),
-    "anthropic": Access("https://api.anthropic.com", "ANTHROPIC_API_KEY"),
-    "here": Access("http://127.0.0.1:8000/v1"),
-    "open": Access("https://models.example/v1"),
-}
 
 
 class Moving:
@@ -41,10 +28,6 @@ class Moving:
 
     def monotonic(self):
         return SYSTEM.monotonic() + self.later.total_seconds()
-
-
-def a_cent_a_call(model, usage, at):
-    return CENT if model == "toy" else None
 
 
 @pytest.fixture
@@ -78,23 +61,6 @@ def admitter(ledger):
         )
 
     return make
-
-
-def asked(secret=None, *, header=b"authorization", task="", upstream="openai", **more):
-    document = {"model": "toy", "max_tokens": 5, "messages": [{"role": "user", "content": "Hello"}]}
-    value = b"" if secret is None else secret.encode()
-    fields = {
-        "method": "POST",
-        "path": "/v1/chat/completions",
-        "headers": [(header, b"Bearer " + value if header == b"authorization" else value)],
-        "body": json.dumps(document).encode(),
-        "document": document,
-        "tags": Tags(task=task),
-        "upstream": upstream,
-        "endpoint": "chat",
-        "model": "toy",
-    }
-    return Asked(**fields | more)
 
 
 def admit(admitter, request):
@@ -295,9 +261,8 @@ def test_without_its_counters_no_limited_call_goes_ahead(admitter, keys, tmp_pat
 PROCESS = """
 import asyncio, json, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from test_gateway_admission import CENT, ENVIRONMENT, UPSTREAMS, a_cent_a_call, asked
-from insource.gateway.admission.ask import Refused
+from support.admission import CENT, ENVIRONMENT, UPSTREAMS, a_cent_a_call, asked
+from insource.gateway.http.refused import Refused
 from insource.gateway.admission.keys import KeyAdmitter, TaskRules
 from insource.gateway.admission.ledger import KeyLedger
 from insource.store.keys import open_keys, spend_of
@@ -332,9 +297,9 @@ asyncio.run(main())
 
 def test_two_gateways_on_one_store_admit_no_more_than_the_budget(keys, tmp_path):
     key, secret = create_key(keys, "team", budget_usd=100 * CENT)
-    command = [sys.executable, "-c", PROCESS, str(tmp_path), secret, str(Path(__file__).parent)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as one, subprocess.Popen(command, **pipes) as other:
+    child = python_child(PROCESS, tmp_path, secret)
+    child |= {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(**child) as one, subprocess.Popen(**child) as other:
         for process in (one, other):
             assert process.stdout.readline() == "ready\n"
         for process in (one, other):

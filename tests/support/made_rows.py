@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from planted_rows import KINDS, Rows
+from support.planted_rows import KINDS, Rows
 
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import apply_fixes

@@ -9,8 +9,21 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from asking import ANSWER, ASK, CHAT, DONE, GEMINI, KEY, STREAMING, USAGE, event, eventually, only, post
-from upstream_kit import (
+from support.asking import (
+    ANSWER,
+    ASK,
+    CHAT,
+    DONE,
+    GEMINI,
+    KEY,
+    STREAMING,
+    USAGE,
+    event,
+    eventually,
+    only,
+    post,
+)
+from support.upstream_kit import (
     STREAM_HEAD,
     Cut,
     RawUpstream,

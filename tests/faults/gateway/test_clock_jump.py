@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
-from gateway_process import WAIT_S, configure, recorded, running
-from upstream_kit import STREAM_HEAD, RawUpstream, chunk
+from support.gateway_process import WAIT_S, configure, recorded, running
+from support.upstream_kit import STREAM_HEAD, RawUpstream, chunk
 
 from insource.logs.query import Log
 

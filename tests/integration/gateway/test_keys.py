@@ -14,7 +14,7 @@ import httpx2
 import openai
 import pytest
 from aiohttp import web
-from gateway_kit import Provider, stream, whole
+from support.gateway_kit import Provider, stream, whole
 
 from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules
 from insource.gateway.admission.ledger import KeyLedger

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import openai
 import pytest
-from gateway_kit import POLICY, SURE, TASK, UNSURE, Local, Provider, confidence
+from support.gateway_kit import POLICY, SURE, TASK, UNSURE, Local, Provider, confidence
 
 from insource.config.loading import validate
 from insource.gateway.admission.ledger import KeyLedger

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from upstream_kit import STREAM_HEAD, RawUpstream, calls_of, chunk, reply
+from support.upstream_kit import STREAM_HEAD, RawUpstream, calls_of, chunk, reply
 
 from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.server import GatewayServer

@@ -9,7 +9,7 @@ import anthropic
 import brotli
 import openai
 import pytest
-from provider_answers import (
+from support.provider_answers import (
     CHAT_DOCUMENT,
     CHAT_STREAM,
     CHAT_TEXT,
@@ -17,7 +17,7 @@ from provider_answers import (
     MESSAGES_STREAM,
     MESSAGES_TEXT,
 )
-from upstream_kit import STREAM_HEAD, Bench, always, chunk, reply
+from support.upstream_kit import STREAM_HEAD, Bench, always, chunk, reply
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -5,7 +5,7 @@ import json
 
 import openai
 import pytest
-from upstream_kit import Bench, always, reply, streamed
+from support.upstream_kit import Bench, always, reply, streamed
 
 KEY = "sk-" + "conformance0key0that0is0nobodys"
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "A grüße from — 480 V"}]}

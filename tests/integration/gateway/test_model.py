@@ -44,7 +44,6 @@ def policy(threshold):
     )
 
 
-@pytest.mark.model
 def test_the_real_model_behind_the_gateway(embedded_model, tmp_path):
     from insource.training.base import unpacked
 

@@ -2,7 +2,7 @@
 
 import httpx2
 import pytest
-from upstream_kit import Ended, RawUpstream, always, calls_of, chunk, passing, reply
+from support.upstream_kit import Ended, RawUpstream, always, calls_of, chunk, passing, reply
 
 from insource.logs.recorder import Recorder
 

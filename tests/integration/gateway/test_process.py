@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import httpx2
 import pytest
-from gateway_process import WAIT_S, configure, recorded, running
-from upstream_kit import STREAM_HEAD, RawUpstream, always, chunk, reply
+from support.gateway_process import WAIT_S, configure, recorded, running
+from support.upstream_kit import STREAM_HEAD, RawUpstream, always, chunk, reply
 
 CHAT = "/v1/chat/completions"
 ASK = b'{"model":"m","messages":[]}'

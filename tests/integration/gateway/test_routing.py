@@ -14,7 +14,7 @@ import httpx2
 import openai
 import pytest
 from aiohttp import web
-from gateway_kit import (
+from support.gateway_kit import (
     BROKEN,
     MALFORMED,
     POLICY,

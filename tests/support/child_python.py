@@ -1,0 +1,14 @@
+"""A child process of Python that imports this package, for code that a test needs in a second process."""
+
+import os
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+
+
+def python_child(code, *arguments):
+    """What ``subprocess`` is given: the command line and the environment."""
+    path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return {"args": command, "env": os.environ | {"PYTHONPATH": path}}
