@@ -3,33 +3,17 @@
 from pathlib import Path
 
 import pytest
+from support.walks import FakeDisplay, session_on
 
 from insource.arms.local import longest_answer
 from insource.arms.logged import CloudPrice, cloud
 from insource.arms.prompts import described
-from insource.config.loading import load
 from insource.evaluation.sample import sample
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.models.protocol import ModelInfo
 from insource.runs.folders import Run
 from insource.types import Dataset, DatasetManifest, TrainingSummary
 from insource.workflow.ask_cloud import cloud_model, confirm_cost
-from insource.workflow.project import Project
-from insource.workflow.session import Session
-
-
-class Quiet:
-    """A display that remembers what it was asked and answers as told."""
-
-    def __init__(self, answer=True):
-        self.answer, self.questions, self.notes = answer, [], []
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def confirm(self, question):
-        self.questions.append(question)
-        return self.answer
 
 
 class Cloud:
@@ -37,13 +21,9 @@ class Cloud:
         self.info = ModelInfo(name="openai/gpt-4o-mini", local=False, simulated=simulated)
 
 
-def session(folder, display=None):
-    return Session(Project.of(load(folder / "insource.toml")), display or Quiet(), "insource run")
-
-
 def test_a_stage_read_back_says_so(project):
-    display = Quiet()
-    walk = session(project(), display)
+    display = FakeDisplay()
+    walk = session_on(project(), display)
     manifest = {"key": "k" * 64, "seconds": 1.5, "result": {}}
     walk.done(Run(stage="train", run_id="r1", path=Path("runs/r1"), manifest=manifest))
     assert display.notes == []
@@ -55,48 +35,48 @@ def test_a_stage_read_back_says_so(project):
 
 def test_each_walk_is_its_own_look(project):
     folder = project()
-    assert session(folder).look_id != session(folder).look_id
+    assert session_on(folder).look_id != session_on(folder).look_id
 
 
 def test_without_a_reference_there_is_no_cloud(project, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    assert cloud_model(session(project())) is None
+    assert cloud_model(session_on(project())) is None
 
 
 def test_a_cloud_needs_its_key_in_the_environment(project, monkeypatch):
     monkeypatch.delenv("MY_KEY", raising=False)
     folder = project(config="[reference]\nmodel = 'openai/gpt-4o-mini'\napi_key_env = 'MY_KEY'\n")
     with pytest.raises(PrerequisiteError) as caught:
-        cloud_model(session(folder))
+        cloud_model(session_on(folder))
     assert caught.value.code == "no-api-key"
     assert "$MY_KEY" in caught.value.message
     monkeypatch.setenv("MY_KEY", "secret")
-    assert cloud_model(session(folder)).info == ModelInfo(name="openai/gpt-4o-mini", local=False)
+    assert cloud_model(session_on(folder)).info == ModelInfo(name="openai/gpt-4o-mini", local=False)
 
 
 def test_a_local_only_task_has_no_cloud_even_with_a_key(project, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     config = "[task]\nprivacy = 'local-only'\n[reference]\nmodel = 'openai/gpt-4o-mini'\n"
     with pytest.raises(UserError) as caught:
-        cloud_model(session(project(config=config)))
+        cloud_model(session_on(project(config=config)))
     assert caught.value.code == "local-only"
 
 
 def test_money_needs_a_yes_and_the_question_names_the_sum(project, rows, example_task):
     examples = rows.examples(rows.pumps(3))
-    display = Quiet(answer=False)
+    display = FakeDisplay(answer=False)
     with pytest.raises(UserError, match="Nothing was sent") as caught:
-        confirm_cost(session(project(), display), Cloud(), example_task, examples)
+        confirm_cost(session_on(project(), display), Cloud(), example_task, examples)
     assert caught.value.code == "not-confirmed"
     assert "3 documents costs about $" in display.questions[0]
-    confirm_cost(session(project(), Quiet(answer=True)), Cloud(), example_task, examples)
+    confirm_cost(session_on(project(), FakeDisplay(answer=True)), Cloud(), example_task, examples)
 
 
 def test_nothing_to_ask_or_nobody_to_pay_needs_no_question(project, rows, example_task):
-    display = Quiet(answer=False)
-    confirm_cost(session(project(), display), Cloud(), example_task, ())
+    display = FakeDisplay(answer=False)
+    confirm_cost(session_on(project(), display), Cloud(), example_task, ())
     confirm_cost(
-        session(project(), display), Cloud(simulated=True), example_task, rows.examples(rows.pumps(3))
+        session_on(project(), display), Cloud(simulated=True), example_task, rows.examples(rows.pumps(3))
     )
     assert display.questions == []
 
