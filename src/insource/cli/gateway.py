@@ -135,7 +135,7 @@ def _settings(
     from insource.workflow.serve import deployed
 
     found = deployed(session, run)
-    name = f"{found.local.base.name} + {found.task.name}"
+    name = found.local.tuned_name
     served = stack.enter_context(found.local.serve(name, 0))
     reference = loaded.config.reference
     cloud = None

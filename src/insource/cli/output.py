@@ -127,7 +127,7 @@ class Terminal:
 
     def evaluated(self, evaluation: Evaluation, metric: str) -> None:
         failed = f", {evaluation.failed} failed" if evaluation.failed else ""
-        simulated = " (simulated)" if evaluation.arm.kind == "simulated" else ""
+        simulated = " (simulated)" if evaluation.arm.simulated else ""
         self.note(
             f"{evaluation.arm.name}{simulated}: {metric.replace('_', ' ')} "
             f"{show(evaluation.metrics.get(metric))}, n = {evaluation.n}{failed}"
@@ -185,7 +185,7 @@ def summary(result: RunResult) -> None:
         table.add_column(heading, overflow="fold")
     for evaluation in result.evaluations:
         arm = evaluation.arm
-        simulated = arm.kind == "simulated"
+        simulated = arm.simulated
         latency = evaluation.latency_s.get("p50")
         seconds = f"{latency.value:.2f} s" if latency and latency.value is not None else "not measured"
         cost = f"${arm.cost_per_1000_usd:.2f}" if arm.cost_per_1000_usd is not None else "not measured"

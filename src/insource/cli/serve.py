@@ -34,7 +34,7 @@ def command(session: Session, run: str | None, port: int | None) -> None:
     settings = found.local.settings().model_copy(update={"port": chosen})
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with LlamaCppEngine(settings) as engine:
-        say(f"Serving {found.local.base.name} + {found.task.name}")
+        say(f"Serving {found.local.tuned_name}")
         click.echo(f"{engine.url}/v1  key {engine.api_key}")
         say("Stop with Ctrl-C")
         try:

@@ -26,7 +26,7 @@ def drive(
     local = made.local
     cloud = cloud_model(session) or simulated_cloud(session)
     with (
-        local.serve(f"{local.base.name} + {local.task.name}", 0) as served,
+        local.serve(local.tuned_name, 0) as served,
         session.recorder() as recorder,
     ):
         settings = GatewaySettings(

@@ -67,7 +67,7 @@ def compare(
     gains = sign * (pairs.candidate - pairs.baseline)
     gain = _difference(gains, units, metric, 1 - alpha)
     outcome = _outcome(gain.interval, margin)
-    simulated = [arm.name for arm in (candidate[0], baseline[0]) if arm.kind == "simulated"]
+    simulated = [arm.name for arm in (candidate[0], baseline[0]) if arm.simulated]
     result = Comparison(
         candidate=candidate[0].name,
         baseline=baseline[0].name,

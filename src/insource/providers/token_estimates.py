@@ -1,4 +1,4 @@
-"""Token counts that the provider did not report, estimated and marked so."""
+"""Estimate token counts from the length of texts: for bills to come, and where a provider reports none."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from insource.types import Usage
 CHARACTERS_PER_TOKEN = 4
 
 
+def tokens_in(characters: int) -> int:
+    """Return about how many tokens that many characters are, rounded up."""
+    return -(-characters // CHARACTERS_PER_TOKEN)
+
+
 def estimated(reported: Usage, request: dict[str, Any] | None, answer: str) -> tuple[Usage, bool]:
     """The counts with what is missing filled in from the length of the texts, and whether any was.
 
@@ -18,15 +23,11 @@ def estimated(reported: Usage, request: dict[str, Any] | None, answer: str) -> t
     """
     filled = {}
     if reported.input_tokens is None and request is not None:
-        filled["input_tokens"] = _tokens(_characters(request))
-    guess = _tokens(len(answer))
+        filled["input_tokens"] = tokens_in(_characters(request))
+    guess = tokens_in(len(answer))
     if guess > (reported.output_tokens or 0) or (reported.output_tokens is None and "input_tokens" in filled):
         filled["output_tokens"] = guess
     return (reported.model_copy(update=filled), True) if filled else (reported, False)
-
-
-def _tokens(characters: int) -> int:
-    return -(-characters // CHARACTERS_PER_TOKEN)
 
 
 def _characters(value: Any) -> int:

@@ -45,7 +45,7 @@ def render_markdown(result: RunResult) -> str:
 
 
 def _cells(evaluation: Evaluation, headline: Iterable[str]) -> tuple[str, ...]:
-    assumed = " (assumed)" if evaluation.arm.kind == "simulated" else ""
+    assumed = " (assumed)" if evaluation.arm.simulated else ""
     metrics = []
     for name in headline:
         estimate, ratio = evaluation.metrics.get(name, NOT_MEASURED), words.metric(name).ratio

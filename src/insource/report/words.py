@@ -189,7 +189,7 @@ def difference(comparison: Comparison) -> str:
 
 def arm_label(arm: Arm) -> str:
     """The arm's name; a simulated one says so wherever it is named."""
-    if arm.kind == "simulated" and "simulated cloud" not in arm.name.lower():
+    if arm.simulated and "simulated cloud" not in arm.name.lower():
         return f"{arm.name} (simulated cloud)"
     return arm.name
 
@@ -200,12 +200,12 @@ def arm_labels(result: RunResult) -> dict[str, str]:
 
 
 def candidate(result: RunResult) -> Evaluation | None:
-    """The arm the run is about: the first comparison's candidate, else the tuned one, else the first."""
+    """Return the arm the run is about: the first comparison's candidate, else the first one, else any."""
     named = {evaluation.arm.name: evaluation for evaluation in result.evaluations}
     if result.comparisons and result.comparisons[0].candidate in named:
         return named[result.comparisons[0].candidate]
-    tuned = [evaluation for evaluation in result.evaluations if evaluation.arm.kind == "tuned"]
-    return next(iter(tuned or result.evaluations), None)
+    candidates = [evaluation for evaluation in result.evaluations if evaluation.arm.role == "candidate"]
+    return next(iter(candidates or result.evaluations), None)
 
 
 def listed(items: Iterable[str]) -> str:

@@ -16,6 +16,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from insource import __version__
 from insource.foundation.canonical import digest, file_digest
 from insource.foundation.clock import SYSTEM, Clock, iso
@@ -33,6 +35,7 @@ class StageSpec(Frozen):
 
     ``inputs`` maps a name to a content digest. ``libraries`` are the distributions whose version
     changes the result. ``version`` is the stage's own, raised when its code changes meaning.
+    ``former_libraries`` were counted once and are not any more: runs of that time still match.
     """
 
     stage: str
@@ -41,10 +44,20 @@ class StageSpec(Frozen):
     config: dict[str, Any]
     seed: int
     libraries: tuple[str, ...] = ()
+    former_libraries: tuple[str, ...] = Field((), exclude=True)
 
     def key(self) -> str:
-        """The 64-digit digest by which a complete run is found again."""
+        """Return the 64-digit digest by which a complete run is found again."""
         return digest(self.model_dump() | {"libraries": {name: installed(name) for name in self.libraries}})
+
+    def key_of(self, manifest: Mapping[str, Any]) -> str:
+        """Return the key of a run's manifest, as it would be without the libraries that do not count now."""
+        spec = manifest.get("spec", {})
+        if not set(self.former_libraries) & set(spec.get("libraries", ())):
+            return str(manifest["key"])
+        packages = manifest["environment"]["packages"]
+        counted = {name: packages[name] for name in spec["libraries"] if name not in self.former_libraries}
+        return digest(spec | {"libraries": counted})
 
 
 class Run(Frozen):
@@ -86,12 +99,12 @@ class RunStore:
             PrerequisiteError: ``run-in-progress`` when another process works on the same run.
         """
         key = spec.key()
-        if done := self.find(key):
+        if done := self.find(spec):
             return done.model_copy(update={"skipped": True})
         partial = self.folder / f".{spec.stage}-{key[:12]}.partial"
         partial.mkdir(parents=True, exist_ok=True)
         with _locked(partial):
-            if done := self.find(key):  # another process finished it between the two looks
+            if done := self.find(spec):  # another process finished it between the two looks
                 shutil.rmtree(partial)
                 return done.model_copy(update={"skipped": True})
             started, begun = self._clock.now(), self._clock.monotonic()
@@ -120,13 +133,14 @@ class RunStore:
         sync_folder(self.folder)
         return Run(stage=manifest["stage"], run_id=name, path=final, manifest=manifest)
 
-    def find(self, key: str) -> Run | None:
-        """The newest complete run with that key, or None.
+    def find(self, spec: StageSpec) -> Run | None:
+        """Return the newest complete run of that spec, or None.
 
         Raises:
             IntegrityError: ``run-damaged`` when an output is missing or is not what was written.
         """
-        found = next((run for run in self.complete() if run.manifest["key"] == key), None)
+        key = spec.key()
+        found = next((run for run in self.complete(spec.stage) if spec.key_of(run.manifest) == key), None)
         if found:
             _verify(found)
         return found

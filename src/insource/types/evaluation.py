@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import model_validator
+
 from insource.types.base import Frozen
 from insource.types.estimate import Estimate
 from insource.types.message import Completion
 
-# Names of the arms that every run has.
-TUNED, BASE, BASE_CONSTRAINED = "tuned", "base", "base + schema"
+Role = Literal["candidate", "baseline", "reference"]
 
 Bucket = Literal["correct", "wrong", "missed", "invented", "correctly_empty"]
 
@@ -66,21 +67,42 @@ class EvalRecord(Frozen):
     confidence: float | None = None
 
 
-class Arm(Frozen):
-    """One candidate for the job.
+# What a kind meant before an arm stated its role: results of that time are still read.
+_STATED_BY_KIND: dict[str, dict[str, Any]] = {
+    "tuned": {"role": "candidate", "local": True},
+    "base": {"role": "baseline", "local": True},
+    "cloud": {"role": "reference"},
+    "simulated": {"role": "reference", "simulated": True},
+}
 
-    ``kind``: ``tuned`` and ``base`` run here; ``cloud`` answers were logged or bought;
-    ``simulated`` answers imitate a cloud with a published error profile and prove nothing.
+
+class Arm(Frozen):
+    """One way to do the job.
+
+    ``kind`` is a word for people; no code asks for it. ``role``: a ``candidate`` may replace the cloud, a
+    ``baseline`` is what a candidate has to beat, a ``reference`` is a cloud that could be replaced.
+    ``local`` arms run on this machine, so that their cost follows from their latency. ``simulated``
+    answers imitate a cloud with a published error profile and prove nothing.
     """
 
     name: str
     model: str
-    kind: Literal["tuned", "base", "cloud", "simulated"]
+    kind: str
+    role: Role = "candidate"
+    local: bool = False
+    simulated: bool = False
     constrained: bool = False
     description: str = ""
     cost_per_1000_usd: float | None = None
     cost_basis: str = ""
     assumed_latency_s: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stated_by_kind(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "role" not in given:
+            return _STATED_BY_KIND.get(str(given.get("kind")), {}) | given
+        return given
 
 
 class FieldMetrics(Frozen):

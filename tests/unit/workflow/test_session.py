@@ -5,14 +5,10 @@ from pathlib import Path
 import pytest
 from support.walks import FakeDisplay, session_on
 
-from insource.arms.local import longest_answer
-from insource.arms.logged import CloudPrice, cloud
-from insource.arms.prompts import described
 from insource.evaluation.sample import sample
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.models.protocol import ModelInfo
 from insource.runs.folders import Run
-from insource.types import Dataset, DatasetManifest, TrainingSummary
 from insource.workflow.ask_cloud import cloud_model, confirm_cost
 
 
@@ -95,67 +91,3 @@ def test_a_sample_of_alternating_rows_has_both_kinds(rows):
     examples = rows.examples(rows.tickets(100))
     places = {examples.index(one) % 5 for one in sample(examples, 40)}
     assert places == {0, 1, 2, 3, 4}
-
-
-def test_the_longest_answer_has_half_as_much_room_again():
-    training = TrainingSummary(
-        base_model="m",
-        examples=1,
-        steps=1,
-        planned_steps=1,
-        epochs=1,
-        tokens=1,
-        tokens_per_s=1,
-        best_step=1,
-        best_validation_loss=None,
-        stopped="",
-        longest_answer_tokens=33,
-    )
-    assert longest_answer(training) == 50
-
-
-def dataset(examples, *, simulated=()):
-    manifest = DatasetManifest(
-        name="d",
-        digest="0" * 64,
-        source="test",
-        read=len(examples),
-        counts={"test": len(examples)},
-        dropped={},
-        output={"kind": "text"},
-        split_reason="given",
-        cloud_models=("gpt",),
-        simulated_models=simulated,
-    )
-    return Dataset(splits={"test": examples}, dropped=(), manifest=manifest)
-
-
-def test_logged_answers_are_replayed_and_a_simulated_cloud_says_so_everywhere(rows, example_task):
-    lines = [row | {"cloud_outputs": {"gpt": "{}"}} for row in rows.pumps(2)]
-    examples = rows.examples(lines)
-    price = CloudPrice(30.0, "published")
-    real = cloud(example_task, dataset(examples), "gpt", examples, price)
-    assert (real.arm.kind, real.arm.cost_basis) == ("cloud", "published")
-    with real.model() as model:
-        assert model.generate(real.ask(examples[0])).text == "{}"
-        assert not model.info.simulated
-    pretended = cloud(example_task, dataset(examples, simulated=("gpt",)), "gpt", examples, price)
-    assert (pretended.arm.kind, pretended.arm.cost_basis) == ("simulated", "assumed: published")
-    with pretended.model() as model:
-        assert model.info.simulated
-
-
-def test_other_answers_are_another_evaluation(rows, example_task):
-    examples = rows.examples([row | {"cloud_outputs": {"gpt": "{}"}} for row in rows.pumps(2)])
-    others = rows.examples([row | {"cloud_outputs": {"gpt": "no"}} for row in rows.pumps(2)])
-    price = CloudPrice(None, "")
-    first = cloud(example_task, dataset(examples), "gpt", examples, price)
-    second = cloud(example_task, dataset(others), "gpt", others, price)
-    assert first.identity != second.identity
-
-
-def test_an_untuned_model_is_told_the_answer_s_shape(rows, example_task):
-    (example,) = rows.examples(rows.pumps(1))
-    told = described(example_task, example)
-    assert "JSON Schema" in told[0].content
-    assert "JSON Schema" not in example_task.messages(example.input)[0].content

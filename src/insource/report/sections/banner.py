@@ -27,7 +27,7 @@ def banner(result: RunResult) -> Banner:
 
 def simulation_warning(result: RunResult) -> str:
     """The sentence every report with a simulated arm carries at its top, else empty."""
-    names = [e.arm.name for e in result.evaluations if e.arm.kind == "simulated"]
+    names = [e.arm.name for e in result.evaluations if e.arm.simulated]
     if not names:
         return ""
     return (

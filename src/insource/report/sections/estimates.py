@@ -15,13 +15,13 @@ ESTIMATE_NUMERIC = (1, 2, 3, 4, 5)
 
 def is_assumed(evaluation: Evaluation) -> bool:
     """Whether the arm's cost and latency are assumptions rather than measurements."""
-    return evaluation.arm.kind == "simulated"
+    return evaluation.arm.simulated
 
 
 def arm_cell(evaluation: Evaluation, *, model: bool = True) -> Cell:
     """The arm's name with its badge, and its ``model`` below."""
     arm = evaluation.arm
-    badge = "simulated cloud" if arm.kind == "simulated" else ""
+    badge = "simulated cloud" if arm.simulated else ""
     decoding = ", constrained to the schema" if arm.constrained else ""
     return Cell(arm.name, detail=f"{arm.model}{decoding}" if model else "", badge=badge)
 

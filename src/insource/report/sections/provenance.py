@@ -65,10 +65,10 @@ def _limits(result: RunResult) -> tuple[str, ...]:
         if result.training
         else "No model was trained in this run.",
     ]
-    kinds = {evaluation.arm.kind for evaluation in result.evaluations}
-    if "simulated" in kinds:
+    clouds = [one.arm for one in result.evaluations if one.arm.role == "reference"]
+    if any(arm.simulated for arm in clouds):
         limits.append("The cloud is simulated: nothing here says how a real provider would do.")
-    elif "cloud" not in kinds:
+    elif not clouds:
         limits.append("No cloud model was measured: nothing here says how a provider would do.")
     if result.test_looks > 1:
         limits.append(
