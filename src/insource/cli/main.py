@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import click
 
-from insource import __version__
 from insource.cli.lazy_group import LazyGroup, Verbs
 from insource.cli.output import fail, interrupted
 from insource.foundation.errors import InsourceError
+from insource.foundation.version import __version__
 
 # Verb → (module, one line), in the order of the loop; the help shows them so.
 VERBS: dict[str, Verbs] = {

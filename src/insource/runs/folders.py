@@ -18,12 +18,12 @@ from typing import Any
 
 from pydantic import Field
 
-from insource import __version__
 from insource.foundation.canonical import digest, file_digest
 from insource.foundation.clock import SYSTEM, Clock, iso
 from insource.foundation.errors import IntegrityError, PrerequisiteError
 from insource.foundation.files import locked, sync_folder, write_json
 from insource.foundation.ids import run_id
+from insource.foundation.version import __version__
 from insource.types import Frozen
 
 MANIFEST = "manifest.json"

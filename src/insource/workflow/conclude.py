@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from insource import __version__
 from insource.decision.cost import priced
 from insource.evaluation.stage import Evaluated, candidate_of
 from insource.export.stage import ADAPTER_FILE
@@ -17,6 +16,7 @@ from insource.foundation.canonical import digest
 from insource.foundation.clock import iso
 from insource.foundation.files import sync_folder, write_json
 from insource.foundation.ids import run_id
+from insource.foundation.version import __version__
 from insource.report.render import write_report
 from insource.runs.folders import MANIFEST, Run, installed
 from insource.runs.result import REPORT_FILE, RESULT_FILE, STAGE
