@@ -46,7 +46,8 @@ class TaskSection(Frozen):
     )
     absent_fields: AbsentFields = Field(
         "null",
-        description="Meaning of a field missing from a label: no value (`null`), or not annotated (`unscored`).",
+        description="Meaning of a field missing from a label: no value (`null`), or not annotated "
+        "(`unscored`).",
     )
     privacy: Literal["cloud-allowed", "local-only"] = Field(
         "cloud-allowed", description="Whether a document of this task may leave the machine."
