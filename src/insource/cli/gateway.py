@@ -1,4 +1,4 @@
-"""``insource gateway``: the front door in front of the clouds, and of the tuned model where there is one."""
+"""``insource gateway``: run the gateway in front of the cloud APIs and the tuned model."""
 
 from __future__ import annotations
 
@@ -25,24 +25,26 @@ HOLD_UNTIL_RESTART = (
 )
 
 
-@click.command("gateway", short_help="Every call on record; local first where a model is trained")
+@click.command("gateway", short_help="Record every call; answer with the tuned model first")
 @click.argument("run", required=False)
-@click.option("--port", type=click.IntRange(0, 65535), help="Overrides gateway.port; 0 takes a free one.")
-@click.option("--pass-through", "only_pass", is_flag=True, help="Answer nothing here, even with a run there.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Overrides gateway.port; 0 picks a free port.")
+@click.option(
+    "--pass-through", "only_pass", is_flag=True, help="Never answer locally, even when a run exists."
+)
 @click.option(
     "--config",
     "config_path",
     type=click.Path(path_type=Path),
     default=Path(FILE_NAME),
     show_default=True,
-    help="The project's configuration; without the file, all defaults.",
+    help="The project's configuration. Without the file, defaults apply.",
 )
 def command(run: str | None, port: int | None, only_pass: bool, config_path: Path) -> None:
-    """Point your client's base_url here: its calls pass through unchanged, and every one is in the log.
+    """Run a gateway that passes calls through unchanged and records every call.
 
-    With the model of RUN (the newest when not given) that task is answered here, and doubtful answers go
-    to reference.model. Keys stay with the callers and are never stored; who shall not have one of their own
-    gets one of `insource keys create`.
+    Point your client's base_url at it. The tuned model of RUN (default: the newest run) answers its task;
+    the gateway escalates uncertain answers to reference.model. Callers send their own provider keys, which
+    are never stored. Create a gateway key for other callers with `insource keys create`.
     """
     from insource.cli.options import open_session
     from insource.cli.output import say
@@ -60,7 +62,7 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     chosen = section.port if port is None else port
     workspace = loaded.folder / loaded.config.project.workspace
     ledger, prices = KeyLedger(workspace), PriceTable(loaded.config.prices.models)
-    # Before the engine takes its time to load:
+    # Fail before the engine loads, which takes seconds.
     exposed = require_key_beyond_loopback(section.host, ledger)
     require_free_port(chosen)
     session = None
@@ -82,7 +84,7 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     def stopping(under_way: int) -> None:
         if under_way:
             requests = "1 request" if under_way == 1 else f"{under_way:,} requests"
-            say(f"Finishing {requests} under way, for {DRAIN_S} s at most; Ctrl-C again ends at once")
+            say(f"Finishing {requests} within {DRAIN_S} s. Press Ctrl-C again to stop at once")
 
     with ExitStack() as stack:
         stack.callback(ledger.close)
@@ -113,14 +115,14 @@ def _settings(
     prices: PriceTable,
     stack: ExitStack,
 ) -> tuple[GatewaySettings, list[str]]:
-    """The settings, and what to tell about them; the engine, if there is one, runs until ``stack`` ends."""
+    """Return the settings and the lines to print. An engine, if there is one, runs until ``stack`` closes."""
     from insource.gateway.settings import GatewaySettings, HttpCloud
 
     log = loaded.config.log
     names = ", ".join(f"{upstream.name} ({upstream.base_url})" for upstream in passing.upstreams)
-    told = [f"Passes calls on to {names or 'nobody: the task is local-only'}"]
+    told = [f"Forwards calls to {names}" if names else "Forwards no calls: the task is local-only"]
     if passing.task_of is not None:
-        told.append("Tags calls without a task by the rules of `insource logs discover --apply`")
+        told.append("Tags calls without a task with the rules from `insource logs discover --apply`")
     settings = GatewaySettings(
         recorder=recorder,
         pass_through=passing,
@@ -144,7 +146,7 @@ def _settings(
     told = [
         f"Answers {found.task.name} with {name}",
         found.policy.reason,
-        f"Escalates to {reference.model or 'nothing: set reference.model to have a cloud behind it'}",
+        f"Escalates to {reference.model or 'nothing: set reference.model to escalate to a cloud model'}",
         *told,
     ]
     settings = replace(
@@ -161,7 +163,7 @@ def _settings(
 
 
 def _configuration(path: Path, run: str | None = None) -> LoadedConfig:
-    """The configuration; where nobody wrote one, the defaults are enough to pass calls through."""
+    """Load the configuration. Without a file, the defaults suffice to pass calls through."""
     from insource.config.loading import load
 
     return load(path, or_defaults=run is None and path == Path(FILE_NAME))
@@ -179,8 +181,11 @@ def _has_run(session: Session) -> bool:
 
 
 def _read_again(path: Path, passing: Callable[[Config], PassThrough], at_start: Config) -> PassThrough | None:
-    """The configuration as it is now; one that is wrong is reported and changes nothing, and so is what
-    holds since the start."""
+    """Load the configuration again.
+
+    Print an invalid configuration's error and return None, so that the present settings stay. Print the
+    changed settings that need a restart.
+    """
     from insource.cli.output import fail, say
     from insource.foundation.errors import InsourceError
 
@@ -190,9 +195,9 @@ def _read_again(path: Path, passing: Callable[[Config], PassThrough], at_start: 
     except InsourceError as error:
         fail(error)
         return None
-    say("Read the configuration again")
+    say("Reloaded the configuration")
     if waiting := [name for name in HOLD_UNTIL_RESTART if _value(config, name) != _value(at_start, name)]:
-        say(f"Changes of {', '.join(waiting)} hold after a restart only")
+        say(f"Restart the gateway to apply the changes of {', '.join(waiting)}")
     return settings
 
 

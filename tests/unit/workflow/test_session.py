@@ -14,7 +14,7 @@ def test_a_stage_read_back_says_so(project):
     walk.done(Run(stage="train", run_id="r1", path=Path("runs/r1"), manifest=manifest))
     assert display.notes == []
     walk.done(Run(stage="train", run_id="r1", path=Path("runs/r1"), manifest=manifest, skipped=True))
-    assert "Already done in r1" in display.notes[0]
+    assert "Skipped: r1" in display.notes[0]
     assert [stage.skipped for stage in walk.stages] == [False, True]
     assert walk.stages[0].path == "r1"
 
