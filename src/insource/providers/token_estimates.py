@@ -6,8 +6,8 @@ from typing import Any
 
 from insource.types import Usage
 
-# English text has about four characters a token in every common vocabulary; code and other languages
-# have fewer. Good for a bill's order of magnitude, which is why it is marked.
+# English text has about four characters per token in every common vocabulary; code and other languages
+# have fewer. This gives the order of magnitude of a bill only, so the counts are marked as estimates.
 CHARACTERS_PER_TOKEN = 4
 
 
@@ -17,9 +17,10 @@ def tokens_in(characters: int) -> int:
 
 
 def estimated(reported: Usage, request: dict[str, Any] | None, answer: str) -> tuple[Usage, bool]:
-    """The counts with what is missing filled in from the length of the texts, and whether any was.
+    """Fill in missing counts from the text lengths; return the counts, and whether any was estimated.
 
-    A count of what was written that is smaller than the answer is from the middle of a stream.
+    A reported output count that is smaller than the estimate comes from the middle of a stream and is
+    replaced.
     """
     filled = {}
     if reported.input_tokens is None and request is not None:
@@ -31,7 +32,7 @@ def estimated(reported: Usage, request: dict[str, Any] | None, answer: str) -> t
 
 
 def _characters(value: Any) -> int:
-    """The length of all texts in a request; images and files within it are no text."""
+    """Return the length of all texts in a request, without embedded images and files."""
     total, pending = 0, [value]
     while pending:
         one = pending.pop()

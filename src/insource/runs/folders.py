@@ -1,7 +1,8 @@
-"""Run folders: a stage's work in ``.partial``, its manifest last, one rename; complete or not there.
+"""Run folders. A stage works in a ``.partial`` folder, writes its manifest last and renames the folder.
 
-A stage whose inputs, configuration, seed, version and libraries already have a complete run is not
-run again. That is both resume and cache: the same command goes on where the last one stopped.
+A folder with a manifest is therefore complete. A stage is skipped when a complete run with the same inputs,
+configuration, seed, version and library versions exists. This serves as both resume and cache: the same
+command continues where the last one stopped.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ CHECKED_BYTES = 64 * 1024 * 1024
 
 
 class StageSpec(Frozen):
-    """What makes a stage's run the same run: everything its bytes depend on.
+    """Everything that determines the bytes of a stage's run.
 
     ``inputs`` maps a name to a content digest. ``libraries`` are the distributions whose version
     changes the result. ``version`` is the stage's own, raised when its code changes meaning.
@@ -90,13 +91,14 @@ class RunStore:
         self._clock = clock
 
     def run(self, spec: StageSpec, work: Callable[[Path], Mapping[str, Any]]) -> Run:
-        """The stage's complete run: an earlier one, or ``work`` done now in a partial folder.
+        """Return the complete run of a stage: an existing one, or the result of ``work`` in a partial folder.
 
-        ``work`` gets the folder, which may hold what an interrupted attempt left, and returns the
-        result the manifest keeps.
+        ``work`` gets the folder, which may hold files of an interrupted attempt, and returns the result to
+        store in the manifest.
 
         Raises:
             PrerequisiteError: ``run-in-progress`` when another process works on the same run.
+            IntegrityError: ``run-damaged``, as ``find``.
         """
         key = spec.key()
         if done := self.find(spec):
@@ -137,7 +139,7 @@ class RunStore:
         """Return the newest complete run of that spec, or None.
 
         Raises:
-            IntegrityError: ``run-damaged`` when an output is missing or is not what was written.
+            IntegrityError: ``run-damaged`` when an output is missing or has changed.
         """
         key = spec.key()
         found = next((run for run in self.complete(spec.stage) if spec.key_of(run.manifest) == key), None)
@@ -146,10 +148,10 @@ class RunStore:
         return found
 
     def complete(self, stage: str | None = None) -> Iterator[Run]:
-        """Every complete run, newest first; folders without a manifest are not runs.
+        """Yield every complete run, newest first; folders without a manifest are skipped.
 
         Raises:
-            IntegrityError: ``run-damaged`` for a manifest that is not what was written.
+            IntegrityError: ``run-damaged`` for an invalid manifest.
         """
         for path in sorted(self.folder.glob(f"*/{MANIFEST}"), reverse=True):
             if path.parent.name.endswith(".partial"):
@@ -159,14 +161,14 @@ class RunStore:
                 yield run
 
     def interrupted(self) -> list[str]:
-        """The names of stages that were begun and not finished."""
+        """Return the names of the stages that were started and not finished."""
         return sorted(
             path.name.removeprefix(".").rpartition("-")[0] for path in self.folder.glob(".*.partial")
         )
 
 
 def installed(distribution: str) -> str:
-    """The version of an installed distribution, or ``absent``."""
+    """Return the version of an installed distribution, or ``absent``."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -174,7 +176,7 @@ def installed(distribution: str) -> str:
 
 
 def environment(libraries: tuple[str, ...]) -> dict[str, Any]:
-    """What a manifest says of the machine: no host name, no path."""
+    """Return what a manifest records about the machine; host name and paths are left out."""
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
@@ -184,7 +186,7 @@ def environment(libraries: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _outputs(folder: Path) -> list[dict[str, Any]]:
-    """Name, size and digest of everything the stage left, checkpoints and locks aside."""
+    """Return name, size and digest of every file of the stage; delete checkpoints, skip locks."""
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     found = []
     for path in sorted(folder.rglob("*")):
@@ -199,17 +201,17 @@ def _read(path: Path) -> Run:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if not {"key", "seconds", "outputs", "result"} <= manifest.keys():
-            raise KeyError("not a whole manifest")
+            raise KeyError("incomplete manifest")
         return Run(stage=manifest["stage"], run_id=manifest["run_id"], path=path.parent, manifest=manifest)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(path.parent, MANIFEST) from error
 
 
 def damaged(folder: Path, name: str) -> IntegrityError:
-    """The error of a run folder whose file ``name`` is not what was written."""
+    """Return the error for a run folder whose file ``name`` is missing or has changed."""
     return IntegrityError(
         "run-damaged",
-        f"The run {folder.name} is damaged: {name} is not what was written.",
+        f"The run {folder.name} is damaged: {name} is missing or has changed.",
         hint=f"Delete the folder and run the command again: rm -r '{folder}'",
     )
 
@@ -230,7 +232,7 @@ def _locked(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise PrerequisiteError(
                 "run-in-progress",
-                f"Another process is working on this run already ({folder.name}).",
-                hint="Wait for it, or stop it and run the command again: it goes on where that one stopped.",
+                f"Another process is already working on this run ({folder.name}).",
+                hint="Wait for it, or stop it and run the command again; completed work is kept.",
             ) from error
         yield

@@ -1,4 +1,4 @@
-"""Scores of one answer, of one arm, and the comparison of two arms."""
+"""The score of an answer, the evaluation of an arm, and the comparison of two arms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Bucket = Literal["correct", "wrong", "missed", "invented", "correctly_empty"]
 
 
 class SlotScore(Frozen):
-    """One leaf of the schema after list alignment, in exactly one bucket."""
+    """One leaf of the schema after list alignment, assigned to exactly one bucket."""
 
     path: str
     bucket: Bucket
@@ -27,10 +27,10 @@ class SlotScore(Frozen):
 class Score(Frozen):
     """How one answer compares with its label.
 
-    ``parsed``: strict ``json.loads`` on the raw text (for labels: the text is one of them).
-    ``repairable``: parses after fences and prose are stripped; always true when ``parsed``.
-    ``schema_valid``: parsed and valid. ``canonical``: valid with every value in its canonical
-    surface form. ``exact``: no slot wrong, missed or invented.
+    ``parsed``: the raw text is strict JSON (for labels: the text is one of them). ``repairable``: the text
+    parses after code fences and prose are stripped; always true when ``parsed``. ``schema_valid``: parsed and
+    valid. ``canonical``: valid, with every value in its canonical surface form. ``exact``: no slot is wrong,
+    missed or invented.
     """
 
     slots: tuple[SlotScore, ...]
@@ -44,7 +44,7 @@ class Score(Frozen):
 
     @property
     def field_accuracy(self) -> float | None:
-        """(correct + correctly empty) / slots, or None when there is no slot."""
+        """(correct + correctly empty) / slots, or None when there are no slots."""
         if not self.slots:
             return None
         return sum(s.bucket in ("correct", "correctly_empty") for s in self.slots) / len(self.slots)
@@ -55,7 +55,7 @@ class Score(Frozen):
 
 
 class EvalRecord(Frozen):
-    """One document through one arm. Failed calls keep their reason and count as failures."""
+    """One document answered by one arm. A failed call keeps its reason and counts as a failure."""
 
     row_id: str
     group: str | None = None
@@ -139,11 +139,11 @@ Outcome = Literal["better", "not worse", "worse", "inconclusive"]
 
 
 class Comparison(Frozen):
-    """Candidate minus baseline on the same documents.
+    """The difference between candidate and baseline (candidate minus baseline) on the same documents.
 
-    ``better``, ``worse`` and ``same`` count documents; ``required_n`` is how many documents the
-    question would need when the outcome is inconclusive. ``verdict_allowed`` is false against a
-    simulated arm, and ``outcome`` is then None.
+    ``better``, ``worse`` and ``same`` count documents. ``required_n`` is the number of documents needed to
+    decide, given when the outcome is inconclusive. ``verdict_allowed`` is false when an arm is simulated;
+    ``outcome`` is then None.
     """
 
     candidate: str
@@ -166,7 +166,7 @@ class Comparison(Frozen):
 
 
 class Disagreement(Frozen):
-    """A document shown to people: the input, the label, and what each arm answered."""
+    """A document shown to people: the input, the label and each arm's answer."""
 
     row_id: str
     input: str
