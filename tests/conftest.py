@@ -21,6 +21,10 @@ from insource.types import Example, JsonSchema, Labels, Provenance, Task
 # Set here, not in a fixture: libraries read them when they are imported, and children inherit them.
 os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
+BESIDE_OTHERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1
+if BESIDE_OTHERS:  # threads of one process on a core that another worker uses wait for each other
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
 # How long an example takes is no property of the code: shared machines stall, first calls load libraries.
 settings.register_profile("insource", deadline=None)
 settings.load_profile("insource")
@@ -131,6 +135,18 @@ def embedded_model():
         base = resolve(DEFAULT_MODEL)
         unpacked(base)
     return base
+
+
+@pytest.fixture(autouse=True)
+def _one_core_for_the_model(request):
+    """Beside other workers an engine, here or in a command, has the threads of one core."""
+    if not BESIDE_OTHERS or "embedded_model" not in request.fixturenames:
+        yield
+        return
+    usable = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(usable)})
+    yield
+    os.sched_setaffinity(0, usable)
 
 
 @pytest.fixture(scope="session")

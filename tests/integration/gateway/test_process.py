@@ -31,6 +31,7 @@ def slow():
     with RawUpstream(answer) as upstream:
         upstream.finish = finish
         yield upstream
+        finish.set()  # nobody may be left who waits for it
 
 
 @contextmanager
