@@ -3,7 +3,7 @@
 import json
 from decimal import Decimal
 
-from insource.gateway.admission.ask import Asked, Tags
+from insource.gateway.admission.ask import AdmissionRequest, Tags
 from insource.gateway.admission.keys import Access
 
 CENT = Decimal("0.01")
@@ -34,4 +34,4 @@ def asked(secret=None, *, header=b"authorization", task="", upstream="openai", *
         "endpoint": "chat",
         "model": "toy",
     }
-    return Asked(**fields | more)
+    return AdmissionRequest(**fields | more)

@@ -77,7 +77,7 @@ def endpoint_of(method: str, path: str) -> Endpoint | None:
 
 def begin_exchange(
     log: ProcessLog, sent: Sent, endpoint: Endpoint, tags: Tags, prices: PriceTable, provider: str = ""
-) -> Exchange:
+) -> WrappedExchange:
     """Put on record that a request leaves; it is written when this returns.
 
     Raises:
@@ -99,10 +99,10 @@ def begin_exchange(
         endpoint=endpoint,
         streamed=request.get("stream") is True or ":stream" in parts.path,
     )
-    return Exchange(log, recording, endpoint, request, prices, sent)
+    return WrappedExchange(log, recording, endpoint, request, prices, sent)
 
 
-class Exchange:
+class WrappedExchange:
     """An exchange under way. Not for use by several threads at once; what ends it first, ends it."""
 
     def __init__(

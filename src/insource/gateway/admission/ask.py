@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from insource.gateway.http.refused import Headers
+from insource.gateway.http.asgi import Headers
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Tags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class AdmissionRequest:
     """A request as it came, and what the gateway has understood of it.
 
     ``path`` is without the prefixes that are ours. ``headers`` have lower-case names and hold the
@@ -86,7 +86,7 @@ class Admitter(Protocol):
         """
         ...
 
-    async def admit(self, asked: Asked) -> Admission:
+    async def admit(self, asked: AdmissionRequest) -> Admission:
         """Leave for this call.
 
         Raises:
@@ -101,7 +101,7 @@ class AdmitAll:
     async def recognise(self, headers: Headers) -> None:
         """Nobody is a stranger."""
 
-    async def admit(self, asked: Asked) -> Admission:
+    async def admit(self, asked: AdmissionRequest) -> Admission:
         return Admission(task=asked.likely_task) if asked.likely_task else _WITHOUT_CONDITIONS
 
 

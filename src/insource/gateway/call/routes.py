@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 from urllib.parse import unquote
 
-from insource.gateway.http.address import Kind, UpstreamSettings
+from insource.gateway.http.address import UpstreamKind, UpstreamSettings
 from insource.providers import Endpoint
-from insource.providers.errors import Dialect
+from insource.providers.errors import ApiDialect
 
 # The parts of OpenAI's and Anthropic's APIs below /v1; anything else is nothing we know.
 _OPENAI = frozenset(
@@ -92,7 +92,7 @@ class Destination:
     upstream: UpstreamSettings | None
     path: str
     endpoint: Endpoint | None
-    dialect: Dialect = "openai"
+    dialect: ApiDialect = "openai"
     task: str = ""
     model: str = ""
     streams: bool = False
@@ -105,7 +105,7 @@ class Routes:
 
     def __init__(self, upstreams: tuple[UpstreamSettings, ...]) -> None:
         self._by_name = {upstream.name: upstream for upstream in upstreams}
-        self._first: dict[Kind, UpstreamSettings] = {}
+        self._first: dict[UpstreamKind, UpstreamSettings] = {}
         for upstream in upstreams:
             self._first.setdefault(upstream.kind, upstream)
         openai, anthropic = self._first.get("openai"), self._first.get("anthropic")
@@ -134,7 +134,7 @@ class Routes:
         upstream = upstream or self._first.get(kind)
         if not (named or _is_known(kind, clear)):
             raise UnknownRoute(f"There is nothing at {method} {path}.")
-        dialect = cast(Dialect, kind if kind in get_args(Dialect) else "openai")
+        dialect = cast(ApiDialect, kind if kind in get_args(ApiDialect) else "openai")
         endpoint, model, streams = _read(clear)
         batch = endpoint == "batch" and method == "POST"
         if endpoint == "batch" or method != "POST":
@@ -170,7 +170,7 @@ def plain(path: str) -> str:
     return clear
 
 
-def _kind_of(clear: str, header: Callable[[str], str]) -> Kind:
+def _kind_of(clear: str, header: Callable[[str], str]) -> UpstreamKind:
     if clear.startswith("/v1/messages"):
         return "anthropic"
     if clear.startswith("/openai/"):
@@ -180,7 +180,7 @@ def _kind_of(clear: str, header: Callable[[str], str]) -> Kind:
     return "anthropic" if header("anthropic-version") else "openai"
 
 
-def _is_known(kind: Kind, clear: str) -> bool:
+def _is_known(kind: UpstreamKind, clear: str) -> bool:
     """Whether the path is within the API of this kind."""
     if kind == "azure":
         return True

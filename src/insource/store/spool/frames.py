@@ -22,7 +22,7 @@ _HEADER = struct.Struct("<4sII")
 
 
 @dataclass(slots=True)  # not frozen: that triples the cost of making one
-class Record:
+class SpoolRecord:
     """One intact record. ``start`` and ``end`` are byte offsets in the scanned data."""
 
     payload: bytes
@@ -45,7 +45,7 @@ class Scan:
     closed segment are an unfinished record.
     """
 
-    records: tuple[Record, ...]
+    records: tuple[SpoolRecord, ...]
     consumed: int
     corrupt: int = 0
     torn: bool = False
@@ -83,7 +83,7 @@ def scan(data: bytes, *, closed: bool) -> Scan:
     ``closed`` says that nothing will be appended any more. While a segment grows, bytes at its end that
     are no intact record may be one half written: they are left for the next scan.
     """
-    records: list[Record] = []
+    records: list[SpoolRecord] = []
     corrupt = 0
     position = 0
     while position < len(data):
@@ -100,7 +100,7 @@ def scan(data: bytes, *, closed: bool) -> Scan:
     return Scan(tuple(records), position, corrupt)
 
 
-def record_at(data: bytes, start: int) -> Record | None:
+def record_at(data: bytes, start: int) -> SpoolRecord | None:
     """The record that starts at this offset, or None when it is not whole."""
     body = start + _HEADER.size
     if body > len(data):
@@ -112,4 +112,4 @@ def record_at(data: bytes, start: int) -> Record | None:
     payload = data[body:end]
     if zlib.crc32(payload) != checksum:
         return None
-    return Record(payload, start, end)
+    return SpoolRecord(payload, start, end)

@@ -18,7 +18,7 @@ SEGMENTS = Table(
 )
 
 
-class Progress(Frozen):
+class DrainProgress(Frozen):
     """``position`` is the byte where draining goes on; ``open_calls`` maps the calls begun before it and
     not ended yet to the byte where their ``begin`` stands."""
 
@@ -26,13 +26,13 @@ class Progress(Frozen):
     open_calls: dict[str, int] = {}
 
 
-def progress(connection: Connection, name: str) -> Progress:
+def progress(connection: Connection, name: str) -> DrainProgress:
     """How far this segment has been drained; not at all when it is unknown."""
     row = connection.execute(select(SEGMENTS).where(SEGMENTS.c.name == name)).one_or_none()
-    return Progress() if row is None else Progress(position=row.position, open_calls=row.open_calls)
+    return DrainProgress() if row is None else DrainProgress(position=row.position, open_calls=row.open_calls)
 
 
-def record_progress(connection: Connection, name: str, reached: Progress) -> None:
+def record_progress(connection: Connection, name: str, reached: DrainProgress) -> None:
     values = reached.model_dump()
     statement = insert(SEGMENTS).values(name=name, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.gateway.admission.ask import Asked, Tags
+from insource.gateway.admission.ask import AdmissionRequest, Tags
 from insource.gateway.admission.worst_case import LEGACY_MAX_TOKENS, Unbounded, worst_case_usd
 from insource.providers.price_bound import HIDDEN_TOKENS
 from insource.providers.prices import PriceTable
@@ -21,7 +21,7 @@ ROOM = Decimal(9) / 8  # what rounding to a few distinct sizes may add
 
 def asked(document, *, endpoint="chat", method="POST", path="/v1/chat/completions", model=None, body=None):
     body = json.dumps(document).encode() if body is None else body
-    return Asked(
+    return AdmissionRequest(
         method=method,
         path=path,
         headers=[],
