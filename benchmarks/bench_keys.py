@@ -16,10 +16,11 @@ from typing import Any
 
 from claims import Claims, parser
 
-from insource.gateway.admission.ask import AdmissionRequest, Tags
+from insource.gateway.admission.ask import AdmissionRequest
 from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules
 from insource.gateway.admission.ledger import KeyLedger
 from insource.providers.prices import PriceTable
+from insource.providers.tags import Tags
 from insource.store.keys import create_key, open_keys
 
 MODEL = "gpt-4o-mini"

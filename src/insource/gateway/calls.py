@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from insource.foundation.errors import InsourceError
-from insource.gateway.admission.ask import Admission, AdmissionRequest, Tags
+from insource.gateway.admission.ask import Admission, AdmissionRequest
 from insource.gateway.call.exchange import Exchange
 from insource.gateway.call.openai_api import ChatRequest, chat_of
 from insource.gateway.call.routes import Destination
@@ -21,6 +21,7 @@ from insource.gateway.settings import REFERENCE, GatewaySettings, PassThrough
 from insource.logs.recorder import Recorder
 from insource.providers import Endpoint
 from insource.providers.errors import ApiDialect, error_document
+from insource.providers.tags import Tags
 
 if TYPE_CHECKING:
     from insource.gateway.tasks.task import InsourcedTask

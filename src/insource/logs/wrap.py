@@ -19,8 +19,10 @@ from typing import Any, NamedTuple, TypeVar
 from insource.config.log import LogSection, OwnPrice
 from insource.foundation.errors import InsourceError, UserError
 from insource.logs.process_log import process_log
-from insource.logs.wrapped_exchange import Sent, Tags, WrappedExchange, begin_exchange, endpoint_of
+from insource.logs.wrapped_exchange import Sent, WrappedExchange, begin_exchange, take_tags
+from insource.providers.endpoints import wrapped_endpoint
 from insource.providers.prices import PriceTable
+from insource.providers.tags import Tags
 from insource.redaction import keys_in
 from insource.store.spool.writer import OnLogFailure
 
@@ -95,8 +97,8 @@ class _How(NamedTuple):
         """
         tags: Tags | None = request.extensions.get(_TAGS)
         if tags is None:
-            tags = request.extensions[_TAGS] = self.tags.with_headers(request.headers)
-        endpoint = endpoint_of(request.method, request.url.path)
+            tags = request.extensions[_TAGS] = take_tags(request.headers, self.tags)
+        endpoint = wrapped_endpoint(request.method, request.url.path)
         if endpoint is None:
             return None
         try:

@@ -15,16 +15,7 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from insource.gateway.http.asgi import Headers
-
-
-@dataclass(frozen=True)
-class Tags:
-    """What the caller says a call is for; empty where it says nothing."""
-
-    task: str = ""
-    prompt_version: str = ""
-    feature: str = ""
-    user: str = ""
+from insource.providers.tags import Tags
 
 
 @dataclass(frozen=True, kw_only=True)
