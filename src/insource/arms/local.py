@@ -14,11 +14,10 @@ from insource.evaluation.plan import ArmPlan
 from insource.foundation.canonical import file_digest
 from insource.models.catalogue import BaseModel
 from insource.models.protocol import Request
+from insource.routing.confidence import TOP_LOGPROBS
 from insource.serving.engine import EngineSettings
 from insource.serving.supervisor import ServedModel, usable_cores
 from insource.types import Arm, Example, Task, TrainingSummary
-
-TOP_LOGPROBS = 20
 
 
 class Local(NamedTuple):

@@ -29,7 +29,7 @@ from insource.gateway.http.refused import Refused
 from insource.gateway.http.upstream import Upstream
 from insource.gateway.settings import GatewaySettings, PassThrough
 from insource.gateway.tasks.task import InsourcedTask
-from insource.providers.errors import Dialect, error_document, error_event
+from insource.providers.errors import ApiDialect, error_document, error_event
 
 _LOG = logging.getLogger(__name__)
 
@@ -166,7 +166,7 @@ class Gateway:
 
     async def _nowhere(self, request: HttpRequest, reply: HttpReply, message: str) -> None:
         """Nothing is at this path. Only what may have been meant as a call is recorded."""
-        dialect: Dialect = "anthropic" if request.header("anthropic-version") else "openai"
+        dialect: ApiDialect = "anthropic" if request.header("anthropic-version") else "openai"
         refusal = Refused(404, "unknown-route", message)
         if request.method in _READS:
             await reply.whole(404, error_document(dialect, 404, refusal.code, message))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from insource.foundation.errors import InsourceError
-from insource.gateway.admission.ask import Admission, Asked, Tags
+from insource.gateway.admission.ask import Admission, AdmissionRequest
 from insource.gateway.call.exchange import Exchange
 from insource.gateway.call.openai_api import ChatRequest, chat_of
 from insource.gateway.call.routes import Destination
@@ -20,7 +20,8 @@ from insource.gateway.http.refused import Refused
 from insource.gateway.settings import REFERENCE, GatewaySettings, PassThrough
 from insource.logs.recorder import Recorder
 from insource.providers import Endpoint
-from insource.providers.errors import Dialect, error_document
+from insource.providers.errors import ApiDialect, error_document
+from insource.providers.tags import Tags
 
 if TYPE_CHECKING:
     from insource.gateway.tasks.task import InsourcedTask
@@ -133,7 +134,7 @@ async def admitted(
         if ours:
             model = desk.cloud.model if desk.cloud is not None else model
             tags = replace(tags, task=tags.task or desk.task.name)
-    asked = Asked(
+    asked = AdmissionRequest(
         method=request.method,
         path=destination.path,
         headers=request.headers_and_key,
@@ -201,7 +202,7 @@ async def turn_away(
     recorder: Recorder,
     request: HttpRequest,
     reply: HttpReply,
-    dialect: Dialect,
+    dialect: ApiDialect,
     refusal: Refused,
     tags: Tags,
 ) -> None:

@@ -12,7 +12,7 @@ from insource.foundation.errors import ConfigError
 from insource.gateway.admission.ask import AdmitAll, Admitter
 from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules
 from insource.gateway.admission.ledger import KeyLedger
-from insource.gateway.http.address import Kind, UpstreamSettings
+from insource.gateway.http.address import UpstreamKind, UpstreamSettings
 from insource.gateway.settings import REFERENCE, PassThrough
 from insource.logs.discovery.rules import FILE_NAME, TaskFinder, load_rules
 from insource.models.transport import is_loopback
@@ -21,18 +21,23 @@ from insource.providers.price_bound import Price
 _MB = 1 << 20
 
 # What the providers' own clients are given.
-BASE_URLS: dict[Kind, str] = {
+BASE_URLS: dict[UpstreamKind, str] = {
     "openai": "https://api.openai.com/v1",
     "anthropic": "https://api.anthropic.com",
     "gemini": "https://generativelanguage.googleapis.com",
 }
 # Where a provider's key usually is; for its public address only, so that no other host is sent it.
-_KEY_VARIABLES: dict[Kind, str] = {
+_KEY_VARIABLES: dict[UpstreamKind, str] = {
     "openai": "OPENAI_API_KEY",
     "anthropic": "ANTHROPIC_API_KEY",
     "gemini": "GEMINI_API_KEY",
 }
-_KINDS: dict[str, Kind] = {"openai": "openai", "anthropic": "anthropic", "azure": "azure", "gemini": "gemini"}
+_KINDS: dict[str, UpstreamKind] = {
+    "openai": "openai",
+    "anthropic": "anthropic",
+    "azure": "azure",
+    "gemini": "gemini",
+}
 
 
 def key_admitter(config: Config, ledger: KeyLedger, price: Price, *, exposed: bool) -> KeyAdmitter:

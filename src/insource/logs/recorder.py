@@ -20,6 +20,7 @@ from insource.foundation.clock import SYSTEM, Clock, from_microseconds, to_micro
 from insource.foundation.ids import uuid7
 from insource.logs.content import Content, Contents, redacted_increment
 from insource.models.protocol import Model, ModelInfo, Request
+from insource.providers.price_bound import Price
 from insource.redaction import RedactedIncrements, Redactor, default_redactor
 from insource.store.database import Database, open_database
 from insource.store.removal.purge import Retained, retain
@@ -31,8 +32,6 @@ from insource.types.call import Outcome
 
 STORE_FILE = "insource.db"
 SPOOL_FOLDER = "spool"
-
-Pricer = Callable[[str, Usage, datetime], Decimal | None]
 
 
 class Recorder:
@@ -291,7 +290,7 @@ class RecordedModel:
         recorder: Recorder,
         task: str,
         *,
-        price: Pricer | None = None,
+        price: Price | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         self._model = model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
@@ -14,21 +14,13 @@ from insource.logs.process_log import ProcessLog
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint, open_reader
 from insource.providers.prices import PriceTable, billing_of
+from insource.providers.tags import Tags
 from insource.providers.token_estimates import estimated
 from insource.types import FinishReason
 from insource.types.call import Outcome
 
 PREFIX = "x-insource-"
 
-_CALLS: tuple[tuple[str, Endpoint], ...] = (
-    (r"/chat/completions", "chat"),
-    (r"/completions", "completions"),
-    (r"/responses", "responses"),
-    (r"/embeddings", "embeddings"),
-    (r"/messages|:(?:streamR|r)awPredict", "messages"),
-    (r":(?:streamG|g)enerateContent", "generate_content"),
-)
-_PATHS = tuple((re.compile(f".*(?:{ending})"), endpoint) for ending, endpoint in _CALLS)
 _MODEL_IN_PATH = re.compile(r"/(?:models|deployments)/([^/:]+)")
 _PROVIDERS = {
     "api.openai.com": "openai",
@@ -36,27 +28,6 @@ _PROVIDERS = {
     "generativelanguage.googleapis.com": "google",
     "openrouter.ai": "openrouter",
 }
-
-
-@dataclass(frozen=True)
-class Tags:
-    """What a call is for, as in ``Call``."""
-
-    task: str = ""
-    feature: str = ""
-    prompt_version: str = ""
-    user: str = ""
-
-    def with_headers(self, headers: MutableMapping[str, str]) -> Tags:
-        """These tags, with those of the request's ``x-insource-*`` headers before them.
-
-        The headers are taken out of the request: they are for us and not for the provider.
-        """
-        marked = {name: headers[name] for name in list(headers) if name.lower().startswith(PREFIX)}
-        for name in marked:
-            del headers[name]
-        given = {name.lower().removeprefix(PREFIX).replace("-", "_"): value for name, value in marked.items()}
-        return replace(self, **{name: given[name] for name in vars(self) if given.get(name)})
 
 
 class Sent(NamedTuple):
@@ -68,16 +39,21 @@ class Sent(NamedTuple):
     keys: tuple[str, ...] = ()
 
 
-def endpoint_of(method: str, path: str) -> Endpoint | None:
-    """The kind of call, or None for what is no call to a model."""
-    if method != "POST":
-        return None
-    return next((endpoint for pattern, endpoint in _PATHS if pattern.fullmatch(path)), None)
+def take_tags(headers: MutableMapping[str, str], tags: Tags) -> Tags:
+    """Return ``tags`` with those of the request's ``x-insource-*`` headers in their place.
+
+    The headers are removed from the request, because the provider must not get them.
+    """
+    marked = {name: headers[name] for name in list(headers) if name.lower().startswith(PREFIX)}
+    for name in marked:
+        del headers[name]
+    given = {name.lower().removeprefix(PREFIX).replace("-", "_"): value for name, value in marked.items()}
+    return replace(tags, **{name: given[name] for name in vars(tags) if given.get(name)})
 
 
 def begin_exchange(
     log: ProcessLog, sent: Sent, endpoint: Endpoint, tags: Tags, prices: PriceTable, provider: str = ""
-) -> Exchange:
+) -> WrappedExchange:
     """Put on record that a request leaves; it is written when this returns.
 
     Raises:
@@ -99,10 +75,10 @@ def begin_exchange(
         endpoint=endpoint,
         streamed=request.get("stream") is True or ":stream" in parts.path,
     )
-    return Exchange(log, recording, endpoint, request, prices, sent)
+    return WrappedExchange(log, recording, endpoint, request, prices, sent)
 
 
-class Exchange:
+class WrappedExchange:
     """An exchange under way. Not for use by several threads at once; what ends it first, ends it."""
 
     def __init__(

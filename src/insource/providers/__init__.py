@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from insource.providers.reader import ENDPOINTS, AnswerReader, Endpoint, open_reader
+from insource.providers.endpoints import ENDPOINTS, Endpoint
+from insource.providers.reader import AnswerReader, open_reader
 
 __all__ = ["ENDPOINTS", "AnswerReader", "Endpoint", "open_reader"]

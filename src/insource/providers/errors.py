@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-Dialect = Literal["openai", "anthropic", "gemini"]
+ApiDialect = Literal["openai", "anthropic", "gemini"]
 
 _ANTHROPIC = {
     400: "invalid_request_error",
@@ -28,7 +28,7 @@ _GEMINI = {
 }
 
 
-def error_document(dialect: Dialect, status: int, code: str, message: str) -> bytes:
+def error_document(dialect: ApiDialect, status: int, code: str, message: str) -> bytes:
     """Return the body of an error. Source: the error pages of the three providers' API references."""
     if dialect == "anthropic":
         kind = _ANTHROPIC.get(status, "invalid_request_error" if status < 500 else "api_error")
@@ -43,7 +43,7 @@ def error_document(dialect: Dialect, status: int, code: str, message: str) -> by
     return msgspec.json.encode(body)
 
 
-def error_event(dialect: Dialect, status: int, code: str, message: str) -> bytes:
+def error_event(dialect: ApiDialect, status: int, code: str, message: str) -> bytes:
     """Return the stream event that reports an error after streaming has begun."""
     data = b"data: " + error_document(dialect, status, code, message) + b"\n\n"
     return b"event: error\n" + data if dialect == "anthropic" else data

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, Literal, get_args
+from typing import Any
 
 from insource.providers.chat import ChatDialect
 from insource.providers.dialect import Dialect
 from insource.providers.embeddings import EmbeddingsDialect
+from insource.providers.endpoints import Endpoint
 from insource.providers.gemini import GeminiDialect
 from insource.providers.messages import MessagesDialect
 from insource.providers.other import OtherDialect
 from insource.providers.responses import ResponsesDialect
 from insource.providers.wire import EventLines, decompressor
 from insource.types import FinishReason, Usage
-
-Endpoint = Literal["chat", "completions", "responses", "embeddings", "messages", "generate_content", "other"]
-ENDPOINTS: tuple[Endpoint, ...] = get_args(Endpoint)
 
 MAX_BYTES = 64 << 20  # the longest answers, of 128,000 tokens, stream as 40 MB
 

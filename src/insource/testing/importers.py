@@ -15,7 +15,7 @@ from typing import Any
 from insource.formats.containers import records
 from insource.formats.values import BadRecord
 from insource.logs.importers.load import prepared
-from insource.logs.importers.protocol import UNEXPECTED, Imported, Importer, Outcome, Rejected, Skipped
+from insource.logs.importers.protocol import UNEXPECTED, Imported, Importer, ReadOutcome, Rejected, Skipped
 from insource.redaction import redact
 from insource.types import Call
 
@@ -53,7 +53,7 @@ def check_importer(importer: Importer, sample: bytes, *, examples: int = 200) ->
     _never_raises(importer, sample, examples)
 
 
-def read(importer: Importer, data: bytes) -> list[Outcome]:
+def read(importer: Importer, data: bytes) -> list[ReadOutcome]:
     """Return every outcome of the importer for these bytes."""
     return list(importer.read(io.BytesIO(data), received_at=_RECEIVED))
 
@@ -64,7 +64,7 @@ def _recognised(importer: Importer, sample: bytes) -> None:
         assert importer.recognise(record), f"the importer does not recognise line {line} of its own format"
 
 
-def _lossless(sample: bytes, outcomes: list[Outcome]) -> None:
+def _lossless(sample: bytes, outcomes: list[ReadOutcome]) -> None:
     """Check that the calls of a record contain each of its values under the value's own name."""
     kept: dict[int, set[tuple[str, str]]] = {}
     for outcome in outcomes:
@@ -86,7 +86,7 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, repr(value)
 
 
-def _idempotent(importer: Importer, sample: bytes, outcomes: list[Outcome], calls: list[Call]) -> None:
+def _idempotent(importer: Importer, sample: bytes, outcomes: list[ReadOutcome], calls: list[Call]) -> None:
     assert read(importer, sample) == outcomes, "reading the same bytes twice gives different calls"
     ids = [call.call_id for call in calls]
     assert len(set(ids)) == len(ids), "two records of the sample have the same call id"
@@ -140,7 +140,7 @@ def _redacted(importer: Importer, sample: bytes) -> None:
             assert _SECRET not in text, f"a secret is not redacted: {text[:300]}"
 
 
-def _reason(outcome: Outcome) -> str:
+def _reason(outcome: ReadOutcome) -> str:
     return outcome.reason if isinstance(outcome, Rejected | Skipped) else ""
 
 

@@ -8,7 +8,7 @@ from support.import_samples import SAMPLES, jsonl, table
 from insource.cli.logs.import_ import FORMATS
 from insource.foundation.ids import uuid7, uuid8
 from insource.logs.importers.mapped import TableMapping, mapped
-from insource.logs.importers.protocol import Draft, Imported, RecordImporter
+from insource.logs.importers.protocol import CallDraft, Imported, RecordImporter
 from insource.logs.importers.registry import MODULES, importer
 from insource.testing.importers import check_importer
 
@@ -159,7 +159,7 @@ def test_the_suite_notices_an_importer_that_raises():
 
 def test_the_suite_notices_a_converter_that_is_not_total():
     def convert(record):
-        yield Draft({"model_asked": record["model"].lower(), "request": {}}, own_id=record["id"])
+        yield CallDraft({"model_asked": record["model"].lower(), "request": {}}, own_id=record["id"])
 
     careless = RecordImporter("careless", "", importer("langfuse").recognise, convert)
     with pytest.raises(AssertionError, match="unexpected"):

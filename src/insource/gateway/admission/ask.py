@@ -14,21 +14,12 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from insource.gateway.http.refused import Headers
-
-
-@dataclass(frozen=True)
-class Tags:
-    """What the caller says a call is for; empty where it says nothing."""
-
-    task: str = ""
-    prompt_version: str = ""
-    feature: str = ""
-    user: str = ""
+from insource.gateway.http.asgi import Headers
+from insource.providers.tags import Tags
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class AdmissionRequest:
     """A request as it came, and what the gateway has understood of it.
 
     ``path`` is without the prefixes that are ours. ``headers`` have lower-case names and hold the
@@ -86,7 +77,7 @@ class Admitter(Protocol):
         """
         ...
 
-    async def admit(self, asked: Asked) -> Admission:
+    async def admit(self, asked: AdmissionRequest) -> Admission:
         """Leave for this call.
 
         Raises:
@@ -101,7 +92,7 @@ class AdmitAll:
     async def recognise(self, headers: Headers) -> None:
         """Nobody is a stranger."""
 
-    async def admit(self, asked: Asked) -> Admission:
+    async def admit(self, asked: AdmissionRequest) -> Admission:
         return Admission(task=asked.likely_task) if asked.likely_task else _WITHOUT_CONDITIONS
 
 

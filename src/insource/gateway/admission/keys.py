@@ -20,11 +20,11 @@ from pydantic import SecretStr
 from insource.config.sections import Config
 from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import InsourceError, PrerequisiteError
-from insource.gateway.admission.ask import Admission, Asked
+from insource.gateway.admission.ask import Admission, AdmissionRequest
 from insource.gateway.admission.ledger import KeyLedger
 from insource.gateway.admission.worst_case import Unbounded, worst_case_usd
-from insource.gateway.http.asgi import KEY_HEADERS
-from insource.gateway.http.refused import Headers, Refused
+from insource.gateway.http.asgi import KEY_HEADERS, Headers
+from insource.gateway.http.refused import Refused
 from insource.models.transport import Privacy, is_loopback
 from insource.providers.price_bound import Price
 from insource.store.keys import PREFIX, Exhausted, Granted, VirtualKey
@@ -59,7 +59,7 @@ class TaskRules:
             privacy[own.name] = own.privacy
         return cls(privacy, config.gateway.untagged)
 
-    def stays(self, asked: Asked, task: str, *, here: bool) -> bool:
+    def stays(self, asked: AdmissionRequest, task: str, *, here: bool) -> bool:
         """Whether a call of this task has to stay on this machine; ``here`` says that its upstream is.
 
         As soon as one task is local-only, a call that could leave has to name a task that is listed: an
@@ -129,7 +129,7 @@ class KeyAdmitter:
         """Refuse who has no key that is known, where it has one or needs one; see ``Admitter``."""
         await self._key(headers)
 
-    async def admit(self, asked: Asked) -> Admission:
+    async def admit(self, asked: AdmissionRequest) -> Admission:
         """Leave for this call; see ``Admitter``.
 
         The order matters: what costs nothing to refuse comes first, and money is held last.
@@ -141,7 +141,7 @@ class KeyAdmitter:
             refused.key_name = "" if key is None else key.name
             raise
 
-    async def _admit(self, asked: Asked, key: VirtualKey | None) -> Admission:
+    async def _admit(self, asked: AdmissionRequest, key: VirtualKey | None) -> Admission:
         task = _task(asked, key)
         here = asked.upstream in self._here
         local_only = self._rules.stays(asked, task, here=here)
@@ -196,7 +196,9 @@ class KeyAdmitter:
             503, "upstream-key-missing", f"The gateway has no key for the upstream {name} in its environment."
         )
 
-    async def _hold(self, key: VirtualKey, asked: Asked) -> Callable[[Decimal | None], Awaitable[None]]:
+    async def _hold(
+        self, key: VirtualKey, asked: AdmissionRequest
+    ) -> Callable[[Decimal | None], Awaitable[None]]:
         """Count the call, and return how to settle it."""
         if not key.limited:
             return _settled
@@ -234,7 +236,7 @@ def virtual_keys_in(headers: Headers) -> set[str]:
     return found
 
 
-def _carries_content(asked: Asked) -> bool:
+def _carries_content(asked: AdmissionRequest) -> bool:
     """Whether a document could leave with this request. An upload's body is not read before it leaves."""
     if asked.method not in ("GET", "HEAD", "OPTIONS", "DELETE") or asked.body:
         return True
@@ -242,7 +244,7 @@ def _carries_content(asked: Asked) -> bool:
     return any(value != b"0" for value in framing.values())
 
 
-def _task(asked: Asked, key: VirtualKey | None) -> str:
+def _task(asked: AdmissionRequest, key: VirtualKey | None) -> str:
     """The task of a call: the caller's word, within what its key is bound to."""
     task = asked.tags.task
     if key is None or not key.tasks or not (task or _carries_content(asked)):

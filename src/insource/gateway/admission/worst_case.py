@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from insource.gateway.admission.ask import Asked
+from insource.gateway.admission.ask import AdmissionRequest
 from insource.providers.output_limit import generation_config, output_limit, whole
 from insource.providers.price_bound import HIDDEN_TOKENS, Price, dearest_usd
 
@@ -44,7 +44,7 @@ class Unbounded(Exception):
     """Nothing bounds what the request costs; the message says what is missing and what would help."""
 
 
-def worst_case_usd(asked: Asked, price: Price, now: datetime) -> Decimal:
+def worst_case_usd(asked: AdmissionRequest, price: Price, now: datetime) -> Decimal:
     """The most this request can cost, in US dollars; zero for what providers do not charge for.
 
     Raises:
@@ -67,7 +67,7 @@ def worst_case_usd(asked: Asked, price: Price, now: datetime) -> Decimal:
     return worst
 
 
-def _output_tokens(asked: Asked, document: Mapping[str, Any]) -> int:
+def _output_tokens(asked: AdmissionRequest, document: Mapping[str, Any]) -> int:
     longest = output_limit(document)
     legacy = asked.endpoint == "completions"
     if not longest:

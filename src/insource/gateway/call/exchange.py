@@ -14,7 +14,7 @@ from insource.gateway.call.openai_api import ChatRequest, completion_body, compl
 from insource.gateway.http.asgi import Headers, HttpReply, HttpRequest
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint
-from insource.providers.errors import Dialect, error_document
+from insource.providers.errors import ApiDialect, error_document
 from insource.providers.prices import UNPRICED, Priced
 from insource.providers.token_estimates import estimated
 from insource.redaction import keys_in
@@ -38,7 +38,7 @@ class Exchange:
     reply: HttpReply
     recording: Recording
     admission: Admission
-    dialect: Dialect
+    dialect: ApiDialect
     endpoint: Endpoint
     document: dict[str, Any] | None
     priced: Callable[[str, Usage, datetime, str, dict[str, Any] | None], Priced]

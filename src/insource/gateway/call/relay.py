@@ -15,7 +15,7 @@ from insource.gateway.http.connections import Connection, UpstreamFailed, Upstre
 from insource.gateway.http.refused import Refused
 from insource.gateway.http.upstream import Upstream, travelling
 from insource.providers import open_reader
-from insource.providers.errors import Dialect, error_document, error_event
+from insource.providers.errors import ApiDialect, error_document, error_event
 from insource.providers.wire import decompressor
 from insource.redaction import is_secret
 
@@ -66,7 +66,7 @@ async def pass_along(
     upstream: Upstream,
     path: str,
     body: bytes | AsyncIterator[bytes] | None,
-    dialect: Dialect,
+    dialect: ApiDialect,
     key: SecretStr | None = None,
 ) -> None:
     """What is no call to a model, lists and files, passes without a record and at any size."""

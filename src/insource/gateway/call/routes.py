@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 from urllib.parse import unquote
 
-from insource.gateway.http.address import Kind, UpstreamSettings
-from insource.providers import Endpoint
-from insource.providers.errors import Dialect
+from insource.gateway.http.address import UpstreamKind, UpstreamSettings
+from insource.providers.endpoints import CALL_PATHS, CALL_VERBS, Endpoint
+from insource.providers.errors import ApiDialect
 
 # The parts of OpenAI's and Anthropic's APIs below /v1; anything else is nothing we know.
 _OPENAI = frozenset(
@@ -32,12 +32,6 @@ _OPENAI = frozenset(
     )
 )
 _ANTHROPIC = frozenset(["complete", "files", "messages", "models", "organizations", "skills"])
-_CALLS: dict[str, Endpoint] = {
-    "completions": "completions",
-    "embeddings": "embeddings",
-    "responses": "responses",
-    "messages": "messages",
-}
 # What is posted below these is kept or looked up, and no model is called; runs are calls all the same.
 _KEPT = frozenset(
     (
@@ -55,20 +49,7 @@ _NO_CALLS = (
     "computetokens",
 )
 _BATCHES = ("batches", "batchgeneratecontent", "asyncbatchembedcontent")
-_USUAL: dict[str, Endpoint] = {
-    "chat/completions": "chat",
-    "completions": "completions",
-    "embeddings": "embeddings",
-    "responses": "responses",
-}
-_GEMINI_CALLS: dict[str, Endpoint] = {
-    "generatecontent": "generate_content",
-    "streamgeneratecontent": "generate_content",
-    "embedcontent": "embeddings",
-    "batchembedcontents": "embeddings",
-    "rawpredict": "messages",  # Anthropic's models at Google
-    "streamrawpredict": "messages",
-}
+_VERBS = {verb.lower(): endpoint for verb, endpoint in CALL_VERBS.items()}
 _GEMINI = re.compile(r"/models/(?P<model>[^/:]+):(?P<verb>\w+)$", re.I)
 _DEPLOYMENT = re.compile(r"/deployments/(?P<model>.+?)(?=/)", re.I)
 _VERSION = re.compile(r"v\d\w*|openai")
@@ -92,7 +73,7 @@ class Destination:
     upstream: UpstreamSettings | None
     path: str
     endpoint: Endpoint | None
-    dialect: Dialect = "openai"
+    dialect: ApiDialect = "openai"
     task: str = ""
     model: str = ""
     streams: bool = False
@@ -105,13 +86,15 @@ class Routes:
 
     def __init__(self, upstreams: tuple[UpstreamSettings, ...]) -> None:
         self._by_name = {upstream.name: upstream for upstream in upstreams}
-        self._first: dict[Kind, UpstreamSettings] = {}
+        self._first: dict[UpstreamKind, UpstreamSettings] = {}
         for upstream in upstreams:
             self._first.setdefault(upstream.kind, upstream)
         openai, anthropic = self._first.get("openai"), self._first.get("anthropic")
         # Nearly every request is one of these: they need no parsing.
         self._usual = {
-            f"/v1/{rest}": Destination(openai, f"/v1/{rest}", endpoint) for rest, endpoint in _USUAL.items()
+            f"/v1/{rest}": Destination(openai, f"/v1/{rest}", endpoint)
+            for rest, endpoint in CALL_PATHS.items()
+            if endpoint != "messages"
         }
         self._messages = Destination(anthropic, "/v1/messages", "messages", "anthropic")
 
@@ -134,7 +117,7 @@ class Routes:
         upstream = upstream or self._first.get(kind)
         if not (named or _is_known(kind, clear)):
             raise UnknownRoute(f"There is nothing at {method} {path}.")
-        dialect = cast(Dialect, kind if kind in get_args(Dialect) else "openai")
+        dialect = cast(ApiDialect, kind if kind in get_args(ApiDialect) else "openai")
         endpoint, model, streams = _read(clear)
         batch = endpoint == "batch" and method == "POST"
         if endpoint == "batch" or method != "POST":
@@ -170,7 +153,7 @@ def plain(path: str) -> str:
     return clear
 
 
-def _kind_of(clear: str, header: Callable[[str], str]) -> Kind:
+def _kind_of(clear: str, header: Callable[[str], str]) -> UpstreamKind:
     if clear.startswith("/v1/messages"):
         return "anthropic"
     if clear.startswith("/openai/"):
@@ -180,7 +163,7 @@ def _kind_of(clear: str, header: Callable[[str], str]) -> Kind:
     return "anthropic" if header("anthropic-version") else "openai"
 
 
-def _is_known(kind: Kind, clear: str) -> bool:
+def _is_known(kind: UpstreamKind, clear: str) -> bool:
     """Whether the path is within the API of this kind."""
     if kind == "azure":
         return True
@@ -196,7 +179,7 @@ def _read(clear: str) -> tuple[Endpoint | Literal["batch"] | None, str, bool]:
     """The kind of call, and what the path says of its model and of streaming."""
     if (verb := _GEMINI.search(clear)) is not None:
         called = verb["verb"].lower()
-        return _GEMINI_CALLS.get(called) or _other([called]), verb["model"], called.startswith("stream")
+        return _VERBS.get(called) or _other([called]), verb["model"], called.startswith("stream")
     deployment = _DEPLOYMENT.search(clear)
     model = deployment["model"] if deployment else ""
     return _call(clear.lower().split("/")[1:]), model, False
@@ -208,7 +191,7 @@ def _call(segments: list[str]) -> Endpoint | Literal["batch"] | None:
         return "chat"
     before = segments[:-1]
     whole = not before or _VERSION.fullmatch(before[-1]) or "deployments" in before[-2:]
-    return (_CALLS.get(segments[-1]) if whole else None) or _other(segments)
+    return (CALL_PATHS.get(segments[-1]) if whole else None) or _other(segments)
 
 
 def _other(segments: list[str]) -> Literal["other", "batch"] | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from insource.gateway.admission.ask import Tags
 from insource.gateway.http.asgi import HttpRequest
+from insource.providers.tags import Tags
 
 PREFIX = "insource_"
 HEADERS = frozenset(

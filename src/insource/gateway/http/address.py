@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-Kind = Literal["openai", "anthropic", "azure", "gemini"]
+UpstreamKind = Literal["openai", "anthropic", "azure", "gemini"]
 
 
 class Address(NamedTuple):
@@ -47,7 +47,7 @@ class UpstreamSettings:
     what is safe to repeat."""
 
     name: str
-    kind: Kind = "openai"
+    kind: UpstreamKind = "openai"
     base_url: str = "https://api.openai.com/v1"
     timeout_s: float = 600.0
     connect_timeout_s: float = 10.0

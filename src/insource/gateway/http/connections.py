@@ -14,9 +14,8 @@ from typing import cast
 import httptools
 
 from insource.gateway.http.address import Address
+from insource.gateway.http.asgi import Headers
 from insource.gateway.http.proxies import open_transport
-
-Headers = list[tuple[bytes, bytes]]
 
 # What may wait here for a slow client before the upstream is not read any further.
 HIGH_WATER = 256 << 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-Headers = list[tuple[bytes, bytes]]
+from insource.gateway.http.asgi import Headers
 
 
 class Refused(Exception):

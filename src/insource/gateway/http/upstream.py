@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from pydantic import SecretStr
 
 from insource.foundation.errors import ConfigError
-from insource.gateway.http.address import Address, Kind, UpstreamSettings
-from insource.gateway.http.asgi import KEY_HEADERS, HttpRequest
-from insource.gateway.http.connections import Connection, Headers, Pool, UpstreamFailed
+from insource.gateway.http.address import Address, UpstreamKind, UpstreamSettings
+from insource.gateway.http.asgi import KEY_HEADERS, Headers, HttpRequest
+from insource.gateway.http.connections import Connection, Pool, UpstreamFailed
 from insource.models.transport import is_loopback
 
 # RFC 9110, section 7.6.1, and its predecessors: these belong to one connection, not to the message.
@@ -21,7 +21,7 @@ HOP_BY_HOP = frozenset(
 _NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 _OURS = b"x-insource-"
 
-_KEY_HEADER: dict[Kind, tuple[bytes, bytes]] = {
+_KEY_HEADER: dict[UpstreamKind, tuple[bytes, bytes]] = {
     "openai": (b"authorization", b"Bearer "),
     "azure": (b"api-key", b""),
     "anthropic": (b"x-api-key", b""),

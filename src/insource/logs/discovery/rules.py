@@ -39,7 +39,7 @@ class Pattern(Frozen):
         return Template(segments=self.segments, schema_keys=self.schema_keys, tools=self.tools)
 
 
-class Rule(Pattern):
+class TaskRule(Pattern):
     """Calls made from this template belong to this task."""
 
     task: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -52,7 +52,7 @@ class Rules(Frozen):
     of a task whose template is less specific.
     """
 
-    rule: tuple[Rule, ...] = ()
+    rule: tuple[TaskRule, ...] = ()
     passed_over: tuple[Pattern, ...] = ()
 
     def templates(self) -> list[Template]:
@@ -75,7 +75,7 @@ class Rules(Frozen):
                 if candidate.verdict == "not narrow":
                     passed_over.append(Pattern(**fields))
                 else:
-                    rules.append(Rule(task=candidate.name, **fields))
+                    rules.append(TaskRule(task=candidate.name, **fields))
         return Rules(rule=tuple(rules), passed_over=tuple(passed_over))
 
 

@@ -45,7 +45,7 @@ from insource.formats.values import (
 from insource.foundation.errors import ConfigError
 from insource.logs.importers.answers import finish_reason, read_answer
 from insource.logs.importers.exchanges import created
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.types import Frozen, Usage
 from insource.types.call import Outcome
 
@@ -139,7 +139,7 @@ def mapped(mapping: TableMapping) -> RecordImporter:
     )
 
 
-def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[CallDraft]:
     found = {name: value_at(record, path) for name, path in mapping.call.items()}
     found = {name: value for name, value in found.items() if value not in (MISSING, None, "")}
     answer_document = opened(found.get("response"))
@@ -179,7 +179,7 @@ def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[Draft]:
         fields["response_text"] = said.text if said else text(found["output"]) or _json(found["output"])
     if "finish_reason" in found:
         fields["finish_reason"] = finish_reason(found["finish_reason"])
-    yield Draft(fields, own_id=text(found.get("id")))
+    yield CallDraft(fields, own_id=text(found.get("id")))
 
 
 def _json(value: Any) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, case, func, select
 from insource.foundation.clock import to_microseconds
 from insource.foundation.money import from_nano_usd
 from insource.store.calls.rollups import FACTS, add_to_rollups
-from insource.store.calls.row import COLUMNS, Row, call_of_row, row_of_call
+from insource.store.calls.row import COLUMNS, StoredRow, call_of_row, row_of_call
 from insource.store.calls.table import CALLS
 from insource.store.calls.tombstones import purged_among
 from insource.store.database import Database
@@ -56,9 +56,9 @@ def insert_calls(connection: Connection, calls: Sequence[Call]) -> int:
     return insert_rows(connection, [row_of_call(call) for call in calls])
 
 
-def insert_rows(connection: Connection, rows: Sequence[Row]) -> int:
+def insert_rows(connection: Connection, rows: Sequence[StoredRow]) -> int:
     """As ``insert_calls``, for calls given as rows."""
-    first: dict[str, Row] = {}
+    first: dict[str, StoredRow] = {}
     for row in rows:
         first.setdefault(row[0], row)
     for known in _stored_among(connection, list(first)) + purged_among(connection, list(first)):

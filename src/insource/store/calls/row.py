@@ -21,7 +21,7 @@ from insource.store.calls.table import CALLS, PAYLOAD, SAME_IN_BOTH
 from insource.types import Call, FinishReason, Usage
 from insource.types.call import Outcome
 
-Row: TypeAlias = tuple[Any, ...]
+StoredRow: TypeAlias = tuple[Any, ...]
 """The values of the columns of ``CALLS``, in column order."""
 
 COLUMNS = tuple(column.name for column in CALLS.columns)
@@ -42,7 +42,7 @@ _Microseconds = Annotated[
 _Status = Annotated[int, Meta(ge=-(2**31), lt=2**31)] | None
 
 
-class NotACall(ValueError):
+class UnusableRecords(ValueError):
     """The records do not form a call; the message says why."""
 
 
@@ -108,11 +108,11 @@ _decode = msgspec.json.Decoder(SpooledCall).decode
 _encode = msgspec.json.encode
 
 
-def row_of_records(begin: bytes, end: bytes) -> Row:
+def row_of_records(begin: bytes, end: bytes) -> StoredRow:
     """Return the row of a spooled call; the fields of ``end`` take precedence over those of ``begin``.
 
     Raises:
-        NotACall: a required field is missing or a field has the wrong type.
+        UnusableRecords: a required field is missing or a field has the wrong type.
     """
     both = begin[:-1] + b"," + end[1:]  # the last value of a repeated key is used
     try:
@@ -120,11 +120,11 @@ def row_of_records(begin: bytes, end: bytes) -> Row:
     except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
         row = row_of_call(_call_of_json(both))
     if any(type(value) is int and abs(value) > _MOST for value in row):
-        raise NotACall("a number is out of range")
+        raise UnusableRecords("a number is out of range")
     return row
 
 
-def row_of_call(call: Call) -> Row:
+def row_of_call(call: Call) -> StoredRow:
     """Return the row of a call."""
     route = call.route
     payload = call.model_dump(mode="json", include=set(PAYLOAD))
@@ -154,11 +154,11 @@ def call_of_row(fields: Any) -> Call:
     )
 
 
-def _row_of_spooled(call: SpooledCall) -> Row:
+def _row_of_spooled(call: SpooledCall) -> StoredRow:
     usage, route = call.usage, call.route
     cost = to_nano_usd(call.cost_usd)
     if cost is not None and abs(cost) > _MOST:
-        raise NotACall("the cost is out of range")
+        raise UnusableRecords("the cost is out of range")
     return (
         call.call_id,
         call.started_at,
@@ -202,7 +202,7 @@ def _payload(call: SpooledCall) -> str:
     documents = (call.request, call.response, call.response_text, call.error, call.raw)
     for document, first in zip(documents, _FIRST, strict=True):
         if memoryview(document)[0] not in first:
-            raise NotACall("a document has the wrong type")
+            raise UnusableRecords("a document has the wrong type")
     return (_PAYLOAD % (*documents, _encode(call.tags), _encode(call.route))).decode()
 
 
@@ -220,7 +220,7 @@ def _call_of_json(data: bytes) -> Call:
         RecursionError,
         ValidationError,
     ) as error:
-        raise NotACall(str(error)) from error
+        raise UnusableRecords(str(error)) from error
 
 
 def _text(value: Any) -> Any:

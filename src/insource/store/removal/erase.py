@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from insource.foundation.files import sync
 from insource.store.database import Database
 from insource.store.spool.frames import scan
-from insource.store.spool.progress import SEGMENTS, Progress
+from insource.store.spool.progress import SEGMENTS, DrainProgress
 from insource.store.spool.writer import SUFFIX
 
 _BLOCK = 1 << 20
@@ -41,7 +41,7 @@ def erase_drained(database: Database, directory: Path, call_ids: Set[str] = froz
             row = connection.execute(select(SEGMENTS).where(SEGMENTS.c.name == path.name)).one_or_none()
             if row is None:
                 continue
-            reached = Progress(position=row.position, open_calls=row.open_calls)
+            reached = DrainProgress(position=row.position, open_calls=row.open_calls)
             try:
                 file = path.open("r+b", buffering=0)
             except FileNotFoundError:  # a drain has deleted it

@@ -18,10 +18,10 @@ import msgspec
 from sqlalchemy import Connection
 
 from insource.store.calls.calls import insert_rows
-from insource.store.calls.row import NotACall, Row, row_of_records
+from insource.store.calls.row import StoredRow, UnusableRecords, row_of_records
 from insource.store.database import Database
-from insource.store.spool.frames import Record, Scan, record_at, scan
-from insource.store.spool.progress import Progress, forget, progress, record_progress
+from insource.store.spool.frames import Scan, SpoolRecord, record_at, scan
+from insource.store.spool.progress import DrainProgress, forget, progress, record_progress
 from insource.store.spool.writer import SUFFIX
 
 _BATCH_BYTES = 8 << 20
@@ -111,7 +111,7 @@ def _drain_batch(connection: Connection, name: str, file: BinaryIO, dead: bool, 
     found, at_end = _scan_from(file, before.position, dead)
     open_calls = dict(before.open_calls)
     begins: dict[str, bytes] = {}
-    rows: list[Row] = []
+    rows: list[StoredRow] = []
     for record in found.records:
         try:
             head = _head(record.payload)
@@ -136,7 +136,7 @@ def _drain_batch(connection: Connection, name: str, file: BinaryIO, dead: bool, 
             open_calls = {}
         report.under_way += len(open_calls)
     report.stored += insert_rows(connection, rows)
-    after = Progress(position=before.position + found.consumed, open_calls=open_calls)
+    after = DrainProgress(position=before.position + found.consumed, open_calls=open_calls)
     if after != before:
         record_progress(connection, name, after)
     return at_end
@@ -165,15 +165,15 @@ def _begin_at(file: BinaryIO, position: int) -> bytes:
         size *= 2
 
 
-def _add(rows: list[Row], begin: bytes, end: bytes, report: DrainReport) -> None:
+def _add(rows: list[StoredRow], begin: bytes, end: bytes, report: DrainReport) -> None:
     try:
         rows.append(row_of_records(begin, end))
-    except NotACall:
+    except UnusableRecords:
         report.corrupt += 1
 
 
 def _add_interrupted(
-    rows: list[Row], file: BinaryIO, open_calls: dict[str, int], report: DrainReport
+    rows: list[StoredRow], file: BinaryIO, open_calls: dict[str, int], report: DrainReport
 ) -> None:
     """Add the calls that will never end, each with the streamed text that was recorded."""
     texts: dict[str, list[str]] = {call_id: [] for call_id in open_calls}
@@ -198,7 +198,7 @@ def _add_interrupted(
     report.interrupted += len(rows) - before
 
 
-def _records_since(file: BinaryIO, position: int | None) -> Iterator[Record]:
+def _records_since(file: BinaryIO, position: int | None) -> Iterator[SpoolRecord]:
     at_end = position is None
     reached = position or 0
     while not at_end:

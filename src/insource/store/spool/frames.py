@@ -22,7 +22,7 @@ _HEADER = struct.Struct("<4sII")
 
 
 @dataclass(slots=True)  # not frozen: that triples the cost of making one
-class Record:
+class SpoolRecord:
     """One intact record. ``start`` and ``end`` are byte offsets in the scanned data."""
 
     payload: bytes
@@ -44,7 +44,7 @@ class Scan:
     damaged ranges that were skipped. ``torn`` says that a closed segment ends in an incomplete record.
     """
 
-    records: tuple[Record, ...]
+    records: tuple[SpoolRecord, ...]
     consumed: int
     corrupt: int = 0
     torn: bool = False
@@ -82,7 +82,7 @@ def scan(data: bytes, *, closed: bool) -> Scan:
     ``closed`` says that nothing more will be appended. While a segment grows, an incomplete record at its end
     may still be written and is left for the next scan.
     """
-    records: list[Record] = []
+    records: list[SpoolRecord] = []
     corrupt = 0
     position = 0
     while position < len(data):
@@ -99,7 +99,7 @@ def scan(data: bytes, *, closed: bool) -> Scan:
     return Scan(tuple(records), position, corrupt)
 
 
-def record_at(data: bytes, start: int) -> Record | None:
+def record_at(data: bytes, start: int) -> SpoolRecord | None:
     """Return the record that starts at this offset, or None when it is incomplete or damaged."""
     body = start + _HEADER.size
     if body > len(data):
@@ -111,4 +111,4 @@ def record_at(data: bytes, start: int) -> Record | None:
     payload = data[body:end]
     if zlib.crc32(payload) != checksum:
         return None
-    return Record(payload, start, end)
+    return SpoolRecord(payload, start, end)

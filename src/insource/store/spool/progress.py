@@ -18,7 +18,7 @@ SEGMENTS = Table(
 )
 
 
-class Progress(Frozen):
+class DrainProgress(Frozen):
     """The state of a partly drained segment.
 
     Draining continues at byte ``position``. ``open_calls`` maps each call that began before it and has not
@@ -29,13 +29,13 @@ class Progress(Frozen):
     open_calls: dict[str, int] = {}
 
 
-def progress(connection: Connection, name: str) -> Progress:
+def progress(connection: Connection, name: str) -> DrainProgress:
     """Return how far this segment has been drained; an unknown segment starts at 0."""
     row = connection.execute(select(SEGMENTS).where(SEGMENTS.c.name == name)).one_or_none()
-    return Progress() if row is None else Progress(position=row.position, open_calls=row.open_calls)
+    return DrainProgress() if row is None else DrainProgress(position=row.position, open_calls=row.open_calls)
 
 
-def record_progress(connection: Connection, name: str, reached: Progress) -> None:
+def record_progress(connection: Connection, name: str, reached: DrainProgress) -> None:
     values = reached.model_dump()
     statement = insert(SEGMENTS).values(name=name, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
