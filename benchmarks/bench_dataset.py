@@ -62,7 +62,7 @@ def write_documents(path: Path, count: int, seed: int) -> dict[int, tuple[int, f
 
 
 def ours(texts: Iterator[str]) -> list[int]:
-    from insource.dataset.near_duplicates import find_near_duplicates
+    from insource.similarity.near_duplicates import find_near_duplicates
 
     return sorted(find_near_duplicates(texts, threshold=THRESHOLD).repeats())
 
@@ -71,7 +71,7 @@ def datasketch(texts: Iterator[str], hashed: Callable[[bytes], int] | None = Non
     from datasketch import MinHash, MinHashLSH
     from support.near_copies import pieces
 
-    from insource.dataset.minhash import bands_for
+    from insource.similarity.minhash import bands_for
 
     bands = bands_for(THRESHOLD)
     index = MinHashLSH(num_perm=128, params=(bands.number, bands.width))
@@ -202,7 +202,7 @@ def planted_labels(rows: list[tuple[str, str]], seed: int) -> tuple[np.ndarray, 
 
 def claims_for_label_errors(claims: Claims, name: str, rows: list[tuple[str, str]]) -> None:
     """Recall of planted label noise where 1 in 100 of the untouched labels is a false alarm."""
-    from insource.dataset.label_confidence import label_confidence
+    from insource.dataset.checks.label_confidence import label_confidence
 
     labels, wrong = planted_labels(rows, seed=0)
     begun = time.perf_counter()

@@ -33,7 +33,7 @@ def write_log(path: Path, count: int, seed: int) -> dict[str, str]:
     """A store with these calls; returns the known task by call id."""
     from support.prompt_log import calls
 
-    from insource.store.calls import insert_calls
+    from insource.store.calls.calls import insert_calls
     from insource.store.database import open_database
 
     known: dict[str, str] = {}

@@ -20,13 +20,13 @@ from typing import Any
 
 from claims import Claims, parser
 
-from insource.clock import to_microseconds
-from insource.ids import uuid7
+from insource.foundation.clock import to_microseconds
+from insource.foundation.ids import uuid7
+from insource.foundation.rng import generator
 from insource.logs.query import Log
-from insource.rng import generator
 from insource.store.database import open_database
-from insource.store.drain import drain
-from insource.store.frames import encode
+from insource.store.spool.drain import drain
+from insource.store.spool.frames import encode
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 DAYS = 30

@@ -17,9 +17,9 @@ from typing import Any
 
 from claims import Claims, parser
 
-from insource.config.sections import LogSection
+from insource.config.log import LogSection
 from insource.logs.recorder import Recorder
-from insource.logs.redaction import RedactedIncrements, Redactor
+from insource.redaction import RedactedIncrements, Redactor
 from insource.types import Usage
 
 PROSE = (

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from insource.results import machine
+from insource.workflow.conclude import machine
 
 Relation = Callable[[float, float], bool]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from claims import Claims, parser
 
-from insource import rng
+from insource.foundation import rng
 
 ROWS, QUICK_ROWS = 1_000_000, 50_000
 MAX_MB = 2_000

@@ -37,12 +37,12 @@ from support.planted_rows import (
 )
 from support.planted_tasks import TASKS
 
+from insource.contract.infer import infer_output
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import run_checks
-from insource.dataset.infer import infer_output
+from insource.dataset.rows.staged import staged
 from insource.dataset.sources.json_lines import JsonLines
-from insource.dataset.staging import staged
-from insource.rng import generator
+from insource.foundation.rng import generator
 from insource.types import OutputSpec, Row, Text
 
 FOUND, FALSE = 0.95, 0.01

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from insource.foundation.canonical import digest
 from insource.models.catalogue import DEFAULT_MODEL, cache_dir, resolve
 from insource.training.base import unpacked
 from insource.types import Example, JsonSchema, Labels, Provenance, Task
@@ -208,7 +209,7 @@ def examples_of(rows):
     return tuple(
         Example(
             row_id=row["id"],
-            digest=f"digest of {row['id']}",
+            digest=digest(row["id"]),
             input=row["input"],
             target=row["output"]
             if isinstance(row["output"], str)

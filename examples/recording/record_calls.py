@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from insource import Call, Completion, Message, ModelInfo, RecordedModel, Recorder, Request
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 
 DOCUMENTS = (
     "I was charged twice for order 1183.",

@@ -9,28 +9,26 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from insource.foundation.version import __version__
 
 if TYPE_CHECKING:
     from insource.config.loading import load
     from insource.config.sections import Config
     from insource.dataset.build import build as build_dataset
-    from insource.errors import InsourceError
     from insource.evaluation.compare import compare
     from insource.evaluation.metrics import summarise
     from insource.evaluation.scorers import build_scorer
+    from insource.foundation.errors import InsourceError
     from insource.logs.query import Log
     from insource.logs.recorder import RecordedModel, Recorder
     from insource.logs.wrap import wrap
     from insource.models.protocol import Model, ModelInfo, Request
     from insource.pipeline import run
-    from insource.project import Project
     from insource.report.render import render, write_report
     from insource.routing.cascade import fit_policy
     from insource.serving.supervisor import ServedModel
-    from insource.session import Display, Session
-    from insource.store.feedback import Feedback
-    from insource.store.usage import Consumption
+    from insource.store.calls.feedback import Feedback
+    from insource.store.calls.usage import Consumption
     from insource.types import (
         Arm,
         Call,
@@ -47,6 +45,8 @@ if TYPE_CHECKING:
         RunResult,
         Task,
     )
+    from insource.workflow.project import Project
+    from insource.workflow.session import Display, Session
 
 # Public name → (module, name there).
 _PUBLIC = {
@@ -58,25 +58,25 @@ _PUBLIC = {
     "Comparison": ("insource.types", "Comparison"),
     "Completion": ("insource.types", "Completion"),
     "Config": ("insource.config", "Config"),
-    "Consumption": ("insource.store.usage", "Consumption"),
+    "Consumption": ("insource.store.calls.usage", "Consumption"),
     "Dataset": ("insource.types", "Dataset"),
-    "Display": ("insource.session", "Display"),
+    "Display": ("insource.workflow.session", "Display"),
     "Estimate": ("insource.types", "Estimate"),
     "Evaluation": ("insource.types", "Evaluation"),
     "Example": ("insource.types", "Example"),
-    "Feedback": ("insource.store.feedback", "Feedback"),
-    "InsourceError": ("insource.errors", "InsourceError"),
+    "Feedback": ("insource.store.calls.feedback", "Feedback"),
+    "InsourceError": ("insource.foundation.errors", "InsourceError"),
     "Log": ("insource.logs.query", "Log"),
     "Message": ("insource.types", "Message"),
     "Model": ("insource.models.protocol", "Model"),
     "ModelInfo": ("insource.models.protocol", "ModelInfo"),
-    "Project": ("insource.project", "Project"),
+    "Project": ("insource.workflow.project", "Project"),
     "RecordedModel": ("insource.logs.recorder", "RecordedModel"),
     "Recorder": ("insource.logs.recorder", "Recorder"),
     "Request": ("insource.models.protocol", "Request"),
     "RunResult": ("insource.types", "RunResult"),
     "ServedModel": ("insource.serving.supervisor", "ServedModel"),
-    "Session": ("insource.session", "Session"),
+    "Session": ("insource.workflow.session", "Session"),
     "Task": ("insource.types", "Task"),
     "build_dataset": ("insource.dataset.build", "build"),
     "build_scorer": ("insource.evaluation.scorers", "build_scorer"),

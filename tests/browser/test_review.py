@@ -102,7 +102,7 @@ def test_a_review_by_keyboard_and_the_build_after_it(pumps, open_page, insource)
         save(page)
         press(page, "A")
         save(page)
-        assert "Nothing waits in this queue for Ann" in page.locator("h2").first.inner_text()
+        assert "This queue has no more rows for Ann" in page.locator("h2").first.inner_text()
     kept = decisions(pumps)
     assert kept == sorted(kept, key=lambda one: (one["row_id"], one["field"], one["who"]))
     found = {(one["row_id"], one["field"]): (one["verdict"], one["before"], one["after"]) for one in kept}

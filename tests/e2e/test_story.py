@@ -18,9 +18,9 @@ import jsonschema_rs
 import openai
 import pytest
 
-from insource.dataset.folder import load as load_dataset
+from insource.dataset.saved.folder import load as load_dataset
 from insource.logs.recorder import STORE_FILE
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
 from insource.types import RunResult
 

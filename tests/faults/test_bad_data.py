@@ -7,8 +7,8 @@ import os
 import pytest
 
 from insource.dataset.build import build
-from insource.dataset.folder import load, save
-from insource.errors import DataError
+from insource.dataset.saved.folder import load, save
+from insource.foundation.errors import DataError
 from insource.types import JsonSchema, Labels
 
 SCHEMA = JsonSchema(
@@ -123,7 +123,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("insource.dataset.folder.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DataError) as error:
         save(dataset, tmp_path / "datasets")
     monkeypatch.undo()

@@ -7,7 +7,7 @@ import socket
 import pytest
 from support.example_results import example_result
 
-from insource.store.runs import write_json
+from insource.foundation.files import write_json
 from insource.types import JsonSchema
 
 # As if they were not installed. (None in sys.modules would not do: scipy looks there for torch.)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from insource.logs.query import Log
 from insource.logs.recorder import Recorder
 from insource.store.database import open_database
-from insource.store.spool import Spool
+from insource.store.spool.writer import Spool
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

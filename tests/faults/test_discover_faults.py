@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from insource.logs.discovery import load_rules, survey
 from insource.logs.recorder import STORE_FILE
-from insource.store.calls import find_calls, insert_calls
+from insource.store.calls.calls import find_calls, insert_calls
 from insource.store.database import open_database
 from insource.types import Call
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from insource.errors import InsourceError
+from insource.foundation.errors import InsourceError
 from insource.logs.recorder import SPOOL_FOLDER, STORE_FILE, Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
-from insource.store.drain_process import DrainProcess
+from insource.store.spool.drain_process import DrainProcess
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from insource.errors import PrerequisiteError, ProviderError
 from insource.evaluation.run import evaluate, read_journal
+from insource.foundation.errors import PrerequisiteError, ProviderError
 from insource.models.protocol import Request
 from insource.serving.engine import EngineSettings
 from insource.serving.engines.llamacpp import LlamaCppEngine, require_free_port

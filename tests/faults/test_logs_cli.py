@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import pytest
 
-from insource.cli.log_tables import seconds
+from insource.cli.logs.tables import seconds
 from insource.logs.query import Log
 from insource.logs.recorder import Recorder
 from insource.types import Usage

@@ -11,7 +11,7 @@ import pytest
 from support.review_command import running_review
 
 from insource.dataset.review.decisions import DecisionFile, read_reviews, write_reviews
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import ReviewDecision
 
 CONFIG = '[task]\nname = "tickets"\nlabels = ["billing", "delivery", "technical"]\n'

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from insource.errors import PrerequisiteError
-from insource.store.runs import MANIFEST, RunStore, StageSpec
+from insource.foundation.errors import PrerequisiteError
+from insource.runs.folders import MANIFEST, RunStore, StageSpec
 
 SPEC = StageSpec(stage="train", version=1, inputs={}, config={}, seed=0)
 CHILD = """
 import sys, time
 from pathlib import Path
-import insource.store.runs as runs
+import insource.runs.folders as runs
 
 spec = runs.StageSpec(stage="train", version=1, inputs={}, config={}, seed=0)
 
@@ -72,7 +72,7 @@ def test_a_killed_stage_is_no_run_and_is_done_again_from_what_it_left(begun, tmp
     child.wait()
     store = RunStore(tmp_path)
     assert list(store.complete()) == []
-    assert store.find(SPEC.key()) is None
+    assert store.find(SPEC) is None
     assert store.interrupted() == ["train"]
 
     def work(folder):

@@ -8,16 +8,16 @@ import sys
 
 import pytest
 
-from insource.dataset.assignments import ledger
 from insource.dataset.build import build_folder
-from insource.dataset.folder import load
-from insource.errors import IntegrityError
+from insource.dataset.saved.folder import load
+from insource.dataset.splits.stored import ledger
+from insource.foundation.errors import IntegrityError
 
 CHILD = """
 import sys, time
 from pathlib import Path
-import insource.dataset.assignments as assignments
-import insource.dataset.folder as folder
+import insource.dataset.splits.stored as assignments
+import insource.dataset.saved.folder as folder
 from insource.dataset.build import build_folder
 
 def stop():

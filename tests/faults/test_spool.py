@@ -12,16 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
 from insource.logs.recorder import Recorder
-from insource.store import drain as drain_module
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
+from insource.store.calls.usage import consumption
 from insource.store.database import open_database
-from insource.store.drain import drain
-from insource.store.frames import MAGIC
-from insource.store.segments import SEGMENTS
-from insource.store.spool import Spool
-from insource.store.usage import consumption
+from insource.store.spool import drain as drain_module
+from insource.store.spool.drain import drain
+from insource.store.spool.frames import MAGIC
+from insource.store.spool.progress import SEGMENTS
+from insource.store.spool.writer import Spool
 
 RECORD_THEN_WAIT = """
 import sys, time

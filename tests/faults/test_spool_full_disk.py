@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
-from insource.store.spool import Spool
+from insource.store.spool.writer import Spool
 
 DOCUMENT = {"text": "480 V " * 500}
 ANSWER = "0123456789" * 20

@@ -3,9 +3,9 @@
 import shutil
 
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
-from insource.store.drain import drain
+from insource.store.spool.drain import drain
 
 
 def record(recorder, *names):
@@ -41,7 +41,7 @@ def test_a_segment_outlives_the_store_it_was_drained_into(tmp_path, monkeypatch)
         record(recorder, "a")
         recorder._spool.close()  # its segment is a dead one now, to be deleted once it is drained
         with open_database(tmp_path / "insource.db") as database:
-            from insource.store import drain as module
+            from insource.store.spool import drain as module
 
             drain_batch = module._drain_batch
 

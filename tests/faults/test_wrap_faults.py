@@ -15,10 +15,10 @@ from support.fake_provider import Answer, fake_provider, stream
 from support.provider_answers import CHAT_DOCUMENT, CHAT_STREAM, CHAT_TEXT, events
 
 import insource
-from insource.config.sections import LogSection
+from insource.config.log import LogSection
 from insource.logs import process_log
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "How many volts?"}]}
 

@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from insource.errors import ProviderError, UserError
+from insource.foundation.errors import ProviderError, UserError
 from insource.logs.collect import collect, cost_per_1000_usd, logged
 from insource.logs.recorder import Recorder
 from insource.models.protocol import ModelInfo, Request
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.types import Completion, Message, Usage
 
 

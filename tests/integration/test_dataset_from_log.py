@@ -6,7 +6,7 @@ import urllib.request
 import pytest
 from support.upstream_kit import RawUpstream, always, passing, reply
 
-from insource.dataset.folder import load
+from insource.dataset.saved.folder import load
 from insource.logs.query import Log
 from insource.logs.recorder import Recorder
 

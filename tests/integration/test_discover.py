@@ -18,10 +18,10 @@ from insource.logs.discovery import Rules, TaskFinder, assignments, discover, lo
 from insource.logs.discovery.prompts import read_prompt
 from insource.logs.discovery.survey import DAYS_A_MONTH
 from insource.logs.recorder import STORE_FILE, Recorder
-from insource.store.calls import find_calls, insert_calls
+from insource.store.calls.calls import find_calls, insert_calls
+from insource.store.calls.retag import retag
+from insource.store.calls.rollups import rebuild_rollups, stored_rollups
 from insource.store.database import open_database
-from insource.store.retag import retag
-from insource.store.rollups import rebuild_rollups, stored_rollups
 from insource.types import Call
 
 COUNT = 4000

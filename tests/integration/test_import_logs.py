@@ -25,9 +25,9 @@ from support.import_samples import (
 
 from insource.logs.importers.load import load
 from insource.logs.importers.registry import importer
-from insource.logs.prices import PriceTable, billing_of
-from insource.logs.redaction import redact
-from insource.store.calls import find_calls
+from insource.providers.prices import PriceTable, billing_of
+from insource.redaction import redact
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
 
 LATER = datetime(2026, 2, 1, tzinfo=UTC)

@@ -9,16 +9,16 @@ import pytest
 from support.child_python import python_child
 from support.marked_calls import record, text
 
-from insource.dataset.affected import affected
-from insource.errors import PrerequisiteError
+from insource.dataset.saved.purged_answers import affected
+from insource.foundation.errors import PrerequisiteError
 from insource.logs.query import Log
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls, insert_calls
+from insource.store.calls.calls import find_calls, insert_calls
 from insource.store.database import open_database
-from insource.store.drain import drain
-from insource.store.purge import retain
-from insource.store.segments import SEGMENTS
-from insource.store.spool import Spool
+from insource.store.removal.purge import retain
+from insource.store.spool.drain import drain
+from insource.store.spool.progress import SEGMENTS
+from insource.store.spool.writer import Spool
 from insource.types import Call
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -10,14 +10,14 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from insource.errors import UserError
+from insource.foundation.errors import UserError
 from insource.logs.export import export_lines
 from insource.logs.query import Log
 from insource.logs.recorder import Recorder
-from insource.store.call_table import CALLS
-from insource.store.calls import insert_calls
-from insource.store.reading import iterate_calls
-from insource.store.selection import Selection
+from insource.store.calls.calls import insert_calls
+from insource.store.calls.paging import iterate_calls
+from insource.store.calls.selection import Selection
+from insource.store.calls.table import CALLS
 from insource.types import Call, Usage
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from insource.logs.prices import PriceTable, billing_of
-from insource.logs.reading import open_reader
+from insource.providers import open_reader
+from insource.providers.prices import PriceTable, billing_of
 from insource.types import Usage
 
 FOLDER = os.environ.get("INSOURCE_API_LOGS", "")

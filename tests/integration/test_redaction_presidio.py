@@ -7,14 +7,14 @@ import json
 
 import pytest
 
-from insource.config.sections import LogSection
-from insource.errors import PrerequisiteError
+from insource.config.log import LogSection
+from insource.foundation.errors import PrerequisiteError
 from insource.logs.recorder import Recorder
-from insource.logs.redaction import Redactor
-from insource.logs.redaction.presidio import finder_of, stay_offline
-from insource.logs.redaction.pseudonyms import Pseudonyms
-from insource.logs.redaction.secrets import SECRETS
-from insource.store.calls import find_calls
+from insource.redaction import Redactor
+from insource.redaction.presidio import finder_of, stay_offline
+from insource.redaction.pseudonyms import Pseudonyms
+from insource.redaction.secrets import SECRETS
+from insource.store.calls.calls import find_calls
 
 spacy = pytest.importorskip("spacy", reason="Presidio is not installed")
 presidio = pytest.importorskip("presidio_analyzer", reason="Presidio is not installed")

@@ -12,17 +12,17 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from insource.errors import ConfigError, IntegrityError, PrerequisiteError
-from insource.store import calls as _calls
-from insource.store import feedback as _feedback
+from insource.foundation.errors import ConfigError, IntegrityError, PrerequisiteError
 from insource.store import keys as _keys
 from insource.store import looks as _looks
-from insource.store import rollups as _rollups
-from insource.store import segments as _segments
-from insource.store import tombstones as _tombstones
-from insource.store.calls import call_stats, find_calls, get_call, insert_calls
+from insource.store.calls import calls as _calls
+from insource.store.calls import feedback as _feedback
+from insource.store.calls import rollups as _rollups
+from insource.store.calls import tombstones as _tombstones
+from insource.store.calls.calls import call_stats, find_calls, get_call, insert_calls
 from insource.store.database import METADATA, open_database
 from insource.store.looks import keep_inputs, looked, record_look, without_inputs
+from insource.store.spool import progress as _segments
 from insource.types import Call, Route, Usage
 
 START = datetime(2026, 11, 20, 9, 30, 0, 123457, tzinfo=UTC)

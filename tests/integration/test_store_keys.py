@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from insource.errors import UserError
+from insource.foundation.errors import UserError
 from insource.store.key_limits import reserve, settle
 from insource.store.keys import (
     Exhausted,
@@ -199,7 +199,7 @@ WORKER = """
 import sys
 from decimal import Decimal
 from pathlib import Path
-from insource.clock import SYSTEM
+from insource.foundation.clock import SYSTEM
 from insource.store.key_limits import reserve, settle
 from insource.store.keys import Granted, list_keys, open_keys
 

@@ -9,15 +9,15 @@ from decimal import Decimal
 
 import pytest
 
-from insource.config.sections import LogSection
-from insource.errors import ProviderError
-from insource.logs.prices import PriceTable
+from insource.config.log import LogSection
+from insource.foundation.errors import ProviderError
 from insource.logs.recorder import RecordedModel, Recorder
-from insource.logs.redaction import Redactor
 from insource.models.protocol import ModelInfo, Request
-from insource.store.calls import find_calls, get_call
+from insource.providers.prices import PriceTable
+from insource.redaction import Redactor
+from insource.store.calls.calls import find_calls, get_call
 from insource.store.database import open_database
-from insource.store.spool import Spool
+from insource.store.spool.writer import Spool
 from insource.types import Completion, Message, Route, Usage
 
 KEY = "sk-proj-" + "aB3dE5gH7jK9mN1pQ3sT"

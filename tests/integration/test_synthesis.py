@@ -6,16 +6,17 @@ from decimal import Decimal
 import pytest
 
 from insource.config.loading import load
-from insource.dataset.folder import load as load_dataset
-from insource.dataset.policy import TeacherPolicy, check_teachers
-from insource.errors import IntegrityError, ProviderError, UserError
-from insource.intake import build_dataset_folder
+from insource.dataset.rows.teacher_policy import TeacherPolicy, check_teachers
+from insource.dataset.saved.folder import load as load_dataset
+from insource.dataset.synthesis.wanted import Wanted
+from insource.foundation.errors import IntegrityError, ProviderError, UserError
 from insource.logs.questions import CapReached, Questions
 from insource.models.protocol import ModelInfo, Request
-from insource.project import Project
-from insource.session import Session
-from insource.synthesis import Wanted, synthesize
 from insource.types import Completion, Message, Usage
+from insource.workflow.build import build_dataset_folder
+from insource.workflow.project import Project
+from insource.workflow.session import Session
+from insource.workflow.synthesize import synthesize
 
 TEXT = "Model {model}\nSupply {volts} V, serial {serial}\nColour: {colour}\nThank you for asking."
 

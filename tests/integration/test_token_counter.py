@@ -2,8 +2,8 @@
 
 from support.planted_rows import CONTRACT, clean
 
-from insource.dataset.contract import Targets
-from insource.dataset.examples import example_of
+from insource.dataset.rows.examples import example_of
+from insource.dataset.rows.targets import Targets
 from insource.models.catalogue import EMBEDDED, cache_dir
 from insource.training.base import load_tokenizer
 from insource.training.count import token_counter

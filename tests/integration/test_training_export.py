@@ -2,10 +2,10 @@
 
 import pytest
 
-from insource.errors import IntegrityError
 from insource.export import adapter_gguf
 from insource.export.adapter_gguf import read_base, write_adapter
 from insource.export.parity import check_parity
+from insource.foundation.errors import IntegrityError
 from insource.serving.engine import EngineSettings
 from insource.serving.supervisor import ServedModel, usable_cores
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from insource.foundation.rng import generator
 from insource.models.catalogue import BaseModel
-from insource.rng import generator
 from insource.training.recipe import plan
 from insource.training.tokenize import IGNORE, Row
 

@@ -28,10 +28,10 @@ from support.provider_answers import (
 )
 
 import insource
-from insource.errors import UserError
+from insource.foundation.errors import UserError
 from insource.logs import process_log
 from insource.logs.recorder import STORE_FILE, Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
 
 ASK = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "How many volts?"}]}

@@ -6,13 +6,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
 
+from insource.contract.canonical_form import canonical_target
+from insource.contract.infer import infer_schema
+from insource.contract.validate import violations
 from insource.dataset.build import build
-from insource.dataset.infer import infer_schema
-from insource.dataset.normal import normalised
-from insource.dataset.schema import canonical_target
-from insource.errors import DataError
-from insource.matching.contract import violations
+from insource.foundation.errors import DataError
 from insource.serving.grammar import compile_grammar
+from insource.similarity.normal_text import normalised
 
 TOKENIZER = LLTokenizer("byte")
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

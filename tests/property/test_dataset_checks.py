@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.planted_rows import KINDS, PLANTABLE, Rows, context, plant
 
-from insource.dataset.checks.keeping import standing
+from insource.contract.infer import infer_output
+from insource.dataset.checks.precedence import standing
 from insource.dataset.checks.suite import CHECKS, apply_fixes, run_checks
-from insource.dataset.infer import infer_output
-from insource.dataset.staging import staged
+from insource.dataset.rows.staged import staged
 from insource.types import Dropped, FixDecision, OutputSpec, Provenance, Row
 
 QUICK = settings(max_examples=25, deadline=None)

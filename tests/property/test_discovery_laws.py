@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from insource.logs.discovery import Rules, TaskFinder, load_rules, save_rules, survey
 from insource.logs.discovery.evidence import Distinct, key_set, leaves, parsed
 from insource.logs.discovery.mining import MIN_SUPPORT, mine
-from insource.logs.discovery.prompts import END, MARK, read_answer, read_prompt
-from insource.logs.discovery.rules import Pattern, Rule
+from insource.logs.discovery.prompts import read_prompt
+from insource.logs.discovery.rules import Pattern, TaskRule
 from insource.logs.discovery.templates import Template, TemplateIndex
-from insource.store.calls import insert_calls
+from insource.providers.requests import END, MARK, read_answer
+from insource.store.calls.calls import insert_calls
 from insource.store.database import open_database
 from insource.types import Call
 
@@ -100,7 +101,7 @@ def test_rules_come_back_from_their_file_as_they_were(listed):
     templates = [Template(segments=one) for one in listed]
     rules = Rules(
         rule=tuple(
-            Rule(task=f"t{number}", fingerprint=one.fingerprint, segments=one.segments)
+            TaskRule(task=f"t{number}", fingerprint=one.fingerprint, segments=one.segments)
             for number, one in enumerate(templates)
         )
     )
@@ -116,7 +117,7 @@ def test_a_finder_finds_what_the_index_finds(pairs):
     prompts = [prompt for one in requests if (prompt := read_prompt(one)) is not None]
     templates = mine(prompts)
     rules = [
-        Rule(task=f"t{number}", fingerprint=one.fingerprint, segments=one.segments)
+        TaskRule(task=f"t{number}", fingerprint=one.fingerprint, segments=one.segments)
         for number, one in enumerate(templates)
     ]
     half = Rules(

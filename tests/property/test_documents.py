@@ -12,7 +12,7 @@ from insource.demo.documents import generate
 from insource.demo.layouts import HELD_OUT
 from insource.demo.noise import scan
 from insource.demo.schema import SCHEMA
-from insource.rng import generator
+from insource.foundation.rng import generator
 from insource.types import SPLITS
 
 VALIDATOR = jsonschema_rs.validator_for(SCHEMA)

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.gateway.tags import PREFIX, with_model, with_stream_usage, without_our_marks
-from insource.gateway.usage import UsageStripper
+from insource.gateway.call.tags import PREFIX, with_model, with_stream_usage, without_our_marks
+from insource.gateway.call.usage_events import UsageStripper
 
 TEXT = st.text(max_size=8)
 JSON = st.recursive(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from insource.logs.importers.containers import records
+from insource.formats.containers import records
 from insource.logs.importers.protocol import Imported, Rejected, Skipped
 from insource.logs.importers.registry import importer
 from insource.testing.importers import read

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from insource.config.sections import LogSection
-from insource.logs.redaction import RedactedIncrements, Redactor
+from insource.config.log import LogSection
+from insource.redaction import RedactedIncrements, Redactor
 
 PLANTED = {
     "openai-key": "sk-proj-" + "aB3dE5gH7jK9mN1pQ3sT",

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.dataset.review.application import Review
+from insource.dataset.review.apply import Review
 from insource.dataset.review.decisions import read_reviews, write_reviews
 from insource.dataset.review.fields import fields_of, input_digest, value_at, with_values
 from insource.types import Dropped, JsonSchema, Provenance, ReviewDecision, Row

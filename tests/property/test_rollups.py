@@ -9,14 +9,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from insource.store.calls import find_calls, insert_calls
+from insource.store.calls.calls import find_calls, insert_calls
+from insource.store.calls.histogram import RELATIVE_ERROR, bucket, merge, pack, quantiles, unpack
+from insource.store.calls.retag import retag
+from insource.store.calls.rollups import rebuild_rollups, stored_rollups
+from insource.store.calls.selection import Selection
+from insource.store.calls.usage import consumption, consumption_and_total
 from insource.store.database import open_database
-from insource.store.histogram import RELATIVE_ERROR, bucket, merge, pack, quantiles, unpack
-from insource.store.purge import purge
-from insource.store.retag import retag
-from insource.store.rollups import rebuild_rollups, stored_rollups
-from insource.store.selection import Selection
-from insource.store.usage import consumption, consumption_and_total
+from insource.store.removal.purge import purge
 from insource.types import Call, Usage
 
 START = datetime(2026, 11, 20, 22, tzinfo=UTC)

@@ -9,18 +9,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
 
-from insource.config.sections import CallsSection, DatasetSection
-from insource.dataset.infer import infer_schema
-from insource.dataset.schema import canonical_target
+from insource.config.dataset import CallsSection, DatasetSection
+from insource.contract.canonical_form import canonical_target
+from insource.contract.infer import infer_schema
+from insource.contract.validate import violations
+from insource.dataset.rows.staged import staged
 from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.choose import choose_source
 from insource.dataset.sources.documents import Documents
-from insource.dataset.staging import staged
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.logs.query import Log
-from insource.matching.contract import violations
 from insource.serving.grammar import compile_grammar
-from insource.store.calls import insert_calls
+from insource.store.calls.calls import insert_calls
 from insource.types import Call, Dropped, Row
 
 TOKENIZER = LLTokenizer("byte")

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from insource.dataset.build import build_folder
-from insource.dataset.folder import load
-from insource.dataset.normal import numbers_of, undated
-from insource.dataset.row_keys import read_keys
-from insource.dataset.shingles import distinct, jaccard, prepared, shingles
-from insource.dataset.split import Plan, assign_splits
-from insource.errors import DataError
+from insource.dataset.saved.folder import load
+from insource.dataset.splits.assign import Plan, assign_splits
+from insource.dataset.splits.keys import read_keys
+from insource.foundation.errors import DataError
+from insource.similarity.normal_text import numbers_of, undated
+from insource.similarity.shingles import distinct, jaccard, prepared, shingles
 from insource.types import SPLITS, Provenance, Row
 
 QUICK = settings(max_examples=40, deadline=None)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.store.frames import encode, scan
+from insource.store.spool.frames import encode, scan
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

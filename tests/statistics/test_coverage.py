@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from insource.evaluation.estimators import mean, rate, ratio, sampling_units
-from insource.rng import generator
+from insource.foundation.rng import generator
 from insource.stats.intervals import cluster_mean_t
 from insource.stats.learn_then_test import ltt_threshold
 from insource.stats.paired import paired_binary, paired_mean

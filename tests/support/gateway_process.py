@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 
 WAIT_S = 30
 

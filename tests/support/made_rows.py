@@ -9,7 +9,7 @@ from support.planted_rows import KINDS, Rows
 
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import apply_fixes
-from insource.dataset.staging import staged
+from insource.dataset.rows.staged import staged
 from insource.types import FixDecision, JsonSchema, Provenance, Row
 
 OPEN = JsonSchema(definition={"type": "object"})

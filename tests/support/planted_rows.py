@@ -13,10 +13,10 @@ import numpy as np
 
 from insource.dataset.checks.check import Check, Context, TokenCount
 from insource.dataset.checks.suite import CHECKS
-from insource.dataset.staging import Staged, staged
+from insource.dataset.rows.staged import Staged, staged
 from insource.demo.documents import generate
 from insource.demo.schema import SCHEMA
-from insource.rng import generator
+from insource.foundation.rng import generator
 from insource.types import Dropped, Finding, JsonSchema, Labels, OutputSpec, Provenance, Row
 
 # Years of warranty are worked out: every fifth document says months.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.planted_rows import PROMPT, clean
 
-from insource.rng import generator
+from insource.foundation.rng import generator
 from insource.types import Provenance, Row
 
 WHO = (

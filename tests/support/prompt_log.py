@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from numpy.random import Generator
 
-from insource.rng import generator
+from insource.foundation.rng import generator
 from insource.types import Call, Usage
 
 START = datetime(2026, 10, 1, tzinfo=UTC)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from support.loopback_server import LoopbackServer
 
+from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings, PassThrough, UpstreamSettings
+from insource.gateway.settings import GatewaySettings, PassThrough
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 
 OPENAI_VERSIONED = "/v1"
 # Of one connection, or naming its end: they cannot be the same on both sides of a gateway.

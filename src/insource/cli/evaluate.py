@@ -1,4 +1,4 @@
-"""``insource evaluate``: every candidate on the sealed test split."""
+"""``insource evaluate``: measure every candidate on the sealed test split."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
 @click.command("evaluate", short_help="Measure every candidate")
 @project_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
-    """The logged clouds, the untuned model and the tuned one, on the same test documents."""
+    """Measure the logged clouds, the base model and the tuned model on the same test documents."""
     from insource.cli.output import say
-    from insource.intake import build_dataset, looks_at_test
-    from insource.pipeline import evaluate_arms, make_model
+    from insource.workflow.build import build_dataset
+    from insource.workflow.evaluate import evaluate_arms
+    from insource.workflow.export import make_model
+    from insource.workflow.looks import looks_at_test
 
     dataset, task = build_dataset(session)
     evaluated = evaluate_arms(session, dataset, task, make_model(session, dataset, task))

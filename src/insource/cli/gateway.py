@@ -1,4 +1,4 @@
-"""``insource gateway``: the front door in front of the clouds, and of the tuned model where there is one."""
+"""``insource gateway``: run the gateway in front of the cloud APIs and the tuned model."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from insource.config.loading import LoadedConfig
     from insource.config.sections import Config
     from insource.gateway.settings import GatewaySettings, PassThrough
-    from insource.logs.prices import PriceTable
     from insource.logs.recorder import Recorder
-    from insource.session import Session
+    from insource.providers.prices import PriceTable
+    from insource.workflow.session import Session
 
 HOLD_UNTIL_RESTART = (
     *("project", "task", "reference", "serving", "routing", "log", "prices"),
@@ -25,34 +25,36 @@ HOLD_UNTIL_RESTART = (
 )
 
 
-@click.command("gateway", short_help="Every call on record; local first where a model is trained")
+@click.command("gateway", short_help="Record every call; answer with the tuned model first")
 @click.argument("run", required=False)
-@click.option("--port", type=click.IntRange(0, 65535), help="Overrides gateway.port; 0 takes a free one.")
-@click.option("--pass-through", "only_pass", is_flag=True, help="Answer nothing here, even with a run there.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Overrides gateway.port; 0 picks a free port.")
+@click.option(
+    "--pass-through", "only_pass", is_flag=True, help="Never answer locally, even when a run exists."
+)
 @click.option(
     "--config",
     "config_path",
     type=click.Path(path_type=Path),
     default=Path(FILE_NAME),
     show_default=True,
-    help="The project's configuration; without the file, all defaults.",
+    help="The project's configuration. Without the file, defaults apply.",
 )
 def command(run: str | None, port: int | None, only_pass: bool, config_path: Path) -> None:
-    """Point your client's base_url here: its calls pass through unchanged, and every one is in the log.
+    """Run a gateway that passes calls through unchanged and records every call.
 
-    With the model of RUN (the newest when not given) that task is answered here, and doubtful answers go
-    to reference.model. Keys stay with the callers and are never stored; who shall not have one of their own
-    gets one of `insource keys create`.
+    Point your client's base_url at it. The tuned model of RUN (default: the newest run) answers its task;
+    the gateway escalates uncertain answers to reference.model. Callers send their own provider keys, which
+    are never stored. Create a gateway key for other callers with `insource keys create`.
     """
     from insource.cli.options import open_session
     from insource.cli.output import say
-    from insource.gateway.configured import key_admitter, pass_through
-    from insource.gateway.keys import require_key_beyond_loopback
-    from insource.gateway.limits import KeyLedger
+    from insource.gateway.admission.keys import require_key_beyond_loopback
+    from insource.gateway.admission.ledger import KeyLedger
+    from insource.gateway.from_config import key_admitter, pass_through
     from insource.gateway.server import DRAIN_S, serve
-    from insource.logs.prices import PriceTable
     from insource.logs.recorder import Recorder
-    from insource.logs.redaction import Redactor
+    from insource.providers.prices import PriceTable
+    from insource.redaction import Redactor
     from insource.serving.engines.llamacpp import require_free_port
 
     loaded = _configuration(config_path, run)
@@ -60,7 +62,7 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     chosen = section.port if port is None else port
     workspace = loaded.folder / loaded.config.project.workspace
     ledger, prices = KeyLedger(workspace), PriceTable(loaded.config.prices.models)
-    # Before the engine takes its time to load:
+    # Fail before the engine loads, which takes seconds.
     exposed = require_key_beyond_loopback(section.host, ledger)
     require_free_port(chosen)
     session = None
@@ -82,7 +84,7 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     def stopping(under_way: int) -> None:
         if under_way:
             requests = "1 request" if under_way == 1 else f"{under_way:,} requests"
-            say(f"Finishing {requests} under way, for {DRAIN_S} s at most; Ctrl-C again ends at once")
+            say(f"Finishing {requests} within {DRAIN_S} s. Press Ctrl-C again to stop at once")
 
     with ExitStack() as stack:
         stack.callback(ledger.close)
@@ -113,14 +115,14 @@ def _settings(
     prices: PriceTable,
     stack: ExitStack,
 ) -> tuple[GatewaySettings, list[str]]:
-    """The settings, and what to tell about them; the engine, if there is one, runs until ``stack`` ends."""
+    """Return the settings and the lines to print. An engine, if there is one, runs until ``stack`` closes."""
     from insource.gateway.settings import GatewaySettings, HttpCloud
 
     log = loaded.config.log
     names = ", ".join(f"{upstream.name} ({upstream.base_url})" for upstream in passing.upstreams)
-    told = [f"Passes calls on to {names or 'nobody: the task is local-only'}"]
+    told = [f"Forwards calls to {names}" if names else "Forwards no calls: the task is local-only"]
     if passing.task_of is not None:
-        told.append("Tags calls without a task by the rules of `insource logs discover --apply`")
+        told.append("Tags calls without a task with the rules from `insource logs discover --apply`")
     settings = GatewaySettings(
         recorder=recorder,
         pass_through=passing,
@@ -132,10 +134,10 @@ def _settings(
         return settings, told
     from dataclasses import replace
 
-    from insource.deployed import deployed
+    from insource.workflow.serve import deployed
 
     found = deployed(session, run)
-    name = f"{found.local.base.name} + {found.task.name}"
+    name = found.local.tuned_name
     served = stack.enter_context(found.local.serve(name, 0))
     reference = loaded.config.reference
     cloud = None
@@ -144,7 +146,7 @@ def _settings(
     told = [
         f"Answers {found.task.name} with {name}",
         found.policy.reason,
-        f"Escalates to {reference.model or 'nothing: set reference.model to have a cloud behind it'}",
+        f"Escalates to {reference.model or 'nothing: set reference.model to escalate to a cloud model'}",
         *told,
     ]
     settings = replace(
@@ -161,15 +163,15 @@ def _settings(
 
 
 def _configuration(path: Path, run: str | None = None) -> LoadedConfig:
-    """The configuration; where nobody wrote one, the defaults are enough to pass calls through."""
+    """Load the configuration. Without a file, the defaults suffice to pass calls through."""
     from insource.config.loading import load
 
     return load(path, or_defaults=run is None and path == Path(FILE_NAME))
 
 
 def _has_run(session: Session) -> bool:
-    from insource.errors import UserError
-    from insource.results import load
+    from insource.foundation.errors import UserError
+    from insource.runs.result import load
 
     try:
         load(session.project.runs)
@@ -179,10 +181,13 @@ def _has_run(session: Session) -> bool:
 
 
 def _read_again(path: Path, passing: Callable[[Config], PassThrough], at_start: Config) -> PassThrough | None:
-    """The configuration as it is now; one that is wrong is reported and changes nothing, and so is what
-    holds since the start."""
+    """Load the configuration again.
+
+    Print an invalid configuration's error and return None, so that the present settings stay. Print the
+    changed settings that need a restart.
+    """
     from insource.cli.output import fail, say
-    from insource.errors import InsourceError
+    from insource.foundation.errors import InsourceError
 
     try:
         config = _configuration(path).config
@@ -190,9 +195,9 @@ def _read_again(path: Path, passing: Callable[[Config], PassThrough], at_start: 
     except InsourceError as error:
         fail(error)
         return None
-    say("Read the configuration again")
+    say("Reloaded the configuration")
     if waiting := [name for name in HOLD_UNTIL_RESTART if _value(config, name) != _value(at_start, name)]:
-        say(f"Changes of {', '.join(waiting)} hold after a restart only")
+        say(f"Restart the gateway to apply the changes of {', '.join(waiting)}")
     return settings
 
 

@@ -1,4 +1,4 @@
-"""``insource run``: the whole loop on the user's data."""
+"""``insource run``: run the whole loop on the user's data."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
-@click.command("run", short_help="The whole loop; resumes where it stopped")
+@click.command("run", short_help="Run the whole loop; resume where it stopped")
 @project_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
-    """Dataset, training, export, evaluation, comparison, decision, policy and report, in one go.
+    """Build the dataset, train, export, evaluate, compare, decide, fit the policy and write the report.
 
-    A stage that is complete for the same inputs is not run again, so an interrupted run goes on where
-    it stopped.
+    A stage that is complete for the same inputs is skipped, so an interrupted run resumes where it stopped.
     """
     from insource.cli.output import near, say, summary
     from insource.pipeline import run
-    from insource.reference import cloud_model
+    from insource.workflow.ask_cloud import cloud_model
 
     result = run(session, cloud=cloud_model(session))
     if as_json:

@@ -1,4 +1,4 @@
-"""``insource train``: fine-tune on the training split."""
+"""``insource train``: fine-tune the model on the training split."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import click
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
-    from insource.session import Session
+    from insource.workflow.session import Session
 
 
 @click.command("train", short_help="Fine-tune the small model")
 @project_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
-    """Plan, pre-flight, train. Ctrl-C is safe: the same command goes on at the last checkpoint."""
+    """Plan, check and train. After Ctrl-C, the same command resumes from the last checkpoint."""
     from insource.cli.output import near, say
-    from insource.intake import build_dataset
-    from insource.pipeline import train_model
     from insource.training.stage import summary
+    from insource.workflow.build import build_dataset
+    from insource.workflow.train import train_model
 
     trained = train_model(session, *build_dataset(session))
     found = summary(trained)

@@ -1,6 +1,7 @@
-"""`insource.toml`: one file a task, every key typed."""
+"""The configuration in ``insource.toml``: one file per task, every key typed."""
 
 from insource.config.loading import load
-from insource.config.sections import Config, OwnPrice
+from insource.config.log import OwnPrice
+from insource.config.sections import Config
 
 __all__ = ["Config", "OwnPrice", "load"]

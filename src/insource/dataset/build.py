@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from insource.dataset.assignments import Ledger, ledger
+from insource.contract.infer import Inference
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import apply_fixes
-from insource.dataset.contract import Targets, check_contract
-from insource.dataset.examples import Tally, example_of
-from insource.dataset.folder import DatasetWriter, load
-from insource.dataset.infer import Inference
-from insource.dataset.policy import NO_POLICY, TeacherPolicy, with_terms
-from insource.dataset.review.application import apply_reviews
-from insource.dataset.sources.answered import Answered
+from insource.dataset.review.apply import apply_reviews
+from insource.dataset.rows.examples import Tally, example_of
+from insource.dataset.rows.source import LEFT_OUT, Source
+from insource.dataset.rows.staged import Staged, staged
+from insource.dataset.rows.targets import Targets, check_contract
+from insource.dataset.rows.teacher_policy import NO_POLICY, TeacherPolicy, with_terms
+from insource.dataset.saved.folder import DatasetWriter, load
+from insource.dataset.saved.sufficiency import DEFAULT_NEEDS, Needs, shortfalls
 from insource.dataset.sources.json_lines import JsonLines
-from insource.dataset.sources.source import LEFT_OUT, Source
-from insource.dataset.split import DEFAULT_FRACTIONS, GroupBy, Order, Plan
-from insource.dataset.splitting import Splitting, split_rows
-from insource.dataset.staging import Staged, staged
-from insource.dataset.sufficiency import DEFAULT_NEEDS, Needs, shortfalls
-from insource.errors import DataError
+from insource.dataset.sources.with_logged_answers import Answered
+from insource.dataset.splits.assign import DEFAULT_FRACTIONS, GroupBy, Order, Plan
+from insource.dataset.splits.step import Splitting, split_rows
+from insource.dataset.splits.stored import Ledger, ledger
+from insource.foundation.errors import DataError
 from insource.types import (
     SPLITS,
     AbsentFields,

@@ -6,7 +6,11 @@ Every input that nobody measured is listed as an assumption with its source.
 
 from __future__ import annotations
 
-from insource.types import Assumption, BreakEven, Frozen
+from collections.abc import Sequence
+
+from insource.config.decision import DecisionSection
+from insource.evaluation.stage import Evaluated, candidate_of
+from insource.types import Assumption, BreakEven, Evaluation, Frozen
 
 SECONDS_PER_MONTH = 730 * 3600
 
@@ -108,3 +112,33 @@ def _sentence(
     if capacity is not None and capacity < volume:
         sentence += f" One engine on this machine manages {capacity:,.0f} a month, less than the volume."
     return sentence + " Calls that are escalated still cost what the cloud costs, and are not counted here."
+
+
+def weigh(section: DecisionSection, evaluated: Sequence[Evaluated]) -> BreakEven:
+    """Return the volume from which the candidate costs less than the cheapest cloud of known price."""
+    clouds = [one.evaluation.arm for one in evaluated if one.evaluation.arm.role == "reference"]
+    known = [arm for arm in clouds if arm.cost_per_1000_usd is not None]
+    cheapest = min(known, key=lambda arm: (arm.simulated, arm.cost_per_1000_usd), default=None)
+    candidate = candidate_of(evaluated)
+    return break_even(
+        LocalCosts(**section.model_dump()),
+        seconds_per_document=mean_latency_s(candidate) if candidate else None,
+        cloud_per_1000_usd=cheapest.cost_per_1000_usd if cheapest else None,
+        cloud_source=(cheapest.cost_basis if cheapest else "") or "not given",
+    )
+
+
+def mean_latency_s(one: Evaluated) -> float | None:
+    """Mean seconds a document, which throughput and energy follow; None when nothing was timed."""
+    seconds = [r.completion.latency_s for r in one.records if r.completion and r.completion.latency_s]
+    return sum(seconds) / len(seconds) if seconds else None
+
+
+def priced(section: DecisionSection, one: Evaluated) -> Evaluation:
+    """Return the evaluation with its cost: a local arm's follows from its latency, a cloud's is given."""
+    evaluation, seconds = one.evaluation, mean_latency_s(one)
+    if not evaluation.arm.local or seconds is None:
+        return evaluation
+    costs = LocalCosts(**section.model_dump())
+    update = {"cost_per_1000_usd": costs.per_1000_usd(seconds), "cost_basis": costs.basis()}
+    return evaluation.model_copy(update={"arm": evaluation.arm.model_copy(update=update)})

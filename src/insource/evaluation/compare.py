@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from insource.errors import ConfigError, DataError
 from insource.evaluation.estimators import Units, sampling_units
 from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER, MEANS, document_value, estimate
+from insource.foundation.errors import ConfigError, DataError
 from insource.stats.intervals import Floats, Interval
 from insource.stats.paired import PairedDifference, paired_binary, paired_mean
 from insource.stats.power import mean_difference_n, rule_of_three_n
@@ -67,7 +67,7 @@ def compare(
     gains = sign * (pairs.candidate - pairs.baseline)
     gain = _difference(gains, units, metric, 1 - alpha)
     outcome = _outcome(gain.interval, margin)
-    simulated = [arm.name for arm in (candidate[0], baseline[0]) if arm.kind == "simulated"]
+    simulated = [arm.name for arm in (candidate[0], baseline[0]) if arm.simulated]
     result = Comparison(
         candidate=candidate[0].name,
         baseline=baseline[0].name,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from insource.errors import InsourceError, ProviderError
+from insource.foundation.errors import InsourceError, ProviderError
+from insource.foundation.files import sync
 from insource.models.protocol import Model, Request
 from insource.types import Completion, EvalRecord, Example, Score
 
@@ -66,7 +66,7 @@ def evaluate(
             last = record.completion.latency_s if record.completion else None
             progress(Progress(index + 1, len(examples), last))
         _write(file, streak)
-        os.fsync(file.fileno())
+        sync(file)
     return records
 
 

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from insource.errors import DataError
-from insource.evaluation.answers import ParsedAnswer, read_answer
+from insource.contract.answers import ParsedAnswer, read_answer
+from insource.contract.expand import restricted
+from insource.contract.validate import InvalidSchema, fits
+from insource.foundation.errors import DataError
 from insource.matching.align import Slot, align
-from insource.matching.contract import InvalidSchema, fits
-from insource.matching.schema import restricted
 from insource.matching.surface import SurfaceForms
 from insource.types import Completion, Example, JsonSchema, Labels, Score, SlotScore, Task
 

@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from insource.canonical import digest
 from insource.evaluation.metrics import summarise
-from insource.evaluation.run import Confidence, Progress, Scorer, evaluate, read_journal
+from insource.evaluation.plan import ArmPlan
+from insource.evaluation.run import Progress, Scorer, evaluate, read_journal
 from insource.evaluation.scorers import empty_scores
-from insource.models.protocol import Model, Request
-from insource.store.runs import Run, RunStore, StageSpec
-from insource.types import Arm, Dataset, EvalRecord, Evaluation, Example, Split, Task
+from insource.foundation.canonical import digest
+from insource.runs.folders import Run, RunStore, StageSpec
+from insource.types import Dataset, EvalRecord, Evaluation, Example, Split, Task
 
 STAGE, VERSION = "evaluate", 2
 RECORDS_FILE = "records.jsonl"
-LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint", "python-dateutil")
-
-
-class ArmPlan(NamedTuple):
-    """How to evaluate one arm.
-
-    ``model`` opens the model only when there is work to do. ``identity`` names what answers (digests
-    of weights, adapter, grammar, logged answers): equal identity, equal answers.
-    """
-
-    arm: Arm
-    identity: dict[str, str]
-    model: Callable[[], AbstractContextManager[Model]]
-    ask: Callable[[Example], Request]
-    confidence: Confidence = lambda example, completion: None
+LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint")
+# Older keys counted it, though nothing imports it. Their evaluations are still found.
+FORMER_LIBRARIES = ("python-dateutil",)
+# A price is no part of the measurement, and the rest says in other words what ``kind`` says.
+NOT_MEASURED_WITH = {"cost_per_1000_usd", "cost_basis", "role", "local", "simulated"}
 
 
 class Evaluated(NamedTuple):
@@ -48,16 +37,15 @@ def evaluate_arm(
     dataset: Dataset,
     task: Task,
     split: Split,
-    examples: Sequence[Example],
     plan: ArmPlan,
     scorer: Scorer,
     *,
     look: Callable[[], None] = lambda: None,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Evaluated:
-    """Evaluate ``plan`` on ``examples`` of ``split``, or read back the complete run that did.
+    """Evaluate ``plan`` on its examples, which are of ``split``, or read back the complete run that did.
 
-    ``look`` is called when the split is really looked at, not when an old result is read back.
+    ``look`` is called when the split is looked at, not when an old result is read back.
 
     Raises:
         ProviderError: when the model keeps failing; finished documents are kept for the next call.
@@ -67,28 +55,29 @@ def evaluate_arm(
         version=VERSION,
         inputs=plan.identity
         | {
-            "examples": identity_of(examples),
+            "examples": identity_of(plan.examples),
             "split": identity_of(dataset.splits[split]),
             "spellings": digest([example.target for example in dataset.splits["train"]]),
         },
         config={
-            # A price is no part of the measurement: a new one must not look at the test split again.
-            "arm": plan.arm.model_dump(exclude={"cost_per_1000_usd", "cost_basis"}),
+            "arm": plan.arm.model_dump(exclude=NOT_MEASURED_WITH),
             "split": split,
             "task": task.model_dump(mode="json", exclude={"margin", "privacy", "primary_metric"}),
             "groups_in_train": digest(list(dataset.manifest.groups_in_train)),
         },
         seed=0,
         libraries=LIBRARIES,
+        former_libraries=FORMER_LIBRARIES,
     )
 
     def work(folder: Path) -> dict[str, Any]:
-        look()
+        if plan.is_look:
+            look()
         started = time.monotonic()
         with plan.model() as model:
             records = evaluate(
                 model,
-                examples,
+                plan.examples,
                 plan.ask,
                 scorer,
                 journal=folder / RECORDS_FILE,
@@ -101,7 +90,7 @@ def evaluate_arm(
             split,
             records,
             seconds=time.monotonic() - started,
-            all_null=empty_scores(task, examples),
+            all_null=empty_scores(task, plan.examples),
         )
         return result.model_dump(mode="json")
 
@@ -118,3 +107,8 @@ def load(run: Run) -> Evaluated:
     """The evaluation and records of a complete run."""
     records = read_journal(run.path / RECORDS_FILE)
     return Evaluated(run, Evaluation.model_validate(run.result), tuple(records.values()))
+
+
+def candidate_of(evaluated: Sequence[Evaluated]) -> Evaluated | None:
+    """Return the first arm that may replace the cloud, None when none was evaluated."""
+    return next((one for one in evaluated if one.evaluation.arm.role == "candidate"), None)

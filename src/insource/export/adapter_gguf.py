@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from insource.errors import IntegrityError
+from insource.foundation.errors import IntegrityError
 
 PERMUTED_ARCHITECTURES = frozenset({"llama", "mistral"})
 PREFIX = "base_model.model."

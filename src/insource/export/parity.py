@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from insource.errors import IntegrityError
+from insource.foundation.errors import IntegrityError
 from insource.models.catalogue import BaseModel
 from insource.models.llamacpp import LlamaCppModel
 from insource.models.protocol import Request

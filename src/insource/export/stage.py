@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from insource.errors import IntegrityError
 from insource.export.adapter_gguf import read_base, write_adapter
 from insource.export.modelfile import model_card, modelfile
 from insource.export.parity import check_parity
+from insource.foundation.errors import IntegrityError
 from insource.models.catalogue import BaseModel
 from insource.models.llamacpp import LlamaCppModel
-from insource.store.runs import Run, RunStore, StageSpec
+from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, unpacked
 from insource.training.stage import summary as training_summary
 from insource.types import Dataset, ParitySummary, Task

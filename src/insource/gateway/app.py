@@ -16,19 +16,20 @@ from typing import Any
 
 import msgspec
 
-from insource.errors import InsourceError
-from insource.gateway.admission import Admission, Refused
+from insource.foundation.errors import InsourceError
+from insource.gateway.admission.ask import Admission
+from insource.gateway.call.exchange import HUNG_UP, Exchange, describe_policy
+from insource.gateway.call.openai_api import models_body
+from insource.gateway.call.relay import forward, pass_along
+from insource.gateway.call.routes import Destination, Routes, UnknownRoute
+from insource.gateway.call.tags import ours, tags_of, without_our_marks
 from insource.gateway.calls import Read, admitted, begin, parsed_chat, read_call, turn_away
-from insource.gateway.exchange import HUNG_UP, Exchange, describe_policy
-from insource.gateway.http import Disconnected, HttpReply, HttpRequest, Receive, Send, TooLarge
-from insource.gateway.openai_api import models_body
-from insource.gateway.relay import forward, pass_along
-from insource.gateway.routes import Destination, Routes, UnknownRoute
+from insource.gateway.http.asgi import Disconnected, HttpReply, HttpRequest, Receive, Send, TooLarge
+from insource.gateway.http.refused import Refused
+from insource.gateway.http.upstream import Upstream
 from insource.gateway.settings import GatewaySettings, PassThrough
-from insource.gateway.shapes import Dialect, error_document, error_event
-from insource.gateway.tags import ours, tags_of, without_our_marks
-from insource.gateway.task import Desk
-from insource.gateway.upstream import Upstream
+from insource.gateway.tasks.task import InsourcedTask
+from insource.providers.errors import ApiDialect, error_document, error_event
 
 _LOG = logging.getLogger(__name__)
 
@@ -74,9 +75,9 @@ class Gateway:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._live = Live(settings.pass_through)
-        self._desk: Desk | None = None
+        self._desk: InsourcedTask | None = None
         if settings.task is not None and settings.policy is not None:
-            self._desk = Desk(settings, settings.task, settings.policy)
+            self._desk = InsourcedTask(settings, settings.task, settings.policy)
         self._drain_failures = 0
         self._settling: set[asyncio.Task[None]] = set()
 
@@ -165,7 +166,7 @@ class Gateway:
 
     async def _nowhere(self, request: HttpRequest, reply: HttpReply, message: str) -> None:
         """Nothing is at this path. Only what may have been meant as a call is recorded."""
-        dialect: Dialect = "anthropic" if request.header("anthropic-version") else "openai"
+        dialect: ApiDialect = "anthropic" if request.header("anthropic-version") else "openai"
         refusal = Refused(404, "unknown-route", message)
         if request.method in _READS:
             await reply.whole(404, error_document(dialect, 404, refusal.code, message))
@@ -310,7 +311,7 @@ class Gateway:
             work = self._forward(live, exchange, destination)
         await request.cancelled_when_client_leaves(self._recorded(exchange, work), reply)
 
-    def _desk_for(self, destination: Destination, call: Read) -> Desk | None:
+    def _desk_for(self, destination: Destination, call: Read) -> InsourcedTask | None:
         """The task's desk, for chat completions that nobody addressed to an upstream by name."""
         desk = self._desk
         if desk is None or destination.named or destination.endpoint != "chat":

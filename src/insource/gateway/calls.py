@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from insource.errors import InsourceError
-from insource.gateway.admission import Admission, Asked, Refused, Tags
-from insource.gateway.exchange import Exchange
-from insource.gateway.http import HttpReply, HttpRequest, TooLarge
-from insource.gateway.openai_api import ChatRequest, chat_of
-from insource.gateway.routes import Destination
+from insource.foundation.errors import InsourceError
+from insource.gateway.admission.ask import Admission, AdmissionRequest
+from insource.gateway.call.exchange import Exchange
+from insource.gateway.call.openai_api import ChatRequest, chat_of
+from insource.gateway.call.routes import Destination
+from insource.gateway.call.tags import tags_of
+from insource.gateway.http.asgi import HttpReply, HttpRequest, TooLarge
+from insource.gateway.http.refused import Refused
 from insource.gateway.settings import REFERENCE, GatewaySettings, PassThrough
-from insource.gateway.shapes import Dialect, error_document
-from insource.gateway.tags import tags_of
-from insource.logs.reading import Endpoint
 from insource.logs.recorder import Recorder
+from insource.providers import Endpoint
+from insource.providers.errors import ApiDialect, error_document
+from insource.providers.tags import Tags
 
 if TYPE_CHECKING:
-    from insource.gateway.task import Desk
+    from insource.gateway.tasks.task import InsourcedTask
 
 
 _FORM_MODEL = re.compile(rb'; name="?model"?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,200})\r\n')
@@ -117,7 +119,7 @@ async def admitted(
     destination: Destination,
     call: Read,
     settings: PassThrough,
-    desk: Desk | None = None,
+    desk: InsourcedTask | None = None,
 ) -> Admission:
     """Leave to make the call; with a ``desk``, to have it answered there or by its cloud.
 
@@ -132,7 +134,7 @@ async def admitted(
         if ours:
             model = desk.cloud.model if desk.cloud is not None else model
             tags = replace(tags, task=tags.task or desk.task.name)
-    asked = Asked(
+    asked = AdmissionRequest(
         method=request.method,
         path=destination.path,
         headers=request.headers_and_key,
@@ -200,7 +202,7 @@ async def turn_away(
     recorder: Recorder,
     request: HttpRequest,
     reply: HttpReply,
-    dialect: Dialect,
+    dialect: ApiDialect,
     refusal: Refused,
     tags: Tags,
 ) -> None:

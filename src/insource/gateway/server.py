@@ -15,11 +15,11 @@ from typing import Self
 
 import uvicorn
 
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
+from insource.foundation.signals import stopping_by
 from insource.gateway.app import Gateway, create_app
-from insource.gateway.protocol import CallerProtocol
+from insource.gateway.http.caller import CallerProtocol
 from insource.gateway.settings import GatewaySettings, PassThrough
-from insource.signals import stopping_by
 
 HOST = "127.0.0.1"
 DRAIN_S = 30

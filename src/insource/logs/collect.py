@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from insource.canonical import digest
-from insource.config.sections import OwnPrice
-from insource.errors import ProviderError
-from insource.logs.prices import PriceTable
+from insource.config.log import OwnPrice
+from insource.foundation.canonical import digest
+from insource.foundation.errors import ProviderError
 from insource.logs.recorder import RecordedModel, Recorder
 from insource.models.protocol import Model, Request
+from insource.providers.prices import PriceTable
+from insource.store.calls.paging import iterate_calls
+from insource.store.calls.selection import Selection
 from insource.store.database import Database
-from insource.store.reading import iterate_calls
-from insource.store.selection import Selection
 from insource.types import Call, Example, LoggedAnswer
 
 ROW_TAG = "row_id"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from insource.logs.redaction import RedactedIncrements, Redactor
-from insource.logs.redaction.credentials import hiding
-from insource.store.frames import to_json
+from insource.redaction import RedactedIncrements, Redactor
+from insource.redaction.credentials import hiding
+from insource.store.spool.frames import to_json
 
 Document = Mapping[str, Any] | bytes
 

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
-from insource.clock import iso
+from insource.foundation.clock import iso
 from insource.logs.query import Log
-from insource.store.feedback import Feedback
+from insource.store.calls.feedback import Feedback
 from insource.types import Call
 
 Format = Literal["jsonl", "csv", "openai-chat"]

@@ -11,11 +11,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
-from insource.config.sections import LogSection
-from insource.errors import InsourceError
+from insource.config.log import LogSection
+from insource.foundation.errors import InsourceError
 from insource.logs.recorder import Recorder
-from insource.logs.redaction import Redactor
-from insource.store.spool import OnLogFailure
+from insource.redaction import Redactor
+from insource.store.spool.writer import OnLogFailure
 
 _LOG = logging.getLogger(__name__)
 

@@ -16,19 +16,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, Unpack
 
-from insource.clock import SYSTEM, Clock
-from insource.errors import PrerequisiteError, UserError
+from insource.foundation.clock import SYSTEM, Clock
+from insource.foundation.errors import PrerequisiteError, UserError
 from insource.logs.recorder import SPOOL_FOLDER, STORE_FILE
-from insource.logs.redaction import redact
-from insource.store.calls import get_call
+from insource.redaction import redact
+from insource.store.calls.calls import get_call
+from insource.store.calls.feedback import Feedback, add_feedback, feedback_of
+from insource.store.calls.paging import Follower, iterate_calls
+from insource.store.calls.selection import Selection
+from insource.store.calls.tombstones import Purge, purge_of, purges
+from insource.store.calls.usage import Consumption, Dimension, consumption_and_total
 from insource.store.database import open_database
-from insource.store.drain import DrainReport, drain
-from insource.store.feedback import Feedback, add_feedback, feedback_of
-from insource.store.purge import PurgeReport, Retained, purge, retain
-from insource.store.reading import Follower, iterate_calls
-from insource.store.selection import Selection
-from insource.store.tombstones import Purge, purge_of, purges
-from insource.store.usage import Consumption, Dimension, consumption_and_total
+from insource.store.removal.purge import PurgeReport, Retained, purge, retain
+from insource.store.spool.drain import DrainReport, drain
 from insource.types import Call
 from insource.types.call import Outcome
 

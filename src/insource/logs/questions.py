@@ -7,18 +7,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from threading import Lock
 
-from insource.canonical import digest
-from insource.config.sections import OwnPrice
-from insource.errors import ProviderError, UserError
-from insource.logs.dearest import HIDDEN_TOKENS, dearest_usd
-from insource.logs.prices import PriceTable
+from insource.config.log import OwnPrice
+from insource.foundation.canonical import digest
+from insource.foundation.errors import ProviderError, UserError
 from insource.logs.recorder import RecordedModel, Recorder
 from insource.models.protocol import Model, Request
-from insource.store.calls import find_calls
+from insource.providers.price_bound import HIDDEN_TOKENS, dearest_usd
+from insource.providers.prices import PriceTable
+from insource.providers.token_estimates import tokens_in
+from insource.store.calls.calls import find_calls
 from insource.types import Usage
 
 QUESTION_TAG = "question"
-CHARACTERS_PER_TOKEN = 3.5  # a cautious rule of thumb for English and JSON
 
 
 class CapReached(Exception):
@@ -73,8 +73,8 @@ class Questions:
         """
         asked = sum(len(message.content) for request in requests for message in request.messages)
         usage = Usage(
-            input_tokens=round(asked / CHARACTERS_PER_TOKEN),
-            output_tokens=round(answer_characters * len(requests) / CHARACTERS_PER_TOKEN),
+            input_tokens=tokens_in(asked),
+            output_tokens=tokens_in(answer_characters * len(requests)),
         )
         cost = self._prices.cost(self._model.info.name, usage)
         if self._max_usd is None:

@@ -16,23 +16,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from insource.clock import SYSTEM, Clock, from_microseconds, to_microseconds
-from insource.ids import uuid7
+from insource.foundation.clock import SYSTEM, Clock, from_microseconds, to_microseconds
+from insource.foundation.ids import uuid7
 from insource.logs.content import Content, Contents, redacted_increment
-from insource.logs.redaction import RedactedIncrements, Redactor, default_redactor
 from insource.models.protocol import Model, ModelInfo, Request
+from insource.providers.price_bound import Price
+from insource.redaction import RedactedIncrements, Redactor, default_redactor
 from insource.store.database import Database, open_database
-from insource.store.drain import DrainReport, drain
-from insource.store.drain_process import DrainProcess
-from insource.store.purge import Retained, retain
-from insource.store.spool import OnLogFailure, Spool
+from insource.store.removal.purge import Retained, retain
+from insource.store.spool.drain import DrainReport, drain
+from insource.store.spool.drain_process import DrainProcess
+from insource.store.spool.writer import OnLogFailure, Spool
 from insource.types import Call, Completion, FinishReason, Route, Usage
 from insource.types.call import Outcome
 
 STORE_FILE = "insource.db"
 SPOOL_FOLDER = "spool"
-
-Pricer = Callable[[str, Usage, datetime], Decimal | None]
 
 
 class Recorder:
@@ -291,7 +290,7 @@ class RecordedModel:
         recorder: Recorder,
         task: str,
         *,
-        price: Pricer | None = None,
+        price: Price | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         self._model = model

@@ -16,13 +16,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
-from insource.config.sections import LogSection, OwnPrice
-from insource.errors import InsourceError, UserError
-from insource.logs.exchange import Exchange, Sent, Tags, begin_exchange, endpoint_of
-from insource.logs.prices import PriceTable
+from insource.config.log import LogSection, OwnPrice
+from insource.foundation.errors import InsourceError, UserError
 from insource.logs.process_log import process_log
-from insource.logs.redaction import keys_in
-from insource.store.spool import OnLogFailure
+from insource.logs.wrapped_exchange import Sent, WrappedExchange, begin_exchange, take_tags
+from insource.providers.endpoints import wrapped_endpoint
+from insource.providers.prices import PriceTable
+from insource.providers.tags import Tags
+from insource.redaction import keys_in
+from insource.store.spool.writer import OnLogFailure
 
 Client = TypeVar("Client")
 
@@ -87,7 +89,7 @@ class _How(NamedTuple):
     prices: PriceTable
     library: ModuleType
 
-    def begin(self, request: Any) -> Exchange | None:
+    def begin(self, request: Any) -> WrappedExchange | None:
         """Put a request on record; None for what is no call, and for a call that goes on unrecorded.
 
         Raises:
@@ -95,8 +97,8 @@ class _How(NamedTuple):
         """
         tags: Tags | None = request.extensions.get(_TAGS)
         if tags is None:
-            tags = request.extensions[_TAGS] = self.tags.with_headers(request.headers)
-        endpoint = endpoint_of(request.method, request.url.path)
+            tags = request.extensions[_TAGS] = take_tags(request.headers, self.tags)
+        endpoint = wrapped_endpoint(request.method, request.url.path)
         if endpoint is None:
             return None
         try:
@@ -218,7 +220,7 @@ class _AsyncTransport:
 class _Stream:
     """An answer's bytes, each of them on record before it is handed on."""
 
-    def __init__(self, inner: Any, exchange: Exchange) -> None:
+    def __init__(self, inner: Any, exchange: WrappedExchange) -> None:
         self._inner = inner
         self._exchange = exchange
         self._bytes: Iterator[bytes] = iter(())
@@ -250,7 +252,7 @@ class _Stream:
 class _AsyncStream:
     """As ``_Stream``."""
 
-    def __init__(self, inner: Any, exchange: Exchange) -> None:
+    def __init__(self, inner: Any, exchange: WrappedExchange) -> None:
         self._inner = inner
         self._exchange = exchange
         self._bytes: Any = None
@@ -279,7 +281,7 @@ class _AsyncStream:
         self._exchange.abandon()
 
 
-def _with_stream(response: Any, exchange: Exchange, kind: type, base: type) -> Any:
+def _with_stream(response: Any, exchange: WrappedExchange, kind: type, base: type) -> Any:
     """The response with its stream recorded; the libraries insist on a stream of their own class."""
     headers = response.headers
     exchange.answered(

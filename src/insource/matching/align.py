@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from insource.contract.expand import declared_properties, expanded, schema_types
 from insource.matching.comparators import Comparator, ListKind, comparator_for, list_kind
-from insource.matching.schema import declared_properties, expanded, schema_types
 from insource.types import AbsentFields, Bucket
 
 FLOOR = 0.5

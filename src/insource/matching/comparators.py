@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
-from insource.errors import ConfigError
+from insource.contract.expand import schema_types
+from insource.foundation.errors import ConfigError
 from insource.matching.normal_forms import (
     Quantity,
     fold_id,
@@ -19,7 +20,6 @@ from insource.matching.normal_forms import (
     parse_number,
     parse_quantity,
 )
-from insource.matching.schema import schema_types
 
 Kind = Literal["quantity", "id", "enum", "number", "integer", "boolean", "date", "text", "exact"]
 ListKind = Literal["set", "multiset", "sequence"]

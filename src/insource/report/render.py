@@ -1,13 +1,15 @@
-"""One self-contained HTML file from a stored result: no script, no request, same result → same bytes."""
+"""Render a stored result as one self-contained HTML file, without scripts or requests.
+
+The same result gives the same bytes.
+"""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from insource.errors import PrerequisiteError, missing_extra
+from insource.foundation.errors import PrerequisiteError, missing_extra
+from insource.foundation.files import replace_text
 from insource.report import words
 from insource.report.page import Plot, Spec
 from insource.report.sections.banner import banner
@@ -22,7 +24,7 @@ WIDE, NARROW = 864, 320
 
 
 def render(result: RunResult) -> str:
-    """The report as one HTML document.
+    """Render the report as one HTML document.
 
     Raises:
         PrerequisiteError: ``missing-extra`` when the ``report`` extra is not installed.
@@ -42,7 +44,7 @@ def render(result: RunResult) -> str:
 
 
 def write_report(result: RunResult, path: Path) -> Path:
-    """Render into ``path``, whole or not at all; returns the path.
+    """Render the report and write it to ``path`` atomically. Return the path.
 
     Raises:
         PrerequisiteError: ``missing-extra``; ``report-not-written`` when the file cannot be written.
@@ -50,18 +52,18 @@ def write_report(result: RunResult, path: Path) -> Path:
     content = render(result)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, content)
+        replace_text(path, content)
     except OSError as error:
         raise PrerequisiteError(
             "report-not-written",
             f"The report could not be written to {path}: {error.strerror or error}.",
-            hint="Free some space or write it elsewhere: insource report -o PATH",
+            hint="Free some space, or choose another path: insource report -o PATH",
         ) from error
     return path
 
 
 def drawing(plot: Plot) -> Markup:
-    """The plot as two SVGs, for wide and for narrow pages; the page shows one of them."""
+    """Return the plot as two SVGs, for wide and for narrow pages. The page's CSS shows one of them."""
     from markupsafe import Markup
 
     label = f"{plot.question} {plot.answer}"
@@ -73,24 +75,10 @@ def drawing(plot: Plot) -> Markup:
 
 
 def _svg(spec: Spec) -> str:
-    """Everything after ``<svg`` of the drawing; text within it is escaped by the renderer."""
+    """Return the drawing without its leading ``<svg``. The renderer has escaped the text in it."""
     try:
         import vl_convert
     except ImportError as error:
         raise missing_extra("The report", "report", "vl_convert") from error
     drawn: str = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
     return drawn.strip().removeprefix("<svg").replace(' class="marks"', "", 1)
-
-
-def _replace(path: Path, content: str) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

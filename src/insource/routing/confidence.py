@@ -15,12 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from insource.errors import DataError, IntegrityError
+from insource.foundation.errors import DataError, IntegrityError
 from insource.routing.json_spans import Span, json_spans
 from insource.types import Completion, Example, TokenLogprob
 
 # Below this the model wanted something the grammar forbade, however sure it was among the rest.
 TINY_MASS = 0.01
+# How many candidates a token the local model is asked for. Every local answer that is judged here needs the
+# same number: confidences are comparable only then.
+TOP_LOGPROBS = 20
 JSON_RULE = "start: %json"
 
 

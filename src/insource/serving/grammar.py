@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import Frozen, JsonSchema, Labels, OutputSpec, Text
 
 COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}

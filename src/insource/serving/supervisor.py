@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from types import TracebackType
 
-from insource.errors import ProviderError
+from insource.foundation.errors import ProviderError
 from insource.models.llamacpp import LlamaCppModel
 from insource.models.protocol import ModelInfo, Request
 from insource.serving.engine import EngineSettings

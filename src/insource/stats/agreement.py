@@ -13,7 +13,10 @@ from insource.stats.intervals import Interval
 
 
 class Kappa(NamedTuple):
-    """Cohen's κ; ``value`` None where chance alone agrees always, ``interval`` None where nothing varied."""
+    """Cohen's κ with its interval and the observed share of agreement.
+
+    ``value`` is None when the expected agreement is 1. ``interval`` is None when the variance is zero.
+    """
 
     value: float | None
     interval: Interval | None
@@ -21,14 +24,15 @@ class Kappa(NamedTuple):
 
 
 def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable], confidence: float = 0.95) -> Kappa:
-    """κ of two raters of the same items (Cohen 1960), with the large-sample interval of Fleiss, Cohen and
-    Everitt (1969, eq. 13).
+    """Return Cohen's κ of two raters of the same items (Cohen 1960).
+
+    The interval is the large-sample interval of Fleiss, Cohen and Everitt (1969, eq. 13).
 
     Raises:
-        ValueError: no items, or not as many from both.
+        ValueError: there are no items, or the two sequences differ in length.
     """
     if not first or len(first) != len(second):
-        raise ValueError("as many ratings from both raters, and at least one")
+        raise ValueError("both raters must rate the same number of items, and at least one")
     index = {category: place for place, category in enumerate(dict.fromkeys([*first, *second]))}
     table = np.zeros((len(index), len(index)))
     np.add.at(table, ([index[one] for one in first], [index[one] for one in second]), 1 / len(first))

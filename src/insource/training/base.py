@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from insource.errors import ProviderError, missing_extra
+from insource.foundation.errors import ProviderError, missing_extra
 from insource.models.catalogue import BaseModel, cache_dir, require_disk_space
 
 

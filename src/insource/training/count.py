@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 
 from insource.dataset.checks.check import CountTokens, TokenCount
-from insource.dataset.examples import example_of
-from insource.errors import PrerequisiteError
+from insource.dataset.rows.examples import example_of
+from insource.foundation.errors import PrerequisiteError
 from insource.models.catalogue import at_hand, resolve
 from insource.training.base import require_extra, tokenizer_alone
 from insource.training.tokenize import tokenize

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from insource.errors import DataError, IntegrityError
+from insource.foundation.errors import DataError, IntegrityError
 from insource.training.tokenize import IGNORE, Row
 from insource.types import Example
 

@@ -21,8 +21,8 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from transformers.trainer_pt_utils import get_length_grouped_indices
 from trl import SFTConfig, SFTTrainer
 
+from insource.foundation.rng import derived_seed
 from insource.models.catalogue import BaseModel
-from insource.rng import derived_seed
 from insource.training.base import best_dtype, load_model, quiet
 from insource.training.recipe import Recipe
 from insource.training.tokenize import IGNORE, Row

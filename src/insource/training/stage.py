@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from insource.canonical import digest
-from insource.config.sections import TrainingSection
-from insource.errors import Interrupted
+from insource.config.training import TrainingSection
+from insource.foundation.canonical import digest
+from insource.foundation.errors import Interrupted
+from insource.foundation.rng import derived_seed
 from insource.models.catalogue import BaseModel
-from insource.rng import derived_seed
-from insource.store.runs import Run, RunStore, StageSpec
+from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, require_extra, unpacked
 from insource.training.preflight import check_leakage, check_rows, check_template
 from insource.training.recipe import Recipe, plan

@@ -1,4 +1,4 @@
-"""What is said to a model and what it answers."""
+"""Messages sent to a model, and its answer."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Message(Frozen):
     content: str
 
 
-Count = Annotated[int, Field(ge=0, le=2**53)]  # what JSON and every database can keep
+Count = Annotated[int, Field(ge=0, le=2**53)]  # an exact integer in JSON and in every database
 
 
 class Usage(Frozen):
-    """Tokens of one call; None where the provider did not say.
+    """The tokens of one call; None where the provider did not report them.
 
-    ``input_tokens`` are all that were read, ``output_tokens`` all that were written; the others say how
-    many of these were read from or written to the provider's cache, were audio, or were reasoning.
+    ``input_tokens`` and ``output_tokens`` are totals. The other fields are parts of these totals: tokens read
+    from or written to the provider's cache, audio tokens, reasoning tokens.
     """
 
     input_tokens: Count | None = None
@@ -38,9 +38,9 @@ class Usage(Frozen):
 
 
 class TokenLogprob(Frozen):
-    """One generated token: its id in the model's vocabulary, its bytes, its raw log-probability.
+    """One generated token: its vocabulary id, its bytes and its raw log-probability.
 
-    ``top`` holds (token id, log-probability) of the likeliest candidates, before any grammar.
+    ``top`` holds (token id, log-probability) of the most likely candidates, before any grammar is applied.
     """
 
     id: int
@@ -50,7 +50,7 @@ class TokenLogprob(Frozen):
 
 
 class Completion(Frozen):
-    """A model's answer. ``latency_s`` is wall time as the caller felt it; a simulated model assumes it."""
+    """A model's answer. ``latency_s`` is wall time in seconds at the caller; a simulated model assumes it."""
 
     text: str
     finish_reason: FinishReason = "stop"

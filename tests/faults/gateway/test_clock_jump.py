@@ -33,7 +33,7 @@ time_ns, real_time = time.time_ns, time.time
 time.time_ns = lambda: time_ns() + offset_s() * 10**9
 time.time = lambda: real_time() + offset_s()
 
-from insource.clock import SystemClock
+from insource.foundation.clock import SystemClock
 now = SystemClock.now
 SystemClock.now = lambda self: now(self) + timedelta(seconds=offset_s())
 """

@@ -24,7 +24,7 @@ from support.loopback_server import LoopbackServer
 from support.waiting import eventually, spooled
 
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 
 COMMAND = [sys.executable, "-m", "insource.cli.main"]
 PIECES = 20

@@ -16,7 +16,7 @@ from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings
 from insource.logs.recorder import Recorder
 from insource.models.protocol import ModelInfo
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.types import Completion, Policy, Task, Text
 
 POLICY = Policy(
@@ -151,7 +151,7 @@ def test_a_full_disk_passes_or_refuses_as_configured(tmp_path, monkeypatch, on_l
         )
         with GatewayServer(settings) as server:
             with monkeypatch.context() as patch:
-                patch.setattr("insource.store.spool.os.write", full)
+                patch.setattr("insource.store.spool.writer.os.write", full)
                 reply = ask(server.url, "document")
             health = httpx2.get(server.url.removesuffix("/v1") + "/health", trust_env=False).json()
     assert reply.status_code == status

@@ -31,7 +31,7 @@ owner = functools.reduce(getattr, owners, importlib.import_module(module))
 real, calls = getattr(owner, name), itertools.count(1)
 
 def die():
-    if "insource.store.drain_process" in sys.orig_argv:  # the gateway and its drain die together
+    if "insource.store.spool.drain_process" in sys.orig_argv:  # the gateway and its drain die together
         os.kill(os.getppid(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -121,7 +121,7 @@ def restarted(folder):
     return named
 
 
-BEGIN, CONNECT = "insource.logs.recorder:Recorder.begin", "insource.gateway.connections:Pool.send"
+BEGIN, CONNECT = "insource.logs.recorder:Recorder.begin", "insource.gateway.http.connections:Pool.send"
 PIECE, END = "insource.logs.recorder:Recording.chunk", "insource.logs.recorder:Recording.end"
 STAGES = [
     # where the second call dies; whether the provider was asked; what is on record of it
@@ -178,12 +178,12 @@ def test_killed_at_a_stage_of_a_stream(tmp_path, provider, point, kept):
 @pytest.mark.parametrize(
     "point",
     [
-        "insource.store.drain:insert_rows before 1",
-        "insource.store.drain:insert_rows after 1",
-        "insource.store.drain:record_progress after 1",
-        "insource.store.drain:_drain_segment after 1",
-        "insource.store.drain:forget before 1",
-        "insource.store.drain:forget after 1",
+        "insource.store.spool.drain:insert_rows before 1",
+        "insource.store.spool.drain:insert_rows after 1",
+        "insource.store.spool.drain:record_progress after 1",
+        "insource.store.spool.drain:_drain_segment after 1",
+        "insource.store.spool.drain:forget before 1",
+        "insource.store.spool.drain:forget after 1",
     ],
 )
 def test_killed_while_it_drains(tmp_path, provider, point):

@@ -9,11 +9,11 @@ import pytest
 from support.admission import CENT, ENVIRONMENT, UPSTREAMS, a_cent_a_call, asked
 from support.child_python import python_child
 
-from insource.clock import SYSTEM
-from insource.errors import PrerequisiteError
-from insource.gateway.admission import Refused
-from insource.gateway.keys import KeyAdmitter, TaskRules, require_key_beyond_loopback
-from insource.gateway.limits import REVOKED_AFTER_S, KeyLedger
+from insource.foundation.clock import SYSTEM
+from insource.foundation.errors import PrerequisiteError
+from insource.gateway.admission.keys import KeyAdmitter, TaskRules, require_key_beyond_loopback
+from insource.gateway.admission.ledger import REVOKED_AFTER_S, KeyLedger
+from insource.gateway.http.refused import Refused
 from insource.store.keys import FILE_NAME, create_key, open_keys, revoke_key, spend_of
 
 
@@ -262,9 +262,9 @@ PROCESS = """
 import asyncio, json, sys
 from pathlib import Path
 from support.admission import CENT, ENVIRONMENT, UPSTREAMS, a_cent_a_call, asked
-from insource.gateway.admission import Refused
-from insource.gateway.keys import KeyAdmitter, TaskRules
-from insource.gateway.limits import KeyLedger
+from insource.gateway.http.refused import Refused
+from insource.gateway.admission.keys import KeyAdmitter, TaskRules
+from insource.gateway.admission.ledger import KeyLedger
 from insource.store.keys import open_keys, spend_of
 
 async def main():

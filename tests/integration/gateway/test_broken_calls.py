@@ -35,7 +35,7 @@ from support.upstream_kit import (
     streamed,
 )
 
-from insource.gateway.connections import HIGH_WATER
+from insource.gateway.http.connections import HIGH_WATER
 from insource.logs.recorder import Recorder
 
 

@@ -8,8 +8,9 @@ import httpx2
 import pytest
 from support.upstream_kit import STREAM_HEAD, RawUpstream, calls_of, chunk, reply
 
+from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings, PassThrough, UpstreamSettings
+from insource.gateway.settings import GatewaySettings, PassThrough
 from insource.logs.recorder import Recorder
 
 FOLDER = os.environ.get("INSOURCE_API_LOGS", "")

@@ -9,7 +9,8 @@ import pytest
 from support.gateway_kit import WHOLE
 from support.upstream_kit import RawUpstream, always, calls_of, passing, reply
 
-from insource.gateway import protocol, server
+from insource.gateway import server
+from insource.gateway.http import caller
 from insource.gateway.settings import GatewaySettings
 from insource.logs.recorder import Recorder
 
@@ -96,7 +97,7 @@ def test_headers_without_end_are_cut_off(dial, upstream, unending):
 
 def test_too_large_a_head_is_told_so(dial, upstream):
     with dial() as connection:
-        connection.sendall(MODELS + b"x-long: " + b"a" * (protocol.HEAD_BYTES + 1))
+        connection.sendall(MODELS + b"x-long: " + b"a" * (caller.HEAD_BYTES + 1))
         data = everything(connection)
     assert status(data) == 431
     assert json.loads(data.partition(b"\r\n\r\n")[2])["error"]["code"] == "invalid-http"
@@ -104,7 +105,7 @@ def test_too_large_a_head_is_told_so(dial, upstream):
 
 
 def test_a_head_that_does_not_come_is_not_waited_for(monkeypatch, dial):
-    monkeypatch.setattr(protocol, "HEAD_S", 0.05)
+    monkeypatch.setattr(caller, "HEAD_S", 0.05)
     with dial() as silent, dial() as begun:
         begun.sendall(MODELS[:-10])
         assert status(everything(begun)) == 408

@@ -16,12 +16,13 @@ import pytest
 from aiohttp import web
 from support.gateway_kit import Provider, stream, whole
 
-from insource.gateway.keys import Access, KeyAdmitter, TaskRules
-from insource.gateway.limits import KeyLedger
+from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules
+from insource.gateway.admission.ledger import KeyLedger
+from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings, PassThrough, UpstreamSettings
+from insource.gateway.settings import GatewaySettings, PassThrough
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
 from insource.store.keys import Spend, create_key, open_keys, spend_of
 

@@ -14,12 +14,12 @@ import pytest
 from support.gateway_kit import POLICY, SURE, TASK, UNSURE, Local, Provider, confidence
 
 from insource.config.loading import validate
-from insource.gateway.configured import key_admitter, pass_through
-from insource.gateway.limits import KeyLedger
+from insource.gateway.admission.ledger import KeyLedger
+from insource.gateway.from_config import key_admitter, pass_through
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings, HttpCloud
 from insource.logs.recorder import Recorder
-from insource.store.calls import find_calls
+from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
 from insource.store.keys import create_key, open_keys, spend_of
 

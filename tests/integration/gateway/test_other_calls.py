@@ -9,7 +9,7 @@ import openai
 import pytest
 from support.upstream_kit import Bench, always, reply, streamed
 
-from insource.gateway.settings import UpstreamSettings
+from insource.gateway.http.address import UpstreamSettings
 
 SOUND = b"RIFF-the-sound-of-a-voice" + bytes(range(256)) * 40
 PICTURE = "iVBORw0KGgoAAAANSUhEUg" * 100

@@ -21,8 +21,9 @@ from support.upstream_kit import (
     streamed,
 )
 
-from insource.gateway.admission import Admission, Refused
-from insource.gateway.settings import UpstreamSettings
+from insource.gateway.admission.ask import Admission
+from insource.gateway.http.address import UpstreamSettings
+from insource.gateway.http.refused import Refused
 from insource.logs.recorder import Recorder
 
 

@@ -9,8 +9,8 @@ from support.gateway_process import WAIT_S, configure, recorded, running
 from support.upstream_kit import RawUpstream, always, reply
 
 from insource.config.sections import Config
-from insource.gateway.configured import pass_through
-from insource.logs.discovery import Rule, Rules, save_rules
+from insource.gateway.from_config import pass_through
+from insource.logs.discovery import Rules, TaskRule, save_rules
 
 SYSTEM = "You read invoices. Return vendor and total as JSON."
 CITIES = (
@@ -44,7 +44,7 @@ def rules_of(folder, **tasks):
     workspace = folder / ".insource"
     workspace.mkdir(exist_ok=True)
     rules = [
-        Rule(task=task, fingerprint="any", segments=(f"\x02s {system} \x02u",))
+        TaskRule(task=task, fingerprint="any", segments=(f"\x02s {system} \x02u",))
         for task, system in tasks.items()
     ]
     save_rules(workspace / "tasks.toml", Rules(rule=tuple(rules)))

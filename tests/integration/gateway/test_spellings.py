@@ -9,10 +9,11 @@ import pytest
 from support.gateway_kit import WHOLE
 from support.upstream_kit import RawUpstream, always, calls_of, reply
 
-from insource.gateway.keys import Access, KeyAdmitter, TaskRules
-from insource.gateway.limits import KeyLedger
+from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules
+from insource.gateway.admission.ledger import KeyLedger
+from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings, PassThrough, UpstreamSettings
+from insource.gateway.settings import GatewaySettings, PassThrough
 from insource.logs.recorder import Recorder
 from insource.store.keys import create_key, open_keys
 

@@ -7,7 +7,7 @@ import pytest
 
 from insource.cli import main as command_line
 from insource.cli.output import Terminal, duration, fail, interrupted, near, show
-from insource.errors import ConfigError, DataError, Interrupted
+from insource.foundation.errors import ConfigError, DataError, Interrupted
 from insource.training.recipe import plan
 from insource.types import NOT_MEASURED, Estimate
 

@@ -10,9 +10,9 @@ from starlette.testclient import TestClient
 from insource.dashboard.app import Opening, create_app
 from insource.dashboard.guard import MAX_BODY_BYTES
 from insource.dataset.review.decisions import DecisionFile
-from insource.dataset.review.desk import Desk
+from insource.dataset.review.workbench import Workbench
+from insource.dataset.rows.staged import staged
 from insource.dataset.sources.json_lines import JsonLines
-from insource.dataset.staging import staged
 from insource.types import JsonSchema
 
 HOST = "127.0.0.1:8123"
@@ -30,25 +30,25 @@ def opened(folder, records):
     path = folder / "rows.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     with staged(JsonLines(path), folder / "work") as rows:
-        yield Desk(
+        yield Workbench(
             rows, JsonSchema(definition=SCHEMA), DecisionFile(folder / "reviews.jsonl", folder / "lock")
         )
 
 
-def client_of(desk):
-    app = create_app(desk, Opening("all", "Ann", "pumps", "reviews.jsonl"), port=8123, token="secret")
+def client_of(workbench):
+    app = create_app(workbench, Opening("all", "Ann", "pumps", "reviews.jsonl"), port=8123, token="secret")
     return TestClient(app, base_url=f"http://{HOST}", raise_server_exceptions=False)
 
 
 @pytest.fixture
-def desk(tmp_path):
-    with opened(tmp_path, RECORDS) as desk:
-        yield desk
+def workbench(tmp_path):
+    with opened(tmp_path, RECORDS) as workbench:
+        yield workbench
 
 
 @pytest.fixture
-def client(desk):
-    return client_of(desk)
+def client(workbench):
+    return client_of(workbench)
 
 
 def csrf(client):
@@ -67,15 +67,15 @@ def accepted():
     return [{"field": "/name", "verdict": "accepted"}, {"field": "/kind", "verdict": "edited", "choice": 0}]
 
 
-def test_a_save_is_kept_and_leads_on_and_undo_takes_it_back(client, desk):
+def test_a_save_is_kept_and_leads_on_and_undo_takes_it_back(client, workbench):
     answer = post(client)
     assert (answer.status_code, answer.json()) == (200, {"next": "review?queue=all&who=Ann&row=2"})
-    kept = {one.field: (one.verdict, one.before, one.after) for one in desk.file.decisions()}
+    kept = {one.field: (one.verdict, one.before, one.after) for one in workbench.file.decisions()}
     assert kept == {"/name": ("accepted", "Ann", "Ann"), "/kind": ("edited", "b", "a")}
     assert post(client, "undo", {"queue": "all", "who": "Ann"}).json() == {
         "next": "review?queue=all&who=Ann&row=1"
     }
-    assert desk.file.decisions() == ()
+    assert workbench.file.decisions() == ()
     assert "nothing to undo" in post(client, "undo", {"queue": "all", "who": "Ann"}).json()["error"]
 
 
@@ -91,9 +91,9 @@ def test_a_save_is_kept_and_leads_on_and_undo_takes_it_back(client, desk):
         {"content-type": "text/plain"},
     ],
 )
-def test_a_write_that_the_page_did_not_send_is_refused(client, desk, headers):
+def test_a_write_that_the_page_did_not_send_is_refused(client, workbench, headers):
     assert post(client, **headers).status_code == 403
-    assert desk.file.decisions() == ()
+    assert workbench.file.decisions() == ()
 
 
 def test_other_hosts_and_paths_without_the_token_see_nothing(client):
@@ -129,7 +129,7 @@ def test_every_answer_says_what_it_may_do(client):
         assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-def test_what_is_too_large_or_not_json_is_refused(client, desk):
+def test_what_is_too_large_or_not_json_is_refused(client, workbench):
     assert post(client, body=b"x" * (MAX_BODY_BYTES + 1)).status_code == 413
     for wrong in (b"{", b"[]", b'{"a": NaN}', b'{"queue": "all", "queue": "all"}', b"\xff", b'"\\ud800"'):
         assert post(client, body=wrong).status_code == 400
@@ -148,28 +148,28 @@ def test_what_is_too_large_or_not_json_is_refused(client, desk):
     ):
         body = {"queue": "all", "who": "Ann", "row": 1, "fields": accepted(), **change}
         assert post(client, body=body).status_code in (400, 404), change
-    assert desk.file.decisions() == ()
+    assert workbench.file.decisions() == ()
 
 
-def test_a_large_body_without_a_length_is_cut_off(client, desk):
+def test_a_large_body_without_a_length_is_cut_off(client, workbench):
     headers = {"origin": f"http://{HOST}", "x-csrf-token": csrf(client), "content-type": "application/json"}
     pieces = (b" " * 65_536 for _ in range(64))
     assert client.post("/secret/review", content=pieces, headers=headers).status_code == 413
 
 
-def test_a_file_broken_by_hand_is_named_and_left(client, desk):
+def test_a_file_broken_by_hand_is_named_and_left(client, workbench):
     token = csrf(client)
-    desk.file.path.write_text("oops\n")
+    workbench.file.path.write_text("oops\n")
     headers = {"origin": f"http://{HOST}", "x-csrf-token": token, "content-type": "application/json"}
     body = {"queue": "all", "who": "Ann", "row": 1, "fields": accepted()}
     answer = client.post("/secret/review", json=body, headers=headers)
     assert answer.status_code == 409
     assert "reviews.jsonl:1" in answer.json()["error"]
-    assert desk.file.path.read_text() == "oops\n"
+    assert workbench.file.path.read_text() == "oops\n"
 
 
-def test_a_page_over_a_broken_file_says_so(client, desk):
-    desk.file.path.write_text("oops\n")
+def test_a_page_over_a_broken_file_says_so(client, workbench):
+    workbench.file.path.write_text("oops\n")
     answer = client.get("/secret/review?queue=all&who=Ann&row=0")
     assert answer.status_code == 409
     assert "reviews.jsonl:1" in answer.text
@@ -191,8 +191,8 @@ def test_a_hostile_document_is_text(client):
 
 def test_a_document_of_ten_megabytes_is_shortened_and_says_so(tmp_path):
     large = {"id": "r", "input": "x " * 5_000_000 + "Zed", "output": {"name": "Zed", "kind": "a"}}
-    with opened(tmp_path, [large]) as desk:
-        page = client_of(desk).get("/secret/review?queue=all&who=Ann&row=0").text
+    with opened(tmp_path, [large]) as workbench:
+        page = client_of(workbench).get("/secret/review?queue=all&who=Ann&row=0").text
     assert len(page) < 60_000
     assert "Shortened: the document has 10,000,003 characters." in page
     assert "characters not shown" in page

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from insource.dataset.build import build
-from insource.dataset.card import data_card
-from insource.errors import DataError
+from insource.dataset.saved.card import data_card
+from insource.foundation.errors import DataError
 from insource.types import JsonSchema, Labels, LoggedAnswer, Text
 
 SCHEMA = {

@@ -13,9 +13,9 @@ from support.planted_rows import Rows
 from insource.dataset.checks.answer_in_prompt import AnswerInPrompt
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import apply_fixes, run_checks
-from insource.dataset.identifiers import words_of
-from insource.dataset.staging import staged
-from insource.dataset.templates import masked
+from insource.dataset.rows.staged import staged
+from insource.dataset.splits.identifiers import words_of
+from insource.dataset.splits.templates import masked
 from insource.types import FixDecision, JsonSchema, Provenance, Row
 
 # At a time that grows with the square of its length, a word of this size takes hours.

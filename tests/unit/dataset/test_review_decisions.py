@@ -1,4 +1,4 @@
-"""Review: fields of an answer, the reviews file, what a build makes of decisions, queues and the desk."""
+"""Review: fields of an answer, the reviews file, what a build makes of decisions, queues, the workbench."""
 
 import json
 
@@ -7,17 +7,17 @@ import pytest
 from statsmodels.stats.inter_rater import cohens_kappa, to_table
 
 from insource.dataset.build import build
-from insource.dataset.checks.look import Look
-from insource.dataset.records import row_of
+from insource.dataset.checks.row_view import Look
 from insource.dataset.review.agreement import DOCUMENT, agreement
-from insource.dataset.review.application import Review, apply_reviews, contested_fields
+from insource.dataset.review.apply import Review, apply_reviews, contested_fields
 from insource.dataset.review.decisions import DecisionFile, read_reviews, write_reviews
-from insource.dataset.review.desk import Desk, Refused, Verdict
 from insource.dataset.review.fields import fields_of, input_digest, value_at, with_values
 from insource.dataset.review.queues import QUEUES, contradictions, disputes, missing_values
+from insource.dataset.review.workbench import Refused, Verdict, Workbench
+from insource.dataset.rows.records import row_of
+from insource.dataset.rows.staged import staged
 from insource.dataset.sources.json_lines import JsonLines
-from insource.dataset.staging import staged
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import JsonSchema, Labels, ReviewDecision, Text
 
 SCHEMA = {
@@ -189,7 +189,7 @@ def test_bad_lines_of_the_reviews_file_are_named(tmp_path):
     assert error.value.code == "reviews-unreadable"
     assert [detail.split(":")[1] for detail in error.value.details] == ["3", "4", "5", "6", "7"]
     assert "ann decided this field on line 1 already" in error.value.details[1]
-    assert "say edited" in error.value.details[3]
+    assert "use `edited`" in error.value.details[3]
 
 
 def test_the_file_is_sorted_and_an_edit_by_hand_is_seen(tmp_path):
@@ -275,14 +275,14 @@ def test_edits_to_other_values_share_the_verdict_and_are_not_alike():
 )
 def test_kappa_of_what_is_chosen_from_a_list_is_that_of_the_values(tmp_path, contract, answers, pointer):
     records = [{"id": f"r{n}", "input": f"text {n}", "output": answers[n % 3]} for n in range(30)]
-    desk, opened = desk_of(tmp_path, records, contract)
+    workbench, opened = workbench_of(tmp_path, records, contract)
     places = {"ann": [n % 3 for n in range(30)], "bob": [(n + (n < 9)) % 3 for n in range(30)]}
     for who, chosen in places.items():
         for n, choice in enumerate(chosen):
-            fields = fields_of(desk.rows[n], contract)
+            fields = fields_of(workbench.rows[n], contract)
             others = [Verdict(one.pointer, "accepted") for one in fields if one.pointer != pointer]
-            desk.save(who, n, [*others, Verdict(pointer, "edited", choice=choice)])
-    found = next(one for one in desk.agreement() if one.field == pointer)
+            workbench.save(who, n, [*others, Verdict(pointer, "edited", choice=choice)])
+    found = next(one for one in workbench.agreement() if one.field == pointer)
     theirs = cohens_kappa(to_table(np.column_stack([places["ann"], places["bob"]]))[0])
     assert found.categories == "values"
     assert found.kappa.value == pytest.approx(theirs.kappa)
@@ -315,13 +315,13 @@ def test_number_words_are_figures_for_the_reviewer_as_for_the_check():
     assert missing_values(phases, Look(about)) == ()
 
 
-def desk_of(tmp_path, records, contract, **options):
+def workbench_of(tmp_path, records, contract, **options):
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(one) + "\n" for one in records))
     opened = staged(JsonLines(path), tmp_path / "work")
     rows = opened.__enter__()
     file = DecisionFile(tmp_path / "reviews.jsonl", tmp_path / "lock")
-    return Desk(rows, contract, file, **options), opened
+    return Workbench(rows, contract, file, **options), opened
 
 
 @pytest.fixture
@@ -330,8 +330,8 @@ def tickets(tmp_path, rows):
     records[4]["cloud_outputs"] = {"m": "billing"}
     records[7] |= {"confidence": 0.2}
     records[2] |= {"confidence": 0.9}
-    desk, opened = desk_of(tmp_path, records, LABELS)
-    yield desk
+    workbench, opened = workbench_of(tmp_path, records, LABELS)
+    yield workbench
     opened.__exit__(None, None, None)
 
 
@@ -348,9 +348,9 @@ def test_queues_hold_the_rows_they_name(tickets):
 
 def test_the_audit_is_the_same_for_a_seed(tmp_path, rows):
     def order(seed):
-        desk, opened = desk_of(tmp_path, rows.tickets(30), LABELS, seed=seed)
+        workbench, opened = workbench_of(tmp_path, rows.tickets(30), LABELS, seed=seed)
         opened.__exit__(None, None, None)
-        return desk.order("audit").tolist()
+        return workbench.order("audit").tolist()
 
     assert order(1) == order(1) != order(2)
 
@@ -409,16 +409,16 @@ def test_a_row_comes_back_when_it_is_another_than_the_one_decided(tickets):
 
 def test_a_row_with_one_stale_field_comes_back_whole(tmp_path):
     record = {"id": "r", "input": "Pump", "output": {"model": "A", "tags": []}}
-    desk, opened = desk_of(tmp_path, [record], JSON_TASK)
-    verdicts = [Verdict(one.pointer, "accepted") for one in fields_of(desk.rows[0], JSON_TASK)]
-    desk.save("ann", 0, verdicts)
+    workbench, opened = workbench_of(tmp_path, [record], JSON_TASK)
+    verdicts = [Verdict(one.pointer, "accepted") for one in fields_of(workbench.rows[0], JSON_TASK)]
+    workbench.save("ann", 0, verdicts)
     opened.__exit__(None, None, None)
     record["output"]["tags"] = ["new"]
-    desk, opened = desk_of(tmp_path, [record], JSON_TASK)
-    assert desk.progress("all", "ann") == (0, 1)
-    assert desk.item("all", "ann", 0).mine.keys() == {"/model", "/power/voltage", "/power/phases"}
-    desk.save("ann", 0, verdicts)
-    assert desk.progress("all", "ann") == (1, 0)
+    workbench, opened = workbench_of(tmp_path, [record], JSON_TASK)
+    assert workbench.progress("all", "ann") == (0, 1)
+    assert workbench.item("all", "ann", 0).mine.keys() == {"/model", "/power/voltage", "/power/phases"}
+    workbench.save("ann", 0, verdicts)
+    assert workbench.progress("all", "ann") == (1, 0)
     opened.__exit__(None, None, None)
 
 
@@ -435,17 +435,17 @@ def test_a_stale_decision_contests_nothing(tickets):
 
 
 def test_progress_survives_a_build_with_the_reviewers_own_edits(tmp_path, rows):
-    desk, opened = desk_of(tmp_path, rows.tickets(12), LABELS)
+    workbench, opened = workbench_of(tmp_path, rows.tickets(12), LABELS)
     for place, choice in enumerate([1, 2, 0]):
-        desk.save("ann", place, [Verdict("", "edited", choice=choice)])
+        workbench.save("ann", place, [Verdict("", "edited", choice=choice)])
     opened.__exit__(None, None, None)
-    before = build(tmp_path / "rows.jsonl", name="t", output=LABELS, reviews=desk.file.decisions())
-    again, opened = desk_of(tmp_path, rows.tickets(12), LABELS)
+    before = build(tmp_path / "rows.jsonl", name="t", output=LABELS, reviews=workbench.file.decisions())
+    again, opened = workbench_of(tmp_path, rows.tickets(12), LABELS)
     assert again.progress("all", "ann") == (3, 9)
     opened.__exit__(None, None, None)
     targets = {one.row_id: one.target for split in before.splits.values() for one in split}
     corrected = [{**one, "output": targets[one["id"]]} for one in rows.tickets(12)]
-    applied, opened = desk_of(tmp_path, corrected, LABELS)
+    applied, opened = workbench_of(tmp_path, corrected, LABELS)
     assert applied.progress("all", "ann") == (3, 9)
     opened.__exit__(None, None, None)
 
@@ -469,13 +469,13 @@ def counted(method, read):
 
 
 def test_the_overlap_is_a_share_of_the_rows_for_everybody(tmp_path, rows):
-    desk, opened = desk_of(tmp_path, rows.tickets(300), LABELS, overlap=0.2)
-    decisions = [decided(one, who="ann") for one in desk.rows]
-    write_reviews(desk.file.path, decisions)
-    waiting = desk.progress("all", "bob").waiting
+    workbench, opened = workbench_of(tmp_path, rows.tickets(300), LABELS, overlap=0.2)
+    decisions = [decided(one, who="ann") for one in workbench.rows]
+    write_reviews(workbench.file.path, decisions)
+    waiting = workbench.progress("all", "bob").waiting
     assert 0.1 < waiting / 300 < 0.3
-    assert desk.progress("all", "ann") == (300, 0)
-    assert np.array_equal(desk.order("all"), np.arange(300))
+    assert workbench.progress("all", "ann") == (300, 0)
+    assert np.array_equal(workbench.order("all"), np.arange(300))
     opened.__exit__(None, None, None)
 
 
@@ -493,10 +493,10 @@ def test_what_cannot_be_saved_is_refused(tmp_path, tickets):
 
 def test_typed_values_have_the_type_of_their_field(tmp_path):
     records = [{"id": "r", "input": "Pump", "output": {"model": "A", "power": {"phases": 1}, "tags": []}}]
-    desk, opened = desk_of(tmp_path, records, JSON_TASK)
+    workbench, opened = workbench_of(tmp_path, records, JSON_TASK)
     typed = {"/model": "12", "/power/voltage": "", "/power/phases": "3", "/tags": '["a"]'}
-    desk.save("ann", 0, [Verdict(pointer, "edited", text) for pointer, text in typed.items()])
-    found = {one.field: (one.verdict, one.after) for one in desk.file.decisions()}
+    workbench.save("ann", 0, [Verdict(pointer, "edited", text) for pointer, text in typed.items()])
+    found = {one.field: (one.verdict, one.after) for one in workbench.file.decisions()}
     assert found == {
         "/model": ("edited", "12"),
         "/power/voltage": ("accepted", None),
@@ -504,7 +504,7 @@ def test_typed_values_have_the_type_of_their_field(tmp_path):
         "/tags": ("edited", ["a"]),
     }
     with pytest.raises(Refused, match="not JSON"):
-        desk.save("ann", 0, [Verdict(pointer, "edited", "three") for pointer in typed])
+        workbench.save("ann", 0, [Verdict(pointer, "edited", "three") for pointer in typed])
     opened.__exit__(None, None, None)
 
 
@@ -534,13 +534,13 @@ TEXT_OR_NUMBER = {"anyOf": [{"type": "string"}, {"type": "number"}]}
 )
 def test_what_is_typed_where_text_and_more_can_stand(tmp_path, schema, before, typed, after):
     contract = JsonSchema(definition={"type": "object", "properties": {"q": schema}})
-    desk, opened = desk_of(tmp_path, [{"id": "r", "input": "x", "output": {"q": before}}], contract)
+    workbench, opened = workbench_of(tmp_path, [{"id": "r", "input": "x", "output": {"q": before}}], contract)
     edit = [Verdict("/q", "edited", typed)]
     if after is ValueError:
         with pytest.raises(Refused, match="not JSON"):
-            desk.save("ann", 0, edit)
+            workbench.save("ann", 0, edit)
     else:
-        desk.save("ann", 0, edit)
-        [found] = desk.file.decisions()
+        workbench.save("ann", 0, edit)
+        [found] = workbench.file.decisions()
         assert (found.after, type(found.after)) == (after, type(after))
     opened.__exit__(None, None, None)

@@ -9,7 +9,7 @@ from unit.docs.generated_pages import ROOT
 
 from insource.cli.main import cli
 from insource.config.loading import load
-from insource.project import Project
+from insource.workflow.project import Project
 
 TICKETS = ROOT / "examples" / "tickets"
 

@@ -7,7 +7,7 @@ import re
 
 from unit.docs.generated_pages import ROOT
 
-from insource.config.sections import RoutingSection
+from insource.config.routing import RoutingSection
 from insource.demo.layouts import HELD_OUT, LAYOUTS
 from insource.demo.run import FULL
 from insource.evaluation.estimators import MIN_GROUPS

@@ -6,7 +6,7 @@ import re
 
 from unit.docs.generated_pages import ROOT
 
-from insource.cli.logs_import import FORMATS, MAPPED
+from insource.cli.logs.import_ import FORMATS, MAPPED
 from insource.logs.importers.mapped import FIELDS, read_mapping
 
 GUIDE = (ROOT / "docs" / "guides" / "import-logs.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from unit.docs.generated_pages import ROOT
 
 from insource.config.loading import load
 from insource.logs import process_log
-from insource.logs.prices import PriceTable
+from insource.providers.prices import PriceTable
 from insource.types import Usage
 
 GUIDE = (ROOT / "docs" / "guides" / "recording.md").read_text(encoding="utf-8")

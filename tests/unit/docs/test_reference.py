@@ -20,10 +20,10 @@ from unit.docs.generated_pages import (
     with_block,
 )
 
-from insource import errors
 from insource.config.loading import keys
 from insource.config.sections import Config
 from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER, summarise
+from insource.foundation import errors
 from insource.matching.comparators import Kind, ListKind
 from insource.types import Arm, Bucket, Completion, EvalRecord, RunResult, Score, SlotScore
 

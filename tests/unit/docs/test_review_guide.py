@@ -7,9 +7,9 @@ import re
 
 from unit.docs.generated_pages import ROOT
 
-from insource.cli.dataset_review import QUEUES as CLI_QUEUES
-from insource.dashboard.keys import KEYS, shown
+from insource.cli.dataset.review import QUEUES as CLI_QUEUES
 from insource.dashboard.pages.excerpt import WHOLE
+from insource.dashboard.shortcuts import KEYS, shown
 from insource.dataset.review.queues import QUEUES
 from insource.types import ReviewDecision
 

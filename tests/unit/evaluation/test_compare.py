@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from insource.errors import ConfigError, DataError
 from insource.evaluation.compare import compare
+from insource.foundation.errors import ConfigError, DataError
 from insource.types import Arm, EvalRecord, Score, SlotScore
 
 TUNED = Arm(name="tuned", model="t", kind="tuned")
@@ -109,7 +109,7 @@ def test_groups_that_repeat_are_the_unit():
 
 
 def test_a_simulated_arm_gets_no_verdict():
-    simulated = CLOUD.model_copy(update={"kind": "simulated"})
+    simulated = CLOUD.model_copy(update={"simulated": True})
     records = judged([1.0] * 40), judged([0.5] * 40)
     for pair in (
         ((TUNED, records[0]), (simulated, records[1])),

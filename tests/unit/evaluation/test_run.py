@@ -2,8 +2,8 @@
 
 import pytest
 
-from insource.errors import InsourceError, ProviderError
 from insource.evaluation.run import MAX_FAILURES_IN_A_ROW, evaluate, read_journal
+from insource.foundation.errors import InsourceError, ProviderError
 from insource.models.protocol import ModelInfo, Request
 from insource.types import Completion, Message, Score, TokenLogprob
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from insource.errors import DataError
 from insource.evaluation.scorers import build_scorer, empty_score
+from insource.foundation.errors import DataError
 from insource.matching.surface import SurfaceForms
 from insource.types import Completion, Example, JsonSchema, Labels, Provenance, Task, Text
 

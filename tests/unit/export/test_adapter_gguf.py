@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.errors import IntegrityError
 from insource.export.adapter_gguf import _require_plain_lora, permute
-from insource.rng import generator
+from insource.foundation.errors import IntegrityError
+from insource.foundation.rng import generator
 
 
 def rotate_halves(vector, angles):

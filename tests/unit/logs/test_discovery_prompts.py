@@ -2,15 +2,8 @@
 
 import pytest
 
-from insource.logs.discovery.prompts import (
-    END,
-    HEAD,
-    MARK,
-    TAIL,
-    called_tool,
-    read_answer,
-    read_prompt,
-)
+from insource.logs.discovery.prompts import HEAD, TAIL, read_prompt
+from insource.providers.requests import END, MARK, called_tool, read_answer
 
 SCHEMA = {
     "type": "object",

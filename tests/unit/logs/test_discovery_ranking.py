@@ -5,7 +5,7 @@ import pytest
 from insource.logs.discovery import ranking
 from insource.logs.discovery.evidence import Evidence
 from insource.logs.discovery.prompts import read_prompt
-from insource.logs.discovery.reading import Payload, Record
+from insource.logs.discovery.reading import Payload, UntaggedCall
 from insource.logs.discovery.templates import Template
 
 TEMPLATE = Template(segments=("\x02u Sort the stone:",))
@@ -28,7 +28,7 @@ def evidence(answers, **fields):
             "prompt": read_prompt(request),
         }
         given = {name: value for name, value in fields.items() if name != "request"}
-        made.add(Record(**defaults | given, payload=Payload(response_text=answer)), TEMPLATE)
+        made.add(UntaggedCall(**defaults | given, payload=Payload(response_text=answer)), TEMPLATE)
     return made
 
 

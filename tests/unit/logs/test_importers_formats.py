@@ -355,7 +355,7 @@ def test_a_record_without_what_makes_a_call_says_what_is_missing():
         Rejected(2, "`messages` is not a list of messages"),
     ]
     [late] = read(importer("langfuse"), jsonl(LANGFUSE_RECORDS[0] | {"startTime": "yesterday"}))
-    assert late == Rejected(1, "'yesterday' is no time")
+    assert late == Rejected(1, "'yesterday' is not a time")
 
 
 def test_an_answer_kept_as_a_stream_is_put_together():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from insource.errors import ConfigError
+from insource.foundation.errors import ConfigError
 from insource.matching.comparators import Comparator, comparator_for, list_kind
 
 

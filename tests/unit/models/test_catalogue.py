@@ -1,7 +1,7 @@
 import pytest
 
-from insource.canonical import file_digest
-from insource.errors import UserError
+from insource.foundation.canonical import file_digest
+from insource.foundation.errors import UserError
 from insource.models.catalogue import DEFAULT_MODEL, EMBEDDED, cache_dir, resolve
 
 

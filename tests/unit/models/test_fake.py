@@ -10,8 +10,8 @@ import pytest
 
 from insource.demo.documents import generate
 from insource.demo.schema import INSTRUCTION, SCHEMA
-from insource.errors import ProviderError
 from insource.evaluation.scorers import build_scorer
+from insource.foundation.errors import ProviderError
 from insource.matching.surface import SurfaceForms
 from insource.models.fake import PUBLISHED, FakeCloud
 from insource.models.protocol import Model, Request

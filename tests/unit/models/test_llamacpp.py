@@ -1,6 +1,6 @@
 import pytest
 
-from insource.errors import ProviderError, UserError
+from insource.foundation.errors import ProviderError, UserError
 from insource.models.llamacpp import LlamaCppModel, from_wire, to_wire
 from insource.models.protocol import Request
 from insource.types import Message, Usage

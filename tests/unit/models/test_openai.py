@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from insource.errors import ProviderError, UserError
+from insource.foundation.errors import ProviderError, UserError
 from insource.models.openai import ATTEMPTS, OpenAIModel, from_wire, to_wire
 from insource.models.protocol import Request
 from insource.types import Message, Usage

@@ -1,6 +1,6 @@
 import pytest
 
-from insource.errors import ProviderError
+from insource.foundation.errors import ProviderError
 from insource.models.protocol import Request
 from insource.models.replay import ReplayModel
 from insource.types import Message

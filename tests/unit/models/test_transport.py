@@ -1,6 +1,6 @@
 import pytest
 
-from insource.errors import UserError
+from insource.foundation.errors import UserError
 from insource.models.transport import client, is_loopback, require_allowed
 
 

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from support.example_results import example_disagreement, example_evaluation, example_result, labels_result
 
-from insource.errors import PrerequisiteError
+from insource.foundation.errors import PrerequisiteError
 from insource.report import render, render_markdown, write_report
 from insource.types import NOT_MEASURED, RunResult, Text
 

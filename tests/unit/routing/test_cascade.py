@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.rng import generator
+from insource.foundation.rng import generator
 from insource.routing.cascade import decide, fit_policy
 
 SCORES = st.lists(st.tuples(st.none() | st.floats(0, 1), st.booleans()), max_size=120)

@@ -3,9 +3,9 @@
 import pytest
 from llguidance import LLMatcher, LLTokenizer
 
-from insource.dataset.schema import canonical_target
-from insource.errors import DataError
-from insource.matching.contract import violations
+from insource.contract.canonical_form import canonical_target
+from insource.contract.validate import violations
+from insource.foundation.errors import DataError
 from insource.serving.grammar import compile_grammar
 from insource.types import JsonSchema, Labels, Text
 

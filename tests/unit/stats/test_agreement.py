@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.inter_rater import cohens_kappa, to_table
 
-from insource.rng import generator
+from insource.foundation.rng import generator
 from insource.stats.agreement import cohen_kappa
 
 

@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from insource.rng import generator
+from insource.foundation.rng import generator
 from insource.stats.intervals import (
     clopper_pearson,
     cluster_mean_t,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from insource.errors import DataError, IntegrityError
+from insource.foundation.errors import DataError, IntegrityError
 from insource.training.preflight import check_leakage, check_rows, check_template
 from insource.training.tokenize import IGNORE, Row, prompt_ids, tokenize
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
-from insource import canonical
 from insource.dataset.checks.check import Check, Context
-from insource.dataset.checks.look import pruned
+from insource.dataset.checks.row_view import pruned
+from insource.foundation import canonical
 from insource.matching.normal_forms import fold_text
 from insource.types import Dropped, Finding, Fix, Row
 

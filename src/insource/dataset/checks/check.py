@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from insource.dataset.checks.look import Look
-from insource.dataset.staging import Staged
-from insource.errors import UserError
-from insource.logs.redaction.pseudonyms import Pseudonyms
+from insource.dataset.checks.row_view import Look
+from insource.dataset.rows.staged import Staged
+from insource.foundation.errors import UserError
+from insource.redaction.pseudonyms import Pseudonyms
 from insource.types import (
     SPLITS,
     AbsentFields,

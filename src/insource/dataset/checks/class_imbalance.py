@@ -10,7 +10,7 @@ from typing import Any
 from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.field_values import MAX_VALUES, FieldValues, counted_as
 from insource.dataset.checks.label_errors import MAX_CLASSES, MEAN_OF_CLASS, MIN_ROWS
-from insource.dataset.checks.look import LABEL
+from insource.dataset.checks.row_view import LABEL
 from insource.types import Finding, Labels, Row
 
 RARE = 5

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from insource.contract.expand import declared_properties
 from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.field_values import FieldValues
 from insource.matching.align import is_empty
-from insource.matching.schema import declared_properties
 from insource.types import Finding, JsonSchema, Labels, Row
 
 MIN_ROWS = 20

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insource.dataset.checks.check import Context
-from insource.dataset.checks.keeping import Keeping
+from insource.dataset.checks.precedence import Keeping
 from insource.types import Finding, Fix, Row
 
 JUDGED = 1000

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from insource import canonical
 from insource.dataset.checks.check import Context
-from insource.dataset.checks.keeping import Keeping
-from insource.dataset.checks.look import Look
+from insource.dataset.checks.precedence import Keeping
+from insource.dataset.checks.row_view import Look
+from insource.foundation import canonical
 from insource.types import Finding, Fix, Row
 
 

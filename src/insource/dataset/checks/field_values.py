@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from insource.dataset.checks.look import Look
+from insource.dataset.checks.row_view import Look
 
 MAX_FIELDS = 500
 MAX_VALUES = 20_000

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import chi2_contingency, entropy
 
 from insource.dataset.checks.check import Check, Context, checked_table
-from insource.dataset.checks.look import replaced
-from insource.dataset.checks.writing import MAX_SHAPE, is_date, rewritten, shape_of
+from insource.dataset.checks.row_view import replaced
+from insource.dataset.checks.value_shape import MAX_SHAPE, is_date, rewritten, shape_of
 from insource.types import Dropped, Finding, Fix, Labels, Row
 
 MIN_SIDE = 20

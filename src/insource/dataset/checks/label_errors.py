@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from insource.dataset.checks.check import SHOWN, Check, Context, listed
-from insource.dataset.label_confidence import UNKNOWN, Confidence, Labels, label_confidence
-from insource.dataset.records import as_object
+from insource.dataset.checks.label_confidence import UNKNOWN, Confidence, Labels, label_confidence
+from insource.formats.strict_json import as_object
 from insource.matching.align import is_empty
 from insource.types import Finding, JsonSchema, Row
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from insource import canonical
 from insource.dataset.checks.check import SHOWN, Context
-from insource.dataset.checks.keeping import Keeping
-from insource.dataset.checks.look import Look
-from insource.dataset.near_duplicates import THRESHOLD, NearDuplicates, Pair, find_near_duplicates
-from insource.errors import UserError
+from insource.dataset.checks.precedence import Keeping
+from insource.dataset.checks.row_view import Look
+from insource.foundation import canonical
+from insource.foundation.errors import UserError
+from insource.similarity.near_duplicates import THRESHOLD, NearDuplicates, Pair, find_near_duplicates
 from insource.types import Dropped, Finding, Fix, Row
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
-from insource.dataset.contract import Targets
+from insource.dataset.rows.targets import Targets
 from insource.types import Dropped, Finding, Fix, Row
 
 

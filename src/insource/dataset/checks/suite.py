@@ -20,14 +20,14 @@ from insource.dataset.checks.near_duplicates import NearDuplicateRows
 from insource.dataset.checks.over_length import OverLength
 from insource.dataset.checks.refusals import Refusals
 from insource.dataset.checks.schema_violations import SchemaViolations
+from insource.dataset.checks.sensitive_data import PersonalData, Secrets
 from insource.dataset.checks.short_inputs import ShortInputs
-from insource.dataset.checks.taken_out import PersonalData, Secrets
 from insource.dataset.checks.teacher_disagreement import TeacherDisagreement
 from insource.dataset.checks.term_spellings import TermSpellings
 from insource.dataset.checks.truncation import Truncation
 from insource.dataset.checks.ungrounded_values import UngroundedValues
-from insource.logs.redaction.redactor import Redactor
-from insource.logs.redaction.secrets import SECRETS
+from insource.redaction.redactor import Redactor
+from insource.redaction.secrets import SECRETS
 from insource.types import Dropped, Finding, FixDecision, FunnelStep, Row
 
 # In the order in which accepted fixes are applied: what is no answer goes, prompts are told apart before they

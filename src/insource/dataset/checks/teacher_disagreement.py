@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from insource import canonical
 from insource.dataset.checks.check import SHOWN, Check, Context
-from insource.dataset.normal import normalised
-from insource.dataset.records import as_object
+from insource.formats.strict_json import as_object
+from insource.foundation import canonical
 from insource.matching.align import align
+from insource.similarity.normal_text import normalised
 from insource.types import Finding, JsonSchema, Row
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from insource.dataset.checks.check import Check, Context, checked_table
 from insource.dataset.checks.field_values import FieldValues
-from insource.dataset.checks.look import replaced
-from insource.dataset.checks.terms import (
+from insource.dataset.checks.row_view import replaced
+from insource.dataset.checks.spelling import (
     differ_in_meaning,
     is_abbreviation,
     is_slip,

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from insource.dataset.checks.check import Check, Context, listed
 from insource.dataset.checks.field_values import MAX_FIELDS
-from insource.dataset.checks.look import Look, is_derived
-from insource.dataset.checks.terms import tokens
+from insource.dataset.checks.row_view import Look, is_derived
+from insource.dataset.checks.spelling import tokens
+from insource.foundation.rng import generator
 from insource.matching.comparators import Comparator
 from insource.matching.grounding import grounding_tier
 from insource.matching.normal_forms import parse_number
-from insource.rng import generator
 from insource.types import Estimate, Finding, Instance, JsonSchema, Row
 
 SAMPLED = 300

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 
-from insource import canonical
-from insource.dataset.card import data_card, front_matter
 from insource.dataset.export.formats import FORMATS, HF_COLUMNS, Format
-from insource.dataset.folder import check, examples
-from insource.dataset.sidecar import sidecar_line, sidecar_of
-from insource.errors import DataError
+from insource.dataset.rows.provenance_file import sidecar_line, sidecar_of
+from insource.dataset.saved.card import data_card, front_matter
+from insource.dataset.saved.folder import check, examples
+from insource.foundation import canonical
+from insource.foundation.errors import DataError
+from insource.foundation.files import sync, sync_folder, write_synced
 from insource.types import DatasetManifest, Split, Task
 
 
@@ -41,8 +41,9 @@ def export_dataset(
         partial.mkdir(parents=True)
         written = {split: _write(folder, partial, split, format_, task) for split in splits}
         readme = _readme(manifest, task, format_, written)
-        (partial / "README.md").write_text(readme, encoding="utf-8")
+        write_synced(partial / "README.md", readme.encode())
         partial.rename(target)
+        sync_folder(target.parent)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise DataError(
@@ -65,8 +66,7 @@ def _write(folder: Path, target: Path, split: Split, format_: Format, task: Task
             if sidecar is not None:
                 sidecar.write(json.dumps(sidecar_line(record, example), ensure_ascii=False) + "\n")
         for written in filter(None, (file, sidecar)):
-            written.flush()
-            os.fsync(written.fileno())
+            sync(written)
     return count
 
 

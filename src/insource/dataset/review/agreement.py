@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Hashable, Iterable
 from itertools import combinations
 from typing import Literal
 
-from insource.dataset.review.application import outcome
+from insource.dataset.review.apply import outcome
 from insource.dataset.review.fields import same
 from insource.stats.agreement import cohen_kappa
 from insource.stats.intervals import wilson

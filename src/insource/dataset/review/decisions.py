@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -11,8 +10,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from insource.dataset.records import strict_json
-from insource.errors import DataError
+from insource.formats.strict_json import strict_json
+from insource.foundation.errors import DataError
+from insource.foundation.files import locked, replacing
 from insource.types import ReviewDecision
 
 SHOWN = 8
@@ -60,8 +60,7 @@ class DecisionFile:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self._lock.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock.open("a") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with locked(self._lock):
             yield
 
 
@@ -101,15 +100,14 @@ def write_reviews(path: Path, decisions: Iterable[ReviewDecision]) -> tuple[int,
         DataError: ``reviews-not-written``.
     """
     ordered = sorted(decisions, key=_key)
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
+        with replacing(path) as file:
             for decision in ordered:
                 file.write(json.dumps(decision.model_dump(), ensure_ascii=False) + "\n")
             file.flush()
-            os.fsync(file.fileno())
-        written = _state(partial)
-        partial.replace(path)
+            written = _told_by(
+                os.fstat(file.fileno())
+            )  # before the rename: an edit after it is another state
         return written
     except OSError as error:
         raise DataError(
@@ -125,9 +123,12 @@ def _key(decision: ReviewDecision) -> tuple[str, str, str]:
 
 def _state(path: Path) -> tuple[int, ...]:
     try:
-        found = path.stat()
+        return _told_by(path.stat())
     except FileNotFoundError:
         return ()
+
+
+def _told_by(found: os.stat_result) -> tuple[int, ...]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 

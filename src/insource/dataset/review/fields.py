@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from insource import canonical
-from insource.dataset.records import as_object, strict_json
+from insource.contract.expand import declared_properties, expanded, restricted, schema_types
+from insource.contract.validate import fits
+from insource.formats.strict_json import as_object, strict_json
+from insource.foundation import canonical
 from insource.matching.comparators import Comparator, comparator_for
-from insource.matching.contract import fits
-from insource.matching.schema import declared_properties, expanded, restricted, schema_types
 from insource.types import JsonSchema, Labels, OutputSpec, Row
 
 WHOLE = ""

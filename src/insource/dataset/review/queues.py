@@ -12,13 +12,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from insource import canonical
-from insource.dataset.checks.look import Look
+from insource.dataset.checks.row_view import Look
 from insource.dataset.checks.ungrounded_values import is_grounded
-from insource.dataset.normal import normalised
-from insource.dataset.records import as_object
 from insource.dataset.review.fields import Field, fields_of, schema_of
+from insource.formats.strict_json import as_object
+from insource.foundation import canonical
 from insource.matching.align import align
+from insource.similarity.normal_text import normalised
 from insource.types import Labels, OutputSpec, Row
 
 QueueName = Literal["disagreements", "low-confidence", "ungrounded", "audit", "contested", "all"]

@@ -8,15 +8,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-from insource.clock import iso
-from insource.config.sections import CallsSection
-from insource.dataset.records import BadRow
+from insource.config.dataset import CallsSection
+from insource.dataset.rows.records import BadRow
 from insource.dataset.sources.conversation import Conversations, asked
-from insource.errors import DataError, InsourceError
-from insource.logs.discovery.prompts import called_tool
-from insource.logs.output_limit import output_limit
+from insource.foundation.clock import iso
+from insource.foundation.errors import DataError, InsourceError
 from insource.logs.query import Log, Where
-from insource.store.feedback import Feedback
+from insource.providers.output_limit import output_limit
+from insource.providers.requests import called_tool
+from insource.store.calls.feedback import Feedback
 from insource.types import TOKEN_LIMIT, Call, Dropped, Provenance, Row
 
 SOURCE = "log"

@@ -8,16 +8,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from insource.config.sections import ColumnsSection, DatasetSection
-from insource.dataset.records import BadRow
-from insource.dataset.sidecar import ENDING
+from insource.config.dataset import ColumnsSection, DatasetSection
+from insource.dataset.rows.provenance_file import ENDING
+from insource.dataset.rows.records import BadRow
+from insource.dataset.rows.source import Source
 from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.containers import SUFFIXES, read_records
 from insource.dataset.sources.documents import ABOUT, Documents, is_document, label_table, walk
-from insource.dataset.sources.shapes import ROWS, Shape, by_columns, chat, completion, teacher_of
-from insource.dataset.sources.source import Source
+from insource.dataset.sources.record_shapes import ROWS, Shape, by_columns, chat, completion, teacher_of
 from insource.dataset.sources.table import Table, TableFile
-from insource.errors import DataError
+from insource.foundation.errors import DataError
 from insource.types import Split
 
 SAMPLE = 20

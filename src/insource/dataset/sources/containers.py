@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from insource.dataset.records import BadRow, strict_json
+from insource.dataset.rows.records import BadRow
+from insource.dataset.rows.source import unreadable
 from insource.dataset.sources.json_lines import Found, json_lines
-from insource.dataset.sources.source import unreadable
-from insource.errors import UserError, missing_extra
-from insource.logs.importers.containers import is_one_document, plain_rows, records
-from insource.logs.importers.values import BadRecord
+from insource.formats.containers import is_one_document, plain_rows, records
+from insource.formats.strict_json import strict_json
+from insource.formats.values import BadRecord
+from insource.foundation.errors import UserError, missing_extra
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

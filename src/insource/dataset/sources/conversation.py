@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from insource.dataset.records import BadRow
-from insource.logs.discovery.prompts import ASSISTANT, SYSTEM, TOOL, USER, messages_of, text_of
+from insource.dataset.rows.records import BadRow
+from insource.providers.requests import ASSISTANT, SYSTEM, TOOL, USER, messages_of, text_of
 
 Conversations = Literal["drop", "last", "render"]
 

@@ -10,13 +10,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from insource.config.sections import ColumnsSection
-from insource.dataset.records import BadRow, row_of, strict_json, unknown_keys_note
+from insource.config.dataset import ColumnsSection
+from insource.dataset.rows.records import BadRow, row_of, unknown_keys_note
+from insource.dataset.rows.source import unreadable
 from insource.dataset.sources.containers import known_encoding, read_records
-from insource.dataset.sources.shapes import by_columns
-from insource.dataset.sources.source import unreadable
+from insource.dataset.sources.record_shapes import by_columns
 from insource.dataset.sources.text_extraction import EXTRACTORS, decoded, text_of_document
-from insource.errors import DataError
+from insource.formats.strict_json import strict_json
+from insource.foundation.errors import DataError
 from insource.types import Dropped, Row
 
 TABLES = ("labels", "metadata")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from insource.dataset.sources.source import Source
+from insource.dataset.rows.source import Source
 from insource.types import Dropped, Row
 
 

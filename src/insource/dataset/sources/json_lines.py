@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from insource.dataset.records import KEYS, BadRow, kind_of, row_id_of, row_of, strict_json, unknown_keys_note
-from insource.dataset.sources.source import unreadable
+from insource.dataset.rows.records import KEYS, BadRow, row_id_of, row_of, unknown_keys_note
+from insource.dataset.rows.source import unreadable
+from insource.formats.strict_json import kind_of, strict_json
 from insource.types import Dropped, Row
 
 Found = tuple[int, dict[str, Any] | BadRow]

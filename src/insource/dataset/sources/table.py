@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from insource.dataset.records import BadRow, row_id_of, row_of, unknown_keys_note
-from insource.dataset.sidecar import with_provenance
+from insource.dataset.rows.provenance_file import with_provenance
+from insource.dataset.rows.records import BadRow, row_id_of, row_of, unknown_keys_note
 from insource.dataset.sources.containers import read_records
-from insource.dataset.sources.shapes import Shape
-from insource.errors import DataError
+from insource.dataset.sources.record_shapes import Shape
+from insource.foundation.errors import DataError
 from insource.types import Dropped, Row, Split
 
 

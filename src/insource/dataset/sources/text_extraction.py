@@ -14,8 +14,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from insource.dataset.records import BadRow
-from insource.errors import missing_extra
+from insource.dataset.rows.records import BadRow
+from insource.foundation.errors import missing_extra
 
 MAX_DOCUMENT_BYTES = 64 << 20
 MAX_UNPACKED_BYTES = 256 << 20

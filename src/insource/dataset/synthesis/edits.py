@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from insource.dataset.rows.teacher_policy import co_teachers
+from insource.dataset.synthesis.output import synthetic_row
 from insource.dataset.synthesis.places import Path, Place, as_label, places, replaced
+from insource.dataset.synthesis.wanted import Wanted
+from insource.foundation.errors import DataError
+from insource.foundation.rng import generator
 from insource.matching.surface import shape
-from insource.rng import generator
-from insource.types import Example
+from insource.types import Example, Row
 
-Method = Literal["edit", "recombine", "paraphrase", "label"]
 DELETED_SHARE = 0.2
 
 
@@ -123,3 +127,29 @@ def _without(example: Example, place: Place, found: Sequence[Place]) -> Draft | 
     return Draft(
         text, replaced(label, place.path, None), (example.row_id,), example.attributes, example.contract
     )
+
+
+def edited_rows(train: Sequence[Example], wanted: Wanted, seed: int) -> Iterator[Row]:
+    found = drafts(train, "edit" if wanted.method == "edit" else "recombine", seed)
+    first = next(found, None)
+    if first is None:
+        raise DataError(
+            "nothing-to-edit",
+            "No training document has a value that stands in it once, spelled as in its label.",
+            hint="Labels of classes cannot be edited in; use --method paraphrase or --method label.",
+        )
+    by_id = {example.row_id: example for example in train}
+    for draft in chain([first], found):
+        # The label is as trustworthy as its parents': a teacher's among them makes it a teacher's.
+        origins = [by_id[parent].provenance for parent in draft.parents]
+        origin = next((one for one in origins if one.from_teacher), origins[0])
+        kept = origin.model_copy(
+            update={
+                "synthetic": wanted.method,
+                "parents": draft.parents,
+                "co_teachers": co_teachers(origins, origin),
+            }
+        )
+        yield synthetic_row(
+            draft.input, draft.output, kept, attributes=draft.attributes, contract=draft.contract
+        )

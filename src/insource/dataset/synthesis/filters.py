@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from hashlib import blake2b
 
-from insource.dataset.contract import Targets
-from insource.dataset.near_duplicates import nearest
-from insource.dataset.normal import normalised, numbers_of
-from insource.dataset.records import BadRow
+from insource.dataset.rows.records import BadRow
+from insource.dataset.rows.targets import Targets
 from insource.dataset.synthesis.places import as_label, leaves
 from insource.matching.grounding import grounding_tier
+from insource.similarity.near_duplicates import nearest
+from insource.similarity.normal_text import normalised, numbers_of
 from insource.types import Example, Row
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from insource import canonical
-from insource.errors import DataError
+from insource.foundation import canonical
+from insource.foundation.errors import DataError
+from insource.foundation.files import sync
 from insource.types import Provenance, Row
 
 
@@ -57,8 +57,7 @@ class SyntheticFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        sync(self._file)
         self._file.close()
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
+from insource.foundation.rng import generator
 from insource.logs.discovery.prompts import variable_turns
-from insource.logs.discovery.reading import Record
+from insource.logs.discovery.reading import UntaggedCall
 from insource.logs.discovery.templates import Template
 from insource.matching.grounding import grounding_tier
-from insource.rng import generator
 
 SAMPLE = 2000
 """Calls whose times and lengths are kept for the medians."""
@@ -81,7 +81,7 @@ class Evidence:
         self.examples: list[str] = []
         self._rng = generator(0, "logs.discovery.times")
 
-    def add(self, record: Record, template: Template) -> None:
+    def add(self, record: UntaggedCall, template: Template) -> None:
         """Count one more call."""
         prompt = record.prompt
         assert prompt is not None
@@ -124,7 +124,7 @@ class Evidence:
         self.inputs.merge(other.inputs)
         self.examples = (self.examples + other.examples)[:EXAMPLES]
 
-    def _keep_time(self, record: Record) -> None:
+    def _keep_time(self, record: UntaggedCall) -> None:
         time = (record.latency_s, record.output_tokens)
         if len(self.times) < SAMPLE:
             self.times.append(time)

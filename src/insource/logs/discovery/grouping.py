@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from insource.logs.discovery.evidence import MAX_LABELS, Evidence
-from insource.logs.discovery.prompts import MARK, WORD
+from insource.logs.discovery.prompts import WORD
 from insource.logs.discovery.templates import Template
+from insource.providers.requests import MARK
 
 Answers = Literal["same", "different", "unknown"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from insource.foundation.rng import generator
 from insource.logs.discovery.mining import MIN_SUPPORT, mine
 from insource.logs.discovery.prompts import Prompt
 from insource.logs.discovery.templates import Template, TemplateIndex
-from insource.rng import generator
 
 POOL = 3000
 """Prompts kept at most, of those without a template and of those with one."""

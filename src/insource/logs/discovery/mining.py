@@ -17,8 +17,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.logs.discovery.prompts import MARK, WORD, Frame, Prompt
+from insource.logs.discovery.prompts import WORD, Frame, Prompt
 from insource.logs.discovery.templates import Template
+from insource.providers.requests import MARK
 
 GRAM = 3
 MIN_SUPPORT = 6

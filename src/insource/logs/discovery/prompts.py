@@ -7,12 +7,10 @@ these has no prompt. Nothing here raises on a strange document: a log holds what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-MARK = "\x02"
-"""Begins a message in the flattened text, followed by its role's letter; clients' own are taken out."""
-SYSTEM, USER, ASSISTANT, TOOL, END = (MARK + letter for letter in "suate")
+from insource.providers.requests import END, MARK, USER, dicts_in, messages_of, text_of
+
 CUT = "\x03"
 """Where the middle of a very long message was left out."""
 
@@ -25,14 +23,6 @@ UNSPACED = "\\u0e00-\\u0e7f\\u3040-\\u30ff\\u3400-\\u9fff\\uac00-\\ud7af"
 WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 
 _CONTROL = re.compile("[\x02\x03]")
-_ROLES = {
-    "system": SYSTEM,
-    "developer": SYSTEM,
-    "assistant": ASSISTANT,
-    "model": ASSISTANT,
-    "tool": TOOL,
-    "function": TOOL,
-}
 _TURNS = re.compile(MARK + "[ut]")
 
 
@@ -74,85 +64,6 @@ def variable_turns(text: str) -> int:
     return len(_TURNS.findall(text))
 
 
-def read_answer(response: Any, response_text: str) -> str:
-    """The answer's text; where there is none, the arguments of the one tool it called."""
-    if response_text or not isinstance(response, dict):
-        return response_text
-    import msgspec
-
-    for call in _tool_calls(response):
-        arguments = call.get("arguments", call.get("input"))
-        if isinstance(arguments, str):
-            return arguments
-        if isinstance(arguments, dict):
-            return msgspec.json.encode(arguments).decode()
-    return ""
-
-
-def called_tool(response: Any) -> bool:
-    """Whether the answer asks for a tool."""
-    return isinstance(response, dict) and next(_tool_calls(response), None) is not None
-
-
-def _tool_calls(response: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for choice in _dicts(response.get("choices")):
-        message = choice.get("message")
-        for call in _dicts(message.get("tool_calls") if isinstance(message, dict) else None):
-            if isinstance(call.get("function"), dict):
-                yield call["function"]
-    for item in (*_dicts(response.get("content")), *_dicts(response.get("output"))):
-        if item.get("type") in ("tool_use", "function_call"):
-            yield item
-
-
-def messages_of(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Each message of a request's document with its role: ``SYSTEM``, ``USER``, ``ASSISTANT`` or ``TOOL``."""
-    for key in ("system", "instructions", "systemInstruction", "system_instruction"):
-        if request.get(key):
-            yield SYSTEM, request[key]
-    for key in ("messages", "input", "contents", "prompt"):
-        value = request.get(key)
-        if isinstance(value, str):
-            yield USER, value
-        for message in value if isinstance(value, list) else ():
-            if isinstance(message, str):
-                yield USER, message
-            elif isinstance(message, dict):
-                yield from _message(message)
-
-
-def _message(message: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    kind = message.get("type")
-    if kind == "function_call":
-        yield ASSISTANT, message.get("arguments")
-    elif kind == "function_call_output":
-        yield TOOL, message.get("output")
-    else:
-        content = message.get("content", message.get("parts"))
-        role = _ROLES.get(str(message.get("role")), USER)
-        if any(part.get("type") == "tool_result" for part in _dicts(content)):
-            role = TOOL
-        yield role, content
-
-
-def text_of(content: Any) -> tuple[str, bool]:
-    """The text of a content, and whether it has an image, a file or sound."""
-    if isinstance(content, str):
-        return content, False
-    if isinstance(content, dict):
-        content = content.get("parts", [content])
-    texts, other = [], False
-    for part in content if isinstance(content, list) else ():
-        if isinstance(part, str):
-            texts.append(part)
-        elif isinstance(part, dict):
-            said = part.get("text", part.get("content"))
-            texts.append(said if isinstance(said, str) else "")
-            other = other or str(part.get("type")).startswith(("image", "input_image", "file", "input_audio"))
-            other = other or "inlineData" in part or "inline_data" in part
-    return "\n".join(texts), other
-
-
 def _folded(text: str) -> str:
     if len(text) > HEAD + TAIL:
         text = f"{text[:HEAD]} \n {text[-TAIL:]}"
@@ -160,7 +71,7 @@ def _folded(text: str) -> str:
 
 
 def _frame(request: dict[str, Any]) -> Frame:
-    tools = [_tool(tool) for tool in _dicts(request.get("tools"))]
+    tools = [_tool(tool) for tool in dicts_in(request.get("tools"))]
     names = sorted({name for name, _ in tools})
     forced = _forced(request.get("tool_choice"), names)
     if forced is not None:  # a tool that has to be called is a schema by another name
@@ -209,7 +120,3 @@ def _keys(schema: Any) -> str:
         waiting.append(one.get("items"))
         waiting.extend(one["$defs"].values() if isinstance(one.get("$defs"), dict) else ())
     return ",".join(sorted(found))
-
-
-def _dicts(value: Any) -> Iterator[dict[str, Any]]:
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Text, cast, select, tuple_
 
-from insource.clock import to_microseconds
-from insource.logs.discovery.prompts import Prompt, called_tool, read_answer, read_prompt
-from insource.store.call_table import CALLS
+from insource.foundation.clock import to_microseconds
+from insource.logs.discovery.prompts import Prompt, read_prompt
+from insource.providers.requests import called_tool, read_answer
+from insource.store.calls.table import CALLS
 from insource.store.database import Database
 
 PAGE = 500
@@ -26,7 +27,7 @@ class Payload(msgspec.Struct):
     response_text: str = ""
 
 
-class Record(NamedTuple):
+class UntaggedCall(NamedTuple):
     """An untagged call. ``prompt`` is None when the log has no text of it."""
 
     call_id: str
@@ -64,7 +65,7 @@ _COLUMNS = (
 )
 
 
-def untagged(database: Database, since: datetime | None = None) -> Iterator[Record]:
+def untagged(database: Database, since: datetime | None = None) -> Iterator[UntaggedCall]:
     """The calls to generating models that have no task; simulated ones are left out.
 
     Page by page (keyset pagination), each in its own short transaction: at most a page is in memory, and
@@ -88,12 +89,12 @@ def untagged(database: Database, since: datetime | None = None) -> Iterator[Reco
         page = query.where(place > (rows[-1].started_at, rows[-1].call_id))
 
 
-def _record(row: Any, decoder: msgspec.json.Decoder[Payload]) -> Record:
+def _record(row: Any, decoder: msgspec.json.Decoder[Payload]) -> UntaggedCall:
     try:
         payload = decoder.decode(row.document)
     except ValueError:  # a payload of a shape no version of ours wrote
         payload = Payload()
-    return Record(
+    return UntaggedCall(
         call_id=row.call_id,
         started_at=row.started_at,
         model=row.model,

@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from insource.errors import ConfigError
+from insource.foundation.errors import ConfigError
+from insource.foundation.files import replace_text
 from insource.logs.discovery.candidates import TaskCandidate
 from insource.logs.discovery.prompts import Prompt, read_prompt
 from insource.logs.discovery.templates import Template, TemplateIndex
@@ -38,7 +39,7 @@ class Pattern(Frozen):
         return Template(segments=self.segments, schema_keys=self.schema_keys, tools=self.tools)
 
 
-class Rule(Pattern):
+class TaskRule(Pattern):
     """Calls made from this template belong to this task."""
 
     task: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -51,7 +52,7 @@ class Rules(Frozen):
     of a task whose template is less specific.
     """
 
-    rule: tuple[Rule, ...] = ()
+    rule: tuple[TaskRule, ...] = ()
     passed_over: tuple[Pattern, ...] = ()
 
     def templates(self) -> list[Template]:
@@ -74,7 +75,7 @@ class Rules(Frozen):
                 if candidate.verdict == "not narrow":
                     passed_over.append(Pattern(**fields))
                 else:
-                    rules.append(Rule(task=candidate.name, **fields))
+                    rules.append(TaskRule(task=candidate.name, **fields))
         return Rules(rule=tuple(rules), passed_over=tuple(passed_over))
 
 
@@ -132,7 +133,6 @@ def load_rules(path: Path) -> Rules:
 
 def save_rules(path: Path, rules: Rules) -> None:
     """Write the rules, readable by their owner only: templates quote prompts. Atomic."""
-    import os
 
     import tomlkit
 
@@ -147,10 +147,4 @@ def save_rules(path: Path, rules: Rules) -> None:
             tables.append(table)
         if patterns:
             document.add(name, tables)
-    partial = path.with_name(f"{path.name}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(tomlkit.dumps(document))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    replace_text(path, tomlkit.dumps(document), mode=0o600)

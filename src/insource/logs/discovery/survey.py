@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from insource.clock import from_microseconds
+from insource.foundation.clock import from_microseconds
+from insource.foundation.money import from_nano_usd
 from insource.logs.discovery import ranking
 from insource.logs.discovery.candidates import Survey, TaskCandidate, Version
 from insource.logs.discovery.evidence import Evidence
@@ -18,7 +19,6 @@ from insource.logs.discovery.prompts import Prompt
 from insource.logs.discovery.reading import untagged
 from insource.logs.discovery.rules import Rules, TaskFinder
 from insource.logs.discovery.templates import Template, TemplateIndex
-from insource.money import from_nano_usd
 from insource.store.database import Database
 
 MIN_CALLS = 10

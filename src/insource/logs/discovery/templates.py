@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from insource.canonical import digest, short
-from insource.logs.discovery.prompts import END, MARK, WORD, Frame, Prompt
+from insource.foundation.canonical import digest, short
+from insource.logs.discovery.prompts import WORD, Frame, Prompt
+from insource.providers.requests import END, MARK
 from insource.types import Frozen
 
 SLOT = "⟨…⟩"

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from insource.logs.importers.values import count, items, obj, text
-from insource.logs.reading import Endpoint, open_reader
-from insource.logs.reading.chat import read_chat_usage
-from insource.logs.reading.dialect import finish_of
-from insource.logs.reading.messages import read_messages_usage
-from insource.logs.reading.responses import read_responses_usage
+from insource.formats.values import count, items, obj, text
+from insource.providers import Endpoint, open_reader
+from insource.providers.chat import read_chat_usage
+from insource.providers.dialect import finish_of
+from insource.providers.messages import read_messages_usage
+from insource.providers.requests import content_text
+from insource.providers.responses import read_responses_usage
 from insource.types import FinishReason, Usage
 
 # Words beside the dialects' own.
@@ -105,14 +106,6 @@ def read_usage(counts: Mapping[str, Any]) -> Usage:
             "cache_creation_input_tokens": counts.get("cacheWriteInputTokens"),
         }
     return read_messages_usage(counts)
-
-
-def content_text(content: Any) -> str:
-    """The text of a message's content: itself, or its text parts put together."""
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else []
-    return "".join(part if isinstance(part, str) else text(obj(part).get("text")) for part in parts)
 
 
 def _stream(events: str) -> Answer:

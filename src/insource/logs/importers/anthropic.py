@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from insource.formats.values import BadRecord, obj
 from insource.logs.importers.exchanges import beside
-from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import BadRecord, obj
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 
 _REQUESTS = ("request", "input", "params", "body")
 _ANSWERS = ("response", "output", "message", "result")
@@ -25,7 +25,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     if record.get("type") == "message":
         yield beside({}, {}, record)
         return
@@ -35,7 +35,7 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
         raise BadRecord("no message and no error of Anthropic's under `response`")
     request = next((found for name in _REQUESTS if (found := obj(record.get(name)))), {})
     draft = beside(record, request, answer)
-    yield Draft({**draft.fields, "endpoint": "messages", "provider": "anthropic"}, own_id=draft.own_id)
+    yield CallDraft({**draft.fields, "endpoint": "messages", "provider": "anthropic"}, own_id=draft.own_id)
 
 
 IMPORTER = RecordImporter(

@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from insource.logs.importers.containers import records
-from insource.logs.importers.values import BadRecord, obj, text
+from insource.formats.containers import records
+from insource.formats.values import BadRecord, obj, text
 
 Requests = Mapping[str, bytes]
 BATCH_TAG = {"batch": "yes"}

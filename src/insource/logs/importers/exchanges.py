@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from insource.formats.values import between, count, dollars, first, moment, obj, seconds, text
 from insource.logs.importers.answers import read_answer
 from insource.logs.importers.labels import known, labels
-from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import between, count, dollars, first, moment, obj, seconds, text
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 
 _STARTED = ("started_at", "start_time", "startTime", "created_at", "timestamp", "time", "ts")
 _ENDED = ("ended_at", "end_time", "endTime", "finished_at", "completed_at")
@@ -60,11 +60,11 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return "`request` beside `response`" if both else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     yield beside(record, obj(record.get("request")), record.get("response"))
 
 
-def beside(record: Mapping[str, Any], request: dict[str, Any], answer: Any) -> Draft:
+def beside(record: Mapping[str, Any], request: dict[str, Any], answer: Any) -> CallDraft:
     """An exchange with what stands beside it under the usual names."""
     started, ended = moment(first(record, *_STARTED)), moment(first(record, *_ENDED))
     latency = seconds(first(record, "latency_s", "duration_s"))
@@ -85,7 +85,7 @@ def beside(record: Mapping[str, Any], request: dict[str, Any], answer: Any) -> D
         workload=record.get("workload_id"), client=record.get("client_id")
     )
     cost = dollars(record.get("cost_usd"))
-    return Draft(
+    return CallDraft(
         {
             **fields,
             "started_at": started or moment(created(answer)),

@@ -8,21 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from insource.formats.values import between, count, dollars, first, moment, obj, opened, seconds, text
 from insource.logs.importers.answers import read_answer
 from insource.logs.importers.exchanges import error_text
 from insource.logs.importers.labels import known, labels
-from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import (
-    between,
-    count,
-    dollars,
-    first,
-    moment,
-    obj,
-    opened,
-    seconds,
-    text,
-)
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.types import Usage
 from insource.types.call import Outcome
 
@@ -35,7 +25,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return f"Helicone's {', '.join(f'`{name}`' for name in found)}" if len(found) > 2 else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     request = obj(record.get("request_body"))
     document = opened(record.get("response_body"))
     answer = read_answer(document)
@@ -45,7 +35,7 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
     cost = dollars(first(record, "cost", "costUSD", "cost_usd"))
     waited, first_token = seconds(record.get("delay_ms")), seconds(record.get("time_to_first_token"))
     asked = first(record, "request_model", "model_override", "model") or request.get("model")
-    yield Draft(
+    yield CallDraft(
         {
             **answer.fields(),
             **_labels(record),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from insource.logs.importers.values import first, items, text
+from insource.formats.values import first, items, text
 
 _TASK = ("task", "insource_task", "insource-task")
 _FEATURE = ("feature", "insource_feature", "insource-feature")

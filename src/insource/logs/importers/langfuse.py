@@ -11,10 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from insource.logs.importers.answers import read_answer
-from insource.logs.importers.labels import known, labels, tag_list
-from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import (
+from insource.formats.values import (
     NotACall,
     between,
     count,
@@ -26,6 +23,9 @@ from insource.logs.importers.values import (
     seconds,
     text,
 )
+from insource.logs.importers.answers import read_answer
+from insource.logs.importers.labels import known, labels, tag_list
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.types import Usage
 
 _CALLS = {"GENERATION", "EMBEDDING"}
@@ -42,7 +42,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return f"Langfuse's {', '.join(f'`{name}`' for name in found)}" if len(found) > 1 else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     row = _snake(record)
     kind = text(row.get("type")).upper() or "GENERATION"
     if kind not in _CALLS:
@@ -57,7 +57,7 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
     usage = _usage(row)
     cost = _cost(row)
     failed = text(row.get("level")).upper() == "ERROR"
-    yield Draft(
+    yield CallDraft(
         {
             **answer.fields(),
             **_labels(row),

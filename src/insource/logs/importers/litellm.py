@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from insource.formats.values import between, count, dollars, first, moment, obj, opened, text
 from insource.logs.importers.answers import read_answer, read_usage
 from insource.logs.importers.labels import known, labels, tag_list
-from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import between, count, dollars, first, moment, obj, opened, text
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.types import Usage
 
 _OWN = {"call_type", "spend", "startTime", "endTime", "completionStartTime", "request_tags", "model_group"}
@@ -35,7 +35,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return f"LiteLLM's {', '.join(f'`{name}`' for name in found)}" if len(found) > 2 else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     answer_document = opened(record.get("response"))
     answer = read_answer(answer_document)
     metadata = obj(record.get("metadata"))
@@ -49,7 +49,7 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
     request = _request(record)
     cost = None if failed else _cost(record)
     kind = text(record.get("call_type"))
-    yield Draft(
+    yield CallDraft(
         {
             **answer.fields(),
             **_labels(record, metadata),

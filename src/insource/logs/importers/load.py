@@ -10,15 +10,15 @@ from typing import Any
 from sqlalchemy import select
 
 from insource.logs.importers.batches import BATCH_TAG
-from insource.logs.importers.protocol import Imported, Outcome, Rejected, Skipped
-from insource.logs.prices import UNPRICED, Priced, PriceTable, billing_of
-from insource.store.call_table import CALLS
-from insource.store.calls import insert_calls
+from insource.logs.importers.protocol import Imported, ReadOutcome, Rejected, Skipped
+from insource.providers.prices import UNPRICED, Priced, PriceTable, billing_of
+from insource.store.calls.calls import insert_calls
+from insource.store.calls.table import CALLS
 from insource.store.database import Database
 from insource.types import Call
 
 Redact = Callable[[Any], Any]
-Pricer = Callable[[Call], Priced]
+CallPricer = Callable[[Call], Priced]
 
 SHOWN = 20
 _BATCH, _BATCH_CHARACTERS = 500, 16 << 20  # whichever is reached first: records may be large
@@ -49,7 +49,7 @@ class ImportReport:
 
 def load(
     database: Database,
-    outcomes: Iterable[Outcome],
+    outcomes: Iterable[ReadOutcome],
     *,
     redact: Redact,
     keeps_content: Callable[[str], bool] = lambda task: True,
@@ -103,8 +103,8 @@ def load(
     return report
 
 
-def _batches(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
-    batch: list[Outcome] = []
+def _batches(outcomes: Iterable[ReadOutcome]) -> Iterator[list[ReadOutcome]]:
+    batch: list[ReadOutcome] = []
     characters = 0
     for outcome in outcomes:
         batch.append(outcome)
@@ -128,7 +128,7 @@ def prepared(
     redact: Redact,
     keeps_content: Callable[[str], bool] = lambda task: True,
     task: str = "",
-    price: Pricer | None = None,
+    price: CallPricer | None = None,
 ) -> Call:
     """The call as it may be written: with its task, priced if it can be, and redacted last."""
     task = task or call.task
@@ -160,7 +160,7 @@ def _without_content(call: Call, why: dict[str, str]) -> dict[str, Any]:
     return {**nothing, "error": error, "request": why, "raw": why}
 
 
-def _pricer(prices: PriceTable | None) -> Pricer | None:
+def _pricer(prices: PriceTable | None) -> CallPricer | None:
     if prices is None:
         return None
 

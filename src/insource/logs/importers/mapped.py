@@ -29,11 +29,8 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from insource.errors import ConfigError
-from insource.logs.importers.answers import finish_reason, read_answer
-from insource.logs.importers.exchanges import created
-from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import (
+from insource.formats.paths import MISSING, has_value_at, value_at
+from insource.formats.values import (
     BadRecord,
     between,
     count,
@@ -45,6 +42,10 @@ from insource.logs.importers.values import (
     shown,
     text,
 )
+from insource.foundation.errors import ConfigError
+from insource.logs.importers.answers import finish_reason, read_answer
+from insource.logs.importers.exchanges import created
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.types import Frozen, Usage
 from insource.types.call import Outcome
 
@@ -122,7 +123,7 @@ def paths_without_a_value(mapping: TableMapping, sample: list[dict[str, Any]]) -
     return [
         f"{name} = {path!r}"
         for name, path in named.items()
-        if not any(_has(record, path) for record in sample)
+        if not any(has_value_at(record, path) for record in sample)
     ]
 
 
@@ -138,31 +139,7 @@ def mapped(mapping: TableMapping) -> RecordImporter:
     )
 
 
-MISSING = object()
-"""What ``value_at`` gives where there is nothing."""
-
-
-def value_at(value: Any, path: str) -> Any:
-    """The value at a dotted path. A column may have dots in its name; lists are entered by number."""
-    value = opened(value)
-    if isinstance(value, dict):
-        if path in value:
-            return value[path]
-        for dot in (match.start() for match in re.finditer(r"\.", path)):
-            if path[:dot] in value and (found := value_at(value[path[:dot]], path[dot + 1 :])) is not MISSING:
-                return found
-    if isinstance(value, list):
-        number, _, rest = path.partition(".")
-        if number.isdecimal() and len(number) < 10 and int(number) < len(value):
-            return value_at(value[int(number)], rest) if rest else value[int(number)]
-    return MISSING
-
-
-def _has(record: dict[str, Any], path: str) -> bool:
-    return value_at(record, path) is not MISSING
-
-
-def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[CallDraft]:
     found = {name: value_at(record, path) for name, path in mapping.call.items()}
     found = {name: value for name, value in found.items() if value not in (MISSING, None, "")}
     answer_document = opened(found.get("response"))
@@ -202,7 +179,7 @@ def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[Draft]:
         fields["response_text"] = said.text if said else text(found["output"]) or _json(found["output"])
     if "finish_reason" in found:
         fields["finish_reason"] = finish_reason(found["finish_reason"])
-    yield Draft(fields, own_id=text(found.get("id")))
+    yield CallDraft(fields, own_id=text(found.get("id")))
 
 
 def _json(value: Any) -> str:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from insource.logs.importers.answers import content_text
-from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import BadRecord, text
+from insource.formats.values import BadRecord, text
+from insource.logs.importers.protocol import CallDraft, RecordImporter
+from insource.providers.requests import content_text
 
 _ANSWERS = ("preferred_output", "non_preferred_output")
 
@@ -26,7 +26,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return "`messages`, and neither a model nor a response beside it" if only else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     if "preferred_output" in record:
         request, messages = _preference(record)
     else:
@@ -40,7 +40,7 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
     answer = messages[last]
     called = bool(answer.get("tool_calls") or answer.get("function_call"))
     kind = "preference" if "preferred_output" in record else "example"
-    yield Draft(
+    yield CallDraft(
         {
             "endpoint": "messages" if "system" in record else "chat",
             "model_asked": text(record.get("model")),

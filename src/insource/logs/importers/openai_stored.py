@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from insource.formats.values import moment, text
 from insource.logs.importers.exchanges import created, exchange
-from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import moment, text
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 
 _OBJECTS = {"chat.completion", "text_completion", "response"}
 # What the answer says of the request; everything else is the answer itself.
@@ -44,12 +44,12 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return f'`"object": "{kind}"`' if isinstance(kind, str) and kind in _OBJECTS else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     request = {name: record[name] for name in _ASKED if record.get(name) is not None}
     answer = {name: value for name, value in record.items() if name not in ("messages", "input")}
     fields = exchange(request, answer)
     fields["user"] = fields["user"] or text(record.get("input_user"))
-    yield Draft({**fields, "started_at": moment(created(record))}, own_id=text(record.get("id")))
+    yield CallDraft({**fields, "started_at": moment(created(record))}, own_id=text(record.get("id")))
 
 
 IMPORTER = RecordImporter(

@@ -10,11 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from insource.logs.importers.answers import content_text, finish_reason
-from insource.logs.importers.labels import known
-from insource.logs.importers.otel_values import attributes, chat_messages, event_messages, indexed
-from insource.logs.importers.protocol import Draft, RecordImporter
-from insource.logs.importers.values import (
+from insource.formats.values import (
     NotACall,
     between,
     count,
@@ -27,6 +23,11 @@ from insource.logs.importers.values import (
     seconds,
     text,
 )
+from insource.logs.importers.answers import finish_reason
+from insource.logs.importers.labels import known
+from insource.logs.importers.otel_values import attributes, chat_messages, event_messages, indexed
+from insource.logs.importers.protocol import CallDraft, RecordImporter
+from insource.providers.requests import content_text
 from insource.types import Usage
 
 _ENDPOINTS = {
@@ -51,7 +52,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return "a span's `attributes` with `gen_ai.…`" if any(n.startswith("gen_ai.") for n in told) else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     others = 0
     for resource, scope, span in _parts(record):
         told = attributes(span.get("attributes"))
@@ -87,7 +88,7 @@ def _is_call(span: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
 
 def _draft(
     resource: dict[str, Any], scope: dict[str, Any], span: dict[str, Any], told: dict[str, Any]
-) -> Draft:
+) -> CallDraft:
     started, latency = _times(span)
     asked, answered = _messages(span, told)
     reasons = items(told.get("gen_ai.response.finish_reasons"))
@@ -97,7 +98,7 @@ def _draft(
     cost = dollars(first(told, "gen_ai.usage.cost", "gen_ai.usage.total_cost"))
     trace, span_id = _ids(span)
     raw = {"resource": resource, "scope": scope, "span": span} if resource or scope else span
-    return Draft(
+    return CallDraft(
         {
             **_labels(resource, told, trace),
             "started_at": started,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from insource.logs.importers.values import count, first, items, obj, opened, text
+from insource.formats.values import count, first, items, obj, opened, text
 
 
 def attributes(value: Any) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
-from insource.ids import uuid8
-from insource.logs.importers.containers import records
-from insource.logs.importers.values import BadRecord, NotACall
+from insource.formats.containers import records
+from insource.formats.values import BadRecord, NotACall
+from insource.foundation.ids import uuid8
 from insource.types import Call
 
 UNEXPECTED = "unexpected"
@@ -40,7 +40,7 @@ class Skipped(NamedTuple):
     reason: str
 
 
-Outcome = Imported | Rejected | Skipped
+ReadOutcome = Imported | Rejected | Skipped
 
 
 class Importer(Protocol):
@@ -59,7 +59,7 @@ class Importer(Protocol):
         """Why this record looks like one of the format's, in a few words; empty when it does not."""
         ...
 
-    def read(self, file: BinaryIO, *, received_at: datetime) -> Iterator[Outcome]:
+    def read(self, file: BinaryIO, *, received_at: datetime) -> Iterator[ReadOutcome]:
         """Every record of the file in its order; nothing raises on what the bytes may be.
 
         Args:
@@ -70,7 +70,7 @@ class Importer(Protocol):
 
 
 @dataclass(frozen=True)
-class Draft:
+class CallDraft:
     """A call as a record tells it: fields of ``Call`` without ``call_id``, ``source`` and ``raw``.
 
     ``own_id`` is the record's own identifier, unique within the format, if it has one. ``raw`` is the
@@ -92,9 +92,9 @@ class RecordImporter:
     name: str
     about: str
     recognise: Callable[[Mapping[str, Any]], str]
-    convert: Callable[[dict[str, Any]], Iterable[Draft]]
+    convert: Callable[[dict[str, Any]], Iterable[CallDraft]]
 
-    def read(self, file: BinaryIO, *, received_at: datetime) -> Iterator[Outcome]:
+    def read(self, file: BinaryIO, *, received_at: datetime) -> Iterator[ReadOutcome]:
         identity = _Identity(self.name)
         for line, record in records(file):
             if isinstance(record, BadRecord):
@@ -111,8 +111,8 @@ class RecordImporter:
                 yield Rejected(line, f"{UNEXPECTED} {type(error).__name__}: {error}")
 
     def _outcome(
-        self, line: int, draft: Draft, call_id: str, record: dict[str, Any], received_at: datetime
-    ) -> Outcome:
+        self, line: int, draft: CallDraft, call_id: str, record: dict[str, Any], received_at: datetime
+    ) -> ReadOutcome:
         fields = dict(draft.fields)
         if fields.get("started_at") is None:
             fields["started_at"] = received_at
@@ -141,7 +141,7 @@ class _Identity:
     format: str
     _seen: dict[int, int] = field(default_factory=dict)
 
-    def of(self, draft: Draft, record: Mapping[str, Any], index: int) -> str:
+    def of(self, draft: CallDraft, record: Mapping[str, Any], index: int) -> str:
         if draft.own_id:
             return uuid8(self.format, "id", draft.own_id)
         spelled = json.dumps([draft.raw or record, index], sort_keys=True, default=str)

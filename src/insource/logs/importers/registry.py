@@ -7,10 +7,10 @@ from importlib import import_module
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from insource.errors import DataError
-from insource.logs.importers.containers import records
+from insource.formats.containers import records
+from insource.formats.values import shown
+from insource.foundation.errors import DataError
 from insource.logs.importers.protocol import Importer
-from insource.logs.importers.values import shown
 
 # Format → module, in the order in which they are tried: the particular before the general.
 MODULES = {

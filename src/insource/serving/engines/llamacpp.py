@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import IO
 
-from insource.errors import PrerequisiteError, ProviderError, missing_extra
+from insource.foundation.errors import PrerequisiteError, ProviderError, missing_extra
 from insource.serving.engine import EngineSettings
 
 START_TIMEOUT_S = 120.0

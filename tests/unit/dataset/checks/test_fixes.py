@@ -9,7 +9,7 @@ from support.planted_rows import KINDS, Rows, clean, context, look
 
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import apply_fixes, run_checks
-from insource.dataset.staging import staged
+from insource.dataset.rows.staged import staged
 from insource.types import FixDecision, Labels, Provenance, Row
 
 TEACHER, PERSON = Provenance(source="s", label="teacher", model="m"), Provenance(source="s", label="checked")

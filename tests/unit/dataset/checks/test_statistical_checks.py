@@ -11,8 +11,8 @@ from insource.dataset.checks.label_errors import LabelErrors
 from insource.dataset.checks.near_duplicates import NearDuplicateRows
 from insource.dataset.checks.suite import apply_fixes, run_checks
 from insource.dataset.checks.teacher_disagreement import TeacherDisagreement
-from insource.dataset.staging import staged
-from insource.errors import UserError
+from insource.dataset.rows.staged import staged
+from insource.foundation.errors import UserError
 from insource.types import FixDecision, JsonSchema, Labels, Provenance, Row
 
 ANSWERS = Labels(names=("one", "two"))

@@ -1,0 +1,1 @@
+"""The candidates for the job: one file an arm."""

@@ -1,0 +1,37 @@
+"""The untuned base model, told the schema in its prompt, without and with the grammar."""
+
+from __future__ import annotations
+
+from insource.arms.factory import ArmFactory, ArmInputs, Needs
+from insource.arms.local import local_plan
+from insource.evaluation.plan import ArmPlan
+from insource.types import Arm
+
+BASE, BASE_CONSTRAINED = "base", "base + schema"
+
+
+def plans(inputs: ArmInputs) -> tuple[ArmPlan, ArmPlan]:
+    """Return the plan without and with constrained decoding, on the few documents."""
+    described = {
+        BASE: "untuned, told the schema in its prompt",
+        BASE_CONSTRAINED: "untuned, told the schema and held to it by the grammar",
+    }
+    arms = [
+        Arm(
+            name=name,
+            model=inputs.local.base.name,
+            kind="base",
+            role="baseline",
+            local=True,
+            constrained=name == BASE_CONSTRAINED,
+            description=description,
+        )
+        for name, description in described.items()
+    ]
+    prompted, constrained = (
+        local_plan(inputs.local, arm, inputs.few, adapter=None, describe=True) for arm in arms
+    )
+    return prompted, constrained
+
+
+FACTORY = ArmFactory("base", "baseline", plans, Needs(extra="serve", module="xllamacpp"))

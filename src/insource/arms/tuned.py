@@ -1,0 +1,28 @@
+"""The fine-tuned model as it will be served: exported adapter, grammar, short instruction."""
+
+from __future__ import annotations
+
+from insource.arms.factory import ArmFactory, ArmInputs, Needs
+from insource.arms.local import local_plan
+from insource.evaluation.plan import ArmPlan
+from insource.types import Arm
+
+NAME = "tuned"
+
+
+def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
+    """Return the one plan, with the confidence by which answers are routed."""
+    arm = Arm(
+        name=NAME,
+        model=inputs.local.tuned_name,
+        kind="tuned",
+        role="candidate",
+        local=True,
+        constrained=True,
+        description="fine-tuned, exported and served under the grammar",
+    )
+    plan = local_plan(inputs.local, arm, inputs.test, adapter=0, describe=False)
+    return (plan._replace(confidence=inputs.confidence),)
+
+
+FACTORY = ArmFactory("tuned", "candidate", plans, Needs(extra="serve", module="xllamacpp"))

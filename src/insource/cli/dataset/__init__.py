@@ -1,0 +1,1 @@
+"""``insource dataset``: one module per command."""

@@ -1,0 +1,1 @@
+"""``insource logs``: one module per command."""

@@ -1,0 +1,96 @@
+"""The target of a row under the output contract, or why the row's label does not fit it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from insource.contract.canonical_form import canonical_target, for_asked
+from insource.contract.validate import InvalidSchema, violations
+from insource.dataset.rows.records import BadRow
+from insource.formats.strict_json import as_object, strict_json
+from insource.foundation.errors import DataError
+from insource.types import AbsentFields, Dropped, JsonSchema, Labels, OutputSpec, Row
+
+
+class Targets:
+    """What each row's label comes to, as training teaches it and the grammar accepts it."""
+
+    def __init__(self, contract: OutputSpec, absent: AbsentFields) -> None:
+        self._contract = contract
+        self._absent = absent
+        self._names = frozenset(contract.names) if isinstance(contract, Labels) else None
+
+    def of(self, row: Row) -> str:
+        """The canonical target.
+
+        Raises:
+            BadRow: the label does not fit.
+        """
+        schema = row.contract
+        if schema is None and isinstance(self._contract, JsonSchema):
+            schema = self._contract.definition
+        if schema is not None:
+            return _json_target(row, for_asked(schema, row.attributes), self._absent)
+        if not isinstance(row.output, str):
+            raise BadRow("wrong-type", f"`output` is an object, but answers are {self._contract.kind}")
+        text = row.output.strip()
+        if self._names is not None and text not in self._names:
+            raise BadRow("unknown-label", f"{text[:80]!r} is not one of the {len(self._names)} labels")
+        return text
+
+    def misfit(self, row: Row) -> Dropped | None:
+        """Why the row is left out, or None when its label fits."""
+        try:
+            self.of(row)
+        except BadRow as bad:
+            return Dropped(row_id=row.row_id, line=row.line, reason=bad.reason, detail=bad.detail)
+        return None
+
+
+def check_contract(contract: OutputSpec) -> None:
+    """Refuse a contract that no answer can keep.
+
+    Raises:
+        DataError: ``invalid-schema``.
+    """
+    problem = ""
+    if isinstance(contract, JsonSchema):
+        try:
+            violations({}, contract.definition)
+        except InvalidSchema as error:
+            problem = str(error)
+        if contract.definition.get("type", "object") != "object":
+            problem = f"its type is {contract.definition['type']!r}; an answer is an object"
+    elif isinstance(contract, Labels) and (
+        not contract.names or not all(n == n.strip() != "" for n in contract.names)
+    ):
+        problem = "the list of labels is empty, or one of them is empty or has white space around it"
+    if problem:
+        raise DataError(
+            "invalid-schema",
+            f"The output contract of the task is not valid: {problem}.",
+            hint="Correct the schema or the labels that `[task]` names in insource.toml.",
+        )
+
+
+def _json_target(row: Row, schema: dict[str, Any], absent: AbsentFields) -> str:
+    value = as_object(row.output)
+    if value is None:
+        raise BadRow("not-an-object", f"`output` {_why_no_object(str(row.output))}")
+    try:
+        target = canonical_target(value, schema, fill_null=absent == "null", asked=row.attributes)
+        problems = violations(strict_json(target), schema)
+    except InvalidSchema as error:
+        raise BadRow("invalid-schema", f"the row's own schema is not valid: {error}") from error
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise BadRow("schema-violation", problems[0] + more)
+    return target
+
+
+def _why_no_object(text: str) -> str:
+    try:
+        strict_json(text)
+    except ValueError as error:
+        return f"is not the JSON text of an object: {error}"
+    return "is JSON, but not an object"

@@ -1,0 +1,21 @@
+"""What a synthesis is asked for."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from insource.types import Frozen
+
+Method = Literal["edit", "recombine", "paraphrase", "label"]
+
+
+class Wanted(Frozen):
+    """``count`` new rows, or documents to ask a teacher about; ``samples`` answers that have to agree;
+    ``max_usd`` for all of it; ``inputs`` are the documents to label."""
+
+    method: Method
+    count: int
+    samples: int = 2
+    max_usd: Decimal | None = None
+    inputs: tuple[str, ...] = ()

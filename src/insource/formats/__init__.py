@@ -1,0 +1,1 @@
+"""Reading files: containers, compression, JSON and values."""

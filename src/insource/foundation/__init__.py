@@ -1,0 +1,3 @@
+"""Building blocks without dependencies on the rest: errors, durable files, time, identifiers, money, random
+streams.
+"""

@@ -1,0 +1,293 @@
+"""Who may call: virtual keys, the tasks they are bound to, and tasks that stay on this machine.
+
+A caller with a key of the gateway's own (``isk-…``) calls with the upstream's secret in its place, which
+only this process has. A caller without one keeps the provider key it sent, unless a key is required.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import math
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import SecretStr
+
+from insource.config.sections import Config
+from insource.foundation.clock import SYSTEM, Clock
+from insource.foundation.errors import InsourceError, PrerequisiteError
+from insource.gateway.admission.ask import Admission, AdmissionRequest
+from insource.gateway.admission.ledger import KeyLedger
+from insource.gateway.admission.worst_case import Unbounded, worst_case_usd
+from insource.gateway.http.asgi import KEY_HEADERS, Headers
+from insource.gateway.http.refused import Refused
+from insource.models.transport import Privacy, is_loopback
+from insource.providers.price_bound import Price
+from insource.store.keys import PREFIX, Exhausted, Granted, VirtualKey
+
+_LOG = logging.getLogger(__name__)
+
+FRAMING = (b"content-length", b"transfer-encoding")  # one of them announces a body (RFC 9112, section 6)
+NO_KEY_NEEDED = SecretStr("unused")  # for a server on loopback that asks for none
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a key has to know about an upstream. ``api_key_env`` names the variable with its secret."""
+
+    base_url: str
+    api_key_env: str = ""
+
+
+@dataclass(frozen=True)
+class TaskRules:
+    """Which tasks may leave the machine, and what becomes of calls that name none of them."""
+
+    privacy: Mapping[str, Privacy]
+    untagged: Literal["refuse", "allow"] = "refuse"
+
+    @classmethod
+    def of(cls, config: Config) -> TaskRules:
+        """The tasks of ``[gateway.tasks]`` and the project's own; where both speak of one, the stricter."""
+        privacy: dict[str, Privacy] = {name: task.privacy for name, task in config.gateway.tasks.items()}
+        own = config.task
+        if own.privacy == "local-only" or own.name not in privacy:
+            privacy[own.name] = own.privacy
+        return cls(privacy, config.gateway.untagged)
+
+    def stays(self, asked: AdmissionRequest, task: str, *, here: bool) -> bool:
+        """Whether a call of this task has to stay on this machine; ``here`` says that its upstream is.
+
+        As soon as one task is local-only, a call that could leave has to name a task that is listed: an
+        unlisted name may be a misspelling of that one, and leaving out the header must not be the way
+        around it.
+
+        Raises:
+            Refused: ``task-required``.
+        """
+        if task in self.privacy:
+            return self.privacy[task] == "local-only"
+        if "local-only" not in self.privacy.values() or self.untagged == "allow":
+            return False
+        if not here and _carries_content(asked):
+            named = f"names the task {task[:80]!r}, which is not listed" if task else "names no task"
+            raise Refused(
+                403,
+                "task-required",
+                f"This call {named}. A task here is local-only, so every call has to name a task of "
+                "[gateway.tasks] in its x-insource-task header.",
+            )
+        return here
+
+
+def require_key_beyond_loopback(host: str, ledger: KeyLedger) -> bool:
+    """Whether calls to a gateway on this address need a key of its own.
+
+    Raises:
+        PrerequisiteError: ``gateway-needs-key`` when they do and there is none, so nobody could call.
+    """
+    if _is_loopback_host(host):
+        return False
+    if not ledger.has_key():
+        raise PrerequisiteError(
+            "gateway-needs-key",
+            f"The gateway would listen on {host}, beyond this machine, and there is no key to ask for.",
+            hint="Make one first: insource keys create NAME",
+        )
+    return True
+
+
+class KeyAdmitter:
+    """Decides about every call by its key, its task and its upstream. ``price`` as ``PriceTable.cost``."""
+
+    def __init__(
+        self,
+        ledger: KeyLedger,
+        *,
+        rules: TaskRules,
+        upstreams: Mapping[str, Access],
+        price: Price,
+        require_key: bool,
+        environment: Mapping[str, str] = os.environ,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._ledger = ledger
+        self._rules = rules
+        self._upstreams = upstreams
+        # Known from the start: to read an address takes longer than the rest of most decisions.
+        self._here = {"", *(name for name, access in upstreams.items() if is_loopback(access.base_url))}
+        self._price = price
+        self._require_key = require_key
+        self._environment = environment
+        self._clock = clock
+
+    async def recognise(self, headers: Headers) -> None:
+        """Refuse who has no key that is known, where it has one or needs one; see ``Admitter``."""
+        await self._key(headers)
+
+    async def admit(self, asked: AdmissionRequest) -> Admission:
+        """Leave for this call; see ``Admitter``.
+
+        The order matters: what costs nothing to refuse comes first, and money is held last.
+        """
+        key = await self._key(asked.headers)
+        try:
+            return await self._admit(asked, key)
+        except Refused as refused:
+            refused.key_name = "" if key is None else key.name
+            raise
+
+    async def _admit(self, asked: AdmissionRequest, key: VirtualKey | None) -> Admission:
+        task = _task(asked, key)
+        here = asked.upstream in self._here
+        local_only = self._rules.stays(asked, task, here=here)
+        if not task and asked.likely_task:  # only now: whatever asks for a task's name has asked the caller
+            task = asked.likely_task
+            local_only = local_only or self._rules.privacy.get(task) == "local-only"
+        if local_only and not asked.local and not here:
+            raise Refused(
+                403, "local-only", f"The task {task!r} is local-only, and no model on this machine serves it."
+            )
+        if key is None:
+            return Admission(task=task, local_only=local_only)
+        return Admission(
+            task=task,
+            local_only=local_only,
+            key_name=key.name,
+            upstream_key=self._upstream_key(key, asked.upstream),
+            settle=await self._hold(key, asked),
+        )
+
+    async def _key(self, headers: Headers) -> VirtualKey | None:
+        secrets = virtual_keys_in(headers)
+        if not secrets:
+            if self._require_key:
+                raise Refused(
+                    401, "missing-key", f"This gateway asks for a key of its own, which begins with {PREFIX}."
+                )
+            return None
+        try:
+            found = await self._ledger.find(secrets.pop()) if len(secrets) == 1 else None
+        except InsourceError as error:
+            raise _unavailable(error) from error
+        if found is None:
+            raise Refused(401, "invalid_api_key", "This gateway does not know that key, or it was revoked.")
+        return found
+
+    def _upstream_key(self, key: VirtualKey, name: str) -> SecretStr | None:
+        if not name:
+            return None
+        if key.upstream not in ("", name):
+            raise Refused(
+                403,
+                "upstream-not-allowed",
+                f"This key is for the upstream {key.upstream} and not for {name}.",
+            )
+        variable = self._upstreams[name].api_key_env if name in self._upstreams else ""
+        if secret := variable and self._environment.get(variable):
+            return SecretStr(secret)
+        if not variable and name in self._here:
+            return NO_KEY_NEEDED
+        raise Refused(
+            503, "upstream-key-missing", f"The gateway has no key for the upstream {name} in its environment."
+        )
+
+    async def _hold(
+        self, key: VirtualKey, asked: AdmissionRequest
+    ) -> Callable[[Decimal | None], Awaitable[None]]:
+        """Count the call, and return how to settle it."""
+        if not key.limited:
+            return _settled
+        worst = Decimal(0)
+        if key.budget_usd is not None and asked.upstream:
+            try:
+                worst = worst_case_usd(asked, self._price, self._clock.now())
+            except Unbounded as error:
+                raise Refused(400, "cost-unbounded", f"{error} This key has a budget.") from error
+        try:
+            answer = await self._ledger.reserve(key, worst)
+        except InsourceError as error:
+            raise _unavailable(error) from error
+        if isinstance(answer, Exhausted):
+            raise _exhausted(key, answer, worst)
+        return self._settler(answer) if answer.reserved_usd else _settled
+
+    def _settler(self, granted: Granted) -> Callable[[Decimal | None], Awaitable[None]]:
+        async def settle(cost_usd: Decimal | None) -> None:
+            try:
+                await self._ledger.settle(granted, cost_usd)
+            except InsourceError as error:  # the answer is out; the worst case stays counted
+                _LOG.warning("what a call cost could not be counted (%s)", error.code)
+
+        return settle
+
+
+def virtual_keys_in(headers: Headers) -> set[str]:
+    """The gateway's own keys among the headers that providers read keys from."""
+    found = set()
+    for name, value in headers:
+        if name in KEY_HEADERS:
+            words = value.decode("latin-1").split()  # "Bearer isk-…", or the key alone
+            found |= {word for word in words if word.startswith(PREFIX)}
+    return found
+
+
+def _carries_content(asked: AdmissionRequest) -> bool:
+    """Whether a document could leave with this request. An upload's body is not read before it leaves."""
+    if asked.method not in ("GET", "HEAD", "OPTIONS", "DELETE") or asked.body:
+        return True
+    framing = {name: value for name, value in asked.headers if name in FRAMING}
+    return any(value != b"0" for value in framing.values())
+
+
+def _task(asked: AdmissionRequest, key: VirtualKey | None) -> str:
+    """The task of a call: the caller's word, within what its key is bound to."""
+    task = asked.tags.task
+    if key is None or not key.tasks or not (task or _carries_content(asked)):
+        return task
+    if not task and len(key.tasks) == 1:
+        return key.tasks[0]
+    if task not in key.tasks:
+        allowed = ", ".join(key.tasks)
+        raise Refused(
+            403,
+            "task-not-allowed",
+            f"This key is bound to {'the tasks ' if len(key.tasks) > 1 else 'the task '}{allowed}; "
+            + (f"the call names {task[:80]!r}." if task else "the call names none (x-insource-task)."),
+        )
+    return task
+
+
+def _exhausted(key: VirtualKey, answer: Exhausted, worst: Decimal) -> Refused:
+    wait = answer.retry_after_s
+    headers = [] if wait is None else [(b"retry-after", str(math.ceil(wait)).encode())]
+    if answer.limit == "requests":
+        problem = f"This key may make {key.requests_per_minute} requests a minute."
+        return Refused(429, "rate_limit_exceeded", problem, headers)
+    per = {"day": " for this day", "month": " for this month", "total": ""}[key.budget_per]
+    problem = (
+        f"The budget of this key{per} is ${key.budget_usd}; what is left of it does not cover the most this "
+        f"call could cost, ${worst:.4f}. A smaller max_tokens lowers that."
+    )
+    # A client that tries again at once, as the official ones do, would only be refused again.
+    return Refused(429, "insufficient_quota", problem, [*headers, (b"x-should-retry", b"false")])
+
+
+def _unavailable(error: InsourceError) -> Refused:
+    """Without its counters a limit cannot be kept, so the call does not go ahead."""
+    return Refused(503, "keys-unavailable", f"The keys of this gateway cannot be read now ({error.code}).")
+
+
+async def _settled(cost_usd: Decimal | None) -> None:
+    """Where no money was held, none is to be settled."""
+
+
+def _is_loopback_host(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

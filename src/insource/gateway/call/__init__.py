@@ -1,0 +1,1 @@
+"""One call: its route, its tags, its exchange, and the relay of the answer."""

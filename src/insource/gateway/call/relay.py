@@ -1,0 +1,234 @@
+"""An upstream's answer on its way to the caller: every byte as it comes, read along for the record."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from pydantic import SecretStr
+
+from insource.gateway.call.exchange import Exchange
+from insource.gateway.call.tags import with_stream_usage
+from insource.gateway.call.usage_events import UsageStripper
+from insource.gateway.http.asgi import Headers, HttpReply, HttpRequest
+from insource.gateway.http.connections import Connection, UpstreamFailed, UpstreamSilent, UpstreamUntrusted
+from insource.gateway.http.refused import Refused
+from insource.gateway.http.upstream import Upstream, travelling
+from insource.providers import open_reader
+from insource.providers.errors import ApiDialect, error_document, error_event
+from insource.providers.wire import decompressor
+from insource.redaction import is_secret
+
+EVENT_STREAM = b"text/event-stream"
+# Of the others, embeddings above all, the reader keeps what is worth it.
+_KEPT_AS_SPELLED = ("chat", "completions", "messages", "responses", "generate_content")
+# A provider's own words may repeat the key, which is the gateway's and none of the caller's business.
+_MOST_UNPACKED = 1 << 20
+KEY_REFUSED = "The upstream does not accept the key that the gateway has for it."
+
+
+async def forward(
+    exchange: Exchange, upstream: Upstream, path: str, body: bytes | AsyncIterator[bytes], *, inject: bool
+) -> None:
+    """Send a call to its upstream and its answer back, on the record. ``inject`` asks a stream for its
+    token counts on our account, and keeps the answer to that from the caller."""
+    if exchange.admission.local_only and not upstream.local:
+        problem = "This task is marked local-only, and no model on this machine serves the call."
+        await exchange.refuse(403, "local-only", problem)
+        return
+    inject = inject and _counts_are_missing(exchange)
+    if inject and isinstance(body, bytes):
+        body = with_stream_usage(body)
+    key = exchange.admission.upstream_key
+    try:
+        answer = await upstream.ask(exchange.request, path, body, key=key, plain=inject)
+        key_told = key is not None and await _tells(answer, key)
+    except UpstreamFailed as error:
+        await _no_answer(exchange, error)
+        return
+    if key_told:
+        answer.abort()
+        await exchange.refuse(502, "upstream-key-refused", KEY_REFUSED)
+        return
+    try:
+        await _relay(exchange, answer, UsageStripper() if inject else None)
+    except UpstreamFailed as error:
+        await _cut_short(exchange, answer, error)
+    except BaseException:  # the caller hung up: so do we
+        answer.abort()
+        raise
+    upstream.pool.release(answer)
+
+
+async def pass_along(
+    request: HttpRequest,
+    reply: HttpReply,
+    upstream: Upstream,
+    path: str,
+    body: bytes | AsyncIterator[bytes] | None,
+    dialect: ApiDialect,
+    key: SecretStr | None = None,
+) -> None:
+    """What is no call to a model, lists and files, passes without a record and at any size."""
+    try:
+        answer = await upstream.ask(request, path, body, key=key)
+        key_told = key is not None and await _tells(answer, key)
+    except UpstreamFailed as error:
+        failure = _failure(error)
+        body = error_document(dialect, failure.status, failure.code, failure.message)
+        await reply.whole(failure.status, body)
+        return
+    if key_told:
+        answer.abort()
+        await reply.whole(502, error_document(dialect, 502, "upstream-key-refused", KEY_REFUSED))
+        return
+    try:
+        await reply.start(answer.status, travelling(answer.headers))
+        while data := await answer.read():
+            await reply.chunk(data)
+        await reply.finish()
+    except UpstreamFailed:
+        answer.abort()  # and so is the caller's connection, for want of an end
+        return
+    except BaseException:
+        answer.abort()
+        raise
+    upstream.pool.release(answer)
+
+
+async def _tells(answer: Connection, key: SecretStr) -> bool:
+    """Whether an error may repeat the gateway's key, or does."""
+    secret = key.get_secret_value()
+    if answer.status < 400 or answer.status == 401 or not is_secret(secret):
+        return answer.status == 401
+    try:
+        data = await answer.peek()
+    except BaseException:  # the caller hung up: so do we
+        answer.abort()
+        raise
+    unpacking = decompressor(_described(answer.headers)[1], _MOST_UNPACKED)
+    if unpacking is not None:
+        with contextlib.suppress(Exception):  # what cannot be unpacked is as it came
+            data = unpacking.feed(data)
+    return secret.encode() in data
+
+
+async def _relay(exchange: Exchange, answer: Connection, stripper: UsageStripper | None) -> None:
+    kind, encoding = _described(answer.headers)
+    events = kind.startswith(EVENT_STREAM)
+    media = "" if exchange.endpoint != "other" or events or b"json" in kind else kind.decode("latin-1")
+    exchange.reader = open_reader(exchange.endpoint, streamed=events, encoding=encoding, media=media)
+    head = [*travelling(answer.headers), *exchange.headers()]
+    if not events and not exchange.streams:
+        await _whole(exchange, answer, head, plain=not encoding)
+        return
+    if stripper is not None and events:
+        head = [one for one in head if one[0] != b"content-length"]
+        await _stream(exchange, answer, head, stripper)
+    else:
+        await _stream(exchange, answer, head, None)
+
+
+async def _whole(exchange: Exchange, answer: Connection, head: Headers, *, plain: bool) -> None:
+    """A document: its last piece goes out when all of it is on record."""
+    reply, reader = exchange.reply, exchange.reader
+    assert reader is not None
+    data = await answer.read()
+    reader.feed(data)
+    if not answer.at_end:
+        await reply.start(answer.status, head)
+        while more := await answer.read():
+            await reply.chunk(data)
+            reader.feed(more)
+            data = more
+    elif plain and exchange.endpoint in _KEPT_AS_SPELLED and data.startswith(b"{"):
+        exchange.answer = data
+    await _on_record(exchange, answer.status)
+    if not reply.started:
+        await reply.start(answer.status, head)
+    await reply.finish(data)
+
+
+async def _stream(
+    exchange: Exchange, answer: Connection, head: Headers, stripper: UsageStripper | None
+) -> None:
+    reply, reader, recording = exchange.reply, exchange.reader, exchange.recording
+    assert reader is not None
+    await reply.start(answer.status, head)
+    while data := await answer.read():
+        if new := reader.feed(data):
+            recording.chunk(new)
+        if reader.complete:  # a caller may have read enough here, so this counts as the last byte
+            await _on_record(exchange, answer.status)
+        if stripper is not None:
+            data = stripper.feed(data)
+        if data:
+            await reply.chunk(data)
+    await _on_record(exchange, answer.status)
+    await reply.finish(stripper.close() if stripper is not None else b"")
+
+
+async def _on_record(exchange: Exchange, status: int) -> None:
+    """Write the end of a call whose answer has come, all of it or as far as its end mark."""
+    reader = exchange.reader
+    if exchange.ended or reader is None:
+        return
+    if not reader.complete:
+        reader.close()
+    if status >= 400 or reader.error:
+        exchange.end_as_read("error", status)
+    elif reader.complete:
+        exchange.end_as_read("ok", status)
+    else:
+        exchange.end_as_read("interrupted", status, "the stream stopped before its end")
+    await exchange.settle()
+
+
+async def _no_answer(exchange: Exchange, error: UpstreamFailed) -> None:
+    failure = _failure(error)
+    await exchange.refuse(failure.status, failure.code, failure.message, error=str(error), sent=error.reached)
+
+
+async def _cut_short(exchange: Exchange, answer: Connection, error: UpstreamFailed) -> None:
+    """Within an answer: the caller learns that it is not whole, and the record keeps what came."""
+    answer.abort()
+    if not exchange.reply.started:
+        await _no_answer(exchange, error)
+        return
+    exchange.end_as_read("interrupted", answer.status, str(error))
+    await exchange.settle()
+    kind, encoding = _described(answer.headers)
+    sized = any(name == b"content-length" for name, _ in answer.headers)
+    if kind.startswith(EVENT_STREAM) and not encoding and not sized:
+        failure = _failure(error)
+        await exchange.reply.finish(
+            error_event(exchange.dialect, failure.status, failure.code, failure.message)
+        )
+    # Otherwise nothing more is sent, and for want of an end the server cuts the connection.
+
+
+def _failure(error: UpstreamFailed) -> Refused:
+    """What the caller is told. The error's own text is for the record: it may name hosts."""
+    if isinstance(error, UpstreamSilent):
+        return Refused(504, "upstream-timeout", "The upstream did not answer in time.")
+    if isinstance(error, UpstreamUntrusted):
+        return Refused(502, "upstream-untrusted", "The certificate of the upstream is not valid here.")
+    return Refused(502, "upstream-unreachable", "The upstream could not be reached or broke off.")
+
+
+def _described(headers: Headers) -> tuple[bytes, str]:
+    kind, encoding = b"", ""
+    for name, value in headers:
+        if name == b"content-type":
+            kind = value.lower()
+        elif name == b"content-encoding":
+            encoding = value.decode("latin-1")
+    return kind, encoding
+
+
+def _counts_are_missing(exchange: Exchange) -> bool:
+    document = exchange.document
+    if document is None or exchange.endpoint not in ("chat", "completions") or not exchange.streams:
+        return False
+    options = document.get("stream_options")
+    return not (isinstance(options, dict) and options.get("include_usage"))

@@ -1,0 +1,202 @@
+"""Which upstream a request is for, and what kind of call it is: from path and headers, nothing else.
+
+/t/<task>/…        tags the call; /u/<upstream>/… selects an upstream by its configured name; both
+                   may stand in front, in any order
+/v1/messages…      the first upstream of the kind ``anthropic``
+/openai/…          the first of the kind ``azure``
+/v1beta/…          the first of the kind ``gemini``
+/v1/…              ``anthropic`` when the caller sends its version header, else the first ``openai``
+
+A path is judged by its plain form (``plain``), because upstreams take many spellings of a path for the
+same one; it travels as it came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+from urllib.parse import unquote
+
+from insource.gateway.http.address import UpstreamKind, UpstreamSettings
+from insource.providers.endpoints import CALL_PATHS, CALL_VERBS, Endpoint
+from insource.providers.errors import ApiDialect
+
+# The parts of OpenAI's and Anthropic's APIs below /v1; anything else is nothing we know.
+_OPENAI = frozenset(
+    (
+        *("assistants", "audio", "batches", "chat", "completions", "containers", "conversations"),
+        *("embeddings", "evals", "files", "fine_tuning", "images", "models", "moderations", "responses"),
+        *("threads", "uploads", "vector_stores", "videos"),
+    )
+)
+_ANTHROPIC = frozenset(["complete", "files", "messages", "models", "organizations", "skills"])
+# What is posted below these is kept or looked up, and no model is called; runs are calls all the same.
+_KEPT = frozenset(
+    (
+        *("assistants", "cachedcontents", "containers", "conversations", "evals", "files", "fine_tuning"),
+        *("organization", "organizations", "skills", "threads", "uploads", "vector_stores"),
+    )
+)
+_NO_CALLS = (
+    "cancel",
+    "count_tokens",
+    "input_tokens",
+    "tokenize",
+    "detokenize",
+    "counttokens",
+    "computetokens",
+)
+_BATCHES = ("batches", "batchgeneratecontent", "asyncbatchembedcontent")
+_VERBS = {verb.lower(): endpoint for verb, endpoint in CALL_VERBS.items()}
+_GEMINI = re.compile(r"/models/(?P<model>[^/:]+):(?P<verb>\w+)$", re.I)
+_DEPLOYMENT = re.compile(r"/deployments/(?P<model>.+?)(?=/)", re.I)
+_VERSION = re.compile(r"v\d\w*|openai")
+_NAMED = re.compile(r"/([tu])/([^/]+)(?=/)")
+_PARAMETERS = re.compile(r";[^/]*")  # RFC 3986, section 3.3: servlets and some proxies drop them
+_DOTS = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")
+_TWICE = re.compile(r"%[0-9a-fA-F]{2}|[?#\x00-\x1f\x7f]")
+
+
+class UnknownRoute(Exception):
+    """There is nothing at this path; the message says so to the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """``path`` is what is left without our prefixes, as it came; ``endpoint`` is None for what is no
+    call to a model, or is many: a ``batch``. ``model`` and ``streams`` are what a path says of them.
+    ``named`` tells whether the caller chose the upstream. ``upstream`` is None where only a task can be
+    meant."""
+
+    upstream: UpstreamSettings | None
+    path: str
+    endpoint: Endpoint | None
+    dialect: ApiDialect = "openai"
+    task: str = ""
+    model: str = ""
+    streams: bool = False
+    named: bool = False
+    batch: bool = False
+
+
+class Routes:
+    """The paths that lead to these upstreams."""
+
+    def __init__(self, upstreams: tuple[UpstreamSettings, ...]) -> None:
+        self._by_name = {upstream.name: upstream for upstream in upstreams}
+        self._first: dict[UpstreamKind, UpstreamSettings] = {}
+        for upstream in upstreams:
+            self._first.setdefault(upstream.kind, upstream)
+        openai, anthropic = self._first.get("openai"), self._first.get("anthropic")
+        # Nearly every request is one of these: they need no parsing.
+        self._usual = {
+            f"/v1/{rest}": Destination(openai, f"/v1/{rest}", endpoint)
+            for rest, endpoint in CALL_PATHS.items()
+            if endpoint != "messages"
+        }
+        self._messages = Destination(anthropic, "/v1/messages", "messages", "anthropic")
+
+    def find(self, method: str, path: str, header: Callable[[str], str]) -> Destination:
+        """Where a request goes. ``path`` is as it came, still percent-encoded, without the query.
+
+        Raises:
+            UnknownRoute: nowhere.
+        """
+        if method == "POST":
+            if path == "/v1/messages":
+                return self._messages
+            usual = self._usual.get(path)
+            if usual is not None and not header("anthropic-version"):
+                return usual
+        task, upstream, rest = self._prefixes(path)
+        named = upstream is not None
+        clear = plain(rest)
+        kind = upstream.kind if upstream else _kind_of(clear, header)
+        upstream = upstream or self._first.get(kind)
+        if not (named or _is_known(kind, clear)):
+            raise UnknownRoute(f"There is nothing at {method} {path}.")
+        dialect = cast(ApiDialect, kind if kind in get_args(ApiDialect) else "openai")
+        endpoint, model, streams = _read(clear)
+        batch = endpoint == "batch" and method == "POST"
+        if endpoint == "batch" or method != "POST":
+            endpoint = None
+        return Destination(upstream, rest, endpoint, dialect, task, model, streams, named, batch)
+
+    def _prefixes(self, path: str) -> tuple[str, UpstreamSettings | None, str]:
+        task, upstream = "", None
+        while (prefix := _NAMED.match(path)) is not None:
+            name = unquote(prefix[2])
+            if prefix[1] == "t":
+                task = name
+            elif (upstream := self._by_name.get(name)) is None:
+                known = ", ".join(self._by_name) or "none"
+                raise UnknownRoute(f"There is no upstream of that name here; there are: {known}.")
+            path = path[prefix.end() :]
+        return task, upstream, path
+
+
+def plain(path: str) -> str:
+    """A path as an upstream may come to understand it: decoded, without parameters and empty segments.
+
+    Raises:
+        UnknownRoute: for what leaves the base URL's own path, or means different things to different
+            servers.
+    """
+    decoded = unquote(path).replace("\\", "/")
+    if _TWICE.search(decoded):
+        raise UnknownRoute("A path is encoded once, and has no control characters, ? or # in it.")
+    clear = "/".join(["", *filter(None, _PARAMETERS.sub("", decoded).split("/"))])
+    if _DOTS.search(clear):
+        raise UnknownRoute("A path has no dot segments.")
+    return clear
+
+
+def _kind_of(clear: str, header: Callable[[str], str]) -> UpstreamKind:
+    if clear.startswith("/v1/messages"):
+        return "anthropic"
+    if clear.startswith("/openai/"):
+        return "azure"
+    if clear.startswith("/v1beta/"):
+        return "gemini"
+    return "anthropic" if header("anthropic-version") else "openai"
+
+
+def _is_known(kind: UpstreamKind, clear: str) -> bool:
+    """Whether the path is within the API of this kind."""
+    if kind == "azure":
+        return True
+    if kind == "gemini":
+        return clear.startswith("/v1")
+    first = clear.removeprefix("/v1").removeprefix("/").partition("/")[0].lower()
+    if kind == "anthropic":
+        return first in _ANTHROPIC and clear.startswith("/v1/")
+    return first in _OPENAI
+
+
+def _read(clear: str) -> tuple[Endpoint | Literal["batch"] | None, str, bool]:
+    """The kind of call, and what the path says of its model and of streaming."""
+    if (verb := _GEMINI.search(clear)) is not None:
+        called = verb["verb"].lower()
+        return _VERBS.get(called) or _other([called]), verb["model"], called.startswith("stream")
+    deployment = _DEPLOYMENT.search(clear)
+    model = deployment["model"] if deployment else ""
+    return _call(clear.lower().split("/")[1:]), model, False
+
+
+def _call(segments: list[str]) -> Endpoint | Literal["batch"] | None:
+    """By the end of a path, whatever stands before its version: upstreams differ in that."""
+    if segments[-2:] == ["chat", "completions"]:
+        return "chat"
+    before = segments[:-1]
+    whole = not before or _VERSION.fullmatch(before[-1]) or "deployments" in before[-2:]
+    return (CALL_PATHS.get(segments[-1]) if whole else None) or _other(segments)
+
+
+def _other(segments: list[str]) -> Literal["other", "batch"] | None:
+    """What is posted to a path nobody knows is taken for a call, so that nothing goes by unrecorded."""
+    if segments[-1] in _BATCHES:
+        return "batch"
+    kept = segments[-1] != "runs" and not _KEPT.isdisjoint(segments)
+    return None if kept or segments[-1] in _NO_CALLS else "other"

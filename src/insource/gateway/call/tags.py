@@ -1,0 +1,143 @@
+"""What a call is for, by its headers, its ``metadata`` or its path; and taking our marks out again.
+
+The forwarded bytes are the caller's, except for the members that are ours: those are cut out, and every
+other byte stays where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from insource.gateway.http.asgi import HttpRequest
+from insource.providers.tags import Tags
+
+PREFIX = "insource_"
+HEADERS = frozenset(
+    (b"x-insource-task", b"x-insource-prompt-version", b"x-insource-feature", b"x-insource-user")
+)
+_UNTAGGED = Tags()
+_DECODER = json.JSONDecoder(parse_int=str)  # Python reads no integer of 5,000 digits, providers may
+_SPACE = " \t\r\n"
+
+
+class Member(NamedTuple):
+    """A member of a JSON object: its name, and where name and value stand in the text."""
+
+    name: str
+    start: int
+    value: int
+    end: int
+
+
+def tags_of(request: HttpRequest, document: dict[str, Any] | None, task: str = "") -> Tags:
+    """A call's tags: a path's task before the headers, and those before ``metadata``."""
+    marks = ours(document)
+    if not marks and not request.has(HEADERS):  # nearly every call
+        return Tags(task=task) if task else _UNTAGGED
+
+    def tag(name: str) -> str:
+        marked = marks.get(PREFIX + name)
+        return request.header(f"x-insource-{name.replace('_', '-')}") or (
+            marked if isinstance(marked, str) else ""
+        )
+
+    return Tags(
+        task=task or tag("task"),
+        prompt_version=tag("prompt_version"),
+        feature=tag("feature"),
+        user=tag("user"),
+    )
+
+
+def ours(document: dict[str, Any] | None) -> dict[str, Any]:
+    """The members of ``metadata`` that are ours."""
+    metadata = document.get("metadata") if document else None
+    if not isinstance(metadata, dict):
+        return {}
+    return {name: value for name, value in metadata.items() if name.startswith(PREFIX)}
+
+
+def without_our_marks(body: bytes) -> bytes:
+    """The body without our members of ``metadata``, and without a ``metadata`` that held nothing else.
+
+    OpenAI takes ``metadata`` only from callers who store their completions, so an empty one would be
+    refused. ``body`` is a JSON object.
+    """
+    text = body.decode()
+    for outer in reversed(members(text, _skip(text, 0))):
+        if outer.name != "metadata" or text[outer.value] != "{":
+            continue
+        inner = members(text, outer.value)
+        if all(member.name.startswith(PREFIX) for member in inner):
+            text = _cut(text, outer)
+            continue
+        for member in reversed(inner):
+            if member.name.startswith(PREFIX):
+                text = _cut(text, member)
+    return text.encode()
+
+
+def with_model(body: bytes, model: str) -> bytes:
+    """The body with another model's name in place of its own."""
+    text = body.decode()
+    for member in reversed(members(text, _skip(text, 0))):
+        if member.name == "model":
+            text = text[: member.value] + json.dumps(model) + text[member.end :]
+    return text.encode()
+
+
+def with_stream_usage(body: bytes) -> bytes:
+    """The body with ``stream_options.include_usage``, whatever it said about that."""
+    text = body.decode()
+    start = _skip(text, 0)
+    options = [member for member in members(text, start) if member.name == "stream_options"]
+    if not options:
+        return _added(text, start, '"stream_options":{"include_usage":true}').encode()
+    last = options[-1]
+    if text[last.value] != "{":
+        return (text[: last.value] + '{"include_usage":true}' + text[last.end :]).encode()
+    kept = [m for m in members(text, last.value) if m.name == "include_usage"]
+    if not kept:
+        return _added(text, last.value, '"include_usage":true').encode()
+    return (text[: kept[-1].value] + "true" + text[kept[-1].end :]).encode()
+
+
+def members(text: str, at: int) -> list[Member]:
+    """The members of the object that starts at ``at``; ``text`` is known to be JSON."""
+    found = []
+    at = _skip(text, at + 1)
+    while text[at] != "}":
+        name, end = _DECODER.raw_decode(text, at)
+        value = _skip(text, _skip(text, end) + 1)
+        _, after = _DECODER.raw_decode(text, value)
+        found.append(Member(name, at, value, after))
+        at = _skip(text, after)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+    return found
+
+
+def _cut(text: str, member: Member) -> str:
+    """The text without this member and one of the commas beside it."""
+    after = _skip(text, member.end)
+    if text[after] == ",":
+        return text[: member.start] + text[_skip(text, after + 1) :]
+    before = member.start
+    while text[before - 1] in _SPACE:
+        before -= 1
+    if text[before - 1] == ",":
+        return text[: before - 1] + text[member.end :]
+    return text[: member.start] + text[member.end :]
+
+
+def _added(text: str, at: int, member: str) -> str:
+    """The text with one more member at the start of the object that starts at ``at``."""
+    comma = "" if text[_skip(text, at + 1)] == "}" else ","
+    return text[: at + 1] + member + comma + text[at + 1 :]
+
+
+def _skip(text: str, at: int) -> int:
+    while text[at] in _SPACE:
+        at += 1
+    return at

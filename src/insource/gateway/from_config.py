@@ -1,0 +1,122 @@
+"""The pass-through part of the settings, from the configuration: where to, and who may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from insource.config.gateway import UpstreamSection
+from insource.config.sections import Config
+from insource.foundation.errors import ConfigError
+from insource.gateway.admission.ask import AdmitAll, Admitter
+from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules
+from insource.gateway.admission.ledger import KeyLedger
+from insource.gateway.http.address import UpstreamKind, UpstreamSettings
+from insource.gateway.settings import REFERENCE, PassThrough
+from insource.logs.discovery.rules import FILE_NAME, TaskFinder, load_rules
+from insource.models.transport import is_loopback
+from insource.providers.price_bound import Price
+
+_MB = 1 << 20
+
+# What the providers' own clients are given.
+BASE_URLS: dict[UpstreamKind, str] = {
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+    "gemini": "https://generativelanguage.googleapis.com",
+}
+# Where a provider's key usually is; for its public address only, so that no other host is sent it.
+_KEY_VARIABLES: dict[UpstreamKind, str] = {
+    "openai": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "gemini": "GEMINI_API_KEY",
+}
+_KINDS: dict[str, UpstreamKind] = {
+    "openai": "openai",
+    "anthropic": "anthropic",
+    "azure": "azure",
+    "gemini": "gemini",
+}
+
+
+def key_admitter(config: Config, ledger: KeyLedger, price: Price, *, exposed: bool) -> KeyAdmitter:
+    """Who may call: the gateway's own keys, and unless one is required, whoever reaches it.
+
+    ``exposed`` says that the gateway listens beyond this machine. Raises as ``pass_through``.
+    """
+    sections = _sections(config)
+    access = {name: _access(_upstream(name, section), section) for name, section in sections.items()}
+    reference = config.reference
+    access[REFERENCE] = Access(reference.base_url, reference.api_key_env)
+    return KeyAdmitter(
+        ledger,
+        rules=TaskRules.of(config),
+        upstreams=access,
+        price=price,
+        require_key=exposed or config.gateway.require_key,
+    )
+
+
+def pass_through(
+    config: Config, admission: Admitter | None = None, *, workspace: Path | None = None
+) -> PassThrough:
+    """What is forwarded, and for whom: OpenAI and Anthropic, and the upstreams of the configuration.
+
+    Beside a task that is marked local-only, upstreams are only those on this machine. ``workspace`` is
+    the folder with the rules of the tasks that were discovered, if there are any.
+
+    Raises:
+        ConfigError: ``config-invalid`` for an upstream without a base URL; ``rules-invalid``.
+    """
+    upstreams = [_upstream(name, section) for name, section in _sections(config).items()]
+    if config.task.privacy == "local-only":
+        upstreams = [upstream for upstream in upstreams if is_loopback(upstream.base_url)]
+    return PassThrough(
+        upstreams=tuple(upstreams),
+        admission=admission or AdmitAll(),
+        stream_usage=config.gateway.stream_usage,
+        max_body_bytes=int(config.gateway.max_body_mb * _MB),
+        max_upload_bytes=int(config.gateway.max_upload_mb * _MB),
+        task_of=None if workspace is None else _task_of(workspace),
+    )
+
+
+def _task_of(workspace: Path) -> Callable[[dict[str, Any]], str] | None:
+    rules = load_rules(workspace / FILE_NAME)
+    return TaskFinder(rules, redacted=False).task_of if rules.rule else None
+
+
+def upstream_names(config: Config) -> tuple[str, ...]:
+    """What a key can be bound to: the upstreams, and the cloud that a task escalates to."""
+    return (*_sections(config), REFERENCE)
+
+
+def _sections(config: Config) -> dict[str, UpstreamSection]:
+    return {"openai": UpstreamSection(), "anthropic": UpstreamSection()} | config.upstreams
+
+
+def _access(upstream: UpstreamSettings, section: UpstreamSection) -> Access:
+    public = upstream.base_url == BASE_URLS.get(upstream.kind)
+    usual = _KEY_VARIABLES.get(upstream.kind, "") if public else ""
+    return Access(upstream.base_url, section.api_key_env or usual)
+
+
+def _upstream(name: str, section: UpstreamSection) -> UpstreamSettings:
+    kind = section.kind or _KINDS.get(name, "openai")
+    # A name of one's own with the public address of OpenAI is more likely an address forgotten.
+    base_url = section.base_url or (BASE_URLS.get(kind) if section.kind or name in _KINDS else None)
+    if not base_url:
+        raise ConfigError(
+            "config-invalid",
+            f"upstreams.{name} has no base_url.",
+            hint=f"Set `base_url` under [upstreams.{name}] to what the provider's own clients are given.",
+        )
+    return UpstreamSettings(
+        name=name,
+        kind=kind,
+        base_url=base_url,
+        timeout_s=section.timeout_s,
+        connect_timeout_s=section.connect_timeout_s,
+        retries=section.retries,
+    )

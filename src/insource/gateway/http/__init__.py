@@ -1,0 +1,1 @@
+"""HTTP on both sides: the ASGI application, callers, upstreams, proxies."""

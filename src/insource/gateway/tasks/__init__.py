@@ -1,0 +1,1 @@
+"""Calls of an insourced task: answered here, or by its cloud."""

@@ -1,0 +1,128 @@
+"""The clouds a task can be escalated to: an API that gets the caller's own bytes, or a ``Model``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from insource.foundation.errors import InsourceError, UserError
+from insource.gateway.call.exchange import Exchange
+from insource.gateway.call.openai_api import messages_of
+from insource.gateway.call.relay import forward
+from insource.gateway.call.tags import ours, with_model, without_our_marks
+from insource.gateway.http.address import UpstreamSettings
+from insource.gateway.http.upstream import Upstream
+from insource.gateway.settings import AUTO, REFERENCE, GatewaySettings, HttpCloud
+from insource.models.protocol import Model, Request
+from insource.models.transport import require_allowed
+from insource.types import Task
+
+
+class Cloud(Protocol):
+    """Where exchanges are escalated to. ``passes_on`` says whether it takes requests for any model,
+    ``local`` whether it is this machine."""
+
+    model: str
+    simulated: bool
+    passes_on: bool
+    local: bool
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer the exchange, errors included, on the record."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def open_cloud(settings: GatewaySettings, task: Task) -> tuple[Cloud | None, str]:
+    """The cloud this task may ask; without one, the reason why: ``no-cloud`` or ``local-only``.
+
+    A task marked local-only gets no connection that leaves this machine, so nothing has to be stopped
+    later.
+    """
+    cloud = settings.cloud
+    if cloud is None:
+        return None, "no-cloud"
+    if isinstance(cloud, HttpCloud):
+        try:
+            require_allowed(cloud.base_url, task.privacy)
+        except UserError:
+            return None, "local-only"
+        inject = settings.pass_through.stream_usage == "inject"
+        return HttpUpstream(cloud, aliases=(task.name, AUTO), inject=inject), ""
+    if task.privacy == "local-only" and not cloud.info.local:
+        return None, "local-only"
+    return ModelUpstream(cloud, settings), ""
+
+
+class HttpUpstream:
+    """An OpenAI-compatible API: bytes in, bytes out, the caller's own key."""
+
+    simulated = False
+    passes_on = True
+
+    def __init__(self, cloud: HttpCloud, *, aliases: tuple[str, ...], inject: bool) -> None:
+        self.model = cloud.model
+        self._aliases = aliases
+        self._inject = inject
+        self._base_url = cloud.base_url
+        self._upstream = Upstream(
+            UpstreamSettings(
+                name=REFERENCE,
+                base_url=cloud.base_url,
+                timeout_s=cloud.timeout_s,
+                connect_timeout_s=cloud.connect_timeout_s,
+            )
+        )
+        self.local = self._upstream.local
+
+    def close(self) -> None:
+        self._upstream.pool.retire()
+
+    async def answer(self, exchange: Exchange) -> None:
+        """The caller's bytes; where they name the task instead of a model, the cloud's model in its place."""
+        body = exchange.request.body
+        if ours(exchange.document):
+            body = without_our_marks(body)
+        if exchange.model in self._aliases:
+            body = with_model(body, self.model)
+        exchange.provider = self._base_url
+        exchange.model = self.model if exchange.model in self._aliases else exchange.model
+        await forward(exchange, self._upstream, "/v1/chat/completions", body, inject=self._inject)
+
+
+class ModelUpstream:
+    """A ``Model`` in the cloud's place, such as the simulated one."""
+
+    passes_on = False
+
+    def __init__(self, model: Model, settings: GatewaySettings) -> None:
+        self.model = model.info.name
+        self.simulated = model.info.simulated
+        self.local = model.info.local
+        self._model = model
+        self._settings = settings
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    async def answer(self, exchange: Exchange) -> None:
+        chat = exchange.chat
+        assert chat is not None
+        try:
+            request = Request(
+                messages=messages_of(chat),
+                max_tokens=chat.max_completion_tokens or chat.max_tokens or self._settings.max_tokens,
+            )
+        except ValueError as error:
+            await exchange.refuse(400, "not-supported", f"{self.model} answers text only: {error}.")
+            return
+        try:
+            completion = await asyncio.to_thread(self._model.generate, request)
+        except InsourceError as error:
+            await exchange.refuse(502, error.code, error.message, sent=True)
+            return
+        completion = completion.model_copy(update={"model": completion.model or self.model})
+        at = exchange.recording.started_at
+        priced = self._settings.priced(completion.model, completion.usage, at, "", None)
+        await exchange.deliver(completion, priced)

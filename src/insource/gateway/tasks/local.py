@@ -1,0 +1,53 @@
+"""The local attempt: the task's own prompt, under its grammar, checked and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from insource.contract.answers import read_answer
+from insource.contract.validate import fits
+from insource.foundation.errors import InsourceError
+from insource.gateway.call.exchange import Attempt
+from insource.models.protocol import Model, Request
+from insource.routing.confidence import TOP_LOGPROBS
+from insource.serving.grammar import compile_grammar
+from insource.types import Completion, JsonSchema, Task
+
+
+class LocalAnswerer:
+    """A task's local model. ``answer`` blocks, so the gateway calls it in a thread."""
+
+    def __init__(
+        self, model: Model, task: Task, max_tokens: int, confidence: Callable[[Completion], float | None]
+    ) -> None:
+        self.model = model
+        self._task = task
+        self._max_tokens = max_tokens
+        self._confidence = confidence
+        self._grammar = compile_grammar(task.output).text
+
+    def answer(self, document: str) -> Attempt:
+        """One attempt; it never raises, because whatever goes wrong here, the cloud may still answer."""
+        request = Request(
+            messages=self._task.messages(document),
+            max_tokens=self._max_tokens,
+            grammar=self._grammar,
+            top_logprobs=TOP_LOGPROBS,
+        )
+        try:
+            completion = self.model.generate(request)
+        except Exception as error:
+            return Attempt("failed", error=f"{type(error).__name__}: {error}")
+        if completion.finish_reason == "length" or not self._fits(completion.text):
+            return Attempt("invalid", completion, 0.0, "the local answer does not fit the output contract")
+        try:
+            return Attempt("valid", completion, self._confidence(completion))
+        except InsourceError as error:
+            return Attempt("valid", completion, None, f"no confidence: {error.message}")
+
+    def _fits(self, text: str) -> bool:
+        answer = read_answer(text, self._task.output)
+        if not answer.parsed:
+            return False
+        output = self._task.output
+        return not isinstance(output, JsonSchema) or fits(answer.value, output.definition)

@@ -1,0 +1,196 @@
+"""One HTTP exchange with a provider, on the record: the request when it leaves, the answer as it comes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import MutableMapping
+from dataclasses import replace
+from typing import Any, NamedTuple, cast
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from insource.logs.process_log import ProcessLog
+from insource.logs.recorder import Recording
+from insource.providers import AnswerReader, Endpoint, open_reader
+from insource.providers.prices import PriceTable, billing_of
+from insource.providers.tags import Tags
+from insource.providers.token_estimates import estimated
+from insource.types import FinishReason
+from insource.types.call import Outcome
+
+PREFIX = "x-insource-"
+
+_MODEL_IN_PATH = re.compile(r"/(?:models|deployments)/([^/:]+)")
+_PROVIDERS = {
+    "api.openai.com": "openai",
+    "api.anthropic.com": "anthropic",
+    "generativelanguage.googleapis.com": "google",
+    "openrouter.ai": "openrouter",
+}
+
+
+class Sent(NamedTuple):
+    """A request on its way out: method, URL, body, and the keys it is made with."""
+
+    method: str
+    url: str
+    body: bytes
+    keys: tuple[str, ...] = ()
+
+
+def take_tags(headers: MutableMapping[str, str], tags: Tags) -> Tags:
+    """Return ``tags`` with those of the request's ``x-insource-*`` headers in their place.
+
+    The headers are removed from the request, because the provider must not get them.
+    """
+    marked = {name: headers[name] for name in list(headers) if name.lower().startswith(PREFIX)}
+    for name in marked:
+        del headers[name]
+    given = {name.lower().removeprefix(PREFIX).replace("-", "_"): value for name, value in marked.items()}
+    return replace(tags, **{name: given[name] for name in vars(tags) if given.get(name)})
+
+
+def begin_exchange(
+    log: ProcessLog, sent: Sent, endpoint: Endpoint, tags: Tags, prices: PriceTable, provider: str = ""
+) -> WrappedExchange:
+    """Put on record that a request leaves; it is written when this returns.
+
+    Raises:
+        PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``: do not send it.
+    """
+    parts = urlsplit(sent.url)
+    request = _request_of(sent.body)
+    in_path = _MODEL_IN_PATH.search(parts.path)
+    model = request.get("model") if isinstance(request.get("model"), str) else None
+    recording = log.recorder.begin(
+        request,
+        model_asked=cast(str, model or (unquote(in_path[1]) if in_path else "")),
+        source="wrap",
+        task=tags.task,
+        feature=tags.feature,
+        prompt_version=tags.prompt_version,
+        user=tags.user,
+        provider=provider or _provider_of(parts.hostname or "", parts.netloc),
+        endpoint=endpoint,
+        streamed=request.get("stream") is True or ":stream" in parts.path,
+    )
+    return WrappedExchange(log, recording, endpoint, request, prices, sent)
+
+
+class WrappedExchange:
+    """An exchange under way. Not for use by several threads at once; what ends it first, ends it."""
+
+    def __init__(
+        self,
+        log: ProcessLog,
+        recording: Recording,
+        endpoint: Endpoint,
+        request: dict[str, Any],
+        prices: PriceTable,
+        sent: Sent,
+    ) -> None:
+        self.ended = False
+        self._log = log
+        self._recording = recording
+        self._endpoint: Endpoint = endpoint
+        self._request = request
+        self._prices = prices
+        self._url = sent.url.partition("?")[0]
+        self._keys = sent.keys
+        self._status: int | None = None
+        self._reader: AnswerReader | None = None
+
+    def answered(self, status: int, content_type: str, encoding: str) -> None:
+        """The head of the answer has come."""
+        self._status = status
+        streamed = content_type.lower().startswith("text/event-stream")
+        self._reader = open_reader(self._endpoint, streamed=streamed, encoding=encoding)
+
+    def feed(self, data: bytes) -> None:
+        """A piece of the answer's bytes, as they came. With the end mark of a stream, the call is ended:
+        the caller may have read enough there."""
+        if self.ended or self._reader is None:
+            return
+        if new := self._reader.feed(data):
+            self._recording.chunk(new)
+        if self._reader.complete:
+            self._end(self._outcome)
+
+    def finish(self) -> None:
+        """The answer's last byte has come."""
+        if self._reader is None:
+            return
+        self._reader.close()
+        if self._outcome == "ok" and not self._reader.complete:
+            self._end("interrupted", "the stream stopped before its end")
+        else:
+            self._end(self._outcome)
+
+    def fail(self, error: BaseException) -> None:
+        """No answer came, or it broke off. Before its first byte that is an error."""
+        interrupted = self._reader is not None or not isinstance(error, Exception)
+        self._end("interrupted" if interrupted else "error", f"{type(error).__name__}: {error}")
+
+    def drop(self) -> None:
+        """The caller reads no further."""
+        self._end("interrupted", "the caller read no further")
+
+    give_up = drop
+
+    def abandon(self) -> None:
+        """As ``drop``, for a finalizer: the call is ended soon, by another thread."""
+        if not self.ended:
+            self._log.abandoned.put(self)
+
+    @property
+    def _outcome(self) -> Outcome:
+        failed = self._status is None or self._status >= 300 or (self._reader and self._reader.error)
+        return "error" if failed else "ok"
+
+    def _end(self, outcome: Outcome, error: str = "") -> None:
+        if self.ended:
+            return
+        self.ended = True
+        reader = self._reader
+        if reader is None:
+            finish: FinishReason = "error" if outcome == "error" else "unknown"
+            self._recording.end(outcome=outcome, finish_reason=finish, error=error)
+            return
+        usage, response, guessed = reader.usage, reader.response, False
+        if outcome != "error" and (usage.output_tokens is None or outcome == "interrupted"):
+            usage, guessed = estimated(usage, self._request, reader.text)
+        model = reader.model or self._recording.model_asked
+        priced = self._prices.price(
+            model, usage, self._recording.started_at, provider=self._url, billing=billing_of(response)
+        )
+        self._recording.end(
+            response=response,
+            response_text=reader.text,
+            outcome=outcome,
+            finish_reason="error" if outcome == "error" else reader.finish_reason,
+            model_answered=reader.model,
+            usage=usage,
+            usage_estimated=guessed,
+            cost_usd=None if outcome == "error" else priced.cost_usd,
+            priced_by="" if outcome == "error" else priced.priced_by,
+            status=self._status,
+            keys=self._keys if outcome == "error" else (),
+            error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
+        )
+
+
+def _request_of(body: bytes) -> dict[str, Any]:
+    try:
+        document = msgspec.json.decode(body)
+    except ValueError:
+        document = None
+    return document if isinstance(document, dict) else {"bytes": len(body)}
+
+
+def _provider_of(host: str, netloc: str) -> str:
+    if host.endswith(".openai.azure.com"):
+        return "azure"
+    if host.endswith("aiplatform.googleapis.com"):
+        return "google"
+    return _PROVIDERS.get(host, netloc.rpartition("@")[2])

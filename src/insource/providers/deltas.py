@@ -1,0 +1,83 @@
+"""Assemble streamed deltas. Texts are kept as pieces and joined once, so assembly takes linear time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Keys whose text is streamed in pieces. Other texts are sent complete, by some servers in every chunk.
+_GROWS = {"content", "text", "arguments", "refusal", "reasoning", "reasoning_content", "thinking"}
+_GROWS |= {"summary", "data", "transcript", "input", "code"}
+_SENT_WHOLE = {"id", "type", "role", "object", "format", "status"}
+
+
+class Pieces(list[str]):
+    """The pieces of a text that is still being streamed."""
+
+
+def merge(whole: dict[str, Any], delta: dict[str, Any]) -> None:
+    """Merge a delta into ``whole``: texts and lists grow; list entries are matched by ``index``."""
+    for key, value in delta.items():
+        before = whole.get(key)
+        if value is None:
+            whole.setdefault(key, None)
+        elif isinstance(value, str):
+            _merge_text(whole, key, before, value)
+        elif isinstance(value, list):
+            _merge_list(whole, key, before, value)
+        elif isinstance(value, dict) and isinstance(before, dict):
+            merge(before, value)
+        else:
+            whole[key] = value
+
+
+def append(whole: dict[str, Any], key: str, text: str) -> None:
+    """Append to the text under this key; a value that is not text stays unchanged."""
+    before = whole.get(key)
+    if isinstance(before, Pieces):
+        before.append(text)
+    elif isinstance(before, str) or before is None:
+        whole[key] = Pieces((before, text)) if before else Pieces((text,))
+
+
+def joined(value: Any) -> Any:
+    """Return the value with all pieces joined into texts."""
+    if isinstance(value, Pieces):
+        return "".join(value)
+    if isinstance(value, dict):
+        return {key: joined(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [joined(item) for item in value]
+    return value
+
+
+def _merge_text(whole: dict[str, Any], key: str, before: Any, value: str) -> None:
+    if isinstance(before, list) and not isinstance(
+        before, Pieces
+    ):  # the content began as parts and continues as plain text
+        if value:
+            before.append({"type": "text", "text": value})
+    elif key in _SENT_WHOLE:
+        whole[key] = value or before
+    elif not isinstance(before, str | Pieces) and key not in _GROWS:
+        whole[key] = value
+    elif key in _GROWS or "".join(before or ()) != value:
+        append(whole, key, value)
+
+
+def _merge_list(whole: dict[str, Any], key: str, before: Any, value: list[Any]) -> None:
+    if isinstance(before, str | Pieces) and (text := "".join(before)):
+        before = whole[key] = [{"type": "text", "text": text}]
+    elif not isinstance(before, list) or isinstance(before, Pieces):
+        before = whole[key] = []
+    for entry in value:
+        known = _entry(before, entry.get("index")) if isinstance(entry, dict) else None
+        if known is not None:
+            merge(known, entry)
+        else:
+            before.append(entry)
+
+
+def _entry(entries: list[Any], index: Any) -> dict[str, Any] | None:
+    if not isinstance(index, int):
+        return None
+    return next((old for old in entries if isinstance(old, dict) and old.get("index") == index), None)

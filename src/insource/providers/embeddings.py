@@ -1,0 +1,69 @@
+"""Parse OpenAI embeddings. The vectors are not kept, only their number and dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from insource.providers.dialect import Dialect, count, decoded, error_of, string
+from insource.types import Usage
+
+_BYTES_PER_FLOAT = 4
+
+
+class _Item(msgspec.Struct):
+    embedding: msgspec.Raw = msgspec.Raw()
+
+
+class _Document(msgspec.Struct):
+    data: list[_Item] = []
+
+
+_vectors = msgspec.json.Decoder(_Document).decode
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class EmbeddingsDialect(Dialect):
+    """``response`` is the document with ``data`` replaced by ``{"count": …, "dimensions": …}``.
+
+    Embeddings have no finish reason; a document with vectors gets "stop".
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: dict[str, Any] = {}
+
+    @property
+    def response(self) -> dict[str, Any] | None:
+        return self._kept or None
+
+    @property
+    def usage(self) -> Usage:
+        """Embeddings write no output tokens, so that count is 0, not unknown."""
+        read = count(self._kept.get("usage"), "prompt_tokens")
+        return Usage(input_tokens=read, output_tokens=None if read is None else 0)
+
+    def whole(self, data: bytes) -> None:
+        try:
+            fields, vectors = _fields(data), _vectors(data).data
+        except (ValueError, RecursionError):
+            fields, vectors = {}, []
+            if isinstance(document := decoded(data), dict):
+                self.error = error_of(document)
+        self._kept = {name: decoded(bytes(value)) for name, value in fields.items() if name != "data"}
+        self.model = string(self._kept.get("model"))
+        self.error = self.error or error_of(self._kept)
+        if vectors:
+            self._kept["data"] = {
+                "count": len(vectors),
+                "dimensions": _dimensions(bytes(vectors[0].embedding)),
+            }
+            self.finish_reason = "stop"
+
+
+def _dimensions(vector: bytes) -> int:
+    """Return the length of a vector, given as a list of numbers or as base64 of four bytes per number."""
+    if not vector.startswith(b'"'):
+        return vector.count(b",") + 1
+    return (len(vector.strip(b'"').rstrip(b"=")) * 3 // 4) // _BYTES_PER_FLOAT

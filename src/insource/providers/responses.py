@@ -1,0 +1,154 @@
+"""Parse OpenAI responses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from insource.providers.deltas import append, joined
+from insource.providers.dialect import Dialect, count, dicts, error_of, finish_of, string
+from insource.types import FinishReason, Usage
+
+_LAST = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
+# The key of an output item to which an event's delta is appended.
+_ITEM_DELTAS = {
+    "response.function_call_arguments.delta": "arguments",
+    "response.mcp_call_arguments.delta": "arguments",
+    "response.custom_tool_call_input.delta": "input",
+    "response.code_interpreter_call_code.delta": "code",
+}
+_PART_DELTAS = {
+    "response.output_text.delta": ("content", "content_index", "text"),
+    "response.refusal.delta": ("content", "content_index", "refusal"),
+    "response.reasoning_text.delta": ("content", "content_index", "text"),
+    "response.reasoning_summary_text.delta": ("summary", "summary_index", "text"),
+}
+_PARTS = {
+    "response.content_part.added": ("content", "content_index"),
+    "response.content_part.done": ("content", "content_index"),
+    "response.reasoning_summary_part.added": ("summary", "summary_index"),
+    "response.reasoning_summary_part.done": ("summary", "summary_index"),
+}
+_MOST_PARTS = 10_000  # larger indexes are ignored
+
+
+class ResponsesDialect(Dialect):
+    """The last event holds the whole response; until then the response is assembled from deltas."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._head: dict[str, Any] = {}
+        self._items: dict[int, dict[str, Any]] = {}
+
+    @property
+    def text(self) -> str:
+        return output_text(self.response)
+
+    @property
+    def usage(self) -> Usage:
+        return read_responses_usage(self._head.get("usage"))
+
+    @property
+    def response(self) -> dict[str, Any] | None:
+        if not self._head and not self._items:
+            return None
+        if self._head.get("output") or not self._items:
+            return self._head
+        return self._head | {"output": [joined(item) for _, item in sorted(self._items.items())]}
+
+    def _document(self, document: dict[str, Any]) -> None:
+        self._head = document
+        self.model = string(document.get("model")) or self.model
+        self.error = error_of(document) or self.error
+        self.finish_reason = _finish(document, dicts(document.get("output")) or list(self._items.values()))
+
+    def _event(self, event: dict[str, Any]) -> str:
+        kind = string(event.get("type"))
+        response = event.get("response")
+        if isinstance(response, dict):
+            self._document(response)
+            self.ended = self.ended or kind in _LAST
+        elif kind == "error" or event.get("error"):
+            self.error = error_of(event) or string(event.get("message")) or "error"
+        elif isinstance(index := event.get("output_index"), int):
+            return self._part_of_output(kind, index, event)
+        return ""
+
+    def _part_of_output(self, kind: str, index: int, event: dict[str, Any]) -> str:
+        item = self._items.setdefault(index, {})
+        delta = string(event.get("delta"))
+        if kind in ("response.output_item.added", "response.output_item.done"):
+            if isinstance(event.get("item"), dict):
+                self._items[index] = event["item"]
+        elif kind in _ITEM_DELTAS:
+            append(item, _ITEM_DELTAS[kind], delta)
+        elif kind in _PARTS:
+            name, number = _PARTS[kind]
+            if (
+                isinstance(event.get("part"), dict)
+                and (part := _part(item, name, event.get(number))) is not None
+            ):
+                part.clear()
+                part.update(event["part"])
+        elif kind in _PART_DELTAS:
+            name, number, text = _PART_DELTAS[kind]
+            if (part := _part(item, name, event.get(number))) is not None:
+                append(part, text, delta)
+            return delta if kind == "response.output_text.delta" else ""
+        elif kind == "response.output_text.annotation.added":
+            part = _part(item, "content", event.get("content_index"))
+            if part is not None and isinstance(notes := part.setdefault("annotations", []), list):
+                notes.append(event.get("annotation"))
+        return ""
+
+
+def read_responses_usage(usage: Any) -> Usage:
+    """Return the token counts of a response; anything that is not a valid count is unknown (None)."""
+    if not isinstance(usage, dict):
+        return Usage()
+    read, written = usage.get("input_tokens_details"), usage.get("output_tokens_details")
+    return Usage(
+        input_tokens=count(usage, "input_tokens"),
+        cached_tokens=count(read, "cached_tokens"),
+        cache_write_tokens=count(read, "cache_write_tokens"),
+        output_tokens=count(usage, "output_tokens"),
+        reasoning_tokens=count(written, "reasoning_tokens"),
+        audio_input_tokens=count(read, "audio_tokens"),
+        audio_output_tokens=count(written, "audio_tokens"),
+    )
+
+
+def output_text(response: dict[str, Any] | None) -> str:
+    """Return the text of a response's messages, as ``output_text`` of the official client."""
+    return "".join(
+        string(part.get("text"))
+        for item in dicts((response or {}).get("output"))
+        if item.get("type") == "message"
+        for part in dicts(item.get("content"))
+        if part.get("type") == "output_text"
+    )
+
+
+def _finish(response: dict[str, Any], output: list[dict[str, Any]]) -> FinishReason:
+    status = response.get("status")
+    if status == "incomplete":
+        details = response.get("incomplete_details")
+        return finish_of(details.get("reason")) if isinstance(details, dict) else "unknown"
+    if status == "completed" and any(
+        item.get("type") in ("function_call", "custom_tool_call") for item in output
+    ):
+        return "tool_calls"
+    return finish_of(status)
+
+
+def _part(item: dict[str, Any], name: str, number: Any) -> dict[str, Any] | None:
+    """Return the part of an item with this number, adding it if needed; None for an invalid
+    number or part.
+    """
+    parts = item.get(name)
+    if not isinstance(parts, list):
+        parts = item[name] = []
+    if not isinstance(number, int) or not 0 <= number < _MOST_PARTS:
+        return None
+    while len(parts) <= number:
+        parts.append({})
+    return parts[number] if isinstance(parts[number], dict) else None

@@ -1,0 +1,1 @@
+"""Run folders: written atomically, keyed by their inputs, and read back."""

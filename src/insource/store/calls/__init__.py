@@ -1,0 +1,1 @@
+"""Recorded calls: their table, their totals, and their selection and paging."""

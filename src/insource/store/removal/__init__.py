@@ -1,0 +1,1 @@
+"""Remove calls from the store, and their bytes from the spool."""

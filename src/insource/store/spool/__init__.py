@@ -1,0 +1,1 @@
+"""The append-only spool of calls, and its drain into the store."""

@@ -1,0 +1,167 @@
+"""Keep what a run found as one versioned document, and render its report."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from insource.decision.cost import priced
+from insource.evaluation.stage import Evaluated, candidate_of
+from insource.export.stage import ADAPTER_FILE
+from insource.export.stage import parity as parity_of
+from insource.foundation.canonical import digest
+from insource.foundation.clock import iso
+from insource.foundation.files import sync_folder, write_json
+from insource.foundation.ids import run_id
+from insource.foundation.version import __version__
+from insource.report.render import write_report
+from insource.runs.folders import MANIFEST, Run, installed
+from insource.runs.result import REPORT_FILE, RESULT_FILE, STAGE
+from insource.training.stage import summary
+from insource.types import (
+    BreakEven,
+    Comparison,
+    Dataset,
+    Disagreement,
+    Policy,
+    RoutedCall,
+    RoutingSummary,
+    RunResult,
+    Task,
+    Verdict,
+)
+from insource.workflow.session import Session
+
+SHOWN_DISAGREEMENTS = 12
+PACKAGES = ("torch", "transformers", "peft", "trl", "gguf", "xllamacpp", "llguidance", "numpy", "scipy")
+
+
+class Findings(NamedTuple):
+    """The values of all stages, before they become a document."""
+
+    dataset: Dataset
+    task: Task
+    trained: Run
+    exported: Run
+    base_digest: str
+    max_new_tokens: int
+    evaluated: tuple[Evaluated, ...]
+    comparisons: tuple[Comparison, ...]
+    policy: Policy
+    routed: tuple[RoutedCall, ...]
+    economics: BreakEven
+    verdict: Verdict
+
+
+def keep(session: Session, found: Findings, *, test_looks: int) -> RunResult:
+    """Write the result and its report into a run folder; the manifest comes last, then the rename."""
+    key = digest(
+        [stage.digest for stage in session.stages] + [session.config.model_dump(mode="json"), session.look_id]
+    )
+    name = run_id(STAGE, session.started, key)
+    runs = session.project.runs.folder
+    result = _assemble(session, found, name, runs / name, test_looks)
+    partial = runs / f".{name}.partial"
+    partial.mkdir(parents=True, exist_ok=True)
+    write_json(partial / RESULT_FILE, result.model_dump(mode="json"))
+    write_report(result, partial / REPORT_FILE)
+    manifest = {
+        "schema_version": 1,
+        "run_id": name,
+        "stage": STAGE,
+        "key": key,
+        "started_at": result.started_at,
+        "finished_at": result.finished_at,
+        "seconds": round((session.clock.now() - session.started).total_seconds(), 3),
+        "insource": __version__,
+        "outputs": [],
+        "result": {"verdict": result.verdict.outcome, "sentence": result.verdict.sentence},
+    }
+    write_json(partial / MANIFEST, manifest)
+    partial.rename(runs / name)
+    sync_folder(runs)
+    return result
+
+
+def _assemble(session: Session, found: Findings, name: str, folder: Path, test_looks: int) -> RunResult:
+    manifest = found.dataset.manifest
+    return RunResult(
+        insource_version=__version__,
+        run_id=name,
+        task=found.task.name,
+        title=session.project.title,
+        started_at=iso(session.started),
+        finished_at=iso(session.clock.now()),
+        command=session.command,
+        seed=session.config.project.seed,
+        machine=machine(),
+        verdict=found.verdict,
+        dataset=manifest,
+        training=summary(found.trained),
+        parity=parity_of(found.exported),
+        evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
+        comparisons=found.comparisons,
+        break_even=found.economics,
+        routing=RoutingSummary(policy=found.policy, calls=found.routed),
+        disagreements=disagreements(found.dataset, found.evaluated),
+        skipped_arms=dict(session.skipped_arms),
+        instruction=found.task.instruction,
+        base_digest=found.base_digest,
+        max_new_tokens=found.max_new_tokens,
+        test_looks=test_looks,
+        stages=tuple(session.stages),
+        paths={
+            "run": str(folder),
+            "report": str(folder / REPORT_FILE),
+            "result": str(folder / RESULT_FILE),
+            "adapter": str(found.exported.path / ADAPTER_FILE),
+            "log": str(session.project.workspace),
+        },
+        digests={
+            "dataset": manifest.digest,
+            "training": found.trained.digest,
+            "export": found.exported.digest,
+        },
+        packages={package: installed(package) for package in PACKAGES},
+    )
+
+
+def disagreements(dataset: Dataset, evaluated: Sequence[Evaluated]) -> tuple[Disagreement, ...]:
+    """Return the test documents that the candidate did worst on, with every arm's answer to them."""
+    candidate = candidate_of(evaluated)
+    if candidate is None:
+        return ()
+    wrong = [r for r in candidate.records if r.score is None or not r.score.exact]
+    wrong.sort(key=lambda r: (r.score.field_accuracy or 0.0) if r.score else -1.0)
+    examples = {example.row_id: example for example in dataset.splits["test"]}
+    answers: dict[str, dict[str, str]] = {}
+    for one in evaluated:
+        for record in one.records:
+            if record.completion is not None:
+                answers.setdefault(record.row_id, {})[one.evaluation.arm.name] = record.completion.text
+    return tuple(
+        Disagreement(
+            row_id=record.row_id,
+            input=examples[record.row_id].input,
+            target=examples[record.row_id].target,
+            answers=answers.get(record.row_id, {}),
+            explanation=record.score.explanation if record.score else record.reason,
+        )
+        for record in wrong[:SHOWN_DISAGREEMENTS]
+    )
+
+
+def machine() -> str:
+    """Return the kind of machine, never its name: processor, cores, memory, system."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    processor = model or platform.machine()
+    return (
+        f"{processor}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}"
+    )

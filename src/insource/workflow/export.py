@@ -1,0 +1,68 @@
+"""Export the trained model and check its parity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from insource.arms.local import Local, longest_answer
+from insource.arms.prompts import grammar_for
+from insource.evaluation.run import Confidence
+from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
+from insource.models.catalogue import resolve
+from insource.models.llamacpp import LlamaCppModel
+from insource.routing.confidence import confidence_scorer
+from insource.runs.folders import Run
+from insource.training.stage import summary
+from insource.types import Dataset, Task
+from insource.workflow.session import Session
+from insource.workflow.train import train_model
+
+
+class Made(NamedTuple):
+    """The tuned model: its training run, its export, and what it takes to serve it."""
+
+    trained: Run
+    exported: Run
+    local: Local
+    confidence: Confidence
+
+
+def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
+    """Train, export, and check that what is served answers as what was trained."""
+    trained = train_model(session, dataset, task)
+    base = resolve(session.config.training.model)
+    section = session.config.evaluation
+    session.begin("export", "adapter to GGUF, then the parity gate")
+    local = Local(
+        task=task,
+        base=base,
+        adapter=Path(),
+        serving=session.config.serving,
+        max_new_tokens=section.max_new_tokens or longest_answer(summary(trained)),
+        on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
+    )
+
+    @contextmanager
+    def serve(adapter: Path) -> Iterator[LlamaCppModel]:
+        with local._replace(adapter=adapter).serve("parity", 0) as served:
+            yield served.model
+
+    exported = session.done(
+        export(
+            session.project.runs,
+            dataset,
+            task,
+            base,
+            trained,
+            serve,
+            parity_prompts=section.parity_prompts,
+            max_new_tokens=local.max_new_tokens,
+            context_tokens=session.config.serving.context_tokens,
+        )
+    )
+    local = local._replace(adapter=exported.path / ADAPTER_FILE)
+    confidence = confidence_scorer(exported.path / TOKENIZER_FILE, lambda e: grammar_for(task, e))
+    return Made(trained, exported, local, confidence)

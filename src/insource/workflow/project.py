@@ -1,0 +1,131 @@
+"""A project on disk: its configuration, its folder and its workspace."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from insource.config.loading import LoadedConfig
+from insource.config.sections import Config
+from insource.foundation.errors import ConfigError, UserError
+from insource.runs.folders import RunStore
+from insource.types import Frozen, JsonSchema, Labels, OutputSpec, Task
+
+
+class Project(Frozen):
+    """A configuration and the folder that its paths are relative to."""
+
+    config: Config
+    folder: Path
+
+    @classmethod
+    def of(cls, loaded: LoadedConfig) -> Project:
+        """Return the project of a loaded configuration."""
+        return cls(config=loaded.config, folder=loaded.folder)
+
+    @property
+    def workspace(self) -> Path:
+        """The folder for the log, datasets, runs and models."""
+        return self.folder / self.config.project.workspace
+
+    @property
+    def runs(self) -> RunStore:
+        """The run folders in the workspace."""
+        return RunStore(self.workspace)
+
+    @property
+    def rows_path(self) -> Path:
+        """The file or folder with the rows."""
+        return self.folder / self.config.dataset.path
+
+    @property
+    def fixes_path(self) -> Path:
+        """The file with the decisions on fixes."""
+        return self.folder / self.config.dataset.fixes
+
+    @property
+    def reviews_path(self) -> Path:
+        """The file with the reviewers' decisions."""
+        return self.folder / self.config.dataset.reviews
+
+    @property
+    def policy_path(self) -> Path:
+        """The file with the teacher policy."""
+        return self.folder / self.config.dataset.policy
+
+    @property
+    def synthetic_path(self) -> Path:
+        """The file with the synthetic rows."""
+        return self.folder / self.config.dataset.synthetic
+
+    @property
+    def splits_path(self) -> Path:
+        """The folder with the stored splits of the task."""
+        return self.workspace / "splits" / self.config.task.name
+
+    @property
+    def title(self) -> str:
+        """The title of the report, which defaults to the name of the task."""
+        return self.config.project.title or self.config.task.name
+
+    def given_output(self) -> OutputSpec | None:
+        """Return the configured output contract, or None when it must be inferred from the data.
+
+        Raises:
+            ConfigError: ``config-invalid`` when both a schema and labels are given.
+            UserError: ``schema-unreadable``.
+        """
+        section = self.config.task
+        if section.schema_path and section.labels:
+            raise ConfigError(
+                "config-invalid",
+                "Both task.schema and task.labels are set. A task has one output contract.",
+                hint="Remove one of the two keys.",
+            )
+        if section.labels:
+            return Labels(names=section.labels)
+        if section.schema_path:
+            return JsonSchema(definition=self._read_json(section.schema_path, "task.schema"))
+        return None
+
+    def schemas(self) -> dict[str, dict[str, Any]] | None:
+        """Return the named JSON Schemas that rows refer to, or None.
+
+        Raises:
+            UserError: ``schema-unreadable``.
+        """
+        path = self.config.task.schemas_path
+        return self._read_json(path, "task.schemas") if path else None
+
+    def task(self, output: OutputSpec) -> Task:
+        """Return the task with this output contract."""
+        section = self.config.task
+        default = "accuracy" if isinstance(output, Labels) else "field_accuracy"
+        return Task(
+            name=section.name,
+            instruction=section.instruction,
+            output=output,
+            primary_metric=section.primary_metric or default,
+            margin=section.margin,
+            absent_fields=section.absent_fields,
+            privacy=section.privacy,
+        )
+
+    def _read_json(self, name: str, key: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(
+                "schema-unreadable",
+                f"The file {path}, named by {key}, cannot be read as JSON: {error}",
+                hint=f"Fix the file or the path in {key}.",
+            ) from error
+        if not isinstance(value, dict):
+            raise UserError(
+                "schema-unreadable",
+                f"The file {path}, named by {key}, does not contain a JSON object.",
+                hint="Write a JSON Schema, or an object of named JSON Schemas, to the file.",
+            )
+        return value

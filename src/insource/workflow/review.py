@@ -1,0 +1,51 @@
+"""Open the reviewer's workbench over a source's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from insource.contract.infer import infer_output
+from insource.dataset.review.decisions import DecisionFile
+from insource.dataset.review.workbench import Workbench
+from insource.dataset.rows.examples import example_of
+from insource.dataset.rows.staged import staged
+from insource.logs.collect import Logged, logged
+from insource.logs.recorder import STORE_FILE
+from insource.store.database import open_database
+from insource.workflow.ask_cloud import cloud_prompt
+from insource.workflow.build import made, source_of
+from insource.workflow.session import Session
+
+
+@contextmanager
+def open_workbench(session: Session, *, overlap: float = 0.0) -> Iterator[Workbench]:
+    """The source's rows on a reviewer's workbench, with the log's answers to them, until the block ends.
+
+    Raises:
+        DataError: the source's own, ``no-rows``, ``reviews-unreadable``.
+    """
+    project, workspace = session.project, session.project.workspace
+    file = DecisionFile(project.reviews_path, workspace / "reviews.lock")
+    file.decisions()  # a file that cannot be read is said before anybody begins
+    with staged(source_of(session).source, made(workspace / "review")) as rows:
+        contract = project.given_output() or infer_output(row.output for row in rows)
+        answers = Logged({}, frozenset())
+        if (workspace / STORE_FILE).exists():
+            task = project.task(contract)
+            with open_database(workspace / STORE_FILE) as database:
+                examples = (example_of(row, "") for row in rows)
+                answers = logged(database, examples, cloud_prompt(task), task=task.name)
+        yield Workbench(
+            rows,
+            contract,
+            file,
+            answers={
+                row_id: {model: one.text for model, one in found.items()}
+                for row_id, found in answers.answers.items()
+            },
+            seed=session.config.project.seed,
+            overlap=overlap,
+            absent_fields=session.config.task.absent_fields,
+            clock=session.clock,
+        )

@@ -1,0 +1,123 @@
+"""A session: one run of a command, with its project, its display and the stages so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from insource.config.sections import Config
+from insource.foundation.canonical import digest
+from insource.foundation.clock import SYSTEM, Clock
+from insource.foundation.ids import uuid7
+from insource.logs.recorder import Recorder
+from insource.redaction import Redactor
+from insource.runs.folders import Run
+from insource.training.recipe import Recipe
+from insource.types import DatasetManifest, Evaluation, StageRun
+from insource.workflow.project import Project
+
+
+class Display(Protocol):
+    """Receives the progress of a session, and answers its questions.
+
+    The command line implements it as a terminal, a test as a list.
+    """
+
+    def stage(self, name: str, about: str) -> None:
+        """Show that a stage begins."""
+
+    def note(self, text: str) -> None:
+        """Show one line."""
+
+    def progress(self, text: str, done: float, total: float) -> None:
+        """Show how much of the stage is done."""
+
+    def planned(self, recipe: Recipe) -> None:
+        """Show the training recipe with the reason for each choice."""
+
+    def dataset(self, manifest: DatasetManifest, folder: Path) -> None:
+        """Show what the dataset in ``folder`` contains."""
+
+    def evaluated(self, evaluation: Evaluation, metric: str) -> None:
+        """Show an evaluation with its primary metric."""
+
+    def confirm(self, question: str) -> bool:
+        """Ask before money is spent. Return True to proceed."""
+
+
+class Session:
+    """The state of one run of a command.
+
+    ``command`` is the command as typed, for the report. ``look_id`` identifies the session in the counter of
+    looks at the test split.
+    """
+
+    def __init__(self, project: Project, display: Display, command: str, clock: Clock = SYSTEM) -> None:
+        self.project = project
+        self.display = display
+        self.command = command
+        self.clock = clock
+        self.look_id = uuid7()
+        self.started: datetime = clock.now()
+        self.stages: list[StageRun] = []
+        self.skipped_arms: dict[str, str] = {}
+
+    @property
+    def config(self) -> Config:
+        return self.project.config
+
+    @contextmanager
+    def recorder(self) -> Iterator[Recorder]:
+        """Open the project's log with the redaction of ``[log]``. Raises the errors of ``Recorder.open``."""
+        workspace = self.project.workspace
+        redactor = Redactor.from_config(self.config.log, workspace)
+        with Recorder.open(workspace, redactor=redactor) as recorder:
+            yield recorder
+
+    def begin(self, name: str, about: str) -> None:
+        """Show that a stage begins."""
+        self.display.stage(name, about)
+
+    def done(self, run: Run, name: str | None = None) -> Run:
+        """Record a finished stage, and show when it was skipped."""
+        self.stages.append(
+            StageRun(
+                stage=name or run.stage,
+                run_id=run.run_id,
+                digest=run.digest,
+                seconds=run.seconds,
+                skipped=run.skipped,
+                path=run.path.name,
+            )
+        )
+        if run.skipped:
+            self.display.note(f"Skipped: {run.run_id} has the result of the same inputs")
+        return run
+
+    def skip(self, arm: str, reason: str) -> None:
+        """Record why an arm, or a part of it, was not measured."""
+        self.skipped_arms[arm] = reason
+        self.display.note(f"{arm}: {reason}")
+
+    def note_dataset(self, manifest: DatasetManifest, folder: Path, seconds: float) -> None:
+        """Record the dataset. Its folder name contains the digest of its content."""
+        self.stages.append(
+            StageRun(
+                stage="dataset",
+                run_id=folder.name,
+                digest=manifest.digest,
+                seconds=round(seconds, 3),
+                path=folder.name,
+            )
+        )
+        self.display.dataset(manifest, folder)
+
+    def note_stage(self, name: str, started: float, digest_of: Any) -> None:
+        """Record a stage without a run folder. ``started`` is a reading of ``time.monotonic``."""
+        found = digest(digest_of)
+        seconds = round(time.monotonic() - started, 3)
+        self.stages.append(StageRun(stage=name, run_id=name, digest=found, seconds=seconds))
