@@ -50,25 +50,6 @@ def evaluate_arm(
     Raises:
         ProviderError: when the model keeps failing; finished documents are kept for the next call.
     """
-    spec = StageSpec(
-        stage=STAGE,
-        version=VERSION,
-        inputs=plan.identity
-        | {
-            "examples": identity_of(plan.examples),
-            "split": identity_of(dataset.splits[split]),
-            "spellings": digest([example.target for example in dataset.splits["train"]]),
-        },
-        config={
-            "arm": plan.arm.model_dump(exclude=NOT_MEASURED_WITH),
-            "split": split,
-            "task": task.model_dump(mode="json", exclude={"margin", "privacy", "primary_metric"}),
-            "groups_in_train": digest(list(dataset.manifest.groups_in_train)),
-        },
-        seed=0,
-        libraries=LIBRARIES,
-        former_libraries=FORMER_LIBRARIES,
-    )
 
     def work(folder: Path) -> dict[str, Any]:
         if plan.is_look:
@@ -94,8 +75,30 @@ def evaluate_arm(
         )
         return result.model_dump(mode="json")
 
-    found = load(runs.run(spec, work))
+    found = load(runs.run(_spec(dataset, task, split, plan), work))
     return found._replace(evaluation=found.evaluation.model_copy(update={"arm": plan.arm}))
+
+
+def _spec(dataset: Dataset, task: Task, split: Split, plan: ArmPlan) -> StageSpec:
+    return StageSpec(
+        stage=STAGE,
+        version=VERSION,
+        inputs=plan.identity
+        | {
+            "examples": identity_of(plan.examples),
+            "split": identity_of(dataset.splits[split]),
+            "spellings": digest([example.target for example in dataset.splits["train"]]),
+        },
+        config={
+            "arm": plan.arm.model_dump(exclude=NOT_MEASURED_WITH),
+            "split": split,
+            "task": task.model_dump(mode="json", exclude={"margin", "privacy", "primary_metric"}),
+            "groups_in_train": digest(list(dataset.manifest.groups_in_train)),
+        },
+        seed=0,
+        libraries=LIBRARIES,
+        former_libraries=FORMER_LIBRARIES,
+    )
 
 
 def identity_of(examples: Sequence[Example]) -> str:
