@@ -264,7 +264,7 @@ def test_any_table_through_a_mapping(folder, insource):
         (("output =", "outputs ="), "outputs: no such field; did you mean output?"),
         (('"answer"', '"anser"'), "call.output = 'anser'"),
         (("task =", "cost_usd ="), "cost_usd: no such field"),
-        (('"helpdesk"', '"Help desk"'), "'Help desk' is not lower-case"),
+        (('"helpdesk"', '"Help desk"'), "'Help desk' may have only lower-case"),
         (("[constant]", "[const]"), "const"),
         (("[call]", "[call"), "cannot be read"),
     ],

@@ -1,4 +1,4 @@
-"""How one arm is evaluated."""
+"""The plan for evaluating one arm."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from insource.types import Arm, Example
 class ArmPlan(NamedTuple):
     """How to evaluate one arm.
 
-    ``model`` opens the model only when there is work to do. ``identity`` names what answers (digests
-    of weights, adapter, grammar, logged answers): equal identity, equal answers.
+    ``model`` opens the model, only when there is work to do. ``identity`` holds the digests that determine
+    the answers (weights, adapter, grammar, logged answers): equal identities give equal answers.
     """
 
     arm: Arm

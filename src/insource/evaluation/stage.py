@@ -1,4 +1,4 @@
-"""The evaluation stage: one arm on one split, its records in a complete run folder."""
+"""The evaluation stage: evaluate one arm on one split, and keep its records in a run folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint
 
 
 class Evaluated(NamedTuple):
-    """An arm's evaluation with the records behind it."""
+    """An arm's evaluation with its records."""
 
     run: Run
     evaluation: Evaluation
@@ -42,10 +42,10 @@ def evaluate_arm(
 ) -> Evaluated:
     """Evaluate ``plan`` on ``examples`` of ``split``, or read back the complete run that did.
 
-    ``look`` is called when the split is really looked at, not when an old result is read back.
+    ``look`` is called when the split is actually evaluated, not when an earlier result is read back.
 
     Raises:
-        ProviderError: when the model keeps failing; finished documents are kept for the next call.
+        ProviderError: the model keeps failing; finished documents are kept for the next call.
     """
     spec = StageSpec(
         stage=STAGE,
@@ -57,7 +57,7 @@ def evaluate_arm(
             "spellings": digest([example.target for example in dataset.splits["train"]]),
         },
         config={
-            # A price is no part of the measurement: a new one must not look at the test split again.
+            # A price is not part of the measurement: a new one must not cause another look at the test split.
             "arm": plan.arm.model_dump(exclude={"cost_per_1000_usd", "cost_basis"}),
             "split": split,
             "task": task.model_dump(mode="json", exclude={"margin", "privacy", "primary_metric"}),
@@ -95,11 +95,11 @@ def evaluate_arm(
 
 
 def identity_of(examples: Sequence[Example]) -> str:
-    """The digest of these very documents: their rows, groups and contents, in order."""
+    """Return the digest of these documents: their rows, groups and contents, in order."""
     return digest([[example.row_id, example.group, example.digest] for example in examples])
 
 
 def load(run: Run) -> Evaluated:
-    """The evaluation and records of a complete run."""
+    """Return the evaluation and records of a complete run."""
     records = read_journal(run.path / RECORDS_FILE)
     return Evaluated(run, Evaluation.model_validate(run.result), tuple(records.values()))
