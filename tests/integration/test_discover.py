@@ -141,7 +141,7 @@ def test_slots_are_shown_and_documents_are_not(by_task):
 
 
 def test_repeated_documents_are_noted(by_task):
-    assert "asked about before" in " ".join(by_task["responses"].notes)
+    assert "repeat an earlier input" in " ".join(by_task["responses"].notes)
     assert by_task["responses"].distinct_inputs < by_task["responses"].calls
     assert by_task["sentiment"].notes == ()
 

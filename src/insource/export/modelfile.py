@@ -1,4 +1,4 @@
-"""The files that make an export usable elsewhere: an Ollama Modelfile and a model card."""
+"""Files for use elsewhere: an Ollama Modelfile and a model card."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ CHATML_TEMPLATE = """{{- range .Messages }}<|im_start|>{{ .Role }}
 
 
 def modelfile(task: Task, chat_template: str, base_file: str, context_tokens: int) -> str | None:
-    """An Ollama Modelfile, or None for a chat template that is not ChatML: Ollama needs its own
-    translation of the template, and a guessed one is the commonest cause of gibberish.
+    """Return an Ollama Modelfile, or None for a chat template that is not ChatML.
+
+    Ollama needs its own translation of the template, and a guessed one is the most common cause of garbled
+    answers.
     """
     if CHATML not in chat_template:
         return None
@@ -40,7 +42,9 @@ def model_card(
     training: TrainingSummary,
     parity: ParitySummary,
 ) -> str:
-    """The card of the exported adapter, under Hugging Face's headings; every figure from the run."""
+    """Return the card of the exported adapter, with Hugging Face's headings; every figure
+    comes from the run.
+    """
     return f"""---
 base_model: {base}
 base_model_relation: adapter

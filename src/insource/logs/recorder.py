@@ -1,4 +1,4 @@
-"""The recorder: a call is on record before its answer is anybody's.
+"""The recorder: every call is recorded before its answer is returned to the caller.
 
 with Recorder.open(Path(".insource")) as recorder:
     recording = recorder.begin(request, model_asked="openai/gpt-4o-mini", task="specs")
@@ -37,7 +37,7 @@ SPOOL_FOLDER = "spool"
 class Recorder:
     """Records calls into a spool, and moves them from there into the store. Thread-safe.
 
-    ``damaged`` counts the records that a drain of this recorder could not read.
+    ``damaged`` counts the records that drains of this recorder could not read.
     """
 
     def __init__(
@@ -67,13 +67,14 @@ class Recorder:
         redactor: Redactor | None = None,
         drain_apart: bool = False,
     ) -> Iterator[Self]:
-        """A recorder on the folder ``root`` (usually ``.insource``): ``insource.db`` and ``spool/`` in it.
+        """Open a recorder on the folder ``root`` (usually ``.insource``), with ``insource.db`` and
+        ``spool/``.
 
-        Leaving the block moves everything into the store. Without a ``redactor``, secrets are taken out.
-        ``drain_apart`` gives what ``flush`` does to a process of its own, so that it delays nothing here.
+        Leaving the block moves everything into the store. Without a ``redactor``, secrets are removed. With
+        ``drain_apart``, ``flush`` drains in a separate process, so that it delays nothing in this one.
 
         Raises:
-            InsourceError: ``spool-unwritable``, or the codes of ``open_database``.
+            InsourceError: ``spool-unwritable``, or as ``open_database``.
         """
         with open_database(root / STORE_FILE) as database:
             spool = Spool(root / SPOOL_FOLDER, on_log_failure=on_log_failure)
@@ -86,7 +87,7 @@ class Recorder:
 
     @property
     def lost(self) -> int:
-        """Calls that could not be written since this recorder was made."""
+        """The number of calls that could not be written."""
         return self._spool.lost
 
     def begin(
@@ -106,13 +107,13 @@ class Recorder:
         tags: Mapping[str, str] | None = None,
         simulated: bool = False,
     ) -> Recording:
-        """Write, redacted, that a call starts; it is written when this returns. Fields as in ``Call``.
+        """Record the start of a call, redacted; it is written when this returns. Fields as in ``Call``.
 
-        ``request_bytes`` is the request as a JSON object in UTF-8; it goes before ``request``, is faster, and
-        is kept as it is spelled.
+        ``request_bytes`` is the request as a JSON object in UTF-8. It takes precedence over ``request``, is
+        faster, and is stored unchanged apart from redaction.
 
         Raises:
-            PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``: do not make the call.
+            PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``: do not make the call.
         """
         labels = {
             "source": source,
@@ -134,10 +135,10 @@ class Recorder:
         return recording
 
     def flush(self) -> DrainReport:
-        """Bring all that is written to the disk, and every finished call into the store.
+        """Flush the spool to the disk, and move every finished call into the store.
 
         Raises:
-            InsourceError: ``spool-unwritable`` or the store's codes; no call is lost by that.
+            InsourceError: ``spool-unwritable`` or the store's codes; no call is lost.
         """
         self._spool.sync()
         report = self._drainer.drain() if self._drainer else drain(self.database, self._spool.directory)
@@ -145,7 +146,7 @@ class Recorder:
         return report
 
     def close(self) -> DrainReport:
-        """As ``flush``, and end the spool: calls still open are stored as interrupted."""
+        """Close the spool and move everything into the store; open calls are stored as interrupted."""
         self._spool.close()
         if self._drainer is not None:
             self._drainer.close()
@@ -154,20 +155,21 @@ class Recorder:
         return report
 
     def retain(self, *, days: float | None, gb: float | None) -> Retained:
-        """One bounded turn of retention: calls older than ``days`` go, then the oldest beyond ``gb``.
+        """Run one turn of retention: remove calls older than ``days``, then the oldest while the store
+        exceeds ``gb``.
 
         Raises:
-            InsourceError: the store's failures; the next turn goes on.
+            InsourceError: the store's failures; the next turn continues.
         """
         return retain(self.database, self._spool.directory, days=days, gb=gb, clock=self._clock)
 
     def leave_to_the_parent(self) -> None:
-        """After a fork, in the child: let go of the parent's log, without writing, locking or closing it."""
+        """Release the parent's log in a forked child, without writing, locking or closing it."""
         self._spool.leave_to_the_parent()
 
 
 class Recording:
-    """One call under way. Not for use by several threads at once."""
+    """One running call. Not thread-safe."""
 
     def __init__(
         self,
@@ -197,7 +199,7 @@ class Recording:
 
     @property
     def call(self) -> Call:
-        """The call as the store will have it: so far, or as it ended."""
+        """The call as the store will hold it, so far or as it ended."""
         fields: dict[str, Any] = {"call_id": self.call_id}
         for half in (self._begun, self._ended):
             if half is not None:
@@ -205,7 +207,7 @@ class Recording:
         return Call(**fields | {"started_at": from_microseconds(fields["started_at"])})
 
     def chunk(self, text: str) -> None:
-        """Write a piece of a streamed answer, redacted; its last word waits for the piece after it."""
+        """Record a piece of a streamed answer, redacted; its last word is held back until the next piece."""
         self._last_token_s = self._clock.monotonic() - self._started
         if self._first_token_s is None:
             self._first_token_s = self._last_token_s
@@ -239,15 +241,15 @@ class Recording:
         simulated: bool | None = None,
         keys: Sequence[str] = (),
     ) -> None:
-        """Write how the call ended; it is written when this returns. A second ``end`` changes nothing.
+        """Record the end of the call; it is written when this returns. A second ``end`` has no effect.
 
-        ``response_text`` defaults to the chunks, ``latency_s`` and ``first_token_s`` to what was
-        measured, ``simulated`` to what ``begin`` was told. ``response_bytes`` is to ``response`` as
-        ``request_bytes`` is to ``request``. ``keys`` are those the call was made with, which an error may
-        repeat: they are not written, whatever they look like.
+        ``response_text`` defaults to the chunks, ``latency_s`` and ``first_token_s`` to the measured times,
+        ``simulated`` to the value given to ``begin``. ``response_bytes`` relates to ``response`` as
+        ``request_bytes`` to ``request``. ``keys`` are the API keys of the call. An error message may repeat
+        them, so they are removed whatever form they have.
 
         Raises:
-            PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``.
+            PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``.
         """
         if self._ended is not None:
             return
@@ -279,9 +281,9 @@ class Recording:
 
 
 class RecordedModel:
-    """A model whose every call is recorded, failures included.
+    """A model whose every call is recorded, including failures.
 
-    ``price`` gives the cost from model name, usage and start; without it the cost is unknown.
+    ``price`` returns the cost from model name, usage and start time; without it the cost is unknown.
     """
 
     def __init__(
@@ -304,13 +306,13 @@ class RecordedModel:
         return self._model.info
 
     def tagged(self, **tags: str) -> RecordedModel:
-        """The same model whose calls carry these tags too, such as ``row_id``."""
+        """Return the same model with further tags on its calls, such as ``row_id``."""
         return RecordedModel(
             self._model, self._recorder, self._task, price=self._price, tags=self._tags | tags
         )
 
     def generate(self, request: Request) -> Completion:
-        """As the model's own ``generate``, with the call on record when it returns or raises."""
+        """Call the model's ``generate``; the call is recorded when this returns or raises."""
         info = self._model.info
         recording = self._recorder.begin(
             {"model": info.name, **request.model_dump(mode="json", exclude_none=True)},

@@ -1,4 +1,4 @@
-"""One HTTP exchange with a provider, on the record: the request when it leaves, the answer as it comes."""
+"""One recorded HTTP exchange with a provider."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PROVIDERS = {
 
 
 class Sent(NamedTuple):
-    """A request on its way out: method, URL, body, and the keys it is made with."""
+    """An outgoing request: method, URL, body and API keys."""
 
     method: str
     url: str
@@ -57,7 +57,7 @@ def begin_exchange(
     """Put on record that a request leaves; it is written when this returns.
 
     Raises:
-        PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``: do not send it.
+        PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``: do not send it.
     """
     parts = urlsplit(sent.url)
     request = _request_of(sent.body)
@@ -102,14 +102,16 @@ class WrappedExchange:
         self._reader: AnswerReader | None = None
 
     def answered(self, status: int, content_type: str, encoding: str) -> None:
-        """The head of the answer has come."""
+        """Start reading the answer, whose status and headers have arrived."""
         self._status = status
         streamed = content_type.lower().startswith("text/event-stream")
         self._reader = open_reader(self._endpoint, streamed=streamed, encoding=encoding)
 
     def feed(self, data: bytes) -> None:
-        """A piece of the answer's bytes, as they came. With the end mark of a stream, the call is ended:
-        the caller may have read enough there."""
+        """Process a piece of the answer's bytes.
+
+        A stream's end marker ends the call, because the caller may stop reading there.
+        """
         if self.ended or self._reader is None:
             return
         if new := self._reader.feed(data):
@@ -118,7 +120,7 @@ class WrappedExchange:
             self._end(self._outcome)
 
     def finish(self) -> None:
-        """The answer's last byte has come."""
+        """Record the end of the answer after its last byte."""
         if self._reader is None:
             return
         self._reader.close()
@@ -128,18 +130,18 @@ class WrappedExchange:
             self._end(self._outcome)
 
     def fail(self, error: BaseException) -> None:
-        """No answer came, or it broke off. Before its first byte that is an error."""
+        """Record a failure: an error before the answer's first byte, otherwise an interruption."""
         interrupted = self._reader is not None or not isinstance(error, Exception)
         self._end("interrupted" if interrupted else "error", f"{type(error).__name__}: {error}")
 
     def drop(self) -> None:
-        """The caller reads no further."""
-        self._end("interrupted", "the caller read no further")
+        """Record that the caller stopped reading."""
+        self._end("interrupted", "the caller stopped reading")
 
     give_up = drop
 
     def abandon(self) -> None:
-        """As ``drop``, for a finalizer: the call is ended soon, by another thread."""
+        """As ``drop``, for a finalizer: another thread ends the call soon."""
         if not self.ended:
             self._log.abandoned.put(self)
 

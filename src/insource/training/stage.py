@@ -1,4 +1,4 @@
-"""The training stage: from a dataset to an adapter in a complete run folder."""
+"""The training stage: from a dataset to an adapter in a run folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIBRARIES = ("torch", "transformers", "peft", "trl")
 
 
 class Watch(NamedTuple):
-    """Who is told what during training: the plan once, then each point with the recipe."""
+    """Callbacks during training: the recipe once, then each training point with the recipe."""
 
     planned: Callable[[Recipe], None]
     point: Callable[[TrainingPoint, Recipe], None]
@@ -40,12 +40,12 @@ def train(
     seed: int,
     watch: Watch,
 ) -> Run:
-    """A complete training run for this data and configuration: an earlier one, or a new one.
+    """Return a complete training run for this data and configuration: an earlier one, or a new one.
 
     Raises:
         PrerequisiteError: ``missing-extra``.
-        DataError, IntegrityError: what the pre-flight found.
-        Interrupted: after Ctrl-C; the next call goes on at the last checkpoint.
+        DataError, IntegrityError: a pre-flight check failed.
+        Interrupted: after Ctrl-C; the next call resumes at the last checkpoint.
     """
     spec = StageSpec(
         stage=STAGE,
@@ -63,12 +63,12 @@ def train(
 
 
 def summary(run: Run) -> TrainingSummary:
-    """What the run found, as the report shows it."""
+    """Return the training summary of a run."""
     return TrainingSummary.model_validate(run.result)
 
 
 def line(point: TrainingPoint) -> str:
-    """A point of the curve in words, for a progress line."""
+    """Format a training point for a progress line."""
     if point.validation_loss is not None:
         return f"validation loss {point.validation_loss:.3f}"
     speed = f", {point.tokens_per_s:.0f} tokens/s" if point.tokens_per_s else ""
@@ -113,7 +113,7 @@ def _work(
         raise Interrupted(
             "interrupted",
             f"Training was stopped at step {points[-1].step if points else 0} of {recipe.steps}.",
-            hint="Run the same command again: it goes on at the last checkpoint.",
+            hint="Run the same command again: it continues at the last checkpoint.",
         ) from stop
     seconds = time.monotonic() - started
     speeds = [point.tokens_per_s for point in points if point.tokens_per_s]
@@ -155,7 +155,7 @@ def _recipe(
 
 
 def _earlier_points(log: Path) -> tuple[list[TrainingPoint], Path]:
-    """The curve of an interrupted attempt, up to the checkpoint training goes on from."""
+    """Return the curve of an interrupted attempt, up to the checkpoint from which training resumes."""
     checkpoints = [
         int(path.parent.name.rpartition("-")[2])
         for path in (log.parent / "checkpoints").glob("checkpoint-*/trainer_state.json")
