@@ -12,6 +12,7 @@ from insource.export.adapter_gguf import read_base, write_adapter
 from insource.export.modelfile import model_card, modelfile
 from insource.export.parity import check_parity
 from insource.foundation.errors import IntegrityError
+from insource.foundation.files import write_synced
 from insource.models.catalogue import BaseModel
 from insource.models.llamacpp import LlamaCppModel
 from insource.runs.folders import Run, RunStore, StageSpec
@@ -67,23 +68,31 @@ def export(
         prompts = dataset.splits["validation"][:parity_prompts]
         with serve(adapter) as served:
             parity = check_parity(base, trained.path / "adapter", served, task, prompts, max_new_tokens)
-        shutil.copytree(trained.path / "adapter", folder / "adapter", dirs_exist_ok=True)
-        # Confidence replays tokens. With the tokenizer in the export, serving needs no PyTorch.
-        shutil.copyfile(unpacked(base) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+        _write_beside(folder, base, trained)
         if text := modelfile(task, facts.chat_template, base.gguf.name, context_tokens):
-            (folder / "Modelfile").write_text(text, encoding="utf-8")
-        card = model_card(
-            task,
-            base=base.name,
-            licence=base.licence,
-            dataset=f"{dataset.manifest.name}@{dataset.manifest.digest[:12]}",
-            training=training_summary(trained),
-            parity=parity,
-        )
-        (folder / "README.md").write_text(card, encoding="utf-8")
+            write_synced(folder / "Modelfile", text.encode())
+        write_synced(folder / "README.md", _card(task, dataset, base, trained, parity).encode())
         return {"tensors": tensors, "parity": parity.model_dump(mode="json")}
 
     return runs.run(spec, work)
+
+
+def _write_beside(folder: Path, base: BaseModel, trained: Run) -> None:
+    """Copy what belongs beside the GGUF adapter: the PEFT adapter and the tokenizer."""
+    shutil.copytree(trained.path / "adapter", folder / "adapter", dirs_exist_ok=True)
+    # Confidence replays tokens. With the tokenizer beside the adapter, serving needs no PyTorch.
+    shutil.copyfile(unpacked(base) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+
+
+def _card(task: Task, dataset: Dataset, base: BaseModel, trained: Run, parity: ParitySummary) -> str:
+    return model_card(
+        task,
+        base=base.name,
+        licence=base.licence,
+        dataset=f"{dataset.manifest.name}@{dataset.manifest.digest[:12]}",
+        training=training_summary(trained),
+        parity=parity,
+    )
 
 
 def parity(run: Run) -> ParitySummary:

@@ -91,27 +91,15 @@ def plan(
     batch, batch_reason = (batch_size, "given") if batch_size else default_batch(examples * chosen_epochs)
     steps = max(1, math.ceil(math.ceil(examples / batch) * chosen_epochs))
     every = max(1, steps // 8)
-    choices = (
-        Choice(
-            name="method",
-            value=f"LoRA r={rank or RANK}, all linear layers",
-            reason="given" if rank else "a narrow task does not need a higher rank",
-        ),
-        Choice(name="learning rate", value=f"{chosen_rate:.2g}", reason=rate_reason),
-        Choice(name="epochs", value=f"{chosen_epochs:g}", reason=epochs_reason),
-        Choice(name="batch", value=f"{batch} rows", reason=batch_reason),
-        Choice(
-            name="validation",
-            value=f"every {every} steps",
-            reason="eight evaluations per run; stops after three without improvement",
-        ),
-        Choice(
-            name="length",
-            value=f"{longest_row_tokens} tokens",
-            reason="the longest row; nothing is truncated",
-        ),
-    )
-    return Recipe(
+    reasons = {
+        "method": "given" if rank else "a narrow task does not need a higher rank",
+        "learning rate": rate_reason,
+        "epochs": epochs_reason,
+        "batch": batch_reason,
+        "validation": "eight evaluations per run; stops after three without improvement",
+        "length": "the longest row; nothing is truncated",
+    }
+    recipe = Recipe(
         rank=rank or RANK,
         alpha=LORA_ALPHA,
         learning_rate=chosen_rate,
@@ -123,5 +111,19 @@ def plan(
         warmup=0.05,
         max_tokens=longest_row_tokens,
         seed=seed,
-        choices=choices,
+        choices=(),
     )
+    values = _in_words(recipe)
+    choices = tuple(Choice(name=name, value=values[name], reason=reasons[name]) for name in reasons)
+    return recipe.model_copy(update={"choices": choices})
+
+
+def _in_words(recipe: Recipe) -> dict[str, str]:
+    return {
+        "method": f"LoRA r={recipe.rank}, all linear layers",
+        "learning rate": f"{recipe.learning_rate:.2g}",
+        "epochs": f"{recipe.epochs:g}",
+        "batch": f"{recipe.batch_size} rows",
+        "validation": f"every {recipe.evaluate_every} steps",
+        "length": f"{recipe.max_tokens} tokens",
+    }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from insource.config.training import TrainingSection
 from insource.foundation.canonical import digest
@@ -19,6 +19,9 @@ from insource.training.preflight import check_leakage, check_rows, check_templat
 from insource.training.recipe import Recipe, plan
 from insource.training.tokenize import Row, tokenize
 from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
+
+if TYPE_CHECKING:
+    from insource.training.sft import Trained
 
 STAGE, VERSION = "train", 3
 LIBRARIES = ("torch", "transformers", "peft", "trl")
@@ -115,10 +118,17 @@ def _work(
             f"Training was stopped at step {points[-1].step if points else 0} of {recipe.steps}.",
             hint="Run the same command again: it continues at the last checkpoint.",
         ) from stop
-    seconds = time.monotonic() - started
+    found = _summary(trained, recipe, [*rows, *validation], points, base.name)
+    seconds = round(time.monotonic() - started, 1)
+    return found.model_copy(update={"examples": len(rows), "seconds": seconds}).model_dump(mode="json")
+
+
+def _summary(
+    trained: Trained, recipe: Recipe, rows: Sequence[Row], points: Sequence[TrainingPoint], base: str
+) -> TrainingSummary:
     speeds = [point.tokens_per_s for point in points if point.tokens_per_s]
     return TrainingSummary(
-        base_model=base.name,
+        base_model=base,
         examples=len(rows),
         steps=trained.steps,
         planned_steps=recipe.steps,
@@ -128,14 +138,13 @@ def _work(
         best_step=trained.best_step,
         best_validation_loss=trained.best_validation_loss,
         stopped=trained.stopped,
-        longest_answer_tokens=max(row.answer_tokens for row in [*rows, *validation]),
+        longest_answer_tokens=max(row.answer_tokens for row in rows),
         choices=(
             *((choice.name, choice.value, choice.reason) for choice in recipe.choices),
             ("weights", *trained.dtype_reason.split(": ", 1)),
         ),
         curve=tuple(points),
-        seconds=round(seconds, 1),
-    ).model_dump(mode="json")
+    )
 
 
 def _recipe(
