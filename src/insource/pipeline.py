@@ -31,6 +31,16 @@ def run(session: Session, *, cloud: Model | None = None, drive: Drive | None = N
 
     ``cloud`` is asked about every document, on the record, when given; otherwise the answers that came
     with the rows are the cloud. ``drive`` starts the gateway and sends it documents.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource import Display, Project, Session, load, run
+        >>> class Silent(Display):
+        ...     pass
+        >>> project = Project.of(load(Path("insource.toml")))  # doctest: +SKIP
+        >>> result = run(Session(project, Silent(), "python loop.py"))  # doctest: +SKIP
+        >>> result.verdict.outcome  # doctest: +SKIP
+        'go'
     """
     require_extras()
     dataset, task = build_dataset(session, cloud)

@@ -21,6 +21,15 @@ class InsourceError(Exception):
     """What happened (``message``), and what to type next (``hint``).
 
     ``details`` are the lines between the two: the reason, the figures, the first few offenders.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource import InsourceError, load
+        >>> try:
+        ...     load(Path("missing/insource.toml"))
+        ... except InsourceError as error:
+        ...     print(f"{error.code}. {error.hint}")
+        no-config. Create one: insource init
     """
 
     exit_code: ClassVar[int] = 1

@@ -93,6 +93,17 @@ class RunResult(Frozen):
 
     ``test_looks`` counts how often the sealed test split has been evaluated, this run included.
     ``skipped_arms`` says of each arm that was not measured why it was not.
+
+    Examples:
+        Read the ``result.json`` of a run folder:
+
+        >>> from pathlib import Path
+        >>> from insource import RunResult
+        >>> result = RunResult.model_validate_json(Path("result.json").read_text())
+        >>> result.verdict.outcome
+        'go'
+        >>> [evaluation.arm.name for evaluation in result.evaluations]
+        ['tuned', 'base constrained', 'base', 'cloud']
     """
 
     schema_version: int = 1
