@@ -128,8 +128,8 @@ def in_random_order(units: Units, stratum: Keys, seed: int) -> Indexes:
     todo = np.flatnonzero(units.split == NONE)
     todo = todo[np.lexsort((units.key[todo], draw[todo], label[todo]))]
     # ``todo`` is sorted by label and, within one, at random. The place within the label, divided by the size
-    # of the label, interleaves the labels in proportion. The random offset is for rare labels: without it, all
-    # labels of one unit would come first, and the first split to be filled would get them.
+    # of the label, interleaves the labels in proportion. The random offset is for rare labels: without it,
+    # all labels of one unit would come first, and the first split to be filled would get them.
     _, first, of, counts = np.unique(label[todo], return_index=True, return_inverse=True, return_counts=True)
     offset = _mixed(label[todo] ^ salt) / 2.0**64
     rank = (np.arange(len(todo)) - first[of] + offset) / counts[of]
