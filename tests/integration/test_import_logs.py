@@ -301,7 +301,7 @@ def test_an_import_that_is_stopped_goes_on_where_it_was(folder, kill):
     before = _count(store)
     assert 0 < before < 6000
     again = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    assert f"{6000 - before:,} calls imported, {before:,} were there already" in again.stderr
+    assert f"{6000 - before:,} calls imported, {before:,} already in the store" in again.stderr
     assert _count(store) == 6000
 
 

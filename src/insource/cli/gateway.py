@@ -204,9 +204,9 @@ def _read_again(path: Path, passing: Callable[[Config], PassThrough], at_start: 
     except InsourceError as error:
         fail(error)
         return None
-    say("Reloaded the configuration")
+    say("Read the configuration again")
     if waiting := [name for name in HOLD_UNTIL_RESTART if _value(config, name) != _value(at_start, name)]:
-        say(f"Restart the gateway to apply the changes of {', '.join(waiting)}")
+        say(f"Changes of {', '.join(waiting)} apply only after a restart")
     return settings
 
 

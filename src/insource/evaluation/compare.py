@@ -56,6 +56,22 @@ def compare(
     Raises:
         ConfigError: ``metric-not-comparable`` for a metric without a value per document.
         DataError: ``no-common-documents`` when no document was asked of both.
+
+    Examples:
+        >>> from insource import Arm, EvalRecord, compare
+        >>> def record(n, right):
+        ...     # The record of a document with one field.
+        ...     slot = {"path": "voltage", "bucket": "correct" if right else "wrong", "gold": "480 V"}
+        ...     score = {"slots": [slot], "exact": right}
+        ...     score |= dict.fromkeys(("parsed", "repairable", "schema_valid", "canonical"), True)
+        ...     return EvalRecord(row_id=str(n), status="scored", score=score)
+        >>> tuned = Arm(name="tuned", model="smollm2", kind="tuned"), [record(n, n > 3) for n in range(40)]
+        >>> base = Arm(name="base", model="smollm2", kind="base"), [record(n, n > 19) for n in range(40)]
+        >>> found = compare(tuned, base, metric="exact_match", margin=0.02)
+        >>> found.outcome
+        'better'
+        >>> f"{found.difference.value:+.2f} [{found.difference.low:+.2f}, {found.difference.high:+.2f}]"
+        '+0.40 [+0.22, +0.54]'
     """
     if metric not in BY_DOCUMENT:
         raise ConfigError(

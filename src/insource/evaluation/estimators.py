@@ -83,12 +83,14 @@ def rate(events: ArrayLike, units: Units) -> Estimate:
     if n == 0:
         return NOT_MEASURED
     value = float(values.mean())
+    # Nothing varies at 0 or 1: there is no standard error and no effective n.
     if value in (0.0, 1.0):
         return _at_the_edge(value, n, units)
     if units.clusters is None:
         interval, method = wilson(float(values.sum()), n), "Wilson by document"
     else:
         error = cluster_standard_error(values - value, units.clusters)
+        # No error: the groups do not vary, so nothing says that they are worth fewer than n documents.
         size = float(n) if error is None else effective_n(value, n, error)
         interval = wilson(value * size, size, df=units.size - 1)
         method = f"Wilson, effective n {size:.0f} {units.by}"
@@ -132,8 +134,11 @@ def mean_of_ratios(ratios: Sequence[tuple[ArrayLike, ArrayLike]], units: Units) 
     pairs = [(a, b) for a, b in pairs if b.sum() > 0]
     if not pairs:
         return Estimate(value=None, method="ratio", note="all denominators are zero")
+    # A document without any denominator says nothing about the ratio. It must not count as a unit, where it
+    # would make the sample look larger than it is.
     keep = np.logical_or.reduce([b > 0 for _, b in pairs])
     pairs, units = [(a[keep], b[keep]) for a, b in pairs], units.select([bool(k) for k in keep])
+    # One yes or no a document is a plain rate, for which Wilson is better than the linearised t.
     if len(pairs) == 1 and bool((pairs[0][1] == 1).all()):
         return rate(pairs[0][0], units)
     n = int(keep.sum())
@@ -152,6 +157,7 @@ def quantile(values: ArrayLike, probability: float, method: str) -> Estimate:
     array = np.asarray(values, dtype=float)
     if array.size == 0:
         return NOT_MEASURED
+    # inverted_cdf gives an observed value, an order statistic like the ends of the interval.
     value = float(np.quantile(array, probability, method="inverted_cdf"))
     interval = quantile_interval(array, probability)
     note = "" if interval else "too few documents for an interval"
@@ -159,6 +165,7 @@ def quantile(values: ArrayLike, probability: float, method: str) -> Estimate:
 
 
 def _error(pairs: Sequence[tuple[Floats, Floats]], units: Units) -> StandardError | None:
+    # Linearisation is linear: the influence of a mean of ratios is the mean of their influences.
     influences = [influence for a, b in pairs if (influence := ratio_influence(a, b)) is not None]
     return cluster_standard_error(np.mean(influences, axis=0), units.clusters)
 
@@ -168,6 +175,7 @@ def _largest_loss(losses: Floats, units: Units) -> float:
     if units.clusters is None:
         by_unit = losses
     else:
+        # Scaled so that the mean over groups is the mean over documents, whatever the sizes of the groups.
         by_unit = cluster_sums(losses, units.clusters) * units.size / len(losses)
     imperfect = by_unit > 0
     bound = clopper_pearson(int(imperfect.sum()), len(by_unit)).high

@@ -84,6 +84,20 @@ def summarise(
     an empty answer by row id (``scorers.empty_scores``). It gives the all-null floor, and the slots that a
     failed call misses. Without it, the floor is not measured, and failed calls are missing from the metrics
     over slots (as their note says), but never from those over documents.
+
+    Examples:
+        >>> from insource import Arm, EvalRecord, summarise
+        >>> def record(n, right):
+        ...     # The record of a document with one field.
+        ...     slot = {"path": "voltage", "bucket": "correct" if right else "wrong", "gold": "480 V"}
+        ...     score = {"slots": [slot], "exact": right}
+        ...     score |= dict.fromkeys(("parsed", "repairable", "schema_valid", "canonical"), True)
+        ...     return EvalRecord(row_id=str(n), status="scored", score=score)
+        >>> arm = Arm(name="tuned", model="smollm2-135m-instruct", kind="tuned")
+        >>> found = summarise(arm, "test", [record(n, right=n > 3) for n in range(40)])
+        >>> accuracy = found.metrics["field_accuracy"]
+        >>> f"{accuracy.value:.2f} [{accuracy.low:.2f}, {accuracy.high:.2f}], n = {accuracy.n}"
+        '0.90 [0.76, 1.00], n = 40'
     """
     judged = [_document(r, all_null) for r in records if r.status != "unscored"]
     failures = Counter(r.reason or "unknown" for r in records if r.status == "failed")

@@ -39,6 +39,24 @@ def build_scorer(task: Task, surface: SurfaceForms | None = None) -> Scorer:
 
     Raises:
         DataError: ``invalid-schema`` or, while scoring, ``target-not-json``.
+
+    Examples:
+        >>> from insource import Completion, Example, JsonSchema, Task, build_scorer
+        >>> field = {"type": ["string", "null"]}
+        >>> schema = {"type": "object", "properties": {"voltage": field, "phase": field}}
+        >>> score = build_scorer(
+        ...     Task(name="specs", instruction="Extract.", output=JsonSchema(definition=schema))
+        ... )
+        >>> example = Example(
+        ...     row_id="row-1",
+        ...     digest="0",
+        ...     input="Rated voltage: 480 V",
+        ...     target='{"voltage":"480 V","phase":null}',
+        ...     provenance={"source": "rows.jsonl"},
+        ... )
+        >>> found = score(example, Completion(text='{"voltage": "480 V", "phase": "3-phase"}'))
+        >>> [(slot.path, slot.bucket) for slot in found.slots]
+        [('voltage', 'correct'), ('phase', 'invented')]
     """
     if not isinstance(task.output, JsonSchema):
         return lambda example, completion: _score_whole(

@@ -60,6 +60,20 @@ class Log:
     Raises:
         UserError: ``no-log`` when nothing was ever recorded there.
         InsourceError: as ``open_database``.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Log, Recorder
+        >>> with TemporaryDirectory() as folder:
+        ...     with Recorder.open(Path(folder)) as recorder:
+        ...         recording = recorder.begin({"messages": []}, model_asked="gpt-4o-mini", task="specs")
+        ...         recording.end(response_text="480 V")
+        ...     with Log(folder) as log:
+        ...         [call.response_text for call in log.calls(task="specs", limit=10)]
+        ...         [(line.group, line.calls) for line in log.stats(by="task")]
+        ['480 V']
+        [({'task': 'specs'}, 1)]
     """
 
     def __init__(

@@ -38,6 +38,18 @@ class Recorder:
     """Records calls into a spool, and moves them from there into the store. Thread-safe.
 
     ``damaged`` counts the records that drains of this recorder could not read.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Log, Recorder
+        >>> with TemporaryDirectory() as folder:
+        ...     with Recorder.open(Path(folder)) as recorder:
+        ...         recording = recorder.begin({"messages": []}, model_asked="gpt-4o-mini", task="specs")
+        ...         recording.end(response_text="480 V")
+        ...     with Log(folder) as log:
+        ...         [call.response_text for call in log.calls(task="specs")]
+        ['480 V']
     """
 
     def __init__(
@@ -284,6 +296,22 @@ class RecordedModel:
     """A model whose every call is recorded, including failures.
 
     ``price`` returns the cost from model name, usage and start time; without it the cost is unknown.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Log, Message, RecordedModel, Recorder, Request
+        >>> from insource.models.replay import ReplayModel
+        >>> question = (Message(role="user", content="Rated voltage: 480 V"),)
+        >>> model = ReplayModel("cloud", {question: "480 V"})
+        >>> with TemporaryDirectory() as folder:
+        ...     with Recorder.open(Path(folder)) as recorder:
+        ...         recorded = RecordedModel(model, recorder, "specs")
+        ...         recorded.generate(Request(messages=question, max_tokens=8)).text
+        ...     with Log(folder) as log:
+        ...         [(call.task, call.model_asked) for call in log.calls()]
+        '480 V'
+        [('specs', 'cloud')]
     """
 
     def __init__(

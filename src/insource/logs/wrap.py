@@ -62,6 +62,22 @@ def wrap(
     Raises:
         UserError: ``client-not-supported``.
         InsourceError: ``spool-unwritable``, or as ``open_database``.
+
+    Examples:
+        Here a stand-in answers instead of the provider:
+
+        >>> from tempfile import mkdtemp
+        >>> import httpx2
+        >>> from insource import wrap
+        >>> from openai import OpenAI
+        >>> message = {"role": "assistant", "content": "480 V"}
+        >>> answer = {"model": "gpt-4o-mini", "choices": [{"index": 0, "message": message}]}
+        >>> provider = httpx2.MockTransport(lambda request: httpx2.Response(200, json=answer))
+        >>> client = OpenAI(api_key="test", http_client=httpx2.Client(transport=provider))
+        >>> client = wrap(client, root=mkdtemp(), task="specs")
+        >>> asked = [{"role": "user", "content": "Rated voltage?"}]
+        >>> client.chat.completions.create(model="gpt-4o-mini", messages=asked).choices[0].message.content
+        '480 V'
     """
     http_client = getattr(client, "_client", None)
     library = _library_of(http_client)

@@ -32,6 +32,14 @@ def fit_policy(
 
     Raises:
         ValueError: the lengths differ, or a rate is outside (0, 1).
+
+    Examples:
+        >>> from insource import fit_policy
+        >>> confidences = [0.5] * 20 + [0.95] * 80
+        >>> correct = [False] * 20 + [True] * 80
+        >>> policy = fit_policy(confidences, correct, max_error=0.1, delta=0.05, on_infeasible="cloud")
+        >>> policy.basis, policy.threshold, policy.expected_local_share
+        ('guaranteed', 0.95, 0.8)
     """
     if len(confidences) != len(correct):
         raise ValueError("confidences and correct must have the same length")

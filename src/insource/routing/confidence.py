@@ -19,7 +19,8 @@ from insource.foundation.errors import DataError, IntegrityError
 from insource.routing.json_spans import Span, json_spans
 from insource.types import Completion, Example, TokenLogprob
 
-# Below this mass, the model preferred something that the grammar forbids; its choice means nothing.
+# When the allowed candidates together are less probable than this, the model wanted a token that the grammar
+# forbids. Its preference among the others is then no evidence, and p̂ is 0.
 TINY_MASS = 0.01
 # How many candidates a token the local model is asked for. Every local answer that is judged here needs the
 # same number: confidences are comparable only then.
@@ -77,13 +78,14 @@ def document_confidence(completion: Completion, grammar: str | None, tokenizer: 
         IntegrityError: ``tokenizer-mismatch`` when the tokens are not those of ``tokenizer``.
     """
     if completion.finish_reason == "length":
-        return 0.0
+        return 0.0  # an answer without its end is wrong, however sure its tokens are
     try:
         fields = field_confidences(completion, grammar, tokenizer)
     except ValueError:
         if grammar is not None and JSON_RULE in grammar:
             return 0.0
         certainties = _certainties(completion, grammar, tokenizer)
+        # No token had an alternative: the grammar allowed this one answer, so the default is 1.
         return None if certainties is None else min((p for p in certainties if p is not None), default=1.0)
     return None if fields is None else math.prod(fields.values())
 
@@ -110,7 +112,7 @@ def field_confidences(
     if certainties is None or start < 0:
         return None
     fields = {span.path: 1.0 for span in spans if span.leaf}
-    at = -start
+    at = -start  # offsets count from the first byte of the text; tokens before it have negative ones
     for token, certainty in zip(completion.tokens, certainties, strict=True):
         begin, at = at, at + len(token.bytes)
         owner = _owner(spans, begin, at)
@@ -159,11 +161,14 @@ def _replayed(tokens: tuple[TokenLogprob, ...], grammar: str, tokenizer: Any) ->
             yield None
             continue
         _check(token, tokenizer)
+        # Where the grammar dictates the next bytes, the model has no choice: its probability means nothing.
         forced = bool(matcher.compute_ff_bytes().startswith(token.bytes))
         if not forced:
-            fill_next_token_bitmask(matcher, mask)
+            fill_next_token_bitmask(matcher, mask)  # before the token is consumed: the mask of its own place
         if not matcher.consume_token(token.id):
             yield 0.0
+        # One bit a token, in words of 32. The view is unsigned, because bitwise_count counts the bits of the
+        # absolute value. A single bit is a forced token, too, though several byte strings would be allowed.
         elif forced or int(np.bitwise_count(mask.view(np.uint32)).sum()) == 1:
             yield None
         else:
@@ -180,11 +185,13 @@ def _among_allowed(token: TokenLogprob, mask: Any) -> float:
         for candidate, logprob in token.top
         if int(mask[candidate // 32]) >> candidate % 32 & 1
     )
+    # The chosen token need not be among the likeliest candidates; p̂ must not exceed 1.
     mass = max(mass, own)
     return own / mass if mass >= TINY_MASS else 0.0
 
 
 def _probability(token: TokenLogprob) -> float:
+    # Single precision can round a log-probability to just above 0.
     return min(1.0, math.exp(token.logprob))
 
 

@@ -22,6 +22,17 @@ class ServedModel:
 
     ``adapter`` is the index of one of the engine's adapters; None selects the base model. ``on_restart`` is
     called when a dead engine was replaced.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource import Message, Request, ServedModel
+        >>> from insource.serving.engine import EngineSettings
+        >>> served = ServedModel("specs", EngineSettings(gguf=Path("base.gguf"), threads=2))
+        >>> served.info
+        ModelInfo(name='specs', local=True, simulated=False)
+        >>> with served:  # doctest: +SKIP
+        ...     served.generate(Request(messages=(Message(role="user", content="480 V"),), max_tokens=8)).text
+        '{"voltage":"480 V"}'
     """
 
     def __init__(

@@ -95,6 +95,17 @@ class RunResult(Frozen):
 
     ``test_looks`` counts the evaluations of the sealed test split, including this run. ``skipped_arms``
     gives, for each arm that was not measured, the reason.
+
+    Examples:
+        Read the ``result.json`` of a run folder:
+
+        >>> from pathlib import Path
+        >>> from insource import RunResult
+        >>> result = RunResult.model_validate_json(Path("result.json").read_text())
+        >>> result.verdict.outcome
+        'go'
+        >>> [evaluation.arm.name for evaluation in result.evaluations]
+        ['tuned', 'base constrained', 'base', 'cloud']
     """
 
     schema_version: int = 1
