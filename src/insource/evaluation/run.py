@@ -43,7 +43,7 @@ def evaluate(
     evaluation stops after ``MAX_FAILURES_IN_A_ROW`` consecutive failures.
 
     Raises:
-        ProviderError: the model's last error, when it keeps failing or its engine cannot be restarted.
+        ProviderError: ``model-keeps-failing``, or the engine's own error when it cannot be kept running.
     """
     known = read_journal(journal)
     records: list[EvalRecord] = []
@@ -115,8 +115,9 @@ def _record(
 
 
 def read_journal(path: Path) -> dict[str, EvalRecord]:
-    """Return the records of a journal by row id. An incomplete last line, left by a killed process, is
-    removed.
+    """Return the records of a journal by row id.
+
+    An incomplete last line, left by a killed process, is removed.
 
     Raises:
         InsourceError: ``journal-damaged`` for an unreadable line before the last.

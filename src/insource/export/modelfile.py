@@ -57,8 +57,8 @@ license: {licence.lower()}
 
 ## Use
 
-One job: answer the system message "{task.instruction}" and a document with the task's output.
-Send exactly that prompt, temperature 0, and the adapter's scale 1 in every request.
+The model does one job: it answers the system message "{task.instruction}" and a document.
+Send exactly this prompt, temperature 0 and adapter scale 1 in every request.
 
 ## Training
 
@@ -71,6 +71,6 @@ kept step {training.best_step}, stopped {training.stopped}.
 
 ## Evaluation and limits
 
-See the report of the run that made this model. Measured on the task's own test split only; the model
-is not meant for anything else.
+See the report of the run that made this model. The model was evaluated on the task's test split only and
+is not meant for other uses.
 """

@@ -13,8 +13,9 @@ _SPACE = re.compile(rb"\s*")
 
 
 class Span(NamedTuple):
-    """A value at bytes ``start`` to ``end``, including a leaf's quotes. A path looks like
-    ``lines[0].qty``.
+    """A value at bytes ``start`` to ``end``, including a leaf's quotes.
+
+    A path looks like ``lines[0].qty``.
     """
 
     path: str

@@ -13,8 +13,9 @@ IGNORE = -100
 
 
 class Row(NamedTuple):
-    """One training row. ``input_ids`` and ``labels`` have equal length; ``labels`` is ``IGNORE`` on the
-    prompt.
+    """One training row.
+
+    ``input_ids`` and ``labels`` have equal length; ``labels`` is ``IGNORE`` on the prompt.
     """
 
     row_id: str

@@ -78,8 +78,9 @@ class RoutingSummary(Frozen):
 
 
 class StageRun(Frozen):
-    """One stage of the run: its folder, digest and duration. ``skipped`` means a complete earlier run was
-    reused.
+    """One stage of the run: its folder, digest and duration.
+
+    ``skipped`` means a complete earlier run was reused.
     """
 
     stage: str

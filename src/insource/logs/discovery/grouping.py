@@ -102,8 +102,9 @@ def same_task(one: Template, mine: Evidence, other: Template, theirs: Evidence) 
 
 
 def _same_instruction(one: Template, other: Template, role: str) -> bool:
-    """Whether two templates have the same instruction in this role. Text that only follows a slot is the
-    document's.
+    """Whether two templates have the same instruction in this role.
+
+    Text that only follows a slot is the document's.
     """
     here, there = _role_words(one, role), _role_words(other, role)
     if min(len(here), len(there)) >= INSTRUCTION:

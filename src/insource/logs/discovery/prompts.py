@@ -106,8 +106,9 @@ def _response_schema(request: dict[str, Any]) -> Any:
 
 
 def _keys(schema: Any) -> str:
-    """Return the keys of a schema, sorted. Order, descriptions and limits are ignored because they change
-    often.
+    """Return the keys of a schema, sorted.
+
+    Order, descriptions and limits are ignored because they change often.
     """
     found: set[str] = set()
     waiting = [schema]

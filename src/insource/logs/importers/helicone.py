@@ -89,8 +89,9 @@ def _labels(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _usage(record: Mapping[str, Any], answered: Usage) -> Usage:
-    """Return Helicone's counts, completed from the answer. If input and output are both 0, only the answer
-    counts.
+    """Return Helicone's counts, completed from the answer.
+
+    If input and output are both 0, only the answer counts.
     """
     found = Usage(
         input_tokens=count(record.get("prompt_tokens")),

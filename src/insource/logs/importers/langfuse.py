@@ -108,8 +108,9 @@ def _labels(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _usage(row: Mapping[str, Any]) -> Usage:
-    """Return the token counts. Kinds are free text; those with ``input`` in their name are parts of the
-    input.
+    """Return the token counts.
+
+    Kinds are free text; those with ``input`` in their name are parts of the input.
 
     Whether ``input`` includes the cached tokens depends on the reporting tool. It does when ``input`` and
     ``output`` alone add up to the total.

@@ -22,7 +22,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
     if all(name in record for name in _ANSWERS):
         return "`preferred_output` beside `non_preferred_output`"
     only = "messages" in record and not {"id", "usage", "response", "model"} & set(record)
-    return "`messages`, and neither a model nor a response beside it" if only else ""
+    return "`messages`, without a model or a response" if only else ""
 
 
 def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
