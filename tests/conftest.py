@@ -60,6 +60,8 @@ def pytest_configure(config):
     """A key of the person's own environment (INSOURCE_TRAINING__EPOCHS) must not steer a test."""
     for name in [name for name in os.environ if name.startswith("INSOURCE_") and "__" in name]:
         del os.environ[name]
+    if getattr(config.option, "loadgroup", False) and hasattr(pytest.Item, "id"):  # a worker of pytest-xdist
+        config.pluginmanager.register(_Groups())
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects by these markers
@@ -74,6 +76,19 @@ def pytest_collection_modifyitems(items):
         elif _shares_a_module_fixture(item):
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS))))
     items.sort(key=_place)
+
+
+class _Groups:
+    """With pytest 9.2, pytest-xdist 3.8 forgets its groups without a word.
+
+    It writes them where the name of a test no longer is (https://github.com/pytest-dev/pytest-xdist/issues/1386).
+    """
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items):
+        for item in items:
+            for mark in item.iter_markers("xdist_group"):
+                item._id = item.id.parse(f"{item.nodeid}@{mark.args[0]}")
 
 
 def _shares_a_module_fixture(item):
