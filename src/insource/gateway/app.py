@@ -29,6 +29,7 @@ from insource.gateway.http.refused import Refused
 from insource.gateway.http.upstream import Upstream
 from insource.gateway.settings import GatewaySettings, PassThrough
 from insource.gateway.tasks.task import InsourcedTask
+from insource.logs.call_values import CallEnd
 from insource.providers.errors import ApiDialect, error_document, error_event
 
 _LOG = logging.getLogger(__name__)
@@ -353,7 +354,9 @@ class Gateway:
         else:
             _LOG.error("call %s failed", exchange.recording.call_id, exc_info=error)
         with contextlib.suppress(InsourceError):
-            exchange.end(outcome="error", finish_reason="error", error=f"{type(error).__name__}: {error}")
+            exchange.end(
+                CallEnd(outcome="error", finish_reason="error", error=f"{type(error).__name__}: {error}")
+            )
         status = 503 if code != "internal-error" else 500
         if exchange.reply.started:
             await exchange.reply.finish(error_event(exchange.dialect, status, code, message))

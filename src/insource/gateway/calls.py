@@ -18,6 +18,7 @@ from insource.gateway.call.tags import tags_of
 from insource.gateway.http.asgi import HttpReply, HttpRequest, TooLarge
 from insource.gateway.http.refused import Refused
 from insource.gateway.settings import REFERENCE, GatewaySettings, PassThrough
+from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.recorder import Recorder
 from insource.providers import Endpoint
 from insource.providers.errors import ApiDialect, error_document
@@ -169,19 +170,21 @@ def begin(
     tags = {"key": admission.key_name} if admission.key_name else {}
     if call.likely_task and task == call.likely_task:
         tags["task_by"] = "rule"
-    recording = settings.recorder.begin(
-        None if document is not None else _described(request, destination.path),
-        request_bytes=request.body if document is not None else None,
-        model_asked=call.model,
-        source="gateway",
-        task=task,
-        feature=call.tags.feature,
-        prompt_version=call.tags.prompt_version,
-        user=call.tags.user,
-        provider=destination.upstream.name if destination.upstream else "",
-        endpoint=endpoint,
-        streamed=call.streams,
-        tags=tags or None,
+    recording = settings.recorder.begin_call(
+        CallStart(
+            request=None if document is not None else _described(request, destination.path),
+            request_bytes=request.body if document is not None else None,
+            model_asked=call.model,
+            source="gateway",
+            task=task,
+            feature=call.tags.feature,
+            prompt_version=call.tags.prompt_version,
+            user=call.tags.user,
+            provider=destination.upstream.name if destination.upstream else "",
+            endpoint=endpoint,
+            streamed=call.streams,
+            tags=tags or None,
+        )
     )
     return Exchange(
         request=request,
@@ -212,8 +215,12 @@ async def turn_away(
     with contextlib.suppress(InsourceError):  # the answer is an error with or without the record
         described = _described(request, request.path) | {"refused": refusal.code}
         key = {"key": refusal.key_name} if refusal.key_name else None
-        recording = recorder.begin(described, model_asked="", source="gateway", task=tags.task, tags=key)
-        recording.end(outcome="error", finish_reason="error", status=refusal.status, error=refusal.message)
+        recording = recorder.begin_call(
+            CallStart(request=described, model_asked="", source="gateway", task=tags.task, tags=key)
+        )
+        recording.end_call(
+            CallEnd(outcome="error", finish_reason="error", status=refusal.status, error=refusal.message)
+        )
         headers = [*headers, (b"x-insource-call-id", recording.call_id.encode())]
     body = error_document(dialect, refusal.status, refusal.code, refusal.message)
     await reply.whole(refusal.status, body, headers)

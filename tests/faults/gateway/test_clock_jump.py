@@ -50,7 +50,8 @@ class Jumping:
         custom = folder / "custom"
         custom.mkdir()
         (custom / "sitecustomize.py").write_text(CUSTOM)
-        self.env = {"PYTHONPATH": str(custom), OFFSET: str(self._offset)}
+        path = os.pathsep.join(filter(None, [str(custom), os.environ.get("PYTHONPATH")]))
+        self.env = {"PYTHONPATH": path, OFFSET: str(self._offset)}
         self.to(0)
 
     def to(self, seconds):

@@ -85,7 +85,8 @@ def mortal(folder, point):
     custom = folder / "custom"
     custom.mkdir(exist_ok=True)
     (custom / "sitecustomize.py").write_text(CUSTOM)
-    with running(folder, {"PYTHONPATH": str(custom), POINT: point}) as gateway:
+    path = os.pathsep.join(filter(None, [str(custom), os.environ.get("PYTHONPATH")]))
+    with running(folder, {"PYTHONPATH": path, POINT: point}) as gateway:
         yield gateway
 
 
@@ -115,8 +116,8 @@ def restarted(folder):
     return named
 
 
-BEGIN, CONNECT = "insource.logs.recorder:Recorder.begin", "insource.gateway.http.connections:Pool.send"
-PIECE, END = "insource.logs.recorder:Recording.chunk", "insource.logs.recorder:Recording.end"
+BEGIN, CONNECT = "insource.logs.recorder:Recorder.begin_call", "insource.gateway.http.connections:Pool.send"
+PIECE, END = "insource.logs.recorder:Recording.chunk", "insource.logs.recorder:Recording.end_call"
 STAGES = [
     # where the second call dies; whether the provider was asked; what is on record of it
     (f"{BEGIN} before 2", False, None),
