@@ -9,15 +9,16 @@ with Recorder.open(Path(".insource")) as recorder:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from insource.foundation.clock import SYSTEM, Clock, from_microseconds, to_microseconds
 from insource.foundation.ids import uuid7
+from insource.logs.call_values import CallEnd, CallStart, EndFields, StartFields
 from insource.logs.content import Content, Contents, redacted_increment
 from insource.models.protocol import Model, ModelInfo, Request
 from insource.providers.price_bound import Price
@@ -27,7 +28,7 @@ from insource.store.removal.purge import Retained, retain
 from insource.store.spool.drain import DrainReport, drain
 from insource.store.spool.drain_process import DrainProcess
 from insource.store.spool.writer import OnLogFailure, Spool
-from insource.types import Call, Completion, FinishReason, Route, Usage
+from insource.types import Call, Completion
 from insource.types.call import Outcome
 
 STORE_FILE = "insource.db"
@@ -102,46 +103,39 @@ class Recorder:
         """The number of calls that could not be written."""
         return self._spool.lost
 
-    def begin(
-        self,
-        request: Mapping[str, Any] | None = None,
-        *,
-        request_bytes: bytes | None = None,
-        model_asked: str,
-        source: str = "recorder",
-        task: str = "",
-        feature: str = "",
-        prompt_version: str = "",
-        user: str = "",
-        provider: str = "",
-        endpoint: str = "",
-        streamed: bool = False,
-        tags: Mapping[str, str] | None = None,
-        simulated: bool = False,
-    ) -> Recording:
-        """Record the start of a call, redacted; it is written when this returns. Fields as in ``Call``.
+    def begin(self, request: Mapping[str, Any] | None = None, **fields: Unpack[StartFields]) -> Recording:
+        """Record that a call starts, with the fields of ``CallStart`` as keywords.
 
-        ``request_bytes`` is the request as a JSON object in UTF-8. It takes precedence over ``request``, is
-        faster, and is stored unchanged apart from redaction.
+        This is the public form of ``begin_call``: it makes the value and raises the same errors.
+        """
+        return self.begin_call(CallStart(request=request, **fields))
+
+    def begin_call(self, start: CallStart) -> Recording:
+        """Record that a call starts. It is written, redacted, when this returns.
 
         Raises:
             PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``: do not make the call.
         """
         labels = {
-            "source": source,
-            "task": task,
-            "feature": feature,
-            "prompt_version": prompt_version,
-            "provider": provider,
-            "endpoint": endpoint,
-            "model_asked": model_asked,
+            "source": start.source,
+            "task": start.task,
+            "feature": start.feature,
+            "prompt_version": start.prompt_version,
+            "provider": start.provider,
+            "endpoint": start.endpoint,
+            "model_asked": start.model_asked,
         }
-        content = self._content.of(task)
+        caller = {"user": start.user, "tags": start.tags or {}}
+        content = self._content.of(start.task)
         started_at = self._clock.now()
-        fields = {"started_at": to_microseconds(started_at), "streamed": streamed, "simulated": simulated}
-        written = content.begin(labels, {"user": user, "tags": tags or {}}, request_bytes or request or {})
+        fields = {
+            "started_at": to_microseconds(started_at),
+            "streamed": start.streamed,
+            "simulated": start.simulated,
+        }
+        written = content.begin(labels, caller, start.request_bytes or start.request or {})
         recording = Recording(
-            self._ids(), model_asked, started_at, self._spool, self._clock, content, fields, written
+            self._ids(), start.model_asked, started_at, self._spool, self._clock, content, fields, written
         )
         self._spool.begin(recording.call_id, fields, written)
         return recording
@@ -232,33 +226,15 @@ class Recording:
         if increment := redacted_increment(self._increments, text):
             self._spool.chunk(self.call_id, increment)
 
-    def end(
-        self,
-        *,
-        response_text: str | None = None,
-        response: Mapping[str, Any] | None = None,
-        response_bytes: bytes | None = None,
-        outcome: Outcome = "ok",
-        finish_reason: FinishReason = "unknown",
-        model_answered: str = "",
-        usage: Usage | None = None,
-        usage_estimated: bool = False,
-        cost_usd: Decimal | None = None,
-        priced_by: str = "",
-        status: int | None = None,
-        error: str = "",
-        first_token_s: float | None = None,
-        latency_s: float | None = None,
-        route: Route | None = None,
-        simulated: bool | None = None,
-        keys: Sequence[str] = (),
-    ) -> None:
-        """Record the end of the call; it is written when this returns. A second ``end`` has no effect.
+    def end(self, **fields: Unpack[EndFields]) -> None:
+        """Record how the call ended, with the fields of ``CallEnd`` as keywords.
 
-        ``response_text`` defaults to the chunks, ``latency_s`` and ``first_token_s`` to the measured times,
-        ``simulated`` to the value given to ``begin``. ``response_bytes`` relates to ``response`` as
-        ``request_bytes`` to ``request``. ``keys`` are the API keys of the call. An error message may repeat
-        them, so they are removed whatever form they have.
+        This is the public form of ``end_call``: it makes the value and raises the same errors.
+        """
+        self.end_call(CallEnd(**fields))
+
+    def end_call(self, end: CallEnd) -> None:
+        """Record how the call ended. It is written when this returns; a second end changes nothing.
 
         Raises:
             PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``.
@@ -267,21 +243,22 @@ class Recording:
             return
         measured_s = self._clock.monotonic() - self._started
         fields = {
-            "outcome": outcome,
-            "finish_reason": finish_reason,
-            "usage": vars(usage) if usage is not None else {},
-            "usage_estimated": usage_estimated,
-            "cost_usd": cost_usd,
-            "priced_by": priced_by,
-            "status": status,
-            "first_token_s": self._first_token_s if first_token_s is None else first_token_s,
+            "outcome": end.outcome,
+            "finish_reason": end.finish_reason,
+            "usage": vars(end.usage) if end.usage is not None else {},
+            "usage_estimated": end.usage_estimated,
+            "cost_usd": end.cost_usd,
+            "priced_by": end.priced_by,
+            "status": end.status,
+            "first_token_s": self._first_token_s if end.first_token_s is None else end.first_token_s,
             "token_gap_s": self._token_gap_s,
-            "latency_s": measured_s if latency_s is None else latency_s,
-            "route": None if route is None else vars(route),
-            "simulated": self._begun[0]["simulated"] if simulated is None else simulated,
+            "latency_s": measured_s if end.latency_s is None else end.latency_s,
+            "route": None if end.route is None else vars(end.route),
+            "simulated": self._begun[0]["simulated"] if end.simulated is None else end.simulated,
         }
-        text = "".join(self._received) if response_text is None else response_text
-        written = self._content.end(model_answered, text, error, response_bytes or response, keys)
+        text = "".join(self._received) if end.response_text is None else end.response_text
+        response = end.response_bytes or end.response
+        written = self._content.end(end.model_answered, text, end.error, response, end.keys)
         self._ended = fields, written
         self._spool.end(self.call_id, fields, written)
 
@@ -342,26 +319,30 @@ class RecordedModel:
     def generate(self, request: Request) -> Completion:
         """Call the model's ``generate``; the call is recorded when this returns or raises."""
         info = self._model.info
-        recording = self._recorder.begin(
-            {"model": info.name, **request.model_dump(mode="json", exclude_none=True)},
-            model_asked=info.name,
-            task=self._task,
-            tags=self._tags,
-            simulated=info.simulated,
+        recording = self._recorder.begin_call(
+            CallStart(
+                request={"model": info.name, **request.model_dump(mode="json", exclude_none=True)},
+                model_asked=info.name,
+                task=self._task,
+                tags=self._tags,
+                simulated=info.simulated,
+            )
         )
         try:
             completion = self._model.generate(request)
         except BaseException as error:
             outcome: Outcome = "error" if isinstance(error, Exception) else "interrupted"
-            recording.end(outcome=outcome, error=f"{type(error).__name__}: {error}")
+            recording.end_call(CallEnd(outcome=outcome, error=f"{type(error).__name__}: {error}"))
             raise
-        recording.end(
-            response_text=completion.text,
-            finish_reason=completion.finish_reason,
-            model_answered=completion.model or info.name,
-            usage=completion.usage,
-            cost_usd=self._cost(completion, recording.started_at),
-            latency_s=completion.latency_s,
+        recording.end_call(
+            CallEnd(
+                response_text=completion.text,
+                finish_reason=completion.finish_reason,
+                model_answered=completion.model or info.name,
+                usage=completion.usage,
+                cost_usd=self._cost(completion, recording.started_at),
+                latency_s=completion.latency_s,
+            )
         )
         return completion
 

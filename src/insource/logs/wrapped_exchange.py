@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.process_log import ProcessLog
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint, open_reader
@@ -63,17 +64,19 @@ def begin_exchange(
     request = _request_of(sent.body)
     in_path = _MODEL_IN_PATH.search(parts.path)
     model = request.get("model") if isinstance(request.get("model"), str) else None
-    recording = log.recorder.begin(
-        request,
-        model_asked=cast(str, model or (unquote(in_path[1]) if in_path else "")),
-        source="wrap",
-        task=tags.task,
-        feature=tags.feature,
-        prompt_version=tags.prompt_version,
-        user=tags.user,
-        provider=provider or _provider_of(parts.hostname or "", parts.netloc),
-        endpoint=endpoint,
-        streamed=request.get("stream") is True or ":stream" in parts.path,
+    recording = log.recorder.begin_call(
+        CallStart(
+            request=request,
+            model_asked=cast(str, model or (unquote(in_path[1]) if in_path else "")),
+            source="wrap",
+            task=tags.task,
+            feature=tags.feature,
+            prompt_version=tags.prompt_version,
+            user=tags.user,
+            provider=provider or _provider_of(parts.hostname or "", parts.netloc),
+            endpoint=endpoint,
+            streamed=request.get("stream") is True or ":stream" in parts.path,
+        )
     )
     return WrappedExchange(log, recording, endpoint, request, prices, sent)
 
@@ -157,7 +160,7 @@ class WrappedExchange:
         reader = self._reader
         if reader is None:
             finish: FinishReason = "error" if outcome == "error" else "unknown"
-            self._recording.end(outcome=outcome, finish_reason=finish, error=error)
+            self._recording.end_call(CallEnd(outcome=outcome, finish_reason=finish, error=error))
             return
         usage, response, guessed = reader.usage, reader.response, False
         if outcome != "error" and (usage.output_tokens is None or outcome == "interrupted"):
@@ -166,19 +169,21 @@ class WrappedExchange:
         priced = self._prices.price(
             model, usage, self._recording.started_at, provider=self._url, billing=billing_of(response)
         )
-        self._recording.end(
-            response=response,
-            response_text=reader.text,
-            outcome=outcome,
-            finish_reason="error" if outcome == "error" else reader.finish_reason,
-            model_answered=reader.model,
-            usage=usage,
-            usage_estimated=guessed,
-            cost_usd=None if outcome == "error" else priced.cost_usd,
-            priced_by="" if outcome == "error" else priced.priced_by,
-            status=self._status,
-            keys=self._keys if outcome == "error" else (),
-            error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
+        self._recording.end_call(
+            CallEnd(
+                response=response,
+                response_text=reader.text,
+                outcome=outcome,
+                finish_reason="error" if outcome == "error" else reader.finish_reason,
+                model_answered=reader.model,
+                usage=usage,
+                usage_estimated=guessed,
+                cost_usd=None if outcome == "error" else priced.cost_usd,
+                priced_by="" if outcome == "error" else priced.priced_by,
+                status=self._status,
+                keys=self._keys if outcome == "error" else (),
+                error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
+            )
         )
 
 

@@ -8,10 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from msgspec.structs import replace
+
 from insource.foundation.clock import to_microseconds
 from insource.gateway.admission.ask import Admission
 from insource.gateway.call.openai_api import ChatRequest, completion_body, completion_events
 from insource.gateway.http.asgi import Headers, HttpReply, HttpRequest
+from insource.logs.call_values import CallEnd
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint
 from insource.providers.errors import ApiDialect, error_document
@@ -82,20 +85,17 @@ class Exchange:
             found.append((f"x-insource-{name}".encode(), value.encode("latin-1", "replace")))
         return found
 
-    def end(self, *, cost_usd: Decimal | None = None, **fields: Any) -> None:
-        """Write the end of the call with its route; a second end changes nothing."""
+    def end(self, end: CallEnd) -> None:
+        """Record the end of the call with its route; a second end changes nothing."""
         if self.ended:
             return
         self.ended = True
-        self.cost_usd = cost_usd
-        simulated = None if self.route is None else self.route.simulated
-        self.recording.end(
-            route=self.route,
-            simulated=simulated,
-            cost_usd=cost_usd,
-            keys=self._keys() if fields.get("outcome") == "error" else (),
-            **fields,
-        )
+        self.cost_usd = end.cost_usd
+        if self.route is not None:
+            end = replace(end, route=self.route, simulated=self.route.simulated)
+        if end.outcome == "error":
+            end = replace(end, keys=self._keys())
+        self.recording.end_call(end)
 
     def _keys(self) -> tuple[str, ...]:
         """The caller's, and the one that went in its place; a provider's error may repeat them."""
@@ -109,7 +109,7 @@ class Exchange:
         """Write the end of the call with what was read of the upstream's answer."""
         reader = self.reader
         if self.ended or reader is None:
-            self.end(outcome=outcome, status=status, error=error)
+            self.end(CallEnd(outcome=outcome, status=status, error=error))
             return
         usage, guessed = reader.usage, False
         counted = outcome == "error" or self.endpoint == "other"  # of those, nobody knows what is counted
@@ -118,18 +118,20 @@ class Exchange:
         response = reader.response
         priced = UNPRICED if outcome == "error" else self._priced(reader.model, usage, response)
         self.end(
-            response=None if self.answer is not None else response,
-            response_bytes=self.answer,
-            response_text=reader.text,
-            outcome=outcome,
-            finish_reason=reader.finish_reason,
-            model_answered=reader.model,
-            usage=usage,
-            usage_estimated=guessed,
-            cost_usd=priced.cost_usd,
-            priced_by=priced.priced_by,
-            status=status,
-            error=error or (reader.failure(status) if outcome == "error" else reader.unread),
+            CallEnd(
+                response=None if self.answer is not None else response,
+                response_bytes=self.answer,
+                response_text=reader.text,
+                outcome=outcome,
+                finish_reason=reader.finish_reason,
+                model_answered=reader.model,
+                usage=usage,
+                usage_estimated=guessed,
+                cost_usd=priced.cost_usd,
+                priced_by=priced.priced_by,
+                status=status,
+                error=error or (reader.failure(status) if outcome == "error" else reader.unread),
+            )
         )
         if status is not None and status >= 400:
             self.cost_usd = Decimal(0)  # providers charge for answers, not for refusing one
@@ -152,8 +154,8 @@ class Exchange:
         self, status: int, code: str, message: str, *, error: str = "", sent: bool = False
     ) -> None:
         """Answer with an error, on the record. ``sent`` says that the request had left all the same."""
-        fields = {"status": status, "error": error or f"{code}: {message}"}
-        self.end(outcome="error", finish_reason="error", cost_usd=None, **fields)
+        error = error or f"{code}: {message}"
+        self.end(CallEnd(outcome="error", finish_reason="error", status=status, error=error))
         if not sent:
             self.cost_usd = Decimal(0)
         await self.settle()
@@ -162,13 +164,15 @@ class Exchange:
     async def deliver(self, completion: Completion, priced: Priced = UNPRICED) -> None:
         """Answer with a completion, whole or as the events that were asked for; on the record first."""
         self.end(
-            response_text=completion.text,
-            finish_reason=completion.finish_reason,
-            model_answered=completion.model,
-            usage=completion.usage,
-            cost_usd=priced.cost_usd,
-            priced_by=priced.priced_by,
-            status=200,
+            CallEnd(
+                response_text=completion.text,
+                finish_reason=completion.finish_reason,
+                model_answered=completion.model,
+                usage=completion.usage,
+                cost_usd=priced.cost_usd,
+                priced_by=priced.priced_by,
+                status=200,
+            )
         )
         if priced.cost_usd is None and self.route is not None and self.route.to == "local":
             self.cost_usd = Decimal(0)  # no provider's bill, whatever the electricity

@@ -13,6 +13,7 @@ import msgspec
 
 from insource.types import Completion, Message, Usage
 
+CHAT_PATH = "/v1/chat/completions"
 INSTRUCTING_ROLES = ("system", "developer")
 
 

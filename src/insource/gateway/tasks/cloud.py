@@ -7,7 +7,7 @@ from typing import Protocol
 
 from insource.foundation.errors import InsourceError, UserError
 from insource.gateway.call.exchange import Exchange
-from insource.gateway.call.openai_api import messages_of
+from insource.gateway.call.openai_api import CHAT_PATH, messages_of
 from insource.gateway.call.relay import forward
 from insource.gateway.call.tags import ours, with_model, without_our_marks
 from insource.gateway.http.address import UpstreamSettings
@@ -88,7 +88,7 @@ class HttpUpstream:
             body = with_model(body, self.model)
         exchange.provider = self._base_url
         exchange.model = self.model if exchange.model in self._aliases else exchange.model
-        await forward(exchange, self._upstream, "/v1/chat/completions", body, inject=self._inject)
+        await forward(exchange, self._upstream, CHAT_PATH, body, inject=self._inject)
 
 
 class ModelUpstream:
