@@ -84,7 +84,7 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     def stopping(under_way: int) -> None:
         if under_way:
             requests = "1 request" if under_way == 1 else f"{under_way:,} requests"
-            say(f"Finishing {requests} within {DRAIN_S} s. Press Ctrl-C again to stop at once")
+            say(f"Finishing {requests} under way within {DRAIN_S} s. Press Ctrl-C again to stop at once")
 
     with ExitStack() as stack:
         stack.callback(ledger.close)
