@@ -1,4 +1,4 @@
-"""The recorder: a call is on record before its answer is anybody's.
+"""The recorder. It writes the start of a call before the call is made, and its end before the answer is used.
 
 with Recorder.open(Path(".insource")) as recorder:
     recording = recorder.begin(request, model_asked="openai/gpt-4o-mini", task="specs")
@@ -38,7 +38,9 @@ SPOOL_FOLDER = "spool"
 class Recorder:
     """Records calls into a spool, and moves them from there into the store. Thread-safe.
 
-    ``damaged`` counts the records that a drain of this recorder could not read.
+    ``begin`` and ``Recording.end`` take keywords and are the public form. ``begin_call`` and
+    ``Recording.end_call`` take one value each; Insource itself uses these. ``damaged`` counts the records
+    that a drain of this recorder could not read.
     """
 
     def __init__(
@@ -68,10 +70,10 @@ class Recorder:
         redactor: Redactor | None = None,
         drain_apart: bool = False,
     ) -> Iterator[Self]:
-        """A recorder on the folder ``root`` (usually ``.insource``): ``insource.db`` and ``spool/`` in it.
+        """Open a recorder on ``root`` (usually ``.insource``), which holds ``insource.db`` and ``spool/``.
 
-        Leaving the block moves everything into the store. Without a ``redactor``, secrets are taken out.
-        ``drain_apart`` gives what ``flush`` does to a process of its own, so that it delays nothing here.
+        Leaving the block moves all calls into the store. The default ``redactor`` removes secrets.
+        ``drain_apart`` runs the work of ``flush`` in another process, so that it delays nothing in this one.
 
         Raises:
             InsourceError: ``spool-unwritable``, or the codes of ``open_database``.
@@ -87,7 +89,7 @@ class Recorder:
 
     @property
     def lost(self) -> int:
-        """Calls that could not be written since this recorder was made."""
+        """The number of calls that this recorder could not write."""
         return self._spool.lost
 
     def begin(self, request: Mapping[str, Any] | None = None, **fields: Unpack[StartFields]) -> Recording:
@@ -128,10 +130,10 @@ class Recorder:
         return recording
 
     def flush(self) -> DrainReport:
-        """Bring all that is written to the disk, and every finished call into the store.
+        """Synchronise the spool to the disk, and move all finished calls into the store.
 
         Raises:
-            InsourceError: ``spool-unwritable`` or the store's codes; no call is lost by that.
+            InsourceError: ``spool-unwritable`` or the store's codes. No call is lost then.
         """
         self._spool.sync()
         report = self._drainer.drain() if self._drainer else drain(self.database, self._spool.directory)
@@ -139,7 +141,7 @@ class Recorder:
         return report
 
     def close(self) -> DrainReport:
-        """As ``flush``, and end the spool: calls still open are stored as interrupted."""
+        """Close the spool and flush it. Calls without an end are stored as interrupted."""
         self._spool.close()
         if self._drainer is not None:
             self._drainer.close()
@@ -148,20 +150,20 @@ class Recorder:
         return report
 
     def retain(self, *, days: float | None, gb: float | None) -> Retained:
-        """One bounded turn of retention: calls older than ``days`` go, then the oldest beyond ``gb``.
+        """Remove a bounded number of calls: those older than ``days``, then the oldest beyond ``gb``.
 
         Raises:
-            InsourceError: the store's failures; the next turn goes on.
+            InsourceError: the store failed. The next call of this continues.
         """
         return retain(self.database, self._spool.directory, days=days, gb=gb, clock=self._clock)
 
     def leave_to_the_parent(self) -> None:
-        """After a fork, in the child: let go of the parent's log, without writing, locking or closing it."""
+        """Forget the log in a forked child, without writing, locking or closing it: it is the parent's."""
         self._spool.leave_to_the_parent()
 
 
 class Recording:
-    """One call under way. Not for use by several threads at once."""
+    """A call between its start and its end. Only one thread may use it at a time."""
 
     def __init__(
         self,
@@ -191,7 +193,7 @@ class Recording:
 
     @property
     def call(self) -> Call:
-        """The call as the store will have it: so far, or as it ended."""
+        """The call as the store will have it, with what is known of it so far."""
         fields: dict[str, Any] = {"call_id": self.call_id}
         for half in (self._begun, self._ended):
             if half is not None:
@@ -199,7 +201,7 @@ class Recording:
         return Call(**fields | {"started_at": from_microseconds(fields["started_at"])})
 
     def chunk(self, text: str) -> None:
-        """Write a piece of a streamed answer, redacted; its last word waits for the piece after it."""
+        """Write a piece of a streamed answer, redacted. Its last word is written with the next piece."""
         self._last_token_s = self._clock.monotonic() - self._started
         if self._first_token_s is None:
             self._first_token_s = self._last_token_s
@@ -258,7 +260,7 @@ class Recording:
 class RecordedModel:
     """A model whose every call is recorded, failures included.
 
-    ``price`` gives the cost from model name, usage and start; without it the cost is unknown.
+    ``price`` returns the cost from model name, usage and start. Without it the cost is unknown.
     """
 
     def __init__(
@@ -281,13 +283,13 @@ class RecordedModel:
         return self._model.info
 
     def tagged(self, **tags: str) -> RecordedModel:
-        """The same model whose calls carry these tags too, such as ``row_id``."""
+        """Return the same model with more tags for its calls, such as ``row_id``."""
         return RecordedModel(
             self._model, self._recorder, self._task, price=self._price, tags=self._tags | tags
         )
 
     def generate(self, request: Request) -> Completion:
-        """As the model's own ``generate``, with the call on record when it returns or raises."""
+        """Generate as the model does. The call is on record when this returns or raises."""
         info = self._model.info
         recording = self._recorder.begin_call(
             CallStart(

@@ -1,8 +1,8 @@
-"""``insource.wrap``: an official client whose every call is on record, in process and without a gateway.
+"""``insource.wrap``: record every call of an official client in its own process, without a gateway.
 
-The record is taken where the client meets the network, at the transport of its HTTP client. There it sees
-the bytes of requests and answers, as the gateway does, and every way of asking comes by: streams and their
-helpers, raw responses, parsing, retries, one record each.
+The transport of the client's HTTP client does the recording. It sees the bytes of requests and answers, as
+the gateway does, and every way of calling uses it: streams, raw responses, parsing and retries. Each attempt
+is one record.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from insource.store.spool.writer import OnLogFailure
 
 Client = TypeVar("Client")
 
-_TAGS = "insource_tags"  # among a request's extensions, which a redirected one inherits
+_TAGS = "insource_tags"  # an extension of the request, which a redirected request inherits
 _LIBRARIES = ("httpx2", "httpx")
 
 
@@ -47,15 +47,17 @@ def wrap(
 ) -> Client:
     """The same client, recording: ``client = insource.wrap(OpenAI())``.
 
-    Takes ``OpenAI``, ``AzureOpenAI``, ``Anthropic`` and their async variants; the client given stays as it
-    is, and shares its connections. Calls are recorded in the folder ``root`` with these tags, which a call's
-    ``extra_headers={"x-insource-task": …}`` (feature, prompt-version, user) go before; those headers are
-    not sent. ``provider`` defaults to the host's. ``prices`` go before the price table, by model. ``log``
-    says what is taken out before anything is written, as ``config.log`` of ``load`` has it; else secrets are.
+    Takes ``OpenAI``, ``AzureOpenAI``, ``Anthropic`` and their async variants. The given client does not
+    change; both share its connections. Calls are recorded in the folder ``root`` with these tags. A call's
+    ``extra_headers={"x-insource-task": …}`` (feature, prompt-version, user) replace them and are not sent.
+    ``provider`` defaults to the host's name. ``prices`` by model come before the price table. ``log`` is the
+    section ``[log]`` of a loaded configuration, which says what is removed before a record is written; the
+    default removes secrets.
 
-    A call is on record before its request leaves, a streamed answer piece by piece, and its end before the
-    answer is the caller's. What a caller stops reading is ``interrupted``. When a record cannot be written,
-    ``on_log_failure="pass"`` lets the call go on; ``"refuse"`` answers it with status 503.
+    The request is on record before it is sent, a streamed answer piece by piece, and the end of the call
+    before the caller has the whole answer. An answer that the caller does not read to its end is
+    ``interrupted``. If a record cannot be written, ``on_log_failure="pass"`` makes the call without it, and
+    ``"refuse"`` answers with status 503.
 
     Raises:
         UserError: ``client-not-supported``.
@@ -66,14 +68,12 @@ def wrap(
     if library is None or not hasattr(client, "with_options") or not hasattr(http_client, "_mounts"):
         raise UserError(
             "client-not-supported",
-            f"{type(client).__name__} is no client that can be recorded.",
+            f"{type(client).__name__} is not a client that can be recorded.",
             hint="Pass OpenAI(), AzureOpenAI(), Anthropic(), or an async one; else run: insource gateway",
         )
     folder = Path(root).resolve()
     section = log or LogSection()
-    process_log(
-        folder, on_log_failure, section
-    )  # what is wrong with the folder is said here, not in the first call
+    process_log(folder, on_log_failure, section)  # so that an unusable folder is an error here
     tags = Tags(task=task, feature=feature, prompt_version=prompt_version, user=user)
     how = _How(folder, on_log_failure, section, tags, provider, PriceTable(prices), library)
     wrapped: Client = client.with_options(http_client=_recording(http_client, how))
@@ -90,10 +90,10 @@ class _How(NamedTuple):
     library: ModuleType
 
     def begin(self, request: Any) -> WrappedExchange | None:
-        """Put a request on record; None for what is no call, and for a call that goes on unrecorded.
+        """Record that a request is sent. Return None for a request or a call that is not recorded.
 
         Raises:
-            InsourceError: when the record cannot be written and the call is to be refused.
+            InsourceError: the record cannot be written, and the call must be refused.
         """
         tags: Tags | None = request.extensions.get(_TAGS)
         if tags is None:
@@ -111,7 +111,7 @@ class _How(NamedTuple):
             return None
 
     def refusal(self, error: InsourceError) -> Any:
-        """An answer in the shape of OpenAI's and Anthropic's errors, which the client does not try again."""
+        """Return an answer that OpenAI's and Anthropic's clients read as an error and do not retry."""
         said = {"type": "server_error", "code": error.code, "param": None}
         said["message"] = f"The call cannot be logged: {error.message}"
         body = json.dumps({"type": "error", "error": said}).encode()
@@ -122,13 +122,13 @@ class _How(NamedTuple):
 def _body(request: Any) -> bytes:
     try:
         body: bytes = request.read()
-    except AssertionError:  # a body that is made while it is sent; the official clients have none
+    except AssertionError:  # a body that is a stream; the official clients send none
         return b""
     return body
 
 
 def _library_of(http_client: Any) -> ModuleType | None:
-    """The library an HTTP client is of; newer official clients use httpx2, older ones httpx."""
+    """Return the library of an HTTP client: newer official clients use httpx2, older ones httpx."""
     for base in type(http_client).__mro__:
         name = base.__module__.partition(".")[0]
         if name in _LIBRARIES:
@@ -137,14 +137,14 @@ def _library_of(http_client: Any) -> ModuleType | None:
 
 
 def _recording(http_client: Any, how: _How) -> Any:
-    """A copy of the HTTP client that differs in its transports only: it has the same pool, proxies, hooks.
+    """Return a copy of the HTTP client with other transports and the same pool, proxies and hooks.
 
-    The client it is of is kept, because it closes the pool when nobody needs it any more.
+    The copy keeps the original client, which closes the pool when it is garbage-collected.
     """
     kind = _AsyncTransport if isinstance(http_client, how.library.AsyncClient) else _Transport
 
     def recorded(transport: Any) -> Any:
-        if transport is None:  # a mount for "no proxy here": the client's ordinary transport
+        if transport is None:  # this mount has no proxy, so the client's own transport is used
             return None
         inner = transport.inner if isinstance(transport, _Transport | _AsyncTransport) else transport
         return kind(inner, how, http_client)
@@ -218,7 +218,7 @@ class _AsyncTransport:
 
 
 class _Stream:
-    """An answer's bytes, each of them on record before it is handed on."""
+    """The bytes of an answer. Each is recorded before the caller gets it."""
 
     def __init__(self, inner: Any, exchange: WrappedExchange) -> None:
         self._inner = inner
@@ -250,7 +250,7 @@ class _Stream:
 
 
 class _AsyncStream:
-    """As ``_Stream``."""
+    """As ``_Stream``, for async clients."""
 
     def __init__(self, inner: Any, exchange: WrappedExchange) -> None:
         self._inner = inner
@@ -282,7 +282,7 @@ class _AsyncStream:
 
 
 def _with_stream(response: Any, exchange: WrappedExchange, kind: type, base: type) -> Any:
-    """The response with its stream recorded; the libraries insist on a stream of their own class."""
+    """Return the response with a recorded stream, which must be an instance of the library's class."""
     headers = response.headers
     exchange.answered(
         response.status_code, headers.get("content-type", ""), headers.get("content-encoding", "")

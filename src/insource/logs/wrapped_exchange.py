@@ -1,4 +1,4 @@
-"""One HTTP exchange with a provider, on the record: the request when it leaves, the answer as it comes."""
+"""Record one HTTP exchange of a wrapped client: the request before it is sent, the answer as it comes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PROVIDERS = {
 
 
 class Sent(NamedTuple):
-    """A request on its way out: method, URL, body, and the keys it is made with."""
+    """A request that is about to be sent, with its API keys."""
 
     method: str
     url: str
@@ -55,7 +55,7 @@ def take_tags(headers: MutableMapping[str, str], tags: Tags) -> Tags:
 def begin_exchange(
     log: ProcessLog, sent: Sent, endpoint: Endpoint, tags: Tags, prices: PriceTable, provider: str = ""
 ) -> WrappedExchange:
-    """Put on record that a request leaves; it is written when this returns.
+    """Record that a request is sent. It is written when this returns.
 
     Raises:
         PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``: do not send it.
@@ -82,7 +82,7 @@ def begin_exchange(
 
 
 class WrappedExchange:
-    """An exchange under way. Not for use by several threads at once; what ends it first, ends it."""
+    """An exchange between request and end of answer. The first end counts. Only one thread may use it."""
 
     def __init__(
         self,
@@ -105,14 +105,14 @@ class WrappedExchange:
         self._reader: AnswerReader | None = None
 
     def answered(self, status: int, content_type: str, encoding: str) -> None:
-        """The head of the answer has come."""
+        """Take the head of the answer."""
         self._status = status
         streamed = content_type.lower().startswith("text/event-stream")
         self._reader = open_reader(self._endpoint, streamed=streamed, encoding=encoding)
 
     def feed(self, data: bytes) -> None:
-        """A piece of the answer's bytes, as they came. With the end mark of a stream, the call is ended:
-        the caller may have read enough there."""
+        """Take a piece of the answer's bytes. The end mark of a stream ends the call, because the caller may
+        stop reading there."""
         if self.ended or self._reader is None:
             return
         if new := self._reader.feed(data):
@@ -121,7 +121,7 @@ class WrappedExchange:
             self._end(self._outcome)
 
     def finish(self) -> None:
-        """The answer's last byte has come."""
+        """End the call after the last byte of the answer."""
         if self._reader is None:
             return
         self._reader.close()
@@ -131,18 +131,18 @@ class WrappedExchange:
             self._end(self._outcome)
 
     def fail(self, error: BaseException) -> None:
-        """No answer came, or it broke off. Before its first byte that is an error."""
+        """End the call because no answer came (an error) or because it broke off (interrupted)."""
         interrupted = self._reader is not None or not isinstance(error, Exception)
         self._end("interrupted" if interrupted else "error", f"{type(error).__name__}: {error}")
 
     def drop(self) -> None:
-        """The caller reads no further."""
+        """End the call because the caller stops reading."""
         self._end("interrupted", "the caller read no further")
 
     give_up = drop
 
     def abandon(self) -> None:
-        """As ``drop``, for a finalizer: the call is ended soon, by another thread."""
+        """Let another thread ``drop`` the call soon. A finalizer must not write to the log itself."""
         if not self.ended:
             self._log.abandoned.put(self)
 

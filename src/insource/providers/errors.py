@@ -1,4 +1,4 @@
-"""Errors of our own in the shape that the caller's client reads, by the dialect it speaks."""
+"""Write the gateway's own errors in the format of the caller's API."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GEMINI = {
 
 
 def error_document(dialect: ApiDialect, status: int, code: str, message: str) -> bytes:
-    """The body of an error. Sources: the error pages of the three providers' API references."""
+    """Return the body of an error. Sources: the error pages of the three providers' API references."""
     if dialect == "anthropic":
         kind = _ANTHROPIC.get(status, "invalid_request_error" if status < 500 else "api_error")
         body = {"type": "error", "error": {"type": kind, "message": f"{message} ({code})"}}
@@ -44,7 +44,7 @@ def error_document(dialect: ApiDialect, status: int, code: str, message: str) ->
 
 
 def error_event(dialect: ApiDialect, status: int, code: str, message: str) -> bytes:
-    """The event with which a stream that has begun says that it will not be finished."""
+    """Return the event that tells the client that a started stream will not be completed."""
     data = b"data: " + error_document(dialect, status, code, message) + b"\n\n"
     return b"event: error\n" + data if dialect == "anthropic" else data
 

@@ -1,4 +1,4 @@
-"""The reader of one answer: bytes in, a record's fields out."""
+"""Read one answer of a provider: its bytes become the fields of a record."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from insource.providers.responses import ResponsesDialect
 from insource.providers.wire import EventLines, decompressor
 from insource.types import FinishReason, Usage
 
-MAX_BYTES = 64 << 20  # the longest answers, of 128,000 tokens, stream as 40 MB
+MAX_BYTES = 64 << 20  # a stream of 128,000 tokens, the longest answer, has 40 MB
 
-STRAY_BYTES = 300  # of an answer that is no JSON
+STRAY_BYTES = 300  # how much is kept of an answer that is not JSON
 
 _DIALECTS: dict[Endpoint, type[Dialect]] = {
     "chat": ChatDialect,
@@ -34,12 +34,11 @@ _DIALECTS: dict[Endpoint, type[Dialect]] = {
 def open_reader(
     endpoint: Endpoint, *, streamed: bool, encoding: str = "", media: str = "", max_bytes: int = MAX_BYTES
 ) -> AnswerReader:
-    """A reader for one answer of this kind of call.
+    """Return a reader for one answer of this kind of call.
 
-    ``streamed`` says that server-sent events come, else one JSON document; ``encoding`` is the
-    ``content-encoding``, see ``decompressor``. ``media`` is the content type of what is no text: of that
-    only the length is read. Of one answer ``max_bytes`` are read, decompressed, and no
-    more is ever held.
+    ``streamed`` means server-sent events, else the answer is one JSON document. ``encoding`` is the
+    ``content-encoding``, see ``decompressor``. ``media`` is the content type of an answer that is not text;
+    only its length is read. At most ``max_bytes`` of an answer are read, counted after decompression.
     """
     if media:
         return MediaReader(media)
@@ -47,15 +46,15 @@ def open_reader(
 
 
 class AnswerReader:
-    """What a provider's answer says. ``feed`` it the bytes as they come, then ``close`` it.
+    """The content of a provider's answer. ``feed`` it the bytes as they come, then ``close`` it.
 
-    What cannot be read is passed over, and nothing raises: the client gets the bytes whether we
-    understand them or not. ``unread`` then says why the record lacks something, else it is empty. Every
-    field can be read at any time, and tells what came until then.
+    Nothing here raises, because the client gets the bytes whether they can be read or not. Bytes that cannot
+    be read are skipped, and ``unread`` has the reason; otherwise it is empty. All fields can be read at any
+    time and hold what has come until then.
 
-    ``complete`` is whether the answer's proper end was seen: a stream's own end mark, at once; without
-    such a mark, when ``close`` finds that the answer says why it stopped. A document, and what is
-    ``unread``, is complete when it is closed.
+    ``complete`` means that the proper end of the answer was seen. A stream is complete at its end mark. A
+    stream without one is complete if ``close`` finds the reason why the answer stopped. A document, and an
+    answer that is ``unread``, is complete when it is closed.
     """
 
     def __init__(self, dialect: Dialect, *, streamed: bool, encoding: str, max_bytes: int) -> None:
@@ -72,7 +71,7 @@ class AnswerReader:
         self._stray = ""
 
     def feed(self, data: bytes) -> str:
-        """Read on, and return the text that is new."""
+        """Read more bytes, and return the new text."""
         if self.unread:
             return ""
         try:
@@ -81,12 +80,12 @@ class AnswerReader:
             self._give_up(f"the answer could not be decompressed: {error}")
         except OverflowError:
             self._give_up("the answer is longer than is read")
-        except Exception as error:  # an answer of a kind nobody thought of must reach the client all the same
+        except Exception as error:  # an unknown kind of answer must still reach the client
             self._give_up(f"the answer could not be read: {type(error).__name__}: {error}")
         return ""
 
     def close(self) -> None:
-        """Everything has been fed."""
+        """Finish reading after the last byte."""
         try:
             if not self.unread:
                 self._finish()
@@ -112,7 +111,7 @@ class AnswerReader:
         if self._lines is None:
             data = b"".join(self._document)
             self._document.clear()
-            if data.lstrip()[:1] not in (b"{", b"["):  # the page of a proxy on the way, say
+            if data.lstrip()[:1] not in (b"{", b"["):  # such as the error page of a proxy
                 self._stray = " ".join(data[:STRAY_BYTES].decode("utf-8", "replace").split())
             self._dialect.whole(data)
         else:
@@ -121,15 +120,15 @@ class AnswerReader:
 
     @property
     def text(self) -> str:
-        """What the model says: of several choices, the first."""
+        """The text of the answer; of several choices, the first."""
         return self._dialect.text
 
     @property
     def response(self) -> dict[str, Any] | None:
-        """The answer's document, as a call without streaming would have given it; None without one."""
+        """The answer as one document, also for a stream; None if there is none."""
         try:
             return self._dialect.response
-        except RecursionError:  # nested deeper than it can be put together
+        except RecursionError:  # nested too deeply
             return None
 
     @property
@@ -138,7 +137,7 @@ class AnswerReader:
 
     @property
     def usage(self) -> Usage:
-        """The provider's token counts, as far as it reported them."""
+        """The token counts that the provider reported."""
         return self._dialect.usage
 
     @property
@@ -148,11 +147,11 @@ class AnswerReader:
 
     @property
     def error(self) -> str:
-        """The message of the error that the answer is or ends in; empty without one."""
+        """The message of an error in the answer; empty if there is none."""
         return self._dialect.error
 
     def failure(self, status: int | None) -> str:
-        """What to record as the reason of an answer with this status that is an error, never empty."""
+        """Return the error message to record for an answer with this status; it is never empty."""
         stray = f": {self._stray}" if self._stray else ""
         return self.error or self.unread or f"HTTP {status}{stray}"
 
@@ -166,7 +165,7 @@ class AnswerReader:
 
 
 class MediaReader(AnswerReader):
-    """Counts the bytes of sound, a picture or any other file, as they travel; its document says how many."""
+    """Counts the bytes of an answer that is not text. Its document has the content type and the count."""
 
     def __init__(self, media: str) -> None:
         super().__init__(OtherDialect(), streamed=False, encoding="", max_bytes=0)

@@ -21,8 +21,8 @@ from insource.types import Completion, Example, TokenLogprob
 
 # Below this the model wanted something the grammar forbade, however sure it was among the rest.
 TINY_MASS = 0.01
-# How many candidates a token the local model is asked for. Every local answer that is judged here needs the
-# same number: confidences are comparable only then.
+# The number of candidates that the local model returns for each token. Calibration and gateway must ask for
+# the same number, or their confidences cannot be compared.
 TOP_LOGPROBS = 20
 JSON_RULE = "start: %json"
 

@@ -43,7 +43,7 @@ _Status = Annotated[int, Meta(ge=-(2**31), lt=2**31)] | None
 
 
 class UnusableRecords(ValueError):
-    """These records make no call; the text says why."""
+    """The records of a call cannot be stored. The message has the reason."""
 
 
 class _Usage(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""How far each spool segment has been drained, kept in the transaction that stores its calls."""
+"""Store how far each spool segment is drained, in the same transaction as its calls."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ SEGMENTS = Table(
 
 
 class DrainProgress(Frozen):
-    """``position`` is the byte where draining goes on; ``open_calls`` maps the calls begun before it and
-    not ended yet to the byte where their ``begin`` stands."""
+    """How far one segment is drained.
+
+    ``position`` is the byte where the next drain starts. ``open_calls`` maps each call that began before it
+    and has not ended to the byte of its ``begin``.
+    """
 
     position: int = 0
     open_calls: dict[str, int] = {}
 
 
 def progress(connection: Connection, name: str) -> DrainProgress:
-    """How far this segment has been drained; not at all when it is unknown."""
+    """Return how far this segment is drained; an unknown segment is not drained at all."""
     row = connection.execute(select(SEGMENTS).where(SEGMENTS.c.name == name)).one_or_none()
     return DrainProgress() if row is None else DrainProgress(position=row.position, open_calls=row.open_calls)
 
@@ -39,5 +42,5 @@ def record_progress(connection: Connection, name: str, reached: DrainProgress) -
 
 
 def forget(connection: Connection, name: str) -> None:
-    """Drop the row of a segment whose file is gone."""
+    """Delete the row of a segment whose file was removed."""
     connection.execute(delete(SEGMENTS).where(SEGMENTS.c.name == name))
