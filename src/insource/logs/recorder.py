@@ -1,4 +1,4 @@
-"""The recorder. It writes the start of a call before the call is made, and its end before the answer is used.
+"""The recorder: every call is recorded before its answer is returned to the caller.
 
 with Recorder.open(Path(".insource")) as recorder:
     recording = recorder.begin(request, model_asked="openai/gpt-4o-mini", task="specs")
@@ -38,9 +38,19 @@ SPOOL_FOLDER = "spool"
 class Recorder:
     """Records calls into a spool, and moves them from there into the store. Thread-safe.
 
-    ``begin`` and ``Recording.end`` take keywords and are the public form. ``begin_call`` and
-    ``Recording.end_call`` take one value each; Insource itself uses these. ``damaged`` counts the records
-    that a drain of this recorder could not read.
+    ``damaged`` counts the records that drains of this recorder could not read.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Log, Recorder
+        >>> with TemporaryDirectory() as folder:
+        ...     with Recorder.open(Path(folder)) as recorder:
+        ...         recording = recorder.begin({"messages": []}, model_asked="gpt-4o-mini", task="specs")
+        ...         recording.end(response_text="480 V")
+        ...     with Log(folder) as log:
+        ...         [call.response_text for call in log.calls(task="specs")]
+        ['480 V']
     """
 
     def __init__(
@@ -70,13 +80,14 @@ class Recorder:
         redactor: Redactor | None = None,
         drain_apart: bool = False,
     ) -> Iterator[Self]:
-        """Open a recorder on ``root`` (usually ``.insource``), which holds ``insource.db`` and ``spool/``.
+        """Open a recorder on the folder ``root`` (usually ``.insource``), with ``insource.db`` and
+        ``spool/``.
 
-        Leaving the block moves all calls into the store. The default ``redactor`` removes secrets.
-        ``drain_apart`` runs the work of ``flush`` in another process, so that it delays nothing in this one.
+        Leaving the block moves everything into the store. Without a ``redactor``, secrets are removed. With
+        ``drain_apart``, ``flush`` drains in a separate process, so that it delays nothing in this one.
 
         Raises:
-            InsourceError: ``spool-unwritable``, or the codes of ``open_database``.
+            InsourceError: ``spool-unwritable``, or as ``open_database``.
         """
         with open_database(root / STORE_FILE) as database:
             spool = Spool(root / SPOOL_FOLDER, on_log_failure=on_log_failure)
@@ -89,7 +100,7 @@ class Recorder:
 
     @property
     def lost(self) -> int:
-        """The number of calls that this recorder could not write."""
+        """The number of calls that could not be written."""
         return self._spool.lost
 
     def begin(self, request: Mapping[str, Any] | None = None, **fields: Unpack[StartFields]) -> Recording:
@@ -103,7 +114,7 @@ class Recorder:
         """Record that a call starts. It is written, redacted, when this returns.
 
         Raises:
-            PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``: do not make the call.
+            PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``: do not make the call.
         """
         labels = {
             "source": start.source,
@@ -130,10 +141,10 @@ class Recorder:
         return recording
 
     def flush(self) -> DrainReport:
-        """Synchronise the spool to the disk, and move all finished calls into the store.
+        """Flush the spool to the disk, and move every finished call into the store.
 
         Raises:
-            InsourceError: ``spool-unwritable`` or the store's codes. No call is lost then.
+            InsourceError: ``spool-unwritable`` or the store's codes; no call is lost.
         """
         self._spool.sync()
         report = self._drainer.drain() if self._drainer else drain(self.database, self._spool.directory)
@@ -141,7 +152,7 @@ class Recorder:
         return report
 
     def close(self) -> DrainReport:
-        """Close the spool and flush it. Calls without an end are stored as interrupted."""
+        """Close the spool and move everything into the store; open calls are stored as interrupted."""
         self._spool.close()
         if self._drainer is not None:
             self._drainer.close()
@@ -150,20 +161,21 @@ class Recorder:
         return report
 
     def retain(self, *, days: float | None, gb: float | None) -> Retained:
-        """Remove a bounded number of calls: those older than ``days``, then the oldest beyond ``gb``.
+        """Run one turn of retention: remove calls older than ``days``, then the oldest while the store
+        exceeds ``gb``.
 
         Raises:
-            InsourceError: the store failed. The next call of this continues.
+            InsourceError: the store's failures; the next turn continues.
         """
         return retain(self.database, self._spool.directory, days=days, gb=gb, clock=self._clock)
 
     def leave_to_the_parent(self) -> None:
-        """Forget the log in a forked child, without writing, locking or closing it: it is the parent's."""
+        """Release the parent's log in a forked child, without writing, locking or closing it."""
         self._spool.leave_to_the_parent()
 
 
 class Recording:
-    """A call between its start and its end. Only one thread may use it at a time."""
+    """One running call. Not thread-safe."""
 
     def __init__(
         self,
@@ -193,7 +205,7 @@ class Recording:
 
     @property
     def call(self) -> Call:
-        """The call as the store will have it, with what is known of it so far."""
+        """The call as the store will hold it, so far or as it ended."""
         fields: dict[str, Any] = {"call_id": self.call_id}
         for half in (self._begun, self._ended):
             if half is not None:
@@ -201,7 +213,7 @@ class Recording:
         return Call(**fields | {"started_at": from_microseconds(fields["started_at"])})
 
     def chunk(self, text: str) -> None:
-        """Write a piece of a streamed answer, redacted. Its last word is written with the next piece."""
+        """Record a piece of a streamed answer, redacted; its last word is held back until the next piece."""
         self._last_token_s = self._clock.monotonic() - self._started
         if self._first_token_s is None:
             self._first_token_s = self._last_token_s
@@ -225,7 +237,7 @@ class Recording:
         """Record how the call ended. It is written when this returns; a second end changes nothing.
 
         Raises:
-            PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``.
+            PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``.
         """
         if self._ended is not None:
             return
@@ -258,9 +270,25 @@ class Recording:
 
 
 class RecordedModel:
-    """A model whose every call is recorded, failures included.
+    """A model whose every call is recorded, including failures.
 
-    ``price`` returns the cost from model name, usage and start. Without it the cost is unknown.
+    ``price`` returns the cost from model name, usage and start time; without it the cost is unknown.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Log, Message, RecordedModel, Recorder, Request
+        >>> from insource.models.replay import ReplayModel
+        >>> question = (Message(role="user", content="Rated voltage: 480 V"),)
+        >>> model = ReplayModel("cloud", {question: "480 V"})
+        >>> with TemporaryDirectory() as folder:
+        ...     with Recorder.open(Path(folder)) as recorder:
+        ...         recorded = RecordedModel(model, recorder, "specs")
+        ...         recorded.generate(Request(messages=question, max_tokens=8)).text
+        ...     with Log(folder) as log:
+        ...         [(call.task, call.model_asked) for call in log.calls()]
+        '480 V'
+        [('specs', 'cloud')]
     """
 
     def __init__(
@@ -283,13 +311,13 @@ class RecordedModel:
         return self._model.info
 
     def tagged(self, **tags: str) -> RecordedModel:
-        """Return the same model with more tags for its calls, such as ``row_id``."""
+        """Return the same model with further tags on its calls, such as ``row_id``."""
         return RecordedModel(
             self._model, self._recorder, self._task, price=self._price, tags=self._tags | tags
         )
 
     def generate(self, request: Request) -> Completion:
-        """Generate as the model does. The call is on record when this returns or raises."""
+        """Call the model's ``generate``; the call is recorded when this returns or raises."""
         info = self._model.info
         recording = self._recorder.begin_call(
             CallStart(

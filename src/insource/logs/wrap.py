@@ -1,8 +1,8 @@
-"""``insource.wrap``: record every call of an official client in its own process, without a gateway.
+"""``insource.wrap``: record every call of an official client, in process and without a gateway.
 
-The transport of the client's HTTP client does the recording. It sees the bytes of requests and answers, as
-the gateway does, and every way of calling uses it: streams, raw responses, parsing and retries. Each attempt
-is one record.
+Calls are recorded at the transport of the client's HTTP client. There the bytes of requests and answers are
+visible, as in the gateway, and every kind of call passes through: streams and their helpers, raw responses,
+parsing, retries. Each is recorded once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from insource.store.spool.writer import OnLogFailure
 
 Client = TypeVar("Client")
 
-_TAGS = "insource_tags"  # an extension of the request, which a redirected request inherits
+_TAGS = "insource_tags"  # a key of the request's extensions, which redirects inherit
 _LIBRARIES = ("httpx2", "httpx")
 
 
@@ -45,35 +45,53 @@ def wrap(
     on_log_failure: OnLogFailure = "pass",
     log: LogSection | None = None,
 ) -> Client:
-    """The same client, recording: ``client = insource.wrap(OpenAI())``.
+    """Return the same client, with every call recorded: ``client = insource.wrap(OpenAI())``.
 
-    Takes ``OpenAI``, ``AzureOpenAI``, ``Anthropic`` and their async variants. The given client does not
-    change; both share its connections. Calls are recorded in the folder ``root`` with these tags. A call's
-    ``extra_headers={"x-insource-task": …}`` (feature, prompt-version, user) replace them and are not sent.
-    ``provider`` defaults to the host's name. ``prices`` by model come before the price table. ``log`` is the
-    section ``[log]`` of a loaded configuration, which says what is removed before a record is written; the
-    default removes secrets.
+    Accepts ``OpenAI``, ``AzureOpenAI``, ``Anthropic`` and their async variants. The given client is not
+    changed, and both share connections. Calls are recorded in the folder ``root`` with these tags. A call's
+    ``extra_headers={"x-insource-task": …}`` (feature, prompt-version, user) override them and are not sent.
+    ``provider`` defaults to the provider of the host. ``prices`` take precedence over the price table, by
+    model. ``log`` says what is removed before anything is written, as ``config.log`` of ``load``; by default,
+    secrets are.
 
-    The request is on record before it is sent, a streamed answer piece by piece, and the end of the call
-    before the caller has the whole answer. An answer that the caller does not read to its end is
-    ``interrupted``. If a record cannot be written, ``on_log_failure="pass"`` makes the call without it, and
-    ``"refuse"`` answers with status 503.
+    A call is recorded before its request is sent, a streamed answer piece by piece, and its end before the
+    caller gets the answer. An answer that the caller stops reading is ``interrupted``. When a record cannot
+    be written, ``on_log_failure="pass"`` continues the call unrecorded; ``"refuse"`` answers it with status
+    503.
 
     Raises:
         UserError: ``client-not-supported``.
-        InsourceError: ``spool-unwritable``, or the codes of ``open_database``.
+        InsourceError: ``spool-unwritable``, or as ``open_database``.
+
+    Examples:
+        Here a stand-in answers instead of the provider:
+
+        >>> from tempfile import mkdtemp
+        >>> import httpx2
+        >>> from insource import wrap
+        >>> from openai import OpenAI
+        >>> message = {"role": "assistant", "content": "480 V"}
+        >>> answer = {"model": "gpt-4o-mini", "choices": [{"index": 0, "message": message}]}
+        >>> provider = httpx2.MockTransport(lambda request: httpx2.Response(200, json=answer))
+        >>> client = OpenAI(api_key="test", http_client=httpx2.Client(transport=provider))
+        >>> client = wrap(client, root=mkdtemp(), task="specs")
+        >>> asked = [{"role": "user", "content": "Rated voltage?"}]
+        >>> client.chat.completions.create(model="gpt-4o-mini", messages=asked).choices[0].message.content
+        '480 V'
     """
     http_client = getattr(client, "_client", None)
     library = _library_of(http_client)
     if library is None or not hasattr(client, "with_options") or not hasattr(http_client, "_mounts"):
         raise UserError(
             "client-not-supported",
-            f"{type(client).__name__} is not a client that can be recorded.",
-            hint="Pass OpenAI(), AzureOpenAI(), Anthropic(), or an async one; else run: insource gateway",
+            f"{type(client).__name__} is not a client that Insource can record.",
+            hint="Pass OpenAI(), AzureOpenAI(), Anthropic() or an async one, or use: insource gateway",
         )
     folder = Path(root).resolve()
     section = log or LogSection()
-    process_log(folder, on_log_failure, section)  # so that an unusable folder is an error here
+    process_log(
+        folder, on_log_failure, section
+    )  # report a problem with the folder here, not in the first call
     tags = Tags(task=task, feature=feature, prompt_version=prompt_version, user=user)
     how = _How(folder, on_log_failure, section, tags, provider, PriceTable(prices), library)
     wrapped: Client = client.with_options(http_client=_recording(http_client, how))
@@ -90,10 +108,10 @@ class _How(NamedTuple):
     library: ModuleType
 
     def begin(self, request: Any) -> WrappedExchange | None:
-        """Record that a request is sent. Return None for a request or a call that is not recorded.
+        """Record the start of a request; None if it is not a call to a model or could not be recorded.
 
         Raises:
-            InsourceError: the record cannot be written, and the call must be refused.
+            InsourceError: the record cannot be written and ``on_log_failure`` is ``"refuse"``.
         """
         tags: Tags | None = request.extensions.get(_TAGS)
         if tags is None:
@@ -111,7 +129,7 @@ class _How(NamedTuple):
             return None
 
     def refusal(self, error: InsourceError) -> Any:
-        """Return an answer that OpenAI's and Anthropic's clients read as an error and do not retry."""
+        """Return an error response in OpenAI's and Anthropic's format, which the client does not retry."""
         said = {"type": "server_error", "code": error.code, "param": None}
         said["message"] = f"The call cannot be logged: {error.message}"
         body = json.dumps({"type": "error", "error": said}).encode()
@@ -122,13 +140,13 @@ class _How(NamedTuple):
 def _body(request: Any) -> bytes:
     try:
         body: bytes = request.read()
-    except AssertionError:  # a body that is a stream; the official clients send none
+    except AssertionError:  # a streamed request body; the official clients send none
         return b""
     return body
 
 
 def _library_of(http_client: Any) -> ModuleType | None:
-    """Return the library of an HTTP client: newer official clients use httpx2, older ones httpx."""
+    """Return the library of an HTTP client; newer official clients use httpx2, older ones httpx."""
     for base in type(http_client).__mro__:
         name = base.__module__.partition(".")[0]
         if name in _LIBRARIES:
@@ -137,14 +155,14 @@ def _library_of(http_client: Any) -> ModuleType | None:
 
 
 def _recording(http_client: Any, how: _How) -> Any:
-    """Return a copy of the HTTP client with other transports and the same pool, proxies and hooks.
+    """Return a copy of the HTTP client with other transports but the same pool, proxies and hooks.
 
-    The copy keeps the original client, which closes the pool when it is garbage-collected.
+    The original is kept alive, because it closes the pool when it is garbage-collected.
     """
     kind = _AsyncTransport if isinstance(http_client, how.library.AsyncClient) else _Transport
 
     def recorded(transport: Any) -> Any:
-        if transport is None:  # this mount has no proxy, so the client's own transport is used
+        if transport is None:  # a mount that uses the client's default transport
             return None
         inner = transport.inner if isinstance(transport, _Transport | _AsyncTransport) else transport
         return kind(inner, how, http_client)
@@ -218,7 +236,7 @@ class _AsyncTransport:
 
 
 class _Stream:
-    """The bytes of an answer. Each is recorded before the caller gets it."""
+    """The bytes of an answer; each piece is recorded before it is returned."""
 
     def __init__(self, inner: Any, exchange: WrappedExchange) -> None:
         self._inner = inner
@@ -282,7 +300,7 @@ class _AsyncStream:
 
 
 def _with_stream(response: Any, exchange: WrappedExchange, kind: type, base: type) -> Any:
-    """Return the response with a recorded stream, which must be an instance of the library's class."""
+    """Return the response with its stream recorded; the libraries require a stream of their own class."""
     headers = response.headers
     exchange.answered(
         response.status_code, headers.get("content-type", ""), headers.get("content-encoding", "")

@@ -1,4 +1,4 @@
-"""Record one HTTP exchange of a wrapped client: the request before it is sent, the answer as it comes."""
+"""One recorded HTTP exchange with a provider."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PROVIDERS = {
 
 
 class Sent(NamedTuple):
-    """A request that is about to be sent, with its API keys."""
+    """An outgoing request: method, URL, body and API keys."""
 
     method: str
     url: str
@@ -58,7 +58,7 @@ def begin_exchange(
     """Record that a request is sent. It is written when this returns.
 
     Raises:
-        PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``: do not send it.
+        PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``: do not send it.
     """
     parts = urlsplit(sent.url)
     request = _request_of(sent.body)
@@ -105,14 +105,16 @@ class WrappedExchange:
         self._reader: AnswerReader | None = None
 
     def answered(self, status: int, content_type: str, encoding: str) -> None:
-        """Take the head of the answer."""
+        """Start reading the answer, whose status and headers have arrived."""
         self._status = status
         streamed = content_type.lower().startswith("text/event-stream")
         self._reader = open_reader(self._endpoint, streamed=streamed, encoding=encoding)
 
     def feed(self, data: bytes) -> None:
-        """Take a piece of the answer's bytes. The end mark of a stream ends the call, because the caller may
-        stop reading there."""
+        """Process a piece of the answer's bytes.
+
+        A stream's end marker ends the call, because the caller may stop reading there.
+        """
         if self.ended or self._reader is None:
             return
         if new := self._reader.feed(data):
@@ -121,7 +123,7 @@ class WrappedExchange:
             self._end(self._outcome)
 
     def finish(self) -> None:
-        """End the call after the last byte of the answer."""
+        """Record the end of the answer after its last byte."""
         if self._reader is None:
             return
         self._reader.close()
@@ -131,18 +133,18 @@ class WrappedExchange:
             self._end(self._outcome)
 
     def fail(self, error: BaseException) -> None:
-        """End the call because no answer came (an error) or because it broke off (interrupted)."""
+        """Record a failure: an error before the answer's first byte, otherwise an interruption."""
         interrupted = self._reader is not None or not isinstance(error, Exception)
         self._end("interrupted" if interrupted else "error", f"{type(error).__name__}: {error}")
 
     def drop(self) -> None:
-        """End the call because the caller stops reading."""
-        self._end("interrupted", "the caller read no further")
+        """Record that the caller stopped reading."""
+        self._end("interrupted", "the caller stopped reading")
 
     give_up = drop
 
     def abandon(self) -> None:
-        """Let another thread ``drop`` the call soon. A finalizer must not write to the log itself."""
+        """As ``drop``, for a finalizer: another thread ends the call soon."""
         if not self.ended:
             self._log.abandoned.put(self)
 

@@ -1,4 +1,4 @@
-"""What providers speak and charge: requests, answers, tokens, prices. One module a dialect."""
+"""Provider formats and prices: requests, answers, tokens, costs. One module per API dialect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write the gateway's own errors in the format of the caller's API."""
+"""Errors of the gateway in the format of the client's API dialect."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GEMINI = {
 
 
 def error_document(dialect: ApiDialect, status: int, code: str, message: str) -> bytes:
-    """Return the body of an error. Sources: the error pages of the three providers' API references."""
+    """Return the body of an error. Source: the error pages of the three providers' API references."""
     if dialect == "anthropic":
         kind = _ANTHROPIC.get(status, "invalid_request_error" if status < 500 else "api_error")
         body = {"type": "error", "error": {"type": kind, "message": f"{message} ({code})"}}
@@ -44,7 +44,7 @@ def error_document(dialect: ApiDialect, status: int, code: str, message: str) ->
 
 
 def error_event(dialect: ApiDialect, status: int, code: str, message: str) -> bytes:
-    """Return the event that tells the client that a started stream will not be completed."""
+    """Return the stream event that reports an error after streaming has begun."""
     data = b"data: " + error_document(dialect, status, code, message) + b"\n\n"
     return b"event: error\n" + data if dialect == "anthropic" else data
 

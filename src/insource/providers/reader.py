@@ -1,4 +1,4 @@
-"""Read one answer of a provider: its bytes become the fields of a record."""
+"""Read one answer: bytes in, the fields of a record out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from insource.types import FinishReason, Usage
 
 MAX_BYTES = 64 << 20  # a stream of 128,000 tokens, the longest answer, has 40 MB
 
-STRAY_BYTES = 300  # how much is kept of an answer that is not JSON
+STRAY_BYTES = 300  # how much of a non-JSON answer is quoted in an error
 
 _DIALECTS: dict[Endpoint, type[Dialect]] = {
     "chat": ChatDialect,
@@ -36,9 +36,9 @@ def open_reader(
 ) -> AnswerReader:
     """Return a reader for one answer of this kind of call.
 
-    ``streamed`` means server-sent events, else the answer is one JSON document. ``encoding`` is the
-    ``content-encoding``, see ``decompressor``. ``media`` is the content type of an answer that is not text;
-    only its length is read. At most ``max_bytes`` of an answer are read, counted after decompression.
+    ``streamed``: server-sent events instead of one JSON document. ``encoding``: the ``content-encoding``, see
+    ``decompressor``. ``media``: the content type of a non-text answer, of which only the length is recorded.
+    At most ``max_bytes`` decompressed bytes of an answer are read and held.
     """
     if media:
         return MediaReader(media)
@@ -46,15 +46,17 @@ def open_reader(
 
 
 class AnswerReader:
-    """The content of a provider's answer. ``feed`` it the bytes as they come, then ``close`` it.
+    """Extracts a record's fields from a provider's answer.
 
-    Nothing here raises, because the client gets the bytes whether they can be read or not. Bytes that cannot
-    be read are skipped, and ``unread`` has the reason; otherwise it is empty. All fields can be read at any
-    time and hold what has come until then.
+    ``feed`` it the bytes as they arrive, then ``close`` it.
 
-    ``complete`` means that the proper end of the answer was seen. A stream is complete at its end mark. A
-    stream without one is complete if ``close`` finds the reason why the answer stopped. A document, and an
-    answer that is ``unread``, is complete when it is closed.
+    It never raises: the client gets the bytes whether or not they can be parsed. Unreadable parts are
+    skipped, and ``unread`` says why the record is incomplete (otherwise empty). Every field can be read at
+    any time and reflects the bytes so far.
+
+    ``complete`` says whether the proper end of the answer was seen. A stream with an end marker is complete
+    at the marker. A stream without one is complete when ``close`` finds that the answer gave its finish
+    reason. A document, and an ``unread`` answer, is complete when closed.
     """
 
     def __init__(self, dialect: Dialect, *, streamed: bool, encoding: str, max_bytes: int) -> None:
@@ -71,7 +73,7 @@ class AnswerReader:
         self._stray = ""
 
     def feed(self, data: bytes) -> str:
-        """Read more bytes, and return the new text."""
+        """Parse the next bytes; return the new text."""
         if self.unread:
             return ""
         try:
@@ -79,13 +81,13 @@ class AnswerReader:
         except zlib.error as error:
             self._give_up(f"the answer could not be decompressed: {error}")
         except OverflowError:
-            self._give_up("the answer is longer than is read")
-        except Exception as error:  # an unknown kind of answer must still reach the client
+            self._give_up("the answer is too long to be read")
+        except Exception as error:  # the client must get the answer even when parsing it fails
             self._give_up(f"the answer could not be read: {type(error).__name__}: {error}")
         return ""
 
     def close(self) -> None:
-        """Finish reading after the last byte."""
+        """Parse what is buffered, after all bytes were fed."""
         try:
             if not self.unread:
                 self._finish()
@@ -111,7 +113,7 @@ class AnswerReader:
         if self._lines is None:
             data = b"".join(self._document)
             self._document.clear()
-            if data.lstrip()[:1] not in (b"{", b"["):  # such as the error page of a proxy
+            if data.lstrip()[:1] not in (b"{", b"["):  # an HTML page of a proxy, for example
                 self._stray = " ".join(data[:STRAY_BYTES].decode("utf-8", "replace").split())
             self._dialect.whole(data)
         else:
@@ -120,15 +122,15 @@ class AnswerReader:
 
     @property
     def text(self) -> str:
-        """The text of the answer; of several choices, the first."""
+        """The model's text; of several choices, the first."""
         return self._dialect.text
 
     @property
     def response(self) -> dict[str, Any] | None:
-        """The answer as one document, also for a stream; None if there is none."""
+        """The answer document as a call without streaming would have returned it, or None."""
         try:
             return self._dialect.response
-        except RecursionError:  # nested too deeply
+        except RecursionError:  # nested too deeply to assemble
             return None
 
     @property
@@ -147,11 +149,11 @@ class AnswerReader:
 
     @property
     def error(self) -> str:
-        """The message of an error in the answer; empty if there is none."""
+        """The error message of the answer; empty without an error."""
         return self._dialect.error
 
     def failure(self, status: int | None) -> str:
-        """Return the error message to record for an answer with this status; it is never empty."""
+        """Return the reason to record for an error answer with this status; never empty."""
         stray = f": {self._stray}" if self._stray else ""
         return self.error or self.unread or f"HTTP {status}{stray}"
 
@@ -165,7 +167,7 @@ class AnswerReader:
 
 
 class MediaReader(AnswerReader):
-    """Counts the bytes of an answer that is not text. Its document has the content type and the count."""
+    """Counts the bytes of an audio, image or other file; ``response`` has the content type and the count."""
 
     def __init__(self, media: str) -> None:
         super().__init__(OtherDialect(), streamed=False, encoding="", max_bytes=0)

@@ -138,12 +138,12 @@ def numbered_from_the_end(outcomes):
     ("change", "said"),
     [
         (without("traceId"), "not kept"),  # the tag of the same value has another name
-        (changed(call_id=lambda call: uuid7()), "gives other calls"),
+        (changed(call_id=lambda call: uuid7()), "gives different calls"),
         (changed(call_id=lambda call: "1"), "the same call id"),
         (reversed_order, "not in the order"),
-        (numbered_from_the_end, "other ids for the records it begins with"),
+        (numbered_from_the_end, "changes the ids of the records before them"),
         (stops_at_a_bad_record, "changes the calls around it"),
-        (changed(finish_reason=lambda call: call.model_asked), "a secret comes through"),
+        (changed(finish_reason=lambda call: call.model_asked), "a secret is not redacted"),
     ],
 )
 def test_the_suite_notices_what_is_wrong(change, said):

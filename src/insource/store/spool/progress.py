@@ -1,4 +1,4 @@
-"""Store how far each spool segment is drained, in the same transaction as its calls."""
+"""How far each spool segment has been drained, stored in the transaction that stores its calls."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ SEGMENTS = Table(
     Column("name", Text, primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("open_calls", JSON, nullable=False),
-    Column("erased", BigInteger, nullable=False, server_default="0"),  # nothing is left before this byte
+    Column("erased", BigInteger, nullable=False, server_default="0"),  # everything before this byte is zeroed
 )
 
 
 class DrainProgress(Frozen):
-    """How far one segment is drained.
+    """The state of a partly drained segment.
 
-    ``position`` is the byte where the next drain starts. ``open_calls`` maps each call that began before it
-    and has not ended to the byte of its ``begin``.
+    Draining continues at byte ``position``. ``open_calls`` maps each call that began before it and has not
+    ended to the byte offset of its ``begin`` record.
     """
 
     position: int = 0
@@ -30,7 +30,7 @@ class DrainProgress(Frozen):
 
 
 def progress(connection: Connection, name: str) -> DrainProgress:
-    """Return how far this segment is drained; an unknown segment is not drained at all."""
+    """Return how far this segment has been drained; an unknown segment starts at 0."""
     row = connection.execute(select(SEGMENTS).where(SEGMENTS.c.name == name)).one_or_none()
     return DrainProgress() if row is None else DrainProgress(position=row.position, open_calls=row.open_calls)
 
@@ -42,5 +42,5 @@ def record_progress(connection: Connection, name: str, reached: DrainProgress) -
 
 
 def forget(connection: Connection, name: str) -> None:
-    """Delete the row of a segment whose file was removed."""
+    """Delete the row of a segment whose file no longer exists."""
     connection.execute(delete(SEGMENTS).where(SEGMENTS.c.name == name))
