@@ -39,8 +39,8 @@ class Recorder:
     """Records calls into a spool, and moves them from there into the store. Thread-safe.
 
     ``begin`` and ``Recording.end`` take keywords and are the public form. ``begin_call`` and
-    ``Recording.end_call``, which Insource itself uses, take one value each. ``damaged`` counts the records that
-    drains of this recorder could not read.
+    ``Recording.end_call``, which Insource itself uses, take one value each. ``damaged`` counts the records
+    that drains of this recorder could not read.
 
     Examples:
         >>> from pathlib import Path
