@@ -21,7 +21,7 @@ from insource.gateway.call.openai_api import CHAT_PATH, models_body
 from insource.gateway.call.read import ReadCall, chat_request, described, read_call, too_large
 from insource.gateway.call.relay import forward, pass_along
 from insource.gateway.call.routes import Destination, UnknownRoute
-from insource.gateway.call.tags import ours, tags_of, without_our_marks
+from insource.gateway.call.tags import marks_in, tags_of, without_marks
 from insource.gateway.http.asgi import Disconnected, HttpReply, HttpRequest, TooLarge
 from insource.gateway.http.refused import Refused
 from insource.gateway.live import Live
@@ -91,8 +91,9 @@ class Calls:
             await reply.whole(200, models_body(self._insourced.models))
             return True
         if destination.path == CHAT_PATH and request.method != "POST" and destination.upstream is None:
-            body = error_document("openai", 405, "method-not-allowed", f"{CHAT_PATH} takes POST.")
-            await reply.whole(405, body, [(b"allow", b"POST")])
+            wrong = Refused(405, "method-not-allowed", f"{CHAT_PATH} takes POST.", [(b"allow", b"POST")])
+            body = error_document("openai", wrong.status, wrong.code, wrong.message)
+            await reply.whole(wrong.status, body, wrong.headers)
             return True
         return False
 
@@ -106,7 +107,7 @@ class Calls:
         if insourced is None or destination.endpoint != "chat" or destination.named:
             answers = False
         else:
-            answers = insourced.is_ours(call.model) or insourced.passes_on or destination.upstream is None
+            answers = insourced.serves(call.model) or insourced.passes_on or destination.upstream is None
         if not answers and destination.upstream is None:
             raise UnknownRoute(f"No upstream is configured for {call.request.method} {call.request.path}.")
         return insourced if answers else None
@@ -124,7 +125,7 @@ class Calls:
         model, tags, local = call.model, call.tags, False
         if insourced is not None:
             upstream = REFERENCE if insourced.passes_on else ""
-            if insourced.is_ours(model):
+            if insourced.serves(model):
                 local = insourced.local is not None
                 model = insourced.cloud.model if insourced.cloud is not None else model
                 tags = replace(tags, task=tags.task or insourced.task.name)
@@ -150,7 +151,7 @@ class Calls:
     ) -> Exchange | None:
         """Record that the call starts. If that fails, answer with the error and return None."""
         task = call.tags.task if admission.task is None else admission.task
-        if insourced is not None and insourced.is_ours(call.model):
+        if insourced is not None and insourced.serves(call.model):
             task = insourced.task.name
         try:
             recording = self._settings.recorder.begin_call(_start_of(call, admission, task))
@@ -189,8 +190,8 @@ class Calls:
 
     async def _forward(self, call: ReadCall, exchange: Exchange) -> None:
         body = call.request.body
-        if ours(call.document):
-            body = without_our_marks(body)
+        if marks_in(call.document):
+            body = without_marks(body)
         assert call.destination.upstream is not None
         upstream = self._live.upstreams[call.destination.upstream.name]
         inject = self._live.settings.stream_usage == "inject"

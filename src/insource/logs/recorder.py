@@ -38,7 +38,9 @@ SPOOL_FOLDER = "spool"
 class Recorder:
     """Records calls into a spool, and moves them from there into the store. Thread-safe.
 
-    ``damaged`` counts the records that drains of this recorder could not read.
+    ``begin`` and ``Recording.end`` take keywords and are the public form. ``begin_call`` and
+    ``Recording.end_call``, which Insource itself uses, take one value each. ``damaged`` counts the records
+    that drains of this recorder could not read.
 
     Examples:
         >>> from pathlib import Path

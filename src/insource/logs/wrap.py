@@ -268,7 +268,7 @@ class _Stream:
 
 
 class _AsyncStream:
-    """As ``_Stream``."""
+    """As ``_Stream``, for async clients."""
 
     def __init__(self, inner: Any, exchange: WrappedExchange) -> None:
         self._inner = inner

@@ -55,7 +55,7 @@ def take_tags(headers: MutableMapping[str, str], tags: Tags) -> Tags:
 def begin_exchange(
     log: ProcessLog, sent: Sent, endpoint: Endpoint, tags: Tags, prices: PriceTable, provider: str = ""
 ) -> WrappedExchange:
-    """Put on record that a request leaves; it is written when this returns.
+    """Record that a request is sent. It is written when this returns.
 
     Raises:
         PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``: do not send it.
@@ -82,7 +82,7 @@ def begin_exchange(
 
 
 class WrappedExchange:
-    """An exchange under way. Not for use by several threads at once; what ends it first, ends it."""
+    """An exchange between request and end of answer. The first end counts. Only one thread may use it."""
 
     def __init__(
         self,

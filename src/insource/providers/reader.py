@@ -16,7 +16,7 @@ from insource.providers.responses import ResponsesDialect
 from insource.providers.wire import EventLines, decompressor
 from insource.types import FinishReason, Usage
 
-MAX_BYTES = 64 << 20  # the longest answers, of 128,000 tokens, stream as 40 MB
+MAX_BYTES = 64 << 20  # a stream of 128,000 tokens, the longest answer, has 40 MB
 
 STRAY_BYTES = 300  # how much of a non-JSON answer is quoted in an error
 

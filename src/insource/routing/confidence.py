@@ -22,8 +22,8 @@ from insource.types import Completion, Example, TokenLogprob
 # When the allowed candidates together are less probable than this, the model wanted a token that the grammar
 # forbids. Its preference among the others is then no evidence, and p̂ is 0.
 TINY_MASS = 0.01
-# How many candidates a token the local model is asked for. Every local answer that is judged here needs the
-# same number: confidences are comparable only then.
+# The number of candidates that the local model returns for each token. Calibration and gateway must ask for
+# the same number, or their confidences cannot be compared.
 TOP_LOGPROBS = 20
 JSON_RULE = "start: %json"
 
