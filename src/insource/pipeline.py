@@ -41,6 +41,16 @@ def run(
     When ``cloud`` is given, it is asked about every document and every call is logged. Otherwise the
     answers that came with the rows stand for the cloud. ``drive`` starts the gateway and sends it documents.
     ``arms`` are what is measured, in report order.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource import Display, Project, Session, load, run
+        >>> class Silent(Display):
+        ...     pass
+        >>> project = Project.of(load(Path("insource.toml")))  # doctest: +SKIP
+        >>> result = run(Session(project, Silent(), "python loop.py"))  # doctest: +SKIP
+        >>> result.verdict.outcome  # doctest: +SKIP
+        'go'
     """
     require_extras()
     dataset, task = build_dataset(session, cloud)

@@ -8,7 +8,7 @@ from support.arms import made_of
 from support.walks import FakeDisplay, session_on
 
 from insource import pipeline
-from insource.arms.factory import ArmFactory, Needs
+from insource.arms.factory import ArmFactory, ArmNeeds
 from insource.arms.prompts import described
 from insource.arms.registry import ARMS
 from insource.evaluation.plan import ArmPlan
@@ -62,7 +62,7 @@ def trivial(inputs):
 
 
 PARROT = ArmFactory("parrot", "baseline", trivial)
-ABSENT = ArmFactory("absent", "baseline", trivial, Needs(rows=10**6))
+ABSENT = ArmFactory("absent", "baseline", trivial, ArmNeeds(rows=10**6))
 
 
 def test_a_run_ends_with_a_kept_result_and_a_report(walk):

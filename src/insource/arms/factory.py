@@ -36,7 +36,7 @@ class ArmInputs(NamedTuple):
     price: Callable[[str], CloudPrice]
 
 
-class Needs(NamedTuple):
+class ArmNeeds(NamedTuple):
     """What an arm cannot do without.
 
     ``extra`` is the name of an extra and ``module`` a module that it brings. ``rows`` is the least number
@@ -73,7 +73,7 @@ class ArmFactory(NamedTuple):
     kind: str
     role: Role
     plans: Callable[[ArmInputs], Sequence[ArmPlan]]
-    needs: Needs = Needs()
+    needs: ArmNeeds = ArmNeeds()
 
     def why_not(self, inputs: ArmInputs) -> str:
         """Return the reason why nothing of this kind is measured, empty when it is."""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from insource.arms.factory import ArmFactory, ArmInputs, Needs
+from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
 from insource.arms.prompts import described
 from insource.contract.expand import restricted
 from insource.evaluation.plan import ArmPlan
@@ -22,11 +22,14 @@ from insource.types import Arm, Example, JsonSchema, Labels, Task
 NAME = "floor"
 
 
-def constant_answer(task: Task, train: Sequence[Example], example: Example) -> str:
-    """Return the answer that the floor gives to ``example``; labels that are equally common are sorted."""
-    if isinstance(task.output, Labels):
-        counts = Counter(one.target for one in train)
-        return min(counts, key=lambda label: (-counts[label], label))
+def most_common(train: Sequence[Example]) -> str:
+    """Return the most common label; of equally common ones, the first in sorted order."""
+    counts = Counter(example.target for example in train)
+    return min(counts, key=lambda label: (-counts[label], label))
+
+
+def empty_answer(task: Task, example: Example) -> str:
+    """Return a JSON object in which every field that ``example`` asks for is null."""
     schema = task.output.definition if isinstance(task.output, JsonSchema) else {}
     schema = example.contract or schema
     asked = schema if example.attributes is None else restricted(schema, example.attributes)
@@ -35,15 +38,15 @@ def constant_answer(task: Task, train: Sequence[Example], example: Example) -> s
 
 def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
     """Return the one plan. It looks at no label of the test split, and nothing is chosen by its score."""
-    task, train = inputs.task, inputs.dataset.splits["train"]
-    labels = isinstance(task.output, Labels)
-    answers = {described(task, one): constant_answer(task, train, one) for one in inputs.test}
+    task = inputs.task
+    label = most_common(inputs.dataset.splits["train"]) if isinstance(task.output, Labels) else None
+    answers = {described(task, one): label or empty_answer(task, one) for one in inputs.test}
     arm = Arm(
         name=NAME,
         model="constant",
         kind="floor",
         role="baseline",
-        description="the most common label of the training split" if labels else "every field empty",
+        description="the most common label of the training split" if label else "every field empty",
     )
 
     @contextmanager
@@ -54,7 +57,7 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
         ArmPlan(
             arm=arm,
             examples=inputs.test,
-            identity={"answers": digest(sorted(set(answers.values())))},
+            identity={"answers": digest(list(answers.values()))},
             model=model,
             ask=lambda example: Request(messages=described(task, example), max_tokens=1),
             is_look=False,
@@ -62,4 +65,4 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
     )
 
 
-FACTORY = ArmFactory("floor", "baseline", plans, Needs(rows=1, outputs=("json", "labels")))
+FACTORY = ArmFactory("floor", "baseline", plans, ArmNeeds(rows=1, outputs=("json", "labels")))

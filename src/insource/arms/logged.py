@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from insource.arms.factory import ArmFactory, ArmInputs, CloudPrice, Needs
+from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds, CloudPrice
 from insource.arms.prompts import CLOUD_MAX_TOKENS, described
 from insource.evaluation.plan import ArmPlan
 from insource.foundation.canonical import digest
@@ -58,4 +58,4 @@ def cloud_plan(
     return ArmPlan(arm=arm, examples=examples, identity={"answers": digest(logged)}, model=model, ask=ask)
 
 
-FACTORY = ArmFactory("cloud", "reference", plans, Needs(cloud_answers=True))
+FACTORY = ArmFactory("cloud", "reference", plans, ArmNeeds(cloud_answers=True))

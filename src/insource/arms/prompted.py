@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from insource.arms.factory import ArmFactory, ArmInputs, Needs
+from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
 from insource.arms.local import local_plan
 from insource.evaluation.plan import ArmPlan
 from insource.types import Arm
@@ -34,4 +34,4 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan, ArmPlan]:
     return prompted, constrained
 
 
-FACTORY = ArmFactory("base", "baseline", plans, Needs(extra="serve", module="xllamacpp"))
+FACTORY = ArmFactory("base", "baseline", plans, ArmNeeds(extra="serve", module="xllamacpp"))

@@ -29,7 +29,7 @@ from insource.cli.options import json_option
     "--full", is_flag=True, help="Use 500 training and 1,000 test documents; takes several times as long."
 )
 @click.option("--cloud", help="Ask a real cloud model, provider/model. Costs money and asks first.")
-@click.option("--yes", is_flag=True, help="Spend money without asking.")
+@click.option("--yes", is_flag=True, help="Do not ask before spending money.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
 @json_option
 def command(

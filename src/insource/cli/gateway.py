@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,13 @@ import click
 from insource.config.loading import FILE_NAME
 
 if TYPE_CHECKING:
+    from insource.config.evaluation import ReferenceSection
     from insource.config.loading import LoadedConfig
     from insource.config.sections import Config
     from insource.gateway.settings import GatewaySettings, PassThrough
     from insource.logs.recorder import Recorder
     from insource.providers.prices import PriceTable
+    from insource.workflow.serve import Deployed
     from insource.workflow.session import Session
 
 HOLD_UNTIL_RESTART = (
@@ -47,11 +50,10 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     are never stored. Create a gateway key for other callers with `insource keys create`.
     """
     from insource.cli.options import open_session
-    from insource.cli.output import say
     from insource.gateway.admission.keys import require_key_beyond_loopback
     from insource.gateway.admission.ledger import KeyLedger
     from insource.gateway.from_config import key_admitter, pass_through
-    from insource.gateway.server import DRAIN_S, serve
+    from insource.gateway.server import serve
     from insource.logs.recorder import Recorder
     from insource.providers.prices import PriceTable
     from insource.redaction import Redactor
@@ -69,22 +71,10 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     if not only_pass and config_path.is_file():
         session = open_session(config_path, {})
         session = session if run or _has_run(session) else None
-    lines: list[str] = []
 
     def passing(config: Config) -> PassThrough:
         admitter = key_admitter(config, ledger, prices.cost, exposed=exposed)
         return pass_through(config, admitter, workspace=workspace)
-
-    def ready(url: str) -> None:
-        say(f"Gateway on {url}")
-        for line in lines:
-            say(line)
-        say("Reload the configuration with SIGHUP, stop with Ctrl-C")
-
-    def stopping(under_way: int) -> None:
-        if under_way:
-            requests = "1 request" if under_way == 1 else f"{under_way:,} requests"
-            say(f"Finishing {requests} within {DRAIN_S} s. Press Ctrl-C again to stop at once")
 
     with ExitStack() as stack:
         stack.callback(ledger.close)
@@ -95,15 +85,30 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
             )
         )
         settings, told = _settings(loaded, session, run, recorder, passing(loaded.config), prices, stack)
-        lines.extend(told)
         serve(
             settings,
             port=chosen,
             host=section.host,
-            on_ready=ready,
-            on_stop=stopping,
+            on_ready=lambda url: _say_ready(url, told),
+            on_stop=_say_stopping,
             reload=lambda: _read_again(config_path, passing, loaded.config),
         )
+
+
+def _say_ready(url: str, lines: Sequence[str]) -> None:
+    from insource.cli.output import say
+
+    for line in (f"Gateway on {url}", *lines, "Reload the configuration with SIGHUP, stop with Ctrl-C"):
+        say(line)
+
+
+def _say_stopping(under_way: int) -> None:
+    from insource.cli.output import say
+    from insource.gateway.server import DRAIN_S
+
+    if under_way:
+        requests = "1 request" if under_way == 1 else f"{under_way:,} requests"
+        say(f"Finishing {requests} under way within {DRAIN_S} s. Press Ctrl-C again to stop at once")
 
 
 def _settings(
@@ -116,7 +121,8 @@ def _settings(
     stack: ExitStack,
 ) -> tuple[GatewaySettings, list[str]]:
     """Return the settings and the lines to print. An engine, if there is one, runs until ``stack`` closes."""
-    from insource.gateway.settings import GatewaySettings, HttpCloud
+    from insource.gateway.settings import GatewaySettings
+    from insource.workflow.serve import deployed
 
     log = loaded.config.log
     names = ", ".join(f"{upstream.name} ({upstream.base_url})" for upstream in passing.upstreams)
@@ -132,24 +138,28 @@ def _settings(
     )
     if session is None:
         return settings, told
-    from dataclasses import replace
-
-    from insource.workflow.serve import deployed
-
     found = deployed(session, run)
-    name = found.local.tuned_name
-    served = stack.enter_context(found.local.serve(name, 0))
-    reference = loaded.config.reference
+    settings = _with_model(settings, found, loaded.config.reference, stack)
+    cloud = loaded.config.reference.model
+    about = [
+        f"Answers {found.task.name} with {found.local.tuned_name}",
+        found.policy.reason,
+        f"Escalates to {cloud or 'nothing: set reference.model to escalate to a cloud model'}",
+    ]
+    return settings, [*about, *told]
+
+
+def _with_model(
+    settings: GatewaySettings, found: Deployed, reference: ReferenceSection, stack: ExitStack
+) -> GatewaySettings:
+    """Start the engine of a finished run, and return the settings with its model and the cloud behind it."""
+    from insource.gateway.settings import HttpCloud
+
+    served = stack.enter_context(found.local.serve(found.local.tuned_name, 0))
     cloud = None
     if reference.model:
         cloud = HttpCloud(model=reference.model.partition("/")[2], base_url=reference.base_url)
-    told = [
-        f"Answers {found.task.name} with {name}",
-        found.policy.reason,
-        f"Escalates to {reference.model or 'nothing: set reference.model to escalate to a cloud model'}",
-        *told,
-    ]
-    settings = replace(
+    return replace(
         settings,
         task=found.task,
         policy=found.policy,
@@ -159,7 +169,6 @@ def _settings(
         engine_alive=lambda: served.engine.alive,
         max_tokens=found.local.max_new_tokens,
     )
-    return settings, told
 
 
 def _configuration(path: Path, run: str | None = None) -> LoadedConfig:
@@ -195,9 +204,9 @@ def _read_again(path: Path, passing: Callable[[Config], PassThrough], at_start: 
     except InsourceError as error:
         fail(error)
         return None
-    say("Reloaded the configuration")
+    say("Read the configuration again")
     if waiting := [name for name in HOLD_UNTIL_RESTART if _value(config, name) != _value(at_start, name)]:
-        say(f"Restart the gateway to apply the changes of {', '.join(waiting)}")
+        say(f"Changes of {', '.join(waiting)} apply only after a restart")
     return settings
 
 

@@ -31,7 +31,7 @@ def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--seed", type=int, help="Overrides project.seed.")
     @click.option("--model", help="Overrides training.model.")
     @click.option("--epochs", type=float, help="Overrides training.epochs.")
-    @click.option("--yes", is_flag=True, help="Spend money without asking.")
+    @click.option("--yes", is_flag=True, help="Do not ask before spending money.")
     @click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
     @functools.wraps(function)
     def wrapped(

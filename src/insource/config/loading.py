@@ -35,13 +35,26 @@ class LoadedConfig(Frozen):
 
 
 def load(path: Path, flags: Mapping[str, Any] | None = None, *, or_defaults: bool = False) -> LoadedConfig:
-    """Read ``insource.toml``, then apply the environment and the flags (``{"training.epochs": 3}``).
+    r"""Read ``insource.toml``, then apply the environment and the flags (``{"training.epochs": 3}``).
 
     With ``or_defaults``, a missing file counts as an empty one.
 
     Raises:
         UserError: ``no-config`` when the file does not exist.
         ConfigError: ``config-invalid``, with every wrong key or value and what is expected.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import load
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "insource.toml")
+        ...     _ = path.write_text('[task]\nname = "specs"\n')
+        ...     loaded = load(path, {"training.epochs": 3})
+        >>> loaded.config.task.name, loaded.config.training.epochs
+        ('specs', 3.0)
+        >>> loaded.origins
+        {'task.name': 'file', 'training.epochs': 'flag'}
     """
     if path.is_file():
         values = _read(path)

@@ -18,7 +18,14 @@ from insource.types import Frozen
 
 
 class Config(Frozen):
-    """The content of ``insource.toml``. A stage receives its own section, not the whole configuration."""
+    """The content of ``insource.toml``. A stage receives its own section, not the whole configuration.
+
+    Examples:
+        >>> from insource import Config
+        >>> config = Config(task={"name": "specs", "margin": 0.05})
+        >>> config.task.margin, config.training.model
+        (0.05, 'smollm2-135m-instruct')
+    """
 
     project: ProjectSection = ProjectSection()
     task: TaskSection = TaskSection()

@@ -46,7 +46,23 @@ _MISFITS = {"schema-violation", "unknown-label"}
 
 
 def build(rows: Path | Source, **settings: Any) -> Dataset:
-    """A dataset in memory from a JSON Lines file or another source; arguments as ``build_folder``."""
+    r"""A dataset in memory from a JSON Lines file or another source; arguments as ``build_folder``.
+
+    Examples:
+        >>> import json
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import build_dataset
+        >>> rows = [{"input": f"Voltage: {n} V", "output": {"voltage": f"{n} V"}} for n in range(100, 140)]
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "rows.jsonl")
+        ...     _ = path.write_text("\n".join(map(json.dumps, rows)))
+        ...     dataset = build_dataset(path, name="specs", seed=7)
+        >>> dataset.manifest.read, sum(dataset.manifest.counts.values())
+        (40, 40)
+        >>> dataset.manifest.output.definition["properties"]
+        {'voltage': {'type': 'string', 'maxLength': 32}}
+    """
     with tempfile.TemporaryDirectory() as folder:
         return load(build_folder(rows, Path(folder), **settings))
 

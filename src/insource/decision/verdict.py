@@ -63,31 +63,41 @@ def _with_cloud(
     reasons: tuple[str, ...],
     volume: float,
 ) -> Verdict:
+    """Decide by quality first, then by money: the hardest cloud to match decides about quality."""
+    order = ["better", "not worse", "inconclusive", "worse"]
+    hardest = max(against_cloud, key=lambda c: order.index(str(c.outcome)))
     model = f"the {candidate.kind} model"
-    worst = max(
-        against_cloud, key=lambda c: ["better", "not worse", "inconclusive", "worse"].index(str(c.outcome))
+    found = (
+        _stopped_by_quality(model, hardest)
+        or _stopped_by_money(economics, volume)
+        or _go(model, hardest, economics)
     )
-    needed = economics.documents_per_month
-    if worst.outcome == "worse":
+    return found.model_copy(update={"reasons": reasons})
+
+
+def _stopped_by_quality(model: str, hardest: Comparison) -> Verdict | None:
+    if hardest.outcome == "worse":
         return Verdict(
             outcome="no-go",
-            sentence=f"Stay with {worst.baseline}: {model} is worse.",
-            reasons=reasons,
+            sentence=f"Stay with {hardest.baseline}: {model} is worse.",
             flips_if=("More or better training examples, or a larger base model.",),
         )
-    if worst.outcome == "inconclusive":
-        more = f" About {worst.required_n:,} test documents would settle it." if worst.required_n else ""
+    if hardest.outcome == "inconclusive":
+        more = f" About {hardest.required_n:,} test documents would settle it." if hardest.required_n else ""
         return Verdict(
             outcome="undecided",
-            sentence=f"The test set cannot tell {model} from {worst.baseline}.{more}",
-            reasons=reasons,
+            sentence=f"The test set cannot tell {model} from {hardest.baseline}.{more}",
             flips_if=("A larger test set, or a wider margin.",),
         )
+    return None
+
+
+def _stopped_by_money(economics: BreakEven, volume: float) -> Verdict | None:
+    needed, capacity = economics.documents_per_month, economics.capacity_documents_per_month
     if economics.never:
         return Verdict(
             outcome="no-go",
             sentence=f"As good as the cloud, but not worth it: {economics.reason}.",
-            reasons=reasons,
             flips_if=("A higher cloud price.",),
         )
     if needed is not None and volume < needed:
@@ -95,26 +105,28 @@ def _with_cloud(
             outcome="no-go",
             sentence=f"As good as the cloud, but not worth it: {volume:,.0f} documents a month are fewer "
             f"than the {needed:,.0f} it takes to break even.",
-            reasons=reasons,
             flips_if=(f"A volume above {needed:,.0f} documents a month, or a higher cloud price.",),
         )
-    capacity = economics.capacity_documents_per_month
     if capacity is not None and capacity < volume:
         return Verdict(
             outcome="undecided",
             sentence=f"As good as the cloud, but one engine on this machine manages {capacity:,.0f} "
             f"documents a month and the task has {volume:,.0f}.",
-            reasons=reasons,
             flips_if=("A faster machine, or several: measure there.",),
         )
+    return None
+
+
+def _go(model: str, hardest: Comparison, economics: BreakEven) -> Verdict:
+    needed = economics.documents_per_month
     priced = "" if needed is not None else f" Its economics are open: {economics.reason}."
+    margin = " within the margin" if hardest.outcome == "not worse" else ""
+    volume = () if needed is None else (f"A volume below {needed:,.0f} documents a month.",)
     return Verdict(
         outcome="go",
-        sentence=f"{model.capitalize()} is {worst.outcome} than {worst.baseline}"
-        f"{' within the margin' if worst.outcome == 'not worse' else ''}.{priced}",
-        reasons=reasons,
+        sentence=f"{model.capitalize()} is {hardest.outcome} than {hardest.baseline}{margin}.{priced}",
         flips_if=(
             "A cloud price cut, a change of the documents, or labels that turn out to be wrong.",
-            *((f"A volume below {needed:,.0f} documents a month.",) if needed is not None else ()),
+            *volume,
         ),
     )

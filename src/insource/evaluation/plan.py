@@ -1,4 +1,4 @@
-"""How one arm is evaluated."""
+"""The plan for evaluating one arm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evaluation stage: one arm on one split, its records in a complete run folder."""
+"""The evaluation stage: evaluate one arm on one split, and keep its records in a run folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOT_MEASURED_WITH = {"cost_per_1000_usd", "cost_basis", "role", "local", "simula
 
 
 class Evaluated(NamedTuple):
-    """An arm's evaluation with the records behind it."""
+    """An arm's evaluation with its records."""
 
     run: Run
     evaluation: Evaluation
@@ -48,27 +48,8 @@ def evaluate_arm(
     ``look`` is called when the split is looked at, not when an old result is read back.
 
     Raises:
-        ProviderError: when the model keeps failing; finished documents are kept for the next call.
+        ProviderError: the model keeps failing; finished documents are kept for the next call.
     """
-    spec = StageSpec(
-        stage=STAGE,
-        version=VERSION,
-        inputs=plan.identity
-        | {
-            "examples": identity_of(plan.examples),
-            "split": identity_of(dataset.splits[split]),
-            "spellings": digest([example.target for example in dataset.splits["train"]]),
-        },
-        config={
-            "arm": plan.arm.model_dump(exclude=NOT_MEASURED_WITH),
-            "split": split,
-            "task": task.model_dump(mode="json", exclude={"margin", "privacy", "primary_metric"}),
-            "groups_in_train": digest(list(dataset.manifest.groups_in_train)),
-        },
-        seed=0,
-        libraries=LIBRARIES,
-        former_libraries=FORMER_LIBRARIES,
-    )
 
     def work(folder: Path) -> dict[str, Any]:
         if plan.is_look:
@@ -94,17 +75,39 @@ def evaluate_arm(
         )
         return result.model_dump(mode="json")
 
-    found = load(runs.run(spec, work))
+    found = load(runs.run(_spec(dataset, task, split, plan), work))
     return found._replace(evaluation=found.evaluation.model_copy(update={"arm": plan.arm}))
 
 
+def _spec(dataset: Dataset, task: Task, split: Split, plan: ArmPlan) -> StageSpec:
+    return StageSpec(
+        stage=STAGE,
+        version=VERSION,
+        inputs=plan.identity
+        | {
+            "examples": identity_of(plan.examples),
+            "split": identity_of(dataset.splits[split]),
+            "spellings": digest([example.target for example in dataset.splits["train"]]),
+        },
+        config={
+            "arm": plan.arm.model_dump(exclude=NOT_MEASURED_WITH),
+            "split": split,
+            "task": task.model_dump(mode="json", exclude={"margin", "privacy", "primary_metric"}),
+            "groups_in_train": digest(list(dataset.manifest.groups_in_train)),
+        },
+        seed=0,
+        libraries=LIBRARIES,
+        former_libraries=FORMER_LIBRARIES,
+    )
+
+
 def identity_of(examples: Sequence[Example]) -> str:
-    """The digest of these very documents: their rows, groups and contents, in order."""
+    """Return the digest of these documents: their rows, groups and contents, in order."""
     return digest([[example.row_id, example.group, example.digest] for example in examples])
 
 
 def load(run: Run) -> Evaluated:
-    """The evaluation and records of a complete run."""
+    """Return the evaluation and records of a complete run."""
     records = read_journal(run.path / RECORDS_FILE)
     return Evaluated(run, Evaluation.model_validate(run.result), tuple(records.values()))
 

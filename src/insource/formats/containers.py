@@ -161,8 +161,9 @@ def _is_utf8(row: list[str]) -> bool:
 
 
 def _csv_rows(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | BadRecord]]:
-    """Yield each row with the number of its first line. After a broken row, continue at the line after its
-    first.
+    """Yield each row with the number of its first line.
+
+    After a broken row, continue at the line after its first.
 
     An unclosed quote swallows the following lines until the next quote, the end of the file or the field
     limit. These lines are read again as rows of their own.

@@ -36,7 +36,9 @@ class _Cutter:
         self._depth = 0
         self._base = 0  # the nesting depth of the elements: 1 in a list
         self._inside = False
-        self._passed_over_lines: int | None = None  # of an element that is too long to keep
+        self._passed_over_lines: int | None = (
+            None  # lines of the current element if it is too long to keep, else None
+        )
 
     def pieces(self) -> Iterator[Piece]:
         at_end = False

@@ -21,6 +21,15 @@ class InsourceError(Exception):
     """The base of all errors for users: what happened (``message``) and what to do next (``hint``).
 
     ``details`` are printed between the two: the reason, the figures, the first few offending items.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource import InsourceError, load
+        >>> try:
+        ...     load(Path("missing/insource.toml"))
+        ... except InsourceError as error:
+        ...     print(f"{error.code}. {error.hint}")
+        no-config. Create one: insource init
     """
 
     exit_code: ClassVar[int] = 1

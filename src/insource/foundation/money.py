@@ -18,8 +18,9 @@ def from_nano_usd(value: int | None) -> Decimal | None:
 
 
 def show_usd(amount: Decimal | float | None) -> str:
-    """Format an amount: ``$30.00``, ``$0.0042`` or ``unknown``. Amounts below ten cents get two significant
-    digits.
+    """Format an amount: ``$30.00``, ``$0.0042`` or ``unknown``.
+
+    Amounts below ten cents get two significant digits.
     """
     if amount is None:
         return "unknown"

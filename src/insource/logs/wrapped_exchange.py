@@ -1,4 +1,4 @@
-"""One HTTP exchange with a provider, on the record: the request when it leaves, the answer as it comes."""
+"""One recorded HTTP exchange with a provider."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.process_log import ProcessLog
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint, open_reader
@@ -31,7 +32,7 @@ _PROVIDERS = {
 
 
 class Sent(NamedTuple):
-    """A request on its way out: method, URL, body, and the keys it is made with."""
+    """An outgoing request: method, URL, body and API keys."""
 
     method: str
     url: str
@@ -54,32 +55,34 @@ def take_tags(headers: MutableMapping[str, str], tags: Tags) -> Tags:
 def begin_exchange(
     log: ProcessLog, sent: Sent, endpoint: Endpoint, tags: Tags, prices: PriceTable, provider: str = ""
 ) -> WrappedExchange:
-    """Put on record that a request leaves; it is written when this returns.
+    """Record that a request is sent. It is written when this returns.
 
     Raises:
-        PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``: do not send it.
+        PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``: do not send it.
     """
     parts = urlsplit(sent.url)
     request = _request_of(sent.body)
     in_path = _MODEL_IN_PATH.search(parts.path)
     model = request.get("model") if isinstance(request.get("model"), str) else None
-    recording = log.recorder.begin(
-        request,
-        model_asked=cast(str, model or (unquote(in_path[1]) if in_path else "")),
-        source="wrap",
-        task=tags.task,
-        feature=tags.feature,
-        prompt_version=tags.prompt_version,
-        user=tags.user,
-        provider=provider or _provider_of(parts.hostname or "", parts.netloc),
-        endpoint=endpoint,
-        streamed=request.get("stream") is True or ":stream" in parts.path,
+    recording = log.recorder.begin_call(
+        CallStart(
+            request=request,
+            model_asked=cast(str, model or (unquote(in_path[1]) if in_path else "")),
+            source="wrap",
+            task=tags.task,
+            feature=tags.feature,
+            prompt_version=tags.prompt_version,
+            user=tags.user,
+            provider=provider or _provider_of(parts.hostname or "", parts.netloc),
+            endpoint=endpoint,
+            streamed=request.get("stream") is True or ":stream" in parts.path,
+        )
     )
     return WrappedExchange(log, recording, endpoint, request, prices, sent)
 
 
 class WrappedExchange:
-    """An exchange under way. Not for use by several threads at once; what ends it first, ends it."""
+    """An exchange between request and end of answer. The first end counts. Only one thread may use it."""
 
     def __init__(
         self,
@@ -102,14 +105,16 @@ class WrappedExchange:
         self._reader: AnswerReader | None = None
 
     def answered(self, status: int, content_type: str, encoding: str) -> None:
-        """The head of the answer has come."""
+        """Start reading the answer, whose status and headers have arrived."""
         self._status = status
         streamed = content_type.lower().startswith("text/event-stream")
         self._reader = open_reader(self._endpoint, streamed=streamed, encoding=encoding)
 
     def feed(self, data: bytes) -> None:
-        """A piece of the answer's bytes, as they came. With the end mark of a stream, the call is ended:
-        the caller may have read enough there."""
+        """Process a piece of the answer's bytes.
+
+        A stream's end marker ends the call, because the caller may stop reading there.
+        """
         if self.ended or self._reader is None:
             return
         if new := self._reader.feed(data):
@@ -118,7 +123,7 @@ class WrappedExchange:
             self._end(self._outcome)
 
     def finish(self) -> None:
-        """The answer's last byte has come."""
+        """Record the end of the answer after its last byte."""
         if self._reader is None:
             return
         self._reader.close()
@@ -128,18 +133,18 @@ class WrappedExchange:
             self._end(self._outcome)
 
     def fail(self, error: BaseException) -> None:
-        """No answer came, or it broke off. Before its first byte that is an error."""
+        """Record a failure: an error before the answer's first byte, otherwise an interruption."""
         interrupted = self._reader is not None or not isinstance(error, Exception)
         self._end("interrupted" if interrupted else "error", f"{type(error).__name__}: {error}")
 
     def drop(self) -> None:
-        """The caller reads no further."""
-        self._end("interrupted", "the caller read no further")
+        """Record that the caller stopped reading."""
+        self._end("interrupted", "the caller stopped reading")
 
     give_up = drop
 
     def abandon(self) -> None:
-        """As ``drop``, for a finalizer: the call is ended soon, by another thread."""
+        """As ``drop``, for a finalizer: another thread ends the call soon."""
         if not self.ended:
             self._log.abandoned.put(self)
 
@@ -155,7 +160,7 @@ class WrappedExchange:
         reader = self._reader
         if reader is None:
             finish: FinishReason = "error" if outcome == "error" else "unknown"
-            self._recording.end(outcome=outcome, finish_reason=finish, error=error)
+            self._recording.end_call(CallEnd(outcome=outcome, finish_reason=finish, error=error))
             return
         usage, response, guessed = reader.usage, reader.response, False
         if outcome != "error" and (usage.output_tokens is None or outcome == "interrupted"):
@@ -164,19 +169,21 @@ class WrappedExchange:
         priced = self._prices.price(
             model, usage, self._recording.started_at, provider=self._url, billing=billing_of(response)
         )
-        self._recording.end(
-            response=response,
-            response_text=reader.text,
-            outcome=outcome,
-            finish_reason="error" if outcome == "error" else reader.finish_reason,
-            model_answered=reader.model,
-            usage=usage,
-            usage_estimated=guessed,
-            cost_usd=None if outcome == "error" else priced.cost_usd,
-            priced_by="" if outcome == "error" else priced.priced_by,
-            status=self._status,
-            keys=self._keys if outcome == "error" else (),
-            error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
+        self._recording.end_call(
+            CallEnd(
+                response=response,
+                response_text=reader.text,
+                outcome=outcome,
+                finish_reason="error" if outcome == "error" else reader.finish_reason,
+                model_answered=reader.model,
+                usage=usage,
+                usage_estimated=guessed,
+                cost_usd=None if outcome == "error" else priced.cost_usd,
+                priced_by="" if outcome == "error" else priced.priced_by,
+                status=self._status,
+                keys=self._keys if outcome == "error" else (),
+                error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
+            )
         )
 
 

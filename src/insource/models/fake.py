@@ -1,5 +1,6 @@
-"""A simulated cloud model: the right answer with errors at published rates. It is no evidence about a real
-model.
+"""A simulated cloud model: the right answer with errors at published rates.
+
+It is no evidence about a real model.
 
 It replaces a provider when none is configured, so that the whole loop can run. Output that shows its answers
 must label them as simulated, and its latency and price as assumed.
@@ -116,8 +117,9 @@ class FakeCloud:
         return _badly_formatted(rng, answer) if failing else _dump(answer)
 
     def _format_failure(self, *, inventing: bool, can_invent: bool) -> float:
-        """P(format failure | inventing). Averaged over both cases, it gives the profile's rate for any
-        document.
+        """P(format failure | inventing).
+
+        Averaged over both cases, it gives the profile's rate for any document.
         """
         rate, invention = 1 - self.profile.format_consistency, self.profile.hallucination_rate
         given_inventing = FORMAT_FAILED_WHEN_INVENTING if can_invent else 1.0

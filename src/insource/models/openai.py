@@ -53,7 +53,7 @@ class OpenAIModel:
             return from_wire(response.json(), self._info.name, time.monotonic() - started)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise ProviderError(
-                "provider-bad-answer", f"{self._info.name} answered without a choice: {response.text[:200]}"
+                "provider-bad-answer", f"The answer of {self._info.name} has no choice: {response.text[:200]}"
             ) from error
 
     def _post(self, body: dict[str, Any]) -> httpx2.Response:

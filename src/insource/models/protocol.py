@@ -12,6 +12,12 @@ class Request(Frozen):
 
     ``grammar`` is a complete llguidance grammar; only local engines apply it. ``top_logprobs`` is the number
     of candidates per token to return (0: no log-probabilities).
+
+    Examples:
+        >>> from insource import Message, Request
+        >>> request = Request(messages=(Message(role="user", content="480 V?"),), max_tokens=32)
+        >>> request.temperature
+        0.0
     """
 
     messages: tuple[Message, ...]
@@ -23,7 +29,13 @@ class Request(Frozen):
 
 
 class ModelInfo(Frozen):
-    """The identity of a model. ``simulated`` answers imitate a model and can never support a verdict."""
+    """The identity of a model. ``simulated`` answers imitate a model and can never support a verdict.
+
+    Examples:
+        >>> from insource import ModelInfo
+        >>> ModelInfo(name="tuned", local=True).simulated
+        False
+    """
 
     name: str
     local: bool
@@ -35,6 +47,19 @@ class Model(Protocol):
 
     ``generate`` raises ``ProviderError`` when there is no answer. A truncated or malformed answer is still a
     ``Completion``, because it has to be scored.
+
+    Examples:
+        Any class with these two members is a model:
+
+        >>> from insource import Completion, Message, Model, ModelInfo, Request
+        >>> class Upper:
+        ...     info = ModelInfo(name="upper", local=True)
+        ...
+        ...     def generate(self, request):
+        ...         return Completion(text=request.messages[-1].content.upper())
+        >>> model: Model = Upper()
+        >>> model.generate(Request(messages=(Message(role="user", content="480 v"),), max_tokens=8)).text
+        '480 V'
     """
 
     @property

@@ -14,8 +14,9 @@ Privacy = Literal["cloud-allowed", "local-only"]
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL's host is this machine: ``localhost`` or a loopback address. Other names are not
-    resolved.
+    """Whether a URL's host is this machine: ``localhost`` or a loopback address.
+
+    Other names are not resolved.
     """
     host = urlsplit(url).hostname or ""
     if host == "localhost":

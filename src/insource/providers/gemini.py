@@ -76,8 +76,9 @@ class GeminiDialect(Dialect):
 
 
 def read_gemini_usage(usage: Any) -> Usage:
-    """Return Gemini's token counts. Gemini reports thoughts and tool-result tokens separately; here they are
-    included.
+    """Return Gemini's token counts.
+
+    Gemini reports thoughts and tool-result tokens separately; here they are included.
     """
     if not isinstance(usage, dict):
         return Usage()

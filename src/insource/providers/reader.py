@@ -16,7 +16,7 @@ from insource.providers.responses import ResponsesDialect
 from insource.providers.wire import EventLines, decompressor
 from insource.types import FinishReason, Usage
 
-MAX_BYTES = 64 << 20  # the longest answers, of 128,000 tokens, stream as 40 MB
+MAX_BYTES = 64 << 20  # a stream of 128,000 tokens, the longest answer, has 40 MB
 
 STRAY_BYTES = 300  # how much of a non-JSON answer is quoted in an error
 
@@ -46,8 +46,9 @@ def open_reader(
 
 
 class AnswerReader:
-    """Extracts a record's fields from a provider's answer. ``feed`` it the bytes as they arrive, then
-    ``close`` it.
+    """Extracts a record's fields from a provider's answer.
+
+    ``feed`` it the bytes as they arrive, then ``close`` it.
 
     It never raises: the client gets the bytes whether or not they can be parsed. Unreadable parts are
     skipped, and ``unread`` says why the record is incomplete (otherwise empty). Every field can be read at
@@ -80,7 +81,7 @@ class AnswerReader:
         except zlib.error as error:
             self._give_up(f"the answer could not be decompressed: {error}")
         except OverflowError:
-            self._give_up("the answer is longer than is read")
+            self._give_up("the answer is too long to be read")
         except Exception as error:  # the client must get the answer even when parsing it fails
             self._give_up(f"the answer could not be read: {type(error).__name__}: {error}")
         return ""

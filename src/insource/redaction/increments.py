@@ -17,7 +17,8 @@ class RedactedIncrements:
 
     Text that may become part of a finding is held back until more text decides, so a finding that is split
     between pieces is still removed. The pieces together are a prefix of the redacted whole text. When too
-    much text would be held back, nothing more of the stream is returned.
+    much text would be held back, nothing more of the stream is returned. With custom rules or a finder, whose
+    matches have no maximal length, nothing is returned at all.
     """
 
     def __init__(self, redactor: Redactor) -> None:

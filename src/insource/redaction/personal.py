@@ -16,7 +16,7 @@ from insource.redaction.rules import Refine, Rule, Span
 _SPACE = r"[ \x{a0}\x{202f}]"
 _DASH = r"[\-\x{2010}-\x{2013}]"
 _SEPARATOR = r"[ \x{a0}\x{202f}\-\x{2010}-\x{2013}./()]"
-_RAW_SEPARATOR = rf"(?:\\*{_SEPARATOR})"  # JSON may spell a slash ``\/``
+_RAW_SEPARATOR = rf"(?:\\*{_SEPARATOR})"  # JSON may write a slash as ``\/``
 
 _PHONE_WORDS = (
     r"telephone|telefono|telefon|teléfono|téléphone|tel|phone|mobile|mobil|móvil|cell|celular|handy|fax"

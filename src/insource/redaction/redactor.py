@@ -53,8 +53,9 @@ class Finding(NamedTuple):
 
 
 class Redactor:
-    """Removes secrets, and whatever else is configured, from texts and JSON values. Immutable and
-    thread-safe.
+    """Removes secrets, and whatever else is configured, from texts and JSON values.
+
+    Immutable and thread-safe.
 
     Args:
         rules: what is removed; where findings overlap, the earlier rule names the replacement.

@@ -28,6 +28,15 @@ def render(result: RunResult) -> str:
 
     Raises:
         PrerequisiteError: ``missing-extra`` when the ``report`` extra is not installed.
+
+    Examples:
+        Render the ``result.json`` of a run folder:
+
+        >>> from pathlib import Path
+        >>> from insource import RunResult, render
+        >>> result = RunResult.model_validate_json(Path("result.json").read_text())
+        >>> render(result).startswith("<!DOCTYPE html>")
+        True
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -48,6 +57,15 @@ def write_report(result: RunResult, path: Path) -> Path:
 
     Raises:
         PrerequisiteError: ``missing-extra``; ``report-not-written`` when the file cannot be written.
+
+    Examples:
+        Render the ``result.json`` of a run folder:
+
+        >>> from pathlib import Path
+        >>> from insource import RunResult, write_report
+        >>> result = RunResult.model_validate_json(Path("result.json").read_text())
+        >>> write_report(result, Path("report.html")).name
+        'report.html'
     """
     content = render(result)
     try:

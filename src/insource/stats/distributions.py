@@ -15,6 +15,7 @@ def normal_quantile(probability: float) -> float:
 
 def normal_tail(z: float) -> float:
     """Return the two-sided p-value of a standard normal statistic."""
+    # The lower tail: 1 - cdf(z) loses all digits beyond z = 8.
     return 2.0 * NormalDist().cdf(-abs(z))
 
 
@@ -36,6 +37,7 @@ def binomial_cdf(successes: int, n: int, probability: float) -> float:
     """Return P(X <= ``successes``) for X ~ Binomial(n, probability)."""
     from scipy.special import bdtr
 
+    # bdtr returns NaN outside 0 <= successes <= n.
     if successes < 0:
         return 0.0
     return 1.0 if successes >= n else float(bdtr(successes, n, probability))

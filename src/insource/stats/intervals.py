@@ -52,6 +52,7 @@ def wilson(successes: float, n: float, confidence: float = 0.95, df: int | None 
     rate, z2 = successes / n, z * z
     centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
     half = z / (1 + z2 / n) * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
+    # Both ends are in [0, 1] up to rounding; at 0 successes, for example, centre and half are equal.
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
@@ -64,6 +65,7 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interva
     if n <= 0:
         raise ValueError("a rate needs at least one observation")
     alpha = 1 - confidence
+    # At 0 or n successes a parameter of the Beta distribution would be 0; that end is exact.
     low = 0.0 if successes == 0 else beta_quantile(alpha / 2, successes, n - successes + 1)
     high = 1.0 if successes == n else beta_quantile(1 - alpha / 2, successes + 1, n - successes)
     return Interval(low, high)
@@ -92,6 +94,7 @@ def cluster_standard_error(
     count = len(sums)
     if count < 2:
         return None
+    # Bessel's correction counts clusters, because they are the independent units.
     error = math.sqrt(count / (count - 1) * float(np.sum(sums**2))) / len(values)
     # Rounding leaves about 1e-17 where the exact result is 0.
     return StandardError(error, count - 1) if error > 1e-12 * max(1.0, float(np.abs(values).max())) else None
@@ -143,6 +146,7 @@ def ratio_influence(numerator: ArrayLike, denominator: ArrayLike) -> Floats | No
     total = float(b.sum())
     if total <= 0:
         return None
+    # The linearisation of a ratio (delta method): its standard error is that of the mean of these values.
     influence: Floats = (a - float(a.sum()) / total * b) / (total / len(b))
     return influence
 
@@ -157,6 +161,8 @@ def t_interval(estimate: float, error: StandardError | None, confidence: float =
 
 def effective_n(rate: float, n: int, error: StandardError) -> float:
     """Return how many independent documents would give a rate this standard error, at most ``n``."""
+    # With a negative correlation inside the clusters the quotient exceeds n. The data has no more than n
+    # documents, so the interval must not use more.
     return min(float(n), rate * (1 - rate) / error.value**2)
 
 
@@ -172,6 +178,7 @@ def quantile_interval(values: ArrayLike, quantile: float, confidence: float = 0.
     if not 0 < quantile < 1 or n == 0:
         return None
     # low: the largest rank r with P(X < r) <= tail; high: the smallest rank s with P(X >= s) <= tail.
+    # ``below[k]`` is P(X < k + 1) and grows with k, so the number of small values is the rank.
     below = [binomial_cdf(k, n, quantile) for k in range(n)]
     low = sum(p <= tail for p in below)
     high = next((k + 1 for k, p in enumerate(below) if p >= 1 - tail), None)

@@ -12,6 +12,7 @@ from insource.stats.distributions import binomial_cdf
 
 def minimum_calibration_n(max_error: float, delta: float) -> int:
     """Return the fewest accepted, all-correct documents that support a guarantee: ln δ / ln(1 - error)."""
+    # Without an error the binomial tail is (1 - max_error)^n; solve for a tail of at most delta.
     return math.ceil(math.log(delta) / math.log1p(-max_error))
 
 
@@ -46,6 +47,8 @@ def ltt_threshold(
     for threshold in grid[::-1]:
         accepted = scores >= threshold
         n = int(accepted.sum())
+        # A threshold that accepts too few cannot pass, and its failure would end the walk. Which ones are
+        # skipped depends on the confidences alone, so the sequence stays fixed.
         if n < start:
             continue
         if binomial_cdf(int((~right[accepted]).sum()), n, max_error) > delta:

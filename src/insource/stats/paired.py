@@ -24,7 +24,7 @@ from insource.stats.intervals import (
     t_interval,
 )
 
-_ROUNDING = 1e-12
+_ROUNDING = 1e-12  # differences are at most 1 in size, so a spread below this is rounding
 
 
 class PairedDifference(NamedTuple):
@@ -43,6 +43,7 @@ class PairedDifference(NamedTuple):
 
 def mcnemar_exact(only_first: int, only_second: int) -> float:
     """Return the exact two-sided McNemar p-value from the two discordant counts; 1 when both are zero."""
+    # With equal counts, twice the tail exceeds 1.
     discordant = only_first + only_second
     return min(1.0, 2.0 * binomial_cdf(min(only_first, only_second), discordant, 0.5)) if discordant else 1.0
 
@@ -100,16 +101,21 @@ def paired_mean(
     plain = cluster_standard_error(values - mean, clusters)
     if count < 2:
         return PairedDifference(mean, None, None, None, "undefined: fewer than two independent units")
+    # The differences can cancel within every cluster; then the documents give the typical size.
     moved = units[units != 0] if units.any() else values[values != 0]
     typical = math.sqrt(float(np.mean(moved**2)))
     weight = float(np.mean(units == 0))
     sizes = np.ones(count) if clusters is None else cluster_sums(np.ones(n), clusters)
     size = n / count
+    # Each pseudo-unit stands for ``size`` documents, those of an average cluster. One is +typical, the other
+    # -typical: they cancel in the sum of the differences and in the cross terms of the squares, and they add
+    # to the number of documents and of units.
     centre = float(values.sum()) / (n + 2 * weight * size)
     squares = float(np.sum((units - centre * sizes) ** 2)) + 2 * weight * (typical**2 + (centre * size) ** 2)
     scale = (count + 2 * weight) / (count + 2 * weight - 1)
     padded_error = math.sqrt(scale * squares) / (n + 2 * weight * size)
     error = StandardError(max(padded_error, plain.value if plain else 0.0), count - 1)
+    # All groups have the same mean: the groups are the units, and they do not vary.
     if error.value < _ROUNDING:
         return PairedDifference(mean, None, None, None, "undefined: the groups do not vary")
     interval = t_interval(centre, error, confidence)

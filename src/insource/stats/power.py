@@ -22,6 +22,7 @@ def superiority_n(q: float, gap: float, alpha: float = 0.05, power: float = 0.8)
     """
     if not 0 < abs(gap) <= q <= 1:
         raise ValueError("the gap must be positive and at most q")
+    # A difference of -1, 0 or 1 has the variance q when the rates are equal, and q - gap² when they are not.
     root = normal_quantile(1 - alpha / 2) * math.sqrt(q) + normal_quantile(power) * math.sqrt(q - gap * gap)
     return math.ceil(root**2 / gap**2)
 
@@ -64,6 +65,7 @@ def rule_of_three_n(margin: float, confidence: float = 0.95) -> int:
     """
     if not 0 < margin < 1:
         raise ValueError("the margin must lie between 0 and 1")
+    # Not a ceiling: the bound has to be strictly below the margin.
     return math.floor(math.log(1 - confidence) / math.log1p(-margin)) + 1
 
 
@@ -80,10 +82,12 @@ def smallest_gap(q: float, n: int, alpha: float = 0.05, power: float = 0.8) -> f
     za, zb = normal_quantile(1 - alpha / 2), normal_quantile(power)
 
     def shortfall(gap: float) -> float:
+        # It decreases in the gap, so it has one root at most.
         return za * math.sqrt(q) + zb * math.sqrt(max(q - gap * gap, 0.0)) - gap * math.sqrt(n)
 
     if shortfall(q) > 0:
         return None
+    # 60 halvings reach the precision of a double.
     low, high = 0.0, q
     for _ in range(60):
         middle = (low + high) / 2

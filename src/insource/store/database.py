@@ -30,8 +30,9 @@ _IMMEDIATE = "insource_immediate"
 
 
 class Database:
-    """An open store. It can be shared between threads; each ``read`` and ``write`` uses its
-    own connection.
+    """An open store.
+
+    It can be shared between threads; each ``read`` and ``write`` uses its own connection.
     """
 
     def __init__(self, engine: Engine, path: Path) -> None:
@@ -213,7 +214,7 @@ def _file_of(path_or_url: Path | str) -> Path:
     if url is None or url.get_backend_name() != "sqlite" or not url.database:
         raise ConfigError(
             "store-url",
-            f"The store {url.render_as_string() if url else path_or_url} is not supported.",
+            f"The store {url.render_as_string() if url else path_or_url} is not a SQLite database.",
             hint="Use a file, or sqlite:///path/to/insource.db.",
         )
     return Path(url.database).absolute()
@@ -221,7 +222,7 @@ def _file_of(path_or_url: Path | str) -> Path:
 
 def _configure(synchronous: str, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     assert isinstance(connection, sqlite3.Connection)
-    connection.isolation_level = None  # ``_begin`` decides, not the driver
+    connection.isolation_level = None  # ``_begin`` starts transactions, not the driver
     connection.execute("PRAGMA foreign_keys = ON")
     # A spool segment is deleted once its rows are committed, so a commit has to survive a power cut;
     # in write-ahead mode NORMAL would not promise that (sqlite.org/pragma.html#pragma_synchronous).

@@ -35,6 +35,20 @@ class Call(Frozen):
     because the provider did not report them. ``priced_by`` names the price table and its date.
     ``token_gap_s`` is the mean time between two pieces of a streamed answer, in seconds. ``raw`` is an
     imported record as it was read.
+
+    Examples:
+        >>> from datetime import UTC, datetime
+        >>> from insource import Call
+        >>> call = Call(
+        ...     call_id="c1",
+        ...     started_at=datetime(2026, 1, 2, tzinfo=UTC),
+        ...     task="specs",
+        ...     model_asked="gpt-4o-mini",
+        ...     request={"messages": [{"role": "user", "content": "Rated voltage: 480 V"}]},
+        ...     response_text='{"voltage": "480 V"}',
+        ... )
+        >>> call.outcome, call.partial
+        ('ok', False)
     """
 
     call_id: str

@@ -65,6 +65,18 @@ class Example(Frozen):
     requested fields when a document asks for only some; ``contract`` is the document's own JSON Schema, if it
     has one. ``cloud_outputs`` holds the logged answer of each model, unchanged except for accepted fixes that
     changed the target too.
+
+    Examples:
+        >>> from insource import Example
+        >>> example = Example(
+        ...     row_id="row-1",
+        ...     digest="sha256:0",
+        ...     input="Rated voltage: 480 V",
+        ...     target='{"voltage":"480 V"}',
+        ...     provenance={"source": "rows.jsonl", "line": 1},
+        ... )
+        >>> example.provenance.label
+        'checked'
     """
 
     row_id: str
@@ -126,7 +138,23 @@ class DatasetManifest(Frozen):
 
 
 class Dataset(Frozen):
-    """Four disjoint splits, the drops, and the manifest that names them."""
+    r"""Four disjoint splits, the drops, and the manifest that names them.
+
+    Examples:
+        >>> import json
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Dataset, build_dataset
+        >>> rows = [{"input": f"Voltage: {n} V", "output": {"voltage": f"{n} V"}} for n in range(100, 140)]
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "rows.jsonl")
+        ...     _ = path.write_text("\n".join(map(json.dumps, rows)))
+        ...     dataset: Dataset = build_dataset(path, name="specs")
+        >>> list(dataset.splits)
+        ['train', 'validation', 'calibration', 'test']
+        >>> sum(map(len, dataset.splits.values())) + len(dataset.dropped) == dataset.manifest.read
+        True
+    """
 
     splits: dict[Split, tuple[Example, ...]]
     dropped: tuple[Dropped, ...]

@@ -10,6 +10,14 @@ class Estimate(Frozen):
 
     ``value`` is None when nothing was measured. ``low`` and ``high`` are None when no valid interval exists
     (one cluster, no variation); ``note`` then says why.
+
+    Examples:
+        >>> from insource import Estimate
+        >>> accuracy = Estimate(value=0.94, low=0.91, high=0.97, n=100, method="Wilson")
+        >>> f"{accuracy.value:.0%} [{accuracy.low:.0%}, {accuracy.high:.0%}], n = {accuracy.n}"
+        '94% [91%, 97%], n = 100'
+        >>> Estimate(value=None, method="not measured").measured
+        False
     """
 
     value: float | None

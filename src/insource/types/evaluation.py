@@ -55,7 +55,13 @@ class Score(Frozen):
 
 
 class EvalRecord(Frozen):
-    """One document answered by one arm. A failed call keeps its reason and counts as a failure."""
+    """One document answered by one arm. A failed call keeps its reason and counts as a failure.
+
+    Examples:
+        >>> from insource import EvalRecord
+        >>> EvalRecord(row_id="row-1", status="failed", reason="timeout").status
+        'failed'
+    """
 
     row_id: str
     group: str | None = None
@@ -83,6 +89,12 @@ class Arm(Frozen):
     ``baseline`` is what a candidate has to beat, a ``reference`` is a cloud that could be replaced.
     ``local`` arms run on this machine, so that their cost follows from their latency. ``simulated``
     answers imitate a cloud with a published error profile and prove nothing.
+
+    Examples:
+        >>> from insource import Arm
+        >>> arm = Arm(name="tuned", model="smollm2-135m-instruct", kind="tuned", cost_per_1000_usd=0.52)
+        >>> arm.role, arm.local, arm.constrained
+        ('candidate', True, False)
     """
 
     name: str
@@ -118,6 +130,21 @@ class Evaluation(Frozen):
 
     ``metrics`` holds the headline and component metrics by name (``docs/reference/metrics.md``);
     ``slices`` holds the primary metrics by slice (``seen groups``, ``unseen groups``).
+
+    Examples:
+        >>> from insource import Arm, EvalRecord, Evaluation, summarise
+        >>> def record(n, right):
+        ...     # The record of a document with one field.
+        ...     slot = {"path": "voltage", "bucket": "correct" if right else "wrong", "gold": "480 V"}
+        ...     score = {"slots": [slot], "exact": right}
+        ...     score |= dict.fromkeys(("parsed", "repairable", "schema_valid", "canonical"), True)
+        ...     return EvalRecord(row_id=str(n), status="scored", score=score)
+        >>> arm = Arm(name="tuned", model="smollm2-135m-instruct", kind="tuned")
+        >>> found: Evaluation = summarise(arm, "test", [record(n, right=n > 3) for n in range(40)])
+        >>> found.n, found.scored + found.failed + found.unscored
+        (40, 40)
+        >>> found.metrics["exact_match"].value
+        0.9
     """
 
     schema_version: int = 1
@@ -144,6 +171,22 @@ class Comparison(Frozen):
     ``better``, ``worse`` and ``same`` count documents. ``required_n`` is the number of documents needed to
     decide, given when the outcome is inconclusive. ``verdict_allowed`` is false when an arm is simulated;
     ``outcome`` is then None.
+
+    Examples:
+        >>> from insource import Arm, Comparison, EvalRecord, compare
+        >>> def record(n, right):
+        ...     # The record of a document with one field.
+        ...     slot = {"path": "voltage", "bucket": "correct" if right else "wrong", "gold": "480 V"}
+        ...     score = {"slots": [slot], "exact": right}
+        ...     score |= dict.fromkeys(("parsed", "repairable", "schema_valid", "canonical"), True)
+        ...     return EvalRecord(row_id=str(n), status="scored", score=score)
+        >>> tuned = Arm(name="tuned", model="smollm2", kind="tuned"), [record(n, n > 3) for n in range(40)]
+        >>> base = Arm(name="base", model="smollm2", kind="base"), [record(n, n > 19) for n in range(40)]
+        >>> found: Comparison = compare(tuned, base, metric="exact_match", margin=0.02)
+        >>> found.better, found.worse, found.same
+        (16, 0, 24)
+        >>> found.outcome
+        'better'
     """
 
     candidate: str

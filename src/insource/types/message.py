@@ -12,7 +12,13 @@ FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "error"
 
 
 class Message(Frozen):
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Examples:
+        >>> from insource import Message
+        >>> Message(role="user", content="Rated voltage: 480 V").model_dump()
+        {'role': 'user', 'content': 'Rated voltage: 480 V'}
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
@@ -50,7 +56,14 @@ class TokenLogprob(Frozen):
 
 
 class Completion(Frozen):
-    """A model's answer. ``latency_s`` is wall time in seconds at the caller; a simulated model assumes it."""
+    """A model's answer. ``latency_s`` is wall time in seconds at the caller; a simulated model assumes it.
+
+    Examples:
+        >>> from insource import Completion
+        >>> answer = Completion(text='{"voltage": "480 V"}', model="tuned", latency_s=0.8)
+        >>> answer.finish_reason
+        'stop'
+    """
 
     text: str
     finish_reason: FinishReason = "stop"

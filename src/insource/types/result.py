@@ -78,8 +78,9 @@ class RoutingSummary(Frozen):
 
 
 class StageRun(Frozen):
-    """One stage of the run: its folder, digest and duration. ``skipped`` means a complete earlier run was
-    reused.
+    """One stage of the run: its folder, digest and duration.
+
+    ``skipped`` means a complete earlier run was reused.
     """
 
     stage: str
@@ -95,6 +96,17 @@ class RunResult(Frozen):
 
     ``test_looks`` counts the evaluations of the sealed test split, including this run. ``skipped_arms``
     gives, for each arm that was not measured, the reason.
+
+    Examples:
+        Read the ``result.json`` of a run folder:
+
+        >>> from pathlib import Path
+        >>> from insource import RunResult
+        >>> result = RunResult.model_validate_json(Path("result.json").read_text())
+        >>> result.verdict.outcome
+        'go'
+        >>> [evaluation.arm.name for evaluation in result.evaluations]
+        ['tuned', 'base constrained', 'base', 'cloud']
     """
 
     schema_version: int = 1

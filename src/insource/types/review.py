@@ -17,7 +17,7 @@ class ReviewDecision(Frozen):
     ``field`` is a JSON Pointer (RFC 6901) into the answer; empty means the whole answer. ``before`` is the
     value that was reviewed. ``after`` is the value to use from then on: equal to ``before`` when accepted,
     and null when rejected, which means that the value is wrong and the right one is unknown. ``input`` is the
-    digest of the reviewed input.
+    digest of the document and the requested fields.
     """
 
     row_id: str

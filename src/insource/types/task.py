@@ -13,7 +13,14 @@ from insource.types.message import Message
 
 
 class JsonSchema(Frozen):
-    """Answers are JSON documents of this schema, with keys in the schema's property order."""
+    """Answers are JSON documents of this schema, with keys in the schema's property order.
+
+    Examples:
+        >>> from insource import JsonSchema
+        >>> output = JsonSchema(definition={"type": "object", "properties": {"voltage": {"type": "string"}}})
+        >>> output.kind, list(output.definition["properties"])
+        ('json', ['voltage'])
+    """
 
     kind: Literal["json"] = "json"
     definition: dict[str, Any]
@@ -21,7 +28,13 @@ class JsonSchema(Frozen):
 
 
 class Labels(Frozen):
-    """Answers are one of these labels, as plain text."""
+    """Answers are one of these labels, as plain text.
+
+    Examples:
+        >>> from insource import Labels
+        >>> Labels(names=("billing", "technical")).names
+        ('billing', 'technical')
+    """
 
     kind: Literal["labels"] = "labels"
     names: tuple[str, ...]
@@ -45,6 +58,20 @@ class Task(Frozen):
     ``absent_fields`` says what a field missing from a label means: the document has no value (``null``), or
     the field was not annotated and is not judged (``unscored``). ``margin`` is the largest loss on the
     primary metric that still counts as "not worse", as a ratio.
+
+    Examples:
+        >>> from insource import Labels, Task
+        >>> task = Task(
+        ...     name="tickets",
+        ...     instruction="Route the ticket.",
+        ...     output=Labels(names=("billing", "technical")),
+        ...     primary_metric="accuracy",
+        ... )
+        >>> for message in task.messages("My invoice is wrong.", describe_output=True):
+        ...     print(f"{message.role}: {message.content}")
+        system: Route the ticket.
+        Answer with exactly one of these labels, and nothing else: billing, technical
+        user: My invoice is wrong.
     """
 
     name: str

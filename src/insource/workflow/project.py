@@ -14,7 +14,15 @@ from insource.types import Frozen, JsonSchema, Labels, OutputSpec, Task
 
 
 class Project(Frozen):
-    """A configuration and the folder that its paths are relative to."""
+    """A configuration and the folder that its paths are relative to.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource import Config, Project
+        >>> project = Project(config=Config(task={"name": "specs"}), folder=Path("specs"))
+        >>> project.title, project.rows_path.as_posix()
+        ('specs', 'specs/data.jsonl')
+    """
 
     config: Config
     folder: Path

@@ -25,6 +25,22 @@ class Display(Protocol):
     """Receives the progress of a session, and answers its questions.
 
     The command line implements it as a terminal, a test as a list.
+
+    Examples:
+        Implement the methods that matter; the others do nothing:
+
+        >>> from insource import Display
+        >>> class Notes(Display):
+        ...     def __init__(self):
+        ...         self.lines = []
+        ...
+        ...     def note(self, text):
+        ...         self.lines.append(text)
+        >>> display = Notes()
+        >>> display.stage("train", "fine-tune the model")
+        >>> display.note("Kept step 120 of 200")
+        >>> display.lines
+        ['Kept step 120 of 200']
     """
 
     def stage(self, name: str, about: str) -> None:
@@ -54,6 +70,17 @@ class Session:
 
     ``command`` is the command as typed, for the report. ``look_id`` identifies the session in the counter of
     looks at the test split.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource import Config, Display, Project, Session
+        >>> class Silent(Display):
+        ...     pass
+        >>> project = Project(config=Config(), folder=Path("specs"))
+        >>> session = Session(project, Silent(), "python train.py")
+        >>> session.skip("cloud", "no model is configured")
+        >>> session.skipped_arms
+        {'cloud': 'no model is configured'}
     """
 
     def __init__(self, project: Project, display: Display, command: str, clock: Clock = SYSTEM) -> None:

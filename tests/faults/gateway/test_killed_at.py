@@ -120,8 +120,8 @@ def restarted(folder):
     return named
 
 
-BEGIN, CONNECT = "insource.logs.recorder:Recorder.begin", "insource.gateway.http.connections:Pool.send"
-PIECE, END = "insource.logs.recorder:Recording.chunk", "insource.logs.recorder:Recording.end"
+BEGIN, CONNECT = "insource.logs.recorder:Recorder.begin_call", "insource.gateway.http.connections:Pool.send"
+PIECE, END = "insource.logs.recorder:Recording.chunk", "insource.logs.recorder:Recording.end_call"
 STAGES = [
     # where the second call dies; whether the provider was asked; what is on record of it
     (f"{BEGIN} before 2", False, None),

@@ -128,7 +128,7 @@ def test_rules_that_cannot_be_read_are_reported_and_the_old_ones_hold(tmp_path, 
     with running(tmp_path) as gateway:
         (tmp_path / ".insource" / "tasks.toml").write_text("[[rule]]\ntask = 5\n")
         gateway.send(signal.SIGHUP)
-        assert "cannot be used" in gateway.said("error:")
+        assert "is invalid" in gateway.said("error:")
         ask(gateway.root, invoice(1))
         gateway.send(signal.SIGTERM)
         assert gateway.ended() == 0

@@ -5,23 +5,23 @@ import json
 import pytest
 from support.arms import dataset_of, inputs_of
 
-from insource.arms.floor import FACTORY, constant_answer, plans
+from insource.arms.floor import FACTORY, empty_answer, most_common, plans
 from insource.types import Text
 
 
-def test_the_most_common_label_wins_and_a_tie_is_sorted(rows, label_task):
+def test_the_most_common_label_wins_and_a_tie_is_sorted(rows):
     examples = rows.examples(rows.tickets(7))  # billing three times, delivery and technical twice
-    assert constant_answer(label_task, examples, examples[1]) == "billing"
-    assert constant_answer(label_task, examples[1:3], examples[0]) == "delivery"
+    assert most_common(examples) == "billing"
+    assert most_common(examples[1:3]) == "delivery"
 
 
 def test_every_field_asked_for_is_empty(rows, example_task):
     (example,) = rows.examples(rows.pumps(1))
-    assert json.loads(constant_answer(example_task, (), example)) == {"model": None, "voltage": None}
+    assert json.loads(empty_answer(example_task, example)) == {"model": None, "voltage": None}
     asked = example.model_copy(update={"attributes": ("voltage",)})
-    assert json.loads(constant_answer(example_task, (), asked)) == {"voltage": None}
+    assert json.loads(empty_answer(example_task, asked)) == {"voltage": None}
     own = example.model_copy(update={"contract": {"type": "object", "properties": {"flow": {}}}})
-    assert json.loads(constant_answer(example_task, (), own)) == {"flow": None}
+    assert json.loads(empty_answer(example_task, own)) == {"flow": None}
 
 
 def test_the_plan_answers_every_test_document_and_is_no_look(rows, label_task, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from support.arms import dataset_of, inputs_of
 
 from insource.arms import factory
-from insource.arms.factory import Needs
+from insource.arms.factory import ArmNeeds
 from insource.arms.registry import ARMS, candidate_plan
 
 
@@ -42,7 +42,7 @@ def test_the_candidate_is_the_one_to_serve(inputs):
 
 def test_a_missing_extra_is_named_with_its_line(inputs, monkeypatch):
     monkeypatch.setattr(factory, "find_spec", lambda module: None)
-    assert Needs(extra="serve", module="xllamacpp").missing(inputs) == (
+    assert ArmNeeds(extra="serve", module="xllamacpp").missing(inputs) == (
         "it needs the extra `serve`: pip install 'insource[serve]'"
     )
-    assert Needs().missing(inputs) == ""
+    assert ArmNeeds().missing(inputs) == ""

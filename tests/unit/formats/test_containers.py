@@ -106,7 +106,12 @@ def test_without_pyarrow_the_install_line_is_printed(monkeypatch):
         (b'[{"a": 1}, {"a": "x', [1, "bad: the file ends"]),
         (
             b'a,b\n1,2\n3\n4,5,6\n"7\n',
-            [1, "bad: the header has 2 columns, the row 1", "bad: the header has 2 columns, the row 3", "bad: not CSV"],
+            [
+                1,
+                "bad: the header has 2 columns, the row 1",
+                "bad: the header has 2 columns, the row 3",
+                "bad: not CSV",
+            ],
         ),
         (b"a,b\n1,\xff\n", ["bad: not UTF-8"]),
         (b'"', ["bad: not JSON"]),

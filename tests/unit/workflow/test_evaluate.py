@@ -52,7 +52,8 @@ def test_a_second_walk_reads_back_and_looks_no_more(project, walk, label_task, e
     again = session_on(session.project.folder, display := FakeDisplay())
     _, second = evaluated(again, label_task, examples, tmp_path)
     assert [one.run.run_id for one in second] == [one.run.run_id for one in first]
-    assert all(note.startswith("Already done in") for note in display.notes)
+    assert all(stage.skipped for stage in again.stages)
+    assert display.evaluations == [one.evaluation for one in second]
     assert looks_at_test(again, dataset.splits["test"]).most == looks == 1
 
 

@@ -8,7 +8,7 @@ from insource.cli.lazy_group import LazyGroup, Verbs
 
 # Command → (module, one line of help).
 LOG_VERBS: Verbs = {
-    "stats": ("logs.stats", "Sum calls, tokens, cost, errors and latency by day, task, feature, model"),
+    "stats": ("logs.stats", "Show calls, tokens, cost, errors and latency by task, model or day"),
     "list": ("logs.list", "List the latest calls"),
     "tail": ("logs.tail", "Print the latest calls; with -f, follow new ones"),
     "show": ("logs.show", "Show one call in full"),

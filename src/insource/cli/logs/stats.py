@@ -1,4 +1,4 @@
-"""``insource logs stats``: sum calls, tokens, cost, errors and latency."""
+"""``insource logs stats``: show calls, tokens, cost, errors and latency by group."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIGURES = ("calls", "errors", "tokens in", "out", "cost", "p50", "p95", "p99")
 DIMENSIONS = ("day", "task", "feature", "model", "provider", "user")
 
 
-@click.command("stats", short_help="Sum calls, tokens, cost, errors and latency")
+@click.command("stats", short_help="Show calls, tokens, cost, errors and latency by group")
 @config_option
 @click.option(
     "--by",
@@ -30,7 +30,7 @@ DIMENSIONS = ("day", "task", "feature", "model", "provider", "user")
 @filter_options
 @json_option
 def command(config_path: Path, by: Sequence[Any], where: dict[str, Any], as_json: bool) -> None:
-    """Sum calls, errors, tokens, cost and latency by day, task, feature, model, provider or user.
+    """Show calls, errors, tokens, cost and latency by day, task, feature, model, provider or user.
 
     Groups are sorted by cost, days by date. Calls of unknown price are counted separately. Simulated calls
     have lines of their own. Percentiles are accurate to 1 %.

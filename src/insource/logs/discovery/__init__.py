@@ -1,4 +1,4 @@
-"""Finding the narrow tasks in an untagged log: templates, groups, and how insourceable they look."""
+"""Find narrow tasks in an untagged log: prompt templates, groups of them, and their fit for insourcing."""
 
 from insource.logs.discovery.candidates import Signal, Survey, TaskCandidate, Version
 from insource.logs.discovery.rules import Rules, TaskFinder, TaskRule, load_rules, save_rules

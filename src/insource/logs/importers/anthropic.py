@@ -1,4 +1,4 @@
-"""Logs of Anthropic's messages: a request beside its message, or the message alone.
+"""Logs of Anthropic messages: requests with their messages, or the messages alone.
 
 https://docs.anthropic.com/en/api/messages
 """
@@ -32,7 +32,7 @@ def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     answers = (obj(record.get(name)) for name in _ANSWERS)
     answer = next((one for one in answers if one.get("type") in ("message", "error")), None)
     if answer is None:
-        raise BadRecord("no message and no error of Anthropic's under `response`")
+        raise BadRecord("`response` has neither a message nor an error of Anthropic")
     request = next((found for name in _REQUESTS if (found := obj(record.get(name)))), {})
     draft = beside(record, request, answer)
     yield CallDraft({**draft.fields, "endpoint": "messages", "provider": "anthropic"}, own_id=draft.own_id)

@@ -1,4 +1,4 @@
-"""The results of Anthropic's message batches. https://docs.anthropic.com/en/api/retrieving-message-batch-results"""
+"""Results of Anthropic message batches. https://docs.anthropic.com/en/api/retrieving-message-batch-results"""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def _recognise(record: Mapping[str, Any]) -> str:
 
 
 def with_requests(requests: Requests) -> RecordImporter:
-    """The importer with the batch's input at hand (``batches.read_requests``)."""
+    """Return the importer, given the requests of the batch (``batches.read_requests``)."""
 
     def convert(record: dict[str, Any]) -> Iterator[CallDraft]:
         result, custom_id = obj(record.get("result")), text(record.get("custom_id"))
         kind = result.get("type")
         if kind not in _ENDED:
-            raise BadRecord(f"`result.type` is none of {', '.join(_ENDED)}")
+            raise BadRecord(f"`result.type` is not one of {', '.join(_ENDED)}")
         message = obj(result.get("message"))
         error = None if kind == "succeeded" else obj(result.get("error")) or f"the request was {kind}"
         fields = exchange(request_of(requests, custom_id), message or None, error=error)

@@ -1,4 +1,4 @@
-"""The output and error files of OpenAI's batches. https://platform.openai.com/docs/guides/batch"""
+"""Output and error files of OpenAI batches. https://platform.openai.com/docs/guides/batch"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
 
 
 def with_requests(requests: Requests) -> RecordImporter:
-    """The importer with the batch's input at hand (``batches.read_requests``)."""
+    """Return the importer, given the requests of the batch (``batches.read_requests``)."""
 
     def convert(record: dict[str, Any]) -> Iterator[CallDraft]:
         if "body" in record and "response" not in record:

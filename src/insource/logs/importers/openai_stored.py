@@ -1,7 +1,7 @@
-"""Stored completions and responses of OpenAI and Azure, as their list endpoints give them.
+"""Stored completions and responses of OpenAI and Azure, as their list endpoints return them.
 
-https://platform.openai.com/docs/api-reference/chat/list: the completion carries the request's parameters,
-and its messages come from an endpoint of their own; they are expected under ``messages``.
+https://platform.openai.com/docs/api-reference/chat/list: a completion includes the request's parameters. Its
+messages come from a separate endpoint; they are expected under ``messages``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from insource.logs.importers.exchanges import created, exchange
 from insource.logs.importers.protocol import CallDraft, RecordImporter
 
 _OBJECTS = {"chat.completion", "text_completion", "response"}
-# What the answer says of the request; everything else is the answer itself.
+# The parameters of the request that an answer repeats; the rest is the answer.
 _ASKED = (
     "model",
     "messages",

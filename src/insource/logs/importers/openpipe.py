@@ -1,4 +1,4 @@
-"""OpenPipe: exported logs (``input``, ``output``, ``tags``) and what its SDK reported."""
+"""OpenPipe: exported logs (``input``, ``output``, ``tags``) and records of its SDK."""
 
 from __future__ import annotations
 

@@ -30,7 +30,21 @@ FEEDBACK = Table(
 
 
 class Feedback(Frozen):
-    """A ``correction`` (``value`` is the right answer) or a ``rating`` (``up``, ``down``)."""
+    """A ``correction`` (``value`` is the right answer) or a ``rating`` (``up``, ``down``).
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Feedback, Log, Recorder
+        >>> with TemporaryDirectory() as folder:
+        ...     with Recorder.open(Path(folder)) as recorder:
+        ...         recording = recorder.begin({"messages": []}, model_asked="gpt-4o-mini", task="specs")
+        ...         recording.end(response_text="480 V")
+        ...     with Log(folder) as log:
+        ...         given: Feedback = log.correct(recording.call_id, "400 V", who="Ann")
+        >>> given.kind, given.value, given.who
+        ('correction', '400 V', 'Ann')
+    """
 
     call_id: str
     at: datetime

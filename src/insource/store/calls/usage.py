@@ -39,6 +39,19 @@ class Consumption(Frozen):
     output tokens, and ``unpriced`` calls have no cost; errors count as neither, because providers do not
     charge for them. ``cost_usd`` is None when calls are unpriced and no call has a cost. Latencies and times
     to the first token are nearest-rank percentiles in seconds, within 1 % (see ``histogram``).
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Consumption, Log, Recorder
+        >>> with TemporaryDirectory() as folder:
+        ...     with Recorder.open(Path(folder)) as recorder:
+        ...         recording = recorder.begin({"messages": []}, model_asked="gpt-4o-mini", task="specs")
+        ...         recording.end(response_text="480 V")
+        ...     with Log(folder) as log:
+        ...         lines: tuple[Consumption, ...] = log.stats(by=["task", "model"])
+        >>> [(line.group, line.calls, line.error_rate) for line in lines]
+        [({'task': 'specs', 'model': 'gpt-4o-mini'}, 1, 0.0)]
     """
 
     group: dict[str, str]

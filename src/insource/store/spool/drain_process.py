@@ -37,8 +37,9 @@ class DrainProcess:
         self._lock = threading.Lock()
 
     def drain(self) -> DrainReport:
-        """Drain as ``store.spool.drain.drain``. If the process fails, drain in this process, which gives the
-        error.
+        """Drain as ``store.spool.drain.drain``.
+
+        If the process fails, drain in this process, which gives the error.
 
         Raises:
             InsourceError: as ``store.spool.drain.drain``.
