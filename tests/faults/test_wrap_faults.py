@@ -49,7 +49,7 @@ for number in range(25):
     client.chat.completions.create(**ask)
 """
 FORK = """
-client.chat.completions.create(**ask)
+client.chat.completions.create(**ask, extra_headers={"connection": "close"})  # two processes cannot share one
 child = os.fork()
 client.chat.completions.create(**ask, extra_headers={"x-insource-task": "child" if child == 0 else "parent"})
 if child == 0:
