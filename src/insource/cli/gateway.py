@@ -108,7 +108,7 @@ def _say_stopping(under_way: int) -> None:
 
     if under_way:
         requests = "1 request" if under_way == 1 else f"{under_way:,} requests"
-        say(f"Finishing {requests} within {DRAIN_S} s. Press Ctrl-C again to stop at once")
+        say(f"Finishing {requests} under way within {DRAIN_S} s. Press Ctrl-C again to stop at once")
 
 
 def _settings(

@@ -80,4 +80,4 @@ def command(
     if not splits:
         say("The sealed test split was not written; choose splits with --split")
     if "test" in chosen:
-        say("This look at the test split was counted. A model tuned on this file has no valid test set.")
+        say("The test split is sealed: this look was counted. A model tuned on it has no valid test set.")
