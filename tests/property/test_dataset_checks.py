@@ -75,15 +75,15 @@ def check_laws(items: list[Row], name: str, output: OutputSpec) -> None:
         decision = FixDecision(
             check=name, decision="apply", parameters=before.fix.parameters if before.fix else {}
         )
-        steps = apply_fixes(about, [decision], (kind,))
+        steps = [fix.step for fix in apply_fixes(about, [decision], (kind,))]
         for step in (*work.funnel, *steps):
             assert step.rows_in == step.dropped + step.rows_out
         assert work.read == len(items) == len(work) + len(work.dropped)
         once = bodies(list(work))
         after = run_checks(about, (kind,))[0]
         assert after.fix is None, after
-        for step in apply_fixes(about, [decision], (kind,)):
-            assert (step.dropped, step.changed) == (0, 0)
+        for fix in apply_fixes(about, [decision], (kind,)):
+            assert (fix.step.dropped, fix.step.changed) == (0, 0)
         assert bodies(list(work)) == once
 
 

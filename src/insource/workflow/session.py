@@ -88,17 +88,22 @@ class Session:
         self.skipped_arms[arm] = reason
         self.display.note(f"{arm}: {reason}")
 
-    def note_dataset(self, manifest: DatasetManifest, folder: Path, seconds: float) -> None:
-        """Note the dataset, whose folder is named by its content."""
+    def note_dataset(
+        self, manifest: DatasetManifest, folder: Path, seconds: float, *, skipped: bool = False
+    ) -> None:
+        """Note the dataset, whose folder is named by its content; one that was read back says so."""
         self.stages.append(
             StageRun(
                 stage="dataset",
                 run_id=folder.name,
                 digest=manifest.digest,
                 seconds=round(seconds, 3),
+                skipped=skipped,
                 path=folder.name,
             )
         )
+        if skipped:
+            self.display.note(f"Already done in {folder.name}, and nothing changed since")
         self.display.dataset(manifest, folder)
 
     def note_stage(self, name: str, started: float, digest_of: Any) -> None:

@@ -51,6 +51,13 @@ class Stored(NamedTuple):
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where(self.keys[places] == keys, self.splits[places], np.int8(-1))
 
+    @property
+    def digest(self) -> str:
+        """The sha256 over what is stored, however many segments it is in."""
+        found = hashlib.sha256(json.dumps(self.grouping).encode())
+        found.update(self.keys.astype("<u8").tobytes() + self.splits.tobytes())
+        return found.hexdigest()
+
     def plus(self, keys: NDArray[np.uint64], splits: NDArray[np.int8]) -> Stored:
         """The same with more keys, none of them stored yet."""
         both = np.r_[self.keys, keys]
@@ -98,9 +105,10 @@ class Ledger:
 
     def confirm(self) -> None:
         """The dataset folder has its name: what is pending counts."""
-        if self._pending is not None:
+        if self._pending is not None and self._folder is not None:
             _promote(self._pending)
             self._pending = None
+            self.stored = _read(self._folder)
 
 
 @contextmanager
