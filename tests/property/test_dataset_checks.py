@@ -122,7 +122,7 @@ def test_what_stands_highest_stays_unless_all_of_a_question_go(name: str, items:
         about = context(work, contract(items))
         apply_fixes(about, [FixDecision(check=name, decision="apply")], (KINDS[name],))
         kept = {row.row_id for row in work}
-        by_question = sorted((about.look(row).asked, row.row_id, row) for row in items)
+        by_question = sorted((about.view(row).asked, row.row_id, row) for row in items)
         for _, group in groupby(by_question, lambda one: one[0]):
             asked = [row for _, _, row in group]
             staying = [standing(row) for row in asked if row.row_id in kept]

@@ -7,7 +7,7 @@ import pytest
 from statsmodels.stats.inter_rater import cohens_kappa, to_table
 
 from insource.dataset.build import build
-from insource.dataset.checks.row_view import Look
+from insource.dataset.checks.row_view import RowView
 from insource.dataset.review.agreement import DOCUMENT, agreement
 from insource.dataset.review.apply import Review, apply_reviews, contested_fields
 from insource.dataset.review.decisions import DecisionFile, read_reviews, write_reviews
@@ -303,7 +303,7 @@ def test_what_disagrees():
 
 def test_what_is_not_grounded():
     about = row({"model": "AX-7", "power": {"voltage": "230 V", "phases": 3}, "tags": ["Pump", "sump"]})
-    look = Look(about)
+    look = RowView(about)
     missing = {one.name: missing_values(one, look) for one in fields_of(about, JSON_TASK)}
     expected = {"model": ("AX-7",), "power.phases": (3,), "tags": ("sump",)}
     assert {name: values for name, values in missing.items() if values} == expected
@@ -312,7 +312,7 @@ def test_what_is_not_grounded():
 def test_number_words_are_figures_for_the_reviewer_as_for_the_check():
     about = row({"power": {"phases": 3}}, text="A three-phase pump.")
     (phases,) = (one for one in fields_of(about, JSON_TASK) if one.name == "power.phases")
-    assert missing_values(phases, Look(about)) == ()
+    assert missing_values(phases, RowView(about)) == ()
 
 
 def workbench_of(tmp_path, records, contract, **options):

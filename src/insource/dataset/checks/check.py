@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from insource.dataset.checks.row_view import Look
+from insource.dataset.checks.row_view import Fields, RowView, fields_of
 from insource.dataset.rows.staged import Staged
 from insource.foundation.errors import UserError
 from insource.redaction.pseudonyms import Pseudonyms
@@ -65,14 +66,15 @@ class Context:
     no_tokens: str = "no tokenizer was given"
     absent_fields: AbsentFields = "null"
     pseudonyms: Pseudonyms | None = None
-    _looks: list[tuple[Row, Look]] = field(default_factory=list, repr=False, compare=False)
 
-    def look(self, row: Row) -> Look:
-        """What the checks read off a row, worked out once however many of them ask."""
-        if not self._looks or self._looks[0][0] is not row:
-            schema = self.output.definition if isinstance(self.output, JsonSchema) else None
-            self._looks[:] = [(row, Look(row, row.contract or schema))]
-        return self._looks[0][1]
+    def view(self, row: Row) -> RowView:
+        """Return the row as checks see it. What they read off it is worked out once a view."""
+        return RowView(row, self._fields)
+
+    @cached_property
+    def _fields(self) -> Fields:
+        """The fields of the contract, the same for all rows that bring no contract of their own."""
+        return fields_of(self.output.definition if isinstance(self.output, JsonSchema) else None)
 
 
 @dataclass
@@ -95,7 +97,8 @@ class Check:
     """One check. A subclass fills ``hits`` in ``observe`` or at the start of ``finding``.
 
     ``fixed`` is only called after ``finding``, on the same rows in the same order, and only when a person
-    accepted the fix with these ``parameters``. After it, the same check finds nothing it would change.
+    accepted the fix with these ``parameters``. After it, the same check finds nothing it would change. It is
+    called again when the log's answers have joined these rows, so it may not depend on answers observed.
     """
 
     name: ClassVar[str]
@@ -107,7 +110,7 @@ class Check:
         self.hits = Hits()
         self.seen = 0
 
-    def observe(self, index: int, row: Row) -> None:
+    def observe(self, index: int, view: RowView) -> None:
         """See one row; ``index`` is its place, counted from 0."""
         self.seen += 1
 
@@ -115,9 +118,9 @@ class Check:
         """What was found among the rows observed."""
         raise NotImplementedError
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
         """The row mended, as it is, or why it is dropped."""
-        return row
+        return view.row
 
     def report(
         self,

@@ -7,8 +7,9 @@ from collections import Counter
 from insource.contract.expand import declared_properties
 from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.field_values import FieldValues
+from insource.dataset.checks.row_view import RowView
 from insource.matching.align import is_empty
-from insource.types import Finding, JsonSchema, Labels, Row
+from insource.types import Finding, JsonSchema, Labels
 
 MIN_ROWS = 20
 
@@ -27,12 +28,11 @@ class ConstantFields(Check):
         output = context.output
         self._never = set(declared_properties(output.definition) if isinstance(output, JsonSchema) else ())
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        look = self.context.look(row)
-        self._fields.add(look)
-        self._rows.update({leaf.path for leaf in look.leaves} & self._fields.values.keys())
-        answer = look.answer or {}
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        self._fields.add(view)
+        self._rows.update({leaf.path for leaf in view.leaves} & self._fields.values.keys())
+        answer = view.answer or {}
         self._never -= {name for name in self._never if not is_empty(answer.get(name))}
 
     def finding(self) -> Finding:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.precedence import Keeping
-from insource.types import Finding, Fix, Row
+from insource.dataset.checks.row_view import RowView
+from insource.types import Finding, Fix
 
 JUDGED = 1000
 """Contradictions that are read again to say which fields differ."""
@@ -35,11 +36,10 @@ class ContradictoryLabels(Keeping):
         super().__init__(context)
         self._questions, self._answers = array("Q"), array("Q")
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        look = self.context.look(row)
-        self._questions.append(_hash(look.asked))
-        self._answers.append(_hash(look.said))
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        self._questions.append(_hash(view.asked))
+        self._answers.append(_hash(view.said))
 
     def finding(self) -> Finding:
         groups = fields = 0
@@ -99,7 +99,7 @@ class ContradictoryLabels(Keeping):
         answers = []
         for member in members[:20]:
             said: dict[str, list[str]] = {}
-            for path, value in self.context.look(self.context.rows[int(member)]).leaves:
+            for path, value in self.context.view(self.context.rows[int(member)]).leaves:
                 said.setdefault(path, []).append(str(value))
             answers.append(said)
         for path in {path for said in answers for path in said}:

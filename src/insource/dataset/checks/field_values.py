@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from insource.dataset.checks.row_view import Look
+from insource.dataset.checks.row_view import RowView
 
 MAX_FIELDS = 500
 MAX_VALUES = 20_000
@@ -21,8 +21,8 @@ class FieldValues:
         self.open: set[str] = set()
         self._most = most
 
-    def add(self, look: Look) -> None:
-        for path, value in look.leaves:
+    def add(self, view: RowView) -> None:
+        for path, value in view.leaves:
             if path not in self.values:
                 if len(self.values) >= MAX_FIELDS:
                     continue

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2_contingency, entropy
 
 from insource.dataset.checks.check import Check, Context, checked_table
-from insource.dataset.checks.row_view import replaced
+from insource.dataset.checks.row_view import RowView, replaced
 from insource.dataset.checks.value_shape import MAX_SHAPE, is_date, rewritten, shape_of
 from insource.types import Dropped, Finding, Fix, Labels, Row
 
@@ -64,11 +64,12 @@ class FormatDrift(Check):
         self._known = False
         self._drifted: dict[str, Drift] = {}
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
         kinds = _kinds(row)
         self._known = self._known or bool(kinds)
-        for path, value in self.context.look(row).leaves:
+        for path, value in view.leaves:
             if isinstance(value, bool) or (path not in self._shapes and len(self._shapes) >= MAX_FIELDS):
                 continue
             shapes = self._shapes.setdefault(path, Counter())
@@ -113,7 +114,8 @@ class FormatDrift(Check):
             },
         )
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         table = checked_table(self.name, "shapes", parameters)
 
         def change(path: str, value: Any) -> Any:
@@ -152,7 +154,7 @@ class FormatDrift(Check):
             for dimension in _DIMENSIONS:
                 self._by.pop((path, dimension), None)
         for row in self.context.rows:
-            for path, value in self.context.look(row).leaves:
+            for path, value in self.context.view(row).leaves:
                 if path not in terms or isinstance(value, bool):
                     continue
                 shape = shape_of(value)
@@ -167,7 +169,7 @@ class FormatDrift(Check):
         usual = {path: _commonest(self._shapes[path]) for path in self._drifted}
         for row in self.context.rows if self._drifted else ():
             hit, mends = "", False
-            for path, value in self.context.look(row).leaves:
+            for path, value in self.context.view(row).leaves:
                 if path not in usual or isinstance(value, bool) or (shape := shape_of(value)) == usual[path]:
                     continue
                 if shape in self._drifted[path].shapes:

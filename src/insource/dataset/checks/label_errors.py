@@ -10,9 +10,10 @@ import numpy as np
 
 from insource.dataset.checks.check import SHOWN, Check, Context, listed
 from insource.dataset.checks.label_confidence import UNKNOWN, Confidence, Labels, label_confidence
+from insource.dataset.checks.row_view import RowView
 from insource.formats.strict_json import as_object
 from insource.matching.align import is_empty
-from insource.types import Finding, JsonSchema, Row
+from insource.types import Finding, JsonSchema
 
 MIN_ROWS = 50
 MIN_OF_CLASS = 5
@@ -40,8 +41,9 @@ class LabelErrors(Check):
         self._columns = {name: _Column() for name in names}
         self.confidence: dict[str, Confidence] = {}
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
         value = as_object(row.output)
         for name, column in self._columns.items():
             column.add(str(row.output).strip() if not name else (value or {}).get(name))

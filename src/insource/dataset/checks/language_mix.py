@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
+from insource.dataset.checks.row_view import RowView
 from insource.types import Dropped, Finding, Fix, Row
 
 MIN_LETTERS = 20
@@ -32,8 +33,9 @@ class LanguageMix(Check):
         self._others: dict[str, list[tuple[Row, str]]] = {}
         self._given: dict[str, Counter[str]] = {}
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
         language = language_of(row.input)
         self._languages[language] += 1
         self._given.setdefault(language, Counter())[row.split or ""] += 1
@@ -65,7 +67,8 @@ class LanguageMix(Check):
             measures={"rows_by_language": dict(known), "unclear": self._languages[UNKNOWN]},
         )
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         language = language_of(row.input)
         if language == UNKNOWN or language in self.kept(parameters):
             return row

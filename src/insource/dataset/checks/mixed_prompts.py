@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
+from insource.dataset.checks.row_view import RowView
 from insource.types import Dropped, Finding, Fix, Row
 
 MAX_KINDS = 1000
@@ -31,8 +32,9 @@ class MixedPrompts(Check):
         self._given: dict[str, Counter[str]] = {}
         self._unlike = 0
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
         kind = kind_of(row)
         if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
             self._unlike += 1
@@ -62,7 +64,8 @@ class MixedPrompts(Check):
             measures={"rows_by_kind": dict(ranked[:50])},
         )
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         kind = kind_of(row)
         return row if kind in self.kept(parameters) else self.drop(row, f"its prompt and model are {kind}")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
+from insource.dataset.checks.row_view import RowView
 from insource.types import SPLITS, Dropped, Row
 
 
@@ -25,9 +26,9 @@ class Keeping(Check):
         self.standings = bytearray()
         self._lost: Mapping[int, str] = {}
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        self.standings.append(standing(row))
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        self.standings.append(standing(view.row))
 
     def lose(self, lost: Mapping[int, str]) -> None:
         """The rows to drop, by their places, each with the reason in words."""
@@ -37,5 +38,6 @@ class Keeping(Check):
         self.hits.count = len(lost)
         self.hits.given = Counter(SPLITS[self.standings[index] // 2] for index in lost)
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         return self.drop(row, self._lost[index]) if index in self._lost else row

@@ -34,12 +34,15 @@ class Leaf(NamedTuple):
     value: Any
 
 
-class Look:
-    """One row, with what several checks need of it."""
+class RowView:
+    """One row, with what several checks need of it.
 
-    def __init__(self, row: Row, schema: Mapping[str, Any] | None = None) -> None:
+    ``fields`` are those of the contract that rows have in common; a row's own contract comes before it.
+    """
+
+    def __init__(self, row: Row, fields: Fields | None = None) -> None:
         self.row = row
-        self.schema = schema
+        self._shared = fields
 
     @cached_property
     def answer(self) -> dict[str, Any] | None:
@@ -94,13 +97,18 @@ class Look:
         pieces = [*_FIGURES.findall(self.row.input), *_FIGURES.findall(self.row.input.replace(",", " "))]
         return frozenset(number for piece in pieces if (number := parse_number(piece)) is not None)
 
+    @cached_property
+    def _fields(self) -> Fields:
+        own = self.row.contract
+        return fields_of(own) if own or self._shared is None else self._shared
+
     def comparator(self, path: str) -> Comparator:
         """How the field's values compare, as the schema says."""
-        return _fields(self.schema).comparator(path)
+        return self._fields.comparator(path)
 
     def declared(self, path: str) -> Mapping[str, Any]:
         """The field's schema; empty when it has none."""
-        return _fields(self.schema).declared(path)
+        return self._fields.declared(path)
 
 
 def pruned(value: Any) -> Any:
@@ -164,7 +172,7 @@ def _leaves(path: str, value: Any) -> Iterator[Leaf]:
         yield Leaf(path, value)
 
 
-class _Fields:
+class Fields:
     """The fields of one schema, which is expanded once; what paths come to is kept for the latest ones."""
 
     def __init__(self, schema: Mapping[str, Any] | None) -> None:
@@ -181,19 +189,14 @@ class _Fields:
         return node if isinstance(node, Mapping) else {}
 
 
-_LAST: list[tuple[Mapping[str, Any] | None, _Fields]] = []
-
-
-def _fields(schema: Mapping[str, Any] | None) -> _Fields:
-    """The same for equal schemas; rows of a set share the object, and need no comparison."""
-    if not _LAST or _LAST[0][0] is not schema:
-        _LAST[:] = [(schema, _fields_of(json.dumps(schema)))]
-    return _LAST[0][1]
+def fields_of(schema: Mapping[str, Any] | None) -> Fields:
+    """Return the fields of a schema, the same for equal schemas: the latest 64 are kept."""
+    return _fields_of(json.dumps(schema))
 
 
 @lru_cache(maxsize=64)
-def _fields_of(schema: str) -> _Fields:
-    return _Fields(json.loads(schema))
+def _fields_of(schema: str) -> Fields:
+    return Fields(json.loads(schema))
 
 
 def is_derived(schema: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from insource.dataset.checks.check import Check, Context
-from insource.dataset.checks.row_view import replaced
+from insource.dataset.checks.row_view import RowView, replaced
 from insource.redaction.personal import PERSONAL
 from insource.redaction.pseudonyms import Pseudonyms
 from insource.redaction.redactor import Redactor
@@ -35,10 +35,10 @@ class TakenOut(Check):
         self._kinds: Counter[str] = Counter()
         self._fixable = self._in_ids = 0
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        look = self.context.look(row)
-        said = [str(value) for _, value in (*look.leaves, *look.cloud_leaves)]
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
+        said = [str(value) for _, value in (*view.leaves, *view.cloud_leaves)]
         names = self._names(row.input, row.prompt, row.group or "", *said)
         in_id = self._names(row.row_id)
         self._fixable += bool(names)
@@ -58,7 +58,8 @@ class TakenOut(Check):
         measures = {"rows_by_kind": dict(self._kinds.most_common()), "row_ids": self._in_ids}
         return self.report(summary, fix=fix if self._fixable else None, measures=measures)
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         shared = {**self._found(row.input), **self._found(row.prompt)}
         shared = {value: name for value, name in shared.items() if len(value) >= LEAST_SHARED}
 

@@ -134,7 +134,7 @@ def _apply(context: Context, check: Check, parameters: Mapping[str, Any]) -> Fun
     done: dict[str, Counter[str]] = {"dropped": Counter(), "changed": Counter()}
 
     def change(index: int, row: Row) -> Row | Dropped:
-        result = check.fixed(index, row, parameters)
+        result = check.fixed(index, context.view(row), parameters)
         if row.split and result != row:
             done["dropped" if isinstance(result, Dropped) else "changed"][row.split] += 1
         return result
@@ -158,7 +158,8 @@ def _masked(finding: Finding, redactor: Redactor) -> Finding:
 def _observe(context: Context, checks: Sequence[Check], progress: Progress) -> None:
     total = len(context.rows)
     for index, row in enumerate(context.rows):
+        view = context.view(row)  # one for all checks, which read much the same off a row
         for check in checks:
-            check.observe(index, row)
+            check.observe(index, view)
         if index % 1000 == 999 or index + 1 == total:
             progress(index + 1, total)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from insource.dataset.checks.check import SHOWN, Check, Context
+from insource.dataset.checks.row_view import RowView
 from insource.formats.strict_json import as_object
 from insource.foundation import canonical
 from insource.matching.align import align
@@ -37,8 +38,9 @@ class TeacherDisagreement(Check):
         self._models: dict[str, int] = {}
         self._model_at = array("i")
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
         for model in _answers(row):
             said = canonical.dumps([normalised(row.input), row.attributes, model])
             self._asked += blake2b(said.encode(), digest_size=8).digest()

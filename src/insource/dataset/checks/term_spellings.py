@@ -9,7 +9,7 @@ from typing import Any
 
 from insource.dataset.checks.check import Check, Context, checked_table
 from insource.dataset.checks.field_values import FieldValues
-from insource.dataset.checks.row_view import replaced
+from insource.dataset.checks.row_view import RowView, replaced
 from insource.dataset.checks.spelling import (
     differ_in_meaning,
     is_abbreviation,
@@ -56,11 +56,11 @@ class TermSpellings(Check):
         self._rows: dict[tuple[str, str], list[int]] = {}
         self._copied: Counter[str] = Counter()
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        look = self.context.look(row)
-        self._fields.add(look)
-        for path, value in look.leaves:
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
+        self._fields.add(view)
+        for path, value in view.leaves:
             if isinstance(value, str) and path in self._fields.values and path not in self._fields.open:
                 rows = self._rows.setdefault((path, value), [])
                 if len(rows) < SAMPLED and index not in rows:
@@ -85,7 +85,8 @@ class TermSpellings(Check):
             measures={"spellings": spellings, "terms": terms, "fields_left_alone": left},
         )
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         aliases = checked_table(self.name, "aliases", parameters)
 
         def change(path: str, value: Any) -> Any:
@@ -105,7 +106,7 @@ class TermSpellings(Check):
         aliases: Aliases = {}
         for row in self.context.rows if proposed else ():
             hit = ""
-            for path, value in () if row.provenance.human_edited else self.context.look(row).leaves:
+            for path, value in () if row.provenance.human_edited else self.context.view(row).leaves:
                 term = proposed[path].get(value) if path in proposed and isinstance(value, str) else None
                 if term is not None and not self._quoted(row, value):
                     aliases.setdefault(path, {})[value] = term
@@ -210,7 +211,7 @@ class TermSpellings(Check):
             return frozenset(output.names)
         if isinstance(output, JsonSchema) and not output.inferred and self._rows:
             row = self.context.rows[0]
-            return frozenset(str(name) for name in self.context.look(row).declared(path).get("enum", ()))
+            return frozenset(str(name) for name in self.context.view(row).declared(path).get("enum", ()))
         return frozenset()
 
 

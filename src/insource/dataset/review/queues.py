@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.checks.row_view import Look
+from insource.dataset.checks.row_view import RowView
 from insource.dataset.checks.ungrounded_values import is_grounded
 from insource.dataset.review.fields import Field, fields_of, schema_of
 from insource.formats.strict_json import as_object
@@ -79,14 +79,14 @@ def disputes(row: Row, contract: OutputSpec, outputs: Mapping[str, str]) -> tupl
     return max(label, default=0.0), max(pairs, default=0.0)
 
 
-def missing_values(field: Field, look: Look) -> tuple[str | int | float, ...]:
+def missing_values(field: Field, view: RowView) -> tuple[str | int | float, ...]:
     """The values of a field that have to stand in the document and do not, as the check judges it.
 
     Members of an enumeration, booleans and labels are judgements, not quotations.
     """
     if field.choices:
         return ()
-    return tuple(value for value in scalars(field.value) if not is_grounded(look, value, field.comparator))
+    return tuple(value for value in scalars(field.value) if not is_grounded(view, value, field.comparator))
 
 
 def scalars(value: Any) -> Iterator[str | int | float]:
@@ -122,8 +122,8 @@ def _scores(
     for row in rows:
         if name == "ungrounded":
             judged = isinstance(contract, Labels) and row.contract is None
-            look = Look(row)
-            yield 0.0 if judged else sum(bool(missing_values(one, look)) for one in fields_of(row, contract))
+            view = RowView(row)
+            yield 0.0 if judged else sum(bool(missing_values(one, view)) for one in fields_of(row, contract))
         else:
             against, between = disputes(row, contract, {**row.cloud_outputs, **answers.get(row.row_id, {})})
             yield 2.0 * (near_key(row) in contradicted) + against + between / 2

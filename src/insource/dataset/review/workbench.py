@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.checks.row_view import Look
+from insource.dataset.checks.row_view import RowView
 from insource.dataset.review.agreement import Agreement, agreement
 from insource.dataset.review.apply import current
 from insource.dataset.review.decisions import DecisionFile
@@ -142,8 +142,8 @@ class Workbench:
                 others[one.field].append(one)
         fields = fields_of(row, self.contract)
         outputs = {**row.cloud_outputs, **self.answers.get(row.row_id, {})}
-        look = Look(row)
-        missing = tuple(missing_values(one, look) for one in fields)
+        view = RowView(row)
+        missing = tuple(missing_values(one, view) for one in fields)
         reasons = self._reasons(queue, index, row, outputs)
         if queue == "ungrounded":
             names = ", ".join(one.name for one, values in zip(fields, missing, strict=True) if values)
