@@ -45,7 +45,7 @@ class FieldEvidence(Frozen):
     why: str
 
 
-class Field:
+class ObservedField:
     """What was seen at one place of the document."""
 
     def __init__(self) -> None:
@@ -58,9 +58,9 @@ class Field:
         self._exponents = False
         self._decimals = 0
         self._longest_list = 0
-        self._items: Field | None = None
-        self._properties: dict[str, Field] = {}
-        self._others: Field | None = None  # under the names beyond MAX_PROPERTIES
+        self._items: ObservedField | None = None
+        self._properties: dict[str, ObservedField] = {}
+        self._others: ObservedField | None = None  # under the names beyond MAX_PROPERTIES
 
     def observe(self, value: Any) -> None:
         kind = _type(value)
@@ -72,7 +72,7 @@ class Field:
         elif isinstance(value, list):
             self._longest_list = max(self._longest_list, len(value))
             for item in value:
-                self._items = self._items or Field()
+                self._items = self._items or ObservedField()
                 self._items.observe(item)
         elif isinstance(value, dict):
             self._observe_object(value)
@@ -102,7 +102,7 @@ class Field:
         for name, child in value.items():
             if name not in self._properties:
                 if len(self._properties) >= MAX_PROPERTIES:
-                    self._others = self._others or Field()
+                    self._others = self._others or ObservedField()
                     self._others.observe(child)
                     continue
                 self._properties = _insert_after(self._properties, previous, name)
@@ -174,7 +174,7 @@ class Field:
             "additionalProperties": self._others.schema() if self._others else False,
         }
 
-    def _required(self, child: Field) -> bool:
+    def _required(self, child: ObservedField) -> bool:
         return child.types.total() == self.types["object"]
 
     def evidence(self, path: str = "", of: int | None = None) -> Iterator[FieldEvidence]:
@@ -213,15 +213,17 @@ def _short(value: Any) -> str:
     return spelled if len(spelled) <= EXAMPLE_LENGTH else f"{spelled[: EXAMPLE_LENGTH - 1]}…"
 
 
-def _insert_after(properties: dict[str, Field], previous: str | None, name: str) -> dict[str, Field]:
+def _insert_after(
+    properties: dict[str, ObservedField], previous: str | None, name: str
+) -> dict[str, ObservedField]:
     """A new property takes the place it has in its own document: behind its predecessor there."""
     if previous is None:
-        return {name: Field(), **properties} if properties else {name: Field()}
-    result: dict[str, Field] = {}
+        return {name: ObservedField(), **properties} if properties else {name: ObservedField()}
+    result: dict[str, ObservedField] = {}
     for known, field in properties.items():
         result[known] = field
         if known == previous:
-            result[name] = Field()
+            result[name] = ObservedField()
     return result
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from insource.contract.field_evidence import Field, FieldEvidence
+from insource.contract.field_evidence import FieldEvidence, ObservedField
 from insource.formats.strict_json import as_object
 from insource.types import JsonSchema, Labels, OutputSpec, Text
 
@@ -23,7 +23,7 @@ class Inference:
 
     def __init__(self) -> None:
         self.seen = 0
-        self._root = Field()
+        self._root = ObservedField()
         self._texts = 0
         self._names: Counter[str] | None = Counter()  # None when there are more than MAX_LABELS
         self._short = True
@@ -103,7 +103,7 @@ def infer_schema(values: Iterable[Any]) -> dict[str, Any]:
     seen only once, Good and Turing (Good 1953) put the chance of a new one near zero. Text of one shape
     becomes a ``pattern``, ISO dates ``format: date``.
     """
-    root = Field()
+    root = ObservedField()
     for value in values:
         root.observe(value)
     return root.schema()

@@ -14,7 +14,7 @@ MOST = 50
 _LOOSE = {"'": "['‘’‚‛′´`ʼ]", '"': '["“”„‟″«»]', "-": "[-‐‑‒–—―−﹣－]"}
 
 
-class Span(NamedTuple):
+class TextSpan(NamedTuple):
     """``source[start:end]`` says the value, on this rung of the ladder."""
 
     start: int
@@ -22,7 +22,7 @@ class Span(NamedTuple):
     tier: Tier
 
 
-def find_spans(value: Any, source: str, comparator: Comparator | None = None) -> tuple[Span, ...]:
+def find_spans(value: Any, source: str, comparator: Comparator | None = None) -> tuple[TextSpan, ...]:
     """The first ``MOST`` places where a value stands in a source; empty when it is not grounded.
 
     All are on the rung that ``grounding_tier`` gives. What only full compatibility folding finds (a
@@ -33,7 +33,7 @@ def find_spans(value: Any, source: str, comparator: Comparator | None = None) ->
     if tier is None:
         return ()
     found = _found(value, source, comparator, tier)
-    return tuple(Span(start, end, tier) for (start, end), _ in zip(found, range(MOST), strict=False))
+    return tuple(TextSpan(start, end, tier) for (start, end), _ in zip(found, range(MOST), strict=False))
 
 
 def _found(value: Any, source: str, comparator: Comparator, tier: Tier) -> Iterator[tuple[int, int]]:

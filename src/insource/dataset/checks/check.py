@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from insource.dataset.checks.row_view import Fields, RowView, fields_of
+from insource.dataset.checks.row_view import Fields, RowView, schema_fields
 from insource.dataset.rows.staged import Staged
 from insource.foundation.errors import UserError
 from insource.redaction.pseudonyms import Pseudonyms
@@ -74,7 +74,7 @@ class Context:
     @cached_property
     def _fields(self) -> Fields:
         """The fields of the contract, the same for all rows that bring no contract of their own."""
-        return fields_of(self.output.definition if isinstance(self.output, JsonSchema) else None)
+        return schema_fields(self.output.definition if isinstance(self.output, JsonSchema) else None)
 
 
 @dataclass

@@ -100,7 +100,7 @@ class RowView:
     @cached_property
     def _fields(self) -> Fields:
         own = self.row.contract
-        return fields_of(own) if own or self._shared is None else self._shared
+        return schema_fields(own) if own or self._shared is None else self._shared
 
     def comparator(self, path: str) -> Comparator:
         """How the field's values compare, as the schema says."""
@@ -189,13 +189,13 @@ class Fields:
         return node if isinstance(node, Mapping) else {}
 
 
-def fields_of(schema: Mapping[str, Any] | None) -> Fields:
+def schema_fields(schema: Mapping[str, Any] | None) -> Fields:
     """Return the fields of a schema, the same for equal schemas: the latest 64 are kept."""
-    return _fields_of(json.dumps(schema))
+    return _schema_fields(json.dumps(schema))
 
 
 @lru_cache(maxsize=64)
-def _fields_of(schema: str) -> Fields:
+def _schema_fields(schema: str) -> Fields:
     return Fields(json.loads(schema))
 
 

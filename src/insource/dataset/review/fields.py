@@ -22,7 +22,7 @@ _ABSENT_DEPTH = 2  # how deep the fields of an object that is not there are offe
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class AnswerField:
     """One field: a leaf of the answer, or a list as a whole, so that items can be added and removed.
 
     ``pointer`` is a JSON Pointer (RFC 6901); ``value`` is None where the answer has nothing. ``choices`` are
@@ -93,22 +93,22 @@ def schema_of(row: Row, contract: OutputSpec) -> dict[str, Any] | None:
     return contract.definition if isinstance(contract, JsonSchema) else None
 
 
-def fields_of(row: Row, contract: OutputSpec) -> tuple[Field, ...]:
+def fields_of(row: Row, contract: OutputSpec) -> tuple[AnswerField, ...]:
     """The fields of a row's answer, in the order of its schema; those it has nothing in are there too."""
     schema, value = schema_of(row, contract), as_object(row.output)
     if schema is None or value is None:
         choices = contract.names if isinstance(contract, Labels) and row.contract is None else ()
-        return (Field(WHOLE, _answer(row, schema), choices=choices),)
+        return (AnswerField(WHOLE, _answer(row, schema), choices=choices),)
     if row.attributes is not None:
         schema = restricted(schema, tuple(dict.fromkeys([*row.attributes, *value])))
     return tuple(_leaves(value, expanded(schema), WHOLE, 0))
 
 
-def present(row: Row) -> tuple[Field, ...]:
+def present(row: Row) -> tuple[AnswerField, ...]:
     """The fields that a row's answer fills, whatever the contract says."""
     value = as_object(row.output)
     if value is None:
-        return (Field(WHOLE, _answer(row, None)),)
+        return (AnswerField(WHOLE, _answer(row, None)),)
     return tuple(leaf for leaf in _leaves(value, None, WHOLE, 0) if leaf.value not in (None, {}, [], ""))
 
 
@@ -154,13 +154,13 @@ def _answer(row: Row, schema: Mapping[str, Any] | None) -> Any:
     return row.output.strip() if isinstance(row.output, str) and schema is None else row.output
 
 
-def _leaves(value: Any, schema: Mapping[str, Any] | None, pointer: str, depth: int) -> Iterator[Field]:
+def _leaves(value: Any, schema: Mapping[str, Any] | None, pointer: str, depth: int) -> Iterator[AnswerField]:
     properties = declared_properties(schema)
     absent = value is None and depth <= _ABSENT_DEPTH
     keys = dict.fromkeys(properties) if isinstance(value, dict) or absent else {}
     keys |= dict.fromkeys(value) if isinstance(value, dict) else {}
     if not keys:
-        yield Field(pointer, value, schema, _choices(schema))
+        yield AnswerField(pointer, value, schema, _choices(schema))
     for key in keys:
         inner = value.get(key) if isinstance(value, dict) else None
         yield from _leaves(inner, properties.get(key), f"{pointer}/{_escaped(key)}", depth + 1)

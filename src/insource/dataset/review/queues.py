@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from insource.dataset.checks.row_view import RowView
 from insource.dataset.checks.ungrounded_values import is_grounded
-from insource.dataset.review.fields import Field, fields_of, schema_of
+from insource.dataset.review.fields import AnswerField, fields_of, schema_of
 from insource.formats.strict_json import as_object
 from insource.foundation import canonical
 from insource.matching.align import align
@@ -79,7 +79,7 @@ def disputes(row: Row, contract: OutputSpec, outputs: Mapping[str, str]) -> tupl
     return max(label, default=0.0), max(pairs, default=0.0)
 
 
-def missing_values(field: Field, view: RowView) -> tuple[str | int | float, ...]:
+def missing_values(field: AnswerField, view: RowView) -> tuple[str | int | float, ...]:
     """The values of a field that have to stand in the document and do not, as the check judges it.
 
     Members of an enumeration, booleans and labels are judgements, not quotations.

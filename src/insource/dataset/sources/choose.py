@@ -16,7 +16,7 @@ from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.containers import SUFFIXES, read_records
 from insource.dataset.sources.documents import ABOUT, Documents, is_document, label_table, walk
 from insource.dataset.sources.record_shapes import ROWS, Shape, by_columns, chat, completion, teacher_of
-from insource.dataset.sources.table import Table, TableFile
+from insource.dataset.sources.table import TableFile, TableSource
 from insource.foundation.errors import DataError
 from insource.types import Split
 
@@ -72,7 +72,7 @@ def choose_source(
     if path.is_dir():
         reason = f"{len(files)} {'file' if len(files) == 1 else 'files'} of {path.name}/: {reason}"
     return Chosen(
-        Table(
+        TableSource(
             path.name,
             files,
             shape,

@@ -12,14 +12,14 @@ Conversations = Literal["drop", "last", "render"]
 _NAMES = {USER: "User", ASSISTANT: "Assistant", TOOL: "Tool"}
 
 
-class Asked(NamedTuple):
+class AskedDocument(NamedTuple):
     """The document as the model saw it, and the system messages."""
 
     input: str
     prompt: str
 
 
-def asked(request: dict[str, Any], conversations: Conversations) -> Asked:
+def asked(request: dict[str, Any], conversations: Conversations) -> AskedDocument:
     """What a request asks, whichever API it was for. User messages in a row are one turn.
 
     A request with earlier turns is left out (``drop``), taken for its last turn alone (``last``), or
@@ -52,4 +52,4 @@ def asked(request: dict[str, Any], conversations: Conversations) -> Asked:
         raise BadRow("conversation", detail)
     if last and conversations == "render":
         text = "\n\n".join(f"{_NAMES[role]}: {said}" for role, said in turns)
-    return Asked(text, "\n\n".join(filter(None, prompt)))
+    return AskedDocument(text, "\n\n".join(filter(None, prompt)))

@@ -23,7 +23,7 @@ class TableFile(NamedTuple):
     split: Split | None = None
 
 
-class Table:
+class TableSource:
     """The rows of some files in their order. Of several, rows are named ``file:line`` unless they have an id.
 
     Raises, when read:

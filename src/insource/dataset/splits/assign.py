@@ -12,7 +12,7 @@ from insource.dataset.splits.keys import NO_TIME, NONE, Keys, RowKeys
 from insource.dataset.splits.stored import Grouping, Stored
 from insource.dataset.splits.units import (
     Indexes,
-    Units,
+    SplitUnits,
     filled,
     in_random_order,
     late_groups,
@@ -117,7 +117,7 @@ class _Drawn(NamedTuple):
     """``key`` is the unit digest of every row; ``units`` and their ``split`` are of the pool's rows."""
 
     key: Keys
-    units: Units
+    units: SplitUnits
     split: NDArray[np.int8]
     together: bool
 
@@ -168,7 +168,7 @@ class _Drawing(NamedTuple):
         apart = _Drawn(key, units, self.split(units), False)
         return apart if self.near(apart) else found
 
-    def split(self, units: Units) -> NDArray[np.int8]:
+    def split(self, units: SplitUnits) -> NDArray[np.int8]:
         seed, by_time = self.plan.seed, self.plan.order == "time"
         order = (
             newest_first(units, self.keys.time[self.rows], seed)

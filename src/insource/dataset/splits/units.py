@@ -19,7 +19,7 @@ Indexes = NDArray[np.int64]
 _LONE = np.uint64(0x9E3779B97F4A7C15)
 
 
-class Units(NamedTuple):
+class SplitUnits(NamedTuple):
     """The units of some rows, as arrays with one value a unit, ``of_row`` with one a row.
 
     ``key`` is the smallest digest that the unit goes by, ``size`` its rows. ``split`` is where it has to go:
@@ -66,7 +66,7 @@ def late_groups(rows: Indexes, keys: RowKeys, stored: Stored, *, new: bool) -> t
     return stored.plus(names[joining], high[joining]), key
 
 
-def units_of(rows: Indexes, unit: Keys, keys: RowKeys, stored: Stored, links: Keys) -> Units:
+def units_of(rows: Indexes, unit: Keys, keys: RowKeys, stored: Stored, links: Keys) -> SplitUnits:
     """Units of the rows at ``rows``, whose ``unit`` digests are equal within a unit.
 
     A row without a group is a unit of its input; near-duplicates (``links`` of inputs) among such new ones
@@ -91,7 +91,7 @@ def units_of(rows: Indexes, unit: Keys, keys: RowKeys, stored: Stored, links: Ke
     np.maximum.at(wish, of_row, _recorded(keys.record[rows], stored, links))
     key = np.full(count, np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(key, whole, names)
-    return Units(of_row, key, np.bincount(of_row, minlength=count), np.where(split == NONE, wish, split))
+    return SplitUnits(of_row, key, np.bincount(of_row, minlength=count), np.where(split == NONE, wish, split))
 
 
 def _recorded(record: Keys, stored: Stored, links: Keys) -> NDArray[np.int8]:
@@ -104,7 +104,7 @@ def _recorded(record: Keys, stored: Stored, links: Keys) -> NDArray[np.int8]:
     return found[of]
 
 
-def in_random_order(units: Units, stratum: Keys, seed: int) -> Indexes:
+def in_random_order(units: SplitUnits, stratum: Keys, seed: int) -> Indexes:
     """The units to draw, in an order that depends on each unit and the seed, never on the order of rows.
 
     Any stretch of it holds about the same share of every label: units are ordered by their relative rank
@@ -121,7 +121,7 @@ def in_random_order(units: Units, stratum: Keys, seed: int) -> Indexes:
     return todo[np.lexsort((draw[todo], rank))]
 
 
-def newest_first(units: Units, time: NDArray[np.int64], seed: int) -> Indexes:
+def newest_first(units: SplitUnits, time: NDArray[np.int64], seed: int) -> Indexes:
     """The units to draw by their newest row, the newest unit first, ties by a draw."""
     salt = rng.generator(seed, "dataset.split").integers(2**64, dtype=np.uint64)
     newest = np.full(len(units.size), np.iinfo(np.int64).min)
@@ -130,7 +130,9 @@ def newest_first(units: Units, time: NDArray[np.int64], seed: int) -> Indexes:
     return todo[np.lexsort((_mixed(units.key[todo] ^ salt), ~newest[todo]))]
 
 
-def filled(units: Units, order: Indexes, wanted: Mapping[int, int], *, in_blocks: bool) -> NDArray[np.int8]:
+def filled(
+    units: SplitUnits, order: Indexes, wanted: Mapping[int, int], *, in_blocks: bool
+) -> NDArray[np.int8]:
     """The split of each unit: as it has to be, or drawn in ``order`` until each split has ``wanted`` rows.
 
     A unit goes to the first split that it brings closer to its size, and to train when there is none. With
@@ -159,7 +161,7 @@ def filled(units: Units, order: Indexes, wanted: Mapping[int, int], *, in_blocks
     return split
 
 
-def _majority(units: Units, stratum: Keys) -> Keys:
+def _majority(units: SplitUnits, stratum: Keys) -> Keys:
     """The most common label among the rows of each unit."""
     by = np.lexsort((stratum, units.of_row))
     pairs = np.stack([units.of_row[by].astype(np.uint64), stratum[by]])
