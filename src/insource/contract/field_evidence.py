@@ -1,4 +1,4 @@
-"""The schema of one place in a document, from every value seen there, in memory that does not grow.
+"""Infer the schema of one field from every value seen there, in bounded memory.
 
 The schema is closed and bounded, so that it can drive constrained decoding without running away: every
 length, count and magnitude has the largest seen value as its measure, with headroom.
@@ -114,7 +114,7 @@ class ObservedField:
             self.examples.append(short)
 
     def schema(self, *, nullable: bool = False) -> dict[str, Any]:
-        """The JSON Schema that every value seen fits, properties in their usual order."""
+        """Return the JSON Schema that every value seen fits, properties in their usual order."""
         types = [name for name in _TYPES if self.types[name] or (nullable and name == "null")]
         if "number" in types and "integer" in types:
             types.remove("integer")
@@ -131,7 +131,7 @@ class ObservedField:
         return result
 
     def _text_bounds(self, types: list[str]) -> tuple[dict[str, Any], str]:
-        """What holds for texts, and why in words."""
+        """Return what holds for texts, and why in words."""
         if not set(types) <= {"string", "null"}:
             return self._max_length(), "texts beside other types"
         seen, distinct = self.types["string"], len(self._texts or ())
@@ -216,7 +216,7 @@ def _short(value: Any) -> str:
 def _insert_after(
     properties: dict[str, ObservedField], previous: str | None, name: str
 ) -> dict[str, ObservedField]:
-    """A new property takes the place it has in its own document: behind its predecessor there."""
+    """Return a new property takes the place it has in its own document: behind its predecessor there."""
     if previous is None:
         return {name: ObservedField(), **properties} if properties else {name: ObservedField()}
     result: dict[str, ObservedField] = {}
@@ -228,7 +228,7 @@ def _insert_after(
 
 
 def _headroom(magnitude: float) -> int:
-    """The largest integer with one digit more than ``magnitude`` (above 0) has, at least 99."""
+    """Return the largest integer with one digit more than ``magnitude`` (above 0) has, at least 99."""
     return int(10 ** (max(1, math.floor(math.log10(magnitude)) + 1) + 1)) - 1
 
 

@@ -1,4 +1,4 @@
-"""Rows in, a dataset out: prepared, joined with the log's answers, split, sealed; never all in memory."""
+"""Build a dataset: prepare the rows, join the log's answers, split and write, with bounded memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def build(
     keep_assignments: bool = True,
     **settings: Any,
 ) -> Dataset:
-    """A dataset in memory from a JSON Lines file or another source; ``settings`` as ``BuildSettings``.
+    """Return a dataset in memory from a JSON Lines file or another source; ``settings`` as ``BuildSettings``.
 
     Args:
         schemas: JSON Schemas by the names that the file's rows may give as their own ``schema``.

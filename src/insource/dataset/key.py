@@ -1,4 +1,4 @@
-"""The key of a build: everything a dataset's bytes depend on, so that a finished build is found again."""
+"""Compute the key of a build from everything that the dataset depends on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of a build: one frozen value, made in one place and part of the build's key."""
+"""Hold the settings of a build in one frozen value, which is part of the build's key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said when rows cannot be used, or too few of them."""
+"""Report rows that cannot be used, and splits that would be empty."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def check_sizes(counts: Mapping[Split, int], settings: BuildSettings, name: str,
         )
     raise DataError(
         "empty-split",
-        f"Nothing would be left for {', '.join(empty)}: {name} has {sum(counts.values())} usable rows.",
+        f"No row would be left in {', '.join(empty)}: {name} has {sum(counts.values())} usable rows.",
         hint=hint,
         details=(f"Rows by split: {shown}.",),
     )

@@ -1,4 +1,4 @@
-"""Where in a source a value stands: what the grounding ladder finds, as places to show."""
+"""Locate a value in its source: the matches of the grounding ladder as spans to show."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TextSpan(NamedTuple):
 
 
 def find_spans(value: Any, source: str, comparator: Comparator | None = None) -> tuple[TextSpan, ...]:
-    """The first ``MOST`` places where a value stands in a source; empty when it is not grounded.
+    """Return the first ``MOST`` places where a value stands in a source; empty when it is not grounded.
 
     All are on the rung that ``grounding_tier`` gives. What only full compatibility folding finds (a
     ligature in the middle of a word) is grounded without a place.

@@ -89,7 +89,7 @@ def _build(session: Session, settings: BuildSettings, before: BuildKey | None, c
 
 
 def _begin(session: Session, chosen: Chosen | None = None) -> None:
-    session.begin("dataset", "rows into four splits, nothing lost silently")
+    session.begin("dataset", "read the rows and split them; every dropped row is counted")
     if chosen is not None:
         session.display.note(f"{chosen.source.name}: {chosen.reason}")
 
@@ -162,7 +162,7 @@ def build_settings(project: Project) -> BuildSettings:
 
 
 def source_of(session: Session) -> Chosen:
-    """The project's rows, why they are read like that, and the synthetic rows made from them."""
+    """Return the project's rows, why they are read like that, and the synthetic rows made from them."""
     project = session.project
     chosen = choose_source(
         session.config.dataset,
@@ -178,7 +178,7 @@ def source_of(session: Session) -> Chosen:
 
 
 def made(folder: Path) -> Path:
-    """The folder, made if it was not there."""
+    """Make the folder if it is not there, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -189,7 +189,7 @@ def _context_maker(session: Session, settings: BuildSettings) -> MakeContext:
 
 
 def check_context(session: Session, rows: Staged, contract: OutputSpec, *, named: bool = False) -> Context:
-    """What the checks know beside the rows; ``named`` gives the keys of pseudonyms, too."""
+    """Return what the checks know beside the rows; ``named`` gives the keys of pseudonyms, too."""
     config = session.config
     count_tokens, no_tokens = token_counter(session.config.training.model, session.project.task(Text()))
     return Context(

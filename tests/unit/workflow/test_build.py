@@ -463,7 +463,7 @@ def test_what_would_leak_is_not_asked_about(project):
 
 def test_nothing_is_asked_when_a_split_would_be_empty(project):
     cloud = Cloud()
-    with pytest.raises(Exception, match="Nothing would be left") as caught:
+    with pytest.raises(Exception, match="No row would be left") as caught:
         Walk(project(rows(2), CONFIG, files={"schema.json": SCHEMA}), cloud)
     assert caught.value.code == "empty-split"
     assert cloud.asked == []

@@ -1,4 +1,4 @@
-"""Inputs that give their own answer away: the model learns to copy what is not there when served."""
+"""Find inputs that contain their own answer: in service the answer is not there to copy."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ class AnswerInPrompt(Check):
         return row.model_copy(update=texts)
 
     def _own_texts(self, row: Row) -> dict[str, str]:
-        """The texts that are looked at: the input, and the prompt unless rows with other answers share it."""
+        """Return the texts to search: the input, and the prompt unless rows with other answers share it."""
         own = {"input": row.input}
         return own if self._answers.get(_digest(row.prompt), b"") is None else {**own, "prompt": row.prompt}
 
     def _stripped(self, view: RowView, text: str) -> str:
-        """The text without what gives the answer away; taking one out may bring the next to light."""
+        """Return the text without what gives the answer away; taking one out may bring the next to light."""
         while span := next(self._leaks(view, text), None):
             text = (text[: span[0]].rstrip(" \t") + text[span[1] :]).strip("\n")
         return text
@@ -98,7 +98,7 @@ class AnswerInPrompt(Check):
             yield from self._whole(view.said, text)
 
     def _whole(self, said: str, text: str) -> Iterator[tuple[int, int]]:
-        """Where the whole answer stands as JSON, with the line's announcement."""
+        """Yield where the whole answer stands as JSON, with the line's announcement."""
         at = text.find("{")
         longest = _ROOM * len(said) + _SLACK
         while at >= 0:

@@ -1,4 +1,4 @@
-"""What every check is: it sees each row once, then says what it found, and can mend it when told to."""
+"""Define a check: it sees each row once, reports what it found, and can fix rows when it is told to."""
 
 from __future__ import annotations
 
@@ -115,11 +115,11 @@ class Check:
         self.seen += 1
 
     def finding(self) -> Finding:
-        """What was found among the rows observed."""
+        """Return what was found among the rows observed."""
         raise NotImplementedError
 
     def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
-        """The row mended, as it is, or why it is dropped."""
+        """Return the row mended, as it is, or why it is dropped."""
         return view.row
 
     def report(
@@ -130,7 +130,7 @@ class Check:
         measures: Mapping[str, Any] | None = None,
         unjudged: str = "",
     ) -> Finding:
-        """The finding that ``hits`` amounts to; without a hit it proposes nothing."""
+        """Return the finding that ``hits`` amounts to; without a hit it proposes nothing."""
         if fix is not None and (given := by_split(self.hits.given)):
             summary += f"; of them in splits that the source gives: {given}"
             measures = {**(measures or {}), "given_splits": {s: self.hits.given[s] for s in JUDGING}}
@@ -150,7 +150,7 @@ class Check:
     def report_fields(
         self, found: Sequence[str], of: int, summary: str, measures: Mapping[str, Any] | None = None
     ) -> Finding:
-        """The finding of a check that points at fields rather than rows; ``found`` says each in words."""
+        """Return the finding of a check about fields instead of rows; ``found`` has a text for each field."""
         return Finding(
             check=self.name,
             title=self.title,
@@ -164,13 +164,13 @@ class Check:
         )
 
     def skip(self, why: str) -> Finding:
-        """The finding of a check that could not be made."""
+        """Return the finding of a check that could not be made."""
         return Finding(
             check=self.name, title=self.title, severity="info", count=0, of=0, summary=why, skipped=why
         )
 
     def kept(self, parameters: Mapping[str, Any]) -> list[str]:
-        """The parameter ``keep`` of a fix that drops all other kinds.
+        """Return the parameter ``keep`` of a fix that drops all other kinds.
 
         Raises:
             UserError: ``fix-parameters-invalid``.
@@ -185,7 +185,7 @@ class Check:
         )
 
     def drop(self, row: Row, detail: str) -> Dropped:
-        """The row left out, for the reason that is this check's name."""
+        """Return the row left out, for the reason that is this check's name."""
         return Dropped(row_id=row.row_id, line=row.line, reason=self.name, detail=detail)
 
 
@@ -195,13 +195,13 @@ def by_split(counts: Mapping[str, int]) -> str:
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
-    """The first names, and how many more there are."""
+    """Return the first names in one text, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def checked_table(check: str, key: str, parameters: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """The parameter of a fix that says by field what is written in whose place.
+    """Return the parameter of a fix that says by field what is written in whose place.
 
     Raises:
         UserError: ``fix-parameters-invalid``.
@@ -211,6 +211,6 @@ def checked_table(check: str, key: str, parameters: Mapping[str, Any]) -> dict[s
     except ValidationError as error:
         raise UserError(
             "fix-parameters-invalid",
-            f"The fix of {check} needs `{key}`: by field, what is written in whose place.",
+            f"The fix of {check} needs `{key}`: for each field, a table from old values to new ones.",
             hint=f'For example: {key} = {{"power.phase" = {{"three-phase" = "3-phase"}}}}',
         ) from error

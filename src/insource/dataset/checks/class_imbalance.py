@@ -1,4 +1,4 @@
-"""Classes with too few rows to be learned or measured, and one that outweighs the rest."""
+"""Find classes with too few rows to learn or to measure, and classes that outweigh the others."""
 
 from __future__ import annotations
 

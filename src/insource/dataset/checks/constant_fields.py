@@ -1,4 +1,4 @@
-"""Fields that always say the same: nothing to learn, and a score that is earned without reading."""
+"""Find fields with one value in every row: they teach nothing and score without reading."""
 
 from __future__ import annotations
 

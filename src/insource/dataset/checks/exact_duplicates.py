@@ -1,4 +1,4 @@
-"""Rows that say again what another row said: the same input, asked for the same, with the same answer."""
+"""Find rows that repeat another row: the same input, the same fields asked for, the same answer."""
 
 from __future__ import annotations
 

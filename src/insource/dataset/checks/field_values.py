@@ -1,4 +1,4 @@
-"""How often a field says what, in bounded memory."""
+"""Count the values of each field in bounded memory."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ class FieldValues:
 
 
 def counted_as(value: Any) -> str:
-    """The name by which a value is counted."""
+    """Return the name by which a value is counted."""
     return value if isinstance(value, str) else repr(value)

@@ -1,4 +1,4 @@
-"""A field that came to be written otherwise: since a month, by a prompt version, by a model."""
+"""Find fields whose format changed: since a month, with a prompt version, or with a model."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class FormatDrift(Check):
         return drifted
 
     def _usual_terms(self, path: str) -> dict[str, str] | None:
-        """The usual shape of each term; None for a field that is not one of terms."""
+        """Return the usual shape of each term; None for a field that is not one of terms."""
         terms = self._terms[path]
         labels = isinstance(self.context.output, Labels)
         if terms is None or not (labels or len(terms) * TERM_ROWS <= self._shapes[path].total()):
@@ -162,8 +162,7 @@ class FormatDrift(Check):
                 self._add(path, _kinds(row), AS_USUAL if usual else shape)
 
     def _count(self) -> tuple[dict[str, dict[str, str]], int]:
-        """A second look: rows not written in the usual shape, the shapes that can be rewritten, and in how
-        many rows."""
+        """Read the rows again: count unusual shapes, and return those that can be rewritten, and the rows."""
         changeable = 0
         table: dict[str, dict[str, str]] = {}
         usual = {path: _commonest(self._shapes[path]) for path in self._drifted}
@@ -183,7 +182,7 @@ class FormatDrift(Check):
         return {path: dict(sorted(shapes.items())) for path, shapes in sorted(table.items())}, changeable
 
     def _candidates(self, path: str) -> Iterator[Drift]:
-        """Every way to cut a field in two: before and after a month, a version or model and the rest."""
+        """Yield every division of a field in two: by month, and each version or model against the rest."""
         for dimension in _DIMENSIONS:
             counts = self._by.get((path, dimension), {})
             kinds, order = sorted(counts), sorted(set().union(*counts.values()))
@@ -220,12 +219,12 @@ def _commonest(shapes: Counter[str]) -> str:
 
 
 def _term(value: Any) -> str:
-    """What a value says whatever its case and separators."""
+    """Return what a value says whatever its case and separators."""
     return "".join(filter(str.isalnum, str(value)[:MAX_SHAPE])).casefold()
 
 
 def _kinds(row: Row) -> list[tuple[str, str]]:
-    """The row's month, prompt version and model, as far as they are known."""
+    """Return the row's month, prompt version and model, as far as they are known."""
     when = row.time or row.provenance.date
     month = when[:7] if len(when) >= 7 and when[:4].isdigit() and when[4] == "-" else ""
     kinds = (month, row.provenance.prompt_version, row.provenance.model)

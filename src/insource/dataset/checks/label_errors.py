@@ -1,4 +1,4 @@
-"""Labels that a classifier trained on the other rows does not believe: likely errors, the likeliest first."""
+"""Find labels that a classifier trained on the other rows contradicts, the most doubtful first."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class LabelErrors(Check):
         return f"{f'{name}: ' if name else ''}{given[:60]} is given, {other[:60]} is likelier"
 
     def _skill(self, name: str) -> float:
-        """How much better than always the commonest class the classifier is, out of fold; 1 is perfect."""
+        """Return the classifier's skill over the commonest class, out of fold; 1 is perfect."""
         labels, margin = self._columns[name].judged(), self.confidence[name].margin
         judged = ~np.isnan(margin)
         if not judged.any():
@@ -127,7 +127,7 @@ class _Column:
         self._open = len(self.values) <= 20 * MAX_CLASSES
 
     def judged(self) -> Labels:
-        """The codes, ``UNKNOWN`` for the classes that are too rare to be judged."""
+        """Return the codes, ``UNKNOWN`` for the classes that are too rare to be judged."""
         codes = np.array(self.codes, np.int64)
         sizes = np.bincount(codes[codes != UNKNOWN], minlength=len(self.values))
         rare = np.append(sizes < MIN_OF_CLASS, True)

@@ -1,4 +1,4 @@
-"""Rows in another language than most: a second task, unless it is meant."""
+"""Find rows in another language than most rows: a second task, unless it is intended."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class LanguageMix(Check):
 
 
 def language_of(text: str) -> str:
-    """The ISO 639-1 code of the language, empty when it is not certain."""
+    """Return the ISO 639-1 code of the language, empty when it is not certain."""
     text = text[:READ]
     if sum(map(str.isalpha, text)) < MIN_LETTERS:
         return UNKNOWN

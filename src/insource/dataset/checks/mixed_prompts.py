@@ -1,4 +1,4 @@
-"""Answers that were given to different questions: several prompts, prompt versions or models in one set."""
+"""Find several prompts, prompt versions or models in one set: their answers are to other questions."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class MixedPrompts(Check):
 
 
 def kind_of(row: Row) -> str:
-    """What a row was asked by, in words: prompt, version and model, as far as they are known."""
+    """Return what a row was asked by, in words: prompt, version and model, as far as they are known."""
     origin = row.provenance
     words = " ".join(_VARIABLE.sub("#", row.prompt).casefold().split())
     parts = [f"prompt {blake2b(words.encode(), digest_size=4).hexdigest()}" if words else ""]

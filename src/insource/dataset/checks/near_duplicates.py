@@ -1,4 +1,4 @@
-"""Rows whose input nearly says again what another row says: repeats when answered alike, doubts when not."""
+"""Find rows whose input nearly repeats another input: duplicates, or doubtful labels."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class NearDuplicateRows(Keeping):
         return super().fixed(index, view, parameters)
 
     def _ranks(self, *, longest: bool) -> NDArray[np.int64]:
-        """What stays first, the greatest first: by standing, then by length if asked."""
+        """Return what stays first, the greatest first: by standing, then by length if asked."""
         standings = np.frombuffer(bytes(self.standings), np.uint8).astype(np.int64)
         return (standings << 40) + (np.array(self._lengths, np.int64) if longest else 0)
 
@@ -97,7 +97,7 @@ class NearDuplicateRows(Keeping):
 
 
 def _accepted(parameters: Mapping[str, Any]) -> tuple[float, bool]:
-    """The threshold, and whether the longest stays instead of the first."""
+    """Return the threshold, and whether the longest stays instead of the first."""
     threshold, keep = parameters.get("threshold", THRESHOLD), parameters.get("keep", "first")
     number = isinstance(threshold, int | float) and not isinstance(threshold, bool) and 0 < threshold <= 1
     if number and keep in ("first", "longest"):
@@ -110,7 +110,7 @@ def _accepted(parameters: Mapping[str, Any]) -> tuple[float, bool]:
 
 
 def _near(alike: NearDuplicates, ranks: NDArray[np.int64]) -> dict[int, Pair]:
-    """What repeats another row, in the order of the rows, but for what only repeats an equal input."""
+    """Return what repeats another row, in the order of the rows, but for what only repeats an equal input."""
     equal = alike.first_equal
     return {
         place: pair

@@ -1,4 +1,4 @@
-"""Rows longer than training takes, counted in tokens after the chat template: the silent killer."""
+"""Find rows that are longer than training takes, in tokens after the chat template."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class OverLength(Check):
         return self.drop(view.row, f"{total:,} tokens") if total > self.context.max_tokens else view.row
 
     def _target(self, view: RowView) -> str:
-        """What would be trained on; a label that does not fit as it stands."""
+        """Return what would be trained on; a label that does not fit as it stands."""
         try:
             return self._targets.of(view.row)
         except BadRow:

@@ -1,4 +1,4 @@
-"""Checks that can tell by one row alone: a reason why it is bad, or none; the fix drops it."""
+"""Base class of checks that judge each row by itself; the fix drops the row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PerRow(Check):
     remedy: ClassVar[str]
 
     def problem(self, view: RowView) -> str | None:
-        """What is wrong with the row, in words."""
+        """Return what is wrong with the row, in words."""
         raise NotImplementedError
 
     def observe(self, index: int, view: RowView) -> None:

@@ -1,4 +1,4 @@
-"""Which of several rows stays: what judges before what is learned from, people before teachers."""
+"""Decide which of several equal rows stays: judging rows before training rows, people before teachers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from insource.types import SPLITS, Dropped, Row
 
 
 def standing(row: Row) -> int:
-    """The given split first (test, calibration, validation, the rest), then whether a person answered."""
+    """Return a rank: by the given split (test, calibration, validation, others), then by who answered."""
     origin = row.provenance
     by_person = origin.label == "checked" or origin.human_edited
     return 2 * SPLITS.index(row.split or "train") + by_person

@@ -1,4 +1,4 @@
-"""Refusals and apologies where an answer should be: the model would learn to refuse."""
+"""Find refusals and apologies in the place of an answer: the model would learn to refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A row as checks see it: its answer in fields, its texts in normal form, worked out once."""
+"""Show a row to the checks: its answer as fields and its normalised texts, each computed once."""
 
 from __future__ import annotations
 
@@ -103,16 +103,16 @@ class RowView:
         return schema_fields(own) if own or self._shared is None else self._shared
 
     def comparator(self, path: str) -> Comparator:
-        """How the field's values compare, as the schema says."""
+        """Return how the field's values compare, as the schema says."""
         return self._fields.comparator(path)
 
     def declared(self, path: str) -> Mapping[str, Any]:
-        """The field's schema; empty when it has none."""
+        """Return the field's schema; empty when it has none."""
         return self._fields.declared(path)
 
 
 def pruned(value: Any) -> Any:
-    """A JSON value without its empty parts: an absent field and a null say the same."""
+    """Return a JSON value without its empty parts: an absent field and a null say the same."""
     if isinstance(value, dict):
         return {key: pruned(item) for key, item in value.items() if not is_empty(item)}
     if isinstance(value, list):
@@ -121,7 +121,7 @@ def pruned(value: Any) -> Any:
 
 
 def replaced(row: Row, change: Callable[[str, Any], Any]) -> Row:
-    """The row with ``change(path, value)`` in place of every filled field; text stays text.
+    """Return the row with ``change(path, value)`` in place of every filled field; text stays text.
 
     The recorded cloud answers are changed likewise: they are compared with the row's own.
     """
@@ -133,7 +133,7 @@ def replaced(row: Row, change: Callable[[str, Any], Any]) -> Row:
 
 
 def _changed(said: Any, change: Callable[[str, Any], Any]) -> Any:
-    """An output of the same form, or the very same one when nothing changes."""
+    """Return an output of the same form, or the very same one when nothing changes."""
     answer = as_object(said)
     if answer is None:
         text = str(said).strip()
@@ -200,6 +200,6 @@ def _schema_fields(schema: str) -> Fields:
 
 
 def is_derived(schema: Mapping[str, Any]) -> bool:
-    """Whether ``"x-insource": {"derived": true}`` says that the value is worked out, not read."""
+    """Return whether ``"x-insource": {"derived": true}`` says that the value is worked out, not read."""
     declared = schema.get(KEYWORD)
     return isinstance(declared, Mapping) and declared.get("derived") is True

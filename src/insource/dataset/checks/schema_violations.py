@@ -1,4 +1,4 @@
-"""Labels that do not fit the output contract: the grammar would never let the model say them."""
+"""Find labels that do not fit the output contract: constrained decoding could never produce them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets and personal data in the rows: found as the log's redaction finds them, replaced by names."""
+"""Find secrets and personal data with the log's redaction rules, and replace them by pseudonyms."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class TakenOut(Check):
         return [name for text in texts for name in self._found(text).values()]
 
     def _found(self, text: str) -> dict[str, str]:
-        """What has to go from a text, and what is written instead."""
+        """Return what has to go from a text, and what is written instead."""
         if not text:
             return {}
         data = text.encode("utf-8", "replace")

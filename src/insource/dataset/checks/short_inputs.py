@@ -1,4 +1,4 @@
-"""Inputs with nothing in them to learn from."""
+"""Find inputs that hold no text to learn from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All checks over the same rows, one reading for all of them."""
+"""Run all checks over the same rows in one reading, and apply the accepted fixes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def run_checks(
     checks: Sequence[type[Check]] = CHECKS,
     progress: Progress = lambda done, total: None,
 ) -> tuple[Finding, ...]:
-    """What each check finds among the rows of ``context``; nothing is changed.
+    """Return what each check finds among the rows of ``context``; nothing is changed.
 
     Secrets that stand whole in a summary or an example are named, not shown: findings are kept and printed.
     """

@@ -1,4 +1,4 @@
-"""Inputs a teacher was asked more than once: where its answers differ, its labels are that uncertain."""
+"""Compare a teacher's repeated answers to the same input, as a measure of label noise."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class TeacherDisagreement(Check):
         )
 
     def _repeated(self) -> Iterator[tuple[int, int, str]]:
-        """The first row that a model was asked something, each other that asks it the same, and the model."""
+        """Return (first row, later row, model) for each question that a model was asked again."""
         asked = np.frombuffer(bytes(self._asked), np.uint64)
         places = np.array(self._places, np.int64)
         order = np.lexsort((places, asked))
@@ -100,7 +100,7 @@ class TeacherDisagreement(Check):
 
 
 def _answers(row: Row) -> dict[str, Any]:
-    """What each model answered to the row, by its name."""
+    """Return what each model answered to the row, by its name."""
     found: dict[str, Any] = dict(row.cloud_outputs)
     made = row.provenance
     if made.label == "teacher" and not made.human_edited:

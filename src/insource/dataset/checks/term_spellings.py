@@ -1,4 +1,4 @@
-"""One term in many spellings: the model has to guess which one a label will be written in."""
+"""Find terms with several spellings: the model cannot know which spelling a label has."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ class TermSpellings(Check):
         return row if row.provenance.human_edited else replaced(row, change)
 
     def _quoted(self, row: Row, value: str) -> bool:
-        """Whether the row's document says the value so; a label is a class, whatever its document says."""
+        """Return whether the row's document has the value; a label is a class and is never quoted."""
         if isinstance(self.context.output, Labels):
             return False
         return next(occurrences(value.strip(), row.input), None) is not None
 
     def _count(self, proposed: Aliases) -> Aliases:
-        """A second look at the rows, now that spellings are known; returns those that would be changed."""
+        """Read the rows again, now that spellings are known; return those that would be changed."""
         aliases: Aliases = {}
         for row in self.context.rows if proposed else ():
             hit = ""
@@ -116,7 +116,7 @@ class TermSpellings(Check):
         return {path: dict(sorted(aliases[path].items())) for path in sorted(aliases)}
 
     def _proposed(self) -> tuple[Aliases, list[str]]:
-        """The alias table by field, and the fields that copy their document's spellings."""
+        """Return the alias table by field, and the fields that copy their document's spellings."""
         aliases: Aliases = {}
         left: list[str] = []
         for path in sorted(self._fields.values):
@@ -131,7 +131,7 @@ class TermSpellings(Check):
         return aliases, left
 
     def _terms(self, path: str) -> Counter[str]:
-        """The values with letters of a field of terms; empty for another field."""
+        """Return the values with letters of a field of terms; empty for another field."""
         filled = self._fields.filled[path]
         counted = self._fields.values[path]
         if path in self._fields.open or filled < MIN_LABELS or len(counted) > MAX_DISTINCT * filled:
@@ -141,7 +141,7 @@ class TermSpellings(Check):
         )
 
     def _aliases(self, path: str, values: Counter[str]) -> dict[str, str]:
-        """What each spelling is to be, with the counts as they are once that is done."""
+        """Return what each spelling is to be, with the counts as they are once that is done."""
         fixed = self._declared(path)
         rows = {value: self._rows[path, value] for value in values}
         found: dict[str, str] = {}
@@ -176,7 +176,7 @@ class TermSpellings(Check):
     def _joined(
         self, heads: Sequence[str], values: Counter[str], rows: Mapping[str, list[int]]
     ) -> Iterable[tuple[str, str]]:
-        """Pairs of different normal forms that are one term all the same: (spelling, term)."""
+        """Yield pairs of different normal forms that are one term all the same: (spelling, term)."""
         for rare, usual in _slips(heads, values):
             if self._in_source(rows[rare], rare) == 0:
                 yield rare, usual
@@ -200,12 +200,12 @@ class TermSpellings(Check):
         )
 
     def _in_source(self, rows: Sequence[int], said: str) -> int:
-        """How many of these rows' documents say it."""
+        """Return how many of these rows' documents say it."""
         documents = (self.context.rows[index].input for index in rows)
         return sum(grounding_tier(said, document) in ("exact", "normalised") for document in documents)
 
     def _declared(self, path: str) -> frozenset[str]:
-        """The spellings that a given contract names: they stay apart."""
+        """Return the spellings that a given contract names: they stay apart."""
         output = self.context.output
         if isinstance(output, Labels) and not output.inferred:
             return frozenset(output.names)
@@ -235,7 +235,7 @@ def _slips(heads: Sequence[str], values: Counter[str]) -> Iterable[tuple[str, st
 
 
 def _resolved(table: Mapping[str, str], value: str) -> str:
-    """Where the table leads in the end: applied twice is applied once. A circle leads nowhere."""
+    """Return where the table leads in the end: applied twice is applied once. A circle leads nowhere."""
     seen = [value]
     while seen[-1] in table:
         seen.append(table[seen[-1]])

@@ -1,4 +1,4 @@
-"""Answers that were cut short: a model that learns from them learns to stop in the middle."""
+"""Find answers that were cut off: a model that learns from them learns to stop early."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Truncation(PerRow):
         return _cut_prose(text)
 
     def _is_whole(self, view: RowView) -> bool:
-        """A label, or JSON that closes, can end with the last token allowed; of text nobody knows."""
+        """Return a label, or JSON that closes, can end with the last token allowed; of text nobody knows."""
         return isinstance(self.context.output, Labels) or view.answer is not None
 
 
 def _open_at_end(text: str) -> bool:
-    """Whether a bracket or a string is still open when the text ends."""
+    """Return whether a bracket or a string is still open when the text ends."""
     depth, inside, escaped = 0, False, False
     for character in text:
         if escaped:

@@ -1,4 +1,4 @@
-"""Values that cannot be read in their document: invented, worked out, or written otherwise than it says."""
+"""Find values that do not occur in their document: invented, computed, or written differently."""
 
 from __future__ import annotations
 
@@ -190,8 +190,9 @@ class UngroundedValues(Check):
 
 
 def is_grounded(view: RowView, value: Any, comparator: Comparator) -> bool:
-    """Whether the value's words and figures stand in the document in this order, number words read; or its
-    figure does, the unit being in a heading; or either once commas end a value; or the ladder finds it, whose
+    """Return whether the value's words and figures stand in the document in this order, number words read;
+    or its figure does, the unit being in a heading; or either once commas end a value; or the ladder finds
+    it, whose
     units are dear to convert.
     """
     wanted = " ".join(tokens(str(value)))
@@ -214,7 +215,7 @@ def _judgeable(view: RowView, path: str, value: Any) -> bool:
 
 
 def _worst(measured: Mapping[str, Mapping[str, Any]], judged: Sequence[str]) -> str:
-    """The fields with the most values not found, and those that are suspect as a whole."""
+    """Return the fields with the most values not found, and those that are suspect as a whole."""
     single, whole = [], []
     for path in sorted(judged, key=lambda path: (-measured[path]["unsupported"], path)):
         missing, share = (
@@ -235,7 +236,7 @@ def _totals(documents: Counter[tuple[int, int]]) -> tuple[int, int]:
 
 
 def _resampled(documents: Counter[tuple[int, int]], rng: np.random.Generator) -> NDArray[np.float64]:
-    """The share not found: as it is, then of ``BOOTSTRAPS`` resamples of the documents."""
+    """Return the share not found: as it is, then of ``BOOTSTRAPS`` resamples of the documents."""
     kinds: Sequence[tuple[int, int]] = sorted(documents)
     counts = np.array([documents[kind] for kind in kinds], dtype=np.int64)
     drawn = np.vstack([counts, rng.multinomial(counts.sum(), counts / counts.sum(), BOOTSTRAPS)])

@@ -1,4 +1,4 @@
-"""The fields of a row's answer as a reviewer decides about them, one by one."""
+"""Split a row's answer into the fields that a reviewer decides about one by one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class AnswerField:
         return comparator_for(items if isinstance(items, Mapping) else self.schema)
 
     def read(self, text: str) -> Any:
-        """The value that a person means who types this: text as it is where only text can stand, else JSON.
+        """Return the value that a person means who types this: text as it is where only text can stand, else
+        JSON.
 
         Where both can, what is no JSON is text, and what could be either keeps the type of the value
         before, so that ``400`` in place of the text ``480`` is text, too.
@@ -77,24 +78,24 @@ class AnswerField:
 
 
 def input_digest(row: Row) -> str:
-    """What a decision is about: document and fields asked for, as 12 hex digits."""
+    """Return what a decision is about: document and fields asked for, as 12 hex digits."""
     return canonical.short(canonical.digest([row.input, row.attributes]))
 
 
 def row_hash(row_id: str) -> int:
-    """A row's id as a number of 64 bits."""
+    """Return a row's id as a number of 64 bits."""
     return int.from_bytes(blake2b(row_id.encode(), digest_size=8).digest(), "big")
 
 
 def schema_of(row: Row, contract: OutputSpec) -> dict[str, Any] | None:
-    """The JSON Schema of a row's answer, None when answers are labels or text."""
+    """Return the JSON Schema of a row's answer, None when answers are labels or text."""
     if row.contract is not None:
         return row.contract
     return contract.definition if isinstance(contract, JsonSchema) else None
 
 
 def fields_of(row: Row, contract: OutputSpec) -> tuple[AnswerField, ...]:
-    """The fields of a row's answer, in the order of its schema; those it has nothing in are there too."""
+    """Return the fields of a row's answer in the order of its schema, empty ones included."""
     schema, value = schema_of(row, contract), as_object(row.output)
     if schema is None or value is None:
         choices = contract.names if isinstance(contract, Labels) and row.contract is None else ()
@@ -105,7 +106,7 @@ def fields_of(row: Row, contract: OutputSpec) -> tuple[AnswerField, ...]:
 
 
 def present(row: Row) -> tuple[AnswerField, ...]:
-    """The fields that a row's answer fills, whatever the contract says."""
+    """Return the fields that a row's answer fills, whatever the contract says."""
     value = as_object(row.output)
     if value is None:
         return (AnswerField(WHOLE, _answer(row, None)),)
@@ -113,7 +114,7 @@ def present(row: Row) -> tuple[AnswerField, ...]:
 
 
 def value_at(row: Row, pointer: str) -> Any:
-    """The value at a pointer, None where there is nothing."""
+    """Return the value at a pointer, None where there is nothing."""
     value = as_object(row.output)
     if pointer == WHOLE:
         return _answer(row, None) if value is None else value
@@ -124,7 +125,7 @@ def value_at(row: Row, pointer: str) -> Any:
 
 
 def with_values(row: Row, values: Mapping[str, Any]) -> Row:
-    """The row with other values at these pointers; the very same row when nothing differs.
+    """Return the row with other values at these pointers; the very same row when nothing differs.
 
     An absent field that becomes null stays absent.
     """
@@ -146,7 +147,7 @@ def with_values(row: Row, values: Mapping[str, Any]) -> Row:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON; Python's own equality takes true for 1."""
+    """Return whether two values are the same JSON; Python's own equality takes true for 1."""
     return canonical.dumps(one) == canonical.dumps(other)
 
 

@@ -1,4 +1,4 @@
-"""Which rows a reviewer should look at first, and why."""
+"""Order the rows for review: which to show first, and why."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ordered(
     answers: Answers,
     contradictions: Contradictions,
 ) -> Indices:
-    """The places of a queue's rows, the most telling first; ``contested`` is as ``all``.
+    """Return the places of a queue's rows, the most telling first; ``contested`` is as ``all``.
 
     ``draws`` has a random number a row. ``rows`` is read once, and one number a row is held.
     """
@@ -71,7 +71,7 @@ def ordered(
 
 
 def disputes(row: Row, contract: OutputSpec, outputs: Mapping[str, str]) -> tuple[float, float]:
-    """How far models differ from the label, and from each other: shares of fields, between 0 and 1."""
+    """Return how far models differ from the label, and from each other: shares of fields, between 0 and 1."""
     label = [_difference(row.output, text, row, contract) for text in outputs.values()]
     pairs = [
         _difference(one, other, row, contract) for one, other in combinations(list(outputs.values())[:4], 2)
@@ -80,7 +80,7 @@ def disputes(row: Row, contract: OutputSpec, outputs: Mapping[str, str]) -> tupl
 
 
 def missing_values(field: AnswerField, view: RowView) -> tuple[str | int | float, ...]:
-    """The values of a field that have to stand in the document and do not, as the check judges it.
+    """Return the values of a field that have to stand in the document and do not, as the check judges it.
 
     Members of an enumeration, booleans and labels are judgements, not quotations.
     """
@@ -90,7 +90,7 @@ def missing_values(field: AnswerField, view: RowView) -> tuple[str | int | float
 
 
 def scalars(value: Any) -> Iterator[str | int | float]:
-    """The texts and numbers of a value, in order, through lists and objects."""
+    """Yield the texts and numbers of a value, in order, through lists and objects."""
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from scalars(item)

@@ -1,4 +1,4 @@
-"""The reviewer's workbench: what comes next, what was decided about it, and how it is saved."""
+"""Serve rows to a reviewer: the next row, its decisions so far, and saving them."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Workbench:
         self._lock = threading.RLock()
 
     def order(self, queue: QueueName, watch: Callable[[int, int], None] | None = None) -> Indices:
-        """The places of a queue's rows, computed when first asked for.
+        """Return the places of a queue's rows, computed when first asked for.
 
         ``watch`` is called with the rows read so far and all there are.
         """
@@ -113,12 +113,12 @@ class Workbench:
             return self._orders[queue]
 
     def progress(self, queue: QueueName, who: str) -> QueueProgress:
-        """How far a reviewer is in a queue."""
+        """Return how far a reviewer is in a queue."""
         mine = self._places([one.place for one in self._standing() if who in one.done])
         return QueueProgress(int(mine[self.order(queue)].sum()), len(self._waiting(queue, who)))
 
     def following(self, queue: QueueName, who: str, index: int | None = None) -> int | None:
-        """The next row that waits for this reviewer after ``index``, round the end; None when none does."""
+        """Return the next row after ``index`` that waits for this reviewer, cyclically, or None."""
         order, waiting = self.order(queue), self._waiting(queue, who)
         if not len(waiting):
             return None
@@ -127,7 +127,7 @@ class Workbench:
         return int(order[later[0] if len(later) else waiting[0]])
 
     def item(self, queue: QueueName, who: str, index: int) -> ReviewItem:
-        """The row at a place, with what was decided about it so far.
+        """Return the row at a place, with what was decided about it so far.
 
         What other reviewers decided shows in the contested queue only: a second opinion is one that has
         not seen the first.
@@ -185,7 +185,7 @@ class Workbench:
         return index
 
     def agreement(self) -> tuple[Agreement, ...]:
-        """How far the reviewers agree."""
+        """Return how far the reviewers agree."""
         open_to_all: set[str] = set()
         listed: set[str] = set()
         for one in self._standing():
@@ -194,11 +194,11 @@ class Workbench:
         return agreement(self.file.decisions(), listed - open_to_all)
 
     def contested(self) -> tuple[str, ...]:
-        """The ids of the rows with a field that reviewers decided differently, in the order of the file."""
+        """Return the ids of rows with a contested field, in the order of the file."""
         return tuple(one.about[0].row_id for one in self._standing() if one.contested)
 
     def _waiting(self, queue: QueueName, who: str) -> Indices:
-        """The places in a queue, ascending, whose rows still want this reviewer."""
+        """Return the places in a queue, ascending, whose rows still want this reviewer."""
         standing, order = self._standing(), self.order(queue)
         if queue == "contested":
             wanted = self._places([one.place for one in standing if one.contested])
@@ -266,7 +266,7 @@ def _decision(one: AnswerField, verdict: FieldVerdict, about: dict[str, Any]) ->
 
 
 def _typed(one: AnswerField, verdict: FieldVerdict) -> Any:
-    """The value that was typed or chosen.
+    """Return the value that was typed or chosen.
 
     Raises:
         Refused: it is not a value of the field.
@@ -287,6 +287,6 @@ def _typed(one: AnswerField, verdict: FieldVerdict) -> Any:
 
 
 def _lot(row_id: str, seed: int) -> int:
-    """A row's lot under the seed, as a number of 64 bits."""
+    """Return a row's lot under the seed, as a number of 64 bits."""
     lot = blake2b(row_id.encode(), digest_size=8, salt=b"review", key=str(seed).encode()).digest()
     return int.from_bytes(lot, "big")

@@ -1,4 +1,4 @@
-"""Rows on disk while they are checked, mended and split: read as often as needed, never all in memory."""
+"""Keep rows on disk while they are checked, fixed and split, so that they need not fit in memory."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Staged:
                 yield from map(Row.model_validate_json, file)
 
     def __getitem__(self, index: int) -> Row:
-        """The row at this place, counted from 0."""
+        """Return the row at this place, counted from 0."""
         with self._path.open("rb") as file:
             file.seek(self._offsets[index])
             return Row.model_validate_json(file.readline())
@@ -114,7 +114,7 @@ class Staged:
 
 @contextmanager
 def staged(source: Source, parent: Path) -> Iterator[Staged]:
-    """The rows of a source in a file of their own under ``parent``, which is gone after the block.
+    """Open the rows of a source in a file of their own under ``parent``, which is gone after the block.
 
     Raises:
         DataError: the source's own, ``no-rows`` when it has none, ``dataset-not-written``.

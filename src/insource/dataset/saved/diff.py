@@ -1,4 +1,4 @@
-"""What changed between two datasets: rows and all that they hold, splits, drops, contract."""
+"""Compare two datasets: rows and their content, splits, drops, contract."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _digest(text: str) -> bytes:
 
 
 def _with_earlier(before: Path, changes: list[RowChange]) -> tuple[RowChange, ...]:
-    """The few shown changes with what stood there before, read once more."""
+    """Return the few shown changes with what stood there before, read once more."""
     wanted = {change.row_id for change in changes}
     texts = {row_id: found for row_id, _, found in _rows(before) if row_id in wanted} if wanted else {}
     return tuple(

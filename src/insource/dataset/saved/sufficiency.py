@@ -1,4 +1,4 @@
-"""Whether each split is large enough for the decision it is for, and how many examples are missing."""
+"""Decide whether each split is large enough for its decision, and how many examples are missing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEFAULT_NEEDS = Needs()
 def shortfalls(
     counts: Mapping[Split, int], labels: Mapping[str, Mapping[Split, int]], needs: Needs
 ) -> tuple[Shortfall, ...]:
-    """The splits that are too small, none when all suffice.
+    """Return the splits that are too small, none when all suffice.
 
     Args:
         counts: examples by split.
@@ -60,7 +60,7 @@ def shortfalls(
 
 
 def sentence(shortfall: Shortfall) -> str:
-    """The shortfall as it is printed."""
+    """Return the shortfall as it is printed."""
     return (
         f"{shortfall.split} has {shortfall.have:,} of the {shortfall.need:,} examples needed "
         f"{shortfall.why}: {shortfall.missing:,} are missing."

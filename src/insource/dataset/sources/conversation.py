@@ -1,4 +1,4 @@
-"""The document in a conversation: what the last turn of a request asks, and the instruction before it."""
+"""Extract the document from a conversation: what the last turn asks, and the instruction before it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AskedDocument(NamedTuple):
 
 
 def asked(request: dict[str, Any], conversations: Conversations) -> AskedDocument:
-    """What a request asks, whichever API it was for. User messages in a row are one turn.
+    """Return what a request asks, whichever API it was for. User messages in a row are one turn.
 
     A request with earlier turns is left out (``drop``), taken for its last turn alone (``last``), or
     written out turn by turn (``render``).

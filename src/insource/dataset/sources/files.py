@@ -64,7 +64,7 @@ def _files(section: DatasetSection, path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _named(section: DatasetSection, table: Path) -> Iterator[str]:
-    """The documents that a table of labels names."""
+    """Yield the documents that a table of labels names."""
     for _, record in read_records(table, section.encoding):
         if not isinstance(record, BadRow):
             columns = (section.columns.file,) if section.columns.file else FILE_COLUMNS

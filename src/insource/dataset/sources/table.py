@@ -1,4 +1,4 @@
-"""Files of records, one row each: any container, any shape, one file or several."""
+"""Read files of records, one row a record, from one file or several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The split step of a build: keys read once, units placed, leaks taken out, overlaps reported."""
+"""Split the rows of a build: read keys once, place units, drop leaks, report overlaps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from insource.types import SPLITS, Dropped, Overlap, Row, Split
 
 
 def near_duplicates(rows: Staged, keys: RowKeys, seed: int) -> Indexes:
-    """Pairs of rows, as indexes of shape (m, 2), whose inputs have a Jaccard similarity of 0.8 or more.
+    """Return pairs of rows, as indexes of shape (m, 2), whose inputs have a Jaccard similarity of 0.8 or
+    more.
 
     In a crowd, those with the same numbers, and those that only dates tell apart, come before all others.
     """
@@ -56,7 +57,7 @@ class Splitting(NamedTuple):
     grouping: Grouping | None
 
     def of(self, index: int) -> Split:
-        """The split of the row at ``index`` of the rows that are left."""
+        """Return the split of the row at ``index`` of the rows that are left."""
         found: Split = SPLITS[self.places[index]]
         return found
 

@@ -1,4 +1,4 @@
-"""Where each unit was put, kept beside the datasets: what was once test never teaches.
+"""Store the split of each unit beside the datasets, so that a test document never becomes training data.
 
 A folder of segments that are only ever added. A segment is written before the dataset folder it belongs to
 gets its name, as *pending*; once that folder is there it counts. So a process that dies in between leaves
@@ -45,7 +45,7 @@ class Stored(NamedTuple):
     grouping: Grouping | None = None
 
     def of(self, keys: NDArray[np.uint64]) -> NDArray[np.int8]:
-        """The split of each key, -1 where none is stored."""
+        """Return the split of each key, -1 where none is stored."""
         if not len(self.keys):
             return np.full(len(keys), -1, np.int8)
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
@@ -59,7 +59,7 @@ class Stored(NamedTuple):
         return found.hexdigest()
 
     def plus(self, keys: NDArray[np.uint64], splits: NDArray[np.int8]) -> Stored:
-        """The same with more keys, none of them stored yet."""
+        """Return the assignments with more keys, none of them stored yet."""
         both = np.r_[self.keys, keys]
         order = np.argsort(both)
         return self._replace(keys=both[order], splits=np.r_[self.splits, splits][order])
@@ -113,7 +113,8 @@ class Ledger:
 
 @contextmanager
 def ledger(folder: Path | None, datasets_dir: Path, *, keeps: bool = True) -> Iterator[Ledger]:
-    """The assignments in ``folder``, for this process alone; another build waits here until this one is done.
+    """Open the assignments in ``folder``, for this process alone; another build waits here until this one is
+    done.
 
     Without a folder nothing is kept: every build draws for itself.
 

@@ -1,4 +1,4 @@
-"""Units: the rows that stay together, and which split each of them goes to."""
+"""Form units, the rows that stay together, and choose a split for each unit."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from insource.foundation import rng
 from insource.types import SPLITS
 
 Indexes = NDArray[np.int64]
+# A unit of one input needs another digest than the input: both are keys of the same stored assignments.
 _LONE = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -33,7 +34,7 @@ class SplitUnits(NamedTuple):
 
 
 def lone(record: Keys) -> Keys:
-    """The units of inputs that have nothing to stay with; never the digest of the input itself."""
+    """Return the units of inputs that have nothing to stay with; never the digest of the input itself."""
     return record ^ _LONE
 
 
@@ -48,6 +49,8 @@ def late_groups(rows: Indexes, keys: RowKeys, stored: Stored, *, new: bool) -> t
     """
     names, of = np.unique(keys.group[rows], return_inverse=True)
     alone = stored.of(lone(keys.record[rows]))
+    # The smallest and the largest stored split of each group's rows: they are equal where all rows agree, and
+    # no Python loop over the groups is needed.
     low, high = np.full(len(names), len(SPLITS), np.int8), np.full(len(names), NONE, np.int8)
     np.minimum.at(low, of, np.where(alone == NONE, np.int8(len(SPLITS)), alone))
     np.maximum.at(high, of, alone)
@@ -76,36 +79,41 @@ def units_of(rows: Indexes, unit: Keys, keys: RowKeys, stored: Stored, links: Ke
     own = unit[rows]
     names, of_row = np.unique(own, return_inverse=True)
     known = stored.of(names)
+    # Only new inputs may be merged into one unit: a stored unit keeps its split and its key for ever.
     joined = lone(links)
     joined = joined[(stored.of(joined.ravel()).reshape(-1, 2) == NONE).all(axis=1)]
     joined = joined[np.isin(joined, names).all(axis=1)]
+    # Linked units are the connected components of the graph of links, which scipy finds in linear time.
     graph = np.searchsorted(names, joined)
     count, whole = connected_components(
         coo_array((np.ones(len(graph)), (graph[:, 0], graph[:, 1])), shape=(len(names), len(names))),
         directed=False,
     )
     of_row = whole[of_row].astype(np.int64)
+    # The largest place in SPLITS is the strictest judge, so the maximum keeps test documents out of training.
     split = np.full(count, NONE, np.int8)
     np.maximum.at(split, whole, known)
     wish = np.full(count, NONE, np.int8)
     np.maximum.at(wish, of_row, _recorded(keys.record[rows], stored, links))
+    # The smallest digest names a merged unit, whatever the order of its rows.
     key = np.full(count, np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(key, whole, names)
     return SplitUnits(of_row, key, np.bincount(of_row, minlength=count), np.where(split == NONE, wish, split))
 
 
 def _recorded(record: Keys, stored: Stored, links: Keys) -> NDArray[np.int8]:
-    """Where each input is stored, or one that it is linked to: the split that judges if there are several."""
+    """Return the stored split of each input or of one it is linked to; a judging split comes first."""
     names, of = np.unique(record, return_inverse=True)
     found = stored.of(names)
-    for one, other in ((0, 1), (1, 0)):
+    for one, other in ((0, 1), (1, 0)):  # a link has no direction
         here = np.isin(links[:, one], names)
         np.maximum.at(found, np.searchsorted(names, links[here, one]), stored.of(links[here, other]))
     return found[of]
 
 
 def in_random_order(units: SplitUnits, stratum: Keys, seed: int) -> Indexes:
-    """The units to draw, in an order that depends on each unit and the seed, never on the order of rows.
+    """Return the units to draw, in an order that depends on each unit and the seed, never on the order of
+    rows.
 
     Any stretch of it holds about the same share of every label: units are ordered by their relative rank
     among those of the same label, which for a label of few units starts at a random place.
@@ -116,30 +124,34 @@ def in_random_order(units: SplitUnits, stratum: Keys, seed: int) -> Indexes:
     todo = np.flatnonzero(units.split == NONE)
     todo = todo[np.lexsort((units.key[todo], draw[todo], label[todo]))]
     _, first, of, counts = np.unique(label[todo], return_index=True, return_inverse=True, return_counts=True)
+    # Without an offset the first unit of every label would have rank 0, and rare labels would all be test.
     offset = _mixed(label[todo] ^ salt) / 2.0**64
     rank = (np.arange(len(todo)) - first[of] + offset) / counts[of]
     return todo[np.lexsort((draw[todo], rank))]
 
 
 def newest_first(units: SplitUnits, time: NDArray[np.int64], seed: int) -> Indexes:
-    """The units to draw by their newest row, the newest unit first, ties by a draw."""
+    """Return the units to draw by their newest row, the newest unit first, ties by a draw."""
     salt = rng.generator(seed, "dataset.split").integers(2**64, dtype=np.uint64)
     newest = np.full(len(units.size), np.iinfo(np.int64).min)
     np.maximum.at(newest, units.of_row, time)
     todo = np.flatnonzero(units.split == NONE)
+    # ~x is -x - 1: it reverses the order without overflow at the smallest integer, which stands for no time.
     return todo[np.lexsort((_mixed(units.key[todo] ^ salt), ~newest[todo]))]
 
 
 def filled(
     units: SplitUnits, order: Indexes, wanted: Mapping[int, int], *, in_blocks: bool
 ) -> NDArray[np.int8]:
-    """The split of each unit: as it has to be, or drawn in ``order`` until each split has ``wanted`` rows.
+    """Return the split of each unit: as it has to be, or drawn in ``order`` until each split has ``wanted``
+    rows.
 
     A unit goes to the first split that it brings closer to its size, and to train when there is none. With
     ``in_blocks`` a split that a unit was too large for is closed, and gets at least one unit.
     """
     split = units.split.copy()
     split[order] = 0
+    # Rows that each split has without the units to draw, which count as training until they are drawn.
     have = np.bincount(split[split != NONE], weights=units.size[split != NONE], minlength=len(SPLITS))
     have -= np.bincount(split[order], weights=units.size[order], minlength=len(SPLITS))
     room = {target: size - int(have[target]) for target, size in wanted.items()}
@@ -151,6 +163,7 @@ def filled(
         for target in list(room):
             if room[target] <= 0:
                 del room[target]
+            # With room for half of it, the unit brings the split closer to its size than without.
             elif 2 * room[target] >= size or (in_blocks and not taken[target]):
                 split[unit] = target
                 room[target] -= size
@@ -162,7 +175,8 @@ def filled(
 
 
 def _majority(units: SplitUnits, stratum: Keys) -> Keys:
-    """The most common label among the rows of each unit."""
+    """Return the most common label among the rows of each unit."""
+    # Sorted by unit and label, equal pairs are neighbours: the length of a run is the count of a label.
     by = np.lexsort((stratum, units.of_row))
     pairs = np.stack([units.of_row[by].astype(np.uint64), stratum[by]])
     start = np.flatnonzero(np.r_[True, (pairs[:, 1:] != pairs[:, :-1]).any(axis=0)])
@@ -175,7 +189,7 @@ def _majority(units: SplitUnits, stratum: Keys) -> Keys:
 
 
 def _mixed(keys: Keys) -> Keys:
-    """Each key through the finaliser of SplitMix64 (Steele et al. 2014): random to sort by."""
+    """Return each key through the finaliser of SplitMix64 (Steele et al. 2014): random to sort by."""
     found = keys.copy()
     with np.errstate(over="ignore"):
         found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

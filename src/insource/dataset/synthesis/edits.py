@@ -1,4 +1,4 @@
-"""Counterfactuals: a real document with values changed or taken out, and the label that then is right."""
+"""Make counterfactuals: a real document with values changed or removed, and its new label."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _donors(editable: Sequence[tuple[Example, tuple[Place, ...]]]) -> dict[tuple
 
 
 def shape_of(value: str | int | float) -> str:
-    """The shape of a value's text, with its type: a number never stands in for a text."""
+    """Return the shape of a value's text, with its type: a number never stands in for a text."""
     return f"{type(value).__name__}:{shape(str(value))}"
 
 
@@ -117,7 +117,7 @@ def _with_values(
 
 
 def _without(example: Example, place: Place, found: Sequence[Place]) -> EditedText | None:
-    """The document without the line that says it, when that line says nothing else of the label."""
+    """Return the document without the line that says it, when that line says nothing else of the label."""
     start = example.input.rfind("\n", 0, place.start) + 1
     end = example.input.find("\n", place.end)
     end = len(example.input) if end < 0 else end + 1
@@ -137,7 +137,7 @@ def edited_rows(train: Sequence[Example], wanted: Wanted, seed: int) -> Iterator
     if first is None:
         raise DataError(
             "nothing-to-edit",
-            "No training document has a value that stands in it once, spelled as in its label.",
+            "No training document contains a value of its label exactly once, spelled as in the label.",
             hint="Labels of classes cannot be edited in; use --method paraphrase or --method label.",
         )
     by_id = {example.row_id: example for example in train}

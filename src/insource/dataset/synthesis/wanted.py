@@ -1,4 +1,4 @@
-"""What a synthesis is asked for."""
+"""Describe what a synthesis is to make."""
 
 from __future__ import annotations
 
