@@ -16,10 +16,11 @@ from typing import Any
 
 from claims import Claims, parser
 
-from insource.gateway.admission.ask import Asked, Tags
+from insource.gateway.admission.ask import AdmissionRequest
 from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules
 from insource.gateway.admission.ledger import KeyLedger
 from insource.providers.prices import PriceTable
+from insource.providers.tags import Tags
 from insource.store.keys import create_key, open_keys
 
 MODEL = "gpt-4o-mini"
@@ -31,10 +32,10 @@ LIMITS: dict[str, dict[str, Any]] = {
 }
 
 
-def request(key: str) -> Asked:
+def request(key: str) -> AdmissionRequest:
     """A chat completion of 2.6 kB."""
     document = {"model": MODEL, "max_tokens": 500, "messages": [{"role": "user", "content": "x" * 2500}]}
-    return Asked(
+    return AdmissionRequest(
         method="POST",
         path="/v1/chat/completions",
         headers=[(b"authorization", f"Bearer {key}".encode())],
@@ -47,7 +48,7 @@ def request(key: str) -> Asked:
     )
 
 
-async def microseconds(admitter: KeyAdmitter, asked: Asked, at_once: int, calls: int) -> float:
+async def microseconds(admitter: KeyAdmitter, asked: AdmissionRequest, at_once: int, calls: int) -> float:
     """Processor time of this process, in µs a call."""
 
     async def one() -> None:

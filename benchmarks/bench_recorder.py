@@ -18,6 +18,7 @@ from typing import Any
 from claims import Claims, parser
 
 from insource.config.log import LogSection
+from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.recorder import Recorder
 from insource.redaction import RedactedIncrements, Redactor
 from insource.types import Usage
@@ -77,10 +78,9 @@ def recorded(section: LogSection, asked: bytes, times: int, *, parsed: bool = Fa
     got: dict[str, Any] = {"response": json.loads(answered)} if parsed else {"response_bytes": answered}
 
     def call() -> None:
-        recording = recorder.begin(
-            **sent, model_asked="gpt-4o-mini", source="gateway", task="specs", endpoint="chat"
-        )
-        recording.end(**got, response_text=text, usage=USAGE, status=200, finish_reason="stop")
+        start = CallStart(**sent, model_asked="gpt-4o-mini", source="gateway", task="specs", endpoint="chat")
+        end = CallEnd(**got, response_text=text, usage=USAGE, status=200, finish_reason="stop")
+        recorder.begin_call(start).end_call(end)
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

@@ -13,12 +13,17 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from insource.foundation.canonical import digest
 from insource.models.catalogue import DEFAULT_MODEL, cache_dir, resolve
 from insource.training.base import unpacked
 from insource.types import Example, JsonSchema, Labels, Provenance, Task
 
 # Set here, not in a fixture: libraries read them when they are imported, and children inherit them.
 os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+BESIDE_OTHERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1
+if BESIDE_OTHERS:  # threads of one process on a core that another worker uses wait for each other
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 # How long an example takes is no property of the code: shared machines stall, first calls load libraries.
 settings.register_profile("insource", deadline=None)
@@ -55,6 +60,8 @@ def pytest_configure(config):
     """A key of the person's own environment (INSOURCE_TRAINING__EPOCHS) must not steer a test."""
     for name in [name for name in os.environ if name.startswith("INSOURCE_") and "__" in name]:
         del os.environ[name]
+    if getattr(config.option, "loadgroup", False) and hasattr(pytest.Item, "id"):  # a worker of pytest-xdist
+        config.pluginmanager.register(_Groups())
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects by these markers
@@ -69,6 +76,19 @@ def pytest_collection_modifyitems(items):
         elif _shares_a_module_fixture(item):
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(TESTS))))
     items.sort(key=_place)
+
+
+class _Groups:
+    """With pytest 9.2, pytest-xdist 3.8 forgets its groups without a word.
+
+    It writes them where the name of a test no longer is (https://github.com/pytest-dev/pytest-xdist/issues/1386).
+    """
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items):
+        for item in items:
+            for mark in item.iter_markers("xdist_group"):
+                item._id = item.id.parse(f"{item.nodeid}@{mark.args[0]}")
 
 
 def _shares_a_module_fixture(item):
@@ -132,6 +152,18 @@ def embedded_model():
     return base
 
 
+@pytest.fixture(autouse=True)
+def _one_core_for_the_model(request):
+    """Beside other workers an engine, here or in a command, has the threads of one core."""
+    if not BESIDE_OTHERS or "embedded_model" not in request.fixturenames:
+        yield
+        return
+    usable = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(usable)})
+    yield
+    os.sched_setaffinity(0, usable)
+
+
 @pytest.fixture(scope="session")
 def example_task():
     """Pump notes to JSON: two fields, one of them often absent."""
@@ -177,7 +209,7 @@ def examples_of(rows):
     return tuple(
         Example(
             row_id=row["id"],
-            digest=f"digest of {row['id']}",
+            digest=digest(row["id"]),
             input=row["input"],
             target=row["output"]
             if isinstance(row["output"], str)

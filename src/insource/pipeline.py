@@ -1,16 +1,19 @@
 """★ Start here: the whole loop, one call a stage.
 
-    log → dataset → train → export → evaluate → compare → decide → route → report
+    log → dataset → train → export → evaluate → compare → route → decide → report
 
-Each stage takes values and gives values; what it keeps goes into a run folder, and a stage that has a
-complete folder for the same inputs is read back instead of run again. So every verb of the command
-line is this same loop, stopped earlier, and an interrupted run goes on where it stopped.
+Each stage takes values and returns values. It keeps its results in a run folder. A stage that already has
+a complete folder for the same inputs is read back instead of run again. Every verb of the command line is
+this loop, stopped earlier, and an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 
+from insource.arms.factory import ArmFactory
+from insource.arms.registry import ARMS
 from insource.decision.cost import weigh
 from insource.decision.verdict import conclude
 from insource.foundation.errors import missing_extra
@@ -26,18 +29,35 @@ from insource.workflow.route import Drive, calibrate, drive_gateway
 from insource.workflow.session import Session
 
 
-def run(session: Session, *, cloud: Model | None = None, drive: Drive | None = None) -> RunResult:
-    """The loop, from the rows in a file to a report with a verdict.
+def run(
+    session: Session,
+    *,
+    cloud: Model | None = None,
+    drive: Drive | None = None,
+    arms: Sequence[ArmFactory] = ARMS,
+) -> RunResult:
+    """Walk the loop, from the rows of a source to a report with a verdict.
 
-    ``cloud`` is asked about every document, on the record, when given; otherwise the answers that came
-    with the rows are the cloud. ``drive`` starts the gateway and sends it documents.
+    When ``cloud`` is given, it is asked about every document and every call is logged. Otherwise the
+    answers that came with the rows stand for the cloud. ``drive`` starts the gateway and sends it documents.
+    ``arms`` are what is measured, in report order.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource import Display, Project, Session, load, run
+        >>> class Silent(Display):
+        ...     pass
+        >>> project = Project.of(load(Path("insource.toml")))  # doctest: +SKIP
+        >>> result = run(Session(project, Silent(), "python loop.py"))  # doctest: +SKIP
+        >>> result.verdict.outcome  # doctest: +SKIP
+        'go'
     """
     require_extras()
     dataset, task = build_dataset(session, cloud)
     made = make_model(session, dataset, task)
-    evaluated = evaluate_arms(session, dataset, task, made)
+    evaluated = evaluate_arms(session, dataset, task, made, arms)
     comparisons = compare_arms(task, evaluated)
-    policy, calibration = calibrate(session, dataset, task, made)
+    policy, calibration = calibrate(session, dataset, task, made, arms)
     routed = drive_gateway(session, dataset, made, policy, calibration, drive)
     economics = weigh(session.config.decision, evaluated)
     verdict = conclude(
@@ -47,24 +67,24 @@ def run(session: Session, *, cloud: Model | None = None, drive: Drive | None = N
         volume=session.config.decision.documents_per_month,
     )
     found = Findings(
-        dataset,
-        task,
-        made.trained,
-        made.exported,
-        made.local.base.digest,
-        made.local.max_new_tokens,
-        evaluated,
-        comparisons,
-        policy,
-        routed,
-        economics,
-        verdict,
+        dataset=dataset,
+        task=task,
+        trained=made.trained,
+        exported=made.exported,
+        base_digest=made.local.base.digest,
+        max_new_tokens=made.local.max_new_tokens,
+        evaluated=evaluated,
+        comparisons=comparisons,
+        policy=policy,
+        routed=routed,
+        economics=economics,
+        verdict=verdict,
     )
     return keep(session, found, test_looks=looks_at_test(session, dataset.splits["test"]).most)
 
 
 def require_extras() -> None:
-    """Everything the loop needs at its end is asked for at its start.
+    """Check at the start that everything is installed that the loop needs at its end.
 
     Raises:
         PrerequisiteError: ``missing-extra``.

@@ -1,5 +1,6 @@
 """Who may import whom, and what a light import may cost."""
 
+import ast
 import json
 import logging.config
 import os
@@ -54,6 +55,34 @@ def test_every_package_has_its_layer():
         if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem != "__init__"
     }
     assert modules == placed
+
+
+def test_no_files_import_in_a_circle():
+    """Nor do they for a type checker or within a function: what needs each other belongs into one file."""
+    package = PYPROJECT.parent / "src" / "insource"
+    files = {
+        ".".join(("insource", *path.relative_to(package).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        ): path
+        for path in package.rglob("*.py")
+    }
+    imports = {module: imported_by(path, files) - {module} for module, path in files.items()}
+    # Take away what imports nothing that is left, until nothing changes; circles stay.
+    while gone := {module for module, needed in imports.items() if not needed & imports.keys()}:
+        imports = {module: needed for module, needed in imports.items() if module not in gone}
+    assert imports == {}, {module: needed & imports.keys() for module, needed in imports.items()}
+
+
+def imported_by(path, modules):
+    """The modules of ours that a file imports anywhere in its text."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (submodules & modules.keys()) or ({node.module} & modules.keys())
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} & modules.keys()
+    return found
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_a_review_by_keyboard_and_the_build_after_it(pumps, open_page, insource)
         save(page)
         press(page, "A")
         save(page)
-        assert "Nothing waits in this queue for Ann" in page.locator("h2").first.inner_text()
+        assert "This queue has no more rows for Ann" in page.locator("h2").first.inner_text()
     kept = decisions(pumps)
     assert kept == sorted(kept, key=lambda one: (one["row_id"], one["field"], one["who"]))
     found = {(one["row_id"], one["field"]): (one["verdict"], one["before"], one["after"]) for one in kept}
@@ -175,7 +175,10 @@ def test_nothing_is_saved_under_a_name_that_the_page_does_not_show(pumps, open_p
         box = page.locator("input[name=who]")
         box.fill("Bob")
         press(page, "Control+Enter")
-        assert "The reviewer box says “Bob”, this page is Ann’s" in page.locator("#status").inner_text()
+        assert (
+            "The reviewer box contains “Bob”, but this is the page of Ann"
+            in page.locator("#status").inner_text()
+        )
         page.locator(".field").first.focus()
         press(page, "A", "Control+Enter")
         assert box.evaluate("box => box === document.activeElement")

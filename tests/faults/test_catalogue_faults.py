@@ -83,7 +83,7 @@ def test_what_is_not_pinned_is_not_kept(model, tmp_path, pinned):
     with pytest.raises(IntegrityError) as caught:
         resolve("tiny")
     assert caught.value.code == "checksum-mismatch"
-    assert "Nothing was kept." in caught.value.details
+    assert "The file was deleted." in caught.value.details
     assert cached(tmp_path) == []
 
 

@@ -127,7 +127,7 @@ def test_a_gateway_in_front_of_a_run_that_is_not_there(project, refuses):
 
 def test_a_comparison_of_nothing(project, refuses):
     project()
-    assert "There is: none." in refuses("compare", "tuned", "base", code="no-such-arm")
+    assert "Evaluated arms: none." in refuses("compare", "tuned", "base", code="no-such-arm")
 
 
 def test_init_never_overwrites(project, refuses):

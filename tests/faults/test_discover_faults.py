@@ -84,7 +84,7 @@ def test_nothing_to_look_at(root, insource, refuses):
     refuses("logs", "discover", code="no-config")
     store(root, [])
     done = insource("logs", "discover", "--apply")
-    assert "There is nothing to look at." in done.stdout
+    assert "There are no calls without a task." in done.stdout
     assert not (root / "tasks.toml").exists()
 
 

@@ -15,13 +15,13 @@ from insource.foundation.errors import PrerequisiteError, ProviderError
 from insource.models.protocol import Request
 from insource.serving.engine import EngineSettings
 from insource.serving.engines.llamacpp import LlamaCppEngine, require_free_port
-from insource.serving.supervisor import MAX_RESTARTS, ServedModel
+from insource.serving.supervisor import MAX_RESTARTS, ServedModel, usable_cores
 from insource.types import Score
 
 
 @pytest.fixture
 def settings(embedded_model):
-    return EngineSettings(gguf=embedded_model.gguf, threads=2, context_tokens=512)
+    return EngineSettings(gguf=embedded_model.gguf, threads=usable_cores(), context_tokens=512)
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def test_a_killed_stage_is_no_run_and_is_done_again_from_what_it_left(begun, tmp
     child.wait()
     store = RunStore(tmp_path)
     assert list(store.complete()) == []
-    assert store.find(SPEC.key()) is None
+    assert store.find(SPEC) is None
     assert store.interrupted() == ["train"]
 
     def work(folder):

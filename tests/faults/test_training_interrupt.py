@@ -16,7 +16,7 @@ CONFIG = """
 labels = ["billing", "delivery", "technical"]
 [training]
 model = "gguf/tiny.gguf"
-epochs = 60
+epochs = 30
 batch_size = 4
 learning_rate = 0.0003
 """
@@ -125,8 +125,8 @@ def test_the_same_command_goes_on_where_it_stopped(begin, undisturbed, tmp_path,
     code, out, err = finish(resumed)
     assert code == 0, err
     done = json.loads(out)
-    assert done["steps"] == done["planned_steps"] == 240
-    steps_shown = [int(line.split("/")[0]) for line in err.splitlines() if "/240  " in line]
+    assert done["steps"] == done["planned_steps"] == 120
+    steps_shown = [int(line.split("/")[0]) for line in err.splitlines() if "/120  " in line]
     assert steps_shown
     assert min(steps_shown) > reached  # what was done before the stop is not done again
     assert outcome(tmp_path) == undisturbed

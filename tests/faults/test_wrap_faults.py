@@ -174,7 +174,7 @@ def test_the_garbage_collector_may_find_a_dropped_stream_while_the_log_is_being_
         gc.collect()
     process_log.close_logs()
     [call] = recorded(root)
-    assert (call.outcome, call.error) == ("interrupted", "the caller read no further")
+    assert (call.outcome, call.error) == ("interrupted", "the caller stopped reading")
 
 
 @pytest.fixture

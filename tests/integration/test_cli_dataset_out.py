@@ -110,4 +110,4 @@ def test_what_synthesize_cannot_do_is_said(project, insource, refuses, rows):
     refuses("dataset", "synthesize", "--method", "paraphrase", code="no-teacher")
     usage = insource("dataset", "synthesize", "--method", "label")
     assert usage.returncode == 2
-    assert "--inputs goes with" in usage.stderr
+    assert "--inputs and --method label need each other" in usage.stderr

@@ -109,6 +109,6 @@ def test_a_purge_names_the_datasets_that_still_hold_the_calls(recorded, insource
         calls = [call.call_id for call in log.calls()]
     built = json.loads(insource("dataset", "build", "--json").stdout)
     done = insource("logs", "purge", "--id", calls[0], "--id", calls[1], "--yes")
-    assert f"Still there: 2 answers in dataset tickets@{built['digest'][:12]}" in done.stderr
+    assert f"Not removed: 2 answers in dataset tickets@{built['digest'][:12]}" in done.stderr
     again = json.loads(insource("dataset", "build", "--json").stdout)
     assert (built["read"], again["read"]) == (30, 28)

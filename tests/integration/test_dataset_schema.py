@@ -31,8 +31,8 @@ def test_a_schema_is_shown_written_and_in_force(project, insource, refuses):
     assert insource("dataset", "schema", "--write").returncode == 0  # the same again
     project([*ROWS, {"input": "Order x", "output": {"code": "B7"}}], '[task]\nschema = "schema.json"\n')
     refuses("dataset", "build", code="labels-do-not-fit")
-    assert "states another contract already" in insource("dataset", "schema").stderr
-    assert "exists, says something else" in insource("dataset", "schema", "--write").stderr
+    assert "already sets a contract" in insource("dataset", "schema").stderr
+    assert "already exists with other content" in insource("dataset", "schema", "--write").stderr
 
 
 def test_labels_and_free_text(project, rows, insource):
@@ -40,7 +40,7 @@ def test_labels_and_free_text(project, rows, insource):
     done = insource("dataset", "schema")
     assert 'labels = ["billing", "delivery", "technical"]' in done.stderr
     assert "billing" in done.stdout
-    assert "asks for JSON, and these answers are labels" in done.stderr
+    assert "asks for JSON, but the answers are labels" in done.stderr
     project([line | {"output": f"a summary {n}"} for n, line in enumerate(rows.tickets(30))])
     assert insource("dataset", "schema").stdout == "Free text.\n"
 

@@ -141,7 +141,7 @@ def test_slots_are_shown_and_documents_are_not(by_task):
 
 
 def test_repeated_documents_are_noted(by_task):
-    assert "asked about before" in " ".join(by_task["responses"].notes)
+    assert "repeat an earlier input" in " ".join(by_task["responses"].notes)
     assert by_task["responses"].distinct_inputs < by_task["responses"].calls
     assert by_task["sentiment"].notes == ()
 
@@ -284,7 +284,7 @@ def test_where_no_task_is_found_none_is_kept_and_it_says_so(tmp_path, insource):
     with Recorder.open(tmp_path / ".insource") as recorder:
         recorder.begin({"messages": [{"role": "user", "content": "hello"}]}, model_asked="m").end()
     done = insource("logs", "discover", "--apply")
-    assert "There is no task to keep" in done.stdout
+    assert "No task was written" in done.stdout
     assert "tasks.toml" not in done.stdout
     assert not (tmp_path / ".insource" / "tasks.toml").exists()
 
@@ -311,7 +311,7 @@ def test_real_exchanges_of_test_suites_hold_no_narrow_task(tmp_path, insource):
     store(tmp_path / ".insource" / STORE_FILE, made)
     done = insource("logs", "discover")
     assert done.returncode == 0
-    assert "No narrow task stands out." in done.stdout
+    assert "No narrow task was found." in done.stdout
 
 
 @pytest.mark.skipif(not REAL, reason="INSOURCE_API_LOGS names no folder of recorded exchanges")

@@ -7,7 +7,7 @@ from insource.export.adapter_gguf import read_base, write_adapter
 from insource.export.parity import check_parity
 from insource.foundation.errors import IntegrityError
 from insource.serving.engine import EngineSettings
-from insource.serving.supervisor import ServedModel
+from insource.serving.supervisor import ServedModel, usable_cores
 
 ANSWER_TOKENS = 12
 
@@ -42,9 +42,9 @@ def prompts(rows):
     return rows.examples(rows.pumps(3))
 
 
-def served(base, gguf):
-    settings = EngineSettings(gguf=base.gguf, adapters=(gguf,), threads=2, context_tokens=512)
-    return ServedModel("tuned", settings, adapter=0)
+def served(base, gguf, adapter=0):
+    settings = EngineSettings(gguf=base.gguf, adapters=(gguf,), threads=usable_cores(), context_tokens=512)
+    return ServedModel("tuned", settings, adapter=adapter)
 
 
 def test_what_is_served_answers_as_what_was_trained(embedded_model, adapter, example_task, prompts, tmp_path):
@@ -61,8 +61,7 @@ def test_what_is_served_answers_as_what_was_trained(embedded_model, adapter, exa
 def test_the_gate_sees_an_adapter_that_is_not_there(embedded_model, adapter, example_task, prompts, tmp_path):
     gguf = tmp_path / "adapter.gguf"
     write_adapter(adapter, embedded_model.gguf, gguf)
-    settings = EngineSettings(gguf=embedded_model.gguf, adapters=(gguf,), threads=2, context_tokens=512)
-    with ServedModel("base", settings, adapter=None) as model, pytest.raises(IntegrityError) as caught:
+    with served(embedded_model, gguf, adapter=None) as model, pytest.raises(IntegrityError) as caught:
         check_parity(embedded_model, adapter, model.model, example_task, prompts, ANSWER_TOKENS)
     assert caught.value.code == "parity-failed"
 

@@ -391,7 +391,7 @@ def test_an_answer_that_is_not_read_to_its_end_is_interrupted(provider, root, le
     gc.collect()
     process_log.close_logs()  # as the end of the process
     [call] = recorded(root)
-    assert (call.outcome, call.error) == ("interrupted", "the caller read no further")
+    assert (call.outcome, call.error) == ("interrupted", "the caller stopped reading")
     assert call.partial == (leave is not never_read_it)
     assert call.response_text.startswith("word0 ") == (leave is not never_read_it)
 

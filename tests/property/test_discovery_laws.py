@@ -11,7 +11,7 @@ from insource.logs.discovery import Rules, TaskFinder, load_rules, save_rules, s
 from insource.logs.discovery.evidence import Distinct, key_set, leaves, parsed
 from insource.logs.discovery.mining import MIN_SUPPORT, mine
 from insource.logs.discovery.prompts import read_prompt
-from insource.logs.discovery.rules import Pattern, Rule
+from insource.logs.discovery.rules import Pattern, TaskRule
 from insource.logs.discovery.templates import Template, TemplateIndex
 from insource.providers.requests import END, MARK, read_answer
 from insource.store.calls.calls import insert_calls
@@ -101,7 +101,7 @@ def test_rules_come_back_from_their_file_as_they_were(listed):
     templates = [Template(segments=one) for one in listed]
     rules = Rules(
         rule=tuple(
-            Rule(task=f"t{number}", fingerprint=one.fingerprint, segments=one.segments)
+            TaskRule(task=f"t{number}", fingerprint=one.fingerprint, segments=one.segments)
             for number, one in enumerate(templates)
         )
     )
@@ -117,7 +117,7 @@ def test_a_finder_finds_what_the_index_finds(pairs):
     prompts = [prompt for one in requests if (prompt := read_prompt(one)) is not None]
     templates = mine(prompts)
     rules = [
-        Rule(task=f"t{number}", fingerprint=one.fingerprint, segments=one.segments)
+        TaskRule(task=f"t{number}", fingerprint=one.fingerprint, segments=one.segments)
         for number, one in enumerate(templates)
     ]
     half = Rules(

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.gateway.call.tags import PREFIX, with_model, with_stream_usage, without_our_marks
+from insource.gateway.call.tags import PREFIX, with_model, with_stream_usage, without_marks
 from insource.gateway.call.usage_events import UsageStripper
 
 TEXT = st.text(max_size=8)
@@ -37,7 +37,7 @@ def test_our_marks_leave_and_all_else_stays(data, marks, metadata, rest, layout)
     inner = shuffled(data.draw, marks | metadata)
     document = shuffled(data.draw, rest | {"metadata": inner})
     came = written(document, layout, ascii_only=True)
-    left = without_our_marks(came)
+    left = without_marks(came)
     expected = {name: value for name, value in document.items() if name != "metadata"}
     if metadata:
         expected["metadata"] = metadata

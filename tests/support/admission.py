@@ -3,8 +3,9 @@
 import json
 from decimal import Decimal
 
-from insource.gateway.admission.ask import Asked, Tags
+from insource.gateway.admission.ask import AdmissionRequest
 from insource.gateway.admission.keys import Access
+from insource.providers.tags import Tags
 
 CENT = Decimal("0.01")
 ENVIRONMENT = {"OPENAI_API_KEY": "sk-the-upstream-secret", "EMPTY": ""}
@@ -34,4 +35,4 @@ def asked(secret=None, *, header=b"authorization", task="", upstream="openai", *
         "endpoint": "chat",
         "model": "toy",
     }
-    return Asked(**fields | more)
+    return AdmissionRequest(**fields | more)

@@ -11,15 +11,13 @@ from typing import NamedTuple
 from insource.arms.prompts import described, grammar_for
 from insource.config.training import ServingSection
 from insource.evaluation.plan import ArmPlan
-from insource.evaluation.run import Confidence
 from insource.foundation.canonical import file_digest
 from insource.models.catalogue import BaseModel
 from insource.models.protocol import Request
+from insource.routing.confidence import TOP_LOGPROBS
 from insource.serving.engine import EngineSettings
 from insource.serving.supervisor import ServedModel, usable_cores
 from insource.types import Arm, Example, Task, TrainingSummary
-
-TOP_LOGPROBS = 20
 
 
 class Local(NamedTuple):
@@ -32,6 +30,11 @@ class Local(NamedTuple):
     max_new_tokens: int
     on_restart: Callable[[str], None]
 
+    @property
+    def tuned_name(self) -> str:
+        """The name under which the base model with the adapter answers."""
+        return f"{self.base.name} + {self.task.name}"
+
     def settings(self) -> EngineSettings:
         return EngineSettings(
             gguf=self.base.gguf,
@@ -43,31 +46,30 @@ class Local(NamedTuple):
 
     @contextmanager
     def serve(self, name: str, adapter: int | None) -> Iterator[ServedModel]:
-        """The model behind a running engine: adapter 0, or None for the base model alone."""
+        """Run the engine and yield its model: with adapter 0, or the base model alone for None."""
         with ServedModel(name, self.settings(), adapter=adapter, on_restart=self.on_restart) as served:
             yield served
 
 
 def longest_answer(training: TrainingSummary) -> int:
-    """Tokens an answer may have: half as many again as the longest one in training."""
+    """Return how many tokens an answer may have: half as many again as the longest one in training."""
     return math.ceil(1.5 * training.longest_answer_tokens)
 
 
-# An untuned model writes spaces, line breaks and fences that the tuned one has unlearned.
+# A factor on the room for an answer: an untuned model writes spaces, line breaks and code fences.
 UNTUNED_ROOM = 1.5
 
 
 def local_plan(
-    local: Local,
-    arm: Arm,
-    *,
-    adapter: int | None,
-    describe: bool,
-    confidence: Confidence = lambda example, completion: None,
+    local: Local, arm: Arm, examples: tuple[Example, ...], *, adapter: int | None, describe: bool
 ) -> ArmPlan:
-    max_tokens = (
-        local.max_new_tokens if adapter is not None else math.ceil(UNTUNED_ROOM * local.max_new_tokens)
-    )
+    """Return the plan of a model behind the local engine.
+
+    ``adapter`` is 0 for the exported adapter and None for the base model alone. ``describe`` adds the
+    output contract to the prompt.
+    """
+    room = 1.0 if adapter is not None else UNTUNED_ROOM
+    max_tokens = math.ceil(room * local.max_new_tokens)
 
     def ask(example: Example) -> Request:
         return Request(
@@ -88,8 +90,8 @@ def local_plan(
         identity["adapter"] = file_digest(local.adapter)
     return ArmPlan(
         arm=arm,
+        examples=examples,
         identity=identity,
         model=lambda: local.serve(arm.model, adapter),
         ask=ask,
-        confidence=confidence,
     )

@@ -1,11 +1,11 @@
-"""A cloud model, by its logged answers."""
+"""The clouds, by the answers that the log or the rows hold; simulated ones say so everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
+from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds, CloudPrice
 from insource.arms.prompts import CLOUD_MAX_TOKENS, described
 from insource.evaluation.plan import ArmPlan
 from insource.foundation.canonical import digest
@@ -14,15 +14,23 @@ from insource.models.replay import ReplayModel
 from insource.types import Arm, Dataset, Example, Task
 
 
-class CloudPrice(NamedTuple):
-    """What 1,000 documents cost in the cloud, None when unknown, and where the figure comes from."""
+def plans(inputs: ArmInputs) -> tuple[ArmPlan, ...]:
+    """Return a plan for each cloud model that answered a test document, on those that it answered."""
+    found = []
+    for name in inputs.dataset.manifest.cloud_models:
+        answered = tuple(example for example in inputs.test if name in example.cloud_outputs)
+        plan = cloud_plan(inputs.task, inputs.dataset, name, answered, inputs.price(name))
+        if len(answered) < len(inputs.test):
+            note = f"answered {len(answered)} of {len(inputs.test)} test documents; judged on those"
+            plan = plan._replace(note=note)
+        found.append(plan)
+    return tuple(found)
 
-    per_1000_usd: float | None
-    basis: str
 
-
-def cloud(task: Task, dataset: Dataset, name: str, examples: Sequence[Example], price: CloudPrice) -> ArmPlan:
-    """A cloud model's logged answers to ``examples``, replayed. Simulated ones say so everywhere."""
+def cloud_plan(
+    task: Task, dataset: Dataset, name: str, examples: tuple[Example, ...], price: CloudPrice
+) -> ArmPlan:
+    """Return the plan that replays one cloud model's answers to ``examples``."""
     simulated = name in dataset.manifest.simulated_models
 
     def ask(example: Example) -> Request:
@@ -34,6 +42,8 @@ def cloud(task: Task, dataset: Dataset, name: str, examples: Sequence[Example], 
         name=name,
         model=name,
         kind="simulated" if simulated else "cloud",
+        role="reference",
+        simulated=simulated,
         description="simulated after published error rates" if simulated else "answers as logged",
         cost_per_1000_usd=price.per_1000_usd,
         cost_basis=("assumed: " if simulated else "") + price.basis,
@@ -45,5 +55,7 @@ def cloud(task: Task, dataset: Dataset, name: str, examples: Sequence[Example], 
         yield ReplayModel(name, answers, latency, simulated=simulated)
 
     logged = [[e.row_id, e.cloud_outputs.get(name), e.cloud_latency_s.get(name)] for e in examples]
-    identity = {"answers": digest(logged)}
-    return ArmPlan(arm=arm, identity=identity, model=model, ask=ask)
+    return ArmPlan(arm=arm, examples=examples, identity={"answers": digest(logged)}, model=model, ask=ask)
+
+
+FACTORY = ArmFactory("cloud", "reference", plans, ArmNeeds(cloud_answers=True))

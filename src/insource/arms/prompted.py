@@ -1,26 +1,37 @@
-"""The untuned base model, told the schema in its prompt."""
+"""The untuned base model, told the schema in its prompt, without and with the grammar."""
 
 from __future__ import annotations
 
-from insource.arms.local import Local, local_plan
+from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
+from insource.arms.local import local_plan
 from insource.evaluation.plan import ArmPlan
 from insource.types import Arm
-from insource.types.evaluation import BASE, BASE_CONSTRAINED
+
+BASE, BASE_CONSTRAINED = "base", "base + schema"
 
 
-def bases(local: Local) -> tuple[ArmPlan, ArmPlan]:
-    """The same model untuned: told the schema in its prompt, without and with the grammar."""
-    prompted = Arm(
-        name=BASE, model=local.base.name, kind="base", description="untuned, told the schema in its prompt"
+def plans(inputs: ArmInputs) -> tuple[ArmPlan, ArmPlan]:
+    """Return the plan without and with constrained decoding, on the few documents."""
+    described = {
+        BASE: "untuned, told the schema in its prompt",
+        BASE_CONSTRAINED: "untuned, told the schema and held to it by the grammar",
+    }
+    arms = [
+        Arm(
+            name=name,
+            model=inputs.local.base.name,
+            kind="base",
+            role="baseline",
+            local=True,
+            constrained=name == BASE_CONSTRAINED,
+            description=description,
+        )
+        for name, description in described.items()
+    ]
+    prompted, constrained = (
+        local_plan(inputs.local, arm, inputs.few, adapter=None, describe=True) for arm in arms
     )
-    constrained = Arm(
-        name=BASE_CONSTRAINED,
-        model=local.base.name,
-        kind="base",
-        constrained=True,
-        description="untuned, told the schema and held to it by the grammar",
-    )
-    return (
-        local_plan(local, prompted, adapter=None, describe=True),
-        local_plan(local, constrained, adapter=None, describe=True),
-    )
+    return prompted, constrained
+
+
+FACTORY = ArmFactory("base", "baseline", plans, ArmNeeds(extra="serve", module="xllamacpp"))

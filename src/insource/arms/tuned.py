@@ -1,21 +1,28 @@
-"""The fine-tuned model, exported and served under the grammar."""
+"""The fine-tuned model as it will be served: exported adapter, grammar, short instruction."""
 
 from __future__ import annotations
 
-from insource.arms.local import Local, local_plan
+from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
+from insource.arms.local import local_plan
 from insource.evaluation.plan import ArmPlan
-from insource.evaluation.run import Confidence
 from insource.types import Arm
-from insource.types.evaluation import TUNED
+
+NAME = "tuned"
 
 
-def tuned(local: Local, confidence: Confidence) -> ArmPlan:
-    """The fine-tuned model as it will be served: exported adapter, grammar, short instruction."""
+def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
+    """Return the one plan, with the confidence by which answers are routed."""
     arm = Arm(
-        name=TUNED,
-        model=f"{local.base.name} + {local.task.name}",
+        name=NAME,
+        model=inputs.local.tuned_name,
         kind="tuned",
+        role="candidate",
+        local=True,
         constrained=True,
         description="fine-tuned, exported and served under the grammar",
     )
-    return local_plan(local, arm, adapter=0, describe=False, confidence=confidence)
+    plan = local_plan(inputs.local, arm, inputs.test, adapter=0, describe=False)
+    return (plan._replace(confidence=inputs.confidence),)
+
+
+FACTORY = ArmFactory("tuned", "candidate", plans, ArmNeeds(extra="serve", module="xllamacpp"))

@@ -1,4 +1,4 @@
-"""``insource compare``: two candidates, paired by document."""
+"""``insource compare``: compare two candidates, paired by document."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ EXIT_GATE_NOT_MET = 3
 EXIT_UNDECIDED = 4
 
 
-@click.command("compare", short_help="Two candidates, paired by document")
+@click.command("compare", short_help="Compare two candidates, paired by document")
 @click.argument("candidate")
 @click.argument("baseline")
 @click.option("--metric", help="Overrides task.primary_metric.")
 @click.option("--margin", type=click.FloatRange(0, 1, min_open=True), help="Overrides task.margin.")
-@click.option("--gate", is_flag=True, help="Exit 3 when worse, 4 when inconclusive.")
+@click.option("--gate", is_flag=True, help="Exit with 3 when worse, with 4 when inconclusive.")
 @project_options
 @json_option
 def command(
@@ -34,7 +34,10 @@ def command(
     gate: bool,
     as_json: bool,
 ) -> None:
-    """CANDIDATE against BASELINE, by name ("tuned", "base + schema", a cloud model) on the test split."""
+    """Compare CANDIDATE with BASELINE on the test split.
+
+    Both are arm names: "tuned", "base + schema" or the name of a cloud model.
+    """
     from insource.cli.output import say, show
     from insource.evaluation.compare import compare
     from insource.evaluation.stage import load
@@ -75,7 +78,7 @@ def _pick(evaluated: dict[str, Evaluated], name: str) -> Evaluated:
         raise UserError(
             "no-such-arm",
             f"There is no evaluation of `{name}` on the test split.",
-            details=(f"There is: {', '.join(evaluated) or 'none'}.",),
+            details=(f"Evaluated arms: {', '.join(evaluated) or 'none'}.",),
             hint="Measure it first: insource evaluate",
         )
     return evaluated[name]

@@ -1,4 +1,4 @@
-"""``insource config``: every setting, its value and where it comes from."""
+"""``insource config``: show every setting, its value and its origin."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from insource.config.loading import FILE_NAME
 
 @click.group("config", short_help="Show every setting")
 def command() -> None:
-    """The configuration."""
+    """Show the configuration."""
 
 
-@command.command("show", short_help="Every key with its value in force")
+@command.command("show", short_help="Show every key with its effective value")
 @click.option("--config", "path", type=click.Path(path_type=Path), default=Path(FILE_NAME), show_default=True)
-@click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@click.option("--origin", is_flag=True, help="Show where each value comes from.")
 @json_option
 def show(path: Path, origin: bool, as_json: bool) -> None:
-    """Every key with its value in force; flag before environment before file before default."""
+    """Show every key with its effective value.
+
+    A flag overrides the environment, the environment overrides the file, the file overrides the default.
+    """
     from insource.config.loading import load, values
 
     found = values(load(path))

@@ -1,4 +1,4 @@
-"""``insource demo``: the published case on generated documents; only a configured run."""
+"""``insource demo``: run the whole loop on generated documents."""
 
 from __future__ import annotations
 
@@ -10,23 +10,27 @@ import click
 from insource.cli.options import json_option
 
 
-@click.command("demo", short_help="The whole loop on generated specifications")
+@click.command("demo", short_help="Run the whole loop on generated specifications")
 @click.option(
     "--dir",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("insource-demo"),
     show_default=True,
-    help="Where the demo's project is made.",
+    help="Folder of the demo project.",
 )
-@click.option("--documents", type=click.IntRange(8), help="Training documents.")
-@click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Passes over them.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Documents and training.")
+@click.option("--documents", type=click.IntRange(8), help="Number of training documents.")
+@click.option("--epochs", type=click.FloatRange(0, min_open=True), help="Number of training epochs.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the documents and training."
+)
 @click.option("--model", help="Base model: a catalogue name or gguf/PATH.")
-@click.option("--full", is_flag=True, help="500 training and 1,000 test documents: several times as long.")
-@click.option("--cloud", help="Ask a real cloud model, as provider/model; costs money, asks first.")
-@click.option("--yes", is_flag=True, help="Answer yes before money is spent.")
-@click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
+@click.option(
+    "--full", is_flag=True, help="Use 500 training and 1,000 test documents; takes several times as long."
+)
+@click.option("--cloud", help="Ask a real cloud model, provider/model. Costs money and asks first.")
+@click.option("--yes", is_flag=True, help="Do not ask before spending money.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
 @json_option
 def command(
     folder: Path,
@@ -40,9 +44,9 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Technical specifications to JSON, from the cloud's answers to a served local model.
+    """Train, evaluate and serve a local model that extracts JSON from generated specifications.
 
-    Without --cloud the cloud is simulated after published error rates, and says so everywhere.
+    Without --cloud, the cloud's answers are simulated from published error rates and marked as simulated.
     """
     from insource.cli.options import command_line, open_session
     from insource.cli.output import near, say, summary

@@ -1,4 +1,4 @@
-"""``insource evaluate``: every candidate on the sealed test split."""
+"""``insource evaluate``: measure every candidate on the sealed test split."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @project_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
-    """The logged clouds, the untuned model and the tuned one, on the same test documents."""
+    """Measure the logged clouds, the base model and the tuned model on the same test documents."""
     from insource.cli.output import say
     from insource.workflow.build import build_dataset
     from insource.workflow.evaluate import evaluate_arms

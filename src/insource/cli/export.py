@@ -1,4 +1,4 @@
-"""``insource export``: the adapter as it will be served, checked against what was trained."""
+"""``insource export``: export the adapter and check that it matches the trained model."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from insource.workflow.session import Session
 
 
-@click.command("export", short_help="Adapter to GGUF, with the parity gate")
+@click.command("export", short_help="Export the adapter to GGUF and check parity")
 @project_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
-    """Write the GGUF adapter, the Modelfile and the model card; refuse when parity fails."""
+    """Write the GGUF adapter, the Modelfile and the model card. Fail when the parity check fails."""
     from insource.cli.output import near, say
     from insource.export.stage import parity
     from insource.workflow.build import build_dataset

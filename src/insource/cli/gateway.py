@@ -1,9 +1,10 @@
-"""``insource gateway``: the front door in front of the clouds, and of the tuned model where there is one."""
+"""``insource gateway``: run the gateway in front of the cloud APIs and the tuned model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,13 @@ import click
 from insource.config.loading import FILE_NAME
 
 if TYPE_CHECKING:
+    from insource.config.evaluation import ReferenceSection
     from insource.config.loading import LoadedConfig
     from insource.config.sections import Config
     from insource.gateway.settings import GatewaySettings, PassThrough
     from insource.logs.recorder import Recorder
     from insource.providers.prices import PriceTable
+    from insource.workflow.serve import Deployed
     from insource.workflow.session import Session
 
 HOLD_UNTIL_RESTART = (
@@ -25,31 +28,32 @@ HOLD_UNTIL_RESTART = (
 )
 
 
-@click.command("gateway", short_help="Every call on record; local first where a model is trained")
+@click.command("gateway", short_help="Record every call; answer with the tuned model first")
 @click.argument("run", required=False)
-@click.option("--port", type=click.IntRange(0, 65535), help="Overrides gateway.port; 0 takes a free one.")
-@click.option("--pass-through", "only_pass", is_flag=True, help="Answer nothing here, even with a run there.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Overrides gateway.port; 0 picks a free port.")
+@click.option(
+    "--pass-through", "only_pass", is_flag=True, help="Never answer locally, even when a run exists."
+)
 @click.option(
     "--config",
     "config_path",
     type=click.Path(path_type=Path),
     default=Path(FILE_NAME),
     show_default=True,
-    help="The project's configuration; without the file, all defaults.",
+    help="The project's configuration. Without the file, defaults apply.",
 )
 def command(run: str | None, port: int | None, only_pass: bool, config_path: Path) -> None:
-    """Point your client's base_url here: its calls pass through unchanged, and every one is in the log.
+    """Run a gateway that passes calls through unchanged and records every call.
 
-    With the model of RUN (the newest when not given) that task is answered here, and doubtful answers go
-    to reference.model. Keys stay with the callers and are never stored; who shall not have one of their own
-    gets one of `insource keys create`.
+    Point your client's base_url at it. The tuned model of RUN (default: the newest run) answers its task;
+    the gateway escalates uncertain answers to reference.model. Callers send their own provider keys, which
+    are never stored. Create a gateway key for other callers with `insource keys create`.
     """
     from insource.cli.options import open_session
-    from insource.cli.output import say
     from insource.gateway.admission.keys import require_key_beyond_loopback
     from insource.gateway.admission.ledger import KeyLedger
     from insource.gateway.from_config import key_admitter, pass_through
-    from insource.gateway.server import DRAIN_S, serve
+    from insource.gateway.server import serve
     from insource.logs.recorder import Recorder
     from insource.providers.prices import PriceTable
     from insource.redaction import Redactor
@@ -60,29 +64,17 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     chosen = section.port if port is None else port
     workspace = loaded.folder / loaded.config.project.workspace
     ledger, prices = KeyLedger(workspace), PriceTable(loaded.config.prices.models)
-    # Before the engine takes its time to load:
+    # Fail before the engine loads, which takes seconds.
     exposed = require_key_beyond_loopback(section.host, ledger)
     require_free_port(chosen)
     session = None
     if not only_pass and config_path.is_file():
         session = open_session(config_path, {})
         session = session if run or _has_run(session) else None
-    lines: list[str] = []
 
     def passing(config: Config) -> PassThrough:
         admitter = key_admitter(config, ledger, prices.cost, exposed=exposed)
         return pass_through(config, admitter, workspace=workspace)
-
-    def ready(url: str) -> None:
-        say(f"Gateway on {url}")
-        for line in lines:
-            say(line)
-        say("Reload the configuration with SIGHUP, stop with Ctrl-C")
-
-    def stopping(under_way: int) -> None:
-        if under_way:
-            requests = "1 request" if under_way == 1 else f"{under_way:,} requests"
-            say(f"Finishing {requests} under way, for {DRAIN_S} s at most; Ctrl-C again ends at once")
 
     with ExitStack() as stack:
         stack.callback(ledger.close)
@@ -93,15 +85,30 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
             )
         )
         settings, told = _settings(loaded, session, run, recorder, passing(loaded.config), prices, stack)
-        lines.extend(told)
         serve(
             settings,
             port=chosen,
             host=section.host,
-            on_ready=ready,
-            on_stop=stopping,
+            on_ready=lambda url: _say_ready(url, told),
+            on_stop=_say_stopping,
             reload=lambda: _read_again(config_path, passing, loaded.config),
         )
+
+
+def _say_ready(url: str, lines: Sequence[str]) -> None:
+    from insource.cli.output import say
+
+    for line in (f"Gateway on {url}", *lines, "Reload the configuration with SIGHUP, stop with Ctrl-C"):
+        say(line)
+
+
+def _say_stopping(under_way: int) -> None:
+    from insource.cli.output import say
+    from insource.gateway.server import DRAIN_S
+
+    if under_way:
+        requests = "1 request" if under_way == 1 else f"{under_way:,} requests"
+        say(f"Finishing {requests} under way within {DRAIN_S} s. Press Ctrl-C again to stop at once")
 
 
 def _settings(
@@ -113,14 +120,15 @@ def _settings(
     prices: PriceTable,
     stack: ExitStack,
 ) -> tuple[GatewaySettings, list[str]]:
-    """The settings, and what to tell about them; the engine, if there is one, runs until ``stack`` ends."""
-    from insource.gateway.settings import GatewaySettings, HttpCloud
+    """Return the settings and the lines to print. An engine, if there is one, runs until ``stack`` closes."""
+    from insource.gateway.settings import GatewaySettings
+    from insource.workflow.serve import deployed
 
     log = loaded.config.log
     names = ", ".join(f"{upstream.name} ({upstream.base_url})" for upstream in passing.upstreams)
-    told = [f"Passes calls on to {names or 'nobody: the task is local-only'}"]
+    told = [f"Forwards calls to {names}" if names else "Forwards no calls: the task is local-only"]
     if passing.task_of is not None:
-        told.append("Tags calls without a task by the rules of `insource logs discover --apply`")
+        told.append("Tags calls without a task with the rules from `insource logs discover --apply`")
     settings = GatewaySettings(
         recorder=recorder,
         pass_through=passing,
@@ -130,24 +138,28 @@ def _settings(
     )
     if session is None:
         return settings, told
-    from dataclasses import replace
-
-    from insource.workflow.serve import deployed
-
     found = deployed(session, run)
-    name = f"{found.local.base.name} + {found.task.name}"
-    served = stack.enter_context(found.local.serve(name, 0))
-    reference = loaded.config.reference
+    settings = _with_model(settings, found, loaded.config.reference, stack)
+    cloud = loaded.config.reference.model
+    about = [
+        f"Answers {found.task.name} with {found.local.tuned_name}",
+        found.policy.reason,
+        f"Escalates to {cloud or 'nothing: set reference.model to escalate to a cloud model'}",
+    ]
+    return settings, [*about, *told]
+
+
+def _with_model(
+    settings: GatewaySettings, found: Deployed, reference: ReferenceSection, stack: ExitStack
+) -> GatewaySettings:
+    """Start the engine of a finished run, and return the settings with its model and the cloud behind it."""
+    from insource.gateway.settings import HttpCloud
+
+    served = stack.enter_context(found.local.serve(found.local.tuned_name, 0))
     cloud = None
     if reference.model:
         cloud = HttpCloud(model=reference.model.partition("/")[2], base_url=reference.base_url)
-    told = [
-        f"Answers {found.task.name} with {name}",
-        found.policy.reason,
-        f"Escalates to {reference.model or 'nothing: set reference.model to have a cloud behind it'}",
-        *told,
-    ]
-    settings = replace(
+    return replace(
         settings,
         task=found.task,
         policy=found.policy,
@@ -157,11 +169,10 @@ def _settings(
         engine_alive=lambda: served.engine.alive,
         max_tokens=found.local.max_new_tokens,
     )
-    return settings, told
 
 
 def _configuration(path: Path, run: str | None = None) -> LoadedConfig:
-    """The configuration; where nobody wrote one, the defaults are enough to pass calls through."""
+    """Load the configuration. Without a file, the defaults suffice to pass calls through."""
     from insource.config.loading import load
 
     return load(path, or_defaults=run is None and path == Path(FILE_NAME))
@@ -179,8 +190,11 @@ def _has_run(session: Session) -> bool:
 
 
 def _read_again(path: Path, passing: Callable[[Config], PassThrough], at_start: Config) -> PassThrough | None:
-    """The configuration as it is now; one that is wrong is reported and changes nothing, and so is what
-    holds since the start."""
+    """Load the configuration again.
+
+    Print an invalid configuration's error and return None, so that the present settings stay. Print the
+    changed settings that need a restart.
+    """
     from insource.cli.output import fail, say
     from insource.foundation.errors import InsourceError
 
@@ -192,7 +206,7 @@ def _read_again(path: Path, passing: Callable[[Config], PassThrough], at_start: 
         return None
     say("Read the configuration again")
     if waiting := [name for name in HOLD_UNTIL_RESTART if _value(config, name) != _value(at_start, name)]:
-        say(f"Changes of {', '.join(waiting)} hold after a restart only")
+        say(f"Changes of {', '.join(waiting)} apply only after a restart")
     return settings
 
 

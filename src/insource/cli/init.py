@@ -1,4 +1,4 @@
-"""``insource init``: a commented configuration for the user's own data; never overwrites."""
+"""``insource init``: write a commented configuration for the user's data, without overwriting one."""
 
 from __future__ import annotations
 
@@ -10,37 +10,38 @@ import click
 from insource.config.loading import FILE_NAME
 
 TEMPLATE = """\
-# Insource: one narrow job. Every key: `insource config show`; their meaning: docs/reference/configuration.md
+# The configuration of one task. `insource config show` lists every key; docs/reference/configuration.md
+# explains them.
 
 [task]
 name = {name}
-# The system message of the tuned model. Keep it short; the model learns the rest from your labels.
+# The system message of the tuned model. Keep it short: the model learns the rest from your labels.
 instruction = {instruction}
-# A JSON Schema of the answer, or labels. Both are inferred from the data when left out.
+# A JSON Schema of the answer, or its labels. Without either, Insource infers them from the data.
 # schema = "schema.json"
 # labels = ["billing", "technical", "other"]
-# The largest loss against the cloud that still counts as "not worse", as a ratio.
+# The largest loss against the cloud that still counts as "not worse" (ratio).
 margin = 0.02
-# May a document of this task leave the machine? "local-only" refuses before a byte does.
+# "local-only" refuses every request that would send a document of this task off the machine.
 privacy = "cloud-allowed"
 
 [dataset]
-# JSONL, CSV, Parquet, chat examples, a folder of documents, the log: docs/guides/sources.md
+# JSONL, CSV, Parquet, chat examples, a folder of documents or the log: see docs/guides/sources.md
 {dataset}
 
 [reference]
-# A cloud model to ask about every document, e.g. "openai/gpt-4o-mini". It costs money and asks first.
-# Empty: the rows' own cloud_outputs are the cloud; without those it is "not measured".
+# A cloud model to ask about every document, e.g. "openai/gpt-4o-mini". Insource asks before it spends money.
+# When empty, the cloud_outputs of the rows are evaluated; without them, the cloud is "not measured".
 model = ""
 
 [decision]
-# How many documents a month this task has: break-even depends on it.
+# Documents per month. Break-even depends on it.
 documents_per_month = 50000
 """
 
 
 @click.command("init", short_help="Write a commented insource.toml")
-@click.option("--data", default="data.jsonl", show_default=True, help="The rows: a file, a folder, or `log`.")
+@click.option("--data", default="data.jsonl", show_default=True, help="The rows: a file, a folder or `log`.")
 @click.option("--name", default="task", show_default=True, help="Short name of the task.")
 @click.option(
     "--instruction",
@@ -53,19 +54,17 @@ documents_per_month = 50000
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help="Where to write it; the current folder when not given.",
+    help="Folder to write to; default: the current folder.",
 )
 def command(data: str, name: str, instruction: str, folder: Path) -> None:
-    """Write insource.toml in the current folder. An existing one is left as it is."""
+    """Write insource.toml to the current folder. Never overwrite an existing file."""
     from insource.cli.output import near, say
     from insource.config.loading import load
     from insource.foundation.errors import UserError
 
     path = folder / FILE_NAME
     if path.exists():
-        raise UserError(
-            "already-there", f"{path} exists and is left as it is.", hint="Edit it, or remove it first."
-        )
+        raise UserError("already-there", f"{path} already exists.", hint="Edit the file, or remove it first.")
     folder.mkdir(parents=True, exist_ok=True)
     lines, reason, problem = _about(folder, data, name)
     filled = TEMPLATE.format(
@@ -89,9 +88,9 @@ def command(data: str, name: str, instruction: str, folder: Path) -> None:
 
 
 def _about(folder: Path, data: str, task: str) -> tuple[tuple[str, ...], str, str]:
-    """The lines about the data, how it will be read, and what to do first when it cannot be.
+    """Return the lines for ``[dataset]``, how the data will be read, and what to do when it cannot be read.
 
-    There is no reason when the data is not there yet.
+    The reason is empty when the data does not exist yet.
     """
     from insource.dataset.sources.suggest import LOG, proposal
     from insource.foundation.errors import InsourceError
@@ -101,5 +100,5 @@ def _about(folder: Path, data: str, task: str) -> tuple[tuple[str, ...], str, st
         return as_given, "", ""
     try:
         return *proposal(folder, data, task), ""
-    except InsourceError as error:  # what is wrong with the data is for the build to say in full
+    except InsourceError as error:  # the build reports the data's errors in full
         return as_given, " ".join((error.message, *error.details)), error.hint

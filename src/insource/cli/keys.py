@@ -1,4 +1,4 @@
-"""``insource keys``: the gateway's own keys, with their tasks, budgets and rates."""
+"""``insource keys``: manage the gateway's virtual keys, their tasks, budgets and rate limits."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     default=Path(FILE_NAME),
     show_default=True,
-    help="The project's configuration; without the file, all defaults.",
+    help="The project's configuration. Without the file, defaults apply.",
 )
 
 
-@click.group("keys", short_help="Keys of the gateway's own")
+@click.group("keys", short_help="Manage virtual keys for the gateway")
 def command() -> None:
-    """Virtual keys: callers get one each, and none of them sees the provider's."""
+    """Manage virtual keys. Callers use them instead of the provider's key."""
 
 
-@command.command("create", short_help="Make a key and print it, this once")
+@command.command("create", short_help="Create a key and print it once")
 @click.argument("name")
 @click.option("--task", "tasks", multiple=True, metavar="NAME", help="Bind the key to this task; repeatable.")
 @click.option("--upstream", default="", metavar="NAME", help="Bind the key to this upstream.")
 @click.option(
     "--budget-usd",
     type=click.FloatRange(min=0, min_open=True, max=1_000_000_000),
-    help="The most its calls may cost in a period (US dollars).",
+    help="Maximum cost of the key's calls in one period (US dollars).",
 )
-@click.option("--per", type=click.Choice(["day", "month", "total"]), help="The budget's period, by UTC.")
+@click.option("--per", type=click.Choice(["day", "month", "total"]), help="Period of the budget, in UTC.")
 @click.option(
-    "--requests-per-minute", type=click.IntRange(1, 100_000), help="The most calls in any sixty seconds."
+    "--requests-per-minute", type=click.IntRange(1, 100_000), help="Maximum calls in any 60 seconds."
 )
 @config_option
 @json_option
@@ -60,18 +60,18 @@ def create(
     config_path: Path,
     as_json: bool,
 ) -> None:
-    """Make a key for NAME and print it, this once: only its hash is kept.
+    """Create a key for NAME and print it once. Only its hash is stored.
 
-    Callers send it where their provider key was. The gateway puts the upstream's own key in its place,
-    from the environment variable that the upstream's `api_key_env` names.
+    Callers send this key in place of a provider key. The gateway replaces it with the upstream's key, which
+    it reads from the environment variable that the upstream's `api_key_env` names.
     """
     from insource.cli.output import say
     from insource.store.keys import create_key, open_keys
 
     if (budget_usd is None) != (per is None):
-        raise click.UsageError("--budget-usd and --per belong together: --budget-usd 50 --per month")
-    if budget_usd is not None and math.isnan(budget_usd):  # which is within every range
-        raise click.UsageError("--budget-usd has to be a number")
+        raise click.UsageError("--budget-usd and --per need each other: --budget-usd 50 --per month")
+    if budget_usd is not None and math.isnan(budget_usd):  # NaN passes every range check
+        raise click.UsageError("--budget-usd must be a number")
     config, workspace = _project(config_path)
     _require_upstream(config, upstream)
     with open_keys(workspace) as database:
@@ -91,13 +91,13 @@ def create(
     say(f"Key {key.key_id}, {_limits(key)}. It is not shown again.")
 
 
-@command.command("list", short_help="Every key, its limits, and what it has spent")
+@command.command("list", short_help="List every key, its limits and its spending")
 @config_option
 @json_option
 def show(config_path: Path, as_json: bool) -> None:
-    """Every key, what it may do, and what it has spent in the present period of its budget.
+    """List every key, its limits and its spending in the current period of its budget.
 
-    "Held" is money for calls under way, and for calls whose process died before their cost was known.
+    "Held" is money reserved for calls in progress and for calls whose process died before its cost was known.
     """
     from insource.cli.output import say
     from insource.cli.printable import one_line
@@ -112,14 +112,14 @@ def show(config_path: Path, as_json: bool) -> None:
     for key, spend in keys:
         click.echo(f"{key.key_id}  {one_line(key.name, 64):<20}  {_state(key)}  {_limits(key, spend)}")
     if not keys:
-        say("There is no key yet. Make one: insource keys create NAME")
+        say("There are no keys yet. Create one: insource keys create NAME")
 
 
-@command.command("revoke", short_help="End a key, in running gateways too")
+@command.command("revoke", short_help="Revoke a key, in running gateways too")
 @click.argument("name")
 @config_option
 def revoke(name: str, config_path: Path) -> None:
-    """End the key of this NAME or id. Running gateways refuse it within a second."""
+    """Revoke the key with this NAME or id. Running gateways refuse it within one second."""
     from insource.cli.output import say
     from insource.cli.printable import one_line
     from insource.store.keys import revoke_key
@@ -136,7 +136,7 @@ def _open(config_path: Path) -> Database:
 
 
 def _project(config_path: Path) -> tuple[Config, Path]:
-    """The configuration, or its defaults as for the gateway, and the folder that the keys are in."""
+    """Return the configuration (or the defaults, as the gateway does) and the folder with the keys."""
     from insource.config.loading import load
     from insource.workflow.project import Project
 
@@ -145,7 +145,11 @@ def _project(config_path: Path) -> tuple[Config, Path]:
 
 
 def _require_upstream(config: Config, name: str) -> None:
-    """Raises: ConfigError: ``unknown-upstream``: no call could ever be made with such a key."""
+    """Check that the upstream exists; a key for an unknown one could never make a call.
+
+    Raises:
+        ConfigError: ``unknown-upstream``.
+    """
     from insource.foundation.errors import ConfigError
     from insource.gateway.from_config import upstream_names
 
@@ -153,7 +157,7 @@ def _require_upstream(config: Config, name: str) -> None:
     if name and name not in known:
         raise ConfigError(
             "unknown-upstream",
-            f"There is no upstream {name!r}; there are: {', '.join(known)}.",
+            f"There is no upstream {name!r}. Known upstreams: {', '.join(known)}.",
             hint="Use one of these, or add [upstreams.NAME] to insource.toml first.",
         )
 

@@ -1,4 +1,4 @@
-"""A group whose verbs each live in a module of their own, loaded when the verb is used."""
+"""A click group that imports the module of a command when the command is used."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any
 import click
 
 Verbs = Mapping[str, tuple[str, str]]
-"""Verb → its module under ``insource.cli``, and one line of help."""
+"""Command name → its module under ``insource.cli`` and one line of help."""
 
 
 class LazyGroup(click.Group):
-    """``headings`` maps a heading of the help to its verbs, in the order in which the help shows them."""
+    """A group of lazily imported commands.
+
+    ``headings`` maps a heading of the help text to its commands, in the order of display.
+    """
 
     def __init__(self, *args: Any, headings: Mapping[str, Verbs], **options: Any) -> None:
         super().__init__(*args, **options)

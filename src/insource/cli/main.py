@@ -1,4 +1,4 @@
-"""The ``insource`` command. Each verb lives in its own module, loaded when it is called."""
+"""The ``insource`` command. Each subcommand lives in its own module, imported when it is used."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Sequence
 
 import click
 
-from insource import __version__
 from insource.cli.lazy_group import LazyGroup, Verbs
 from insource.cli.output import fail, interrupted
 from insource.foundation.errors import InsourceError
+from insource.foundation.version import __version__
 
-# Verb → (module, one line), in the order of the loop; the help shows them so.
+# Command → (module, one line of help), in the order of the loop, which is the order of the help.
 VERBS: dict[str, Verbs] = {
     "Start": {
-        "demo": ("demo", "The whole loop on generated specifications, with real training"),
+        "demo": ("demo", "Run the whole loop on generated specifications, with real training"),
         "init": ("init", "Write a commented insource.toml for your own data"),
-        "status": ("status", "Where the project stands and what comes next"),
+        "status": ("status", "Show the state of the project and the next command"),
     },
-    "All of it": {"run": ("run", "The whole loop on your data; resumes where it stopped")},
+    "All of it": {"run": ("run", "Run the whole loop on your data; resume where it stopped")},
     "Step by step": {
-        "dataset": ("dataset.group", "Build the dataset: four splits, nothing lost silently"),
+        "dataset": ("dataset.group", "Check the rows and build the dataset with its four splits"),
         "train": ("train", "Fine-tune the small model on the training split"),
-        "export": ("export", "Adapter to GGUF, with the parity gate"),
+        "export": ("export", "Export the adapter to GGUF and check parity"),
         "evaluate": ("evaluate", "Measure every candidate on the sealed test split"),
-        "compare": ("compare", "Two candidates, paired by document"),
-        "report": ("report", "Render a run's report again: html, md or json"),
+        "compare": ("compare", "Compare two candidates, paired by document"),
+        "report": ("report", "Render the report of a run as html, md or json"),
     },
     "Serve": {
         "serve": ("serve", "Serve the tuned model on loopback, OpenAI-compatible"),
-        "gateway": ("gateway", "Local first, the cloud when in doubt, every call on record"),
-        "keys": ("keys", "Keys of the gateway's own: who may call, how often, for how much"),
+        "gateway": ("gateway", "Record every call; answer locally, escalate to the cloud"),
+        "keys": ("keys", "Manage virtual keys: tasks, budgets and rate limits"),
     },
     "Look": {
-        "logs": ("logs.group", "What was asked, answered and paid; export and purge"),
+        "logs": ("logs.group", "Query, import, export and purge the recorded calls"),
         "config": ("config", "Show every setting and where it comes from"),
     },
 }
@@ -43,14 +43,14 @@ VERBS: dict[str, Verbs] = {
 @click.group(cls=LazyGroup, headings=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="insource")
 def cli() -> None:
-    """Bring a narrow LLM job home: log, train, prove, serve and route.
+    """Replace a narrow cloud LLM task with a small local model.
 
-    New here? `insource demo` walks the whole loop on this machine, offline.
+    Start with `insource demo`: it runs the whole loop on this machine, offline.
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; a user's mistake ends in a message and an exit code, never in a traceback."""
+    """Run the command line. A user's mistake prints a message and sets the exit code, without a traceback."""
     try:
         cli.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
     except InsourceError as error:
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _system_error(error: OSError) -> InsourceError:
-    """A full disk or a missing permission, in words; anything else of the system's with its own text."""
+    """Return the error for a full disk, or for another operating system error with the system's text."""
     import errno
 
     where = f" ({error.filename})" if error.filename else ""
@@ -75,12 +75,12 @@ def _system_error(error: OSError) -> InsourceError:
         return InsourceError(
             "disk-full",
             f"The disk is full{where}.",
-            hint="Free some space and run the same command again: finished stages are kept.",
+            hint="Free some space and run the same command again. Finished stages are kept.",
         )
     return InsourceError(
         "system-error",
         f"{error.strerror or error}{where}.",
-        hint="Mend the cause and run the same command again: finished stages are kept.",
+        hint="Fix the cause and run the same command again. Finished stages are kept.",
     )
 
 

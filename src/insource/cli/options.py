@@ -1,4 +1,4 @@
-"""Options that several verbs share, and the way from them to a session."""
+"""Options that several commands share, and the session they open."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--config``, ``--seed``, ``--model``, ``--epochs``, ``--yes``, ``--quiet``: a verb of the loop."""
+    """Add ``--config``, ``--seed``, ``--model``, ``--epochs``, ``--yes`` and ``--quiet``; pass a session."""
 
     @click.option(
         "--config",
@@ -31,8 +31,8 @@ def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--seed", type=int, help="Overrides project.seed.")
     @click.option("--model", help="Overrides training.model.")
     @click.option("--epochs", type=float, help="Overrides training.epochs.")
-    @click.option("--yes", is_flag=True, help="Answer yes before money is spent.")
-    @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
+    @click.option("--yes", is_flag=True, help="Do not ask before spending money.")
+    @click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
     @functools.wraps(function)
     def wrapped(
         config_path: Path,
@@ -52,7 +52,7 @@ def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def open_session(
     config_path: Path, flags: dict[str, Any], *, yes: bool = False, quiet: bool = False
 ) -> Session:
-    """A session on the project whose configuration that is."""
+    """Return a session for the project with this configuration."""
     from insource.cli.output import Terminal
     from insource.config.loading import load
     from insource.workflow.project import Project
@@ -63,10 +63,10 @@ def open_session(
 
 
 def command_line() -> str:
-    """The command as typed, for the report's provenance."""
+    """Return the command as typed, for the provenance in the report."""
     return " ".join(["insource", *(shlex.quote(argument) for argument in sys.argv[1:])])
 
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
+    "--json", "as_json", is_flag=True, help="Print one JSON document to standard output."
 )

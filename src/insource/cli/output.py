@@ -1,4 +1,4 @@
-"""What the command line prints: progress on standard error, results on standard output."""
+"""Output of the command line: progress on standard error, results on standard output."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ REFRESH_S = 0.2
 
 
 def styled(text: str, **style: bool | str) -> str:
-    """Coloured on a terminal that wants colour, plain elsewhere (``NO_COLOR``, https://no-color.org)."""
+    """Return styled text on a terminal, plain text elsewhere or with ``NO_COLOR`` (https://no-color.org)."""
     if os.environ.get("NO_COLOR") or not sys.stderr.isatty():
         return text
     return click.style(text, **style)  # type: ignore[arg-type] # click's keywords are not typed as a dict
 
 
 def fail(error: InsourceError) -> int:
-    """Print what happened, why, and what to type next; returns the exit code."""
+    """Print what happened, why, and what to type next. Return the exit code."""
     say(f"{styled('error:', fg='red', bold=True)} {printable(error.message)}")
     for line in error.details:
         say(f"  {printable(line)}")
@@ -40,19 +40,19 @@ def fail(error: InsourceError) -> int:
 
 
 def interrupted() -> int:
-    """Print that Ctrl-C was heard; returns the exit code."""
-    say(f"\n{styled('interrupted', fg='yellow')}: what was finished is kept, and nothing half-written")
-    say(f"{styled('hint:', fg='cyan')} Run the same command again: what was not finished is done then")
+    """Print that Ctrl-C stopped the command. Return the exit code."""
+    say(f"\n{styled('interrupted', fg='yellow')}: finished stages are kept; partial output is not used")
+    say(f"{styled('hint:', fg='cyan')} Run the same command again to continue")
     return EXIT_INTERRUPTED
 
 
 def say(text: str = "") -> None:
-    """A line for the person at the terminal."""
+    """Print a line to standard error."""
     click.echo(text, err=True)
 
 
 def show(estimate: Estimate | None, *, digits: int = 1) -> str:
-    """``94.2 % [91.0, 96.5]``; a missing figure says so."""
+    """Format an estimate as ``94.2 % [91.0, 96.5]``, or as ``not measured``."""
     if estimate is None or estimate.value is None:
         return "not measured"
     text = f"{100 * estimate.value:.{digits}f} %"
@@ -62,13 +62,16 @@ def show(estimate: Estimate | None, *, digits: int = 1) -> str:
 
 
 class Terminal:
-    """The ``Display`` of the command line: one live line on a terminal, a line a tenth elsewhere."""
+    """The ``Display`` of the command line.
+
+    On a terminal, one line shows the progress; elsewhere, one line is printed per tenth.
+    """
 
     def __init__(self, *, yes: bool = False, quiet: bool = False) -> None:
         self._yes = yes
         self._quiet = quiet
         self._live = sys.stderr.isatty() and not os.environ.get("INSOURCE_NO_PROGRESS")
-        self._first: tuple[float, float] | None = None  # when this stage's first progress came, and what
+        self._first: tuple[float, float] | None = None  # time and amount of this stage's first progress
         self._printed = (-1, 0.0)
         self._open_line = False
 
@@ -127,20 +130,20 @@ class Terminal:
 
     def evaluated(self, evaluation: Evaluation, metric: str) -> None:
         failed = f", {evaluation.failed} failed" if evaluation.failed else ""
-        simulated = " (simulated)" if evaluation.arm.kind == "simulated" else ""
+        simulated = " (simulated)" if evaluation.arm.simulated else ""
         self.note(
             f"{evaluation.arm.name}{simulated}: {metric.replace('_', ' ')} "
             f"{show(evaluation.metrics.get(metric))}, n = {evaluation.n}{failed}"
         )
 
     def confirm(self, question: str) -> bool:
-        """Ask before money is spent; without a terminal only ``--yes`` answers."""
+        """Ask before money is spent. Without a terminal, only ``--yes`` confirms."""
         self._close_line()
         if self._yes:
             say(f"  {question} yes (--yes)")
             return True
         if not sys.stdin.isatty():
-            say(f"  {question} no (there is no terminal to ask at)")
+            say(f"  {question} no (there is no terminal to ask on)")
             return False
         return click.confirm(f"  {question}", err=True)
 
@@ -151,7 +154,7 @@ class Terminal:
 
 
 def duration(seconds: float) -> str:
-    """``45 s``, ``3 min``, ``1 h 20 min``."""
+    """Format a duration as ``45 s``, ``3 min`` or ``1 h 20 min``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -159,7 +162,7 @@ def duration(seconds: float) -> str:
 
 
 def near(path: Path) -> str:
-    """A path as short as it can be written from here."""
+    """Return the path relative to the working directory when it lies below it, else as it is."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -167,7 +170,7 @@ def near(path: Path) -> str:
 
 
 def summary(result: RunResult) -> None:
-    """The end of a run: a table of the arms, the verdict, the report's path, the next command."""
+    """Print the table of the arms, the comparisons, break-even and the verdict."""
     from rich.console import Console
     from rich.table import Table
 
@@ -185,7 +188,7 @@ def summary(result: RunResult) -> None:
         table.add_column(heading, overflow="fold")
     for evaluation in result.evaluations:
         arm = evaluation.arm
-        simulated = arm.kind == "simulated"
+        simulated = arm.simulated
         latency = evaluation.latency_s.get("p50")
         seconds = f"{latency.value:.2f} s" if latency and latency.value is not None else "not measured"
         cost = f"${arm.cost_per_1000_usd:.2f}" if arm.cost_per_1000_usd is not None else "not measured"

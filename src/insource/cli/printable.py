@@ -1,7 +1,7 @@
-"""Text of others for a terminal: nothing in it may steer the terminal, or show other than what it is.
+"""Escape control characters in untrusted text before it reaches a terminal.
 
-Control characters (ECMA-48: C0, C1, DEL) can move the cursor and rename the window; bidirectional controls
-(UAX 9) and invisible characters make one text look like another. They are shown as the escapes they are.
+Control characters (ECMA-48: C0, C1, DEL) can move the cursor and rename the window. Bidirectional controls
+(UAX 9) and invisible characters can make one text look like another. All are printed as escapes.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _UNSAFE = re.compile(
 
 
 def printable(text: str) -> str:
-    """The text with lines and tabs as they are and every other control as an escape, ``\\x1b``."""
+    """Return the text with every control except newline and tab as an escape such as ``\\x1b``."""
     return _UNSAFE.sub(_escape, text)
 
 
 def one_line(text: str, width: int) -> str:
-    """The text's beginning on one line, at most ``width`` characters wide."""
+    """Return the start of the text on one line of at most ``width`` characters."""
     flat = printable(" ".join(text[: 8 * width].split()))
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"
 
 
 def paragraph(text: str, *, indent: int = 0, lines: int = 6) -> str:
-    """The text wrapped to 80 columns, cut behind so many lines."""
+    """Return the text wrapped to 80 columns and cut after ``lines`` lines."""
     margin = " " * indent
     width = WIDTH - indent
     wrapped = wrap(

@@ -1,4 +1,4 @@
-"""``insource report``: a kept result, rendered again."""
+"""``insource report``: render the report of a stored run."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from insource.workflow.session import Session
 
 
-@click.command("report", short_help="Render a run's report again")
+@click.command("report", short_help="Render the report of a run")
 @click.argument("run", required=False)
 @click.option(
     "--format", "kind", type=click.Choice(["html", "md", "json"]), default="html", show_default=True
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write to.")
 @project_options
 def command(session: Session, run: str | None, kind: str, output: Path | None) -> None:
-    """The report of RUN (its id or the start of it; the newest when not given).
+    """Render the report of RUN, an id or its prefix (default: the newest run).
 
-    Markdown and JSON go to standard output unless -o names a file.
+    Without -o, HTML goes into the run's folder, Markdown and JSON go to standard output.
     """
     from insource.cli.output import near, say
     from insource.report.markdown import render_markdown

@@ -1,4 +1,4 @@
-"""``insource run``: the whole loop on the user's data."""
+"""``insource run``: run the whole loop on the user's data."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ if TYPE_CHECKING:
     from insource.workflow.session import Session
 
 
-@click.command("run", short_help="The whole loop; resumes where it stopped")
+@click.command("run", short_help="Run the whole loop; resume where it stopped")
 @project_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
-    """Dataset, training, export, evaluation, comparison, decision, policy and report, in one go.
+    """Build the dataset, train, export, evaluate, compare, decide, fit the policy and write the report.
 
-    A stage that is complete for the same inputs is not run again, so an interrupted run goes on where
-    it stopped.
+    A stage that is complete for the same inputs is skipped, so an interrupted run resumes where it stopped.
     """
     from insource.cli.output import near, say, summary
     from insource.pipeline import run

@@ -1,4 +1,4 @@
-"""``insource serve``: the tuned model alone, OpenAI-compatible, on loopback."""
+"""``insource serve``: serve the tuned model alone, OpenAI-compatible, on loopback."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @click.command("serve", short_help="Serve the tuned model on loopback")
 @click.argument("run", required=False)
-@click.option("--port", type=click.IntRange(0, 65535), help="Overrides serving.port; 0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Overrides serving.port; 0 picks a free port.")
 @project_options
 def command(session: Session, run: str | None, port: int | None) -> None:
-    """The bare engine with the adapter of RUN (the newest when not given); prints address and key.
+    """Start the engine with the adapter of RUN (default: the newest run); print its address and key.
 
-    No cloud, no log, no policy: for those use `insource gateway`. Send the adapter's scale in every
-    request: "lora": [{"id": 0, "scale": 1}].
+    The engine has no cloud, no log and no policy; use `insource gateway` for those. Send the adapter's scale
+    in every request: "lora": [{"id": 0, "scale": 1}].
     """
     from insource.cli.output import say
     from insource.foundation.errors import ProviderError
@@ -34,7 +34,7 @@ def command(session: Session, run: str | None, port: int | None) -> None:
     settings = found.local.settings().model_copy(update={"port": chosen})
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with LlamaCppEngine(settings) as engine:
-        say(f"Serving {found.local.base.name} + {found.task.name}")
+        say(f"Serving {found.local.tuned_name}")
         click.echo(f"{engine.url}/v1  key {engine.api_key}")
         say("Stop with Ctrl-C")
         try:
@@ -44,7 +44,7 @@ def command(session: Session, run: str | None, port: int | None) -> None:
             return
         raise ProviderError(
             "engine-died",
-            "The engine ended by itself.",
+            "The engine stopped unexpectedly.",
             details=engine.log_tail(),
             hint="Check the free memory, then start it again: insource serve",
         )

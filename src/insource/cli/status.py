@@ -1,4 +1,4 @@
-"""``insource status``: where the project stands, and what comes next."""
+"""``insource status``: show the state of the project and the next command."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 STAGES = ("train", "export", "evaluate", "run")
 
 
-@click.command("status", short_help="Where the project stands")
+@click.command("status", short_help="Show the state of the project")
 @project_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
-    """Calls on record, datasets, finished and interrupted stages, the last verdict, the next command."""
+    """Show the recorded calls, datasets, finished and interrupted stages, last verdict and next command."""
     from insource.cli.output import say
 
     found = collect(session)
@@ -36,14 +36,14 @@ def command(session: Session, as_json: bool) -> None:
             f"  {stage:<9} {runs[0] if runs else 'none'}" + (f" (+{len(runs) - 1})" if runs[1:] else "")
         )
     if found["interrupted"]:
-        click.echo(f"  interrupted: {', '.join(found['interrupted'])}; the same command goes on there")
+        click.echo(f"  interrupted: {', '.join(found['interrupted'])}; run the same command to resume")
     if found["verdict"]:
         click.echo(f"  verdict   {found['verdict']}")
     say(f"Next: {found['next']}")
 
 
 def collect(session: Session) -> dict[str, Any]:
-    """The state of the workspace as one document."""
+    """Return the state of the workspace as one document."""
     from insource.logs.recorder import STORE_FILE
     from insource.store.calls.calls import call_stats
     from insource.store.database import open_database

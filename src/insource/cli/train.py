@@ -1,4 +1,4 @@
-"""``insource train``: fine-tune on the training split."""
+"""``insource train``: fine-tune the model on the training split."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @project_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
-    """Plan, pre-flight, train. Ctrl-C is safe: the same command goes on at the last checkpoint."""
+    """Plan, check and train. After Ctrl-C, the same command resumes from the last checkpoint."""
     from insource.cli.output import near, say
     from insource.training.stage import summary
     from insource.workflow.build import build_dataset

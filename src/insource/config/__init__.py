@@ -1,4 +1,4 @@
-"""`insource.toml`: one file a task, every key typed."""
+"""The configuration in ``insource.toml``: one file per task, every key typed."""
 
 from insource.config.loading import load
 from insource.config.log import OwnPrice

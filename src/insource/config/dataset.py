@@ -1,4 +1,4 @@
-"""`[dataset]`."""
+"""The section ``[dataset]``."""
 
 from __future__ import annotations
 
@@ -13,92 +13,113 @@ Moment = Annotated[datetime, AfterValidator(lambda at: at if at.tzinfo else at.r
 
 
 class ColumnsSection(Frozen):
-    """``[dataset.columns]``: the columns, or dotted paths, of a table with other names."""
+    """``[dataset.columns]``: the column names, or dotted paths, of a table."""
 
     input: str | tuple[str, ...] = Field(
-        "input", description="The document; several columns are joined as `name: value` lines."
+        "input", description="The document. Several columns are joined as `name: value` lines."
     )
     output: str | tuple[str, ...] = Field(
-        "output", description="The right answer; several columns are the fields of a JSON object."
+        "output", description="The correct answer. Several columns become the fields of a JSON object."
     )
-    id: str = Field("id", description="What names the row.")
-    group: str = Field("group", description="What several documents have in common.")
-    time: str = Field("time", description="When the document came.")
-    split: str = Field("split", description="Which split the row belongs to.")
-    prompt: str = Field("prompt", description="The instruction that came with the document.")
+    id: str = Field("id", description="Identifier of the row.")
+    group: str = Field("group", description="Group of the document; a group stays in one split.")
+    time: str = Field("time", description="Time of the document.")
+    split: str = Field("split", description="Split of the row.")
+    prompt: str = Field("prompt", description="Instruction sent with the document.")
     file: str = Field(
         "",
-        description="The document's file, in a table of labels; file_name, file, filename, path when empty.",
+        description="File of the document, in a table of labels; when empty, the first of file_name, file, "
+        "filename and path.",
     )
 
 
 class CallsSection(Frozen):
-    """``[dataset.calls]``: which calls of the log become rows, and how."""
+    """``[dataset.calls]``: which logged calls become rows, and how."""
 
-    task: str = Field(
-        "", description="Only calls of this task; that of `[task] name` when empty, `*` is all."
-    )
-    prompt_version: str | None = Field(None, description="Only calls of this version of the prompt.")
-    model: str | None = Field(None, description="Only the model that answered.")
-    provider: str | None = Field(None, description="Only this upstream.")
+    task: str = Field("", description="Only calls of this task; when empty, `[task] name`; `*` means all.")
+    prompt_version: str | None = Field(None, description="Only calls with this prompt version.")
+    model: str | None = Field(None, description="Only calls that this model answered.")
+    provider: str | None = Field(None, description="Only calls to this upstream.")
     outcome: Literal["ok", "error", "interrupted"] | None = Field(
-        None, description="Only calls that ended so; failed ones are of use when they were corrected."
+        None, description="Only calls with this outcome. Failed calls become rows only with a correction."
     )
-    since: Moment | None = Field(None, description="Calls from then on; UTC when no zone is given.")
-    until: Moment | None = Field(None, description="Calls before then.")
+    since: Moment | None = Field(None, description="Only calls since then; the default zone is UTC.")
+    until: Moment | None = Field(None, description="Only calls before then.")
     feedback: tuple[Literal["corrected", "up", "down", "none"], ...] = Field(
-        (), description="Only calls whose last feedback is one of these; all when empty."
+        (), description="Only calls whose last feedback is one of these; when empty, all calls."
     )
     group: str = Field(
-        "user", description="What must not straddle two splits: `user`, `conversation`, or the name of a tag."
+        "user",
+        description="What stays in one split: a `user`, a `conversation`, or the value of a tag (its name).",
     )
 
 
 class DatasetSection(Frozen):
+    """``[dataset]``: where the rows come from and how they are split."""
+
     path: str = Field(
-        "data.jsonl", description="File or folder with the rows; not looked at when they come from the log."
+        "data.jsonl", description="File or folder with the rows; ignored when the rows come from the log."
     )
     format: Literal["auto", "rows", "chat", "completion", "documents", "log"] = Field(
         "auto",
-        description="What the rows are: `rows` or columns of a table, `chat` or `completion` examples, a "
-        "folder of `documents`, the `log`. `auto` looks and says why.",
+        description="Format of the source: `rows` of a table, `chat` or `completion` examples, a folder of "
+        "`documents`, or the `log`. `auto` detects the format and prints the reason.",
     )
     columns: ColumnsSection = ColumnsSection()
     calls: CallsSection = CallsSection()
     labels: str = Field(
-        "", description="Table with the labels of a folder of documents, relative to that folder."
+        "", description="Table with the labels of a folder of documents; the path is relative to that folder."
     )
     encoding: str = Field("", description="Encoding of tables and documents that are not UTF-8, e.g. cp1252.")
     conversations: Literal["drop", "last", "render"] = Field(
-        "drop", description="Requests with earlier turns: left out, taken for the last turn, or written out."
+        "drop",
+        description="Requests with earlier turns: `drop` them, keep the `last` turn, or `render` all turns "
+        "as text.",
     )
     teacher: str = Field(
         "",
-        description="The provider/model whose answers the labels of a file are, when no person checked them.",
+        description="The provider/model that made the labels of a file, when no person checked them.",
     )
-    validation: float = Field(0.1, gt=0, lt=1, description="Share carved from train when not given (ratio).")
-    calibration: float = Field(0.1, gt=0, lt=1, description="Share carved from train when not given (ratio).")
-    test: float = Field(0.2, gt=0, lt=1, description="Share carved from train when not given (ratio).")
+    validation: float = Field(
+        0.1, gt=0, lt=1, description="Share taken from train when the source has no such split (ratio)."
+    )
+    calibration: float = Field(
+        0.1, gt=0, lt=1, description="Share taken from train when the source has no such split (ratio)."
+    )
+    test: float = Field(
+        0.2, gt=0, lt=1, description="Share taken from train when the source has no such split (ratio)."
+    )
     group_by: Literal["auto", "group", "template", "input"] = Field(
         "auto",
-        description="What stays in one split: the rows of a `group`, those whose text is the same without "
-        "its values, or equal inputs; auto takes groups when whole ones come near the shares.",
+        description="What stays in one split: rows of one `group`, rows of one text `template` (equal text "
+        "without its values), or rows of equal `input`. `auto` uses groups when whole groups come near "
+        "the shares.",
     )
     order: Literal["random", "time"] = Field(
-        "random", description="Draw the splits, or let the newest units be test, the next calibration."
+        "random",
+        description="Draw the splits at `random`, or by `time`: the newest units are test, the next "
+        "calibration.",
     )
-    fixes: str = Field("dataset-fixes.toml", description="File with the decisions about the checks' fixes.")
+    fixes: str = Field(
+        "dataset-fixes.toml", description="File with the decisions on the fixes that the checks propose."
+    )
     reviews: str = Field("dataset-reviews.jsonl", description="File with the reviewers' decisions.")
     synthetic: str = Field(
-        "synthetic.jsonl", description="File of `insource dataset synthesize`; its rows join at every build."
+        "synthetic.jsonl",
+        description="File that `insource dataset synthesize` writes; every build adds its rows.",
     )
-    policy: str = Field("teachers.toml", description="File that says whose answers may be trained on.")
+    policy: str = Field(
+        "teachers.toml",
+        description="File with the teacher policy: which models' answers may be used for training.",
+    )
     on_bad_rows: Literal["error", "drop"] = Field(
-        "error", description="Stop at rows that cannot be used, or drop them with their reason."
+        "error", description="Stop at unusable rows, or drop them with their reasons."
     )
 
     @model_validator(mode="after")
     def _leaves_rows_to_train_on(self) -> Self:
         if self.validation + self.calibration + self.test >= 1:
-            raise ValueError("validation, calibration and test have to leave a share to train on")
+            raise ValueError(
+                "validation, calibration and test must sum to less than 1, to leave training rows"
+            )
         return self

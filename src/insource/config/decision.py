@@ -1,4 +1,4 @@
-"""`[decision]`."""
+"""The section ``[decision]``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from insource.types import Frozen
 
 
 class DecisionSection(Frozen):
-    documents_per_month: float = Field(50_000, gt=0, description="Volume of the task (documents a month).")
-    hardware_usd: float = Field(0, ge=0, description="Hardware to buy (US dollars); 0 for a machine at hand.")
-    hardware_months: float = Field(36, gt=0, description="Months the hardware is written off over.")
-    power_watts: float = Field(90, ge=0, description="Power drawn while working (watts).")
-    kwh_usd: float = Field(0.25, ge=0, description="Price of electricity (US dollars a kWh).")
+    """``[decision]``: the assumptions behind break-even."""
+
+    documents_per_month: float = Field(50_000, gt=0, description="Volume of the task (documents per month).")
+    hardware_usd: float = Field(
+        0, ge=0, description="Price of new hardware (US dollars); 0 for existing hardware."
+    )
+    hardware_months: float = Field(36, gt=0, description="Depreciation period of the hardware (months).")
+    power_watts: float = Field(90, ge=0, description="Power draw under load (watts).")
+    kwh_usd: float = Field(0.25, ge=0, description="Price of electricity (US dollars per kWh).")
     engineering_usd_per_month: float = Field(
-        400, ge=0, description="Running work: watching, retraining (US dollars a month)."
+        400, ge=0, description="Labour for monitoring and retraining (US dollars per month)."
     )

@@ -1,4 +1,4 @@
-"""`[evaluation]` and `[reference]`."""
+"""The sections ``[evaluation]`` and ``[reference]``."""
 
 from __future__ import annotations
 
@@ -8,31 +8,39 @@ from insource.types import Frozen
 
 
 class ReferenceSection(Frozen):
+    """``[reference]``: the cloud model to compare with."""
+
     model: str = Field(
         "",
-        description="The cloud model to ask, as provider/model. Empty: only the rows' own `cloud_outputs`.",
+        description="Cloud model to ask, as provider/model; when empty, only the rows' `cloud_outputs`.",
     )
     base_url: str = Field("https://api.openai.com/v1", description="Base URL of an OpenAI-compatible API.")
     api_key_env: str = Field(
         "OPENAI_API_KEY", description="Name of the environment variable with the provider's key."
     )
     cost_per_1000_usd: float | None = Field(
-        None, ge=0, description="Cost of 1,000 documents in the cloud, when known (US dollars)."
+        None, ge=0, description="Known cost of 1,000 documents in the cloud (US dollars)."
     )
-    cost_source: str = Field("", description="Where that cost comes from; shown beside it.")
+    cost_source: str = Field("", description="Source of that cost; shown beside it.")
 
 
 class EvaluationSection(Frozen):
+    """``[evaluation]``: how many documents each evaluation uses."""
+
     test_documents: int | None = Field(
-        None, gt=0, description="At most this many test documents for the tuned model; all when empty."
+        None, gt=0, description="Maximum test documents for the tuned model; when empty, all."
     )
     base_documents: int = Field(
-        40, gt=0, description="Test documents for the untuned models, a subset of the above (documents)."
+        40, gt=0, description="Test documents for the base models, a subset of those above."
     )
     calibration_documents: int | None = Field(
-        None, gt=0, description="At most this many calibration documents; all when empty."
+        None, gt=0, description="Maximum calibration documents; when empty, all."
     )
-    parity_prompts: int = Field(6, gt=0, description="Validation prompts of the parity gate (documents).")
+    parity_prompts: int = Field(
+        6, gt=0, description="Number of validation prompts that the parity check uses."
+    )
     max_new_tokens: int | None = Field(
-        None, gt=0, description="Longest answer allowed; 1.5 times the longest training answer when empty."
+        None,
+        gt=0,
+        description="Maximum answer length (tokens); when empty, 1.5 times the longest training answer.",
     )

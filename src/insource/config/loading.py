@@ -1,7 +1,7 @@
-"""Reading `insource.toml`: a misspelling is answered with the right spelling.
+"""Load ``insource.toml``. An error for an unknown key suggests the closest known key.
 
-A value comes from, in this order: a command-line flag, the environment
-(``INSOURCE_TRAINING__EPOCHS``), the file, the default. Secrets come from the environment only.
+Precedence, highest first: command-line flag, environment (``INSOURCE_TRAINING__EPOCHS``), file, default.
+Secrets come from the environment only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Origin = Literal["flag", "environment", "file", "default"]
 
 
 class LoadedConfig(Frozen):
-    """A configuration with the folder its paths are relative to and the origin of every key."""
+    """A configuration, the folder that its paths are relative to, and the origin of every key."""
 
     config: Config
     folder: Path
@@ -35,13 +35,26 @@ class LoadedConfig(Frozen):
 
 
 def load(path: Path, flags: Mapping[str, Any] | None = None, *, or_defaults: bool = False) -> LoadedConfig:
-    """Read ``insource.toml`` and lay environment and flags (``{"training.epochs": 3}``) over it.
+    r"""Read ``insource.toml``, then apply the environment and the flags (``{"training.epochs": 3}``).
 
-    ``or_defaults`` is for what works without a project: a file that is not there is then an empty one.
+    With ``or_defaults``, a missing file counts as an empty one.
 
     Raises:
-        UserError: ``no-config`` when the file is not there.
-        ConfigError: ``config-invalid`` with every wrong key or value and what it should be.
+        UserError: ``no-config`` when the file does not exist.
+        ConfigError: ``config-invalid``, with every wrong key or value and what is expected.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import load
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "insource.toml")
+        ...     _ = path.write_text('[task]\nname = "specs"\n')
+        ...     loaded = load(path, {"training.epochs": 3})
+        >>> loaded.config.task.name, loaded.config.training.epochs
+        ('specs', 3.0)
+        >>> loaded.origins
+        {'task.name': 'file', 'training.epochs': 'flag'}
     """
     if path.is_file():
         values = _read(path)
@@ -51,7 +64,7 @@ def load(path: Path, flags: Mapping[str, Any] | None = None, *, or_defaults: boo
         raise UserError(
             "no-config",
             f"There is no {path.name} in {path.resolve().parent}.",
-            hint="Write one: insource init",
+            hint="Create one: insource init",
         )
     origins: dict[str, Origin] = {
         f"{section}.{key}": "file"
@@ -74,12 +87,14 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
-            "config-invalid", f"{path} is not valid TOML: {error}.", hint="Correct the line and run again."
+            "config-invalid",
+            f"{path} is not valid TOML: {error}.",
+            hint="Fix the line and run the command again.",
         ) from error
 
 
 def validate(values: Mapping[str, Any], source: str) -> Config:
-    """The configuration of a mapping, or one error that names every wrong key."""
+    """Validate a mapping as a configuration. One error lists every wrong key."""
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -88,16 +103,16 @@ def validate(values: Mapping[str, Any], source: str) -> Config:
             "config-invalid",
             f"{source} has {len(problems)} wrong {'entry' if len(problems) == 1 else 'entries'}.",
             details=problems,
-            hint="Correct them, or see every key with `insource config show`.",
+            hint="Fix them. List every key with `insource config show`.",
         ) from error
 
 
 def keys() -> dict[str, Any]:
-    """Every key (``training.epochs``) with its pydantic field, in file order."""
+    """Return every key (``training.epochs``) with its pydantic field, in file order."""
     found: dict[str, Any] = {}
     for section, field in Config.model_fields.items():
         model, place = field.annotation, section
-        if get_origin(model) is dict:  # a table of sections, each with a name of its own
+        if get_origin(model) is dict:  # a table of named sections, such as [upstreams.NAME]
             model, place = get_args(model)[1], f"{section}.<name>"
         found |= _keys_of(place, model)
     return found
@@ -115,7 +130,7 @@ def _keys_of(place: str, model: Any) -> dict[str, Any]:
 
 
 def values(loaded: LoadedConfig) -> dict[str, tuple[Any, Origin]]:
-    """Every key with its value in force and where that comes from, in file order."""
+    """Return every key with its effective value and its origin, in file order."""
     found: dict[str, tuple[Any, Origin]] = {}
     for section, held in loaded.config.model_dump(mode="json", by_alias=True).items():
         for key, value in held.items():
@@ -130,7 +145,7 @@ def values(loaded: LoadedConfig) -> dict[str, tuple[Any, Origin]]:
 
 
 def _environment() -> list[tuple[str, Any]]:
-    """Keys set as ``INSOURCE_SECTION__KEY``; values are JSON where they parse, else text."""
+    """Return the keys set as ``INSOURCE_SECTION__KEY``. Valid JSON is parsed; other values are text."""
     found = []
     for name, text in sorted(os.environ.items()):
         section, separator, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
@@ -146,7 +161,7 @@ def _environment() -> list[tuple[str, Any]]:
 def _put(values: dict[str, Any], key: str, value: Any) -> None:
     section, _, name = key.partition(".")
     keys_of_section = values.setdefault(section, {})
-    if isinstance(keys_of_section, dict):  # anything else is left for validation to name
+    if isinstance(keys_of_section, dict):  # validation reports anything else
         keys_of_section[name] = value
 
 
@@ -155,12 +170,12 @@ def _explain(item: ErrorDetails) -> str:
     if item["type"] != "extra_forbidden":
         expected = item["msg"][0].lower() + item["msg"][1:]
         return f"{where} = {item['input']!r}: {expected}"
-    # The section is spelled right in a key's name and makes any two of its keys look alike.
+    # Two keys of one section share its name, which raises their similarity: ask for more.
     known, cutoff = (list(keys()), 0.75) if len(item["loc"]) > 1 else (list(Config.model_fields), 0.5)
     close = difflib.get_close_matches(where, known, n=1, cutoff=cutoff)
     return f"{where}: unknown key" + (f"; did you mean {close[0]}?" if close else "")
 
 
 def allowed_values(annotation: Any) -> tuple[str, ...]:
-    """The spellings of a ``Literal`` key, for the reference page; empty for other types."""
+    """Return the values of a ``Literal`` key, for the reference page. Empty for other types."""
     return tuple(str(value) for value in get_args(annotation) if isinstance(value, str))

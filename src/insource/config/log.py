@@ -1,4 +1,4 @@
-"""`[log]` and `[prices]`."""
+"""The sections ``[log]`` and ``[prices]``."""
 
 from __future__ import annotations
 
@@ -11,29 +11,35 @@ from insource.types import Frozen
 
 
 class LogSection(Frozen):
+    """``[log]``: what is recorded of a call, and for how long."""
+
     redact: tuple[Literal["secrets", "personal"], ...] = Field(
-        ("secrets",), description="Built-in rules applied before anything is written."
+        ("secrets",), description="Built-in redaction rules, applied before anything is written."
     )
     patterns: tuple[str, ...] = Field(
-        (), description="Regular expressions of your own (RE2) to take out as well; `name=regex` names one."
+        (), description="Additional regular expressions to redact (RE2 syntax); `name=regex` names a pattern."
     )
-    presidio: bool = Field(False, description="Let Presidio look for personal data too (extra `presidio`).")
+    presidio: bool = Field(
+        False, description="Also redact personal data that Presidio finds (extra `presidio`)."
+    )
     metadata_only: tuple[str, ...] = Field(
         (),
-        description="Tasks whose requests and answers are not kept, only counts, cost and times; `*` is all.",
+        description="Tasks whose requests and answers are not stored, only counts, costs and times; `*` "
+        "means all.",
     )
     retention_days: float | None = Field(
-        None, gt=0, description="Calls older than this are purged by themselves (days); kept when empty."
+        None, gt=0, description="Purge calls older than this (days); when empty, keep them."
     )
     retention_gb: float | None = Field(
-        None, gt=0, description="The oldest calls go when the store is larger than this (GB)."
+        None, gt=0, description="Purge the oldest calls when the store is larger than this (GB)."
     )
 
 
 class OwnPrice(Frozen):
-    """A model's prices in US dollars per million tokens; what is not given costs as input or output do.
+    """Prices of a model in US dollars per million tokens.
 
-    ``batch`` is the share of all that a call in a batch costs.
+    Prices that are None default to ``input`` or ``output``. ``batch`` is the price of a call in a batch
+    relative to the full price (ratio).
     """
 
     input: Decimal = Field(ge=0)
@@ -46,9 +52,11 @@ class OwnPrice(Frozen):
 
 
 class PricesSection(Frozen):
+    """``[prices]``: prices that override the built-in table."""
+
     models: dict[str, OwnPrice] = Field(
         {},
-        description="Your own prices by model, before the table's: `input`, `output`, and if they differ"
+        description="Prices by model that override the built-in table: `input`, `output` and, if they differ,"
         " `cached`, `cache_write`, `audio_input`, `audio_output` (US dollars per million tokens), `batch`"
         " (ratio).",
     )

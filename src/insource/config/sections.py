@@ -1,4 +1,4 @@
-"""The sections of `insource.toml`: every key with its type, default, unit and one sentence."""
+"""The sections of ``insource.toml``. Every key has a type, a default, a unit and a description."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from insource.types import Frozen
 
 
 class Config(Frozen):
-    """The whole of ``insource.toml``. A stage receives its own section, never this."""
+    """The content of ``insource.toml``. A stage receives its own section, not the whole configuration.
+
+    Examples:
+        >>> from insource import Config
+        >>> config = Config(task={"name": "specs", "margin": 0.05})
+        >>> config.task.margin, config.training.model
+        (0.05, 'smollm2-135m-instruct')
+    """
 
     project: ProjectSection = ProjectSection()
     task: TaskSection = TaskSection()

@@ -1,4 +1,4 @@
-"""`[training]` and `[serving]`."""
+"""The sections ``[training]`` and ``[serving]``."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ from insource.types import Frozen
 
 
 class TrainingSection(Frozen):
+    """``[training]``: the base model and its fine-tuning."""
+
     model: str = Field("smollm2-135m-instruct", description="Base model: a catalogue name or gguf/PATH.")
-    epochs: float | None = Field(
-        None, gt=0, description="Passes over the training split; planned when empty."
+    epochs: float | None = Field(None, gt=0, description="Training epochs; when empty, chosen from the data.")
+    learning_rate: float | None = Field(None, gt=0, description="Peak learning rate; when empty, chosen.")
+    batch_size: int | None = Field(None, gt=0, description="Rows per step; when empty, chosen.")
+    rank: int | None = Field(None, gt=0, description="Rank of the LoRA adapters; when empty, chosen.")
+    max_tokens: int = Field(
+        2048, gt=0, description="Maximum length of a row; a longer row stops the run (tokens)."
     )
-    learning_rate: float | None = Field(None, gt=0, description="Peak learning rate; planned when empty.")
-    batch_size: int | None = Field(None, gt=0, description="Rows a step; planned when empty.")
-    rank: int | None = Field(None, gt=0, description="Rank of the LoRA adapters; planned when empty.")
-    max_tokens: int = Field(2048, gt=0, description="Longest row allowed; longer ones stop the run (tokens).")
     validation_documents: int = Field(
-        32, gt=0, description="At most this many validation documents a look (documents)."
+        32, gt=0, description="Maximum validation documents per checkpoint evaluation."
     )
 
 
 class ServingSection(Frozen):
+    """``[serving]``: the engine of the local model."""
+
     threads: int | None = Field(
-        None, gt=0, description="Threads of the engine; the cores this process may use when empty."
+        None, gt=0, description="Threads of the engine; when empty, the cores available to the process."
     )
-    context_tokens: int = Field(2048, gt=0, description="Context of one request, prompt and answer (tokens).")
-    port: int = Field(0, ge=0, le=65535, description="Port of `insource serve`; 0 takes a free one.")
+    context_tokens: int = Field(
+        2048, gt=0, description="Context length of one request: prompt and answer (tokens)."
+    )
+    port: int = Field(0, ge=0, le=65535, description="Port of `insource serve`; 0 picks a free port.")

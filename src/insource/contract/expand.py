@@ -11,8 +11,9 @@ _MAX_DEPTH = 24  # where a recursive schema stops being unrolled; deeper values 
 
 
 def expanded(schema: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return the schema with local ``$ref`` inlined and ``anyOf``/``oneOf``/``allOf`` of one real option
-    merged.
+    """Return the schema with local ``$ref`` inlined and unions of one real option merged.
+
+    Unions are ``anyOf``, ``oneOf`` and ``allOf``.
 
     For finding fields and comparators only: validation keeps the schema as written.
     """

@@ -1,1 +1,1 @@
-"""Pages in the browser, on loopback: read from the project, written by people."""
+"""Web pages on loopback, for the review of rows."""

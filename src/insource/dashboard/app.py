@@ -1,4 +1,4 @@
-"""The pages as an application: routes and what they answer. Everything shown is text, never markup."""
+"""The web application of the review: its routes and their responses. Templates escape all content."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_NAME = 80
 
 
 class Opening(NamedTuple):
-    """Where the page begins when its address says nothing else; ``reviews`` is the file decisions go to."""
+    """The defaults of the page: queue, reviewer and title. ``reviews`` is the file with the decisions."""
 
     queue: QueueName
     who: str
@@ -38,7 +38,7 @@ class Opening(NamedTuple):
 
 
 def create_app(workbench: Workbench, opening: Opening, *, port: int, token: str) -> Starlette:
-    """The application behind its guard; every path starts with ``token``."""
+    """Create the application behind its guard. Every path starts with ``token``."""
     pages = _Pages(workbench, opening, token_urlsafe())
     inside = [
         Route("/", pages.home),
@@ -74,7 +74,7 @@ class _Pages:
         return RedirectResponse(review_url(self._opening.queue, self._opening.who), 303)
 
     def show(self, request: Request) -> Response:
-        """One row; without ``row`` in the address the next that waits, if there is one."""
+        """Show one row. Without ``row`` in the address, redirect to the next undecided row, if any."""
         queue, who = _queue(request.query_params.get("queue")), _who(request.query_params.get("who", ""))
         row = request.query_params.get("row")
         if row is None and (index := self._workbench.following(queue, who)) is not None:
@@ -93,7 +93,7 @@ class _Pages:
         return HTMLResponse(content)
 
     def document(self, request: Request) -> Response:
-        """The whole document as plain text."""
+        """Return the whole document as plain text."""
         return PlainTextResponse(self._workbench.rows[self._row(request.query_params.get("row", ""))].input)
 
     async def save(self, request: Request) -> Response:
@@ -108,7 +108,7 @@ class _Pages:
         queue, who, index = _queue(body.get("queue")), _who(body.get("who")), self._row(body.get("row"))
         given = body.get("fields")
         if not isinstance(given, list):
-            raise HTTPException(400, "`fields` is not a list.")
+            raise HTTPException(400, "`fields` must be a list.")
         self._workbench.save(who, index, [_verdict(one) for one in given])
         return self._skip(queue, who, index)
 
@@ -130,11 +130,13 @@ class _Pages:
 
 
 async def _answered(work: Callable[[], str]) -> Response:
-    """Where to go next, or why not; a file that a person broke by hand is named, and not written over."""
+    """Return the next address, or the reason for a refusal. An invalid reviews file is never overwritten."""
     try:
         return JSONResponse({"next": await run_in_threadpool(work)})
     except NotSaved as refused:
-        return JSONResponse({"error": str(refused)})  # an answer to the reviewer, no failure of the page
+        return JSONResponse(
+            {"error": str(refused)}
+        )  # status 200: a message for the reviewer, not an HTTP error
     except InsourceError as error:
         return JSONResponse({"error": _in_words(error)}, 409)
 
@@ -158,28 +160,28 @@ async def _body(request: Request) -> dict[str, Any]:
     except ValueError as error:
         raise HTTPException(400, f"The request is not JSON: {error}.") from error
     if not isinstance(body, dict):
-        raise HTTPException(400, "The request is not an object.")
+        raise HTTPException(400, "The request must be a JSON object.")
     return body
 
 
 def _queue(name: Any) -> QueueName:
     if name not in QUEUES:
-        raise HTTPException(404, f"Queues are {', '.join(QUEUES)}.")
+        raise HTTPException(404, f"There is no such queue. The queues are {', '.join(QUEUES)}.")
     return cast("QueueName", name)
 
 
 def _who(name: Any) -> str:
     who = name.strip() if isinstance(name, str) else ""
     if not 0 < len(who) <= MAX_NAME or not who.isprintable():
-        raise HTTPException(400, f"Who reviews? A name of up to {MAX_NAME} characters is needed.")
+        raise HTTPException(400, f"Enter the name of the reviewer, at most {MAX_NAME} characters.")
     return who
 
 
 def _verdict(given: Any) -> FieldVerdict:
     known = isinstance(given, dict) and given.get("verdict") in ("accepted", "edited", "rejected")
     if not known or not isinstance(given.get("field"), str):
-        raise HTTPException(400, "A field's verdict is accepted, edited or rejected.")
+        raise HTTPException(400, "The verdict on a field must be accepted, edited or rejected.")
     choice, text = given.get("choice"), given.get("text", "")
     if not isinstance(text, str) or not (choice is None or type(choice) is int):
-        raise HTTPException(400, "`text` is text, and `choice` the place of one.")
+        raise HTTPException(400, "`text` must be a string, and `choice` the index of a choice.")
     return FieldVerdict(given["field"], given["verdict"], text, choice)

@@ -1,8 +1,8 @@
-"""Who may talk to the pages: this machine's browser, from the pages themselves, in small requests.
+"""Reject requests that do not come from the review's own pages.
 
-Loopback alone keeps nobody's web page out: a browser visits it in its user's name. So the Host is checked
-(against DNS rebinding), a write needs the Origin, a token from the page and JSON (against cross-site
-requests), and every path starts with a token that only the command that started the server has shown.
+Listening on loopback is not enough, because any web page can make the user's browser send requests there. So
+the guard checks the Host (against DNS rebinding) and requires for a write the Origin, a token from the page
+and JSON (against cross-site request forgery). Every path starts with a token that only the command prints.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _HEADERS = {
 
 
 class Guard:
-    """Lets through what the pages themselves ask for, and says on every answer what it may do."""
+    """ASGI middleware that refuses foreign requests and adds security headers to every response."""
 
     def __init__(self, app: ASGIApp, *, port: int, token: str, csrf: str) -> None:
         self._app = app
@@ -52,12 +52,12 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if host not in self._hosts:
-            return PlainTextResponse("This host is not served here.\n", 403)
-        if not scope["path"].startswith("/"):  # `OPTIONS *` asks about the server as a whole
+            return PlainTextResponse("This host name is not served here.\n", 403)
+        if not scope["path"].startswith("/"):  # `OPTIONS *` has no path
             return PlainTextResponse("Only paths are served here.\n", 400)
         given = scope["path"].split("/")[1].encode()
         if not secrets.compare_digest(given, self._token.encode()):
-            return PlainTextResponse("Open the address that the command has shown.\n", 404)
+            return PlainTextResponse("Open the address that the command printed.\n", 404)
         if scope["method"] in ("GET", "HEAD"):
             return None
         ours = (
@@ -67,7 +67,7 @@ class Guard:
             and secrets.compare_digest(headers.get(CSRF_HEADER, "").encode(), self._csrf.encode())
         )
         if not ours:
-            return PlainTextResponse("Only the page itself may write.\n", 403)
+            return PlainTextResponse("Only the review page may write.\n", 403)
         if int(headers.get("content-length", "0")) > MAX_BODY_BYTES:
             return PlainTextResponse("The request is too large.\n", 413)
         return None

@@ -1,4 +1,4 @@
-"""The pages' server: loopback only, under an address that cannot be guessed, until it is told to stop."""
+"""Serve the pages on loopback, at an address that cannot be guessed, until a signal stops the server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOKEN_BYTES = 24
 
 
 def serve(workbench: Workbench, opening: Opening, *, port: int, on_ready: Callable[[str], None]) -> None:
-    """Serve the review until SIGINT or SIGTERM; ``on_ready`` gets the address to open.
+    """Serve the review until SIGINT or SIGTERM. Call ``on_ready`` with the address to open.
 
     Raises:
         PrerequisiteError: ``port-in-use``.
@@ -54,7 +54,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """As uvicorn's, without raising the signal again: stopping is how a review ends."""
+        """Handle signals as uvicorn does, but do not raise them again: a signal ends a review normally."""
         with stopping_by(self.handle_exit):
             yield
 
@@ -71,6 +71,6 @@ def _listening(port: int) -> Iterator[socket.socket]:
             raise PrerequisiteError(
                 "port-in-use",
                 f"Port {port} on {HOST} is taken: {error.strerror}.",
-                hint="Choose another with `--port`, or 0 for any free one.",
+                hint="Choose another port with `--port`; 0 picks a free port.",
             ) from error
         yield listener

@@ -1,4 +1,4 @@
-"""The keys of the review page, in one place: the page's sheet, its script and the guide all follow it."""
+"""The keyboard shortcuts of the review page. The page's list of keys, its script and the guide use them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 
 class Key(NamedTuple):
-    """``keys`` are KeyboardEvent.key names, ``Mod+`` for Ctrl or ⌘; ``action`` is the script's word."""
+    """A shortcut. ``keys`` are ``KeyboardEvent.key`` names, with ``Mod+`` for Ctrl or ⌘.
+
+    ``action`` is the name of the action in the script.
+    """
 
     keys: tuple[str, ...]
     action: str
@@ -30,7 +33,7 @@ _SHOWN = {"ArrowDown": "↓", "ArrowUp": "↑", "Mod+Enter": "Ctrl/⌘ Enter"}
 
 
 def shown(key: Key) -> tuple[str, ...]:
-    """The keys as people read them."""
+    """Return the keys as they are displayed."""
     if key.action == "choose":
         return (f"{key.keys[0]}–{key.keys[-1]}",)
     return tuple(_SHOWN.get(one, one) for one in key.keys)

@@ -33,7 +33,22 @@ def build(
     keep_assignments: bool = True,
     **settings: Any,
 ) -> Dataset:
-    """Return a dataset in memory from a JSON Lines file or another source; ``settings`` as ``BuildSettings``.
+    r"""Build a dataset in memory from a JSON Lines file or a source; for ``settings`` see ``BuildSettings``.
+
+    Examples:
+        >>> import json
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import build_dataset
+        >>> rows = [{"input": f"Voltage: {n} V", "output": {"voltage": f"{n} V"}} for n in range(100, 140)]
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "rows.jsonl")
+        ...     _ = path.write_text("\n".join(map(json.dumps, rows)))
+        ...     dataset = build_dataset(path, name="specs", seed=7)
+        >>> dataset.manifest.read, sum(dataset.manifest.counts.values())
+        (40, 40)
+        >>> dataset.manifest.output.definition["properties"]
+        {'voltage': {'type': 'string', 'maxLength': 32}}
 
     Args:
         schemas: JSON Schemas by the names that the file's rows may give as their own ``schema``.

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from insource.config.decision import DecisionSection
-from insource.evaluation.stage import Evaluated
+from insource.evaluation.stage import Evaluated, candidate_of
 from insource.types import Assumption, BreakEven, Evaluation, Frozen
-from insource.types.evaluation import TUNED
 
 SECONDS_PER_MONTH = 730 * 3600
 
@@ -116,14 +115,14 @@ def _sentence(
 
 
 def weigh(section: DecisionSection, evaluated: Sequence[Evaluated]) -> BreakEven:
-    """The volume from which running locally costs less than the cheapest cloud with a known price."""
-    clouds = [one.evaluation.arm for one in evaluated if one.evaluation.arm.kind in ("cloud", "simulated")]
+    """Return the volume from which the candidate costs less than the cheapest cloud of known price."""
+    clouds = [one.evaluation.arm for one in evaluated if one.evaluation.arm.role == "reference"]
     known = [arm for arm in clouds if arm.cost_per_1000_usd is not None]
-    cheapest = min(known, key=lambda arm: (arm.kind == "simulated", arm.cost_per_1000_usd), default=None)
-    tuned = next((one for one in evaluated if one.evaluation.arm.name == TUNED), None)
+    cheapest = min(known, key=lambda arm: (arm.simulated, arm.cost_per_1000_usd), default=None)
+    candidate = candidate_of(evaluated)
     return break_even(
         LocalCosts(**section.model_dump()),
-        seconds_per_document=mean_latency_s(tuned) if tuned else None,
+        seconds_per_document=mean_latency_s(candidate) if candidate else None,
         cloud_per_1000_usd=cheapest.cost_per_1000_usd if cheapest else None,
         cloud_source=(cheapest.cost_basis if cheapest else "") or "not given",
     )
@@ -136,9 +135,9 @@ def mean_latency_s(one: Evaluated) -> float | None:
 
 
 def priced(section: DecisionSection, one: Evaluated) -> Evaluation:
-    """A local arm's cost follows from its measured latency; a cloud arm's is given."""
+    """Return the evaluation with its cost: a local arm's follows from its latency, a cloud's is given."""
     evaluation, seconds = one.evaluation, mean_latency_s(one)
-    if evaluation.arm.kind in ("cloud", "simulated") or seconds is None:
+    if not evaluation.arm.local or seconds is None:
         return evaluation
     costs = LocalCosts(**section.model_dump())
     update = {"cost_per_1000_usd": costs.per_1000_usd(seconds), "cost_basis": costs.basis()}

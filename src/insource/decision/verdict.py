@@ -12,43 +12,42 @@ def conclude(
 ) -> Verdict:
     """Go, no-go or undecided, from real cloud answers only.
 
-    A simulated cloud or none at all leaves the question open, however good the tuned model is. Among
-    several cloud models the tuned one has to hold against each.
+    A simulated cloud or none at all leaves the question open, however good the candidate is. Among
+    several cloud models the candidate has to hold against each.
     """
-    against_cloud = [c for c in comparisons if _kind(arms, c.baseline) == "cloud" and c.verdict_allowed]
-    against_base = [c for c in comparisons if _kind(arms, c.baseline) == "base" and c.outcome]
-    reasons = tuple(c.sentence for c in (*against_cloud, *against_base))
-    if not any(arm.kind == "tuned" for arm in arms):
-        return Verdict(outcome="undecided", sentence="No tuned model was evaluated.", reasons=reasons)
+    role = {arm.name: arm.role for arm in arms}
+    candidate = next((arm for arm in arms if arm.role == "candidate"), None)
+    against_cloud = [c for c in comparisons if role.get(c.baseline) == "reference" and c.verdict_allowed]
+    against_baseline = [c for c in comparisons if role.get(c.baseline) == "baseline" and c.outcome]
+    reasons = tuple(c.sentence for c in (*against_cloud, *against_baseline))
+    if candidate is None:
+        return Verdict(outcome="undecided", sentence="No candidate was evaluated.", reasons=reasons)
     if not against_cloud:
-        return _without_cloud(arms, against_base, reasons)
-    return _with_cloud(against_cloud, economics, reasons, volume)
-
-
-def _kind(arms: Sequence[Arm], name: str) -> str:
-    return next((arm.kind for arm in arms if arm.name == name), "")
+        return _without_cloud(arms, candidate, against_baseline, reasons)
+    return _with_cloud(candidate, against_cloud, economics, reasons, volume)
 
 
 def _without_cloud(
-    arms: Sequence[Arm], against_base: Sequence[Comparison], reasons: tuple[str, ...]
+    arms: Sequence[Arm], candidate: Arm, against_baseline: Sequence[Comparison], reasons: tuple[str, ...]
 ) -> Verdict:
-    simulated = any(arm.kind == "simulated" for arm in arms)
+    simulated = any(arm.simulated for arm in arms)
     gap = (
         "the cloud was only simulated, and nothing is concluded from a simulation"
         if simulated
         else "no cloud answers were measured"
     )
-    strongest = against_base[0] if against_base else None
-    tuned = {
-        "better": "Fine-tuning pays on this task",
-        "not worse": "Fine-tuning is not worse than prompting the same model on this task",
-        "worse": "Fine-tuning made the model worse on this task",
-        "inconclusive": "Whether fine-tuning helps on this task is not settled",
-        None: "The tuned model was measured alone",
+    strongest = against_baseline[0] if against_baseline else None
+    baseline = strongest.baseline if strongest else ""
+    so_far = {
+        "better": f"The {candidate.kind} model is better than {baseline}, the strongest baseline",
+        "not worse": f"The {candidate.kind} model is not worse than {baseline}, the strongest baseline",
+        "worse": f"The {candidate.kind} model is worse than {baseline}, the strongest baseline",
+        "inconclusive": f"Whether the {candidate.kind} model is better than {baseline} is not settled",
+        None: f"The {candidate.kind} model was measured alone",
     }[strongest.outcome if strongest else None]
     return Verdict(
         outcome="undecided",
-        sentence=f"{tuned}. Whether it can replace your cloud model is open: {gap}.",
+        sentence=f"{so_far}. Whether it can replace your cloud model is open: {gap}.",
         reasons=reasons,
         flips_if=(
             "Real cloud answers on the same documents: log them through the gateway, add them as "
@@ -58,32 +57,47 @@ def _without_cloud(
 
 
 def _with_cloud(
-    against_cloud: Sequence[Comparison], economics: BreakEven, reasons: tuple[str, ...], volume: float
+    candidate: Arm,
+    against_cloud: Sequence[Comparison],
+    economics: BreakEven,
+    reasons: tuple[str, ...],
+    volume: float,
 ) -> Verdict:
-    worst = max(
-        against_cloud, key=lambda c: ["better", "not worse", "inconclusive", "worse"].index(str(c.outcome))
+    """Decide by quality first, then by money: the hardest cloud to match decides about quality."""
+    order = ["better", "not worse", "inconclusive", "worse"]
+    hardest = max(against_cloud, key=lambda c: order.index(str(c.outcome)))
+    model = f"the {candidate.kind} model"
+    found = (
+        _stopped_by_quality(model, hardest)
+        or _stopped_by_money(economics, volume)
+        or _go(model, hardest, economics)
     )
-    needed = economics.documents_per_month
-    if worst.outcome == "worse":
+    return found.model_copy(update={"reasons": reasons})
+
+
+def _stopped_by_quality(model: str, hardest: Comparison) -> Verdict | None:
+    if hardest.outcome == "worse":
         return Verdict(
             outcome="no-go",
-            sentence=f"Stay with {worst.baseline}: the tuned model is worse.",
-            reasons=reasons,
+            sentence=f"Stay with {hardest.baseline}: {model} is worse.",
             flips_if=("More or better training examples, or a larger base model.",),
         )
-    if worst.outcome == "inconclusive":
-        more = f" About {worst.required_n:,} test documents would settle it." if worst.required_n else ""
+    if hardest.outcome == "inconclusive":
+        more = f" About {hardest.required_n:,} test documents would settle it." if hardest.required_n else ""
         return Verdict(
             outcome="undecided",
-            sentence=f"The test set cannot tell the tuned model from {worst.baseline}.{more}",
-            reasons=reasons,
+            sentence=f"The test set cannot tell {model} from {hardest.baseline}.{more}",
             flips_if=("A larger test set, or a wider margin.",),
         )
+    return None
+
+
+def _stopped_by_money(economics: BreakEven, volume: float) -> Verdict | None:
+    needed, capacity = economics.documents_per_month, economics.capacity_documents_per_month
     if economics.never:
         return Verdict(
             outcome="no-go",
             sentence=f"As good as the cloud, but not worth it: {economics.reason}.",
-            reasons=reasons,
             flips_if=("A higher cloud price.",),
         )
     if needed is not None and volume < needed:
@@ -91,26 +105,28 @@ def _with_cloud(
             outcome="no-go",
             sentence=f"As good as the cloud, but not worth it: {volume:,.0f} documents a month are fewer "
             f"than the {needed:,.0f} it takes to break even.",
-            reasons=reasons,
             flips_if=(f"A volume above {needed:,.0f} documents a month, or a higher cloud price.",),
         )
-    capacity = economics.capacity_documents_per_month
     if capacity is not None and capacity < volume:
         return Verdict(
             outcome="undecided",
             sentence=f"As good as the cloud, but one engine on this machine manages {capacity:,.0f} "
             f"documents a month and the task has {volume:,.0f}.",
-            reasons=reasons,
             flips_if=("A faster machine, or several: measure there.",),
         )
+    return None
+
+
+def _go(model: str, hardest: Comparison, economics: BreakEven) -> Verdict:
+    needed = economics.documents_per_month
     priced = "" if needed is not None else f" Its economics are open: {economics.reason}."
+    margin = " within the margin" if hardest.outcome == "not worse" else ""
+    volume = () if needed is None else (f"A volume below {needed:,.0f} documents a month.",)
     return Verdict(
         outcome="go",
-        sentence=f"The tuned model is {worst.outcome} than {worst.baseline}"
-        f"{' within the margin' if worst.outcome == 'not worse' else ''}.{priced}",
-        reasons=reasons,
+        sentence=f"{model.capitalize()} is {hardest.outcome} than {hardest.baseline}{margin}.{priced}",
         flips_if=(
             "A cloud price cut, a change of the documents, or labels that turn out to be wrong.",
-            *((f"A volume below {needed:,.0f} documents a month.",) if needed is not None else ()),
+            *volume,
         ),
     )

@@ -1,1 +1,1 @@
-"""The published case on generated documents: only a configured run."""
+"""The demo: generated documents with gold answers, and an ordinary run over them."""

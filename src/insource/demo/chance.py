@@ -1,4 +1,4 @@
-"""Draws from a seeded stream, on plain Python values."""
+"""Random draws of plain Python values from a numpy generator."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ T = TypeVar("T")
 
 
 def pick(rng: np.random.Generator, options: Sequence[T]) -> T:
-    """One of the options, each as likely as the others."""
+    """Return one of the options, drawn uniformly."""
     return options[int(rng.integers(len(options)))]
 
 
 def shuffled(rng: np.random.Generator, options: Sequence[T]) -> list[T]:
-    """The options in a random order."""
+    """Return the options in random order."""
     return [options[int(i)] for i in rng.permutation(len(options))]
 
 
 def happens(rng: np.random.Generator, probability: float) -> bool:
-    """True with this probability."""
+    """Return True with this probability."""
     return bool(rng.random() < probability)

@@ -1,4 +1,4 @@
-"""True statements nobody asked for, next to the facts and easily mistaken for them."""
+"""Distractors: statements that the schema does not ask for and that resemble the facts it does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from insource.demo.vocabulary import PROTOCOLS
 
 
 class Distractor(NamedTuple):
-    """``label`` and ``value`` for a labelled line, ``phrase`` for a sentence; braces name draws."""
+    """One distractor: ``label`` and ``value`` for a labelled line, ``phrase`` for a sentence.
+
+    Braces name a random draw.
+    """
 
     label: str
     value: str
@@ -48,7 +51,7 @@ DISTRACTORS = (
 CONTROL_POWER = Distractor("Control power", "{control}", "control power {control}")
 UNSUPPORTED = Distractor("Not supported", "{protocol}", "{protocol} is not supported")
 SERIAL = Distractor("Serial no.", "{serial}", "serial no. {serial}")
-# Their labels alone keep them from being facts, so noise leaves these labels be.
+# Only the label distinguishes these from facts, so noise must not change the label.
 CONTRASTING = frozenset({CONTROL_POWER.label, UNSUPPORTED.label, "Keypad warranty", "Contact rating"})
 
 CONTROL_VOLTAGES = ("24 VDC", "24 V DC", "110 VAC", "24VDC", "115 V AC", "48 VDC")
@@ -59,11 +62,10 @@ ENCLOSURES = ("IP20", "IP54", "IP65", "IP66", "NEMA 4X", "NEMA 1", "IP21")
 def draw_distractors(
     rng: np.random.Generator, gold: dict[str, Any], *, serial: str | None, room: int
 ) -> list[tuple[str, str, str]]:
-    """(label, value, phrase) of one to six distractors, as many as fit into ``room`` characters.
+    """Return (label, value, phrase) of one to six distractors that fit into ``room`` characters.
 
-    Control power appears only beside a stated AC supply: on its own, a careful reader could take it
-    for the supply. A document without a model number carries its serial number instead, so that no
-    two documents are the same.
+    Control power appears only beside a stated AC supply: without one, a careful reader could take it for the
+    supply. A document without a model number gets a serial number, so that no two documents are equal.
     """
     draws = _draws(rng, gold)
     chosen = [SERIAL] if serial else []
@@ -79,7 +81,7 @@ def draw_distractors(
 
 
 def _pointed(rng: np.random.Generator, gold: dict[str, Any]) -> list[Distractor]:
-    """The distractors that contradict a fact at first sight, where the facts leave no doubt."""
+    """Return distractors that seem to contradict a fact, only where the stated facts resolve the doubt."""
     voltage = gold["power_requirements"]["voltage"]
     pointed = []
     if voltage and int(voltage.removesuffix(" V")) not in (*DC_SUPPLY, 110, 115) and rng.random() < 0.35:

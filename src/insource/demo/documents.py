@@ -1,4 +1,4 @@
-"""The demo's documents: technical specifications with their gold answers."""
+"""Generate the demo's documents: technical specifications with their gold answers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from insource.foundation.rng import generator
 from insource.types import Split
 
 NOISY_SHARE = 0.2
-UNSEEN_OF_FIVE = (1, 3)  # places among five consecutive test documents that get a held-out layout
+UNSEEN_OF_FIVE = (1, 3)  # positions in a block of five test documents that get a held-out layout
 
 
 def generate(counts: dict[Split, int], seed: int) -> Iterator[dict[str, Any]]:
-    """Rows ``{"id", "input", "output", "split", "group"}``; ``group`` is the layout's name.
+    """Yield rows ``{"id", "input", "output", "split", "group"}``; ``group`` is the name of the layout.
 
-    Only the test split has documents in held-out layouts (two of five, spread evenly over the eight).
-    Document i of a split is the same however many are asked for, and identifiers of devices are
-    never shared between splits.
+    Only the test split has documents in held-out layouts: two of five, spread evenly over the eight layouts.
+    Document i of a split does not depend on the counts. Splits share no device identifier.
     """
     for split, count in counts.items():
         for index in range(count):
@@ -47,7 +46,7 @@ def _document(split: Split, index: int, seed: int) -> dict[str, Any]:
 
 
 def layout_of(split: Split, index: int, seed: int) -> str:
-    """The layout of one document: every layout of the pool once, shuffled, before any comes again."""
+    """Return the layout of one document. The pool is shuffled, and used up before a layout repeats."""
     pool, turn = SEEN, index
     if split == "test":
         block, place = divmod(index, 5)

@@ -1,4 +1,4 @@
-"""What is true of one invented device: the gold answer, before anybody writes it down."""
+"""Draw the facts of one invented device: the gold answer of a document."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from insource.types import Split
 
 MAINS_1_PHASE = (100, 110, 115, 120, 200, 208, 220, 230, 240, 277)
 MAINS_3_PHASE = (200, 208, 220, 230, 240, 380, 400, 415, 440, 460, 480, 500, 525, 575, 600, 660, 690)
-DC_SUPPLY = (24, 48, 125)  # no AC supply above has one of these voltages
+DC_SUPPLY = (24, 48, 125)  # disjoint from the AC voltages, so a voltage identifies its kind of supply
 INPUTS = (*range(2, 21), 24, 28, 30, 32, 36, 40, 48, 64, 96, 128)
 RELAYS = (*range(1, 13), 14, 16, 20, 24)
 WARRANTY_YEARS = (1, 1, 2, 2, 2, 3, 3, 4, 5, 5, 6, 7, 10)
 LETTERS = "ABCDEFGHJKLMNPRSTUVWX"
 
-# Each split owns some of ten classes of identifiers, so that none is ever shared between splits.
+# Each split owns some of ten classes of identifiers, so that splits share no identifier.
 SPLIT_CLASSES: dict[Split, range] = {
     "train": range(0, 4),
     "validation": range(4, 5),
@@ -29,7 +29,7 @@ SPLIT_CLASSES: dict[Split, range] = {
 
 
 def identifier(rng: np.random.Generator, patterns: tuple[str, ...], split: Split) -> str:
-    """An identifier after one of the patterns (``#`` a digit, ``@`` a letter) that only ``split`` may use."""
+    """Return an identifier of one of the patterns (``#`` a digit, ``@`` a letter) that ``split`` owns."""
     while True:
         drawn = "".join(_character(rng, c) for c in pick(rng, patterns))
         if hashlib.sha256(drawn.encode()).digest()[0] % 10 in SPLIT_CLASSES[split]:
@@ -43,7 +43,7 @@ def _character(rng: np.random.Generator, symbol: str) -> str:
 
 
 def sample_gold(rng: np.random.Generator, vendor: Vendor, split: Split) -> dict[str, Any]:
-    """The gold answer of one document: all keys in schema order, null where the document is silent."""
+    """Return the gold answer of one document: all keys in schema order, null for facts it does not state."""
     named = not happens(rng, 0.05)
     return {
         "model_number": identifier(rng, vendor.models, split) if named else None,

@@ -1,7 +1,7 @@
-"""What scanning and copying do to a page, light enough that every fact stays readable.
+"""Scan noise that leaves every fact readable.
 
-Characters are confused only in the labels of distractors; elsewhere noise is white space, line
-breaks and specks.
+Only the labels of distractors get confused characters. Elsewhere, noise is white space, line breaks and
+specks.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import numpy as np
 from insource.demo.chance import happens, pick
 
 CONFUSIONS = {"o": "0", "l": "1", "i": "l", "e": "c", "m": "rn", "t": "f", "a": "o"}
-SPECKS = (" '", " .", " ,", " ·", " `")  # no tilde: after a 3 it would read as three phases
+SPECKS = (" '", " .", " ,", " ·", " `")  # no tilde: "3~" means three-phase
 
 
 def smudge(rng: np.random.Generator, label: str) -> str:
-    """One letter of a distractor's label read wrongly."""
+    """Replace one letter of a distractor's label by one that scanners confuse with it."""
     places = [i for i, character in enumerate(label) if i and character in CONFUSIONS]
     if not places:
         return label
@@ -24,7 +24,7 @@ def smudge(rng: np.random.Generator, label: str) -> str:
 
 
 def scan(rng: np.random.Generator, text: str) -> str:
-    """Doubled spaces, specks at line ends, a line broken in long text, a folio at the foot."""
+    """Add double spaces, specks at line ends, a line break in a long text, and a page number."""
     words = text.split(" ")
     gaps = [" "] * (len(words) - 1)
     for _ in range(int(rng.integers(1, 4))):

@@ -1,4 +1,4 @@
-"""The demo's last step: the gateway really runs, and two documents go through it."""
+"""Start the gateway and send it documents, as the last step of the demo."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ TIMEOUT_S = 120.0
 def drive(
     session: Session, made: Made, policy: Policy, documents: Sequence[Example]
 ) -> tuple[RoutedCall, ...]:
-    """Start engine and gateway, send each document as an OpenAI client would, read the log back."""
+    """Start engine and gateway, send each document as an OpenAI client would, and read the logged calls."""
     local = made.local
     cloud = cloud_model(session) or simulated_cloud(session)
     with (
-        local.serve(f"{local.base.name} + {local.task.name}", 0) as served,
+        local.serve(local.tuned_name, 0) as served,
         session.recorder() as recorder,
     ):
         settings = GatewaySettings(
@@ -49,7 +49,7 @@ def drive(
 
 
 def _ask(url: str, document: str) -> str:
-    """One chat completion through the gateway; returns the id under which it was logged."""
+    """Send one chat completion through the gateway. Return the id of the logged call."""
     body: dict[str, Any] = {"model": AUTO, "messages": [{"role": "user", "content": document}]}
     with client(url.rstrip("/") + "/", privacy="local-only", timeout_s=TIMEOUT_S) as http:
         response = http.post("chat/completions", json=body)
@@ -58,7 +58,7 @@ def _ask(url: str, document: str) -> str:
         raise ProviderError(
             "gateway-failed",
             f"The gateway answered {response.status_code} without a call id: {response.text[:200]}",
-            hint="Run it by itself: insource gateway",
+            hint="Start the gateway alone to see its error: insource gateway",
         )
     return str(call_id)
 

@@ -1,4 +1,4 @@
-"""The demo as a project: documents, schema and configuration in a folder, then the ordinary run."""
+"""Write the demo's documents, schema and configuration to a folder, and run the loop on them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TITLE = "Technical specifications to JSON"
 
 
 class Sizes(Frozen):
-    """How many documents go where; ``base`` of the test documents also go to the untuned models."""
+    """Documents per split, and training settings. The base models get ``base`` of the test documents."""
 
     train: int
     validation: int
@@ -38,6 +38,7 @@ class Sizes(Frozen):
     learning_rate: float
 
     def counts(self) -> dict[Split, int]:
+        """Return the number of documents per split."""
         return {
             "train": self.train,
             "validation": self.validation,
@@ -46,7 +47,7 @@ class Sizes(Frozen):
         }
 
     def scaled_to(self, train: int) -> Sizes:
-        """Another number of training documents, the held-out splits no larger than before."""
+        """Return sizes for ``train`` training documents. Other splits shrink in proportion, never grow."""
         share = min(1.0, train / self.train)
 
         def part(count: int, least: int) -> int:
@@ -86,19 +87,19 @@ FULL = Sizes(
 def prepare(
     folder: Path, sizes: Sizes, *, seed: int, epochs: float | None, model: str | None, cloud: str | None
 ) -> Path:
-    """Write the demo's documents, schema and configuration; returns the configuration's path.
+    """Write the demo's documents, schema and configuration. Return the path of the configuration.
 
-    The same arguments write the same bytes, so a second call changes nothing and the run resumes.
+    The same arguments write the same bytes, so the run resumes after a second call.
 
     Raises:
-        UserError: ``already-there`` for a folder with somebody's own configuration.
+        UserError: ``already-there`` when the folder has a configuration that the demo did not write.
     """
     config = folder / CONFIG_FILE
     if config.exists() and not config.read_text(encoding="utf-8").startswith(MARK):
         raise UserError(
             "already-there",
-            f"{config} is not a demo's, and is left as it is.",
-            hint="Give the demo a folder of its own: insource demo --dir PATH",
+            f"{config} already exists and was not written by the demo.",
+            hint="Choose another folder for the demo: insource demo --dir PATH",
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_rows(folder / ROWS_FILE, generate(sizes.counts(), seed))
@@ -133,10 +134,10 @@ def _settings(
 
 
 def walk(session: Session) -> RunResult:
-    """The ordinary run, with the chosen cloud or a simulated one, and the gateway driven at the end."""
+    """Run the loop with the chosen cloud or a simulated one, and send documents through the gateway."""
     return run(session, cloud=cloud_model(session) or simulated_cloud(session), drive=drive)
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Rows as JSON Lines."""
+    """Write rows as JSON Lines."""
     replace_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

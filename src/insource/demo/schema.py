@@ -1,7 +1,7 @@
-"""The contract of the published case: a technical specification as JSON.
+"""The output contract of the demo: a technical specification as JSON.
 
-Property order is output order. ``x-insource`` declares how a field is compared: ``480 V`` and
-``0.48 kV`` are the same quantity, and protocols are a set.
+The order of the properties is the order of the output. ``x-insource`` sets how a field is compared: ``480 V``
+and ``0.48 kV`` are the same quantity, and protocols are a set.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A sheet: the facts of one device in one vendor's words, not yet laid out on a page."""
+"""Build a sheet: the facts of one device in the wording of one vendor, before layout."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from insource.types import Split
 class Item(NamedTuple):
     """One line of a sheet.
 
-    ``field`` is the path of the gold value, or ``""`` for a distractor. ``value`` stands beside a
-    label, ``phrase`` within a sentence; an item without a phrase is only a mark that nothing is
-    stated. ``number`` and ``unit`` are the parts of a physical quantity for layouts that split them.
+    ``field`` is the path of the gold value, or ``""`` for a distractor. Layouts put ``value`` beside a label
+    and ``phrase`` into a sentence. An item without a phrase marks an absent value. ``number`` and ``unit``
+    are the parts of a physical quantity, for layouts that split them.
     """
 
     field: str
@@ -37,7 +37,7 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a layout gets to arrange. ``items`` stand in the vendor's order, distractors among them."""
+    """The input of a layout. ``items`` are in the vendor's order, with distractors among them."""
 
     vendor: Vendor
     product: str
@@ -48,21 +48,21 @@ class Sheet:
 
     @property
     def title(self) -> str:
-        """``Norvik motor controller NVR-2041-K``, without the model number where none is stated."""
+        """The title, such as ``Norvik motor controller NVR-2041-K``; the model number may be absent."""
         return " ".join(filter(None, (self.vendor.name, self.product, self.model)))
 
     @property
     def body(self) -> tuple[Item, ...]:
-        """The items but for the model number, for layouts that have it in the heading."""
+        """The items without the model number, for layouts that put it in the heading."""
         return tuple(item for item in self.items if item.field != "model_number")
 
     def stated(self, *fields: str) -> list[Item]:
-        """The items of these fields that the document really states, in the order asked for."""
+        """Return the items of these fields that state a value, in the given order."""
         by_field = {item.field: item for item in self.items if item.phrase}
         return [by_field[field] for field in fields if field in by_field]
 
     def extras(self) -> list[Item]:
-        """The distractors."""
+        """Return the distractors."""
         return [item for item in self.items if not item.field]
 
 
@@ -76,7 +76,7 @@ ROOM = 210  # characters of labels and values on a page; short documents keep tr
 def build_sheet(
     rng: np.random.Generator, vendor: Vendor, gold: dict[str, Any], split: Split, *, smudged: bool
 ) -> Sheet:
-    """The sheet of one device: every gold value spelled, absences left out or marked, distractors added."""
+    """Build the sheet of one device: spell each gold value, omit or mark absent ones, add distractors."""
     items = {item.field: item for item in _fact_items(rng, vendor, gold)}
     ordered = [items[field] for group in vendor.order for field in FIELDS_OF[group] if field in items]
     length = sum(len(item.label) + len(item.value) + 3 for item in ordered)
@@ -110,7 +110,7 @@ def _fact_items(rng: np.random.Generator, vendor: Vendor, gold: dict[str, Any]) 
 
 
 def _item(rng: np.random.Generator, vendor: Vendor, field: str, value: Any) -> Item | None:
-    """The line of one field; None, or a mark that nothing is stated, where the value is null."""
+    """Return the line of one field. For a null value, return None or a line that marks it as absent."""
     label = (
         LABELS[field][vendor.house % len(LABELS[field])] if happens(rng, 0.6) else pick(rng, LABELS[field])
     )
@@ -125,7 +125,7 @@ def _item(rng: np.random.Generator, vendor: Vendor, field: str, value: Any) -> I
 
 
 def _spelled(rng: np.random.Generator, vendor: Vendor, field: str, value: Any) -> tuple[str, str]:
-    """The value beside a label, and as a phrase of running text."""
+    """Return the value as it reads beside a label, and as a phrase in a sentence."""
     comma = vendor.decimal_comma
     match field:
         case "power_requirements.voltage":
@@ -153,7 +153,7 @@ def _spelled(rng: np.random.Generator, vendor: Vendor, field: str, value: Any) -
 
 
 def _cased(vendor: Vendor, label: str) -> str:
-    """The label in the vendor's casing; abbreviations keep theirs."""
+    """Return the label in the vendor's casing. Abbreviations stay in capitals."""
     if label.isupper():
         return label
     match vendor.casing:

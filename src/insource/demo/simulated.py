@@ -1,4 +1,4 @@
-"""The stand-in for a cloud, when none was chosen."""
+"""The simulated cloud of the demo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from insource.workflow.session import Session
 
 
 def simulated_cloud(session: Session) -> Model:
-    """A seeded model that knows every document's answer and spoils it at published rates."""
+    """Return a seeded model that answers with the gold answers, corrupted at published error rates."""
     rows = session.project.rows_path.read_text(encoding="utf-8").splitlines()
     gold = {row["input"]: row["output"] for row in map(json.loads, rows)}
     return FakeCloud(gold, session.config.project.seed)

@@ -1,7 +1,7 @@
-"""One fact, many spellings: how documents write what the gold answer states canonically.
+"""Spell a canonical value in one of the many ways that documents use.
 
-Every spelling keeps the fact readable to a careful person: ``480 V`` may become ``0.48 kV`` or
-``480VAC``, never ``4B0 V``.
+A careful reader can recover the value from every spelling: ``480 V`` may become ``0.48 kV`` or ``480VAC``,
+but not ``4B0 V``.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from insource.demo.vocabulary import NUMBER_WORDS, PROTOCOLS
 
 
 def number(text: str, *, comma: bool) -> str:
-    """The number as the region writes it: ``12.5`` or ``12,5``."""
+    """Return the number with a decimal point or comma: ``12.5`` or ``12,5``."""
     return text.replace(".", ",") if comma else text
 
 
 def voltage(rng: np.random.Generator, canonical: str, *, direct: bool, comma: bool) -> str:
-    """``480 V`` → ``480V``, ``480 V AC``, ``0.48 kV`` …; ``direct`` supplies are written as DC."""
+    """Spell ``480 V`` as ``480V``, ``480 V AC``, ``0.48 kV`` …; with ``direct``, as DC."""
     value = canonical.removesuffix(" V")
     if direct:
         return pick(rng, ("{} VDC", "{} V DC", "{}VDC", "{} V d.c.", "DC {} V", "{}V DC")).format(value)
@@ -29,7 +29,7 @@ def voltage(rng: np.random.Generator, canonical: str, *, direct: bool, comma: bo
 
 
 def phase(rng: np.random.Generator, canonical: str) -> str:
-    """``3-phase`` → ``3Ø``, ``three phase``, ``3~`` … and the same for one phase."""
+    """Spell ``3-phase`` as ``3Ø``, ``three phase``, ``3~`` …, and ``1-phase`` likewise."""
     three = (
         "3-phase",
         "three-phase",
@@ -58,13 +58,13 @@ def phase(rng: np.random.Generator, canonical: str) -> str:
 
 
 def frequency(rng: np.random.Generator, canonical: str) -> str:
-    """``60 Hz`` → ``60Hz``, ``60 hertz``, ``60 cycles`` …"""
+    """Spell ``60 Hz`` as ``60Hz``, ``60 hertz``, ``60 cycles`` …"""
     forms = ("{} Hz", "{}Hz", "{} Hz", "{} hz", "{} hertz", "{} cycles", "{} HZ", "{} c/s")
     return pick(rng, forms).format(canonical.removesuffix(" Hz"))
 
 
 def amperage(rng: np.random.Generator, canonical: str, *, comma: bool) -> str:
-    """``12.5 A`` → ``12.5A``, ``12,5 A``, ``12.5 amps``; ``0.8 A`` also ``800 mA``."""
+    """Spell ``12.5 A`` as ``12.5A``, ``12,5 A``, ``12.5 amps``; ``0.8 A`` also as ``800 mA``."""
     value = canonical.removesuffix(" A")
     if value.startswith("0.") and happens(rng, 0.35):
         return f"{round(float(value) * 1000)} mA"
@@ -73,14 +73,14 @@ def amperage(rng: np.random.Generator, canonical: str, *, comma: bool) -> str:
 
 
 def count(rng: np.random.Generator, value: int) -> str:
-    """A count in a labelled cell: mostly digits, sometimes ``16 pcs``, ``16x`` or a word."""
+    """Spell a count for a labelled cell: mostly digits, sometimes ``16 pcs``, ``16x`` or a word."""
     if value in NUMBER_WORDS and happens(rng, 0.06):
         return NUMBER_WORDS[value]
     return pick(rng, ("{}", "{}", "{}", "{}", "{} pcs", "{}x", "{} ch.")).format(value)
 
 
 def inputs(rng: np.random.Generator, value: int) -> str:
-    """Digital inputs in running text."""
+    """Spell the digital inputs for a sentence."""
     if value in NUMBER_WORDS and happens(rng, 0.2):
         return f"{NUMBER_WORDS[value]} digital inputs"
     forms = (
@@ -95,7 +95,7 @@ def inputs(rng: np.random.Generator, value: int) -> str:
 
 
 def relays(rng: np.random.Generator, value: int) -> str:
-    """Relay outputs in running text."""
+    """Spell the relay outputs for a sentence."""
     plural = "" if value == 1 else "s"
     if value in NUMBER_WORDS and happens(rng, 0.2):
         return f"{NUMBER_WORDS[value]} relay output{plural}"
@@ -111,12 +111,12 @@ def relays(rng: np.random.Generator, value: int) -> str:
 
 
 def protocol(rng: np.random.Generator, canonical: str) -> str:
-    """A protocol as its makers, or hurried people, write it; the usual spelling half of the time."""
+    """Spell a protocol: the canonical spelling half of the time, else one of its variants."""
     return canonical if happens(rng, 0.5) else pick(rng, PROTOCOLS[canonical])
 
 
 def warranty(rng: np.random.Generator, years: int) -> str:
-    """``2`` → ``2 years``, ``24 months``, ``two years``, ``2 yr`` …"""
+    """Spell ``2`` as ``2 years``, ``24 months``, ``two years``, ``2 yr`` …"""
     plural = "" if years == 1 else "s"
     if happens(rng, 0.3):
         return pick(rng, ("{} months", "{} months", "{} mo.", "{} mths")).format(years * 12)

@@ -1,4 +1,4 @@
-"""The words of the trade: vendors, products, field labels, protocol spellings. All vendors are invented."""
+"""Vocabulary of the documents: vendors, products, labels, protocol spellings. All vendors are invented."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ GROUPS = ("power", "io", "protocols", "warranty")
 
 @dataclass(frozen=True)
 class Vendor:
-    """A manufacturer's house style.
+    """The house style of a manufacturer.
 
-    ``models`` are patterns (``#`` a digit, ``@`` a letter); ``house`` picks its wording from
-    ``LABELS``; ``order`` is how its sheets are arranged; ``casing`` is that of its labels.
+    ``models`` are patterns of model numbers (``#`` a digit, ``@`` a letter). ``house`` selects the wording
+    from ``LABELS``. ``order`` is the order of the groups on its sheets. ``casing`` applies to its labels.
     """
 
     name: str
@@ -139,7 +139,7 @@ LABELS: dict[str, tuple[str, ...]] = {
     "io": ("I/O", "Digital I/O", "Inputs/outputs", "I/O configuration", "Terminals"),
 }
 
-# Short machine names, as exports, tags and nameplates write them.
+# Short names, as in exports, tags and nameplates.
 CODES: dict[str, tuple[str, ...]] = {
     "model_number": ("model", "type", "model_no", "product_code"),
     "power_requirements.voltage": ("voltage", "supply_voltage", "u_nom", "volts"),
@@ -164,7 +164,7 @@ PLATES: dict[str, tuple[str, ...]] = {
     "warranty_years": ("WARRANTY", "WARR."),
 }
 
-# Canonical name → the ways documents write it, the canonical way first.
+# Canonical name → its spellings in documents, the canonical one first.
 PROTOCOLS: dict[str, tuple[str, ...]] = {
     "Modbus TCP": ("Modbus TCP", "Modbus/TCP", "MODBUS-TCP", "Modbus TCP/IP", "ModbusTCP"),
     "Modbus RTU": ("Modbus RTU", "Modbus-RTU", "MODBUS RTU", "ModbusRTU"),

@@ -1,1 +1,1 @@
-"""Scoring answers, summarising arms, comparing two arms by document."""
+"""Score answers, summarise arms, and compare two arms by document."""

@@ -1,4 +1,4 @@
-"""Two arms on the same documents: the difference, whether it is real, and what to say about it."""
+"""Compare two arms on the same documents: the difference, its significance, and a sentence about it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from insource.types.evaluation import Outcome
 
 
 class _Pairs(NamedTuple):
-    """One value an arm for each common document, in the order of the candidate's records."""
+    """One value per arm for each common document, in the order of the candidate's records."""
 
     candidate: Floats
     baseline: Floats
@@ -35,30 +35,48 @@ def compare(
     margin: float,
     alpha: float = 0.05,
 ) -> Comparison:
-    """Candidate minus baseline on a per-document metric, over the documents both arms were asked.
+    """Compare candidate and baseline (candidate minus baseline) on a per-document metric.
 
-    ``difference`` keeps the metric's own sign; ``better`` and ``worse`` count documents in the
-    direction that is good, which for a hallucination rate is down. ``margin`` is a ratio. The outcome
-    follows from the two-sided 1 - ``alpha`` interval of the gain, in this order:
+    Documents that were not asked of both arms are left out. ``difference`` keeps the metric's own sign.
+    ``better`` and ``worse`` count documents in the good direction, which for a hallucination rate is down.
+    ``margin`` is a ratio. The outcome follows from the two-sided 1 - ``alpha`` interval of the gain, in this
+    order:
 
     - *better*: the whole interval is above zero;
-    - *not worse*: it is above -margin. A loss that is certain but inside the margin is *not worse*,
-      and the sentence names the loss;
+    - *not worse*: the interval is above -margin. A certain loss within the margin is *not worse*, and
+      the sentence names the loss;
     - *worse*: the whole interval is below zero;
-    - *inconclusive* otherwise, with ``required_n`` documents for a four in five chance to settle it if
-      the observed difference and its spread (design effect included) are the true ones.
+    - *inconclusive* otherwise. ``required_n`` documents then give a power of 0.8 to decide, if the
+      observed difference and its spread (design effect included) are the true ones.
 
-    A rate of documents uses Bonett-Price and exact McNemar, a mean of shares the padded paired t
-    (``stats.paired``), both by group where groups repeat. A simulated arm gets no outcome.
+    A rate of documents uses Bonett-Price and exact McNemar; a mean of shares uses the padded paired t
+    (``stats.paired``). Where documents share groups, both use the paired t by group. A simulated arm gets no
+    outcome.
 
     Raises:
         ConfigError: ``metric-not-comparable`` for a metric without a value per document.
-        DataError: ``no-common-documents`` when nothing was asked of both.
+        DataError: ``no-common-documents`` when no document was asked of both.
+
+    Examples:
+        >>> from insource import Arm, EvalRecord, compare
+        >>> def record(n, right):
+        ...     # The record of a document with one field.
+        ...     slot = {"path": "voltage", "bucket": "correct" if right else "wrong", "gold": "480 V"}
+        ...     score = {"slots": [slot], "exact": right}
+        ...     score |= dict.fromkeys(("parsed", "repairable", "schema_valid", "canonical"), True)
+        ...     return EvalRecord(row_id=str(n), status="scored", score=score)
+        >>> tuned = Arm(name="tuned", model="smollm2", kind="tuned"), [record(n, n > 3) for n in range(40)]
+        >>> base = Arm(name="base", model="smollm2", kind="base"), [record(n, n > 19) for n in range(40)]
+        >>> found = compare(tuned, base, metric="exact_match", margin=0.02)
+        >>> found.outcome
+        'better'
+        >>> f"{found.difference.value:+.2f} [{found.difference.low:+.2f}, {found.difference.high:+.2f}]"
+        '+0.40 [+0.22, +0.54]'
     """
     if metric not in BY_DOCUMENT:
         raise ConfigError(
             "metric-not-comparable",
-            f"Two arms cannot be compared by document on `{metric}`.",
+            f"The metric `{metric}` has no value per document, so two arms cannot be compared on it.",
             hint="Set `primary_metric` to one of: " + ", ".join(BY_DOCUMENT),
         )
     pairs = _pair(candidate, baseline, metric)
@@ -67,7 +85,7 @@ def compare(
     gains = sign * (pairs.candidate - pairs.baseline)
     gain = _difference(gains, units, metric, 1 - alpha)
     outcome = _outcome(gain.interval, margin)
-    simulated = [arm.name for arm in (candidate[0], baseline[0]) if arm.kind == "simulated"]
+    simulated = [arm.name for arm in (candidate[0], baseline[0]) if arm.simulated]
     result = Comparison(
         candidate=candidate[0].name,
         baseline=baseline[0].name,
@@ -106,7 +124,7 @@ def _pair(
     if not common:
         raise DataError(
             "no-common-documents",
-            f"{candidate[0].name} and {baseline[0].name} have no judged document in common.",
+            f"{candidate[0].name} and {baseline[0].name} have no evaluated document in common.",
             hint="Evaluate both on the same split: insource evaluate",
         )
     groups, first_values, second_values = zip(*common, strict=True)
@@ -131,10 +149,10 @@ def _outcome(interval: Interval | None, margin: float) -> Outcome:
 
 
 def _required_n(gain: PairedDifference, margin: float, n: int, units: Units, alpha: float) -> int | None:
-    """Documents until the nearest outcome, were the observed difference the true one.
+    """Return the documents needed for the nearest outcome if the observed difference is the true one.
 
-    At a gain g the interval can clear -margin (g + margin away) or, from below, zero (-g away);
-    the further of the two is reached with fewer documents. None when both are here and now.
+    At a gain g the interval can clear -margin (distance g + margin) or zero from below (distance -g). The
+    larger distance needs fewer documents. The result is None when neither can be reached.
     """
     if gain.error is None:
         nothing_differed = gain.interval is not None and gain.value == 0 and 0 < margin < 1
@@ -142,7 +160,7 @@ def _required_n(gain: PairedDifference, margin: float, n: int, units: Units, alp
     distance = max(gain.value + margin, -gain.value)
     if distance <= 0:
         return None
-    # n times the squared standard error is the variance of one document, design effect included.
+    # n times the squared standard error is the variance per document, design effect included.
     return max(n + 1, mean_difference_n(gain.error.value**2 * n, distance, alpha))
 
 
@@ -160,7 +178,7 @@ def _estimate(gain: PairedDifference, sign: float, n: int, confidence: float, no
 
 
 def _note(units: Units, left_out: int) -> str:
-    partial = f"{left_out} documents that only one arm was asked are left out" if left_out else ""
+    partial = f"{left_out} documents are left out because only one arm answered them" if left_out else ""
     return "; ".join(part for part in (units.note, partial) if part)
 
 
@@ -170,7 +188,7 @@ def _sentence(result: Comparison, simulated: Sequence[str]) -> str:
     if simulated:
         return (
             f"No verdict between {result.candidate} and {result.baseline}: {' and '.join(simulated)} is "
-            f"simulated after published figures and proves nothing. On {name} they stand at {figures}."
+            f"simulated from published figures and is no evidence. Their {name}: {figures}."
         )
     pair = f"{result.candidate} is {{}} {result.baseline} on {name}"
     margin = _points(result.margin)
@@ -178,7 +196,7 @@ def _sentence(result: Comparison, simulated: Sequence[str]) -> str:
         "better": pair.format("better than"),
         "not worse": pair.format("not worse than") + f" by more than the margin of {margin}",
         "worse": pair.format("worse than"),
-    }.get(result.outcome or "", f"Whether {pair.format('as good as')} is open")
+    }.get(result.outcome or "", f"It is open whether {pair.format('as good as')}")
     return f"{opening}: {figures}.{_addition(result)}"
 
 
@@ -194,18 +212,18 @@ def _figures(result: Comparison) -> str:
 
 
 def _addition(result: Comparison) -> str:
-    """What the outcome alone would hide."""
+    """Return what the outcome alone does not tell."""
     low, high = result.difference.low, result.difference.high
     if low is None or high is None:
-        return " There are too few independent documents to tell."
+        return " There are too few independent documents to decide."
     if result.metric in LOWER_IS_BETTER:
         low, high = -high, -low
     if result.outcome == "not worse" and high < 0:
-        return " It does lose: the whole interval is on the worse side of zero, only within the margin."
+        return " There is a loss, within the margin: the whole interval is on the worse side of zero."
     if result.outcome == "worse" and high < -result.margin:
         return f" The loss exceeds the margin of {_points(result.margin)}."
     if result.outcome == "worse":
-        return f" Whether the loss exceeds the margin of {_points(result.margin)} is open."
+        return f" It is open whether the loss exceeds the margin of {_points(result.margin)}."
     if result.outcome == "inconclusive" and result.required_n:
         return f" About {result.required_n:,} documents would settle it if this difference is the true one."
     return ""

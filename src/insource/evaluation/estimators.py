@@ -1,7 +1,7 @@
-"""Estimates over documents: every rate, mean and ratio with the interval its sampling allows.
+"""Estimates over documents: rates, means and ratios with intervals.
 
-The document is the unit of analysis. Where several documents share a group (a layout, a supplier),
-the group is, because the question is how the model does on the next group, too.
+The document is the unit of analysis. When several documents share a group (a layout, a supplier), the group
+is the unit, because the estimate should also hold for new groups.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from insource.stats.intervals import (
 from insource.types import NOT_MEASURED, Estimate
 
 MIN_GROUPS = 5
-"""With fewer groups nothing can be said about the next one, and documents are the units again."""
+"""With fewer groups, an estimate for new groups is impossible, and documents are the units."""
 
 
 class Units(NamedTuple):
-    """What was sampled independently: documents (``clusters`` None) or groups of them."""
+    """What was sampled independently: documents (``clusters`` None) or groups of documents."""
 
     clusters: tuple[str, ...] | None
     size: int
@@ -45,7 +45,7 @@ class Units(NamedTuple):
         return "by document" if self.clusters is None else f"by group ({self.size} groups)"
 
     def select(self, keep: Sequence[bool]) -> Units:
-        """The units of some of the documents."""
+        """Return the units of a subset of the documents."""
         if self.clusters is None:
             return self._replace(size=sum(keep))
         kept = tuple(cluster for cluster, wanted in zip(self.clusters, keep, strict=True) if wanted)
@@ -53,10 +53,11 @@ class Units(NamedTuple):
 
 
 def sampling_units(groups: Sequence[str | None]) -> Units:
-    """Groups where any holds several documents and there are at least ``MIN_GROUPS``, else documents.
+    """Choose groups as units if some have several documents and there are at least ``MIN_GROUPS``, else
+    documents.
 
-    A document without a group is a group of its own. With fewer groups the note says that the
-    interval speaks for these groups only.
+    A document without a group forms its own group. With too few groups, the note says that the interval holds
+    for these groups only.
     """
     named = tuple(f"document {i}" if group is None else f"group {group}" for i, group in enumerate(groups))
     sizes = Counter(named)
@@ -71,22 +72,25 @@ def sampling_units(groups: Sequence[str | None]) -> Units:
 
 
 def rate(events: ArrayLike, units: Units) -> Estimate:
-    """The share of documents with an event (0 or 1 a document).
+    """Estimate the share of documents with an event, from 0 or 1 per document.
 
-    Wilson by document; by group, Wilson at the effective sample size with the t quantile of the
-    groups (Dean and Pagano 2015). At no or only events, the rule of three over the units.
+    By document, the interval is Wilson's. By group, it is Wilson's at the effective sample size with the t
+    quantile of the groups (Dean and Pagano 2015). With no event or only events, it is the rule of three over
+    the units.
     """
     values = np.asarray(events, dtype=float)
     n = len(values)
     if n == 0:
         return NOT_MEASURED
     value = float(values.mean())
+    # Nothing varies at 0 or 1: there is no standard error and no effective n.
     if value in (0.0, 1.0):
         return _at_the_edge(value, n, units)
     if units.clusters is None:
         interval, method = wilson(float(values.sum()), n), "Wilson by document"
     else:
         error = cluster_standard_error(values - value, units.clusters)
+        # No error: the groups do not vary, so nothing says that they are worth fewer than n documents.
         size = float(n) if error is None else effective_n(value, n, error)
         interval = wilson(value * size, size, df=units.size - 1)
         method = f"Wilson, effective n {size:.0f} {units.by}"
@@ -94,11 +98,11 @@ def rate(events: ArrayLike, units: Units) -> Estimate:
 
 
 def mean(values: ArrayLike, units: Units, *, share: bool = True) -> Estimate:
-    """The mean over documents, t by document or cluster-robust t by group.
+    """Estimate the mean over documents, with t by document or cluster-robust t by group.
 
-    For a ``share`` in [0, 1] the low end also reaches the exact bound of the share of imperfect
-    units times their mean loss, because t alone covers 88 % instead of 95 % while few documents are
-    imperfect. Where all are perfect, the rule of three.
+    For a ``share`` in [0, 1], the lower end is extended to the exact bound of the share of imperfect units
+    times their mean loss, because t alone covers 88 % instead of 95 % when few documents are imperfect. When
+    all are perfect, the rule of three applies.
     """
     array = np.asarray(values, dtype=float)
     n = len(array)
@@ -117,21 +121,24 @@ def mean(values: ArrayLike, units: Units, *, share: bool = True) -> Estimate:
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike, units: Units) -> Estimate:
-    """sum(numerator) / sum(denominator) over documents, in [0, 1], with a linearised t interval."""
+    """Estimate sum(numerator) / sum(denominator) over documents, in [0, 1], with a linearised t interval."""
     return mean_of_ratios([(numerator, denominator)], units)
 
 
 def mean_of_ratios(ratios: Sequence[tuple[ArrayLike, ArrayLike]], units: Units) -> Estimate:
-    """The mean of several such ratios (one a field or class), linearised together.
+    """Estimate the mean of several such ratios (one per field or class), linearised together.
 
-    A ratio without denominator is left out; ``n`` counts documents with any denominator.
+    A ratio with a zero denominator is left out; ``n`` counts documents with any denominator.
     """
     pairs = [(np.asarray(a, dtype=float), np.asarray(b, dtype=float)) for a, b in ratios]
     pairs = [(a, b) for a, b in pairs if b.sum() > 0]
     if not pairs:
-        return Estimate(value=None, method="ratio", note="nothing to divide by")
+        return Estimate(value=None, method="ratio", note="all denominators are zero")
+    # A document without any denominator says nothing about the ratio. It must not count as a unit, where it
+    # would make the sample look larger than it is.
     keep = np.logical_or.reduce([b > 0 for _, b in pairs])
     pairs, units = [(a[keep], b[keep]) for a, b in pairs], units.select([bool(k) for k in keep])
+    # One yes or no a document is a plain rate, for which Wilson is better than the linearised t.
     if len(pairs) == 1 and bool((pairs[0][1] == 1).all()):
         return rate(pairs[0][0], units)
     n = int(keep.sum())
@@ -146,10 +153,11 @@ def mean_of_ratios(ratios: Sequence[tuple[ArrayLike, ArrayLike]], units: Units) 
 
 
 def quantile(values: ArrayLike, probability: float, method: str) -> Estimate:
-    """A quantile with the distribution-free interval between two order statistics."""
+    """Estimate a quantile, with the distribution-free interval between two order statistics."""
     array = np.asarray(values, dtype=float)
     if array.size == 0:
         return NOT_MEASURED
+    # inverted_cdf gives an observed value, an order statistic like the ends of the interval.
     value = float(np.quantile(array, probability, method="inverted_cdf"))
     interval = quantile_interval(array, probability)
     note = "" if interval else "too few documents for an interval"
@@ -157,15 +165,17 @@ def quantile(values: ArrayLike, probability: float, method: str) -> Estimate:
 
 
 def _error(pairs: Sequence[tuple[Floats, Floats]], units: Units) -> StandardError | None:
+    # Linearisation is linear: the influence of a mean of ratios is the mean of their influences.
     influences = [influence for a, b in pairs if (influence := ratio_influence(a, b)) is not None]
     return cluster_standard_error(np.mean(influences, axis=0), units.clusters)
 
 
 def _largest_loss(losses: Floats, units: Units) -> float:
-    """The exact upper bound of the share of imperfect units times the mean loss of those."""
+    """Return the exact upper bound of the share of imperfect units, times their mean loss."""
     if units.clusters is None:
         by_unit = losses
     else:
+        # Scaled so that the mean over groups is the mean over documents, whatever the sizes of the groups.
         by_unit = cluster_sums(losses, units.clusters) * units.size / len(losses)
     imperfect = by_unit > 0
     bound = clopper_pearson(int(imperfect.sum()), len(by_unit)).high
@@ -173,7 +183,7 @@ def _largest_loss(losses: Floats, units: Units) -> float:
 
 
 def _at_the_edge(value: float, n: int, units: Units) -> Estimate:
-    """All documents alike at 0 or 1: the interval ends at the rule-of-three bound of the units."""
+    """Return the estimate when all values are 0 or all are 1, with the rule-of-three bound of the units."""
     bound = rule_of_three(units.size)
     interval = Interval(0.0, bound) if value == 0.0 else Interval(1.0 - bound, 1.0)
     return _estimate(value, interval, n, f"rule of three {units.by}", units.note)

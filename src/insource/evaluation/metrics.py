@@ -1,4 +1,4 @@
-"""Summarising one arm: its records become estimates, by metric, field and slice."""
+"""Summarise one arm: turn its records into estimates by metric, field and slice."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ BY_DOCUMENT: dict[str, Callable[[Score], float | None]] = {
     "schema_valid_rate": lambda score: float(score.schema_valid),
     "hallucination_rate": lambda score: float(score.invented > 0),
 }
-"""The metrics that have a value for each document; only these can be compared in pairs."""
+"""The metrics with a value per document; only these can be compared in pairs."""
 
 MEANS = frozenset({"field_accuracy"})
-"""Of those, the ones that are a share within the document; all others are 0 or 1."""
+"""Those of ``BY_DOCUMENT`` that are a share within the document; all others are 0 or 1."""
 
 LOWER_IS_BETTER = frozenset({"hallucination_rate", "invented_per_null_slot", "edit_burden"})
 
 UNDECLARED = "*"
-"""How the path of keys ends that the schema does not declare: invented slots of no field."""
+"""The path suffix of keys that the schema does not declare: invented slots without a field."""
 
 SLICE_METRICS = ("field_accuracy", "exact_match", "format_consistency", "hallucination_rate")
 
@@ -50,7 +50,7 @@ NO_ANSWER = Score(slots=(), parsed=False, repairable=False, schema_valid=False, 
 
 
 class _Document(NamedTuple):
-    """One judged document. A failed call has the score of no usable answer."""
+    """One evaluated document. A failed call has the score of an unusable answer."""
 
     record: EvalRecord
     score: Score
@@ -60,9 +60,9 @@ class _Document(NamedTuple):
 
 
 def document_value(record: EvalRecord, metric: str, score: Score | None = None) -> float | None:
-    """The metric of one document; a failed call is 0 on every one, as an answer nobody could use.
+    """Return the metric of one document; a failed call scores 0 on every metric, like an unusable answer.
 
-    None when the document has nothing to judge: no field accuracy without a slot.
+    The result is None when the document has nothing to judge, such as no slot for field accuracy.
     """
     score = score or record.score
     if record.status == "failed" or score is None:
@@ -78,12 +78,26 @@ def summarise(
     seconds: float = 0.0,
     all_null: Mapping[str, Score] | None = None,
 ) -> Evaluation:
-    """Every metric of ``docs/reference/metrics.md`` for one arm on one split.
+    """Compute every metric of ``docs/reference/metrics.md`` for one arm on one split.
 
-    Scored and failed records are judged, unscored ones only counted. ``all_null`` holds the score of
-    an empty answer by row id (``scorers.empty_scores``): it gives the all-null floor and the slots a
-    failed call forfeits. Without it the floor is not measured, and failed calls are missing from the
-    metrics over slots (their note says so), though never from those over documents.
+    Scored and failed records are evaluated; unscored ones are only counted. ``all_null`` holds the score of
+    an empty answer by row id (``scorers.empty_scores``). It gives the all-null floor, and the slots that a
+    failed call misses. Without it, the floor is not measured, and failed calls are missing from the metrics
+    over slots (as their note says), but never from those over documents.
+
+    Examples:
+        >>> from insource import Arm, EvalRecord, summarise
+        >>> def record(n, right):
+        ...     # The record of a document with one field.
+        ...     slot = {"path": "voltage", "bucket": "correct" if right else "wrong", "gold": "480 V"}
+        ...     score = {"slots": [slot], "exact": right}
+        ...     score |= dict.fromkeys(("parsed", "repairable", "schema_valid", "canonical"), True)
+        ...     return EvalRecord(row_id=str(n), status="scored", score=score)
+        >>> arm = Arm(name="tuned", model="smollm2-135m-instruct", kind="tuned")
+        >>> found = summarise(arm, "test", [record(n, right=n > 3) for n in range(40)])
+        >>> accuracy = found.metrics["field_accuracy"]
+        >>> f"{accuracy.value:.2f} [{accuracy.low:.2f}, {accuracy.high:.2f}], n = {accuracy.n}"
+        '0.90 [0.76, 1.00], n = 40'
     """
     judged = [_document(r, all_null) for r in records if r.status != "unscored"]
     failures = Counter(r.reason or "unknown" for r in records if r.status == "failed")
@@ -122,19 +136,19 @@ def _metrics(documents: Sequence[_Document], all_null: Mapping[str, Score] | Non
 
 
 def document_metric(documents: Sequence[_Document], metric: str) -> Estimate:
-    """The mean of a metric over the documents that have it."""
+    """Estimate the mean of a metric over the documents that have it."""
     valued = [(d.record.group, value) for d in documents if (value := d.value(metric)) is not None]
     return estimate([value for _, value in valued], [group for group, _ in valued], metric)
 
 
 def estimate(values: Sequence[float], groups: Sequence[str | None], metric: str) -> Estimate:
-    """The estimate of a per-document metric: a mean of shares, or a rate of documents."""
+    """Estimate a per-document metric: a mean of shares, or a rate of documents."""
     units = sampling_units(groups)
     return mean(values, units) if metric in MEANS else rate(values, units)
 
 
 class _Counts(NamedTuple):
-    """Slots of one document by what the metrics divide; ``filled`` slots have a label."""
+    """The slot counts of one document that the metrics divide; ``filled`` slots have a label."""
 
     correct: int
     wrong: int
@@ -161,7 +175,9 @@ class _Counts(NamedTuple):
 
 
 def _slot_metrics(documents: Sequence[_Document]) -> dict[str, Estimate]:
-    """Micro, macro and per-slot metrics; a substitution is both a false positive and a false negative."""
+    """Compute micro, macro and per-slot metrics; a wrong value counts as false positive and
+    false negative.
+    """
     known = [d for d in documents if d.score.slots or d.record.status == "scored"]
     units = _units(known)
     c = np.array([_Counts.of(d.score.slots) for d in known], dtype=float).reshape(-1, len(_Counts._fields))
@@ -184,7 +200,7 @@ def _slot_metrics(documents: Sequence[_Document]) -> dict[str, Estimate]:
 
 
 def _by_path(documents: Sequence[_Document]) -> dict[str, tuple[list[int], list[int]]]:
-    """For each field the right slots and all slots, document by document."""
+    """Return, for each field, the number of right slots and of all slots by document."""
     paths = dict.fromkeys(slot.path for d in documents for slot in d.score.slots)
     table: dict[str, tuple[list[int], list[int]]] = {
         path: ([0] * len(documents), [0] * len(documents)) for path in paths
@@ -206,7 +222,9 @@ def _floor(documents: Sequence[_Document], all_null: Mapping[str, Score] | None)
 
 
 def _macro_f1(documents: Sequence[_Document]) -> Estimate:
-    """The mean over labels of 2 TP / (2 TP + FP + FN); labels of either side count, as in scikit-learn."""
+    """Return the mean over labels of 2 TP / (2 TP + FP + FN); labels of either side count, as in
+    scikit-learn.
+    """
     slots = [(slot.gold, slot.predicted) for d in documents for slot in d.score.slots[:1]]
     labels = dict.fromkeys(label for pair in slots for label in pair if label is not None)
     pairs = []
@@ -243,7 +261,7 @@ def _slices(documents: Sequence[_Document]) -> dict[str, dict[str, Estimate]]:
 
 
 def _latency(arm: Arm, records: Sequence[EvalRecord]) -> dict[str, Estimate]:
-    """p50 and p95 in seconds, as felt one call at a time."""
+    """Return p50 and p95 in seconds, with one call at a time."""
     if arm.assumed_latency_s is not None:
         assumed = Estimate(value=arm.assumed_latency_s, method="assumed")
         return {"p50": assumed, "p95": assumed}

@@ -1,4 +1,4 @@
-"""How one arm is evaluated."""
+"""The plan for evaluating one arm."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from insource.types import Arm, Example
 
 
 class ArmPlan(NamedTuple):
-    """How to evaluate one arm.
+    """How one arm is evaluated.
 
-    ``model`` opens the model only when there is work to do. ``identity`` names what answers (digests
-    of weights, adapter, grammar, logged answers): equal identity, equal answers.
+    ``examples`` are the documents it is asked about. ``identity`` names what answers, by digests of
+    weights, adapter, grammar or logged answers: equal identity, equal answers. ``model`` opens the model
+    only when there is work to do. ``note`` is what a reader has to know about this measurement.
+    ``is_look`` is false when the answers follow from the training split alone and nothing is chosen by
+    their score, so that scoring them on the test split is no look at it.
     """
 
     arm: Arm
+    examples: tuple[Example, ...]
     identity: dict[str, str]
     model: Callable[[], AbstractContextManager[Model]]
     ask: Callable[[Example], Request]
     confidence: Confidence = lambda example, completion: None
+    note: str = ""
+    is_look: bool = True

@@ -1,4 +1,4 @@
-"""One arm over a list of documents, a journal line a document: what is answered is never asked again."""
+"""Evaluate one arm on a list of documents. A journal keeps each answer, so no document is asked twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENGINE_GONE = frozenset({"engine-died", "engine-failed", "engine-unreachable"})
 
 
 class Progress(NamedTuple):
-    """How far an arm is: documents done of all, and the seconds the last answer took."""
+    """The progress of an arm: documents done and in total, and the seconds of the last answer."""
 
     done: int
     total: int
@@ -37,17 +37,19 @@ def evaluate(
     confidence: Confidence = lambda example, completion: None,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> list[EvalRecord]:
-    """One record an example, in order; ``journal`` holds those of an interrupted attempt.
+    """Return one record per example, in order; ``journal`` holds those of an interrupted attempt.
 
-    A model that fails on a document gives a ``failed`` record, which counts as a failure of the arm.
-    One that fails ``MAX_FAILURES_IN_A_ROW`` times is not evaluated further.
+    A document on which the model fails gets a ``failed`` record, which counts as a failure of the arm. The
+    evaluation stops after ``MAX_FAILURES_IN_A_ROW`` consecutive failures.
 
     Raises:
-        ProviderError: the model's last error, when it keeps failing or its engine cannot be kept up.
+        ProviderError: ``model-keeps-failing``, or the engine's own error when it cannot be kept running.
     """
     known = read_journal(journal)
     records: list[EvalRecord] = []
-    streak: list[EvalRecord] = []  # written once an answer follows: an outage is no property of the model
+    streak: list[
+        EvalRecord
+    ] = []  # failures are written only when an answer follows: an outage is not the model's fault
     with journal.open("a", encoding="utf-8") as file:
         for index, example in enumerate(examples):
             record = known.get(example.row_id)
@@ -60,7 +62,7 @@ def evaluate(
                     raise ProviderError(
                         "model-keeps-failing",
                         f"{model.info.name} failed on {len(streak)} documents in a row: {record.reason}",
-                        hint="What was answered is kept. Mend the cause and run the same command again.",
+                        hint="Finished answers are kept. Fix the cause and run the same command again.",
                     )
             records.append(record)
             last = record.completion.latency_s if record.completion else None
@@ -106,17 +108,19 @@ def _record(
         status="scored",
         completion=completion.model_copy(
             update={"tokens": ()}
-        ),  # 20 candidates a token would be most of the file
+        ),  # 20 candidates per token would make up most of the file
         score=scorer(example, completion),
         confidence=sure,
     )
 
 
 def read_journal(path: Path) -> dict[str, EvalRecord]:
-    """The records of a journal by row id; a torn last line is what a killed process leaves, and is cut off.
+    """Return the records of a journal by row id.
+
+    An incomplete last line, left by a killed process, is removed.
 
     Raises:
-        InsourceError: ``journal-damaged`` for a line in the middle that cannot be read.
+        InsourceError: ``journal-damaged`` for an unreadable line before the last.
     """
     if not path.exists():
         return {}
@@ -131,7 +135,7 @@ def read_journal(path: Path) -> dict[str, EvalRecord]:
             raise InsourceError(
                 "journal-damaged",
                 f"Line {number} of {path} cannot be read: {error}",
-                hint="Delete the file and run the command again; its documents are asked anew.",
+                hint="Delete the file and run the command again; its documents are then asked again.",
             ) from error
         records[record.row_id] = record
     return records

@@ -1,4 +1,4 @@
-"""A fixed random sample of documents."""
+"""Choose a fixed random sample of documents."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from insource.types import Example
 
 
 def sample(examples: Sequence[Example], limit: int | None) -> tuple[Example, ...]:
-    """At most ``limit`` examples in their order: those with the smallest content digests.
+    """Return at most ``limit`` examples in their order: those with the smallest content digests.
 
-    That is a random sample which never changes. Every k-th example would not be one: a file whose rows
-    alternate would lose one kind of them altogether.
+    This is a random sample that never changes. Every k-th example would be biased: if the rows of a file
+    alternate, one kind would be missing entirely.
     """
     if limit is None or limit >= len(examples):
         return tuple(examples)

@@ -1,4 +1,4 @@
-"""Scoring one answer against its label: five buckets a slot, and four ways a format can hold."""
+"""Score one answer against its label: five buckets for slots, and four levels of format."""
 
 from __future__ import annotations
 
@@ -17,29 +17,46 @@ from insource.types import Completion, Example, JsonSchema, Labels, Score, SlotS
 Scorer = Callable[[Example, Completion], Score]
 
 LABEL, TEXT = "(label)", "(text)"
-"""The path of the only slot that a label or a text has."""
+"""The path of the only slot of a label or text answer."""
 
 _SHOWN = 4
-"""Slots and characters an explanation spells out, and the length of each value."""
+"""The number of slots in an explanation."""
 _VALUE_LENGTH = 40
 
 
 def build_scorer(task: Task, surface: SurfaceForms | None = None) -> Scorer:
-    """The scorer of a task, ``(Example, Completion) -> Score``. It never raises on an answer.
+    """Return the scorer of a task, ``(Example, Completion) -> Score``. It never raises on an answer.
 
-    Content and format are measured apart. Slots are filled from the answer as read, repaired if need
-    be, so a correct answer in a code fence has correct fields; ``parsed``, ``schema_valid`` and
-    ``canonical`` judge the raw text, so the same answer is a format failure. Of an answer that
-    cannot even be repaired every slot counts as *missed*, also those whose label is null: they stay
-    in the denominator of field accuracy without credit (recall and edit burden count only those
-    whose label holds something).
+    Content and format are scored separately. Slots are filled from the parsed answer, repaired if needed, so
+    a correct answer in a code fence has correct fields. ``parsed``, ``schema_valid`` and ``canonical`` judge
+    the raw text, so the same answer is a format failure. If an answer cannot be repaired, every slot counts
+    as *missed*, including those whose label is null. These stay in the denominator of field accuracy without
+    credit; recall and edit burden count only slots with a label value.
 
-    ``example.contract`` replaces the task's schema and ``example.attributes`` limits it to the fields
-    asked for. ``surface`` gives the surface forms of the labels; without it ``canonical`` is
+    ``example.contract`` replaces the task's schema, and ``example.attributes`` limits it to the requested
+    fields. ``surface`` gives the surface forms of the labels; without it, ``canonical`` equals
     ``schema_valid``.
 
     Raises:
         DataError: ``invalid-schema`` or, while scoring, ``target-not-json``.
+
+    Examples:
+        >>> from insource import Completion, Example, JsonSchema, Task, build_scorer
+        >>> field = {"type": ["string", "null"]}
+        >>> schema = {"type": "object", "properties": {"voltage": field, "phase": field}}
+        >>> score = build_scorer(
+        ...     Task(name="specs", instruction="Extract.", output=JsonSchema(definition=schema))
+        ... )
+        >>> example = Example(
+        ...     row_id="row-1",
+        ...     digest="0",
+        ...     input="Rated voltage: 480 V",
+        ...     target='{"voltage":"480 V","phase":null}',
+        ...     provenance={"source": "rows.jsonl"},
+        ... )
+        >>> found = score(example, Completion(text='{"voltage": "480 V", "phase": "3-phase"}'))
+        >>> [(slot.path, slot.bucket) for slot in found.slots]
+        [('voltage', 'correct'), ('phase', 'invented')]
     """
     if not isinstance(task.output, JsonSchema):
         return lambda example, completion: _score_whole(
@@ -54,9 +71,9 @@ def build_scorer(task: Task, surface: SurfaceForms | None = None) -> Scorer:
 
 
 def empty_score(task: Task, example: Example) -> Score:
-    """The score of leaving everything empty: null slots right, all others missed.
+    """Return the score of an empty answer: null slots are right, all others missed.
 
-    It is the floor any arm has to beat, and it holds the slots that a call without answer forfeits.
+    It is the floor that any arm must exceed, and it gives the slots that a failed call misses.
     """
     if not isinstance(task.output, JsonSchema):
         return _forfeited(_unanswered(task, example))
@@ -66,12 +83,12 @@ def empty_score(task: Task, example: Example) -> Score:
 
 
 def empty_scores(task: Task, examples: Iterable[Example]) -> dict[str, Score]:
-    """``empty_score`` of each example by row id: what ``summarise`` takes as ``all_null``."""
+    """Return ``empty_score`` of each example by row id, for ``all_null`` of ``summarise``."""
     return {example.row_id: empty_score(task, example) for example in examples}
 
 
 def forfeited(empty: Score) -> Score:
-    """The score of no usable answer, from the score of an empty one: every slot is missed."""
+    """Return the score of an unusable answer, from the score of an empty one: every slot is missed."""
     return _forfeited(tuple(slot.model_copy(update={"bucket": "missed"}) for slot in empty.slots))
 
 
@@ -139,7 +156,7 @@ def _json_score(slots: tuple[Slot, ...], answer: ParsedAnswer, *, valid: bool, c
 
 
 def _all_canonical(slots: tuple[Slot, ...], answer: Any, surface: SurfaceForms) -> bool:
-    """Every value given is spelled as its field's labels are, unasked fields included."""
+    """Whether every value in the answer has the surface form of its field's labels, extra fields included."""
     return all(
         surface.canonical(slot.path, slot.predicted, slot.gold if slot.bucket == "correct" else None)
         for slot in slots
@@ -148,7 +165,7 @@ def _all_canonical(slots: tuple[Slot, ...], answer: Any, surface: SurfaceForms) 
 
 
 def _explain(slots: tuple[SlotScore, ...]) -> str:
-    """``power.voltage wrong: "400 V", label "480 V"; …`` for the first few slots that are not right."""
+    """Describe the first few wrong slots: ``power.voltage wrong: "400 V", label "480 V"; …``."""
     faults = [slot for slot in slots if slot.bucket in ("wrong", "missed", "invented")]
     parts = []
     for slot in faults[:_SHOWN]:
@@ -185,7 +202,7 @@ def _schema_of(task: Task, example: Example) -> Mapping[str, Any]:
 
 
 def _require_valid(output: JsonSchema) -> None:
-    """A broken schema is an error now, not at the first document."""
+    """Report an invalid schema at once, not at the first document."""
     try:
         fits(None, output.definition)
     except InvalidSchema as error:

@@ -1,4 +1,4 @@
-"""The evaluation stage: one arm on one split, its records in a complete run folder."""
+"""The evaluation stage: evaluate one arm on one split, and keep its records in a run folder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ from insource.types import Dataset, EvalRecord, Evaluation, Example, Split, Task
 
 STAGE, VERSION = "evaluate", 2
 RECORDS_FILE = "records.jsonl"
-LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint", "python-dateutil")
+LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint")
+# Older keys counted it, though nothing imports it. Their evaluations are still found.
+FORMER_LIBRARIES = ("python-dateutil",)
+# A price is no part of the measurement, and the rest says in other words what ``kind`` says.
+NOT_MEASURED_WITH = {"cost_per_1000_usd", "cost_basis", "role", "local", "simulated"}
 
 
 class Evaluated(NamedTuple):
-    """An arm's evaluation with the records behind it."""
+    """An arm's evaluation with its records."""
 
     run: Run
     evaluation: Evaluation
@@ -33,47 +37,28 @@ def evaluate_arm(
     dataset: Dataset,
     task: Task,
     split: Split,
-    examples: Sequence[Example],
     plan: ArmPlan,
     scorer: Scorer,
     *,
     look: Callable[[], None] = lambda: None,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Evaluated:
-    """Evaluate ``plan`` on ``examples`` of ``split``, or read back the complete run that did.
+    """Evaluate ``plan`` on its examples, which are of ``split``, or read back the complete run that did.
 
-    ``look`` is called when the split is really looked at, not when an old result is read back.
+    ``look`` is called when the split is looked at, not when an old result is read back.
 
     Raises:
-        ProviderError: when the model keeps failing; finished documents are kept for the next call.
+        ProviderError: the model keeps failing; finished documents are kept for the next call.
     """
-    spec = StageSpec(
-        stage=STAGE,
-        version=VERSION,
-        inputs=plan.identity
-        | {
-            "examples": identity_of(examples),
-            "split": identity_of(dataset.splits[split]),
-            "spellings": digest([example.target for example in dataset.splits["train"]]),
-        },
-        config={
-            # A price is no part of the measurement: a new one must not look at the test split again.
-            "arm": plan.arm.model_dump(exclude={"cost_per_1000_usd", "cost_basis"}),
-            "split": split,
-            "task": task.model_dump(mode="json", exclude={"margin", "privacy", "primary_metric"}),
-            "groups_in_train": digest(list(dataset.manifest.groups_in_train)),
-        },
-        seed=0,
-        libraries=LIBRARIES,
-    )
 
     def work(folder: Path) -> dict[str, Any]:
-        look()
+        if plan.is_look:
+            look()
         started = time.monotonic()
         with plan.model() as model:
             records = evaluate(
                 model,
-                examples,
+                plan.examples,
                 plan.ask,
                 scorer,
                 journal=folder / RECORDS_FILE,
@@ -86,20 +71,47 @@ def evaluate_arm(
             split,
             records,
             seconds=time.monotonic() - started,
-            all_null=empty_scores(task, examples),
+            all_null=empty_scores(task, plan.examples),
         )
         return result.model_dump(mode="json")
 
-    found = load(runs.run(spec, work))
+    found = load(runs.run(_spec(dataset, task, split, plan), work))
     return found._replace(evaluation=found.evaluation.model_copy(update={"arm": plan.arm}))
 
 
+def _spec(dataset: Dataset, task: Task, split: Split, plan: ArmPlan) -> StageSpec:
+    return StageSpec(
+        stage=STAGE,
+        version=VERSION,
+        inputs=plan.identity
+        | {
+            "examples": identity_of(plan.examples),
+            "split": identity_of(dataset.splits[split]),
+            "spellings": digest([example.target for example in dataset.splits["train"]]),
+        },
+        config={
+            "arm": plan.arm.model_dump(exclude=NOT_MEASURED_WITH),
+            "split": split,
+            "task": task.model_dump(mode="json", exclude={"margin", "privacy", "primary_metric"}),
+            "groups_in_train": digest(list(dataset.manifest.groups_in_train)),
+        },
+        seed=0,
+        libraries=LIBRARIES,
+        former_libraries=FORMER_LIBRARIES,
+    )
+
+
 def identity_of(examples: Sequence[Example]) -> str:
-    """The digest of these very documents: their rows, groups and contents, in order."""
+    """Return the digest of these documents: their rows, groups and contents, in order."""
     return digest([[example.row_id, example.group, example.digest] for example in examples])
 
 
 def load(run: Run) -> Evaluated:
-    """The evaluation and records of a complete run."""
+    """Return the evaluation and records of a complete run."""
     records = read_journal(run.path / RECORDS_FILE)
     return Evaluated(run, Evaluation.model_validate(run.result), tuple(records.values()))
+
+
+def candidate_of(evaluated: Sequence[Evaluated]) -> Evaluated | None:
+    """Return the first arm that may replace the cloud, None when none was evaluated."""
+    return next((one for one in evaluated if one.evaluation.arm.role == "candidate"), None)

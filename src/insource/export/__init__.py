@@ -1,1 +1,1 @@
-"""From a trained adapter to what is served, with a parity gate."""
+"""Export a trained adapter for serving, checked by a parity gate."""

@@ -1,7 +1,7 @@
-"""A PEFT adapter as a llama.cpp GGUF adapter, with the ``gguf`` package alone.
+"""Convert a PEFT adapter to a GGUF adapter for llama.cpp, with the ``gguf`` package alone.
 
-llama.cpp scales an adapter by ``alpha / rank`` and knows plain LoRA on linear layers only; anything
-else is refused here rather than exported wrong.
+llama.cpp scales an adapter by ``alpha / rank`` and supports only plain LoRA on linear layers. Any other
+adapter is refused rather than exported incorrectly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PREFIX = "base_model.model."
 
 
 class BaseFacts(NamedTuple):
-    """What the writer needs to know of the base GGUF."""
+    """The properties of the base GGUF that the writer needs."""
 
     architecture: str
     blocks: int
@@ -31,7 +31,7 @@ class BaseFacts(NamedTuple):
 
 
 def read_base(path: Path) -> BaseFacts:
-    """The architecture, head counts, template and stop token stored in a GGUF file."""
+    """Return the architecture, head counts, chat template and stop token stored in a GGUF file."""
     from gguf import GGUFReader
 
     fields = GGUFReader(path).fields
@@ -54,8 +54,8 @@ def read_base(path: Path) -> BaseFacts:
 def permute(matrix: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
     """Reorder the rows of a q or k projection from Hugging Face's rotary layout to llama.cpp's.
 
-    ``matrix`` is (heads · head size, columns); rows go from two halves a head to interleaved pairs.
-    Source: llama.cpp, ``LlamaModel.permute`` in its converter.
+    ``matrix`` has shape (heads · head size, columns). Per head, the rows change from two halves to
+    interleaved pairs. Source: llama.cpp, ``LlamaModel.permute`` in its converter.
     """
     rows, columns = matrix.shape
     halves = matrix.reshape(heads, 2, rows // heads // 2, columns)
@@ -63,11 +63,11 @@ def permute(matrix: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
 
 
 def write_adapter(adapter: Path, base_gguf: Path, destination: Path) -> int:
-    """Write ``destination`` from the PEFT folder ``adapter``; returns the number of tensors.
+    """Write ``destination`` from the PEFT folder ``adapter``; return the number of tensors.
 
     Raises:
         IntegrityError: ``adapter-not-exportable`` for rsLoRA, DoRA, per-layer ranks, or a layer that
-            llama.cpp has no name for.
+            llama.cpp does not know.
     """
     import gguf
     from safetensors.numpy import load_file
@@ -86,7 +86,7 @@ def write_adapter(adapter: Path, base_gguf: Path, destination: Path) -> int:
         layer, _, side = key.removeprefix(PREFIX).removesuffix(".weight").rpartition(".")
         name = names.get_name(layer)
         if name is None or side not in ("lora_A", "lora_B"):
-            raise _not_exportable(f"llama.cpp has no place for `{key}`")
+            raise _not_exportable(f"llama.cpp does not support `{key}`")
         matrix = tensors[key].astype(np.float32)
         if side == "lora_B" and base.architecture in PERMUTED_ARCHITECTURES:
             if layer.endswith("q_proj"):
@@ -110,6 +110,6 @@ def _require_plain_lora(config: dict[str, Any]) -> None:
 def _not_exportable(reason: str) -> IntegrityError:
     return IntegrityError(
         "adapter-not-exportable",
-        f"This adapter cannot be served by llama.cpp as it was trained: {reason}.",
+        f"llama.cpp cannot serve this adapter as it was trained: {reason}.",
         hint="Train again with the default recipe (plain LoRA on all linear layers): insource train",
     )

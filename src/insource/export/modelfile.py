@@ -1,4 +1,4 @@
-"""The files that make an export usable elsewhere: an Ollama Modelfile and a model card."""
+"""Files for use elsewhere: an Ollama Modelfile and a model card."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ CHATML_TEMPLATE = """{{- range .Messages }}<|im_start|>{{ .Role }}
 
 
 def modelfile(task: Task, chat_template: str, base_file: str, context_tokens: int) -> str | None:
-    """An Ollama Modelfile, or None for a chat template that is not ChatML: Ollama needs its own
-    translation of the template, and a guessed one is the commonest cause of gibberish.
+    """Return an Ollama Modelfile, or None for a chat template that is not ChatML.
+
+    Ollama needs its own translation of the template, and a guessed one is the most common cause of garbled
+    answers.
     """
     if CHATML not in chat_template:
         return None
@@ -40,7 +42,9 @@ def model_card(
     training: TrainingSummary,
     parity: ParitySummary,
 ) -> str:
-    """The card of the exported adapter, under Hugging Face's headings; every figure from the run."""
+    """Return the card of the exported adapter, with Hugging Face's headings; every figure
+    comes from the run.
+    """
     return f"""---
 base_model: {base}
 base_model_relation: adapter
@@ -53,8 +57,8 @@ license: {licence.lower()}
 
 ## Use
 
-One job: answer the system message "{task.instruction}" and a document with the task's output.
-Send exactly that prompt, temperature 0, and the adapter's scale 1 in every request.
+The model does one job: it answers the system message "{task.instruction}" and a document.
+Send exactly this prompt, temperature 0 and adapter scale 1 in every request.
 
 ## Training
 
@@ -67,6 +71,6 @@ kept step {training.best_step}, stopped {training.stopped}.
 
 ## Evaluation and limits
 
-See the report of the run that made this model. Measured on the task's own test split only; the model
-is not meant for anything else.
+See the report of the run that made this model. The model was evaluated on the task's test split only and
+is not meant for other uses.
 """

@@ -1,9 +1,9 @@
-"""The parity gate: what is served has to answer as what was trained.
+"""The parity gate: the served model must give the same answers as the trained one.
 
-The served model writes its greedy answer; the trained model then reads prompt and answer in one
-forward pass. Where the two agree on every next token, their greedy answers are the same, at a
-hundredth of the cost of generating twice. Three things are compared: the prompt's token ids (chat
-template and tokenizer), the share of equal next tokens, and the log-probabilities of what was said.
+The served model generates its greedy answer. The trained model then reads prompt and answer in one forward
+pass. If both agree on every next token, their greedy answers are the same, at a hundredth of the cost of
+generating twice. Three things are compared: the prompt's token ids (chat template and tokenizer), the share
+of equal next tokens, and the log-probabilities of the answer.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from insource.training.base import best_dtype, load_model, load_tokenizer, quiet
 from insource.training.tokenize import prompt_ids
 from insource.types import Completion, Example, ParitySummary, Task
 
-# The engine multiplies 8-bit activations with 4-bit weights, the trainer bfloat16 ones: near-ties flip.
+# The engine uses 8-bit activations and 4-bit weights, the trainer bfloat16, so near-ties can flip.
 MIN_TOKEN_AGREEMENT = 0.97
-NEAR_TIE = 0.3  # nats: a token this close to the trained model's first choice is no disagreement
+NEAR_TIE = 0.3  # nats: a token this close to the trained model's first choice counts as agreement
 MAX_MEAN_LOGPROB_DIFFERENCE = 0.10
 
 
@@ -34,7 +34,7 @@ def check_parity(
     prompts: Sequence[Example],
     max_tokens: int,
 ) -> ParitySummary:
-    """Compare on ``prompts`` (a handful of validation documents), without a grammar.
+    """Compare both models on ``prompts`` (a few validation documents), without a grammar.
 
     Raises:
         IntegrityError: ``parity-failed``; the export is then not published.
@@ -67,17 +67,19 @@ def check_parity(
     if not summary.passed:
         raise IntegrityError(
             "parity-failed",
-            "What would be served does not answer as what was trained; the export was not published.",
+            "The served model does not answer like the trained one; the export was not published.",
             details=(summary.sentence,),
-            hint="Train again with the default recipe. If it persists, the base GGUF and the engine\n"
+            hint="Train again with the default recipe. If it fails again, the base GGUF and the engine\n"
             "      disagree: try another version of the `serve` extra, and report the line above.",
         )
     return summary
 
 
 def _read_back(model: Any, prompt: list[int], completion: Completion) -> tuple[list[float], list[float]]:
-    """Of each served token: how far it is behind the trained model's first choice, in nats (0: it is that
-    choice), and how far its log-probability here is from the one there.
+    """Return two values per served token.
+
+    The first is how far it is behind the trained model's first choice, in nats (0: it is that choice). The
+    second is the absolute difference of its log-probabilities in the two models.
     """
     import torch
 
@@ -95,8 +97,10 @@ def _read_back(model: Any, prompt: list[int], completion: Completion) -> tuple[l
 def judge(
     prompts: int, same: int, tied: int, total: int, differences: list[float], prompts_equal: bool
 ) -> ParitySummary:
-    """Whether that much agreement is parity. ``tied`` tokens differ, but only by a near-tie: where a label
-    has three tokens, one such flip is no reason to refuse an export.
+    """Return the parity summary for these counts.
+
+    ``tied`` tokens differ only by a near-tie. They count as agreement, because a label may have only three
+    tokens, and one such flip is no reason to refuse an export.
     """
     agreement = (same + tied) / total if total else 0.0
     gap = sum(differences) / len(differences) if differences else float("inf")

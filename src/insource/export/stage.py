@@ -1,4 +1,4 @@
-"""The export stage: adapter in, a checked and servable model folder out."""
+"""The export stage: from an adapter to a checked model folder that can be served."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from insource.export.adapter_gguf import read_base, write_adapter
 from insource.export.modelfile import model_card, modelfile
 from insource.export.parity import check_parity
 from insource.foundation.errors import IntegrityError
+from insource.foundation.files import write_synced
 from insource.models.catalogue import BaseModel
 from insource.models.llamacpp import LlamaCppModel
 from insource.runs.folders import Run, RunStore, StageSpec
@@ -38,9 +39,9 @@ def export(
     max_new_tokens: int,
     context_tokens: int,
 ) -> Run:
-    """A complete export of that training run, with its parity checked on validation documents.
+    """Return a complete export of a training run, with its parity checked on validation documents.
 
-    ``serve`` starts an engine on the base with that adapter; serving is another layer's work.
+    ``serve`` starts an engine on the base model with the given adapter.
 
     Raises:
         IntegrityError: ``adapter-not-exportable``, ``template-differs``, ``parity-failed``.
@@ -67,32 +68,40 @@ def export(
         prompts = dataset.splits["validation"][:parity_prompts]
         with serve(adapter) as served:
             parity = check_parity(base, trained.path / "adapter", served, task, prompts, max_new_tokens)
-        shutil.copytree(trained.path / "adapter", folder / "adapter", dirs_exist_ok=True)
-        # Confidence replays tokens; with the tokenizer beside the adapter, serving needs no PyTorch.
-        shutil.copyfile(unpacked(base) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+        _write_beside(folder, base, trained)
         if text := modelfile(task, facts.chat_template, base.gguf.name, context_tokens):
-            (folder / "Modelfile").write_text(text, encoding="utf-8")
-        card = model_card(
-            task,
-            base=base.name,
-            licence=base.licence,
-            dataset=f"{dataset.manifest.name}@{dataset.manifest.digest[:12]}",
-            training=training_summary(trained),
-            parity=parity,
-        )
-        (folder / "README.md").write_text(card, encoding="utf-8")
+            write_synced(folder / "Modelfile", text.encode())
+        write_synced(folder / "README.md", _card(task, dataset, base, trained, parity).encode())
         return {"tensors": tensors, "parity": parity.model_dump(mode="json")}
 
     return runs.run(spec, work)
 
 
+def _write_beside(folder: Path, base: BaseModel, trained: Run) -> None:
+    """Copy what belongs beside the GGUF adapter: the PEFT adapter and the tokenizer."""
+    shutil.copytree(trained.path / "adapter", folder / "adapter", dirs_exist_ok=True)
+    # Confidence replays tokens. With the tokenizer beside the adapter, serving needs no PyTorch.
+    shutil.copyfile(unpacked(base) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+
+
+def _card(task: Task, dataset: Dataset, base: BaseModel, trained: Run, parity: ParitySummary) -> str:
+    return model_card(
+        task,
+        base=base.name,
+        licence=base.licence,
+        dataset=f"{dataset.manifest.name}@{dataset.manifest.digest[:12]}",
+        training=training_summary(trained),
+        parity=parity,
+    )
+
+
 def parity(run: Run) -> ParitySummary:
-    """What the gate measured."""
+    """Return what the parity gate measured."""
     return ParitySummary.model_validate(run.result["parity"])
 
 
 def _check_template(base: BaseModel, served_template: str, served_eos: int) -> None:
-    """The served file carries its own template and stop token; they have to be the trained ones.
+    """Check that the template and stop token in the served file are those used in training.
 
     Raises:
         IntegrityError: ``template-differs``.
@@ -101,6 +110,6 @@ def _check_template(base: BaseModel, served_template: str, served_eos: int) -> N
     if tokenizer.chat_template != served_template or tokenizer.eos_token_id != served_eos:
         raise IntegrityError(
             "template-differs",
-            "The chat template or the stop token inside the GGUF is not the one that was trained.",
+            "The chat template or the stop token inside the GGUF differs from the one used in training.",
             hint="Delete the `unpacked` folder of the model cache and train again.",
         )

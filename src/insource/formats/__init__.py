@@ -1,1 +1,1 @@
-"""What is in a file: containers, compression, JSON, values."""
+"""Reading files: containers, compression, JSON and values."""

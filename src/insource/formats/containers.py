@@ -1,7 +1,7 @@
-"""From a file's bytes to records: JSON Lines, one JSON document, CSV or Parquet, plain or gzipped.
+"""Read records from a file: JSON Lines, one JSON document, CSV or Parquet, plain or gzipped.
 
-Everything streams: a record at a time is in memory, and a record may take 64 MB. What cannot be read is
-given out as a ``BadRecord`` in the place where it stood.
+Reading is streamed: one record is in memory at a time, up to 64 MB. A record that cannot be read is returned
+as a ``BadRecord`` at its position.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_RECORD_BYTES = 64 << 20
 
 _HEAD_BYTES = 1 << 16
 _BOM = b"\xef\xbb\xbf"
-# What stands beside ``data`` in the pages that list endpoints answer with.
+# The keys that can accompany ``data`` in a response page of a list endpoint.
 _PAGE_KEYS = {"data", "meta", "object", "first_id", "last_id", "has_more", "error", "pagination", "total"}
 
 Found = tuple[int, dict[str, Any] | BadRecord]
@@ -33,7 +33,8 @@ Parse = Callable[[bytes], Any]
 
 
 def records(file: BinaryIO, parse: Parse = parse_json) -> Iterator[Found]:
-    """Each record with the line it starts on (Parquet: its row), or why it is none; in their order.
+    """Yield each record, or the reason why it is unreadable, with its first line (Parquet: its row), in file
+    order.
 
     ``parse`` reads the JSON of one record or raises ``BadRecord``.
 
@@ -72,7 +73,10 @@ def _contained(file: BinaryIO, parse: Parse) -> Iterator[Found]:
 
 
 def _is_csv(head: bytes) -> bool:
-    """A header with a separator, unless it is the torn first line of JSON Lines: then a whole one follows."""
+    """Whether the file starts with a CSV header.
+
+    A line with a separator may also be the torn first line of JSON Lines; then a complete object follows.
+    """
     first, *others = [line for line in head.split(b"\n") if line.strip()][:3] or [b""]
     if first.lstrip().startswith((b"{", b"[")) or any(_is_object(line) for line in others):
         return False
@@ -87,7 +91,7 @@ def _is_object(line: bytes) -> bool:
 
 
 def is_one_document(head: bytes) -> bool:
-    """Whether a file begins as a list of records, or objects spread over several lines."""
+    """Whether a file begins as a JSON list of records, or as objects that span several lines."""
     first = head.strip().partition(b"\n")[0].rstrip()
     return first.startswith(b"[") or (first.startswith(b"{") and first.endswith((b"{", b"[", b",")))
 
@@ -121,7 +125,7 @@ def _parsed(piece: Piece, parse: Parse) -> Iterator[Found]:
 
 
 def _csv(file: BinaryIO, head: bytes) -> Iterator[Found]:
-    csv.field_size_limit(MAX_RECORD_BYTES)  # the library's own limit, 128 kB, is less than a long prompt
+    csv.field_size_limit(MAX_RECORD_BYTES)  # the default limit of 128 kB is shorter than a long prompt
     delimiter = max(",;\t", key=head.partition(b"\n")[0].decode("latin-1").count)
     text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
     try:
@@ -132,7 +136,7 @@ def _csv(file: BinaryIO, head: bytes) -> Iterator[Found]:
             elif header is None:
                 header = row
                 if problem := _unusable(header):
-                    yield line, BadRecord(f"{problem}, so no row of the file is read")
+                    yield line, BadRecord(f"{problem}, so none of its rows are read")
                     return
             elif row:
                 yield line, _csv_record(header, row)
@@ -141,7 +145,7 @@ def _csv(file: BinaryIO, head: bytes) -> Iterator[Found]:
 
 
 def _unusable(header: list[str]) -> str:
-    """What is wrong with the names of the columns, or nothing."""
+    """Return the problem with the column names, or an empty text."""
     if not _is_utf8(header):
         return "the header is not UTF-8"
     twice = [name for name, count in Counter(header).items() if count > 1]
@@ -157,13 +161,15 @@ def _is_utf8(row: list[str]) -> bool:
 
 
 def _csv_rows(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | BadRecord]]:
-    """Each row with its first line. After a broken one, reading goes on at the line after its first.
+    """Yield each row with the number of its first line.
 
-    A quote that is never closed takes in the lines behind it until it meets another one, the end of the
-    file or the limit of a field; these lines are rows of their own.
+    After a broken row, continue at the line after its first.
+
+    An unclosed quote swallows the following lines until the next quote, the end of the file or the field
+    limit. These lines are read again as rows of their own.
     """
     while True:
-        # Strict, or a quote that is never closed would pass for a cell that ends with the file.
+        # Without strict, an unclosed quote would be accepted as a cell that extends to the end of the file.
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
             for row in reader:
@@ -174,13 +180,13 @@ def _csv_rows(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | 
 
 
 class _Lines:
-    """The lines of a text, with those of the row under way held so that they can be read again."""
+    """The lines of a text. The lines of the current row are held so that they can be read again."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
         self._held: list[str] = []
-        self._waiting: list[str] = []  # given back, the next one last
-        self._first = 1  # the number of the first line held
+        self._waiting: list[str] = []  # lines to read again, in reverse order
+        self._first = 1  # the number of the first held line
 
     def __iter__(self) -> _Lines:
         return self
@@ -193,14 +199,14 @@ class _Lines:
         return line
 
     def taken(self) -> int:
-        """The row held is read; returns the number of its first line."""
+        """Release the held lines after a complete row; return the number of its first line."""
         first = self._first
         self._first += len(self._held)
         self._held = []
         return first
 
     def give_back(self) -> int:
-        """All lines of the row but the first are to be read again; returns that one's number."""
+        """Queue all held lines but the first to be read again; return the number of the first."""
         first = self._first
         self._first += 1
         self._waiting += reversed(self._held[1:])
@@ -210,7 +216,7 @@ class _Lines:
 
 def _csv_record(header: list[str], row: list[str]) -> dict[str, Any] | BadRecord:
     if len(row) != len(header):
-        return BadRecord(f"{len(row)} fields, and the header has {len(header)}")
+        return BadRecord(f"the header has {len(header)} columns, the row {len(row)}")
     if not _is_utf8(row):
         return BadRecord("not UTF-8")
     return dict(zip(header, row, strict=True))
@@ -232,14 +238,14 @@ def _parquet(file: BinaryIO) -> Iterator[Found]:
 
 
 def plain_rows(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """The rows of Arrow record batches, values as JSON has them."""
+    """Yield the rows of Arrow record batches, with values as JSON represents them."""
     for batch in batches:
         for record in batch.to_pylist():
             yield {str(name): _plain(value) for name, value in record.items()}
 
 
 def _plain(value: Any) -> Any:
-    """A Parquet value as JSON has it."""
+    """Return a Parquet value as JSON represents it."""
     if isinstance(value, dict):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Gzip that gives out all it can: a file cut short still has its records up to the cut."""
+"""A gzip reader that returns everything before a damage: a truncated file keeps its records up to the cut."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 MAGIC = b"\x1f\x8b"
 
 _CHUNK_BYTES = 1 << 16
-_AT_ONCE_BYTES = 1 << 13  # what zlib had unpacked in the call that meets the damage is lost
+_AT_ONCE_BYTES = 1 << 13  # the output of the zlib call that meets the damage is lost, so keep it small
 _GZIP_HEADER = 31  # zlib's window bits for gzip
 
 
 class Gunzip(io.RawIOBase):
-    """The unpacked bytes of a gzip file, of one member or several; ``failure`` says how it broke off.
+    """The unpacked bytes of a gzip file with one or more members. ``failure`` says why reading stopped early.
 
-    The library's own reader raises at a damage and takes the bytes before it along.
+    The standard library's reader raises at the damage and discards the bytes before it.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -40,7 +40,7 @@ class Gunzip(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Forward by reading, backward by starting again."""
+        """Seek forward by reading on, and backward by starting again."""
         target = offset + (self._position if whence == io.SEEK_CUR else 0)
         if target < self._position:
             self._restart()
@@ -61,10 +61,10 @@ class Gunzip(io.RawIOBase):
                 self._packed = self._file.read(_CHUNK_BYTES)
             if self._unpack.eof:
                 if not self._packed.startswith(MAGIC[: max(len(self._packed), 1)]):
-                    return b""  # nothing, or padding, behind the last member
+                    return b""  # the end of the file, or padding after the last member
                 self._unpack = zlib.decompressobj(_GZIP_HEADER)
             elif not self._packed:
-                self.failure = "it ends before its end mark"
+                self.failure = "the end-of-stream marker is missing"
                 break
             try:
                 data = self._unpack.decompress(self._packed, min(size, _AT_ONCE_BYTES))

@@ -1,4 +1,4 @@
-"""Cutting a JSON document into its records while it is read, without holding it in memory."""
+"""Split a JSON document into its records while it is read, without holding the document in memory."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from insource.formats.values import BadRecord
 Piece = tuple[int, bytes | BadRecord]
 
 _CHUNK_BYTES = 1 << 20
-# A string (group 1 is its closing quote; without it the string goes on behind the buffer), or a bracket.
+# A string (group 1 is its closing quote; without it, the string continues past the buffer), or a bracket.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:(")|\\?\Z)|[\[\]{}]', re.DOTALL)
 _BETWEEN = b" \t\r\n,"
 
 
 def pieces(file: BinaryIO, max_bytes: int) -> Iterator[Piece]:
-    """The elements of a list of objects, or objects one after another, each with its first line.
+    """Yield the elements of a list of objects, or consecutive objects, each with its first line.
 
-    Brackets are counted, not parsed: an element that is no JSON does not end the document as long as its
-    brackets and quotes are in pairs. One longer than ``max_bytes`` is passed over and said so.
+    Brackets are counted, not parsed: an element of invalid JSON does not end the document as long as its
+    brackets and quotes are balanced. An element longer than ``max_bytes`` is skipped and reported.
     """
     return _Cutter(file, max_bytes).pieces()
 
@@ -31,12 +31,14 @@ class _Cutter:
         self._max_bytes = max_bytes
         self._buffer = b""
         self._at = 0  # everything before it has been scanned
-        self._rest = 0  # where the present element, or what stands between two of them, begins
+        self._rest = 0  # the start of the current element, or of the gap between two elements
         self._line = 1  # the line of ``_rest``
         self._depth = 0
-        self._base = 0  # the depth on which the elements stand: 1 in a list
+        self._base = 0  # the nesting depth of the elements: 1 in a list
         self._inside = False
-        self._passed_over_lines: int | None = None  # of an element that is too long to keep
+        self._passed_over_lines: int | None = (
+            None  # lines of the current element if it is too long to keep, else None
+        )
 
     def pieces(self) -> Iterator[Piece]:
         at_end = False
@@ -48,11 +50,11 @@ class _Cutter:
             self._drop_what_is_done()
             self._buffer += chunk
             yield from self._scan(at_end)
-            if len(self._buffer) - self._at > self._max_bytes:  # one text, perhaps a quote never closed
+            if len(self._buffer) - self._at > self._max_bytes:  # a single string, perhaps an unclosed quote
                 yield self._line, BadRecord(f"longer than {self._max_bytes >> 20} MB; the rest is not read")
                 return
         if self._inside:
-            yield self._line, BadRecord("the file breaks off inside this record")
+            yield self._line, BadRecord("the file ends inside this record")
         else:
             yield from self._between(len(self._buffer), b"]" if self._base else b"")
 
@@ -91,7 +93,7 @@ class _Cutter:
         return line, BadRecord(f"longer than {self._max_bytes >> 20} MB") if too_long else data
 
     def _between(self, end: int, bracket: bytes) -> Iterator[Piece]:
-        """Move on to ``end``; what lies before it and is more than a separator is no record."""
+        """Advance to ``end``; report what lies before it when it is more than a separator."""
         gap = self._buffer[self._rest : end]
         line = self._line
         self._line += gap.count(b"\n")

@@ -1,4 +1,4 @@
-"""Values at dotted paths within a record."""
+"""Values at dotted paths in a record."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 from insource.formats.values import opened
 
 MISSING = object()
-"""What ``value_at`` gives where there is nothing."""
+"""The result of ``value_at`` for a path without a value."""
 
 
 def value_at(value: Any, path: str) -> Any:
-    """The value at a dotted path. A column may have dots in its name; lists are entered by number."""
+    """Return the value at a dotted path, or ``MISSING``.
+
+    A key may contain dots itself. List items are addressed by number. Text that contains JSON is parsed.
+    """
     value = opened(value)
     if isinstance(value, dict):
         if path in value:

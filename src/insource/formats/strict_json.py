@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 defines it: the reading for rows that become data, where a guess would be an error."""
+"""Strict JSON parsing after RFC 8259, for rows that become data and must not be guessed at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_DEPTH = 64
 
 
 def strict_json(text: str) -> Any:
-    """Parse JSON as RFC 8259 has it: no NaN, no key twice, no lone surrogate, at most 64 levels deep.
+    """Parse JSON after RFC 8259: no NaN, no duplicate key, no lone surrogate, at most 64 levels deep.
 
     Raises:
         ValueError: with the reason in words.
@@ -25,12 +25,12 @@ def strict_json(text: str) -> Any:
     if text.count("{") + text.count("[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     if "\\ud" in text.lower() and not _encodable(value):
-        raise ValueError("half of a surrogate pair (\\ud800 to \\udfff) stands alone")
+        raise ValueError("it contains a lone surrogate (\\ud800 to \\udfff)")
     return value
 
 
 def as_object(output: str | dict[str, Any]) -> dict[str, Any] | None:
-    """The object an output is or spells, or None when it is plain text."""
+    """Return the object that an output is or contains as JSON text, or None when it is plain text."""
     if isinstance(output, dict):
         return output
     if not output.lstrip().startswith("{"):
@@ -43,7 +43,7 @@ def as_object(output: str | dict[str, Any]) -> dict[str, Any] | None:
 
 
 def kind_of(value: Any) -> str:
-    """A parsed JSON value's kind, in words."""
+    """Return the kind of a parsed JSON value in words: ``an object``, ``text``, ``null``."""
     names = {
         bool: "a boolean",
         int: "a number",
@@ -70,7 +70,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
+        raise ValueError(f"the key {twice!r} occurs twice in one object")
     return result
 
 

@@ -1,7 +1,7 @@
-"""Reading values that nobody promised: what is there as the type that is meant, else None or empty.
+"""Lenient conversion of untrusted values: return the expected type, or None or empty.
 
-The logs of others hold numbers as text, JSON inside CSV cells, nulls where a list was announced. These
-functions never raise on such a thing, with one exception: ``moment``, because a call has to have a time.
+Other tools' logs contain numbers as text, JSON inside CSV cells, and nulls in place of lists. These functions
+never raise on such values. The exception is ``moment``, because a call must have a time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_DEPTH = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
-_DOLLARS_AT_MOST = Decimal(10**9)  # beyond this no call costs, and the store could not keep it
+_DOLLARS_AT_MOST = Decimal(10**9)  # no call costs more, and the store cannot hold more
 
 
 class BadRecord(ValueError):
@@ -30,17 +30,17 @@ class BadRecord(ValueError):
 
 
 class NotACall(Exception):
-    """A record that is fine, and is no call to a model; the message says what it is."""
+    """A valid record that is not a call to a model; the message says what it is."""
 
 
 def parse_json(data: bytes | str) -> Any:
-    """The JSON value of a text, as lenient as nothing is lost by it.
+    """Parse JSON leniently, without losing content.
 
-    ``NaN`` and infinities become their spelling, half of a surrogate pair, which neither UTF-8 nor the
-    store can hold, becomes ``?``: exporters cut texts in the middle of a character.
+    ``NaN`` and infinities become text. A lone surrogate, which neither UTF-8 nor the store can hold, becomes
+    ``?``: exporters cut texts in the middle of a character.
 
     Raises:
-        BadRecord: when it is not JSON, not UTF-8, or nested deeper than 100 levels.
+        BadRecord: the data is not JSON, not UTF-8, or nested deeper than 100 levels.
     """
     try:
         value = msgspec.json.decode(data)
@@ -68,8 +68,8 @@ def _lenient(data: bytes | str) -> Any:
         raise BadRecord(f"not UTF-8 at byte {error.start + 1}") from error
     except RecursionError as error:
         raise BadRecord(f"nested deeper than {MAX_DEPTH} levels") from error
-    except ValueError as error:  # an integer of more digits than Python reads
-        raise BadRecord(f"not JSON that can be kept: {error}") from error
+    except ValueError as error:  # an integer with more digits than Python accepts
+        raise BadRecord(f"JSON that cannot be stored: {error}") from error
     return without_surrogates(value) if _SURROGATE_ESCAPE.search(text) else value
 
 
@@ -79,7 +79,7 @@ def _finite(text: str) -> float | str:
 
 
 def without_surrogates(value: Any) -> Any:
-    """The same value with ``?`` for every lone surrogate in its texts."""
+    """Return the value with every lone surrogate in its texts replaced by ``?``."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
@@ -104,7 +104,7 @@ def _deeper_than(value: Any, levels: int) -> bool:
 
 
 def opened(value: Any) -> Any:
-    """The JSON a text spells out when it spells an object or a list, else the value itself.
+    """Return the object or list that a text contains as JSON, or the value itself.
 
     CSV exports hold JSON in cells, some with every quote doubled once more.
     """
@@ -119,39 +119,39 @@ def opened(value: Any) -> Any:
 
 
 def obj(value: Any) -> dict[str, Any]:
-    """The object, or an empty one; also from a text that spells it."""
+    """Return the object, also from JSON text; an empty one for anything else."""
     value = opened(value)
     return value if isinstance(value, dict) else {}
 
 
 def items(value: Any) -> list[Any]:
-    """The list, or an empty one; also from a text that spells it."""
+    """Return the list, also from JSON text; an empty one for anything else."""
     value = opened(value)
     return value if isinstance(value, list) else []
 
 
 def text(value: Any) -> str:
-    """The text; a number as its spelling; else empty."""
+    """Return the text, or a number as text; empty for anything else."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
 def first(record: Mapping[str, Any], *names: str) -> Any:
-    """The value of the first name that has one; null and empty text are none."""
+    """Return the first of the named values that is neither null nor empty text, or None."""
     return next((record[name] for name in names if record.get(name) not in (None, "")), None)
 
 
 def count(value: Any) -> int | None:
-    """A count from 0 to 2**53, also as text or as a whole float."""
-    if type(value) is int:  # nearly always, and not a bool
+    """Return a count from 0 to 2**53, also from text or a whole float; None for anything else."""
+    if type(value) is int:  # the common case; excludes bool
         return value if 0 <= value <= MAX_COUNT else None
     number = seconds(value)
     return int(number) if number is not None and number <= MAX_COUNT and number == int(number) else None
 
 
 def seconds(value: Any) -> float | None:
-    """A finite number from 0, also as text."""
+    """Return a finite number of at least 0, also from text; None for anything else."""
     if value is None or isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -162,7 +162,7 @@ def seconds(value: Any) -> float | None:
 
 
 def dollars(value: Any) -> Decimal | None:
-    """An amount from 0 in US dollars, exact as it is spelled."""
+    """Return an amount of at least 0 in US dollars, exactly as written; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -173,13 +173,13 @@ def dollars(value: Any) -> Decimal | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """An aware UTC moment from ISO 8601 text or a count since 1970; None when there is none.
+    """Return an aware UTC datetime from ISO 8601 text or a Unix timestamp; None for null or empty text.
 
-    A time without a zone is UTC. Numbers are seconds, milli-, micro- or nanoseconds by their size, which
-    is unambiguous for the years that are accepted, 2000 to 2199.
+    A time without a zone is UTC. A number is in seconds, milli-, micro- or nanoseconds, depending on its
+    size. That is unambiguous for the accepted years, 2000 to 2199.
 
     Raises:
-        BadRecord: when something is there that is no time.
+        BadRecord: the value is not a time, or lies outside the accepted years.
     """
     if value is None or value == "":
         return None
@@ -191,10 +191,10 @@ def moment(value: Any) -> datetime | None:
         try:
             found = datetime.fromisoformat(value.strip().removesuffix(" UTC"))
         except (ValueError, AttributeError) as error:
-            raise BadRecord(f"{shown(value)} is no time") from error
+            raise BadRecord(f"{shown(value)} is not a time") from error
         found = found if found.tzinfo else found.replace(tzinfo=UTC)
     if not _EARLIEST <= found < _LATEST:
-        raise BadRecord(f"{shown(value)} is no time between the years 2000 and 2199")
+        raise BadRecord(f"{shown(value)} is not a time between the years 2000 and 2199")
     return found.astimezone(UTC)
 
 
@@ -202,17 +202,17 @@ def _from_epoch(number: float, value: Any) -> datetime:
     for per_second in (1, 10**3, 10**6, 10**9):
         if number / per_second < _LATEST.timestamp():
             return _EPOCH + timedelta(seconds=number / per_second)
-    raise BadRecord(f"{shown(value)} is no time")
+    raise BadRecord(f"{shown(value)} is not a time")
 
 
 def between(start: datetime | None, end: datetime | None) -> float | None:
-    """Seconds from one to the other; None when one is unknown or they stand the wrong way round."""
+    """Return the seconds from ``start`` to ``end``; None when one is unknown or ``end`` is earlier."""
     if start is None or end is None or end < start:
         return None
     return (end - start).total_seconds()
 
 
 def shown(value: Any) -> str:
-    """A value of a file in a message: short, and without a character that would steer a terminal."""
+    """Return a value as ``repr`` shows it, cut to 60 characters: safe for messages and terminals."""
     spelled = repr(value)
     return spelled if len(spelled) <= 60 else f"{spelled[:60]}…"

@@ -1,1 +1,3 @@
-"""What everything stands on: errors, durable files, time, identifiers, money, random streams."""
+"""Building blocks without dependencies on the rest: errors, durable files, time, identifiers, money, random
+streams.
+"""

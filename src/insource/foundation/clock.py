@@ -1,4 +1,4 @@
-"""Time as a value that can be injected: aware UTC for stamps, monotonic seconds for durations."""
+"""An injectable clock: aware UTC datetimes for timestamps, monotonic seconds for durations."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What code that needs the time takes as an argument, so that tests never sleep."""
+    """The interface of a clock, passed to code that needs the time so that tests never sleep."""
 
     def now(self) -> datetime:
-        """The present, aware, UTC."""
+        """Return the current time as an aware datetime in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary origin, never going back."""
+        """Return seconds since an arbitrary origin; the value never decreases."""
         ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The operating system's clock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -33,15 +33,15 @@ SYSTEM = SystemClock()
 
 
 def to_microseconds(moment: datetime) -> int:
-    """Microseconds since the epoch, as stored."""
+    """Return microseconds since the Unix epoch, the form in which the store keeps times."""
     return round(moment.timestamp() * 1_000_000)
 
 
 def from_microseconds(value: int) -> datetime:
-    """The stored microseconds as an aware UTC moment."""
+    """Return stored microseconds since the Unix epoch as an aware datetime in UTC."""
     return datetime.fromtimestamp(value / 1_000_000, UTC)
 
 
 def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC with ``Z``, to the second."""
+    """Return ISO 8601 in UTC with ``Z``, to the second."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

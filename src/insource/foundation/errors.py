@@ -1,15 +1,15 @@
-"""Every error a user can meet, with a stable code, the reason and the next step.
+"""The errors that a user can see, each with a stable code, the reason and the next step.
 
     InsourceError
-    ├── UserError             the input or the request has to change
+    ├── UserError             the input or the request must change
     │   ├── ConfigError       exit 2
     │   ├── DataError
     │   └── PrerequisiteError something is missing on this machine
-    ├── ProviderError         a model, local or in the cloud, did not answer as it should
-    ├── IntegrityError        something is not what it claims to be
-    └── Interrupted           exit 130; what was complete is kept
+    ├── ProviderError         a local or cloud model failed or returned an unusable answer
+    ├── IntegrityError        a digest, a parity check or a count does not match
+    └── Interrupted           exit 130; completed work is kept
 
-Codes are slugs with a heading in ``docs/reference/errors.md``; a test keeps the two in step.
+Codes are slugs with a heading in ``docs/reference/errors.md``; a test compares the two.
 """
 
 from __future__ import annotations
@@ -18,9 +18,18 @@ from typing import ClassVar
 
 
 class InsourceError(Exception):
-    """What happened (``message``), and what to type next (``hint``).
+    """The base of all errors for users: what happened (``message``) and what to do next (``hint``).
 
-    ``details`` are the lines between the two: the reason, the figures, the first few offenders.
+    ``details`` are printed between the two: the reason, the figures, the first few offending items.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource import InsourceError, load
+        >>> try:
+        ...     load(Path("missing/insource.toml"))
+        ... except InsourceError as error:
+        ...     print(f"{error.code}. {error.hint}")
+        no-config. Create one: insource init
     """
 
     exit_code: ClassVar[int] = 1
@@ -43,11 +52,11 @@ def _rebuild(
 
 
 class UserError(InsourceError):
-    """The input or the request has to change."""
+    """The input or the request must change."""
 
 
 class ConfigError(UserError):
-    """A key, a flag or a value is not valid."""
+    """A configuration key, a flag or a value is not valid."""
 
     exit_code = 2
 
@@ -57,25 +66,25 @@ class DataError(UserError):
 
 
 class PrerequisiteError(UserError):
-    """Something this machine has to have is missing: an extra, disk space, a free port, the network."""
+    """This machine lacks something required: an extra, disk space, a free port, the network."""
 
 
 class ProviderError(InsourceError):
-    """A model did not answer as it should."""
+    """A model failed or returned an unusable answer."""
 
 
 class IntegrityError(InsourceError):
-    """A digest, a parity check or a count does not agree."""
+    """A digest, a parity check or a count does not match."""
 
 
 class Interrupted(InsourceError):
-    """Stopped by the user; the same command goes on where it stopped."""
+    """The user stopped the command; running the same command again continues where it stopped."""
 
     exit_code = 130
 
 
 def missing_extra(feature: str, extra: str, module: str) -> PrerequisiteError:
-    """The one error for an optional dependency that is not installed."""
+    """Return the error for an optional dependency that is not installed (``missing-extra``)."""
     return PrerequisiteError(
         "missing-extra",
         f"{feature} needs the `{extra}` extra: the module `{module}` is not installed.",

@@ -1,6 +1,6 @@
-"""Durable writes: what is written here is whole or absent, and survives a power cut.
+"""Durable writes: a file is written completely or not at all, and survives a power cut.
 
-A rename is atomic (rename(2)), and a name is only safe once its folder is synchronised (fsync(2)).
+rename(2) is atomic. A new name is durable only after fsync(2) of its folder.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import IO, Any, TextIO
 
 
 def sync(file: IO[Any] | int) -> None:
-    """Put on the disk what was written to an open file or descriptor."""
+    """Flush an open file or descriptor to the disk."""
     if not isinstance(file, int):
         file.flush()
         file = file.fileno()
@@ -33,23 +33,23 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and put it on the disk before anything refers to it."""
+    """Write a file and flush it to the disk before anything refers to it."""
     with path.open("wb") as file:
         file.write(content)
         sync(file)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON and put it on the disk before anything refers to it."""
+    """Write indented JSON and flush it to the disk before anything refers to it."""
     text = json.dumps(value, ensure_ascii=False, indent=1)
     write_synced(path, f"{text}\n".encode())
 
 
 @contextmanager
 def replacing(path: Path, *, mode: int = 0o644) -> Iterator[TextIO]:
-    """Open a text file that takes the name ``path`` when the block ends well, and is removed otherwise.
+    """Open a text file that replaces ``path`` when the block succeeds and is deleted when it raises.
 
-    A reader sees the old file or the new one, never a part of it. Line ends are written as given.
+    A reader sees the old file or the new one, never a part of it. Line endings are written as given.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     partial = Path(name)
@@ -66,17 +66,19 @@ def replacing(path: Path, *, mode: int = 0o644) -> Iterator[TextIO]:
 
 
 def replace_text(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write ``text`` under the name ``path``, whole or not at all."""
+    """Replace the content of ``path`` with ``text`` atomically."""
     with replacing(path, mode=mode) as file:
         file.write(text)
 
 
 @contextmanager
 def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock file ``path`` while the block runs; the kernel lets it go when the process dies.
+    """Hold an exclusive lock on the file ``path`` while the block runs.
+
+    The kernel releases the lock when the process dies.
 
     Raises:
-        BlockingIOError: another process holds it and ``wait`` is false.
+        BlockingIOError: another process holds the lock and ``wait`` is false.
     """
     with path.open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

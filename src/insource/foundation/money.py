@@ -8,17 +8,20 @@ NANO = Decimal(1_000_000_000)
 
 
 def to_nano_usd(amount: Decimal | None) -> int | None:
-    """What the store keeps; an unknown price stays unknown, never zero."""
+    """Return dollars as integer nano-dollars for the store; an unknown amount stays None, never zero."""
     return None if amount is None else int((amount * NANO).to_integral_value())
 
 
 def from_nano_usd(value: int | None) -> Decimal | None:
-    """The stored integer as dollars."""
+    """Return stored nano-dollars as dollars; None stays None."""
     return None if value is None else Decimal(value) / NANO
 
 
 def show_usd(amount: Decimal | float | None) -> str:
-    """``$30.00``, ``$0.0042``, or ``unknown``: two significant digits below ten cents."""
+    """Format an amount: ``$30.00``, ``$0.0042`` or ``unknown``.
+
+    Amounts below ten cents get two significant digits.
+    """
     if amount is None:
         return "unknown"
     value = float(amount)

@@ -1,4 +1,4 @@
-"""One seed, many independent streams: adding a stage never changes another stage's draws."""
+"""Independent random streams from one seed: adding a stage never changes another stage's draws."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
-    """A generator for the stream ``name`` (``"dataset.split"``), independent of all other names.
+    """Return a generator for the stream ``name`` (``"dataset.split"``), independent of all other names.
 
     Source: NumPy's ``SeedSequence``, entropy = (seed, the first 8 bytes of the name's sha256).
     """
@@ -17,5 +17,5 @@ def generator(seed: int, name: str) -> np.random.Generator:
 
 
 def derived_seed(seed: int, name: str) -> int:
-    """A 31-bit seed for a library that wants an integer (torch, llama.cpp)."""
+    """Return a 31-bit integer seed for a library that needs one (torch, llama.cpp)."""
     return int(generator(seed, name).integers(0, 2**31 - 1))

@@ -1,4 +1,4 @@
-"""Being told to stop, without dying of it."""
+"""Handling of SIGTERM and SIGINT while a server runs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from types import FrameType
 
 @contextmanager
 def stopping_by(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """SIGTERM and SIGINT go to ``handle`` within the block, and are not raised again after it, as uvicorn
-    does: what is left to be done when a server has stopped is done. Only the main thread can have signals."""
+    """Call ``handle`` on SIGTERM and SIGINT within the block, and restore the previous handlers after it.
+
+    Unlike uvicorn, the signals are not raised again after the block, so the code that follows still runs.
+    Signal handlers exist in the main thread only; in any other thread this does nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,176 +1,314 @@
-"""From a request to a call: read, checked, tagged, admitted and on record before any byte leaves."""
+"""Handle a request from its first byte to its last: route, read, admit, record, answer.
+
+``Calls.handle`` is the whole way. Everything else here is one step of it. No byte leaves for an upstream
+before the call is admitted and its start is on record.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import re
+import logging
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import msgspec
+from decimal import Decimal
+from typing import Any
 
 from insource.foundation.errors import InsourceError
-from insource.gateway.admission.ask import Admission, Asked, Tags
-from insource.gateway.call.exchange import Exchange
-from insource.gateway.call.openai_api import ChatRequest, chat_of
-from insource.gateway.call.routes import Destination
-from insource.gateway.call.tags import tags_of
-from insource.gateway.http.asgi import HttpReply, HttpRequest, TooLarge
+from insource.gateway.admission.ask import Admission, AdmissionRequest
+from insource.gateway.call.exchange import HUNG_UP, Exchange
+from insource.gateway.call.openai_api import CHAT_PATH, models_body
+from insource.gateway.call.read import ReadCall, chat_request, described, read_call, too_large
+from insource.gateway.call.relay import forward, pass_along
+from insource.gateway.call.routes import Destination, UnknownRoute
+from insource.gateway.call.tags import marks_in, tags_of, without_marks
+from insource.gateway.http.asgi import Disconnected, HttpReply, HttpRequest, TooLarge
 from insource.gateway.http.refused import Refused
-from insource.gateway.settings import REFERENCE, GatewaySettings, PassThrough
-from insource.logs.recorder import Recorder
-from insource.providers import Endpoint
-from insource.providers.errors import Dialect, error_document
+from insource.gateway.live import Live
+from insource.gateway.settings import REFERENCE, GatewaySettings
+from insource.gateway.tasks.task import InsourcedTask
+from insource.logs.call_values import CallEnd, CallStart
+from insource.providers.errors import ApiDialect, error_document, error_event
+from insource.providers.tags import Tags
 
-if TYPE_CHECKING:
-    from insource.gateway.tasks.task import InsourcedTask
+_LOG = logging.getLogger(__name__)
 
-
-_FORM_MODEL = re.compile(rb'; name="?model"?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,200})\r\n')
-
-
-class Read(NamedTuple):
-    """A call as far as the gateway understands it. ``document`` is None for a body it cannot read;
-    ``likely_task`` is what the rules of discovery say of a call that names no task."""
-
-    document: dict[str, Any] | None
-    model: str
-    streams: bool
-    tags: Tags
-    likely_task: str = ""
+_READS = ("GET", "HEAD", "OPTIONS")
 
 
-async def read_call(request: HttpRequest, destination: Destination, settings: PassThrough) -> Read:
-    """Read a call's body and what it says, once its caller is known.
+class Calls:
+    """Handles requests by one state of the settings; a reload makes another ``Calls``.
 
-    Raises:
-        Refused: the caller is a stranger, or the body too large, no JSON, or no object.
-        Disconnected: the client went away.
+    ``settling`` collects the tasks that are still settling a cost, so that the gateway can wait for them.
     """
-    await settings.admission.recognise(request.headers_and_key)
-    limit = settings.max_body_bytes
-    try:
-        await request.read(limit)
-    except TooLarge:
-        raise Refused(413, "request-too-large", f"The request is larger than {limit} bytes.") from None
-    document = None
-    other, model = destination.endpoint == "other", None
-    if request.header("content-encoding").lower() in ("", "identity"):  # of others the bytes just pass
-        if not other or request.content_type == "application/json":
-            document = _parsed(request, lenient=other)
-        model = document.get("model") if document else _model_in_form(request)
-    tags, likely = tags_of(request, document, destination.task), ""
-    if settings.task_of is not None and document and not tags.task:
-        likely = settings.task_of(document)
-    return Read(
-        document=document,
-        model=model if isinstance(model, str) else destination.model,
-        streams=destination.streams or bool(document and document.get("stream") is True),
-        tags=tags,
-        likely_task=likely,
-    )
 
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        live: Live,
+        insourced: InsourcedTask | None,
+        settling: set[asyncio.Task[None]],
+    ) -> None:
+        self._settings = settings
+        self._live = live
+        self._insourced = insourced
+        self._settling = settling
 
-def _model_in_form(request: HttpRequest) -> str | None:
-    """The model that a form names (RFC 7578). Its other fields, files above all, are not looked at."""
-    found = _FORM_MODEL.search(request.body) if request.content_type == "multipart/form-data" else None
-    return found[1].decode("utf-8", "replace") if found else None
+    async def handle(self, request: HttpRequest, reply: HttpReply) -> None:
+        """Route the request, read it, admit it, record it and answer it.
 
+        A request that does not call a model, such as a list or a file, is not recorded.
+        """
+        call: ReadCall | None = None
+        try:
+            destination = self._live.routes.find(request.method, request.path, request.header)
+            if await self._answered_here(request, reply, destination):
+                return
+            call = await read_call(request, reply, destination, self._live.settings)
+            insourced = self._task_for(call)
+            if insourced is not None:
+                call = call._replace(chat=chat_request(call))
+            admission = await self._admit(call, insourced)
+            if destination.endpoint is None and not destination.batch:
+                await self._pass_along(call, admission)
+            elif (exchange := await self._record(call, insourced, admission)) is not None:
+                await self._answer(call, insourced, exchange)
+        except UnknownRoute as unknown:
+            await self._not_found(request, reply, str(unknown))
+        except Refused as refusal:  # only what comes after the routing refuses
+            tags = tags_of(request, None, destination.task) if call is None else call.tags
+            await self._turn_away(request, reply, destination.dialect, refusal, tags)
+        except Disconnected:
+            pass
 
-def _parsed(request: HttpRequest, *, lenient: bool) -> dict[str, Any] | None:
-    """The document; with ``lenient``, None for what is none."""
-    try:
-        return _object(request)
-    except Refused:
-        if lenient:
+    # Route
+
+    async def _answered_here(self, request: HttpRequest, reply: HttpReply, destination: Destination) -> bool:
+        """Answer what a task has besides its calls: the list of models, and a wrong method."""
+        if self._insourced is None or destination.named:
+            return False
+        if destination.path == "/v1/models" and request.method == "GET":
+            await reply.whole(200, models_body(self._insourced.models))
+            return True
+        if destination.path == CHAT_PATH and request.method != "POST" and destination.upstream is None:
+            wrong = Refused(405, "method-not-allowed", f"{CHAT_PATH} takes POST.", [(b"allow", b"POST")])
+            body = error_document("openai", wrong.status, wrong.code, wrong.message)
+            await reply.whole(wrong.status, body, wrong.headers)
+            return True
+        return False
+
+    def _task_for(self, call: ReadCall) -> InsourcedTask | None:
+        """Return the task if it answers this call, None if an upstream does.
+
+        Raises:
+            UnknownRoute: neither does.
+        """
+        insourced, destination = self._insourced, call.destination
+        if insourced is None or destination.endpoint != "chat" or destination.named:
+            answers = False
+        else:
+            answers = insourced.serves(call.model) or insourced.passes_on or destination.upstream is None
+        if not answers and destination.upstream is None:
+            raise UnknownRoute(f"No upstream is configured for {call.request.method} {call.request.path}.")
+        return insourced if answers else None
+
+    # Admit
+
+    async def _admit(self, call: ReadCall, insourced: InsourcedTask | None) -> Admission:
+        """Ask whether the call may be made.
+
+        Raises:
+            Refused: it may not.
+        """
+        request, destination = call.request, call.destination
+        upstream = destination.upstream.name if destination.upstream else ""
+        model, tags, local = call.model, call.tags, False
+        if insourced is not None:
+            upstream = REFERENCE if insourced.passes_on else ""
+            if insourced.serves(model):
+                local = insourced.local is not None
+                model = insourced.cloud.model if insourced.cloud is not None else model
+                tags = replace(tags, task=tags.task or insourced.task.name)
+        asked = AdmissionRequest(
+            method=request.method,
+            path=destination.path,
+            headers=request.headers_and_key,
+            body=request.body,
+            document=call.document,
+            tags=tags,
+            upstream=upstream,
+            endpoint=destination.endpoint or "",
+            model=model,
+            local=local,
+            likely_task="" if tags.task else call.likely_task,
+        )
+        return await self._live.settings.admission.admit(asked)
+
+    # Record
+
+    async def _record(
+        self, call: ReadCall, insourced: InsourcedTask | None, admission: Admission
+    ) -> Exchange | None:
+        """Record that the call starts. If that fails, answer with the error and return None."""
+        task = call.tags.task if admission.task is None else admission.task
+        if insourced is not None and insourced.serves(call.model):
+            task = insourced.task.name
+        try:
+            recording = self._settings.recorder.begin_call(_start_of(call, admission, task))
+        except InsourceError as error:
+            await admission.settle(Decimal(0))
+            message = f"The call cannot be logged: {error.message}"
+            body = error_document(call.destination.dialect, 503, error.code, message)
+            await call.reply.whole(503, body)
             return None
-        raise
+        destination = call.destination
+        return Exchange(
+            request=call.request,
+            reply=call.reply,
+            recording=recording,
+            admission=admission,
+            dialect=destination.dialect,
+            endpoint=destination.endpoint or "other",
+            document=call.document,
+            priced=self._settings.priced,
+            provider=destination.upstream.base_url if destination.upstream else "",
+            model=call.model,
+            streams=call.streams,
+            chat=call.chat,
+            policy=None if insourced is None else insourced.policy,
+        )
+
+    # Answer
+
+    async def _answer(self, call: ReadCall, insourced: InsourcedTask | None, exchange: Exchange) -> None:
+        """Answer by the task or the upstream; a client that disconnects cancels that."""
+        if call.destination.batch:
+            await self._to_its_end(exchange, self._batch(call, exchange))
+            return
+        work = insourced.answer(exchange) if insourced is not None else self._forward(call, exchange)
+        await call.request.cancelled_when_client_leaves(self._to_its_end(exchange, work), call.reply)
+
+    async def _forward(self, call: ReadCall, exchange: Exchange) -> None:
+        body = call.request.body
+        if marks_in(call.document):
+            body = without_marks(body)
+        assert call.destination.upstream is not None
+        upstream = self._live.upstreams[call.destination.upstream.name]
+        inject = self._live.settings.stream_usage == "inject"
+        await forward(exchange, upstream, call.destination.path, body, inject=inject)
+
+    async def _batch(self, call: ReadCall, exchange: Exchange) -> None:
+        """Forward a request that holds many calls. It may be as large as a file, so its body is not read."""
+        assert call.destination.upstream is not None
+        upstream = self._live.upstreams[call.destination.upstream.name]
+        limit = self._live.settings.max_upload_bytes
+        try:
+            body = call.request.pieces(limit)
+            await forward(exchange, upstream, call.destination.path, body, inject=False)
+        except TooLarge:
+            refusal = too_large(limit)
+            await exchange.refuse(refusal.status, refusal.code, refusal.message)
+        except Disconnected:
+            exchange.end_as_read("interrupted", error=HUNG_UP)
+
+    async def _to_its_end(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work``, and record an end of the call whatever happens in it."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            why = HUNG_UP if exchange.request.gone else "the gateway was stopped"
+            with contextlib.suppress(InsourceError):
+                exchange.end_as_read("interrupted", error=why)
+            raise
+        except Exception as error:
+            await self._break_off(exchange, error)
+        finally:
+            if not exchange.settled:
+                settling = asyncio.create_task(exchange.settle())
+                self._settling.add(settling)
+                settling.add_done_callback(self._settling.discard)
+
+    async def _break_off(self, exchange: Exchange, error: Exception) -> None:
+        """End a call in which something failed that nobody expected."""
+        status, code, message = 500, "internal-error", "The gateway failed on this request."
+        if isinstance(error, InsourceError):
+            status, code, message = 503, error.code, error.message
+        else:
+            _LOG.error("call %s failed", exchange.recording.call_id, exc_info=error)
+        with contextlib.suppress(InsourceError):
+            said = f"{type(error).__name__}: {error}"
+            exchange.end(CallEnd(outcome="error", finish_reason="error", error=said))
+        if exchange.reply.started:
+            await exchange.reply.finish(error_event(exchange.dialect, status, code, message))
+        else:
+            await exchange.reply.whole(status, error_document(exchange.dialect, status, code, message))
+
+    async def _pass_along(self, call: ReadCall, admission: Admission) -> None:
+        """Forward a request that does not call a model, and its answer, without a record.
+
+        Raises:
+            Refused: its body is too large.
+        """
+        request, destination = call.request, call.destination
+        assert destination.upstream is not None
+        upstream, limit = (
+            self._live.upstreams[destination.upstream.name],
+            self._live.settings.max_upload_bytes,
+        )
+        body: AsyncIterator[bytes] | None = None
+        if request.header("content-length") or request.header("transfer-encoding"):
+            body = request.pieces(limit)
+        key = admission.upstream_key
+        try:
+            await pass_along(request, call.reply, upstream, destination.path, body, destination.dialect, key)
+        except TooLarge:
+            raise too_large(limit) from None
+        finally:
+            await admission.settle(None)
+
+    # Refuse
+
+    async def _not_found(self, request: HttpRequest, reply: HttpReply, message: str) -> None:
+        """Answer that nothing is at this path. A request that only reads is not recorded."""
+        dialect: ApiDialect = "anthropic" if request.header("anthropic-version") else "openai"
+        refusal = Refused(404, "unknown-route", message)
+        if request.method in _READS:
+            await reply.whole(404, error_document(dialect, 404, refusal.code, message))
+        else:
+            await self._turn_away(request, reply, dialect, refusal, tags_of(request, None))
+
+    async def _turn_away(
+        self, request: HttpRequest, reply: HttpReply, dialect: ApiDialect, refusal: Refused, tags: Tags
+    ) -> None:
+        """Answer with the refusal and record it, without content: a stranger must not fill the log."""
+        headers = refusal.headers
+        with contextlib.suppress(InsourceError):  # the answer is an error with or without the record
+            start = CallStart(
+                request=described(request, request.path) | {"refused": refusal.code},
+                model_asked="",
+                source="gateway",
+                task=tags.task,
+                tags={"key": refusal.key_name} if refusal.key_name else None,
+            )
+            end = CallEnd(
+                outcome="error", finish_reason="error", status=refusal.status, error=refusal.message
+            )
+            recording = self._settings.recorder.begin_call(start)
+            recording.end_call(end)
+            headers = [*headers, (b"x-insource-call-id", recording.call_id.encode())]
+        body = error_document(dialect, refusal.status, refusal.code, refusal.message)
+        await reply.whole(refusal.status, body, headers)
 
 
-def _object(request: HttpRequest) -> dict[str, Any]:
-    if request.content_type != "application/json":
-        problem = f"The content type has to be application/json, not {request.content_type or 'absent'}."
-        raise Refused(415, "unsupported-content-type", problem)
-    try:
-        document = msgspec.json.decode(request.body)
-    except (ValueError, RecursionError) as error:
-        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise Refused(400, "invalid-request", f"The request is not JSON: {why}.") from error
-    if not isinstance(document, dict):
-        raise Refused(400, "invalid-request", "The request is JSON, but no object.")
-    return document
-
-
-def parsed_chat(call: Read) -> ChatRequest:
-    """The call as the chat completion that it has to be.
-
-    Raises:
-        Refused: it is none.
-    """
-    try:
-        return chat_of(call.document)
-    except ValueError as error:
-        raise Refused(400, "invalid-request", f"Not a chat completion request: {error}.") from error
-
-
-async def admitted(
-    request: HttpRequest,
-    destination: Destination,
-    call: Read,
-    settings: PassThrough,
-    desk: InsourcedTask | None = None,
-) -> Admission:
-    """Leave to make the call; with a ``desk``, to have it answered there or by its cloud.
-
-    Raises:
-        Refused: there is none.
-    """
-    upstream = destination.upstream.name if destination.upstream else ""
-    model, tags, ours = call.model, call.tags, False
-    if desk is not None:
-        upstream = REFERENCE if desk.passes_on else ""
-        ours = desk.is_ours(model)
-        if ours:
-            model = desk.cloud.model if desk.cloud is not None else model
-            tags = replace(tags, task=tags.task or desk.task.name)
-    asked = Asked(
-        method=request.method,
-        path=destination.path,
-        headers=request.headers_and_key,
-        body=request.body,
-        document=call.document,
-        tags=tags,
-        upstream=upstream,
-        endpoint=destination.endpoint or "",
-        model=model,
-        local=ours and desk is not None and desk.local is not None,
-        likely_task="" if tags.task else call.likely_task,
-    )
-    return await settings.admission.admit(asked)
-
-
-def begin(
-    settings: GatewaySettings,
-    request: HttpRequest,
-    reply: HttpReply,
-    destination: Destination,
-    call: Read,
-    admission: Admission,
-    task: str,
-) -> Exchange:
-    """Write that the call starts.
-
-    Raises:
-        InsourceError: ``spool-unwritable``: do not make the call.
-    """
-    endpoint: Endpoint = destination.endpoint or "other"
-    document = call.document
+def _start_of(call: ReadCall, admission: Admission, task: str) -> CallStart:
+    """Return what is recorded of a call before it is made."""
+    destination, readable = call.destination, call.document is not None
     tags = {"key": admission.key_name} if admission.key_name else {}
     if call.likely_task and task == call.likely_task:
         tags["task_by"] = "rule"
-    recording = settings.recorder.begin(
-        None if document is not None else _described(request, destination.path),
-        request_bytes=request.body if document is not None else None,
+    return CallStart(
+        request=None if readable else described(call.request, destination.path),
+        request_bytes=call.request.body if readable else None,
         model_asked=call.model,
         source="gateway",
         task=task,
@@ -178,52 +316,7 @@ def begin(
         prompt_version=call.tags.prompt_version,
         user=call.tags.user,
         provider=destination.upstream.name if destination.upstream else "",
-        endpoint=endpoint,
+        endpoint=destination.endpoint or "other",
         streamed=call.streams,
         tags=tags or None,
     )
-    return Exchange(
-        request=request,
-        reply=reply,
-        recording=recording,
-        admission=admission,
-        dialect=destination.dialect,
-        endpoint=endpoint,
-        document=document,
-        priced=settings.priced,
-        provider=destination.upstream.base_url if destination.upstream else "",
-        model=call.model,
-        streams=call.streams,
-    )
-
-
-async def turn_away(
-    recorder: Recorder,
-    request: HttpRequest,
-    reply: HttpReply,
-    dialect: Dialect,
-    refusal: Refused,
-    tags: Tags,
-) -> None:
-    """Refuse what is no call or has no leave, and record that one was meant; its content is not kept,
-    for strangers shall not fill the log."""
-    headers = refusal.headers
-    with contextlib.suppress(InsourceError):  # the answer is an error with or without the record
-        described = _described(request, request.path) | {"refused": refusal.code}
-        key = {"key": refusal.key_name} if refusal.key_name else None
-        recording = recorder.begin(described, model_asked="", source="gateway", task=tags.task, tags=key)
-        recording.end(outcome="error", finish_reason="error", status=refusal.status, error=refusal.message)
-        headers = [*headers, (b"x-insource-call-id", recording.call_id.encode())]
-    body = error_document(dialect, refusal.status, refusal.code, refusal.message)
-    await reply.whole(refusal.status, body, headers)
-
-
-def _described(request: HttpRequest, path: str) -> dict[str, Any]:
-    declared = request.header("content-length")
-    length = int(declared) if not request.body and declared.isdecimal() else len(request.body)
-    described: dict[str, Any] = {"path": path, "bytes": length}
-    if request.content_type not in ("", "application/json"):
-        described["content_type"] = request.content_type
-    if encoding := request.header("content-encoding"):
-        described["content_encoding"] = encoding
-    return described

@@ -1,4 +1,4 @@
-"""The pass-through part of the settings, from the configuration: where to, and who may."""
+"""Make the settings of a gateway from the configuration: its upstreams and its admission."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from insource.foundation.errors import ConfigError
 from insource.gateway.admission.ask import AdmitAll, Admitter
 from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules
 from insource.gateway.admission.ledger import KeyLedger
-from insource.gateway.http.address import Kind, UpstreamSettings
+from insource.gateway.http.address import UpstreamKind, UpstreamSettings
 from insource.gateway.settings import REFERENCE, PassThrough
 from insource.logs.discovery.rules import FILE_NAME, TaskFinder, load_rules
 from insource.models.transport import is_loopback
@@ -20,25 +20,31 @@ from insource.providers.price_bound import Price
 
 _MB = 1 << 20
 
-# What the providers' own clients are given.
-BASE_URLS: dict[Kind, str] = {
+# The base URLs that the providers' own clients use.
+BASE_URLS: dict[UpstreamKind, str] = {
     "openai": "https://api.openai.com/v1",
     "anthropic": "https://api.anthropic.com",
     "gemini": "https://generativelanguage.googleapis.com",
 }
-# Where a provider's key usually is; for its public address only, so that no other host is sent it.
-_KEY_VARIABLES: dict[Kind, str] = {
+# The environment variables that usually hold a provider's key. They are used for its public address only, so
+# that no other host receives the key.
+_KEY_VARIABLES: dict[UpstreamKind, str] = {
     "openai": "OPENAI_API_KEY",
     "anthropic": "ANTHROPIC_API_KEY",
     "gemini": "GEMINI_API_KEY",
 }
-_KINDS: dict[str, Kind] = {"openai": "openai", "anthropic": "anthropic", "azure": "azure", "gemini": "gemini"}
+_KINDS: dict[str, UpstreamKind] = {
+    "openai": "openai",
+    "anthropic": "anthropic",
+    "azure": "azure",
+    "gemini": "gemini",
+}
 
 
 def key_admitter(config: Config, ledger: KeyLedger, price: Price, *, exposed: bool) -> KeyAdmitter:
-    """Who may call: the gateway's own keys, and unless one is required, whoever reaches it.
+    """Return the admission by virtual keys; callers without one are admitted unless a key is required.
 
-    ``exposed`` says that the gateway listens beyond this machine. Raises as ``pass_through``.
+    ``exposed`` means that other machines can reach the gateway. Raises as ``pass_through``.
     """
     sections = _sections(config)
     access = {name: _access(_upstream(name, section), section) for name, section in sections.items()}
@@ -56,10 +62,10 @@ def key_admitter(config: Config, ledger: KeyLedger, price: Price, *, exposed: bo
 def pass_through(
     config: Config, admission: Admitter | None = None, *, workspace: Path | None = None
 ) -> PassThrough:
-    """What is forwarded, and for whom: OpenAI and Anthropic, and the upstreams of the configuration.
+    """Return the settings of forwarding: OpenAI, Anthropic and the configured upstreams.
 
-    Beside a task that is marked local-only, upstreams are only those on this machine. ``workspace`` is
-    the folder with the rules of the tasks that were discovered, if there are any.
+    If the project's task is local-only, only upstreams on this machine are kept. ``workspace`` is the folder
+    that may hold the rules of discovered tasks.
 
     Raises:
         ConfigError: ``config-invalid`` for an upstream without a base URL; ``rules-invalid``.
@@ -83,7 +89,7 @@ def _task_of(workspace: Path) -> Callable[[dict[str, Any]], str] | None:
 
 
 def upstream_names(config: Config) -> tuple[str, ...]:
-    """What a key can be bound to: the upstreams, and the cloud that a task escalates to."""
+    """Return the names that a key can be bound to: the upstreams and the task's cloud."""
     return (*_sections(config), REFERENCE)
 
 
@@ -99,7 +105,7 @@ def _access(upstream: UpstreamSettings, section: UpstreamSection) -> Access:
 
 def _upstream(name: str, section: UpstreamSection) -> UpstreamSettings:
     kind = section.kind or _KINDS.get(name, "openai")
-    # A name of one's own with the public address of OpenAI is more likely an address forgotten.
+    # An upstream with a name of the user's own needs an address: the user probably forgot it.
     base_url = section.base_url or (BASE_URLS.get(kind) if section.kind or name in _KINDS else None)
     if not base_url:
         raise ConfigError(

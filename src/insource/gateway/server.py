@@ -1,4 +1,4 @@
-"""The gateway's server: drained when it is told to stop, reloaded on SIGHUP without dropping a call."""
+"""The gateway's server. It finishes calls before it stops, and SIGHUP reloads it without losing a call."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from insource.gateway.settings import GatewaySettings, PassThrough
 HOST = "127.0.0.1"
 DRAIN_S = 30
 START_S = 10.0
-# Longer than clients keep a connection they do not use (httpx 5 s, Go 90 s): whoever closes first must not
-# be the gateway, or a request that is on its way at that moment is lost.
+# Longer than clients keep an unused connection (httpx 5 s, Go 90 s). If the gateway closed it first, a
+# request sent at that moment would be lost.
 KEEP_ALIVE_S = 120
 
 Reload = Callable[[], PassThrough | None]
@@ -42,10 +42,9 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way (at most ``DRAIN_S`` seconds).
 
-    ``on_ready`` gets the base URL, which ends in ``/v1``; ``on_stop`` how many requests are waited for.
-    Port 0 takes a free one. SIGHUP calls
-    ``reload``, in a thread: what it returns holds for the calls that come from then on, None changes
-    nothing.
+    ``on_ready`` gets the base URL, which ends in ``/v1``. ``on_stop`` gets the number of requests under way.
+    Port 0 takes a free port. SIGHUP calls ``reload`` in a thread. The settings it returns apply to the calls
+    that come after it; None changes nothing.
 
     Raises:
         PrerequisiteError: ``port-in-use``.
@@ -56,7 +55,7 @@ def serve(
 
 
 class GatewayServer:
-    """A gateway in a thread of this process, between ``__enter__`` and ``__exit__``."""
+    """A gateway in a thread of this process; use it as a context manager."""
 
     def __init__(self, settings: GatewaySettings, *, port: int = 0) -> None:
         self.url = ""
@@ -136,7 +135,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """As uvicorn's, without raising the signal again afterwards: the log has yet to be drained."""
+        """Do as uvicorn does, but do not raise the signal again: the log is still to be drained."""
         with stopping_by(self.handle_exit):
             yield
 
@@ -155,19 +154,22 @@ def _server(
         lifespan="on",
         log_config=None,
         access_log=False,
-        server_header=False,  # the upstream's own headers go out, and no second set
+        server_header=False,  # the answer has the upstream's own headers
         date_header=False,
-        proxy_headers=False,  # nobody's address is asked for, and forwarded headers are the upstream's
+        proxy_headers=False,  # the client's address is not used; forwarded headers belong to the upstream
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    logging.getLogger("uvicorn.error").addFilter(_not_on_purpose)
+    logging.getLogger("uvicorn.error").addFilter(_is_a_defect)
     return _Server(config, gateway, on_ready, on_stop, reload)
 
 
-def _not_on_purpose(record: logging.LogRecord) -> bool:
-    """An answer that the upstream cut short is left without an end, and the server is right to cut it. A
-    call that a second Ctrl-C ends is recorded as interrupted, and no defect."""
+def _is_a_defect(record: logging.LogRecord) -> bool:
+    """Return False for two messages of uvicorn that do not mean a defect.
+
+    The gateway leaves an answer without an end when the upstream did, and uvicorn then closes the connection.
+    A second Ctrl-C cancels the calls under way, and these are recorded as interrupted.
+    """
     cancelled = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
     return not cancelled and "returned without completing response" not in record.getMessage()
 

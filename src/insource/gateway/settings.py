@@ -1,4 +1,4 @@
-"""What a gateway needs to know."""
+"""The settings of a gateway."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from insource.providers.prices import Priced, PriceTable, billing_of
 from insource.types import Completion, Policy, Task, Usage
 
 AUTO = "insource/auto"
-REFERENCE = "reference"  # the upstream that a task escalates to
+REFERENCE = "reference"  # the name of the upstream that a task escalates to
 
 StreamUsage = Literal["estimate", "inject"]
 
 
 @dataclass(frozen=True)
 class HttpCloud:
-    """An OpenAI-compatible API. ``base_url`` is what its clients are given, version included."""
+    """An OpenAI-compatible API. ``base_url`` includes the version, as its clients expect it."""
 
     model: str
     base_url: str
@@ -33,12 +33,13 @@ class HttpCloud:
 
 @dataclass(frozen=True, kw_only=True)
 class PassThrough:
-    """What is forwarded, and for whom; the part of the settings that may change while the server runs.
+    """Which calls are forwarded, to which upstreams. These settings may change while the server runs.
 
-    ``stream_usage`` says what to do about a stream whose caller did not ask for token counts: estimate
-    them, or ask upstream and strip the answer to that. Limits are in bytes: ``max_body_bytes`` for calls,
-    which are held in memory, ``max_upload_bytes`` for files, which are not. ``task_of`` finds the task
-    of a request's document whose caller names none; empty where it finds none.
+    ``stream_usage`` applies to a stream whose caller did not ask for token counts. ``estimate`` estimates
+    them; ``inject`` asks the upstream for them and removes them from the answer. ``max_body_bytes`` limits
+    the body of a call, which is held in memory. ``max_upload_bytes`` limits the body of a file or a batch,
+    which is not. ``task_of`` takes the document of a request without a task and returns the task that the
+    discovered rules name, or an empty string.
     """
 
     upstreams: tuple[UpstreamSettings, ...] = ()
@@ -51,15 +52,17 @@ class PassThrough:
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySettings:
-    """Upstreams to pass calls on to, a task to answer here, or both.
+    """Upstreams to forward calls to, a task to answer here, or both.
 
-    ``cloud`` is where the task escalates to: an API, or a ``Model`` that stands in for one; without it
-    nothing can be escalated. ``confidence`` judges a local answer; None from it means unknown. ``prices``
-    is the table that calls are priced by; without one, ``price`` gives what a call cost, from model, usage
-    and start, and ``priced_by`` names it. ``engine_alive``
-    is what ``/health`` asks. ``local_slots`` is how many documents the local model takes at a time,
-    ``max_tokens`` its longest answer. Without ``task`` all of that is unused.
-    ``retention_days`` and ``retention_gb`` are the limits of the log; None keeps everything.
+    ``cloud`` is what the task escalates to: an API, or a ``Model`` in its place. Without it nothing can be
+    escalated. ``confidence`` returns how sure the local model is of an answer, None where that is unknown.
+    ``local_slots`` is the number of documents that the local model answers at the same time, and
+    ``max_tokens`` the length of its longest answer. ``/health`` calls ``engine_alive``. All of these are
+    used only with a ``task``.
+
+    ``prices`` is the price table. Without it, ``price`` returns the cost of a call from its model, usage and
+    start, and ``priced_by`` names that source. ``retention_days`` and ``retention_gb`` limit the log; None
+    keeps everything.
     """
 
     recorder: Recorder
@@ -82,7 +85,7 @@ class GatewaySettings:
     def priced(
         self, model: str, usage: Usage, at: datetime, provider: str, response: dict[str, Any] | None
     ) -> Priced:
-        """What an upstream's call cost and by which table. ``provider`` is the upstream's base URL."""
+        """Return the cost of an upstream's call and its source. ``provider`` is the upstream's base URL."""
         if self.prices is None:
             cost = self.price(model, usage, at)
             return Priced(cost, "" if cost is None else self.priced_by)

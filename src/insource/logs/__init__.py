@@ -1,1 +1,1 @@
-"""Recording calls so that none is lost."""
+"""Recording, importing and querying calls."""

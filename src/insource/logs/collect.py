@@ -1,4 +1,4 @@
-"""Asking a cloud model about every document once, on the record, and reading its answers back."""
+"""Ask a cloud model about every document once, record the calls, and read the answers back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Ask = Callable[[Example], Request]
 
 
 class Logged(NamedTuple):
-    """What the log knows of some documents: answers by row id and model, and which are simulated."""
+    """The logged answers to documents, by row id and model, and the models whose answers are simulated."""
 
     answers: dict[str, dict[str, LoggedAnswer]]
     simulated: frozenset[str]
@@ -42,13 +42,13 @@ def collect(
     confirm: Callable[[Sequence[Example]], None] = lambda pending: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
-    """Ask the model about every document whose prompt it has not answered yet; returns the refusals.
+    """Ask the model about every document whose prompt it has not answered yet; return the number of refusals.
 
-    ``confirm`` gets the documents that would be asked now, and raises to stop before the first is. A
-    document the provider refuses is on record with its error, and simply has no answer.
+    ``confirm`` receives the documents that would be asked, and raises to stop before the first request. A
+    document that the provider refuses is recorded with its error and has no answer.
 
     Raises:
-        ProviderError: when the provider refuses or cannot be reached; what was answered is in the log.
+        ProviderError: the provider refuses or cannot be reached; earlier answers are in the log.
     """
     recorder.flush()
     known = {
@@ -78,9 +78,9 @@ def collect(
 
 
 def logged(database: Database, examples: Iterable[Example], ask: Ask, *, task: str) -> Logged:
-    """The answers in the log to these documents' very prompts, whoever gave them.
+    """Return the answers in the log to the exact prompts of these documents, from every model.
 
-    An answer to another instruction or schema is an answer to another question, and is left out.
+    An answer to a prompt with another instruction or schema is left out.
     """
     known: dict[str, dict[str, LoggedAnswer]] = {}
     simulated: dict[str, set[str]] = {}
@@ -99,14 +99,14 @@ def logged(database: Database, examples: Iterable[Example], ask: Ask, *, task: s
 
 
 def has_answers(database: Database, *, task: str) -> bool:
-    """Whether the log has any answer that ``collect`` asked for."""
+    """Whether the log has any answer that ``collect`` requested."""
     return next(_calls(database, task), None) is not None
 
 
 def cost_per_1000_usd(database: Database, *, task: str, model: str) -> tuple[Decimal, int] | None:
-    """What 1,000 documents cost by the logged calls, and how many calls that is the mean of.
+    """Return the mean cost of 1,000 documents in US dollars, and the number of calls behind the mean.
 
-    None when no call has a known price; unknown is never counted as free.
+    The result is None when no call has a known price; an unknown price is never counted as zero.
     """
     costs = [
         call.cost_usd

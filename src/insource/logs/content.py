@@ -1,4 +1,4 @@
-"""What of a call's content is written: redacted; nothing where that fails or the task is metadata only."""
+"""Redaction of a call's content. Nothing is written when redaction fails or the task is metadata-only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _METADATA_ONLY = b'{"redaction":"metadata-only"}'
 
 
 class Contents:
-    """The content of the calls of every task."""
+    """Returns the content writer of each task."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -28,7 +28,7 @@ class Contents:
 
 
 class Content:
-    """The two halves of a call as the members of a JSON object, redacted. Shared by all calls."""
+    """Encodes the two halves of a call as members of a JSON object, redacted. Shared by all calls."""
 
     kept = True
 
@@ -36,11 +36,11 @@ class Content:
         self._redactor = redactor
 
     def begin(self, labels: dict[str, Any], caller: dict[str, Any], request: Document) -> bytes:
-        """``labels`` place a call; ``caller`` is what the caller says about itself, free text."""
+        """Encode the first half. ``labels`` classify the call; ``caller`` is free text from the caller."""
         tags = {str(name): str(value) for name, value in caller["tags"].items()}
         try:
             described = self._redactor.document(to_json({**labels, **caller, "tags": tags}))
-        except Exception:  # whatever the reason, unredacted content must not reach the disk
+        except Exception:  # unredacted content must never reach the disk
             described = to_json(labels)
         return _with(described, b"request", self._document(request))
 
@@ -52,7 +52,7 @@ class Content:
         response: Document | None,
         keys: Sequence[str] = (),
     ) -> bytes:
-        """``keys`` go wherever they are repeated, whatever they look like."""
+        """Encode the second half. ``keys`` are removed wherever they occur, whatever form they have."""
         try:
             if hider := hiding(keys):
                 text, error = hider.text(text), hider.text(error)
@@ -76,7 +76,7 @@ class Content:
 
 
 class MetadataOnly(Content):
-    """Of these calls nothing is written that somebody said: no request, answer, error text, user or tag."""
+    """Writes no content: no request, answer, error text, user or tag."""
 
     kept = False
 
@@ -95,7 +95,7 @@ class MetadataOnly(Content):
 
 
 def redacted_increment(increments: RedactedIncrements, text: str) -> str:
-    """The piece that is safe to write; none when redaction fails."""
+    """Return the text that can be written; empty when redaction fails."""
     try:
         return increments.add(text)
     except Exception:  # as above

@@ -1,6 +1,6 @@
-"""The log as files for others: JSON Lines without loss, CSV for spreadsheets, OpenAI's fine-tune format.
+"""Export the log: lossless JSON Lines, CSV for spreadsheets, and OpenAI's fine-tuning format.
 
-JSON is written in ASCII: what could steer a terminal, or hide text in one, stays an escape.
+JSON is written in ASCII, so that control and invisible characters stay escaped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Format = Literal["jsonl", "csv", "openai-chat"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 Skipped: TypeAlias = Counter[str]
-"""Reason → how many calls were left out."""
+"""Number of skipped calls by reason."""
 
 _BATCH = 200
 _CSV = (
@@ -31,15 +31,15 @@ _CSV = (
 )
 _USAGE = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
 _TEXTS = ("request", "response_text", "correction", "rating", "error")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet calculate (OWASP, CSV injection)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # cells that spreadsheets evaluate (OWASP, CSV injection)
 
 _Line = Callable[[Call, Sequence[Feedback]], str]
 
 
 def export_lines(log: Log, calls: Iterable[Call], format: Format, skipped: Skipped) -> Iterator[str]:
-    """The calls as lines with their ends, in their order; few are in memory.
+    """Yield the calls as lines with line endings, in their order; few are in memory.
 
-    What a format cannot carry is counted in ``skipped`` by its reason.
+    Calls that the format cannot represent are counted in ``skipped`` by reason.
     """
     if format == "csv":
         yield _csv_line((*_CSV, *_USAGE, *_TEXTS))
@@ -54,17 +54,17 @@ def export_lines(log: Log, calls: Iterable[Call], format: Format, skipped: Skipp
 
 
 class NotCarried(ValueError):
-    """The format has no place for this call; the text is the reason."""
+    """The format cannot represent this call; the message is the reason."""
 
 
 def latest(feedback: Sequence[Feedback], kind: str) -> str | None:
-    """The last word of this kind."""
+    """Return the value of the latest feedback of this kind, or None."""
     values = [one.value for one in feedback if one.kind == kind]
     return values[-1] if values else None
 
 
 def document(call: Call, feedback: Sequence[Feedback]) -> dict[str, Any]:
-    """Everything the log knows of a call."""
+    """Return everything the log knows about a call."""
     said = [one.model_dump(mode="json", exclude={"call_id"}) for one in feedback]
     return {**call.model_dump(mode="json"), "feedback": said}
 
@@ -92,7 +92,7 @@ def _cell(value: Any) -> Any:
 
 
 def _openai_chat(call: Call, feedback: Sequence[Feedback]) -> str:
-    """A line of OpenAI's fine-tune format; a correction goes in the place of the model's answer."""
+    """Return a line of OpenAI's fine-tuning format; a correction replaces the model's answer."""
     correction = latest(feedback, "correction")
     if call.outcome != "ok" and correction is None:
         raise NotCarried(f"outcome {call.outcome}")

@@ -1,4 +1,4 @@
-"""The recorder of this process: one a folder, drained in the background, ended when the process ends."""
+"""The recorder of this process: one per folder, drained in the background, closed when the process ends."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ DRAIN_INTERVAL_S = 1.0
 
 
 class Abandoned(Protocol):
-    """A call whose answer nobody will read on."""
+    """A call whose answer will not be read any further."""
 
     def give_up(self) -> None: ...
 
 
 class ProcessLog:
-    """A recorder with a thread that brings its calls into the store.
+    """A recorder with a thread that moves its calls into the store.
 
-    ``abandoned`` takes calls whose stream the garbage collector found. It may run anywhere, in the middle
-    of a write to the spool too, so that it must not write itself; a ``SimpleQueue`` is made for that.
+    ``abandoned`` receives calls whose stream was garbage-collected. The garbage collector may run at any
+    point, even during a write to the spool, so a finalizer must not write; a ``SimpleQueue`` is safe there.
     """
 
     def __init__(self, root: Path, on_log_failure: OnLogFailure, log: LogSection) -> None:
@@ -48,7 +48,7 @@ class ProcessLog:
         self._thread.start()
 
     def close(self) -> None:
-        """Bring everything into the store; calls still under way are stored as interrupted."""
+        """Move everything into the store; calls that have not ended are stored as interrupted."""
         self._stopping.set()
         self._thread.join()
         self._give_up_abandoned()
@@ -57,11 +57,11 @@ class ProcessLog:
         self._tell_of_losses()
 
     def leave_to_the_parent(self) -> None:
-        """Let go of everything without touching it: this is a forked child, and it is the parent's."""
+        """Release the parent's log in a forked child, without writing to it."""
         self.recorder.leave_to_the_parent()
 
     def _drain(self) -> None:
-        import genai_prices  # noqa: F401 - takes a quarter of a second, which no call should wait
+        import genai_prices  # noqa: F401 - loading takes a quarter of a second; no call should wait for it
 
         while not self._stopping.wait(DRAIN_INTERVAL_S):
             self._give_up_abandoned()
@@ -83,15 +83,15 @@ class ProcessLog:
 
 
 _logs: dict[tuple[Path, OnLogFailure, LogSection], ProcessLog] = {}
-_of_the_parent: list[ProcessLog] = []  # kept, so that no finalizer closes what is not ours
+_of_the_parent: list[ProcessLog] = []  # kept alive, so that no finalizer closes the parent's log
 _lock = threading.Lock()
 
 
 def process_log(root: Path, on_log_failure: OnLogFailure, section: LogSection) -> ProcessLog:
-    """This process's log on a folder, opened when it is first asked for; after a fork, a new one.
+    """Return this process's log for a folder; it is opened on first use, and again after a fork.
 
     Raises:
-        InsourceError: ``spool-unwritable``, or the codes of ``Redactor.from_config`` and ``open_database``.
+        InsourceError: ``spool-unwritable``, or as ``Redactor.from_config`` and ``open_database``.
     """
     with _lock:
         log = _logs.get((root, on_log_failure, section))
@@ -101,7 +101,7 @@ def process_log(root: Path, on_log_failure: OnLogFailure, section: LogSection) -
 
 
 def close_logs() -> None:
-    """End every log of this process, as its end does."""
+    """Close every log of this process; also called when the process ends."""
     with _lock:
         for log in _logs.values():
             log.close()

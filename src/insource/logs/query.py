@@ -1,4 +1,4 @@
-"""The log as a value to ask: calls, consumption, feedback, purge.
+"""Query the log: calls, consumption, feedback, purge.
 
 with Log(".insource") as log:
     for line in log.stats(by=["task"], since=last_week):
@@ -36,7 +36,7 @@ Rating = Literal["up", "down"]
 
 
 class Where(TypedDict, total=False):
-    """Conditions on calls; all of them have to be met. See ``Selection``."""
+    """Conditions on calls; all of them must hold. See ``Selection``."""
 
     task: str | None
     feature: str | None
@@ -52,14 +52,28 @@ class Where(TypedDict, total=False):
 
 
 class Log:
-    """The recorded calls of a workspace. Use it as a context manager, or ``close`` it.
+    """The recorded calls of a workspace. Use it as a context manager, or call ``close``.
 
-    ``root`` is the folder with the store and the spool, usually ``.insource``. Calls that ended since the
-    store was last filled are seen after ``drain``.
+    ``root`` is the folder with the store and the spool, usually ``.insource``. Calls that ended recently are
+    visible only after ``drain``.
 
     Raises:
         UserError: ``no-log`` when nothing was ever recorded there.
-        InsourceError: the codes of ``open_database``.
+        InsourceError: as ``open_database``.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Log, Recorder
+        >>> with TemporaryDirectory() as folder:
+        ...     with Recorder.open(Path(folder)) as recorder:
+        ...         recording = recorder.begin({"messages": []}, model_asked="gpt-4o-mini", task="specs")
+        ...         recording.end(response_text="480 V")
+        ...     with Log(folder) as log:
+        ...         [call.response_text for call in log.calls(task="specs", limit=10)]
+        ...         [(line.group, line.calls) for line in log.stats(by="task")]
+        ['480 V']
+        [({'task': 'specs'}, 1)]
     """
 
     def __init__(
@@ -73,12 +87,12 @@ class Log:
             raise UserError(
                 "no-log",
                 f"No call has been recorded in {self.root} yet.",
-                hint="Send calls through the gateway: insource gateway",
+                hint="Start the gateway and send calls through it: insource gateway",
             )
         self.database = open_database(self.root / STORE_FILE)
 
     def drain(self) -> DrainReport:
-        """Bring every call that has ended into the store.
+        """Move every finished call from the spool into the store.
 
         Raises:
             InsourceError: the store's failures; the calls then wait in the spool.
@@ -86,7 +100,7 @@ class Log:
         return drain(self.database, self._spool)
 
     def get(self, call_id: str) -> Call | None:
-        """The call of this id, or None."""
+        """Return the call with this id, or None."""
         return get_call(self.database, call_id)
 
     def calls(
@@ -97,9 +111,9 @@ class Log:
         limit: int | None = None,
         **where: Unpack[Where],
     ) -> Iterator[Call]:
-        """The calls in the order they started, read as they are asked for.
+        """Yield the calls in the order they started, read lazily.
 
-        ``text`` is looked for in every request and answer within the conditions, whatever its case.
+        ``text`` is searched in every request and answer that meets the conditions, ignoring case.
         """
         found = iterate_calls(self.database, Selection(**where), newest_first=newest_first)
         if text is not None:
@@ -110,34 +124,36 @@ class Log:
     def stats(
         self, by: Dimension | Sequence[Dimension] = (), **where: Unpack[Where]
     ) -> tuple[Consumption, ...]:
-        """What the calls add up to, a line a group; ``by`` is one dimension or several."""
+        """Return the totals of the calls, one entry per group; ``by`` is one dimension or several."""
         lines, _ = self.stats_and_total(by, **where)
         return lines
 
     def stats_and_total(
         self, by: Dimension | Sequence[Dimension] = (), **where: Unpack[Where]
     ) -> tuple[tuple[Consumption, ...], tuple[Consumption, ...]]:
-        """The lines of ``stats``, and one for everything together, a second one for what is simulated."""
+        """Return the entries of ``stats``, and the overall totals of real and of simulated calls."""
         dimensions = [by] if isinstance(by, str) else by
         return consumption_and_total(self.database, dimensions, Selection(**where))
 
     def follow(self, *, poll_s: float = 0.5, **where: Unpack[Where]) -> Iterator[Call]:
-        """The calls that end from now on, for ever."""
+        """Yield the calls that end from now on, without end."""
         return self._followed(Follower(self.database, Selection(**where)), poll_s)
 
     def _followed(self, follower: Follower, poll_s: float) -> Iterator[Call]:
         while True:
-            with contextlib.suppress(PrerequisiteError):  # locked by another; the calls wait in the spool
+            with contextlib.suppress(
+                PrerequisiteError
+            ):  # locked by another process; the calls wait in the spool
                 self.drain()
             yield from follower.new()
             time.sleep(poll_s)
 
     def feedback(self, *call_ids: str) -> dict[str, tuple[Feedback, ...]]:
-        """What people said about these calls, the earliest first; calls without feedback are left out."""
+        """Return the feedback on these calls, earliest first; calls without feedback are left out."""
         return feedback_of(self.database, call_ids)
 
     def correct(self, call_id: str, answer: str, *, who: str = "") -> Feedback:
-        """Keep the right answer beside the model's, redacted as calls are.
+        """Store the right answer beside the model's, redacted like calls.
 
         Raises:
             UserError: ``call-not-found``.
@@ -146,7 +162,7 @@ class Log:
         return add_feedback(self.database, call_id, "correction", given, who=who, clock=self._clock)
 
     def rate(self, call_id: str, rating: Rating, *, who: str = "") -> Feedback:
-        """Keep whether an answer was good.
+        """Store whether an answer was good.
 
         Raises:
             UserError: ``call-not-found``.
@@ -160,11 +176,11 @@ class Log:
         progress: Callable[[int], None] = lambda done: None,
         **where: Unpack[Where],
     ) -> PurgeReport:
-        """Remove these calls for good, from every file; all of them without a condition.
+        """Delete these calls permanently from every file; without a condition, all calls.
 
         Raises:
             InsourceError: the store's failures. ``store-locked`` after the calls were removed means that the
-                file could not be rewritten while others read; the same purge then does only that.
+                file could not be rewritten while others read; repeating the purge rewrites it.
         """
         return purge(
             self.database,
@@ -176,15 +192,15 @@ class Log:
         )
 
     def retain(self, *, days: float | None = None, gb: float | None = None) -> Retained:
-        """One turn of retention: see ``store.purge.retain``."""
+        """Run one turn of retention: see ``store.removal.purge.retain``."""
         return retain(self.database, self._spool, days=days, gb=gb, clock=self._clock)
 
     def purges(self) -> tuple[Purge, ...]:
-        """Every purge, the latest first."""
+        """Return every purge, latest first."""
         return purges(self.database)
 
     def purge_of(self, call_id: str) -> Purge | None:
-        """The purge that removed this call, if one did."""
+        """Return the purge that removed this call, or None."""
         return purge_of(self.database, call_id)
 
     def close(self) -> None:

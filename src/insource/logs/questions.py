@@ -1,4 +1,4 @@
-"""Questions to a paid model: asked once, on record, within a cap of money, resumed where they stopped."""
+"""Questions to a paid model: asked once, recorded, limited by a cost cap, and resumable."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from insource.logs.recorder import RecordedModel, Recorder
 from insource.models.protocol import Model, Request
 from insource.providers.price_bound import HIDDEN_TOKENS, dearest_usd
 from insource.providers.prices import PriceTable
+from insource.providers.token_estimates import tokens_in
 from insource.store.calls.calls import find_calls
 from insource.types import Usage
 
 QUESTION_TAG = "question"
-CHARACTERS_PER_TOKEN = 3.5  # a cautious rule of thumb for English and JSON
 
 
 class CapReached(Exception):
-    """The next question could cost more than is left."""
+    """The next question could exceed the cost cap."""
 
 
 class Questions:
-    """A model with its price and its answers so far; ``task`` is what its calls are recorded under.
+    """A model with its price and its answers so far. ``task`` is the task of its recorded calls.
 
-    ``spent_usd`` is what this object has paid; answers of before are free. With ``max_usd`` a question is
-    sent only when the most it can cost is left, beside the most that those under way can cost.
+    ``spent_usd`` is what this object has paid; earlier answers are free. With ``max_usd``, a question is sent
+    only if its largest possible cost fits, together with the largest possible cost of running questions.
     """
 
     def __init__(
@@ -58,23 +58,24 @@ class Questions:
 
     @property
     def model(self) -> str:
-        """The name of who is asked."""
+        """The name of the model."""
         return self._model.info.name
 
     def pending(self, requests: Sequence[Request]) -> list[Request]:
-        """Those that were not answered yet."""
+        """Return the requests that have no answer yet."""
         return [request for request in requests if _name(request) not in self._known]
 
     def estimate_usd(self, requests: Sequence[Request], answer_characters: int) -> Decimal | None:
-        """What these would cost with answers of that many characters each; None without a price.
+        """Return the estimated cost of these requests with answers of that many characters; None without a
+        price.
 
         Raises:
-            UserError: ``price-unknown`` or ``over-cap`` when there is a cap that cannot be kept.
+            UserError: ``price-unknown`` or ``over-cap`` when the cost cap cannot be kept.
         """
         asked = sum(len(message.content) for request in requests for message in request.messages)
         usage = Usage(
-            input_tokens=round(asked / CHARACTERS_PER_TOKEN),
-            output_tokens=round(answer_characters * len(requests) / CHARACTERS_PER_TOKEN),
+            input_tokens=tokens_in(asked),
+            output_tokens=tokens_in(answer_characters * len(requests)),
         )
         cost = self._prices.cost(self._model.info.name, usage)
         if self._max_usd is None:
@@ -85,23 +86,23 @@ class Questions:
             raise UserError(
                 "over-cap",
                 f"{len(requests):,} questions cost about ${cost:.2f}, more than the cap of ${self._max_usd}.",
-                hint="Raise --max-usd, or ask for fewer with --count.",
+                hint="Raise --max-usd, or request fewer with --count.",
             )
         return cost
 
     def answer(self, request: Request) -> str | None:
-        """The model's answer, from the log when it gave it before; None when it refused this one.
+        """Return the model's answer, from the log if it was given before; None when the model refuses it.
 
         Raises:
             CapReached: before the question is sent.
-            UserError: ``price-unknown``, likewise, when there is a cap.
+            UserError: ``price-unknown``, before the question is sent, when there is a cap.
             ProviderError: the provider refuses or cannot be reached.
         """
         name = _name(request)
         if name in self._known:
             return self._known[name]
         reserved = self._reserve(request)
-        cost: Decimal | None = Decimal(0)  # of a question without an answer
+        cost: Decimal | None = Decimal(0)  # the cost if there is no answer
         try:
             completion = self._recorded.tagged(**{QUESTION_TAG: name}).generate(request)
             self.asked += 1
@@ -119,7 +120,7 @@ class Questions:
         return completion.text
 
     def _reserve(self, request: Request) -> Decimal:
-        """Set the most that the question can cost aside, for a token is at least a byte; 0 without a cap."""
+        """Reserve the largest possible cost (a token has at least one byte); return 0 without a cap."""
         if self._max_usd is None:
             return Decimal(0)
         sent = len(request.model_dump_json().encode()) + HIDDEN_TOKENS
@@ -137,8 +138,8 @@ class Questions:
     def _priceless(self) -> UserError:
         return UserError(
             "price-unknown",
-            f"No price is known for {self._model.info.name}, so a cap of money cannot be kept.",
-            hint="Give its price under [prices.models] in insource.toml, or leave --max-usd out.",
+            f"No price is known for {self._model.info.name}, so the cost cap cannot be kept.",
+            hint="Set its price under [prices.models] in insource.toml, or omit --max-usd.",
         )
 
 

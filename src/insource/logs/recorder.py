@@ -1,4 +1,4 @@
-"""The recorder: a call is on record before its answer is anybody's.
+"""The recorder: every call is recorded before its answer is returned to the caller.
 
 with Recorder.open(Path(".insource")) as recorder:
     recording = recorder.begin(request, model_asked="openai/gpt-4o-mini", task="specs")
@@ -9,36 +9,50 @@ with Recorder.open(Path(".insource")) as recorder:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from insource.foundation.clock import SYSTEM, Clock, from_microseconds, to_microseconds
 from insource.foundation.ids import uuid7
+from insource.logs.call_values import CallEnd, CallStart, EndFields, StartFields
 from insource.logs.content import Content, Contents, redacted_increment
 from insource.models.protocol import Model, ModelInfo, Request
+from insource.providers.price_bound import Price
 from insource.redaction import RedactedIncrements, Redactor, default_redactor
 from insource.store.database import Database, open_database
 from insource.store.removal.purge import Retained, retain
 from insource.store.spool.drain import DrainReport, drain
 from insource.store.spool.drain_process import DrainProcess
 from insource.store.spool.writer import OnLogFailure, Spool
-from insource.types import Call, Completion, FinishReason, Route, Usage
+from insource.types import Call, Completion
 from insource.types.call import Outcome
 
 STORE_FILE = "insource.db"
 SPOOL_FOLDER = "spool"
 
-Pricer = Callable[[str, Usage, datetime], Decimal | None]
-
 
 class Recorder:
     """Records calls into a spool, and moves them from there into the store. Thread-safe.
 
-    ``damaged`` counts the records that a drain of this recorder could not read.
+    ``begin`` and ``Recording.end`` take keywords and are the public form. ``begin_call`` and
+    ``Recording.end_call``, which Insource itself uses, take one value each. ``damaged`` counts the records
+    that drains of this recorder could not read.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Log, Recorder
+        >>> with TemporaryDirectory() as folder:
+        ...     with Recorder.open(Path(folder)) as recorder:
+        ...         recording = recorder.begin({"messages": []}, model_asked="gpt-4o-mini", task="specs")
+        ...         recording.end(response_text="480 V")
+        ...     with Log(folder) as log:
+        ...         [call.response_text for call in log.calls(task="specs")]
+        ['480 V']
     """
 
     def __init__(
@@ -68,13 +82,14 @@ class Recorder:
         redactor: Redactor | None = None,
         drain_apart: bool = False,
     ) -> Iterator[Self]:
-        """A recorder on the folder ``root`` (usually ``.insource``): ``insource.db`` and ``spool/`` in it.
+        """Open a recorder on the folder ``root`` (usually ``.insource``), with ``insource.db`` and
+        ``spool/``.
 
-        Leaving the block moves everything into the store. Without a ``redactor``, secrets are taken out.
-        ``drain_apart`` gives what ``flush`` does to a process of its own, so that it delays nothing here.
+        Leaving the block moves everything into the store. Without a ``redactor``, secrets are removed. With
+        ``drain_apart``, ``flush`` drains in a separate process, so that it delays nothing in this one.
 
         Raises:
-            InsourceError: ``spool-unwritable``, or the codes of ``open_database``.
+            InsourceError: ``spool-unwritable``, or as ``open_database``.
         """
         with open_database(root / STORE_FILE) as database:
             spool = Spool(root / SPOOL_FOLDER, on_log_failure=on_log_failure)
@@ -87,58 +102,51 @@ class Recorder:
 
     @property
     def lost(self) -> int:
-        """Calls that could not be written since this recorder was made."""
+        """The number of calls that could not be written."""
         return self._spool.lost
 
-    def begin(
-        self,
-        request: Mapping[str, Any] | None = None,
-        *,
-        request_bytes: bytes | None = None,
-        model_asked: str,
-        source: str = "recorder",
-        task: str = "",
-        feature: str = "",
-        prompt_version: str = "",
-        user: str = "",
-        provider: str = "",
-        endpoint: str = "",
-        streamed: bool = False,
-        tags: Mapping[str, str] | None = None,
-        simulated: bool = False,
-    ) -> Recording:
-        """Write, redacted, that a call starts; it is written when this returns. Fields as in ``Call``.
+    def begin(self, request: Mapping[str, Any] | None = None, **fields: Unpack[StartFields]) -> Recording:
+        """Record that a call starts, with the fields of ``CallStart`` as keywords.
 
-        ``request_bytes`` is the request as a JSON object in UTF-8; it goes before ``request``, is faster, and
-        is kept as it is spelled.
+        This is the public form of ``begin_call``: it makes the value and raises the same errors.
+        """
+        return self.begin_call(CallStart(request=request, **fields))
+
+    def begin_call(self, start: CallStart) -> Recording:
+        """Record that a call starts. It is written, redacted, when this returns.
 
         Raises:
-            PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``: do not make the call.
+            PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``: do not make the call.
         """
         labels = {
-            "source": source,
-            "task": task,
-            "feature": feature,
-            "prompt_version": prompt_version,
-            "provider": provider,
-            "endpoint": endpoint,
-            "model_asked": model_asked,
+            "source": start.source,
+            "task": start.task,
+            "feature": start.feature,
+            "prompt_version": start.prompt_version,
+            "provider": start.provider,
+            "endpoint": start.endpoint,
+            "model_asked": start.model_asked,
         }
-        content = self._content.of(task)
+        caller = {"user": start.user, "tags": start.tags or {}}
+        content = self._content.of(start.task)
         started_at = self._clock.now()
-        fields = {"started_at": to_microseconds(started_at), "streamed": streamed, "simulated": simulated}
-        written = content.begin(labels, {"user": user, "tags": tags or {}}, request_bytes or request or {})
+        fields = {
+            "started_at": to_microseconds(started_at),
+            "streamed": start.streamed,
+            "simulated": start.simulated,
+        }
+        written = content.begin(labels, caller, start.request_bytes or start.request or {})
         recording = Recording(
-            self._ids(), model_asked, started_at, self._spool, self._clock, content, fields, written
+            self._ids(), start.model_asked, started_at, self._spool, self._clock, content, fields, written
         )
         self._spool.begin(recording.call_id, fields, written)
         return recording
 
     def flush(self) -> DrainReport:
-        """Bring all that is written to the disk, and every finished call into the store.
+        """Flush the spool to the disk, and move every finished call into the store.
 
         Raises:
-            InsourceError: ``spool-unwritable`` or the store's codes; no call is lost by that.
+            InsourceError: ``spool-unwritable`` or the store's codes; no call is lost.
         """
         self._spool.sync()
         report = self._drainer.drain() if self._drainer else drain(self.database, self._spool.directory)
@@ -146,7 +154,7 @@ class Recorder:
         return report
 
     def close(self) -> DrainReport:
-        """As ``flush``, and end the spool: calls still open are stored as interrupted."""
+        """Close the spool and move everything into the store; open calls are stored as interrupted."""
         self._spool.close()
         if self._drainer is not None:
             self._drainer.close()
@@ -155,20 +163,21 @@ class Recorder:
         return report
 
     def retain(self, *, days: float | None, gb: float | None) -> Retained:
-        """One bounded turn of retention: calls older than ``days`` go, then the oldest beyond ``gb``.
+        """Run one turn of retention: remove calls older than ``days``, then the oldest while the store
+        exceeds ``gb``.
 
         Raises:
-            InsourceError: the store's failures; the next turn goes on.
+            InsourceError: the store's failures; the next turn continues.
         """
         return retain(self.database, self._spool.directory, days=days, gb=gb, clock=self._clock)
 
     def leave_to_the_parent(self) -> None:
-        """After a fork, in the child: let go of the parent's log, without writing, locking or closing it."""
+        """Release the parent's log in a forked child, without writing, locking or closing it."""
         self._spool.leave_to_the_parent()
 
 
 class Recording:
-    """One call under way. Not for use by several threads at once."""
+    """One running call. Not thread-safe."""
 
     def __init__(
         self,
@@ -198,7 +207,7 @@ class Recording:
 
     @property
     def call(self) -> Call:
-        """The call as the store will have it: so far, or as it ended."""
+        """The call as the store will hold it, so far or as it ended."""
         fields: dict[str, Any] = {"call_id": self.call_id}
         for half in (self._begun, self._ended):
             if half is not None:
@@ -206,7 +215,7 @@ class Recording:
         return Call(**fields | {"started_at": from_microseconds(fields["started_at"])})
 
     def chunk(self, text: str) -> None:
-        """Write a piece of a streamed answer, redacted; its last word waits for the piece after it."""
+        """Record a piece of a streamed answer, redacted; its last word is held back until the next piece."""
         self._last_token_s = self._clock.monotonic() - self._started
         if self._first_token_s is None:
             self._first_token_s = self._last_token_s
@@ -219,56 +228,39 @@ class Recording:
         if increment := redacted_increment(self._increments, text):
             self._spool.chunk(self.call_id, increment)
 
-    def end(
-        self,
-        *,
-        response_text: str | None = None,
-        response: Mapping[str, Any] | None = None,
-        response_bytes: bytes | None = None,
-        outcome: Outcome = "ok",
-        finish_reason: FinishReason = "unknown",
-        model_answered: str = "",
-        usage: Usage | None = None,
-        usage_estimated: bool = False,
-        cost_usd: Decimal | None = None,
-        priced_by: str = "",
-        status: int | None = None,
-        error: str = "",
-        first_token_s: float | None = None,
-        latency_s: float | None = None,
-        route: Route | None = None,
-        simulated: bool | None = None,
-        keys: Sequence[str] = (),
-    ) -> None:
-        """Write how the call ended; it is written when this returns. A second ``end`` changes nothing.
+    def end(self, **fields: Unpack[EndFields]) -> None:
+        """Record how the call ended, with the fields of ``CallEnd`` as keywords.
 
-        ``response_text`` defaults to the chunks, ``latency_s`` and ``first_token_s`` to what was
-        measured, ``simulated`` to what ``begin`` was told. ``response_bytes`` is to ``response`` as
-        ``request_bytes`` is to ``request``. ``keys`` are those the call was made with, which an error may
-        repeat: they are not written, whatever they look like.
+        This is the public form of ``end_call``: it makes the value and raises the same errors.
+        """
+        self.end_call(CallEnd(**fields))
+
+    def end_call(self, end: CallEnd) -> None:
+        """Record how the call ended. It is written when this returns; a second end changes nothing.
 
         Raises:
-            PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``.
+            PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``.
         """
         if self._ended is not None:
             return
         measured_s = self._clock.monotonic() - self._started
         fields = {
-            "outcome": outcome,
-            "finish_reason": finish_reason,
-            "usage": vars(usage) if usage is not None else {},
-            "usage_estimated": usage_estimated,
-            "cost_usd": cost_usd,
-            "priced_by": priced_by,
-            "status": status,
-            "first_token_s": self._first_token_s if first_token_s is None else first_token_s,
+            "outcome": end.outcome,
+            "finish_reason": end.finish_reason,
+            "usage": vars(end.usage) if end.usage is not None else {},
+            "usage_estimated": end.usage_estimated,
+            "cost_usd": end.cost_usd,
+            "priced_by": end.priced_by,
+            "status": end.status,
+            "first_token_s": self._first_token_s if end.first_token_s is None else end.first_token_s,
             "token_gap_s": self._token_gap_s,
-            "latency_s": measured_s if latency_s is None else latency_s,
-            "route": None if route is None else vars(route),
-            "simulated": self._begun[0]["simulated"] if simulated is None else simulated,
+            "latency_s": measured_s if end.latency_s is None else end.latency_s,
+            "route": None if end.route is None else vars(end.route),
+            "simulated": self._begun[0]["simulated"] if end.simulated is None else end.simulated,
         }
-        text = "".join(self._received) if response_text is None else response_text
-        written = self._content.end(model_answered, text, error, response_bytes or response, keys)
+        text = "".join(self._received) if end.response_text is None else end.response_text
+        response = end.response_bytes or end.response
+        written = self._content.end(end.model_answered, text, end.error, response, end.keys)
         self._ended = fields, written
         self._spool.end(self.call_id, fields, written)
 
@@ -280,9 +272,25 @@ class Recording:
 
 
 class RecordedModel:
-    """A model whose every call is recorded, failures included.
+    """A model whose every call is recorded, including failures.
 
-    ``price`` gives the cost from model name, usage and start; without it the cost is unknown.
+    ``price`` returns the cost from model name, usage and start time; without it the cost is unknown.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Log, Message, RecordedModel, Recorder, Request
+        >>> from insource.models.replay import ReplayModel
+        >>> question = (Message(role="user", content="Rated voltage: 480 V"),)
+        >>> model = ReplayModel("cloud", {question: "480 V"})
+        >>> with TemporaryDirectory() as folder:
+        ...     with Recorder.open(Path(folder)) as recorder:
+        ...         recorded = RecordedModel(model, recorder, "specs")
+        ...         recorded.generate(Request(messages=question, max_tokens=8)).text
+        ...     with Log(folder) as log:
+        ...         [(call.task, call.model_asked) for call in log.calls()]
+        '480 V'
+        [('specs', 'cloud')]
     """
 
     def __init__(
@@ -291,7 +299,7 @@ class RecordedModel:
         recorder: Recorder,
         task: str,
         *,
-        price: Pricer | None = None,
+        price: Price | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         self._model = model
@@ -305,34 +313,38 @@ class RecordedModel:
         return self._model.info
 
     def tagged(self, **tags: str) -> RecordedModel:
-        """The same model whose calls carry these tags too, such as ``row_id``."""
+        """Return the same model with further tags on its calls, such as ``row_id``."""
         return RecordedModel(
             self._model, self._recorder, self._task, price=self._price, tags=self._tags | tags
         )
 
     def generate(self, request: Request) -> Completion:
-        """As the model's own ``generate``, with the call on record when it returns or raises."""
+        """Call the model's ``generate``; the call is recorded when this returns or raises."""
         info = self._model.info
-        recording = self._recorder.begin(
-            {"model": info.name, **request.model_dump(mode="json", exclude_none=True)},
-            model_asked=info.name,
-            task=self._task,
-            tags=self._tags,
-            simulated=info.simulated,
+        recording = self._recorder.begin_call(
+            CallStart(
+                request={"model": info.name, **request.model_dump(mode="json", exclude_none=True)},
+                model_asked=info.name,
+                task=self._task,
+                tags=self._tags,
+                simulated=info.simulated,
+            )
         )
         try:
             completion = self._model.generate(request)
         except BaseException as error:
             outcome: Outcome = "error" if isinstance(error, Exception) else "interrupted"
-            recording.end(outcome=outcome, error=f"{type(error).__name__}: {error}")
+            recording.end_call(CallEnd(outcome=outcome, error=f"{type(error).__name__}: {error}"))
             raise
-        recording.end(
-            response_text=completion.text,
-            finish_reason=completion.finish_reason,
-            model_answered=completion.model or info.name,
-            usage=completion.usage,
-            cost_usd=self._cost(completion, recording.started_at),
-            latency_s=completion.latency_s,
+        recording.end_call(
+            CallEnd(
+                response_text=completion.text,
+                finish_reason=completion.finish_reason,
+                model_answered=completion.model or info.name,
+                usage=completion.usage,
+                cost_usd=self._cost(completion, recording.started_at),
+                latency_s=completion.latency_s,
+            )
         )
         return completion
 

@@ -1,8 +1,8 @@
-"""``insource.wrap``: an official client whose every call is on record, in process and without a gateway.
+"""``insource.wrap``: record every call of an official client, in process and without a gateway.
 
-The record is taken where the client meets the network, at the transport of its HTTP client. There it sees
-the bytes of requests and answers, as the gateway does, and every way of asking comes by: streams and their
-helpers, raw responses, parsing, retries, one record each.
+Calls are recorded at the transport of the client's HTTP client. There the bytes of requests and answers are
+visible, as in the gateway, and every kind of call passes through: streams and their helpers, raw responses,
+parsing, retries. Each is recorded once.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from typing import Any, NamedTuple, TypeVar
 from insource.config.log import LogSection, OwnPrice
 from insource.foundation.errors import InsourceError, UserError
 from insource.logs.process_log import process_log
-from insource.logs.wrapped_exchange import Exchange, Sent, Tags, begin_exchange, endpoint_of
+from insource.logs.wrapped_exchange import Sent, WrappedExchange, begin_exchange, take_tags
+from insource.providers.endpoints import wrapped_endpoint
 from insource.providers.prices import PriceTable
+from insource.providers.tags import Tags
 from insource.redaction import keys_in
 from insource.store.spool.writer import OnLogFailure
 
 Client = TypeVar("Client")
 
-_TAGS = "insource_tags"  # among a request's extensions, which a redirected one inherits
+_TAGS = "insource_tags"  # a key of the request's extensions, which redirects inherit
 _LIBRARIES = ("httpx2", "httpx")
 
 
@@ -43,35 +45,53 @@ def wrap(
     on_log_failure: OnLogFailure = "pass",
     log: LogSection | None = None,
 ) -> Client:
-    """The same client, recording: ``client = insource.wrap(OpenAI())``.
+    """Return the same client, with every call recorded: ``client = insource.wrap(OpenAI())``.
 
-    Takes ``OpenAI``, ``AzureOpenAI``, ``Anthropic`` and their async variants; the client given stays as it
-    is, and shares its connections. Calls are recorded in the folder ``root`` with these tags, which a call's
-    ``extra_headers={"x-insource-task": …}`` (feature, prompt-version, user) go before; those headers are
-    not sent. ``provider`` defaults to the host's. ``prices`` go before the price table, by model. ``log``
-    says what is taken out before anything is written, as ``config.log`` of ``load`` has it; else secrets are.
+    Accepts ``OpenAI``, ``AzureOpenAI``, ``Anthropic`` and their async variants. The given client is not
+    changed, and both share connections. Calls are recorded in the folder ``root`` with these tags. A call's
+    ``extra_headers={"x-insource-task": …}`` (feature, prompt-version, user) override them and are not sent.
+    ``provider`` defaults to the provider of the host. ``prices`` take precedence over the price table, by
+    model. ``log`` says what is removed before anything is written, as ``config.log`` of ``load``; by default,
+    secrets are.
 
-    A call is on record before its request leaves, a streamed answer piece by piece, and its end before the
-    answer is the caller's. What a caller stops reading is ``interrupted``. When a record cannot be written,
-    ``on_log_failure="pass"`` lets the call go on; ``"refuse"`` answers it with status 503.
+    A call is recorded before its request is sent, a streamed answer piece by piece, and its end before the
+    caller gets the answer. An answer that the caller stops reading is ``interrupted``. When a record cannot
+    be written, ``on_log_failure="pass"`` continues the call unrecorded; ``"refuse"`` answers it with status
+    503.
 
     Raises:
         UserError: ``client-not-supported``.
-        InsourceError: ``spool-unwritable``, or the codes of ``open_database``.
+        InsourceError: ``spool-unwritable``, or as ``open_database``.
+
+    Examples:
+        Here a stand-in answers instead of the provider:
+
+        >>> from tempfile import mkdtemp
+        >>> import httpx2
+        >>> from insource import wrap
+        >>> from openai import OpenAI
+        >>> message = {"role": "assistant", "content": "480 V"}
+        >>> answer = {"model": "gpt-4o-mini", "choices": [{"index": 0, "message": message}]}
+        >>> provider = httpx2.MockTransport(lambda request: httpx2.Response(200, json=answer))
+        >>> client = OpenAI(api_key="test", http_client=httpx2.Client(transport=provider))
+        >>> client = wrap(client, root=mkdtemp(), task="specs")
+        >>> asked = [{"role": "user", "content": "Rated voltage?"}]
+        >>> client.chat.completions.create(model="gpt-4o-mini", messages=asked).choices[0].message.content
+        '480 V'
     """
     http_client = getattr(client, "_client", None)
     library = _library_of(http_client)
     if library is None or not hasattr(client, "with_options") or not hasattr(http_client, "_mounts"):
         raise UserError(
             "client-not-supported",
-            f"{type(client).__name__} is no client that can be recorded.",
-            hint="Pass OpenAI(), AzureOpenAI(), Anthropic(), or an async one; else run: insource gateway",
+            f"{type(client).__name__} is not a client that Insource can record.",
+            hint="Pass OpenAI(), AzureOpenAI(), Anthropic() or an async one, or use: insource gateway",
         )
     folder = Path(root).resolve()
     section = log or LogSection()
     process_log(
         folder, on_log_failure, section
-    )  # what is wrong with the folder is said here, not in the first call
+    )  # report a problem with the folder here, not in the first call
     tags = Tags(task=task, feature=feature, prompt_version=prompt_version, user=user)
     how = _How(folder, on_log_failure, section, tags, provider, PriceTable(prices), library)
     wrapped: Client = client.with_options(http_client=_recording(http_client, how))
@@ -87,16 +107,16 @@ class _How(NamedTuple):
     prices: PriceTable
     library: ModuleType
 
-    def begin(self, request: Any) -> Exchange | None:
-        """Put a request on record; None for what is no call, and for a call that goes on unrecorded.
+    def begin(self, request: Any) -> WrappedExchange | None:
+        """Record the start of a request; None if it is not a call to a model or could not be recorded.
 
         Raises:
-            InsourceError: when the record cannot be written and the call is to be refused.
+            InsourceError: the record cannot be written and ``on_log_failure`` is ``"refuse"``.
         """
         tags: Tags | None = request.extensions.get(_TAGS)
         if tags is None:
-            tags = request.extensions[_TAGS] = self.tags.with_headers(request.headers)
-        endpoint = endpoint_of(request.method, request.url.path)
+            tags = request.extensions[_TAGS] = take_tags(request.headers, self.tags)
+        endpoint = wrapped_endpoint(request.method, request.url.path)
         if endpoint is None:
             return None
         try:
@@ -109,7 +129,7 @@ class _How(NamedTuple):
             return None
 
     def refusal(self, error: InsourceError) -> Any:
-        """An answer in the shape of OpenAI's and Anthropic's errors, which the client does not try again."""
+        """Return an error response in OpenAI's and Anthropic's format, which the client does not retry."""
         said = {"type": "server_error", "code": error.code, "param": None}
         said["message"] = f"The call cannot be logged: {error.message}"
         body = json.dumps({"type": "error", "error": said}).encode()
@@ -120,13 +140,13 @@ class _How(NamedTuple):
 def _body(request: Any) -> bytes:
     try:
         body: bytes = request.read()
-    except AssertionError:  # a body that is made while it is sent; the official clients have none
+    except AssertionError:  # a streamed request body; the official clients send none
         return b""
     return body
 
 
 def _library_of(http_client: Any) -> ModuleType | None:
-    """The library an HTTP client is of; newer official clients use httpx2, older ones httpx."""
+    """Return the library of an HTTP client; newer official clients use httpx2, older ones httpx."""
     for base in type(http_client).__mro__:
         name = base.__module__.partition(".")[0]
         if name in _LIBRARIES:
@@ -135,14 +155,14 @@ def _library_of(http_client: Any) -> ModuleType | None:
 
 
 def _recording(http_client: Any, how: _How) -> Any:
-    """A copy of the HTTP client that differs in its transports only: it has the same pool, proxies, hooks.
+    """Return a copy of the HTTP client with other transports but the same pool, proxies and hooks.
 
-    The client it is of is kept, because it closes the pool when nobody needs it any more.
+    The original is kept alive, because it closes the pool when it is garbage-collected.
     """
     kind = _AsyncTransport if isinstance(http_client, how.library.AsyncClient) else _Transport
 
     def recorded(transport: Any) -> Any:
-        if transport is None:  # a mount for "no proxy here": the client's ordinary transport
+        if transport is None:  # a mount that uses the client's default transport
             return None
         inner = transport.inner if isinstance(transport, _Transport | _AsyncTransport) else transport
         return kind(inner, how, http_client)
@@ -216,9 +236,9 @@ class _AsyncTransport:
 
 
 class _Stream:
-    """An answer's bytes, each of them on record before it is handed on."""
+    """The bytes of an answer; each piece is recorded before it is returned."""
 
-    def __init__(self, inner: Any, exchange: Exchange) -> None:
+    def __init__(self, inner: Any, exchange: WrappedExchange) -> None:
         self._inner = inner
         self._exchange = exchange
         self._bytes: Iterator[bytes] = iter(())
@@ -248,9 +268,9 @@ class _Stream:
 
 
 class _AsyncStream:
-    """As ``_Stream``."""
+    """As ``_Stream``, for async clients."""
 
-    def __init__(self, inner: Any, exchange: Exchange) -> None:
+    def __init__(self, inner: Any, exchange: WrappedExchange) -> None:
         self._inner = inner
         self._exchange = exchange
         self._bytes: Any = None
@@ -279,8 +299,8 @@ class _AsyncStream:
         self._exchange.abandon()
 
 
-def _with_stream(response: Any, exchange: Exchange, kind: type, base: type) -> Any:
-    """The response with its stream recorded; the libraries insist on a stream of their own class."""
+def _with_stream(response: Any, exchange: WrappedExchange, kind: type, base: type) -> Any:
+    """Return the response with its stream recorded; the libraries require a stream of their own class."""
     headers = response.headers
     exchange.answered(
         response.status_code, headers.get("content-type", ""), headers.get("content-encoding", "")

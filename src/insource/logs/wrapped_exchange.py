@@ -1,34 +1,27 @@
-"""One HTTP exchange with a provider, on the record: the request when it leaves, the answer as it comes."""
+"""One recorded HTTP exchange with a provider."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.process_log import ProcessLog
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint, open_reader
 from insource.providers.prices import PriceTable, billing_of
+from insource.providers.tags import Tags
 from insource.providers.token_estimates import estimated
 from insource.types import FinishReason
 from insource.types.call import Outcome
 
 PREFIX = "x-insource-"
 
-_CALLS: tuple[tuple[str, Endpoint], ...] = (
-    (r"/chat/completions", "chat"),
-    (r"/completions", "completions"),
-    (r"/responses", "responses"),
-    (r"/embeddings", "embeddings"),
-    (r"/messages|:(?:streamR|r)awPredict", "messages"),
-    (r":(?:streamG|g)enerateContent", "generate_content"),
-)
-_PATHS = tuple((re.compile(f".*(?:{ending})"), endpoint) for ending, endpoint in _CALLS)
 _MODEL_IN_PATH = re.compile(r"/(?:models|deployments)/([^/:]+)")
 _PROVIDERS = {
     "api.openai.com": "openai",
@@ -38,29 +31,8 @@ _PROVIDERS = {
 }
 
 
-@dataclass(frozen=True)
-class Tags:
-    """What a call is for, as in ``Call``."""
-
-    task: str = ""
-    feature: str = ""
-    prompt_version: str = ""
-    user: str = ""
-
-    def with_headers(self, headers: MutableMapping[str, str]) -> Tags:
-        """These tags, with those of the request's ``x-insource-*`` headers before them.
-
-        The headers are taken out of the request: they are for us and not for the provider.
-        """
-        marked = {name: headers[name] for name in list(headers) if name.lower().startswith(PREFIX)}
-        for name in marked:
-            del headers[name]
-        given = {name.lower().removeprefix(PREFIX).replace("-", "_"): value for name, value in marked.items()}
-        return replace(self, **{name: given[name] for name in vars(self) if given.get(name)})
-
-
 class Sent(NamedTuple):
-    """A request on its way out: method, URL, body, and the keys it is made with."""
+    """An outgoing request: method, URL, body and API keys."""
 
     method: str
     url: str
@@ -68,42 +40,49 @@ class Sent(NamedTuple):
     keys: tuple[str, ...] = ()
 
 
-def endpoint_of(method: str, path: str) -> Endpoint | None:
-    """The kind of call, or None for what is no call to a model."""
-    if method != "POST":
-        return None
-    return next((endpoint for pattern, endpoint in _PATHS if pattern.fullmatch(path)), None)
+def take_tags(headers: MutableMapping[str, str], tags: Tags) -> Tags:
+    """Return ``tags`` with those of the request's ``x-insource-*`` headers in their place.
+
+    The headers are removed from the request, because the provider must not get them.
+    """
+    marked = {name: headers[name] for name in list(headers) if name.lower().startswith(PREFIX)}
+    for name in marked:
+        del headers[name]
+    given = {name.lower().removeprefix(PREFIX).replace("-", "_"): value for name, value in marked.items()}
+    return replace(tags, **{name: given[name] for name in vars(tags) if given.get(name)})
 
 
 def begin_exchange(
     log: ProcessLog, sent: Sent, endpoint: Endpoint, tags: Tags, prices: PriceTable, provider: str = ""
-) -> Exchange:
-    """Put on record that a request leaves; it is written when this returns.
+) -> WrappedExchange:
+    """Record that a request is sent. It is written when this returns.
 
     Raises:
-        PrerequisiteError: ``spool-unwritable`` under ``on_log_failure="refuse"``: do not send it.
+        PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``: do not send it.
     """
     parts = urlsplit(sent.url)
     request = _request_of(sent.body)
     in_path = _MODEL_IN_PATH.search(parts.path)
     model = request.get("model") if isinstance(request.get("model"), str) else None
-    recording = log.recorder.begin(
-        request,
-        model_asked=cast(str, model or (unquote(in_path[1]) if in_path else "")),
-        source="wrap",
-        task=tags.task,
-        feature=tags.feature,
-        prompt_version=tags.prompt_version,
-        user=tags.user,
-        provider=provider or _provider_of(parts.hostname or "", parts.netloc),
-        endpoint=endpoint,
-        streamed=request.get("stream") is True or ":stream" in parts.path,
+    recording = log.recorder.begin_call(
+        CallStart(
+            request=request,
+            model_asked=cast(str, model or (unquote(in_path[1]) if in_path else "")),
+            source="wrap",
+            task=tags.task,
+            feature=tags.feature,
+            prompt_version=tags.prompt_version,
+            user=tags.user,
+            provider=provider or _provider_of(parts.hostname or "", parts.netloc),
+            endpoint=endpoint,
+            streamed=request.get("stream") is True or ":stream" in parts.path,
+        )
     )
-    return Exchange(log, recording, endpoint, request, prices, sent)
+    return WrappedExchange(log, recording, endpoint, request, prices, sent)
 
 
-class Exchange:
-    """An exchange under way. Not for use by several threads at once; what ends it first, ends it."""
+class WrappedExchange:
+    """An exchange between request and end of answer. The first end counts. Only one thread may use it."""
 
     def __init__(
         self,
@@ -126,14 +105,16 @@ class Exchange:
         self._reader: AnswerReader | None = None
 
     def answered(self, status: int, content_type: str, encoding: str) -> None:
-        """The head of the answer has come."""
+        """Start reading the answer, whose status and headers have arrived."""
         self._status = status
         streamed = content_type.lower().startswith("text/event-stream")
         self._reader = open_reader(self._endpoint, streamed=streamed, encoding=encoding)
 
     def feed(self, data: bytes) -> None:
-        """A piece of the answer's bytes, as they came. With the end mark of a stream, the call is ended:
-        the caller may have read enough there."""
+        """Process a piece of the answer's bytes.
+
+        A stream's end marker ends the call, because the caller may stop reading there.
+        """
         if self.ended or self._reader is None:
             return
         if new := self._reader.feed(data):
@@ -142,7 +123,7 @@ class Exchange:
             self._end(self._outcome)
 
     def finish(self) -> None:
-        """The answer's last byte has come."""
+        """Record the end of the answer after its last byte."""
         if self._reader is None:
             return
         self._reader.close()
@@ -152,18 +133,18 @@ class Exchange:
             self._end(self._outcome)
 
     def fail(self, error: BaseException) -> None:
-        """No answer came, or it broke off. Before its first byte that is an error."""
+        """Record a failure: an error before the answer's first byte, otherwise an interruption."""
         interrupted = self._reader is not None or not isinstance(error, Exception)
         self._end("interrupted" if interrupted else "error", f"{type(error).__name__}: {error}")
 
     def drop(self) -> None:
-        """The caller reads no further."""
-        self._end("interrupted", "the caller read no further")
+        """Record that the caller stopped reading."""
+        self._end("interrupted", "the caller stopped reading")
 
     give_up = drop
 
     def abandon(self) -> None:
-        """As ``drop``, for a finalizer: the call is ended soon, by another thread."""
+        """As ``drop``, for a finalizer: another thread ends the call soon."""
         if not self.ended:
             self._log.abandoned.put(self)
 
@@ -179,7 +160,7 @@ class Exchange:
         reader = self._reader
         if reader is None:
             finish: FinishReason = "error" if outcome == "error" else "unknown"
-            self._recording.end(outcome=outcome, finish_reason=finish, error=error)
+            self._recording.end_call(CallEnd(outcome=outcome, finish_reason=finish, error=error))
             return
         usage, response, guessed = reader.usage, reader.response, False
         if outcome != "error" and (usage.output_tokens is None or outcome == "interrupted"):
@@ -188,19 +169,21 @@ class Exchange:
         priced = self._prices.price(
             model, usage, self._recording.started_at, provider=self._url, billing=billing_of(response)
         )
-        self._recording.end(
-            response=response,
-            response_text=reader.text,
-            outcome=outcome,
-            finish_reason="error" if outcome == "error" else reader.finish_reason,
-            model_answered=reader.model,
-            usage=usage,
-            usage_estimated=guessed,
-            cost_usd=None if outcome == "error" else priced.cost_usd,
-            priced_by="" if outcome == "error" else priced.priced_by,
-            status=self._status,
-            keys=self._keys if outcome == "error" else (),
-            error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
+        self._recording.end_call(
+            CallEnd(
+                response=response,
+                response_text=reader.text,
+                outcome=outcome,
+                finish_reason="error" if outcome == "error" else reader.finish_reason,
+                model_answered=reader.model,
+                usage=usage,
+                usage_estimated=guessed,
+                cost_usd=None if outcome == "error" else priced.cost_usd,
+                priced_by="" if outcome == "error" else priced.priced_by,
+                status=self._status,
+                keys=self._keys if outcome == "error" else (),
+                error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
+            )
         )
 
 

@@ -21,8 +21,9 @@ _MEASURED: frozenset[Kind | None] = frozenset({"quantity", "number", "integer"})
 
 
 def shape(value: Any) -> str:
-    """Return the pattern of a value: ``480 V`` is ``999 A``, ``2026-04-12`` is ``9999-99-99``, 7 is
-    ``<number>``.
+    """Return the pattern of a value: ``480 V`` is ``999 A``, ``2026-04-12`` is ``9999-99-99``.
+
+    The number 7 is ``<number>``.
 
     A digit is 9, a run of capitals A, a run of other letters a; the rest stands for itself.
     """

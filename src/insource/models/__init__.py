@@ -1,1 +1,1 @@
-"""Models: one protocol, one module a provider, one transport for everything that leaves the machine."""
+"""Models behind one protocol: one module per provider, and one transport for all outgoing connections."""

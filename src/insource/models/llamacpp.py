@@ -1,4 +1,4 @@
-"""A llama.cpp server as a Model: greedy by default, grammar and adapter stated in every request."""
+"""A client for a llama.cpp server: greedy by default, with grammar and adapter in every request."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length", "
 class LlamaCppModel:
     """One adapter (or none) on a running llama.cpp server.
 
-    ``adapter_scales`` is the full list of the server's adapters with their scales. It goes with every
-    request: without it llama.cpp may reuse the KV cache of another adapter and answer differently.
+    ``adapter_scales`` lists the scale of each adapter on the server. It is sent with every request; without
+    it, llama.cpp may reuse the KV cache of another adapter and answer differently.
     """
 
     def __init__(
@@ -52,13 +52,20 @@ class LlamaCppModel:
         self.close()
 
     def generate(self, request: Request) -> Completion:
-        """One chat completion. ``latency_s`` is wall time from sending to the whole answer."""
+        """Send one chat completion. ``latency_s`` is wall time from the request to the complete answer.
+
+        Raises:
+            ProviderError: ``model-timeout``, ``engine-unreachable``, ``engine-refused`` or
+                ``engine-bad-answer``.
+        """
         started = time.monotonic()
         answer = self._post("/v1/chat/completions", to_wire(request, self._lora))
         return from_wire(answer, self._info.name, time.monotonic() - started)
 
     def tokenize_prompt(self, request: Request) -> list[int]:
-        """The token ids the server makes of a prompt with its own template, for the parity gate."""
+        """Return the token ids that the server makes of a prompt with its own template, for
+        the parity gate.
+        """
         messages = [message.model_dump() for message in request.messages]
         prompt = self._post("/apply-template", {"messages": messages})["prompt"]
         tokens = self._post("/tokenize", {"content": prompt, "add_special": False, "parse_special": True})[
@@ -84,7 +91,7 @@ class LlamaCppModel:
 
 
 def to_wire(request: Request, lora: list[dict[str, Any]]) -> dict[str, Any]:
-    """The request as llama.cpp's chat endpoint takes it."""
+    """Return the request body for llama.cpp's chat endpoint."""
     body: dict[str, Any] = {
         "messages": [message.model_dump() for message in request.messages],
         "max_tokens": request.max_tokens,
@@ -101,7 +108,11 @@ def to_wire(request: Request, lora: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def from_wire(answer: dict[str, Any], name: str, latency_s: float) -> Completion:
-    """The answer as a Completion; an entry without candidates is kept as missing, never as certain."""
+    """Convert the answer to a Completion. A token without candidates keeps an empty ``top``.
+
+    Raises:
+        ProviderError: ``engine-bad-answer`` for an answer without a choice.
+    """
     try:
         choice = answer["choices"][0]
         text = choice["message"].get("content") or ""

@@ -1,4 +1,4 @@
-"""A cloud model behind an OpenAI-compatible API."""
+"""A client for a cloud model with an OpenAI-compatible API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from insource.types.message import FinishReason
 TIMEOUT_S = 120.0
 ATTEMPTS = 4
 FIRST_PAUSE_S = 1.0
-DOCUMENT_REFUSED = frozenset({400, 413, 422})  # about what was sent, not about who sent it
+DOCUMENT_REFUSED = frozenset({400, 413, 422})  # the document is refused, not the account
 RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
 FINISH_REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -27,7 +27,7 @@ FINISH_REASONS: dict[str, FinishReason] = {
 
 
 class OpenAIModel:
-    """One model of an OpenAI-compatible provider; retries what is safe to ask again."""
+    """One model of an OpenAI-compatible provider. Requests that are safe to repeat are retried."""
 
     def __init__(self, name: str, base_url: str, api_key: str, privacy: Privacy) -> None:
         self._info = ModelInfo(name=name, local=False)
@@ -40,11 +40,11 @@ class OpenAIModel:
         return self._info
 
     def generate(self, request: Request) -> Completion:
-        """The provider's answer.
+        """Return the provider's answer.
 
         Raises:
-            ProviderError: ``document-refused`` for this document alone, ``provider-refused`` with the
-                status and the provider's words, ``provider-unreachable``, ``provider-bad-answer``.
+            ProviderError: ``document-refused`` when only this document is refused, ``provider-refused`` with
+                the status and the provider's message, ``provider-unreachable``, ``provider-bad-answer``.
         """
         body = to_wire(request, self._info.name.partition("/")[2])
         started = time.monotonic()
@@ -53,7 +53,7 @@ class OpenAIModel:
             return from_wire(response.json(), self._info.name, time.monotonic() - started)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise ProviderError(
-                "provider-bad-answer", f"{self._info.name} answered without a choice: {response.text[:200]}"
+                "provider-bad-answer", f"The answer of {self._info.name} has no choice: {response.text[:200]}"
             ) from error
 
     def _post(self, body: dict[str, Any]) -> httpx2.Response:
@@ -89,7 +89,7 @@ class OpenAIModel:
 
 
 def to_wire(request: Request, model: str) -> dict[str, Any]:
-    """The request in OpenAI's shape."""
+    """Return the request body for OpenAI's chat completions."""
     return {
         "model": model,
         "messages": [message.model_dump() for message in request.messages],
@@ -100,7 +100,7 @@ def to_wire(request: Request, model: str) -> dict[str, Any]:
 
 
 def from_wire(answer: dict[str, Any], name: str, latency_s: float) -> Completion:
-    """OpenAI's answer as a Completion."""
+    """Convert OpenAI's answer to a Completion."""
     choice = answer["choices"][0]
     usage = answer.get("usage") or {}
     return Completion(

@@ -1,4 +1,4 @@
-"""What every model, local or remote, real or replayed, looks like to the rest of Insource."""
+"""The interface of every model, local or remote, real or replayed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from insource.types import Completion, Frozen, Message
 
 
 class Request(Frozen):
-    """One question to a model.
+    """One request to a model.
 
-    ``grammar`` is a complete llguidance grammar; only local engines can honour it. ``top_logprobs``
-    asks for that many candidates a token (0: no log-probabilities at all).
+    ``grammar`` is a complete llguidance grammar; only local engines apply it. ``top_logprobs`` is the number
+    of candidates per token to return (0: no log-probabilities).
+
+    Examples:
+        >>> from insource import Message, Request
+        >>> request = Request(messages=(Message(role="user", content="480 V?"),), max_tokens=32)
+        >>> request.temperature
+        0.0
     """
 
     messages: tuple[Message, ...]
@@ -23,7 +29,13 @@ class Request(Frozen):
 
 
 class ModelInfo(Frozen):
-    """Who answers. ``simulated`` answers imitate a model and may never carry a verdict."""
+    """The identity of a model. ``simulated`` answers imitate a model and can never support a verdict.
+
+    Examples:
+        >>> from insource import ModelInfo
+        >>> ModelInfo(name="tuned", local=True).simulated
+        False
+    """
 
     name: str
     local: bool
@@ -33,8 +45,21 @@ class ModelInfo(Frozen):
 class Model(Protocol):
     """A model that answers one request at a time.
 
-    ``generate`` raises ``ProviderError`` when no answer came back; an answer that is cut short or
-    malformed is still a ``Completion``, because scoring has to see it.
+    ``generate`` raises ``ProviderError`` when there is no answer. A truncated or malformed answer is still a
+    ``Completion``, because it has to be scored.
+
+    Examples:
+        Any class with these two members is a model:
+
+        >>> from insource import Completion, Message, Model, ModelInfo, Request
+        >>> class Upper:
+        ...     info = ModelInfo(name="upper", local=True)
+        ...
+        ...     def generate(self, request):
+        ...         return Completion(text=request.messages[-1].content.upper())
+        >>> model: Model = Upper()
+        >>> model.generate(Request(messages=(Message(role="user", content="480 v"),), max_tokens=8)).text
+        '480 V'
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Answers that were logged before, replayed at no cost: the cloud arm of an evaluation."""
+"""Replay of logged answers at no cost: the cloud arm of an evaluation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from insource.types import Completion, Message
 
 
 class ReplayModel:
-    """Logged answers by prompt, byte for byte. Latency is what was logged, or unknown."""
+    """Logged answers by prompt, unchanged. The latency is the logged one, or unknown."""
 
     def __init__(
         self,
@@ -29,10 +29,10 @@ class ReplayModel:
         return self._info
 
     def generate(self, request: Request) -> Completion:
-        """The logged answer.
+        """Return the logged answer.
 
         Raises:
-            ProviderError: ``not-logged`` when this prompt was never answered.
+            ProviderError: ``not-logged`` when the log has no answer to this prompt.
         """
         answer = self._answers.get(request.messages)
         if answer is None:

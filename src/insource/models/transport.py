@@ -1,4 +1,4 @@
-"""The one place that opens HTTP connections, and that knows which of them leave the machine."""
+"""HTTP clients. Every connection that may leave the machine is checked against the task's privacy here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ Privacy = Literal["cloud-allowed", "local-only"]
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL's host is this machine. A name other than ``localhost`` is not trusted to be."""
+    """Whether a URL's host is this machine: ``localhost`` or a loopback address.
+
+    Other names are not resolved.
+    """
     host = urlsplit(url).hostname or ""
     if host == "localhost":
         return True
@@ -25,21 +28,25 @@ def is_loopback(url: str) -> bool:
 
 
 def require_allowed(url: str, privacy: Privacy) -> None:
-    """Refuse before a byte leaves: a local-only task may only speak to this machine.
+    """Check that a task with this privacy setting may contact ``url``, before anything is sent.
 
     Raises:
-        UserError: ``local-only``.
+        UserError: ``local-only`` when a local-only task would contact another machine.
     """
     if privacy == "local-only" and not is_loopback(url):
         raise UserError(
             "local-only",
-            f"This task is marked local-only, and {urlsplit(url).hostname} is not this machine.",
-            hint='Set `privacy = "cloud-allowed"` under [task] if its documents may leave.',
+            f"This task is local-only, but {urlsplit(url).hostname} is not this machine.",
+            hint='Set `privacy = "cloud-allowed"` under [task] if its documents may leave this machine.',
         )
 
 
 def client(base_url: str, *, privacy: Privacy, timeout_s: float, api_key: str | None = None) -> httpx2.Client:
-    """A blocking client for one server; proxies from the environment never apply to loopback."""
+    """Return a blocking client for one server. Proxies from the environment never apply to loopback.
+
+    Raises:
+        UserError: ``local-only``, as ``require_allowed``.
+    """
     require_allowed(base_url, privacy)
     headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
     return httpx2.Client(

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions and legacy completions, as every compatible server speaks them."""
+"""Parse OpenAI chat completions and legacy completions, as compatible servers send them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from insource.providers.deltas import Pieces, joined, merge
 from insource.providers.dialect import Dialect, count, dicts, error_of, finish_of, string
 from insource.types import Usage
 
-_PADDING = "obfuscation"  # against measuring the length of encrypted chunks; it says nothing
+_PADDING = "obfuscation"  # random padding that hides the length of encrypted chunks; no content
 _READ_APART = {"index", "delta", "message", "finish_reason"}
 _PLAIN_CHUNK = len(("index", "delta", "logprobs", "finish_reason"))
 
 
 class ChatDialect(Dialect):
-    """``text`` is what the first choice says; ``response`` has every choice."""
+    """``text`` is the text of the first choice; ``response`` has every choice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ChatDialect(Dialect):
 
     def _event(self, document: dict[str, Any]) -> str:
         choices = document.pop("choices", None)
-        if None in document.values():  # what has been said is not unsaid
+        if None in document.values():  # a null must not overwrite an earlier value
             document = {key: value for key, value in document.items() if value is not None}
         self._head.update(document)
         self._about(document)
@@ -102,7 +102,7 @@ class ChatDialect(Dialect):
         return text
 
     def _reported_usage(self) -> Any:
-        """Some servers report it beside the choices, some within one or under a name of their own."""
+        """Some servers report usage beside the choices, others inside a choice or under their own key."""
         usage = self._head.get("usage")
         if isinstance(usage, dict):
             return usage
@@ -113,7 +113,7 @@ class ChatDialect(Dialect):
 
 
 def read_chat_usage(usage: Any) -> Usage:
-    """OpenAI's token counts; what is not a count is unknown."""
+    """Return OpenAI's token counts; anything that is not a valid count is unknown (None)."""
     if not isinstance(usage, dict):
         return Usage()
     prompt, answer = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
@@ -134,7 +134,7 @@ def read_chat_usage(usage: Any) -> Usage:
 
 
 def _merge_message(choice: dict[str, Any], delta: Any) -> Any:
-    """Add a delta to the choice's message; returns its content."""
+    """Add a delta to the choice's message; return its content."""
     if not isinstance(delta, dict):
         return None
     message = choice.get("message")
@@ -145,7 +145,7 @@ def _merge_message(choice: dict[str, Any], delta: Any) -> Any:
 
 
 def _plain_growth(choice: dict[str, Any], chunk: dict[str, Any]) -> str:
-    """The short way for what nearly every chunk is, a piece of the content and no more; empty for others."""
+    """Fast path for the common chunk that only adds content; return that content, or "" for other chunks."""
     delta = chunk.get("delta")
     if type(delta) is not dict or len(delta) != 1 or len(chunk) > _PLAIN_CHUNK:
         return ""
@@ -170,7 +170,7 @@ def _built(index: int, choice: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(content: Any) -> str:
-    """Content that is text, or the text among its parts."""
+    """Return content that is text, or the joined text parts."""
     if isinstance(content, str):
         return content
     return "".join(string(part.get("text")) for part in dicts(content) if part.get("type") == "text")

@@ -1,21 +1,21 @@
-"""Putting streamed deltas together. Texts are kept as pieces and joined once, so length costs nothing."""
+"""Assemble streamed deltas. Texts are kept as pieces and joined once, so assembly takes linear time."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# What grows piece by piece. Everything else that is text is sent whole, by some servers with every chunk.
+# Keys whose text is streamed in pieces. Other texts are sent complete, by some servers in every chunk.
 _GROWS = {"content", "text", "arguments", "refusal", "reasoning", "reasoning_content", "thinking"}
 _GROWS |= {"summary", "data", "transcript", "input", "code"}
 _SENT_WHOLE = {"id", "type", "role", "object", "format", "status"}
 
 
 class Pieces(list[str]):
-    """A text under way."""
+    """The pieces of a text that is still being streamed."""
 
 
 def merge(whole: dict[str, Any], delta: dict[str, Any]) -> None:
-    """Add a delta to what came before: texts grow, lists grow, entries with an ``index`` find theirs."""
+    """Merge a delta into ``whole``: texts and lists grow; list entries are matched by ``index``."""
     for key, value in delta.items():
         before = whole.get(key)
         if value is None:
@@ -31,7 +31,7 @@ def merge(whole: dict[str, Any], delta: dict[str, Any]) -> None:
 
 
 def append(whole: dict[str, Any], key: str, text: str) -> None:
-    """Let the text under this key grow; what is there and is no text stays."""
+    """Append to the text under this key; a value that is not text stays unchanged."""
     before = whole.get(key)
     if isinstance(before, Pieces):
         before.append(text)
@@ -40,7 +40,7 @@ def append(whole: dict[str, Any], key: str, text: str) -> None:
 
 
 def joined(value: Any) -> Any:
-    """The value with every text in one piece."""
+    """Return the value with all pieces joined into texts."""
     if isinstance(value, Pieces):
         return "".join(value)
     if isinstance(value, dict):
@@ -51,7 +51,9 @@ def joined(value: Any) -> Any:
 
 
 def _merge_text(whole: dict[str, Any], key: str, before: Any, value: str) -> None:
-    if isinstance(before, list) and not isinstance(before, Pieces):  # content as parts, then as plain text
+    if isinstance(before, list) and not isinstance(
+        before, Pieces
+    ):  # the content began as parts and continues as plain text
         if value:
             before.append({"type": "text", "text": value})
     elif key in _SENT_WHOLE:

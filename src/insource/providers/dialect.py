@@ -1,4 +1,4 @@
-"""What every dialect has in common: the fields a record takes from an answer, and how values are read."""
+"""The base of all dialects: the fields that a record takes from an answer, and how values are parsed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from insource.types import FinishReason, Usage
 
-MAX_COUNT = 2**53  # beyond this no provider counts, and the store could not keep it
+MAX_COUNT = 2**53  # an upper bound for token counts; the store cannot hold more
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop",
@@ -50,10 +50,10 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Dialect:
-    """One answer, read as whole document or event by event. Subclasses read; odd values are passed over.
+    """The parser of one answer, given as a whole document or event by event. Malformed values are ignored.
 
-    ``ended`` is the stream's own end mark, ``finished`` whether every part of the answer says why it
-    stopped: where a stream ends without a mark, that it is whole.
+    ``ended`` is true after the stream's own end marker. ``finished`` is true when every part of the answer
+    has a finish reason; for streams without an end marker, this shows that the answer is complete.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Dialect:
         self.ended = False
 
     def event(self, data: bytes) -> str:
-        """Read one event's data; returns the text that is new."""
+        """Parse one event's data; return the new text."""
         if data == b"[DONE]":
             self.ended = True
             return ""
@@ -71,7 +71,7 @@ class Dialect:
         return self._event(document) if isinstance(document, dict) else ""
 
     def whole(self, data: bytes) -> None:
-        """Read an answer that is one document."""
+        """Parse an answer that is one document."""
         document = decoded(data)
         if isinstance(document, dict):
             self._document(document)
@@ -82,7 +82,7 @@ class Dialect:
 
     @property
     def response(self) -> dict[str, Any] | None:
-        """The answer's document as a call without streaming would have given it."""
+        """The answer document as a call without streaming would have returned it."""
         return None
 
     @property
@@ -101,7 +101,7 @@ class Dialect:
 
 
 def decoded(data: bytes) -> Any:
-    """The JSON value, or None for what is not JSON."""
+    """Return the JSON value, or None for invalid JSON."""
     try:
         return _decode(data)
     except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
@@ -109,19 +109,19 @@ def decoded(data: bytes) -> Any:
 
 
 def finish_of(reason: Any) -> FinishReason:
-    """Our word for a provider's reason to stop."""
+    """Map a provider's finish reason to Insource's."""
     return _FINISH.get(reason.lower(), "unknown") if isinstance(reason, str) else "unknown"
 
 
 def count(counts: Any, name: str) -> int | None:
-    """A token count by name; what is not a count is unknown."""
+    """Return the named token count; anything that is not a valid count is unknown (None)."""
     value = counts.get(name) if isinstance(counts, dict) else None
     countable = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
     return value if countable else None
 
 
 def total(*counts: int | None) -> int | None:
-    """The sum of what is known; unknown when the first count is."""
+    """Return the sum of the known counts, or None when the first one is unknown."""
     return None if counts[0] is None else sum(known for known in counts if known is not None)
 
 
@@ -130,12 +130,12 @@ def string(value: Any) -> str:
 
 
 def dicts(value: Any) -> list[dict[str, Any]]:
-    """The objects in a list; nothing for what is no list."""
+    """Return the objects in a list; nothing for other values."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def error_of(document: dict[str, Any]) -> str:
-    """The message of an error document, whichever provider's; empty when it reports none."""
+    """Return the message of an error document of any provider; empty when there is no error."""
     error = document.get("error")
     if not error:
         return ""

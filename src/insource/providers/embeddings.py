@@ -1,4 +1,4 @@
-"""OpenAI's embeddings. The vectors are not kept: how many there were, and of how many dimensions, is."""
+"""Parse OpenAI embeddings. The vectors are not kept, only their number and dimensions."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class EmbeddingsDialect(Dialect):
-    """``response`` is the document with ``data`` as ``{"count": …, "dimensions": …}``.
+    """``response`` is the document with ``data`` replaced by ``{"count": …, "dimensions": …}``.
 
-    There is nothing that an embedding could stop for: a document with vectors is finished by "stop".
+    Embeddings have no finish reason; a document with vectors gets "stop".
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class EmbeddingsDialect(Dialect):
 
     @property
     def usage(self) -> Usage:
-        """Embeddings write no tokens; that is known, not unknown."""
+        """Embeddings write no output tokens, so that count is 0, not unknown."""
         read = count(self._kept.get("usage"), "prompt_tokens")
         return Usage(input_tokens=read, output_tokens=None if read is None else 0)
 
@@ -63,7 +63,7 @@ class EmbeddingsDialect(Dialect):
 
 
 def _dimensions(vector: bytes) -> int:
-    """The length of a vector: a list of numbers, or four bytes each in base64."""
+    """Return the length of a vector, given as a list of numbers or as base64 of four bytes per number."""
     if not vector.startswith(b'"'):
         return vector.count(b",") + 1
     return (len(vector.strip(b'"').rstrip(b"=")) * 3 // 4) // _BYTES_PER_FLOAT

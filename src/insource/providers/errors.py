@@ -1,4 +1,4 @@
-"""Errors of our own in the shape that the caller's client reads, by the dialect it speaks."""
+"""Errors of the gateway in the format of the client's API dialect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-Dialect = Literal["openai", "anthropic", "gemini"]
+ApiDialect = Literal["openai", "anthropic", "gemini"]
 
 _ANTHROPIC = {
     400: "invalid_request_error",
@@ -28,8 +28,8 @@ _GEMINI = {
 }
 
 
-def error_document(dialect: Dialect, status: int, code: str, message: str) -> bytes:
-    """The body of an error. Sources: the error pages of the three providers' API references."""
+def error_document(dialect: ApiDialect, status: int, code: str, message: str) -> bytes:
+    """Return the body of an error. Source: the error pages of the three providers' API references."""
     if dialect == "anthropic":
         kind = _ANTHROPIC.get(status, "invalid_request_error" if status < 500 else "api_error")
         body = {"type": "error", "error": {"type": kind, "message": f"{message} ({code})"}}
@@ -43,8 +43,8 @@ def error_document(dialect: Dialect, status: int, code: str, message: str) -> by
     return msgspec.json.encode(body)
 
 
-def error_event(dialect: Dialect, status: int, code: str, message: str) -> bytes:
-    """The event with which a stream that has begun says that it will not be finished."""
+def error_event(dialect: ApiDialect, status: int, code: str, message: str) -> bytes:
+    """Return the stream event that reports an error after streaming has begun."""
     data = b"data: " + error_document(dialect, status, code, message) + b"\n\n"
     return b"event: error\n" + data if dialect == "anthropic" else data
 

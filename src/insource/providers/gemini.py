@@ -1,4 +1,4 @@
-"""Gemini's ``generateContent`` and ``streamGenerateContent``, on either of Google's APIs."""
+"""Parse Gemini's ``generateContent`` and ``streamGenerateContent``, from both of Google's APIs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from insource.types import Usage
 
 
 class GeminiDialect(Dialect):
-    """Every event is a document of the answer's shape: texts that follow each other grow together."""
+    """Every event has the shape of a whole answer; consecutive texts are joined."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class GeminiDialect(Dialect):
         return self._head | {"candidates": [joined(item) for _, item in sorted(self._candidates.items())]}
 
     def whole(self, data: bytes) -> None:
-        """A stream without ``alt=sse`` is one JSON list of its events."""
+        """Parse one document. A stream without ``alt=sse`` is a JSON list of its events."""
         document = decoded(data)
         for part in dicts(document if isinstance(document, list) else [document]):
             self._event(part)
@@ -76,13 +76,16 @@ class GeminiDialect(Dialect):
 
 
 def read_gemini_usage(usage: Any) -> Usage:
-    """Gemini's token counts. It counts thoughts and the reading of tool results apart; ours are the sums."""
+    """Return Gemini's token counts.
+
+    Gemini reports thoughts and tool-result tokens separately; here they are included.
+    """
     if not isinstance(usage, dict):
         return Usage()
     thoughts = count(usage, "thoughtsTokenCount")
     written = count(usage, "candidatesTokenCount")
     read = count(usage, "promptTokenCount")
-    if written is None and read is not None:  # left out when nothing was written
+    if written is None and read is not None:  # Gemini omits it when no token was written
         written = 0
     return Usage(
         input_tokens=total(read, count(usage, "toolUsePromptTokenCount")),
@@ -101,7 +104,7 @@ def _audio(details: Any) -> int | None:
 
 
 def _add(parts: list[dict[str, Any]], part: dict[str, Any]) -> None:
-    """A text goes on where the last part is a text of its kind, else a part begins."""
+    """Append a text to the last part if that is a text of the same kind; otherwise add a part."""
     text = part.get("text")
     last = parts[-1] if parts else {}
     if isinstance(text, str) and "text" in last and last.get("thought") == part.get("thought"):

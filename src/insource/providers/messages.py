@@ -1,4 +1,4 @@
-"""Anthropic's messages."""
+"""Parse Anthropic messages."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from insource.providers.dialect import Dialect, count, decoded, dicts, error_of,
 from insource.types import Usage
 
 _TEXT_DELTAS = {"text_delta": "text", "thinking_delta": "thinking"}
-_INPUT = "partial_json"  # where a tool's input waits, as text, until its block is whole
+_INPUT = "partial_json"  # collects a tool's input as text until its block is complete
 
 
 class MessagesDialect(Dialect):
-    """``text`` is what the text blocks say, thinking apart."""
+    """``text`` is the text of the text blocks, without thinking."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,12 +77,12 @@ class MessagesDialect(Dialect):
             if not isinstance(block.get("citations"), list):
                 block["citations"] = []
             block["citations"].append(delta.get("citation"))
-        else:  # a signature, or what is not known yet: sent whole
+        else:  # a signature or an unknown kind: sent complete
             block.update({key: value for key, value in delta.items() if key != "type"})
         return ""
 
     def _message_delta(self, event: dict[str, Any]) -> None:
-        """Its fields go into the message. Its counts are totals; one that is left out has not changed."""
+        """Merge the event into the message. Its counts are totals; an omitted count has not changed."""
         for key, value in event.items():
             if key in ("delta", "usage") and isinstance(value, dict):
                 target = self._message if key == "delta" else self._usage()
@@ -99,7 +99,7 @@ class MessagesDialect(Dialect):
 
 
 def read_messages_usage(usage: Any) -> Usage:
-    """Anthropic's token counts. Its ``input_tokens`` leave out the cache's; ours are all that were read."""
+    """Return Anthropic's token counts. Its ``input_tokens`` exclude cached tokens; here they are included."""
     if not isinstance(usage, dict):
         return Usage()
     cached, written = count(usage, "cache_read_input_tokens"), count(usage, "cache_creation_input_tokens")
@@ -113,7 +113,7 @@ def read_messages_usage(usage: Any) -> Usage:
 
 
 def _built(block: dict[str, Any]) -> dict[str, Any]:
-    """The block as a whole answer has it; the input of a tool that broke off stays text."""
+    """Return the block as in a complete answer; tool input that was cut off stays text."""
     built: dict[str, Any] = joined(block)
     if text := built.pop(_INPUT, ""):
         value = decoded(text.encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""Whatever else calls a model: speech, images, moderation, ranking, and what nobody has thought of."""
+"""Parse answers of all other endpoints: speech, images, moderation, ranking, unknown ones."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from insource.providers.dialect import Dialect, count, error_of, string
 from insource.providers.responses import read_responses_usage
 from insource.types import Usage
 
-_LONGEST_WORD = 1000  # characters; what is longer without a space is a file in base64
+_LONGEST_WORD = 1000  # characters; longer text without a space is taken for a base64 file
 
 
 class OtherDialect(Dialect):
-    """Keeps the document, of a stream the last one, without the files in it."""
+    """Keeps the document without embedded files; of a stream, the last event's document."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class OtherDialect(Dialect):
 
     @property
     def text(self) -> str:
-        """A transcript."""
+        """The transcript."""
         return string((self._whole or {}).get("text")) or "".join(self._said)
 
     @property
@@ -30,8 +30,11 @@ class OtherDialect(Dialect):
 
     @property
     def usage(self) -> Usage:
-        """Tokens of text and sound. A batch that is looked at again reports what was counted when it was
-        made, and tokens of images have prices of their own: these counts stay in the document only."""
+        """Text and audio tokens.
+
+        A batch object repeats the counts of its creation at every retrieval, and image tokens have their own
+        prices. Both are left in the document and are not counted here.
+        """
         document = self._whole or {}
         counts = document.get("usage")
         if not isinstance(counts, dict) or document.get("object") == "batch":
@@ -40,12 +43,12 @@ class OtherDialect(Dialect):
         if any(isinstance(one, dict) and one.get("image_tokens") for one in details):
             return Usage()
         usage = read_responses_usage(counts)
-        sound = count(counts.get("input_token_details"), "audio_tokens")  # as transcriptions spell it
+        sound = count(counts.get("input_token_details"), "audio_tokens")  # the key that transcriptions use
         return usage.model_copy(update={"audio_input_tokens": sound}) if sound is not None else usage
 
     @property
     def finished(self) -> bool:
-        return True  # these streams have no mark of their own: where they end without a break, they are whole
+        return True  # these streams have no end marker: one that ends without an error is complete
 
     def _event(self, document: dict[str, Any]) -> str:
         self._document(document)

@@ -1,4 +1,4 @@
-"""How long an answer a request allows, in whichever dialect it is written."""
+"""The longest answer that a request allows, in any dialect."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 def output_limit(request: Mapping[str, Any]) -> int:
-    """The most tokens that the request allows one answer; 0 when it does not say.
+    """Return the largest number of output tokens that the request allows one answer; 0 when it sets none.
 
-    ``max_tokens`` of OpenAI and Anthropic, ``max_completion_tokens``, ``max_output_tokens``, and Gemini's
-    within ``generationConfig``.
+    Reads ``max_tokens`` (OpenAI and Anthropic), ``max_completion_tokens``, ``max_output_tokens``, and
+    Gemini's limit in ``generationConfig``.
     """
     gemini = generation_config(request)
     limits = [request.get(name) for name in ("max_tokens", "max_completion_tokens", "max_output_tokens")]
@@ -20,13 +20,13 @@ def output_limit(request: Mapping[str, Any]) -> int:
 
 
 def generation_config(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Where Gemini's requests keep their limits; empty in others."""
+    """Return the object in which Gemini requests keep their limits; empty for other requests."""
     nested = request.get("generationConfig") or request.get("generation_config")
     return nested if isinstance(nested, dict) else {}
 
 
 def whole(value: object) -> int:
-    """A positive whole number; zero for anything else, which providers refuse."""
+    """Return a positive number rounded up; 0 for anything else, which providers refuse."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return 0
     return max(math.ceil(value), 0)

@@ -1,4 +1,4 @@
-"""The most that a number of tokens can cost: the bound behind budgets and caps, before anything is sent."""
+"""An upper bound for the cost of a call before it is sent, used by budgets and caps."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from insource.types import Usage
 
 Price = Callable[[str, Usage, datetime], Decimal | None]
 
-# What providers put before a request's own text: a system prompt for tools, the chat template.
+# Tokens that providers add to a request: a system prompt for tools, the chat template.
 HIDDEN_TOKENS = 1024
-LONGEST = 2**40  # beyond any model and any budget, and still a number that can be priced
-# What is written to Anthropic's cache costs 1.25 times the input, 2 times to stay for an hour.
+LONGEST = 2**40  # larger than any model or budget allows, but still a number that can be priced
+# Writing to Anthropic's cache costs 1.25 times the input price, or 2 times for a lifetime of an hour.
 _FOR_AN_HOUR = Decimal(2) / Decimal("1.25")
 
 
 def dearest_usd(price: Price, model: str, sent: int, output: int, now: datetime) -> Decimal | None:
-    """The price of that many tokens, of whichever kind costs most; None when the model has no price.
+    """Return the price if all tokens were of the most expensive kind; None when the model has no price.
 
     Both counts are rounded up by at most an eighth.
     """
@@ -28,7 +28,7 @@ def dearest_usd(price: Price, model: str, sent: int, output: int, now: datetime)
 
 
 def _coarse(tokens: int) -> int:
-    """Rounded up by at most an eighth, so that a few prices serve all requests of a model."""
+    """Round up by at most an eighth, so that a few cached prices serve all requests of a model."""
     tokens = min(tokens, LONGEST)
     step = max(1, 1 << max(tokens.bit_length() - 4, 0))
     return -(-tokens // step) * step

@@ -1,4 +1,4 @@
-"""What a call costs, from the dated table of ``genai-prices`` and the user's own prices."""
+"""The cost of a call, from the dated table of ``genai-prices`` and the user's own prices."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _CHARGED = "the provider's own account"
 
 
 class Billing(NamedTuple):
-    """What beside the tokens decides the price of a call: see ``billing_of``.
+    """What besides the token counts determines the price of a call: see ``billing_of``.
 
-    ``cache_write_1h_tokens`` are those of the cache writes that are to stay for an hour; ``terms`` are
-    the table's conditions, such as ``("service_tier", "flex")``. ``charged_usd`` is what the provider
-    itself says it took, as OpenRouter does.
+    ``cache_write_1h_tokens`` are the cache writes with a lifetime of an hour. ``terms`` are the table's
+    conditions, such as ``("service_tier", "flex")``. ``charged_usd`` is the amount that the provider itself
+    reports, as OpenRouter does.
     """
 
     batch: bool = False
@@ -36,7 +36,7 @@ class Billing(NamedTuple):
 
 
 class Priced(NamedTuple):
-    """A cost in US dollars and the table it is by, with its date; None and "" when it is unknown."""
+    """A cost in US dollars and the dated price table it comes from; None and "" when unknown."""
 
     cost_usd: Decimal | None
     priced_by: str
@@ -46,7 +46,7 @@ UNPRICED = Priced(None, "")
 
 
 def billing_of(response: Mapping[str, Any] | None, *, batch: bool = False) -> Billing:
-    """What an answer's document says about its billing: service tier, speed, cache times, searches."""
+    """Return what an answer document says about billing: service tier, speed, cache lifetimes, searches."""
     response = response or {}
     usage = response.get("usage")
     usage = usage if isinstance(usage, dict) else {}
@@ -66,15 +66,14 @@ def billing_of(response: Mapping[str, Any] | None, *, batch: bool = False) -> Bi
 class PriceTable:
     """Prices by model name, ``gpt-4o-mini`` or ``openai/gpt-4o-mini``. Works offline.
 
-    ``overrides`` are the user's own prices by the model's name, with its provider or without; they go before
-    the table.
+    ``overrides`` are the user's own prices by model name, with or without provider; they take precedence.
     """
 
     def __init__(self, overrides: Mapping[str, OwnPrice] | None = None) -> None:
         self._overrides = dict(overrides or {})
 
     def cost(self, model: str, usage: Usage, at: datetime | None = None) -> Decimal | None:
-        """The price of one call in US dollars, as ``price`` finds it; None when it is unknown."""
+        """Return the price of one call in US dollars as ``price`` finds it; None when unknown."""
         return self.price(model, usage, at).cost_usd
 
     def price(
@@ -86,12 +85,12 @@ class PriceTable:
         provider: str = "",
         billing: Billing = Billing(),  # noqa: B008 - immutable
     ) -> Priced:
-        """The price of one call at the prices of the moment ``at`` (default: now).
+        """Return the price of one call at the prices valid at ``at`` (default: now).
 
-        ``provider`` is its name in the table (``azure``) or its base URL; a provider the table does not
-        have is no hint. The user's price goes before what the provider says it charged, and that before
-        the table. Unknown, never free: a model in neither list, a call whose input or output tokens were
-        not reported, counts and terms the list has no price for, counts that contradict each other.
+        ``provider`` is its name in the table (``azure``) or its base URL; a provider that is not in the table
+        is ignored. The user's price comes first, then the amount that the provider reports, then the table.
+        The result is unknown, never free, when: the model is in neither list; input or output tokens were not
+        reported; the list has no price for a count or a term; or counts contradict each other.
         """
         counted = usage.input_tokens is not None and usage.output_tokens is not None
         own = self._overrides.get(model) or self._overrides.get(model.partition("/")[2])
@@ -114,7 +113,7 @@ class PriceTable:
 
     @property
     def date(self) -> date:
-        """The start of the newest price in force; the table is therefore no older than that."""
+        """The start date of the newest price in force. The table is at least as recent."""
         return _newest_price(datetime.now(UTC).date())
 
 
@@ -145,7 +144,7 @@ def _listed_cost(
     if (usage.audio_input_tokens and prices.input_audio_mtok is None) or (
         usage.audio_output_tokens and prices.output_audio_mtok is None
     ):
-        return None  # the table would take speech for text, which costs a fraction
+        return None  # the table would price audio as text, which costs a fraction
     simple = _simple_cost(prices.__dict__, usage, billing)
     if simple is not None:
         return simple
@@ -168,11 +167,11 @@ def _listed_cost(
         ).total_price
     except (
         ValueError
-    ):  # the counts contradict each other, or say too little: how much of the audio was cached
+    ):  # the counts contradict each other or are incomplete, such as how much audio was cached
         return None
 
 
-# Terms under which a call never costs the ordinary price.
+# Terms under which a call never costs the standard price.
 _OTHER_PRICED = {
     ("processing", "batch"),
     ("service_tier", "flex"),
@@ -182,7 +181,7 @@ _OTHER_PRICED = {
 
 
 def _has_terms(model: ModelInfo, term: tuple[str, str], at: datetime) -> bool:
-    """Whether the table has prices of this model under this term for this moment."""
+    """Whether the table has a price of this model under this term at this time."""
     return any(
         term in variant.when.items() and (variant.constraint is None or variant.constraint.active(at))
         for variant in model.price_variants or ()
@@ -200,9 +199,9 @@ _KNOWN_UNITS = _SUMMED | _OF_OTHER_UNITS
 
 
 def _simple_cost(prices: Mapping[str, Any], usage: Usage, billing: Billing) -> Decimal | None:
-    """The library's sum for plain tokens: the library takes 0.1 ms for it, on the way of every answer.
+    """Return the library's sum for plain tokens. The library takes 0.1 ms per call, too long in the gateway.
 
-    None for all else: an hour's cache, audio, searches, prices of a kind not summed here.
+    None for everything else: one-hour cache writes, audio, searches, other kinds of price.
     """
     if usage.audio_input_tokens or usage.audio_output_tokens:
         return None
@@ -222,16 +221,16 @@ def _simple_cost(prices: Mapping[str, Any], usage: Usage, billing: Billing) -> D
 
 
 def _in_tier(price: Any, input_tokens: int) -> Decimal | None:
-    """The price at this length of the input: the whole call is at the price of the tier it reaches."""
+    """Return the price for this input length; the whole call is priced at the tier it reaches."""
     found: Decimal | None = getattr(price, "base", price)
     for tier in getattr(price, "tiers", ()):
         found = tier.price if input_tokens > tier.start else found
     return found
 
 
-@lru_cache(maxsize=4096)  # names come from callers; looking one up that is not there takes a while
+@lru_cache(maxsize=4096)  # callers choose the names, and looking up an unknown one is slow
 def _listed(model: str, provider: str) -> tuple[Provider, ModelInfo] | None:
-    """The table's entry for a model, the most particular first."""
+    """Return the table's entry for a model, trying the most specific reference first."""
     import genai_prices  # takes a quarter of a second to load
 
     for reference, where in _references(model, provider):
@@ -244,9 +243,9 @@ def _listed(model: str, provider: str) -> tuple[Provider, ModelInfo] | None:
 
 
 def _references(model: str, provider: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The names to look for and where, ``models/gemini-2.5-flash`` as its last part too.
+    """Yield the names to look up and where, for ``models/gemini-2.5-flash`` also its last part.
 
-    ``openai/gpt-4o`` is a provider's model here, and a model's whole name on some marketplaces.
+    ``openai/gpt-4o`` is provider and model here; on some marketplaces it is the full model name.
     """
     prefix, _, name = model.partition("/")
     if provider:
@@ -293,7 +292,9 @@ def _newest_price(today: date) -> date:
 
 
 def _charged(usage: dict[str, Any]) -> Decimal | None:
-    """The dollars in ``usage.cost``; with a key of one's own the model's provider charges beside it."""
+    """Return the dollars in ``usage.cost``; with the caller's own key, the upstream provider's charge is
+    added.
+    """
     cost = usage.get("cost")
     if isinstance(cost, dict):
         cost = cost.get("total_cost")

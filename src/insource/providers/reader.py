@@ -1,13 +1,14 @@
-"""The reader of one answer: bytes in, a record's fields out."""
+"""Read one answer: bytes in, the fields of a record out."""
 
 from __future__ import annotations
 
 import zlib
-from typing import Any, Literal, get_args
+from typing import Any
 
 from insource.providers.chat import ChatDialect
 from insource.providers.dialect import Dialect
 from insource.providers.embeddings import EmbeddingsDialect
+from insource.providers.endpoints import Endpoint
 from insource.providers.gemini import GeminiDialect
 from insource.providers.messages import MessagesDialect
 from insource.providers.other import OtherDialect
@@ -15,12 +16,9 @@ from insource.providers.responses import ResponsesDialect
 from insource.providers.wire import EventLines, decompressor
 from insource.types import FinishReason, Usage
 
-Endpoint = Literal["chat", "completions", "responses", "embeddings", "messages", "generate_content", "other"]
-ENDPOINTS: tuple[Endpoint, ...] = get_args(Endpoint)
+MAX_BYTES = 64 << 20  # a stream of 128,000 tokens, the longest answer, has 40 MB
 
-MAX_BYTES = 64 << 20  # the longest answers, of 128,000 tokens, stream as 40 MB
-
-STRAY_BYTES = 300  # of an answer that is no JSON
+STRAY_BYTES = 300  # how much of a non-JSON answer is quoted in an error
 
 _DIALECTS: dict[Endpoint, type[Dialect]] = {
     "chat": ChatDialect,
@@ -36,12 +34,11 @@ _DIALECTS: dict[Endpoint, type[Dialect]] = {
 def open_reader(
     endpoint: Endpoint, *, streamed: bool, encoding: str = "", media: str = "", max_bytes: int = MAX_BYTES
 ) -> AnswerReader:
-    """A reader for one answer of this kind of call.
+    """Return a reader for one answer of this kind of call.
 
-    ``streamed`` says that server-sent events come, else one JSON document; ``encoding`` is the
-    ``content-encoding``, see ``decompressor``. ``media`` is the content type of what is no text: of that
-    only the length is read. Of one answer ``max_bytes`` are read, decompressed, and no
-    more is ever held.
+    ``streamed``: server-sent events instead of one JSON document. ``encoding``: the ``content-encoding``, see
+    ``decompressor``. ``media``: the content type of a non-text answer, of which only the length is recorded.
+    At most ``max_bytes`` decompressed bytes of an answer are read and held.
     """
     if media:
         return MediaReader(media)
@@ -49,15 +46,17 @@ def open_reader(
 
 
 class AnswerReader:
-    """What a provider's answer says. ``feed`` it the bytes as they come, then ``close`` it.
+    """Extracts a record's fields from a provider's answer.
 
-    What cannot be read is passed over, and nothing raises: the client gets the bytes whether we
-    understand them or not. ``unread`` then says why the record lacks something, else it is empty. Every
-    field can be read at any time, and tells what came until then.
+    ``feed`` it the bytes as they arrive, then ``close`` it.
 
-    ``complete`` is whether the answer's proper end was seen: a stream's own end mark, at once; without
-    such a mark, when ``close`` finds that the answer says why it stopped. A document, and what is
-    ``unread``, is complete when it is closed.
+    It never raises: the client gets the bytes whether or not they can be parsed. Unreadable parts are
+    skipped, and ``unread`` says why the record is incomplete (otherwise empty). Every field can be read at
+    any time and reflects the bytes so far.
+
+    ``complete`` says whether the proper end of the answer was seen. A stream with an end marker is complete
+    at the marker. A stream without one is complete when ``close`` finds that the answer gave its finish
+    reason. A document, and an ``unread`` answer, is complete when closed.
     """
 
     def __init__(self, dialect: Dialect, *, streamed: bool, encoding: str, max_bytes: int) -> None:
@@ -74,7 +73,7 @@ class AnswerReader:
         self._stray = ""
 
     def feed(self, data: bytes) -> str:
-        """Read on, and return the text that is new."""
+        """Parse the next bytes; return the new text."""
         if self.unread:
             return ""
         try:
@@ -82,13 +81,13 @@ class AnswerReader:
         except zlib.error as error:
             self._give_up(f"the answer could not be decompressed: {error}")
         except OverflowError:
-            self._give_up("the answer is longer than is read")
-        except Exception as error:  # an answer of a kind nobody thought of must reach the client all the same
+            self._give_up("the answer is too long to be read")
+        except Exception as error:  # the client must get the answer even when parsing it fails
             self._give_up(f"the answer could not be read: {type(error).__name__}: {error}")
         return ""
 
     def close(self) -> None:
-        """Everything has been fed."""
+        """Parse what is buffered, after all bytes were fed."""
         try:
             if not self.unread:
                 self._finish()
@@ -114,7 +113,7 @@ class AnswerReader:
         if self._lines is None:
             data = b"".join(self._document)
             self._document.clear()
-            if data.lstrip()[:1] not in (b"{", b"["):  # the page of a proxy on the way, say
+            if data.lstrip()[:1] not in (b"{", b"["):  # an HTML page of a proxy, for example
                 self._stray = " ".join(data[:STRAY_BYTES].decode("utf-8", "replace").split())
             self._dialect.whole(data)
         else:
@@ -123,15 +122,15 @@ class AnswerReader:
 
     @property
     def text(self) -> str:
-        """What the model says: of several choices, the first."""
+        """The model's text; of several choices, the first."""
         return self._dialect.text
 
     @property
     def response(self) -> dict[str, Any] | None:
-        """The answer's document, as a call without streaming would have given it; None without one."""
+        """The answer document as a call without streaming would have returned it, or None."""
         try:
             return self._dialect.response
-        except RecursionError:  # nested deeper than it can be put together
+        except RecursionError:  # nested too deeply to assemble
             return None
 
     @property
@@ -140,7 +139,7 @@ class AnswerReader:
 
     @property
     def usage(self) -> Usage:
-        """The provider's token counts, as far as it reported them."""
+        """The token counts that the provider reported."""
         return self._dialect.usage
 
     @property
@@ -150,11 +149,11 @@ class AnswerReader:
 
     @property
     def error(self) -> str:
-        """The message of the error that the answer is or ends in; empty without one."""
+        """The error message of the answer; empty without an error."""
         return self._dialect.error
 
     def failure(self, status: int | None) -> str:
-        """What to record as the reason of an answer with this status that is an error, never empty."""
+        """Return the reason to record for an error answer with this status; never empty."""
         stray = f": {self._stray}" if self._stray else ""
         return self.error or self.unread or f"HTTP {status}{stray}"
 
@@ -168,7 +167,7 @@ class AnswerReader:
 
 
 class MediaReader(AnswerReader):
-    """Counts the bytes of sound, a picture or any other file, as they travel; its document says how many."""
+    """Counts the bytes of an audio, image or other file; ``response`` has the content type and the count."""
 
     def __init__(self, media: str) -> None:
         super().__init__(OtherDialect(), streamed=False, encoding="", max_bytes=0)

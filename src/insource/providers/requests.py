@@ -1,7 +1,8 @@
-"""The messages of a request and the text of an answer, whatever API they belong to.
+"""Read the messages of a request and the text of an answer, in any supported API format.
 
-OpenAI chat, responses and legacy completions, Anthropic messages and Gemini are read. Nothing here raises on
-a malformed document: a log holds what clients sent."""
+Supported: OpenAI chat, responses and legacy completions, Anthropic messages, Gemini. Malformed documents
+never raise, because a log holds whatever clients sent.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import Any
 from insource.formats.values import obj, text
 
 MARK = "\x02"
-"""Begins a message in the flattened text, followed by its role's letter; clients' own are taken out."""
+"""Starts a message in the flattened text, followed by the letter of its role; removed from clients' text."""
 
 SYSTEM, USER, ASSISTANT, TOOL, END = (MARK + letter for letter in "suate")
 
@@ -26,7 +27,7 @@ _ROLES = {
 
 
 def read_answer(response: Any, response_text: str) -> str:
-    """The answer's text; where there is none, the arguments of the one tool it called."""
+    """Return the answer's text; without text, the arguments of its first tool call."""
     if response_text or not isinstance(response, dict):
         return response_text
     import msgspec
@@ -41,7 +42,7 @@ def read_answer(response: Any, response_text: str) -> str:
 
 
 def called_tool(response: Any) -> bool:
-    """Whether the answer asks for a tool."""
+    """Whether the answer calls a tool."""
     return isinstance(response, dict) and next(_tool_calls(response), None) is not None
 
 
@@ -57,7 +58,7 @@ def _tool_calls(response: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def messages_of(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Each message of a request's document with its role: ``SYSTEM``, ``USER``, ``ASSISTANT`` or ``TOOL``."""
+    """Yield each message of a request with its role: ``SYSTEM``, ``USER``, ``ASSISTANT`` or ``TOOL``."""
     for key in ("system", "instructions", "systemInstruction", "system_instruction"):
         if request.get(key):
             yield SYSTEM, request[key]
@@ -87,7 +88,7 @@ def _message(message: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def text_of(content: Any) -> tuple[str, bool]:
-    """The text of a content, and whether it has an image, a file or sound."""
+    """Return the text of a content, and whether it contains an image, a file or audio."""
     if isinstance(content, str):
         return content, False
     if isinstance(content, dict):
@@ -109,7 +110,7 @@ def dicts_in(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def content_text(content: Any) -> str:
-    """The text of a message's content: itself, or its text parts put together."""
+    """Return the text of a message's content: the content itself, or its joined text parts."""
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []

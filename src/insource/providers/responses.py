@@ -1,4 +1,4 @@
-"""OpenAI's responses."""
+"""Parse OpenAI responses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from insource.providers.dialect import Dialect, count, dicts, error_of, finish_o
 from insource.types import FinishReason, Usage
 
 _LAST = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
-# Which text of an output item an event's delta belongs to.
+# The key of an output item to which an event's delta is appended.
 _ITEM_DELTAS = {
     "response.function_call_arguments.delta": "arguments",
     "response.mcp_call_arguments.delta": "arguments",
@@ -28,11 +28,11 @@ _PARTS = {
     "response.reasoning_summary_part.added": ("summary", "summary_index"),
     "response.reasoning_summary_part.done": ("summary", "summary_index"),
 }
-_MOST_PARTS = 10_000  # an index beyond it is no index
+_MOST_PARTS = 10_000  # larger indexes are ignored
 
 
 class ResponsesDialect(Dialect):
-    """The last event has the whole response; until it comes, the response is put together from deltas."""
+    """The last event holds the whole response; until then the response is assembled from deltas."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class ResponsesDialect(Dialect):
 
 
 def read_responses_usage(usage: Any) -> Usage:
-    """The token counts of a response; what is not a count is unknown."""
+    """Return the token counts of a response; anything that is not a valid count is unknown (None)."""
     if not isinstance(usage, dict):
         return Usage()
     read, written = usage.get("input_tokens_details"), usage.get("output_tokens_details")
@@ -118,7 +118,7 @@ def read_responses_usage(usage: Any) -> Usage:
 
 
 def output_text(response: dict[str, Any] | None) -> str:
-    """What a response says: the text of its messages, as the official client's ``output_text``."""
+    """Return the text of a response's messages, as ``output_text`` of the official client."""
     return "".join(
         string(part.get("text"))
         for item in dicts((response or {}).get("output"))
@@ -141,7 +141,9 @@ def _finish(response: dict[str, Any], output: list[dict[str, Any]]) -> FinishRea
 
 
 def _part(item: dict[str, Any], name: str, number: Any) -> dict[str, Any] | None:
-    """The part of an item under this number, made when it is new; None when there can be none."""
+    """Return the part of an item with this number, adding it if needed; None for an invalid
+    number or part.
+    """
     parts = item.get(name)
     if not isinstance(parts, list):
         parts = item[name] = []

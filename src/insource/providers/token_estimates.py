@@ -1,4 +1,4 @@
-"""Token counts that the provider did not report, estimated and marked so."""
+"""Estimate token counts from the length of texts: for bills to come, and where a provider reports none."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ from typing import Any
 
 from insource.types import Usage
 
-# English text has about four characters a token in every common vocabulary; code and other languages
-# have fewer. Good for a bill's order of magnitude, which is why it is marked.
+# English text has about four characters per token in every common vocabulary; code and other languages
+# have fewer. This gives the order of magnitude of a bill only, so the counts are marked as estimates.
 CHARACTERS_PER_TOKEN = 4
 
 
-def estimated(reported: Usage, request: dict[str, Any] | None, answer: str) -> tuple[Usage, bool]:
-    """The counts with what is missing filled in from the length of the texts, and whether any was.
+def tokens_in(characters: int) -> int:
+    """Return about how many tokens that many characters are, rounded up."""
+    return -(-characters // CHARACTERS_PER_TOKEN)
 
-    A count of what was written that is smaller than the answer is from the middle of a stream.
+
+def estimated(reported: Usage, request: dict[str, Any] | None, answer: str) -> tuple[Usage, bool]:
+    """Fill in missing counts from the text lengths; return the counts, and whether any was estimated.
+
+    A reported output count that is smaller than the estimate comes from the middle of a stream and is
+    replaced.
     """
     filled = {}
     if reported.input_tokens is None and request is not None:
-        filled["input_tokens"] = _tokens(_characters(request))
-    guess = _tokens(len(answer))
+        filled["input_tokens"] = tokens_in(_characters(request))
+    guess = tokens_in(len(answer))
     if guess > (reported.output_tokens or 0) or (reported.output_tokens is None and "input_tokens" in filled):
         filled["output_tokens"] = guess
     return (reported.model_copy(update=filled), True) if filled else (reported, False)
 
 
-def _tokens(characters: int) -> int:
-    return -(-characters // CHARACTERS_PER_TOKEN)
-
-
 def _characters(value: Any) -> int:
-    """The length of all texts in a request; images and files within it are no text."""
+    """Return the length of all texts in a request, without embedded images and files."""
     total, pending = 0, [value]
     while pending:
         one = pending.pop()

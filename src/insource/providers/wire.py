@@ -1,4 +1,4 @@
-"""From the bytes on the wire to documents: decompression and server-sent events."""
+"""Decompress HTTP bodies and split server-sent events."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 class Decompressor(Protocol):
-    """Decompresses up to ``max_bytes`` in all: what was decompressed stays small however well it was packed.
+    """Decompresses at most ``max_bytes`` in total, so that highly compressed data cannot exhaust the memory.
 
     Raises:
-        Exception: from ``feed``, whatever the library's is, for what is not of this encoding.
+        Exception: from ``feed``, the library's own, for data that is not in this encoding.
         OverflowError: from ``feed``, beyond ``max_bytes``.
     """
 
@@ -33,9 +33,9 @@ class Decompressor(Protocol):
 
 
 def decompressor(encoding: str, max_bytes: int) -> Decompressor | None:
-    """What reads a ``content-encoding``; None for one that nothing here reads.
+    """Return the decompressor for a ``content-encoding``, or None for an unsupported one.
 
-    gzip, deflate, br and zstd: what browsers and the providers' clients ask for.
+    Supported: gzip, deflate, br and zstd, which browsers and the providers' clients request.
     """
     kinds: dict[str, Callable[[int], Decompressor]] = {
         "gzip": Inflater,
@@ -68,7 +68,7 @@ class Brotli:
 
 
 class Zstandard:
-    """``zstd`` (RFC 8878), frames one after another too."""
+    """``zstd`` (RFC 8878), including consecutive frames."""
 
     def __init__(self, max_bytes: int) -> None:
         self._frame = zstd.ZstdDecompressor()
@@ -93,13 +93,15 @@ class Zstandard:
 
 
 class Inflater:
-    """gzip and deflate, members one after another too; and deflate without its header, as some send it."""
+    """gzip and deflate, including consecutive members, and deflate without its header, which some servers
+    send.
+    """
 
-    _HEADER_BYTES = 2  # what zlib has to see to know
+    _HEADER_BYTES = 2  # zlib recognises the format from these
 
     def __init__(self, max_bytes: int) -> None:
         self._member = zlib.decompressobj(_ZLIB_OR_GZIP)
-        self._start: bytes | None = b""  # until it is known which it is
+        self._start: bytes | None = b""  # the first bytes, until the format is known
         self._room = max_bytes
 
     def feed(self, data: bytes) -> bytes:
@@ -129,11 +131,11 @@ class Inflater:
 
 
 class EventLines:
-    """Server-sent events (WHATWG HTML, section 9.2): ``feed`` gives the data of every event that is whole."""
+    """Server-sent events (WHATWG HTML, section 9.2): ``feed`` returns the data of every complete event."""
 
     def __init__(self) -> None:
-        self._rest: list[bytes] = []  # the line under way
-        self._data: list[bytes] = []  # the event under way
+        self._rest: list[bytes] = []  # the incomplete line
+        self._data: list[bytes] = []  # the data lines of the incomplete event
 
     def feed(self, data: bytes) -> list[bytes]:
         if b"\n" not in data and b"\r" not in data:
@@ -143,7 +145,7 @@ class EventLines:
             data = b"".join([*self._rest, data])
             self._rest.clear()
         if b"\r" in data:
-            data, held = (data[:-1], b"\r") if data.endswith(b"\r") else (data, b"")  # half of a line end?
+            data, held = (data[:-1], b"\r") if data.endswith(b"\r") else (data, b"")  # perhaps half of CRLF
             lines = _LINE_END.split(data)
             lines[-1] += held
         else:
@@ -153,7 +155,7 @@ class EventLines:
         return self._events(lines)
 
     def close(self) -> list[bytes]:
-        """The event that the end of the stream leaves under way, if any."""
+        """Return the data of the event that the end of the stream completes, if any."""
         lines = _LINE_END.split(b"".join(self._rest))
         self._rest.clear()
         return self._events([*lines, b""])

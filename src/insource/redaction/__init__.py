@@ -1,6 +1,6 @@
 """Remove secrets and personal data before anything is written.
 
-``Redactor`` is the one object: made from ``[log]`` by ``Redactor.from_config``, given to the recorder.
+``Redactor.from_config`` builds the redactor from the ``[log]`` section; the recorder uses it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ __all__ = [
 
 @cache
 def default_redactor() -> Redactor:
-    """Takes out secrets, and keeps the content of every task."""
+    """Return a redactor that removes secrets and keeps the content of every task."""
     return Redactor()
 
 
 def redact(value: Any) -> Any:
-    """The same JSON value without secrets."""
+    """Return the JSON value without secrets."""
     return default_redactor().value(value)

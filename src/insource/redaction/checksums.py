@@ -1,7 +1,7 @@
-"""The check digits of numbers that name a person or an account.
+"""Check digits of numbers that identify a person or an account.
 
-Each function takes the number in its compact form (ASCII digits and capitals, no separators) and says
-whether it can have been issued. Forms are the patterns' business in ``personal``.
+Each function takes a number in compact form (ASCII digits and capitals, no separators) and returns whether it
+is valid. The patterns in ``personal`` check the form.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ IBAN_LENGTH = {country: length for length, countries in _IBAN_LENGTHS.items() fo
 
 
 def luhn(number: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
+    """The Luhn check digit (ISO/IEC 7812-1, annex B)."""
     total = 0
     for position, digit in enumerate(reversed(number)):
         value = int(digit) * (1 + position % 2)
@@ -46,7 +46,7 @@ def luhn(number: str) -> bool:
 
 
 def card(number: str) -> bool:
-    """A payment card's number: an issuer's range, its length, Luhn."""
+    """A payment card number: an issuer's range, a valid length and the Luhn check digit."""
     return _issued_length(number) and luhn(number)
 
 
@@ -74,7 +74,7 @@ def iban(number: str) -> bool:
 
 
 def us_ssn(number: str) -> bool:
-    """No check digit: area, group and serial that the administration has never issued are left out."""
+    """Has no check digit: reject area, group and serial numbers that were never issued."""
     area, group, serial = number[:3], number[3:5], number[5:]
     return area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
 
@@ -85,7 +85,7 @@ def nl_bsn(number: str) -> bool:
 
 
 def es_dni(number: str) -> bool:
-    """DNI and NIE: a letter by the number's remainder modulo 23; X, Y and Z count as 0, 1, 2."""
+    """DNI and NIE: the letter is given by the number modulo 23; X, Y and Z count as 0, 1, 2."""
     digits = number[:-1].translate(str.maketrans("XYZ", "012"))
     return number[-1] == "TRWAGMYFPDXBNJZSQVHLCKE"[int(digits) % 23]
 
@@ -101,20 +101,20 @@ _CODICE_ODD = dict(
 
 
 def it_codice_fiscale(number: str) -> bool:
-    """Decree of 23 December 1976: the last letter by two tables, for odd and for even places."""
+    """Decree of 23 December 1976: the last letter follows from two tables, for odd and even positions."""
     odd = sum(_CODICE_ODD[character] for character in number[:15:2])
     even = sum(int(c, 36) - (0 if c.isdigit() else 10) for c in number[1:15:2])
     return number[15] == chr(65 + (odd + even) % 26)
 
 
 def fr_nir(number: str) -> bool:
-    """The key is 97 less the remainder of the number; Corsica's 2A and 2B count as 19 and 18."""
+    """The key is 97 minus the number modulo 97; Corsica's 2A and 2B count as 19 and 18."""
     digits = number[:13].replace("2A", "19").replace("2B", "18")
     return 97 - int(digits) % 97 == int(number[13:])
 
 
 def de_steuer_id(number: str) -> bool:
-    """One digit two or three times among the first ten, no other twice; ISO/IEC 7064 MOD 11,10."""
+    """Of the first ten digits, one occurs two or three times and no other twice; ISO/IEC 7064 MOD 11,10."""
     counts = sorted(number[:10].count(digit) for digit in set(number[:10]))
     if counts[-1] not in (2, 3) or counts[:-1] != [1] * (len(counts) - 1):
         return False
@@ -125,14 +125,14 @@ def de_steuer_id(number: str) -> bool:
 
 
 def br_cpf(number: str) -> bool:
-    """Two check digits modulo 11; eleven equal digits pass the sums and are not issued."""
+    """Two check digits modulo 11; eleven equal digits pass the sums but are not issued."""
     first = _weighted(number[:9], range(1, 10)) % 11 % 10
     second = _weighted(number[:10], range(10)) % 11 % 10
     return len(set(number)) > 1 and number[9:] == f"{first}{second}"
 
 
 def pl_pesel(number: str) -> bool:
-    """The century is in the month (80, 0, 20, 40, 60); weights 1, 3, 7, 9."""
+    """The month encodes the century (80, 0, 20, 40, 60); weights 1, 3, 7, 9."""
     month = int(number[2:4])
     year = {4: 1800, 0: 1900, 1: 2000, 2: 2100, 3: 2200}[month // 20] + int(number[:2])
     sums = _weighted(number, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1))
@@ -140,14 +140,14 @@ def pl_pesel(number: str) -> bool:
 
 
 def se_personnummer(number: str) -> bool:
-    """Ten digits; a co-ordination number has 60 added to its day."""
+    """Ten or twelve digits with a Luhn check digit; a co-ordination number has 60 added to the day."""
     ten = number[-10:]
     year, day = int(number[:4]) if len(number) == 12 else 2000 + int(ten[:2]), int(ten[4:6])
     return luhn(ten) and _is_date(year, int(ten[2:4]), day - 60 if day > 60 else day)
 
 
 def be_national(number: str) -> bool:
-    """97 less the remainder modulo 97; for those born since 2000 of the number with a 2 in front."""
+    """The key is 97 minus the number modulo 97; for people born since 2000, the number has a 2 in front."""
     key, body = int(number[9:]), number[:9]
     month = int(number[2:4]) % 20  # 20 or 40 are added for people without a registered place
     plausible = month <= 12 and int(number[4:6]) <= 31
@@ -156,12 +156,12 @@ def be_national(number: str) -> bool:
 
 
 def ch_ahv(number: str) -> bool:
-    """EAN-13."""
+    """EAN-13 check digit."""
     return _weighted(number, (1, 3) * 6 + (1,)) % 10 == 0
 
 
 def fi_hetu(number: str) -> bool:
-    """A character by the remainder of birth date and number modulo 31; the sign tells the century."""
+    """The check character follows from birth date and number modulo 31; the sign encodes the century."""
     century = 1800 if number[6] == "+" else 1900 if number[6] in "-UVWXY" else 2000
     day, month, year = int(number[:2]), int(number[2:4]), century + int(number[4:6])
     check = "0123456789ABCDEFHJKLMNPRSTUVWXY"[int(number[:6] + number[7:10]) % 31]

@@ -1,7 +1,7 @@
-r"""JSON inside a text: the text as it reads once its escapes are resolved, and the way back.
+r"""Search text that contains JSON escapes: its unescaped view, and the mapping back.
 
-Tool arguments are JSON in a JSON string, so a secret may stand behind ``\n`` or be spelled ``\u0073k-…``.
-The rules run over the text and over this view of it; what they find is cut out of the text itself.
+Tool arguments are JSON inside a JSON string, so a secret may follow ``\n`` or be written as ``\u0073k-…``.
+The rules search the text and this view of it; findings are removed from the text itself.
 """
 
 from __future__ import annotations
@@ -17,22 +17,27 @@ _SHORT = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 @dataclass(frozen=True)
 class View:
-    """``data`` without escapes. Piece ``i`` of it starts at ``starts[i]`` and stems from ``origins[i]`` on;
-    pieces alternate between text as it was and the character of one escape, whatever the depth."""
+    """A text without its escapes.
+
+    Piece ``i`` of ``data`` starts at ``starts[i]`` and comes from offset ``origins[i]`` of the original text.
+    Pieces are either unchanged text or the character of one escape, at any nesting depth.
+    """
 
     data: bytes
     starts: list[int]
     origins: list[int]
     escapes: list[bool]
-    size: int  # of the text it was made from
+    size: int  # bytes of the original text
 
     def original(self, start: int, end: int) -> Span:
-        """The span of the text that reads as this one of the view."""
+        """Return the span of the original text for a span of the view."""
         return self._start(start), self._end(end)
 
     def clipped(self, start: int, end: int) -> Span:
-        """A span of the text without the part of an escape it begins or ends with: half an escape that
-        stayed behind would spoil the JSON."""
+        """Return a span of the original text without a partial escape at either end.
+
+        A partial escape left in the text would make the JSON invalid.
+        """
         first = bisect_right(self.origins, start) - 1
         if self.escapes[first] and start > self.origins[first]:
             start = self._behind(first)
@@ -56,7 +61,7 @@ class View:
 
 
 def resolved(data: bytes) -> View | None:
-    """The view of a text, or None when it has no escapes."""
+    """Return the unescaped view of a text, or None when it has no escapes."""
     if b"\\" not in data or _ESCAPE.search(data) is None:
         return None
     pieces: list[bytes] = []

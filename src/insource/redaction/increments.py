@@ -1,4 +1,4 @@
-"""Redacting a text that comes in pieces."""
+"""Redact a text that arrives in pieces."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from insource.redaction.escapes import resolved
 from insource.redaction.redactor import Redactor
 from insource.redaction.rules import compiled
 
-# The characters that tokens and numbers are made of: text is only ever cut in front of a run of these.
+# The characters of tokens and numbers. Text is cut only before a run of these.
 _RUN = compiled(r"[\w.~+/=!@#$%^&*:\\\-\p{Latin}\p{Greek}\p{Cyrillic}]*\z")
 _OFTEN_LOOKED_AT = 1024  # bytes
-_MOST_HELD = 16 << 10  # bytes; bounds what a stream without any space costs
+_MOST_HELD = 16 << 10  # bytes; bounds the cost of a stream without spaces
 
 
 class RedactedIncrements:
     """Redacts a streamed text piece by piece.
 
-    What may still become part of a finding is held back until more text decides, so that nothing that is
-    cut in two by the stream gets through; all pieces together are the beginning of the whole text redacted.
-    A stream that would have to be held back too far is not written on.
+    Text that may become part of a finding is held back until more text decides, so a finding that is split
+    between pieces is still removed. The pieces together are a prefix of the redacted whole text. When too
+    much text would be held back, nothing more of the stream is returned. With custom rules or a finder, whose
+    matches have no maximal length, nothing is returned at all.
     """
 
     def __init__(self, redactor: Redactor) -> None:
@@ -27,7 +28,7 @@ class RedactedIncrements:
         self._given_up = not redactor.streams
 
     def add(self, text: str) -> str:
-        """The redacted text that is safe to write now, possibly none."""
+        """Return the redacted text that can be written now; it may be empty."""
         if self._given_up:
             return ""
         data = self._held + text.encode("utf-8", "replace")
@@ -37,7 +38,7 @@ class RedactedIncrements:
         cut = self._cut(data)
         self._held = data[cut:]
         held = len(self._held)
-        # What is long undecided is looked at again when it has grown by a quarter: linear time in all.
+        # A long undecided text is searched again only after it grew by a quarter: linear time overall.
         self._look_at = held + held // 4 if held > _OFTEN_LOOKED_AT else 0
         if len(self._held) > _MOST_HELD:
             self._held, self._given_up = b"", True
@@ -45,21 +46,21 @@ class RedactedIncrements:
 
     @property
     def held(self) -> str:
-        """What has not been decided yet, as it came."""
+        """The text that is still undecided, unredacted."""
         return self._held.decode()
 
     def _cut(self, data: bytes) -> int:
-        """The last place before which everything is decided."""
+        """Return the last position before which every finding is decided."""
         cut = self._unfinished(data)
         findings = self._redactor.findings(data)
         before = -1
         while cut != before:
             before, cut = cut, int(_RUN.search(data[:cut]).start())
-            # A finding that reaches the end may go on: a key block without its last line does.
+            # A finding that reaches the end may continue, such as a key block without its last line.
             for finding in findings:
                 if finding.began < cut and (finding.end > cut or finding.end == len(data)):
                     cut = finding.began
-            # Cut off from what follows it, a row of figures may look like something it is not.
+            # Without the text that follows, digits may match a rule that they do not match in full.
             for finding in self._redactor.findings(data[:cut]):
                 if finding not in findings:
                     cut = min(cut, finding.began)

@@ -1,8 +1,7 @@
-"""What names a person: addresses, numbers and accounts that a form or a check digit gives away.
+"""Rules for personal data: addresses, numbers and accounts with a recognisable form or check digit.
 
-A weak check alone would take out every ninth order number, so such rules want a word in front
-(``tel``, ``BSN``) or the spelling with separators. Names and street addresses have no form: Presidio
-looks for those.
+A weak check digit alone would match every ninth order number, so such rules also require a keyword (``tel``,
+``BSN``) or a form with separators. Names and street addresses have no form; Presidio finds those.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from insource.redaction.rules import Refine, Rule, Span
 _SPACE = r"[ \x{a0}\x{202f}]"
 _DASH = r"[\-\x{2010}-\x{2013}]"
 _SEPARATOR = r"[ \x{a0}\x{202f}\-\x{2010}-\x{2013}./()]"
-_RAW_SEPARATOR = rf"(?:\\*{_SEPARATOR})"  # JSON may spell a slash ``\/``
+_RAW_SEPARATOR = rf"(?:\\*{_SEPARATOR})"  # JSON may write a slash as ``\/``
 
 _PHONE_WORDS = (
     r"telephone|telefono|telefon|teléfono|téléphone|tel|phone|mobile|mobil|móvil|cell|celular|handy|fax"
@@ -44,7 +43,7 @@ def _same_address(text: bytes) -> bytes:
 
 
 def _standalone(data: bytes, start: int, end: int) -> bool:
-    """Whether a number is not part of a longer one: a decimal, a version, a part number."""
+    """Whether a number is not part of a longer one, such as a decimal, a version or a part number."""
     before, after = data[max(0, start - 2) : start], data[end : end + 2]
     if len(before) == 2 and before[1:] in b"-./" and before[:1].isdigit():
         return False
@@ -52,7 +51,7 @@ def _standalone(data: bytes, start: int, end: int) -> bool:
 
 
 def _checked(check: Callable[[str], bool]) -> Refine:
-    """Refine by the number's check digits."""
+    """Return a refinement that accepts only numbers with valid check digits."""
 
     def refine(data: bytes, start: int, end: int) -> Span | None:
         valid = _standalone(data, start, end) and check(_compact(data[start:end]))
@@ -62,7 +61,7 @@ def _checked(check: Callable[[str], bool]) -> Refine:
 
 
 def _iban(data: bytes, start: int, end: int) -> Span | None:
-    """The match may run on into the next word; an IBAN ends where its country says."""
+    """Cut the match to the length of its country's IBANs, because it may include the next word."""
     length = checksums.IBAN_LENGTH.get(data[start : start + 2].decode().upper(), 0)
     count = 0
     for position in range(start, end):
@@ -85,20 +84,22 @@ def _ip(data: bytes, start: int, end: int) -> Span | None:
 
 
 def _phone(data: bytes, start: int, end: int) -> Span | None:
-    """Eight to fifteen digits (E.164) in groups; behind the area code, single digits are a row of figures."""
+    """Accept 8 to 15 digits (E.164) in groups; single digits after the area code are not a phone number."""
     text = data[start:end]
     groups = re.findall(rb"\d+", text.replace(b"(0)", b" "))
     digits = sum(map(len, groups))
-    padded = text.startswith(b"00") and text.isdigit()  # a serial number rather than a call abroad
+    padded = text.startswith(b"00") and text.isdigit()  # a serial number rather than an international call
     if not 8 <= digits <= 15 or padded or not _standalone(data, start, end):
         return None
     return None if any(len(group) < 2 for group in groups[2:]) else (start, end)
 
 
 def _national_phone(data: bytes, start: int, end: int) -> Span | None:
-    """Nine to twelve digits; behind the area code one kind of separator; not a date, not a row of codes."""
+    """Accept 9 to 12 digits with one kind of separator after the area code; reject dates and
+    lists of codes.
+    """
     text = data[start:end].decode()
-    if text.startswith("(") and ")" not in text:  # it belongs to the sentence
+    if text.startswith("(") and ")" not in text:  # the bracket belongs to the sentence
         return _national_phone(data, start + 1, end)
     groups = re.findall(r"\d+", text)
     separators = {gap.strip("()") or " " for gap in re.findall(r"\D+", text.lstrip("("))[1:]}
@@ -155,7 +156,7 @@ _IDS = (
     Rule(
         "fi-hetu",
         r"\b\d{6}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y]\b",
-        # its sign is part of the number, so there is no compact form
+        # the sign is part of the number, so there is no compact form
         refine=lambda data, start, end: (start, end) if checksums.fi_hetu(data[start:end].decode()) else None,
         normal=lambda text: text,
         bounded=True,
@@ -225,7 +226,7 @@ PERSONAL = (
     ),
 )
 
-# What may still grow into one of these: a row of figures, an account, a word that makes a number one.
+# Text that may become a finding when more follows: digits, an account, a keyword before a number.
 UNFINISHED_PERSONAL = (
     rf"[+(]?\d(?:{_SEPARATOR}|[+\d]){{0,64}}",
     r"(?i)\b[A-Z]{2}\d\d[A-Z0-9 \x{a0}\x{202f}]{0,48}",

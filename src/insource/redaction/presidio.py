@@ -1,7 +1,7 @@
-"""Microsoft Presidio as a further finder: names and places, which have no form a rule could know.
+"""Microsoft Presidio as an additional finder, for names and places, which have no form that a rule can match.
 
-By itself Presidio downloads what it lacks: a language model when it starts, the list of the internet's
-domains when it sees an e-mail address. Here it works with what is installed, or says what is missing.
+By default Presidio downloads what is missing: a language model when it starts, and the list of internet
+domains when it sees an e-mail address. Here it uses only what is installed, and reports what is missing.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 
 from insource.foundation.errors import PrerequisiteError, missing_extra
 
-_SCORE = 0.5  # Presidio's confidence, 0 to 1; its own demo uses 0.35 and marks much that is none
+_SCORE = 0.5  # Presidio's confidence, 0 to 1; its own demo uses 0.35, which gives many false positives
 _LANGUAGE = "en"
 _MODELS = ("en_core_web_trf", "en_core_web_lg", "en_core_web_md", "en_core_web_sm")  # spaCy's, best first
 
 
 def presidio_finder() -> Callable[[str], Iterator[tuple[int, int, str]]]:
-    """What Presidio finds in English text with the best of spaCy's models that is installed.
+    """Return a finder for English text that uses the best installed spaCy model.
 
     Raises:
         PrerequisiteError: ``missing-extra``, ``presidio-model-missing``.
@@ -33,7 +33,7 @@ def presidio_finder() -> Callable[[str], Iterator[tuple[int, int, str]]]:
     if model is None:
         raise PrerequisiteError(
             "presidio-model-missing",
-            "Presidio finds names with a language model of spaCy, and none for English is installed.",
+            "Presidio needs a spaCy language model for English, and none is installed.",
             hint=f"Install one: python -m spacy download {_MODELS[1]}",
         )
     engine = SpacyNlpEngine(models=[{"lang_code": _LANGUAGE, "model_name": model}])
@@ -41,14 +41,14 @@ def presidio_finder() -> Callable[[str], Iterator[tuple[int, int, str]]]:
 
 
 def stay_offline() -> None:
-    """Have Presidio take the list of domains that came with its library."""
+    """Make Presidio use the list of domains that is bundled with its library."""
     import tldextract
 
     tldextract.tldextract.TLD_EXTRACTOR.suffix_list_urls = ()
 
 
 def finder_of(analyzer: Any) -> Callable[[str], Iterator[tuple[int, int, str]]]:
-    """The finder of any object with Presidio's ``analyze``."""
+    """Return a finder that calls ``analyze`` of a Presidio analyzer."""
 
     def find(text: str) -> Iterator[tuple[int, int, str]]:
         for result in analyzer.analyze(text=text, language=_LANGUAGE, score_threshold=_SCORE):

@@ -1,7 +1,8 @@
-"""The same value becomes the same pseudonym, in a request, in its answer and in every call of a store.
+"""Stable pseudonyms: the same value gets the same pseudonym in every call of a store.
 
-A pseudonym is a keyed hash: without the key nobody can try out which e-mail address it was. The key lies
-beside the store, for its owner alone; deleting it makes old pseudonyms impossible to link to new ones.
+A pseudonym is a keyed hash, so nobody can test candidate values without the key. The key file lies beside the
+store and is readable by its owner only. Deleting it means that old pseudonyms can no longer be linked to new
+ones.
 """
 
 from __future__ import annotations
@@ -17,23 +18,23 @@ from insource.foundation.files import sync
 
 KEY_FILE = "pseudonym.key"
 _KEY_BYTES = 32
-_LETTERS = 8  # of 16, so 32 bits: even odds of two values sharing a pseudonym come with 77,000 values
-# No digits, so that no rule takes a pseudonym for a number, and no vowels, so that it is no word.
+_LETTERS = 8  # from an alphabet of 16, so 32 bits: a collision has even odds at 77,000 values
+# No digits, so that no rule matches a pseudonym as a number; no vowels, so that it is not a word.
 _ALPHABET = bytes.maketrans(b"0123456789abcdef", b"bcdfghjklmnpqrst")
 
 
 class Pseudonyms:
-    """Names values by HMAC-SHA256 (RFC 2104)."""
+    """Maps values to pseudonyms with HMAC-SHA256 (RFC 2104)."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     @classmethod
     def of(cls, root: Path) -> Pseudonyms:
-        """With the key of this folder, made on first use; of several processes, one makes it.
+        """Load the key of this folder; create it on first use. Concurrent processes get the same key.
 
         Raises:
-            PrerequisiteError: ``pseudonym-key-unusable`` when it can be neither read nor made.
+            PrerequisiteError: ``pseudonym-key-unusable`` when it can be neither read nor created.
         """
         path = root / KEY_FILE
         try:
@@ -48,13 +49,15 @@ class Pseudonyms:
         return cls(key)
 
     def name(self, kind: str, value: bytes) -> bytes:
-        """``[email:kfbhnqdt]``"""
+        """Return the pseudonym of a value, such as ``[email:kfbhnqdt]``."""
         digest = hmac.digest(self._key, kind.encode() + b"\0" + value, "sha256").hex().encode()
         return b"[%s:%s]" % (kind.encode(), digest[:_LETTERS].translate(_ALPHABET))
 
 
 def _make(path: Path) -> None:
-    """Written whole under another name and linked, so that nobody reads half a key or replaces one."""
+    """Write the key under a temporary name and link it, so that no process reads half a key
+    or replaces one.
+    """
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -70,6 +73,6 @@ def _make(path: Path) -> None:
 def _unusable(path: Path, reason: str) -> PrerequisiteError:
     return PrerequisiteError(
         "pseudonym-key-unusable",
-        f"The key of the pseudonyms, {path}, cannot be used: {reason}.",
-        hint=f"Restore it from a backup, or start new pseudonyms: mv {path} {path}.old",
+        f"The pseudonym key {path} cannot be used: {reason}.",
+        hint=f"Restore it from a backup, or start with a new key: mv {path} {path}.old",
     )

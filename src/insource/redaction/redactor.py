@@ -1,4 +1,4 @@
-"""The redactor: what the configuration says must not be in the log is taken out of everything written."""
+"""The redactor removes everything that the configuration excludes from the log, before it is written."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ ALL_TASKS = "*"
 NAMED_SECRET = "[secret:named]"
 
 Finder = Callable[[str], Iterable[tuple[int, int, str]]]
-"""Finds (start, end, kind) in a text, in characters."""
+"""Yields (start, end, kind) of each finding in a text; offsets are in characters."""
 
-# Inside a text, an escape matters when it may stand for a character of a rule: ASCII, or a space or a dash.
+# An escape inside a text matters only if it can encode a character of a rule: ASCII, a space or a dash.
 _ESCAPE_IN_TEXT = r"\\u(?:00[02-7aA]|20)"
 _ESCAPE_IN_RAW = r"\\u"
-_SMALLEST_NUMBER = 10**7  # no rule takes out a number of fewer digits
+_SMALLEST_NUMBER = 10**7  # no rule removes a number with fewer digits
 
 
 class _Object(msgspec.Struct):
-    """Any JSON object: decoding to this checks the syntax and builds nothing."""
+    """Any JSON object. Decoding to this type checks the syntax without building values."""
 
 
 _check_object = msgspec.json.Decoder(_Object).decode
@@ -40,9 +40,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Finding(NamedTuple):
-    """A stretch of a text that has to go, in bytes, and what is written in its place.
+    """A span of a text to remove, in bytes, with its replacement.
 
-    ``rank`` is the place of its rule; ``began`` is where the words begin that make it a finding.
+    ``rank`` is the position of its rule. ``began`` is the start of the keyword that makes it a finding.
     """
 
     start: int
@@ -53,15 +53,17 @@ class Finding(NamedTuple):
 
 
 class Redactor:
-    """Takes secrets, and what else it is told, out of texts and JSON values. Immutable and thread-safe.
+    """Removes secrets, and whatever else is configured, from texts and JSON values.
+
+    Immutable and thread-safe.
 
     Args:
-        rules: what is taken out; where two find overlapping things, the earlier one names it.
-        pseudonyms: for what is not replaced by a constant: rules with ``normal``, and ``finder``.
-        unfinished: patterns of what may still become a finding when more text follows.
-        finder: looks at every text beside the rules.
-        metadata_only: tasks of whose calls no content is kept; ``*`` means all.
-        custom: rules that may look at anything, so that nothing can be ruled out before they have.
+        rules: what is removed; where findings overlap, the earlier rule names the replacement.
+        pseudonyms: replacements for rules with ``normal`` and for ``finder``; others use a constant.
+        unfinished: patterns of text that may become a finding when more text follows.
+        finder: searches every text in addition to the rules.
+        metadata_only: tasks whose calls are kept without content; ``*`` means all.
+        custom: the user's rules; they can match anything, so every text is searched for them.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class Redactor:
         self._metadata_only = frozenset(metadata_only)
         self._names_secrets = any(rule in SECRETS for rule in rules)
         self._numbers = any(rule.normal for rule in self._rules) or finder is not None
-        # Of other rules nobody knows how far a match may reach, so their streams wait for the end.
+        # The length of a custom match is unbounded, so streams are redacted at their end.
         self.unfinished = any_at_end_of(unfinished) if unfinished else None
         self.streams = not custom and finder is None
         prefilters = [rule.prefilter for rule in rules]
@@ -89,11 +91,13 @@ class Redactor:
 
     @classmethod
     def from_config(cls, section: LogSection, root: Path) -> Redactor:
-        """The redactor of ``[log]``, with the pseudonym key of the folder ``root`` (usually ``.insource``).
+        """Build the redactor of ``[log]``, with the pseudonym key in the folder ``root`` (usually
+        ``.insource``).
 
         Raises:
-            ConfigError: ``config-invalid`` for a pattern that is none, with the reason.
-            PrerequisiteError: ``pseudonym-key-unusable``; ``missing-extra`` for Presidio.
+            ConfigError: ``config-invalid`` for an invalid pattern, with the reason.
+            PrerequisiteError: ``pseudonym-key-unusable``; ``missing-extra`` or ``presidio-model-missing``
+                for Presidio.
         """
         rules: list[Rule] = []
         unfinished: list[str] = []
@@ -116,14 +120,14 @@ class Redactor:
         )
 
     def keeps_content(self, task: str) -> bool:
-        """Whether requests and answers of this task are kept at all."""
+        """Whether requests and answers of this task are recorded."""
         return task not in self._metadata_only and ALL_TASKS not in self._metadata_only
 
     def document(self, document: bytes) -> bytes:
-        """The same JSON object without what has to go; the very same bytes when there is nothing.
+        """Return the redacted JSON object, with unchanged bytes when there is nothing to remove.
 
         Raises:
-            ValueError: when it is not a JSON object in UTF-8.
+            ValueError: it is not a JSON object in UTF-8.
         """
         try:
             _check_object(document)
@@ -131,7 +135,7 @@ class Redactor:
                 document.decode()
             checked = True
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            checked = False  # perhaps JSON all the same: NaN, half a surrogate pair
+            checked = False  # may still be JSON for Python: NaN, a lone surrogate
         if checked and self._is_clean(document):
             return document
         value = json.loads(document)
@@ -141,7 +145,7 @@ class Redactor:
         return document if checked and redacted == value else _encode(redacted)
 
     def _is_clean(self, document: bytes) -> bool:
-        """Whether nothing can be found in a document's texts, by its spelling alone."""
+        """Whether the raw document rules out any finding in its texts."""
         if self._suspect_raw is None:
             return False
         if self._suspect_raw.search(document) is None:
@@ -154,7 +158,7 @@ class Redactor:
             return False
 
     def value(self, value: Any) -> Any:
-        """The same JSON value without what has to go: in texts, in keys, and under keys that name a secret.
+        """Return the JSON value with its texts and keys redacted, and the values of keys that name a secret.
 
         Lone surrogates, which neither UTF-8 nor the store can hold, become ``?``.
         """
@@ -180,7 +184,7 @@ class Redactor:
         return self.value(item)
 
     def text(self, text: str) -> str:
-        """The text without what has to go."""
+        """Return the redacted text."""
         data = text.encode("utf-8", "replace")
         findings = self.findings(data)
         if not findings:
@@ -192,7 +196,7 @@ class Redactor:
         return b"".join([*pieces, data[position:]]).decode()
 
     def findings(self, data: bytes) -> list[Finding]:
-        """What has to go from a text in UTF-8, from left to right, without overlaps."""
+        """Return the findings in a UTF-8 text, from left to right, without overlaps."""
         found: list[Finding] = []
         if self._suspect.search(data) is not None:
             found += self._by_rules(data)
@@ -231,7 +235,7 @@ class Redactor:
 
 
 def _merged(found: list[Finding]) -> list[Finding]:
-    """Overlapping findings as one, under the name of the rule that comes first."""
+    """Merge overlapping findings; the rule that comes first names the result."""
     merged: list[Finding] = []
     for finding in sorted(found):
         if not merged or finding.start >= merged[-1].end:

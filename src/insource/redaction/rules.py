@@ -1,7 +1,7 @@
-"""A rule: what it looks for, what of that goes, and how it is told apart from what only looks like it.
+"""A redaction rule: what it searches for, which part it removes, and how it rejects false matches.
 
-Patterns are RE2's: matching takes time linear in the text whatever the text and whatever the pattern, so
-no request and no user's regular expression can hold up the gateway. They run over UTF-8.
+Patterns use RE2. Matching takes linear time for any text and any pattern, so no request and no user's regular
+expression can block the gateway. Patterns run over UTF-8.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import re2
 
 Span = tuple[int, int]
-# In JSON a new line in front of a word is spelled ``\n``, whose letter would hide where the word begins.
+# In JSON a newline before a word is written ``\n``; its letter would hide the word boundary.
 _RAW_BOUNDARY = r"(?:\b|\\[bfnrt])"
 
 Refine = Callable[[bytes, int, int], Span | None]
@@ -22,17 +22,18 @@ Refine = Callable[[bytes, int, int], Span | None]
 
 @dataclass(frozen=True)
 class Rule:
-    """One kind of thing to take out.
+    """One kind of content to remove.
 
-    ``pattern`` finds candidates; its group 1, if it has one, is the part that goes. ``refine`` looks at a
-    candidate (the data, its start and end) and returns the span to take out, or None for a false alarm.
-    ``raw`` occurs in the JSON spelling of every text that ``pattern`` matches in, and may occur elsewhere:
-    it is what whole documents are searched for first. Empty: the pattern itself, which is right for
-    patterns whose characters JSON does not escape.
+    ``pattern`` finds candidates; its group 1, if any, is the part to remove. ``refine`` takes a candidate
+    (the data, its start and end) and returns the span to remove, or None for a false match. ``raw`` is a
+    cheap test of whole documents: it occurs in the JSON form of every text that ``pattern`` matches, and may
+    occur elsewhere. If empty, the pattern itself is used, which is correct when JSON does not escape its
+    characters.
 
-    ``normal`` makes the spellings of one value equal. A rule without it replaces by a constant.
-    ``bounded`` says that a match has a maximal length, so that behind a false alarm the search may go on
-    at its second character and still take linear time. ``whole`` lets groups be mere groups.
+    ``normal`` maps different spellings of one value to the same bytes; the value gets a pseudonym. A rule
+    without it uses a constant replacement. ``bounded`` says that a match has a maximal length, so that the
+    search can resume at the second character of a false match and still take linear time. ``whole`` ignores
+    groups.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Rule:
         return compiled(self.pattern)
 
     def spans(self, data: bytes) -> Iterator[tuple[int, int, int]]:
-        """(start, end, where the match began) of what goes, from left to right, in bytes."""
+        """Yield (start, end, start of the match) of each part to remove, from left to right, in bytes."""
         group = 1 if self.regex.groups and not self.whole else 0
         position = 0
         while match := self.regex.search(data, position):
@@ -66,14 +67,14 @@ class Rule:
 
 
 def compiled(pattern: str) -> Any:
-    """The pattern for UTF-8 bytes.
+    """Compile a pattern for UTF-8 bytes.
 
     Raises:
         ValueError: with RE2's reason.
     """
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 32 << 20  # a search that outgrows its automaton is right but much slower
+    options.max_mem = 32 << 20  # a search that exceeds it is correct but much slower
     try:
         return re2.compile(pattern.encode(), options)
     except re2.error as error:
@@ -82,12 +83,12 @@ def compiled(pattern: str) -> Any:
 
 
 def any_of(patterns: Iterable[str]) -> Any:
-    """One automaton for all of them: a document is read once, however many rules there are."""
+    """Combine patterns into one automaton, so that a document is read once for any number of rules."""
     return compiled(_union(patterns))
 
 
 def any_at_end_of(patterns: Iterable[str]) -> Any:
-    """Finds the longest end of a text that one of them matches, reading backwards and no further."""
+    """Match the longest suffix of a text that one of the patterns matches."""
     return compiled(rf"(?:{_union(patterns)})\z")
 
 

@@ -1,7 +1,7 @@
-"""Keys, tokens and private keys.
+"""Rules for keys, tokens and private keys.
 
-They are replaced by a constant that names the rule, not by a pseudonym: a secret has no meaning a model
-could learn, and nothing about it, not even that two calls used the same, belongs into a log.
+A secret is replaced by a constant that names the rule, not by a pseudonym. A model can learn nothing from it,
+and the log must not even show that two calls used the same secret.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _KEY_NAMES = (
 )
 _VALUE = r"[A-Za-z0-9._~+/=!@#$%^&*-]"
 _PASSWORD = r"passw(?:or)?d|passphrase|\bpwd|passwort"
-# JSON spells white space ``\n``, a quote ``\"``, a slash ``\/``; JSON in JSON with more backslashes.
+# JSON writes a newline as ``\n``, a quote as ``\"``, a slash as ``\/``; nested JSON adds backslashes.
 _RAW_GAP = r"(?:\s|\\+[nrtf])*"
 _RAW_QUOTE = r"\\*[\"']?"
 _RAW_VALUE = _VALUE.replace("[", r"[\\", 1)
@@ -25,18 +25,20 @@ _RAW_VALUE = _VALUE.replace("[", r"[\\", 1)
 _MIN_ENTROPY_BITS = 3.0
 
 NAMED = compiled(rf"(?i)(?:\w+[-_])?(?:{_KEY_NAMES})")
-"""A JSON key whose text value is a secret whatever it looks like (to match in full)."""
+"""JSON keys whose text value is always a secret (match in full)."""
 
 _RAW_NAMED = rf"(?i:(?:{_KEY_NAMES})\"\s*:\s*\"[^\"])"
 
 
 def is_random(data: bytes, start: int, end: int) -> Span | None:
-    """Whether these characters look drawn by lot: words lie near 3 bits each, random keys above 3.5."""
+    """Return the span if its characters look random: words have about 3 bits per character,
+    keys above 3.5.
+    """
     return (start, end) if _entropy_bits(data[start:end]) >= _MIN_ENTROPY_BITS else None
 
 
 def is_mixed(data: bytes, start: int, end: int) -> Span | None:
-    """Whether these characters are no word: letters with digits among them."""
+    """Return the span if it contains both letters and digits, so that it is not a word."""
     value = data[start:end]
     mixed = any(chr(c).isdigit() for c in value) and any(chr(c).isalpha() for c in value)
     return (start, end) if mixed else None
@@ -96,8 +98,8 @@ SECRETS = (
     ),
 )
 
-# What may still grow into a secret when a stream is cut here: the last run of key characters with the word
-# in front of it that would make it one (``api_key": "``, ``Bearer``), or a key block that is still open.
+# Text that may become a secret when more follows: the last run of key characters with a keyword before it
+# (``api_key": "``, ``Bearer``), or a key block that is still open.
 UNFINISHED_SECRETS = (
     rf"[\w-]+\\?[\"']?\s*[:=]?\s*\\?[\"']?{_VALUE}*",
     r"-----BEGIN[A-Z ]*-*",

@@ -1,4 +1,4 @@
-"""Regular expressions of the user's own, from ``[log] patterns``."""
+"""The user's regular expressions from ``[log] patterns``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _UNNAMED = "pattern"
 
 
 def user_rules(patterns: Sequence[str]) -> tuple[Rule, ...]:
-    """A rule a pattern; ``customer=CUST-\\d+`` is named and becomes ``[customer:kfbhnqdt]``.
+    """Return one rule per pattern; ``customer=CUST-\\d+`` is named and becomes ``[customer:kfbhnqdt]``.
 
     Raises:
-        ConfigError: ``config-invalid`` with every pattern that is none and the reason.
+        ConfigError: ``config-invalid``, listing every invalid pattern with the reason.
     """
     rules, problems = [], []
     for written in patterns:
@@ -29,7 +29,7 @@ def user_rules(patterns: Sequence[str]) -> tuple[Rule, ...]:
             continue
         if empty:
             problems.append(
-                f"log.patterns: {written!r}: it matches the empty text, so it would match everywhere"
+                f"log.patterns: {written!r}: matches the empty text, so it would match everywhere"
             )
         rules.append(Rule(name, pattern, normal=bytes.strip, whole=True))
     if problems:
@@ -37,6 +37,6 @@ def user_rules(patterns: Sequence[str]) -> tuple[Rule, ...]:
             "config-invalid",
             f"{len(problems)} of the patterns in [log] cannot be used.",
             details=tuple(problems),
-            hint="They are RE2's (https://github.com/google/re2/wiki/Syntax): no look-around, no \\1.",
+            hint="Use RE2 syntax (https://github.com/google/re2/wiki/Syntax): no look-around, no \\1.",
         )
     return tuple(rules)

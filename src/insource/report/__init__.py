@@ -1,4 +1,4 @@
-"""One self-contained HTML file, or a short Markdown summary, rendered from a stored result."""
+"""Render a stored result as one self-contained HTML file or as a short Markdown summary."""
 
 from insource.report.markdown import render_markdown
 from insource.report.render import render, write_report

@@ -1,8 +1,8 @@
 """Vega-Lite specifications for the report's plots: pure functions from values to plain dicts.
 
-Colours are CSS variables of the page, so one drawing serves light, dark and print. Rows are placed by
-pixel: a plot is exactly as wide as asked for, whatever its labels, and a narrow one is drawn anew with the
-labels above their rows instead of scaled down until nobody can read it.
+Colours are CSS variables of the page, so one drawing serves light, dark and print. Rows are placed in pixels,
+so a plot has the requested width whatever its labels are. A narrow plot is not scaled down: it is drawn again
+with the labels above their rows, so that they stay readable.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NARROW = 480
 
 @dataclass(frozen=True)
 class Point:
-    """A value with its interval. ``series`` is the index of colour and shape; ``hollow`` = assumed."""
+    """A value with its interval. ``series`` is the index of colour and shape; ``hollow`` means assumed."""
 
     value: float
     low: float | None = None
@@ -34,7 +34,7 @@ class Point:
 
 @dataclass(frozen=True)
 class DotRow:
-    """One row of a dot plot: its name, its points from top to bottom, and words at the right."""
+    """One row of a dot plot: its label, its points from top to bottom, and a note at the right."""
 
     label: str
     points: tuple[Point, ...]
@@ -52,7 +52,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Line:
-    """A named line; ``dashed`` for what is assumed."""
+    """A named line. ``dashed`` means assumed."""
 
     label: str
     xs: tuple[float, ...]
@@ -64,24 +64,24 @@ class Line:
 
 @dataclass(frozen=True)
 class Rule:
-    """A vertical line at ``x`` with a word beside it."""
+    """A vertical line at ``x`` with a label."""
 
     label: str
     x: float
 
 
 def colour(series: int) -> str:
-    """The CSS variable of a series."""
+    """Return the CSS variable of a series."""
     return f"var(--s{series % len(SHAPES)})"
 
 
 def glyph(series: int, *, hollow: bool = False) -> str:
-    """The character that looks like the mark of a series."""
+    """Return the character that looks like the mark of a series."""
     return (HOLLOW_GLYPHS if hollow else GLYPHS)[series % len(GLYPHS)]
 
 
 def above_zero(point: Point) -> Point:
-    """The point as a logarithmic axis can show it: without an interval that reaches zero."""
+    """Return the point for a logarithmic axis: without its interval when that reaches zero."""
     if point.low is not None and point.low <= 0:
         return replace(point, low=None, high=None)
     return point
@@ -96,8 +96,10 @@ def dot_plot(
     shaded: tuple[float, float] | None = None,
     joined: bool = False,
 ) -> Spec:
-    """Points with intervals in named rows. ``zero`` draws the line of no difference, ``shaded`` a band,
-    ``joined`` a bar between the points of a row."""
+    """Draw points with intervals in named rows.
+
+    ``zero`` adds the line of no difference, ``shaded`` a band, ``joined`` a bar between the points of a row.
+    """
     layout = _Rows(rows, width)
     layers = [layout.separators()]
     if shaded is not None:
@@ -125,7 +127,7 @@ def dot_plot(
 def stacked_bars(
     rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], colours: dict[str, str], *, width: int
 ) -> Spec:
-    """Shares of a whole in named rows; every part as (name, count), in the order of drawing."""
+    """Draw shares of a whole in named rows. Parts are (name, count), in the order of drawing."""
     layout = _Rows([DotRow(label, (Point(0),)) for label, _ in rows], width)
     bars: list[dict[str, Any]] = []
     for (_, parts), middle in zip(rows, layout.middles(), strict=True):
@@ -154,7 +156,7 @@ def stacked_bars(
 
 
 def scatter(marks: Sequence[Mark], x_axis: vega.Axis, y_axis: vega.Axis, *, width: int) -> Spec:
-    """Named points with vertical whiskers; names stand beside their points and keep off each other."""
+    """Draw named points with vertical whiskers. Names stand beside their points and do not overlap."""
     height = 260 if width <= NARROW else 300
     marks = _side_by_side(marks, x_axis, width)
     values = [
@@ -177,7 +179,7 @@ def scatter(marks: Sequence[Mark], x_axis: vega.Axis, y_axis: vega.Axis, *, widt
         ),
         _points(values, x="x", y="value"),
     ]
-    if width > NARROW:  # a narrow page has the legend for names
+    if width > NARROW:  # on a narrow page, only the legend has the names
         layers += [_names(left, scale, "left", 14), _names(right, scale, "right", -14)]
     return vega.chart(layers, width, height, fit=True)
 
@@ -185,7 +187,7 @@ def scatter(marks: Sequence[Mark], x_axis: vega.Axis, y_axis: vega.Axis, *, widt
 def line_plot(
     lines: Sequence[Line], rules: Sequence[Rule], x_axis: vega.Axis, y_axis: vega.Axis, *, width: int
 ) -> Spec:
-    """Lines over a common axis, with named vertical rules."""
+    """Draw lines over a common axis, with labelled vertical rules."""
     height = 250 if width <= NARROW else 300
     layers: list[vega.Layer] = []
     for line in lines:
@@ -215,7 +217,7 @@ def line_plot(
 
 
 def spread(wanted: Sequence[float], gap: float) -> list[float]:
-    """The positions nearest above the wanted ones that keep ``gap`` between any two."""
+    """Return positions at or above the wanted ones, with at least ``gap`` between any two."""
     placed = [0.0] * len(wanted)
     last = -math.inf
     for index in sorted(range(len(wanted)), key=lambda i: wanted[i]):
@@ -224,7 +226,7 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
 
 
 class _Rows:
-    """Where the rows of a plot lie, in pixels from the top."""
+    """The layout of the rows of a plot, in pixels from the top."""
 
     LINE = 14
 
@@ -264,12 +266,12 @@ class _Rows:
         return vega.layer(bars, "rule", style, **_bar("low", "high"), y=vega.quantitative("y"))
 
     def band(self, low: float, high: float) -> vega.Layer:
-        """A shaded range of values over the whole height."""
+        """Return a shaded range of values over the whole height."""
         style = {"color": "var(--band)"}
         return vega.layer([{"low": low, "high": high}], "rect", style, **_bar("low", "high"), **self._tall)
 
     def upright(self, value: float) -> vega.Layer:
-        """A line at one value over the whole height."""
+        """Return a line at one value over the whole height."""
         style = {"color": "var(--muted)"}
         return vega.layer([{"x": value}], "rule", style, x=vega.quantitative("x"), **self._tall)
 
@@ -283,7 +285,7 @@ class _Rows:
         return vega.layer(lines, "rule", {"color": "var(--grid)"}, y=vega.quantitative("y"), **span)
 
     def words(self) -> list[vega.Layer]:
-        """Row names at the left and notes at the right; above the row where the plot is narrow."""
+        """Return labels at the left and notes at the right. In a narrow plot, both are above their row."""
         at = [self.top(i) + 13 for i in range(len(self.rows))] if self.narrow else self.middles()
         rows = [{"y": y, "label": row.label, "note": row.note} for row, y in zip(self.rows, at, strict=True)]
         name = vega.text_style(align="left", limit=self.width - 16 if self.narrow else self.gutter - 12)
@@ -302,7 +304,7 @@ class _Rows:
         return layers
 
     def chart(self, layers: list[vega.Layer]) -> Spec:
-        """The layers over one vertical scale of pixels from the top."""
+        """Return the layers over one vertical scale, in pixels from the top."""
         pixels = {"domain": [0, self.height], "range": [0, self.height], "nice": False}
         for layer in layers:
             if "field" in layer["encoding"]["y"]:
@@ -314,7 +316,7 @@ class _Rows:
 
 
 def _side_by_side(marks: Sequence[Mark], axis: vega.Axis, width: int) -> list[Mark]:
-    """Marks of equal cost a few pixels apart, so that no whisker hides another."""
+    """Move marks of equal cost a few pixels apart, so that no whisker hides another."""
     pixel = math.log(axis.domain[1] / axis.domain[0]) / width
     costs = [mark.x for mark in marks]
     shifts = [7 * (costs[:i].count(x) - (costs.count(x) - 1) / 2) for i, x in enumerate(costs)]
@@ -322,7 +324,7 @@ def _side_by_side(marks: Sequence[Mark], axis: vega.Axis, width: int) -> list[Ma
 
 
 def _names(marks: Sequence[Mark], scale: float, align: str, offset: int) -> vega.Layer:
-    """The names beside their marks; ``scale`` is pixels a unit of value."""
+    """Return the names beside their marks. ``scale`` is pixels per unit of value."""
     placed = spread([mark.point.value * scale for mark in marks], 15)
     rows = [
         {"x": mark.x, "y": at / scale, "label": mark.label} for mark, at in zip(marks, placed, strict=True)
@@ -332,7 +334,7 @@ def _names(marks: Sequence[Mark], scale: float, align: str, offset: int) -> vega
 
 
 def _upright(rule: Rule, index: int, *, late: bool) -> list[vega.Layer]:
-    """A dashed line and its words above the plot, to its left where it stands ``late``."""
+    """Return a dashed line and its label above the plot; with ``late``, the label is left of the line."""
     row = [{"x": rule.x, "label": rule.label}]
     x = vega.quantitative("x")
     dashes = {"color": "var(--muted)", "strokeDash": [3, 3]}

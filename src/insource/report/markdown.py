@@ -1,4 +1,4 @@
-"""The short form of the report, for a pull request or a chat: verdict, arms, comparisons."""
+"""Render the short report for a pull request or a chat: verdict, arms and comparisons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~!&])")
 
 
 def render_markdown(result: RunResult) -> str:
-    """Verdict, table of arms with intervals, and the comparisons as sentences, in GitHub's Markdown."""
+    """Return verdict, table of arms with intervals, and comparisons as sentences, in GitHub's Markdown."""
     shown = RunResult.model_validate(words.visible(result.model_dump()))
     headline = words.headline_metrics(shown)
     columns = ("Arm", "n", *(words.metric(name).label for name in headline), "p50", "p95", "Cost per 1,000")
@@ -23,7 +23,7 @@ def render_markdown(result: RunResult) -> str:
         f"### {WORDS[verdict.outcome]}: {_text(verdict.sentence)}",
         "",
         *(f"- {_text(reason)}" for reason in verdict.reasons),
-        *(f"- Would change it: {_text(flip)}" for flip in verdict.flips_if),
+        *(f"- Would change the verdict: {_text(flip)}" for flip in verdict.flips_if),
         "",
         _row(columns),
         _row("---" if index == 0 else "--:" for index in range(len(columns))),
@@ -45,7 +45,7 @@ def render_markdown(result: RunResult) -> str:
 
 
 def _cells(evaluation: Evaluation, headline: Iterable[str]) -> tuple[str, ...]:
-    assumed = " (assumed)" if evaluation.arm.kind == "simulated" else ""
+    assumed = " (assumed)" if evaluation.arm.simulated else ""
     metrics = []
     for name in headline:
         estimate, ratio = evaluation.metrics.get(name, NOT_MEASURED), words.metric(name).ratio
@@ -66,5 +66,5 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _text(content: str) -> str:
-    """The text on one line with everything Markdown or HTML would read as markup escaped."""
+    """Return the text on one line, with Markdown and HTML markup escaped."""
     return _MARKUP.sub(r"\\\1", " ".join(content.split()))

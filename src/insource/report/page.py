@@ -1,4 +1,4 @@
-"""What a report page is made of: sections of plots, tables and examples, before any markup."""
+"""The parts of a report page as values: sections of plots, tables and examples, without markup."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Spec = dict[str, Any]
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure or words, with a smaller line below, and a badge or a mark where it needs one."""
+    """A cell of a table: a text, a smaller line below it, and optionally a badge or a mark."""
 
     text: str
     detail: str = ""
@@ -25,9 +25,9 @@ Row = Sequence[str | Cell]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under column heads. ``folded`` tables sit in a ``<details>`` under their caption.
+    """Rows under column heads. A ``folded`` table is a ``<details>`` element under its caption.
 
-    The first column names the row; ``numeric`` columns (by index) are set flush right.
+    The first column names the row. ``numeric`` has the indices of the right-aligned columns.
     """
 
     caption: str
@@ -40,7 +40,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Key:
-    """One entry of a plot's legend: a series colour (CSS variable), the glyph of its mark, its name."""
+    """One entry of a legend: the colour of a series (CSS variable), the glyph of its mark, its name."""
 
     colour: str
     glyph: str
@@ -49,9 +49,9 @@ class Key:
 
 @dataclass(frozen=True)
 class Plot:
-    """A question, its answer in a sentence, the picture, and the table behind it.
+    """A question, its answer in a sentence, a plot, and the table with its data.
 
-    ``draw(width)`` returns the Vega-Lite specification for so many pixels.
+    ``draw(width)`` returns the Vega-Lite specification for a width in pixels.
     """
 
     question: str
@@ -65,7 +65,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Bullets:
-    """A short list under a heading."""
+    """A list under a heading."""
 
     heading: str
     items: tuple[str, ...]
@@ -74,7 +74,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Terms:
-    """A list of words and what they mean, or of names and their values (``code``)."""
+    """A list of terms and their meanings, or of names and their values (``code``)."""
 
     heading: str
     items: tuple[tuple[str, str], ...]
@@ -84,7 +84,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Example:
-    """One document: the input, and label and answers side by side."""
+    """One document: its input, and the label and the answers side by side."""
 
     title: str
     explanation: str
@@ -98,7 +98,7 @@ Block = Table | Plot | Bullets | Terms | Example
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the report. ``lead`` paragraphs say it in words before anything is shown."""
+    """One section of the report. The ``lead`` paragraphs come before the blocks."""
 
     anchor: str
     title: str
@@ -108,7 +108,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Banner:
-    """The verdict: in a word, in a sentence, in three numbers, and what would change it."""
+    """The verdict: a word, a sentence, three numbers, reasons, and what would change it."""
 
     outcome: str
     word: str

@@ -1,4 +1,7 @@
-"""One self-contained HTML file from a stored result: no script, no request, same result → same bytes."""
+"""Render a stored result as one self-contained HTML file, without scripts or requests.
+
+The same result gives the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,19 @@ WIDE, NARROW = 864, 320
 
 
 def render(result: RunResult) -> str:
-    """The report as one HTML document.
+    """Render the report as one HTML document.
 
     Raises:
         PrerequisiteError: ``missing-extra`` when the ``report`` extra is not installed.
+
+    Examples:
+        Render the ``result.json`` of a run folder:
+
+        >>> from pathlib import Path
+        >>> from insource import RunResult, render
+        >>> result = RunResult.model_validate_json(Path("result.json").read_text())
+        >>> render(result).startswith("<!DOCTYPE html>")
+        True
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -41,10 +53,19 @@ def render(result: RunResult) -> str:
 
 
 def write_report(result: RunResult, path: Path) -> Path:
-    """Render into ``path``, whole or not at all; returns the path.
+    """Render the report and write it to ``path`` atomically. Return the path.
 
     Raises:
         PrerequisiteError: ``missing-extra``; ``report-not-written`` when the file cannot be written.
+
+    Examples:
+        Render the ``result.json`` of a run folder:
+
+        >>> from pathlib import Path
+        >>> from insource import RunResult, write_report
+        >>> result = RunResult.model_validate_json(Path("result.json").read_text())
+        >>> write_report(result, Path("report.html")).name
+        'report.html'
     """
     content = render(result)
     try:
@@ -54,13 +75,13 @@ def write_report(result: RunResult, path: Path) -> Path:
         raise PrerequisiteError(
             "report-not-written",
             f"The report could not be written to {path}: {error.strerror or error}.",
-            hint="Free some space or write it elsewhere: insource report -o PATH",
+            hint="Free some space, or choose another path: insource report -o PATH",
         ) from error
     return path
 
 
 def drawing(plot: Plot) -> Markup:
-    """The plot as two SVGs, for wide and for narrow pages; the page shows one of them."""
+    """Return the plot as two SVGs, for wide and for narrow pages. The page's CSS shows one of them."""
     from markupsafe import Markup
 
     label = f"{plot.question} {plot.answer}"
@@ -72,7 +93,7 @@ def drawing(plot: Plot) -> Markup:
 
 
 def _svg(spec: Spec) -> str:
-    """Everything after ``<svg`` of the drawing; text within it is escaped by the renderer."""
+    """Return the drawing without its leading ``<svg``. The renderer has escaped the text in it."""
     try:
         import vl_convert
     except ImportError as error:

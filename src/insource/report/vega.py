@@ -1,4 +1,4 @@
-"""Words of Vega-Lite: axes, layers and channels, with the colours of the page."""
+"""Build Vega-Lite axes, layers and channels with the colours of the page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Layer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Axis:
-    """A value axis. ``values`` fixes the ticks; ``expression`` is a Vega expression for their labels."""
+    """A value axis. ``values`` sets the ticks; ``expression`` is a Vega expression for their labels."""
 
     title: str
     domain: tuple[float, float]
@@ -28,14 +28,14 @@ class Axis:
 
 
 def ratio_axis(title: str, values: Sequence[float], *, floor: float = 0.0, ceiling: float = 1.0) -> Axis:
-    """An axis that shows the values with air around them and never leaves the possible range."""
+    """Return an axis around the values, with padding, within the possible range."""
     low, high = min(values), max(values)
     pad = max((high - low) * 0.08, 0.01)
     return Axis(title, (max(floor, low - pad), min(ceiling, high + pad)))
 
 
 def decades(low: float, high: float) -> tuple[float, ...]:
-    """Round numbers within a logarithmic range: powers of ten, with 2s and 5s where those are few."""
+    """Return ticks of a logarithmic range: powers of ten, with 2s and 5s when there are few."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     few = math.log10(high / low) < 2.5
     ticks = [digit * 10.0**power for power in powers for digit in ((1, 2, 5) if few else (1,))]
@@ -43,13 +43,13 @@ def decades(low: float, high: float) -> tuple[float, ...]:
 
 
 def log_axis(title: str, values: Sequence[float], expression: str, *, margin: float = 2.0) -> Axis:
-    """A logarithmic axis around positive values, wider by the factor ``margin`` on either side."""
+    """Return a logarithmic axis around positive values, extended by the factor ``margin`` on either side."""
     low, high = min(values) / margin, max(values) * margin
     return Axis(title, (low, high), values=decades(low, high), expression=expression, scale="log")
 
 
 def position(value: float, axis: Axis) -> float:
-    """Where a value lies on an axis: 0 at its start, 1 at its end."""
+    """Return the position of a value on an axis: 0 at its start, 1 at its end."""
     low, high = axis.domain
     if axis.scale == "log":
         low, high, value = math.log10(low), math.log10(high), math.log10(value)
@@ -57,7 +57,7 @@ def position(value: float, axis: Axis) -> float:
 
 
 def layer(values: Sequence[dict[str, Any]], mark: str, style: dict[str, Any], **encoding: Any) -> Layer:
-    """Marks over their own values; a channel given as a plain name is that field."""
+    """Return a layer of marks with their values. A channel given as a string is the field of that name."""
     channels = {
         name: {"field": channel} if isinstance(channel, str) else channel
         for name, channel in encoding.items()
@@ -66,32 +66,32 @@ def layer(values: Sequence[dict[str, Any]], mark: str, style: dict[str, Any], **
 
 
 def quantitative(field: str) -> dict[str, Any]:
-    """A channel of numbers."""
+    """Return a channel of numbers."""
     return {"field": field, "type": "quantitative"}
 
 
 def nominal(field: str) -> dict[str, Any]:
-    """A channel of words."""
+    """Return a channel of strings."""
     return {"field": field, "type": "nominal"}
 
 
 def as_given(field: str) -> dict[str, Any]:
-    """A channel whose values are already colours or shapes."""
+    """Return a channel whose values are colours or shapes."""
     return {"field": field, "type": "nominal", "scale": None, "legend": None}
 
 
 def stroke(width: int, stroke: str | None = None) -> dict[str, Any]:
-    """The style of a line."""
+    """Return the style of a line."""
     return {"strokeWidth": width} if stroke is None else {"strokeWidth": width, "stroke": stroke}
 
 
 def text_style(*, align: str, color: str = "var(--ink)", **more: Any) -> dict[str, Any]:
-    """The style of words in a plot."""
+    """Return the style of text in a plot."""
     return {"align": align, "baseline": "middle", "fontSize": 12, "color": color} | more
 
 
 def x_channel(axis: Axis, pixels: tuple[int, int] | None = None, field: str = "x") -> dict[str, Any]:
-    """The horizontal channel; ``pixels`` fixes where its axis starts and ends."""
+    """Return the horizontal channel. ``pixels`` sets where its axis starts and ends."""
     channel = quantitative(field) | {"scale": _scale(axis), "axis": _axis(axis, grid=True)}
     if pixels is not None:
         channel["scale"]["range"] = list(pixels)
@@ -99,7 +99,7 @@ def x_channel(axis: Axis, pixels: tuple[int, int] | None = None, field: str = "x
 
 
 def y_channel(axis: Axis, field: str) -> dict[str, Any]:
-    """The vertical channel."""
+    """Return the vertical channel."""
     return quantitative(field) | {"scale": _scale(axis), "axis": _axis(axis, grid=True)}
 
 
@@ -114,7 +114,7 @@ def _axis(axis: Axis, *, grid: bool) -> dict[str, Any]:
 
 
 def chart(layers: list[Layer], width: int, height: float, *, fit: bool = False) -> Spec:
-    """The whole drawing. ``fit`` makes room for a vertical axis."""
+    """Return the whole drawing. ``fit`` makes room for a vertical axis."""
     return {
         "$schema": SCHEMA,
         "width": width,

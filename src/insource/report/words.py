@@ -1,4 +1,4 @@
-"""Figures as words: how a ratio, an interval, a price and a metric read in a report."""
+"""Format ratios, intervals, times and metrics for the report, and define its terms."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from insource.types import Arm, Comparison, Estimate, Evaluation, Labels, RunResult, Text
 
 NOT_MEASURED = "not measured"
-NBSP = "\u00a0"  # an interval or an n never breaks across lines
+NBSP = "\u00a0"  # keeps an interval and an n on one line
 
 
 class Metric(NamedTuple):
-    """A metric's name, what it means in one sentence, and how its values read."""
+    """The label of a metric, its meaning in one sentence, and how its values are shown."""
 
     label: str
     meaning: str
@@ -25,57 +25,60 @@ class Metric(NamedTuple):
 METRICS: dict[str, Metric] = {
     "field_accuracy": Metric(
         "Field accuracy",
-        "Of the fields of a document, the share that is right (the value, or correctly left empty); "
-        "averaged over documents.",
+        "Share of a document's fields that are correct (the right value, or correctly empty), averaged over "
+        "documents.",
     ),
     "accuracy": Metric("Accuracy", "Share of documents with the right label."),
-    "macro_f1": Metric("Macro F1", "F1 of each label, averaged with every label counting the same."),
+    "macro_f1": Metric("Macro F1", "Unweighted mean of the F1 of each label."),
     "format_consistency": Metric(
         "Format consistency",
-        "Share of documents that are valid under the schema with every value in its canonical spelling.",
+        "Share of answers that are valid under the schema, with every value in its canonical spelling.",
     ),
     "hallucination_rate": Metric(
         "Hallucination rate",
-        "Share of documents with at least one invented value or key.",
+        "Share of answers with at least one invented value or key.",
         lower_is_better=True,
     ),
     "exact_match": Metric(
-        "Document exact match", "Share of documents with no field wrong, missed or invented."
+        "Document exact match", "Share of documents without a wrong, missed or invented field."
     ),
     "all_null_floor": Metric(
         "All-null floor",
-        "The field accuracy of leaving every field empty: what no effort at all earns on these documents.",
+        "Field accuracy of an answer with every field empty, on the same documents.",
     ),
-    "field_accuracy_micro": Metric("Field accuracy, micro", "All fields of all documents pooled."),
-    "field_accuracy_macro": Metric("Field accuracy, macro", "The mean over fields of each field's accuracy."),
-    "parse_rate": Metric("Parses", "Share of answers that parse as they stand."),
+    "field_accuracy_micro": Metric(
+        "Field accuracy, micro", "Share of correct fields among all fields of all documents."
+    ),
+    "field_accuracy_macro": Metric("Field accuracy, macro", "Mean of the accuracies of the fields."),
+    "parse_rate": Metric("Parses", "Share of answers that parse without repair."),
     "repairable_rate": Metric(
-        "Repairable", "Share that parses once fences and surrounding prose are removed."
+        "Repairable", "Share of answers that parse after removal of fences and surrounding prose."
     ),
     "schema_valid_rate": Metric("Schema-valid", "Share of answers that are valid under the schema."),
-    "precision": Metric("Precision", "Of the values given, the share that is right."),
-    "recall": Metric("Recall", "Of the values there are to find, the share that was found."),
-    "f1": Metric("F1", "The harmonic mean of precision and recall."),
+    "precision": Metric("Precision", "Share of the given values that are correct."),
+    "recall": Metric("Recall", "Share of the labelled values that were found."),
+    "f1": Metric("F1", "Harmonic mean of precision and recall."),
     "invented_per_null_slot": Metric(
         "Invented per empty field",
-        "Of the fields that should stay empty, the share that was filled.",
+        "Share of the empty fields that were filled.",
         lower_is_better=True,
     ),
     "edit_burden": Metric(
-        "Edit burden", "Fields a person has to correct in a document.", lower_is_better=True, ratio=False
+        "Edit burden", "Fields per document that a person must correct.", lower_is_better=True, ratio=False
     ),
 }
 
 TERMS: dict[str, str] = {
-    "Arm": "One candidate for the job: a model with its way of being asked.",
-    "Document": "One input with its answer. Documents, not fields, are what the statistics count.",
-    "Interval": "The range the true value plausibly lies in; [91.8, 96.0] reads “between 91.8 and 96.0”.",
-    "n": "How many documents (for a field: how many values) a figure rests on.",
-    "Paired difference": "Candidate minus baseline on the same documents, so luck in the draw cancels out.",
-    "Margin": "The largest loss that still counts as “not worse”; settled before looking.",
-    "p50, p95": "Half, and 95 of 100, of the answers came at least this fast.",
-    "Simulated cloud": "Answers made up to follow a published error profile. They exercise the machinery "
-    "and prove nothing about any provider.",
+    "Arm": "One candidate for the task: a model, its prompt and its decoding.",
+    "Document": "One input with its answer. The statistics count documents, not fields.",
+    "Interval": "Confidence interval: a range of plausible values; [91.8, 96.0] means 91.8 to 96.0.",
+    "n": "Number of documents behind a figure; for a field, the number of values.",
+    "Paired difference": "Candidate minus baseline on the same documents. Pairing removes the variation "
+    "between documents.",
+    "Margin": "Largest loss that still counts as “not worse”. It is set before the evaluation.",
+    "p50, p95": "50 % and 95 % of the answers took at most this long.",
+    "Simulated cloud": "Generated answers that follow a published error profile. They test the software and "
+    "say nothing about any provider.",
 }
 
 HEADLINE_FIELDS = ("field_accuracy", "format_consistency", "hallucination_rate", "exact_match")
@@ -84,7 +87,7 @@ HEADLINE_TEXT = ("exact_match",)
 
 
 def headline_metrics(result: RunResult) -> tuple[str, ...]:
-    """The metrics the first table shows for this kind of task."""
+    """Return the metrics that the first table shows for this kind of task."""
     output = result.dataset.output
     if isinstance(output, Labels):
         return HEADLINE_LABELS
@@ -92,22 +95,22 @@ def headline_metrics(result: RunResult) -> tuple[str, ...]:
 
 
 def primary_metric(result: RunResult) -> str:
-    """The metric the run is decided on: that of the first comparison, else the task's first headline."""
+    """Return the metric of the verdict: that of the first comparison, else the task's first headline."""
     return result.comparisons[0].metric if result.comparisons else headline_metrics(result)[0]
 
 
 def metric(name: str) -> Metric:
-    """The metric's words; a metric unknown here reads as its own name."""
+    """Return the label and meaning of a metric. An unknown metric gets its name as the label."""
     return METRICS.get(name) or Metric(name.replace("_", " ").capitalize(), "")
 
 
 def finite(value: float | None) -> float | None:
-    """The value, or None where there is no number to show."""
+    """Return the value, or None when it is not finite."""
     return value if value is not None and math.isfinite(value) else None
 
 
 def percent(ratio: float | None) -> str:
-    """``94.1%``. Only an exact 1 reads 100%, only an exact 0 reads 0%."""
+    """Format a ratio as ``94.1%``. Only an exact 1 becomes 100%, and only an exact 0 becomes 0%."""
     if finite(ratio) is None or ratio is None:
         return NOT_MEASURED
     if 0.9995 <= ratio < 1:
@@ -118,12 +121,12 @@ def percent(ratio: float | None) -> str:
 
 
 def signed(value: float) -> str:
-    """``+3.1``, ``−0.4``."""
+    """Format a signed figure as ``+3.1`` or ``−0.4``."""
     return f"{value:+.1f}".replace("-", "−")
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A plain figure to so many significant digits, with thousands separators."""
+    """Format a figure with ``digits`` significant digits and thousands separators."""
     if finite(value) is None or value is None:
         return NOT_MEASURED
     if value == 0 or abs(value) >= 10 ** (digits - 1):
@@ -132,7 +135,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """``0.84 s``, ``12.3 s``, ``4 min 05 s``."""
+    """Format a duration as ``0.84 s``, ``12.3 s`` or ``4 min 05 s``."""
     if finite(value) is None or value is None:
         return NOT_MEASURED
     if value >= 120:
@@ -142,12 +145,12 @@ def seconds(value: float | None) -> str:
 
 
 def value(estimate: Estimate, *, ratio: bool = True) -> str:
-    """The estimate's value alone."""
+    """Format the value of an estimate, without its interval."""
     return percent(estimate.value) if ratio else number(estimate.value)
 
 
 def interval(estimate: Estimate, *, ratio: bool = True) -> str:
-    """``[91.8, 96.0]`` in the unit of the value, or empty when there is none."""
+    """Format the interval as ``[91.8, 96.0]`` in the unit of the value. Empty when there is none."""
     low, high = finite(estimate.low), finite(estimate.high)
     if low is None or high is None:
         return ""
@@ -157,12 +160,12 @@ def interval(estimate: Estimate, *, ratio: bool = True) -> str:
 
 
 def sample(n: int) -> str:
-    """``n = 1,204``."""
+    """Format a sample size as ``n = 1,204``."""
     return f"n{NBSP}={NBSP}{n:,}"
 
 
 def described(estimate: Estimate, *, ratio: bool = True) -> str:
-    """``94.1% [91.8, 96.0], n = 100`` as it stands in a sentence."""
+    """Format an estimate for a sentence, as ``94.1% [91.8, 96.0], n = 100``."""
     if finite(estimate.value) is None:
         return NOT_MEASURED
     parts = (value(estimate, ratio=ratio), interval(estimate, ratio=ratio))
@@ -170,14 +173,14 @@ def described(estimate: Estimate, *, ratio: bool = True) -> str:
 
 
 def support(estimate: Estimate, *, ratio: bool = True) -> str:
-    """What stands below a value in a table: its interval and n."""
+    """Return the lines below a value in a table: its interval and n."""
     if finite(estimate.value) is None:
         return estimate.note
     return f"{interval(estimate, ratio=ratio) or 'no interval'}\n{sample(estimate.n)}"
 
 
 def difference(comparison: Comparison) -> str:
-    """``+3.1 [+0.2, +6.0]`` points, or in the metric's own unit."""
+    """Format a difference as ``+3.1 [+0.2, +6.0]``, in points or in the unit of the metric."""
     estimate, scale = comparison.difference, 100 if metric(comparison.metric).ratio else 1
     middle, low, high = (finite(part) for part in (estimate.value, estimate.low, estimate.high))
     if middle is None:
@@ -188,28 +191,28 @@ def difference(comparison: Comparison) -> str:
 
 
 def arm_label(arm: Arm) -> str:
-    """The arm's name; a simulated one says so wherever it is named."""
-    if arm.kind == "simulated" and "simulated cloud" not in arm.name.lower():
+    """Return the name of the arm. A simulated arm is always marked as simulated."""
+    if arm.simulated and "simulated cloud" not in arm.name.lower():
         return f"{arm.name} (simulated cloud)"
     return arm.name
 
 
 def arm_labels(result: RunResult) -> dict[str, str]:
-    """Arm name → label."""
+    """Return arm name → label."""
     return {evaluation.arm.name: arm_label(evaluation.arm) for evaluation in result.evaluations}
 
 
 def candidate(result: RunResult) -> Evaluation | None:
-    """The arm the run is about: the first comparison's candidate, else the tuned one, else the first."""
+    """Return the main arm: the first comparison's candidate, else the first candidate, else the first arm."""
     named = {evaluation.arm.name: evaluation for evaluation in result.evaluations}
     if result.comparisons and result.comparisons[0].candidate in named:
         return named[result.comparisons[0].candidate]
-    tuned = [evaluation for evaluation in result.evaluations if evaluation.arm.kind == "tuned"]
-    return next(iter(tuned or result.evaluations), None)
+    candidates = [evaluation for evaluation in result.evaluations if evaluation.arm.role == "candidate"]
+    return next(iter(candidates or result.evaluations), None)
 
 
 def listed(items: Iterable[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Join items as ``a``, ``a and b`` or ``a, b and c``."""
     *first, last = [*items] or [""]
     return f"{', '.join(first)} and {last}" if first else last
 
@@ -221,9 +224,9 @@ _HIDDEN = re.compile(
 
 
 def visible(content: Any) -> Any:
-    """The same value with every invisible or reordering character spelled out (``\\u202e``).
+    """Return the same value with every invisible or reordering character as an escape (``\\u202e``).
 
-    Logged text is hostile: a right-to-left override could make a wrong answer look right.
+    Logged text is untrusted: a right-to-left override could make a wrong answer look right.
     """
     if isinstance(content, str):
         unified = content.replace("\r\n", "\n")

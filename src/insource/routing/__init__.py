@@ -1,1 +1,1 @@
-"""Confidence of an answer and the policy that acts on it."""
+"""Confidence of an answer, and the policy that uses it."""

@@ -1,4 +1,4 @@
-"""The cascade: the local answer where it is good enough, the cloud's where it is not."""
+"""The cascade: serve the local answer when it is good enough, else the cloud's."""
 
 from __future__ import annotations
 
@@ -21,19 +21,28 @@ def fit_policy(
     delta: float,
     on_infeasible: Literal["cloud", "median"],
 ) -> Policy:
-    """The policy that the calibration split supports: one confidence and one outcome a document.
+    """Return the policy that the calibration split supports, from one confidence and one outcome per
+    document.
 
-    The threshold comes from Learn-then-Test (arXiv 2110.01052): with probability 1 - ``delta`` at most
-    ``max_error`` of what is served locally is wrong. Documents whose confidence is None are never served
-    locally, so they do not enter the test, only the share. When the data cannot support the bound,
-    ``on_infeasible`` says what then: ``"cloud"`` for everything, or the ``"median"`` of the confidences
-    above 0, which carries no guarantee and says so.
+    The threshold comes from Learn-then-Test (arXiv 2110.01052): with probability 1 - ``delta``, at most
+    ``max_error`` of the locally served answers are wrong. Documents whose confidence is None are never served
+    locally; they count in the local share but not in the test. When the data cannot support the bound,
+    ``on_infeasible`` decides: ``"cloud"`` sends everything to the cloud; ``"median"`` uses the median of the
+    confidences above 0, without a guarantee.
 
     Raises:
-        ValueError: for unequal lengths or rates outside (0, 1).
+        ValueError: the lengths differ, or a rate is outside (0, 1).
+
+    Examples:
+        >>> from insource import fit_policy
+        >>> confidences = [0.5] * 20 + [0.95] * 80
+        >>> correct = [False] * 20 + [True] * 80
+        >>> policy = fit_policy(confidences, correct, max_error=0.1, delta=0.05, on_infeasible="cloud")
+        >>> policy.basis, policy.threshold, policy.expected_local_share
+        ('guaranteed', 0.95, 0.8)
     """
     if len(confidences) != len(correct):
-        raise ValueError("one confidence and one outcome a document")
+        raise ValueError("confidences and correct must have the same length")
     known = [(sure, right) for sure, right in zip(confidences, correct, strict=True) if sure is not None]
     scores = np.array([sure for sure, _ in known], dtype=float)
     threshold = ltt_threshold(scores, np.array([right for _, right in known], dtype=bool), max_error, delta)
@@ -55,12 +64,11 @@ def fit_policy(
 def decide(
     policy: Policy, confidence: float | None, local: LocalAnswer = "valid"
 ) -> tuple[Literal["local", "cloud"], str]:
-    """Where one answer comes from, and why.
+    """Return where one answer comes from, and the reason.
 
-    ``local`` says what became of the local attempt: ``valid`` fits the task's output contract,
-    ``invalid`` does not, ``failed`` is no answer at all. Reasons: ``confident``, ``low-confidence``,
-    ``no-confidence`` (not measured), ``no-threshold`` (nothing may be served locally),
-    ``local-invalid``, ``local-failed``.
+    ``local`` describes the local attempt: ``valid`` fits the task's output contract, ``invalid`` does not,
+    ``failed`` means no answer. Reasons: ``confident``, ``low-confidence``, ``no-confidence`` (not measured),
+    ``no-threshold`` (nothing may be served locally), ``local-invalid``, ``local-failed``.
     """
     if local != "valid":
         return "cloud", f"local-{local}"
@@ -78,7 +86,7 @@ def _reason(
 ) -> str:
     bound = (
         f"at most {max_error:.0%} wrong among locally served answers, with {1 - delta:.0%} confidence, "
-        "for documents like the calibration ones"
+        "for documents like those of the calibration split"
     )
     n, wrong = len(known), sum(not right for _, right in known)
     needed = minimum_calibration_n(max_error, delta)

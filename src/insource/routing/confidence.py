@@ -1,8 +1,8 @@
-"""How sure the local model was of an answer, from the tokens it chose and those it could have chosen.
+"""Confidence of a local answer, from the log-probabilities of its tokens and of the alternatives.
 
-Log-probabilities come raw, from before the grammar. So every token is judged among what the grammar
-allowed at its place: the answer's tokens are replayed through the grammar, forced ones say nothing and
-are left out, and the others get p̂ = p(token) / p(all allowed candidates).
+The log-probabilities are raw, from before the grammar. Each token must therefore be compared with what the
+grammar allowed at its position. The answer's tokens are replayed through the grammar; forced tokens carry no
+information and are left out, and each other token gets p̂ = p(token) / p(all allowed candidates).
 """
 
 from __future__ import annotations
@@ -19,14 +19,19 @@ from insource.foundation.errors import DataError, IntegrityError
 from insource.routing.json_spans import Span, json_spans
 from insource.types import Completion, Example, TokenLogprob
 
-# Below this the model wanted something the grammar forbade, however sure it was among the rest.
+# When the allowed candidates together are less probable than this, the model wanted a token that the grammar
+# forbids. Its preference among the others is then no evidence, and p̂ is 0.
 TINY_MASS = 0.01
+# The number of candidates that the local model returns for each token. Calibration and gateway must ask for
+# the same number, or their confidences cannot be compared.
+TOP_LOGPROBS = 20
 JSON_RULE = "start: %json"
 
 
 @lru_cache(maxsize=4)
 def load_tokenizer(tokenizer_json: Path) -> Any:
-    """The ``llguidance.LLTokenizer`` of a Hugging Face ``tokenizer.json``; takes a second, once a process.
+    """Return the ``llguidance.LLTokenizer`` of a Hugging Face ``tokenizer.json``; cached, loading takes a
+    second.
 
     Raises:
         DataError: ``tokenizer-unreadable``.
@@ -46,9 +51,9 @@ def load_tokenizer(tokenizer_json: Path) -> Any:
 def confidence_scorer(
     tokenizer_json: Path, grammar_for: Callable[[Example], str | None]
 ) -> Callable[[Example, Completion], float | None]:
-    """``document_confidence`` as an evaluation takes it: of one example's answer, under its grammar.
+    """Return ``document_confidence`` as a function of an example and its answer, for an evaluation.
 
-    The tokenizer is read at the first answer. Raises as ``load_tokenizer`` and ``document_confidence`` do.
+    The tokenizer is loaded at the first answer. Raises as ``load_tokenizer`` and ``document_confidence``.
     """
 
     def score(example: Example, completion: Completion) -> float | None:
@@ -58,28 +63,29 @@ def confidence_scorer(
 
 
 def document_confidence(completion: Completion, grammar: str | None, tokenizer: Any | None) -> float | None:
-    """How likely the whole answer is right, between 0 and 1, not calibrated; None when it cannot be told.
+    """Return an uncalibrated confidence between 0 and 1 that the whole answer is right, or None if unknown.
 
-    For JSON the product of ``field_confidences``: a document is right only when all its fields are, so
-    ten doubtful fields must count for more than one, which a minimum over fields cannot say. For any
-    other text the least certain token. 0 for an answer that was cut short, or that is not JSON although
-    the grammar asks for it. None when log-probabilities are missing, which never means certain
-    (llama.cpp leaves them out for speculated tokens).
+    For JSON, it is the product of ``field_confidences``: a document is right only when all its fields are, so
+    ten doubtful fields must count more than one, which a minimum cannot express. For other text, it is the
+    minimum over the tokens. It is 0 for a truncated answer, and for one that is not JSON although the grammar
+    requires it. It is None when log-probabilities are missing (llama.cpp omits them for speculated tokens);
+    missing never means certain.
 
-    ``grammar`` is what the engine was constrained by, None when it was not; ``tokenizer`` the
-    ``LLTokenizer`` of the model that wrote, needed with a grammar.
+    ``grammar`` is the grammar that constrained the engine, or None. ``tokenizer`` is the ``LLTokenizer`` of
+    the model that answered, required with a grammar.
 
     Raises:
         IntegrityError: ``tokenizer-mismatch`` when the tokens are not those of ``tokenizer``.
     """
     if completion.finish_reason == "length":
-        return 0.0
+        return 0.0  # an answer without its end is wrong, however sure its tokens are
     try:
         fields = field_confidences(completion, grammar, tokenizer)
     except ValueError:
         if grammar is not None and JSON_RULE in grammar:
             return 0.0
         certainties = _certainties(completion, grammar, tokenizer)
+        # No token had an alternative: the grammar allowed this one answer, so the default is 1.
         return None if certainties is None else min((p for p in certainties if p is not None), default=1.0)
     return None if fields is None else math.prod(fields.values())
 
@@ -87,16 +93,16 @@ def document_confidence(completion: Completion, grammar: str | None, tokenizer: 
 def field_confidences(
     completion: Completion, grammar: str | None, tokenizer: Any | None
 ) -> dict[str, float] | None:
-    """The least p̂ among the deciding tokens of every field, by path; None when it cannot be told.
+    """Return, by path, the minimum p̂ over the deciding tokens of each field; None if unknown.
 
-    A minimum, because the tokens of one value hang together: the first decides, the rest copy. A token
-    belongs to the first value that has a byte in it, quotes included, since an opening quote decides
-    against ``null``. Under a grammar the tokens of bare structure that still had a choice, such as the
-    comma that makes a list longer, count for the object or list they stand in; without one they are
-    ignored. A field whose tokens were all forced has 1.
+    The minimum is used because the tokens of one value depend on each other: the first decides, the rest
+    follow. A token belongs to the first value that shares a byte with it, quotes included, because an opening
+    quote decides against ``null``. With a grammar, structural tokens that had alternatives, such as the comma
+    that extends a list, count for their object or list; without one they are ignored. A field whose tokens
+    were all forced has confidence 1.
 
     Raises:
-        ValueError: when the answer is not JSON.
+        ValueError: the answer is not JSON.
         IntegrityError: as ``document_confidence``.
     """
     text = completion.text.encode()
@@ -106,7 +112,7 @@ def field_confidences(
     if certainties is None or start < 0:
         return None
     fields = {span.path: 1.0 for span in spans if span.leaf}
-    at = -start
+    at = -start  # offsets count from the first byte of the text; tokens before it have negative ones
     for token, certainty in zip(completion.tokens, certainties, strict=True):
         begin, at = at, at + len(token.bytes)
         owner = _owner(spans, begin, at)
@@ -117,7 +123,9 @@ def field_confidences(
 
 
 def _owner(spans: list[Span], begin: int, end: int) -> Span | None:
-    """The first leaf that shares a byte with a token, else the innermost container around its start."""
+    """Return the first leaf that shares a byte with a token, else the innermost container
+    around its start.
+    """
     for span in spans:
         if span.leaf and span.start < end and begin < span.end:
             return span
@@ -128,7 +136,9 @@ def _owner(spans: list[Span], begin: int, end: int) -> Span | None:
 def _certainties(
     completion: Completion, grammar: str | None, tokenizer: Any | None
 ) -> list[float | None] | None:
-    """p̂ of every token, None for one that decided nothing; nothing at all when candidates are missing."""
+    """Return p̂ of every token, None for a token that decided nothing; None overall when candidates are
+    missing.
+    """
     tokens = completion.tokens
     if not any(token.bytes for token in tokens) or any(not token.top for token in tokens):
         return None
@@ -140,7 +150,7 @@ def _certainties(
 
 
 def _replayed(tokens: tuple[TokenLogprob, ...], grammar: str, tokenizer: Any) -> Iterator[float | None]:
-    """p̂ under the grammar; 0 from where the answer leaves it, as an unconstrained one may."""
+    """Yield p̂ under the grammar; 0 from where the answer leaves it, as an unconstrained answer may."""
     from llguidance import LLMatcher
     from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 
@@ -151,11 +161,14 @@ def _replayed(tokens: tuple[TokenLogprob, ...], grammar: str, tokenizer: Any) ->
             yield None
             continue
         _check(token, tokenizer)
+        # Where the grammar dictates the next bytes, the model has no choice: its probability means nothing.
         forced = bool(matcher.compute_ff_bytes().startswith(token.bytes))
         if not forced:
-            fill_next_token_bitmask(matcher, mask)
+            fill_next_token_bitmask(matcher, mask)  # before the token is consumed: the mask of its own place
         if not matcher.consume_token(token.id):
             yield 0.0
+        # One bit a token, in words of 32. The view is unsigned, because bitwise_count counts the bits of the
+        # absolute value. A single bit is a forced token, too, though several byte strings would be allowed.
         elif forced or int(np.bitwise_count(mask.view(np.uint32)).sum()) == 1:
             yield None
         else:
@@ -163,18 +176,22 @@ def _replayed(tokens: tuple[TokenLogprob, ...], grammar: str, tokenizer: Any) ->
 
 
 def _among_allowed(token: TokenLogprob, mask: Any) -> float:
-    """p / max(mass, p), where mass is what the likeliest candidates that the grammar allows have together."""
+    """Return p / max(mass, p), where mass is the total probability of the top candidates the
+    grammar allows.
+    """
     own = _probability(token)
     mass = sum(
         math.exp(logprob)
         for candidate, logprob in token.top
         if int(mask[candidate // 32]) >> candidate % 32 & 1
     )
+    # The chosen token need not be among the likeliest candidates; p̂ must not exceed 1.
     mass = max(mass, own)
     return own / mass if mass >= TINY_MASS else 0.0
 
 
 def _probability(token: TokenLogprob) -> float:
+    # Single precision can round a log-probability to just above 0.
     return min(1.0, math.exp(token.logprob))
 
 
@@ -182,7 +199,7 @@ def _check(token: TokenLogprob, tokenizer: Any) -> None:
     if token.id >= tokenizer.vocab_size or tokenizer.decode_bytes([token.id]) != token.bytes:
         raise IntegrityError(
             "tokenizer-mismatch",
-            f"Token {token.id} reads {token.bytes!r} in the answer and otherwise in the tokenizer: "
+            f"Token {token.id} is {token.bytes!r} in the answer but differs in the tokenizer: "
             "they belong to different models.",
-            hint="Export the model again, so that its tokenizer lies beside it: insource export",
+            hint="Export the model again, so that the export has its tokenizer: insource export",
         )

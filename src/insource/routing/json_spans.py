@@ -1,4 +1,4 @@
-"""Where every value of a JSON text stands in its bytes."""
+"""Byte positions of the values in a JSON text."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import json
 import re
 from typing import NamedTuple
 
-# On bytes: structure is ASCII, and no byte of a longer UTF-8 sequence is.
+# Matching bytes is safe: structure is ASCII, and no byte of a longer UTF-8 sequence is ASCII.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SCALAR = re.compile(rb"[^\s,\]}]+")
 _SPACE = re.compile(rb"\s*")
 
 
 class Span(NamedTuple):
-    """A value at bytes ``start`` to ``end``; a leaf's quotes belong to it. Paths read ``lines[0].qty``."""
+    """A value at bytes ``start`` to ``end``, including a leaf's quotes.
+
+    A path looks like ``lines[0].qty``.
+    """
 
     path: str
     start: int
@@ -22,10 +25,10 @@ class Span(NamedTuple):
 
 
 def json_spans(text: bytes) -> list[Span]:
-    """The spans of all values of a JSON document, each container after what it contains.
+    """Return the spans of all values of a JSON document, each container after its contents.
 
     Raises:
-        ValueError: when ``text`` is not JSON (RFC 8259: ``NaN`` is not), or is nested too deeply to read.
+        ValueError: ``text`` is not JSON (RFC 8259, which excludes ``NaN``), or is nested too deeply.
     """
     spans: list[Span] = []
     try:
@@ -37,7 +40,7 @@ def json_spans(text: bytes) -> list[Span]:
 
 
 def _value(text: bytes, at: int, path: str, spans: list[Span]) -> int:
-    """Record the value that starts at ``at`` and return where it ends."""
+    """Record the value that starts at ``at``; return where it ends."""
     if text[at : at + 1] in (b"{", b"["):
         end = _members(text, at, path, spans)
         spans.append(Span(path, at, end, leaf=False))

@@ -1,1 +1,1 @@
-"""Run folders: complete or absent, keyed by what they are made from, and read back."""
+"""Run folders: written atomically, keyed by their inputs, and read back."""

@@ -1,7 +1,8 @@
-"""Run folders: a stage's work in ``.partial``, its manifest last, one rename; complete or not there.
+"""Run folders. A stage works in a ``.partial`` folder, writes its manifest last and renames the folder.
 
-A stage whose inputs, configuration, seed, version and libraries already have a complete run is not
-run again. That is both resume and cache: the same command goes on where the last one stopped.
+A folder with a manifest is therefore complete. A stage is skipped when a complete run with the same inputs,
+configuration, seed, version and library versions exists. This serves as both resume and cache: the same
+command continues where the last one stopped.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from insource import __version__
+from pydantic import Field
+
 from insource.foundation.canonical import digest, file_digest
 from insource.foundation.clock import SYSTEM, Clock, iso
 from insource.foundation.errors import IntegrityError, PrerequisiteError
 from insource.foundation.files import locked, sync_folder, write_json
 from insource.foundation.ids import run_id
+from insource.foundation.version import __version__
 from insource.types import Frozen
 
 MANIFEST = "manifest.json"
@@ -29,10 +32,11 @@ CHECKED_BYTES = 64 * 1024 * 1024
 
 
 class StageSpec(Frozen):
-    """What makes a stage's run the same run: everything its bytes depend on.
+    """Everything that determines the bytes of a stage's run.
 
     ``inputs`` maps a name to a content digest. ``libraries`` are the distributions whose version
     changes the result. ``version`` is the stage's own, raised when its code changes meaning.
+    ``former_libraries`` were counted once and are not any more: runs of that time still match.
     """
 
     stage: str
@@ -41,10 +45,20 @@ class StageSpec(Frozen):
     config: dict[str, Any]
     seed: int
     libraries: tuple[str, ...] = ()
+    former_libraries: tuple[str, ...] = Field((), exclude=True)
 
     def key(self) -> str:
-        """The 64-digit digest by which a complete run is found again."""
+        """Return the 64-digit digest by which a complete run is found again."""
         return digest(self.model_dump() | {"libraries": {name: installed(name) for name in self.libraries}})
+
+    def key_of(self, manifest: Mapping[str, Any]) -> str:
+        """Return the key of a run's manifest, as it would be without the libraries that do not count now."""
+        spec = manifest.get("spec", {})
+        if not set(self.former_libraries) & set(spec.get("libraries", ())):
+            return str(manifest["key"])
+        packages = manifest["environment"]["packages"]
+        counted = {name: packages[name] for name in spec["libraries"] if name not in self.former_libraries}
+        return digest(spec | {"libraries": counted})
 
 
 class Run(Frozen):
@@ -77,21 +91,22 @@ class RunStore:
         self._clock = clock
 
     def run(self, spec: StageSpec, work: Callable[[Path], Mapping[str, Any]]) -> Run:
-        """The stage's complete run: an earlier one, or ``work`` done now in a partial folder.
+        """Return the complete run of a stage: an existing one, or the result of ``work`` in a partial folder.
 
-        ``work`` gets the folder, which may hold what an interrupted attempt left, and returns the
-        result the manifest keeps.
+        ``work`` gets the folder, which may hold files of an interrupted attempt, and returns the result to
+        store in the manifest.
 
         Raises:
             PrerequisiteError: ``run-in-progress`` when another process works on the same run.
+            IntegrityError: ``run-damaged``, as ``find``.
         """
         key = spec.key()
-        if done := self.find(key):
+        if done := self.find(spec):
             return done.model_copy(update={"skipped": True})
         partial = self.folder / f".{spec.stage}-{key[:12]}.partial"
         partial.mkdir(parents=True, exist_ok=True)
         with _locked(partial):
-            if done := self.find(key):  # another process finished it between the two looks
+            if done := self.find(spec):  # another process finished it between the two looks
                 shutil.rmtree(partial)
                 return done.model_copy(update={"skipped": True})
             started, begun = self._clock.now(), self._clock.monotonic()
@@ -120,22 +135,23 @@ class RunStore:
         sync_folder(self.folder)
         return Run(stage=manifest["stage"], run_id=name, path=final, manifest=manifest)
 
-    def find(self, key: str) -> Run | None:
-        """The newest complete run with that key, or None.
+    def find(self, spec: StageSpec) -> Run | None:
+        """Return the newest complete run of that spec, or None.
 
         Raises:
-            IntegrityError: ``run-damaged`` when an output is missing or is not what was written.
+            IntegrityError: ``run-damaged`` when an output is missing or has changed.
         """
-        found = next((run for run in self.complete() if run.manifest["key"] == key), None)
+        key = spec.key()
+        found = next((run for run in self.complete(spec.stage) if spec.key_of(run.manifest) == key), None)
         if found:
             _verify(found)
         return found
 
     def complete(self, stage: str | None = None) -> Iterator[Run]:
-        """Every complete run, newest first; folders without a manifest are not runs.
+        """Yield every complete run, newest first; folders without a manifest are skipped.
 
         Raises:
-            IntegrityError: ``run-damaged`` for a manifest that is not what was written.
+            IntegrityError: ``run-damaged`` for an invalid manifest.
         """
         for path in sorted(self.folder.glob(f"*/{MANIFEST}"), reverse=True):
             if path.parent.name.endswith(".partial"):
@@ -145,14 +161,14 @@ class RunStore:
                 yield run
 
     def interrupted(self) -> list[str]:
-        """The names of stages that were begun and not finished."""
+        """Return the names of the stages that were started and not finished."""
         return sorted(
             path.name.removeprefix(".").rpartition("-")[0] for path in self.folder.glob(".*.partial")
         )
 
 
 def installed(distribution: str) -> str:
-    """The version of an installed distribution, or ``absent``."""
+    """Return the version of an installed distribution, or ``absent``."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -160,7 +176,7 @@ def installed(distribution: str) -> str:
 
 
 def environment(libraries: tuple[str, ...]) -> dict[str, Any]:
-    """What a manifest says of the machine: no host name, no path."""
+    """Return what a manifest records about the machine; host name and paths are left out."""
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
@@ -170,7 +186,7 @@ def environment(libraries: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _outputs(folder: Path) -> list[dict[str, Any]]:
-    """Name, size and digest of everything the stage left, checkpoints and locks aside."""
+    """Return name, size and digest of every file of the stage; delete checkpoints, skip locks."""
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     found = []
     for path in sorted(folder.rglob("*")):
@@ -185,17 +201,17 @@ def _read(path: Path) -> Run:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if not {"key", "seconds", "outputs", "result"} <= manifest.keys():
-            raise KeyError("not a whole manifest")
+            raise KeyError("incomplete manifest")
         return Run(stage=manifest["stage"], run_id=manifest["run_id"], path=path.parent, manifest=manifest)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(path.parent, MANIFEST) from error
 
 
 def damaged(folder: Path, name: str) -> IntegrityError:
-    """The error of a run folder whose file ``name`` is not what was written."""
+    """Return the error for a run folder whose file ``name`` is missing or has changed."""
     return IntegrityError(
         "run-damaged",
-        f"The run {folder.name} is damaged: {name} is not what was written.",
+        f"The run {folder.name} is damaged: {name} is missing or has changed.",
         hint=f"Delete the folder and run the command again: rm -r '{folder}'",
     )
 
@@ -216,7 +232,7 @@ def _locked(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise PrerequisiteError(
                 "run-in-progress",
-                f"Another process is working on this run already ({folder.name}).",
-                hint="Wait for it, or stop it and run the command again: it goes on where that one stopped.",
+                f"Another process is already working on this run ({folder.name}).",
+                hint="Wait for it, or stop it and run the command again; completed work is kept.",
             ) from error
         yield

@@ -1,4 +1,4 @@
-"""The kept result of a run, read back."""
+"""Read the stored result of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STAGE = "run"
 
 
 def load(runs: RunStore, name: str | None = None) -> tuple[RunResult, Path]:
-    """A kept result and its folder: the newest, or that of a run id (or the start of one).
+    """Return a stored result and its folder: the newest, or the one whose run id starts with ``name``.
 
     Raises:
         UserError: ``no-such-run``.
@@ -27,10 +27,10 @@ def load(runs: RunStore, name: str | None = None) -> tuple[RunResult, Path]:
                 return RunResult.model_validate_json(text), run.path
             except (OSError, ValueError) as error:
                 raise damaged(run.path, RESULT_FILE) from error
-    wanted = f"no run {name}" if name else "no complete run yet"
+    wanted = f"no run {name}" if name else "no complete run"
     raise UserError("no-such-run", f"There is {wanted} in {runs.folder}.", hint="Make one: insource run")
 
 
 def to_json(result: RunResult) -> dict[str, Any]:
-    """The document `insource run --json` prints; its schema is ``docs/reference/run-result.md``."""
+    """Return the document `insource run --json` prints; ``docs/reference/run-result.md`` has its schema."""
     return result.model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""What a local engine is to the rest of Insource."""
+"""The interface of a local engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from insource.types import Frozen
 
 
 class EngineSettings(Frozen):
-    """What to serve and with what: ``context_tokens`` a slot, ``threads`` for all of them."""
+    """What to serve and how: ``context_tokens`` per slot, ``threads`` for all slots together."""
 
     gguf: Path
     adapters: tuple[Path, ...] = ()
@@ -21,7 +21,7 @@ class EngineSettings(Frozen):
 
 
 class Engine(Protocol):
-    """A server on loopback that is up between ``start`` and ``stop``."""
+    """A server on loopback that runs between ``start`` and ``stop``."""
 
     @property
     def url(self) -> str: ...

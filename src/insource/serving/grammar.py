@@ -1,8 +1,8 @@
-"""Constrained decoding: one dialect, llguidance, compiled strictly before it is used.
+"""Grammars for constrained decoding, in llguidance's format, compiled strictly before use.
 
-Rules, from measurements of llguidance 1.9: whitespace is compact (flexible whitespace can go on
-forever), keys come in the order of ``properties``, and keywords the engine does not know are taken out
-by name, never ignored: they stay in the schema for the check of the finished answer.
+Rules from measurements of llguidance 1.9: whitespace is compact, because flexible whitespace can continue
+without end; keys come in the order of ``properties``. Keywords that the engine does not support are removed
+from the grammar and listed by name; the schema keeps them for validating the finished answer.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _POSITION = re.compile(r"^at \d+\(\d+\): (failed to compile JSON schema: )?")
 _ONE_OF = "oneOf constraints are not supported"
 _REGEX = "regex parse error"
 
-# Where a JSON Schema holds further schemas: under each name, as the value itself, in a list.
+# Keywords that hold further schemas: in an object by name, as the value, in a list.
 _BY_NAME = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _SINGLE = ("items", "additionalProperties", "contains", "not", "if", "then", "else", "propertyNames")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
 
 
 class Grammar(Frozen):
-    """A complete llguidance grammar, or ``text`` None when answers are free text.
+    """A complete llguidance grammar; ``text`` is None when answers are free text.
 
-    ``dropped_keywords`` are in the schema but not in the grammar: the answer has to be validated.
+    ``dropped_keywords`` are in the schema but not in the grammar, so the answer must be validated.
     """
 
     text: str | None
@@ -41,10 +41,10 @@ class Grammar(Frozen):
 
 
 def compile_grammar(output: OutputSpec | dict[str, Any]) -> Grammar:
-    """The grammar of an output contract or of a JSON Schema, compiled once to prove that it holds.
+    """Return the grammar of an output contract or JSON Schema; it is compiled once to check it.
 
     Raises:
-        DataError: ``schema-not-supported``, with the engine's words.
+        DataError: ``schema-not-supported``, with the engine's message.
     """
     if isinstance(output, Text):
         return Grammar(text=None, notes=("Free text has no grammar.",))
@@ -54,7 +54,7 @@ def compile_grammar(output: OutputSpec | dict[str, Any]) -> Grammar:
 
 
 def _label_grammar(names: tuple[str, ...]) -> Grammar:
-    # One terminal, not one rule: the parser holds 2,000 alternatives at a time, the lexer any number.
+    # One terminal instead of a rule: the parser allows 2,000 alternatives, the lexer any number.
     choices = " | ".join(json.dumps(name, ensure_ascii=False) for name in names)
     text = f"%llguidance {{}}\nstart: LABEL\nLABEL: {choices}"
     problem, notes = _compile(text)
@@ -83,7 +83,7 @@ def _schema_grammar(definition: dict[str, Any]) -> Grammar:
 
 
 def _compile(text: str) -> tuple[str, tuple[str, ...]]:
-    """The engine's error, or an empty one and its warnings."""
+    """Return the engine's error, or an empty one and the warnings."""
     from llguidance import LLMatcher
 
     failed, messages = LLMatcher.validate_grammar_with_warnings(text)
@@ -91,7 +91,7 @@ def _compile(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _loosen(schema: dict[str, Any], problem: str) -> set[str]:
-    """Take out what ``problem`` names and return those keywords: more answers pass then, never fewer."""
+    """Remove what ``problem`` names and return those keywords; the grammar then accepts more, never less."""
     if found := _UNIMPLEMENTED.search(problem):
         return _remove(schema, set(json.loads(f"[{found[1]}]")))
     if found := _UNKNOWN_FORMAT.search(problem):
@@ -130,7 +130,7 @@ def _pattern_compiles(pattern: str) -> bool:
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
-    """Every schema inside a schema; properties that are called like keywords are not mistaken for them."""
+    """Yield every schema inside a schema; properties named like keywords are not mistaken for them."""
     if not isinstance(schema, dict):
         return
     yield schema
@@ -146,7 +146,7 @@ def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 def _looseness(schema: dict[str, Any]) -> Iterator[str]:
-    """What the schema leaves open so that an answer may run on until ``max_tokens``."""
+    """Yield notes on what the schema leaves open, where an answer may continue up to ``max_tokens``."""
     nodes = list(_nodes(schema))
     bounds = {"maxLength", "enum", "const", "pattern", "format"}
     endless = sum("string" in _types(node) and not bounds & node.keys() for node in nodes)
@@ -167,8 +167,8 @@ def _not_supported(problem: str) -> DataError:
     words = _POSITION.sub("", problem.split("\n   1 |")[0].strip())
     return DataError(
         "schema-not-supported",
-        "The output contract cannot be enforced while the model writes.",
-        hint="Change that part of the schema: patterns without look-around or back-references, "
+        "The output contract cannot be enforced during generation.",
+        hint="Change that part of the schema: use patterns without look-around or back-references, "
         "references only under $defs, and no keywords that contradict each other.",
         details=(words,),
     )

@@ -1,4 +1,4 @@
-"""A served model that survives its engine: a child that dies is started again, a bounded number of times."""
+"""A served model with automatic restarts: an engine that dies is replaced, a limited number of times."""
 
 from __future__ import annotations
 
@@ -14,14 +14,25 @@ from insource.serving.engines.llamacpp import LlamaCppEngine
 from insource.types import Completion
 
 MAX_RESTARTS = 2
-GRACE_S = 2.0  # a dying process closes its sockets before it is seen to be gone
+GRACE_S = 2.0  # a dying process closes its sockets before its end is visible
 
 
 class ServedModel:
-    """Engine and model as one ``Model``; use as a context manager.
+    """Engine and model as one ``Model``; use it as a context manager.
 
-    ``adapter`` picks one of the engine's adapters, None the base model. ``on_restart`` is told when a
-    dead engine was replaced.
+    ``adapter`` is the index of one of the engine's adapters; None selects the base model. ``on_restart`` is
+    called when a dead engine was replaced.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource import Message, Request, ServedModel
+        >>> from insource.serving.engine import EngineSettings
+        >>> served = ServedModel("specs", EngineSettings(gguf=Path("base.gguf"), threads=2))
+        >>> served.info
+        ModelInfo(name='specs', local=True, simulated=False)
+        >>> with served:  # doctest: +SKIP
+        ...     served.generate(Request(messages=(Message(role="user", content="480 V"),), max_tokens=8)).text
+        '{"voltage":"480 V"}'
     """
 
     def __init__(
@@ -64,10 +75,10 @@ class ServedModel:
         self.engine.stop()
 
     def generate(self, request: Request) -> Completion:
-        """The answer; when the engine died over it, the answer of its replacement.
+        """Return the answer; if the engine dies, ask its replacement.
 
         Raises:
-            ProviderError: ``engine-died`` after ``MAX_RESTARTS`` replacements, else the engine's own.
+            ProviderError: ``engine-died`` after ``MAX_RESTARTS`` replacements, else the engine's own error.
         """
         while True:
             try:
@@ -84,7 +95,7 @@ class ServedModel:
                 "engine-died",
                 f"The local engine died {self._restarts + 1} times; the last time: {error.message}",
                 details=tail,
-                hint="What is finished is kept. Check the free memory, then run the same command again.",
+                hint="Completed work is kept. Check the free memory, then run the same command again.",
             ) from error
         self._restarts += 1
         self._on_restart(error.message)
@@ -106,5 +117,5 @@ class ServedModel:
 
 
 def usable_cores() -> int:
-    """Cores this process may use, for the engine's threads: more threads than that only slow it down."""
+    """Return the number of cores this process may use; more engine threads than that only slow it down."""
     return max(1, len(os.sched_getaffinity(0)))

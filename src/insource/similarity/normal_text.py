@@ -31,14 +31,18 @@ def normalised(text: str) -> str:
 
 
 def numbers_of(text: str) -> str:
-    """Return the numbers of a text, sorted and once each: nearly equal texts with the same ones are one
-    document, with others two on one template."""
+    """Return the numbers of a text, sorted and once each.
+
+    Nearly equal texts with the same numbers are one document; with other numbers they are two on one
+    template.
+    """
     return " ".join(sorted(set(_NUMBER.findall(normalised(text)))))
 
 
 def undated(text: str) -> str:
-    """Return the normalised text with dates and times of day as 0: the same for a document that is sent
-    again.
+    """Return the normalised text with 0 for each date and time of day.
+
+    It is the same for a document that is sent again.
 
     Where they are so much of the text that two such texts may have a Jaccard similarity below 0.8 of their
     shingles, they stay: they are what the text is about.

@@ -1,1 +1,1 @@
-"""Statistics: arrays in, numbers out; numpy and scipy only."""
+"""Statistics on arrays, with numpy and scipy only."""

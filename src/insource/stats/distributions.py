@@ -1,6 +1,6 @@
-"""The few distribution functions the intervals need, from ``scipy.special``.
+"""The distribution functions that the intervals need, from ``scipy.special``.
 
-``scipy.special`` is loaded on first use: this module may be imported by anything that starts fast.
+``scipy.special`` is loaded on first use, so that importing this module stays fast.
 """
 
 from __future__ import annotations
@@ -9,40 +9,42 @@ from statistics import NormalDist
 
 
 def normal_quantile(probability: float) -> float:
-    """z with P(Z <= z) = ``probability``."""
+    """Return z with P(Z <= z) = ``probability``."""
     return NormalDist().inv_cdf(probability)
 
 
 def normal_tail(z: float) -> float:
-    """The two-sided p-value of a standard normal statistic."""
+    """Return the two-sided p-value of a standard normal statistic."""
+    # The lower tail: 1 - cdf(z) loses all digits beyond z = 8.
     return 2.0 * NormalDist().cdf(-abs(z))
 
 
 def t_quantile(probability: float, df: float) -> float:
-    """t with P(T <= t) = ``probability`` under ``df`` degrees of freedom."""
+    """Return t with P(T <= t) = ``probability`` for ``df`` degrees of freedom."""
     from scipy.special import stdtrit
 
     return float(stdtrit(df, probability))
 
 
 def t_tail(t: float, df: float) -> float:
-    """The two-sided p-value of a Student statistic."""
+    """Return the two-sided p-value of a Student t statistic."""
     from scipy.special import stdtr
 
     return 2.0 * float(stdtr(df, -abs(t)))
 
 
 def binomial_cdf(successes: int, n: int, probability: float) -> float:
-    """P(X <= ``successes``) for X ~ Binomial(n, probability)."""
+    """Return P(X <= ``successes``) for X ~ Binomial(n, probability)."""
     from scipy.special import bdtr
 
+    # bdtr returns NaN outside 0 <= successes <= n.
     if successes < 0:
         return 0.0
     return 1.0 if successes >= n else float(bdtr(successes, n, probability))
 
 
 def beta_quantile(probability: float, a: float, b: float) -> float:
-    """x with P(B <= x) = ``probability`` for B ~ Beta(a, b)."""
+    """Return x with P(B <= x) = ``probability`` for B ~ Beta(a, b)."""
     from scipy.special import betaincinv
 
     return float(betaincinv(a, b, probability))

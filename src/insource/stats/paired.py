@@ -1,7 +1,7 @@
-"""Two systems on the same documents: the difference, its interval and its test.
+"""Paired comparison of two systems on the same documents: difference, interval and test.
 
-Every function that returns both an interval and a p-value keeps them in step: the interval excludes
-zero exactly when p < 1 - confidence. Values are shares, so differences lie between -1 and 1.
+Every function that returns an interval and a p-value keeps them consistent: the interval excludes zero
+exactly when p < 1 - confidence. Values are shares, so differences lie between -1 and 1.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from insource.stats.intervals import (
     t_interval,
 )
 
-_ROUNDING = 1e-12
+_ROUNDING = 1e-12  # differences are at most 1 in size, so a spread below this is rounding
 
 
 class PairedDifference(NamedTuple):
-    """Mean of the differences, with ``interval`` and ``p_value`` None where nothing can be inferred.
+    """The mean of the paired differences.
 
-    ``error`` is the standard error behind the interval, None when nothing varied; ``method`` names
-    interval and test.
+    ``interval`` and ``p_value`` are None when nothing can be inferred. ``error`` is the standard error behind
+    the interval, or None when nothing varied. ``method`` names the interval and the test.
     """
 
     value: float
@@ -42,16 +42,17 @@ class PairedDifference(NamedTuple):
 
 
 def mcnemar_exact(only_first: int, only_second: int) -> float:
-    """The exact two-sided McNemar p-value from the two discordant counts; 1 when there are none."""
+    """Return the exact two-sided McNemar p-value from the two discordant counts; 1 when both are zero."""
+    # With equal counts, twice the tail exceeds 1.
     discordant = only_first + only_second
     return min(1.0, 2.0 * binomial_cdf(min(only_first, only_second), discordant, 0.5)) if discordant else 1.0
 
 
 def bonett_price(only_first: int, only_second: int, n: int, confidence: float = 0.95) -> Interval:
-    """The adjusted Wald interval of a difference of two paired proportions, first minus second.
+    """Return the adjusted Wald interval of a difference of two paired proportions, first minus second.
 
-    ``only_first`` documents are right under the first system alone, ``only_second`` under the second
-    alone, of ``n``. One document is added to each discordant cell (Bonett and Price 2012, JEBS 37(4)).
+    Of ``n`` documents, ``only_first`` are right under the first system alone and ``only_second`` under the
+    second alone. One document is added to each discordant cell (Bonett and Price 2012, JEBS 37(4)).
     """
     centre, error = _bonett_price_parts(only_first, only_second, n)
     half = normal_quantile(1 - (1 - confidence) / 2) * error
@@ -59,10 +60,11 @@ def bonett_price(only_first: int, only_second: int, n: int, confidence: float = 
 
 
 def paired_binary(differences: ArrayLike, confidence: float = 0.95) -> PairedDifference:
-    """The difference of two rates from -1, 0 and 1 a document; documents are independent.
+    """Return the difference of two rates from one value of -1, 0 or 1 per independent document.
 
-    The p-value is the larger of exact McNemar's and the one Bonett-Price inverts, and the interval
-    is stretched to reach zero where only one of them rejects: both then say the same, on the safe side.
+    The p-value is the larger of the exact McNemar p-value and the one that the Bonett-Price interval inverts.
+    When only one of the two tests rejects, the interval is extended to include zero, so that interval and
+    p-value agree on the conservative side.
     """
     values = np.asarray(differences, dtype=float)
     n, first, second = len(values), int((values > 0).sum()), int((values < 0).sum())
@@ -82,13 +84,13 @@ def paired_binary(differences: ArrayLike, confidence: float = 0.95) -> PairedDif
 def paired_mean(
     differences: ArrayLike, clusters: Sequence[Any] | None = None, confidence: float = 0.95
 ) -> PairedDifference:
-    """The mean difference over documents, t by document or, with ``clusters``, by cluster.
+    """Return the mean difference over documents, with a t interval by document or by ``clusters``.
 
-    While most units do not differ, the plain t interval is far too short (72 % instead of 95 % at
-    n = 20 with 6 % discordant). So two pseudo-units are added, one each way, as large as the typical
-    differing unit (its root mean square) and weighted by the share of units that do not differ. For
-    rare differences of -1, 0, 1 this is Bonett and Price's adjustment; where every unit differs it
-    is the plain t. The standard error is never smaller than without them.
+    When most units do not differ, the plain t interval is far too short (72 % coverage instead of 95 % at n =
+    20 with 6 % discordant). Two pseudo-units are therefore added, one in each direction. Their size is the
+    root mean square of the differing units, and their weight is the share of units that do not differ. For
+    rare differences of -1, 0, 1 this is Bonett and Price's adjustment; when every unit differs it is the
+    plain t. The standard error is never smaller than without them.
     """
     values = np.asarray(differences, dtype=float)
     units = values if clusters is None else cluster_sums(values, clusters)
@@ -99,16 +101,21 @@ def paired_mean(
     plain = cluster_standard_error(values - mean, clusters)
     if count < 2:
         return PairedDifference(mean, None, None, None, "undefined: fewer than two independent units")
+    # The differences can cancel within every cluster; then the documents give the typical size.
     moved = units[units != 0] if units.any() else values[values != 0]
     typical = math.sqrt(float(np.mean(moved**2)))
     weight = float(np.mean(units == 0))
     sizes = np.ones(count) if clusters is None else cluster_sums(np.ones(n), clusters)
     size = n / count
+    # Each pseudo-unit stands for ``size`` documents, those of an average cluster. One is +typical, the other
+    # -typical: they cancel in the sum of the differences and in the cross terms of the squares, and they add
+    # to the number of documents and of units.
     centre = float(values.sum()) / (n + 2 * weight * size)
     squares = float(np.sum((units - centre * sizes) ** 2)) + 2 * weight * (typical**2 + (centre * size) ** 2)
     scale = (count + 2 * weight) / (count + 2 * weight - 1)
     padded_error = math.sqrt(scale * squares) / (n + 2 * weight * size)
     error = StandardError(max(padded_error, plain.value if plain else 0.0), count - 1)
+    # All groups have the same mean: the groups are the units, and they do not vary.
     if error.value < _ROUNDING:
         return PairedDifference(mean, None, None, None, "undefined: the groups do not vary")
     interval = t_interval(centre, error, confidence)
@@ -123,11 +130,11 @@ def _bonett_price_parts(only_first: int, only_second: int, n: int) -> tuple[floa
 
 
 def _all_alike(values: Floats, units: int, confidence: float) -> PairedDifference:
-    """Every document differs by the same v (often 0), so a standard error would claim certainty.
+    """Return the result when every document differs by the same v (often 0).
 
-    By the rule of three at most a share b of units differs otherwise, by anything in [-1, 1]: the
-    mean lies between v - b (1 + v) and v + b (1 - v). That excludes zero when p = (1 + |v|)^-units
-    falls below 1 - confidence.
+    A standard error of zero would claim certainty. By the rule of three, at most a share b of units differs
+    otherwise, by anything in [-1, 1], so the mean lies between v - b (1 + v) and v + b (1 - v). That excludes
+    zero when p = (1 + |v|)^-units falls below 1 - confidence.
     """
     if units < 2:
         mean = float(values.mean()) if len(values) else 0.0

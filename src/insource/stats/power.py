@@ -1,7 +1,7 @@
-"""How many documents a paired comparison needs, before and after looking.
+"""Sample sizes for a paired comparison.
 
-``q`` is the share of documents on which exactly one of the two systems is right; it cannot exceed
-the share of logged inputs on which their canonical outputs differ, so it is known before labelling.
+``q`` is the share of documents on which exactly one of the two systems is right. It cannot exceed the share
+of logged inputs on which their canonical outputs differ, so a bound is known before labelling.
 """
 
 from __future__ import annotations
@@ -12,35 +12,44 @@ from insource.stats.distributions import normal_quantile
 
 
 def superiority_n(q: float, gap: float, alpha: float = 0.05, power: float = 0.8) -> int:
-    """Documents to show a true ``gap`` of two rates, two-sided (Connor 1987, for McNemar's test).
+    """Return the documents needed to show a true ``gap`` of two rates, two-sided (Connor 1987, McNemar's
+    test).
 
     n = (z_{1-alpha/2} sqrt(q) + z_power sqrt(q - gap^2))^2 / gap^2.
 
     Raises:
-        ValueError: when the gap is zero or larger than ``q``, which no pair of systems can have.
+        ValueError: the gap is zero or larger than ``q``, which is impossible for two systems.
     """
     if not 0 < abs(gap) <= q <= 1:
         raise ValueError("the gap must be positive and at most q")
+    # A difference of -1, 0 or 1 has the variance q when the rates are equal, and q - gap² when they are not.
     root = normal_quantile(1 - alpha / 2) * math.sqrt(q) + normal_quantile(power) * math.sqrt(q - gap * gap)
     return math.ceil(root**2 / gap**2)
 
 
 def noninferiority_n(q: float, margin: float, alpha: float = 0.05, power: float = 0.8) -> int:
-    """Documents to show "not worse by ``margin``" when the systems are truly equal, one-sided.
+    """Return the documents needed to show "not worse by ``margin``" when the systems are equal, one-sided.
 
     n = (z_{1-alpha} + z_power)^2 q / margin^2.
+
+    Raises:
+        ValueError: the margin is not positive, or ``q`` is outside [0, 1].
     """
     if margin <= 0 or not 0 <= q <= 1:
-        raise ValueError("the margin must be positive and q a share")
+        raise ValueError("the margin must be positive and q must lie between 0 and 1")
     return math.ceil((normal_quantile(1 - alpha) + normal_quantile(power)) ** 2 * q / margin**2)
 
 
 def mean_difference_n(
     variance: float, distance: float, alpha: float = 0.05, power: float = 0.8, design_effect: float = 1.0
 ) -> int:
-    """Documents for a two-sided interval of a mean difference to end short of a point ``distance`` away.
+    """Return the documents needed for a two-sided interval of a mean difference to exclude a point
+    ``distance`` away.
 
     n = (z_{1-alpha/2} + z_power)^2 variance / distance^2, times the design effect.
+
+    Raises:
+        ValueError: the distance is not positive.
     """
     if distance <= 0:
         raise ValueError("the distance must be positive")
@@ -49,26 +58,36 @@ def mean_difference_n(
 
 
 def rule_of_three_n(margin: float, confidence: float = 0.95) -> int:
-    """Documents without any event for the rule-of-three bound to fall below ``margin``."""
+    """Return the documents without any event needed for the rule-of-three bound to fall below ``margin``.
+
+    Raises:
+        ValueError: the margin is outside (0, 1).
+    """
     if not 0 < margin < 1:
         raise ValueError("the margin must lie between 0 and 1")
+    # Not a ceiling: the bound has to be strictly below the margin.
     return math.floor(math.log(1 - confidence) / math.log1p(-margin)) + 1
 
 
 def smallest_gap(q: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float | None:
-    """The smallest gap of two rates that ``n`` documents can show; None when it would exceed ``q``.
+    """Return the smallest gap of two rates that ``n`` documents can show; None when it would exceed ``q``.
 
-    The condition of ``superiority_n`` solved for the gap, by bisection.
+    The condition of ``superiority_n`` is solved for the gap by bisection.
+
+    Raises:
+        ValueError: ``q`` is outside (0, 1] or ``n`` is below 1.
     """
     if not 0 < q <= 1 or n < 1:
-        raise ValueError("q must be a positive share and n positive")
+        raise ValueError("q must lie in (0, 1] and n must be at least 1")
     za, zb = normal_quantile(1 - alpha / 2), normal_quantile(power)
 
     def shortfall(gap: float) -> float:
+        # It decreases in the gap, so it has one root at most.
         return za * math.sqrt(q) + zb * math.sqrt(max(q - gap * gap, 0.0)) - gap * math.sqrt(n)
 
     if shortfall(q) > 0:
         return None
+    # 60 halvings reach the precision of a double.
     low, high = 0.0, q
     for _ in range(60):
         middle = (low + high) / 2
@@ -77,5 +96,7 @@ def smallest_gap(q: float, n: int, alpha: float = 0.05, power: float = 0.8) -> f
 
 
 def design_effect(cluster_size: float, intraclass_correlation: float) -> float:
-    """1 + (m - 1) rho: by how much clusters of ``m`` documents inflate the variance (Kish 1965)."""
+    """Return 1 + (m - 1) rho, the factor by which clusters of ``m`` documents inflate the variance (Kish
+    1965).
+    """
     return 1.0 + (cluster_size - 1.0) * intraclass_correlation

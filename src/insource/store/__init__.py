@@ -1,1 +1,1 @@
-"""What is kept: the database, the recorded calls, the spool, keys, looks."""
+"""Persistent state: the database, the recorded calls, the spool, virtual keys, looks at the test split."""

@@ -1,7 +1,7 @@
 """The store: one SQLite database, opened with its schema up to date.
 
-SQLAlchemy Core over SQLite in write-ahead mode, so readers never wait for the writer. Each table has its
-own module; the schema comes from the Alembic revisions in ``migrations``.
+It uses SQLAlchemy Core and SQLite's write-ahead mode, so readers never wait for the writer. Each table has
+its own module; the schema comes from the Alembic revisions in ``migrations``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ _IMMEDIATE = "insource_immediate"
 
 
 class Database:
-    """An open store. Share it between threads; each ``read`` and ``write`` takes its own connection."""
+    """An open store.
+
+    It can be shared between threads; each ``read`` and ``write`` uses its own connection.
+    """
 
     def __init__(self, engine: Engine, path: Path) -> None:
         self.path = path
@@ -41,7 +44,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view of the store.
+        """Open a read transaction with a consistent view of the store.
 
         Raises:
             InsourceError: ``store-locked``, ``store-unwritable``, ``store-full`` or ``store-corrupt``.
@@ -52,9 +55,9 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction, committed at the end of the block, rolled back when the block raises.
+        """Open a transaction that is committed at the end of the block and rolled back when the block raises.
 
-        The write lock is taken at the start: what is read inside cannot be outdated by another writer.
+        The write lock is taken at the start, so nothing read inside can be changed by another writer.
 
         Raises:
             InsourceError: as ``read``.
@@ -64,28 +67,28 @@ class Database:
             yield connection
 
     def rewrite(self) -> None:
-        """Write the file anew without what was deleted, and empty the write-ahead log.
+        """Rewrite the file without deleted content, and empty the write-ahead log.
 
-        Needs room for another copy of the store, and keeps other writers waiting meanwhile.
+        This needs free space for a second copy of the store, and blocks other writers.
 
         Raises:
-            InsourceError: as ``read``; ``store-locked`` also while somebody else reads.
+            InsourceError: as ``read``; ``store-locked`` also while another connection reads.
         """
         self._outside_transactions("VACUUM")
         self.empty_write_ahead_log()
 
     def empty_write_ahead_log(self) -> None:
-        """Move all of it into the store's file.
+        """Move the whole write-ahead log into the store's file.
 
         Raises:
-            InsourceError: as ``read``; ``store-locked`` also while somebody else reads.
+            InsourceError: as ``read``; ``store-locked`` also while another connection reads.
         """
         busy, *_ = self._outside_transactions("PRAGMA wal_checkpoint(TRUNCATE)")
         if busy:
             raise _locked(self.path)
 
     def used_bytes(self) -> int:
-        """The size of the store's file without the pages that are free to be used again."""
+        """Return the size of the store's file in bytes, without free pages."""
         with self.read() as connection:
             pages, free, size = (
                 connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
@@ -94,8 +97,10 @@ class Database:
         return int((pages - free) * size)
 
     def _follow_file(self) -> None:
-        """Open a store that was deleted or replaced meanwhile anew: SQLite would go on with a file that has
-        no name any more, and what it keeps there would be lost without a word."""
+        """Reopen the store when its file was deleted or replaced.
+
+        SQLite would keep writing to the unlinked file, and those writes would be lost without an error.
+        """
         if _identity(self.path) == self._file:
             return
         with self._reopening:
@@ -119,7 +124,8 @@ class Database:
 
     @contextmanager
     def write_raw(self) -> Iterator[sqlite3.Connection]:
-        """As ``write``, with the driver's own connection: for a few statements in every call that is served.
+        """As ``write``, with the driver's own connection, for the few statements that run in every served
+        call.
 
         Raises:
             InsourceError: as ``read``.
@@ -156,15 +162,15 @@ def open_database(
     busy_timeout_s: float = 5.0,
     synchronous: Literal["FULL", "NORMAL"] = "FULL",
 ) -> Database:
-    """Open the store, creating it (mode 0600) or bringing its schema up to date first.
+    """Open the store; create it (mode 0600) or migrate its schema if needed.
 
     Args:
         path_or_url: a file, or ``sqlite:///file``.
-        busy_timeout_s: how long to wait for another process's write.
-        synchronous: whether a commit survives a power cut (``FULL``), or the death of the process only.
+        busy_timeout_s: how long to wait for another process's write, in seconds.
+        synchronous: whether a commit survives a power cut (``FULL``), or only the death of the process.
 
     Raises:
-        ConfigError: ``store-url``, for any other database.
+        ConfigError: ``store-url`` for any other database.
         PrerequisiteError: ``store-locked``, ``store-unwritable``, ``store-full`` or ``store-newer``.
         IntegrityError: ``store-corrupt``.
     """
@@ -208,20 +214,22 @@ def _file_of(path_or_url: Path | str) -> Path:
     if url is None or url.get_backend_name() != "sqlite" or not url.database:
         raise ConfigError(
             "store-url",
-            f"The store cannot be opened at {url.render_as_string() if url else path_or_url}.",
-            hint="Give a file, or sqlite:///path/to/insource.db.",
+            f"The store {url.render_as_string() if url else path_or_url} is not a SQLite database.",
+            hint="Use a file, or sqlite:///path/to/insource.db.",
         )
     return Path(url.database).absolute()
 
 
 def _configure(synchronous: str, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     assert isinstance(connection, sqlite3.Connection)
-    connection.isolation_level = None  # ``_begin`` decides, not the driver
+    connection.isolation_level = None  # ``_begin`` starts transactions, not the driver
     connection.execute("PRAGMA foreign_keys = ON")
     # A spool segment is deleted once its rows are committed, so a commit has to survive a power cut;
     # in write-ahead mode NORMAL would not promise that (sqlite.org/pragma.html#pragma_synchronous).
     connection.execute(f"PRAGMA synchronous = {synchronous}")
-    connection.execute("PRAGMA secure_delete = ON")  # what is purged is overwritten, not only unlinked
+    connection.execute(
+        "PRAGMA secure_delete = ON"
+    )  # overwrite deleted content, so that purged calls leave no bytes
 
 
 def _begin(connection: Connection) -> None:
@@ -233,9 +241,9 @@ def _bring_up_to_date(database: Database) -> None:
     with database.read() as connection:
         if _schema_version(connection) == HEAD:
             return
-    database._outside_transactions("PRAGMA journal_mode = WAL")  # which the file keeps
+    database._outside_transactions("PRAGMA journal_mode = WAL")  # a persistent property of the file
     with database.write() as connection:
-        version = _schema_version(connection)  # another process may just have done it
+        version = _schema_version(connection)  # another process may have migrated it meanwhile
         if version != HEAD:
             _migrate(connection, version, database.path)
 
@@ -247,7 +255,7 @@ def _schema_version(connection: Connection) -> str | None:
 
 
 def _migrate(connection: Connection, version: str | None, path: Path) -> None:
-    # Alembic takes longer to load than everything else here, and is needed once a schema.
+    # Imported here because Alembic is slow to load and needed only once per schema.
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -284,7 +292,7 @@ def _known_failure(path: Path, cause: BaseException | None) -> InsourceError | N
         return PrerequisiteError(
             "store-full",
             f"The disk is full: the store {path} cannot grow.",
-            hint=f"Make room (df -h {path.parent}), then run it again; calls wait in the spool.",
+            hint=f"Free some space (df -h {path.parent}) and run the command again; calls wait in the spool.",
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_IOERR")):
         return _unwritable(path, str(cause))
@@ -292,8 +300,8 @@ def _known_failure(path: Path, cause: BaseException | None) -> InsourceError | N
         return IntegrityError(
             "store-corrupt",
             f"The store {path} is damaged: {cause}.",
-            hint=f"Put it aside and start a new one: mv {path} {path}.damaged; "
-            f"what can be read comes out with: sqlite3 {path}.damaged .recover",
+            hint=f"Move it away and start a new one: mv {path} {path}.damaged; "
+            f"recover what is readable with: sqlite3 {path}.damaged .recover",
         )
     return None
 
@@ -302,7 +310,7 @@ def _locked(path: Path) -> PrerequisiteError:
     return PrerequisiteError(
         "store-locked",
         f"The store {path} is locked by another process.",
-        hint=f"Wait for it or end it (fuser {path} names it), then run the same command again.",
+        hint=f"Wait for that process or end it (find it with: fuser {path}), then run the command again.",
     )
 
 
@@ -310,5 +318,5 @@ def _unwritable(path: Path, reason: str) -> PrerequisiteError:
     return PrerequisiteError(
         "store-unwritable",
         f"The store {path} cannot be opened for writing: {reason}.",
-        hint=f"Give write access to {path.parent}, or choose another folder.",
+        hint=f"Allow writing to {path.parent}, or choose another folder.",
     )

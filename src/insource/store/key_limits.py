@@ -1,7 +1,7 @@
 """The counters behind a virtual key's limits: reserve before a call, settle after it.
 
-Each function belongs inside ``Database.write_raw``: the write lock is taken before anything is read, so no
-two calls, in whatever process, are decided on the same count.
+Call these functions inside ``Database.write_raw``. The write lock is taken before anything is read, so no two
+calls, in any process, are decided on the same count.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from insource.store.keys import MINUTE_US, Exhausted, Granted, Period, VirtualKe
 def reserve(
     connection: sqlite3.Connection, key: VirtualKey, worst_case_usd: Decimal, now: datetime
 ) -> Granted | Exhausted:
-    """Count a call against the key's limits, holding back the most it can cost.
+    """Count a call against the key's limits and reserve the most it can cost.
 
-    It is admitted when the money spent and held stays within the budget, and fewer than
-    ``requests_per_minute`` were admitted in the sixty seconds before. One that is refused counts nowhere.
+    The call is granted when spent and reserved money stay within the budget, and fewer than
+    ``requests_per_minute`` calls were admitted in the last sixty seconds. A refused call is not counted.
     """
     period = period_of(key.budget_per, now)
     # Rounded up: a thousand calls at half a nano-dollar must not be free.
@@ -40,10 +40,10 @@ def reserve(
 
 
 def settle(connection: sqlite3.Connection, granted: Granted, cost_usd: Decimal | None) -> None:
-    """Put what a call did cost in the place of what was held for it.
+    """Replace the reservation of a call by its actual cost.
 
-    ``None`` is a cost nobody knows: the call then costs all that was held. So does one whose process
-    dies before it settles, because the provider may have charged for it.
+    An unknown cost (None) counts as the whole reservation. The same holds for a call whose process dies
+    before it settles, because the provider may have charged for it.
     """
     held = to_nano_usd(granted.reserved_usd) or 0
     spent = held if cost_usd is None else to_nano_usd(cost_usd)
@@ -65,15 +65,15 @@ _STAMP = "INSERT OR REPLACE INTO key_requests (key_id, slot, at) VALUES (?, ?, ?
 
 
 def _take_slot(connection: sqlite3.Connection, key_id: str, per_minute: int, now_us: int) -> int:
-    """Admit a request into the last minute, or say how many microseconds are left to wait.
+    """Admit a request and return 0, or return the microseconds to wait.
 
-    The times of the latest ``per_minute`` requests stand in a ring; the oldest has to be a minute old.
-    That is exact for every sixty seconds, not for calendar minutes only, and costs one row a request.
+    The times of the latest ``per_minute`` requests are kept in a ring; the oldest must be a minute old. This
+    is exact for every sixty seconds, not only for calendar minutes, and needs one row per request.
     """
     (admitted,) = connection.execute(_ADMITTED, (key_id,)).fetchone()
     slot = admitted % per_minute
     (oldest,) = connection.execute(_OLDEST, (key_id, slot)).fetchone() or (None,)
-    # A time more than a minute ahead was written before the clock was set back: it bounds nothing.
+    # A time more than a minute ahead was written before the clock was set back; it is ignored.
     if oldest is not None and now_us - MINUTE_US < oldest <= now_us + MINUTE_US:
         return int(min(oldest + MINUTE_US - now_us, MINUTE_US))
     connection.execute(_COUNT, (key_id,))
@@ -82,7 +82,7 @@ def _take_slot(connection: sqlite3.Connection, key_id: str, per_minute: int, now
 
 
 def _until_next(per: Period, now: datetime) -> float | None:
-    """Seconds until the next period begins; None when none will."""
+    """Return the seconds until the next period begins; None when there is no next period."""
     if per == "total":
         return None
     midnight = datetime(now.year, now.month, now.day, tzinfo=UTC)

@@ -1,12 +1,12 @@
 """Virtual keys: who may call through the gateway, how often, and for how much money.
 
-They live in ``keys.db``, a file of their own beside the log, with the same schema as the store. Every
-call of a limited key writes its counters, and must wait neither for a drain that holds the log's write
-lock nor for a VACUUM after a purge; and who deletes the log should not hand out new keys.
+They are stored in ``keys.db``, a separate file beside the log with the same schema as the store. Every call
+of a limited key updates its counters and must not wait for a drain that holds the log's write lock, or for a
+VACUUM after a purge. Deleting the log does not delete the keys.
 
-The counters are exact for all processes that share the file: what decides and what is counted happens
-in one transaction. Commits survive the death of the process; a power cut may forget what the system had
-not written yet, which is worth not waiting for the disk twice a call.
+The counters are exact across all processes that share the file, because each decision and its count are one
+transaction. Commits survive the death of the process. A power cut may lose the latest ones, which avoids
+waiting for the disk twice per call.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ _BY_ID = f"SELECT {', '.join(KEYS.c.keys())} FROM virtual_keys WHERE key_id = ? 
 
 
 class VirtualKey(Frozen):
-    """A key without its secret. No ``tasks`` means any task, no ``upstream`` any that is configured."""
+    """A key without its secret. Empty ``tasks`` allow any task, an empty ``upstream`` any configured one."""
 
     key_id: str
     name: str
@@ -96,14 +96,14 @@ class VirtualKey(Frozen):
 
 
 class Spend(Frozen):
-    """A key's money in one period: what calls did cost, and what is held for those that have not ended."""
+    """A key's money in one period: the cost of finished calls, and the reservations of running ones."""
 
     spent_usd: Decimal
     reserved_usd: Decimal
 
 
 class Granted(Frozen):
-    """A call that may go ahead. ``reserved_usd`` is held in ``period`` until ``settle``."""
+    """A call that may proceed. ``reserved_usd`` is reserved in ``period`` until ``settle``."""
 
     key_id: str
     period: str
@@ -111,14 +111,14 @@ class Granted(Frozen):
 
 
 class Exhausted(Frozen):
-    """A call that may not. ``retry_after_s`` is None where waiting does not help."""
+    """A call that is refused. ``retry_after_s`` is None when waiting does not help."""
 
     limit: Literal["requests", "budget"]
     retry_after_s: float | None
 
 
 def open_keys(workspace: Path) -> Database:
-    """The keys of a workspace, created when they are not there; errors as ``open_database``."""
+    """Open the keys of a workspace, creating the file if needed; errors as ``open_database``."""
     return open_database(workspace / FILE_NAME, synchronous="NORMAL")
 
 
@@ -133,15 +133,15 @@ def create_key(
     requests_per_minute: int | None = None,
     clock: Clock = SYSTEM,
 ) -> tuple[VirtualKey, str]:
-    """Make a key; the second value is its secret, which is kept nowhere.
+    """Create a key; return it with its secret, which is not stored.
 
     Raises:
-        UserError: ``key-exists`` when a key that is not revoked has this name, ``key-name`` when it is none.
+        UserError: ``key-exists`` when an active key has this name, ``key-name`` for an invalid name.
     """
     if not NAME.fullmatch(name):
         raise UserError(
             "key-name",
-            f"{name!r} cannot be the name of a key.",
+            f"{name!r} is not a valid key name.",
             hint="Use up to 64 letters, digits, spaces and . _ @ + -",
         )
     secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
@@ -162,15 +162,15 @@ def create_key(
         if connection.execute(_active(name)).first() is not None:
             raise UserError(
                 "key-exists",
-                f"There is a key named {name} already.",
-                hint=f"Choose another name, or end the old one: insource keys revoke {name}",
+                f"A key named {name} already exists.",
+                hint=f"Choose another name, or revoke the old key: insource keys revoke {name}",
             )
         connection.execute(KEYS.insert(), row)
         return _key(connection.execute(_active(name)).mappings().one()), secret
 
 
 def revoke_key(database: Database, name: str, *, clock: Clock = SYSTEM) -> VirtualKey:
-    """End a key, by its name or its id; it stays in the list.
+    """Revoke a key, given by name or id; it stays in the list.
 
     Raises:
         UserError: ``unknown-key``.
@@ -180,7 +180,7 @@ def revoke_key(database: Database, name: str, *, clock: Clock = SYSTEM) -> Virtu
         row = connection.execute(_active(name)).first() or connection.execute(by_id).first()
         if row is None:
             raise UserError(
-                "unknown-key", f"There is no key {name} that could be revoked.", hint="insource keys list"
+                "unknown-key", f"There is no active key {name}.", hint="List the keys: insource keys list"
             )
         this = KEYS.c.key_id == row.key_id
         connection.execute(KEYS.update().where(this).values(revoked_at=to_microseconds(clock.now())))
@@ -188,33 +188,33 @@ def revoke_key(database: Database, name: str, *, clock: Clock = SYSTEM) -> Virtu
 
 
 def list_keys(database: Database) -> list[VirtualKey]:
-    """Every key ever made, oldest first."""
+    """Return every key ever created, oldest first."""
     with database.read() as connection:
         rows = connection.execute(select(KEYS).order_by(KEYS.c.created_at, KEYS.c.key_id)).mappings().all()
     return [_key(row) for row in rows]
 
 
 def has_active_key(database: Database) -> bool:
-    """Whether any key would be let in."""
+    """Whether any key is active."""
     with database.read() as connection:
         count = select(func.count()).select_from(KEYS).where(KEYS.c.revoked_at.is_(None))
         return bool(connection.execute(count).scalar_one())
 
 
 def digest_of(secret: str) -> str:
-    """What is kept of a secret: its SHA-256 in hexadecimal.
+    """Return the SHA-256 of a secret in hexadecimal, which is stored instead of the secret.
 
-    A plain SHA-256 is enough at rest: the key has 256 random bits, so there is no dictionary to slow
-    down with a salt or Argon2, which would cost every call milliseconds.
+    A plain SHA-256 is enough: the key has 256 random bits, so a dictionary attack is impossible. A salt or
+    Argon2 would add milliseconds to every call.
     """
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def find_key(connection: sqlite3.Connection, digest: str) -> VirtualKey | None:
-    """The key of the secret with this digest, or None when there is none or it was revoked.
+    """Return the active key whose secret has this digest, or None.
 
-    The row is looked up by the first 48 bits; timing that says something about those, and nothing about
-    the key. The whole digest is compared in constant time.
+    The row is looked up by the first 48 bits, so timing can reveal only those. The whole digest is compared
+    in constant time.
     """
     row = connection.execute(_BY_ID, (_key_id(digest),)).fetchone()
     if row is None:
@@ -226,7 +226,7 @@ def find_key(connection: sqlite3.Connection, digest: str) -> VirtualKey | None:
 
 
 def spend_of(database: Database, key: VirtualKey, *, clock: Clock = SYSTEM) -> Spend:
-    """What the key has spent in the present period of its budget."""
+    """Return what the key has spent and reserved in the current period of its budget."""
     at = {"key_id": key.key_id, "period": period_of(key.budget_per, clock.now())}
     with database.read() as connection:
         row = connection.execute(select(SPEND).filter_by(**at)).first()
@@ -237,7 +237,7 @@ def spend_of(database: Database, key: VirtualKey, *, clock: Clock = SYSTEM) -> S
 
 
 def period_of(per: Period, moment: datetime) -> str:
-    """The period a moment belongs to, by UTC: ``2026-11-23``, ``2026-11`` or ``total``."""
+    """Return the UTC period that contains a moment: ``2026-11-23``, ``2026-11`` or ``total``."""
     return {"day": f"{moment:%Y-%m-%d}", "month": f"{moment:%Y-%m}", "total": "total"}[per]
 
 

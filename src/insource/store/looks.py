@@ -1,7 +1,7 @@
-"""Looks at the sealed test split: how many runs have evaluated on its documents.
+"""Looks at the sealed test split: how many runs evaluated an arm on its documents.
 
-A look is kept under the digest of the whole split, and once for each such digest the documents in it. So
-the looks at a document are found again in whatever split it is later.
+A look is stored under the digest of the whole split, and the documents are stored once per digest. The looks
+at a document are therefore found in any later split that contains it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ LOOKED_INPUTS = Table(
     "looked_inputs",
     METADATA,
     Column("dataset_digest", Text, primary_key=True),
-    Column("inputs", LargeBinary, nullable=False),  # INPUT_BYTES for each document
+    Column("inputs", LargeBinary, nullable=False),  # INPUT_BYTES per document
 )
 
 
 class Looked(NamedTuple):
-    """``documents`` of the ``of`` in a test split were looked at before, each by at most ``most`` runs."""
+    """How often a test split was used: ``documents`` of ``of`` were looked at, each by at
+    most ``most`` runs.
+    """
 
     documents: int
     of: int
@@ -42,7 +44,7 @@ class Looked(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """One sentence, without a full stop."""
+        """One sentence without a full stop."""
         times = f"{self.most:,} {'time' if self.most == 1 else 'times'}"
         if self.documents in (0, self.of):
             return f"The test split has been looked at {times}"
@@ -58,7 +60,7 @@ def record_look(
     inputs: bytes = b"",
     clock: Clock = SYSTEM,
 ) -> None:
-    """Note that a run evaluated an arm on this dataset's test split; noting it twice changes nothing.
+    """Record that a run evaluated an arm on this dataset's test split; recording it twice has no effect.
 
     ``inputs`` are the digests of its documents, ``INPUT_BYTES`` each.
     """
@@ -75,7 +77,7 @@ def record_look(
 
 
 def looked(database: Database, dataset_digest: str, inputs: bytes) -> Looked:
-    """The looks at each of these documents, in this test split or another one that had it."""
+    """Return the looks at these documents, in this test split and in any other that contained them."""
     current = _digests(inputs)
     runs = func.count(func.distinct(LOOKS.c.run_id))
     query = (
@@ -92,7 +94,7 @@ def looked(database: Database, dataset_digest: str, inputs: bytes) -> Looked:
 
 
 def without_inputs(database: Database) -> set[str]:
-    """The test splits that were looked at before their documents were kept."""
+    """Return the digests of test splits that were looked at before documents were recorded."""
     kept = select(LOOKED_INPUTS.c.dataset_digest)
     with database.read() as connection:
         query = select(LOOKS.c.dataset_digest).where(LOOKS.c.dataset_digest.not_in(kept))
@@ -100,7 +102,7 @@ def without_inputs(database: Database) -> set[str]:
 
 
 def keep_inputs(database: Database, dataset_digest: str, inputs: bytes) -> None:
-    """Note which documents a test split has."""
+    """Record the documents of a test split."""
     with database.write() as connection:
         _keep_inputs(connection, dataset_digest, inputs)
 

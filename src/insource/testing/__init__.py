@@ -1,1 +1,1 @@
-"""Public test doubles and fault injectors; nothing in Insource imports them."""
+"""Conformance checks for extensions. No other package of Insource imports them."""

@@ -1,6 +1,6 @@
-"""``check_importer``: what every importer has to hold to, on a sample of its format.
+"""``check_importer``: check the rules that every importer must satisfy, on a sample of its format.
 
-Needs hypothesis (``pip install hypothesis``).
+Requires hypothesis (``pip install hypothesis``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from insource.formats.containers import records
 from insource.formats.values import BadRecord
 from insource.logs.importers.load import prepared
-from insource.logs.importers.protocol import UNEXPECTED, Imported, Importer, Outcome, Rejected, Skipped
+from insource.logs.importers.protocol import UNEXPECTED, Imported, Importer, ReadOutcome, Rejected, Skipped
 from insource.redaction import redact
 from insource.types import Call
 
@@ -26,17 +26,19 @@ _HOSTILE_TEXT = ("", "NaN", "\x1b[2J\u202e", "-1", "1e999", "{", '{"a": ', "2026
 
 
 def check_importer(importer: Importer, sample: bytes, *, examples: int = 200) -> None:
-    """Check an importer on a sample file whose every record is a call.
+    """Check an importer on a sample file in which every record is a call.
 
-    Lossless, idempotent, in order, a bad record alone, redacted, and no exception whatever the bytes are.
+    The rules: no value is lost; reading twice gives the same calls; calls are in the order of the file; a bad
+    record does not affect the others; secrets can be redacted; no input raises an exception.
 
     Args:
-        importer: the importer.
-        sample: a file of the format: JSON Lines, a JSON list, CSV or Parquet; at least two records.
-        examples: how many damaged variants of the sample are tried.
+        importer: The importer to check.
+        sample: The content of a file in its format (JSON Lines, a JSON list, CSV or Parquet), with at least
+            two records.
+        examples: Number of damaged variants of the sample to try.
 
     Raises:
-        AssertionError: the first rule that does not hold, in words.
+        AssertionError: A rule does not hold. The message says which one.
     """
     outcomes = read(importer, sample)
     calls = [outcome.call for outcome in outcomes if isinstance(outcome, Imported)]
@@ -51,8 +53,8 @@ def check_importer(importer: Importer, sample: bytes, *, examples: int = 200) ->
     _never_raises(importer, sample, examples)
 
 
-def read(importer: Importer, data: bytes) -> list[Outcome]:
-    """Everything the importer makes of these bytes."""
+def read(importer: Importer, data: bytes) -> list[ReadOutcome]:
+    """Return every outcome of the importer for these bytes."""
     return list(importer.read(io.BytesIO(data), received_at=_RECEIVED))
 
 
@@ -62,8 +64,8 @@ def _recognised(importer: Importer, sample: bytes) -> None:
         assert importer.recognise(record), f"the importer does not recognise line {line} of its own format"
 
 
-def _lossless(sample: bytes, outcomes: list[Outcome]) -> None:
-    """Every value of a record is found, under its own name, in the calls made of it."""
+def _lossless(sample: bytes, outcomes: list[ReadOutcome]) -> None:
+    """Check that the calls of a record contain each of its values under the value's own name."""
     kept: dict[int, set[tuple[str, str]]] = {}
     for outcome in outcomes:
         assert isinstance(outcome, Imported)
@@ -84,8 +86,8 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, repr(value)
 
 
-def _idempotent(importer: Importer, sample: bytes, outcomes: list[Outcome], calls: list[Call]) -> None:
-    assert read(importer, sample) == outcomes, "reading the same bytes again gives other calls"
+def _idempotent(importer: Importer, sample: bytes, outcomes: list[ReadOutcome], calls: list[Call]) -> None:
+    assert read(importer, sample) == outcomes, "reading the same bytes twice gives different calls"
     ids = [call.call_id for call in calls]
     assert len(set(ids)) == len(ids), "two records of the sample have the same call id"
     lines = [outcome.line for outcome in outcomes]
@@ -93,7 +95,7 @@ def _idempotent(importer: Importer, sample: bytes, outcomes: list[Outcome], call
     for ending in (match.end() for match in re.finditer(rb"\n", sample)):
         begun = [one.call.call_id for one in read(importer, sample[:ending]) if isinstance(one, Imported)]
         assert begun == ids[: len(begun)], (
-            "a file that is longer has other ids for the records it begins with"
+            "appending records to a file changes the ids of the records before them"
         )
 
 
@@ -112,7 +114,7 @@ def _isolates_bad_records(importer: Importer, sample: bytes, calls: list[Call]) 
 
 
 def _with_a_bad_record(sample: bytes) -> bytes | None:
-    """The sample with a record that cannot be read after the first; None for Parquet and one document."""
+    """Return the sample with an unreadable record in it, or None for Parquet and for a single document."""
     stripped = sample.lstrip()
     if stripped.startswith(b"["):
         return stripped.replace(b"[", b'[{"broken": },', 1)
@@ -127,7 +129,7 @@ def _content(call: Call) -> dict[str, Any]:
 
 
 def _redacted(importer: Importer, sample: bytes) -> None:
-    """A secret planted anywhere in a record is in no call as it is written, and in no reason."""
+    """Check that a secret planted anywhere in a record reaches no stored call and no reason."""
     document = next((record for _, record in records(io.BytesIO(sample)) if isinstance(record, dict)), None)
     assert document is not None
     for planted in _planted(document):
@@ -135,15 +137,15 @@ def _redacted(importer: Importer, sample: bytes) -> None:
         for outcome in read(importer, data):
             written = prepared(outcome.call, redact=redact) if isinstance(outcome, Imported) else None
             text = written.model_dump_json() if written else str(redact(_reason(outcome)))
-            assert _SECRET not in text, f"a secret comes through: {text[:300]}"
+            assert _SECRET not in text, f"a secret is not redacted: {text[:300]}"
 
 
-def _reason(outcome: Outcome) -> str:
+def _reason(outcome: ReadOutcome) -> str:
     return outcome.reason if isinstance(outcome, Rejected | Skipped) else ""
 
 
 def _planted(value: Any) -> Iterator[Any]:
-    """The value with a secret in each of its texts and names in turn."""
+    """Yield copies of the value, each with a secret in one of its texts or names."""
     if isinstance(value, str):
         yield f"{value} {_SECRET}"
         yield _SECRET

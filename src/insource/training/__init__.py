@@ -1,1 +1,1 @@
-"""Fine-tuning with TRL and PEFT, right by default."""
+"""Fine-tuning with TRL and PEFT."""

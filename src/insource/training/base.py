@@ -1,7 +1,7 @@
-"""The base model as PyTorch weights, unpacked once from the very GGUF file that will be served.
+"""The base model as PyTorch weights, unpacked once from the GGUF file that is served.
 
-Training on the dequantised weights of the served file makes the exported adapter exact on top of it:
-nothing is re-quantised between training and serving.
+Training uses the dequantised weights of the served file, so the exported adapter matches it exactly: nothing
+is quantised again between training and serving.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from insource.models.catalogue import BaseModel, cache_dir, require_disk_space
 
 
 def require_extra() -> None:
-    """Name the one line that installs what training needs.
+    """Check that everything training needs is installed.
 
     Raises:
-        PrerequisiteError: ``missing-extra``.
+        PrerequisiteError: ``missing-extra``, with the install command.
     """
     for module in ("torch", "transformers", "peft", "trl", "gguf", "datasets"):
         if find_spec(module) is None:
@@ -32,10 +32,7 @@ def require_extra() -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the libraries' own progress bars, and without their deprecations of one another.
-
-    Those are for their authors; our progress and our warnings are for our users.
-    """
+    """Suppress the libraries' progress bars and ``FutureWarning``s within the block."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -45,7 +42,12 @@ def quiet() -> Iterator[None]:
 
 
 def unpacked(base: BaseModel) -> Path:
-    """A folder ``from_pretrained`` reads, made once per base model and kept in the cache."""
+    """Return a folder for ``from_pretrained``, created once per base model in the cache.
+
+    Raises:
+        PrerequisiteError: ``missing-extra``, ``disk-full``.
+        ProviderError: ``model-not-trainable``.
+    """
     folder = cache_dir() / "unpacked" / base.digest[:16]
     if folder.exists():
         return folder
@@ -73,14 +75,14 @@ def _unpack(base: BaseModel, folder: Path) -> None:
             source,
             gguf_file=file,
             dtype=torch.float32,
-            # Since transformers 5.23 GGUF weights stay packed by default, and every step unpacks them.
+            # Since transformers 5.23, GGUF weights stay packed by default and are unpacked at every step.
             quantization_config=GgufConfig(dequantize=True),
         )
     except (ValueError, KeyError, NotImplementedError, RuntimeError, OSError) as error:
         raise ProviderError(
             "model-not-trainable",
             f"The weights in {base.gguf.name} cannot be unpacked for training: {error}",
-            hint="Use a GGUF of an architecture transformers reads (llama, qwen2, qwen3, gemma, phi3 …).",
+            hint="Use a GGUF that transformers can read (llama, qwen2, qwen3, gemma, phi3 …).",
         ) from error
     _as_served(tokenizer, base.gguf)
     model.save_pretrained(folder)
@@ -88,11 +90,11 @@ def _unpack(base: BaseModel, folder: Path) -> None:
 
 
 def _as_served(tokenizer: Any, gguf_path: Path) -> None:
-    """Split text as llama.cpp does with this file.
+    """Make the tokenizer split text as llama.cpp does with this file.
 
-    transformers builds a plain GPT-2 splitter from every GGUF. SmolLM's cuts out single digits first,
-    so that "V:  480" would have other tokens in training than when served. The parity gate compares
-    the tokens of every prompt and would refuse such an export.
+    transformers builds a plain GPT-2 splitter from every GGUF. SmolLM's splits off single digits first, so
+    "V:  480" would have different tokens in training and in serving. The parity gate compares the tokens of
+    every prompt and would refuse such an export.
     """
     from gguf import GGUFReader
     from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
@@ -105,14 +107,14 @@ def _as_served(tokenizer: Any, gguf_path: Path) -> None:
 
 
 def load_tokenizer(base: BaseModel) -> Any:
-    """The tokenizer with the chat template that is inside the GGUF file."""
+    """Return the tokenizer, with the chat template of the GGUF file."""
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(str(unpacked(base)))
 
 
 def tokenizer_alone(base: BaseModel) -> Any:
-    """As ``load_tokenizer``, read from the GGUF file without unpacking the weights beside it."""
+    """Return the tokenizer as ``load_tokenizer``, without unpacking the weights."""
     from transformers import AutoTokenizer
 
     if (cache_dir() / "unpacked" / base.digest[:16]).exists():
@@ -124,18 +126,18 @@ def tokenizer_alone(base: BaseModel) -> Any:
 
 
 def load_model(base: BaseModel, dtype: Any) -> Any:
-    """The model with all weights in ``dtype`` (a ``torch.dtype``)."""
+    """Return the model with all weights in ``dtype`` (a ``torch.dtype``)."""
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(str(unpacked(base)), dtype=dtype)
 
 
 def best_dtype() -> tuple[Any, str]:
-    """The weights' type on this machine, and the reason in words."""
+    """Return the best weight type for this machine, and the reason in words."""
     import torch
 
     if torch.cuda.is_available():
-        return torch.bfloat16, "a CUDA device is there"
+        return torch.bfloat16, "a CUDA device is available"
     if torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return torch.bfloat16, "this CPU multiplies bfloat16 natively"
     return torch.float32, "this CPU has no native bfloat16"

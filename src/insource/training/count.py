@@ -1,4 +1,4 @@
-"""How many tokens a row has as training sees it, for checks made long before training."""
+"""Count the tokens of a row as training does, for checks long before training."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from insource.types import Row, Task
 
 
 def token_counter(model: str, task: Task) -> tuple[CountTokens | None, str]:
-    """Counts a row's tokens after the chat template, or None and why not. Nothing is fetched for it.
+    """Return a counter of a row's tokens after the chat template, or None and the reason.
 
-    The tokenizer is read at the first row, so that it costs nothing when nobody asks.
+    Nothing is downloaded. The tokenizer is loaded at the first row, so creating the counter is cheap.
     """
     try:
         require_extra()
     except PrerequisiteError as error:
         return None, f"{error.message} {error.hint}"
     if not at_hand(model):
-        return None, f"the base model {model} is not on this machine yet; `insource train` fetches it"
+        return None, f"the base model {model} is not on this machine yet; `insource train` downloads it"
 
     @cache
     def tokenizer() -> Any:

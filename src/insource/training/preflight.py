@@ -1,4 +1,4 @@
-"""Checks before training that fail closed: the commonest silent ways to ruin a fine-tune."""
+"""Checks before training that stop it on the most common silent mistakes in fine-tuning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHOWN = 5
 
 
 def check_template(tokenizer: Any) -> None:
-    """The chat template has to end an answer with the stop token that the engine stops at.
+    """Check that the chat template ends an answer with the stop token of the engine.
 
     Raises:
         IntegrityError: ``stop-token-missing``; such a model would never stop when served.
@@ -22,7 +22,7 @@ def check_template(tokenizer: Any) -> None:
         raise IntegrityError(
             "stop-token-missing",
             "The base model has no chat template or no stop token.",
-            hint="Use an instruction-tuned model: its GGUF carries both.",
+            hint="Use an instruction-tuned model: its GGUF has both.",
         )
     turn = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "answer"}]
     text = tokenizer.apply_chat_template(turn, tokenize=False)
@@ -35,7 +35,7 @@ def check_template(tokenizer: Any) -> None:
 
 
 def check_rows(rows: Sequence[Row], limit: int) -> None:
-    """Every row fits the context whole and has an answer to learn.
+    """Check that every row fits the context and has an answer.
 
     Raises:
         DataError: ``row-too-long`` or ``row-without-answer``, naming the rows.
@@ -44,7 +44,7 @@ def check_rows(rows: Sequence[Row], limit: int) -> None:
     if long:
         raise DataError(
             "row-too-long",
-            f"{len(long)} of {len(rows)} training rows are longer than {limit} tokens; none is cut silently.",
+            f"{len(long)} of {len(rows)} training rows are longer than {limit} tokens; none is truncated.",
             details=tuple(f"{row.row_id}: {len(row.input_ids)} tokens" for row in long[:SHOWN]),
             hint="Raise `training.max_tokens` (and `serving.context_tokens`), or shorten the documents.",
         )
@@ -52,14 +52,14 @@ def check_rows(rows: Sequence[Row], limit: int) -> None:
     if empty:
         raise DataError(
             "row-without-answer",
-            f"{len(empty)} training rows have an empty answer: nothing to learn but to stop.",
+            f"{len(empty)} training rows have an empty answer, so there is nothing to learn.",
             details=tuple(row.row_id for row in empty[:SHOWN]),
             hint="Give these rows an `output`, or remove them.",
         )
 
 
 def check_leakage(train: Sequence[Example], held_out: Sequence[Example]) -> None:
-    """No document may be in training and in a split that judges it.
+    """Check that no training document is also in a held-out split.
 
     Raises:
         IntegrityError: ``leakage``.

@@ -1,4 +1,4 @@
-"""What training will do, every choice with its reason, decided before anything heavy is loaded."""
+"""The training recipe: every setting with its reason, chosen before anything heavy is loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENOUGH_STEPS = 150
 
 
 class Choice(Frozen):
-    """One setting, its value as shown, and why it has that value."""
+    """One setting, its value as shown, and the reason for it."""
 
     name: str
     value: str
@@ -22,8 +22,9 @@ class Choice(Frozen):
 class Recipe(Frozen):
     """A LoRA run: adapters on every linear layer, loss on the answer only.
 
-    ``batch_size`` is rows a step. ``steps`` counts optimiser steps, ``evaluate_every`` steps between
-    two looks at the validation split, ``patience`` looks without improvement before stopping.
+    ``batch_size`` is rows per step. ``steps`` counts optimiser steps. ``evaluate_every`` is the number of
+    steps between two evaluations on the validation split; training stops after ``patience`` evaluations
+    without improvement.
     """
 
     rank: int
@@ -41,16 +42,18 @@ class Recipe(Frozen):
 
 
 def learning_rate_prior(hidden_size: int) -> float:
-    """``5e-5 · 10 · (2000 / hidden)^0.781``, clamped to [1e-4, 1e-3].
+    """Return ``5e-5 · 10 · (2000 / hidden)^0.781``, clamped to [1e-4, 1e-3].
 
-    Source: "LoRA Without Regret" (Thinking Machines, 2025), the fit for Llama-like models. It was
-    fitted at 2048 and wider, hence the clamp.
+    Source: "LoRA Without Regret" (Thinking Machines, 2025), the fit for Llama-like models. It was fitted for
+    hidden sizes of 2048 and above, hence the clamp.
     """
     return float(min(max(5e-4 * (2000 / hidden_size) ** 0.781, 1e-4), 1e-3))
 
 
 def default_epochs(examples: int) -> tuple[float, str]:
-    """More passes over less data; early stopping ends them sooner."""
+    """Return the number of epochs and the reason: more epochs for less data; early stopping may end them
+    sooner.
+    """
     for limit, epochs in ((200, 8), (1000, 5), (5000, 3)):
         if examples <= limit:
             return float(epochs), f"{examples} training examples are at most {limit:,}"
@@ -58,11 +61,11 @@ def default_epochs(examples: int) -> tuple[float, str]:
 
 
 def default_batch(rows_seen: float) -> tuple[int, str]:
-    """The largest usual batch that still leaves ``ENOUGH_STEPS``; a short run needs steps, not width."""
+    """Return the largest usual batch size that leaves ``ENOUGH_STEPS`` steps, and the reason."""
     for size in (16, 8, 4):
         if rows_seen / size >= ENOUGH_STEPS:
             return size, f"the largest with at least {ENOUGH_STEPS} steps"
-    return 2, f"so few rows that {ENOUGH_STEPS} steps need the smallest batch"
+    return 2, f"the smallest, because there are too few rows for {ENOUGH_STEPS} steps"
 
 
 def plan(
@@ -76,7 +79,9 @@ def plan(
     batch_size: int | None = None,
     rank: int | None = None,
 ) -> Recipe:
-    """The recipe for that much data on a model of that width; given values win and say so."""
+    """Return the recipe for this amount of data and model width; given values take
+    precedence and are marked.
+    """
     chosen_epochs, epochs_reason = (epochs, "given") if epochs else default_epochs(examples)
     chosen_rate, rate_reason = (
         (learning_rate, "given")
@@ -86,23 +91,15 @@ def plan(
     batch, batch_reason = (batch_size, "given") if batch_size else default_batch(examples * chosen_epochs)
     steps = max(1, math.ceil(math.ceil(examples / batch) * chosen_epochs))
     every = max(1, steps // 8)
-    choices = (
-        Choice(
-            name="method",
-            value=f"LoRA r={rank or RANK}, all linear layers",
-            reason="given" if rank else "rank is not the bottleneck of a narrow task",
-        ),
-        Choice(name="learning rate", value=f"{chosen_rate:.2g}", reason=rate_reason),
-        Choice(name="epochs", value=f"{chosen_epochs:g}", reason=epochs_reason),
-        Choice(name="batch", value=f"{batch} rows", reason=batch_reason),
-        Choice(
-            name="validation",
-            value=f"every {every} steps",
-            reason="eight looks a run; stops after three without improvement",
-        ),
-        Choice(name="length", value=f"{longest_row_tokens} tokens", reason="the longest row; nothing is cut"),
-    )
-    return Recipe(
+    reasons = {
+        "method": "given" if rank else "a narrow task does not need a higher rank",
+        "learning rate": rate_reason,
+        "epochs": epochs_reason,
+        "batch": batch_reason,
+        "validation": "eight evaluations per run; stops after three without improvement",
+        "length": "the longest row; nothing is truncated",
+    }
+    recipe = Recipe(
         rank=rank or RANK,
         alpha=LORA_ALPHA,
         learning_rate=chosen_rate,
@@ -114,5 +111,19 @@ def plan(
         warmup=0.05,
         max_tokens=longest_row_tokens,
         seed=seed,
-        choices=choices,
+        choices=(),
     )
+    values = _in_words(recipe)
+    choices = tuple(Choice(name=name, value=values[name], reason=reasons[name]) for name in reasons)
+    return recipe.model_copy(update={"choices": choices})
+
+
+def _in_words(recipe: Recipe) -> dict[str, str]:
+    return {
+        "method": f"LoRA r={recipe.rank}, all linear layers",
+        "learning rate": f"{recipe.learning_rate:.2g}",
+        "epochs": f"{recipe.epochs:g}",
+        "batch": f"{recipe.batch_size} rows",
+        "validation": f"every {recipe.evaluate_every} steps",
+        "length": f"{recipe.max_tokens} tokens",
+    }

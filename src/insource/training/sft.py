@@ -1,8 +1,8 @@
-"""Supervised fine-tuning through TRL, with the loss computed on the answer's positions only.
+"""Supervised fine-tuning with TRL, with the loss computed at the answer's positions only.
 
-TRL 1.16 skips the vocabulary projection of prompt positions on Triton devices alone; on a CPU it
-projects every position. ``CompletionSFT`` asks the model for the answer's logits and nothing else:
-equal losses in less time; ``benchmarks/bench_training.py`` measures both.
+TRL 1.16 skips the vocabulary projection of prompt positions on Triton devices only; on a CPU it projects
+every position. ``CompletionSFT`` requests only the answer's logits from the model. The losses are equal and
+training is faster; ``benchmarks/bench_training.py`` measures both.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Progress = Callable[[TrainingPoint], None]
 
 
 class Trained(NamedTuple):
-    """What a finished run leaves in memory; the adapter itself is in ``adapter``."""
+    """The result of a finished run; the adapter itself is in the folder ``adapter``."""
 
     adapter: Path
     steps: int
@@ -44,10 +44,10 @@ class Trained(NamedTuple):
 
 
 class LengthGrouped(Sampler[int]):  # type: ignore[misc] # torch is not read by mypy here
-    """Rows of like length together, in an order that follows from seed and epoch alone.
+    """Batches rows of similar length, in an order determined by seed and epoch alone.
 
-    transformers' own sampler draws from the global random state: after a resume in mid-epoch the rest
-    of the epoch would be other rows, some of them a second time and some never.
+    transformers' own sampler draws from the global random state. After resuming within an epoch, the rest of
+    the epoch would use other rows, some of them twice and some never.
     """
 
     def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
@@ -57,7 +57,7 @@ class LengthGrouped(Sampler[int]):  # type: ignore[misc] # torch is not read by 
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by accelerate before each epoch, a resumed one too."""
+        """Set the epoch; accelerate calls this before each epoch, also after resuming."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class LengthGrouped(Sampler[int]):  # type: ignore[misc] # torch is not read by 
 
 
 class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
-    """``SFTTrainer`` whose batches are the same whether training was interrupted or not."""
+    """``SFTTrainer`` with the same batches whether or not training was interrupted."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGrouped:
         rows = self.train_dataset if train_dataset is None else train_dataset
@@ -78,7 +78,7 @@ class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
 
 
 class CompletionSFT(ResumableSFT):
-    """The trainer that projects only the positions whose next token carries loss."""
+    """A trainer that projects only the positions whose next token contributes to the loss."""
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -98,7 +98,7 @@ class CompletionSFT(ResumableSFT):
 
 
 class Collator:
-    """Pads on the right; labels are padded with ``IGNORE`` whatever the pad token is."""
+    """Pads rows on the right. Labels are padded with ``IGNORE``, whatever the pad token is."""
 
     def __init__(self, pad_id: int) -> None:
         self.pad_id = pad_id
@@ -117,7 +117,7 @@ class Collator:
 
 
 class Reporter(TrainerCallback):  # type: ignore[misc] # transformers ships no types for it
-    """Turns the trainer's log lines into ``TrainingPoint``s."""
+    """Converts the trainer's log entries to ``TrainingPoint``s."""
 
     def __init__(self, progress: Progress, mean_row_tokens: float, batch_size: int) -> None:
         self._progress = progress
@@ -166,10 +166,10 @@ def fine_tune(
     folder: Path,
     progress: Progress,
 ) -> Trained:
-    """Train a LoRA adapter; checkpoints in ``folder`` let a second call go on where the first stopped.
+    """Train a LoRA adapter; a second call resumes from the checkpoints in ``folder``.
 
     Raises:
-        KeyboardInterrupt: after Ctrl-C; the last checkpoint is whole.
+        KeyboardInterrupt: after Ctrl-C; the last checkpoint is complete.
     """
     dtype, dtype_reason = best_dtype()
     with quiet():
@@ -211,10 +211,10 @@ def _trainer(
             bias="none",
             target_modules="all-linear",
         ),
-    )  # the adapter stays in float32 on a bfloat16 base: bfloat16 would lose small updates
+    )  # the adapter stays in float32 on a bfloat16 base, because bfloat16 would lose small updates
     mean_tokens = sum(len(row.input_ids) for row in train) / len(train)
     on_cuda = torch.cuda.is_available()
-    trainer_class = ResumableSFT if on_cuda else CompletionSFT  # on CUDA, TRL's own loss is compacted too
+    trainer_class = ResumableSFT if on_cuda else CompletionSFT  # on CUDA, TRL's own loss skips the prompt too
     trainer = trainer_class(
         model=model,
         args=_config(recipe, folder, on_cuda=on_cuda),
@@ -251,13 +251,13 @@ def _config(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTConfig:
         save_strategy="steps",
         save_steps=recipe.evaluate_every,
         save_total_limit=2,
-        restore_callback_states_from_checkpoint=True,  # or a resumed run forgets its patience
+        restore_callback_states_from_checkpoint=True,  # otherwise a resumed run restarts its patience
         load_best_model_at_end=True,
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         prediction_loss_only=True,
         use_cpu=not on_cuda,
-        bf16=False,  # the base already is in its final type; autocast would cast the adapter
+        bf16=False,  # the base already has its final type; autocast would cast the adapter
         gradient_checkpointing=on_cuda,
         dataloader_num_workers=0,
         dataloader_pin_memory=on_cuda,
@@ -276,7 +276,7 @@ def _hf(rows: Sequence[Row]) -> HFDataset:
 
 
 def _last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written whole: the trainer writes its state file last."""
+    """Return the newest complete checkpoint; the trainer writes its state file last."""
     whole = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
     newest = max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
     return str(newest) if newest else None

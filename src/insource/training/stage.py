@@ -1,12 +1,12 @@
-"""The training stage: from a dataset to an adapter in a complete run folder."""
+"""The training stage: from a dataset to an adapter in a run folder."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from insource.config.training import TrainingSection
 from insource.foundation.canonical import digest
@@ -20,12 +20,15 @@ from insource.training.recipe import Recipe, plan
 from insource.training.tokenize import Row, tokenize
 from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 
+if TYPE_CHECKING:
+    from insource.training.sft import Trained
+
 STAGE, VERSION = "train", 3
 LIBRARIES = ("torch", "transformers", "peft", "trl")
 
 
 class Watch(NamedTuple):
-    """Who is told what during training: the plan once, then each point with the recipe."""
+    """Callbacks during training: the recipe once, then each training point with the recipe."""
 
     planned: Callable[[Recipe], None]
     point: Callable[[TrainingPoint, Recipe], None]
@@ -40,12 +43,12 @@ def train(
     seed: int,
     watch: Watch,
 ) -> Run:
-    """A complete training run for this data and configuration: an earlier one, or a new one.
+    """Return a complete training run for this data and configuration: an earlier one, or a new one.
 
     Raises:
         PrerequisiteError: ``missing-extra``.
-        DataError, IntegrityError: what the pre-flight found.
-        Interrupted: after Ctrl-C; the next call goes on at the last checkpoint.
+        DataError, IntegrityError: a pre-flight check failed.
+        Interrupted: after Ctrl-C; the next call resumes at the last checkpoint.
     """
     spec = StageSpec(
         stage=STAGE,
@@ -63,12 +66,12 @@ def train(
 
 
 def summary(run: Run) -> TrainingSummary:
-    """What the run found, as the report shows it."""
+    """Return the training summary of a run."""
     return TrainingSummary.model_validate(run.result)
 
 
 def line(point: TrainingPoint) -> str:
-    """A point of the curve in words, for a progress line."""
+    """Format a training point for a progress line."""
     if point.validation_loss is not None:
         return f"validation loss {point.validation_loss:.3f}"
     speed = f", {point.tokens_per_s:.0f} tokens/s" if point.tokens_per_s else ""
@@ -113,12 +116,19 @@ def _work(
         raise Interrupted(
             "interrupted",
             f"Training was stopped at step {points[-1].step if points else 0} of {recipe.steps}.",
-            hint="Run the same command again: it goes on at the last checkpoint.",
+            hint="Run the same command again: it continues at the last checkpoint.",
         ) from stop
-    seconds = time.monotonic() - started
+    found = _summary(trained, recipe, [*rows, *validation], points, base.name)
+    seconds = round(time.monotonic() - started, 1)
+    return found.model_copy(update={"examples": len(rows), "seconds": seconds}).model_dump(mode="json")
+
+
+def _summary(
+    trained: Trained, recipe: Recipe, rows: Sequence[Row], points: Sequence[TrainingPoint], base: str
+) -> TrainingSummary:
     speeds = [point.tokens_per_s for point in points if point.tokens_per_s]
     return TrainingSummary(
-        base_model=base.name,
+        base_model=base,
         examples=len(rows),
         steps=trained.steps,
         planned_steps=recipe.steps,
@@ -128,14 +138,13 @@ def _work(
         best_step=trained.best_step,
         best_validation_loss=trained.best_validation_loss,
         stopped=trained.stopped,
-        longest_answer_tokens=max(row.answer_tokens for row in [*rows, *validation]),
+        longest_answer_tokens=max(row.answer_tokens for row in rows),
         choices=(
             *((choice.name, choice.value, choice.reason) for choice in recipe.choices),
             ("weights", *trained.dtype_reason.split(": ", 1)),
         ),
         curve=tuple(points),
-        seconds=round(seconds, 1),
-    ).model_dump(mode="json")
+    )
 
 
 def _recipe(
@@ -155,7 +164,7 @@ def _recipe(
 
 
 def _earlier_points(log: Path) -> tuple[list[TrainingPoint], Path]:
-    """The curve of an interrupted attempt, up to the checkpoint training goes on from."""
+    """Return the curve of an interrupted attempt, up to the checkpoint from which training resumes."""
     checkpoints = [
         int(path.parent.name.rpartition("-")[2])
         for path in (log.parent / "checkpoints").glob("checkpoint-*/trainer_state.json")

@@ -1,4 +1,6 @@
-"""Examples as token rows: the prompt carries no loss, the answer and its stop token do."""
+"""Convert examples to token rows: the loss is computed on the answer and its stop token, not
+on the prompt.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,10 @@ IGNORE = -100
 
 
 class Row(NamedTuple):
-    """One training row; ``labels`` is ``IGNORE`` on the prompt. Both have the same length."""
+    """One training row.
+
+    ``input_ids`` and ``labels`` have equal length; ``labels`` is ``IGNORE`` on the prompt.
+    """
 
     row_id: str
     input_ids: list[int]
@@ -23,14 +28,16 @@ class Row(NamedTuple):
 
 
 def prompt_ids(tokenizer: Any, task: Task, example: Example) -> list[int]:
-    """The prompt through the model's own chat template, ending where the answer begins."""
+    """Return the prompt's tokens by the model's chat template, ending where the answer begins."""
     messages = [m.model_dump() for m in task.messages(example.input, attributes=example.attributes)]
     return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
 
 
 def tokenize(tokenizer: Any, task: Task, examples: Sequence[Example]) -> list[Row]:
-    """One row an example. The answer ends at the stop token: what follows it in the template is never
-    generated when serving, so it is not trained either.
+    """Return one row per example.
+
+    The answer ends at the stop token. What follows it in the template is never generated in serving, so it is
+    not trained either.
     """
     rows = []
     for example in examples:

@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
-    """An immutable value; an unknown key is an error, so a misspelling cannot pass."""
+    """An immutable value; an unknown key is an error, so a misspelled key is rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())

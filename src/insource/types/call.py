@@ -1,4 +1,4 @@
-"""A recorded call: what was asked, who answered, what it cost and why it went there."""
+"""A recorded call: the request, the answer, its cost and its route."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ Outcome = Literal["ok", "error", "interrupted"]
 
 
 class Route(Frozen):
-    """Which model served a call, and why (``confident``, ``low-confidence``, ``local-failed`` …)."""
+    """The model that served a call, and the reason (``confident``, ``low-confidence``,
+    ``local-failed`` …).
+    """
 
     to: Literal["local", "cloud"]
     model: str
@@ -24,14 +26,29 @@ class Route(Frozen):
 
 
 class Call(Frozen):
-    """One call to a model as the log keeps it.
+    """One call to a model, as the log stores it.
 
-    ``source`` says how it came here: ``gateway``, ``wrap``, ``recorder`` or ``import:<format>``.
+    ``source`` says how the call was recorded: ``gateway``, ``wrap``, ``recorder`` or ``import:<format>``.
     ``endpoint`` is the kind of call (``chat``, ``responses``, ``messages``, ``embeddings`` …), ``provider``
-    the upstream's configured name. ``response`` is the answer's whole document, a stream put together;
-    ``response_text`` its text. ``usage_estimated`` marks counts that are ours, not the provider's.
-    ``priced_by`` names the price table and its date. ``token_gap_s`` is the mean time between two pieces
-    of a streamed answer, in seconds. ``raw`` keeps an imported record as it was found.
+    the configured name of the upstream. ``response`` is the whole answer document (a stream is assembled into
+    one); ``response_text`` is its text. ``usage_estimated`` marks token counts that Insource estimated
+    because the provider did not report them. ``priced_by`` names the price table and its date.
+    ``token_gap_s`` is the mean time between two pieces of a streamed answer, in seconds. ``raw`` is an
+    imported record as it was read.
+
+    Examples:
+        >>> from datetime import UTC, datetime
+        >>> from insource import Call
+        >>> call = Call(
+        ...     call_id="c1",
+        ...     started_at=datetime(2026, 1, 2, tzinfo=UTC),
+        ...     task="specs",
+        ...     model_asked="gpt-4o-mini",
+        ...     request={"messages": [{"role": "user", "content": "Rated voltage: 480 V"}]},
+        ...     response_text='{"voltage": "480 V"}',
+        ... )
+        >>> call.outcome, call.partial
+        ('ok', False)
     """
 
     call_id: str
@@ -67,5 +84,5 @@ class Call(Frozen):
 
     @property
     def partial(self) -> bool:
-        """Whether the answer is only the part that came before the call broke off."""
+        """Whether the call was interrupted and only the first part of the answer was recorded."""
         return self.outcome == "interrupted" and bool(self.response_text or self.response)

@@ -1,4 +1,4 @@
-"""Examples, what was dropped and why, and the dataset they make up."""
+"""Examples, dropped rows with their reasons, and the dataset that holds both."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "calibration", "test")
 
 
 TOKEN_LIMIT = "token_limit"
-"""The finish reason of an answer with all the tokens that its request allowed, whatever the provider says."""
+"""The finish reason of an answer that used all tokens its request allowed, whatever the provider reported."""
 
 
 class Provenance(Frozen):
-    """Where an example comes from, for ever.
+    """Where an example comes from.
 
-    ``label`` is who vouches for the target: people (``checked``) or a model (``teacher``); a teacher's
-    answer that a person corrected is ``checked`` and ``human_edited``. ``provider``, ``model``, ``date``
-    (ISO 8601) and ``terms`` (the snapshot in the policy file) are the teacher's. ``prompt_version`` and
-    ``finish_reason`` (``TOKEN_LIMIT`` too) are of the logged call. ``synthetic`` names how
-    `insource dataset synthesize` made the row (``edit``, ``recombine``, ``paraphrase``, ``label``), empty
-    for a row of the source; ``parents`` are the row ids it was made from, and ``co_teachers``
-    (``provider/model``) the teachers of these beside the one named.
+    ``label`` says who stands behind the target: people (``checked``) or a model (``teacher``). A teacher's
+    answer that a person corrected is ``checked`` and ``human_edited``. ``provider``, ``model``, ``date`` (ISO
+    8601) and ``terms`` (the snapshot in the policy file) describe the teacher. ``prompt_version`` and
+    ``finish_reason`` (possibly ``TOKEN_LIMIT``) describe the logged call. ``synthetic`` names how `insource
+    dataset synthesize` made the row (``edit``, ``recombine``, ``paraphrase``, ``label``) and is empty for a
+    row of the source. ``parents`` are the ids of the rows it was made from; ``co_teachers``
+    (``provider/model``) are their teachers other than the one named here.
     """
 
     source: str
@@ -47,12 +47,12 @@ class Provenance(Frozen):
 
     @property
     def from_teacher(self) -> bool:
-        """Whether a model's words are in it that nobody edited: in the label, or in the input itself."""
+        """Whether the label or the input contains a model's words that nobody edited."""
         return self.label == "teacher" or bool(self.synthetic == "paraphrase" and self.model)
 
 
 class LoggedAnswer(Frozen):
-    """What a cloud model answered to a document, and how long it took when that was measured."""
+    """A cloud model's answer to a document, with its latency in seconds if it was measured."""
 
     text: str
     latency_s: float | None = None
@@ -61,10 +61,22 @@ class LoggedAnswer(Frozen):
 class Example(Frozen):
     """One document with its target.
 
-    ``target`` is the canonical answer: compact JSON in schema order, or a label. ``attributes`` are
-    the fields asked for when a document asks for only some; ``contract`` is the document's own JSON
-    Schema when it has one. ``cloud_outputs`` holds logged answers by model, byte for byte but
-    for the accepted fixes that changed the target too.
+    ``target`` is the canonical answer: compact JSON in schema order, or a label. ``attributes`` are the
+    requested fields when a document asks for only some; ``contract`` is the document's own JSON Schema, if it
+    has one. ``cloud_outputs`` holds the logged answer of each model, unchanged except for accepted fixes that
+    changed the target too.
+
+    Examples:
+        >>> from insource import Example
+        >>> example = Example(
+        ...     row_id="row-1",
+        ...     digest="sha256:0",
+        ...     input="Rated voltage: 480 V",
+        ...     target='{"voltage":"480 V"}',
+        ...     provenance={"source": "rows.jsonl", "line": 1},
+        ... )
+        >>> example.provenance.label
+        'checked'
     """
 
     row_id: str
@@ -81,7 +93,7 @@ class Example(Frozen):
 
 
 class Dropped(Frozen):
-    """A row that did not become an example. ``reason`` is a slug, ``detail`` says it in words."""
+    """A row that did not become an example. ``reason`` is a slug; ``detail`` explains it in words."""
 
     row_id: str
     line: int | None
@@ -90,15 +102,15 @@ class Dropped(Frozen):
 
 
 class DatasetManifest(Frozen):
-    """The identity of a dataset: ``read = sum(counts) + sum(dropped)`` holds, and a test says so.
+    """The identity of a dataset. ``read = sum(counts) + sum(dropped)`` always holds.
 
-    ``groups`` counts the groups of each split, ``labels`` the examples by who vouches for their target,
-    ``cloud_rows`` the examples with a logged answer of each model.
-    ``groups_in_train`` are the groups with training rows, from which seen and unseen groups of the
-    test split follow. ``template_overlap`` counts groups that straddle train and test, which given
-    splits may do on purpose. ``overlaps`` is what the splits share or shared, ``shortfalls`` what they are
-    too small for, ``label_counts`` the examples of each label by split, when answers are labels.
-    ``test_digest`` names the content of the test split: looks are counted under it.
+    ``groups`` counts the groups of each split, ``labels`` the examples by the source of their target, and
+    ``cloud_rows`` the examples with a logged answer of each model. ``groups_in_train`` lists the groups with
+    training rows; it divides the test split into seen and unseen groups. ``template_overlap`` counts the
+    groups in both train and test, which given splits may intend. ``overlaps`` lists what the splits share or
+    shared, ``shortfalls`` the splits that are too small, and ``label_counts`` the examples of each label by
+    split when answers are labels. ``test_digest`` is the digest of the test split; looks are counted under
+    it.
     """
 
     schema_version: int = 1
@@ -126,7 +138,23 @@ class DatasetManifest(Frozen):
 
 
 class Dataset(Frozen):
-    """Four disjoint splits, the drops, and the manifest that names them."""
+    r"""Four disjoint splits, the drops, and the manifest that names them.
+
+    Examples:
+        >>> import json
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Dataset, build_dataset
+        >>> rows = [{"input": f"Voltage: {n} V", "output": {"voltage": f"{n} V"}} for n in range(100, 140)]
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "rows.jsonl")
+        ...     _ = path.write_text("\n".join(map(json.dumps, rows)))
+        ...     dataset: Dataset = build_dataset(path, name="specs")
+        >>> list(dataset.splits)
+        ['train', 'validation', 'calibration', 'test']
+        >>> sum(map(len, dataset.splits.values())) + len(dataset.dropped) == dataset.manifest.read
+        True
+    """
 
     splits: dict[Split, tuple[Example, ...]]
     dropped: tuple[Dropped, ...]

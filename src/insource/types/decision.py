@@ -1,4 +1,4 @@
-"""What the numbers say to do, and what would change it."""
+"""The decision: the verdict, the break-even volume and the assumptions behind them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from insource.types.base import Frozen
 
 
 class Assumption(Frozen):
-    """An input of the economics that nobody measured: its value, unit and where it comes from."""
+    """An input of the economics that was not measured: its value, unit and source."""
 
     name: str
     value: float
@@ -17,10 +17,10 @@ class Assumption(Frozen):
 
 
 class BreakEven(Frozen):
-    """Documents a month from which running locally costs less than the cloud.
+    """The number of documents per month from which running locally costs less than the cloud.
 
-    ``documents_per_month`` is None when no volume breaks even (``reason`` says why); ``never`` is true
-    when that is because the cloud costs less than running here, not because something is unknown.
+    ``documents_per_month`` is None when no volume breaks even; ``reason`` says why. ``never`` is true when
+    the cloud costs less per document, and false when a cost is unknown.
     """
 
     cloud_per_1000_usd: float | None
@@ -35,7 +35,7 @@ class BreakEven(Frozen):
 
 
 class Verdict(Frozen):
-    """The answer in one line, with its reasons and what would flip it."""
+    """The answer in one sentence, with its reasons and the changes that would reverse it."""
 
     outcome: Literal["go", "no-go", "undecided"]
     sentence: str

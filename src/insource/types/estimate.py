@@ -1,4 +1,4 @@
-"""A number someone may act on."""
+"""A number that someone may act on, with its uncertainty."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ from insource.types.base import Frozen
 
 
 class Estimate(Frozen):
-    """A value with its interval, the size of the sample and the method behind both.
+    """A value with its interval, sample size and method.
 
-    ``value`` is None when nothing was measured; ``low`` and ``high`` are None when no honest
-    interval exists (one cluster, no variation), and ``note`` then says why.
+    ``value`` is None when nothing was measured. ``low`` and ``high`` are None when no valid interval exists
+    (one cluster, no variation); ``note`` then says why.
+
+    Examples:
+        >>> from insource import Estimate
+        >>> accuracy = Estimate(value=0.94, low=0.91, high=0.97, n=100, method="Wilson")
+        >>> f"{accuracy.value:.0%} [{accuracy.low:.0%}, {accuracy.high:.0%}], n = {accuracy.n}"
+        '94% [91%, 97%], n = 100'
+        >>> Estimate(value=None, method="not measured").measured
+        False
     """
 
     value: float | None

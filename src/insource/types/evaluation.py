@@ -1,21 +1,22 @@
-"""Scores of one answer, of one arm, and the comparison of two arms."""
+"""The score of an answer, the evaluation of an arm, and the comparison of two arms."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import model_validator
+
 from insource.types.base import Frozen
 from insource.types.estimate import Estimate
 from insource.types.message import Completion
 
-# Names of the arms that every run has.
-TUNED, BASE, BASE_CONSTRAINED = "tuned", "base", "base + schema"
+Role = Literal["candidate", "baseline", "reference"]
 
 Bucket = Literal["correct", "wrong", "missed", "invented", "correctly_empty"]
 
 
 class SlotScore(Frozen):
-    """One leaf of the schema after list alignment, in exactly one bucket."""
+    """One leaf of the schema after list alignment, assigned to exactly one bucket."""
 
     path: str
     bucket: Bucket
@@ -26,10 +27,10 @@ class SlotScore(Frozen):
 class Score(Frozen):
     """How one answer compares with its label.
 
-    ``parsed``: strict ``json.loads`` on the raw text (for labels: the text is one of them).
-    ``repairable``: parses after fences and prose are stripped; always true when ``parsed``.
-    ``schema_valid``: parsed and valid. ``canonical``: valid with every value in its canonical
-    surface form. ``exact``: no slot wrong, missed or invented.
+    ``parsed``: the raw text is strict JSON (for labels: the text is one of them). ``repairable``: the text
+    parses after code fences and prose are stripped; always true when ``parsed``. ``schema_valid``: parsed and
+    valid. ``canonical``: valid, with every value in its canonical surface form. ``exact``: no slot is wrong,
+    missed or invented.
     """
 
     slots: tuple[SlotScore, ...]
@@ -43,7 +44,7 @@ class Score(Frozen):
 
     @property
     def field_accuracy(self) -> float | None:
-        """(correct + correctly empty) / slots, or None when there is no slot."""
+        """(correct + correctly empty) / slots, or None when there are no slots."""
         if not self.slots:
             return None
         return sum(s.bucket in ("correct", "correctly_empty") for s in self.slots) / len(self.slots)
@@ -54,7 +55,13 @@ class Score(Frozen):
 
 
 class EvalRecord(Frozen):
-    """One document through one arm. Failed calls keep their reason and count as failures."""
+    """One document answered by one arm. A failed call keeps its reason and counts as a failure.
+
+    Examples:
+        >>> from insource import EvalRecord
+        >>> EvalRecord(row_id="row-1", status="failed", reason="timeout").status
+        'failed'
+    """
 
     row_id: str
     group: str | None = None
@@ -66,21 +73,48 @@ class EvalRecord(Frozen):
     confidence: float | None = None
 
 
-class Arm(Frozen):
-    """One candidate for the job.
+# What a kind meant before an arm stated its role: results of that time are still read.
+_STATED_BY_KIND: dict[str, dict[str, Any]] = {
+    "tuned": {"role": "candidate", "local": True},
+    "base": {"role": "baseline", "local": True},
+    "cloud": {"role": "reference"},
+    "simulated": {"role": "reference", "simulated": True},
+}
 
-    ``kind``: ``tuned`` and ``base`` run here; ``cloud`` answers were logged or bought;
-    ``simulated`` answers imitate a cloud with a published error profile and prove nothing.
+
+class Arm(Frozen):
+    """One way to do the job.
+
+    ``kind`` is a word for people; no code asks for it. ``role``: a ``candidate`` may replace the cloud, a
+    ``baseline`` is what a candidate has to beat, a ``reference`` is a cloud that could be replaced.
+    ``local`` arms run on this machine, so that their cost follows from their latency. ``simulated``
+    answers imitate a cloud with a published error profile and prove nothing.
+
+    Examples:
+        >>> from insource import Arm
+        >>> arm = Arm(name="tuned", model="smollm2-135m-instruct", kind="tuned", cost_per_1000_usd=0.52)
+        >>> arm.role, arm.local, arm.constrained
+        ('candidate', True, False)
     """
 
     name: str
     model: str
-    kind: Literal["tuned", "base", "cloud", "simulated"]
+    kind: str
+    role: Role = "candidate"
+    local: bool = False
+    simulated: bool = False
     constrained: bool = False
     description: str = ""
     cost_per_1000_usd: float | None = None
     cost_basis: str = ""
     assumed_latency_s: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stated_by_kind(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "role" not in given:
+            return _STATED_BY_KIND.get(str(given.get("kind")), {}) | given
+        return given
 
 
 class FieldMetrics(Frozen):
@@ -96,6 +130,21 @@ class Evaluation(Frozen):
 
     ``metrics`` holds the headline and component metrics by name (``docs/reference/metrics.md``);
     ``slices`` holds the primary metrics by slice (``seen groups``, ``unseen groups``).
+
+    Examples:
+        >>> from insource import Arm, EvalRecord, Evaluation, summarise
+        >>> def record(n, right):
+        ...     # The record of a document with one field.
+        ...     slot = {"path": "voltage", "bucket": "correct" if right else "wrong", "gold": "480 V"}
+        ...     score = {"slots": [slot], "exact": right}
+        ...     score |= dict.fromkeys(("parsed", "repairable", "schema_valid", "canonical"), True)
+        ...     return EvalRecord(row_id=str(n), status="scored", score=score)
+        >>> arm = Arm(name="tuned", model="smollm2-135m-instruct", kind="tuned")
+        >>> found: Evaluation = summarise(arm, "test", [record(n, right=n > 3) for n in range(40)])
+        >>> found.n, found.scored + found.failed + found.unscored
+        (40, 40)
+        >>> found.metrics["exact_match"].value
+        0.9
     """
 
     schema_version: int = 1
@@ -117,11 +166,27 @@ Outcome = Literal["better", "not worse", "worse", "inconclusive"]
 
 
 class Comparison(Frozen):
-    """Candidate minus baseline on the same documents.
+    """The difference between candidate and baseline (candidate minus baseline) on the same documents.
 
-    ``better``, ``worse`` and ``same`` count documents; ``required_n`` is how many documents the
-    question would need when the outcome is inconclusive. ``verdict_allowed`` is false against a
-    simulated arm, and ``outcome`` is then None.
+    ``better``, ``worse`` and ``same`` count documents. ``required_n`` is the number of documents needed to
+    decide, given when the outcome is inconclusive. ``verdict_allowed`` is false when an arm is simulated;
+    ``outcome`` is then None.
+
+    Examples:
+        >>> from insource import Arm, Comparison, EvalRecord, compare
+        >>> def record(n, right):
+        ...     # The record of a document with one field.
+        ...     slot = {"path": "voltage", "bucket": "correct" if right else "wrong", "gold": "480 V"}
+        ...     score = {"slots": [slot], "exact": right}
+        ...     score |= dict.fromkeys(("parsed", "repairable", "schema_valid", "canonical"), True)
+        ...     return EvalRecord(row_id=str(n), status="scored", score=score)
+        >>> tuned = Arm(name="tuned", model="smollm2", kind="tuned"), [record(n, n > 3) for n in range(40)]
+        >>> base = Arm(name="base", model="smollm2", kind="base"), [record(n, n > 19) for n in range(40)]
+        >>> found: Comparison = compare(tuned, base, metric="exact_match", margin=0.02)
+        >>> found.better, found.worse, found.same
+        (16, 0, 24)
+        >>> found.outcome
+        'better'
     """
 
     candidate: str
@@ -144,7 +209,7 @@ class Comparison(Frozen):
 
 
 class Disagreement(Frozen):
-    """A document shown to people: the input, the label, and what each arm answered."""
+    """A document shown to people: the input, the label and each arm's answer."""
 
     row_id: str
     input: str

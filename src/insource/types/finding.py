@@ -1,4 +1,4 @@
-"""What the checks of a dataset found, what may be done about it, and what was decided."""
+"""Findings of the dataset checks, their fixes, and the decisions about those fixes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Decided = Literal["apply", "decline"]
 
 
 class Instance(Frozen):
-    """One row that a check points at, and why."""
+    """One row that a check reports, with the reason."""
 
     row_id: str
     line: int | None
@@ -19,10 +19,10 @@ class Instance(Frozen):
 
 
 class Fix(Frozen):
-    """What could be done about a finding: rows dropped, or rows changed.
+    """A change that would resolve a finding: rows dropped, or rows changed.
 
-    ``parameters`` is what a person may look at and edit before accepting, an alias table for instance.
-    ``rows`` is how many rows it drops or changes; None when that is all the rows of the finding.
+    ``parameters`` can be inspected and edited before the fix is accepted, for example an alias table.
+    ``rows`` is the number of rows that the fix drops or changes; None means all rows of the finding.
     """
 
     action: Literal["drop", "change"]
@@ -32,11 +32,11 @@ class Fix(Frozen):
 
 
 class Finding(Frozen):
-    """The outcome of one check: ``count`` of the ``of`` rows looked at, or of what ``unit`` says.
+    """The result of one check: ``count`` of ``of`` rows (or fields, see ``unit``) are affected.
 
-    ``instances`` are the first of them. ``skipped`` says why the check could not be made, and is empty
-    when it was; ``unjudged`` says what part of the rows or fields it could not judge. ``measures`` are
-    further numbers, each explained in the check's page.
+    ``instances`` are the first affected rows. ``skipped`` says why the check did not run, and is empty when
+    it did. ``unjudged`` says which rows or fields it could not judge. ``measures`` are further numbers,
+    explained in the documentation of the check.
     """
 
     check: str
@@ -54,17 +54,17 @@ class Finding(Frozen):
 
     @property
     def share(self) -> float:
-        """Between 0 and 1; 0 when nothing was looked at."""
+        """The affected share, between 0 and 1; 0 when nothing was checked."""
         return self.count / self.of if self.of else 0.0
 
     @property
     def counted(self) -> str:
-        """``1 row``, ``1,250 rows``."""
+        """The count with its unit: ``1 row``, ``1,250 rows``."""
         return f"{self.count:,} {self.unit.removesuffix('s') if self.count == 1 else self.unit}"
 
 
 class FixDecision(Frozen):
-    """What a person decided about a check's fix; nothing is changed without one."""
+    """A person's decision about the fix of a check; nothing is changed without one."""
 
     check: str
     decision: Decided
@@ -74,7 +74,7 @@ class FixDecision(Frozen):
 
 
 class FunnelStep(Frozen):
-    """One step between source and splits: ``rows_in == dropped + rows_out``; ``changed`` are kept."""
+    """One step between source and splits: ``rows_in == dropped + rows_out``. Changed rows are kept."""
 
     step: str
     rows_in: int

@@ -1,4 +1,4 @@
-"""What is said to a model and what it answers."""
+"""Messages sent to a model, and its answer."""
 
 from __future__ import annotations
 
@@ -12,20 +12,26 @@ FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "error"
 
 
 class Message(Frozen):
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Examples:
+        >>> from insource import Message
+        >>> Message(role="user", content="Rated voltage: 480 V").model_dump()
+        {'role': 'user', 'content': 'Rated voltage: 480 V'}
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-Count = Annotated[int, Field(ge=0, le=2**53)]  # what JSON and every database can keep
+Count = Annotated[int, Field(ge=0, le=2**53)]  # an exact integer in JSON and in every database
 
 
 class Usage(Frozen):
-    """Tokens of one call; None where the provider did not say.
+    """The tokens of one call; None where the provider did not report them.
 
-    ``input_tokens`` are all that were read, ``output_tokens`` all that were written; the others say how
-    many of these were read from or written to the provider's cache, were audio, or were reasoning.
+    ``input_tokens`` and ``output_tokens`` are totals. The other fields are parts of these totals: tokens read
+    from or written to the provider's cache, audio tokens, reasoning tokens.
     """
 
     input_tokens: Count | None = None
@@ -38,9 +44,9 @@ class Usage(Frozen):
 
 
 class TokenLogprob(Frozen):
-    """One generated token: its id in the model's vocabulary, its bytes, its raw log-probability.
+    """One generated token: its vocabulary id, its bytes and its raw log-probability.
 
-    ``top`` holds (token id, log-probability) of the likeliest candidates, before any grammar.
+    ``top`` holds (token id, log-probability) of the most likely candidates, before any grammar is applied.
     """
 
     id: int
@@ -50,7 +56,14 @@ class TokenLogprob(Frozen):
 
 
 class Completion(Frozen):
-    """A model's answer. ``latency_s`` is wall time as the caller felt it; a simulated model assumes it."""
+    """A model's answer. ``latency_s`` is wall time in seconds at the caller; a simulated model assumes it.
+
+    Examples:
+        >>> from insource import Completion
+        >>> answer = Completion(text='{"voltage": "480 V"}', model="tuned", latency_s=0.8)
+        >>> answer.finish_reason
+        'stop'
+    """
 
     text: str
     finish_reason: FinishReason = "stop"

@@ -1,4 +1,4 @@
-"""The document a run ends with: what `insource run --json` prints and the report renders."""
+"""The result document of a run: `insource run --json` prints it and the report renders it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class TrainingPoint(Frozen):
 
 
 class TrainingSummary(Frozen):
-    """What training did: the curve, the chosen checkpoint and why it stopped.
+    """The training result: the curve, the chosen checkpoint and the reason training stopped.
 
-    ``seconds`` and ``tokens_per_s`` are those of the last attempt when training was interrupted.
+    ``seconds`` and ``tokens_per_s`` describe the last attempt when training was interrupted.
     """
 
     base_model: str
@@ -46,7 +46,7 @@ class TrainingSummary(Frozen):
 
 
 class ParitySummary(Frozen):
-    """Whether what is served answers as what was trained."""
+    """Whether the served model gives the same answers as the trained one."""
 
     prompts: int
     tokens: int
@@ -58,7 +58,7 @@ class ParitySummary(Frozen):
 
 
 class RoutedCall(Frozen):
-    """One call that went through the running gateway, read back from the log."""
+    """One call through the running gateway, read back from the log."""
 
     call_id: str
     row_id: str
@@ -71,14 +71,17 @@ class RoutedCall(Frozen):
 
 
 class RoutingSummary(Frozen):
-    """The policy, and the calls that showed it at work."""
+    """The routing policy, and the calls that the gateway routed with it."""
 
     policy: Policy
     calls: tuple[RoutedCall, ...] = ()
 
 
 class StageRun(Frozen):
-    """One stage of the run: its folder, digest and time; ``skipped`` when a complete one was reused."""
+    """One stage of the run: its folder, digest and duration.
+
+    ``skipped`` means a complete earlier run was reused.
+    """
 
     stage: str
     run_id: str
@@ -89,10 +92,21 @@ class StageRun(Frozen):
 
 
 class RunResult(Frozen):
-    """Everything a run found, versioned; the report is rendered from this document alone.
+    """The versioned results of a run; the report is rendered from this document alone.
 
-    ``test_looks`` counts how often the sealed test split has been evaluated, this run included.
-    ``skipped_arms`` says of each arm that was not measured why it was not.
+    ``test_looks`` counts the evaluations of the sealed test split, including this run. ``skipped_arms``
+    gives, for each arm that was not measured, the reason.
+
+    Examples:
+        Read the ``result.json`` of a run folder:
+
+        >>> from pathlib import Path
+        >>> from insource import RunResult
+        >>> result = RunResult.model_validate_json(Path("result.json").read_text())
+        >>> result.verdict.outcome
+        'go'
+        >>> [evaluation.arm.name for evaluation in result.evaluations]
+        ['tuned', 'base constrained', 'base', 'cloud']
     """
 
     schema_version: int = 1

@@ -1,4 +1,4 @@
-"""What a reviewer decided about one field of a row."""
+"""A reviewer's decision about one field of a row."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ ReviewVerdict = Literal["accepted", "edited", "rejected"]
 
 
 class ReviewDecision(Frozen):
-    """One line of the reviews file: who decided what about which field, and what it was before.
+    """One line of the reviews file: who decided what about which field.
 
-    ``field`` is a JSON Pointer (RFC 6901) into the answer, empty for the whole of it. ``after`` is the value
-    that holds from then on: ``before`` when accepted, null when rejected, which says that the value is wrong
-    and the right one is not known. ``input`` is the digest of what the decision was made about.
+    ``field`` is a JSON Pointer (RFC 6901) into the answer; empty means the whole answer. ``before`` is the
+    value that was reviewed. ``after`` is the value to use from then on: equal to ``before`` when accepted,
+    and null when rejected, which means that the value is wrong and the right one is unknown. ``input`` is the
+    digest of the document and the requested fields.
     """
 
     row_id: str
@@ -31,7 +32,9 @@ class ReviewDecision(Frozen):
     @model_validator(mode="after")
     def _after_agrees_with_the_verdict(self) -> ReviewDecision:
         if self.verdict == "accepted" and self.after != self.before:
-            raise ValueError("an accepted value is the same before and after; say edited")
+            raise ValueError(
+                "an accepted value must be the same before and after; use `edited` for a changed value"
+            )
         if self.verdict == "rejected" and self.after is not None:
-            raise ValueError("a rejected value has no value after; say edited")
+            raise ValueError("a rejected value must have no value after; use `edited` to give one")
         return self

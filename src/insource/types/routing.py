@@ -1,4 +1,4 @@
-"""The policy of a cascade: when the local answer is good enough to serve."""
+"""The routing policy of a cascade: which local answers are served."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from insource.types.base import Frozen
 
 
 class Policy(Frozen):
-    """Serve locally at or above ``threshold``, else ask the cloud.
+    """Serve the local answer when its confidence is at least ``threshold``; otherwise ask the cloud.
 
-    ``basis``: ``guaranteed`` thresholds come from Learn-then-Test on the calibration split and keep
-    the error of locally served answers at or below ``max_error`` with probability ``1 - delta``;
-    ``median`` is a working threshold without any guarantee; ``infeasible`` sends all to the cloud.
+    ``basis``: a ``guaranteed`` threshold comes from Learn-then-Test on the calibration split and keeps the
+    error rate of locally served answers at or below ``max_error`` with probability ``1 - delta``; a
+    ``median`` threshold has no guarantee; ``infeasible`` sends every call to the cloud.
     """
 
     schema_version: int = 1

@@ -1,4 +1,4 @@
-"""A row: one labelled document as a source gave it, before it is an example."""
+"""A labelled document as a source provides it, before it becomes an example."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from insource.types.dataset import Provenance, Split
 class Row(Frozen):
     """One readable row of a source.
 
-    ``output`` is as given: an object, or text that may spell one. ``time`` is ISO 8601 when the source
-    has one. ``group`` is what must not straddle two splits: a customer, a thread, a layout. ``prompt`` is
-    the instruction that came with the document when the source keeps it (a system message). ``confidence``,
-    between 0 and 1, is whoever's who made the output.
+    ``output`` is unparsed: an object, or text that may contain one. ``time`` is ISO 8601, if the source has
+    one. Rows of the same ``group`` (a customer, a thread, a layout) must not be in two splits. ``prompt`` is
+    the instruction that the source stores with the document (a system message). ``confidence`` is between 0
+    and 1 and belongs to whoever produced the output.
     """
 
     line: int | None

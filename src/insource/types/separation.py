@@ -1,4 +1,4 @@
-"""What the splits of a dataset share, and what they are too small for."""
+"""Overlaps between the splits of a dataset, and splits that are too small."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ OverlapKind = Literal[
 
 
 class Overlap(Frozen):
-    """One way in which splits share something.
+    """One way in which splits share content.
 
-    ``count`` is the number of different things shared: inputs, templates, identifiers. ``removed`` rows
-    were dropped for it. ``rows`` counts the rows that stayed in each split and share it with another.
-    ``instances`` are the first of the rows.
+    ``count`` is the number of distinct shared things: inputs, templates, identifiers. ``removed`` is the
+    number of rows dropped because of it. ``rows`` counts, by split, the remaining rows that share something
+    with another split. ``instances`` are the first affected rows.
     """
 
     kind: OverlapKind
@@ -29,7 +29,7 @@ class Overlap(Frozen):
 
 
 class Shortfall(Frozen):
-    """A split too small for what is to be decided on it: ``missing = need - have`` examples, and why."""
+    """A split that is too small for its purpose: ``missing = need - have`` examples, and why."""
 
     split: str
     have: int

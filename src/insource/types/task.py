@@ -1,4 +1,4 @@
-"""A task: what is asked of the model, what an answer looks like, how it is judged."""
+"""A task: the instruction, the form of an answer, and how answers are judged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from insource.types.message import Message
 
 
 class JsonSchema(Frozen):
-    """Answers are JSON documents of this schema; property order is output order."""
+    """Answers are JSON documents of this schema, with keys in the schema's property order.
+
+    Examples:
+        >>> from insource import JsonSchema
+        >>> output = JsonSchema(definition={"type": "object", "properties": {"voltage": {"type": "string"}}})
+        >>> output.kind, list(output.definition["properties"])
+        ('json', ['voltage'])
+    """
 
     kind: Literal["json"] = "json"
     definition: dict[str, Any]
@@ -21,7 +28,13 @@ class JsonSchema(Frozen):
 
 
 class Labels(Frozen):
-    """Answers are one of these labels, as plain text."""
+    """Answers are one of these labels, as plain text.
+
+    Examples:
+        >>> from insource import Labels
+        >>> Labels(names=("billing", "technical")).names
+        ('billing', 'technical')
+    """
 
     kind: Literal["labels"] = "labels"
     names: tuple[str, ...]
@@ -42,9 +55,23 @@ AbsentFields = Literal["null", "unscored"]
 class Task(Frozen):
     """One narrow job.
 
-    ``absent_fields`` says what a field missing from a label means: nothing to find (``null``), or
-    not annotated and therefore not judged (``unscored``). ``margin`` is the largest loss on the
+    ``absent_fields`` says what a field missing from a label means: the document has no value (``null``), or
+    the field was not annotated and is not judged (``unscored``). ``margin`` is the largest loss on the
     primary metric that still counts as "not worse", as a ratio.
+
+    Examples:
+        >>> from insource import Labels, Task
+        >>> task = Task(
+        ...     name="tickets",
+        ...     instruction="Route the ticket.",
+        ...     output=Labels(names=("billing", "technical")),
+        ...     primary_metric="accuracy",
+        ... )
+        >>> for message in task.messages("My invoice is wrong.", describe_output=True):
+        ...     print(f"{message.role}: {message.content}")
+        system: Route the ticket.
+        Answer with exactly one of these labels, and nothing else: billing, technical
+        user: My invoice is wrong.
     """
 
     name: str
@@ -63,10 +90,10 @@ class Task(Frozen):
         contract: dict[str, Any] | None = None,
         describe_output: bool = False,
     ) -> tuple[Message, ...]:
-        """The prompt for one document, the same in training, evaluation and serving.
+        """Return the prompt for one document, the same in training, evaluation and serving.
 
-        ``describe_output`` appends the schema (the document's own ``contract`` if it has one) or the
-        labels to the instruction: what an untuned model needs and a tuned one has learned.
+        ``describe_output`` appends the schema (the document's own ``contract`` if it has one) or the labels
+        to the instruction. An untuned model needs this; a tuned one has learned it.
         """
         system = self.instruction
         if describe_output and (described := self._described_output(contract)):
@@ -87,7 +114,7 @@ class Task(Frozen):
 
 
 def _plain(schema: Any) -> Any:
-    """A schema without our own keywords: how answers are compared is no business of the model."""
+    """Return a schema without Insource's own keywords, which say how answers are compared."""
     if isinstance(schema, dict):
         return {key: _plain(value) for key, value in schema.items() if key != "x-insource"}
     return [_plain(value) for value in schema] if isinstance(schema, list) else schema

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
-from insource.arms.logged import CloudPrice
+from insource.arms.factory import CloudPrice
 from insource.arms.prompts import CLOUD_MAX_TOKENS, described
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.foundation.money import show_usd
@@ -15,11 +16,10 @@ from insource.logs.recorder import STORE_FILE
 from insource.models.openai import OpenAIModel
 from insource.models.protocol import Model, Request
 from insource.providers.prices import PriceTable
+from insource.providers.token_estimates import tokens_in
 from insource.store.database import open_database
 from insource.types import Dataset, Example, Task, Usage
 from insource.workflow.session import Session
-
-CHARACTERS_PER_TOKEN = 3.5  # a cautious rule of thumb for English and JSON
 
 
 def cloud_model(session: Session) -> Model | None:
@@ -50,13 +50,21 @@ def confirm_cost(session: Session, model: Model, task: Task, examples: Sequence[
     """
     if model.info.simulated or not examples:
         return
-    prompt = sum(len(m.content) for e in examples for m in described(task, e)) / CHARACTERS_PER_TOKEN
-    answer = sum(len(e.target) for e in examples) / CHARACTERS_PER_TOKEN
-    usage = Usage(input_tokens=round(prompt), output_tokens=round(answer))
+    prompt = sum(len(m.content) for e in examples for m in described(task, e))
+    answer = sum(len(e.target) for e in examples)
+    usage = Usage(input_tokens=tokens_in(prompt), output_tokens=tokens_in(answer))
     cost = PriceTable(session.config.prices.models).cost(model.info.name, usage)
+    confirm_spending(session, f"{model.info.name} about {len(examples)} documents", cost)
+
+
+def confirm_spending(session: Session, asking: str, cost: Decimal | None) -> None:
+    """Ask whether to spend about ``cost`` USD on ``asking``: a model and what it is asked.
+
+    Raises:
+        UserError: ``not-confirmed``.
+    """
     price = f"about {show_usd(cost)}" if cost is not None else "an unknown amount (no price is listed)"
-    question = f"Asking {model.info.name} about {len(examples)} documents costs {price}. Continue?"
-    if not session.display.confirm(question):
+    if not session.display.confirm(f"Asking {asking} costs {price}. Continue?"):
         raise UserError(
             "not-confirmed",
             "Nothing was sent: spending money needs a yes.",

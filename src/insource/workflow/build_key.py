@@ -38,7 +38,7 @@ class BuildKey(NamedTuple):
         return self.spec.inputs["log"]
 
     def follows(self, before: BuildKey, log: str) -> bool:
-        """Whether nothing changed since ``before``, which was read when a build began.
+        """Return whether nothing changed since ``before``, which was read when a build began.
 
         ``log`` is the state of the log that answers were read from. The cloud may have been asked in between
         when the rows come from elsewhere. Stored splits are set by the build itself.
@@ -109,12 +109,12 @@ def log_state(project: Project) -> str:
 
 
 def names_values(settings: BuildSettings) -> bool:
-    """Whether an accepted fix puts pseudonyms in the place of values."""
+    """Return whether an accepted fix puts pseudonyms in the place of values."""
     return bool(set(NAMING) & set(settings.accepted))
 
 
 def _checks(project: Project, settings: BuildSettings) -> dict[str, Any]:
-    """What accepted fixes know beside the rows."""
+    """Return what accepted fixes know beside the rows."""
     config = project.config
     found: dict[str, Any] = {"instruction": config.task.instruction}
     if names_values(settings):

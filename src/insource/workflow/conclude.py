@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from insource import __version__
 from insource.decision.cost import priced
-from insource.evaluation.stage import Evaluated
+from insource.evaluation.stage import Evaluated, candidate_of
 from insource.export.stage import ADAPTER_FILE
 from insource.export.stage import parity as parity_of
 from insource.foundation.canonical import digest
 from insource.foundation.clock import iso
 from insource.foundation.files import sync_folder, write_json
 from insource.foundation.ids import run_id
+from insource.foundation.version import __version__
 from insource.report.render import write_report
 from insource.runs.folders import MANIFEST, Run, installed
 from insource.runs.result import REPORT_FILE, RESULT_FILE, STAGE
@@ -33,7 +33,6 @@ from insource.types import (
     Task,
     Verdict,
 )
-from insource.types.evaluation import TUNED
 from insource.workflow.session import Session
 
 SHOWN_DISAGREEMENTS = 12
@@ -89,9 +88,6 @@ def keep(session: Session, found: Findings, *, test_looks: int) -> RunResult:
 
 def _assemble(session: Session, found: Findings, name: str, folder: Path, test_looks: int) -> RunResult:
     manifest = found.dataset.manifest
-    skipped = dict(session.skipped_arms)
-    if not manifest.cloud_models:
-        skipped["cloud"] = NO_CLOUD
     return RunResult(
         insource_version=__version__,
         run_id=name,
@@ -111,7 +107,7 @@ def _assemble(session: Session, found: Findings, name: str, folder: Path, test_l
         break_even=found.economics,
         routing=RoutingSummary(policy=found.policy, calls=found.routed),
         disagreements=disagreements(found.dataset, found.evaluated),
-        skipped_arms=skipped,
+        skipped_arms=dict(session.skipped_arms),
         instruction=found.task.instruction,
         base_digest=found.base_digest,
         max_new_tokens=found.max_new_tokens,
@@ -133,18 +129,12 @@ def _assemble(session: Session, found: Findings, name: str, folder: Path, test_l
     )
 
 
-NO_CLOUD = (
-    "not measured: no cloud answers in the rows (`cloud_outputs`) and no cloud model asked; nothing is "
-    "simulated in its place"
-)
-
-
 def disagreements(dataset: Dataset, evaluated: Sequence[Evaluated]) -> tuple[Disagreement, ...]:
-    """The test documents the tuned model did worst on, with every arm's answer beside the label."""
-    tuned = next((one for one in evaluated if one.evaluation.arm.name == TUNED), None)
-    if tuned is None:
+    """Return the test documents that the candidate did worst on, with every arm's answer to them."""
+    candidate = candidate_of(evaluated)
+    if candidate is None:
         return ()
-    wrong = [r for r in tuned.records if r.score is None or not r.score.exact]
+    wrong = [r for r in candidate.records if r.score is None or not r.score.exact]
     wrong.sort(key=lambda r: (r.score.field_accuracy or 0.0) if r.score else -1.0)
     examples = {example.row_id: example for example in dataset.splits["test"]}
     answers: dict[str, dict[str, str]] = {}
@@ -165,7 +155,7 @@ def disagreements(dataset: Dataset, evaluated: Sequence[Evaluated]) -> tuple[Dis
 
 
 def machine() -> str:
-    """The kind of machine, never its name: processor, cores, memory, system."""
+    """Return the kind of machine, never its name: processor, cores, memory, system."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")

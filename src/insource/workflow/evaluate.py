@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from insource.arms.logged import cloud
-from insource.arms.prompted import bases
-from insource.arms.tuned import tuned
+from insource.arms.factory import ArmFactory, ArmInputs
+from insource.arms.registry import ARMS
 from insource.evaluation.compare import compare
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Progress
@@ -16,50 +15,60 @@ from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import Evaluated, evaluate_arm
 from insource.foundation.errors import ProviderError
 from insource.matching.surface import SurfaceForms
-from insource.types import Comparison, Dataset, Example, JsonSchema, Split, Task
-from insource.types.evaluation import TUNED
+from insource.types import Comparison, Dataset, JsonSchema, Split, Task
 from insource.workflow.ask_cloud import cloud_price
 from insource.workflow.export import Made
 from insource.workflow.looks import look_at_test
 from insource.workflow.session import Session
 
 
-def evaluate_arms(session: Session, dataset: Dataset, task: Task, made: Made) -> tuple[Evaluated, ...]:
-    """Every candidate on the sealed test split: the clouds as logged, the untuned model, the tuned one."""
-    section = session.config.evaluation
-    test = sample(dataset.splits["test"], section.test_documents)
-    few = sample(test, section.base_documents)
+def evaluate_arms(
+    session: Session, dataset: Dataset, task: Task, made: Made, arms: Sequence[ArmFactory] = ARMS
+) -> tuple[Evaluated, ...]:
+    """Evaluate every arm on the sealed test split, in the order of the registry.
+
+    An arm that cannot be run is skipped with its reason. A baseline whose model keeps failing is, too; a
+    candidate's failure ends the walk, because without it there is nothing to conclude.
+    """
+    inputs = inputs_of(session, dataset, task, made)
     evaluated = []
-    for name in dataset.manifest.cloud_models:
-        logged = [example for example in test if name in example.cloud_outputs]
-        if len(logged) < len(test):
-            session.skip(name, f"answered {len(logged)} of {len(test)} test documents; judged on those")
-        if logged:
-            price = cloud_price(session, dataset, task, name)
-            plan = cloud(task, dataset, name, logged, price)
-            evaluated.append(evaluate_one(session, dataset, task, "test", plan, logged))
-    for plan in bases(made.local):
-        try:
-            evaluated.append(evaluate_one(session, dataset, task, "test", plan, few))
-        except ProviderError as error:
-            if error.code != "model-keeps-failing":
-                raise
-            session.skip(plan.arm.name, f"not measured: {error.message}")
-    plan = tuned(made.local, made.confidence)
-    evaluated.append(evaluate_one(session, dataset, task, "test", plan, test))
+    for arm in arms:
+        if reason := arm.why_not(inputs):
+            session.skip(arm.kind, reason)
+            continue
+        for plan in arm.plans(inputs):
+            if plan.note:
+                session.skip(plan.arm.name, plan.note)
+            if not plan.examples:
+                continue
+            try:
+                evaluated.append(evaluate_one(session, dataset, task, "test", plan))
+            except ProviderError as error:
+                if error.code != "model-keeps-failing" or arm.role == "candidate":
+                    raise
+                session.skip(plan.arm.name, f"not measured: {error.message}")
     return tuple(evaluated)
 
 
-def evaluate_one(
-    session: Session,
-    dataset: Dataset,
-    task: Task,
-    split: Split,
-    plan: ArmPlan,
-    examples: Sequence[Example],
-) -> Evaluated:
+def inputs_of(session: Session, dataset: Dataset, task: Task, made: Made) -> ArmInputs:
+    """Return what this walk's arms are made from."""
+    section = session.config.evaluation
+    test = sample(dataset.splits["test"], section.test_documents)
+    return ArmInputs(
+        task=task,
+        dataset=dataset,
+        test=test,
+        few=sample(test, section.base_documents),
+        local=made.local,
+        confidence=made.confidence,
+        price=lambda model: cloud_price(session, dataset, task, model),
+    )
+
+
+def evaluate_one(session: Session, dataset: Dataset, task: Task, split: Split, plan: ArmPlan) -> Evaluated:
+    """Evaluate one arm on the documents of its plan, and tell the display."""
     name = plan.arm.name
-    session.begin("evaluate", f"{name} on {len(examples)} {split} documents")
+    session.begin("evaluate", f"{name} on {len(plan.examples)} {split} documents")
 
     def look() -> None:
         if split == "test":
@@ -69,16 +78,9 @@ def evaluate_one(
         seconds = f", {at.last_s:.1f} s each" if at.last_s else ""
         session.display.progress(f"documents{seconds}", at.done, at.total)
 
+    scorer = build_scorer(task, surface_forms(task, dataset))
     evaluated = evaluate_arm(
-        session.project.runs,
-        dataset,
-        task,
-        split,
-        examples,
-        plan,
-        build_scorer(task, surface_forms(task, dataset)),
-        look=look,
-        progress=progress,
+        session.project.runs, dataset, task, split, plan, scorer, look=look, progress=progress
     )
     session.done(evaluated.run, f"evaluate {name} on {split}")
     session.display.evaluated(evaluated.evaluation, task.primary_metric)
@@ -94,22 +96,17 @@ def surface_forms(task: Task, dataset: Dataset) -> SurfaceForms | None:
 
 
 def compare_arms(task: Task, evaluated: Sequence[Evaluated]) -> tuple[Comparison, ...]:
-    """The tuned model against every other arm, paired by document.
+    """Compare each candidate with every baseline and reference, paired by document.
 
-    The comparison that decides comes first: with the clouds, then with the stronger untuned arm.
+    The comparison that decides comes first: with the clouds, then with the strongest baseline.
     """
-    by_name = {one.evaluation.arm.name: one for one in evaluated}
-    candidate = by_name.get(TUNED)
-    if candidate is None:
-        return ()
-    order = {"cloud": 0, "base": 1, "simulated": 2}
-    others = sorted(
-        (one for one in evaluated if one is not candidate),
-        key=lambda one: (
-            order[one.evaluation.arm.kind],
-            -(one.evaluation.metrics[task.primary_metric].value or 0.0),
-        ),
-    )
+
+    def order(one: Evaluated) -> tuple[bool, bool, float]:
+        arm, quality = one.evaluation.arm, one.evaluation.metrics[task.primary_metric].value
+        return arm.simulated, arm.role != "reference", -(quality or 0.0)
+
+    candidates = [one for one in evaluated if one.evaluation.arm.role == "candidate"]
+    others = sorted((one for one in evaluated if one.evaluation.arm.role != "candidate"), key=order)
     return tuple(
         compare(
             (candidate.evaluation.arm, candidate.records),
@@ -117,5 +114,6 @@ def compare_arms(task: Task, evaluated: Sequence[Evaluated]) -> tuple[Comparison
             metric=task.primary_metric,
             margin=task.margin,
         )
+        for candidate in candidates
         for other in others
     )

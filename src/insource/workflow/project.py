@@ -1,4 +1,4 @@
-"""A project on disk: its configuration, the folder its paths start from, and its workspace."""
+"""A project on disk: its configuration, its folder and its workspace."""
 
 from __future__ import annotations
 
@@ -14,41 +14,57 @@ from insource.types import Frozen, JsonSchema, Labels, OutputSpec, Task
 
 
 class Project(Frozen):
-    """What every verb of the command line starts from."""
+    """A configuration and the folder that its paths are relative to.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource import Config, Project
+        >>> project = Project(config=Config(task={"name": "specs"}), folder=Path("specs"))
+        >>> project.title, project.rows_path.as_posix()
+        ('specs', 'specs/data.jsonl')
+    """
 
     config: Config
     folder: Path
 
     @classmethod
     def of(cls, loaded: LoadedConfig) -> Project:
+        """Return the project of a loaded configuration."""
         return cls(config=loaded.config, folder=loaded.folder)
 
     @property
     def workspace(self) -> Path:
+        """The folder for the log, datasets, runs and models."""
         return self.folder / self.config.project.workspace
 
     @property
     def runs(self) -> RunStore:
+        """The run folders in the workspace."""
         return RunStore(self.workspace)
 
     @property
     def rows_path(self) -> Path:
+        """The file or folder with the rows."""
         return self.folder / self.config.dataset.path
 
     @property
     def fixes_path(self) -> Path:
+        """The file with the decisions on fixes."""
         return self.folder / self.config.dataset.fixes
 
     @property
     def reviews_path(self) -> Path:
+        """The file with the reviewers' decisions."""
         return self.folder / self.config.dataset.reviews
 
     @property
     def policy_path(self) -> Path:
+        """The file with the teacher policy."""
         return self.folder / self.config.dataset.policy
 
     @property
     def synthetic_path(self) -> Path:
+        """The file with the synthetic rows."""
         return self.folder / self.config.dataset.synthetic
 
     @property
@@ -63,15 +79,16 @@ class Project(Frozen):
 
     @property
     def splits_path(self) -> Path:
-        """Where the splits of this task are stored."""
+        """The folder with the stored splits of the task."""
         return self.workspace / "splits" / self.config.task.name
 
     @property
     def title(self) -> str:
+        """The title of the report, which defaults to the name of the task."""
         return self.config.project.title or self.config.task.name
 
     def given_output(self) -> OutputSpec | None:
-        """The output contract the configuration states, or None when it is to be inferred.
+        """Return the configured output contract, or None when it must be inferred from the data.
 
         Raises:
             ConfigError: ``config-invalid`` when both a schema and labels are given.
@@ -81,8 +98,8 @@ class Project(Frozen):
         if section.schema_path and section.labels:
             raise ConfigError(
                 "config-invalid",
-                "Both task.schema and task.labels are set; a task has one kind of answer.",
-                hint="Remove one of them.",
+                "Both task.schema and task.labels are set. A task has one output contract.",
+                hint="Remove one of the two keys.",
             )
         if section.labels:
             return Labels(names=section.labels)
@@ -91,7 +108,7 @@ class Project(Frozen):
         return None
 
     def schemas(self) -> dict[str, dict[str, Any]] | None:
-        """The named schemas that rows may refer to, or None.
+        """Return the named JSON Schemas that rows refer to, or None.
 
         Raises:
             UserError: ``schema-unreadable``.
@@ -100,7 +117,7 @@ class Project(Frozen):
         return self._read_json(path, "task.schemas") if path else None
 
     def task(self, output: OutputSpec) -> Task:
-        """The task with its output contract, given or inferred."""
+        """Return the task with this output contract."""
         section = self.config.task
         default = "accuracy" if isinstance(output, Labels) else "field_accuracy"
         return Task(
@@ -121,12 +138,12 @@ class Project(Frozen):
             raise UserError(
                 "schema-unreadable",
                 f"The file {path}, named by {key}, cannot be read as JSON: {error}",
-                hint=f"Correct the file or the path in {key}.",
+                hint=f"Fix the file or the path in {key}.",
             ) from error
         if not isinstance(value, dict):
             raise UserError(
                 "schema-unreadable",
-                f"The file {path}, named by {key}, holds no JSON object.",
-                hint="A JSON Schema is an object; so is a file of named schemas.",
+                f"The file {path}, named by {key}, does not contain a JSON object.",
+                hint="Write a JSON Schema, or an object of named JSON Schemas, to the file.",
             )
         return value

@@ -5,23 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from insource.arms.tuned import tuned
+from insource.arms.factory import ArmFactory
+from insource.arms.registry import ARMS, candidate_plan
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
 from insource.routing.cascade import fit_policy
 from insource.types import Dataset, Example, Policy, RoutedCall, Task
-from insource.workflow.evaluate import evaluate_one
+from insource.workflow.evaluate import evaluate_one, inputs_of
 from insource.workflow.export import Made
 from insource.workflow.session import Session
 
 Drive = Callable[[Session, Made, Policy, Sequence[Example]], tuple[RoutedCall, ...]]
 
 
-def calibrate(session: Session, dataset: Dataset, task: Task, made: Made) -> tuple[Policy, Evaluated]:
-    """When the local answer is good enough to serve: fitted on the calibration split, never on test."""
+def calibrate(
+    session: Session, dataset: Dataset, task: Task, made: Made, arms: Sequence[ArmFactory] = ARMS
+) -> tuple[Policy, Evaluated]:
+    """Fit when the candidate's answer is good enough to serve, on the calibration split and never on test."""
     examples = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
-    plan = tuned(made.local, made.confidence)
-    evaluated = evaluate_one(session, dataset, task, "calibration", plan, examples)
+    plan = candidate_plan(inputs_of(session, dataset, task, made), arms)._replace(examples=examples)
+    evaluated = evaluate_one(session, dataset, task, "calibration", plan)
     section = session.config.routing
     policy = fit_policy(
         [record.confidence for record in evaluated.records],
@@ -57,7 +60,7 @@ def drive_gateway(
     calibration: Evaluated,
     drive: Drive | None,
 ) -> tuple[RoutedCall, ...]:
-    """Two calibration documents through the running gateway: the surest answer and the least sure."""
+    """Send two calibration documents through the running gateway: the surest answer and the least sure."""
     known = [record for record in calibration.records if record.confidence is not None]
     if drive is None or len(known) < 2:
         return ()

@@ -1,4 +1,4 @@
-"""One walk through the loop: the project, its display, and the stages so far."""
+"""A session: one run of a command, with its project, its display and the stages so far."""
 
 from __future__ import annotations
 
@@ -22,25 +22,66 @@ from insource.workflow.project import Project
 
 
 class Display(Protocol):
-    """Who is told: the command line's terminal, or a test."""
+    """Receives the progress of a session, and answers its questions.
 
-    def stage(self, name: str, about: str) -> None: ...
+    The command line implements it as a terminal, a test as a list.
 
-    def note(self, text: str) -> None: ...
+    Examples:
+        Implement the methods that matter; the others do nothing:
 
-    def progress(self, text: str, done: float, total: float) -> None: ...
+        >>> from insource import Display
+        >>> class Notes(Display):
+        ...     def __init__(self):
+        ...         self.lines = []
+        ...
+        ...     def note(self, text):
+        ...         self.lines.append(text)
+        >>> display = Notes()
+        >>> display.stage("train", "fine-tune the model")
+        >>> display.note("Kept step 120 of 200")
+        >>> display.lines
+        ['Kept step 120 of 200']
+    """
 
-    def planned(self, recipe: Recipe) -> None: ...
+    def stage(self, name: str, about: str) -> None:
+        """Show that a stage begins."""
 
-    def dataset(self, manifest: DatasetManifest, folder: Path) -> None: ...
+    def note(self, text: str) -> None:
+        """Show one line."""
 
-    def evaluated(self, evaluation: Evaluation, metric: str) -> None: ...
+    def progress(self, text: str, done: float, total: float) -> None:
+        """Show how much of the stage is done."""
 
-    def confirm(self, question: str) -> bool: ...
+    def planned(self, recipe: Recipe) -> None:
+        """Show the training recipe with the reason for each choice."""
+
+    def dataset(self, manifest: DatasetManifest, folder: Path) -> None:
+        """Show what the dataset in ``folder`` contains."""
+
+    def evaluated(self, evaluation: Evaluation, metric: str) -> None:
+        """Show an evaluation with its primary metric."""
+
+    def confirm(self, question: str) -> bool:
+        """Ask before money is spent. Return True to proceed."""
 
 
 class Session:
-    """The state of one walk. ``look_id`` identifies it in the counter of looks at the test split."""
+    """The state of one run of a command.
+
+    ``command`` is the command as typed, for the report. ``look_id`` identifies the session in the counter of
+    looks at the test split.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource import Config, Display, Project, Session
+        >>> class Silent(Display):
+        ...     pass
+        >>> project = Project(config=Config(), folder=Path("specs"))
+        >>> session = Session(project, Silent(), "python train.py")
+        >>> session.skip("cloud", "no model is configured")
+        >>> session.skipped_arms
+        {'cloud': 'no model is configured'}
+    """
 
     def __init__(self, project: Project, display: Display, command: str, clock: Clock = SYSTEM) -> None:
         self.project = project
@@ -58,17 +99,18 @@ class Session:
 
     @contextmanager
     def recorder(self) -> Iterator[Recorder]:
-        """The project's log, redacting as its ``[log]`` says; errors as ``Recorder.open``."""
+        """Open the project's log with the redaction of ``[log]``. Raises the errors of ``Recorder.open``."""
         workspace = self.project.workspace
         redactor = Redactor.from_config(self.config.log, workspace)
         with Recorder.open(workspace, redactor=redactor) as recorder:
             yield recorder
 
     def begin(self, name: str, about: str) -> None:
+        """Show that a stage begins."""
         self.display.stage(name, about)
 
     def done(self, run: Run, name: str | None = None) -> Run:
-        """Note a finished stage; one that was read back says so."""
+        """Record a finished stage, and show when it was skipped."""
         self.stages.append(
             StageRun(
                 stage=name or run.stage,
@@ -80,18 +122,18 @@ class Session:
             )
         )
         if run.skipped:
-            self.display.note(f"Already done in {run.run_id}, and nothing changed since")
+            self.display.note(f"Skipped: {run.run_id} has the result of the same inputs")
         return run
 
     def skip(self, arm: str, reason: str) -> None:
-        """Note why an arm, or a part of it, was not measured."""
+        """Record why an arm, or a part of it, was not measured."""
         self.skipped_arms[arm] = reason
         self.display.note(f"{arm}: {reason}")
 
     def note_dataset(
         self, manifest: DatasetManifest, folder: Path, seconds: float, *, skipped: bool = False
     ) -> None:
-        """Note the dataset, whose folder is named by its content; one that was read back says so."""
+        """Record the dataset. Its folder name contains the digest of its content. One read back says so."""
         self.stages.append(
             StageRun(
                 stage="dataset",
@@ -103,11 +145,11 @@ class Session:
             )
         )
         if skipped:
-            self.display.note(f"Already done in {folder.name}, and nothing changed since")
+            self.display.note(f"Skipped: {folder.name} has the result of the same inputs")
         self.display.dataset(manifest, folder)
 
     def note_stage(self, name: str, started: float, digest_of: Any) -> None:
-        """Note a stage that keeps nothing of its own; ``started`` is on the monotonic clock."""
+        """Record a stage without a run folder. ``started`` is a reading of ``time.monotonic``."""
         found = digest(digest_of)
         seconds = round(time.monotonic() - started, 3)
         self.stages.append(StageRun(stage=name, run_id=name, digest=found, seconds=seconds))

@@ -18,11 +18,11 @@ from insource.dataset.synthesis.places import as_label
 from insource.dataset.synthesis.prompts import paraphrase
 from insource.dataset.synthesis.wanted import Wanted
 from insource.foundation.errors import UserError
-from insource.foundation.money import show_usd
 from insource.foundation.rng import generator
 from insource.logs.questions import Questions
 from insource.models.protocol import Model, Request
 from insource.types import SPLITS, Example, Provenance, Row, Task
+from insource.workflow.ask_cloud import confirm_spending
 from insource.workflow.build import build_dataset_folder
 from insource.workflow.session import Session
 
@@ -166,11 +166,4 @@ def _confirm(
     if not pending:
         return
     cost = questions.estimate_usd(pending, answer_characters)
-    if not session.display.confirm(
-        f"Asking {questions.model} {len(pending):,} questions costs about {show_usd(cost)}. Continue?"
-    ):
-        raise UserError(
-            "not-confirmed",
-            "Nothing was sent: spending money needs a yes.",
-            hint="Answer yes at the terminal, or pass --yes.",
-        )
+    confirm_spending(session, f"{questions.model} {len(pending):,} questions", cost)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
+from support.child_python import python_path
 from support.gateway_process import WAIT_S, configure, recorded, running
 from support.upstream_kit import STREAM_HEAD, RawUpstream, chunk
 
@@ -50,7 +51,7 @@ class Jumping:
         custom = folder / "custom"
         custom.mkdir()
         (custom / "sitecustomize.py").write_text(CUSTOM)
-        self.env = {"PYTHONPATH": str(custom), OFFSET: str(self._offset)}
+        self.env = python_path(custom) | {OFFSET: str(self._offset)}
         self.to(0)
 
     def to(self, seconds):
@@ -79,6 +80,8 @@ def clock(tmp_path):
         clock = Jumping(tmp_path, upstream)
         clock.steps = steps
         yield clock
+        for step in steps.values():  # nobody may be left who waits for one
+            step.release(len(PIECES))
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from collections import Counter
 import httpx2
 import pytest
 from support.loopback_server import LoopbackServer
+from support.waiting import eventually, spooled
 
 from insource.logs.recorder import Recorder
 from insource.store.calls.calls import find_calls
@@ -180,11 +181,15 @@ def recovered(folder):
     return named, Counter(call.request["messages"][0]["content"].split()[1] for call in calls)
 
 
-def eventually(true, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def stored(folder):
+    """How many calls the store has by now; none while it is being made."""
+    store = f"file:{folder / '.insource' / 'insource.db'}?mode=ro"
+    with (
+        contextlib.suppress(sqlite3.OperationalError),
+        contextlib.closing(sqlite3.connect(store, uri=True)) as database,
+    ):
+        return database.execute("SELECT count(*) FROM calls").fetchone()[0]
+    return 0
 
 
 # kill -9
@@ -195,12 +200,12 @@ def test_killed_while_the_provider_thinks(tmp_path, provider, stream):
     with gateway(tmp_path, provider) as (process, url):
         assert ask(url, "answer before").status_code == 200
         waiting = threading.Thread(
-            target=lambda: suppressed(ask, url, "answer pending after 30", stream=stream)
+            target=lambda: suppressed(ask, url, "answer pending after 10", stream=stream)
         )
         waiting.start()
         eventually(lambda: provider.asked["pending"])
         if stream:
-            time.sleep(2)  # one piece of twenty is out
+            eventually(lambda: spooled(tmp_path / ".insource", b"pending-0"))  # one piece of twenty is out
         os.kill(process.pid, signal.SIGKILL)
         waiting.join(20)
     calls, count = recovered(tmp_path)
@@ -246,7 +251,7 @@ def test_killed_at_any_moment_of_any_call(tmp_path, provider):
                 for one in clients:
                     one.start()
             goal = len(answered) + 12
-            eventually(lambda goal=goal: len(answered) >= goal, seconds=60)
+            eventually(lambda goal=goal: len(answered) >= goal)
             time.sleep(0.037 * round_)
             os.kill(process.pid, signal.SIGKILL)
             urls.clear()
@@ -282,12 +287,12 @@ def test_the_store_is_locked_for_a_while(tmp_path, provider):
 def test_the_store_is_deleted_under_the_gateway(tmp_path, provider):
     with gateway(tmp_path, provider) as (process, url):
         ask(url, "answer first")
-        time.sleep(2.5)  # let it be drained
+        eventually(lambda: stored(tmp_path) == 1)
         for file in (tmp_path / ".insource").glob("insource.db*"):
             file.unlink()
         for number in range(10):
             assert ask(url, f"answer later-{number}").status_code == 200
-        time.sleep(2.5)
+        eventually(lambda: stored(tmp_path) == 11)  # the first is in the spool still
         process.terminate()
         process.wait(30)
     _, count = recovered(tmp_path)

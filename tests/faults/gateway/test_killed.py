@@ -6,11 +6,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 
 import httpx2
 import pytest
+from support.waiting import eventually, spooled
 
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings
@@ -104,7 +104,7 @@ def test_every_answered_call_survives_kill_9_exactly_once(tmp_path, drain_interv
             assert f"DOCUMENT {number}".encode() in reply.content
         waiting = threading.Thread(target=ask_and_lose, args=(url, "slow 30"))
         waiting.start()
-        time.sleep(0.5)
+        eventually(lambda: spooled(tmp_path, b"slow 30"))
         os.kill(process.pid, signal.SIGKILL)
         waiting.join(20)
     calls, count = calls_after_recovery(tmp_path)
@@ -125,7 +125,7 @@ def test_sigterm_finishes_what_is_under_way_and_drains(tmp_path):
     with gateway_process(tmp_path, 60) as (process, url):
         waiting = threading.Thread(target=lambda: answers.append(ask(url, "slow 1.5")))
         waiting.start()
-        time.sleep(0.5)
+        eventually(lambda: spooled(tmp_path, b"slow 1.5"))
         os.kill(process.pid, signal.SIGTERM)
         waiting.join(20)
         assert process.stdout.readline().strip() == "stopped"

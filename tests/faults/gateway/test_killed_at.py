@@ -15,6 +15,7 @@ from collections import defaultdict
 
 import httpx2
 import pytest
+from support.child_python import python_path
 from support.gateway_process import WAIT_S, configure, recorded, running
 from support.upstream_kit import STREAM_HEAD, RawUpstream, chunk, reply
 
@@ -58,6 +59,9 @@ def event(text, finish="null"):
     return f"data: {data}\n\n".encode()
 
 
+PIECES = (event("two "), event("three"), event("", '"stop"') + b"data: [DONE]\n\n")
+
+
 @pytest.fixture
 def provider():
     """Its stream waits for the client to have a piece before it sends the next, so that none are joined."""
@@ -69,7 +73,7 @@ def provider():
             yield reply(WHOLE)
             return
         yield STREAM_HEAD + b"\r\n" + chunk(event("one "))
-        for piece in (event("two "), event("three"), event("", '"stop"') + b"data: [DONE]\n\n"):
+        for piece in PIECES:
             await asyncio.to_thread(had[request["model"]].acquire, True, WAIT_S)
             yield chunk(piece)
         yield b"0\r\n\r\n"
@@ -77,6 +81,8 @@ def provider():
     with RawUpstream(answer) as upstream:
         upstream.had = had
         yield upstream
+        for pieces in had.values():  # nobody may be left who waits for one
+            pieces.release(len(PIECES))
 
 
 @contextlib.contextmanager
@@ -85,7 +91,7 @@ def mortal(folder, point):
     custom = folder / "custom"
     custom.mkdir(exist_ok=True)
     (custom / "sitecustomize.py").write_text(CUSTOM)
-    with running(folder, {"PYTHONPATH": str(custom), POINT: point}) as gateway:
+    with running(folder, python_path(custom) | {POINT: point}) as gateway:
         yield gateway
 
 
@@ -115,8 +121,8 @@ def restarted(folder):
     return named
 
 
-BEGIN, CONNECT = "insource.logs.recorder:Recorder.begin", "insource.gateway.http.connections:Pool.send"
-PIECE, END = "insource.logs.recorder:Recording.chunk", "insource.logs.recorder:Recording.end"
+BEGIN, CONNECT = "insource.logs.recorder:Recorder.begin_call", "insource.gateway.http.connections:Pool.send"
+PIECE, END = "insource.logs.recorder:Recording.chunk", "insource.logs.recorder:Recording.end_call"
 STAGES = [
     # where the second call dies; whether the provider was asked; what is on record of it
     (f"{BEGIN} before 2", False, None),

@@ -480,7 +480,7 @@ def test_a_call_that_cannot_be_logged_is_refused_when_asked_to(recorder, local, 
     def refuse(*args, **kwargs):
         raise PrerequisiteError("spool-unwritable", "The call log cannot be written.")
 
-    monkeypatch.setattr(recorder, "begin", refuse)
+    monkeypatch.setattr(recorder, "begin_call", refuse)
     with gateway(recorder, local, http_cloud(provider)) as server:
         reply = post(server, ask(SURE))
     assert (reply.status_code, reply.json()["error"]["code"]) == (503, "spool-unwritable")

@@ -10,7 +10,7 @@ from support.upstream_kit import RawUpstream, always, reply
 
 from insource.config.sections import Config
 from insource.gateway.from_config import pass_through
-from insource.logs.discovery import Rule, Rules, save_rules
+from insource.logs.discovery import Rules, TaskRule, save_rules
 
 SYSTEM = "You read invoices. Return vendor and total as JSON."
 CITIES = (
@@ -44,7 +44,7 @@ def rules_of(folder, **tasks):
     workspace = folder / ".insource"
     workspace.mkdir(exist_ok=True)
     rules = [
-        Rule(task=task, fingerprint="any", segments=(f"\x02s {system} \x02u",))
+        TaskRule(task=task, fingerprint="any", segments=(f"\x02s {system} \x02u",))
         for task, system in tasks.items()
     ]
     save_rules(workspace / "tasks.toml", Rules(rule=tuple(rules)))
@@ -128,7 +128,7 @@ def test_rules_that_cannot_be_read_are_reported_and_the_old_ones_hold(tmp_path, 
     with running(tmp_path) as gateway:
         (tmp_path / ".insource" / "tasks.toml").write_text("[[rule]]\ntask = 5\n")
         gateway.send(signal.SIGHUP)
-        assert "cannot be used" in gateway.said("error:")
+        assert "is invalid" in gateway.said("error:")
         ask(gateway.root, invoice(1))
         gateway.send(signal.SIGTERM)
         assert gateway.ended() == 0

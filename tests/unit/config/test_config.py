@@ -89,7 +89,7 @@ def test_a_file_that_is_no_toml_is_named(tmp_path, content):
 def test_a_missing_file_says_how_to_write_one(tmp_path):
     with pytest.raises(UserError) as caught:
         load(tmp_path / "insource.toml")
-    assert (caught.value.code, caught.value.hint) == ("no-config", "Write one: insource init")
+    assert (caught.value.code, caught.value.hint) == ("no-config", "Create one: insource init")
 
 
 def test_every_key_is_described_and_settable():
@@ -113,4 +113,4 @@ def test_allowed_values_of_a_literal():
 def test_the_carved_shares_have_to_leave_something_to_train_on(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load(write(tmp_path, "[dataset]\nvalidation = 0.5\ncalibration = 0.3\ntest = 0.2\n"))
-    assert "leave a share to train on" in caught.value.details[0]
+    assert "to leave training rows" in caught.value.details[0]

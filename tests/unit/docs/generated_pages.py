@@ -135,9 +135,23 @@ def public_api() -> str:
 
 def run_result_schema() -> str:
     """The JSON Schema of what ``insource run --json`` prints."""
-    schema = RunResult.model_json_schema(mode="serialization")
+    schema = without_examples(RunResult.model_json_schema(mode="serialization"))
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def without_examples(schema: Any) -> Any:
+    """The schema whose descriptions end before the Python examples of the docstrings."""
+    if isinstance(schema, list):
+        return [without_examples(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: value.partition("\n\nExamples:\n")[0]
+        if key == "description" and isinstance(value, str)
+        else without_examples(value)
+        for key, value in schema.items()
+    }
 
 
 def with_block(page: str, block: str) -> str:

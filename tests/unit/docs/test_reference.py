@@ -29,7 +29,7 @@ from insource.types import Arm, Bucket, Completion, EvalRecord, RunResult, Score
 
 SOURCES = sorted((ROOT / "src" / "insource").rglob("*.py"))
 ERRORS = {name for name, kind in inspect.getmembers(errors, inspect.isclass)}
-GATEWAY_REPLIES = {"refuse", "Refused"}
+GATEWAY_REPLIES = {"refuse", "Refused", "error_document"}
 SLUG = re.compile(r"[a-z]+(-[a-z]+)+")
 
 

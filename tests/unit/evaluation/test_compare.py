@@ -64,7 +64,7 @@ def test_a_certain_loss_within_the_margin_is_not_worse_and_is_named():
     result = against([1.0] * 270 + [0.9] * 30, [1.0] * 300)
     assert -0.02 < result.difference.low < result.difference.high < 0
     assert result.outcome == "not worse"
-    assert "It does lose" in result.sentence
+    assert "There is a loss, within the margin" in result.sentence
 
 
 def test_inconclusive_says_how_many_documents_it_takes():
@@ -109,7 +109,7 @@ def test_groups_that_repeat_are_the_unit():
 
 
 def test_a_simulated_arm_gets_no_verdict():
-    simulated = CLOUD.model_copy(update={"kind": "simulated"})
+    simulated = CLOUD.model_copy(update={"simulated": True})
     records = judged([1.0] * 40), judged([0.5] * 40)
     for pair in (
         ((TUNED, records[0]), (simulated, records[1])),
@@ -147,5 +147,5 @@ def test_what_cannot_be_compared_is_said():
     with pytest.raises(ConfigError, match="precision") as caught:
         against([1.0], [1.0], metric="precision")
     assert "field_accuracy" in caught.value.hint
-    with pytest.raises(DataError, match="no judged document in common"):
+    with pytest.raises(DataError, match="no evaluated document in common"):
         compare((TUNED, []), (CLOUD, judged([1.0])), metric="exact_match", margin=0.02)

@@ -5,7 +5,7 @@ import pytest
 from insource.logs.discovery import ranking
 from insource.logs.discovery.evidence import Evidence
 from insource.logs.discovery.prompts import read_prompt
-from insource.logs.discovery.reading import Payload, Record
+from insource.logs.discovery.reading import Payload, UntaggedCall
 from insource.logs.discovery.templates import Template
 
 TEMPLATE = Template(segments=("\x02u Sort the stone:",))
@@ -28,7 +28,7 @@ def evidence(answers, **fields):
             "prompt": read_prompt(request),
         }
         given = {name: value for name, value in fields.items() if name != "request"}
-        made.add(Record(**defaults | given, payload=Payload(response_text=answer)), TEMPLATE)
+        made.add(UntaggedCall(**defaults | given, payload=Payload(response_text=answer)), TEMPLATE)
     return made
 
 
@@ -53,10 +53,10 @@ def test_many_labels_are_labels_when_they_come_again():
 def test_one_set_of_keys_and_values_from_the_prompt():
     found = points(evidence([f'{{"kind": "basalt", "number": {n}}}' for n in range(50)]))
     assert found["form"] == (4, "100 % of the answers are JSON with the same 2 keys")
-    assert found["grounded"] == (2, "100 % of 80 values in 40 answers stand in the prompt")
+    assert found["grounded"] == (2, "100 % of 80 values in 40 answers occur in the prompt")
     assert found["inputs"] == (0, "50 different inputs, fewer than 300")
     invented = points(evidence(['{"kind": "granite"}'] * 50))
-    assert invented["grounded"] == (0, "0 % of 40 values in 40 answers stand in the prompt")
+    assert invented["grounded"] == (0, "0 % of 40 values in 40 answers occur in the prompt")
 
 
 def test_json_of_many_shapes_is_called_what_it_is():
@@ -68,7 +68,7 @@ def test_free_text_constant_answers_and_nothing_known():
     assert points(evidence([f"Well, number {n} is a long story." * 3 for n in range(30)]))["form"][0] == 0
     assert points(evidence(["ok"] * 30))["form"] == (0, "the answer is always the same")
     unknown = points(evidence([""] * 30, output_tokens=None, latency_s=None))
-    assert unknown["form"] == (0, "no answer is on record")
+    assert unknown["form"] == (0, "no answer is recorded")
     assert unknown["short"] == (0, "the length of the answers is unknown")
     assert unknown["latency"] == (0, "the latency is unknown")
 
@@ -91,7 +91,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": "x"}}
                     ]
                 }
             },
-            "100 % of the calls contain images, files or sound",
+            "100 % of the calls contain images, files or audio",
         ),
         (
             {
@@ -116,12 +116,14 @@ def test_what_rules_a_group_out(fields, reason):
 def test_a_prompt_that_never_varies_needs_no_model():
     same = {"messages": [{"role": "user", "content": "Sort the stone: the same one"}]}
     found = ranking.obstacles(evidence(["granite", "basalt"] * 20, request=same))
-    assert found == ("only 1 input: the answers can be kept, no model is needed for them",)
+    assert found == ("only 1 input: the answers can be cached, no model is needed",)
 
 
 def test_failed_calls_and_repeated_inputs_are_noted():
     assert ranking.notes(evidence(["granite"] * 20)) == ()
-    assert ranking.notes(evidence(["granite"] * 20, ok=False)) == ("100 % of the calls did not end well",)
+    assert ranking.notes(evidence(["granite"] * 20, ok=False)) == (
+        "100 % of the calls failed or were interrupted",
+    )
 
 
 def test_the_verdict_by_points():

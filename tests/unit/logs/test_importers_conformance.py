@@ -8,7 +8,7 @@ from support.import_samples import SAMPLES, jsonl, table
 from insource.cli.logs.import_ import FORMATS
 from insource.foundation.ids import uuid7, uuid8
 from insource.logs.importers.mapped import TableMapping, mapped
-from insource.logs.importers.protocol import Draft, Imported, RecordImporter
+from insource.logs.importers.protocol import CallDraft, Imported, RecordImporter
 from insource.logs.importers.registry import MODULES, importer
 from insource.testing.importers import check_importer
 
@@ -138,12 +138,12 @@ def numbered_from_the_end(outcomes):
     ("change", "said"),
     [
         (without("traceId"), "not kept"),  # the tag of the same value has another name
-        (changed(call_id=lambda call: uuid7()), "gives other calls"),
+        (changed(call_id=lambda call: uuid7()), "gives different calls"),
         (changed(call_id=lambda call: "1"), "the same call id"),
         (reversed_order, "not in the order"),
-        (numbered_from_the_end, "other ids for the records it begins with"),
+        (numbered_from_the_end, "changes the ids of the records before them"),
         (stops_at_a_bad_record, "changes the calls around it"),
-        (changed(finish_reason=lambda call: call.model_asked), "a secret comes through"),
+        (changed(finish_reason=lambda call: call.model_asked), "a secret is not redacted"),
     ],
 )
 def test_the_suite_notices_what_is_wrong(change, said):
@@ -159,7 +159,7 @@ def test_the_suite_notices_an_importer_that_raises():
 
 def test_the_suite_notices_a_converter_that_is_not_total():
     def convert(record):
-        yield Draft({"model_asked": record["model"].lower(), "request": {}}, own_id=record["id"])
+        yield CallDraft({"model_asked": record["model"].lower(), "request": {}}, own_id=record["id"])
 
     careless = RecordImporter("careless", "", importer("langfuse").recognise, convert)
     with pytest.raises(AssertionError, match="unexpected"):

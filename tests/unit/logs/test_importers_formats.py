@@ -351,11 +351,11 @@ def test_the_format_is_found_out_and_the_reason_given(name):
 def test_a_record_without_what_makes_a_call_says_what_is_missing():
     outcomes = read(importer("openai-finetune"), jsonl({"messages": CHAT}, {"messages": 3}))
     assert outcomes == [
-        Rejected(1, "no message of the assistant, so there is no answer"),
+        Rejected(1, "there is no assistant message, so there is no answer"),
         Rejected(2, "`messages` is not a list of messages"),
     ]
     [late] = read(importer("langfuse"), jsonl(LANGFUSE_RECORDS[0] | {"startTime": "yesterday"}))
-    assert late == Rejected(1, "'yesterday' is no time")
+    assert late == Rejected(1, "'yesterday' is not a time")
 
 
 def test_an_answer_kept_as_a_stream_is_put_together():

@@ -279,7 +279,7 @@ def test_reasoning_that_only_the_total_counts_was_written_too():
 def test_what_is_read_has_a_bound_and_a_packed_bomb_too(streamed):
     bomb = gzip.compress(b" " * 50_000_000)
     reader = read("chat", bomb, streamed=streamed, encoding="gzip", max_bytes=1000)
-    assert (reader.unread, reader.complete) == ("the answer is longer than is read", True)
+    assert (reader.unread, reader.complete) == ("the answer is too long to be read", True)
     plain = read("chat", b" " * 1001, streamed=streamed, max_bytes=1000)
     assert plain.unread == reader.unread
 
@@ -294,7 +294,7 @@ def test_other_packings_are_read_too(encoding, packer):
     assert (reader.text, reader.response, reader.unread) == (CHAT_TEXT, CHAT_DOCUMENT, "")
     bomb = packer.compress(b" " * 50_000_000)
     too_long = read("chat", bomb, streamed=False, encoding=encoding, max_bytes=1_000_000)
-    assert too_long.unread == "the answer is longer than is read"
+    assert too_long.unread == "the answer is too long to be read"
     assert read("chat", b"not packed", streamed=False, encoding=encoding).unread.startswith(
         "the answer could"
     )

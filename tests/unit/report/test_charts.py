@@ -66,7 +66,7 @@ def test_an_arm_of_unknown_cost_is_named_instead_of_drawn():
     tuned, cloud = example_evaluation("tuned", 100), example_evaluation("cloud", 100)
     unknown = tuned.model_copy(update={"arm": tuned.arm.model_copy(update={"cost_per_1000_usd": None})})
     plot = plots(example_result(evaluations=(unknown, cloud), comparisons=()))["What does quality cost?"]
-    assert "Not drawn, for want of a cost or a measurement: tuned." in plot.caption
+    assert "Not drawn, because cost or metric is unknown: tuned." in plot.caption
 
 
 def test_a_free_arm_is_drawn_at_the_left_edge_and_says_so():
@@ -78,19 +78,19 @@ def test_a_free_arm_is_drawn_at_the_left_edge_and_says_so():
     assert "tuned, $0" in labels
 
 
-def test_no_break_even_says_at_no_volume():
+def test_no_break_even_says_that_local_never_costs_less():
     economics = example_result().break_even.model_copy(
         update={"documents_per_month": None, "reason": "dearer"}
     )
     found = plots(example_result(break_even=economics))["What does a month cost at your volume?"]
-    assert found.answer.startswith("At no volume")
+    assert found.answer.startswith("Running locally costs no less than the cloud")
 
 
 def test_a_diverged_training_curve_leaves_out_what_is_not_a_number():
     training = example_result().training
     broken = tuple(p.model_copy(update={"loss": math.nan}) if p.step > 100 else p for p in training.curve)
     result = example_result(training=training.model_copy(update={"curve": broken}))
-    json.dumps(plots(result)["Did it learn, and did it stop in time?"].draw(320), allow_nan=False)
+    json.dumps(plots(result)["Did the loss fall, and when did training stop?"].draw(320), allow_nan=False)
 
 
 @given(st.floats(1e-6, 1e6), st.floats(1.01, 1e6))

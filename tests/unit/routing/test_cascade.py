@@ -84,5 +84,5 @@ def test_every_reason():
 
 
 def test_outcomes_must_match_confidences():
-    with pytest.raises(ValueError, match="one confidence"):
+    with pytest.raises(ValueError, match="must have the same length"):
         fit_policy([0.5], [], max_error=0.1, delta=0.05, on_infeasible="cloud")

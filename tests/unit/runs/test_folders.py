@@ -115,7 +115,7 @@ def test_a_missing_output_is_damage_too(store):
     run = store.run(SPEC, work)
     (run.path / "out.txt").unlink()
     with pytest.raises(IntegrityError, match=r"out\.txt"):
-        store.find(SPEC.key())
+        store.find(SPEC)
 
 
 @pytest.mark.parametrize("content", ["", '{"key": "', "[]", "{}"])
@@ -163,7 +163,7 @@ def test_a_workspace_without_runs_has_none(tmp_path):
     store = RunStore(tmp_path / "nothing")
     assert list(store.complete()) == []
     assert store.interrupted() == []
-    assert store.find("k") is None
+    assert store.find(SPEC) is None
 
 
 def test_json_is_written_whole(tmp_path):

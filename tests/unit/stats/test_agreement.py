@@ -34,5 +34,5 @@ def test_where_nothing_varies_there_is_no_interval():
 
 def test_no_items_and_unequal_lengths_are_refused():
     for pair in (([], []), (["a"], ["a", "b"])):
-        with pytest.raises(ValueError, match="as many"):
+        with pytest.raises(ValueError, match="the same number of items"):
             cohen_kappa(*pair)

@@ -71,7 +71,7 @@ class Walk:
         self.display = FakeDisplay()
         self.session = session_on(folder, self.display)
         self.path, self.manifest = build_dataset_folder(self.session, cloud)
-        self.read_back = any("Already done" in note for note in self.display.notes)
+        self.read_back = any("Skipped" in note for note in self.display.notes)
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_what_a_dataset_does_not_depend_on_reads_it_back(specs, what):
     assert again.read_back, what
     assert (again.path, again.manifest) == (first.path, first.manifest)
     assert [stage.skipped for stage in again.session.stages] == [True]
-    assert f"Already done in {first.path.name}, and nothing changed since" in again.display.notes
+    assert f"Skipped: {first.path.name} has the result of the same inputs" in again.display.notes
     assert again.display.manifests == [first.manifest]
 
 

@@ -37,12 +37,13 @@ def test_the_output_contract_is_given_or_left_to_be_inferred(project):
 
 def test_schema_and_labels_exclude_each_other(project):
     found = open_project(project(config="[task]\nlabels = ['a']\nschema = 's.json'\n"))
-    with pytest.raises(ConfigError, match="one kind of answer"):
+    with pytest.raises(ConfigError, match="one output contract"):
         found.given_output()
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [(None, "cannot be read"), ("{", "cannot be read"), ("[]", "no JSON object")]
+    ("text", "reason"),
+    [(None, "cannot be read"), ("{", "cannot be read"), ("[]", "not contain a JSON object")],
 )
 def test_a_schema_file_that_is_none_is_named_with_its_key(project, text, reason):
     folder = project(config="[task]\nschema = 's.json'\nschemas = 's.json'\n")

@@ -1,1 +1,1 @@
-"""`insource dataset`: one file a verb."""
+"""``insource dataset``: one module per command."""

@@ -1,4 +1,4 @@
-"""``insource dataset build``: rows into four splits."""
+"""``insource dataset build``: split the rows and write the dataset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @project_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
-    """Read the rows, apply the fixes you accepted, split, and write the dataset folder with its card."""
+    """Read the rows, apply the accepted fixes, split the rows, and write the dataset folder and its card."""
     from insource.cli.dataset.funnel import print_funnel
     from insource.cli.output import say
     from insource.dataset.saved.folder import examples

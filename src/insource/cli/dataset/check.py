@@ -1,4 +1,4 @@
-"""``insource dataset check``: what is wrong with the rows, counted, with examples and fixes."""
+"""``insource dataset check``: find defects in the rows, with counts, examples and fixes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SHOWN = 3
 @project_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
-    """Look at every row and report what is usually wrong with training data. Nothing is changed.
+    """Check every row for the usual defects of training data. Change nothing.
 
-    Each finding comes with its count and examples, and where one exists with a fix that you accept or
-    decline with `insource dataset fix`; `insource dataset build` applies what was accepted. The findings are
-    kept as findings.json and findings.md in .insource/checks/.
+    Each finding has a count, examples and, where possible, a fix. Accept or decline a fix with
+    `insource dataset fix`; `insource dataset build` applies the accepted ones. The findings are written to
+    findings.json and findings.md in .insource/checks/.
     """
     from insource.cli.output import near, say
     from insource.workflow.check import check_dataset
@@ -39,10 +39,10 @@ def command(session: Session, as_json: bool) -> None:
     if report.stopping:
         say(
             f"{report.stopping:,} unusable rows stop `insource dataset build`: "
-            'correct them, or set on_bad_rows = "drop" under [dataset]'
+            'fix them, or set on_bad_rows = "drop" under [dataset]'
         )
     if not report.usable:
-        say("No row can be used, so nothing was looked at")
+        say("No row is usable, so nothing was checked")
         return
     undecided = [f.check for f in report.findings if f.fix is not None and f.check not in report.decisions]
     say(f"Next: insource dataset fix --apply {undecided[0]}" if undecided else "Next: insource dataset build")
@@ -63,7 +63,7 @@ def _print(report: CheckReport) -> None:
         click.echo(paragraph(f"Nothing found by: {', '.join(fine)}"))
     for one in ranked if report.usable else ():
         if left := one.skipped or one.unjudged:
-            click.echo(paragraph(f"Not looked at, {one.check}: {left}"))
+            click.echo(paragraph(f"Not checked, {one.check}: {left}"))
 
 
 def _print_finding(finding: Finding, report: CheckReport) -> None:

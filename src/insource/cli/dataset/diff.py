@@ -1,4 +1,4 @@
-"""``insource dataset diff``: what changed from one dataset to another."""
+"""``insource dataset diff``: compare two datasets."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @click.argument("after", required=False)
 @json_option
 def command(session: Session, before: str | None, after: str | None, as_json: bool) -> None:
-    """Compare two datasets row by row: added, removed, changed, moved; drops and contract too.
+    """Compare two datasets: rows added, removed, changed and moved, dropped rows, and the output contract.
 
-    BEFORE and AFTER are folder names, the start of their digests, or paths. Without them, the last two
-    that were written are compared; with one, it is compared with the last.
+    BEFORE and AFTER are folder names, digest prefixes or paths. Without arguments, compare the two newest
+    datasets; with BEFORE alone, compare it with the newest.
     """
     from insource.dataset.saved.diff import diff_datasets
     from insource.dataset.saved.folder import find, newest_first
@@ -34,7 +34,7 @@ def command(session: Session, before: str | None, after: str | None, as_json: bo
     if before is None and len(latest) < 2:
         raise DataError(
             "nothing-to-compare",
-            f"There are {len(latest)} datasets in {datasets}; comparing takes two.",
+            f"A comparison needs two datasets; {datasets} has {len(latest)}.",
             hint="Build another with `insource dataset build`, or give two paths.",
         )
     old = latest[1] if before is None else find(datasets, before)
@@ -55,8 +55,8 @@ def _show(found: DatasetDiff) -> None:
         return
     if found.only_in_place:
         click.echo(
-            "Not the same, though rows, splits, drops and contract are: where rows stood in their source, "
-            "their order, or the remarks in the manifest differ."
+            "Rows, splits, drops and contract are the same. The positions of the rows in their source, their "
+            "order, or the notes in the manifest differ."
         )
     click.echo(f"{'split':<14} {'before':>12} {'after':>12} {'added':>12} {'removed':>12}")
     for split, (was, now) in found.counts.items():

@@ -1,4 +1,4 @@
-"""``insource dataset export``: a dataset in the layout of another tool."""
+"""``insource dataset export``: write a dataset in the layout of another tool."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     type=click.Choice(["openai-chat", "prompt-completion", "hf"]),
     default="openai-chat",
     show_default=True,
-    help="hf is a folder that `datasets.load_dataset` reads, card included.",
+    help="hf is a folder with a card that `datasets.load_dataset` reads.",
 )
 @click.option(
     "--to",
     "target",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A new folder; named if not given.",
+    help="New folder to write to; default: named after the dataset and the format.",
 )
 @click.option(
     "--split",
     "splits",
     multiple=True,
     type=click.Choice(SPLITS),
-    help="May be given more than once. Default: all but the sealed test split.",
+    help="Split to write; repeatable. Default: every split except the sealed test split.",
 )
 @json_option
 def command(
@@ -51,10 +51,10 @@ def command(
     splits: Sequence[Split],
     as_json: bool,
 ) -> None:
-    """Write DATASET, the last one if not given, for OpenAI fine-tuning, TRL or Hugging Face.
+    """Write DATASET (default: the newest) for OpenAI fine-tuning, TRL or Hugging Face.
 
-    Training rows have to pass the policy on teachers, as they do for `insource train`. Whose answers
-    they are goes into a file beside each split, which Insource reads back with it.
+    The teacher policy must allow the training rows, as for `insource train`. The provenance of the answers
+    goes into a file beside each split; Insource reads both back.
     """
     from insource.cli.output import near, say
     from insource.dataset.export.layout import export_dataset
@@ -78,8 +78,6 @@ def command(
     for split, count in written.items():
         say(f"{count:,} rows in {near(target / f'{split}.jsonl')}")
     if not splits:
-        say("The sealed test split stays at home; --split names what to write instead")
+        say("The sealed test split was not written; choose splits with --split")
     if "test" in chosen:
-        say(
-            "The test split is sealed: whoever tunes on this file has no honest test left; a look is counted."
-        )
+        say("The test split is sealed: this look was counted. A model tuned on it has no valid test set.")

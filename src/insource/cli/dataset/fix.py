@@ -1,4 +1,4 @@
-"""``insource dataset fix``: a person accepts or declines what a check proposes."""
+"""``insource dataset fix``: accept or decline the fixes that the checks propose."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 @click.command("fix")
 @project_options
-@click.option("--apply", "applied", multiple=True, metavar="CHECK", help="Accept this check's fix.")
-@click.option("--decline", "declined", multiple=True, metavar="CHECK", help="Leave its rows as they are.")
-@click.option("--forget", "forgotten", multiple=True, metavar="CHECK", help="Take a decision back.")
-@click.option("--who", default="", help="Who decides; kept with the decision.")
+@click.option("--apply", "applied", multiple=True, metavar="CHECK", help="Accept the fix of this check.")
+@click.option("--decline", "declined", multiple=True, metavar="CHECK", help="Decline the fix of this check.")
+@click.option("--forget", "forgotten", multiple=True, metavar="CHECK", help="Delete the decision.")
+@click.option("--who", default="", help="Who decides; stored with the decision.")
 def command(
     session: Session, applied: Sequence[str], declined: Sequence[str], forgotten: Sequence[str], who: str
 ) -> None:
-    """Write your decisions to the fixes file, which belongs under version control.
+    """Write your decisions to the fixes file. Keep that file under version control.
 
-    An accepted fix keeps the parameters that the last `insource dataset check` proposed, an alias table
-    for instance. Edit the file to change them. Without options, the decisions so far are shown.
+    An accepted fix stores the parameters that the last `insource dataset check` proposed, such as an alias
+    table. Edit the file to change them. Without options, show the decisions.
     """
     from insource.cli.output import say
     from insource.cli.printable import paragraph

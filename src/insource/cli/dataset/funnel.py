@@ -1,4 +1,4 @@
-"""How rows became fewer on the way from the source to the splits, in a terminal."""
+"""Print how many rows each step dropped between the source and the splits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_funnel(funnel: Iterable[FunnelStep], dropped: Mapping[str, int]) -> None:
-    """A line a step, then what was dropped by reason; the counts add up."""
+    """Print one line per step, then the dropped rows by reason. The counts add up."""
     click.echo(f"{'step':<24} {'rows in':>12} {'dropped':>12} {'changed':>12} {'rows out':>12}")
     for step in funnel:
         click.echo(

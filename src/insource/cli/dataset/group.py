@@ -1,4 +1,4 @@
-"""``insource dataset``: from rows in a source to four splits that can be trusted."""
+"""``insource dataset``: check the rows of a source and build the dataset."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import click
 
 from insource.cli.lazy_group import LazyGroup, Verbs
 
-# Verb → (module, one line).
+# Command → (module, one line of help).
 DATASET_VERBS: Verbs = {
-    "schema": ("dataset.schema", "What the answers look like, field by field, and why"),
-    "check": ("dataset.check", "What is wrong with the rows, and what could be done about it"),
-    "fix": ("dataset.fix", "Accept or decline the fixes that a check proposes"),
-    "review": ("dataset.review", "Decide row by row whether the answers are right"),
-    "build": ("dataset.build", "Apply the accepted fixes, split, and write the dataset"),
-    "synthesize": ("dataset.synthesize", "More training rows, from real ones or by a teacher"),
-    "policy": ("dataset.policy", "Whose answers may be trained on"),
-    "diff": ("dataset.diff", "What changed from one dataset to another"),
-    "export": ("dataset.export", "OpenAI chat, prompt and completion, or a Hugging Face folder"),
+    "schema": ("dataset.schema", "Infer the output schema from the answers"),
+    "check": ("dataset.check", "Find defects in the rows and propose fixes"),
+    "fix": ("dataset.fix", "Accept or decline the proposed fixes"),
+    "review": ("dataset.review", "Review and correct the answers row by row"),
+    "build": ("dataset.build", "Apply the accepted fixes, split the rows, write the dataset"),
+    "synthesize": ("dataset.synthesize", "Make more training rows, from real rows or with a teacher model"),
+    "policy": ("dataset.policy", "Set which models' answers may be used for training"),
+    "diff": ("dataset.diff", "Compare two datasets"),
+    "export": ("dataset.export", "Write a dataset for OpenAI, TRL or Hugging Face"),
 }
 
 
@@ -24,4 +24,4 @@ DATASET_VERBS: Verbs = {
     "dataset", cls=LazyGroup, headings={"Commands": DATASET_VERBS}, short_help="Check and build the dataset"
 )
 def command() -> None:
-    """The dataset: rows, checks, fixes, splits."""
+    """Check, fix, review, split and export the rows."""

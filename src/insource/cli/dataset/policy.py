@@ -1,4 +1,4 @@
-"""``insource dataset policy``: whose answers may be trained on."""
+"""``insource dataset policy``: set which models' answers may be used for training."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 @click.command("policy")
 @project_options
 @click.option(
-    "--allow", "allowed", multiple=True, metavar="MODEL", help="Teachers like openai/* may be used."
+    "--allow",
+    "allowed",
+    multiple=True,
+    metavar="MODEL",
+    help="Allow this teacher; patterns such as openai/* match several.",
 )
-@click.option("--refuse", "refused", multiple=True, metavar="MODEL", help="Teachers that may not.")
+@click.option("--refuse", "refused", multiple=True, metavar="MODEL", help="Refuse this teacher.")
 @click.option(
-    "--terms", default="", help="Which version of the provider's terms you read; kept with every row."
+    "--terms", default="", help="Version of the provider's terms that you read; stored with every row."
 )
-@click.option("--note", default="", help="Why, in your words.")
+@click.option("--note", default="", help="Reason for the rule.")
 @json_option
 def command(
     session: Session,
@@ -33,11 +37,11 @@ def command(
     note: str,
     as_json: bool,
 ) -> None:
-    """State which models' answers may be trained on. Training refuses all others, and names the rows.
+    """Set which models' answers may be used for training. Training refuses all others and lists their rows.
 
-    Answers that people checked or corrected are never refused. Without options, the rules are shown; the
-    first that matches holds, so what you add goes to the top. Other terms add a rule from today on beside
-    the one before; an answer has to be allowed by the one in force when it was given and by the newest.
+    Answers that a person checked or corrected are always allowed. The first matching rule applies; new rules
+    go to the top. A rule with other terms takes effect today and keeps the earlier rule: an answer must be
+    allowed by the rule in force when it was given and by the newest rule. Without options, show the rules.
     """
     from insource.cli.output import say
     from insource.dataset.rows.teacher_policy import TeacherRule, read_policy, write_policy
@@ -57,4 +61,4 @@ def command(
         return
     for rule in rules:
         click.echo(f"{rule.train:7} {rule.model}" + (f"  ({rule.terms}, {rule.date})" if rule.terms else ""))
-    say(f"Rules are in {path.name}" if rules else "No rules: a model's answers may not be trained on")
+    say(f"Rules are in {path.name}" if rules else "No rules: no model's answers may be used for training")

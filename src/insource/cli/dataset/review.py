@@ -1,4 +1,4 @@
-"""``insource dataset review``: a person looks at rows, in the browser or in the terminal."""
+"""``insource dataset review``: review rows in the browser or in the terminal."""
 
 from __future__ import annotations
 
@@ -22,22 +22,26 @@ KAPPA = "Cohen's kappa"
 @click.command("review")
 @project_options
 @click.option(
-    "--queue", type=click.Choice(QUEUES), default="disagreements", show_default=True, help="Which rows first."
+    "--queue",
+    type=click.Choice(QUEUES),
+    default="disagreements",
+    show_default=True,
+    help="Which rows to review first.",
 )
-@click.option("--who", default="", help="Who reviews; the name git has for you when empty.")
+@click.option("--who", default="", help="Name of the reviewer; default: git's user.name.")
 @click.option(
     "--overlap",
     type=click.FloatRange(0, 1),
     default=0.1,
     show_default=True,
-    help="Share of rows that two reviewers decide (ratio).",
+    help="Share of rows that two reviewers each decide (ratio).",
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback; 0 takes a free one."
+    "--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback; 0 picks a free port."
 )
-@click.option("--no-browser", is_flag=True, help="Print the address only.")
-@click.option("--plain", is_flag=True, help="In the terminal, without a browser.")
-@click.option("--report", "only_report", is_flag=True, help="Print how far reviewers agree, and end.")
+@click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
+@click.option("--plain", is_flag=True, help="Review in the terminal.")
+@click.option("--report", "only_report", is_flag=True, help="Print how far the reviewers agree, and exit.")
 @json_option
 def command(
     session: Session,
@@ -51,11 +55,11 @@ def command(
     only_report: bool,
     as_json: bool,
 ) -> None:
-    """Decide field by field whether the source's answers are right; every decision is kept with your name.
+    """Review the answers field by field. Each decision is stored with the reviewer's name.
 
-    Decisions go to the reviews file beside insource.toml, one a line and sorted, made for a pull request.
-    `insource dataset build` applies them. Several people can review at once; `--report` says how far those
-    agree who decided the same rows.
+    Decisions go to the reviews file beside insource.toml, one per line and sorted, so that they diff well.
+    `insource dataset build` applies them. Several people can review at the same time; `--report` prints the
+    agreement of reviewers who decided the same rows.
     """
     if only_report:
         _report(session, as_json=as_json)
@@ -69,7 +73,7 @@ def command(
     who, chosen = who or _git_name(), cast("QueueName", queue)
     session.begin("review", f"reading the rows for the queue {chosen}")
     with open_workbench(session, overlap=overlap) as workbench:
-        # Before anybody waits for a page.
+        # Order the queue now, so that the first page does not wait for it.
         workbench.order(chosen, lambda done, total: session.display.progress("rows", done, total))
         workbench.progress(chosen, who)
         if plain:
@@ -90,7 +94,7 @@ def _opened(url: str, *, browse: bool) -> None:
 
     from insource.cli.output import say
 
-    say(f"Review on {url}\nWho has this address can review; stop with Ctrl-C")
+    say(f"Review on {url}\nAnyone with this address can review. Stop with Ctrl-C")
     if browse and sys.stderr.isatty():
         webbrowser.open(url)
 
@@ -137,7 +141,7 @@ def _table(found: tuple[Agreement, ...], verdicts: dict[tuple[str, str], int]) -
         counts = (f"{verdicts.get((who, kind), 0):>11,}" for kind in ("accepted", "edited", "rejected"))
         click.echo(" ".join((f"{one_line(who, 40):<40}", *counts)))
     if not found:
-        click.echo("No row has been decided by two reviewers yet")
+        click.echo("No row has decisions of two reviewers yet")
         return
     for pair, fields in groupby(found, key=lambda one: f"{one.first}, {one.second}"):
         click.echo(f"\n{one_line(pair, 80)}")
@@ -149,5 +153,5 @@ def _table(found: tuple[Agreement, ...], verdicts: dict[tuple[str, str], int]) -
                 shown += f" [{kappa.low:.2f}, {kappa.high:.2f}]"
             about = f"  {one_line(name, 18):<18} {show(one.agreed):>22} {shown:>19}"
             click.echo(f"{about} {one.categories:<8} {kappa.n:>6,}")
-    click.echo(f"\n{KAPPA} is of the values where they are chosen from a list,")
-    click.echo("else of the verdicts accepted, edited and rejected")
+    click.echo(f"\n{KAPPA} compares the values where a field has a list of choices,")
+    click.echo("otherwise the verdicts accepted, edited and rejected")

@@ -1,4 +1,4 @@
-"""The review queue in a terminal: the same rows and the same file, a line typed for each field."""
+"""Review in the terminal: the reviewer types one line per field."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ HELP = "a accept · A accept the rest · 1-9 choose · e VALUE edit · x reject 
 
 
 class _Left(Exception):
-    """The row is left without saving: ``next``, ``undo`` or ``quit``."""
+    """The reviewer left the row without saving it: ``next``, ``undo`` or ``quit``."""
 
 
 def review_in_terminal(workbench: Workbench, queue: QueueName, who: str) -> None:
-    """Row by row until nothing waits, or the person quits; the end of the input quits, too."""
+    """Review row by row until the queue is empty, the reviewer quits, or the input ends."""
     index = workbench.following(queue, who)
     seen: set[int] = set()
     while index is not None and index not in seen:
@@ -42,13 +42,13 @@ def review_in_terminal(workbench: Workbench, queue: QueueName, who: str) -> None
                 return
             if str(left) == "undo":
                 back = workbench.undo(who)
-                say("Taken back" if back is not None else "There is nothing to undo")
+                say("Undone" if back is not None else "There is nothing to undo")
                 seen.discard(index if back is None else back)
                 index = index if back is None else back
                 continue
             seen.add(index)
         index = workbench.following(queue, who, index)
-    say(f"Nothing more waits in {queue}")
+    say(f"The queue {queue} has no more rows")
 
 
 def _show(item: ReviewItem, progress: str) -> None:
@@ -77,10 +77,10 @@ def _show(item: ReviewItem, progress: str) -> None:
 
 
 def _verdicts(item: ReviewItem) -> list[FieldVerdict]:
-    """One verdict a field, as typed.
+    """Ask for one verdict per field.
 
     Raises:
-        _Left: the row is not saved.
+        _Left: The reviewer left the row, so it is not saved.
     """
     given: list[FieldVerdict] = []
     while len(given) < len(item.fields):

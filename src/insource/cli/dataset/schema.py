@@ -1,4 +1,4 @@
-"""``insource dataset schema``: the inferred output contract with its evidence, to look at and to fix."""
+"""``insource dataset schema``: infer the output contract and show the evidence for it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ FILE = "schema.json"
 @click.option("--write", is_flag=True, help=f"Write the schema to {FILE} beside insource.toml.")
 @json_option
 def command(session: Session, write: bool, as_json: bool) -> None:
-    """Infer from all rows what an answer looks like, and show what speaks for it, field by field.
+    """Infer the output contract from all rows, and show the evidence for each field.
 
-    Look at it, then fix it: --write puts a JSON Schema into schema.json, which `[task] schema` names;
-    labels are printed as the line for `[task]`. Edit either as you like. A schema that is written down
-    does not change with the rows.
+    --write writes an inferred JSON Schema to schema.json, for `schema` under [task]. Inferred labels are
+    printed as a line for [task]. Edit either as needed. A contract in the configuration no longer changes
+    with the rows.
     """
     from insource.cli.output import say
     from insource.types import JsonSchema, Labels
@@ -41,22 +41,22 @@ def command(session: Session, write: bool, as_json: bool) -> None:
         say(note)
     task = session.config.task
     if task.schema_path or task.labels:
-        say("insource.toml states another contract already, under [task]; that one is in force.")
+        say("insource.toml already sets a contract under [task]; that contract applies.")
     if isinstance(report.output, JsonSchema):
         if write:
             say(f"Wrote {_written(session.project.folder / FILE, report.output.definition)}")
         say(
             f'Next: put schema = "{FILE}" under [task] in insource.toml'
             if write
-            else "Next: the same with --write"
+            else "Next: insource dataset schema --write"
         )
     elif isinstance(report.output, Labels):
         names = json.dumps(report.output.names, ensure_ascii=False)
         say(f"Next: put this under [task] in insource.toml: labels = {names}")
         if "JSON" in task.instruction:
             say(
-                "Its instruction asks for JSON, and these answers are labels: "
-                "say there what is to be told apart."
+                "The instruction of [task] asks for JSON, but the answers are labels: "
+                "describe the labels there instead."
             )
 
 
@@ -96,8 +96,8 @@ def _written(path: Path, definition: dict[str, object]) -> Path:
     if path.exists() and path.read_text(encoding="utf-8") != text:
         raise UserError(
             "already-there",
-            f"{path} exists, says something else, and is left as it is.",
-            hint="Compare it with --json, then move it away and run this again.",
+            f"{path} already exists with other content.",
+            hint="Compare it with the output of --json, then move it away and run this again.",
         )
     path.write_text(text, encoding="utf-8")
     return path

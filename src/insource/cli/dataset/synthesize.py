@@ -1,4 +1,4 @@
-"""``insource dataset synthesize``: more training rows, made from real ones or by a teacher."""
+"""``insource dataset synthesize``: make training rows from real rows or with a teacher model."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     type=click.Choice(["edit", "recombine", "paraphrase", "label"]),
     default="edit",
     show_default=True,
-    help="edit and recombine change real documents and their labels alike, and ask nobody; paraphrase and "
-    "label ask the model of [reference].",
+    help="edit and recombine change real documents together with their labels and ask no model; paraphrase "
+    "and label ask the model of [reference].",
 )
 @click.option(
     "--count",
     type=click.IntRange(min=1),
     default=100,
     show_default=True,
-    help="Rows to make, or documents to ask about.",
+    help="Number of rows to make, or of documents to ask about.",
 )
 @click.option(
     "--inputs",
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     default=2,
     show_default=True,
-    help="For label: answers to each document; one that changes is not kept.",
+    help="For label: answers per document; documents with differing answers are not kept.",
 )
-@click.option("--max-usd", type=float, help="Never spend more than this in one run (US dollars).")
+@click.option("--max-usd", type=float, help="Maximum spending of one run (US dollars).")
 @json_option
 def command(
     session: Session,
@@ -58,8 +58,8 @@ def command(
 ) -> None:
     """Make rows for the training split. They never enter validation, calibration or test.
 
-    Rows are appended to the synthetic file with where each comes from, and joined to your rows at the next
-    `insource dataset build`. The same command again goes on where it stopped, and pays for nothing twice.
+    Rows are appended to the synthetic file with their provenance; the next `insource dataset build` adds
+    them. Run the same command again to resume where it stopped; no answer is paid for twice.
     """
     from insource.cli.output import say
     from insource.dataset.sources.inputs import read_inputs
@@ -68,7 +68,7 @@ def command(
     from insource.workflow.synthesize import synthesize
 
     if (inputs_path is None) == (method == "label"):
-        raise click.UsageError("--inputs goes with --method label, and --method label needs it.")
+        raise click.UsageError("--inputs and --method label need each other.")
     teacher = cloud_model(session) if method in ("paraphrase", "label") else None
     wanted = Wanted(
         method=method,
@@ -80,7 +80,7 @@ def command(
     report = synthesize(session, wanted, teacher)
     if as_json:
         click.echo(report.model_dump_json())
-    say(f"{report.made:,} rows made" + (f", {report.already:,} were there already" if report.already else ""))
+    say(f"{report.made:,} rows made" + (f", {report.already:,} already existed" if report.already else ""))
     for reason, number in report.refused.items():
         say(f"{number:,} not kept: {reason}")
     if report.questions:

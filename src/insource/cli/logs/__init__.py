@@ -1,1 +1,1 @@
-"""`insource logs`: one file a verb."""
+"""``insource logs``: one module per command."""

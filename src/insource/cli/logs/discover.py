@@ -1,4 +1,4 @@
-"""``insource logs discover``: the narrow tasks in what came without a task."""
+"""``insource logs discover``: find narrow tasks among the calls without a task."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ TEMPLATE_LINES, TEMPLATE_WIDTH = 6, 150
 _TAGGED_AT_ONCE = 5000
 
 
-@click.command("discover", short_help="The narrow tasks among calls without one")
+@click.command("discover", short_help="Find narrow tasks among calls without a task")
 @config_option
-@click.option("--since", callback=moment, metavar="WHEN", help="From then on: 24h, 7d, 2026-11-01.")
+@click.option("--since", callback=moment, metavar="WHEN", help="Only calls since then: 24h, 7d, 2026-11-01.")
 @limit_option(20, least=1)
 @click.option(
-    "--apply", "applied", is_flag=True, help="Write the rules of the tasks found and tag their past calls."
+    "--apply", "applied", is_flag=True, help="Write rules for the tasks found and tag their past calls."
 )
 @json_option
 def command(config_path: Path, since: datetime | None, limit: int, applied: bool, as_json: bool) -> None:
     """Group the calls without a task by prompt template, and rank the groups.
 
-    Groups come with what they cost a month and ten points of fit, each with its reason; nothing here is a
-    promise of savings. `--apply` keeps the tasks that are narrow, or perhaps, in `.insource/tasks.toml`
-    and gives their calls the task's name; conversations, agents and free writing are left as they are.
+    Each group shows its monthly cost and a fit of 0 to 10 points, with the reason for each point. The fit
+    does not predict savings. `--apply` writes the tasks that are narrow or perhaps narrow to
+    `.insource/tasks.toml` and tags their calls. Conversations, agents and free writing stay untagged.
     """
     from insource.cli.output import say
     from insource.logs.discovery import load_rules, survey
@@ -58,17 +58,17 @@ def command(config_path: Path, since: datetime | None, limit: int, applied: bool
         return
     _print(found, shown)
     if tagged is not None and not rules_path.is_file():
-        click.echo("\nThere is no task to keep: none of the groups is narrow or perhaps so.")
+        click.echo("\nNo task was written: no group is narrow or perhaps narrow.")
     elif tagged is not None:
         click.echo(f"\nTagged {sum(tagged.values()):,} calls; the rules are in {rules_path}.")
         if tagged:
-            click.echo("A running gateway tags new calls by them after SIGHUP.")
+            click.echo("Send SIGHUP to a running gateway to tag new calls with them.")
     elif any(one.verdict != "not narrow" for one in shown):
-        click.echo("\nTo keep these tasks and tag their calls: insource logs discover --apply")
+        click.echo("\nNext, to write these tasks and tag their calls: insource logs discover --apply")
 
 
 def _apply(log: Log, path: Path, rules: Rules, since: datetime | None) -> dict[str, int]:
-    """Write the rules first, then tag: run again after an interruption, it goes on with the same names."""
+    """Write the rules, then tag. In this order, a run after an interruption continues with the same names."""
     from insource.logs.discovery import assignments, save_rules
     from insource.store.calls.retag import retag
 
@@ -104,7 +104,7 @@ def _print(found: Survey, shown: Sequence[TaskCandidate]) -> None:
     )
     narrow = sum(one.verdict == "narrow" for one in found.candidates)
     if not narrow:
-        click.echo("No narrow task stands out." if found.calls else "There is nothing to look at.")
+        click.echo("No narrow task was found." if found.calls else "There are no calls without a task.")
     for one in shown:
         _print_candidate(one)
     if len(shown) < len(found.candidates):
@@ -131,7 +131,7 @@ def _print_candidate(one: TaskCandidate) -> None:
     for line in lines[:TEMPLATE_LINES]:
         click.echo(f"    {one_line(line, TEMPLATE_WIDTH)}")
     if lines[TEMPLATE_LINES:]:
-        click.echo(f"    and {len(lines) - TEMPLATE_LINES} lines more")
+        click.echo(f"    and {len(lines) - TEMPLATE_LINES} more lines")
     click.echo(f"  for example: insource logs show {one_line(one.call_ids[0], 60)}")
 
 
@@ -143,7 +143,7 @@ def _cost(one: TaskCandidate) -> str:
         return "their price is unknown"
     known = show_usd(one.cost_usd) + (f" + {unknown}" if unknown else "")
     if one.monthly_cost_usd is None:
-        return f"{known}; less than a day of log says nothing about a month"
+        return f"{known}; no monthly figure from less than a day of log"
     return f"{known}, {show_usd(one.monthly_cost_usd)} a month at this rate" + (
-        ", as far as known" if unknown else ""
+        ", of the known prices" if unknown else ""
     )

@@ -1,4 +1,4 @@
-"""``insource logs export``: calls for other programs."""
+"""``insource logs export``: write calls for other programs."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from insource.foundation.files import replacing
 @click.command("export", short_help="Write calls as JSON Lines, CSV or fine-tune data")
 @config_option
 @filter_options
-@click.option("--text", help="Only calls with this in request or answer.")
+@click.option("--text", help="Only calls with this text in the request or the answer.")
 @click.option(
     "--format",
     "format_",
     type=click.Choice(["jsonl", "csv", "openai-chat"]),
     default="jsonl",
     show_default=True,
-    help="jsonl loses nothing; csv is for spreadsheets; openai-chat is fine-tune data, corrections first.",
+    help="jsonl is complete; csv is for spreadsheets; openai-chat is fine-tune data and prefers corrections.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="A file; standard output without."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write to; default: standard output.",
 )
 def command(
     config_path: Path,
@@ -37,9 +40,9 @@ def command(
     format_: Literal["jsonl", "csv", "openai-chat"],
     output: Path | None,
 ) -> None:
-    """Write the calls in the order they started, with the feedback on them.
+    """Write the calls in the order they started, with their feedback.
 
-    A file is there when it is complete, and belongs to its owner alone.
+    The output file appears only when it is complete. Only its owner can read it.
     """
     from insource.cli.output import near, say
     from insource.logs.export import export_lines
@@ -52,7 +55,7 @@ def command(
     for reason, count in sorted(skipped.items()):
         say(f"{count:,} left out: {reason}")
     if format_ == "openai-chat":
-        say("Whose answers may be trained on was not looked at; insource dataset export does.")
+        say("The teacher policy was not checked; `insource dataset export` checks it.")
 
 
 def _write(file: TextIO, lines: Iterable[str]) -> int:
@@ -69,7 +72,7 @@ def _write(file: TextIO, lines: Iterable[str]) -> int:
 
 @contextmanager
 def _open(output: Path | None) -> Iterator[TextIO]:
-    """Standard output, or a file that takes its name when it is whole."""
+    """Open standard output, or a file that appears under its name when it is complete."""
     if output is None:
         yield sys.stdout
         return

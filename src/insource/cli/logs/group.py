@@ -1,4 +1,4 @@
-"""``insource logs``: what was asked and answered, what it cost, and how to get rid of it."""
+"""``insource logs``: query, import, export and purge the recorded calls."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import click
 
 from insource.cli.lazy_group import LazyGroup, Verbs
 
-# Verb → (module, one line).
+# Command → (module, one line of help).
 LOG_VERBS: Verbs = {
-    "stats": ("logs.stats", "Calls, tokens, cost, errors and latency by day, task, feature, model"),
-    "list": ("logs.list", "The latest calls, a line each"),
-    "tail": ("logs.tail", "The latest calls, and with -f those that come"),
-    "show": ("logs.show", "One call, whole"),
-    "discover": ("logs.discover", "The narrow tasks among calls without one, ranked"),
-    "feedback": ("logs.feedback", "Keep a correction or a rating beside an answer"),
+    "stats": ("logs.stats", "Show calls, tokens, cost, errors and latency by task, model or day"),
+    "list": ("logs.list", "List the latest calls"),
+    "tail": ("logs.tail", "Print the latest calls; with -f, follow new ones"),
+    "show": ("logs.show", "Show one call in full"),
+    "discover": ("logs.discover", "Find and rank narrow tasks among calls without a task"),
+    "feedback": ("logs.feedback", "Store a correction or a rating of an answer"),
     "export": ("logs.export", "Write calls as JSON Lines, CSV or fine-tune data"),
-    "import": ("logs.import_", "Bring the logs you already have, once, from a dozen formats"),
-    "purge": ("logs.purge", "Remove calls for good, from every file"),
+    "import": ("logs.import_", "Import existing logs from a dozen formats"),
+    "purge": ("logs.purge", "Remove calls permanently from every file"),
 }
 
 
 @click.group(
-    "logs", cls=LazyGroup, headings={"Commands": LOG_VERBS}, short_help="What was asked, answered and paid"
+    "logs",
+    cls=LazyGroup,
+    headings={"Commands": LOG_VERBS},
+    short_help="Query, import, export and purge the recorded calls",
 )
 def command() -> None:
-    """The recorded calls: look at them, add them up, take them elsewhere, purge them."""
+    """Query, import, export and purge the recorded calls."""

@@ -1,4 +1,4 @@
-"""``insource logs import``: the logs you already have, into the store."""
+"""``insource logs import``: import existing logs into the store."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from insource.store.database import Database
 
 AUTO, MAPPED = "auto", "mapped"
-# Written out, because the registry is loaded only when something is imported; a test compares the two.
+# A copy of the registry's names, because the help must not load the registry. A test compares the two.
 FORMATS = (
     "openai-finetune",
     "openai-stored",
@@ -42,20 +42,20 @@ FORMATS = (
 _FILE = click.Path(path_type=Path)
 
 
-@click.command("import", short_help="Bring the logs you already have")
+@click.command("import", short_help="Import existing logs")
 @click.argument("format_name", metavar="FORMAT", type=click.Choice([AUTO, *FORMATS, MAPPED]))
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_FILE)
-@click.option("--mapping", "mapping_path", type=_FILE, help="TOML: which column holds which field.")
-@click.option("--batch-input", type=_FILE, help="The batch's input file, for its requests.")
-@click.option("--task", default="", help="The task of all these calls, whatever the records say.")
+@click.option("--mapping", "mapping_path", type=_FILE, help="TOML file that maps columns to fields.")
+@click.option("--batch-input", type=_FILE, help="Input file of the batch, which has the requests.")
+@click.option("--task", default="", help="Task of all imported calls; overrides the records.")
 @click.option(
     "--rejected",
     "rejected_path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the number and reason of every line that cannot be read here (JSONL).",
+    help="File to write the number and reason of every unreadable line to (JSONL).",
 )
 @config_option
-@click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
 @json_option
 def command(
     format_name: str,
@@ -68,10 +68,10 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Import every PATH, plain or gzipped, as FORMAT; `auto` looks at the first records.
+    """Import every PATH, plain or gzipped, as FORMAT. `auto` detects the format from the first records.
 
-    Importing again adds nothing. A line that cannot be read is reported and does not stop the rest.
-    Secrets are taken out before anything is written.
+    A second import of the same records adds nothing. An unreadable line is reported, and the import
+    continues. Secrets are redacted before anything is written.
     """
     from insource.cli.output import Terminal
     from insource.logs.recorder import STORE_FILE
@@ -118,12 +118,12 @@ def _require_readable(path: Path) -> None:
         raise DataError(
             "log-unreadable",
             f"{path} cannot be read: {error.strerror or error}.",
-            hint="Check the path; nothing was imported yet.",
+            hint="Check the path. Nothing was imported.",
         ) from error
 
 
 def _project(config_path: Path) -> tuple[Config, Path]:
-    """The configuration and the workspace. An import may be the first thing that happens in a folder."""
+    """Return the configuration and the workspace. Use the defaults in a folder without a configuration."""
     from insource.config.loading import load
     from insource.config.sections import Config
     from insource.workflow.project import Project
@@ -160,8 +160,8 @@ def _importer(
     if chosen.name not in makers:
         raise ConfigError(
             "import-options",
-            f"--batch-input belongs to openai-batch and anthropic-batch, and {path.name} is {chosen.name}.",
-            hint="Leave --batch-input out.",
+            f"--batch-input works with openai-batch and anthropic-batch only; {path.name} is {chosen.name}.",
+            hint="Leave out --batch-input.",
         )
     with batch_input.open("rb") as requests:
         return makers[chosen.name](read_requests(requests))
@@ -175,7 +175,7 @@ def _mapped(format_name: str, path: Path, file: Any, mapping_path: Path | None) 
     if mapping_path is None or format_name not in (AUTO, MAPPED):
         raise ConfigError(
             "import-options",
-            "--mapping and the format `mapped` belong together.",
+            "--mapping and the format `mapped` need each other.",
             hint=f"Type: insource logs import mapped {path.name} --mapping mapping.toml",
         )
     mapping = read_mapping(mapping_path)
@@ -183,9 +183,9 @@ def _mapped(format_name: str, path: Path, file: Any, mapping_path: Path | None) 
     if first and (wrong := paths_without_a_value(mapping, first)):
         raise ConfigError(
             "mapping-invalid",
-            f"None of the first {len(first)} records of {path.name} has what {mapping_path.name} names.",
+            f"None of the first {len(first)} records of {path.name} has the fields of {mapping_path.name}.",
             details=tuple(wrong),
-            hint="Correct the column or the path; docs/guides/import-logs.md has an example.",
+            hint="Fix the column or the path; docs/guides/import-logs.md has an example.",
         )
     return mapped(mapping)
 
@@ -220,7 +220,7 @@ def _load(
 
 
 class _RejectedFile:
-    """Every line that could not be read, as JSONL."""
+    """Writes every unreadable line to a file as JSONL."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -245,7 +245,7 @@ def _tell(path: Path, report: ImportReport) -> None:
     from insource.cli.printable import printable
 
     name = printable(path.name)
-    say(f"{name}: {report.new:,} calls imported, {report.known:,} were there already")
+    say(f"{name}: {report.new:,} calls imported, {report.known:,} already in the store")
     for reason, count in report.skipped.most_common():
         say(f"  {count:,} skipped: {printable(reason)}")
     if report.rejected:
@@ -274,6 +274,6 @@ def _require_something(reports: list[ImportReport]) -> None:
     if not any(report.calls for report in reports):
         raise DataError(
             "nothing-imported",
-            "There was no call in what was given.",
-            hint="Is it the right format? `auto` says what it sees; --mapping reads any table.",
+            "The given files contain no calls.",
+            hint="Check the format: `auto` prints what it detects; --mapping reads any table.",
         )

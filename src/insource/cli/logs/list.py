@@ -1,4 +1,4 @@
-"""``insource logs list``: the latest calls, a line each."""
+"""``insource logs list``: list the latest calls, one per line."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from insource.cli.logs.options import config_option, filter_options, limit_optio
 from insource.cli.options import json_option
 
 
-@click.command("list", short_help="The latest calls, a line each")
+@click.command("list", short_help="List the latest calls")
 @config_option
 @filter_options
-@click.option("--text", help="Only calls with this in request or answer; reads every call within the rest.")
+@click.option("--text", help="Only calls with this text in the request or the answer; slow.")
 @limit_option(20, least=1)
 @json_option
 def command(config_path: Path, where: dict[str, Any], text: str | None, limit: int, as_json: bool) -> None:
-    """The latest calls that meet every condition, newest first."""
+    """List the latest calls that match every filter, newest first."""
     from insource.cli.logs.tables import call_line
 
     with open_log(config_path) as log:

@@ -1,4 +1,4 @@
-"""Options of the verbs under ``insource logs``, and the way from them to an open log."""
+"""Options that the commands under ``insource logs`` share, and the log they open."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def moment(_context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    """``24h``, ``7d`` (so long ago), or an ISO date or time; UTC when no zone is given."""
+    """Parse an age such as ``24h`` or ``7d``, or an ISO date or time. The default zone is UTC."""
     if value is None:
         return None
     try:
@@ -36,14 +36,14 @@ def moment(_context: click.Context, parameter: click.Parameter, value: str | Non
 
 
 def limit_option(default: int, least: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """``-n``: how many calls."""
+    """Return the option ``-n``, the maximum number of calls."""
     return click.option(
         "-n",
         "--limit",
         type=click.IntRange(min=least),
         default=default,
         show_default=True,
-        help="At most so many.",
+        help="Maximum number of results.",
     )
 
 
@@ -53,26 +53,28 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     default=Path(FILE_NAME),
     show_default=True,
-    help="The project's configuration; without one, the log in .insource here.",
+    help="The project's configuration. Without the file, use the log in ./.insource.",
 )
 
 _FILTERS = (
     click.option("--task", help="Only this task; '' for calls without one."),
     click.option("--feature", help="Only this feature."),
-    click.option("--model", help="Only the model that answered, or was asked when none did."),
+    click.option("--model", help="Only this model: the one that answered, or else the one asked."),
     click.option("--provider", help="Only this upstream."),
     click.option("--user", help="Only this user."),
     click.option(
-        "--outcome", type=click.Choice(["ok", "error", "interrupted"]), help="Only calls that ended so."
+        "--outcome", type=click.Choice(["ok", "error", "interrupted"]), help="Only calls with this outcome."
     ),
-    click.option("--source", help="Only calls that came here so: gateway, wrap, import:FORMAT."),
-    click.option("--since", callback=moment, metavar="WHEN", help="From then on: 24h, 7d, 2026-11-01."),
-    click.option("--until", callback=moment, metavar="WHEN", help="Before then."),
+    click.option("--source", help="Only calls from this source: gateway, wrap, import:FORMAT."),
+    click.option(
+        "--since", callback=moment, metavar="WHEN", help="Only calls since then: 24h, 7d, 2026-11-01."
+    ),
+    click.option("--until", callback=moment, metavar="WHEN", help="Only calls before then."),
 )
 
 
 def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The conditions on calls, handed on as the dictionary ``where``."""
+    """Add the filters on calls; pass them as the dictionary ``where``."""
     names = ("task", "feature", "model", "provider", "user", "outcome", "source", "since", "until")
 
     @functools.wraps(function)
@@ -87,7 +89,7 @@ def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def workspace(config_path: Path) -> Path:
-    """The folder with the log: as configured, or ``.insource`` here when nothing is.
+    """Return the folder with the log: the configured one, or ``.insource`` beside a missing configuration.
 
     Raises:
         UserError: ``no-config``.
@@ -104,7 +106,7 @@ def workspace(config_path: Path) -> Path:
 
 
 def open_log(config_path: Path) -> Log:
-    """The log, with every call that has ended in it; a store that others keep locked is read as it is.
+    """Open the log after moving finished calls into it. When the store stays locked, open it as it is.
 
     Raises:
         UserError: ``no-config`` or ``no-log``.

@@ -1,4 +1,4 @@
-"""``insource logs purge``: remove calls for good."""
+"""``insource logs purge``: remove calls permanently."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from insource.logs.query import Log
 
 
-@click.command("purge", short_help="Remove calls for good, from every file")
+@click.command("purge", short_help="Remove calls permanently from every file")
 @config_option
-@click.option("--before", callback=moment, metavar="WHEN", help="Calls started before: 90d, 2026-11-01.")
+@click.option("--before", callback=moment, metavar="WHEN", help="Calls started before then: 90d, 2026-11-01.")
 @click.option("--task", help="Calls of this task.")
 @click.option("--feature", help="Calls of this feature.")
-@click.option("--model", help="Calls this model answered.")
+@click.option("--model", help="Calls that this model answered.")
 @click.option("--user", help="Calls of this user.")
-@click.option("--source", help="Calls that came here so: gateway, import:FORMAT.")
-@click.option("--id", "call_ids", multiple=True, metavar="ID", help="This call; may be given more than once.")
+@click.option("--source", help="Calls from this source: gateway, import:FORMAT.")
+@click.option("--id", "call_ids", multiple=True, metavar="ID", help="The call with this id; repeatable.")
 @click.option(
-    "--reason", default="asked for", show_default=True, help="Why, kept with the date and the count."
+    "--reason", default="asked for", show_default=True, help="Reason, stored with the date and the count."
 )
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Remove without asking.")
 def command(
     config_path: Path, before: datetime | None, call_ids: Sequence[str], reason: str, yes: bool, **given: Any
 ) -> None:
-    """Remove the calls that meet every condition: rows, documents, feedback, and their text in the spool.
+    """Remove the calls that match every condition: rows, documents, feedback and their text in the spool.
 
-    The store's file is rewritten, so that nothing is left in it; that needs room for a second copy. What
-    stays is a tombstone: id, date, reason, so that a later import does not bring the call back. Datasets
-    and runs made from these calls are files of their own, and are listed. Backups are yours to purge.
+    The store's file is rewritten, which needs disk space for a second copy. A tombstone with id, date and
+    reason stays, so that a later import does not restore the call. Datasets and runs made from these calls
+    are listed, not removed. Purge your backups yourself.
     """
     from insource.cli.output import Terminal, say
     from insource.dataset.saved.purged_answers import affected
@@ -46,23 +46,21 @@ def command(
     where |= {"call_ids": tuple(call_ids)} if call_ids else {}
     if not where:
         raise click.UsageError(
-            "Say which calls: --before, --task, --feature, --model, --user, --source or --id."
+            "Choose the calls with --before, --task, --feature, --model, --user, --source or --id."
         )
     with open_log(config_path) as log:
         count = sum(line.calls for line in log.stats(**where))
         _name_missing(log, call_ids)
         display = Terminal(yes=yes)
-        if count and not display.confirm(f"Remove {count:,} calls for good?"):
-            raise UserError(
-                "purge-not-confirmed", "Nothing was removed.", hint="Answer yes, or say it with --yes."
-            )
+        if count and not display.confirm(f"Remove {count:,} calls permanently?"):
+            raise UserError("purge-not-confirmed", "Nothing was removed.", hint="Answer yes, or pass --yes.")
         report = log.purge(reason=reason, **where)
     say(f"Removed {report.calls:,} calls; {report.spool_bytes:,} bytes of the spool overwritten.")
     if report.under_way:
-        say(f"{report.under_way:,} calls have not ended and are not in the log yet: purge again later.")
+        say(f"{report.under_way:,} calls have not ended and are not in the log yet. Purge again later.")
     for one in affected(log.root, report.row_answers, report.call_ids):
         runs = f", runs made from it: {', '.join(one.runs)}" if one.runs else ""
-        say(f"Still there: {one.rows:,} answers in dataset {one.dataset}{runs}")
+        say(f"Not removed: {one.rows:,} answers in dataset {one.dataset}{runs}")
 
 
 def _name_missing(log: Log, call_ids: Sequence[str]) -> None:

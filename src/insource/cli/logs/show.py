@@ -1,4 +1,4 @@
-"""``insource logs show``: one call, whole."""
+"""``insource logs show``: show one call in full."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from insource.types import Call
 
 
-@click.command("show", short_help="One call, whole")
+@click.command("show", short_help="Show one call in full")
 @click.argument("call_id", metavar="ID")
 @config_option
 @json_option
 def command(call_id: str, config_path: Path, as_json: bool) -> None:
-    """Everything the log knows of the call ID, and what people said about its answer."""
+    """Show the recorded call ID in full, with its feedback."""
     from insource.cli.printable import printable
     from insource.logs.export import document
 
@@ -49,7 +49,7 @@ def _not_found(log: Log, call_id: str) -> UserError:
     return UserError(
         "call-not-found",
         f"There is no call {one_line(call_id, 60)} in the log{why}.",
-        hint="See the latest with their ids: insource logs list",
+        hint="List the latest calls with their ids: insource logs list",
     )
 
 
@@ -72,11 +72,11 @@ def _documents(call: Call) -> Iterator[tuple[str, str]]:
             yield str(fields.pop("role", "message")), _text(fields.pop("content", None))
             yield "", _text(fields)
     yield "request", _text(rest)
-    yield "answer" + (" (the part that came)" if call.partial else ""), call.response_text
+    yield "answer" + (" (partial)" if call.partial else ""), call.response_text
     if not call.response_text:
         yield "answer", _text(call.response)
     yield "error", call.error
-    yield "imported", "the record as it was found: --json" if call.raw else ""
+    yield "imported", "--json shows the original record" if call.raw else ""
 
 
 def _facts(call: Call) -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""``insource logs stats``: which day, task, feature or model drives the bill."""
+"""``insource logs stats``: show calls, tokens, cost, errors and latency by group."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ FIGURES = ("calls", "errors", "tokens in", "out", "cost", "p50", "p95", "p99")
 DIMENSIONS = ("day", "task", "feature", "model", "provider", "user")
 
 
-@click.command("stats", short_help="Which day, task, feature or model drives the bill")
+@click.command("stats", short_help="Show calls, tokens, cost, errors and latency by group")
 @config_option
 @click.option(
     "--by",
     multiple=True,
     type=click.Choice(DIMENSIONS),
-    help="A line each; may be given more than once. Default: task and model.",
+    help="Group by this; repeatable. Default: task and model.",
 )
 @filter_options
 @json_option
 def command(config_path: Path, by: Sequence[Any], where: dict[str, Any], as_json: bool) -> None:
-    """Calls, errors, tokens, cost and latency by day, task, feature, model, provider or user.
+    """Show calls, errors, tokens, cost and latency by day, task, feature, model, provider or user.
 
-    The most expensive comes first, days in their order. A price that is not known is said so and counted
-    apart, simulated calls have lines of their own, percentiles are within 1 %.
+    Groups are sorted by cost, days by date. Calls of unknown price are counted separately. Simulated calls
+    have lines of their own. Percentiles are accurate to 1 %.
     """
     by = list(dict.fromkeys(by)) or ["task", "model"]
     with open_log(config_path) as log:
@@ -74,7 +74,7 @@ def _table(by: Sequence[str], lines: Sequence[Consumption], total: Sequence[Cons
 
 
 def _narrow(rows: Sequence[tuple[list[str], Consumption]]) -> None:
-    """For a terminal that the table does not fit: the group on a line of its own above its figures."""
+    """Print each group on its own line above its figures, for a terminal too narrow for the table."""
     from insource.cli.logs.tables import notes
     from insource.foundation.money import show_usd
 

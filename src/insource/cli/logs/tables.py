@@ -1,4 +1,4 @@
-"""How calls and their figures look in a terminal."""
+"""Format calls and their figures for a terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WIDE = 200
 
 
 def print_table(table: Table) -> bool:
-    """On standard output, wide where there is no terminal to fit; False and nothing where it does not fit."""
+    """Print the table to standard output, or return False when the terminal is too narrow for it."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else WIDE
@@ -33,12 +33,12 @@ def print_table(table: Table) -> bool:
 
 
 def counted(number: int, what: str) -> str:
-    """``1 call uncounted``, ``31 calls uncounted``."""
+    """Format a count as ``1 call uncounted`` or ``31 calls uncounted``."""
     return f"{number:,} {'call' if number == 1 else 'calls'} {what}"
 
 
 def notes(line: Consumption) -> list[str]:
-    """What has to stand beside the sums: the calls that are not in them."""
+    """Return the notes on calls that the sums leave out."""
     found = []
     if line.unpriced and line.cost_usd is not None:
         found.append(counted(line.unpriced, "of unknown price"))
@@ -48,14 +48,14 @@ def notes(line: Consumption) -> list[str]:
 
 
 def cost(line: Consumption) -> str:
-    """``$12.40 + 31 calls of unknown price``."""
+    """Format a cost as ``$12.40 + 31 calls of unknown price``."""
     text = show_usd(line.cost_usd)
     known_in_part = line.unpriced and line.cost_usd is not None
     return f"{text} + {counted(line.unpriced, 'of unknown price')}" if known_in_part else text
 
 
 def seconds(value: float | None) -> str:
-    """``0.42 s``, ``4.7 ms``; nothing when it was not measured."""
+    """Format seconds as ``0.42 s`` or ``4.7 ms``; None as an empty string."""
     if value is None:
         return ""
     if value < 0.1:
@@ -64,7 +64,7 @@ def seconds(value: float | None) -> str:
 
 
 def call_line(call: Call) -> str:
-    """A call on one line: when, who, what, how it ended, what it cost, how the answer begins."""
+    """Format a call on one line: time, id, task, model, outcome, cost, latency, start of the answer."""
     model = call.model_answered or call.model_asked or "-"
     about = "/".join(part for part in (call.task, call.feature) if part)
     parts: Sequence[str] = (
@@ -81,5 +81,5 @@ def call_line(call: Call) -> str:
 
 
 def _wordless(call: Call) -> str:
-    """Why an answer has no text, where that needs saying: it calls tools, or was filtered."""
+    """Return why an answer has no text, such as ``(tool_calls)`` or ``(content_filter)``; may be empty."""
     return "" if call.finish_reason in ("stop", "unknown", "error") else f"({call.finish_reason})"

@@ -1,4 +1,4 @@
-"""``insource logs tail``: the latest calls, and those that come."""
+"""``insource logs tail``: print the latest calls and follow new ones."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from insource.types import Call
 
 
-@click.command("tail", short_help="The latest calls, and with -f those that come")
+@click.command("tail", short_help="Print the latest calls; with -f, follow new ones")
 @config_option
 @filter_options
 @limit_option(10, least=0)
-@click.option("-f", "--follow", is_flag=True, help="Go on with those that end, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a call.")
+@click.option("-f", "--follow", is_flag=True, help="Follow calls as they end, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document per call.")
 def command(config_path: Path, where: dict[str, Any], limit: int, follow: bool, as_json: bool) -> None:
-    """The latest calls, the oldest of them first."""
+    """Print the latest calls, oldest first."""
     with open_log(config_path) as log, contextlib.suppress(KeyboardInterrupt):
         coming = log.follow(**where) if follow else iter(())
         for call in reversed(list(log.calls(newest_first=True, limit=limit, **where))):

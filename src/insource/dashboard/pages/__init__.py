@@ -1,1 +1,1 @@
-"""One module a page: what it shows, from values; templates have the HTML."""
+"""The content of the pages as values, one module per page. The templates contain the HTML."""

@@ -1,4 +1,4 @@
-"""A document as the page shows it: cut where values stand, and shortened when it is long, saying so."""
+"""Cut a document into pieces at the fields' values, and shorten a long document."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from insource.dataset.review.queues import scalars
 from insource.matching.spans import TextSpan, find_spans
 
 WHOLE = 20_000
-"""Documents up to this many characters are shown whole."""
+"""Documents of up to this many characters are shown in full."""
 
 _BEGINNING, _AROUND, _WINDOWS = 3_000, 700, 24
-_PLACES = 3  # windows for one value
-_LADDER = 200_000  # beyond, only the exact rung is looked for: the others read the document many times
+_PLACES = 3  # windows per field
+_LADDER = 200_000  # beyond this, search for exact matches only: other tiers read the document many times
 
 
 class Piece(NamedTuple):
-    """Text that stands for the fields with these places, or for ``left_out`` characters instead of text."""
+    """A part of the document. ``fields`` are the indices of the fields whose value it contains.
+
+    A piece with ``left_out`` stands for that many omitted characters and has no text.
+    """
 
     text: str
     fields: tuple[int, ...] = ()
@@ -27,7 +30,7 @@ class Piece(NamedTuple):
 
 
 class Excerpt(NamedTuple):
-    """The pieces in order; ``found`` has each field's places in the document, None where it has no value."""
+    """The pieces in order. ``found`` has the spans of each field, or None for a field without a value."""
 
     pieces: tuple[Piece, ...]
     found: tuple[tuple[TextSpan, ...] | None, ...]
@@ -56,7 +59,7 @@ def excerpt(document: str, fields: Sequence[AnswerField]) -> Excerpt:
 
 def _spans(document: str, field: AnswerField) -> tuple[TextSpan, ...] | None:
     values = list(scalars(field.value))
-    # A number chosen from a list is a judgement; that it stands somewhere says nothing.
+    # A number chosen from a list is a judgement: its occurrence in the text is no evidence.
     if not values or (field.choices and not isinstance(field.value, str)):
         return None
     return tuple(span for value in values for span in _found(document, field, value))
@@ -70,7 +73,7 @@ def _found(document: str, field: AnswerField, value: str | int | float) -> tuple
 
 
 def _windows(length: int, found: Sequence[tuple[TextSpan, ...] | None]) -> list[tuple[int, int]]:
-    """What is shown, in order and apart: everything, or the beginning and what is around the spans."""
+    """Return the disjoint ranges to show: the whole document, or its beginning and the text around spans."""
     if length <= WHOLE:
         return [(0, length)]
     spans = [span for spans in found for span in (spans or ())[:_PLACES]]

@@ -1,4 +1,4 @@
-"""The review page: one row, its document and its fields, as values for the template."""
+"""The review page as values for its template: one row, its document and its fields."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_MISSING = 10
 
 
 class ChoiceView(NamedTuple):
-    """A value that one key chooses; ``place`` is its place among all choices of the field."""
+    """A value that one key chooses. ``place`` is its index among all choices of the field."""
 
     place: int
     text: str
@@ -31,7 +31,7 @@ class ChoiceView(NamedTuple):
 
 
 class FieldView(NamedTuple):
-    """One field as text. ``typed`` fills the editor; ``said`` are models' answers that differ."""
+    """One field as text. ``typed`` is the text of the editor; ``said`` has the models' differing answers."""
 
     pointer: str
     name: str
@@ -48,7 +48,7 @@ class FieldView(NamedTuple):
 
 
 class ReviewView(NamedTuple):
-    """What the template shows; ``item`` is None when nothing waits in the queue."""
+    """The content of the page. ``item`` is None when the queue has no undecided rows."""
 
     queue: QueueName
     who: str
@@ -61,13 +61,13 @@ class ReviewView(NamedTuple):
 
 
 def review_url(queue: str, who: str, row: int | None = None) -> str:
-    """The page's address, relative to its own; it holds the whole state."""
+    """Return the relative address of the page, which contains its whole state."""
     state = {"queue": queue, "who": who, **({} if row is None else {"row": row})}
     return f"review?{urlencode(state)}"
 
 
 def review_view(workbench: Workbench, queue: QueueName, who: str, index: int | None) -> ReviewView:
-    """The page for one reviewer, with the row at ``index``, or none."""
+    """Return the page of one reviewer, with the row at ``index`` or without a row."""
     item = None if index is None else workbench.item(queue, who, index)
     document = None if item is None else excerpt(item.row.input, item.fields)
     agreements = workbench.agreement()
@@ -87,7 +87,7 @@ def review_view(workbench: Workbench, queue: QueueName, who: str, index: int | N
 
 
 def _headline(documents: Sequence[Agreement]) -> str:
-    """κ of the only two reviewers there are; of more, how many pairs the table has."""
+    """Return κ of the only pair of reviewers, or the number of pairs when there are more."""
     if len(documents) > 1:
         return f"κ of {len(documents)} pairs"
     return "".join(f"κ {kappa(one.kappa)}" for one in documents)
@@ -99,7 +99,7 @@ def _agreed(one: Agreement) -> tuple[str, str, str, str, str, int]:
 
 
 def ratio(estimate: Estimate) -> str:
-    """``92.0 % [80.4, 97.1]``."""
+    """Format a ratio as ``92.0 % [80.4, 97.1]``."""
     interval = (
         ""
         if estimate.low is None or estimate.high is None
@@ -109,7 +109,7 @@ def ratio(estimate: Estimate) -> str:
 
 
 def kappa(estimate: Estimate) -> str:
-    """``0.81 [0.62, 0.99]``, or why there is none."""
+    """Format κ as ``0.81 [0.62, 0.99]``, or as ``undefined``."""
     if estimate.value is None:
         return "undefined"
     if estimate.low is None or estimate.high is None:
@@ -118,7 +118,7 @@ def kappa(estimate: Estimate) -> str:
 
 
 def as_text(value: Any) -> str:
-    """A value as a person types it: text as it is, anything else as JSON."""
+    """Return a value as a person types it: a string as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -174,7 +174,7 @@ _TIERS = {
 
 
 def _said(item: ReviewItem, field: AnswerField) -> tuple[tuple[str, str], ...]:
-    """Models whose answer differs here, and what they said."""
+    """Return the models whose answer differs in this field, with their answers."""
     found = []
     for model, output in item.outputs.items():
         answer = as_object(output)
@@ -188,7 +188,7 @@ def _said(item: ReviewItem, field: AnswerField) -> tuple[tuple[str, str], ...]:
 
 
 def _numbered(item: ReviewItem, field: AnswerField) -> tuple[ChoiceView, ...]:
-    """Up to nine choices with a key: all, or else the label, what models said, and the first of the rest."""
+    """Return up to nine choices with a key: all, or the label, the models' answers and the first others."""
     texts = [as_text(one) for one in field.choices]
     places = list(range(len(texts)))
     if len(texts) > NUMBERED:

@@ -1,5 +1,5 @@
-// The review page: keys and clicks become verdicts on fields. The page's elements hold them (data-verdict,
-// data-text, data-choice), the server everything else; this module keeps only the way back.
+// The review page: keys and clicks set verdicts on fields. The elements of the page store the verdicts
+// (data-verdict, data-text, data-choice), the server stores everything else. This module stores the undo history.
 
 const page = document.body.dataset;
 const csrf = document.querySelector("meta[name=csrf]").content;
@@ -12,7 +12,7 @@ const undone = [];
 let current = 0;
 let busy = false;
 
-// The sheet of keys is the key map: what it shows is what holds.
+// The key map is read from the list of keys on the page, so the two cannot differ.
 const actionOf = new Map();
 for (const row of document.querySelectorAll("#keys tr")) {
   for (const key of row.dataset.keys.split(" ")) actionOf.set(key, row.dataset.do);
@@ -23,7 +23,7 @@ function say(text, trouble = false) {
   status.classList.toggle("trouble", trouble);
 }
 
-// As on the server: what would reorder or hide text is shown as the escape it is.
+// As on the server: show characters that reorder or hide text as escapes.
 function visible(text) {
   const hidden = /[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
   return text.replace(hidden, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
@@ -81,7 +81,7 @@ function count() {
   say(left ? `${left} of ${fields.length} ${fields.length === 1 ? "field" : "fields"} undecided` : "All decided. Ctrl/⌘ Enter saves.");
 }
 
-// Where we are
+// Selection
 
 function select(place) {
   current = Math.max(0, Math.min(fields.length - 1, place));
@@ -131,13 +131,13 @@ function keep(field) {
   decide(field, same ? { verdict: "accepted" } : { verdict: "edited", text: input.value });
 }
 
-// To the server
+// Requests
 
-// What is kept has the name that the page shows, or it is not kept.
+// A decision is saved only under the reviewer's name that the page shows.
 function anotherName() {
   const name = reviewer.value.trim();
   if (name === page.who) return false;
-  say(`The reviewer box says “${visible(name)}”, this page is ${visible(page.who)}’s. In the box, Enter shows the other’s page, Escape brings the name back.`, true);
+  say(`The reviewer box contains “${visible(name)}”, but this is the page of ${visible(page.who)}. In the box, press Enter to open the other page, or Escape to restore the name.`, true);
   reviewer.focus();
   return true;
 }
@@ -151,12 +151,12 @@ async function send(where, body) {
       headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
       body: JSON.stringify({ queue: page.queue, who: page.who, ...body }),
     });
-    // A refusal is an answer, too: it says what to do.
+    // A refusal contains a message for the reviewer.
     const found = answer.headers.get("content-type")?.includes("json") ? await answer.json() : { error: await answer.text() };
     if (found.next) return location.assign(found.next);
     say(found.error, true);
   } catch {
-    say("The server does not answer. Is the command still running?", true);
+    say("The server does not respond. Check that the command is still running.", true);
   }
   busy = false;
 }
@@ -174,7 +174,7 @@ const actions = {
   edit,
   choose(field, key) {
     const button = typeof key === "string" ? field.querySelectorAll(".choices button")[Number(key) - 1] : key;
-    if (!button) return say("This field has no such choice.", true);
+    if (!button) return say("This field has no choice with this number.", true);
     if (button.dataset.current !== undefined) return decide(field, { verdict: "accepted" });
     const text = button.querySelector("bdi").textContent;
     decide(field, { verdict: "edited", text, choice: button.dataset.choice });
@@ -244,7 +244,7 @@ document.addEventListener("click", (event) => {
   else if (event.target.matches("#source mark")) select(Number(event.target.dataset.fields.split(" ")[0]));
 });
 
-// Where nothing was decided yet, the verdict on the page is what was saved before.
+// At first, each field shows the verdict that was saved before.
 fields.forEach(draw);
 if (fields.length > 0) {
   const open = fields.findIndex((field) => field.dataset.verdict === "");

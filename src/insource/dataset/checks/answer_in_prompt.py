@@ -30,9 +30,11 @@ _ROOM, _SLACK = 8, 4096  # an answer may stand in a document indented, and with 
 
 
 class AnswerInPrompt(Check):
-    """A line that announces the answer and gives it, or the whole answer as JSON. That a value stands in its
-    document is how extraction works, and is not looked at; nor is a prompt that rows with other answers
-    share: its examples are everybody's."""
+    """Finds a line that announces the answer and states it, or the whole answer as JSON.
+
+    A single value in its document is what extraction needs, and is not reported. Neither is a prompt that
+    rows with other answers share, because its examples are not this row's answer.
+    """
 
     name = "answer-in-prompt"
     title = "Answer given away in the prompt"

@@ -21,9 +21,12 @@ DOMINANT = 0.9
 
 
 class ClassImbalance(Check):
-    """Of labels, booleans, fields with an ``enum``, and what label-errors takes for categorical: strings and
-    integers of 2 to 500 values with 10 rows each on average. A class that the contract lists and no row has
-    is the rarest. No fix: more rows are the remedy, or fewer classes by an alias table."""
+    """Counts the classes of labels, booleans, fields with an ``enum``, and other categorical fields.
+
+    Categorical fields are those of label-errors: strings and integers of 2 to 500 values with 10 rows each on
+    average. A class that the contract lists and no row has is the rarest. There is no fix: add rows, or merge
+    classes by an alias table.
+    """
 
     name = "class-imbalance"
     title = "Class imbalance and rare classes"

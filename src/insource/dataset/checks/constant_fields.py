@@ -15,8 +15,10 @@ MIN_ROWS = 20
 
 
 class ConstantFields(Check):
-    """One value in every row that has the field, or a declared top-level field that no row fills; with fewer
-    than 20 rows nothing is said."""
+    """Finds fields with one value in every row that has the field, and declared fields that no row fills.
+
+    Only top-level fields count as declared. With fewer than 20 rows the check reports nothing.
+    """
 
     name = "constant-fields"
     title = "Constant fields"

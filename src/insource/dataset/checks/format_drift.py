@@ -48,10 +48,13 @@ class Drift(NamedTuple):
 
 
 class FormatDrift(Check):
-    """Shapes are ``9999-99-99`` and ``9 A``: runs of digits and letters. The two sides of every month, prompt
-    version and model are compared by the chi-squared test; at least a tenth must have moved. Of labels and
-    terms only the spelling is compared, each with the usual one of the same term: that one class becomes
-    commoner than another is no change of format."""
+    """Compares the shapes of a field's values before and after each month, and by prompt version and model.
+
+    Shapes are runs of digits and letters, as in ``9999-99-99`` and ``9 A``. The two sides are compared by the
+    chi-squared test, and at least a tenth of the values must have moved. Of labels and terms only the
+    spelling is compared, each with the usual one of the same term: a class that becomes more common is no
+    change of format.
+    """
 
     name = "format-drift"
     title = "Format drift"

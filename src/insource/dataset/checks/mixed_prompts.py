@@ -19,8 +19,10 @@ _VARIABLE = re.compile(r"\d+")
 
 
 class MixedPrompts(Check):
-    """Prompts are told apart by their words: white space and figures do not count. Models matter where a
-    model answered, not where people did."""
+    """Tells prompts apart by their words, without white space and figures.
+
+    Models count where a model answered, not where people did.
+    """
 
     name = "mixed-prompts"
     title = "Several prompts or models"

@@ -24,8 +24,10 @@ LEAST_SHARED = 6
 
 
 class TakenOut(Check):
-    """The same value gets the same name everywhere: input, answers, group and every row. Row ids are only
-    looked at: they are what files and decisions call a row by."""
+    """Replaces each value by the same pseudonym everywhere: input, answers, group and every row.
+
+    Row ids are reported and never changed, because files and decisions refer to rows by them.
+    """
 
     rules: ClassVar[tuple[Rule, ...]]
 

@@ -71,8 +71,10 @@ def is_abbreviation(short: str, long: str) -> bool:
 
 
 def may_stand_for(short: str, long: str) -> bool:
-    """Return whether the letters of ``short`` come in ``long`` in this order, from the first on, figures and
-    signs equal."""
+    """Return whether ``short`` has letters of ``long`` in their order, beginning with the first.
+
+    Figures and signs have to be equal.
+    """
     one, other = "".join(tokens(short)), "".join(tokens(long))
     if not 2 <= len(one) < len(other) or one[0] != other[0]:
         return False

@@ -42,10 +42,13 @@ Aliases = dict[str, dict[str, str]]
 
 
 class TermSpellings(Check):
-    """Proposes an alias table by field. Spellings of one normal form are one term; so is a rare slip of a
-    usual spelling, a word cut short beside the same figures, and an abbreviation in whose rows the document
-    says the long form. What the document itself says is never taken for a slip. Quotations of a row's own
-    document, and what a person edited, stay as they are."""
+    """Proposes an alias table by field, from other spellings of a term to the usual one.
+
+    Spellings with one normal form are one term. So is a rare typing error of a usual spelling, a shortened
+    word beside the same figures, and an abbreviation in whose rows the document has the long form. A spelling
+    that the document itself has is never taken for an error. Quotations of a row's own document, and values
+    that a person edited, stay as they are.
+    """
 
     name = "term-spellings"
     title = "One term, many spellings"

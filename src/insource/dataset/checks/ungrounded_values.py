@@ -41,8 +41,11 @@ _FIGURE = re.compile(r"([-+]?\d[\d.,]*)\s*[^\d\s]{0,8}")
 
 
 class _Field:
-    """Counts of one field. ``documents`` counts documents by (values, values not found), for the bootstrap;
-    ``checked`` are those whose labels people vouch for."""
+    """Counts of one field.
+
+    ``documents`` counts documents by (values, values not found), for the bootstrap. ``checked`` counts those
+    whose labels people confirmed.
+    """
 
     def __init__(self) -> None:
         self.documents: Counter[tuple[int, int]] = Counter()
@@ -52,8 +55,11 @@ class _Field:
 
 
 class UngroundedValues(Check):
-    """The grounding ladder over every string and number but closed lists, long texts and what the schema
-    declares derived. Grounded is not correct, and not grounded is not wrong: look at them."""
+    """Applies the grounding ladder to every string and number of the answers.
+
+    Values of closed lists, long texts and values that the schema declares derived are left out. A grounded
+    value may be wrong, and an ungrounded one may be right: a person has to look.
+    """
 
     name = "ungrounded-values"
     title = "Values not found in their document"
@@ -190,10 +196,11 @@ class UngroundedValues(Check):
 
 
 def is_grounded(view: RowView, value: Any, comparator: Comparator) -> bool:
-    """Return whether the value's words and figures stand in the document in this order, number words read;
-    or its figure does, the unit being in a heading; or either once commas end a value; or the ladder finds
-    it, whose
-    units are dear to convert.
+    """Return whether a value occurs in the document.
+
+    It does when its words and figures occur in this order, with number words read as figures; when its figure
+    occurs and its unit may be in a heading; when either holds once commas end a value; or when the grounding
+    ladder finds it. The ladder comes last because converting units is slow.
     """
     wanted = " ".join(tokens(str(value)))
     if wanted and (f" {wanted} " in view.tokens or f" {wanted} " in view.split_tokens):

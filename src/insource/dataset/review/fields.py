@@ -47,8 +47,7 @@ class AnswerField:
         return comparator_for(items if isinstance(items, Mapping) else self.schema)
 
     def read(self, text: str) -> Any:
-        """Return the value that a person means who types this: text as it is where only text can stand, else
-        JSON.
+        """Return the value that the typed text stands for: text where only text fits, else JSON.
 
         Where both can, what is no JSON is text, and what could be either keeps the type of the value
         before, so that ``400`` in place of the text ``480`` is text, too.

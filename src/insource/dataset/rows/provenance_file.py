@@ -29,8 +29,9 @@ def sidecar_line(record: dict[str, Any], example: Example) -> dict[str, Any]:
 
 
 def with_provenance(path: Path, records: Iterable[Found]) -> Iterator[Found]:
-    """Yield the file's records with the id and provenance that its sidecar has for them; as they are without
-    one.
+    """Yield the file's records with the id and provenance that its sidecar has for them.
+
+    Without a sidecar the records are unchanged.
 
     Lines may have been taken out or put in another order. One that is not in the sidecar is not used: who
     answered it is unknown, and it would pass for people's. Memory: some 300 bytes a line.

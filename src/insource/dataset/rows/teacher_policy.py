@@ -29,8 +29,10 @@ and the newest have to allow it."""
 
 
 class TeacherRule(Frozen):
-    """What holds for the teachers that ``model`` (``openai/*``) matches; ``terms`` is what was read, and
-    ``date`` since when they hold (ISO 8601)."""
+    """A rule for the teachers that match ``model``, such as ``openai/*``.
+
+    ``terms`` names the terms that were read, ``date`` since when they hold (ISO 8601).
+    """
 
     model: str
     train: Literal["allow", "refuse"]
@@ -58,8 +60,10 @@ class TeacherPolicy(Frozen):
         return (before[-1] if before else rules[0]) if rules else None
 
     def objection(self, origin: Provenance) -> str:
-        """Return why the teacher's answer may not be trained on, or nothing: both the rule in force when it
-        was given and the newest have to allow it."""
+        """Return why the teacher's answer may not be trained on, or an empty text.
+
+        Both the rule in force when it was given and the newest rule have to allow it.
+        """
         if (possible := self._possible_refusal(origin)) is not None:
             return f"{possible.model} is refused, and which provider answered is not known"
         rule = self.in_force(origin)
@@ -72,8 +76,11 @@ class TeacherPolicy(Frozen):
         )
 
     def _possible_refusal(self, origin: Provenance) -> TeacherRule | None:
-        """Return a refusal of a provider's models that may cover an answer of which only the model is known,
-        as many imported logs have it; unless a rule before it names the model without a provider."""
+        """Return a refusal that may cover an answer of which only the model is known.
+
+        Many imported logs do not name the provider. A rule before it that names the model without a provider
+        takes precedence.
+        """
         if origin.provider:
             return None
         for rule in self.teacher:
@@ -90,8 +97,11 @@ class TeacherPolicy(Frozen):
         return origin.terms or (rule.terms if rule is not None else "")
 
     def with_rule(self, new: TeacherRule) -> TeacherPolicy:
-        """Return the policy with a rule on top. A decision on the same terms, or on none, takes the place of
-        the newest one and keeps its terms and date; other terms are a rule of their own, from their date."""
+        """Return the policy with a rule on top.
+
+        A decision on the same terms, or on none, replaces the newest rule and keeps its terms and date. Other
+        terms are a rule of their own, from their date.
+        """
         older = [rule for rule in reversed(self.teacher) if rule.model == new.model]
         newest = sorted(older, key=lambda rule: rule.date)[-1] if older else None
         if newest is not None and new.terms in ("", newest.terms):

@@ -57,8 +57,9 @@ def data_card(manifest: DatasetManifest) -> str:
 
 
 def front_matter(manifest: DatasetManifest, written: Mapping[Split, int], columns: Mapping[str, str]) -> str:
-    """Return the card's YAML for Hugging Face: which file is which split, and each column's type if
-    ``columns`` has them; without it a column that is null throughout a split would have another type there.
+    """Return the card's YAML for Hugging Face: the file of each split, and the types of ``columns``.
+
+    Without types, a column that is null in a whole split would get another type there.
 
     Source: the Hub's dataset card metadata, ``configs``, ``dataset_info`` and ``size_categories``.
     """

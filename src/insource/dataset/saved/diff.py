@@ -19,8 +19,11 @@ _MOVING = {"source", "line"}  # where a row stands now is none of what it is
 
 
 class RowChange(Frozen):
-    """A row of both datasets that is not the same: ``what`` is ``input``, ``target``, ``split``,
-    ``provenance``, or ``other``: group, time, attributes, the row's own schema, the clouds' answers."""
+    """A row of both datasets that is not the same.
+
+    ``what`` is ``input``, ``target``, ``split``, ``provenance``, or ``other``: group, time, attributes, the
+    row's own schema, the cloud's answers.
+    """
 
     row_id: str
     what: str
@@ -29,8 +32,11 @@ class RowChange(Frozen):
 
 
 class DatasetDiff(Frozen):
-    """From ``before`` to ``after``. ``added`` and ``removed`` count rows by split, ``changed`` the rows of
-    both by what changed; ``changes`` are the first of them. ``counts`` and ``dropped`` are pairs."""
+    """The differences from ``before`` to ``after``.
+
+    ``added`` and ``removed`` count rows by split, ``changed`` the rows of both by what changed; ``changes``
+    are the first of them. ``counts`` and ``dropped`` are pairs.
+    """
 
     before: str
     after: str
@@ -54,8 +60,10 @@ class DatasetDiff(Frozen):
 
     @property
     def only_in_place(self) -> bool:
-        """Whether rows, splits, drops and contract are the same, though the datasets are not ``equal``:
-        what differs is where rows stood in their source, their order, or the manifest's remarks."""
+        """Whether rows, splits, drops and contract are the same, though the datasets are not ``equal``.
+
+        They then differ in where rows stood in their source, in their order, or in the manifest's notes.
+        """
         rows = self.added or self.removed or self.changed
         return not (self.equal or rows or self.contract or any(a != b for a, b in self.dropped.values()))
 

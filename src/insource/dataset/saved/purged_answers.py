@@ -26,8 +26,9 @@ class Affected(Frozen):
 def affected(
     workspace: Path, row_answers: Set[tuple[str, str]], call_ids: Set[str] = frozenset()
 ) -> tuple[Affected, ...]:
-    """Return the datasets that keep one of these answers, given as (row id, model asked), or one of these
-    calls.
+    """Return the datasets that keep one of these answers or calls.
+
+    Answers are given as (row id, model asked).
 
     The link is the row id a call was tagged with, or the id of a call that became a row itself. An answer
     that came into a dataset in another way, by a file of rows for instance, is not found.

@@ -14,9 +14,12 @@ SHOWN = 8
 
 
 class Needs(NamedTuple):
-    """What is to be decided: the ``margin`` of "not worse", the bound ``max_error`` of the cascade that may
-    fail with probability ``delta``, and the share of documents on which exactly one of two systems is
-    expected to be right (``discordance``). All are ratios."""
+    """The decisions that the splits are for, as ratios.
+
+    ``margin`` is the largest loss that counts as not worse. ``max_error`` bounds the errors of the cascade,
+    which may fail with probability ``delta``. ``discordance`` is the expected share of documents on which
+    exactly one of two systems is right.
+    """
 
     margin: float = 0.02
     max_error: float = 0.1

@@ -85,8 +85,9 @@ def choose_source(
 
 
 def detected(path: Path, encoding: str = "") -> tuple[str, str, tuple[str, ...]]:
-    """Return what the records of a file are (``rows``, ``chat``, ``completion``, or empty), why, and their
-    keys.
+    """Return what the records of a file are, the reason, and their keys.
+
+    The first is ``rows``, ``chat``, ``completion``, or empty.
 
     Raises:
         The errors of ``read_records``.

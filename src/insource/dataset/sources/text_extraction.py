@@ -43,8 +43,9 @@ class Extracted(NamedTuple):
 
 
 def text_of_document(path: Path, encoding: str = "") -> Extracted:
-    """Return the text of a document of a known kind (``EXTRACTORS``); ``encoding`` is taken before one is
-    guessed.
+    """Return the text of a document of a known kind (``EXTRACTORS``).
+
+    ``encoding`` is tried before an encoding is guessed.
 
     Raises:
         BadRow: ``unreadable-document``, ``encrypted-document``, ``empty-document``,

@@ -146,8 +146,10 @@ class _Drawing(NamedTuple):
         return Grouping(group_by, self.plan.order, f"{HOW[group_by]}{why}{newest}"), drawn
 
     def as_stored(self, grouping: Grouping) -> tuple[Grouping, _Drawn]:
-        """Return the draw by stored units; where these are inputs, groups that came later are whole if that
-        is near every size or asked for."""
+        """Return the draw by stored units.
+
+        Where these are inputs, groups that came later stay whole if that is near every size or asked for.
+        """
         if grouping.group_by != "input" or self.plan.group_by == "input":
             return grouping, self.drawn(_unit_keys(self.keys, grouping.group_by))
         for new in (True, False):

@@ -63,8 +63,10 @@ class Identifiers:
             self._values.setdefault(name, _Standing()).add(value, index)
 
     def shared(self, kept: NDArray[np.bool_]) -> Shared:
-        """Return what identifies and stands in several of the ``kept`` rows (one value a row observed);
-        indexes stay as observed."""
+        """Return the identifiers that occur in several of the ``kept`` rows.
+
+        ``kept`` has one value for each row observed. Indexes stay as observed.
+        """
         identifying = {name: values for name, values in self._values.items() if values.unique(kept)}
         found = [self._rare(part, kept, identifying.values()) for part in range(_PARTS)]
         keys, rows = (np.concatenate(column) for column in zip(*found, strict=True))

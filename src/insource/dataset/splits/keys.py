@@ -92,8 +92,10 @@ def read_keys(
 
 
 def moment_of(text: str | None) -> int | None:
-    """Microseconds since the epoch of an ISO 8601 time (UTC unless it says otherwise) or of epoch seconds
-    or milliseconds; None for anything else."""
+    """Return a time in microseconds since the epoch; None when the text is none.
+
+    The text is ISO 8601, UTC unless it says otherwise, or seconds or milliseconds since the epoch.
+    """
     if text is None:
         return None
     try:

@@ -52,8 +52,9 @@ class Removal(NamedTuple):
 
 
 def removals(keys: RowKeys, made: Assignment, stored: Stored, links: Keys) -> dict[int, Removal]:
-    """Return what has to go, by row index, so that equal and nearly equal inputs (``links``) are in one
-    split.
+    """Return the rows to drop, by index, so that equal and nearly equal inputs are in one split.
+
+    ``links`` are the pairs of nearly equal inputs.
 
     Rows that were there before come first, then the split that judges: test, calibration, validation, train.
     A row goes when it is tied to one that came before it, in another split. The reason is ``leak`` when one
@@ -88,8 +89,10 @@ def removals(keys: RowKeys, made: Assignment, stored: Stored, links: Keys) -> di
 def _contested(
     keys: RowKeys, split: NDArray[np.int8], links: Keys
 ) -> tuple[NDArray[np.bool_], dict[int, list[int]]]:
-    """Return the rows whose input, or one nearly equal, stands in more than one split, synthetic ones aside;
-    and which inputs are nearly equal to which of them."""
+    """Return the rows whose input, or a nearly equal one, is in several splits, and the inputs' neighbours.
+
+    Synthetic rows do not count.
+    """
     real = np.flatnonzero(split != NONE)
     names, of = np.unique(keys.record[real], return_inverse=True)
     low = np.full(len(names), len(SPLITS), np.int8)

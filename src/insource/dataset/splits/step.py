@@ -26,8 +26,7 @@ from insource.types import SPLITS, Dropped, Overlap, Row, Split
 
 
 def near_duplicates(rows: Staged, keys: RowKeys, seed: int) -> Indexes:
-    """Return pairs of rows, as indexes of shape (m, 2), whose inputs have a Jaccard similarity of 0.8 or
-    more.
+    """Return pairs of rows with nearly equal inputs (Jaccard 0.8 or more), as indexes of shape (m, 2).
 
     In a crowd, those with the same numbers, and those that only dates tell apart, come before all others.
     """

@@ -113,8 +113,7 @@ class Ledger:
 
 @contextmanager
 def ledger(folder: Path | None, datasets_dir: Path, *, keeps: bool = True) -> Iterator[Ledger]:
-    """Open the assignments in ``folder``, for this process alone; another build waits here until this one is
-    done.
+    """Open the assignments in ``folder`` for this process alone; other builds wait here.
 
     Without a folder nothing is kept: every build draws for itself.
 

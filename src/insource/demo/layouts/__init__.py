@@ -1,4 +1,4 @@
-"""Layouts: a sheet and a random stream in, the text of a page out."""
+"""Layouts: functions from a sheet and a random generator to the text of a document."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LAYOUTS: dict[str, Layout] = {
     )
 }
 
-# Never seen in training: one or two of every family, so that all families have relatives in training.
+# Held out of training: one or two of every family, so that every held-out layout has relatives in training.
 HELD_OUT = (
     "dotted_form",
     "numbered_sections",
@@ -58,7 +58,7 @@ HELD_OUT = (
 )
 SEEN = tuple(name for name in LAYOUTS if name not in HELD_OUT)
 
-# Written by machines, so never scanned: no specks, no doubled spaces.
+# Machine-written layouts get no scan noise.
 MACHINE_WRITTEN = frozenset(
     {"csv_line", "key_value", "xml_record", "yaml_record", "ini_section", "asset_log"}
 )

@@ -1,4 +1,4 @@
-"""Sentences out of a sheet: each writer words the same four groups of facts differently."""
+"""Write the facts of a sheet as sentences, in the wording of a given writer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Wording = Mapping[str, tuple[str, ...]]
 
 
 def clauses(sheet: Sheet, rng: np.random.Generator, wording: Wording) -> list[str]:
-    """A sentence for every stated group, in the vendor's order, with the distractors in between.
+    """Return a sentence for every stated group, in the vendor's order, with distractors in between.
 
     ``wording`` has templates for ``supply`` (voltage, phase, frequency), ``current``, ``io``,
     ``protocols``, ``warranty`` and ``extra``; each has one ``{}``.

@@ -10,7 +10,7 @@ from insource.demo.sheet import Sheet
 
 
 def label_value(sheet: Sheet, rng: np.random.Generator) -> str:
-    """``Rated voltage: 480 V`` under the product's name."""
+    """Labelled lines such as ``Rated voltage: 480 V`` under the product's name."""
     lines = [f"{sheet.vendor.name} {sheet.product}"] if happens(rng, 0.7) else []
     between = pick(rng, (": ", ": ", " : ", " = ", " - "))
     return "\n".join(lines + [f"{label}{between}{value}" for label, value in cells(sheet, rng, sheet.items)])
@@ -36,7 +36,7 @@ def dotted_form(sheet: Sheet, rng: np.random.Generator) -> str:
 
 
 def nameplate(sheet: Sheet, rng: np.random.Generator) -> str:
-    """A stamped plate: capitals, abbreviations, several entries a line."""
+    """A stamped plate: capitals, abbreviations, several entries per line."""
     entries = [f"{item.plate} {item.number or item.value}" for item in sheet.items]
     per_line = int(rng.integers(2, 4))
     gap = pick(rng, ("  ", "   ", " | "))
@@ -45,7 +45,7 @@ def nameplate(sheet: Sheet, rng: np.random.Generator) -> str:
 
 
 def datasheet_header(sheet: Sheet, rng: np.random.Generator) -> str:
-    """A title block and two columns of data without separators but spaces."""
+    """A title block and two columns of data separated by spaces."""
     rule = pick(rng, ("-", "=", "_")) * int(rng.integers(12, 24))
     heading = pick(rng, ("TECHNICAL DATA", "DATA SHEET", "SPECIFICATIONS", "Product data"))
     lines = [f"{label}  {value}" for label, value in cells(sheet, rng, sheet.body)]

@@ -52,13 +52,13 @@ def ticket(sheet: Sheet, rng: np.random.Generator) -> str:
 
 
 def phone_memo(sheet: Sheet, rng: np.random.Generator) -> str:
-    """What somebody wrote down during a call."""
+    """A memo written during a phone call."""
     head = f"Call {rng.integers(8, 18):02}:{rng.integers(10, 60)}, {pick(rng, NAMES)} re {sheet.title}."
     return " ".join([head, *clauses(sheet, rng, CALL)])
 
 
 def question_answer(sheet: Sheet, rng: np.random.Generator) -> str:
-    """Questions of a customer with the answers below them."""
+    """A customer's questions with answers."""
     lines = [f"Q: {label}?\nA: {value}" for label, value in cells(sheet, rng, sheet.body)]
     return "\n".join([f"About {sheet.title}", *lines])
 
@@ -73,7 +73,7 @@ def quotation(sheet: Sheet, rng: np.random.Generator) -> str:
 
 
 def order_confirmation(sheet: Sheet, rng: np.random.Generator) -> str:
-    """An order confirmation with the data strung together."""
+    """An order confirmation with the data in one sentence."""
     data = ", ".join(f"{label} {value}" for label, value in cells(sheet, rng, sheet.body))
     weeks = rng.integers(2, 14)
     return f"We confirm PO {rng.integers(4500000, 4599999)}: {sheet.title}. {data}; delivery {weeks} weeks."

@@ -63,13 +63,13 @@ def tender_clause(sheet: Sheet, rng: np.random.Generator) -> str:
 
 
 def commissioning_note(sheet: Sheet, rng: np.random.Generator) -> str:
-    """What a field engineer noted on the day."""
+    """A field engineer's commissioning note."""
     place = pick(rng, ("Line", "Bay", "Panel", "Building", "Station")) + f" {rng.integers(1, 30)}"
     return " ".join([f"{place}: started up {sheet.title}.", *clauses(sheet, rng, COMMISSIONING)])
 
 
 def catalogue_entry(sheet: Sheet, rng: np.random.Generator) -> str:
-    """A terse entry, fragments between separators."""
+    """A short entry of fragments between separators."""
     between = pick(rng, ("; ", ". ", " • "))
     return between.join([sheet.title, *clauses(sheet, rng, CATALOGUE)]) + "."
 

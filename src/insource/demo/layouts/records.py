@@ -1,4 +1,4 @@
-"""Layouts written by machines."""
+"""Layouts of machine-written records."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from insource.demo.sheet import Sheet
 
 
 def key_value(sheet: Sheet, rng: np.random.Generator) -> str:
-    """``voltage=480V;phase=3Ø`` on one line."""
+    """Pairs such as ``voltage=480V; phase=3Ø`` on one line."""
     between = pick(rng, ("; ", " | ", " "))
     quote = '"' if between == " " else ""
     return between.join(f"{item.code}={quote}{item.value}{quote}" for item in sheet.items)
 
 
 def xml_record(sheet: Sheet, rng: np.random.Generator) -> str:
-    """One element a value."""
+    """An XML record with one element per value."""
     root = pick(rng, ("device", "item", "asset", "spec"))
     lines = [f"<{item.code}>{item.value}</{item.code}>" for item in sheet.items]
     vendor = f' vendor="{sheet.vendor.name}"' if happens(rng, 0.5) else ""
@@ -30,7 +30,7 @@ def yaml_record(sheet: Sheet, rng: np.random.Generator) -> str:
 
 
 def ini_section(sheet: Sheet, rng: np.random.Generator) -> str:
-    """A section of a configuration file; some of what is not asked for stands in comments."""
+    """A section of a configuration file, with some distractors as comments."""
     lines = [
         f"; {item.label}: {item.value}"
         if not item.field and happens(rng, 0.4)

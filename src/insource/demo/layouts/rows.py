@@ -1,4 +1,4 @@
-"""Labelled cells out of a sheet, with the groups some writers put on one line."""
+"""Labelled cells of a sheet, some groups merged into one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from insource.demo.sheet import IO, POWER, Item, Sheet
 
 
 def cells(sheet: Sheet, rng: np.random.Generator, items: Sequence[Item]) -> list[tuple[str, str]]:
-    """(label, value) a line. A third of the documents write the supply, or the I/O, as one line."""
+    """Return (label, value) per line. About a third of the documents merge the supply, or the I/O."""
     merged: dict[str, tuple[str, str]] = {}
     if happens(rng, 0.35):
         merged |= _merged(sheet, POWER, sheet.power_label, pick(rng, (", ", " / ", ", ", " ")))

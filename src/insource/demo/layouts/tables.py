@@ -41,7 +41,7 @@ def csv_line(sheet: Sheet, rng: np.random.Generator) -> str:
 
 
 def spec_matrix(sheet: Sheet, rng: np.random.Generator) -> str:
-    """Three columns: parameter, unit, value; numbers stand apart from their units."""
+    """Three columns: parameter, unit and value."""
 
     def row(item: Item) -> str:
         return between.join((item.label, item.unit or "-", item.number or item.value))

@@ -1,1 +1,1 @@
-"""Whether a call may be made: virtual keys, budgets, rate limits."""
+"""Decide whether a call may be made: virtual keys, budgets, rate limits."""

@@ -1,8 +1,7 @@
-"""Who may make a call, at whose cost: the question asked before any byte leaves, and its answer.
+"""The protocol between a call and its admission: what is asked, and what the answer holds.
 
-The gateway asks its ``Admitter`` once a request has been read and understood, and tells the
-``Admission`` what the call cost when it is over. Which keys exist, and what they may spend, is not
-known here.
+The gateway asks its ``Admitter`` after it has read a request and before it sends a byte. When the call is
+over, it tells the ``Admission`` the cost. This module knows neither keys nor budgets.
 """
 
 from __future__ import annotations
@@ -14,30 +13,20 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from insource.gateway.http.refused import Headers
-
-
-@dataclass(frozen=True)
-class Tags:
-    """What the caller says a call is for; empty where it says nothing."""
-
-    task: str = ""
-    prompt_version: str = ""
-    feature: str = ""
-    user: str = ""
+from insource.gateway.http.asgi import Headers
+from insource.providers.tags import Tags
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """A request as it came, and what the gateway has understood of it.
+class AdmissionRequest:
+    """A request, and what the gateway understood of it.
 
-    ``path`` is without the prefixes that are ours. ``headers`` have lower-case names and hold the
-    caller's key. ``upstream`` is the configured name of where the call would go, empty when it can only
-    be answered here; ``endpoint`` the kind of call as ``Call.endpoint`` has it, empty for what is no
-    model call (lists of models, files, batches). ``document`` is the parsed body, None where there is
-    none or it cannot be read. ``local`` says that a model on this machine serves the task.
-    ``likely_task`` is found for a call without a task by its prompt: a guess, which may bind a call and
-    never frees it.
+    ``path`` has no prefixes of the gateway (``/t/…``, ``/u/…``). ``headers`` have lower-case names and hold
+    the caller's key. ``upstream`` is the configured name of the call's upstream, empty if only this gateway
+    can answer. ``endpoint`` is the kind of call as in ``Call.endpoint``, empty for other requests (lists of
+    models, files, batches). ``document`` is the parsed body, None if it is missing or cannot be read.
+    ``local`` means that a model on this machine serves the task. ``likely_task`` is a guess from the prompt,
+    for a call without a task. A guess may restrict a call; it never lifts a restriction.
     """
 
     method: str
@@ -54,18 +43,17 @@ class Asked:
 
 
 async def _nothing_to_settle(cost_usd: Decimal | None) -> None:
-    """Without a budget the cost is nobody's concern."""
+    """Do nothing: without a budget no cost is counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Admission:
-    """Leave to make a call.
+    """The permission to make a call.
 
-    ``upstream_key`` replaces the caller's own key on the way out; None lets that one through. ``task``
-    overrides what the caller's tags say. ``key_name`` is the name under which the log may know the
-    caller, never the key. ``local_only`` forbids the call to leave this machine. ``settle`` is awaited
-    exactly once, when the call is over: with its cost in US dollars, None when that is not known, and 0
-    when nothing was sent.
+    ``upstream_key`` replaces the caller's key in the forwarded request; None forwards the caller's key.
+    ``task`` overrides the caller's tag. ``key_name`` is the name of the caller's key for the log, never the
+    key. ``local_only`` means that the call must not leave this machine. ``settle`` is awaited exactly once,
+    when the call is over, with the cost in US dollars: None if it is unknown, 0 if nothing was sent.
     """
 
     upstream_key: SecretStr | None = None
@@ -76,32 +64,32 @@ class Admission:
 
 
 class Admitter(Protocol):
-    """Decides about every call. Called on the event loop: what blocks goes into a thread."""
+    """Decides about every call. It runs on the event loop, so blocking work needs a thread."""
 
     async def recognise(self, headers: Headers) -> None:
-        """Look at the caller before its request's body is read, which strangers could fill memory with.
+        """Check the caller before the body is read, because a large body takes memory.
 
         Raises:
-            Refused: it is a stranger.
+            Refused: the caller is unknown.
         """
         ...
 
-    async def admit(self, asked: Asked) -> Admission:
-        """Leave for this call.
+    async def admit(self, asked: AdmissionRequest) -> Admission:
+        """Return the permission to make this call.
 
         Raises:
-            Refused: there is none; nothing is to be settled then.
+            Refused: the call may not be made. Nothing is to be settled then.
         """
         ...
 
 
 class AdmitAll:
-    """Everyone who can reach this address, each with a provider key of their own."""
+    """Admits everyone who can reach the gateway; each caller sends a provider key of their own."""
 
     async def recognise(self, headers: Headers) -> None:
-        """Nobody is a stranger."""
+        """Accept every caller."""
 
-    async def admit(self, asked: Asked) -> Admission:
+    async def admit(self, asked: AdmissionRequest) -> Admission:
         return Admission(task=asked.likely_task) if asked.likely_task else _WITHOUT_CONDITIONS
 
 

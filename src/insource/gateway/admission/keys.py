@@ -1,7 +1,8 @@
-"""Who may call: virtual keys, the tasks they are bound to, and tasks that stay on this machine.
+"""Admit calls by virtual keys, by the tasks these are bound to, and by tasks that stay on this machine.
 
-A caller with a key of the gateway's own (``isk-…``) calls with the upstream's secret in its place, which
-only this process has. A caller without one keeps the provider key it sent, unless a key is required.
+A virtual key (``isk-…``) is a key of the gateway. In the forwarded request the upstream's secret replaces
+it; only this process has that secret. A caller without a virtual key keeps the provider key it sent, unless
+a virtual key is required.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from pydantic import SecretStr
 from insource.config.sections import Config
 from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import InsourceError, PrerequisiteError
-from insource.gateway.admission.ask import Admission, Asked
+from insource.gateway.admission.ask import Admission, AdmissionRequest
 from insource.gateway.admission.ledger import KeyLedger
 from insource.gateway.admission.worst_case import Unbounded, worst_case_usd
-from insource.gateway.http.asgi import KEY_HEADERS
-from insource.gateway.http.refused import Headers, Refused
+from insource.gateway.http.asgi import KEY_HEADERS, Headers
+from insource.gateway.http.refused import Refused
 from insource.models.transport import Privacy, is_loopback
 from insource.providers.price_bound import Price
 from insource.store.keys import PREFIX, Exhausted, Granted, VirtualKey
@@ -32,12 +33,12 @@ from insource.store.keys import PREFIX, Exhausted, Granted, VirtualKey
 _LOG = logging.getLogger(__name__)
 
 FRAMING = (b"content-length", b"transfer-encoding")  # one of them announces a body (RFC 9112, section 6)
-NO_KEY_NEEDED = SecretStr("unused")  # for a server on loopback that asks for none
+NO_KEY_NEEDED = SecretStr("unused")  # for a server on loopback that needs no key
 
 
 @dataclass(frozen=True)
 class Access:
-    """What a key has to know about an upstream. ``api_key_env`` names the variable with its secret."""
+    """An upstream's address and the environment variable that holds its secret."""
 
     base_url: str
     api_key_env: str = ""
@@ -45,26 +46,25 @@ class Access:
 
 @dataclass(frozen=True)
 class TaskRules:
-    """Which tasks may leave the machine, and what becomes of calls that name none of them."""
+    """Which tasks may leave the machine, and whether calls without a listed task are refused."""
 
     privacy: Mapping[str, Privacy]
     untagged: Literal["refuse", "allow"] = "refuse"
 
     @classmethod
     def of(cls, config: Config) -> TaskRules:
-        """The tasks of ``[gateway.tasks]`` and the project's own; where both speak of one, the stricter."""
+        """Return the rules of ``[gateway.tasks]`` and of the project's task. The stricter rule wins."""
         privacy: dict[str, Privacy] = {name: task.privacy for name, task in config.gateway.tasks.items()}
         own = config.task
         if own.privacy == "local-only" or own.name not in privacy:
             privacy[own.name] = own.privacy
         return cls(privacy, config.gateway.untagged)
 
-    def stays(self, asked: Asked, task: str, *, here: bool) -> bool:
-        """Whether a call of this task has to stay on this machine; ``here`` says that its upstream is.
+    def stays(self, asked: AdmissionRequest, task: str, *, here: bool) -> bool:
+        """Return whether a call of this task must stay on this machine; ``here``: its upstream is on it.
 
-        As soon as one task is local-only, a call that could leave has to name a task that is listed: an
-        unlisted name may be a misspelling of that one, and leaving out the header must not be the way
-        around it.
+        If any task is local-only, a call that could leave must name a listed task. An unlisted name may be
+        a misspelling of the local-only task, and a missing header must not bypass the rule.
 
         Raises:
             Refused: ``task-required``.
@@ -85,10 +85,10 @@ class TaskRules:
 
 
 def require_key_beyond_loopback(host: str, ledger: KeyLedger) -> bool:
-    """Whether calls to a gateway on this address need a key of its own.
+    """Return whether calls to a gateway on this address need a virtual key.
 
     Raises:
-        PrerequisiteError: ``gateway-needs-key`` when they do and there is none, so nobody could call.
+        PrerequisiteError: ``gateway-needs-key`` if they do and no key exists, so that nobody could call.
     """
     if _is_loopback_host(host):
         return False
@@ -118,7 +118,7 @@ class KeyAdmitter:
         self._ledger = ledger
         self._rules = rules
         self._upstreams = upstreams
-        # Known from the start: to read an address takes longer than the rest of most decisions.
+        # Computed once, because parsing an address takes longer than the rest of most decisions.
         self._here = {"", *(name for name, access in upstreams.items() if is_loopback(access.base_url))}
         self._price = price
         self._require_key = require_key
@@ -126,13 +126,13 @@ class KeyAdmitter:
         self._clock = clock
 
     async def recognise(self, headers: Headers) -> None:
-        """Refuse who has no key that is known, where it has one or needs one; see ``Admitter``."""
+        """Refuse an unknown key, and a missing one where a key is required; see ``Admitter``."""
         await self._key(headers)
 
-    async def admit(self, asked: Asked) -> Admission:
-        """Leave for this call; see ``Admitter``.
+    async def admit(self, asked: AdmissionRequest) -> Admission:
+        """Return the permission to make this call; see ``Admitter``.
 
-        The order matters: what costs nothing to refuse comes first, and money is held last.
+        The order matters: cheap checks come first, and money is reserved last.
         """
         key = await self._key(asked.headers)
         try:
@@ -141,11 +141,11 @@ class KeyAdmitter:
             refused.key_name = "" if key is None else key.name
             raise
 
-    async def _admit(self, asked: Asked, key: VirtualKey | None) -> Admission:
+    async def _admit(self, asked: AdmissionRequest, key: VirtualKey | None) -> Admission:
         task = _task(asked, key)
         here = asked.upstream in self._here
         local_only = self._rules.stays(asked, task, here=here)
-        if not task and asked.likely_task:  # only now: whatever asks for a task's name has asked the caller
+        if not task and asked.likely_task:  # only after the checks that need the caller's own word
             task = asked.likely_task
             local_only = local_only or self._rules.privacy.get(task) == "local-only"
         if local_only and not asked.local and not here:
@@ -196,8 +196,10 @@ class KeyAdmitter:
             503, "upstream-key-missing", f"The gateway has no key for the upstream {name} in its environment."
         )
 
-    async def _hold(self, key: VirtualKey, asked: Asked) -> Callable[[Decimal | None], Awaitable[None]]:
-        """Count the call, and return how to settle it."""
+    async def _hold(
+        self, key: VirtualKey, asked: AdmissionRequest
+    ) -> Callable[[Decimal | None], Awaitable[None]]:
+        """Count the call against its key, and return the function that settles it."""
         if not key.limited:
             return _settled
         worst = Decimal(0)
@@ -218,14 +220,14 @@ class KeyAdmitter:
         async def settle(cost_usd: Decimal | None) -> None:
             try:
                 await self._ledger.settle(granted, cost_usd)
-            except InsourceError as error:  # the answer is out; the worst case stays counted
+            except InsourceError as error:  # the answer was sent; the worst case stays counted
                 _LOG.warning("what a call cost could not be counted (%s)", error.code)
 
         return settle
 
 
 def virtual_keys_in(headers: Headers) -> set[str]:
-    """The gateway's own keys among the headers that providers read keys from."""
+    """Return the virtual keys among the headers that carry API keys."""
     found = set()
     for name, value in headers:
         if name in KEY_HEADERS:
@@ -234,16 +236,20 @@ def virtual_keys_in(headers: Headers) -> set[str]:
     return found
 
 
-def _carries_content(asked: Asked) -> bool:
-    """Whether a document could leave with this request. An upload's body is not read before it leaves."""
+def _carries_content(asked: AdmissionRequest) -> bool:
+    """Return whether the request could carry a document. The body of an upload is not read before."""
     if asked.method not in ("GET", "HEAD", "OPTIONS", "DELETE") or asked.body:
         return True
     framing = {name: value for name, value in asked.headers if name in FRAMING}
     return any(value != b"0" for value in framing.values())
 
 
-def _task(asked: Asked, key: VirtualKey | None) -> str:
-    """The task of a call: the caller's word, within what its key is bound to."""
+def _task(asked: AdmissionRequest, key: VirtualKey | None) -> str:
+    """Return the task of a call: the caller's tag, if its key is bound to that task.
+
+    Raises:
+        Refused: ``task-not-allowed``.
+    """
     task = asked.tags.task
     if key is None or not key.tasks or not (task or _carries_content(asked)):
         return task
@@ -271,17 +277,17 @@ def _exhausted(key: VirtualKey, answer: Exhausted, worst: Decimal) -> Refused:
         f"The budget of this key{per} is ${key.budget_usd}; what is left of it does not cover the most this "
         f"call could cost, ${worst:.4f}. A smaller max_tokens lowers that."
     )
-    # A client that tries again at once, as the official ones do, would only be refused again.
+    # The official clients would retry at once, and would be refused again.
     return Refused(429, "insufficient_quota", problem, [*headers, (b"x-should-retry", b"false")])
 
 
 def _unavailable(error: InsourceError) -> Refused:
-    """Without its counters a limit cannot be kept, so the call does not go ahead."""
+    """Return the refusal for when the key store fails: without its counters no limit can be enforced."""
     return Refused(503, "keys-unavailable", f"The keys of this gateway cannot be read now ({error.code}).")
 
 
 async def _settled(cost_usd: Decimal | None) -> None:
-    """Where no money was held, none is to be settled."""
+    """Do nothing, because no money was reserved."""
 
 
 def _is_loopback_host(host: str) -> bool:

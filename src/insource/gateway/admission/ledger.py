@@ -1,8 +1,8 @@
-"""Virtual keys and their counters for an event loop: every question asked meanwhile, one transaction.
+"""Read virtual keys and update their counters from an event loop, many calls in one transaction.
 
-SQLite commits cost more than what is decided in them. A thread of its own takes all calls that wait,
-asks and counts for them in one transaction, and answers them together. So a single call waits for one
-commit, and a thousand at once for a few.
+A commit in SQLite costs more than the work in it. A separate thread takes all waiting questions, answers
+them in one transaction, and returns the answers together. One call alone waits for one commit, and a
+thousand calls at once wait for a few commits.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MOST_AT_ONCE = 256
 
 
 class KeyLedger:
-    """The keys of one workspace. Their file is opened at the first question, when a key is presented."""
+    """The keys of one workspace. The file is opened at the first question."""
 
     def __init__(self, workspace: Path, *, clock: Clock = SYSTEM) -> None:
         self._workspace = workspace
@@ -49,34 +49,34 @@ class KeyLedger:
         self._starting = threading.Lock()
 
     def has_key(self) -> bool:
-        """Whether there is any key that would be let in. Blocks; for the start of a gateway."""
+        """Return whether any active key exists. It blocks, so it is for the start of a gateway."""
         if not (self._workspace / FILE_NAME).is_file():
             return False
         with open_keys(self._workspace) as database:
             return has_active_key(database)
 
     async def find(self, secret: str) -> VirtualKey | None:
-        """The key of this secret; a revoked one is None ``REVOKED_AFTER_S`` seconds later at most.
+        """Return the key of this secret, or None. A revoked key is None after ``REVOKED_AFTER_S`` seconds.
 
         Raises:
-            InsourceError: when the file of the keys cannot be read.
+            InsourceError: the file of the keys cannot be read.
         """
-        digest = digest_of(secret)  # so that no secret stays in memory longer than its call
+        digest = digest_of(secret)  # no secret is kept in memory after its call
         key, fresh_until = self._known.get(digest, (None, 0.0))
         if key is not None and self._clock.monotonic() < fresh_until:
             return key
         found: VirtualKey | None = await self._ask(lambda connection: find_key(connection, digest))
         if found is None:
-            self._known.pop(digest, None)  # what is unknown is not kept: it may be a guess, one of many
+            self._known.pop(digest, None)  # unknown keys are not cached: an attacker may try many
         else:
             self._known[digest] = (found, self._clock.monotonic() + REVOKED_AFTER_S)
         return found
 
     async def reserve(self, key: VirtualKey, worst_case_usd: Decimal) -> Granted | Exhausted:
-        """As ``store.key_limits.reserve``; a caller that is cancelled meanwhile gets its money back.
+        """Reserve as ``store.key_limits.reserve``. If the caller is cancelled, the reservation is undone.
 
         Raises:
-            InsourceError: when the counters cannot be written; the call must not go ahead then.
+            InsourceError: the counters cannot be written. The call must not be made then.
         """
         asked = self._submit(lambda connection: reserve(connection, key, worst_case_usd, self._clock.now()))
         try:
@@ -87,15 +87,15 @@ class KeyLedger:
         return answer
 
     async def settle(self, granted: Granted, cost_usd: Decimal | None) -> None:
-        """As ``store.key_limits.settle``; it happens even when the caller is cancelled meanwhile.
+        """Settle as ``store.key_limits.settle``, even if the caller is cancelled.
 
         Raises:
-            InsourceError: when the counters cannot be written; the worst case then stays counted.
+            InsourceError: the counters cannot be written. The worst case stays counted then.
         """
         await self._ask(lambda connection: settle(connection, granted, cost_usd))
 
     def close(self) -> None:
-        """Write what is waiting, and end."""
+        """Answer the waiting questions, and end the thread."""
         with self._starting:
             if self._thread is not None:
                 self._questions.put(None)
@@ -129,7 +129,7 @@ class KeyLedger:
                     if database is None:
                         database = stack.enter_context(open_keys(self._workspace))
                     answers = _answers(database, batch)
-                except Exception as error:  # whatever it is, somebody waits for it
+                except Exception as error:  # every error goes to those who wait
                     answers = [error] * len(batch)
                 for question, answer in zip(batch, answers, strict=True):
                     question.tell(answer)
@@ -140,14 +140,14 @@ class KeyLedger:
             while len(found) < MOST_AT_ONCE:
                 question = self._questions.get_nowait()
                 if question is None:
-                    self._questions.put(None)  # the end comes after these
+                    self._questions.put(None)  # the thread ends after these
                     break
                 found.append(question)
         return found
 
 
 class _Question:
-    """What a coroutine waits for, answered from the thread."""
+    """An operation that a coroutine waits for; the thread answers it."""
 
     def __init__(
         self, operation: Operation, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Any]
@@ -157,7 +157,7 @@ class _Question:
         self._loop = loop
 
     def tell(self, answer: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits
             self._loop.call_soon_threadsafe(self._set, answer)
 
     def _set(self, answer: Any) -> None:

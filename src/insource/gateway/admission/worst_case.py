@@ -1,9 +1,9 @@
-"""The most a request can cost, from its own bytes and a price table, before it is sent.
+"""Compute the most that a request can cost before it is sent, from its bytes and a price table.
 
-Nothing here is estimated. A token of text is at least one byte of the request, so the body's length
-bounds its input; ``max_tokens`` bounds each answer. Where the bytes do not say (an image by URL, an
-earlier turn kept by the provider, no ``max_tokens``) the model's context window does. A request that
-can cost more than any of that says is refused, not guessed at.
+This is a bound and not an estimate. A token of text is at least one byte of the request, so the length of
+the body bounds its input. ``max_tokens`` bounds each answer. Where the bytes give no bound (an image by URL,
+an earlier turn kept by the provider, no ``max_tokens``), the model's context window does. A request without
+any bound is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from insource.gateway.admission.ask import Asked
+from insource.gateway.admission.ask import AdmissionRequest
 from insource.providers.output_limit import generation_config, output_limit, whole
 from insource.providers.price_bound import HIDDEN_TOKENS, Price, dearest_usd
 
@@ -22,7 +22,7 @@ LEGACY_MAX_TOKENS = 16  # OpenAI's default of POST /v1/completions
 
 _FREE_POSTS = ("/count_tokens", ":countTokens", "/cancel", "/files", "/input_tokens", "/moderations")
 _PRICED = ("chat", "responses", "completions", "embeddings", "messages", "generate_content")
-# Terms that never raise the listed price of a token; any other value may.
+# Values that never raise the listed price of a token. Any other value may.
 _LISTED_TERMS = {
     "service_tier": ("auto", "default", "standard", "standard_only", "flex", "scale"),
     "speed": ("standard",),
@@ -41,14 +41,14 @@ _CONVERSATION = ("messages", "input", "contents", "system", "instructions", "sys
 
 
 class Unbounded(Exception):
-    """Nothing bounds what the request costs; the message says what is missing and what would help."""
+    """Nothing bounds the cost of the request. The message names what is missing."""
 
 
-def worst_case_usd(asked: Asked, price: Price, now: datetime) -> Decimal:
-    """The most this request can cost, in US dollars; zero for what providers do not charge for.
+def worst_case_usd(asked: AdmissionRequest, price: Price, now: datetime) -> Decimal:
+    """Return the most that this request can cost, in US dollars; 0 for requests without a charge.
 
     Raises:
-        Unbounded: the model or the endpoint has no known price, or its length has no bound.
+        Unbounded: the model or the endpoint has no known price, or the length has no bound.
     """
     if asked.method in ("GET", "HEAD", "DELETE", "OPTIONS") or asked.path.endswith(_FREE_POSTS):
         return Decimal(0)
@@ -67,7 +67,7 @@ def worst_case_usd(asked: Asked, price: Price, now: datetime) -> Decimal:
     return worst
 
 
-def _output_tokens(asked: Asked, document: Mapping[str, Any]) -> int:
+def _output_tokens(asked: AdmissionRequest, document: Mapping[str, Any]) -> int:
     longest = output_limit(document)
     legacy = asked.endpoint == "completions"
     if not longest:
@@ -109,7 +109,7 @@ def _is_client_tool(tool: object) -> bool:
 
 
 def _refers_elsewhere(document: Mapping[str, Any]) -> bool:
-    """Whether the provider adds content that is not in the request's bytes, or counts media by its size."""
+    """Return whether the provider adds content that the bytes do not hold, or counts media by its size."""
     if any(document.get(name) is not None for name in _KEPT_ELSEWHERE):
         return True
     if isinstance(document.get("prompt"), dict):  # a prompt stored at the provider
@@ -118,7 +118,7 @@ def _refers_elsewhere(document: Mapping[str, Any]) -> bool:
 
 
 def _holds_more_than_text(value: object) -> bool:
-    rest = [value]  # a list and no recursion: nesting is up to the caller
+    rest = [value]  # a list instead of recursion, because the caller decides how deep it is nested
     while rest:
         item = rest.pop()
         if isinstance(item, list):

@@ -1,1 +1,1 @@
-"""One call: its route, its tags, its exchange, and the relay of the answer."""
+"""The parts of one call: its route, its body, its tags, its record, and the relay of the answer."""

@@ -1,4 +1,4 @@
-"""One call on its way: the request, the reply, the record, the leave to make it, and the route it takes."""
+"""One recorded call: its request, its reply, its record, its admission and its route."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from msgspec.structs import replace
+
 from insource.foundation.clock import to_microseconds
 from insource.gateway.admission.ask import Admission
 from insource.gateway.call.openai_api import ChatRequest, completion_body, completion_events
 from insource.gateway.http.asgi import Headers, HttpReply, HttpRequest
+from insource.logs.call_values import CallEnd
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint
-from insource.providers.errors import Dialect, error_document
+from insource.providers.errors import ApiDialect, error_document
 from insource.providers.prices import UNPRICED, Priced
 from insource.providers.token_estimates import estimated
 from insource.redaction import keys_in
@@ -29,16 +32,19 @@ HUNG_UP = "the client hung up"
 
 @dataclass(slots=True)
 class Exchange:
-    """``document`` is the request's body where it could be read. ``reader`` is what has been read of an
-    upstream's answer; ``answer`` its very bytes, where they are a document worth keeping as it is spelled.
-    ``chat`` and ``policy`` are there for an insourced task only; ``attempt`` is None
-    when its local model was not asked, ``route`` until it is decided."""
+    """A call between its start on record and its end.
+
+    ``document`` is the parsed body of the request, None if it cannot be read. ``reader`` holds what was read
+    of an upstream's answer, and ``answer`` its bytes if they are recorded unchanged. ``provider`` is the base
+    URL of the upstream. ``chat`` and ``policy`` are set only for an insourced task. ``attempt`` is None if
+    the local model was not asked, and ``route`` is None until it is decided.
+    """
 
     request: HttpRequest
     reply: HttpReply
     recording: Recording
     admission: Admission
-    dialect: Dialect
+    dialect: ApiDialect
     endpoint: Endpoint
     document: dict[str, Any] | None
     priced: Callable[[str, Usage, datetime, str, dict[str, Any] | None], Priced]
@@ -58,7 +64,7 @@ class Exchange:
     def take(
         self, to: Literal["local", "cloud"], model: str, reason: str, *, simulated: bool = False
     ) -> None:
-        """Settle where the answer comes from. A simulated cloud is named wherever the reason is shown."""
+        """Set the route of the answer. The reason of a simulated cloud says that it is simulated."""
         self.route = Route(
             to=to,
             model=model,
@@ -69,7 +75,7 @@ class Exchange:
         )
 
     def headers(self) -> Headers:
-        """The ``x-insource-*`` headers of the reply."""
+        """Return the ``x-insource-*`` headers of the reply."""
         found = [(b"x-insource-call-id", self.recording.call_id.encode())]
         values = {} if self.policy is None else {"policy": describe_policy(self.policy)}
         if self.route is not None:
@@ -82,60 +88,59 @@ class Exchange:
             found.append((f"x-insource-{name}".encode(), value.encode("latin-1", "replace")))
         return found
 
-    def end(self, *, cost_usd: Decimal | None = None, **fields: Any) -> None:
-        """Write the end of the call with its route; a second end changes nothing."""
+    def end(self, end: CallEnd) -> None:
+        """Record the end of the call with its route; a second end changes nothing."""
         if self.ended:
             return
         self.ended = True
-        self.cost_usd = cost_usd
-        simulated = None if self.route is None else self.route.simulated
-        self.recording.end(
-            route=self.route,
-            simulated=simulated,
-            cost_usd=cost_usd,
-            keys=self._keys() if fields.get("outcome") == "error" else (),
-            **fields,
-        )
+        self.cost_usd = end.cost_usd
+        if self.route is not None:
+            end = replace(end, route=self.route, simulated=self.route.simulated)
+        if end.outcome == "error":
+            end = replace(end, keys=self._keys())
+        self.recording.end_call(end)
 
     def _keys(self) -> tuple[str, ...]:
-        """The caller's, and the one that went in its place; a provider's error may repeat them."""
+        """Return the caller's keys and the upstream's key, because a provider's error may repeat them."""
         sent = keys_in(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in self.request.headers_and_key
         )
-        ours = self.admission.upstream_key
-        return sent if ours is None else (*sent, ours.get_secret_value())
+        key = self.admission.upstream_key
+        return sent if key is None else (*sent, key.get_secret_value())
 
     def end_as_read(self, outcome: Outcome, status: int | None = None, error: str = "") -> None:
-        """Write the end of the call with what was read of the upstream's answer."""
+        """Record the end of the call with what was read of the upstream's answer."""
         reader = self.reader
         if self.ended or reader is None:
-            self.end(outcome=outcome, status=status, error=error)
+            self.end(CallEnd(outcome=outcome, status=status, error=error))
             return
         usage, guessed = reader.usage, False
-        counted = outcome == "error" or self.endpoint == "other"  # of those, nobody knows what is counted
-        if not counted and (usage.output_tokens is None or not reader.complete):
+        countable = outcome != "error" and self.endpoint != "other"  # else the unit of the price is unknown
+        if countable and (usage.output_tokens is None or not reader.complete):
             usage, guessed = estimated(usage, self.document, reader.text)
         response = reader.response
         priced = UNPRICED if outcome == "error" else self._priced(reader.model, usage, response)
         self.end(
-            response=None if self.answer is not None else response,
-            response_bytes=self.answer,
-            response_text=reader.text,
-            outcome=outcome,
-            finish_reason=reader.finish_reason,
-            model_answered=reader.model,
-            usage=usage,
-            usage_estimated=guessed,
-            cost_usd=priced.cost_usd,
-            priced_by=priced.priced_by,
-            status=status,
-            error=error or (reader.failure(status) if outcome == "error" else reader.unread),
+            CallEnd(
+                response=None if self.answer is not None else response,
+                response_bytes=self.answer,
+                response_text=reader.text,
+                outcome=outcome,
+                finish_reason=reader.finish_reason,
+                model_answered=reader.model,
+                usage=usage,
+                usage_estimated=guessed,
+                cost_usd=priced.cost_usd,
+                priced_by=priced.priced_by,
+                status=status,
+                error=error or (reader.failure(status) if outcome == "error" else reader.unread),
+            )
         )
         if status is not None and status >= 400:
-            self.cost_usd = Decimal(0)  # providers charge for answers, not for refusing one
+            self.cost_usd = Decimal(0)  # providers do not charge for an error
 
     def _priced(self, model: str, usage: Usage, response: dict[str, Any] | None) -> Priced:
-        """By the model that answered, else by the one that was asked, whose name may be better known."""
+        """Return the price by the model that answered, else by the model that was asked."""
         for name in dict.fromkeys((model or self.model, self.model)):
             priced = self.priced(name, usage, self.recording.started_at, self.provider, response)
             if priced.cost_usd is not None:
@@ -143,7 +148,7 @@ class Exchange:
         return UNPRICED
 
     async def settle(self) -> None:
-        """Tell who gave leave what the call cost, once."""
+        """Report the cost of the call to its admission, once."""
         if not self.settled:
             self.settled = True
             await self.admission.settle(self.cost_usd)
@@ -151,27 +156,29 @@ class Exchange:
     async def refuse(
         self, status: int, code: str, message: str, *, error: str = "", sent: bool = False
     ) -> None:
-        """Answer with an error, on the record. ``sent`` says that the request had left all the same."""
-        fields = {"status": status, "error": error or f"{code}: {message}"}
-        self.end(outcome="error", finish_reason="error", cost_usd=None, **fields)
+        """Record an error and answer with it. ``sent``: the request was sent, so it may have a cost."""
+        error = error or f"{code}: {message}"
+        self.end(CallEnd(outcome="error", finish_reason="error", status=status, error=error))
         if not sent:
             self.cost_usd = Decimal(0)
         await self.settle()
         await self.reply.whole(status, error_document(self.dialect, status, code, message), self.headers())
 
     async def deliver(self, completion: Completion, priced: Priced = UNPRICED) -> None:
-        """Answer with a completion, whole or as the events that were asked for; on the record first."""
+        """Record a completion and answer with it, as one document or as events."""
         self.end(
-            response_text=completion.text,
-            finish_reason=completion.finish_reason,
-            model_answered=completion.model,
-            usage=completion.usage,
-            cost_usd=priced.cost_usd,
-            priced_by=priced.priced_by,
-            status=200,
+            CallEnd(
+                response_text=completion.text,
+                finish_reason=completion.finish_reason,
+                model_answered=completion.model,
+                usage=completion.usage,
+                cost_usd=priced.cost_usd,
+                priced_by=priced.priced_by,
+                status=200,
+            )
         )
         if priced.cost_usd is None and self.route is not None and self.route.to == "local":
-            self.cost_usd = Decimal(0)  # no provider's bill, whatever the electricity
+            self.cost_usd = Decimal(0)  # no provider charges for it
         await self.settle()
         identifier = self.recording.call_id
         created = to_microseconds(self.recording.started_at) // 1_000_000
@@ -186,12 +193,12 @@ class Exchange:
 
 
 def describe_policy(policy: Policy) -> str:
-    """``guaranteed; threshold=0.83``, or ``infeasible``."""
+    """Return a short form of the policy: ``guaranteed; threshold=0.83``, or ``infeasible``."""
     return policy.basis if policy.threshold is None else f"{policy.basis}; threshold={policy.threshold:.6g}"
 
 
 class Attempt(NamedTuple):
-    """What came of a local attempt; ``completion`` is None when it failed, for the reason in ``error``."""
+    """The result of a local attempt. If it failed, ``completion`` is None and ``error`` has the reason."""
 
     outcome: LocalAnswer
     completion: Completion | None = None

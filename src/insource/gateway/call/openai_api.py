@@ -1,7 +1,7 @@
-"""The shapes of OpenAI's chat completions API: what comes in and what goes out.
+"""Requests and answers of OpenAI's chat completions API.
 
-Source: the OpenAI API reference, ``POST /v1/chat/completions``. Only what routing looks at is typed;
-the rest of a request is the cloud's business and reaches it as it came.
+Source: the OpenAI API reference, ``POST /v1/chat/completions``. Only the members that the routing reads have
+types. The cloud gets the request's own bytes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 
 from insource.types import Completion, Message, Usage
 
+CHAT_PATH = "/v1/chat/completions"
 INSTRUCTING_ROLES = ("system", "developer")
 
 
@@ -22,7 +23,7 @@ class ChatMessage(msgspec.Struct):
 
 
 class ChatRequest(msgspec.Struct):
-    """A chat completion as far as routing looks at it."""
+    """The members of a chat completion request that the routing reads."""
 
     model: str
     messages: list[ChatMessage]
@@ -42,17 +43,19 @@ class ChatRequest(msgspec.Struct):
 
 
 def chat_of(document: Any) -> ChatRequest:
-    """The parsed body as routing looks at it.
+    """Return the parsed body as a chat completion request.
 
     Raises:
-        ValueError: it is no chat completion.
+        ValueError: it is not a chat completion request.
     """
     return msgspec.convert(document, ChatRequest)
 
 
 def document_of(chat: ChatRequest) -> str | None:
-    """The one document a request is about, or None when it asks for more than a task's model can do:
-    several turns, tools, images, several choices, log-probabilities."""
+    """Return the document that a task's model can answer, None if the request asks for more.
+
+    That model does not support several turns, tools, images, several choices or log-probabilities.
+    """
     beyond = chat.tools or chat.functions or chat.logprobs or chat.n not in (None, 1)
     if beyond or chat.modalities not in (None, ["text"]):
         return None
@@ -63,10 +66,10 @@ def document_of(chat: ChatRequest) -> str | None:
 
 
 def messages_of(chat: ChatRequest) -> tuple[Message, ...]:
-    """The conversation for a ``Model``.
+    """Return the conversation for a ``Model``.
 
     Raises:
-        ValueError: when it holds more than text.
+        ValueError: it holds more than text.
     """
     messages = []
     for message in chat.messages:
@@ -88,7 +91,7 @@ def _text(content: Any) -> str | None:
 
 
 def completion_body(completion: Completion, identifier: str, created: int) -> bytes:
-    """A whole answer."""
+    """Return an answer as one document."""
     finish = _finish_reason(completion)
     message = {"role": "assistant", "content": completion.text, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
@@ -101,7 +104,7 @@ def completion_body(completion: Completion, identifier: str, created: int) -> by
 def completion_events(
     completion: Completion, identifier: str, created: int, *, include_usage: bool
 ) -> list[bytes]:
-    """The same answer as server-sent events: role, text, end, usage when asked for, ``[DONE]``."""
+    """Return an answer as server-sent events: role, text, end, usage if requested, ``[DONE]``."""
     envelope = _envelope("chat.completion.chunk", completion, identifier, created)
     steps: list[tuple[dict[str, str], str | None]] = [
         ({"role": "assistant", "content": ""}, None),
@@ -119,12 +122,12 @@ def completion_events(
 
 
 def event(data: bytes) -> bytes:
-    """One server-sent event."""
+    """Return one server-sent event."""
     return b"data: " + data + b"\n\n"
 
 
 def models_body(names: Iterable[str]) -> bytes:
-    """The list of models."""
+    """Return the list of models."""
     models = [{"id": name, "object": "model", "created": 0, "owned_by": "insource"} for name in names]
     return msgspec.json.encode({"object": "list", "data": models})
 

@@ -1,4 +1,4 @@
-"""An upstream's answer on its way to the caller: every byte as it comes, read along for the record."""
+"""Send a call to its upstream and relay the answer: each byte as it comes, and all of it recorded."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from insource.gateway.http.connections import Connection, UpstreamFailed, Upstre
 from insource.gateway.http.refused import Refused
 from insource.gateway.http.upstream import Upstream, travelling
 from insource.providers import open_reader
-from insource.providers.errors import Dialect, error_document, error_event
+from insource.providers.errors import ApiDialect, error_document, error_event
 from insource.providers.wire import decompressor
 from insource.redaction import is_secret
 
 EVENT_STREAM = b"text/event-stream"
-# Of the others, embeddings above all, the reader keeps what is worth it.
+# Answers of these kinds are recorded with their own bytes. Others, such as embeddings, are shortened.
 _KEPT_AS_SPELLED = ("chat", "completions", "messages", "responses", "generate_content")
-# A provider's own words may repeat the key, which is the gateway's and none of the caller's business.
+# How much of a compressed error is searched for the upstream's key, which the caller must not see.
 _MOST_UNPACKED = 1 << 20
 KEY_REFUSED = "The upstream does not accept the key that the gateway has for it."
 
@@ -30,8 +30,10 @@ KEY_REFUSED = "The upstream does not accept the key that the gateway has for it.
 async def forward(
     exchange: Exchange, upstream: Upstream, path: str, body: bytes | AsyncIterator[bytes], *, inject: bool
 ) -> None:
-    """Send a call to its upstream and its answer back, on the record. ``inject`` asks a stream for its
-    token counts on our account, and keeps the answer to that from the caller."""
+    """Send a call to its upstream, relay the answer, and record both.
+
+    ``inject`` asks the upstream for the token counts of a stream, and removes them from the answer.
+    """
     if exchange.admission.local_only and not upstream.local:
         problem = "This task is marked local-only, and no model on this machine serves the call."
         await exchange.refuse(403, "local-only", problem)
@@ -54,7 +56,7 @@ async def forward(
         await _relay(exchange, answer, UsageStripper() if inject else None)
     except UpstreamFailed as error:
         await _cut_short(exchange, answer, error)
-    except BaseException:  # the caller hung up: so do we
+    except BaseException:  # the client disconnected
         answer.abort()
         raise
     upstream.pool.release(answer)
@@ -66,10 +68,10 @@ async def pass_along(
     upstream: Upstream,
     path: str,
     body: bytes | AsyncIterator[bytes] | None,
-    dialect: Dialect,
+    dialect: ApiDialect,
     key: SecretStr | None = None,
 ) -> None:
-    """What is no call to a model, lists and files, passes without a record and at any size."""
+    """Forward a request that does not call a model, such as a list or a file, without a record."""
     try:
         answer = await upstream.ask(request, path, body, key=key)
         key_told = key is not None and await _tells(answer, key)
@@ -88,7 +90,7 @@ async def pass_along(
             await reply.chunk(data)
         await reply.finish()
     except UpstreamFailed:
-        answer.abort()  # and so is the caller's connection, for want of an end
+        answer.abort()  # the server closes the client's connection, because the answer has no end
         return
     except BaseException:
         answer.abort()
@@ -97,18 +99,18 @@ async def pass_along(
 
 
 async def _tells(answer: Connection, key: SecretStr) -> bool:
-    """Whether an error may repeat the gateway's key, or does."""
+    """Return whether an error is about the gateway's key (401) or repeats it."""
     secret = key.get_secret_value()
     if answer.status < 400 or answer.status == 401 or not is_secret(secret):
         return answer.status == 401
     try:
         data = await answer.peek()
-    except BaseException:  # the caller hung up: so do we
+    except BaseException:  # the client disconnected
         answer.abort()
         raise
     unpacking = decompressor(_described(answer.headers)[1], _MOST_UNPACKED)
     if unpacking is not None:
-        with contextlib.suppress(Exception):  # what cannot be unpacked is as it came
+        with contextlib.suppress(Exception):  # data that cannot be unpacked is searched as it is
             data = unpacking.feed(data)
     return secret.encode() in data
 
@@ -130,7 +132,7 @@ async def _relay(exchange: Exchange, answer: Connection, stripper: UsageStripper
 
 
 async def _whole(exchange: Exchange, answer: Connection, head: Headers, *, plain: bool) -> None:
-    """A document: its last piece goes out when all of it is on record."""
+    """Relay a document. Its last piece is sent after all of it is on record."""
     reply, reader = exchange.reply, exchange.reader
     assert reader is not None
     data = await answer.read()
@@ -158,7 +160,7 @@ async def _stream(
     while data := await answer.read():
         if new := reader.feed(data):
             recording.chunk(new)
-        if reader.complete:  # a caller may have read enough here, so this counts as the last byte
+        if reader.complete:  # the client may stop reading here, so this counts as the last byte
             await _on_record(exchange, answer.status)
         if stripper is not None:
             data = stripper.feed(data)
@@ -169,7 +171,7 @@ async def _stream(
 
 
 async def _on_record(exchange: Exchange, status: int) -> None:
-    """Write the end of a call whose answer has come, all of it or as far as its end mark."""
+    """Record the end of a call whose answer was read to its end or to its end mark."""
     reader = exchange.reader
     if exchange.ended or reader is None:
         return
@@ -190,7 +192,7 @@ async def _no_answer(exchange: Exchange, error: UpstreamFailed) -> None:
 
 
 async def _cut_short(exchange: Exchange, answer: Connection, error: UpstreamFailed) -> None:
-    """Within an answer: the caller learns that it is not whole, and the record keeps what came."""
+    """End a call whose answer broke off: tell the client if possible, and record what came."""
     answer.abort()
     if not exchange.reply.started:
         await _no_answer(exchange, error)
@@ -204,11 +206,11 @@ async def _cut_short(exchange: Exchange, answer: Connection, error: UpstreamFail
         await exchange.reply.finish(
             error_event(exchange.dialect, failure.status, failure.code, failure.message)
         )
-    # Otherwise nothing more is sent, and for want of an end the server cuts the connection.
+    # Otherwise nothing more is sent. The server closes the connection, because the answer has no end.
 
 
 def _failure(error: UpstreamFailed) -> Refused:
-    """What the caller is told. The error's own text is for the record: it may name hosts."""
+    """Return the error for the caller. The error's own text is only recorded, because it may name hosts."""
     if isinstance(error, UpstreamSilent):
         return Refused(504, "upstream-timeout", "The upstream did not answer in time.")
     if isinstance(error, UpstreamUntrusted):

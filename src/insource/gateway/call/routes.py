@@ -1,14 +1,14 @@
-"""Which upstream a request is for, and what kind of call it is: from path and headers, nothing else.
+"""Find the upstream of a request and its kind of call, from its path and its headers alone.
 
-/t/<task>/…        tags the call; /u/<upstream>/… selects an upstream by its configured name; both
-                   may stand in front, in any order
+/t/<task>/…        tags the call; /u/<upstream>/… selects an upstream by its configured name; a path may
+                   start with both, in any order
 /v1/messages…      the first upstream of the kind ``anthropic``
 /openai/…          the first of the kind ``azure``
 /v1beta/…          the first of the kind ``gemini``
-/v1/…              ``anthropic`` when the caller sends its version header, else the first ``openai``
+/v1/…              ``anthropic`` if the caller sends its version header, else the first ``openai``
 
-A path is judged by its plain form (``plain``), because upstreams take many spellings of a path for the
-same one; it travels as it came.
+The decision uses the plain form of a path (``plain``), because upstreams accept many spellings of one path.
+The path is forwarded with its own spelling.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 from urllib.parse import unquote
 
-from insource.gateway.http.address import Kind, UpstreamSettings
-from insource.providers import Endpoint
-from insource.providers.errors import Dialect
+from insource.gateway.http.address import UpstreamKind, UpstreamSettings
+from insource.providers.endpoints import CALL_PATHS, CALL_VERBS, Endpoint
+from insource.providers.errors import ApiDialect
 
-# The parts of OpenAI's and Anthropic's APIs below /v1; anything else is nothing we know.
+# The known parts of OpenAI's and Anthropic's APIs below /v1.
 _OPENAI = frozenset(
     (
         *("assistants", "audio", "batches", "chat", "completions", "containers", "conversations"),
@@ -32,13 +32,7 @@ _OPENAI = frozenset(
     )
 )
 _ANTHROPIC = frozenset(["complete", "files", "messages", "models", "organizations", "skills"])
-_CALLS: dict[str, Endpoint] = {
-    "completions": "completions",
-    "embeddings": "embeddings",
-    "responses": "responses",
-    "messages": "messages",
-}
-# What is posted below these is kept or looked up, and no model is called; runs are calls all the same.
+# A POST below these paths stores or searches something and calls no model. Only "runs" calls one.
 _KEPT = frozenset(
     (
         *("assistants", "cachedcontents", "containers", "conversations", "evals", "files", "fine_tuning"),
@@ -55,20 +49,7 @@ _NO_CALLS = (
     "computetokens",
 )
 _BATCHES = ("batches", "batchgeneratecontent", "asyncbatchembedcontent")
-_USUAL: dict[str, Endpoint] = {
-    "chat/completions": "chat",
-    "completions": "completions",
-    "embeddings": "embeddings",
-    "responses": "responses",
-}
-_GEMINI_CALLS: dict[str, Endpoint] = {
-    "generatecontent": "generate_content",
-    "streamgeneratecontent": "generate_content",
-    "embedcontent": "embeddings",
-    "batchembedcontents": "embeddings",
-    "rawpredict": "messages",  # Anthropic's models at Google
-    "streamrawpredict": "messages",
-}
+_VERBS = {verb.lower(): endpoint for verb, endpoint in CALL_VERBS.items()}
 _GEMINI = re.compile(r"/models/(?P<model>[^/:]+):(?P<verb>\w+)$", re.I)
 _DEPLOYMENT = re.compile(r"/deployments/(?P<model>.+?)(?=/)", re.I)
 _VERSION = re.compile(r"v\d\w*|openai")
@@ -79,20 +60,23 @@ _TWICE = re.compile(r"%[0-9a-fA-F]{2}|[?#\x00-\x1f\x7f]")
 
 
 class UnknownRoute(Exception):
-    """There is nothing at this path; the message says so to the caller."""
+    """Nothing is at this path. The message is for the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """``path`` is what is left without our prefixes, as it came; ``endpoint`` is None for what is no
-    call to a model, or is many: a ``batch``. ``model`` and ``streams`` are what a path says of them.
-    ``named`` tells whether the caller chose the upstream. ``upstream`` is None where only a task can be
-    meant."""
+    """Where a request goes, and what its path says about it.
+
+    ``path`` is the request's path without the prefixes of the gateway, in its own spelling. ``endpoint`` is
+    None for a request that does not call a model, and for a ``batch``, which holds many calls. ``model`` and
+    ``streams`` come from the path. ``named`` means that the caller chose the upstream. ``upstream`` is None
+    if none of that kind is configured.
+    """
 
     upstream: UpstreamSettings | None
     path: str
     endpoint: Endpoint | None
-    dialect: Dialect = "openai"
+    dialect: ApiDialect = "openai"
     task: str = ""
     model: str = ""
     streams: bool = False
@@ -105,21 +89,23 @@ class Routes:
 
     def __init__(self, upstreams: tuple[UpstreamSettings, ...]) -> None:
         self._by_name = {upstream.name: upstream for upstream in upstreams}
-        self._first: dict[Kind, UpstreamSettings] = {}
+        self._first: dict[UpstreamKind, UpstreamSettings] = {}
         for upstream in upstreams:
             self._first.setdefault(upstream.kind, upstream)
         openai, anthropic = self._first.get("openai"), self._first.get("anthropic")
-        # Nearly every request is one of these: they need no parsing.
+        # Nearly every request has one of these paths, so they are not parsed.
         self._usual = {
-            f"/v1/{rest}": Destination(openai, f"/v1/{rest}", endpoint) for rest, endpoint in _USUAL.items()
+            f"/v1/{rest}": Destination(openai, f"/v1/{rest}", endpoint)
+            for rest, endpoint in CALL_PATHS.items()
+            if endpoint != "messages"
         }
         self._messages = Destination(anthropic, "/v1/messages", "messages", "anthropic")
 
     def find(self, method: str, path: str, header: Callable[[str], str]) -> Destination:
-        """Where a request goes. ``path`` is as it came, still percent-encoded, without the query.
+        """Return where a request goes. ``path`` is percent-encoded and has no query.
 
         Raises:
-            UnknownRoute: nowhere.
+            UnknownRoute: nothing is at this path.
         """
         if method == "POST":
             if path == "/v1/messages":
@@ -134,7 +120,7 @@ class Routes:
         upstream = upstream or self._first.get(kind)
         if not (named or _is_known(kind, clear)):
             raise UnknownRoute(f"There is nothing at {method} {path}.")
-        dialect = cast(Dialect, kind if kind in get_args(Dialect) else "openai")
+        dialect = cast(ApiDialect, kind if kind in get_args(ApiDialect) else "openai")
         endpoint, model, streams = _read(clear)
         batch = endpoint == "batch" and method == "POST"
         if endpoint == "batch" or method != "POST":
@@ -155,11 +141,10 @@ class Routes:
 
 
 def plain(path: str) -> str:
-    """A path as an upstream may come to understand it: decoded, without parameters and empty segments.
+    """Return a path as an upstream may interpret it: decoded, without parameters and empty segments.
 
     Raises:
-        UnknownRoute: for what leaves the base URL's own path, or means different things to different
-            servers.
+        UnknownRoute: the path leaves the base URL's path, or servers interpret it differently.
     """
     decoded = unquote(path).replace("\\", "/")
     if _TWICE.search(decoded):
@@ -170,7 +155,7 @@ def plain(path: str) -> str:
     return clear
 
 
-def _kind_of(clear: str, header: Callable[[str], str]) -> Kind:
+def _kind_of(clear: str, header: Callable[[str], str]) -> UpstreamKind:
     if clear.startswith("/v1/messages"):
         return "anthropic"
     if clear.startswith("/openai/"):
@@ -180,8 +165,8 @@ def _kind_of(clear: str, header: Callable[[str], str]) -> Kind:
     return "anthropic" if header("anthropic-version") else "openai"
 
 
-def _is_known(kind: Kind, clear: str) -> bool:
-    """Whether the path is within the API of this kind."""
+def _is_known(kind: UpstreamKind, clear: str) -> bool:
+    """Return whether the path belongs to the API of this kind."""
     if kind == "azure":
         return True
     if kind == "gemini":
@@ -193,26 +178,26 @@ def _is_known(kind: Kind, clear: str) -> bool:
 
 
 def _read(clear: str) -> tuple[Endpoint | Literal["batch"] | None, str, bool]:
-    """The kind of call, and what the path says of its model and of streaming."""
+    """Return the kind of call, the model in the path, and whether the path asks for a stream."""
     if (verb := _GEMINI.search(clear)) is not None:
         called = verb["verb"].lower()
-        return _GEMINI_CALLS.get(called) or _other([called]), verb["model"], called.startswith("stream")
+        return _VERBS.get(called) or _other([called]), verb["model"], called.startswith("stream")
     deployment = _DEPLOYMENT.search(clear)
     model = deployment["model"] if deployment else ""
     return _call(clear.lower().split("/")[1:]), model, False
 
 
 def _call(segments: list[str]) -> Endpoint | Literal["batch"] | None:
-    """By the end of a path, whatever stands before its version: upstreams differ in that."""
+    """Return the kind of call by the end of a path. Upstreams differ in what comes before the version."""
     if segments[-2:] == ["chat", "completions"]:
         return "chat"
     before = segments[:-1]
     whole = not before or _VERSION.fullmatch(before[-1]) or "deployments" in before[-2:]
-    return (_CALLS.get(segments[-1]) if whole else None) or _other(segments)
+    return (CALL_PATHS.get(segments[-1]) if whole else None) or _other(segments)
 
 
 def _other(segments: list[str]) -> Literal["other", "batch"] | None:
-    """What is posted to a path nobody knows is taken for a call, so that nothing goes by unrecorded."""
+    """Return ``other`` for an unknown path, so that no call to a model is left unrecorded."""
     if segments[-1] in _BATCHES:
         return "batch"
     kept = segments[-1] != "runs" and not _KEPT.isdisjoint(segments)

@@ -1,7 +1,6 @@
-"""What a call is for, by its headers, its ``metadata`` or its path; and taking our marks out again.
+"""Read a call's tags from its headers, its ``metadata`` or its path, and edit the forwarded body.
 
-The forwarded bytes are the caller's, except for the members that are ours: those are cut out, and every
-other byte stays where it was.
+An edit changes only the members that it is about. Every other byte of the caller's body stays the same.
 """
 
 from __future__ import annotations
@@ -9,20 +8,20 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from insource.gateway.admission.ask import Tags
 from insource.gateway.http.asgi import HttpRequest
+from insource.providers.tags import Tags
 
 PREFIX = "insource_"
 HEADERS = frozenset(
     (b"x-insource-task", b"x-insource-prompt-version", b"x-insource-feature", b"x-insource-user")
 )
 _UNTAGGED = Tags()
-_DECODER = json.JSONDecoder(parse_int=str)  # Python reads no integer of 5,000 digits, providers may
+_DECODER = json.JSONDecoder(parse_int=str)  # int() refuses 5,000 digits, providers may not
 _SPACE = " \t\r\n"
 
 
 class Member(NamedTuple):
-    """A member of a JSON object: its name, and where name and value stand in the text."""
+    """A member of a JSON object: its name, and the positions of name and value in the text."""
 
     name: str
     start: int
@@ -31,8 +30,8 @@ class Member(NamedTuple):
 
 
 def tags_of(request: HttpRequest, document: dict[str, Any] | None, task: str = "") -> Tags:
-    """A call's tags: a path's task before the headers, and those before ``metadata``."""
-    marks = ours(document)
+    """Return a call's tags. The task of the path wins over the headers, and these over ``metadata``."""
+    marks = marks_in(document)
     if not marks and not request.has(HEADERS):  # nearly every call
         return Tags(task=task) if task else _UNTAGGED
 
@@ -50,19 +49,18 @@ def tags_of(request: HttpRequest, document: dict[str, Any] | None, task: str = "
     )
 
 
-def ours(document: dict[str, Any] | None) -> dict[str, Any]:
-    """The members of ``metadata`` that are ours."""
+def marks_in(document: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the members of ``metadata`` that are for the gateway."""
     metadata = document.get("metadata") if document else None
     if not isinstance(metadata, dict):
         return {}
     return {name: value for name, value in metadata.items() if name.startswith(PREFIX)}
 
 
-def without_our_marks(body: bytes) -> bytes:
-    """The body without our members of ``metadata``, and without a ``metadata`` that held nothing else.
+def without_marks(body: bytes) -> bytes:
+    """Return the body without the gateway's members of ``metadata``; ``body`` is a JSON object.
 
-    OpenAI takes ``metadata`` only from callers who store their completions, so an empty one would be
-    refused. ``body`` is a JSON object.
+    If ``metadata`` is empty then, it is removed, because OpenAI accepts it only for stored completions.
     """
     text = body.decode()
     for outer in reversed(members(text, _skip(text, 0))):
@@ -79,7 +77,7 @@ def without_our_marks(body: bytes) -> bytes:
 
 
 def with_model(body: bytes, model: str) -> bytes:
-    """The body with another model's name in place of its own."""
+    """Return the body with another model's name."""
     text = body.decode()
     for member in reversed(members(text, _skip(text, 0))):
         if member.name == "model":
@@ -88,7 +86,7 @@ def with_model(body: bytes, model: str) -> bytes:
 
 
 def with_stream_usage(body: bytes) -> bytes:
-    """The body with ``stream_options.include_usage``, whatever it said about that."""
+    """Return the body with ``stream_options.include_usage`` set to true."""
     text = body.decode()
     start = _skip(text, 0)
     options = [member for member in members(text, start) if member.name == "stream_options"]
@@ -104,7 +102,7 @@ def with_stream_usage(body: bytes) -> bytes:
 
 
 def members(text: str, at: int) -> list[Member]:
-    """The members of the object that starts at ``at``; ``text`` is known to be JSON."""
+    """Return the members of the object that starts at ``at``; ``text`` is valid JSON."""
     found = []
     at = _skip(text, at + 1)
     while text[at] != "}":
@@ -119,7 +117,7 @@ def members(text: str, at: int) -> list[Member]:
 
 
 def _cut(text: str, member: Member) -> str:
-    """The text without this member and one of the commas beside it."""
+    """Return the text without this member and one comma beside it."""
     after = _skip(text, member.end)
     if text[after] == ",":
         return text[: member.start] + text[_skip(text, after + 1) :]
@@ -132,7 +130,7 @@ def _cut(text: str, member: Member) -> str:
 
 
 def _added(text: str, at: int, member: str) -> str:
-    """The text with one more member at the start of the object that starts at ``at``."""
+    """Return the text with a new first member in the object that starts at ``at``."""
     comma = "" if text[_skip(text, at + 1)] == "}" else ","
     return text[: at + 1] + member + comma + text[at + 1 :]
 

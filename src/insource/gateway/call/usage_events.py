@@ -1,4 +1,4 @@
-"""Token counts that the caller did not ask for: asked for on our account, and taken out of the answer."""
+"""Remove the token counts that the gateway requested, and the caller did not, from a stream."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ _LINE_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 
 class UsageStripper:
-    """Takes the chunk with the token counts, which the caller did not ask for, out of a chat stream.
+    """Removes the event with the token counts from a chat stream.
 
-    Whole events pass at once; only an event's beginning waits for its end.
+    A complete event is passed on at once. An incomplete one waits for its end.
     """
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> bytes:
-        """What may be passed on now."""
+        """Take more of the stream, and return what can be passed on."""
         self._rest += data
         kept = []
         while (end := self._event_end()) > 0:
@@ -27,7 +27,7 @@ class UsageStripper:
         return b"".join(kept)
 
     def close(self) -> bytes:
-        """What is left when the stream has ended."""
+        """Return what is left at the end of the stream."""
         rest, self._rest = self._rest, b""
         return rest
 

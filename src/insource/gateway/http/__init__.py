@@ -1,1 +1,1 @@
-"""HTTP on both sides: the ASGI application, callers, upstreams, proxies."""
+"""HTTP on both sides of the gateway: the ASGI application, clients, upstreams, proxies."""

@@ -1,4 +1,4 @@
-"""Where an upstream is, and how it is talked to."""
+"""The address and the settings of an upstream."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-Kind = Literal["openai", "anthropic", "azure", "gemini"]
+UpstreamKind = Literal["openai", "anthropic", "azure", "gemini"]
 
 
 class Address(NamedTuple):
-    """Where an upstream is; ``prefix`` goes before every path."""
+    """The address of an upstream; ``prefix`` comes before every path."""
 
     tls: bool
     host: str
@@ -19,10 +19,10 @@ class Address(NamedTuple):
 
     @classmethod
     def of(cls, base_url: str) -> Address:
-        """The address of an ``http`` or ``https`` URL.
+        """Return the address of an ``http`` or ``https`` URL.
 
         Raises:
-            ValueError: for any other, one without a host, or one with a user, a query or a fragment.
+            ValueError: for another scheme, without a host, or with a user, a query or a fragment.
         """
         url = urlsplit(base_url)
         if url.scheme not in ("http", "https") or not url.hostname:
@@ -34,7 +34,7 @@ class Address(NamedTuple):
 
     @property
     def host_header(self) -> bytes:
-        """The value of ``host``; the scheme's own port is left out, an IPv6 address is in brackets."""
+        """Return the ``host`` header, without the scheme's default port; IPv6 addresses in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = self.port == (443 if self.tls else 80)
         return (host if usual else f"{host}:{self.port}").encode("ascii")
@@ -42,12 +42,15 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class UpstreamSettings:
-    """A provider. ``base_url`` is what its own clients are given, for the kind ``openai`` the version
-    included. Times are in seconds: ``timeout_s`` is the longest silence. ``retries`` only ever repeats
-    what is safe to repeat."""
+    """The settings of one provider.
+
+    ``base_url`` is the URL that the provider's own clients use; for the kind ``openai`` it includes the
+    version. Times are in seconds. ``timeout_s`` is the longest time without a byte. ``retries`` applies only
+    to requests that are safe to repeat.
+    """
 
     name: str
-    kind: Kind = "openai"
+    kind: UpstreamKind = "openai"
     base_url: str = "https://api.openai.com/v1"
     timeout_s: float = 600.0
     connect_timeout_s: float = 10.0

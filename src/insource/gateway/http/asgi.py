@@ -1,4 +1,4 @@
-"""The little of HTTP that ASGI leaves to the application."""
+"""Requests and replies over ASGI: headers, bodies with a limit, and clients that disconnect."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ JSON_TYPE = (b"content-type", b"application/json")
 
 
 class TooLarge(Exception):
-    """A request body beyond the limit."""
+    """The request body is larger than the limit."""
 
 
 class Disconnected(Exception):
-    """The client went away before its request was complete."""
+    """The client disconnected before its request was complete."""
 
 
 class HttpRequest:
-    """Head of a request, and its body once ``read``."""
+    """The head of a request, and its body after ``read``."""
 
     __slots__ = ("_fields", "_receive", "body", "gone", "headers", "method", "path", "query")
 
@@ -41,7 +41,7 @@ class HttpRequest:
         self._receive = receive
 
     def header(self, name: str) -> str:
-        """The first header of that name, empty when there is none; UTF-8, or else Latin-1."""
+        """Return the first header of that name, decoded as UTF-8 or else Latin-1; empty if missing."""
         value = self._fields.get(name.encode(), b"")
         try:
             return value.decode()
@@ -49,12 +49,12 @@ class HttpRequest:
             return value.decode("latin-1")
 
     def has(self, names: frozenset[bytes]) -> bool:
-        """Whether there is a header of any of these names."""
+        """Return whether the request has any of these headers."""
         return not names.isdisjoint(self._fields)
 
     @property
     def headers_and_key(self) -> Headers:
-        """The headers, with the key that Google's clients may put into the query."""
+        """Return the headers, and the key that Google's clients may put into the query."""
         if "key=" not in self.query:
             return self.headers
         keys = [value.encode() for name, value in parse_qsl(self.query) if name == "key"]
@@ -62,15 +62,15 @@ class HttpRequest:
 
     @property
     def content_type(self) -> str:
-        """Without its parameters, in lower case."""
+        """Return the content type in lower case, without its parameters."""
         return self.header("content-type").partition(";")[0].strip().lower()
 
     async def read(self, limit: int) -> None:
         """Read the body.
 
         Raises:
-            TooLarge: beyond ``limit`` bytes; what was read is dropped.
-            Disconnected: when the client went away.
+            TooLarge: the body has more than ``limit`` bytes. What was read is dropped.
+            Disconnected: the client disconnected.
         """
         parts = []
         async for part in self.pieces(limit):
@@ -78,7 +78,7 @@ class HttpRequest:
         self.body = parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def pieces(self, limit: int) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises as ``read`` does."""
+        """Yield the body as it comes. Raises as ``read`` does."""
         declared = self.header("content-length")
         if declared.isdecimal() and int(declared) > limit:
             raise TooLarge
@@ -96,7 +96,7 @@ class HttpRequest:
             more = message.get("more_body", False)
 
     async def cancelled_when_client_leaves(self, work: Awaitable[None], reply: HttpReply) -> None:
-        """Run ``work`` in this task; a client that hangs up before its reply is out cancels it."""
+        """Run ``work`` in this task, and cancel it if the client disconnects before its reply is sent."""
         task = asyncio.current_task()
         assert task is not None
         watcher = asyncio.create_task(self._watch(task, reply))
@@ -107,7 +107,7 @@ class HttpRequest:
                 raise
             task.uncancel()
         finally:
-            if not reply.finished:  # else the server ends the watcher's wait itself
+            if not reply.finished:  # else the server ends the watcher's wait
                 watcher.cancel()
 
     async def _watch(self, task: asyncio.Task[Any], reply: HttpReply) -> None:
@@ -119,7 +119,7 @@ class HttpRequest:
 
 
 class HttpReply:
-    """One response; ``started`` once its head is out, ``finished`` once its last byte is."""
+    """One response. ``started``: its head was sent. ``finished``: its last byte was sent."""
 
     __slots__ = ("_send", "finished", "started")
 
@@ -133,7 +133,7 @@ class HttpReply:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def chunk(self, data: bytes) -> None:
-        """Send a piece; returns when the client has taken enough of those before it."""
+        """Send a piece. Return when the client has read enough of the pieces before it."""
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def finish(self, data: bytes = b"") -> None:
@@ -141,7 +141,7 @@ class HttpReply:
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def whole(self, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        """A JSON document in one piece."""
+        """Send a JSON document in one piece."""
         length = (b"content-length", str(len(body)).encode())
         await self.start(status, [JSON_TYPE, length, *headers])
         await self.finish(body)

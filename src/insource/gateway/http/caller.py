@@ -1,7 +1,7 @@
-"""The caller's side of HTTP/1.1: uvicorn's protocol, and what it leaves out.
+"""HTTP/1.1 with the clients: uvicorn's protocol with the checks that it does not have.
 
-A head has to come in time and in bounds, trailers are no headers, and a body is read even where another
-protocol was offered along with it.
+A head must come in time and must not be too large. Trailers are not taken for headers. A body is read even
+if the client offers another protocol with its request.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from insource.gateway.http.refused import Refused
 from insource.providers.errors import error_document
 
 HEAD_BYTES = 256 << 10
-"""The most that may come besides the bytes of a body: a head, trailers, the framing of chunks. Providers
-take far less (16 to 64 KiB)."""
+"""The most bytes of a head, trailers and the framing of chunks. Providers accept 16 to 64 KiB."""
 HEAD_S = 60.0
-"""How long a caller may take to send a head."""
-# These say where a body ends (RFC 9112, section 6.3).
+"""The time in which a client must send a head."""
+# These headers determine where a body ends (RFC 9112, section 6.3).
 _FRAMING = (b"content-length", b"transfer-encoding")
 
 
 class CallerProtocol(HttpToolsProtocol):
-    """One connection of a caller."""
+    """One connection of a client."""
 
     _overhead = 0
     _in_head = False
@@ -47,7 +46,7 @@ class CallerProtocol(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            self.send_400_response("What came is not HTTP/1.1, or names two lengths.")
+            self.send_400_response("The request is not HTTP/1.1, or it has two lengths.")
             return
         if self._overhead > HEAD_BYTES:
             self._hang_up(Refused(431, "invalid-http", "The headers are larger than the gateway takes."))
@@ -69,7 +68,7 @@ class CallerProtocol(HttpToolsProtocol):
             super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._head_read:  # else a trailer, which may be dropped (RFC 9110, section 6.5.1)
+        if not self._head_read:  # a trailer may be dropped (RFC 9110, section 6.5.1)
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -83,14 +82,14 @@ class CallerProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if not self.parser.should_upgrade():  # else its body is still to come
+        if not self.parser.should_upgrade():  # with an upgrade, the body is still to come
             super().on_message_complete()
 
     def _feed(self, data: bytes) -> None:
-        """Parse; another protocol is never taken up, which a server may do (RFC 9110, section 7.8).
+        """Parse the data. An offered protocol is ignored, which RFC 9110, section 7.8, allows.
 
-        The parser stops where another protocol could start, which is in front of the body. Java's client
-        offers HTTP/2 with its first request. A parser that is told only the length reads on.
+        Java's client offers HTTP/2 with its first request. The parser then stops before the body. A second
+        parser, which gets only the headers about the length, reads the body.
         """
         try:
             self.parser.feed_data(data)
@@ -115,11 +114,14 @@ class CallerProtocol(HttpToolsProtocol):
         self._late = None
         if self._in_head:
             self._hang_up(Refused(408, "invalid-http", "The request's headers did not come in time."))
-        else:  # connected and never asked
+        else:  # the client connected and sent nothing
             self.transport.close()
 
     def _hang_up(self, refusal: Refused) -> None:
-        """Answer and hang up; where another answer is under way, just hang up. There is no dialect yet."""
+        """Answer and close the connection; if another answer is under way, only close it.
+
+        The request was not read, so the error has OpenAI's format.
+        """
         if self.transport.is_closing():
             return
         cycle = self.cycle

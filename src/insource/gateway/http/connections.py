@@ -1,7 +1,8 @@
-"""HTTP/1.1 to one upstream: kept-alive connections, bytes as they come, never more held than is read.
+"""HTTP/1.1 to one upstream: kept connections, bytes as they come, and a limit on unread bytes.
 
-A general client costs more than everything else the gateway does, and means well: it adds headers,
-decompresses, follows redirects. This one does none of that (the parser is llhttp, by ``httptools``).
+The gateway has a client of its own because general clients take several times its CPU time, and because they
+change messages: they add headers, decompress and follow redirects. docs/adr/0008 has the measurements. The
+parser is llhttp (``httptools``).
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ from typing import cast
 import httptools
 
 from insource.gateway.http.address import Address
+from insource.gateway.http.asgi import Headers
 from insource.gateway.http.proxies import open_transport
 
-Headers = list[tuple[bytes, bytes]]
-
-# What may wait here for a slow client before the upstream is not read any further.
+# The most unread bytes of an answer. Beyond it, the gateway stops reading from the upstream.
 HIGH_WATER = 256 << 10
-# Common servers close an idle connection after 5 s; a request that meets that moment is lost.
+# Common servers close an idle connection after 5 s. A request sent at that moment would be lost.
 IDLE_S = 4.0
 _NO_REASON = "the connection was closed before the answer was whole"
 
 
 class UpstreamFailed(Exception):
-    """No answer, or not the whole of it. ``reached`` is False when not a byte of the request was sent;
-    ``stale`` says that a kept connection had been closed before a byte of an answer came."""
+    """No answer came, or only a part of it.
+
+    ``reached`` is False if no byte of the request was sent. ``stale`` means that a kept connection was closed
+    before a byte of the answer came.
+    """
 
     def __init__(self, reason: str, *, reached: bool = True, stale: bool = False) -> None:
         super().__init__(reason)
@@ -36,15 +39,15 @@ class UpstreamFailed(Exception):
 
 
 class UpstreamSilent(UpstreamFailed):
-    """Nothing came for longer than is waited for."""
+    """No byte came within the timeout."""
 
 
 class UpstreamUntrusted(UpstreamFailed):
-    """Whoever is there, its certificate does not prove that it is the upstream."""
+    """The certificate at the address does not prove that it is the upstream."""
 
 
 class Pool:
-    """The connections to one upstream. Belongs to the event loop that first uses it."""
+    """The connections to one upstream. A pool belongs to the event loop that first uses it."""
 
     def __init__(self, address: Address, *, connect_timeout_s: float, timeout_s: float) -> None:
         self.address = address
@@ -59,12 +62,13 @@ class Pool:
     async def send(
         self, head: bytes, body: bytes | AsyncIterator[bytes], *, fresh: bool = False
     ) -> Connection:
-        """Send a request; the answer's head has been read when this returns.
+        """Send a request, and return its connection when the head of the answer has been read.
 
-        ``fresh`` takes no kept connection. Release the connection when the answer is read, or abort it.
+        ``fresh`` opens a new connection. The caller releases the connection after it has read the answer, or
+        aborts it.
 
         Raises:
-            UpstreamFailed: no connection, or it broke off before the answer's head was whole.
+            UpstreamFailed: there is no connection, or it ended before the head of the answer was complete.
         """
         connection = (None if fresh else self._take()) or await self._connect()
         self.busy.add(connection)
@@ -79,7 +83,7 @@ class Pool:
         return connection
 
     def release(self, connection: Connection) -> None:
-        """Keep the connection for the next request if it can be kept."""
+        """Keep the connection for the next request if it is reusable, else close it."""
         self.busy.discard(connection)
         if self._retired or not connection.reusable:
             connection.abort()
@@ -88,20 +92,20 @@ class Pool:
             self._idle.append(connection)
 
     def retire(self) -> None:
-        """Take no more requests; those under way finish."""
+        """Close the idle connections and keep none any more; requests under way finish."""
         self._retired = True
         while self._idle:
             self._idle.pop().abort()
 
     def lost(self, connection: Connection) -> None:
-        """The connection is gone."""
+        """Forget a closed connection."""
         self.busy.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
 
     def _take(self) -> Connection | None:
         while self._idle:
-            connection = self._idle.pop()  # the one used last, which is the least likely to be stale
+            connection = self._idle.pop()  # the last one used is the least likely to be stale
             if connection.loop.time() - connection.idle_since < IDLE_S and connection.alive:
                 connection.begin(reused=True)
                 return connection
@@ -129,7 +133,10 @@ class Pool:
         self._sweeper = loop.call_later(min(1.0, self._timeout_s / 4), self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        """One timer for all connections: a timer a request would cost more than its parsing."""
+        """Fail silent connections and close old idle ones.
+
+        All connections share one timer, because a timer for each request costs more than its parsing.
+        """
         now = loop.time()
         for connection in list(self.busy):
             if connection.silent_since is not None and now - connection.silent_since >= self._timeout_s:
@@ -142,7 +149,7 @@ class Pool:
 
 
 class Connection(asyncio.Protocol):
-    """One connection, one request at a time; its answer's ``status``, ``headers`` and ``read``."""
+    """One connection with one request at a time, and ``status``, ``headers`` and ``read`` of its answer."""
 
     def __init__(self, pool: Pool, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -158,7 +165,7 @@ class Connection(asyncio.Protocol):
         self.begin(reused=False)
 
     def begin(self, *, reused: bool) -> None:
-        """Be ready for the next request."""
+        """Reset the state for the next request."""
         self.status = 0
         self.headers: Headers = []
         self._reused = reused
@@ -171,12 +178,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        """Whether the answer was read to its end and the connection stays."""
+        """Return whether the answer was read to its end and the connection stays open."""
         return self.alive and self.at_end and not self._uploading and self._keep_alive
 
     @property
     def at_end(self) -> bool:
-        """Whether everything has been read."""
+        """Return whether the whole answer has been read."""
         return self._complete and not self._chunks
 
     def write(self, data: bytes) -> None:
@@ -184,7 +191,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     async def upload(self, body: AsyncIterator[bytes]) -> None:
-        """Send the body piece by piece, as fast as the upstream takes it, until it answers."""
+        """Send the body in pieces, as fast as the upstream reads them, until it answers."""
         self._uploading = True
         async for piece in body:
             if self._writable is not None:
@@ -201,10 +208,10 @@ class Connection(asyncio.Protocol):
             await self._more()
 
     async def read(self) -> bytes:
-        """What has come since the last read, at least a byte; empty at the end.
+        """Return the bytes since the last read; wait for at least one. Empty bytes mean the end.
 
         Raises:
-            UpstreamFailed: the answer was cut short. What came before has been read by then.
+            UpstreamFailed: the answer was cut short. All bytes before that have been returned.
         """
         while not self._chunks:
             if self._complete:
@@ -219,7 +226,7 @@ class Connection(asyncio.Protocol):
         return data
 
     async def peek(self) -> bytes:
-        """What ``read`` will give, all of a short answer; raises as it does."""
+        """Return the bytes that ``read`` will return, all of them for a short answer. Raises as it does."""
         while not self._complete and self._held <= HIGH_WATER:
             await self._more()
         return b"".join(self._chunks)
@@ -235,7 +242,7 @@ class Connection(asyncio.Protocol):
             self._waiter = self.silent_since = None
 
     def fail(self, error: UpstreamFailed) -> None:
-        """End the exchange with this error, for whoever waits now or reads on."""
+        """End the exchange with this error, which the next wait or read raises."""
         self._error = self._error or error
         self.abort()
         self._wake()
@@ -261,7 +268,7 @@ class Connection(asyncio.Protocol):
         self._any_byte = True
         if self.silent_since is not None:
             self.silent_since = self.loop.time()
-        if self._complete:  # nothing was asked
+        if self._complete:  # bytes without a request
             self.abort()
             return
         try:
@@ -290,23 +297,23 @@ class Connection(asyncio.Protocol):
         self._writable = None
 
     def _ends_with_connection(self) -> bool:
-        """Without a length and without chunks, the body ends where the connection does (RFC 9112, 6.3)."""
+        """Return whether the end of the connection ends the body (RFC 9112, section 6.3)."""
         return not any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
 
     # httptools.HttpResponseParser
 
     def on_message_begin(self) -> None:
-        if self._complete:  # a second answer to one request, which could only reach the wrong caller
+        if self._complete:  # a second answer to one request would reach the wrong client
             self.abort()
             raise UpstreamFailed("more came than was asked for")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._head_done:  # else a trailer, which may be dropped (RFC 9110, section 6.5.1)
+        if not self._head_done:  # a trailer may be dropped (RFC 9110, section 6.5.1)
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
-        if self.status < 200:  # an interim answer (RFC 9110, 15.2); the one that counts follows
+        if self.status < 200:  # an interim answer (RFC 9110, 15.2); the final one follows
             self.headers = []
             return
         self._head_done = True

@@ -1,7 +1,7 @@
-"""Opening a connection, through the proxy that the environment names if it names one.
+"""Open a connection to an upstream, through the proxy of the environment if there is one.
 
-``HTTPS_PROXY`` and ``NO_PROXY`` are read as by most tools; this machine is never reached through a
-proxy, nor is a plain-text upstream, which can only be one in the same network.
+``HTTPS_PROXY`` and ``NO_PROXY`` have their usual meaning. An upstream on this machine, or one without TLS, is
+never reached through a proxy.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ async def open_transport(
     address: Address,
     tls: ssl.SSLContext | None,
 ) -> asyncio.StreamWriter | None:
-    """Connect the protocol that ``make`` gives, with TLS unless ``tls`` is None.
+    """Connect the protocol that ``make`` returns, with TLS unless ``tls`` is None.
 
-    Returns the proxy's end of a tunnel, which has to be kept as long as the connection: collected, it would
-    close what it opened.
+    Return the writer of a proxy's tunnel, or None. The caller keeps it as long as the connection, because the
+    tunnel is closed when the writer is garbage-collected.
 
     Raises:
-        OSError: no connection, or the proxy refused (``ssl.SSLError`` is one too).
+        OSError: no connection could be made, or the proxy refused. ``ssl.SSLError`` is a subclass.
     """
     proxy = proxy_for(address) if tls is not None else None
     if proxy is None:
@@ -49,7 +49,7 @@ async def open_transport(
 
 
 def proxy_for(address: Address) -> str | None:
-    """The proxy of the environment for this upstream, as a URL."""
+    """Return the URL of the environment's proxy for this upstream, or None."""
     if is_loopback(f"https://{address.host_header.decode()}"):
         return None
     if proxy_bypass(address.host):
@@ -59,7 +59,7 @@ def proxy_for(address: Address) -> str | None:
 
 
 async def _tunnel(proxy: str, address: Address) -> asyncio.StreamWriter:
-    """A connection to the upstream through ``CONNECT`` (RFC 9110, 9.3.6)."""
+    """Open a tunnel to the upstream with ``CONNECT`` (RFC 9110, section 9.3.6)."""
     url = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     if url.scheme != "http" or not url.hostname:
         raise OSError(f"a proxy is reached by http://, not {url.scheme}://")

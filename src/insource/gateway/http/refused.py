@@ -1,15 +1,16 @@
-"""A request that is refused, and what its caller is told."""
+"""The error that refuses a request, with the answer to its caller."""
 
 from __future__ import annotations
 
-Headers = list[tuple[bytes, bytes]]
+from insource.gateway.http.asgi import Headers
 
 
 class Refused(Exception):
-    """No leave, or no call at all. ``code`` and ``message`` go into an error of the provider's own shape.
+    """The request is not admitted, or it is not a valid call.
 
-    ``headers`` are added to it, such as ``(b"retry-after", b"20")``. ``key_name`` is for the log, as that of
-    an ``Admission``.
+    ``status``, ``code`` and ``message`` become an error document in the provider's format. ``headers`` are
+    added to the answer, such as ``(b"retry-after", b"20")``. ``key_name`` is recorded as that of an
+    ``Admission``.
     """
 
     def __init__(self, status: int, code: str, message: str, headers: Headers | None = None) -> None:

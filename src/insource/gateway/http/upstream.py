@@ -1,4 +1,4 @@
-"""A configured provider: the caller's request goes there as it came, its answer comes back as it is."""
+"""Send a client's request to a configured provider, unchanged but for keys and hop-by-hop headers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from pydantic import SecretStr
 
 from insource.foundation.errors import ConfigError
-from insource.gateway.http.address import Address, Kind, UpstreamSettings
-from insource.gateway.http.asgi import KEY_HEADERS, HttpRequest
-from insource.gateway.http.connections import Connection, Headers, Pool, UpstreamFailed
+from insource.gateway.http.address import Address, UpstreamKind, UpstreamSettings
+from insource.gateway.http.asgi import KEY_HEADERS, Headers, HttpRequest
+from insource.gateway.http.connections import Connection, Pool, UpstreamFailed
 from insource.models.transport import is_loopback
 
-# RFC 9110, section 7.6.1, and its predecessors: these belong to one connection, not to the message.
+# These headers belong to one connection and not to the message (RFC 9110, section 7.6.1).
 HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
     b"transfer-encoding upgrade".split()
@@ -21,7 +21,7 @@ HOP_BY_HOP = frozenset(
 _NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 _OURS = b"x-insource-"
 
-_KEY_HEADER: dict[Kind, tuple[bytes, bytes]] = {
+_KEY_HEADER: dict[UpstreamKind, tuple[bytes, bytes]] = {
     "openai": (b"authorization", b"Bearer "),
     "azure": (b"api-key", b""),
     "anthropic": (b"x-api-key", b""),
@@ -37,7 +37,7 @@ class Upstream:
     """One provider and the connections to it.
 
     Raises:
-        ConfigError: ``config-invalid`` for a base URL that is none.
+        ConfigError: ``config-invalid`` for a base URL that is not valid.
     """
 
     def __init__(self, settings: UpstreamSettings) -> None:
@@ -65,10 +65,11 @@ class Upstream:
         key: SecretStr | None = None,
         plain: bool = False,
     ) -> Connection:
-        """Send the request there; the answer's head has been read when this returns.
+        """Send the request, and return its connection when the head of the answer has been read.
 
-        ``body`` None sends none; ``plain`` asks for an answer that is not compressed. What is safe to
-        repeat is repeated up to ``retries`` times, and the caller's client is then told not to.
+        ``body`` is None for a request without one. ``plain`` asks for an answer without compression. A
+        request that is safe to repeat is sent up to ``retries`` more times, and a header then tells the
+        client not to retry.
 
         Raises:
             UpstreamFailed: no answer came.
@@ -86,7 +87,7 @@ class Upstream:
             try:
                 answer = await self.pool.send(head, data, fresh=fresh)
             except UpstreamFailed as error:
-                if error.stale and safe and not fresh:  # closed while idle: no attempt has been made yet
+                if error.stale and safe and not fresh:  # it was closed while idle, so this was not an attempt
                     fresh = True
                     continue
                 if left <= 0 or (error.reached and not safe):
@@ -131,7 +132,7 @@ _NO_RETRY = (b"x-should-retry", b"false")
 
 
 def travelling(headers: Headers, unwanted: frozenset[bytes] = HOP_BY_HOP) -> Headers:
-    """The headers that travel on; what ``connection`` lists does not, nor does anything of ours."""
+    """Return the headers to forward: without the gateway's own and those that ``connection`` lists."""
     for name, value in headers:
         if name == b"connection" and value.lower() not in (b"keep-alive", b"close"):
             unwanted |= {listed.strip().lower() for listed in value.split(b",")}
@@ -139,7 +140,7 @@ def travelling(headers: Headers, unwanted: frozenset[bytes] = HOP_BY_HOP) -> Hea
 
 
 async def _chunked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The body in the framing for one of unknown length (RFC 9112, section 7.1)."""
+    """Yield the body in chunked framing, for a body of unknown length (RFC 9112, section 7.1)."""
     async for piece in pieces:
         yield b"%x\r\n%b\r\n" % (len(piece), piece)
     yield b"0\r\n\r\n"
@@ -150,12 +151,12 @@ def _without(headers: Headers, name: bytes) -> Headers:
 
 
 def _without_key(query: str) -> str:
-    """Google's clients may put the caller's key there."""
+    """Return the query without the key that Google's clients may put there."""
     return "&".join(part for part in query.split("&") if part.partition("=")[0] != "key")
 
 
 def _wait_of(answer: Connection, attempt: int) -> float:
-    """How long the answer asks to wait, in seconds; without a word, a little longer each time."""
+    """Return the seconds to wait before the next attempt: as the answer says, else longer each time."""
     for name, unit in ((b"retry-after-ms", 0.001), (b"retry-after", 1.0)):
         for key, value in answer.headers:
             if key == name and value.strip().isdigit():
@@ -164,7 +165,7 @@ def _wait_of(answer: Connection, attempt: int) -> float:
 
 
 def target_of(upstream: UpstreamSettings, prefix: str, path: str) -> str:
-    """The path to ask the upstream for. OpenAI's base URLs end in the version, which callers also send."""
+    """Return the path at the upstream. Base URLs of OpenAI end in the version, which is sent only once."""
     if upstream.kind == "openai" and (path == "/v1" or path.startswith("/v1/")):
         path = path[3:]
     return prefix + path

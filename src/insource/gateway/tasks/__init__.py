@@ -1,1 +1,1 @@
-"""Calls of an insourced task: answered here, or by its cloud."""
+"""Answer calls of an insourced task, here or in its cloud."""

@@ -1,4 +1,4 @@
-"""The clouds a task can be escalated to: an API that gets the caller's own bytes, or a ``Model``."""
+"""Escalate calls of a task: to an API, which gets the caller's own bytes, or to a ``Model``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Protocol
 
 from insource.foundation.errors import InsourceError, UserError
 from insource.gateway.call.exchange import Exchange
-from insource.gateway.call.openai_api import messages_of
+from insource.gateway.call.openai_api import CHAT_PATH, messages_of
 from insource.gateway.call.relay import forward
-from insource.gateway.call.tags import ours, with_model, without_our_marks
+from insource.gateway.call.tags import marks_in, with_model, without_marks
 from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.http.upstream import Upstream
 from insource.gateway.settings import AUTO, REFERENCE, GatewaySettings, HttpCloud
@@ -19,8 +19,10 @@ from insource.types import Task
 
 
 class Cloud(Protocol):
-    """Where exchanges are escalated to. ``passes_on`` says whether it takes requests for any model,
-    ``local`` whether it is this machine."""
+    """What calls are escalated to.
+
+    ``passes_on`` means that it accepts requests for any model, ``local`` that it runs on this machine.
+    """
 
     model: str
     simulated: bool
@@ -28,17 +30,16 @@ class Cloud(Protocol):
     local: bool
 
     async def answer(self, exchange: Exchange) -> None:
-        """Answer the exchange, errors included, on the record."""
+        """Answer the call and record its end; an error is an answer too."""
         ...
 
     def close(self) -> None: ...
 
 
 def open_cloud(settings: GatewaySettings, task: Task) -> tuple[Cloud | None, str]:
-    """The cloud this task may ask; without one, the reason why: ``no-cloud`` or ``local-only``.
+    """Return the cloud that this task may ask, or None and the reason: ``no-cloud`` or ``local-only``.
 
-    A task marked local-only gets no connection that leaves this machine, so nothing has to be stopped
-    later.
+    A local-only task gets no cloud beyond this machine, so its calls cannot leave.
     """
     cloud = settings.cloud
     if cloud is None:
@@ -56,7 +57,7 @@ def open_cloud(settings: GatewaySettings, task: Task) -> tuple[Cloud | None, str
 
 
 class HttpUpstream:
-    """An OpenAI-compatible API: bytes in, bytes out, the caller's own key."""
+    """An OpenAI-compatible API. It gets the caller's own bytes and key."""
 
     simulated = False
     passes_on = True
@@ -80,19 +81,19 @@ class HttpUpstream:
         self._upstream.pool.retire()
 
     async def answer(self, exchange: Exchange) -> None:
-        """The caller's bytes; where they name the task instead of a model, the cloud's model in its place."""
+        """Forward the caller's bytes. If they name the task as the model, name the cloud's model instead."""
         body = exchange.request.body
-        if ours(exchange.document):
-            body = without_our_marks(body)
+        if marks_in(exchange.document):
+            body = without_marks(body)
         if exchange.model in self._aliases:
             body = with_model(body, self.model)
         exchange.provider = self._base_url
         exchange.model = self.model if exchange.model in self._aliases else exchange.model
-        await forward(exchange, self._upstream, "/v1/chat/completions", body, inject=self._inject)
+        await forward(exchange, self._upstream, CHAT_PATH, body, inject=self._inject)
 
 
 class ModelUpstream:
-    """A ``Model`` in the cloud's place, such as the simulated one."""
+    """A ``Model`` in place of an API, such as the simulated cloud."""
 
     passes_on = False
 
@@ -104,7 +105,7 @@ class ModelUpstream:
         self._settings = settings
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing, because nothing is open."""
 
     async def answer(self, exchange: Exchange) -> None:
         chat = exchange.chat

@@ -1,4 +1,4 @@
-"""The local attempt: the task's own prompt, under its grammar, checked and judged."""
+"""Ask the local model with the task's prompt and grammar, and judge its answer."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from insource.contract.validate import fits
 from insource.foundation.errors import InsourceError
 from insource.gateway.call.exchange import Attempt
 from insource.models.protocol import Model, Request
+from insource.routing.confidence import TOP_LOGPROBS
 from insource.serving.grammar import compile_grammar
 from insource.types import Completion, JsonSchema, Task
 
-TOP_LOGPROBS = 20
-
 
 class LocalAnswerer:
-    """A task's local model. ``answer`` blocks, so the gateway calls it in a thread."""
+    """The local model of a task. ``answer`` blocks, so the gateway calls it in a thread."""
 
     def __init__(
         self, model: Model, task: Task, max_tokens: int, confidence: Callable[[Completion], float | None]
@@ -28,7 +27,7 @@ class LocalAnswerer:
         self._grammar = compile_grammar(task.output).text
 
     def answer(self, document: str) -> Attempt:
-        """One attempt; it never raises, because whatever goes wrong here, the cloud may still answer."""
+        """Return one attempt. It never raises, because the cloud may answer after any failure here."""
         request = Request(
             messages=self._task.messages(document),
             max_tokens=self._max_tokens,

@@ -1,4 +1,4 @@
-"""The task that is answered here: the local model first, its cloud when in doubt."""
+"""Answer calls of one task: by the local model, or by the cloud if the local answer is doubtful."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ NOT_INSOURCED = "not-insourced"
 
 
 class InsourcedTask:
-    """One task. Raises ``schema-not-supported`` when its output contract has no grammar."""
+    """The task that this gateway answers.
+
+    Raises:
+        DataError: ``schema-not-supported`` if its output contract has no grammar.
+    """
 
     def __init__(self, settings: GatewaySettings, task: Task, policy: Policy) -> None:
         self.task = task
@@ -33,7 +37,7 @@ class InsourcedTask:
         self._threads = ThreadPoolExecutor(settings.local_slots, "insource-local")
 
     def open(self) -> None:
-        """Open the cloud, inside the event loop that will serve."""
+        """Open the cloud, in the event loop of the server."""
         self.cloud, self._without_cloud = open_cloud(self._settings, self.task)
 
     def close(self) -> None:
@@ -43,22 +47,24 @@ class InsourcedTask:
 
     @property
     def models(self) -> list[str]:
+        """The names of models that callers may ask for."""
         return [self.task.name, AUTO, *([self.cloud.model] if self.cloud else [])]
 
-    def is_ours(self, model: str) -> bool:
+    def serves(self, model: str) -> bool:
+        """Return whether this is the name of the task, of ``insource/auto`` or of its cloud's model."""
         return model in self.models
 
     @property
     def passes_on(self) -> bool:
-        """Whether its cloud takes requests for any model."""
+        """Return whether the task's cloud accepts requests for any model."""
         return self.cloud is not None and self.cloud.passes_on
 
     async def answer(self, exchange: Exchange) -> None:
-        """Answer a chat completion, on the record."""
+        """Answer a chat completion and record its end."""
         assert exchange.chat is not None
-        ours = self.is_ours(exchange.model)
-        document = document_of(exchange.chat) if ours else None
-        if not ours and not self.passes_on:
+        served = self.serves(exchange.model)
+        document = document_of(exchange.chat) if served else None
+        if not served and not self.passes_on:
             await exchange.refuse(404, "model-not-found", f"There is no model {exchange.model!r} here.")
         elif document is None or self.local is None:
             await self._escalate(exchange, NOT_INSOURCED if document is None else "local-failed")
@@ -81,7 +87,7 @@ class InsourcedTask:
         await exchange.deliver(exchange.attempt.completion.model_copy(update={"model": name}))
 
     async def _escalate(self, exchange: Exchange, reason: str) -> None:
-        """Ask the cloud; without one, a local answer that fits the contract is better than none."""
+        """Ask the cloud. Without one, serve the local answer if it fits the output contract."""
         cloud, without = self.cloud, self._without_cloud
         if exchange.admission.local_only and cloud is not None and not cloud.local:
             cloud, without = None, "local-only"

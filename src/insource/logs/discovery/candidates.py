@@ -1,4 +1,4 @@
-"""What discovery reports: a task candidate, its versions, and the points of its fit with their reasons."""
+"""The results of discovery: task candidates, their prompt versions, and the points of their score."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Verdict = Literal["narrow", "perhaps", "not narrow"]
 
 
 class Signal(Frozen):
-    """One line of the score: ``points`` out of ``of``, and why in words."""
+    """One line of the score: ``points`` out of ``of``, and the reason in words."""
 
     name: str
     points: int
@@ -22,7 +22,7 @@ class Signal(Frozen):
 
 
 class Version(Frozen):
-    """One wording of a task's prompt, as long as it was in use."""
+    """One wording of a task's prompt, with the period in which it was used."""
 
     template: Template
     calls: int
@@ -37,10 +37,11 @@ class Version(Frozen):
 class TaskCandidate(Frozen):
     """A group of untagged calls that look like one task.
 
-    ``share`` is of all untagged calls read (ratio). ``cost_usd`` is the sum of what is known, None when
-    nothing is; ``unpriced`` calls are not in it. ``monthly_cost_usd`` is that sum times a month over the
-    span of the log, None when no price is known or the log spans less than a day. ``fit`` is the sum of
-    the signals' points, out of 10; ``obstacles`` say why it is no narrow task whatever the points.
+    ``share`` is the share of all untagged calls read, between 0 and 1. ``cost_usd`` is the sum of the known
+    costs, None when none is known; ``unpriced`` calls are not in it. ``monthly_cost_usd`` scales that sum
+    from the span of the log to a month; None when no price is known or the log spans less than a day. ``fit``
+    is the sum of the signals' points, out of 10. ``obstacles`` are the reasons why this is not a narrow task
+    whatever its points.
     """
 
     name: str
@@ -64,15 +65,15 @@ class TaskCandidate(Frozen):
 
     @property
     def template(self) -> str:
-        """The commonest version's text, slots shown as ⟨…⟩."""
+        """The text of the most common version, with slots shown as ⟨…⟩."""
         return str(self.versions[0].template)
 
 
 class Survey(Frozen):
-    """All that was found. Every call read is in a candidate, ``scattered`` or ``unreadable``.
+    """The result of a survey. Every call read is in a candidate, ``scattered`` or ``unreadable``.
 
-    ``scattered`` calls share no template with enough others; ``unreadable`` ones have no text in the log
-    (metadata only, or an API that is not read). ``days`` is the span from the first to the last call.
+    ``scattered`` calls share no template with enough others. ``unreadable`` calls have no text in the log
+    (metadata only, or an unsupported API). ``days`` is the span from the first to the last call.
     """
 
     candidates: tuple[TaskCandidate, ...]

@@ -1,4 +1,4 @@
-"""What the calls of one template have in common: answers, inputs, cost, times. Adds up in bounded memory."""
+"""Statistics of the calls of one template: answers, inputs, cost, times. Memory is bounded."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from typing import Any
 
 from insource.foundation.rng import generator
 from insource.logs.discovery.prompts import variable_turns
-from insource.logs.discovery.reading import Record
+from insource.logs.discovery.reading import UntaggedCall
 from insource.logs.discovery.templates import Template
 from insource.matching.grounding import grounding_tier
 
 SAMPLE = 2000
-"""Calls whose times and lengths are kept for the medians."""
+"""Number of sampled calls whose latencies and lengths give the medians."""
 GROUNDED_SAMPLE = 40
-"""Answers that are looked up in their prompts."""
+"""Number of answers whose values are looked up in the prompt."""
 EXAMPLES = 5
 MAX_LABELS = 200
-"""More distinct short answers, or sets of keys, than this are not counted apart."""
+"""The most distinct short answers, or sets of keys, that are counted separately."""
 MAX_LABEL_WORDS, MAX_LABEL_LENGTH = 6, 60
 _FENCE = re.compile(r"^```\w*\s*(.*?)\s*```$", re.DOTALL)
 
 
 class Distinct:
-    """Counts distinct texts in bounded memory: exactly up to ``size``, beyond that estimated.
+    """Counts distinct texts in bounded memory: exact up to ``size``, estimated beyond.
 
-    Source: the k-minimum-values sketch, Bar-Yossef et al., RANDOM 2002; its relative standard error is
-    about 1/sqrt(size - 2).
+    Source: the k-minimum-values sketch, Bar-Yossef et al., RANDOM 2002; its relative standard error is about
+    1/sqrt(size - 2).
     """
 
     def __init__(self, size: int = 1024) -> None:
         self._size = size
-        self._smallest: list[int] = []  # negated: a heap with the largest of the smallest on top
+        self._smallest: list[int] = []  # negated values, so that the heap's top is the largest kept hash
         self._members: set[int] = set()
 
     def add(self, text: str) -> None:
@@ -65,7 +65,7 @@ class Distinct:
 
 
 class Evidence:
-    """Totals and samples of the calls made from one template, or from several that are one task."""
+    """Totals and samples of the calls of one template, or of several templates of one task."""
 
     def __init__(self) -> None:
         self.calls = self.errors = self.unpriced = self.answers = self.documents = 0
@@ -81,8 +81,8 @@ class Evidence:
         self.examples: list[str] = []
         self._rng = generator(0, "logs.discovery.times")
 
-    def add(self, record: Record, template: Template) -> None:
-        """Count one more call."""
+    def add(self, record: UntaggedCall, template: Template) -> None:
+        """Add one call."""
         prompt = record.prompt
         assert prompt is not None
         self.calls += 1
@@ -95,7 +95,7 @@ class Evidence:
         self.last = record.started_at
         self.models[record.model] += 1
         self.images += prompt.images
-        # A template's own turns are examples; turns beyond them are a conversation.
+        # Turns in the template are examples; further turns mean a conversation.
         self.conversations += prompt.turns > max(1, variable_turns(" ".join(template.segments)))
         self.tools += bool(prompt.frame.tools) or (not prompt.frame.schema and record.called_tool())
         self._keep_time(record)
@@ -107,11 +107,11 @@ class Evidence:
 
     @property
     def distinct_inputs(self) -> int:
-        """How many different things filled the slots; an estimate beyond a thousand."""
+        """The number of distinct slot contents; an estimate above about a thousand."""
         return min(self.calls, self.inputs.count())
 
     def merge(self, other: Evidence) -> None:
-        """Take in the evidence of another version of the same task."""
+        """Add the evidence of another version of the same task."""
         for name in ("calls", "errors", "unpriced", "answers", "tools", "images", "conversations"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("cost_nano_usd", "documents", "values", "grounded", "looked_up"):
@@ -124,7 +124,7 @@ class Evidence:
         self.inputs.merge(other.inputs)
         self.examples = (self.examples + other.examples)[:EXAMPLES]
 
-    def _keep_time(self, record: Record) -> None:
+    def _keep_time(self, record: UntaggedCall) -> None:
         time = (record.latency_s, record.output_tokens)
         if len(self.times) < SAMPLE:
             self.times.append(time)
@@ -154,7 +154,7 @@ class Evidence:
 
 
 def parsed(answer: str) -> Any:
-    """The JSON value of an answer, fenced or not; None when it is none."""
+    """Return the JSON value of an answer, with or without a code fence; None for other answers."""
     text = answer.strip()
     if text.startswith("```") and (fenced := _FENCE.match(text)):
         text = fenced[1]
@@ -167,7 +167,7 @@ def parsed(answer: str) -> Any:
 
 
 def key_set(document: dict[str, Any] | list[Any]) -> str:
-    """The sorted names of an object; of a list, those of its objects, in brackets."""
+    """Return the sorted keys of an object; for a list, those of its objects, in brackets."""
     if isinstance(document, dict):
         return ",".join(sorted(map(str, document)))
     names = {str(name) for item in document if isinstance(item, dict) for name in item}
@@ -175,7 +175,7 @@ def key_set(document: dict[str, Any] | list[Any]) -> str:
 
 
 def leaves(document: Any) -> Iterator[str | int | float]:
-    """The texts and numbers of a document; what is empty, true or false is not looked up anywhere."""
+    """Yield the texts and numbers of a document; empty values and booleans are left out."""
     if isinstance(document, dict):
         document = list(document.values())
     if isinstance(document, list):

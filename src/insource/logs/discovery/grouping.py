@@ -1,4 +1,4 @@
-"""Which templates are versions of one task: by their words, and by what they answer."""
+"""Group templates that are versions of one task, by their words and by their answers."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from insource.providers.requests import MARK
 Answers = Literal["same", "different", "unknown"]
 
 SAME_ANSWERS_WORDS = 0.2
-"""With the same answers, sharing this much of their words makes two templates one task."""
+"""Two templates with the same answers are one task when this share of their words is common."""
 WORDS, CONTAINED = 0.5, 0.9
-"""Else they have to share this much of all words, and of the shorter one's: words may be added, but a word
-put in the place of another (spam, urgent) may be another question. Two tasks apart can be given one name;
-two tasks in one spoil a dataset."""
+"""Otherwise they must share this much of all words, and of the shorter one's words. Added words are
+tolerated, but a replaced word (spam, urgent) may change the question. A task that is split in two can be
+renamed by hand; two tasks merged into one spoil a dataset."""
 INSTRUCTION = 4
-"""So many fixed words at the beginning of a message are an instruction."""
+"""At least this many fixed words at the beginning of a message are an instruction."""
 KEYS = 0.6
-"""Key sets and label sets that share this much are the same."""
+"""Key sets and label sets that overlap this much are the same."""
 ACCIDENT = 0.25
-"""A version with less than this share of another's calls may be that one by accident."""
+"""A version with less than this share of another version's calls may be an accidental variant of it."""
 DOMINANT = 0.8
-"""Share of the answers that must be of one form to say what a template answers."""
+"""The share of answers that must have one form to classify a template's answers."""
 _PLAIN = frozenset({"yes", "no", "true", "false", "0", "1", "ok", "none", "unknown", "other", "ja", "nein"})
 
 
 def group(
     templates: Sequence[Template], evidence: Mapping[str, Evidence], given: Mapping[str, str]
 ) -> list[list[Template]]:
-    """Versions of one task together, most calls first in each; single linkage over ``same_task``.
+    """Return groups of templates that are versions of one task, most calls first in each group.
 
-    ``given`` are the tasks that people gave to templates, by fingerprint: they have the last word.
+    Templates are joined by single linkage over ``same_task``. ``given`` maps fingerprints to the tasks that
+    people assigned; these assignments take precedence.
     """
 
     def together(one: Template, other: Template) -> bool:
@@ -55,10 +56,10 @@ def group(
 
 
 def absorb(versions: Sequence[Template], evidence: Mapping[str, Evidence]) -> list[tuple[Template, Evidence]]:
-    """The versions of a task with their evidence, accidents taken into the version they vary.
+    """Return the versions of a task with their evidence; accidental variants are merged into their version.
 
-    A rare version that is another one and some words more is a habit of the documents (a closing, a footer);
-    the other template matches its calls as well.
+    A rare version that consists of another version plus a few words comes from the documents (a closing, a
+    footer), and the other template matches its calls as well.
     """
     kept: list[tuple[Template, Evidence]] = []
     for template in versions:
@@ -83,9 +84,9 @@ def absorb(versions: Sequence[Template], evidence: Mapping[str, Evidence]) -> li
 def same_task(one: Template, mine: Evidence, other: Template, theirs: Evidence) -> bool:
     """Whether two templates are versions of one prompt.
 
-    Other tools or another schema make another task, and so do other answers, however alike the prompts.
-    The same answers make one task of prompts that share a fifth of their words. Where answers are free
-    text, or yes and no, the prompts themselves have to be nearly the same, in every role.
+    Different tools, a different schema or different answers make different tasks, however similar the
+    prompts. With the same answers, prompts that share a fifth of their words are one task. When answers are
+    free text, or yes and no, the prompts must be nearly the same in every role.
     """
     if one.tools != other.tools:
         return False
@@ -101,7 +102,10 @@ def same_task(one: Template, mine: Evidence, other: Template, theirs: Evidence) 
 
 
 def _same_instruction(one: Template, other: Template, role: str) -> bool:
-    """Whether two templates are told the same in this role; what only follows a slot is the document's."""
+    """Whether two templates have the same instruction in this role.
+
+    Text that only follows a slot is the document's.
+    """
     here, there = _role_words(one, role), _role_words(other, role)
     if min(len(here), len(there)) >= INSTRUCTION:
         return _overlap(here, there)[1] >= CONTAINED
@@ -111,7 +115,7 @@ def _same_instruction(one: Template, other: Template, role: str) -> bool:
 
 
 def _same_schema(one: Template, other: Template) -> Answers | None:
-    """What the schemas asked for say; None when neither asks for one."""
+    """Compare the requested schemas; None when neither template requests one."""
     if not one.schema_keys and not other.schema_keys:
         return None
     alike, _ = _overlap(set(one.schema_keys.split(",")), set(other.schema_keys.split(",")))
@@ -119,7 +123,7 @@ def _same_schema(one: Template, other: Template) -> Answers | None:
 
 
 def _answers(mine: Evidence, theirs: Evidence) -> Answers:
-    """Whether two templates are answered alike; unknown for free text and for plain yes and no."""
+    """Compare the answers of two templates; unknown for free text and for plain yes and no."""
     kinds = form(mine), form(theirs)
     if "few" in kinds:
         return "unknown"
@@ -137,10 +141,10 @@ def _answers(mine: Evidence, theirs: Evidence) -> Answers:
 
 
 def form(evidence: Evidence) -> Literal["json", "labels", "text", "few"]:
-    """What a template's answers are; ``few`` when there are too few to tell.
+    """Classify a template's answers; ``few`` when there are fewer than five.
 
-    JSON when the commonest set of keys is in most answers; labels when most answers are short and come again
-    four times on average.
+    ``json``: the most common set of keys is in most answers. ``labels``: most answers are short, and each
+    occurs four times on average.
     """
     if evidence.answers < 5:
         return "few"
@@ -152,14 +156,14 @@ def form(evidence: Evidence) -> Literal["json", "labels", "text", "few"]:
 
 
 def _role_words(template: Template, role: str) -> set[str]:
-    """The fixed words said in one role."""
+    """Return the fixed words of one role."""
     return {
         word for speaking, said in template.said() if speaking == role for word in WORD.findall(said.lower())
     }
 
 
 def _overlap(here: set[str], there: set[str]) -> tuple[float, float]:
-    """Jaccard similarity, and the share of the smaller set that the other has."""
+    """Return the Jaccard similarity, and the share of the smaller set that is in the other."""
     if not here or not there:
         return 0.0, 0.0
     both = len(here & there)

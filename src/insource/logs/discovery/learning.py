@@ -1,4 +1,4 @@
-"""Learning templates from a stream of prompts in bounded memory."""
+"""Learn templates from a stream of prompts in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from insource.logs.discovery.prompts import Prompt
 from insource.logs.discovery.templates import Template, TemplateIndex
 
 POOL = 3000
-"""Prompts kept at most, of those without a template and of those with one."""
+"""The size of each of the two samples: prompts without a template, and prompts with one."""
 DIVIDES = 0.75
-"""A template that takes less than this share of another's prompts divides it; more is the same one again."""
+"""A template divides another one when it matches less than this share of its prompts."""
 
 
 class _Sample:
@@ -34,12 +34,12 @@ class _Sample:
 
 
 class TemplateLearner:
-    """Feed it prompts, then ``finish``; ``index`` holds the templates found.
+    """Learns templates: ``feed`` it prompts, then call ``finish``; ``index`` holds the templates found.
 
-    Prompts that no known template explains gather in a pool, which is mined when it is full and then
-    whenever as many have come by again: rare templates surface once the common ones are explained, and a
-    log that is all noise is mined a few times only. A sample of the explained ones is mined at the end, for
-    what hides behind a template that fits too much. Memory is that of the two samples.
+    Prompts that match no known template are sampled into a pool. It is mined when it is full, and again after
+    enough further prompts. Rare templates appear once the common ones are known, and a log without templates
+    is mined only a few times. A sample of matched prompts is mined at the end, to split templates that match
+    too much. Memory is bounded by the two samples.
     """
 
     def __init__(self, known: Iterable[Template] = (), *, pool: int = POOL) -> None:
@@ -50,7 +50,7 @@ class TemplateLearner:
         self._explained = _Sample(pool, "explained")
 
     def feed(self, prompt: Prompt) -> None:
-        """Look at one more prompt."""
+        """Process one prompt."""
         if self.index.find(prompt) is not None:
             self._explained.add(prompt)
             return
@@ -61,12 +61,12 @@ class TemplateLearner:
             self._next = self._unexplained.seen + (self._unexplained.seen if scattered else self._size)
 
     def finish(self) -> None:
-        """Every prompt has been seen."""
+        """Mine what remains after the last prompt."""
         self._mine()
         self._divide()
 
     def _mine(self) -> None:
-        """Find the templates of the pool; what they explain leaves it."""
+        """Find the templates in the pool, and remove the prompts that they match."""
         while True:
             pool, known = self._unexplained.prompts, len(self.index)
             self.index.extend(mine(pool, _support(pool)))
@@ -76,7 +76,7 @@ class TemplateLearner:
                 return
 
     def _divide(self) -> None:
-        """Add the templates that take a part, not all, of what another one explains."""
+        """Add the templates that match a part, but not all, of another template's prompts."""
         sample = self._explained.prompts
         owners = [template.fingerprint for p in sample if (template := self.index.find(p)) is not None]
         whole = Counter(owners)

@@ -1,10 +1,11 @@
-"""Templates from a pile of prompts: what many of them share stays, what differs is a slot.
+"""Mine templates from a set of prompts: text shared by many prompts is fixed, the rest becomes slots.
 
-Drain (He et al., ICWS 2017) mines log templates from lines of equal length, token by token. A prompt holds
-a document of any length, so positions do not line up; and MinHash of whole prompts compares documents, not
-instructions. Here words count by how many prompts share them: the instruction's word triples occur in all
-calls of its task, the document's in few. Triples that occur in exactly the same prompts are one *part*; the
-pile is split by the largest part that reaches an edge of a message, until no part divides what is left.
+Drain (He et al., ICWS 2017) mines log templates from lines of equal length, token by token. A prompt contains
+a document of any length, so positions do not align, and MinHash of whole prompts compares documents instead
+of instructions. Here, words are compared by the number of prompts that share them: the word triples of an
+instruction occur in all calls of its task, those of a document in few. Triples that occur in exactly the same
+prompts form one *part*. The set is split by the largest part that reaches the beginning or end of a message,
+until no part divides what is left.
 """
 
 from __future__ import annotations
@@ -23,39 +24,41 @@ from insource.providers.requests import MARK
 
 GRAM = 3
 MIN_SUPPORT = 6
-"""Fewer prompts than this are no template."""
+"""A template needs at least this many prompts."""
 FIXED_SHARE = 0.95
-"""A word triple stays when this share of the group has it."""
+"""A word triple is fixed when this share of the group has it."""
 INNER_SHARE = 0.25
-"""A part that reaches no edge of a message may divide a group when it is in this share of it; less of it is
-an optional sentence or a sender's printed text, and a slot takes it in."""
+"""A part inside a message may divide a group when this share of the group has it. A rarer part is an
+optional sentence or a sender's boilerplate, and becomes part of a slot."""
 MIN_PART = 3
-"""Triples a part needs to divide a group: five words in a row."""
+"""The triples that a part needs to divide a group: five consecutive words."""
 MIN_WORDS = 4
-"""Words and signs a template has to keep."""
+"""The fewest fixed words and signs of a template."""
 
 _SAMPLE = 50
 _MAX_PARTS = 6000
 _TOKEN = re.compile(rf"{MARK}\w|{WORD.pattern}|[^\w\s]")
 _DIGIT = re.compile(r"\d")
-_CLOSING = ".,;:!?…。 "  # of the sentence in the slot before, which the next document may do without
-_TELLING = re.compile(rf"(?<!{MARK})[^\W\d_]")  # a letter that is not a role's: a sign alone stands anywhere
+_CLOSING = ".,;:!?…。 "  # may belong to the slot before it, and be missing in other documents
+_TELLING = re.compile(
+    rf"(?<!{MARK})[^\W\d_]"
+)  # a letter that is not a role mark; a lone sign would match anywhere
 Indices: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class _Pile:
-    """Prompts of one frame. ``parts`` says which prompt (row) has which part (column)."""
+    """Prompts of one frame. ``parts[i, j]`` says whether prompt i has part j."""
 
     texts: Sequence[str]
-    same: NDArray[np.int64]  # equal numbers: the same prompt but for digits
+    same: NDArray[np.int64]  # prompts with equal numbers differ in digits only
     parts: NDArray[np.bool_]
     weight: NDArray[np.int64]  # word triples in the part
     edge: NDArray[np.bool_]  # the part reaches the beginning or the end of a message
 
 
 def mine(prompts: Sequence[Prompt], min_support: int = MIN_SUPPORT) -> list[Template]:
-    """The templates that at least ``min_support`` of these prompts are made from."""
+    """Return the templates that at least ``min_support`` of these prompts are made from."""
     by_frame: dict[Frame, list[str]] = {}
     for prompt in prompts:
         by_frame.setdefault(prompt.frame, []).append(prompt.text)
@@ -88,7 +91,7 @@ def _mine_texts(texts: Sequence[str], min_support: int) -> list[tuple[str, ...]]
 
 
 def _best_part(pile: _Pile, group: Indices, usable: NDArray[np.bool_], min_support: int) -> int | None:
-    """The part that divides this group best, None when it is one template or too small."""
+    """Return the part that divides this group best; None when the group is one template or too small."""
     if len(group) < 2 * min_support and not _mixed(pile, group):
         return None
     inside = pile.parts[group]
@@ -100,7 +103,7 @@ def _best_part(pile: _Pile, group: Indices, usable: NDArray[np.bool_], min_suppo
     score = np.where(divides, support * np.minimum(pile.weight, 20), 0)
     while (best := int(score.argmax()) if len(score) else -1) >= 0 and score[best] > 0:
         rows = group[inside[:, best]]
-        # One document asked about again and again is in the slot; it does not make a template.
+        # A part that comes from one repeated document belongs in the slot and does not divide the group.
         if not has_core or len(np.unique(pile.same[rows])) >= max(3, len(rows) // 20):
             return best
         score[best] = 0
@@ -112,14 +115,14 @@ def _mixed(pile: _Pile, group: Indices) -> bool:
 
 
 def _spread(group: Indices) -> Indices:
-    """Up to ``_SAMPLE`` members, evenly over the group."""
+    """Return up to ``_SAMPLE`` members, evenly spread over the group."""
     if len(group) <= _SAMPLE:
         return group
     return group[np.linspace(0, len(group) - 1, _SAMPLE).astype(np.int64)]
 
 
 def _pile(texts: Sequence[str], min_support: int) -> _Pile:
-    """Find the parts: triples of words by the exact set of prompts that have them."""
+    """Find the parts: word triples grouped by the exact set of prompts that contain them."""
     words: dict[str, int] = {}
     rows = [
         np.array([words.setdefault(_masked(token), len(words)) for token in _TOKEN.findall(text)], np.int64)
@@ -160,7 +163,7 @@ def _is_edge(code: int, size: int, marks: set[int]) -> bool:
 
 
 def _segments(texts: Sequence[str]) -> tuple[str, ...]:
-    """The literal pieces that these prompts share, in order; empty when they are too few to tell."""
+    """Return the literal text pieces that these prompts share, in order; empty when they are too few."""
     model = min(texts, key=len)
     spans = [(match.start(), match.end()) for match in _TOKEN.finditer(model)]
     tokens = [_masked(model[start:end]) for start, end in spans]
@@ -196,7 +199,7 @@ def _after(text: str, piece: str, place: int) -> int:
 
 
 def _runs(fixed: Sequence[bool]) -> list[tuple[int, int]]:
-    """(first, last) of each run of true values."""
+    """Return (first, last) of each run of true values."""
     runs, start = [], None
     for at, flag in enumerate((*fixed, False)):
         if flag and start is None:
@@ -215,7 +218,7 @@ def _constant(
     last: int,
     texts: Sequence[str],
 ) -> list[tuple[int, int]]:
-    """Where a run is literally the same everywhere; else its pieces between the digits that vary."""
+    """Return where a run is literally the same in all prompts, split at digits that vary."""
     least = FIXED_SHARE * len(texts)
 
     def stays(start: int, end: int) -> bool:
@@ -226,7 +229,7 @@ def _constant(
         return [(spans[first][0], spans[last][1])]
     pieces, start = [], first
     for at in range(first, last + 2):
-        # A figure is judged with the word beside it: "of 3" stays where "3" alone would be anywhere.
+        # A number is tested with the word beside it, because "3" alone could match anywhere.
         varies = at <= last and tokens[at] == "0" and not stays(max(first, at - 1), max(first + 1, at))
         if at == last + 1 or varies:
             if at > start:

@@ -1,4 +1,4 @@
-"""Names for tasks from the words that set their prompts apart."""
+"""Name tasks by the distinctive words of their prompts."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _EMPTY = frozenset(_SAY_LITTLE.split())
 
 
 def name(groups: Sequence[Sequence[Template]], taken: Collection[str] = ()) -> list[str]:
-    """A distinct name a group: its most distinctive words, in the order they stand in the prompt.
+    """Return a distinct name per group: its most distinctive words, in the order of the prompt.
 
-    Distinctive is what is said often there and in few other groups (tf-idf). Names are slugs of ASCII
-    letters, digits and hyphens whatever the prompt holds; without such words, ``task-`` and the fingerprint.
+    A word is distinctive if it is frequent in the group and occurs in few other groups (tf-idf). Names are
+    slugs of ASCII letters, digits and hyphens; without such words, ``task-`` and the fingerprint.
     """
     words = [[_ascii(word) for word in group[0].words] for group in groups]
     spread = Counter(word for said in words for word in set(said))
@@ -45,6 +45,6 @@ def name(groups: Sequence[Sequence[Template]], taken: Collection[str] = ()) -> l
 
 
 def _ascii(word: str) -> str:
-    """``straße`` is ``strasse``, ``café`` is ``cafe``; other scripts vanish."""
+    """Fold to ASCII: ``straße`` to ``strasse``, ``café`` to ``cafe``; other scripts are dropped."""
     folded = unicodedata.normalize("NFKD", word.casefold())
     return folded.encode("ascii", "ignore").decode()

@@ -1,7 +1,7 @@
-"""What a request asks and what came back, whatever API it was: one text with its roles, one frame.
+"""Normalise requests of any supported API to one text with role marks and one frame.
 
-OpenAI chat, responses and legacy completions, Anthropic messages and Gemini are read; what is none of
-these has no prompt. Nothing here raises on a strange document: a log holds what clients sent.
+OpenAI chat, responses and legacy completions, Anthropic messages and Gemini are supported; other requests
+have no prompt. Malformed documents never raise, because a log holds whatever clients sent.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from insource.providers.requests import END, MARK, USER, dicts_in, messages_of, text_of
 
 CUT = "\x03"
-"""Where the middle of a very long message was left out."""
+"""Marks the omitted middle of a very long message."""
 
 HEAD, TAIL = 4000, 2000
 MAX_MESSAGES = 40
 MAX_KEYS = 60
 
-# Scripts written without spaces go character by character, so that a run of them is not one word.
+# In scripts without spaces, every character is a word, so that a sentence is not one word.
 UNSPACED = "\\u0e00-\\u0e7f\\u3040-\\u30ff\\u3400-\\u9fff\\uac00-\\ud7af"
 WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 
@@ -27,14 +27,14 @@ _TURNS = re.compile(MARK + "[ut]")
 
 
 class Frame(NamedTuple):
-    """What two calls of one task share apart from words: the answer's keys asked for, the tools offered."""
+    """What calls of one task share besides words: the requested answer keys and the offered tools."""
 
     schema: str = ""
     tools: str = ""
 
 
 class Prompt(NamedTuple):
-    """A request as discovery sees it. ``text`` has its whitespace folded and very long messages cut."""
+    """A request as discovery uses it. ``text`` has normalised whitespace, and very long messages are cut."""
 
     frame: Frame
     text: str
@@ -43,7 +43,7 @@ class Prompt(NamedTuple):
 
 
 def read_prompt(request: Any) -> Prompt | None:
-    """The prompt of a request's document, None when there is no text in it."""
+    """Return the prompt of a request document; None when it has no text."""
     if not isinstance(request, dict):
         return None
     parts: list[str] = []
@@ -60,7 +60,7 @@ def read_prompt(request: Any) -> Prompt | None:
 
 
 def variable_turns(text: str) -> int:
-    """How many user and tool turns a flattened text, or a template's, has."""
+    """Return the number of user and tool turns in a flattened prompt or template."""
     return len(_TURNS.findall(text))
 
 
@@ -74,7 +74,7 @@ def _frame(request: dict[str, Any]) -> Frame:
     tools = [_tool(tool) for tool in dicts_in(request.get("tools"))]
     names = sorted({name for name, _ in tools})
     forced = _forced(request.get("tool_choice"), names)
-    if forced is not None:  # a tool that has to be called is a schema by another name
+    if forced is not None:  # a forced tool call is equivalent to a schema
         return Frame(schema=_keys(dict(tools).get(forced)))
     return Frame(schema=_keys(_response_schema(request)), tools=",".join(names)[:500])
 
@@ -106,7 +106,10 @@ def _response_schema(request: dict[str, Any]) -> Any:
 
 
 def _keys(schema: Any) -> str:
-    """The names a schema asks for, sorted; order, descriptions and limits may change from day to day."""
+    """Return the keys of a schema, sorted.
+
+    Order, descriptions and limits are ignored because they change often.
+    """
     found: set[str] = set()
     waiting = [schema]
     while waiting and len(found) < MAX_KEYS:

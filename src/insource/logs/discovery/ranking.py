@@ -1,16 +1,13 @@
-"""How insourceable a candidate looks: ten points, each with its reason, and what rules it out.
+"""Score how well a candidate fits insourcing: ten points with reasons, and obstacles that exclude it.
 
-| signal | points |
-|---|---|
-| form | 4: nine answers in ten have one set of keys, or are labels; 2: eight in ten, or any JSON |
-| grounded | 2: nine values in ten stand in the prompt, or the answers are labels; 1: six in ten |
-| short | 2: half of the answers have at most 100 tokens; 1: at most 400 |
-| inputs | 1: at least 300 different inputs, enough to train and to test on |
-| latency | 1: half of the callers wait at least a second |
+| signal | points | |---|---| | form | 4: nine answers in ten have one set of keys, or are labels; 2: eight in
+ten, or any JSON | | grounded | 2: nine values in ten occur in the prompt, or the answers are labels; 1: six
+in ten | | short | 2: the median answer has at most 100 tokens; 1: at most 400 | | inputs | 1: at least 300
+different inputs, enough to train and to test | | latency | 1: the median latency is at least a second |
 
-Seven points and more are *narrow*, four and more *perhaps*. Conversations, offered tools, images and fewer
-than ten different inputs rule a group out whatever its points. Nothing here says what would be saved: that
-is for the measured comparison.
+Seven points or more are *narrow*, four or more *perhaps*. Conversations, offered tools, images, or fewer than
+ten different inputs exclude a group whatever its points. The score says nothing about savings; only a
+measured comparison does.
 """
 
 from __future__ import annotations
@@ -33,16 +30,16 @@ REPEATED_SHARE = 0.2
 
 
 def signals(evidence: Evidence) -> tuple[Signal, ...]:
-    """The points, in the order of the table above."""
+    """Return the points, in the order of the table above."""
     return (_form(evidence), _grounded(evidence), _short(evidence), _inputs(evidence), _latency(evidence))
 
 
 def obstacles(evidence: Evidence) -> tuple[str, ...]:
-    """What makes this no narrow task, in words."""
+    """Return the reasons why this is not a narrow task, in words."""
     shares = (
         (evidence.conversations, "are conversations of several turns"),
         (evidence.tools, "offer tools or call them"),
-        (evidence.images, "contain images, files or sound"),
+        (evidence.images, "contain images, files or audio"),
     )
     found = [
         f"{_percent(count, evidence.calls)} of the calls {what}"
@@ -52,42 +49,40 @@ def obstacles(evidence: Evidence) -> tuple[str, ...]:
     inputs = evidence.distinct_inputs
     if inputs < FEW_INPUTS:
         what = "input" if inputs == 1 else "different inputs"
-        found.append(f"only {inputs} {what}: the answers can be kept, no model is needed for them")
+        found.append(f"only {inputs} {what}: the answers can be cached, no model is needed")
     return tuple(found)
 
 
 def notes(evidence: Evidence) -> tuple[str, ...]:
-    """What else to know: repeated inputs, failed calls."""
+    """Return further observations: repeated inputs, failed calls."""
     found = []
     repeated = evidence.calls - evidence.distinct_inputs
     if repeated > REPEATED_SHARE * evidence.calls:
-        found.append(
-            f"{_percent(repeated, evidence.calls)} of the calls ask about an input asked about before"
-        )
+        found.append(f"{_percent(repeated, evidence.calls)} of the calls repeat an earlier input")
     if evidence.errors > OBSTACLE_SHARE * evidence.calls:
-        found.append(f"{_percent(evidence.errors, evidence.calls)} of the calls did not end well")
+        found.append(f"{_percent(evidence.errors, evidence.calls)} of the calls failed or were interrupted")
     return tuple(found)
 
 
 def verdict(fit: int, ruled_out: tuple[str, ...]) -> Verdict:
-    """In one word what the points and obstacles come to."""
+    """Return the verdict for a score and its obstacles."""
     if ruled_out or fit < PERHAPS:
         return "not narrow"
     return "narrow" if fit >= NARROW else "perhaps"
 
 
 def median_of(values: list[float]) -> float | None:
-    """The median of what is known, None when nothing is."""
+    """Return the median, or None for no values."""
     return median(values) if values else None
 
 
 def latency_s(evidence: Evidence) -> float | None:
-    """The median latency in seconds."""
+    """Return the median latency in seconds."""
     return median_of([seconds for seconds, _ in evidence.times if seconds is not None])
 
 
 def output_tokens(evidence: Evidence) -> int | None:
-    """The median length of the answers in tokens."""
+    """Return the median length of the answers in tokens."""
     middle = median_of([float(tokens) for _, tokens in evidence.times if tokens is not None])
     return None if middle is None else round(middle)
 
@@ -95,7 +90,7 @@ def output_tokens(evidence: Evidence) -> int | None:
 def _form(evidence: Evidence) -> Signal:
     answers = evidence.answers
     if not answers:
-        return Signal(name="form", points=0, of=4, reason="no answer is on record")
+        return Signal(name="form", points=0, of=4, reason="no answer is recorded")
     keys, count = evidence.keys.most_common(1)[0] if evidence.keys else ("", 0)
     number = keys.count(",") + 1
     what = f"{_percent(count, answers)} of the answers are JSON with the same "
@@ -117,13 +112,15 @@ def _form(evidence: Evidence) -> Signal:
 
 def _grounded(evidence: Evidence) -> Signal:
     if form(evidence) == "labels":
-        return Signal(name="grounded", points=2, of=2, reason="labels need not be found in the prompt")
+        return Signal(name="grounded", points=2, of=2, reason="labels need not occur in the prompt")
     if not evidence.values:
-        return Signal(name="grounded", points=0, of=2, reason="there are no values to look up in the prompt")
+        return Signal(
+            name="grounded", points=0, of=2, reason="the answers have no values to look up in the prompt"
+        )
     share = evidence.grounded / evidence.values
     reason = (
         f"{_percent(evidence.grounded, evidence.values)} of {evidence.values} values "
-        f"in {evidence.looked_up} answers stand in the prompt"
+        f"in {evidence.looked_up} answers occur in the prompt"
     )
     points = 2 if share >= EXTRACTIVE else 1 if share >= PARTLY_EXTRACTIVE else 0
     return Signal(name="grounded", points=points, of=2, reason=reason)

@@ -1,4 +1,4 @@
-"""Streaming the untagged calls of the store, in the order they started."""
+"""Stream the untagged calls of the store, in the order they started."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _NOT_GENERATION = frozenset({"embeddings", "other"})  # other: images, speech, m
 
 
 class Payload(msgspec.Struct):
-    """What discovery needs of a stored payload."""
+    """The parts of a stored payload that discovery uses."""
 
     request: dict[str, Any] | None = None
     response: msgspec.Raw = msgspec.Raw(b"null")
     response_text: str = ""
 
 
-class Record(NamedTuple):
-    """An untagged call. ``prompt`` is None when the log has no text of it."""
+class UntaggedCall(NamedTuple):
+    """An untagged call. ``prompt`` is None when the log has no text for it."""
 
     call_id: str
     started_at: int  # microseconds since the epoch
@@ -41,13 +41,13 @@ class Record(NamedTuple):
     payload: Payload
 
     def answer(self) -> str:
-        """The answer's text, or the arguments of the tool it called."""
+        """Return the answer's text, or the arguments of its tool call."""
         if self.payload.response_text:
             return self.payload.response_text
         return read_answer(msgspec.json.decode(self.payload.response), "")
 
     def called_tool(self) -> bool:
-        """Whether the answer asks for a tool."""
+        """Whether the answer calls a tool."""
         raw = memoryview(self.payload.response)
         return len(raw) > len(b"null") and called_tool(msgspec.json.decode(raw))
 
@@ -65,11 +65,11 @@ _COLUMNS = (
 )
 
 
-def untagged(database: Database, since: datetime | None = None) -> Iterator[Record]:
-    """The calls to generating models that have no task; simulated ones are left out.
+def untagged(database: Database, since: datetime | None = None) -> Iterator[UntaggedCall]:
+    """Yield the calls of generating models that have no task; simulated calls are left out.
 
-    Page by page (keyset pagination), each in its own short transaction: at most a page is in memory, and
-    a long reading does not hold back the write-ahead log.
+    Each page is read in its own short transaction (keyset pagination). At most one page is in memory, and a
+    long read does not block checkpoints of the write-ahead log.
     """
     decoder = msgspec.json.Decoder(Payload)
     place = tuple_(CALLS.c.started_at, CALLS.c.call_id)
@@ -89,12 +89,12 @@ def untagged(database: Database, since: datetime | None = None) -> Iterator[Reco
         page = query.where(place > (rows[-1].started_at, rows[-1].call_id))
 
 
-def _record(row: Any, decoder: msgspec.json.Decoder[Payload]) -> Record:
+def _record(row: Any, decoder: msgspec.json.Decoder[Payload]) -> UntaggedCall:
     try:
         payload = decoder.decode(row.document)
-    except ValueError:  # a payload of a shape no version of ours wrote
+    except ValueError:  # a payload that no version of Insource has written
         payload = Payload()
-    return Record(
+    return UntaggedCall(
         call_id=row.call_id,
         started_at=row.started_at,
         model=row.model,

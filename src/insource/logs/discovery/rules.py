@@ -1,4 +1,4 @@
-"""The rule file: which template belongs to which task. People may rename the tasks in it."""
+"""The rule file that maps templates to tasks. People may rename the tasks in it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FILE_NAME = "tasks.toml"
 _REDACTED = re.compile(r"\[[\w:-]+:[\w-]+\]")  # [secret:jwt], [email:kfbhnqdt]
 _HEADER = """\
 # Written by `insource logs discover --apply`: which prompt template belongs to which task.
-# Rename a task by changing `task` at all its rules; a rule is known by its segments, leave them as they are.
-# What was passed over is written anew each time; to keep such a template, make it a [[rule]] with a task.
+# To rename a task, change `task` in all its rules. Do not edit the segments: they identify a rule.
+# The [[passed_over]] templates are rewritten each time; to keep one, turn it into a [[rule]] with a task.
 """
 
 
 class Pattern(Frozen):
-    """A template as the file has it."""
+    """A template as stored in the file."""
 
     fingerprint: str
     segments: tuple[str, ...] = Field(min_length=1)
@@ -39,8 +39,8 @@ class Pattern(Frozen):
         return Template(segments=self.segments, schema_keys=self.schema_keys, tools=self.tools)
 
 
-class Rule(Pattern):
-    """Calls made from this template belong to this task."""
+class TaskRule(Pattern):
+    """Assigns calls made from this template to a task."""
 
     task: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
 
@@ -48,23 +48,23 @@ class Rule(Pattern):
 class Rules(Frozen):
     """All rules of a project.
 
-    ``passed_over`` are the templates of groups that are no narrow task: a call made from one of them is not
-    of a task whose template is less specific.
+    ``passed_over`` are the templates of groups that are not a narrow task. A call that matches one of them is
+    not assigned to a task whose template is less specific.
     """
 
-    rule: tuple[Rule, ...] = ()
+    rule: tuple[TaskRule, ...] = ()
     passed_over: tuple[Pattern, ...] = ()
 
     def templates(self) -> list[Template]:
-        """Those of the tasks."""
+        """Return the templates of the tasks."""
         return [rule.template for rule in self.rule]
 
     def names(self) -> dict[str, str]:
-        """Task by fingerprint."""
+        """Return the tasks by fingerprint."""
         return {rule.template.fingerprint: rule.task for rule in self.rule}
 
     def with_candidates(self, candidates: Sequence[TaskCandidate]) -> Rules:
-        """These rules and the candidates'; a template that has a rule keeps it."""
+        """Return these rules plus those of the candidates; a template that already has a rule keeps it."""
         known = self.names()
         rules, passed_over = list(self.rule), []
         for candidate in candidates:
@@ -75,15 +75,15 @@ class Rules(Frozen):
                 if candidate.verdict == "not narrow":
                     passed_over.append(Pattern(**fields))
                 else:
-                    rules.append(Rule(task=candidate.name, **fields))
+                    rules.append(TaskRule(task=candidate.name, **fields))
         return Rules(rule=tuple(rules), passed_over=tuple(passed_over))
 
 
 class TaskFinder:
-    """The task of a prompt, by the rules.
+    """Finds the task of a prompt by the rules.
 
-    ``redacted`` says that prompts come from the log, as the templates do. In one as it was sent, anything
-    may stand where a template has what redaction put there.
+    With ``redacted`` true, prompts come from the log and are redacted like the templates. With false, prompts
+    are as sent, and a redaction mark in a template matches any text.
     """
 
     def __init__(self, rules: Rules, *, redacted: bool = True) -> None:
@@ -96,12 +96,14 @@ class TaskFinder:
         self._index = TemplateIndex([*(template for template, _ in found), *passed_over])
 
     def task(self, prompt: Prompt) -> str | None:
-        """The task of the most specific template that fits, None when there is none or it was passed over."""
+        """Return the task of the most specific matching template; None without one or if it
+        was passed over.
+        """
         template = self._index.find(prompt)
         return None if template is None else self._names.get(template.fingerprint)
 
     def task_of(self, request: dict[str, Any]) -> str:
-        """The task of a request's document, empty when there is none."""
+        """Return the task of a request document; empty when there is none."""
         prompt = read_prompt(request)
         return (self.task(prompt) or "") if prompt is not None else ""
 
@@ -112,10 +114,10 @@ def _as_sent(template: Template) -> Template:
 
 
 def load_rules(path: Path) -> Rules:
-    """The rules of a file; none when there is no file.
+    """Load the rules of a file; return empty rules when the file does not exist.
 
     Raises:
-        ConfigError: ``rules-invalid`` with what is wrong in the file.
+        ConfigError: ``rules-invalid``, with the problem.
     """
     if not path.exists():
         return Rules()
@@ -126,13 +128,13 @@ def load_rules(path: Path) -> Rules:
         why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
         raise ConfigError(
             "rules-invalid",
-            f"The rule file {path} cannot be used: {why}.",
-            hint=f"Mend it, or move it away and find the tasks anew: mv {path} {path}.old",
+            f"The rule file {path} is invalid: {why}.",
+            hint=f"Correct it, or move it away and discover the tasks again: mv {path} {path}.old",
         ) from error
 
 
 def save_rules(path: Path, rules: Rules) -> None:
-    """Write the rules, readable by their owner only: templates quote prompts. Atomic."""
+    """Write the rules atomically, readable by their owner only, because templates quote prompts."""
 
     import tomlkit
 

@@ -1,4 +1,4 @@
-"""The two readings of the log: learn the templates, then count every call by its template."""
+"""Survey the log in two passes: learn the templates, then count every call by its template."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from insource.logs.discovery.templates import Template, TemplateIndex
 from insource.store.database import Database
 
 MIN_CALLS = 10
-"""A group of fewer calls is left among the scattered ones."""
+"""The calls of a smaller group count as scattered."""
 PROGRESS_EVERY = 20_000
 DAYS_A_MONTH = Decimal("30.4375")
 _ORDER = {"narrow": 0, "perhaps": 1, "not narrow": 2}
@@ -30,7 +30,7 @@ _DAY_US = 86_400_000_000
 
 
 class _Count:
-    """The second reading's totals."""
+    """The totals of the second pass."""
 
     def __init__(self) -> None:
         self.calls = self.unreadable = self.unpriced = 0
@@ -51,14 +51,14 @@ def survey(
     rules: Rules | None = None,
     progress: Callable[[int], None] = lambda read: None,
 ) -> Survey:
-    """Find the tasks among the calls without one, best candidates first.
+    """Find tasks among the calls without one; return the candidates, best first.
 
-    ``rules`` are those of an earlier survey: their templates are known from the start and keep their names.
-    The log is read twice, first for the templates; ``progress`` gets the calls read so far in both readings.
-    Narrow candidates come first, then those that are perhaps, each by monthly cost, unknown prices last.
+    ``rules`` come from an earlier survey: their templates are known from the start and keep their names. The
+    log is read twice; ``progress`` receives the calls read so far over both passes. Narrow candidates come
+    first, then those that are perhaps narrow, each ordered by monthly cost with unknown prices last.
 
     Raises:
-        InsourceError: what reading the store raises.
+        InsourceError: the store's failures.
     """
     learner = TemplateLearner(rules.templates() if rules else ())
     read = 0
@@ -100,12 +100,12 @@ def discover(
     min_calls: int = MIN_CALLS,
     rules: Rules | None = None,
 ) -> tuple[TaskCandidate, ...]:
-    """The candidates of a ``survey``, best first."""
+    """Return the candidates of a ``survey``, best first."""
     return survey(database, since=since, min_calls=min_calls, rules=rules).candidates
 
 
 def assignments(database: Database, rules: Rules, since: datetime | None = None) -> Iterator[tuple[str, str]]:
-    """(call id, task) of every untagged call that the rules give a task."""
+    """Yield (call id, task) of every untagged call to which the rules assign a task."""
     finder = TaskFinder(rules)
     for record in untagged(database, since):
         task = finder.task(record.prompt) if record.prompt is not None else None
@@ -137,7 +137,7 @@ def _count(
 def _fold(
     index: TemplateIndex, evidence: dict[str, Evidence], min_calls: int, given: Mapping[str, str]
 ) -> None:
-    """Give the calls of templates too rare to report to the most specific other that matches them too."""
+    """Assign the calls of templates too rare to report to the most specific other template that matches."""
     often = TemplateIndex(
         one
         for one in index
@@ -152,7 +152,7 @@ def _fold(
 
 
 def _names(groups: Sequence[Sequence[Template]], given: Mapping[str, str]) -> list[str]:
-    """The name a rule gives, else one from the prompt's words."""
+    """Return the name from a rule, else one from the prompt's words."""
     found = name(groups, taken=given.values())
     return [
         next((given[one.fingerprint] for one in versions if one.fingerprint in given), new)

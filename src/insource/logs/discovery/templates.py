@@ -1,4 +1,4 @@
-"""A prompt template: the words that stay, in order, with slots between them."""
+"""Prompt templates: fixed text pieces in order, with slots between them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _ROLE_NAMES = {"s": "system", "u": "user", "a": "assistant", "t": "tool"}
 
 
 class Template(Frozen):
-    """``segments`` are literal pieces of the flattened prompt; a slot of any length stands between two.
+    """``segments`` are literal pieces of the flattened prompt, with a slot of any length between two of them.
 
-    ``schema_keys`` and ``tools`` are the frame: the keys asked for and the tools offered, comma-separated.
+    ``schema_keys`` and ``tools`` are the frame: the requested keys and the offered tools, comma-separated.
     """
 
     segments: tuple[str, ...]
@@ -33,36 +33,36 @@ class Template(Frozen):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Twelve hex digits that name this template for good."""
+        """Twelve hex digits that identify this template permanently."""
         return short(digest([list(self.segments), self.schema_keys, self.tools]))
 
     @cached_property
     def length(self) -> int:
-        """Characters that stay; the more, the more specific."""
+        """The number of fixed characters; a longer template is more specific."""
         return sum(map(len, self.segments))
 
     @cached_property
     def specificity(self) -> tuple[bool, int]:
-        """Grows with what stays; text at the beginning of a message says more than text behind a slot."""
+        """A sort key: text at the beginning of a message first, then the number of fixed characters."""
         return self.segments[0].startswith(MARK) and self.segments[0] not in _ROLE_MARKS, self.length
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """The words that stay, in lower case, role marks left out."""
+        """The fixed words in lower case, without role marks."""
         return tuple(word for _, said in self.said() for word in WORD.findall(said.lower()))
 
     def said(self) -> list[tuple[str, str]]:
-        """The fixed text by role letter, ``""`` before the first known role."""
+        """Return the fixed text by role letter; ``""`` stands for text before the first role mark."""
         before, *parts = " ".join(self.segments).split(MARK)
         return [("", before), *((part[:1], part[1:]) for part in parts)]
 
     @property
     def rendering(self) -> str:
-        """A prompt made from this template with next to nothing in its slots."""
+        """A prompt made from this template with nearly empty slots."""
         return " … ".join(self.segments)
 
     def matches(self, text: str) -> bool:
-        """Whether the segments stand in this flattened prompt, in this order."""
+        """Whether the segments occur in this flattened prompt, in this order."""
         at = 0
         for segment in self.segments:
             found = text.find(segment, at)
@@ -72,7 +72,7 @@ class Template(Frozen):
         return True
 
     def variable(self, text: str) -> str:
-        """What fills the slots of a matching prompt."""
+        """Return the slot contents of a matching prompt."""
         at, parts = 0, []
         for segment in self.segments:
             found = text.find(segment, at)
@@ -81,7 +81,7 @@ class Template(Frozen):
         return " ".join(part.strip() for part in (*parts, text[at:])).strip()
 
     def __str__(self) -> str:
-        """For people: roles on lines of their own, slots as ⟨…⟩."""
+        """Format for people: one line per role, slots as ⟨…⟩."""
         text = f" {SLOT} ".join(self.segments)
         text = text if text.startswith(MARK) else f"{SLOT} {text}"
         text = text.removesuffix(END) if text.endswith(END) else f"{text} {SLOT}"
@@ -93,7 +93,7 @@ class Template(Frozen):
 
 
 class TemplateIndex:
-    """Finds the most specific template of a prompt among many."""
+    """Finds the most specific of many templates that matches a prompt."""
 
     def __init__(self, templates: Iterable[Template] = ()) -> None:
         self._by_start: dict[tuple[Frame, str], list[Template]] = defaultdict(list)
@@ -111,7 +111,7 @@ class TemplateIndex:
         return iter(self._known.values())
 
     def extend(self, templates: Iterable[Template]) -> None:
-        """Add templates; one that is there already stays once."""
+        """Add templates; known ones are skipped."""
         for template in templates:
             if template.fingerprint in self._known:
                 continue
@@ -123,7 +123,7 @@ class TemplateIndex:
             group.sort(key=lambda one: (one.specificity, one.fingerprint), reverse=True)
 
     def find(self, prompt: Prompt) -> Template | None:
-        """The most specific template that this prompt is made from."""
+        """Return the most specific template that matches this prompt, or None."""
         best: Template | None = None
         groups = (
             self._by_start.get((prompt.frame, prompt.text[:_KEY]), ()),

@@ -1,1 +1,1 @@
-"""Bringing the logs people already have: one module a format, each a pure generator of calls."""
+"""Import the logs of other tools: one module per format, each a pure generator of calls."""

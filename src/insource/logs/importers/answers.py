@@ -1,7 +1,7 @@
-"""What an answer says, told apart by its shape: logs of others seldom say which API it came from.
+"""Parse answers by their shape, because other tools' logs seldom name the API.
 
-OpenAI's, Anthropic's and Gemini's documents and streams are read as the gateway reads them
-(``logs.reading``). Beside them: Bedrock's, Ollama's and Cohere's documents, a bare message, plain text.
+OpenAI, Anthropic and Gemini documents and streams are parsed as in the gateway (``insource.providers``). Also
+supported: documents of Bedrock, Ollama and Cohere, a bare message, plain text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from insource.providers.requests import content_text
 from insource.providers.responses import read_responses_usage
 from insource.types import FinishReason, Usage
 
-# Words beside the dialects' own.
+# Finish reasons that ``insource.providers`` does not know.
 _FINISH: dict[str, FinishReason] = {
     "complete": "stop",
     "tool_call": "tool_calls",
@@ -41,7 +41,7 @@ _STREAM_HEAD = 4096
 
 
 class Answer(NamedTuple):
-    """The text, how it ended, the counts, the model, the kind of call and the document, as far as told."""
+    """An answer's text, finish reason, token counts, model, kind of call and document, as far as known."""
 
     text: str = ""
     finish_reason: FinishReason = "unknown"
@@ -52,7 +52,7 @@ class Answer(NamedTuple):
     streamed: bool = False
 
     def fields(self) -> dict[str, Any]:
-        """The fields of ``Call`` that come of it."""
+        """Return the fields of ``Call`` that the answer determines."""
         return {
             "response": self.response,
             "response_text": self.text,
@@ -65,7 +65,7 @@ class Answer(NamedTuple):
 
 
 def read_answer(document: Any) -> Answer:
-    """Read an answer's document, a message, a list of messages (the last one counts), a stream or a text."""
+    """Parse an answer document, a message, a list of messages (the last one counts), a stream or a text."""
     if isinstance(document, str):
         return _stream(document) if _STREAM.match(document) else Answer(text=document)
     if isinstance(document, list):
@@ -81,13 +81,13 @@ def read_answer(document: Any) -> Answer:
 
 
 def finish_reason(value: Any) -> FinishReason:
-    """The provider's word for how an answer ended, as ours."""
+    """Map a provider's finish reason to Insource's."""
     word = text(value).lower()
     return _FINISH.get(word) or finish_of(word)
 
 
 def read_usage(counts: Mapping[str, Any]) -> Usage:
-    """Token counts apart from their answer, whichever provider's."""
+    """Parse token counts of any provider, given without their answer."""
     if "prompt_tokens" in counts:
         usage = read_chat_usage(counts)
         more = {  # LiteLLM passes on Anthropic's counts beside OpenAI's
@@ -174,7 +174,7 @@ def _cohere(document: dict[str, Any]) -> Answer:
 
 
 def _message(message: dict[str, Any]) -> Answer:
-    """A bare message, in the shape that what reads answers knows."""
+    """Wrap a bare message in the shape of a chat completion."""
     return Answer(
         text=content_text(message.get("content")),
         finish_reason=finish_reason(message.get("finish_reason")),

@@ -1,4 +1,4 @@
-"""Logs of Anthropic's messages: a request beside its message, or the message alone.
+"""Logs of Anthropic messages: requests with their messages, or the messages alone.
 
 https://docs.anthropic.com/en/api/messages
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from insource.formats.values import BadRecord, obj
 from insource.logs.importers.exchanges import beside
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 
 _REQUESTS = ("request", "input", "params", "body")
 _ANSWERS = ("response", "output", "message", "result")
@@ -25,17 +25,17 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     if record.get("type") == "message":
         yield beside({}, {}, record)
         return
     answers = (obj(record.get(name)) for name in _ANSWERS)
     answer = next((one for one in answers if one.get("type") in ("message", "error")), None)
     if answer is None:
-        raise BadRecord("no message and no error of Anthropic's under `response`")
+        raise BadRecord("`response` has neither a message nor an error of Anthropic")
     request = next((found for name in _REQUESTS if (found := obj(record.get(name)))), {})
     draft = beside(record, request, answer)
-    yield Draft({**draft.fields, "endpoint": "messages", "provider": "anthropic"}, own_id=draft.own_id)
+    yield CallDraft({**draft.fields, "endpoint": "messages", "provider": "anthropic"}, own_id=draft.own_id)
 
 
 IMPORTER = RecordImporter(

@@ -1,4 +1,4 @@
-"""The results of Anthropic's message batches. https://docs.anthropic.com/en/api/retrieving-message-batch-results"""
+"""Results of Anthropic message batches. https://docs.anthropic.com/en/api/retrieving-message-batch-results"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from insource.formats.values import BadRecord, obj, text
 from insource.logs.importers.batches import BATCH_TAG, Requests, request_of
 from insource.logs.importers.exchanges import exchange
 from insource.logs.importers.labels import known
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 
 _ENDED = ("succeeded", "errored", "canceled", "expired")
 
@@ -20,18 +20,18 @@ def _recognise(record: Mapping[str, Any]) -> str:
 
 
 def with_requests(requests: Requests) -> RecordImporter:
-    """The importer with the batch's input at hand (``batches.read_requests``)."""
+    """Return the importer, given the requests of the batch (``batches.read_requests``)."""
 
-    def convert(record: dict[str, Any]) -> Iterator[Draft]:
+    def convert(record: dict[str, Any]) -> Iterator[CallDraft]:
         result, custom_id = obj(record.get("result")), text(record.get("custom_id"))
         kind = result.get("type")
         if kind not in _ENDED:
-            raise BadRecord(f"`result.type` is none of {', '.join(_ENDED)}")
+            raise BadRecord(f"`result.type` is not one of {', '.join(_ENDED)}")
         message = obj(result.get("message"))
         error = None if kind == "succeeded" else obj(result.get("error")) or f"the request was {kind}"
         fields = exchange(request_of(requests, custom_id), message or None, error=error)
         fields["tags"] |= BATCH_TAG | known(custom_id=custom_id)
-        yield Draft(
+        yield CallDraft(
             {**fields, "endpoint": "messages", "provider": "anthropic"}, own_id=text(message.get("id"))
         )
 

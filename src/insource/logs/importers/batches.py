@@ -1,4 +1,4 @@
-"""The requests of a batch, to stand beside its answers: a batch's output repeats no request."""
+"""The requests of a batch, which its output file does not repeat."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ BATCH_TAG = {"batch": "yes"}
 
 
 def read_requests(file: BinaryIO) -> dict[str, bytes]:
-    """The requests of a batch's input file by ``custom_id``, each as compressed JSON.
+    """Return the requests of a batch input file by ``custom_id``, each as compressed JSON.
 
-    They are all in memory, because the answers come in any order; providers limit a batch's input to
-    200 MB (OpenAI) or 256 MB (Anthropic), which is a tenth of that here.
+    All are in memory, because answers come in any order. Providers limit a batch input to 200 MB (OpenAI) or
+    256 MB (Anthropic), which is about a tenth of that when compressed.
     """
     found = {}
     for _, record in records(file):
@@ -30,6 +30,6 @@ def read_requests(file: BinaryIO) -> dict[str, bytes]:
 
 
 def request_of(requests: Requests, custom_id: str) -> dict[str, Any]:
-    """The request with this id; empty when the input file is not at hand or has none."""
+    """Return the request with this id; empty when it is unknown."""
     packed = requests.get(custom_id)
     return {} if packed is None else obj(msgspec.json.decode(zlib.decompress(packed)))

@@ -1,4 +1,4 @@
-"""A request beside its response, as applications log them themselves; the base of several formats."""
+"""Records with a request and its response, as applications log them; the base of several formats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from insource.formats.values import between, count, dollars, first, moment, obj, seconds, text
 from insource.logs.importers.answers import read_answer
 from insource.logs.importers.labels import known, labels
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 
 _STARTED = ("started_at", "start_time", "startTime", "created_at", "timestamp", "time", "ts")
 _ENDED = ("ended_at", "end_time", "endTime", "finished_at", "completed_at")
@@ -18,7 +18,7 @@ _ENDED = ("ended_at", "end_time", "endTime", "finished_at", "completed_at")
 def exchange(
     request: Mapping[str, Any], answer: Any, *, status: Any = None, error: Any = None
 ) -> dict[str, Any]:
-    """The fields of ``Call`` that a provider's request and its answer document tell."""
+    """Return the fields of ``Call`` that a provider's request and answer document determine."""
     said = read_answer(answer)
     code = count(status)
     document = obj(answer)
@@ -40,7 +40,7 @@ def exchange(
 
 
 def error_text(document: Any) -> str:
-    """The message of an error: a text, ``{"message": …}``, or either of them under ``error``."""
+    """Return the message of an error: a text, ``{"message": …}``, or either of them under ``error``."""
     if isinstance(document, str):
         return document
     if not isinstance(document, Mapping) or not document:
@@ -51,7 +51,7 @@ def error_text(document: Any) -> str:
 
 
 def created(document: Any) -> Any:
-    """When a provider made an answer, in whole seconds; null when it does not say."""
+    """Return the creation time in an answer document, in seconds since the epoch; None without one."""
     return first(obj(document), "created", "created_at")
 
 
@@ -60,12 +60,12 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return "`request` beside `response`" if both else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     yield beside(record, obj(record.get("request")), record.get("response"))
 
 
-def beside(record: Mapping[str, Any], request: dict[str, Any], answer: Any) -> Draft:
-    """An exchange with what stands beside it under the usual names."""
+def beside(record: Mapping[str, Any], request: dict[str, Any], answer: Any) -> CallDraft:
+    """Build a call from an exchange and the other fields of its record, under their usual names."""
     started, ended = moment(first(record, *_STARTED)), moment(first(record, *_ENDED))
     latency = seconds(first(record, "latency_s", "duration_s"))
     if latency is None and (milliseconds := seconds(first(record, "latency_ms", "duration_ms"))) is not None:
@@ -85,7 +85,7 @@ def beside(record: Mapping[str, Any], request: dict[str, Any], answer: Any) -> D
         workload=record.get("workload_id"), client=record.get("client_id")
     )
     cost = dollars(record.get("cost_usd"))
-    return Draft(
+    return CallDraft(
         {
             **fields,
             "started_at": started or moment(created(answer)),

@@ -1,6 +1,6 @@
-"""Helicone: what ``npx @helicone/export`` or the query API gives, as JSON, JSONL or CSV.
+"""Helicone: exports of ``npx @helicone/export`` or the query API, as JSON, JSONL or CSV.
 
-https://docs.helicone.ai/tools/export. Bodies are there only with ``--include-body``.
+https://docs.helicone.ai/tools/export. Bodies are included only with ``--include-body``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from insource.formats.values import between, count, dollars, first, moment, obj,
 from insource.logs.importers.answers import read_answer
 from insource.logs.importers.exchanges import error_text
 from insource.logs.importers.labels import known, labels
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.types import Usage
 from insource.types.call import Outcome
 
 _OWN = {"request_created_at", "response_created_at", "response_status", "request_properties", "response_id"}
-_CANCELLED = -3  # Helicone's own number for a client that hung up; its other negative ones are failures
+_CANCELLED = -3  # Helicone's status for a client that disconnected; its other negative ones are failures
 
 
 def _recognise(record: Mapping[str, Any]) -> str:
@@ -25,7 +25,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return f"Helicone's {', '.join(f'`{name}`' for name in found)}" if len(found) > 2 else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     request = obj(record.get("request_body"))
     document = opened(record.get("response_body"))
     answer = read_answer(document)
@@ -35,7 +35,7 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
     cost = dollars(first(record, "cost", "costUSD", "cost_usd"))
     waited, first_token = seconds(record.get("delay_ms")), seconds(record.get("time_to_first_token"))
     asked = first(record, "request_model", "model_override", "model") or request.get("model")
-    yield Draft(
+    yield CallDraft(
         {
             **answer.fields(),
             **_labels(record),
@@ -46,7 +46,7 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
             "request": request,
             "streamed": answer.streamed or request.get("stream") is True,
             "usage": _usage(record, answer.usage),
-            "cost_usd": cost or None,  # 0 is what models without a price have
+            "cost_usd": cost or None,  # Helicone reports 0 for models without a price
             "priced_by": "helicone" if cost else "",
             "latency_s": between(started, ended) if waited is None else waited / 1000,
             "first_token_s": None if first_token is None else first_token / 1000,
@@ -89,7 +89,10 @@ def _labels(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _usage(record: Mapping[str, Any], answered: Usage) -> Usage:
-    """Helicone's counts, and the answer's own where it has none; 0 and 0 is none."""
+    """Return Helicone's counts, completed from the answer.
+
+    If input and output are both 0, only the answer counts.
+    """
     found = Usage(
         input_tokens=count(record.get("prompt_tokens")),
         cached_tokens=count(record.get("prompt_cache_read_tokens")),

@@ -1,4 +1,4 @@
-"""Who a call belongs to, from the free-form metadata that every tool lets its users attach."""
+"""Task, feature and user labels in the free-form metadata that tools let their users attach."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _USER = ("user", "user_id", "userId", "end_user", "insource_user", "insource-use
 
 
 def labels(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """``task``, ``feature``, ``prompt_version``, ``user`` where the metadata names them, the rest as tags.
+    """Return ``task``, ``feature``, ``prompt_version`` and ``user`` from the metadata, and the rest as tags.
 
-    Of the rest only plain values become tags; what is nested stays in the raw record.
+    Only plain values become tags; nested values stay in the raw record.
     """
     named = {
         "task": text(first(metadata, *_TASK)),
@@ -30,10 +30,10 @@ def labels(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tag_list(value: Any) -> dict[str, str]:
-    """A list of tags as tags: ``["beta", "eu"]`` becomes ``{"beta": "yes", "eu": "yes"}``."""
+    """Convert a list of tags: ``["beta", "eu"]`` becomes ``{"beta": "yes", "eu": "yes"}``."""
     return {tag: "yes" for tag in map(text, items(value)) if tag}
 
 
 def known(**values: Any) -> dict[str, str]:
-    """Tags of those values that are there."""
+    """Return tags for the values that are not empty."""
     return {name: shown for name, value in values.items() if (shown := text(value))}

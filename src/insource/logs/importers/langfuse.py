@@ -1,7 +1,7 @@
 """Langfuse: observations from its user interface, its API or its blob storage export.
 
 https://langfuse.com/docs/api-and-data-platform/features/blob-storage-export-fields. The API and the user
-interface spell names like ``startTime``, the blob export like ``start_time``; both are read.
+interface use names like ``startTime``, the blob export names like ``start_time``; both are accepted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from insource.formats.values import (
 )
 from insource.logs.importers.answers import read_answer
 from insource.logs.importers.labels import known, labels, tag_list
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.types import Usage
 
 _CALLS = {"GENERATION", "EMBEDDING"}
@@ -42,7 +42,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return f"Langfuse's {', '.join(f'`{name}`' for name in found)}" if len(found) > 1 else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     row = _snake(record)
     kind = text(row.get("type")).upper() or "GENERATION"
     if kind not in _CALLS:
@@ -57,7 +57,7 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
     usage = _usage(row)
     cost = _cost(row)
     failed = text(row.get("level")).upper() == "ERROR"
-    yield Draft(
+    yield CallDraft(
         {
             **answer.fields(),
             **_labels(row),
@@ -108,10 +108,12 @@ def _labels(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _usage(row: Mapping[str, Any]) -> Usage:
-    """The counts. Kinds are free text; those with ``input`` in their name are parts of what was read.
+    """Return the token counts.
 
-    Whether ``input`` has the cached tokens in it depends on who reported it: they are when ``input`` and
-    ``output`` alone make up the total.
+    Kinds are free text; those with ``input`` in their name are parts of the input.
+
+    Whether ``input`` includes the cached tokens depends on the reporting tool. It does when ``input`` and
+    ``output`` alone add up to the total.
     """
     counts = {
         name: found
@@ -145,13 +147,13 @@ def _usage(row: Mapping[str, Any]) -> Usage:
 
 
 def _sum(counts: Mapping[str, int], fits: Callable[[str], bool]) -> int | None:
-    """The sum of the kinds that fit, None when none does; a total is no kind."""
+    """Return the sum of the kinds that match, without the total; None when none matches."""
     found = [number for name, number in counts.items() if name != "total" and fits(name)]
     return count(sum(found)) if found else None
 
 
 def _cost(row: Mapping[str, Any]) -> Decimal | None:
-    """The total. Langfuse shows 0 also for models it has no price for: without its parts that is unknown."""
+    """Return the total cost. Langfuse shows 0 for models without a price, so 0 without details is unknown."""
     parts = obj(row.get("cost_details"))
     total = dollars(first(row, "total_cost", "calculated_total_cost") or parts.get("total"))
     if total is None and parts:

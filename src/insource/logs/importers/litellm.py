@@ -1,7 +1,7 @@
 """LiteLLM's spend logs: the table ``LiteLLM_SpendLogs``, as JSON, JSONL or CSV.
 
-https://docs.litellm.ai/docs/proxy/spend_logs. Unless the proxy stores prompts, ``messages`` and
-``response`` are ``{}``; long texts are cut and say so. Both are told in the tag ``content``.
+https://docs.litellm.ai/docs/proxy/spend_logs. If the proxy does not store prompts, ``messages`` and
+``response`` are ``{}``; long texts are truncated with a mark. The tag ``content`` records both cases.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from insource.formats.values import between, count, dollars, first, moment, obj, opened, text
 from insource.logs.importers.answers import read_answer, read_usage
 from insource.logs.importers.labels import known, labels, tag_list
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.types import Usage
 
 _OWN = {"call_type", "spend", "startTime", "endTime", "completionStartTime", "request_tags", "model_group"}
@@ -26,7 +26,7 @@ _ENDPOINTS = {
     "generate_content": "generate_content",
 }
 _CUT = "litellm_truncated"
-# What of the metadata says something to people; the rest stays in the raw record.
+# The metadata that becomes labels; the rest stays in the raw record.
 _TOLD = ("task", "feature", "prompt_version", "user_id")
 
 
@@ -35,7 +35,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return f"LiteLLM's {', '.join(f'`{name}`' for name in found)}" if len(found) > 2 else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     answer_document = opened(record.get("response"))
     answer = read_answer(answer_document)
     metadata = obj(record.get("metadata"))
@@ -49,7 +49,7 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
     request = _request(record)
     cost = None if failed else _cost(record)
     kind = text(record.get("call_type"))
-    yield Draft(
+    yield CallDraft(
         {
             **answer.fields(),
             **_labels(record, metadata),
@@ -76,7 +76,7 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
 
 
 def _request(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The body the proxy was sent, else the messages; empty when neither was stored."""
+    """Return the body sent to the proxy, else the messages; empty when neither was stored."""
     body = obj(record.get("proxy_server_request"))
     body = obj(body.get("body")) or body
     messages = opened(record.get("messages"))
@@ -108,7 +108,7 @@ def _content(record: Mapping[str, Any]) -> str | None:
 
 
 def _usage(record: Mapping[str, Any], answer: Mapping[str, Any], metadata: Mapping[str, Any]) -> Usage:
-    """The proxy's totals, with the provider's finer counts where it passed them on."""
+    """Return the proxy's totals, with the provider's detailed counts where they were passed on."""
     finer = obj(answer.get("usage")) or obj(metadata.get("usage_object"))
     finer = finer or obj(metadata.get("additional_usage_values"))
     found = read_usage(finer)
@@ -120,7 +120,7 @@ def _usage(record: Mapping[str, Any], answer: Mapping[str, Any], metadata: Mappi
 
 
 def _cost(record: Mapping[str, Any]) -> Decimal | None:
-    """What was spent. It is 0 also for models without a price: only a cache hit is known to be free."""
+    """Return the cost. LiteLLM reports 0 for models without a price, so 0 is known only for a cache hit."""
     spent = dollars(record.get("spend"))
     return spent if spent or _cache_hit(record) else None
 

@@ -1,4 +1,4 @@
-"""Importing a file into the store: redacted, priced, in batches, as often as one likes."""
+"""Import calls into the store: redacted, priced, in batches. Repeated imports add nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from insource.logs.importers.batches import BATCH_TAG
-from insource.logs.importers.protocol import Imported, Outcome, Rejected, Skipped
+from insource.logs.importers.protocol import Imported, ReadOutcome, Rejected, Skipped
 from insource.providers.prices import UNPRICED, Priced, PriceTable, billing_of
 from insource.store.calls.calls import insert_calls
 from insource.store.calls.table import CALLS
@@ -18,22 +18,23 @@ from insource.store.database import Database
 from insource.types import Call
 
 Redact = Callable[[Any], Any]
-Pricer = Callable[[Call], Priced]
+CallPricer = Callable[[Call], Priced]
 
 SHOWN = 20
-_BATCH, _BATCH_CHARACTERS = 500, 16 << 20  # whichever is reached first: records may be large
+_BATCH, _BATCH_CHARACTERS = 500, 16 << 20  # the first limit reached ends a batch: records may be large
 _FAILED, _METADATA_ONLY = {"redaction": "failed"}, {"redaction": "metadata-only"}
-# What a record could smuggle content in with; ids, times, numbers and enumerations are left.
+# Labels may contain content, so they are redacted too; ids, times, numbers and enumerations are not.
 _LABELS = ("task", "feature", "prompt_version", "provider", "endpoint", "model_asked", "model_answered")
 _SAID = ("user", "tags", "request", "response", "response_text", "error", "raw")
 
 
 @dataclass
 class ImportReport:
-    """What became of a file's records.
+    """The counts of an import.
 
-    ``new`` calls were stored, ``known`` were in the store already (or purged from it). ``rejected`` could
-    not be read: the first twenty are in ``shown``. ``skipped`` counts by reason what is no call.
+    ``new`` calls were stored; ``known`` calls were already stored or had been purged. ``rejected`` records
+    could not be read; the first twenty are in ``shown``. ``skipped`` counts records that are not calls, by
+    reason.
     """
 
     new: int = 0
@@ -49,7 +50,7 @@ class ImportReport:
 
 def load(
     database: Database,
-    outcomes: Iterable[Outcome],
+    outcomes: Iterable[ReadOutcome],
     *,
     redact: Redact,
     keeps_content: Callable[[str], bool] = lambda task: True,
@@ -58,27 +59,27 @@ def load(
     on_rejected: Callable[[Rejected], None] = lambda rejected: None,
     progress: Callable[[int], None] = lambda line: None,
 ) -> ImportReport:
-    """Store what an importer reads. A call that is in the store already stays as it is.
+    """Store the calls that an importer reads. A call that is already stored is not changed.
 
-    Each batch of up to 500 records is one transaction: whatever ends the import, a rerun goes on where it
-    stopped. Content is redacted before it is written; where that fails, only metadata is.
+    Each batch of up to 500 records is one transaction, so repeating an interrupted import continues where it
+    stopped. Content is redacted before it is written; if that fails, only metadata is written.
 
     Args:
         redact: takes a JSON value and returns it redacted.
-        keeps_content: whether content of this task is kept at all, or only metadata.
-        task: the task of every call, whatever its record says.
-        prices: prices calls whose records know no cost; None leaves their cost unknown.
-        on_rejected: told of every record that could not be read.
-        progress: told the line that has been reached, after each batch.
+        keeps_content: whether content of this task is stored, or only metadata.
+        task: the task of every call, overriding its record.
+        prices: prices calls whose records have no cost; None leaves their cost unknown.
+        on_rejected: called with every record that could not be read.
+        progress: called after each batch with the line reached.
 
     Raises:
-        InsourceError: the codes of ``Database.write``.
+        InsourceError: as ``Database.write``.
     """
     report = ImportReport()
     price = _pricer(prices)
     for batch in _batches(outcomes):
         found = [outcome.call for outcome in batch if isinstance(outcome, Imported)]
-        there = _stored(database, found)  # looked up first: redaction takes most of the time
+        there = _stored(database, found)  # checked first, because redaction is the slowest step
         calls = [
             prepared(call, redact=redact, keeps_content=keeps_content, task=task, price=price)
             for call in found
@@ -103,8 +104,8 @@ def load(
     return report
 
 
-def _batches(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
-    batch: list[Outcome] = []
+def _batches(outcomes: Iterable[ReadOutcome]) -> Iterator[list[ReadOutcome]]:
+    batch: list[ReadOutcome] = []
     characters = 0
     for outcome in outcomes:
         batch.append(outcome)
@@ -128,9 +129,9 @@ def prepared(
     redact: Redact,
     keeps_content: Callable[[str], bool] = lambda task: True,
     task: str = "",
-    price: Pricer | None = None,
+    price: CallPricer | None = None,
 ) -> Call:
-    """The call as it may be written: with its task, priced if it can be, and redacted last."""
+    """Return the call as it may be written: with its task, priced if possible, and redacted."""
     task = task or call.task
     priced = Priced(call.cost_usd, call.priced_by)
     if call.cost_usd is None and price is not None and call.outcome == "ok":
@@ -148,19 +149,19 @@ def prepared(
 def _redacted(fields: dict[str, Any], redact: Redact, *, instead: dict[str, Any]) -> dict[str, Any]:
     try:
         redacted: dict[str, Any] = redact(fields)
-    except Exception:  # whatever the reason, unredacted content must not reach the disk
+    except Exception:  # unredacted content must never reach the disk
         return instead
     return redacted
 
 
 def _without_content(call: Call, why: dict[str, str]) -> dict[str, Any]:
-    """What stands in for content: nothing anybody said, not even who."""
+    """Return the replacement of content, without any free text and without the user."""
     error = why["redaction"] if call.error else ""
     nothing: dict[str, Any] = {"user": "", "tags": {}, "response_text": "", "response": None}
     return {**nothing, "error": error, "request": why, "raw": why}
 
 
-def _pricer(prices: PriceTable | None) -> Pricer | None:
+def _pricer(prices: PriceTable | None) -> CallPricer | None:
     if prices is None:
         return None
 
@@ -176,6 +177,8 @@ def _pricer(prices: PriceTable | None) -> Pricer | None:
 
 
 def _reason(outcome: Rejected | Skipped, redact: Redact) -> str:
-    """Redacted too: a reason may quote a value of the record."""
-    told = _redacted({"reason": outcome.reason}, redact, instead={"reason": "(it could not be redacted)"})
+    """Return the redacted reason, because it may quote a value of the record."""
+    told = _redacted(
+        {"reason": outcome.reason}, redact, instead={"reason": "(the reason could not be redacted)"}
+    )
     return str(told["reason"])

@@ -1,4 +1,4 @@
-"""Any table: a mapping says which column, or which dotted path, holds which field of a call.
+"""Import any table: a mapping assigns a column or dotted path to each field of a call.
 
 name = "helpdesk"          # the source: calls come from import:helpdesk
 
@@ -45,7 +45,7 @@ from insource.formats.values import (
 from insource.foundation.errors import ConfigError
 from insource.logs.importers.answers import finish_reason, read_answer
 from insource.logs.importers.exchanges import created
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.types import Frozen, Usage
 from insource.types.call import Outcome
 
@@ -72,7 +72,7 @@ _HINT = "docs/guides/import-logs.md has an example and every field."
 
 
 class TableMapping(Frozen):
-    """A mapping file: field → path, field → the same for every call, tag → path."""
+    """A mapping file: paths of fields, constant fields, and paths of tags."""
 
     name: str
     call: dict[str, str]
@@ -81,10 +81,10 @@ class TableMapping(Frozen):
 
 
 def read_mapping(path: Path) -> TableMapping:
-    """The mapping in a TOML file.
+    """Read the mapping in a TOML file.
 
     Raises:
-        ConfigError: ``mapping-invalid``, with what is wrong and the nearest field.
+        ConfigError: ``mapping-invalid``, with the problems and the nearest field name.
     """
     try:
         mapping = TableMapping(**tomllib.loads(path.read_text(encoding="utf-8")))
@@ -95,18 +95,20 @@ def read_mapping(path: Path) -> TableMapping:
     except ValidationError as error:
         lines = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise ConfigError(
-            "mapping-invalid", f"The mapping {path} is not one.", details=tuple(lines), hint=_HINT
+            "mapping-invalid", f"The mapping {path} is invalid.", details=tuple(lines), hint=_HINT
         ) from error
     wrong = [_unknown(name, FIELDS) for name in mapping.call if name not in FIELDS]
     wrong += [_unknown(name, _TEXTS) for name in mapping.constant if name not in _TEXTS]
     wrong += [
-        f"{name}: both in [call] and in [constant]" for name in mapping.constant if name in mapping.call
+        f"{name}: must not be in both [call] and [constant]"
+        for name in mapping.constant
+        if name in mapping.call
     ]
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,40}", mapping.name):
-        wrong.append(f"name: {mapping.name!r} is not lower-case letters, digits, - and _")
+        wrong.append(f"name: {mapping.name!r} may have only lower-case letters, digits, - and _")
     if wrong:
         raise ConfigError(
-            "mapping-invalid", f"The mapping {path} cannot be used.", details=tuple(wrong), hint=_HINT
+            "mapping-invalid", f"The mapping {path} has wrong fields.", details=tuple(wrong), hint=_HINT
         )
     return mapping
 
@@ -117,7 +119,7 @@ def _unknown(name: str, known: tuple[str, ...]) -> str:
 
 
 def paths_without_a_value(mapping: TableMapping, sample: list[dict[str, Any]]) -> list[str]:
-    """Mapped paths that none of the records has: most often a misspelt column."""
+    """Return the mapped paths that no record has, most often misspelled columns."""
     named = {f"call.{name}": path for name, path in mapping.call.items()}
     named |= {f"tags.{name}": path for name, path in mapping.tags.items()}
     return [
@@ -128,7 +130,7 @@ def paths_without_a_value(mapping: TableMapping, sample: list[dict[str, Any]]) -
 
 
 def mapped(mapping: TableMapping) -> RecordImporter:
-    """The importer this mapping makes."""
+    """Return the importer for this mapping."""
     return RecordImporter(
         mapping.name,
         "A table of your own, with a mapping",
@@ -139,7 +141,7 @@ def mapped(mapping: TableMapping) -> RecordImporter:
     )
 
 
-def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[CallDraft]:
     found = {name: value_at(record, path) for name, path in mapping.call.items()}
     found = {name: value for name, value in found.items() if value not in (MISSING, None, "")}
     answer_document = opened(found.get("response"))
@@ -179,7 +181,7 @@ def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[Draft]:
         fields["response_text"] = said.text if said else text(found["output"]) or _json(found["output"])
     if "finish_reason" in found:
         fields["finish_reason"] = finish_reason(found["finish_reason"])
-    yield Draft(fields, own_id=text(found.get("id")))
+    yield CallDraft(fields, own_id=text(found.get("id")))
 
 
 def _json(value: Any) -> str:
@@ -187,7 +189,7 @@ def _json(value: Any) -> str:
 
 
 def _request(found: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """The request as it was sent, else one put together from messages or an input text."""
+    """Return the request as sent, else one built from messages or an input text."""
     request = obj(found.get("request"))
     if request:
         return request
@@ -204,12 +206,16 @@ def _request(found: Mapping[str, Any], model: str) -> dict[str, Any]:
 
 
 def _number(found: Mapping[str, Any], name: str, read: Callable[[Any], Any]) -> Any:
-    """The number under this name; what is there and is no number was mapped by mistake."""
+    """Return the number under this name, or None if it is absent.
+
+    Raises:
+        BadRecord: the value is not such a number, so the field was mapped by mistake.
+    """
     if name not in found:
         return None
     number = read(found[name])
     if number is None:
-        raise BadRecord(f"{name}: {shown(found[name])} is no number that it can be")
+        raise BadRecord(f"{name}: {shown(found[name])} is not a valid number here")
     return number
 
 
@@ -234,5 +240,5 @@ def _outcome(found: Mapping[str, Any], status: int | None, error: str) -> Outcom
         for outcome in get_args(Outcome):
             if told == outcome:
                 return outcome  # type: ignore[no-any-return] # get_args is not typed
-        raise BadRecord(f"outcome: {shown(told)} is none of {', '.join(get_args(Outcome))}")
+        raise BadRecord(f"outcome: {shown(told)} is not one of {', '.join(get_args(Outcome))}")
     return "error" if error or (status is not None and status >= 400) else "ok"

@@ -1,4 +1,4 @@
-"""The output and error files of OpenAI's batches. https://platform.openai.com/docs/guides/batch"""
+"""Output and error files of OpenAI batches. https://platform.openai.com/docs/guides/batch"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from insource.formats.values import NotACall, moment, obj, text
 from insource.logs.importers.batches import BATCH_TAG, Requests, request_of
 from insource.logs.importers.exchanges import created, exchange
 from insource.logs.importers.labels import known
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 
 
 def _recognise(record: Mapping[str, Any]) -> str:
@@ -18,9 +18,9 @@ def _recognise(record: Mapping[str, Any]) -> str:
 
 
 def with_requests(requests: Requests) -> RecordImporter:
-    """The importer with the batch's input at hand (``batches.read_requests``)."""
+    """Return the importer, given the requests of the batch (``batches.read_requests``)."""
 
-    def convert(record: dict[str, Any]) -> Iterator[Draft]:
+    def convert(record: dict[str, Any]) -> Iterator[CallDraft]:
         if "body" in record and "response" not in record:
             raise NotACall("a request of a batch, without its answer; give this file as --batch-input")
         custom_id, response = text(record.get("custom_id")), obj(record.get("response"))
@@ -32,7 +32,7 @@ def with_requests(requests: Requests) -> RecordImporter:
         )
         fields["tags"] |= BATCH_TAG | known(custom_id=custom_id)
         started = moment(created(response.get("body")))
-        yield Draft({**fields, "started_at": started}, own_id=text(record.get("id")))
+        yield CallDraft({**fields, "started_at": started}, own_id=text(record.get("id")))
 
     return RecordImporter(
         "openai-batch", "Output and error files of OpenAI's batches (JSONL)", _recognise, convert

@@ -2,9 +2,8 @@
 
 https://platform.openai.com/docs/guides/supervised-fine-tuning, …/direct-preference-optimization
 
-An example is taken as a call whose answer is its last assistant message; of a preference pair, the
-preferred output. The same shape with a ``system`` text beside the messages is what Bedrock takes for
-Anthropic's models.
+An example becomes a call whose answer is its last assistant message, or the preferred output of a preference
+pair. The same shape with a ``system`` text is Bedrock's format for Anthropic models.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from insource.formats.values import BadRecord, text
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.providers.requests import content_text
 
 _ANSWERS = ("preferred_output", "non_preferred_output")
@@ -23,10 +22,10 @@ def _recognise(record: Mapping[str, Any]) -> str:
     if all(name in record for name in _ANSWERS):
         return "`preferred_output` beside `non_preferred_output`"
     only = "messages" in record and not {"id", "usage", "response", "model"} & set(record)
-    return "`messages`, and neither a model nor a response beside it" if only else ""
+    return "`messages`, without a model or a response" if only else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     if "preferred_output" in record:
         request, messages = _preference(record)
     else:
@@ -36,11 +35,11 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
         raise BadRecord("`messages` is not a list of messages")
     last = max((i for i, message in enumerate(messages) if message.get("role") == "assistant"), default=None)
     if last is None:
-        raise BadRecord("no message of the assistant, so there is no answer")
+        raise BadRecord("there is no assistant message, so there is no answer")
     answer = messages[last]
     called = bool(answer.get("tool_calls") or answer.get("function_call"))
     kind = "preference" if "preferred_output" in record else "example"
-    yield Draft(
+    yield CallDraft(
         {
             "endpoint": "messages" if "system" in record else "chat",
             "model_asked": text(record.get("model")),
@@ -54,7 +53,7 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
 
 
 def _preference(record: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-    """The request of a preference pair, and its messages with the preferred answer behind them."""
+    """Return the request of a preference pair, and its messages followed by the preferred answer."""
     request, preferred = record.get("input"), record["preferred_output"]
     if not isinstance(request, dict) or not isinstance(request.get("messages"), list):
         raise BadRecord("`input` has no list of messages")

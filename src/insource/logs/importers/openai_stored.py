@@ -1,7 +1,7 @@
-"""Stored completions and responses of OpenAI and Azure, as their list endpoints give them.
+"""Stored completions and responses of OpenAI and Azure, as their list endpoints return them.
 
-https://platform.openai.com/docs/api-reference/chat/list: the completion carries the request's parameters,
-and its messages come from an endpoint of their own; they are expected under ``messages``.
+https://platform.openai.com/docs/api-reference/chat/list: a completion includes the request's parameters. Its
+messages come from a separate endpoint; they are expected under ``messages``.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 
 from insource.formats.values import moment, text
 from insource.logs.importers.exchanges import created, exchange
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 
 _OBJECTS = {"chat.completion", "text_completion", "response"}
-# What the answer says of the request; everything else is the answer itself.
+# The parameters of the request that an answer repeats; the rest is the answer.
 _ASKED = (
     "model",
     "messages",
@@ -44,12 +44,12 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return f'`"object": "{kind}"`' if isinstance(kind, str) and kind in _OBJECTS else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     request = {name: record[name] for name in _ASKED if record.get(name) is not None}
     answer = {name: value for name, value in record.items() if name not in ("messages", "input")}
     fields = exchange(request, answer)
     fields["user"] = fields["user"] or text(record.get("input_user"))
-    yield Draft({**fields, "started_at": moment(created(record))}, own_id=text(record.get("id")))
+    yield CallDraft({**fields, "started_at": moment(created(record))}, own_id=text(record.get("id")))
 
 
 IMPORTER = RecordImporter(

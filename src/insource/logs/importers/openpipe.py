@@ -1,4 +1,4 @@
-"""OpenPipe: exported logs (``input``, ``output``, ``tags``) and what its SDK reported."""
+"""OpenPipe: exported logs (``input``, ``output``, ``tags``) and records of its SDK."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from insource.formats.values import between, first, moment, obj, opened, text
 from insource.logs.importers.exchanges import created, exchange
 from insource.logs.importers.labels import labels
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 
 
 def _recognise(record: Mapping[str, Any]) -> str:
@@ -22,7 +22,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
     )
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     answer = opened(first(record, "respPayload", "output"))
     started, ended = moment(record.get("requestedAt")), moment(record.get("receivedAt"))
     fields = exchange(
@@ -35,7 +35,7 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
     for name in ("task", "feature", "prompt_version", "user"):
         fields[name] = told[name] or fields[name]
     fields["tags"] |= told["tags"]
-    yield Draft(
+    yield CallDraft(
         {
             **fields,
             "started_at": started or moment(created(answer)),

@@ -1,7 +1,7 @@
-"""OpenTelemetry: spans and events with ``gen_ai.*`` attributes, in OTLP/JSON or one span a line.
+"""OpenTelemetry: spans and events with ``gen_ai.*`` attributes, in OTLP/JSON or one span per line.
 
-https://opentelemetry.io/docs/specs/semconv/gen-ai/, from version 1.27 on, and the names that libraries
-used before and beside it (``gen_ai.system``, ``gen_ai.prompt.0.content``, ``llm.request.type``).
+https://opentelemetry.io/docs/specs/semconv/gen-ai/, from version 1.27 on, and the older names that libraries
+use (``gen_ai.system``, ``gen_ai.prompt.0.content``, ``llm.request.type``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from insource.formats.values import (
 from insource.logs.importers.answers import finish_reason
 from insource.logs.importers.labels import known
 from insource.logs.importers.otel_values import attributes, chat_messages, event_messages, indexed
-from insource.logs.importers.protocol import Draft, RecordImporter
+from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.providers.requests import content_text
 from insource.types import Usage
 
@@ -52,7 +52,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return "a span's `attributes` with `gen_ai.…`" if any(n.startswith("gen_ai.") for n in told) else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[Draft]:
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     others = 0
     for resource, scope, span in _parts(record):
         told = attributes(span.get("attributes"))
@@ -60,8 +60,8 @@ def _convert(record: dict[str, Any]) -> Iterator[Draft]:
             yield _draft(resource, scope, span, told)
         else:
             others += 1
-    if others:  # said once, behind the calls of the same record
-        raise NotACall("spans or events that are no call to a model")
+    if others:  # reported once, after the calls of the same record
+        raise NotACall("spans or events that are not calls to a model")
 
 
 def _parts(record: Mapping[str, Any]) -> Iterator[Parts]:
@@ -73,7 +73,7 @@ def _parts(record: Mapping[str, Any]) -> Iterator[Parts]:
             for scoped in map(obj, items(group.get(middle))):
                 for span in map(obj, items(scoped.get(inner))):
                     yield obj(group.get("resource")), obj(scoped.get("scope")), span
-    if "attributes" in record:  # one span a line, as the SDKs' console exporters print it
+    if "attributes" in record:  # one span per line, as the SDKs' console exporters print it
         yield obj(record.get("resource")), {}, dict(record)
 
 
@@ -88,7 +88,7 @@ def _is_call(span: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
 
 def _draft(
     resource: dict[str, Any], scope: dict[str, Any], span: dict[str, Any], told: dict[str, Any]
-) -> Draft:
+) -> CallDraft:
     started, latency = _times(span)
     asked, answered = _messages(span, told)
     reasons = items(told.get("gen_ai.response.finish_reasons"))
@@ -98,7 +98,7 @@ def _draft(
     cost = dollars(first(told, "gen_ai.usage.cost", "gen_ai.usage.total_cost"))
     trace, span_id = _ids(span)
     raw = {"resource": resource, "scope": scope, "span": span} if resource or scope else span
-    return Draft(
+    return CallDraft(
         {
             **_labels(resource, told, trace),
             "started_at": started,
@@ -139,7 +139,7 @@ def _ids(span: Mapping[str, Any]) -> tuple[str, str]:
 def _times(span: Mapping[str, Any]) -> tuple[Any, float | None]:
     started = moment(first(span, "startTimeUnixNano", "start_time"))
     ended = moment(first(span, "endTimeUnixNano", "end_time"))
-    if started is None:  # an event is told when the call is over
+    if started is None:  # an event is recorded when the call has ended
         told = moment(first(span, "timeUnixNano", "observedTimeUnixNano", "timestamp"))
         took = seconds(attributes(span.get("attributes")).get("gen_ai.client.operation.duration"))
         return (told - timedelta(seconds=min(took or 0, 86400)) if told else None), took
@@ -147,7 +147,7 @@ def _times(span: Mapping[str, Any]) -> tuple[Any, float | None]:
 
 
 def _messages(span: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
-    """What was asked and answered, from whichever of the four places has it."""
+    """Return the messages of the request and of the answer, from whichever of the four places has them."""
     from_events = event_messages(items(span.get("events")))
     asked = (
         chat_messages(told.get("gen_ai.input.messages"))

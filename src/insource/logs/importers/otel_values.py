@@ -1,4 +1,4 @@
-"""OpenTelemetry's data as plain values: attributes, and messages in the shape that chat requests have."""
+"""OpenTelemetry values as plain Python values: attributes, and messages in the shape of chat requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from insource.formats.values import count, first, items, obj, opened, text
 
 
 def attributes(value: Any) -> dict[str, Any]:
-    """Attributes by name, from OTLP's list of typed values or from a plain object."""
+    """Return attributes by name, from OTLP's list of typed values or from a plain object."""
     if isinstance(value, dict):
         return value
     return {
@@ -21,19 +21,21 @@ def attributes(value: Any) -> dict[str, Any]:
 
 
 def _any_value(value: Any) -> Any:
-    """The value of an ``AnyValue``: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding."""
+    """Return the value of an ``AnyValue``: https://opentelemetry.io/docs/specs/otlp/#json-
+    protobuf-encoding.
+    """
     kinds = obj(value)
     if "arrayValue" in kinds:
         return [_any_value(item) for item in items(obj(kinds["arrayValue"]).get("values"))]
     if "kvlistValue" in kinds:
         return attributes(items(obj(kinds["kvlistValue"]).get("values")))
-    if "intValue" in kinds:  # spelled as text, because JSON's numbers do not hold 64 bits
+    if "intValue" in kinds:  # encoded as text, because JSON numbers do not hold 64 bits
         return count(kinds["intValue"]) if count(kinds["intValue"]) is not None else kinds["intValue"]
     return first(kinds, "stringValue", "doubleValue", "boolValue", "bytesValue")
 
 
 def chat_messages(value: Any) -> list[dict[str, Any]]:
-    """Messages of parts, as the conventions have them, as messages of a chat request."""
+    """Convert messages with parts, as in the conventions, to messages of a chat request."""
     return [message for found in items(value) for message in _messages(obj(found))]
 
 
@@ -56,7 +58,7 @@ def _messages(found: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def _content(parts: list[dict[str, Any]]) -> Any:
-    """Text when there is only text, as most messages have it; else the parts as they are."""
+    """Return the text if all parts are text, else the parts unchanged."""
     shown = [part for part in parts if part.get("type") not in ("tool_call", "reasoning")]
     if all(part.get("type") == "text" for part in shown):
         return "".join(text(part.get("content")) for part in shown) or None
@@ -73,7 +75,7 @@ def _spelled(value: Any) -> str:
 
 
 def indexed(attributes: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
-    """Messages from numbered attributes, ``gen_ai.prompt.0.content`` …, as older libraries wrote them."""
+    """Return the messages in numbered attributes, ``gen_ai.prompt.0.content`` …, of older libraries."""
     found: dict[int, dict[str, Any]] = {}
     for name, value in attributes.items():
         number, _, key = name.removeprefix(f"{prefix}.").partition(".")
@@ -83,7 +85,7 @@ def indexed(attributes: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
 
 
 def event_messages(events: Iterable[Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The messages asked and answered that a span's events tell, in either of the older spellings."""
+    """Return the request and answer messages in a span's events, in either of the older formats."""
     asked: list[dict[str, Any]] = []
     answered: list[dict[str, Any]] = []
     for event in map(obj, events):

@@ -1,4 +1,4 @@
-"""What an importer is, and the frame the built-in ones share: a record in, calls out."""
+"""The importer interface, and the shared frame of the built-in importers: a record in, calls out."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ UNEXPECTED = "unexpected"
 
 
 class Imported(NamedTuple):
-    """A call, and the line (from 1; the row of a Parquet file) on which its record starts."""
+    """A call, and the line on which its record starts (from 1; for Parquet, the row)."""
 
     call: Call
     line: int
 
 
 class Rejected(NamedTuple):
-    """A record that could not be read, and why."""
+    """A record that could not be read, and the reason."""
 
     line: int
     reason: str
 
 
 class Skipped(NamedTuple):
-    """A record that is fine and no call to a model, such as a span of a vector search."""
+    """A valid record that is not a call to a model, such as a span of a vector search."""
 
     line: int
     reason: str
 
 
-Outcome = Imported | Rejected | Skipped
+ReadOutcome = Imported | Rejected | Skipped
 
 
 class Importer(Protocol):
-    """Reads one format. Pure: the same bytes give the same calls, whatever was imported before.
+    """Reads one format. Pure: the same bytes always give the same calls.
 
-    ``name`` is the format as typed by the user, ``about`` says in a line what files it reads.
+    ``name`` is the format as the user types it; ``about`` describes in one line which files it reads.
     """
 
     @property
@@ -56,25 +56,25 @@ class Importer(Protocol):
     def about(self) -> str: ...
 
     def recognise(self, record: Mapping[str, Any]) -> str:
-        """Why this record looks like one of the format's, in a few words; empty when it does not."""
+        """Return why this record looks like this format, in a few words; empty when it does not."""
         ...
 
-    def read(self, file: BinaryIO, *, received_at: datetime) -> Iterator[Outcome]:
-        """Every record of the file in its order; nothing raises on what the bytes may be.
+    def read(self, file: BinaryIO, *, received_at: datetime) -> Iterator[ReadOutcome]:
+        """Yield every record of the file in order; invalid content never raises.
 
         Args:
-            file: opened for reading bytes, seekable; gzip is unpacked on the way.
-            received_at: the ``started_at`` of calls whose records know no time.
+            file: opened in binary mode, seekable; gzip is unpacked.
+            received_at: the ``started_at`` of calls whose records have no time.
         """
         ...
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A call as a record tells it: fields of ``Call`` without ``call_id``, ``source`` and ``raw``.
+class CallDraft:
+    """A call as a record describes it: fields of ``Call`` without ``call_id``, ``source`` and ``raw``.
 
-    ``own_id`` is the record's own identifier, unique within the format, if it has one. ``raw`` is the
-    record as found when that is not the whole record.
+    ``own_id`` is the record's own identifier, unique within the format, if it has one. ``raw`` is the raw
+    content of the call when that is not the whole record.
     """
 
     fields: Mapping[str, Any]
@@ -84,17 +84,18 @@ class Draft:
 
 @dataclass(frozen=True)
 class RecordImporter:
-    """An importer whose records are read one at a time by ``convert``.
+    """An importer that reads records one at a time with ``convert``.
 
-    ``convert`` raises ``BadRecord`` for a record that cannot be read, ``NotACall`` for one that is none.
+    ``convert`` raises ``BadRecord`` for a record that cannot be read, and ``NotACall`` for one that is not a
+    call.
     """
 
     name: str
     about: str
     recognise: Callable[[Mapping[str, Any]], str]
-    convert: Callable[[dict[str, Any]], Iterable[Draft]]
+    convert: Callable[[dict[str, Any]], Iterable[CallDraft]]
 
-    def read(self, file: BinaryIO, *, received_at: datetime) -> Iterator[Outcome]:
+    def read(self, file: BinaryIO, *, received_at: datetime) -> Iterator[ReadOutcome]:
         identity = _Identity(self.name)
         for line, record in records(file):
             if isinstance(record, BadRecord):
@@ -107,12 +108,12 @@ class RecordImporter:
                 yield Skipped(line, str(other))
             except BadRecord as bad:
                 yield Rejected(line, str(bad))
-            except Exception as error:  # one record must not stop the rest; ``check_importer`` fails on it
+            except Exception as error:  # one record must not stop the import; ``check_importer`` fails on it
                 yield Rejected(line, f"{UNEXPECTED} {type(error).__name__}: {error}")
 
     def _outcome(
-        self, line: int, draft: Draft, call_id: str, record: dict[str, Any], received_at: datetime
-    ) -> Outcome:
+        self, line: int, draft: CallDraft, call_id: str, record: dict[str, Any], received_at: datetime
+    ) -> ReadOutcome:
         fields = dict(draft.fields)
         if fields.get("started_at") is None:
             fields["started_at"] = received_at
@@ -129,19 +130,19 @@ class RecordImporter:
 class _Identity:
     """Call ids that are the same in every import of the same record.
 
-    A record with an identifier of its own is that record wherever it turns up. One without is its
-    content, and the how-manieth of equal records in its file it is: two equal lines are two calls, and a
-    later, longer export that begins with the same lines adds only the new ones. When equal records lie in
-    two files that do not overlap they count once: too few is better than twice the bill. The content is
-    digested before redaction, so that another redaction rule does not make another call of it.
+    A record with its own identifier gets the same id wherever it occurs. The id of one without depends on its
+    content and on its position among equal records of the file. Two equal lines are therefore two calls, and
+    a longer export that begins with the same lines adds only the new ones. Equal records in two files that do
+    not overlap count once, because a missing call is better than counting a cost twice. The digest is taken
+    before redaction, so that changed redaction rules do not create new calls.
 
-    Only records without an identifier take memory: some 100 bytes each.
+    Only records without an identifier take memory, about 100 bytes each.
     """
 
     format: str
     _seen: dict[int, int] = field(default_factory=dict)
 
-    def of(self, draft: Draft, record: Mapping[str, Any], index: int) -> str:
+    def of(self, draft: CallDraft, record: Mapping[str, Any], index: int) -> str:
         if draft.own_id:
             return uuid8(self.format, "id", draft.own_id)
         spelled = json.dumps([draft.raw or record, index], sort_keys=True, default=str)

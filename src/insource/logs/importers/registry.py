@@ -1,4 +1,4 @@
-"""The formats there are, and which of them a file is in."""
+"""The available import formats, and their detection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from insource.formats.values import shown
 from insource.foundation.errors import DataError
 from insource.logs.importers.protocol import Importer
 
-# Format → module, in the order in which they are tried: the particular before the general.
+# The module of each format, in the order in which ``detect`` tries them: specific before general.
 MODULES = {
     "otel": "otel",
     "langfuse": "langfuse",
@@ -30,27 +30,27 @@ _SAMPLE = 20
 
 
 class Detected(NamedTuple):
-    """The importer that fits, and why."""
+    """The importer that matches, and the reason."""
 
     importer: Importer
     reason: str
 
 
 def importer(name: str) -> Importer:
-    """The built-in importer of this format, a name out of ``MODULES``."""
+    """Return the built-in importer of this format, a key of ``MODULES``."""
     return cast(Importer, import_module(f"insource.logs.importers.{MODULES[name]}").IMPORTER)
 
 
 def importers() -> Iterator[Importer]:
-    """Every built-in importer, in the order in which ``detect`` tries them."""
+    """Return every built-in importer, in the order in which ``detect`` tries them."""
     return map(importer, MODULES)
 
 
 def detect(file: BinaryIO, name: str) -> Detected:
-    """The format most of the first records are in; ``name`` is the file's, for the message.
+    """Return the format that most of the first records have; ``name`` is the file's name for the message.
 
     Raises:
-        DataError: ``log-format-unknown`` when no format fits.
+        DataError: ``log-format-unknown`` when no format matches.
     """
     seen = sample(file)
     best: tuple[int, Detected] | None = None
@@ -62,16 +62,16 @@ def detect(file: BinaryIO, name: str) -> Detected:
     if best is None:
         raise DataError(
             "log-format-unknown",
-            f"The format of {name} is none that Insource knows.",
+            f"Insource does not recognise the format of {name}.",
             details=(_seen(seen),),
-            hint="Name the format, or say with --mapping which column holds what: "
+            hint="Give the format by name, or map its columns with --mapping: "
             "docs/guides/import-logs.md has an example.",
         )
     return best[1]
 
 
 def sample(file: BinaryIO) -> list[dict[str, Any]]:
-    """The readable ones among the first twenty records; the file stands at its beginning again."""
+    """Return the readable records among the first twenty, and seek back to the beginning of the file."""
     found = [record for _, record in islice(records(file), _SAMPLE) if isinstance(record, dict)]
     file.seek(0)
     return found
@@ -79,5 +79,5 @@ def sample(file: BinaryIO) -> list[dict[str, Any]]:
 
 def _seen(found: list[dict[str, Any]]) -> str:
     if not found:
-        return "Its beginning holds no record: no JSON object, no CSV row, no Parquet row."
+        return "It starts with no record: no JSON object, no CSV row, no Parquet row."
     return f"Its first record has: {', '.join(shown(name) for name in list(found[0])[:30])}."

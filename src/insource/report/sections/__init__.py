@@ -1,1 +1,1 @@
-"""What the report says, one module a topic: results in, sections of a page out."""
+"""The sections of the report, one module per topic: functions from a result to a section."""

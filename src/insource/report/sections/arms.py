@@ -1,4 +1,4 @@
-"""The arms side by side, and how fast each answers."""
+"""The sections that compare the arms: quality, cost and latency."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ COMPONENTS = (
     "invented_per_null_slot",
     "edit_burden",
 )
-PERCENTILES = {"p50": "p50, the median", "p95": "p95, one in twenty is slower"}
+PERCENTILES = {"p50": "p50, the median", "p95": "p95, 1 in 20 is slower"}
 
 
 def compared(result: RunResult) -> Section:
-    """The table of arms, the component rates beside it, and every estimate in full."""
+    """Return the section with the table of arms, the component rates, and every estimate in full."""
     headline = words.headline_metrics(result)
     columns = ("Arm", *(words.metric(name).label for name in headline), *PERCENTILES, "Cost per 1,000")
     rows: list[Row] = [_arm_row(evaluation, headline) for evaluation in result.evaluations]
     missing = Cell(words.NOT_MEASURED, muted=True)
     for name, reason in result.skipped_arms.items():
         rows.append((Cell(name, detail=reason), *[missing] * (len(columns) - 1)))
-    caption = "Each figure with its interval and the number of documents it rests on"
+    caption = "Each figure with its interval and its number of documents"
     tables = (
         Table(caption, columns, rows, numeric=tuple(range(1, len(columns)))),
         _components(result),
@@ -48,7 +48,7 @@ def compared(result: RunResult) -> Section:
 
 
 def latency(result: RunResult) -> Section | None:
-    """Median and 95th percentile of every arm with a latency."""
+    """Return the section with the median and the 95th percentile of every arm's latency, or None."""
     rows = [row for evaluation in result.evaluations if (row := _latency_dots(evaluation)).points]
     if not rows:
         return None
@@ -61,7 +61,7 @@ def latency(result: RunResult) -> Section | None:
     plot = Plot(
         question="How long does an answer take?",
         answer=_latency_sentence(result),
-        caption="Wall time of one document as the caller feels it; hollow marks are assumed. "
+        caption="Wall-clock time of one document, as the caller measures it. Hollow marks are assumed. "
         + _methods(result),
         draw=lambda width: charts.dot_plot(rows, axis, width=width, joined=True),
         table=Table("The data", ("Arm", *PERCENTILES), table_rows, numeric=(1, 2), folded=True),
@@ -144,12 +144,12 @@ def _lead(result: RunResult) -> str:
     sentence += words.described(chosen.metrics.get(name, NOT_MEASURED), ratio=metric.ratio)
     floor = chosen.metrics.get("all_null_floor", NOT_MEASURED)
     if floor.measured:
-        sentence += f"; leaving every field empty would earn {words.percent(floor.value)}"
+        sentence += f"; an answer with every field empty scores {words.percent(floor.value)}"
     sizes = sorted({evaluation.n for evaluation in result.evaluations})
     if len(sizes) > 1:
         sentence += (
-            f". Arms saw between {sizes[0]:,} and {sizes[-1]:,} documents, so compare two arms "
-            "by their paired difference below rather than by these columns"
+            f". The arms were evaluated on {sizes[0]:,} to {sizes[-1]:,} documents: to compare two arms, use "
+            "their paired difference below, not these columns"
         )
     return sentence + "."
 
@@ -179,9 +179,7 @@ def _components(result: RunResult) -> Table | None:
         for evaluation in result.evaluations
     ]
     columns = ("Arm", *(words.metric(name).label for name in names))
-    return Table(
-        "Component rates: what the headline figures are made of", columns, rows, tuple(range(1, len(columns)))
-    )
+    return Table("Component rates of the headline figures", columns, rows, tuple(range(1, len(columns))))
 
 
 def _every_estimate(result: RunResult) -> Table:

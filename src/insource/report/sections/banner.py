@@ -1,4 +1,4 @@
-"""The verdict: a word, a sentence, three numbers, and what would change it."""
+"""The banner with the verdict: a word, a sentence, three numbers, and what would change it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORDS = {"go": "Go", "no-go": "No-go", "undecided": "Undecided"}
 
 
 def banner(result: RunResult) -> Banner:
-    """What stands at the top of the report."""
+    """Return the banner at the top of the report."""
     verdict = result.verdict
     return Banner(
         outcome=verdict.outcome,
@@ -26,18 +26,18 @@ def banner(result: RunResult) -> Banner:
 
 
 def simulation_warning(result: RunResult) -> str:
-    """The sentence every report with a simulated arm carries at its top, else empty."""
-    names = [e.arm.name for e in result.evaluations if e.arm.kind == "simulated"]
+    """Return the warning at the top of every report with a simulated arm, else an empty string."""
+    names = [e.arm.name for e in result.evaluations if e.arm.simulated]
     if not names:
         return ""
     return (
-        f"“{words.listed(names)}” is a simulated cloud: made-up answers after a published error profile. "
-        "Its cost and latency are assumed, and no verdict is given against it."
+        f"“{words.listed(names)}” is a simulated cloud: its answers are generated from a published error "
+        "profile. Its cost and latency are assumed, and no verdict is given against it."
     )
 
 
 def deciding_comparison(result: RunResult) -> Comparison | None:
-    """The first comparison that carries a verdict."""
+    """Return the first comparison that allows a verdict, or None."""
     return next((c for c in result.comparisons if c.verdict_allowed), None)
 
 

@@ -1,4 +1,4 @@
-"""The order of the report: answer, evidence, examples, provenance."""
+"""The order of the sections: answer, evidence, examples, provenance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from insource.types import RunResult
 
 
 def sections(result: RunResult) -> tuple[Section, ...]:
-    """Every section this result has something for."""
+    """Return every section that this result has data for."""
     found = (
         arms.compared(result),
         paired.differences(result),

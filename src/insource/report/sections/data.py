@@ -1,4 +1,4 @@
-"""What was read, what was kept for what, and what was dropped and why."""
+"""The section on the data: rows read, rows per split, and rows dropped with their reasons."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from insource.report.page import Bullets, Row, Section, Table
 from insource.types import SPLITS, RunResult
 
 USES = {
-    "train": "the model learns from it",
-    "validation": "chooses the checkpoint",
-    "calibration": "sets the routing threshold",
-    "test": "sealed; every figure above comes from it",
+    "train": "to train the model",
+    "validation": "to choose the checkpoint",
+    "calibration": "to set the routing threshold",
+    "test": "sealed; every figure above is measured on it",
 }
 
 LABELS = {"checked": "people, as the source claims", "teacher": "a teacher model"}
 
 
 def data(result: RunResult) -> Section:
-    """The funnel, with counts that add up, and the notes of the build."""
+    """Return the section with the funnel, whose counts add up, and the notes of the build."""
     manifest = result.dataset
     rows: list[Row] = [("read", f"{manifest.read:,}", manifest.source)]
     rows += [
@@ -26,7 +26,7 @@ def data(result: RunResult) -> Section:
     kept, dropped = sum(manifest.counts.values()), sum(manifest.dropped.values())
     lead = f"{manifest.read:,} rows read, {kept:,} kept, {dropped:,} dropped. {manifest.split_reason}"
     blocks: tuple[Table | Bullets, ...] = (
-        Table("From rows to splits", ("Stage", "Rows", "What for"), rows, (1,)),
+        Table("From rows to splits", ("Stage", "Rows", "Use"), rows, (1,)),
     )
     if manifest.funnel:
         steps: list[Row] = [
@@ -38,7 +38,7 @@ def data(result: RunResult) -> Section:
         vouched: list[Row] = [
             (LABELS[label], f"{count:,}") for label, count in sorted(manifest.labels.items())
         ]
-        blocks += (Table("Who vouches for the targets", ("Source", "Rows"), vouched, (1,)),)
+        blocks += (Table("Origin of the labels", ("Source", "Rows"), vouched, (1,)),)
     notes = manifest.notes
     if manifest.template_overlap:
         notes += (f"{manifest.template_overlap:,} groups have documents in both train and test.",)

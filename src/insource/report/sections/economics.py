@@ -1,4 +1,4 @@
-"""Quality against cost, and the volume from which running locally pays."""
+"""The sections on cost: quality against cost, and the break-even volume."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CURVE_POINTS = 60
 
 
 def quality_against_cost(result: RunResult) -> Section | None:
-    """The scatter of the primary metric against cost; arms of unknown cost are named, not drawn."""
+    """Return the section with the primary metric against cost. Arms of unknown cost are named, not drawn."""
     name = words.primary_metric(result)
     known = _costs(result, name)
     positive = [cost for _, _, cost in known if cost > 0]
@@ -46,12 +46,10 @@ def quality_against_cost(result: RunResult) -> Section | None:
 
 
 def break_even(result: RunResult) -> Section:
-    """The sentence, monthly cost against volume, and every assumption behind it."""
+    """Return the section with break-even, the monthly cost against volume, and every assumption."""
     economics = result.break_even
     rows: list[Row] = [(a.name, f"{words.number(a.value)} {a.unit}", a.source) for a in economics.assumptions]
-    assumptions = Table(
-        "Assumptions: change one and the answer moves", ("What", "Value", "Source"), rows, (1,)
-    )
+    assumptions = Table("Assumptions behind the break-even", ("What", "Value", "Source"), rows, (1,))
     lead = (
         (economics.sentence,)
         if economics.documents_per_month is not None
@@ -97,7 +95,7 @@ def _cost_caption(result: RunResult, known: Sequence[tuple[int, Evaluation, floa
     if any(cost == 0 for _, _, cost in known):
         parts.append("An arm that costs $0 is drawn at the left edge.")
     if absent:
-        parts.append(f"Not drawn, for want of a cost or a measurement: {words.listed(absent)}.")
+        parts.append(f"Not drawn, because cost or metric is unknown: {words.listed(absent)}.")
     return " ".join(parts)
 
 
@@ -154,7 +152,7 @@ def _monthly(result: RunResult) -> Plot | None:
 
 
 def _volumes(economics: BreakEven, cloud: float) -> tuple[float, ...]:
-    """Volumes from well below to well above the crossing, evenly spaced on the logarithmic axis."""
+    """Return volumes from well below to well above break-even, evenly spaced on the logarithmic axis."""
     crossing = words.finite(economics.documents_per_month)
     middle = crossing or max(economics.fixed_monthly_usd, 1.0) / cloud * 1000
     capacity = words.finite(economics.capacity_documents_per_month)
@@ -166,8 +164,8 @@ def _volumes(economics: BreakEven, cloud: float) -> tuple[float, ...]:
 def _monthly_answer(economics: BreakEven) -> str:
     crossing = words.finite(economics.documents_per_month)
     if crossing is None:
-        return "At no volume does running locally cost less than the cloud."
-    return f"From {crossing:,.0f} documents a month on, running locally costs less than the cloud."
+        return "Running locally costs no less than the cloud at any volume."
+    return f"Running locally costs less than the cloud from {crossing:,.0f} documents a month on."
 
 
 def _rules(economics: BreakEven, volumes: Sequence[float]) -> list[charts.Rule]:

@@ -1,4 +1,4 @@
-"""Estimates as cells, points and rows: the one place where both tables and plots take them from."""
+"""Convert estimates to cells, points and rows, for tables and plots alike."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ ESTIMATE_NUMERIC = (1, 2, 3, 4, 5)
 
 
 def is_assumed(evaluation: Evaluation) -> bool:
-    """Whether the arm's cost and latency are assumptions rather than measurements."""
-    return evaluation.arm.kind == "simulated"
+    """Return whether the arm's cost and latency are assumed rather than measured."""
+    return evaluation.arm.simulated
 
 
 def arm_cell(evaluation: Evaluation, *, model: bool = True) -> Cell:
-    """The arm's name with its badge, and its ``model`` below."""
+    """Return the arm's name with its badge and, with ``model``, its model below."""
     arm = evaluation.arm
-    badge = "simulated cloud" if arm.kind == "simulated" else ""
+    badge = "simulated cloud" if arm.simulated else ""
     decoding = ", constrained to the schema" if arm.constrained else ""
     return Cell(arm.name, detail=f"{arm.model}{decoding}" if model else "", badge=badge)
 
 
 def estimate_cell(estimate: Estimate | None, *, ratio: bool = True) -> Cell:
-    """The value with its interval and n below; what was not measured says so."""
+    """Return the value with its interval and n below, or "not measured"."""
     if estimate is None or words.finite(estimate.value) is None:
         return Cell(words.NOT_MEASURED, detail=estimate.note if estimate else "", muted=True)
     return Cell(words.value(estimate, ratio=ratio), detail=words.support(estimate, ratio=ratio))
 
 
 def estimate_row(names: Row, estimate: Estimate, *, ratio: bool = True) -> Row:
-    """One row of a full table of estimates: names first, then everything the estimate holds."""
+    """Return one row of a full table of estimates: the names, then every part of the estimate."""
 
     def show(part: float | None) -> str:
         if words.finite(part) is None:
@@ -50,12 +50,12 @@ def estimate_row(names: Row, estimate: Estimate, *, ratio: bool = True) -> Row:
 
 
 def estimate_table(caption: str, first: str, rows: Sequence[Row]) -> Table:
-    """A folded table of estimates whose first column names the row."""
+    """Return a folded table of estimates whose first column names the row."""
     return Table(caption, (first, *ESTIMATE_COLUMNS), rows, numeric=ESTIMATE_NUMERIC, folded=True)
 
 
 def point(estimate: Estimate, *, series: int = 0, hollow: bool = False) -> Point | None:
-    """The estimate as drawn, or None when there is nothing to draw."""
+    """Return the estimate as a point, or None when it has no finite value."""
     value = words.finite(estimate.value)
     if value is None:
         return None
@@ -63,7 +63,7 @@ def point(estimate: Estimate, *, series: int = 0, hollow: bool = False) -> Point
 
 
 def arm_legend(evaluations: Sequence[Evaluation]) -> tuple[Key, ...]:
-    """Colour, mark and name of every arm; simulated arms have hollow marks."""
+    """Return the legend of the arms. Simulated arms have hollow marks."""
     return tuple(
         Key(
             colour(index),

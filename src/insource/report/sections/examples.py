@@ -1,4 +1,4 @@
-"""The worst disagreements: input, label and answers side by side."""
+"""The section with the largest disagreements: input, label and answers side by side."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NOT_JSON = object()
 
 
 def disagreements(result: RunResult) -> Section | None:
-    """One folded example a document; a cell that differs from the label is marked."""
+    """Return the section with one folded example per document. Marks show cells unlike the label."""
     if not result.disagreements:
         return None
     labels = words.arm_labels(result)
     lead = (
-        "The documents on which the arms part most. Marked ≠: differs from the label as written; "
-        "the score also knows equal spellings, so a marked value is not always an error.",
+        "The documents on which the arms differ most. ≠ marks a value that is not written as in the label. "
+        "The score accepts equivalent spellings, so a marked value is not always an error.",
     )
     blocks = tuple(_example(found, labels) for found in result.disagreements)
     return Section("disagreements", "Where do the answers differ?", lead, blocks)
@@ -72,7 +72,7 @@ def _parsed(text: str) -> Any:
 
 
 def _leaves(value: Any, path: str = "") -> dict[str, str]:
-    """Path → JSON text of every leaf; lists count as leaves."""
+    """Return path → JSON text of every leaf. A list is a leaf."""
     if isinstance(value, dict) and value:
         return {
             leaf: text

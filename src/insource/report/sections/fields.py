@@ -1,4 +1,4 @@
-"""Accuracy field by field, what kind of error, and seen against unseen groups."""
+"""The sections on fields and groups: accuracy by field, kinds of errors, seen and unseen groups."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DRAWN_FIELDS = 30
 
 
 def per_field(result: RunResult) -> Section | None:
-    """Dot plot a field, and the five buckets an arm and a field."""
+    """Return the section with the accuracy per field, and the five buckets per arm and per field."""
     chosen = words.candidate(result)
     if chosen is None or not chosen.fields:
         return None
@@ -30,7 +30,7 @@ def per_field(result: RunResult) -> Section | None:
 
 
 def per_group(result: RunResult) -> Section | None:
-    """The primary metric on every slice, an arm a row."""
+    """Return the section with the primary metric on every slice, one row per arm."""
     sliced = [evaluation for evaluation in result.evaluations if evaluation.slices]
     if not sliced:
         return None
@@ -49,7 +49,7 @@ def per_group(result: RunResult) -> Section | None:
     ]
     full = estimate_table("The data", "Arm and slice", table_rows)
     plot = Plot(
-        question="Does it hold on groups it never saw in training?",
+        question="Does it hold on groups that were not in training?",
         answer=_slice_sentence(words.candidate(result), names, primary),
         caption=f"{metric.label} with intervals; whole groups were kept out of training. "
         f"{_slice_method(sliced, primary)}",
@@ -122,7 +122,7 @@ def _arm_buckets(result: RunResult) -> Plot:
         errors = [f"{name} {words.percent(counts[name] / total)}" for name in ("wrong", "missed", "invented")]
         answers.append(f"{label}: {', '.join(errors)}")
     return Plot(
-        question="What kind of mistakes?",
+        question="What kinds of errors?",
         answer="Of all fields, " + "; ".join(answers) + ".",
         caption="Every field of every document falls in exactly one bucket; n = "
         + words.listed(f"{sum(count for _, count in parts):,}" for _, parts in rows)
@@ -140,8 +140,8 @@ def _field_buckets(chosen: Evaluation) -> Plot:
     worst, errors = ranked[0], _errors(ranked[0])
     answer = f"Most errors are in {worst.path}: {errors:,} of {sum(worst.buckets.values()):,}."
     return Plot(
-        question=f"Where does {label} go wrong?",
-        answer=answer if errors else "It made no error.",
+        question=f"Where does {label} make errors?",
+        answer=answer if errors else f"{label} made no error.",
         caption=f"Buckets by field, n = {chosen.n:,} documents, most errors first. Counts, no intervals.",
         draw=lambda width: charts.stacked_bars(rows[:DRAWN_FIELDS], COLOURS, width=width),
         table=_bucket_table("Field", rows),

@@ -1,4 +1,4 @@
-"""Is the difference real? Paired differences against the margin."""
+"""The section with the paired differences, against the margin."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ COLUMNS = (
 
 
 def differences(result: RunResult) -> Section | None:
-    """One forest plot a metric and margin, the deciding metric first."""
+    """Return the section with one forest plot per metric and margin, the deciding metric first."""
     if not result.comparisons:
         return None
     order = list(dict.fromkeys((c.metric, c.margin) for c in result.comparisons))
     ranked = sorted(result.comparisons, key=lambda c: order.index((c.metric, c.margin)))
     groups = [list(group) for _, group in groupby(ranked, key=lambda c: (c.metric, c.margin))]
-    lead = ("Two arms are compared on the same documents, one pair a document.",)
+    lead = ("Two arms are compared on the same documents; each document is one pair.",)
     blocks = tuple(_forest(group, words.arm_labels(result)) for group in groups)
     return Section("difference", "Is the difference real?", lead, blocks)
 
@@ -72,7 +72,7 @@ def _sentence(comparison: Comparison) -> str:
     if sentence and sentence[-1] not in ".!?":
         sentence += "."
     if comparison.outcome == "inconclusive" and comparison.required_n and "need" not in sentence:
-        sentence += f" About {comparison.required_n:,} documents would settle it."
+        sentence += f" About {comparison.required_n:,} documents would decide it."
     return sentence
 
 
@@ -80,11 +80,11 @@ def _caption(first: Comparison, comparisons: Sequence[Comparison]) -> str:
     side = "right of" if words.metric(first.metric).lower_is_better else "left of"
     counts = words.listed(f"{n:,}" for n in sorted({c.n for c in comparisons}))
     methods = "; ".join(sorted({c.difference.method for c in comparisons}))
-    hollow = " Hollow marks carry no verdict." if any(not c.verdict_allowed for c in comparisons) else ""
+    hollow = " Hollow marks allow no verdict." if any(not c.verdict_allowed for c in comparisons) else ""
     return (
         f"Candidate minus baseline, in points, {first.difference.confidence:.0%} intervals, "
-        f"n = {counts} pairs. Shaded, {side} zero: the loss of {first.margin * 100:.1f} points settled "
-        f"beforehand as “not worse”.{hollow} Method: {methods}."
+        f"n = {counts} pairs. Shaded, {side} zero: losses of up to {first.margin * 100:.1f} points, the "
+        f"margin of “not worse”.{hollow} Method: {methods}."
     )
 
 

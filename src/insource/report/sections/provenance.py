@@ -1,4 +1,4 @@
-"""How to get the same numbers again, what they cannot tell, and what the words mean."""
+"""The sections on provenance, on the limits of the figures, and on the terms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from insource.types import RunResult, StageRun
 
 
 def provenance(result: RunResult) -> Section:
-    """Run, digests, stages, versions, and the limits in plain words."""
+    """Return the section with the limits, the run, its stages, digests and versions."""
     run = (
         ("Run", result.run_id),
         ("Reproduce with", result.command),
@@ -22,7 +22,7 @@ def provenance(result: RunResult) -> Section:
     )
     stages = Table("Stages", ("Stage", "Time", "Digest", "Run"), [_stage(s) for s in result.stages], (1,))
     blocks: list[Block] = [
-        Bullets("Limits, in plain words", _limits(result)),
+        Bullets("Limits", _limits(result)),
         Terms("The run", run, code=True),
         stages,
     ]
@@ -38,7 +38,7 @@ def provenance(result: RunResult) -> Section:
 
 
 def glossary(result: RunResult) -> Section:
-    """The metric words this report uses, then the statistical ones."""
+    """Return the section that defines the metrics of this report and the statistical terms."""
     used = {name for evaluation in result.evaluations for name in evaluation.metrics}
     metrics = tuple((m.label, m.meaning) for name, m in words.METRICS.items() if name in used)
     return Section(
@@ -59,25 +59,25 @@ def _limits(result: RunResult) -> tuple[str, ...]:
     sizes = sorted({evaluation.n for evaluation in result.evaluations})
     span = " to ".join(f"{n:,}" for n in dict.fromkeys((sizes[0], sizes[-1]))) if sizes else "none"
     limits = [
-        f"Figures hold for documents like the test split ({span} of them an arm); "
-        "intervals cover the luck of which documents were drawn, nothing else.",
-        f"One training run with one seed ({result.seed}): another seed gives somewhat other figures."
+        f"The figures apply to documents like those of the test split ({span} per arm). "
+        "The intervals cover the sampling of the documents, nothing else.",
+        f"One training run with one seed ({result.seed}). Another seed gives slightly different figures."
         if result.training
         else "No model was trained in this run.",
     ]
-    kinds = {evaluation.arm.kind for evaluation in result.evaluations}
-    if "simulated" in kinds:
-        limits.append("The cloud is simulated: nothing here says how a real provider would do.")
-    elif "cloud" not in kinds:
-        limits.append("No cloud model was measured: nothing here says how a provider would do.")
+    clouds = [one.arm for one in result.evaluations if one.arm.role == "reference"]
+    if any(arm.simulated for arm in clouds):
+        limits.append("The cloud is simulated: this report does not show how a real provider performs.")
+    elif not clouds:
+        limits.append("No cloud model was measured: this report does not show how a provider performs.")
     if result.test_looks > 1:
         limits.append(
-            f"The test split was evaluated {result.test_looks:,} times; choosing among repeated looks "
-            "makes figures look better than they are."
+            f"The test split was evaluated {result.test_looks:,} times. Choosing among repeated evaluations "
+            "makes the figures optimistic."
         )
     if result.training and result.parity is None:
-        limits.append("Whether the served model answers as the trained one was not checked.")
+        limits.append("Parity of the served model and the trained model was not checked.")
     if result.routing and result.routing.policy.basis != "guaranteed":
-        limits.append("The routing threshold carries no guarantee on the error of local answers.")
-    limits.append("Costs rest on the stated assumptions, latency on the machine named below.")
+        limits.append("The routing threshold does not guarantee the error of local answers.")
+    limits.append("Costs depend on the stated assumptions, latencies on the machine named below.")
     return tuple(limits)

@@ -1,4 +1,4 @@
-"""The cascade's policy, and calls that went through the running gateway."""
+"""The section on routing: the cascade's policy, and the calls sent through the gateway."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from insource.types import Policy, RoutedCall, RunResult
 
 
 def routing(result: RunResult) -> Section | None:
-    """The policy in a sentence and every routed call with its reason."""
+    """Return the section with the policy in a sentence and every routed call with its reason."""
     if result.routing is None:
         return None
     lead = (_sentence(result.routing.policy), result.routing.policy.reason)
     rows: list[Row] = [_row(call) for call in result.routing.calls]
-    columns = ("Document", "Went to", "Why", "Confidence", "Answer")
+    columns = ("Document", "Answered by", "Reason", "Confidence", "Answer")
     table = Table("Calls read back from the log", columns, rows, numeric=(3,))
     return Section("routing", "How are calls routed?", lead, (table,) if rows else ())
 
 
 def _sentence(policy: Policy) -> str:
     if policy.threshold is None:
-        return "Every call goes to the cloud: no threshold keeps the stated error."
+        return "Every call goes to the cloud: no threshold keeps the error within the bound."
     sentence = (
         f"Answers with a confidence of at least {policy.threshold:.3f} are served locally, "
         f"an expected {policy.expected_local_share:.0%} of calls; the rest go to the cloud."
     )
     if policy.basis == "guaranteed":
         return (
-            f"{sentence} With probability {1 - policy.delta:.0%} at most {policy.max_error:.1%} of the "
-            f"answers served locally are wrong, shown on {policy.calibration_n:,} calibration documents."
+            f"{sentence} With probability {1 - policy.delta:.0%}, at most {policy.max_error:.1%} of the "
+            f"answers served locally are wrong, based on {policy.calibration_n:,} calibration documents."
         )
     return (
-        f"{sentence} This is a working threshold without a guarantee, from {policy.calibration_n:,} "
+        f"{sentence} The threshold has no guarantee; it is based on {policy.calibration_n:,} "
         "calibration documents."
     )
 

@@ -1,4 +1,4 @@
-"""How the tuned model came about: the curve, the choices with their reasons, and parity."""
+"""The section on training: the curve, the choices with their reasons, and parity."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from insource.types import RunResult, TrainingSummary
 
 
 def training(result: RunResult) -> Section | None:
-    """The training curve and every automatic choice."""
+    """Return the section with the training curve and every automatic choice, or None."""
     summary = result.training
     if summary is None:
         return None
@@ -19,9 +19,11 @@ def training(result: RunResult) -> Section | None:
     ]
     if result.parity is not None:
         passed = "passed" if result.parity.passed else "failed"
-        lead.append(f"Parity of what is served with what was trained {passed}: {result.parity.sentence}")
+        lead.append(f"Parity of the served and the trained model {passed}: {result.parity.sentence}")
     rows: list[Row] = [(name, value, reason) for name, value, reason in summary.choices]
-    choices = (Table("What was chosen, and why", ("Choice", "Value", "Reason"), rows),) if rows else ()
+    choices = (
+        (Table("Automatic choices and their reasons", ("Choice", "Value", "Reason"), rows),) if rows else ()
+    )
     plot = _curve(summary)
     return Section("training", "How was it trained?", tuple(lead), ((plot,) if plot else ()) + choices)
 
@@ -53,11 +55,11 @@ def _curve(summary: TrainingSummary) -> Plot | None:
     ]
     best = words.number(summary.best_validation_loss)
     return Plot(
-        question="Did it learn, and did it stop in time?",
+        question="Did the loss fall, and when did training stop?",
         answer=f"Validation loss was lowest at step {summary.best_step:,} ({best}). "
         f"Training stopped: {summary.stopped}",
         caption=f"Mean loss over answer tokens, n = {len(loss)} training and {len(validation)} validation "
-        "points. The checkpoint is chosen on the validation split; the test split plays no part.",
+        "points. The checkpoint is chosen on the validation split; the test split is not used.",
         draw=lambda width: charts.line_plot(lines, rules, x_axis, y_axis, width=width),
         table=Table(
             "The data", ("Step", "Epoch", "Loss", "Validation loss"), rows, (0, 1, 2, 3), folded=True

@@ -1,1 +1,1 @@
-"""Engines: one module each, all behind `insource.serving.engine.Engine`."""
+"""Engines: one module each, all with the interface `insource.serving.engine.Engine`."""

@@ -1,4 +1,4 @@
-"""llama.cpp in a child process: an abort or an out-of-memory kill there never takes us along."""
+"""llama.cpp in a child process, so that a crash or an out-of-memory kill does not end this process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STOP_TIMEOUT_S = 5.0
 
 
 class LlamaCppEngine:
-    """One llama.cpp server. Use as a context manager, or ``start`` and ``stop`` it."""
+    """One llama.cpp server. Use it as a context manager, or call ``start`` and ``stop``."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
@@ -44,7 +44,7 @@ class LlamaCppEngine:
         return self._process is not None and self._process.poll() is None
 
     def ends(self, within_s: float) -> bool:
-        """Whether the process has ended, or does so within that many seconds."""
+        """Whether the process has ended, or ends within that many seconds."""
         try:
             if self._process is not None:
                 self._process.wait(within_s)
@@ -57,11 +57,11 @@ class LlamaCppEngine:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Load the model and wait until it answers.
+        """Start the server and wait until it has loaded the model.
 
         Raises:
-            PrerequisiteError: ``missing-extra``, or ``port-in-use``.
-            ProviderError: ``engine-failed`` with the last lines of the engine's own log.
+            PrerequisiteError: ``missing-extra`` or ``port-in-use``.
+            ProviderError: ``engine-failed``, with the last lines of the engine's log.
         """
         if find_spec("xllamacpp") is None:
             raise missing_extra("Serving a model", "serve", "xllamacpp")
@@ -74,7 +74,7 @@ class LlamaCppEngine:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            start_new_session=True,  # Ctrl-C is the parent's to handle; the pipe's end stops the child
+            start_new_session=True,  # the parent handles Ctrl-C; closing the pipe stops the child
         )
         assert self._process.stdin is not None
         settings = self._settings.model_dump(mode="json") | {"api_key": self._api_key}
@@ -97,23 +97,23 @@ class LlamaCppEngine:
             "engine-failed",
             f"The local engine could not serve {self._settings.gguf.name}: {reason}.",
             details=tail,
-            hint="Check that the file is a GGUF model and that there is memory for it.",
+            hint="Check that the file is a GGUF model and that there is enough free memory.",
         )
 
     def log_tail(self, lines: int = 5) -> tuple[str, ...]:
-        """The last lines the engine wrote, for error messages."""
+        """Return the last lines of the engine's log, for error messages."""
         if self._log is None:
             return ()
         self._log.seek(0)
         return tuple(self._log.read().decode(errors="replace").strip().splitlines()[-lines:])
 
     def stop(self) -> None:
-        """End the child: by closing its input, then by force."""
+        """End the child: close its input, and kill it if it does not end in time."""
         process, self._process = self._process, None
         if process is None:
             return
         if process.stdin:
-            with contextlib.suppress(BrokenPipeError):  # a child that is gone already is closed
+            with contextlib.suppress(BrokenPipeError):  # the child has already ended
                 process.stdin.close()
         try:
             process.wait(STOP_TIMEOUT_S)
@@ -140,7 +140,11 @@ class LlamaCppEngine:
 
 
 def require_free_port(port: int, host: str = "127.0.0.1") -> None:
-    """Fail with a next step when another program already listens there."""
+    """Check that no other program listens on the port.
+
+    Raises:
+        PrerequisiteError: ``port-in-use``.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -148,6 +152,6 @@ def require_free_port(port: int, host: str = "127.0.0.1") -> None:
         except OSError as error:
             raise PrerequisiteError(
                 "port-in-use",
-                f"Port {port} on {host} is taken: {error.strerror}.",
+                f"Port {port} on {host} is not available: {error.strerror}.",
                 hint="Choose another with `--port`, or 0 for any free one.",
             ) from error

@@ -1,8 +1,8 @@
-"""The engine's own process: loads xllamacpp, serves on loopback, ends when its parent does.
+"""The engine's process: load xllamacpp, serve on loopback, and end with the parent.
 
-Run as ``python -m insource.serving.engines.llamacpp_child`` with the settings as one JSON line on
-standard input. Answers with one JSON line, ``{"url": …}`` or ``{"error": …}``; then waits for the end
-of standard input, which comes when the parent closes it or dies.
+Run as ``python -m insource.serving.engines.llamacpp_child`` with the settings as one JSON line on standard
+input. It answers with one JSON line, ``{"url": …}`` or ``{"error": …}``, and then waits until standard input
+closes, which happens when the parent closes it or dies.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _parameters(settings: dict[str, Any]) -> Any:
     parameters.verbosity = 0
     parameters.use_jinja = True
     parameters.enable_reasoning = 0
-    # Scale 0 at load: what applies is stated in every request.
+    # Scale 0 at load: every request states the scales to use.
     parameters.lora_adapters = [
         xllamacpp.CommonAdapterLoraInfo(adapter, 0.0) for adapter in settings["adapters"]
     ]

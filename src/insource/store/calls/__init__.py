@@ -1,1 +1,1 @@
-"""Recorded calls: their table, their totals, and how they are selected and paged."""
+"""Recorded calls: their table, their totals, and their selection and paging."""

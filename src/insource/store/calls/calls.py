@@ -1,4 +1,4 @@
-"""Calls in the store: written once, found again, summed up by model."""
+"""Insert calls into the store, look them up, and summarise them by model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, case, func, select
 from insource.foundation.clock import to_microseconds
 from insource.foundation.money import from_nano_usd
 from insource.store.calls.rollups import FACTS, add_to_rollups
-from insource.store.calls.row import COLUMNS, Row, call_of_row, row_of_call
+from insource.store.calls.row import COLUMNS, StoredRow, call_of_row, row_of_call
 from insource.store.calls.table import CALLS
 from insource.store.calls.tombstones import purged_among
 from insource.store.database import Database
@@ -29,10 +29,12 @@ _FACTS_OF_ROW = itemgetter(*(COLUMNS.index(name) for name in FACTS))
 
 
 class ModelStats(Frozen):
-    """The calls of one model. ``errors`` are all that did not end well; sums skip what is unknown.
+    """The calls of one model.
 
-    ``cost_usd`` is None when no call has a known price; ``unpriced`` counts those without one.
-    ``p50_s`` and ``p95_s`` are nearest-rank percentiles of the latency in seconds.
+    ``errors`` counts all calls that failed or were interrupted; sums skip unknown values.
+
+    ``cost_usd`` is None when no call has a known price; ``unpriced`` counts the calls without one, except
+    errors. ``p50_s`` and ``p95_s`` are nearest-rank percentiles of the latency in seconds.
     """
 
     model: str
@@ -48,16 +50,16 @@ class ModelStats(Frozen):
 
 
 def insert_calls(connection: Connection, calls: Sequence[Call]) -> int:
-    """Store calls, and count them in the rollups. Returns how many were new.
+    """Store calls and count them in the rollups; return how many were new.
 
-    One whose ``call_id`` is there already stays as it is, and one that has been purged stays away.
+    A call whose ``call_id`` is already stored is not changed. A call that was purged is not stored again.
     """
     return insert_rows(connection, [row_of_call(call) for call in calls])
 
 
-def insert_rows(connection: Connection, rows: Sequence[Row]) -> int:
-    """As ``insert_calls``, for calls that are rows already."""
-    first: dict[str, Row] = {}
+def insert_rows(connection: Connection, rows: Sequence[StoredRow]) -> int:
+    """As ``insert_calls``, for calls given as rows."""
+    first: dict[str, StoredRow] = {}
     for row in rows:
         first.setdefault(row[0], row)
     for known in _stored_among(connection, list(first)) + purged_among(connection, list(first)):
@@ -75,7 +77,7 @@ def _stored_among(connection: Connection, call_ids: Sequence[str]) -> list[str]:
 
 
 def get_call(database: Database, call_id: str) -> Call | None:
-    """The call of this id, or None."""
+    """Return the call with this id, or None."""
     with database.read() as connection:
         row = connection.execute(select(CALLS).where(CALLS.c.call_id == call_id)).one_or_none()
     return None if row is None else call_of_row(row._mapping)
@@ -89,7 +91,7 @@ def find_calls(
     since: datetime | None = None,
     limit: int | None = None,
 ) -> list[Call]:
-    """Calls in the order they started; with ``limit``, the latest that many.
+    """Return calls in the order they started; with ``limit``, only the latest ones.
 
     ``model`` is the one that answered, or was asked when none answered.
     """
@@ -106,7 +108,7 @@ def find_calls(
 
 
 def call_stats(database: Database) -> tuple[ModelStats, ...]:
-    """One line a model, simulated calls apart, most calls first."""
+    """Return one entry per model, simulated calls separately, most calls first."""
     group = (CALLS.c.model, CALLS.c.simulated)
     totals = select(
         *group,
@@ -130,7 +132,7 @@ def call_stats(database: Database) -> tuple[ModelStats, ...]:
         .subquery()
     )
 
-    def percentile(hundredths: int) -> Any:  # the value whose rank is ceil(p * n), in whole numbers
+    def percentile(hundredths: int) -> Any:  # the value of rank ceil(p * n), in integer arithmetic
         rank = (ranked.c.n * hundredths + 99) // 100
         return func.max(case((ranked.c.rank == rank, ranked.c.latency_s)))
 

@@ -1,4 +1,4 @@
-"""What people said about an answer, beside the call: nothing here changes what the model answered."""
+"""People's feedback on answers. It is stored beside the call; the recorded answer never changes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,21 @@ FEEDBACK = Table(
 
 
 class Feedback(Frozen):
-    """A ``correction`` (``value`` is the right answer) or a ``rating`` (``up``, ``down``)."""
+    """A ``correction`` (``value`` is the right answer) or a ``rating`` (``up``, ``down``).
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Feedback, Log, Recorder
+        >>> with TemporaryDirectory() as folder:
+        ...     with Recorder.open(Path(folder)) as recorder:
+        ...         recording = recorder.begin({"messages": []}, model_asked="gpt-4o-mini", task="specs")
+        ...         recording.end(response_text="480 V")
+        ...     with Log(folder) as log:
+        ...         given: Feedback = log.correct(recording.call_id, "400 V", who="Ann")
+        >>> given.kind, given.value, given.who
+        ('correction', '400 V', 'Ann')
+    """
 
     call_id: str
     at: datetime
@@ -42,7 +56,7 @@ class Feedback(Frozen):
 def add_feedback(
     database: Database, call_id: str, kind: Kind, value: str, *, who: str = "", clock: Clock = SYSTEM
 ) -> Feedback:
-    """Keep what someone said. A later one of the same kind goes beside the earlier, and counts.
+    """Store feedback on a call. It is added to earlier feedback; of each kind, the latest one counts.
 
     Raises:
         UserError: ``call-not-found``.
@@ -53,14 +67,14 @@ def add_feedback(
             raise UserError(
                 "call-not-found",
                 f"There is no call {call_id!r} in the log.",
-                hint="See the latest with their ids: insource logs list",
+                hint="List the latest calls with their ids: insource logs list",
             )
         connection.execute(insert(FEEDBACK).values(given.model_dump() | {"at": to_microseconds(given.at)}))
     return given
 
 
 def feedback_of(database: Database, call_ids: Sequence[str]) -> dict[str, tuple[Feedback, ...]]:
-    """The feedback of those calls that have some, the earliest first."""
+    """Return the feedback on these calls, earliest first; calls without feedback are left out."""
     query = select(FEEDBACK).where(FEEDBACK.c.call_id.in_(call_ids)).order_by(FEEDBACK.c.feedback_id)
     found: dict[str, tuple[Feedback, ...]] = {}
     with database.read() as connection:

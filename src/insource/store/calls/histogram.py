@@ -1,8 +1,8 @@
-"""Distributions that can be added up and taken apart: counts in buckets that grow by a constant factor.
+"""Mergeable histograms: counts in buckets whose width grows by a constant factor.
 
-DDSketch (Masson, Rim, Lee, VLDB 2019) without its collapsing of small values: the bucket of x is
-``ceil(log(x) / log(γ))`` with γ = (1 + α) / (1 - α), and the bucket's middle is within α of every value in
-it. Counts are whole numbers, so adding a value and taking it out again leaves nothing behind.
+This is DDSketch (Masson, Rim, Lee, VLDB 2019) without its collapsing of small values. The bucket of x is
+``ceil(log(x) / log(γ))`` with γ = (1 + α) / (1 - α), and the middle of a bucket is within a relative error α
+of every value in it. Counts are integers, so removing a value exactly undoes adding it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import msgspec
 RELATIVE_ERROR = 0.01
 
 Histogram = dict[int, int]
-"""Bucket → how many values."""
+"""Number of values by bucket."""
 
 _GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 _PER_LOG = 1 / math.log(_GAMMA)
 _MIDDLE = 2 / (1 + _GAMMA)
-_LEAST_S, _MOST_S = 1e-6, 1e9  # values beyond count as these
+_LEAST_S, _MOST_S = 1e-6, 1e9  # values outside are clamped to these
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Histogram).decode
@@ -28,12 +28,14 @@ _log, _ceil = math.log, math.ceil
 
 
 def bucket(seconds: float) -> int:
-    """The bucket of a duration in seconds."""
+    """Return the bucket of a duration in seconds."""
     return _ceil(_log(min(max(seconds, _LEAST_S), _MOST_S)) * _PER_LOG)
 
 
 def merge(into: Histogram, other: Histogram, sign: int = 1) -> None:
-    """Add the other's counts, or with ``sign=-1`` take them out; buckets that end empty disappear."""
+    """Add the counts of ``other`` to ``into``, or subtract them with ``sign=-1``; empty
+    buckets are removed.
+    """
     if not into and sign == 1:
         into.update(other)
         return
@@ -46,8 +48,10 @@ def merge(into: Histogram, other: Histogram, sign: int = 1) -> None:
 
 
 def quantiles(histogram: Histogram, probabilities: Iterable[float]) -> list[float | None]:
-    """Nearest-rank quantiles in seconds, each within ``RELATIVE_ERROR`` of the exact one; None without
-    values."""
+    """Return nearest-rank quantiles in seconds, each within ``RELATIVE_ERROR`` of the exact one.
+
+    Every quantile is None when the histogram is empty.
+    """
     total = sum(histogram.values())
     if not total:
         return [None for _ in probabilities]
@@ -64,7 +68,7 @@ def quantiles(histogram: Histogram, probabilities: Iterable[float]) -> list[floa
 
 
 def pack(histogram: Histogram) -> bytes:
-    """As stored (MessagePack), the same bytes for the same counts."""
+    """Encode a histogram for the store (MessagePack); equal counts give equal bytes."""
     return _encode(dict(sorted(histogram.items())))
 
 

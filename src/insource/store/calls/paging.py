@@ -1,4 +1,4 @@
-"""Reading many calls: page by page in a stable order, and following those that come in."""
+"""Read many calls: page by page in a stable order, or as they arrive."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from insource.types import Call
 def iterate_calls(
     database: Database, selection: Selection, *, newest_first: bool = False, page: int = 200
 ) -> Iterator[Call]:
-    """The selected calls by start, then by id; at most ``page`` are in memory.
+    """Yield the selected calls by start time and id; at most ``page`` are in memory.
 
-    Every page is read by itself (keyset pagination), so that a reader of any length neither holds back the
-    write-ahead log nor sees a call twice.
+    Every page is a separate read (keyset pagination), so that a long read neither blocks checkpoints of the
+    write-ahead log nor returns a call twice.
     """
     place = tuple_(CALLS.c.started_at, CALLS.c.call_id)
     order = [column.desc() if newest_first else column for column in (CALLS.c.started_at, CALLS.c.call_id)]
@@ -37,9 +37,9 @@ def iterate_calls(
 
 
 class Follower:
-    """The calls that come into the store from now on, in the order they come in.
+    """Returns the calls stored from now on, in the order in which they are stored.
 
-    That is not the order they started in: a call is stored when it has ended.
+    That is not the order in which they started, because a call is stored when it ends.
     """
 
     def __init__(self, database: Database, selection: Selection) -> None:
@@ -49,10 +49,10 @@ class Follower:
             self._last: int = connection.execute(select(func.max(rowid)).select_from(CALLS)).scalar_one() or 0
 
     def new(self) -> list[Call]:
-        """Those that have come since the last look."""
+        """Return the calls stored since the last call of this method."""
         with self._database.read() as connection:
             newest = connection.execute(select(func.max(rowid)).select_from(CALLS)).scalar_one() or 0
-            if newest < self._last:  # a purge has numbered the rows anew
+            if newest < self._last:  # a purge has renumbered the rows
                 self._last = newest
             query = select(CALLS).where(rowid > self._last, rowid <= newest, *self._selection.conditions())
             rows = connection.execute(query.order_by(rowid)).all()

@@ -1,4 +1,4 @@
-"""Giving calls that came without a task the task they belong to."""
+"""Assign a task to calls that were recorded without one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _BATCH = 1000
 
 
 def retag(database: Database, call_ids: Sequence[str], task: str) -> int:
-    """Set the task of those of these calls that have none; returns how many that were.
+    """Set the task of those of these calls that have none; return how many were changed.
 
-    A call that has a task keeps it: what the application said is worth more than what was found. The
-    running totals change in the same transactions, which are short so that a gateway can write in between.
+    A call that has a task keeps it: the application's own tag takes precedence. The rollups are updated in
+    the same transactions, which are short so that a gateway can write in between.
 
     Raises:
-        InsourceError: the store's failures; the batches before it are done, and running again does the rest.
+        InsourceError: the store's failures; earlier batches are committed, and a repeated call does the rest.
     """
     changed = 0
     place = FACTS.index("task")

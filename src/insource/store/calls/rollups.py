@@ -1,7 +1,7 @@
-"""Running totals by day and kind of call, so that figures on a million calls need not read them.
+"""Running totals by day and kind of call, so that summaries need not read every call.
 
-They change in the transaction that stores or removes the calls, and are the same as a recount at any time:
-everything in them is a whole number that can be added and taken away again.
+They are updated in the transaction that stores or removes calls, and always equal a recount. Everything in
+them is an integer, so it can be added and subtracted exactly.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ FACTS = (
     *("cost_nano_usd", "latency_s", "first_token_s"),
     *TOKENS,
 )
-"""The columns of a call that its totals are made of."""
+"""The columns of a call from which totals are computed."""
 Facts: TypeAlias = Sequence[Any]
-"""Their values, in this order."""
+"""The values of these columns, in this order."""
 Key: TypeAlias = tuple[int, str, str, str, str, bool]
 
 ROLLUPS = Table(
@@ -67,17 +67,19 @@ ROLLUPS = Table(
 
 _KEPT = (*SUMS, *HISTOGRAMS)
 _KEYS_A_QUERY = 500
-_SAME = " AND ".join(f"r.{name} = k.{name}" for name in KEY)  # CROSS: by the keys, never over the table
+_SAME = " AND ".join(
+    f"r.{name} = k.{name}" for name in KEY
+)  # CROSS JOIN makes SQLite look up the keys instead of scanning the table
 _WRITE = f"INSERT OR REPLACE INTO rollups VALUES ({', '.join('?' * len((*KEY, *_KEPT)))})"
 _REMOVE = f"DELETE FROM rollups WHERE {' AND '.join(f'{name} = ?' for name in KEY)}"
 
 
 class Totals:
-    """What a number of calls add up to. ``sums`` is in the order of ``SUMS``.
+    """The totals of a set of calls. ``sums`` is in the order of ``SUMS``.
 
-    ``errors`` excludes interrupted calls. Sums of cost and tokens are over the calls where they are known;
-    ``unpriced`` counts those without a cost, ``uncounted`` those without input or output tokens. An error
-    is neither: providers charge for answers.
+    ``errors`` excludes interrupted calls. Sums of cost and tokens cover the calls where they are known.
+    ``unpriced`` counts calls without a cost, ``uncounted`` calls without input or output tokens. Errors count
+    as neither, because providers charge for answers only.
     """
 
     __slots__ = ("first_token", "latency", "sums")
@@ -93,7 +95,7 @@ class Totals:
         self.first_token: Histogram = first_token or {}
 
     def count(self, facts: Facts) -> None:
-        """Count one more call."""
+        """Add one call."""
         outcome, cost, latency_s, first_token_s = facts[6:10]
         tokens = facts[10:]
         sums = self.sums
@@ -119,29 +121,29 @@ class Totals:
             self.first_token[key] = self.first_token.get(key, 0) + 1
 
     def merge(self, other: Totals, sign: int = 1) -> None:
-        """Add the other's totals, or with ``sign=-1`` take them out."""
+        """Add the other totals, or subtract them with ``sign=-1``."""
         self.sums = [mine + sign * theirs for mine, theirs in zip(self.sums, other.sums, strict=True)]
         merge(self.latency, other.latency, sign)
         merge(self.first_token, other.first_token, sign)
 
 
 def key_of(facts: Facts) -> Key:
-    """The rollup a call is counted in; its day is that of its start, UTC."""
+    """Return the key of the rollup that counts a call; its day is the UTC day of the call's start."""
     return (facts[0] // DAY_US, facts[1], facts[2], facts[3], facts[4], bool(facts[5]))
 
 
 def add_to_rollups(connection: Connection, calls: Iterable[Facts]) -> None:
-    """Count these calls, in the transaction that stores them."""
+    """Add these calls to the rollups, in the transaction that stores them."""
     _change(connection, calls, 1)
 
 
 def take_from_rollups(connection: Connection, calls: Iterable[Facts]) -> None:
-    """Count these calls out, in the transaction that removes them (or moves them to another task)."""
+    """Subtract these calls from the rollups, in the transaction that removes or retags them."""
     _change(connection, calls, -1)
 
 
 def totals_by_key(calls: Iterable[Facts]) -> dict[Key, Totals]:
-    """What rollups of just these calls would hold."""
+    """Return the totals of these calls by rollup key."""
     found: dict[Key, Totals] = {}
     for facts in calls:
         key = key_of(facts)
@@ -153,13 +155,13 @@ def totals_by_key(calls: Iterable[Facts]) -> dict[Key, Totals]:
 
 
 def stored_rollups(connection: Connection, *conditions: Any) -> Iterable[tuple[Key, Totals]]:
-    """The rollups that meet the conditions."""
+    """Yield the rollups that meet the conditions."""
     for row in connection.execute(select(ROLLUPS).where(*conditions)):
         yield tuple(row[: len(KEY)]), _totals(row[len(KEY) :])
 
 
 def rebuild_rollups(connection: Connection) -> None:
-    """Make them anew from the calls."""
+    """Recompute all rollups from the calls."""
     connection.execute(delete(ROLLUPS))
     facts = connection.execution_options(yield_per=10_000).execute(select(*(CALLS.c[name] for name in FACTS)))
     add_to_rollups(connection, facts)

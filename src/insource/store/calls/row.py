@@ -1,8 +1,8 @@
-"""A call as the row of the table, and back; from the spool without making a ``Call`` on the way.
+"""Convert calls to rows of the table and back.
 
-A spooled call is two JSON objects, its ``begin`` and its ``end``. They are decoded once, into a typed
-structure whose documents stay unparsed bytes, and these bytes become the payload. What that strict reader
-refuses and JSON in Python does not (``NaN``, half a surrogate pair) takes the slower way through ``Call``.
+A spooled call consists of two JSON objects, its ``begin`` and its ``end``. They are decoded once into a typed
+structure whose documents stay unparsed bytes, and these bytes become the payload. What the strict parser
+rejects but Python's accepts (``NaN``, lone surrogates) is converted by the slower way through ``Call``.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from insource.store.calls.table import CALLS, PAYLOAD, SAME_IN_BOTH
 from insource.types import Call, FinishReason, Usage
 from insource.types.call import Outcome
 
-Row: TypeAlias = tuple[Any, ...]
-"""The values of ``CALLS``' columns, in their order."""
+StoredRow: TypeAlias = tuple[Any, ...]
+"""The values of the columns of ``CALLS``, in column order."""
 
 COLUMNS = tuple(column.name for column in CALLS.columns)
 USAGE = tuple(Usage.model_fields)
 
 _NONE = Raw(b"null")
 _EMPTY = Raw(b'""')
-_MOST = 2**63 - 1  # what a column can hold
+_MOST = 2**63 - 1  # the largest integer of a column
 
-# The payload of these documents, in this order, and the bytes each may start with: ``{``, ``null``, ``"``.
+# The payload is made of these documents. Each may start with one of these bytes: ``{``, ``null``, ``"``.
 _PAYLOAD = b'{"request":%b,"response":%b,"response_text":%b,"error":%b,"raw":%b,"tags":%b,"route":%b}'
 _FIRST = (b"{", b"{n", b'"', b'"', b"{n")
 
@@ -42,8 +42,8 @@ _Microseconds = Annotated[
 _Status = Annotated[int, Meta(ge=-(2**31), lt=2**31)] | None
 
 
-class NotACall(ValueError):
-    """These records make no call; the text says why."""
+class UnusableRecords(ValueError):
+    """The records do not form a call; the message says why."""
 
 
 class _Usage(Struct, frozen=True):
@@ -66,8 +66,11 @@ class _Route(Struct, frozen=True):
 
 
 class SpooledCall(Struct):
-    """The fields of ``Call``, as ``begin`` and ``end`` have them; a field of a newer writer is passed over,
-    since a call without it is better than none."""
+    """The fields of ``Call`` in ``begin`` and ``end``.
+
+    Unknown fields, which a newer version may have written, are ignored: losing a field is better than losing
+    the call.
+    """
 
     call_id: str
     started_at: _Microseconds
@@ -105,24 +108,24 @@ _decode = msgspec.json.Decoder(SpooledCall).decode
 _encode = msgspec.json.encode
 
 
-def row_of_records(begin: bytes, end: bytes) -> Row:
-    """The row of a spooled call; what ``end`` says goes before what ``begin`` says.
+def row_of_records(begin: bytes, end: bytes) -> StoredRow:
+    """Return the row of a spooled call; the fields of ``end`` take precedence over those of ``begin``.
 
     Raises:
-        NotACall: when a required field is missing or one is of the wrong type.
+        UnusableRecords: a required field is missing or a field has the wrong type.
     """
-    both = begin[:-1] + b"," + end[1:]  # of a repeated key, the last value counts
+    both = begin[:-1] + b"," + end[1:]  # the last value of a repeated key is used
     try:
         return _row_of_spooled(_decode(both))
     except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
         row = row_of_call(_call_of_json(both))
     if any(type(value) is int and abs(value) > _MOST for value in row):
-        raise NotACall("a number is out of range")
+        raise UnusableRecords("a number is out of range")
     return row
 
 
-def row_of_call(call: Call) -> Row:
-    """The row of a call."""
+def row_of_call(call: Call) -> StoredRow:
+    """Return the row of a call."""
     route = call.route
     payload = call.model_dump(mode="json", include=set(PAYLOAD))
     columns = {
@@ -141,7 +144,7 @@ def row_of_call(call: Call) -> Row:
 
 
 def call_of_row(fields: Any) -> Call:
-    """The call of a row, given as a mapping by column whose ``payload`` is parsed."""
+    """Return the call of a row, given as a mapping by column with a parsed ``payload``."""
     return Call(
         **{name: fields[name] for name in SAME_IN_BOTH},
         **fields["payload"],
@@ -151,11 +154,11 @@ def call_of_row(fields: Any) -> Call:
     )
 
 
-def _row_of_spooled(call: SpooledCall) -> Row:
+def _row_of_spooled(call: SpooledCall) -> StoredRow:
     usage, route = call.usage, call.route
     cost = to_nano_usd(call.cost_usd)
     if cost is not None and abs(cost) > _MOST:
-        raise NotACall("the cost is out of range")
+        raise UnusableRecords("the cost is out of range")
     return (
         call.call_id,
         call.started_at,
@@ -199,7 +202,7 @@ def _payload(call: SpooledCall) -> str:
     documents = (call.request, call.response, call.response_text, call.error, call.raw)
     for document, first in zip(documents, _FIRST, strict=True):
         if memoryview(document)[0] not in first:
-            raise NotACall("a document is of the wrong type")
+            raise UnusableRecords("a document has the wrong type")
     return (_PAYLOAD % (*documents, _encode(call.tags), _encode(call.route))).decode()
 
 
@@ -217,9 +220,9 @@ def _call_of_json(data: bytes) -> Call:
         RecursionError,
         ValidationError,
     ) as error:
-        raise NotACall(str(error)) from error
+        raise UnusableRecords(str(error)) from error
 
 
 def _text(value: Any) -> Any:
-    """Half a surrogate pair is valid in JSON and in no database."""
+    """Replace lone surrogates, which JSON allows and a database cannot hold."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Which calls a question is about."""
+"""Conditions that select calls."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _COLUMNS = (*ROLLED_UP, "prompt_version", "user", "outcome", "source")
 
 
 class Selection(Frozen):
-    """The calls that meet every condition given; all of them when none is.
+    """The calls that meet every given condition; without conditions, all calls.
 
-    ``model`` is the one that answered, or was asked when none answered. ``since`` is included, ``until``
-    is not. ``call_ids`` names calls.
+    ``model`` is the one that answered, or was asked when none answered. ``since`` is inclusive, ``until``
+    exclusive. ``call_ids`` lists calls by id.
     """
 
     task: str | None = None
@@ -36,11 +36,11 @@ class Selection(Frozen):
     call_ids: tuple[str, ...] | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """For a query on the calls."""
+        """Return the conditions for a query on ``CALLS``."""
         found: list[ColumnElement[bool]] = [
             CALLS.c[name] == value for name in _COLUMNS if (value := getattr(self, name)) is not None
         ]
-        if self.user:  # in these words, or SQLite does not see that the partial index has them all
+        if self.user:  # literally, or SQLite does not use the partial index
             found.append(CALLS.c.user != literal_column("''"))
         if self.since is not None:
             found.append(CALLS.c.started_at >= to_microseconds(self.since))
@@ -53,12 +53,16 @@ class Selection(Frozen):
 
     @property
     def in_rollups(self) -> bool:
-        """Whether the rollups of whole days tell these calls from others."""
+        """Whether the rollups of whole days can answer this selection."""
         beyond = (self.prompt_version, self.user, self.outcome, self.source, self.call_ids)
         return all(value is None for value in beyond)
 
     def described(self) -> dict[str, str]:
-        """The conditions in words; of ids, how many, and no user: that may be who is to be forgotten."""
+        """Return the conditions as text, with the number of ids instead of the ids, and without the user's
+        name.
+
+        A purge stores this text, and it must not name the person whose calls it removes.
+        """
         found = {name: str(value) for name in _COLUMNS if (value := getattr(self, name)) is not None}
         if self.user is not None:
             found["user"] = "(one)"

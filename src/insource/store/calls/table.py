@@ -1,4 +1,4 @@
-"""The table of calls: what is queried has a column, the rest of a call is in ``payload``."""
+"""The table of calls. Fields used in queries have a column; the rest of a call is in ``payload``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CALLS = Table(
     Column("user", Text, nullable=False),
     Column("provider", Text, nullable=False),
     Column("endpoint", Text, nullable=False),
-    Column("model", Text, nullable=False),  # that answered; that was asked when none did
+    Column("model", Text, nullable=False),  # the one that answered, or was asked when none did
     Column("model_asked", Text, nullable=False),
     Column("model_answered", Text, nullable=False),
     Column("outcome", Text, nullable=False),
@@ -64,9 +64,9 @@ CALLS = Table(
 )
 
 rowid: ColumnClause[int] = literal_column("calls.rowid", Integer)
-"""SQLite's own number of a row: grows as calls come in; a rewrite of the file numbers them anew."""
+"""SQLite's row number: it grows as calls are inserted, and changes when the file is rewritten."""
 
-# The column a call's field has under the same name, and the fields that only the payload has.
+# Fields of a call whose column has the same name, and fields that are in the payload only.
 SAME_IN_BOTH = (
     "call_id",
     "source",

@@ -1,7 +1,7 @@
-"""What was purged: when, why and how many; and by id, so that nothing brings it back.
+"""A record of purges, and the ids of purged calls, so that nothing stores them again.
 
-A purge that a person asks for leaves the id of every call, against a later import or a late drain. One
-that retention makes leaves the count alone: what it removed and comes back is too old again.
+A purge that a person requests keeps the id of every call, so that a later import or drain cannot restore it.
+Retention keeps only the count: a call that it removed and that comes back is again too old.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _PURGED = "SELECT value FROM json_each(?) WHERE value IN (SELECT call_id FROM to
 
 
 class Purge(Frozen):
-    """One purge: ``selection`` is what was asked for, ``calls`` how many it removed."""
+    """One purge: ``selection`` is what was requested, ``calls`` the number of removed calls."""
 
     purged_at: datetime
     reason: str
@@ -59,25 +59,25 @@ class Purge(Frozen):
 
 
 def purged_among(connection: Connection, call_ids: Sequence[str]) -> list[str]:
-    """Those of the ids that were purged."""
+    """Return those of the ids that were purged."""
     return [row[0] for row in connection.exec_driver_sql(_PURGED, (json.dumps(call_ids),))]
 
 
 def open_purge(connection: Connection, purge: Purge) -> int:
-    """Note a purge; returns its id."""
+    """Record a purge; return its id."""
     values = purge.model_dump(exclude={"purged_at"}) | {"purged_at": to_microseconds(purge.purged_at)}
     found: int = connection.execute(insert(PURGES).values(values).returning(PURGES.c.purge_id)).scalar_one()
     return found
 
 
 def count_purged(connection: Connection, purge_id: int, calls: int) -> None:
-    """Add to the number of calls a purge has removed."""
+    """Add to the number of calls that a purge has removed."""
     more = update(PURGES).where(PURGES.c.purge_id == purge_id)
     connection.execute(more.values(calls=PURGES.c.calls + calls))
 
 
 def purge_since(connection: Connection, reason: str, since: datetime) -> int | None:
-    """The latest purge for this reason that is not older than that."""
+    """Return the id of the latest purge with this reason since that time, or None."""
     query = select(func.max(PURGES.c.purge_id)).where(
         PURGES.c.reason == reason, PURGES.c.purged_at >= to_microseconds(since)
     )
@@ -86,21 +86,21 @@ def purge_since(connection: Connection, reason: str, since: datetime) -> int | N
 
 
 def bury(connection: Connection, purge_id: int, call_ids: Sequence[str]) -> None:
-    """Leave a tombstone for every id."""
+    """Store a tombstone for every id."""
     if call_ids:
         rows = [{"call_id": call_id, "purge_id": purge_id} for call_id in call_ids]
         connection.execute(insert(TOMBSTONES).prefix_with("OR IGNORE"), rows)
 
 
 def purges(database: Database) -> tuple[Purge, ...]:
-    """Every purge, the latest first."""
+    """Return every purge, latest first."""
     with database.read() as connection:
         rows = connection.execute(select(PURGES).order_by(PURGES.c.purge_id.desc())).all()
     return tuple(_purge(row._asdict()) for row in rows)
 
 
 def purge_of(database: Database, call_id: str) -> Purge | None:
-    """The purge that removed this call, if one did and left its id."""
+    """Return the purge that removed this call, or None when there is no tombstone for it."""
     query = select(PURGES).join(TOMBSTONES).where(TOMBSTONES.c.call_id == call_id)
     with database.read() as connection:
         row = connection.execute(query).one_or_none()

@@ -1,7 +1,7 @@
-"""Consumption: what calls add up to, by day, task, feature, model and more.
+"""Consumption: totals of calls by day, task, feature, model and more.
 
-Whole days come from the rollups. The ends of a period that are no whole days, and what rollups cannot
-tell apart (user, source, outcome), are counted from the calls themselves: as exact, but slower.
+Whole days come from the rollups. Partial days, and conditions that rollups do not hold (user, source,
+outcome), are counted from the calls, which is equally exact but slower.
 """
 
 from __future__ import annotations
@@ -32,13 +32,26 @@ _QUANTILES = (0.5, 0.95, 0.99)
 
 
 class Consumption(Frozen):
-    """What the calls of a group add up to; simulated calls are a group of their own.
+    """The totals of a group of calls; simulated calls form groups of their own.
 
-    ``group`` has the value of every dimension asked for. ``errors`` and ``interrupted`` exclude each other.
-    Token counts and ``cost_usd`` are sums over the calls where they are known: ``uncounted`` calls have no
-    input or output tokens, ``unpriced`` ones no cost, errors aside, for which providers do not charge;
-    ``cost_usd`` is None when no call but errors has a cost. Latencies and
-    times to the first token are nearest-rank percentiles in seconds, within 1 % (see ``histogram``).
+    ``group`` holds the value of every requested dimension. ``errors`` and ``interrupted`` are disjoint. Token
+    counts and ``cost_usd`` are sums over the calls where they are known. ``uncounted`` calls have no input or
+    output tokens, and ``unpriced`` calls have no cost; errors count as neither, because providers do not
+    charge for them. ``cost_usd`` is None when calls are unpriced and no call has a cost. Latencies and times
+    to the first token are nearest-rank percentiles in seconds, within 1 % (see ``histogram``).
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from insource import Consumption, Log, Recorder
+        >>> with TemporaryDirectory() as folder:
+        ...     with Recorder.open(Path(folder)) as recorder:
+        ...         recording = recorder.begin({"messages": []}, model_asked="gpt-4o-mini", task="specs")
+        ...         recording.end(response_text="480 V")
+        ...     with Log(folder) as log:
+        ...         lines: tuple[Consumption, ...] = log.stats(by=["task", "model"])
+        >>> [(line.group, line.calls, line.error_rate) for line in lines]
+        [({'task': 'specs', 'model': 'gpt-4o-mini'}, 1, 0.0)]
     """
 
     group: dict[str, str]
@@ -65,16 +78,16 @@ class Consumption(Frozen):
 
     @property
     def error_rate(self) -> float:
-        """The share of calls that did not end well, interrupted ones included (ratio)."""
+        """The share of calls that failed or were interrupted, between 0 and 1."""
         return (self.errors + self.interrupted) / self.calls
 
 
 def consumption(
     database: Database, by: Sequence[Dimension] = (), selection: Selection | None = None
 ) -> tuple[Consumption, ...]:
-    """One line a group, by day in order of time, else the most expensive first, then the most calls.
+    """Return one entry per group: by day in time order, otherwise by cost and then by calls, descending.
 
-    Without ``by``, one line for everything, and one for everything simulated.
+    Without ``by``, there is one entry for all real calls and one for all simulated ones.
     """
     lines, _ = consumption_and_total(database, by, selection)
     return lines
@@ -83,7 +96,7 @@ def consumption(
 def consumption_and_total(
     database: Database, by: Sequence[Dimension] = (), selection: Selection | None = None
 ) -> tuple[tuple[Consumption, ...], tuple[Consumption, ...]]:
-    """The lines of ``consumption``, and those of everything together, from one look."""
+    """Return the entries of ``consumption`` and the overall totals, from one read."""
     groups: _Groups = {}
     with database.read() as connection:
         for key, simulated, totals in _parts(connection, by, selection or Selection()):
@@ -153,8 +166,10 @@ def _group(named: dict[str, Any], by: Iterable[Dimension]) -> tuple[str, ...]:
 def _whole_days(
     chosen: Selection,
 ) -> tuple[tuple[int | None, int | None] | None, list[Selection]]:
-    """The whole days in the period, first included and last not (None: unbounded), or None when there are
-    none; and the rest of the period before and after them."""
+    """Return the whole days of the period, and the partial days before and after them.
+
+    The days are (first, last), the last exclusive and None for an open end; None when there is no whole day.
+    """
     since = None if chosen.since is None else to_microseconds(chosen.since)
     until = None if chosen.until is None else to_microseconds(chosen.until)
     first = None if since is None else -(-since // DAY_US)

@@ -1,3 +1,3 @@
-"""The store's schema, revision by revision (Alembic)."""
+"""The store's schema as Alembic revisions."""
 
 HEAD = "0006"

@@ -1,4 +1,4 @@
-"""Runs the revisions inside the transaction that ``open_database`` has begun."""
+"""Run the revisions inside the transaction that ``open_database`` has begun."""
 
 from alembic import context
 

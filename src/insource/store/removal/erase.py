@@ -1,8 +1,8 @@
-"""Overwriting in the spool what has been drained: purged text must not live on in a journal.
+"""Overwrite drained records in the spool, so that purged text does not survive there.
 
-A segment is deleted when its process is gone or it is full; until then the drained part of it is zeroed
-in place. Its writer only appends, and a drain reads no byte before the first call still under way, so
-neither notices. On copy-on-write file systems and in flash, old blocks may survive until they are reused.
+A segment is deleted when its process has ended or it is full. Until then, its drained part is overwritten
+with zeros. The writer only appends, and a drain reads nothing before the first open call, so neither is
+affected. On copy-on-write file systems and flash storage, old blocks may survive until they are reused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from insource.foundation.files import sync
 from insource.store.database import Database
 from insource.store.spool.frames import scan
-from insource.store.spool.progress import SEGMENTS, Progress
+from insource.store.spool.progress import SEGMENTS, DrainProgress
 from insource.store.spool.writer import SUFFIX
 
 _BLOCK = 1 << 20
@@ -28,21 +28,23 @@ class _Owner(msgspec.Struct):
 
 
 def erase_drained(database: Database, directory: Path, call_ids: Set[str] = frozenset()) -> int:
-    """Zero what no drain will read again, and the drained records of these calls. Returns the bytes zeroed.
+    """Zero everything that no drain will read again, and the drained records of these calls.
+
+    Return the number of bytes zeroed.
 
     Raises:
         InsourceError: the store's failures.
     """
     erased = 0
     for path in sorted(directory.glob(f"*{SUFFIX}")):
-        with database.write() as connection:  # which keeps every drain away meanwhile
+        with database.write() as connection:  # the write lock excludes every drain
             row = connection.execute(select(SEGMENTS).where(SEGMENTS.c.name == path.name)).one_or_none()
             if row is None:
                 continue
-            reached = Progress(position=row.position, open_calls=row.open_calls)
+            reached = DrainProgress(position=row.position, open_calls=row.open_calls)
             try:
                 file = path.open("r+b", buffering=0)
-            except FileNotFoundError:  # a drain was faster
+            except FileNotFoundError:  # a drain has deleted it
                 continue
             with file:
                 done = min([reached.position, *reached.open_calls.values()])
@@ -62,7 +64,7 @@ def _zero(fd: int, start: int, end: int) -> int:
 
 
 def _records_of(fd: int, start: int, end: int, call_ids: Set[str]) -> list[tuple[int, int]]:
-    """Where the records of these calls stand between two offsets."""
+    """Return the byte ranges of these calls' records between two offsets."""
     if not call_ids:
         return []
     found = []

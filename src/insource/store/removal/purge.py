@@ -1,7 +1,7 @@
-"""Removing calls for good: rows, payloads, feedback, their share of the rollups, their text in the spool.
+"""Delete calls permanently: rows, payloads, feedback, their share of the rollups, their text in the spool.
 
-``purge`` is what a person asks for: it leaves tombstones and rewrites the store's file. ``retain`` is what
-runs by itself: a bounded piece of work a turn, without tombstones, and the room is used again.
+``purge`` is requested by a person; it leaves tombstones and rewrites the store's file. ``retain`` runs
+automatically; each turn removes a bounded number of calls without tombstones, and the space is reused.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ RETENTION = "retention"
 
 _BATCH = 1000
 _GB = 1_000_000_000
-_DELETE = "DELETE FROM calls WHERE call_id IN (SELECT value FROM json_each(?))"  # feedback goes with them
+_DELETE = "DELETE FROM calls WHERE call_id IN (SELECT value FROM json_each(?))"  # cascades to feedback
 
 
 class PurgeReport(Frozen):
-    """``calls`` were removed and ``spool_bytes`` overwritten. ``under_way`` calls had not ended: they are
-    not in the log yet, whatever was selected. ``row_answers`` are (row id, model asked) of the removed
-    calls that were made for a dataset's row, ``call_ids`` names them all."""
+    """The result of a purge: ``calls`` were removed and ``spool_bytes`` overwritten.
+
+    ``under_way`` calls had not ended; they are not in the log yet and are not covered by the selection.
+    ``row_answers`` are (row id, model asked) of the removed calls that were made for a dataset row.
+    ``call_ids`` are the ids of all removed calls.
+    """
 
     calls: int
     spool_bytes: int
@@ -44,7 +47,7 @@ class PurgeReport(Frozen):
 
 
 class Retained(Frozen):
-    """``calls`` were removed; ``more`` says that the next turn has some left to remove."""
+    """``calls`` were removed; ``more`` says that another turn may have more to remove."""
 
     calls: int
     more: bool
@@ -59,14 +62,15 @@ def purge(
     clock: Clock = SYSTEM,
     progress: Callable[[int], None] = lambda done: None,
 ) -> PurgeReport:
-    """Remove the selected calls, and whatever of them is in the files.
+    """Remove the selected calls from the store and from the files.
 
-    What ended is drained first; calls that end later are not touched. Cut short, the calls removed so far
-    are gone and counted, and the same purge goes on. ``progress`` gets the number removed so far.
+    Finished calls are drained first; calls that end later are not affected. If interrupted, the calls removed
+    so far stay removed and counted, and the same purge can be repeated. ``progress`` receives the number
+    removed so far.
 
     Raises:
-        InsourceError: the store's failures; ``store-locked`` also when others keep the file from being
-            rewritten, and then the calls are removed and the same purge rewrites it.
+        InsourceError: the store's failures; ``store-locked`` also when another connection prevents the
+            file from being rewritten. The calls are then removed, and repeating the purge rewrites the file.
     """
     drained = drain(database, spool)
     removed: set[str] = set()
@@ -105,11 +109,13 @@ def retain(
     at_most: int = 5 * _BATCH,
     clock: Clock = SYSTEM,
 ) -> Retained:
-    """One turn of retention: remove calls older than ``days``, then the oldest while the store holds more
-    than ``gb`` (10⁹ bytes), at most ``at_most`` calls in all.
+    """Run one turn of retention; remove at most ``at_most`` calls.
+
+    Calls older than ``days`` are removed first, then the oldest calls while the store is larger than ``gb``
+    (10⁹ bytes).
 
     Raises:
-        InsourceError: the store's failures; the next turn goes on.
+        InsourceError: the store's failures; the next turn continues.
     """
     now = clock.now()
     removed = 0
@@ -123,7 +129,7 @@ def retain(
 
 
 def _excess(database: Database, gb: float) -> int:
-    """How many of the oldest calls take up what the store holds too much, by their mean size."""
+    """Return how many of the oldest calls must go to bring the store below ``gb``, from their mean size."""
     used = database.used_bytes()
     with database.read() as connection:
         calls = connection.execute(select(func.coalesce(func.sum(ROLLUPS.c.calls), 0))).scalar_one()
@@ -137,7 +143,7 @@ def _retire(database: Database, selection: Selection, at_most: int, now: datetim
     with database.write() as connection:
         removed = len(_remove(connection, selection, at_most))
         midnight = datetime.combine(now.astimezone(UTC).date(), datetime.min.time(), UTC)
-        purge_id = purge_since(connection, RETENTION, midnight)  # one entry a day
+        purge_id = purge_since(connection, RETENTION, midnight)  # one entry per day
         if purge_id is None:
             purge_id = open_purge(connection, Purge(purged_at=now, reason=RETENTION, selection={}, calls=0))
         count_purged(connection, purge_id, removed)
@@ -145,7 +151,7 @@ def _retire(database: Database, selection: Selection, at_most: int, now: datetim
 
 
 def _any(database: Database, selection: Selection) -> bool:
-    """Looked up without the write lock, since most turns find nothing."""
+    """Check without the write lock, since most turns find nothing."""
     query = select(CALLS.c.call_id).where(*selection.conditions()).limit(1)
     with database.read() as connection:
         return connection.execute(query).first() is not None
@@ -154,7 +160,7 @@ def _any(database: Database, selection: Selection) -> bool:
 def _remove(
     connection: Connection, selection: Selection, at_most: int, newest: int | None = None
 ) -> list[tuple[str, str | None, str]]:
-    """Remove the oldest of the selected calls; returns call id, row id and model asked of each."""
+    """Remove the oldest of the selected calls; return call id, row id and model asked of each."""
     row_id = case(
         (func.json_valid(CALLS.c.payload) == 1, func.json_extract(CALLS.c.payload, "$.tags.row_id"))
     )

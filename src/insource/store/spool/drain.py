@@ -1,7 +1,7 @@
-"""Draining: finished calls move from the spool into the store, exactly once.
+"""Move finished calls from the spool into the store, exactly once.
 
-The rows of a batch and how far its segment has been read are committed in one transaction, so that a
-drain killed at any point neither loses nor repeats a call. Several processes may drain at once.
+The rows of a batch and the position in its segment are committed in one transaction, so a drain that is
+killed at any point neither loses nor repeats a call. Several processes may drain at once.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import msgspec
 from sqlalchemy import Connection
 
 from insource.store.calls.calls import insert_rows
-from insource.store.calls.row import NotACall, Row, row_of_records
+from insource.store.calls.row import StoredRow, UnusableRecords, row_of_records
 from insource.store.database import Database
-from insource.store.spool.frames import Record, Scan, record_at, scan
-from insource.store.spool.progress import Progress, forget, progress, record_progress
+from insource.store.spool.frames import Scan, SpoolRecord, record_at, scan
+from insource.store.spool.progress import DrainProgress, forget, progress, record_progress
 from insource.store.spool.writer import SUFFIX
 
 _BATCH_BYTES = 8 << 20
@@ -29,7 +29,7 @@ _RECORD_BYTES = 64 << 10
 
 
 class _Head(msgspec.Struct):
-    """What tells a record from another."""
+    """The fields that identify a record."""
 
     kind: str = ""
     call_id: str = ""
@@ -41,11 +41,12 @@ _decode_head = msgspec.json.Decoder(_Head).decode
 
 @dataclass
 class DrainReport:
-    """What a drain found.
+    """The counts of a drain.
 
-    ``stored`` calls are new in the store, ``interrupted`` among them those whose process ended first;
-    ``under_way`` have not ended yet. ``corrupt`` counts damaged stretches and records without meaning,
-    ``orphaned`` ends whose beginning is damaged, ``torn`` dead segments with an unfinished last record.
+    ``stored`` calls are new in the store; ``interrupted`` ones among them were open when their process ended.
+    ``under_way`` calls have not ended yet. ``corrupt`` counts damaged ranges and invalid records,
+    ``orphaned`` end records without a begin record, and ``torn`` segments of ended processes whose last
+    record is incomplete.
     """
 
     stored: int = 0
@@ -57,12 +58,12 @@ class DrainReport:
 
     @property
     def damaged(self) -> int:
-        """All that could not be read."""
+        """Everything that could not be read."""
         return self.corrupt + self.orphaned + self.torn
 
 
 def drain(database: Database, directory: Path) -> DrainReport:
-    """Move every finished call of every segment into the store, and delete segments that are done.
+    """Move every finished call of every segment into the store, and delete completed segments.
 
     Raises:
         InsourceError: ``store-locked`` and the store's other failures; everything then stays in the spool.
@@ -71,7 +72,7 @@ def drain(database: Database, directory: Path) -> DrainReport:
     for path in sorted(directory.glob(f"*{SUFFIX}")):
         try:
             file = path.open("rb", buffering=0)
-        except FileNotFoundError:  # another process was faster
+        except FileNotFoundError:  # another process has deleted it
             continue
         with file:
             _drain_segment(database, path, file, report)
@@ -87,16 +88,16 @@ def _drain_segment(database: Database, path: Path, file: BinaryIO, report: Drain
                 return
             at_end = _drain_batch(connection, path.name, file, dead, report)
     if dead:
-        # All is committed: whatever is cut short from here on costs at most a stale row of progress.
+        # Everything is committed: an interruption from here on leaves at most a stale row of progress.
         with database.write() as connection:
             if progress(connection, path.name).position < os.fstat(file.fileno()).st_size:
-                return  # this is another store than the one that was drained into
+                return  # the store was replaced meanwhile and lacks these calls
             path.unlink(missing_ok=True)
             forget(connection, path.name)
 
 
 def _lock(file: BinaryIO) -> bool:
-    """Whether the segment's process is gone: only then can its lock be had."""
+    """Whether the segment's process has ended: only then can its lock be taken."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -105,12 +106,12 @@ def _lock(file: BinaryIO) -> bool:
 
 
 def _drain_batch(connection: Connection, name: str, file: BinaryIO, dead: bool, report: DrainReport) -> bool:
-    """One batch inside one transaction. True when the segment has nothing more to read."""
+    """Drain one batch in one transaction; return whether the end of the segment was reached."""
     before = progress(connection, name)
     found, at_end = _scan_from(file, before.position, dead)
     open_calls = dict(before.open_calls)
     begins: dict[str, bytes] = {}
-    rows: list[Row] = []
+    rows: list[StoredRow] = []
     for record in found.records:
         try:
             head = _head(record.payload)
@@ -135,14 +136,14 @@ def _drain_batch(connection: Connection, name: str, file: BinaryIO, dead: bool, 
             open_calls = {}
         report.under_way += len(open_calls)
     report.stored += insert_rows(connection, rows)
-    after = Progress(position=before.position + found.consumed, open_calls=open_calls)
+    after = DrainProgress(position=before.position + found.consumed, open_calls=open_calls)
     if after != before:
         record_progress(connection, name, after)
     return at_end
 
 
 def _scan_from(file: BinaryIO, position: int, dead: bool) -> tuple[Scan, bool]:
-    """The next batch of whole records, and whether it reaches the end of the file."""
+    """Return the next batch of whole records, and whether it reaches the end of the file."""
     size = _BATCH_BYTES
     while True:
         data = os.pread(file.fileno(), size, position)
@@ -154,7 +155,7 @@ def _scan_from(file: BinaryIO, position: int, dead: bool) -> tuple[Scan, bool]:
 
 
 def _begin_at(file: BinaryIO, position: int) -> bytes:
-    """The payload of a record known to be there; an empty object when it has been damaged since."""
+    """Return the payload of the record at this position; an empty object when it has been damaged since."""
     size = _RECORD_BYTES
     while True:
         data = os.pread(file.fileno(), size, position)
@@ -164,23 +165,23 @@ def _begin_at(file: BinaryIO, position: int) -> bytes:
         size *= 2
 
 
-def _add(rows: list[Row], begin: bytes, end: bytes, report: DrainReport) -> None:
+def _add(rows: list[StoredRow], begin: bytes, end: bytes, report: DrainReport) -> None:
     try:
         rows.append(row_of_records(begin, end))
-    except NotACall:
+    except UnusableRecords:
         report.corrupt += 1
 
 
 def _add_interrupted(
-    rows: list[Row], file: BinaryIO, open_calls: dict[str, int], report: DrainReport
+    rows: list[StoredRow], file: BinaryIO, open_calls: dict[str, int], report: DrainReport
 ) -> None:
-    """Calls that will never end, each with the pieces of its answer that were written."""
+    """Add the calls that will never end, each with the streamed text that was recorded."""
     texts: dict[str, list[str]] = {call_id: [] for call_id in open_calls}
     begins: dict[str, bytes] = {}
     for record in _records_since(file, min(open_calls.values(), default=None)):
         try:
             head = _head(record.payload)
-        except (msgspec.MsgspecError, ValueError, RecursionError):  # counted when it was first read
+        except (msgspec.MsgspecError, ValueError, RecursionError):  # already counted when it was first read
             continue
         if head.call_id in texts and head.kind == "begin":
             begins[head.call_id] = record.payload
@@ -197,7 +198,7 @@ def _add_interrupted(
     report.interrupted += len(rows) - before
 
 
-def _records_since(file: BinaryIO, position: int | None) -> Iterator[Record]:
+def _records_since(file: BinaryIO, position: int | None) -> Iterator[SpoolRecord]:
     at_end = position is None
     reached = position or 0
     while not at_end:
@@ -209,5 +210,5 @@ def _records_since(file: BinaryIO, position: int | None) -> Iterator[Record]:
 def _head(payload: bytes) -> _Head:
     try:
         return _decode_head(payload)
-    except msgspec.DecodeError:  # Python's own reader takes what strict JSON does not
+    except msgspec.DecodeError:  # Python's parser accepts more than strict JSON
         return msgspec.convert(json.loads(payload), _Head)

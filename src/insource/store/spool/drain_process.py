@@ -1,9 +1,9 @@
-"""Drain the spool in a process of its own, for a process that must answer others meanwhile.
+"""Drain the spool in a separate process, for a process that must keep answering requests.
 
-A drain in a thread holds the interpreter's lock for milliseconds at a time, and every answer under way
-waits for it. Run as ``python -m insource.store.spool.drain_process STORE SPOOL``. A line on standard input
-asks for a drain; a JSON line on standard output is its report, null when it failed. The process ends when its
-standard input closes, and so with its parent.
+A drain in a thread holds the interpreter lock for milliseconds at a time and delays every running answer. Run
+as ``python -m insource.store.spool.drain_process STORE SPOOL``. Each line on standard input requests a drain;
+its report follows as a JSON line on standard output, null if it failed. The process ends when its standard
+input closes, and therefore with its parent.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from insource.foundation.errors import InsourceError
 from insource.store.database import Database, open_database
 from insource.store.spool.drain import DrainReport, drain
 
-# The parent goes first. Of one busy core this leaves a third, which is more than the drain of a gateway takes
-# (a fourth): were it less, the spool would grow.
+# The parent has priority. On one busy core this leaves a third for the drain, and a gateway's drain takes a
+# fourth; with less, the spool would grow.
 NICE = 3
 STOP_S = 10.0
 
@@ -37,10 +37,12 @@ class DrainProcess:
         self._lock = threading.Lock()
 
     def drain(self) -> DrainReport:
-        """As ``store.drain.drain``. Where the process fails, this one tries, and knows why it cannot.
+        """Drain as ``store.spool.drain.drain``.
+
+        If the process fails, drain in this process, which gives the error.
 
         Raises:
-            InsourceError: as ``store.drain.drain``.
+            InsourceError: as ``store.spool.drain.drain``.
         """
         with self._lock:
             try:
@@ -51,7 +53,7 @@ class DrainProcess:
             return drain(self._database, self._directory) if answer is None else DrainReport(**answer)
 
     def close(self) -> None:
-        """Wait for the drain under way, and end the process."""
+        """Wait for the running drain, and end the process."""
         with self._lock:
             self._stop()
 
@@ -62,8 +64,8 @@ class DrainProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                # Ctrl-C is the parent's to handle; the pipe's end stops the child. A session of its own would
-                # be a scheduling group of its own (sched(7), autogroup), in which ``NICE`` is void.
+                # The parent handles Ctrl-C; closing the pipe stops the child. A new session would also be a
+                # new scheduling group (sched(7), autogroup), in which ``NICE`` has no effect.
                 process_group=0,
             )
         assert self._process.stdin is not None
@@ -79,7 +81,7 @@ class DrainProcess:
             return
         try:
             process.communicate(timeout=STOP_S)
-        except (OSError, subprocess.TimeoutExpired):  # whatever it had not committed is still in the spool
+        except (OSError, subprocess.TimeoutExpired):  # uncommitted calls are still in the spool
             process.kill()
             process.wait()
 

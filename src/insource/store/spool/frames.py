@@ -1,9 +1,9 @@
-"""The framing of the call spool: records that survive torn and damaged neighbours.
+"""The record format of the call spool. Records stay readable when their neighbours are torn or damaged.
 
     record = MAGIC (4 bytes) · payload length (u32, little endian) · CRC-32 of the payload (u32) · payload
 
-The payload is UTF-8 JSON. MAGIC starts with 0xF5, a byte no UTF-8 text can contain (RFC 3629, section 1),
-so the next intact record can be found behind a damaged one whatever the damage.
+The payload is UTF-8 JSON. MAGIC starts with 0xF5, a byte that UTF-8 text cannot contain (RFC 3629, section
+1), so the next intact record can always be found after a damaged one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HEADER = struct.Struct("<4sII")
 
 
 @dataclass(slots=True)  # not frozen: that triples the cost of making one
-class Record:
+class SpoolRecord:
     """One intact record. ``start`` and ``end`` are byte offsets in the scanned data."""
 
     payload: bytes
@@ -31,30 +31,29 @@ class Record:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The payload, parsed anew at every look."""
+        """The parsed payload; parsed again at every access."""
         parsed: dict[str, Any] = json.loads(self.payload)
         return parsed
 
 
 @dataclass(frozen=True)
 class Scan:
-    """The intact records of a stretch of bytes.
+    """The intact records in a range of bytes.
 
-    ``consumed`` is where the next scan starts; what lies behind it is a record still being written.
-    ``corrupt`` counts damaged stretches that were stepped over; ``torn`` says that the last bytes of a
-    closed segment are an unfinished record.
+    The next scan starts at ``consumed``; what follows it is a record still being written. ``corrupt`` counts
+    damaged ranges that were skipped. ``torn`` says that a closed segment ends in an incomplete record.
     """
 
-    records: tuple[Record, ...]
+    records: tuple[SpoolRecord, ...]
     consumed: int
     corrupt: int = 0
     torn: bool = False
 
 
 def encode(fields: dict[str, Any], content: bytes = b"") -> bytes:
-    """One framed record of what ``to_json`` makes of the fields.
+    """Return one framed record of the fields, as ``to_json`` encodes them.
 
-    ``content`` is a JSON object whose members, as they are spelled, follow the fields.
+    ``content`` is a JSON object; its members are appended to the fields as they are written.
     """
     payload = to_json(fields)
     if len(content) > len(b"{}"):
@@ -63,13 +62,13 @@ def encode(fields: dict[str, Any], content: bytes = b"") -> bytes:
 
 
 def to_json(fields: dict[str, Any]) -> bytes:
-    """The fields as JSON, in which ``msgspec.Raw`` values are JSON already.
+    """Encode the fields as JSON; ``msgspec.Raw`` values are already JSON.
 
-    What JSON has no spelling for is kept as its ``str``; NaN and the infinities become null.
+    A value that JSON cannot represent becomes its ``str``; NaN and the infinities become null.
     """
     try:
         return _encode(fields)
-    except (TypeError, ValueError, OverflowError):  # half a surrogate pair, which Python's encoder escapes
+    except (TypeError, ValueError, OverflowError):  # a lone surrogate, which Python's encoder escapes
         return json.dumps(fields, separators=(",", ":"), default=_plain).encode()
 
 
@@ -78,12 +77,12 @@ def _plain(value: Any) -> Any:
 
 
 def scan(data: bytes, *, closed: bool) -> Scan:
-    """Every intact record in ``data``, whose first byte is a record's.
+    """Return every intact record in ``data``, which starts at a record boundary.
 
-    ``closed`` says that nothing will be appended any more. While a segment grows, bytes at its end that
-    are no intact record may be one half written: they are left for the next scan.
+    ``closed`` says that nothing more will be appended. While a segment grows, an incomplete record at its end
+    may still be written and is left for the next scan.
     """
-    records: list[Record] = []
+    records: list[SpoolRecord] = []
     corrupt = 0
     position = 0
     while position < len(data):
@@ -100,8 +99,8 @@ def scan(data: bytes, *, closed: bool) -> Scan:
     return Scan(tuple(records), position, corrupt)
 
 
-def record_at(data: bytes, start: int) -> Record | None:
-    """The record that starts at this offset, or None when it is not whole."""
+def record_at(data: bytes, start: int) -> SpoolRecord | None:
+    """Return the record that starts at this offset, or None when it is incomplete or damaged."""
     body = start + _HEADER.size
     if body > len(data):
         return None
@@ -112,4 +111,4 @@ def record_at(data: bytes, start: int) -> Record | None:
     payload = data[body:end]
     if zlib.crc32(payload) != checksum:
         return None
-    return Record(payload, start, end)
+    return SpoolRecord(payload, start, end)

@@ -1,8 +1,8 @@
-"""The call spool: an append-only journal that has every record before the caller has the answer.
+"""The call spool: an append-only journal that has every record before the caller gets the answer.
 
-One segment file a process, locked as long as the process lives, so that the lock of a dead one can be
-had: that is how ``drain`` tells the two apart. A record is written with a plain ``write`` and survives
-the death of the process at once; ``fsync`` follows in groups, so a power cut costs at most one interval.
+Each process has its own segment file, locked while the process lives. ``drain`` can take the lock of an ended
+process, and so tells the two apart. A record is written with a plain ``write`` and survives the death of the
+process at once. ``fsync`` follows in groups, so a power cut costs at most one interval.
 """
 
 from __future__ import annotations
@@ -38,15 +38,16 @@ class _Segment:
 
 
 class Spool:
-    """The writer of one process. Thread-safe.
+    """The spool writer of one process. Thread-safe.
 
-    When a record cannot be written, a preallocated reserve is released first. When that does not help,
-    ``on_log_failure`` decides: ``"pass"`` lets the call go on unrecorded and counts it in ``lost``;
-    ``"refuse"`` raises ``spool-unwritable``, and begins no call while the reserve is gone, so that what
-    room is left goes to the calls already under way. ``sync_failures`` counts failed group commits.
+    When a record cannot be written, a preallocated reserve is released first. If that does not help,
+    ``on_log_failure`` decides: ``"pass"`` continues the call unrecorded and counts it in ``lost``;
+    ``"refuse"`` raises ``spool-unwritable``. With ``"refuse"``, no call begins while the reserve is missing,
+    so that the remaining space is left for calls that have begun. ``sync_failures`` counts failed group
+    commits.
 
     Raises:
-        PrerequisiteError: ``spool-unwritable`` when the folder cannot be written to.
+        PrerequisiteError: ``spool-unwritable`` when the folder is not writable.
     """
 
     def __init__(
@@ -82,9 +83,12 @@ class Spool:
         self._syncer.start()
 
     def begin(self, call_id: str, fields: dict[str, Any], content: bytes = b"") -> bool:
-        """Write that a call starts. False when it could not be written and goes on unrecorded.
+        """Record the start of a call. Return False when it could not be written and continues unrecorded.
 
-        ``content`` is a JSON object with further fields; here and in ``end`` it is written as it is.
+        ``content`` is a JSON object with further fields; here and in ``end`` it is written unchanged.
+
+        Raises:
+            PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``.
         """
         with self._lock:
             try:
@@ -100,8 +104,10 @@ class Spool:
         return True
 
     def chunk(self, call_id: str, text: str) -> None:
-        """Write a piece of a streamed answer. It matters only if the call never ends, so a piece that
-        cannot be written is no lost call."""
+        """Record a piece of a streamed answer.
+
+        It is needed only if the call never ends, so a failed write does not count as a lost call.
+        """
         with self._lock:
             segment = self._calls.get(call_id)
             if segment is not None:
@@ -109,7 +115,11 @@ class Spool:
                     self._append(segment, encode({"kind": "chunk", "call_id": call_id, "text": text}))
 
     def end(self, call_id: str, fields: dict[str, Any], content: bytes = b"") -> bool:
-        """Write how a call ended; of a call that is not open, nothing. False when nothing was written."""
+        """Record the end of a call. Return False when nothing was written, as for a call that is not open.
+
+        Raises:
+            PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``.
+        """
         with self._lock:
             segment = self._calls.pop(call_id, None)
             if segment is None:
@@ -122,12 +132,12 @@ class Spool:
         return True
 
     def sync(self) -> None:
-        """Bring everything written so far to the disk.
+        """Flush everything written so far to the disk.
 
         Raises:
-            PrerequisiteError: ``spool-unwritable`` when the disk refuses.
+            PrerequisiteError: ``spool-unwritable`` when the flush fails.
         """
-        with self._sync_lock:  # keeps a segment from being closed while its descriptor is in use here
+        with self._sync_lock:  # no segment is closed while its descriptor is in use here
             with self._lock:
                 self._dirty.clear()
                 dirty = [segment for segment in self._segments if segment.dirty]
@@ -143,7 +153,7 @@ class Spool:
                     self._retire(segment)
 
     def close(self) -> None:
-        """Sync, then release every lock. Calls still open will be drained as interrupted."""
+        """Sync, then release every lock. Calls that are still open will be drained as interrupted."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -160,9 +170,10 @@ class Spool:
                 self._current = None
 
     def leave_to_the_parent(self) -> None:
-        """After a fork, in the child: let go of the segments, whose locks must die with the parent.
+        """Close the segments in a forked child; their locks belong to the parent.
 
-        Locks that another thread held during the fork stay held in the child for ever, so none is taken.
+        Locks that another thread held during the fork are never released in the child, so new ones replace
+        them.
         """
         self._closed.set()
         self._lock, self._sync_lock = threading.Lock(), threading.Lock()
@@ -177,12 +188,12 @@ class Spool:
         if _deleted(current.fd):
             self._current = current = self._new_segment()
         elif current.size >= self._segment_bytes:
-            with contextlib.suppress(OSError):  # the old one still takes what the disk takes
+            with contextlib.suppress(OSError):  # if that fails, the old segment is used further
                 self._current = current = self._new_segment()
         return current
 
     def _retire(self, segment: _Segment) -> None:
-        """Let go of a full segment once its last call has ended and its bytes are on the disk."""
+        """Close a full segment once its last call has ended and its bytes are on the disk."""
         if segment is not self._current and not segment.open_calls and not segment.dirty:
             self._segments.remove(segment)
             os.close(segment.fd)
@@ -193,7 +204,7 @@ class Spool:
             path = self.directory / f"{time.time_ns()}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(fd, fcntl.LOCK_EX)
-            if _still_there(path, fd):  # a drain may take an unlocked empty segment for a dead one
+            if _still_there(path, fd):  # a drain deletes an empty segment that is not locked yet
                 break
             os.close(fd)
         sync_folder(self.directory)
@@ -211,7 +222,7 @@ class Spool:
             self._write(segment, record)
         segment.size += len(record)
         segment.dirty = True
-        if not self._dirty.is_set():  # setting it takes locks, and most records find it set
+        if not self._dirty.is_set():  # setting it takes a lock, and it is usually set
             self._dirty.set()
 
     def _write(self, segment: _Segment, record: bytes) -> None:
@@ -223,7 +234,7 @@ class Spool:
                 rest = rest[os.write(segment.fd, rest) :]
         except OSError:
             with contextlib.suppress(OSError):
-                os.ftruncate(segment.fd, segment.size)  # no half record in front of the next one
+                os.ftruncate(segment.fd, segment.size)  # remove a partial record
             raise
 
     def _failed(self, error: OSError) -> bool:
@@ -233,7 +244,9 @@ class Spool:
         return False
 
     def keep_reserve(self) -> None:
-        """Have the reserve on the disk; without room for it, raise ``OSError`` under ``refuse``."""
+        """Preallocate the reserve if it is missing; with ``refuse``, raise ``OSError`` when there is no
+        space.
+        """
         path = self.directory / RESERVE
         if path.exists():
             return
@@ -260,12 +273,12 @@ class Spool:
             self._closed.wait(self._fsync_interval_s)
             try:
                 self.sync()
-            except PrerequisiteError:  # nobody is here to act on it
+            except PrerequisiteError:  # there is no caller to report it to
                 self.sync_failures += 1
 
 
 def _deleted(fd: int) -> bool:
-    """Whether somebody deleted the file: what is written to it now is gone with the process."""
+    """Whether the file was deleted; anything written to it then is lost with the process."""
     return os.fstat(fd).st_nlink == 0
 
 
@@ -280,5 +293,5 @@ def _unwritable(directory: Path, error: OSError) -> PrerequisiteError:
     return PrerequisiteError(
         "spool-unwritable",
         f"The call log cannot be written in {directory}: {error.strerror or error}.",
-        hint=f"Make room or give write access: df -h {directory}; then run the same command again.",
+        hint=f"Free some space or allow writing there (df -h {directory}), then run the command again.",
     )

@@ -100,7 +100,7 @@ def test_without_a_usable_row_nothing_is_in_order(project: Path) -> None:
     (project / "rows.jsonl").write_text("{broken\n", encoding="utf-8")
     result = CliRunner().invoke(cli, ["dataset", "check"], catch_exceptions=False)
     assert "Nothing found by" not in result.stdout
-    assert "No row can be used, so nothing was looked at" in result.stderr
+    assert "No row is usable, so nothing was checked" in result.stderr
     assert "Next" not in result.stderr
 
 

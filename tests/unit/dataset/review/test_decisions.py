@@ -153,7 +153,7 @@ def test_bad_lines_of_the_reviews_file_are_named(tmp_path):
     assert error.value.code == "reviews-unreadable"
     assert [detail.split(":")[1] for detail in error.value.details] == ["3", "4", "5", "6", "7"]
     assert "ann decided this field on line 1 already" in error.value.details[1]
-    assert "say edited" in error.value.details[3]
+    assert "use `edited`" in error.value.details[3]
 
 
 def test_the_file_is_sorted_and_an_edit_by_hand_is_seen(tmp_path):

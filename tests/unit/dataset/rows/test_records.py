@@ -75,7 +75,7 @@ GOOD = {"input": "a", "output": "b"}
     [
         (b'{"input": "a", "output": "b"', "invalid-json", "delimiter at column 29"),
         (b'{"input": NaN, "output": "b"}', "invalid-json", "NaN is not JSON"),
-        (b'{"input": "a", "input": "b", "output": "c"}', "invalid-json", "'input' stands twice"),
+        (b'{"input": "a", "input": "b", "output": "c"}', "invalid-json", "'input' occurs twice"),
         (b'{"input": "\\ud800", "output": "c"}', "invalid-json", "surrogate"),
         (b"[" * 5000 + b"]" * 5000, "invalid-json", "nested deeper than 64"),
         (b"[" * 80 + b"]" * 80, "invalid-json", "nested deeper than 64"),

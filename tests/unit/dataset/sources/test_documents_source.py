@@ -217,7 +217,7 @@ def test_what_cannot_be_read_says_why_and_the_rest_goes_on(tmp_path):
         "orphan.label.txt": "missing-document",
     }
     assert "no text on its 2 pages" in drops["scanned.pdf"][1]
-    assert "badlabel.json: the key 'n' stands twice" in drops["badlabel.txt"][1]
+    assert "badlabel.json: the key 'n' occurs twice" in drops["badlabel.txt"][1]
 
 
 def test_names_that_no_file_can_have_are_missing_documents(tmp_path):

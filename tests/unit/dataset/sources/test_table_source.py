@@ -76,12 +76,12 @@ def test_a_header_that_cannot_be_used_is_named_for_the_file(tmp_path):
     rows = [f"text {n};x;1\n".encode() for n in range(3)]
     path = write(tmp_path / "d.csv", b"".join(["input;output;größe\n".encode("latin-1"), *rows]))
     hint = "name the file's encoding in `[dataset] encoding`"
-    said = f"the header is not UTF-8, so no row of the file is read; {hint}"
+    said = f"the header is not UTF-8, so none of its rows are read; {hint}"
     assert read(path, format="rows") == ([], [("line-1", 1, "bad-utf8", said)])
     assert len(read(path, encoding="latin-1")[0]) == 3
     path = write(tmp_path / "e.csv", "input,label,output,label\na,1,x,2\n")
     (drop,) = read(path, format="rows")[1]
-    assert drop[2:] == ("invalid-csv", "columns have the same name: 'label', so no row of the file is read")
+    assert drop[2:] == ("invalid-csv", "columns have the same name: 'label', so none of its rows are read")
 
 
 def test_broken_quoting_costs_the_row_it_is_in_and_no_other(tmp_path):
@@ -90,7 +90,7 @@ def test_broken_quoting_costs_the_row_it_is_in_and_no_other(tmp_path):
     found, drops = read(path)
     assert pairs(found) == [("one", "a"), ("three", "c"), ("two\nlines", "e")]
     assert [(line, reason) for _, line, reason, _ in drops] == [(n, "invalid-csv") for n in (3, 5, 8, 9)]
-    assert drops[2][3] == "3 fields, and the header has 2"
+    assert drops[2][3] == "the header has 2 columns, the row 3"
 
 
 def test_columns_with_other_names(tmp_path):
@@ -276,7 +276,7 @@ def test_json_is_as_strict_in_every_container(tmp_path, name):
     found, drops = read(path)
     assert pairs(found) == [("a", "x")]
     assert [reason for _, _, reason, _ in drops] == ["invalid-json"]
-    assert "the key 'output' stands twice" in drops[0][3]
+    assert "the key 'output' occurs twice" in drops[0][3]
 
 
 def test_a_row_without_any_of_its_output_columns_has_no_output(tmp_path):

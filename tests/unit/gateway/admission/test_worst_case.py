@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.gateway.admission.ask import Asked, Tags
+from insource.gateway.admission.ask import AdmissionRequest
 from insource.gateway.admission.worst_case import LEGACY_MAX_TOKENS, Unbounded, worst_case_usd
 from insource.providers.price_bound import HIDDEN_TOKENS
 from insource.providers.prices import PriceTable
+from insource.providers.tags import Tags
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -21,7 +22,7 @@ ROOM = Decimal(9) / 8  # what rounding to a few distinct sizes may add
 
 def asked(document, *, endpoint="chat", method="POST", path="/v1/chat/completions", model=None, body=None):
     body = json.dumps(document).encode() if body is None else body
-    return Asked(
+    return AdmissionRequest(
         method=method,
         path=path,
         headers=[],

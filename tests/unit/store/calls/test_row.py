@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.store.calls.row import COLUMNS, NotACall, SpooledCall, call_of_row, row_of_call, row_of_records
+from insource.store.calls.row import (
+    COLUMNS,
+    SpooledCall,
+    UnusableRecords,
+    call_of_row,
+    row_of_call,
+    row_of_records,
+)
 from insource.store.calls.table import CALLS
 from insource.types import Call, Route, Usage
 
@@ -127,7 +134,7 @@ def test_half_a_surrogate_pair_in_a_column_becomes_a_question_mark():
     ],
 )
 def test_what_no_column_can_hold_is_no_call(wrong):
-    with pytest.raises(NotACall):
+    with pytest.raises(UnusableRecords):
         row_of_records(json.dumps(BEGIN).encode(), json.dumps(END | wrong).encode())
 
 
@@ -135,5 +142,5 @@ def test_what_no_column_can_hold_is_no_call(wrong):
     "records", [(b"{}", b"{}"), (b"[]", b"[]"), (b'{"call_id":"c"}', json.dumps(END).encode())]
 )
 def test_a_lost_beginning_is_no_call(records):
-    with pytest.raises(NotACall):
+    with pytest.raises(UnusableRecords):
         row_of_records(*records)

@@ -1,4 +1,4 @@
-"""Who asked for what through which upstream, and the finer counts and timings."""
+"""Columns for source, feature, user, provider and endpoint, and for finer token counts and timings."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Running totals, feedback, and what was purged."""
+"""Rollups, feedback and purges."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -65,7 +65,10 @@ def upgrade() -> None:
 
 
 def _count_what_is_there() -> None:
-    """The calls of an older store. A revision that changes the layout of the rollups takes this over."""
+    """Build the rollups of an older store.
+
+    A later revision that changes the layout of the rollups must remove this call and rebuild them itself.
+    """
     from insource.store.calls.rollups import rebuild_rollups
 
     rebuild_rollups(op.get_bind())

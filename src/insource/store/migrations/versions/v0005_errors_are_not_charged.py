@@ -1,4 +1,4 @@
-"""Totals in which an error is neither a call of unknown price nor one without token counts."""
+"""Rebuild the rollups: errors no longer count as unpriced or uncounted."""
 
 from alembic import op
 
@@ -7,7 +7,10 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """A revision that changes the layout of the rollups takes this over."""
+    """Rebuild the rollups.
+
+    A later revision that changes the layout of the rollups must remove this call and rebuild them itself.
+    """
     from insource.store.calls.rollups import rebuild_rollups
 
     rebuild_rollups(op.get_bind())

@@ -1,4 +1,4 @@
-"""Which documents a test split had when it was looked at."""
+"""The documents of a test split at the time of a look."""
 
 import sqlalchemy as sa
 from alembic import op

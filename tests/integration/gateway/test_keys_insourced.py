@@ -44,7 +44,7 @@ def keys(tmp_path):
 
 
 @pytest.fixture
-def desk(provider, tmp_path, monkeypatch):
+def insourced(provider, tmp_path, monkeypatch):
     monkeypatch.setenv("REFERENCE_KEY", SECRET)
     monkeypatch.setenv("OPENAI_API_KEY", "another-provider-s-secret")
 
@@ -78,19 +78,19 @@ def ask(url, key, document, model="insource/auto", **more):
         return client.chat.completions.create(model=model, messages=messages, max_tokens=50, **more)
 
 
-def test_the_cloud_behind_a_task_gets_its_own_key_and_only_that(desk, provider, keys):
+def test_the_cloud_behind_a_task_gets_its_own_key_and_only_that(insourced, provider, keys):
     """Not the key of the upstream that the path alone would lead to, and never the caller's."""
     _, secret = create_key(keys, "team")
-    with desk() as server:
+    with insourced() as server:
         ask(server.url, secret, UNSURE)
         ask(server.url, secret, UNSURE, model="gpt-something-else")
     assert [dict(seen.headers)["authorization"] for seen in provider.seen] == [f"Bearer {SECRET}"] * 2
     assert secret not in repr(provider.seen)
 
 
-def test_what_is_answered_here_costs_a_budget_nothing(desk, provider, keys):
+def test_what_is_answered_here_costs_a_budget_nothing(insourced, provider, keys):
     key, secret = create_key(keys, "team", budget_usd=2 * CENT)
-    with desk() as server:
+    with insourced() as server:
         for _ in range(4):
             ask(server.url, secret, SURE)
         assert spend_of(keys, key).spent_usd == 0
@@ -102,14 +102,14 @@ def test_what_is_answered_here_costs_a_budget_nothing(desk, provider, keys):
     assert len(provider.seen) == 2
 
 
-def test_a_local_only_task_is_answered_here_and_never_escalated(desk, keys, provider, tmp_path):
+def test_a_local_only_task_is_answered_here_and_never_escalated(insourced, keys, provider, tmp_path):
     _, bound = create_key(keys, "bound", tasks=("specs",))
     gateway = {"tasks": {"specs": {"privacy": "local-only"}}}
     elsewhere = {"base_url": "https://not.this.machine/v1", "api_key_env": "REFERENCE_KEY"}
-    with desk(gateway=gateway, reference=elsewhere) as server:
+    with insourced(gateway=gateway, reference=elsewhere) as server:
         assert ask(server.url, bound, SURE).choices[0].message.content == '{"voltage":"480 V"}'
         with pytest.raises(openai.PermissionDeniedError) as refused:
-            ask(server.url, bound, SURE, model="gpt-4o")  # the desk's cloud alone could answer that
+            ask(server.url, bound, SURE, model="gpt-4o")  # the task's cloud alone could answer that
         assert refused.value.code == "local-only"
         with pytest.raises(openai.PermissionDeniedError) as refused:
             ask(server.url, bound, SURE, extra_headers={"x-insource-task": "harmless"})

@@ -1,0 +1,81 @@
+"""What an arm says of itself: kind, role, needs, and how its plans are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from insource.arms.local import Local
+from insource.evaluation.plan import ArmPlan
+from insource.evaluation.run import Confidence
+from insource.types import Dataset, Example, Task
+from insource.types.evaluation import Role
+
+
+class CloudPrice(NamedTuple):
+    """What 1,000 documents cost in the cloud, in USD; None when unknown. ``basis`` is the figure's source."""
+
+    per_1000_usd: float | None
+    basis: str
+
+
+class ArmInputs(NamedTuple):
+    """What arms are made from.
+
+    ``test`` are the documents that every arm is asked about. ``few`` is a fixed sample of them, for arms
+    that are slow and only there to be beaten. ``price`` gives what a cloud model costs.
+    """
+
+    task: Task
+    dataset: Dataset
+    test: tuple[Example, ...]
+    few: tuple[Example, ...]
+    local: Local
+    confidence: Confidence
+    price: Callable[[str], CloudPrice]
+
+
+class ArmNeeds(NamedTuple):
+    """What an arm cannot do without.
+
+    ``extra`` is the name of an extra and ``module`` a module that it brings. ``rows`` is the least number
+    of training rows. ``outputs`` are the kinds of output contract that the arm can answer.
+    """
+
+    extra: str = ""
+    module: str = ""
+    cloud_answers: bool = False
+    rows: int = 0
+    outputs: tuple[str, ...] = ("json", "labels", "text")
+
+    def missing(self, inputs: ArmInputs) -> str:
+        """Return the reason why the arm cannot be run on these inputs, empty when it can."""
+        if self.module and find_spec(self.module) is None:
+            return f"it needs the extra `{self.extra}`: pip install 'insource[{self.extra}]'"
+        if self.cloud_answers and not inputs.dataset.manifest.cloud_models:
+            return (
+                "no cloud answers in the rows (`cloud_outputs`) and no cloud model asked; nothing is "
+                "simulated in its place"
+            )
+        kind = inputs.task.output.kind
+        if kind not in self.outputs:
+            return f"it answers {' or '.join(self.outputs)}, and this task asks for {kind}"
+        rows = len(inputs.dataset.splits["train"])
+        if rows < self.rows:
+            return f"it needs {self.rows:,} training rows, and there are {rows:,}"
+        return ""
+
+
+class ArmFactory(NamedTuple):
+    """One file of arms: ``kind`` names it, ``plans`` makes what is evaluated, in report order."""
+
+    kind: str
+    role: Role
+    plans: Callable[[ArmInputs], Sequence[ArmPlan]]
+    needs: ArmNeeds = ArmNeeds()
+
+    def why_not(self, inputs: ArmInputs) -> str:
+        """Return the reason why nothing of this kind is measured, empty when it is."""
+        missing = self.needs.missing(inputs)
+        return f"not measured: {missing}" if missing else ""

@@ -1,0 +1,68 @@
+"""The floor: the same answer to every document, which every other arm has to beat.
+
+It is the most common label of the training split, or a JSON object whose fields are all empty.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
+from insource.arms.prompts import described
+from insource.contract.expand import restricted
+from insource.evaluation.plan import ArmPlan
+from insource.foundation.canonical import digest
+from insource.models.protocol import Model, Request
+from insource.models.replay import ReplayModel
+from insource.types import Arm, Example, JsonSchema, Labels, Task
+
+NAME = "floor"
+
+
+def most_common(train: Sequence[Example]) -> str:
+    """Return the most common label; of equally common ones, the first in sorted order."""
+    counts = Counter(example.target for example in train)
+    return min(counts, key=lambda label: (-counts[label], label))
+
+
+def empty_answer(task: Task, example: Example) -> str:
+    """Return a JSON object in which every field that ``example`` asks for is null."""
+    schema = task.output.definition if isinstance(task.output, JsonSchema) else {}
+    schema = example.contract or schema
+    asked = schema if example.attributes is None else restricted(schema, example.attributes)
+    return json.dumps(dict.fromkeys(asked.get("properties", {})))
+
+
+def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
+    """Return the one plan. It looks at no label of the test split, and nothing is chosen by its score."""
+    task = inputs.task
+    label = most_common(inputs.dataset.splits["train"]) if isinstance(task.output, Labels) else None
+    answers = {described(task, one): label or empty_answer(task, one) for one in inputs.test}
+    arm = Arm(
+        name=NAME,
+        model="constant",
+        kind="floor",
+        role="baseline",
+        description="the most common label of the training split" if label else "every field empty",
+    )
+
+    @contextmanager
+    def model() -> Iterator[Model]:
+        yield ReplayModel("constant", answers)
+
+    return (
+        ArmPlan(
+            arm=arm,
+            examples=inputs.test,
+            identity={"answers": digest(list(answers.values()))},
+            model=model,
+            ask=lambda example: Request(messages=described(task, example), max_tokens=1),
+            is_look=False,
+        ),
+    )
+
+
+FACTORY = ArmFactory("floor", "baseline", plans, ArmNeeds(rows=1, outputs=("json", "labels")))

@@ -1,0 +1,15 @@
+"""What a caller says about a call: its task, the version of its prompt, the feature and the user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tags:
+    """The tags of one call, as ``Call`` has them; empty where the caller says nothing."""
+
+    task: str = ""
+    feature: str = ""
+    prompt_version: str = ""
+    user: str = ""

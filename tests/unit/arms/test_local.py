@@ -1,0 +1,47 @@
+"""What the arms behind the local engine share."""
+
+from support.arms import TRAINING, local_of
+
+from insource.arms.local import UNTUNED_ROOM, local_plan, longest_answer
+from insource.arms.prompts import described
+from insource.types import Arm
+
+ARM = Arm(name="a", model="m", kind="tuned", constrained=True)
+
+
+def test_the_longest_answer_has_half_as_much_room_again():
+    assert longest_answer(TRAINING) == 50
+
+
+def test_an_untuned_model_is_told_the_answer_s_shape(rows, example_task):
+    (example,) = rows.examples(rows.pumps(1))
+    told = described(example_task, example)
+    assert "JSON Schema" in told[0].content
+    assert "JSON Schema" not in example_task.messages(example.input)[0].content
+
+
+def test_the_adapter_is_asked_briefly_and_its_tokens_are_wanted(rows, example_task, tmp_path):
+    (example,) = rows.examples(rows.pumps(1))
+    plan = local_plan(local_of(example_task, tmp_path), ARM, (example,), adapter=0, describe=False)
+    request = plan.ask(example)
+    assert request.messages == example_task.messages(example.input)
+    assert (request.max_tokens, request.top_logprobs > 0, request.grammar is not None) == (50, True, True)
+
+
+def test_the_base_model_has_more_room_and_needs_no_log_probabilities(rows, example_task, tmp_path):
+    (example,) = rows.examples(rows.pumps(1))
+    free = ARM.model_copy(update={"constrained": False})
+    plan = local_plan(local_of(example_task, tmp_path), free, (example,), adapter=None, describe=True)
+    request = plan.ask(example)
+    assert request.messages == described(example_task, example)
+    assert (request.max_tokens, request.top_logprobs, request.grammar) == (50 * UNTUNED_ROOM, 0, None)
+
+
+def test_another_adapter_is_another_evaluation(rows, example_task, tmp_path):
+    examples = rows.examples(rows.pumps(1))
+    local = local_of(example_task, tmp_path)
+    first = local_plan(local, ARM, examples, adapter=0, describe=False).identity
+    untuned = local_plan(local, ARM, examples, adapter=None, describe=True).identity
+    local.adapter.write_bytes(b"another")
+    assert local_plan(local, ARM, examples, adapter=0, describe=False).identity != first
+    assert local_plan(local, ARM, examples, adapter=None, describe=True).identity == untuned

@@ -1,0 +1,48 @@
+"""The list of arms, and what it promises about each."""
+
+import pytest
+from support.arms import dataset_of, inputs_of
+
+from insource.arms import factory
+from insource.arms.factory import ArmNeeds
+from insource.arms.registry import ARMS, candidate_plan
+
+
+@pytest.fixture
+def inputs(rows, label_task, tmp_path):
+    lines = [row | {"cloud_outputs": {"gpt": "billing"}} for row in rows.tickets(9)]
+    examples = rows.examples(lines)
+    dataset = dataset_of(examples[:4], examples[4:], label_task, clouds=("gpt",))
+    return inputs_of(label_task, dataset, tmp_path)
+
+
+@pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.kind)
+def test_every_arm_says_what_it_is_and_its_plans_agree(arm, inputs):
+    assert arm.why_not(inputs) == ""
+    plans = arm.plans(inputs)
+    assert plans
+    for plan in plans:
+        assert plan.arm.role == arm.role
+        assert plan.arm.kind == arm.kind
+        assert {one.row_id for one in plan.examples} <= {one.row_id for one in inputs.test}
+        assert plan.arm.description
+        assert plan.identity
+
+
+def test_names_are_different(inputs):
+    names = [plan.arm.name for arm in ARMS for plan in arm.plans(inputs)]
+    assert names == ["gpt", "floor", "base", "base + schema", "tuned"]
+
+
+def test_the_candidate_is_the_one_to_serve(inputs):
+    plan = candidate_plan(inputs)
+    assert plan.arm.name == "tuned"
+    assert plan.confidence(inputs.test[0], None) == 0.9
+
+
+def test_a_missing_extra_is_named_with_its_line(inputs, monkeypatch):
+    monkeypatch.setattr(factory, "find_spec", lambda module: None)
+    assert ArmNeeds(extra="serve", module="xllamacpp").missing(inputs) == (
+        "it needs the extra `serve`: pip install 'insource[serve]'"
+    )
+    assert ArmNeeds().missing(inputs) == ""

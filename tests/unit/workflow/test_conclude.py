@@ -1,0 +1,88 @@
+"""What a run found becomes one document and a report, in a folder that is whole or absent."""
+
+import json
+
+import pytest
+from support.arms import dataset_of, made_of
+from support.walks import FakeDisplay, session_on
+
+from insource.decision.cost import weigh
+from insource.decision.verdict import conclude
+from insource.runs.folders import MANIFEST
+from insource.runs.result import load
+from insource.types import Policy
+from insource.workflow import conclude as concluding
+from insource.workflow.conclude import SHOWN_DISAGREEMENTS, Findings, disagreements, keep
+from insource.workflow.evaluate import compare_arms, evaluate_arms
+
+POLICY = Policy(
+    max_error=0.1,
+    delta=0.05,
+    threshold=None,
+    basis="infeasible",
+    expected_local_share=0.0,
+    calibration_n=0,
+    reason="nothing to calibrate on",
+)
+
+
+@pytest.fixture
+def found(project, rows, label_task, tmp_path):
+    """A session and the findings of a walk whose model knows half of the answers."""
+    session = session_on(project(config="[task]\nname = 'tickets'\n"), FakeDisplay())
+    examples = rows.examples(rows.tickets(60))
+    dataset = dataset_of(examples[:10], examples[10:], label_task)
+    made = made_of(label_task, tmp_path, examples)
+    for messages in list(made.local.answers)[::2]:
+        made.local.answers[messages] = "nobody's"
+    evaluated = evaluate_arms(session, dataset, label_task, made)
+    comparisons = compare_arms(label_task, evaluated)
+    economics = weigh(session.config.decision, evaluated)
+    arms = [one.evaluation.arm for one in evaluated]
+    return session, Findings(
+        dataset=dataset,
+        task=label_task,
+        trained=made.trained,
+        exported=made.exported,
+        base_digest="b" * 64,
+        max_new_tokens=50,
+        evaluated=evaluated,
+        comparisons=comparisons,
+        policy=POLICY,
+        routed=(),
+        economics=economics,
+        verdict=conclude(arms, comparisons, economics, volume=100),
+    )
+
+
+def test_what_is_kept_is_what_is_read_back(found):
+    session, findings = found
+    result = keep(session, findings, test_looks=3)
+    kept, folder = load(session.project.runs)
+    assert kept == result
+    assert (kept.test_looks, kept.base_digest, kept.max_new_tokens) == (3, "b" * 64, 50)
+    assert (folder / "report.html").read_text().startswith("<!DOCTYPE html>")
+    assert json.loads((folder / MANIFEST).read_text())["result"]["verdict"] == result.verdict.outcome
+
+
+def test_a_report_that_fails_leaves_no_run(found, monkeypatch):
+    session, findings = found
+
+    def fails(result, path):
+        raise OSError("no space")
+
+    monkeypatch.setattr(concluding, "write_report", fails)
+    before = list(session.project.runs.complete("run"))
+    with pytest.raises(OSError, match="no space"):
+        keep(session, findings, test_looks=1)
+    assert list(session.project.runs.complete("run")) == before == []
+
+
+def test_the_worst_documents_of_the_candidate_are_shown_with_every_answer(found):
+    _, findings = found
+    shown = disagreements(findings.dataset, findings.evaluated)
+    assert len(shown) == SHOWN_DISAGREEMENTS
+    assert all(one.answers["tuned"] == "nobody's" for one in shown)
+    assert all({"floor", "tuned"} <= one.answers.keys() for one in shown)
+    others = [one for one in findings.evaluated if one.evaluation.arm.role != "candidate"]
+    assert disagreements(findings.dataset, others) == ()

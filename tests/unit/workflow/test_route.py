@@ -1,0 +1,71 @@
+"""The policy is fitted on calibration documents, and the gateway is driven with two of them."""
+
+import pytest
+from support.arms import dataset_of, made_of
+from support.walks import FakeDisplay, session_on
+
+from insource.workflow.looks import looks_at_test
+from insource.workflow.route import OWN_FIELDS, calibrate, drive_gateway
+
+
+def calibration(task, examples):
+    dataset = dataset_of(examples[:9], examples[9:12], task)
+    return dataset.model_copy(update={"splits": dataset.splits | {"calibration": examples[12:]}})
+
+
+@pytest.fixture
+def walk(project):
+    return session_on(project(), FakeDisplay())
+
+
+def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_task, tmp_path):
+    examples = rows.examples(rows.tickets(72))
+    dataset = calibration(label_task, examples)
+    policy, evaluated = calibrate(walk, dataset, label_task, made_of(label_task, tmp_path, examples))
+    assert (policy.basis, evaluated.evaluation.split, evaluated.evaluation.n) == (
+        "guaranteed",
+        "calibration",
+        60,
+    )
+    assert walk.display.notes[-1] == policy.reason
+    assert looks_at_test(walk, dataset.splits["test"]).most == 0
+
+
+def test_documents_with_fields_of_their_own_all_go_to_the_cloud(walk, rows, example_task, tmp_path):
+    examples = tuple(
+        one.model_copy(update={"attributes": ("model",), "target": '{"model":"AX-100"}'})
+        for one in rows.examples(rows.pumps(72))
+    )
+    made = made_of(example_task, tmp_path, examples)
+    policy, _ = calibrate(walk, calibration(example_task, examples), example_task, made)
+    assert (policy.basis, policy.threshold, policy.reason) == ("infeasible", None, OWN_FIELDS)
+
+
+def test_the_surest_and_the_least_sure_document_are_sent(walk, rows, label_task, tmp_path):
+    examples = rows.examples(rows.tickets(20))
+    dataset = calibration(label_task, examples)
+    sure = {one.row_id: n / 10 for n, one in enumerate(examples[12:])}
+    made = made_of(label_task, tmp_path, examples)._replace(
+        confidence=lambda example, completion: sure[example.row_id]
+    )
+    policy, evaluated = calibrate(walk, dataset, label_task, made)
+    sent = []
+
+    def drive(session, made, policy, documents):
+        sent.extend(one.row_id for one in documents)
+        return ()
+
+    assert drive_gateway(walk, dataset, made, policy, evaluated, drive) == ()
+    assert sent == [examples[-1].row_id, examples[12].row_id]
+    assert walk.stages[-1].stage == "route"
+
+
+def test_nothing_is_driven_without_somebody_to_drive_or_something_to_send(walk, rows, label_task, tmp_path):
+    examples = rows.examples(rows.tickets(14))
+    dataset = calibration(label_task, examples)
+    made = made_of(label_task, tmp_path, examples)
+    policy, evaluated = calibrate(walk, dataset, label_task, made)
+    assert drive_gateway(walk, dataset, made, policy, evaluated, None) == ()
+    unsure = made._replace(confidence=lambda example, completion: None)
+    policy, evaluated = calibrate(session_on(walk.project.folder), dataset, label_task, unsure)
+    assert policy.threshold is None
