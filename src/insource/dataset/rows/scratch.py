@@ -1,4 +1,4 @@
-"""A folder of one process for as long as it works; what a killed one left is cleared by the next."""
+"""Give a process a temporary folder, and remove folders that killed processes left behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PREFIX = ".scratch-"
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """A new folder under ``parent``, on the same file system, gone after the block.
+    """Open a new folder under ``parent``, on the same file system, gone after the block.
 
     Raises:
         DataError: ``dataset-not-written``.
@@ -36,7 +36,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
 
 def unwritable(path: Path, error: OSError) -> DataError:
-    """What is said when rows cannot be written, finished or while they are worked on."""
+    """Return what is said when rows cannot be written, finished or while they are worked on."""
     return DataError(
         "dataset-not-written",
         f"The dataset cannot be written to {path}: {error.strerror or error}.",
