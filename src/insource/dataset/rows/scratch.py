@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from insource.foundation.errors import DataError
+from insource.foundation.files import is_alive
 
 _PREFIX = ".scratch-"
 
@@ -24,7 +25,8 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         for left in parent.glob(f"{_PREFIX}*"):
-            if not _alive(left.name.removeprefix(_PREFIX).partition("-")[0]):
+            pid = left.name.removeprefix(_PREFIX).partition("-")[0]
+            if not (pid.isdecimal() and is_alive(int(pid))):
                 shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=f"{_PREFIX}{os.getpid()}-"))
     except OSError as error:
@@ -43,13 +45,3 @@ def unwritable(path: Path, error: OSError) -> DataError:
         hint="Free some space there, about twice what the source takes, or check the permissions, then run "
         "the same command again.",
     )
-
-
-def _alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
