@@ -47,9 +47,8 @@ def _ordered(value: Any, schema: Any, root: dict[str, Any], fill: bool, asked: t
         return [_ordered(item, sub, root, fill, None) for item, sub in zip(value, schemas, strict=False)]
     if isinstance(value, float):
         integer = value.is_integer() and "integer" in (kinds := _types(shape)) and "number" not in kinds
-        return (
-            int(value) if integer else value or 0.0
-        )  # no -0.0, which a bounded number in llguidance refuses
+        # No -0.0, which a bounded number in llguidance refuses
+        return int(value) if integer else value or 0.0
     return value
 
 

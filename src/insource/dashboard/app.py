@@ -134,9 +134,8 @@ async def _answered(work: Callable[[], str]) -> Response:
     try:
         return JSONResponse({"next": await run_in_threadpool(work)})
     except NotSaved as refused:
-        return JSONResponse(
-            {"error": str(refused)}
-        )  # status 200: a message for the reviewer, not an HTTP error
+        # Status 200: a message for the reviewer, not an HTTP error
+        return JSONResponse({"error": str(refused)})
     except InsourceError as error:
         return JSONResponse({"error": _in_words(error)}, 409)
 

@@ -201,6 +201,7 @@ def _trainer(
     dtype: Any,
 ) -> SFTTrainer:
     torch.manual_seed(recipe.seed)
+    # The adapter stays in float32 on a bfloat16 base, because bfloat16 would lose small updates
     model = get_peft_model(
         load_model(base, dtype),
         LoraConfig(
@@ -211,7 +212,7 @@ def _trainer(
             bias="none",
             target_modules="all-linear",
         ),
-    )  # the adapter stays in float32 on a bfloat16 base, because bfloat16 would lose small updates
+    )
     mean_tokens = sum(len(row.input_ids) for row in train) / len(train)
     on_cuda = torch.cuda.is_available()
     trainer_class = ResumableSFT if on_cuda else CompletionSFT  # on CUDA, TRL's own loss skips the prompt too

@@ -105,9 +105,8 @@ def write_reviews(path: Path, decisions: Iterable[ReviewDecision]) -> tuple[int,
             for decision in ordered:
                 file.write(json.dumps(decision.model_dump(), ensure_ascii=False) + "\n")
             file.flush()
-            written = _told_by(
-                os.fstat(file.fileno())
-            )  # before the rename: an edit after it is another state
+            # Before the rename: an edit after it is another state
+            written = _told_by(os.fstat(file.fileno()))
         return written
     except OSError as error:
         raise DataError(
