@@ -110,8 +110,8 @@ class Recorder:
 
         ``request`` is the request's document. ``model_asked`` is required. Further keywords are fields of
         ``Call``: ``task``, ``feature``, ``prompt_version``, ``user``, ``provider``, ``endpoint``,
-        ``streamed``, ``tags``, ``source``, ``simulated``. ``request_bytes`` is the request as JSON in UTF-8. It
-        is used instead of ``request``, and stored as it is spelled. ``begin_call`` takes the same as one value.
+        ``streamed``, ``tags``, ``source``, ``simulated``. ``request_bytes`` is the request as JSON in UTF-8.
+        It is used instead of ``request``, and stored as it is spelled. ``begin_call`` takes one value.
 
         Raises:
             TypeError: a keyword is not known, or ``model_asked`` is missing.
