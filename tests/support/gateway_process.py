@@ -2,10 +2,12 @@
 
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 from insource.logs.recorder import Recorder
 from insource.store.calls.calls import find_calls
@@ -62,6 +64,20 @@ class Process:
         self._process.wait()
         self._reader.join()
         self._process.stderr.close()
+
+
+def kill_with_drain(pid):
+    """Kill a gateway and the process that drains for it.
+
+    On its own, the drain would still finish what it has begun, and leave nothing for the next gateway.
+    """
+    drains = [
+        int(child)
+        for path in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in path.read_text().split()
+    ]
+    for one in (pid, *drains):
+        os.kill(one, signal.SIGKILL)
 
 
 @contextmanager

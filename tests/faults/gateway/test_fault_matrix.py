@@ -20,6 +20,7 @@ from collections import Counter
 
 import httpx2
 import pytest
+from support.gateway_process import kill_with_drain
 from support.loopback_server import LoopbackServer
 from support.waiting import eventually, spooled
 
@@ -377,7 +378,7 @@ def test_a_damaged_segment_costs_what_it_hit_and_is_reported(tmp_path, provider,
         locker.execute("BEGIN EXCLUSIVE")  # so that all ten are still in the segment
         for name in names:
             ask(url, f"answer {name}")
-        os.kill(process.pid, signal.SIGKILL)
+        kill_with_drain(process.pid)
         process.wait()
         locker.close()
     (segment,) = (tmp_path / ".insource" / "spool").glob("*.seg")

@@ -7,7 +7,6 @@ stage is hit at every run and the product has no switch for it.
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import sqlite3
 import threading
@@ -16,7 +15,7 @@ from collections import defaultdict
 import httpx2
 import pytest
 from support.child_python import python_path
-from support.gateway_process import WAIT_S, configure, recorded, running
+from support.gateway_process import WAIT_S, configure, kill_with_drain, recorded, running
 from support.upstream_kit import STREAM_HEAD, RawUpstream, chunk, reply
 
 CHAT = "/v1/chat/completions"
@@ -195,7 +194,7 @@ def test_killed_while_it_drains(tmp_path, provider, point):
         locker.execute("BEGIN EXCLUSIVE")  # so that all ten are still in the segment
         for number, name in enumerate(names):
             assert ask(gateway.root, name, provider if number % 2 else None)
-        os.kill(gateway.pid, signal.SIGKILL)
+        kill_with_drain(gateway.pid)
         gateway.ended()
         locker.close()
     with mortal(tmp_path, point) as gateway:
