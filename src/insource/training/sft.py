@@ -25,7 +25,7 @@ from insource.foundation.rng import derived_seed
 from insource.models.catalogue import BaseModel
 from insource.training.base import best_dtype, load_model, quiet
 from insource.training.recipe import Recipe
-from insource.training.tokenize import IGNORE, Row
+from insource.training.tokenize import IGNORE, TrainingRow
 from insource.types import TrainingPoint
 
 Progress = Callable[[TrainingPoint], None]
@@ -159,8 +159,8 @@ class Reporter(TrainerCallback):  # type: ignore[misc] # transformers ships no t
 def fine_tune(
     base: BaseModel,
     recipe: Recipe,
-    train: Sequence[Row],
-    validation: Sequence[Row],
+    train: Sequence[TrainingRow],
+    validation: Sequence[TrainingRow],
     *,
     pad_id: int,
     folder: Path,
@@ -193,8 +193,8 @@ def fine_tune(
 def _trainer(
     base: BaseModel,
     recipe: Recipe,
-    train: Sequence[Row],
-    validation: Sequence[Row],
+    train: Sequence[TrainingRow],
+    validation: Sequence[TrainingRow],
     pad_id: int,
     folder: Path,
     progress: Progress,
@@ -270,7 +270,7 @@ def _config(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTConfig:
     )
 
 
-def _hf(rows: Sequence[Row]) -> HFDataset:
+def _hf(rows: Sequence[TrainingRow]) -> HFDataset:
     return HFDataset.from_dict(
         {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
     )

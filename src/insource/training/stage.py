@@ -17,7 +17,7 @@ from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, require_extra, unpacked
 from insource.training.preflight import check_leakage, check_rows, check_template
 from insource.training.recipe import Recipe, plan
-from insource.training.tokenize import Row, tokenize
+from insource.training.tokenize import TrainingRow, tokenize
 from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 
 if TYPE_CHECKING:
@@ -155,7 +155,11 @@ def _summary(
 
 
 def _recipe(
-    rows: list[Row], validation: list[Row], base: BaseModel, section: TrainingSection, seed: int
+    rows: list[TrainingRow],
+    validation: list[TrainingRow],
+    base: BaseModel,
+    section: TrainingSection,
+    seed: int,
 ) -> Recipe:
     config = json.loads((unpacked(base) / "config.json").read_text())
     return plan(

@@ -13,7 +13,7 @@ from insource.dataset.checks.row_view import RowView, replaced
 from insource.redaction.personal import PERSONAL
 from insource.redaction.pseudonyms import Pseudonyms
 from insource.redaction.redactor import Redactor
-from insource.redaction.rules import Rule
+from insource.redaction.rules import RedactionRule
 from insource.redaction.secrets import SECRETS
 from insource.types import Dropped, Finding, Fix, Row
 
@@ -29,7 +29,7 @@ class TakenOut(Check):
     Row ids are reported and never changed, because files and decisions refer to rows by them.
     """
 
-    rules: ClassVar[tuple[Rule, ...]]
+    rules: ClassVar[tuple[RedactionRule, ...]]
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -93,7 +93,7 @@ class TakenOut(Check):
 
 
 @cache
-def _redactor(rules: tuple[Rule, ...], pseudonyms: Pseudonyms | None) -> Redactor:
+def _redactor(rules: tuple[RedactionRule, ...], pseudonyms: Pseudonyms | None) -> Redactor:
     """Compiled once a process; without a key, names are drawn for this process."""
     names = pseudonyms or Pseudonyms(random_bytes.token_bytes(_KEY_BYTES))
     return Redactor(rules, pseudonyms=names, unfinished=())
