@@ -26,7 +26,7 @@ from insource.models.catalogue import DEFAULT_MODEL, resolve
 from insource.training.base import best_dtype, load_model, load_tokenizer
 from insource.training.recipe import plan
 from insource.training.sft import Collator, CompletionSFT, ResumableSFT, _config, _hf
-from insource.training.tokenize import Row, tokenize
+from insource.training.tokenize import TrainingRow, tokenize
 from insource.types import Example, JsonSchema, Provenance, Task
 
 BATCH = 4
@@ -68,7 +68,9 @@ class Measured(NamedTuple):
     batches: list[list[list[int]]]
 
 
-def measure(trainer_class: type, rows: list[Row], steps: int, *, checkpointing: bool, dtype: Any) -> Measured:
+def measure(
+    trainer_class: type, rows: list[TrainingRow], steps: int, *, checkpointing: bool, dtype: Any
+) -> Measured:
     """One trainer over the first ``steps`` batches."""
     base = resolve(DEFAULT_MODEL)
     recipe = plan(

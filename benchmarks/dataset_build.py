@@ -28,8 +28,11 @@ _BUILD = """
 import json, resource, sys, time
 from pathlib import Path
 from insource.dataset.build import build_folder
+from insource.dataset.settings import BuildSettings
 started = time.monotonic()
-folder = build_folder(Path(sys.argv[1]), Path(sys.argv[2]), name="scale", on_bad_rows="drop")
+folder = build_folder(
+    Path(sys.argv[1]), Path(sys.argv[2]), BuildSettings(name="scale", on_bad_rows="drop")
+)
 seconds = time.monotonic() - started
 manifest = json.loads((folder / "manifest.json").read_text())
 kept, dropped = sum(manifest["counts"].values()), sum(manifest["dropped"].values())

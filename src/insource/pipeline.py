@@ -1,4 +1,4 @@
-"""★ Start here: the whole loop, one call a stage.
+"""Start here: the whole loop, one call a stage.
 
     log → dataset → train → export → evaluate → compare → route → decide → report
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from insource.arms.factory import ArmFactory
+from insource.arms.factory import ArmFactory, ArmNeeds
 from insource.arms.registry import ARMS
 from insource.decision.cost import weigh
 from insource.decision.verdict import conclude
@@ -52,13 +52,13 @@ def run(
         >>> result.verdict.outcome  # doctest: +SKIP
         'go'
     """
-    require_extras()
+    require_extras(arms)
     dataset, task = build_dataset(session, cloud)
     made = make_model(session, dataset, task)
     evaluated = evaluate_arms(session, dataset, task, made, arms)
     comparisons = compare_arms(task, evaluated)
-    policy, calibration = calibrate(session, dataset, task, made, arms)
-    routed = drive_gateway(session, dataset, made, policy, calibration, drive)
+    calibrated = calibrate(session, dataset, task, made, arms)
+    routed = drive_gateway(session, dataset, made, calibrated, drive)
     economics = weigh(session.config.decision, evaluated)
     verdict = conclude(
         [one.evaluation.arm for one in evaluated],
@@ -75,7 +75,7 @@ def run(
         max_new_tokens=made.local.max_new_tokens,
         evaluated=evaluated,
         comparisons=comparisons,
-        policy=policy,
+        policy=calibrated.policy if calibrated else None,
         routed=routed,
         economics=economics,
         verdict=verdict,
@@ -83,16 +83,14 @@ def run(
     return keep(session, found, test_looks=looks_at_test(session, dataset.splits["test"]).most)
 
 
-def require_extras() -> None:
+def require_extras(arms: Sequence[ArmFactory] = ARMS) -> None:
     """Check at the start that everything is installed that the loop needs at its end.
 
     Raises:
         PrerequisiteError: ``missing-extra``.
     """
     require_extra()
-    for feature, extra, module in (
-        ("Serving a model", "serve", "xllamacpp"),
-        ("The report", "report", "vl_convert"),
-    ):
-        if find_spec(module) is None:
-            raise missing_extra(feature, extra, module)
+    candidates = [(f"The {arm.kind} model", arm.needs) for arm in arms if arm.role == "candidate"]
+    for feature, needs in (*candidates, ("The report", ArmNeeds(extra="report", module="vl_convert"))):
+        if needs.module and find_spec(needs.module) is None:
+            raise missing_extra(feature, needs.extra, needs.module)

@@ -57,6 +57,40 @@ def test_every_package_has_its_layer():
     assert modules == placed
 
 
+# Who may do what a contract forbids to everybody else.
+MAY = {
+    "The heavy libraries stay in training and export": {"training", "export"},
+    "Statistics import nothing of ours": None,  # about one package
+    "Only those who act know a session": {"workflow", "cli", "demo", "dashboard", "pipeline"},
+    "The gateway loads no arm, evaluation, training, export, dataset or report": None,
+    "Nothing imports the test doubles": {"testing"},
+}
+
+
+def test_every_contract_holds_for_every_package():
+    """A new package is under every contract, unless it is named here as one that may."""
+    contracts = read_user_options(config_filename=str(PYPROJECT)).contracts_options
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    packages = {name.strip().removeprefix("insource.") for layer in layers for name in layer.split("|")}
+    forbidden = {one["name"]: one["source_modules"] for one in contracts if one["type"] == "forbidden"}
+    assert forbidden.keys() == MAY.keys()
+    for name, may in MAY.items():
+        if may is not None:
+            sources = {source.removeprefix("insource.") for source in forbidden[name]}
+            assert sources == packages - may, name
+
+
+def test_no_package_names_a_session_for_a_type_checker_either():
+    """The contract does not see imports under TYPE_CHECKING."""
+    package = PYPROJECT.parent / "src" / "insource"
+    may = MAY["Only those who act know a session"]
+    for path in package.rglob("*.py"):
+        if path.relative_to(package).with_suffix("").parts[0] not in {*may, "__init__"}:
+            assert "insource.workflow.session" not in imported_by(
+                path, {"insource.workflow.session": path}
+            ), path
+
+
 def test_no_files_import_in_a_circle():
     """Nor do they for a type checker or within a function: what needs each other belongs into one file."""
     package = PYPROJECT.parent / "src" / "insource"

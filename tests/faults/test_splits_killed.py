@@ -10,6 +10,7 @@ import pytest
 
 from insource.dataset.build import build_folder
 from insource.dataset.saved.folder import load
+from insource.dataset.settings import BuildSettings
 from insource.dataset.splits.stored import ledger
 from insource.foundation.errors import IntegrityError
 
@@ -19,6 +20,7 @@ from pathlib import Path
 import insource.dataset.splits.stored as assignments
 import insource.dataset.saved.folder as folder
 from insource.dataset.build import build_folder
+from insource.dataset.settings import BuildSettings
 
 def stop():
     print("here", flush=True)
@@ -38,7 +40,8 @@ if sys.argv[2] == "torn":
 if sys.argv[2] == "named":
     assignments.Ledger.confirm = lambda self: stop()
 root = Path(sys.argv[1])
-made = build_folder(root / "rows.jsonl", root / "datasets", name="t", assignments=root / "splits")
+about = BuildSettings(name="t")
+made = build_folder(root / "rows.jsonl", root / "datasets", about, assignments=root / "splits")
 print(made.name, flush=True)
 """
 
@@ -48,9 +51,13 @@ def rows(root, count, start=0):
     (root / "rows.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
-def build(root, **settings):
+def build(root, *, keep_assignments=True, **settings):
     return build_folder(
-        root / "rows.jsonl", root / "datasets", name="t", assignments=root / "splits", **settings
+        root / "rows.jsonl",
+        root / "datasets",
+        BuildSettings(name="t", **settings),
+        assignments=root / "splits",
+        keep_assignments=keep_assignments,
     )
 
 

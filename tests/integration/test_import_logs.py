@@ -284,6 +284,7 @@ def test_a_mapping_and_its_format_belong_together(folder, refuses):
     refuses("logs", "import", *arguments, code="import-options", exit_code=2)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
 def test_an_import_that_is_stopped_goes_on_where_it_was(folder, kill):
     rows = [LANGFUSE_RECORDS[0] | {"id": f"obs-{number}"} for number in range(6000)]

@@ -5,7 +5,7 @@ import pytest
 from insource.foundation.rng import generator
 from insource.models.catalogue import BaseModel
 from insource.training.recipe import plan
-from insource.training.tokenize import IGNORE, Row
+from insource.training.tokenize import IGNORE, TrainingRow
 
 pytestmark = pytest.mark.model
 VOCABULARY, EOS = 64, 1
@@ -50,7 +50,7 @@ def token_rows(count, seed):
     for index in range(count):
         prompt = rng.integers(2, VOCABULARY, size=int(rng.integers(4, 20))).tolist()
         answer = [*prompt[-int(rng.integers(1, 4)) :], EOS]
-        rows.append(Row(f"r{index}", prompt + answer, [IGNORE] * len(prompt) + answer))
+        rows.append(TrainingRow(f"r{index}", prompt + answer, [IGNORE] * len(prompt) + answer))
     return rows
 
 

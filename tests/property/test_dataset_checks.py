@@ -75,15 +75,15 @@ def check_laws(items: list[Row], name: str, output: OutputSpec) -> None:
         decision = FixDecision(
             check=name, decision="apply", parameters=before.fix.parameters if before.fix else {}
         )
-        steps = apply_fixes(about, [decision], (kind,))
+        steps = [fix.step for fix in apply_fixes(about, [decision], (kind,))]
         for step in (*work.funnel, *steps):
             assert step.rows_in == step.dropped + step.rows_out
         assert work.read == len(items) == len(work) + len(work.dropped)
         once = bodies(list(work))
         after = run_checks(about, (kind,))[0]
         assert after.fix is None, after
-        for step in apply_fixes(about, [decision], (kind,)):
-            assert (step.dropped, step.changed) == (0, 0)
+        for fix in apply_fixes(about, [decision], (kind,)):
+            assert (fix.step.dropped, fix.step.changed) == (0, 0)
         assert bodies(list(work)) == once
 
 
@@ -122,7 +122,7 @@ def test_what_stands_highest_stays_unless_all_of_a_question_go(name: str, items:
         about = context(work, contract(items))
         apply_fixes(about, [FixDecision(check=name, decision="apply")], (KINDS[name],))
         kept = {row.row_id for row in work}
-        by_question = sorted((about.look(row).asked, row.row_id, row) for row in items)
+        by_question = sorted((about.view(row).asked, row.row_id, row) for row in items)
         for _, group in groupby(by_question, lambda one: one[0]):
             asked = [row for _, _, row in group]
             staying = [standing(row) for row in asked if row.row_id in kept]

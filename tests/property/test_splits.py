@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from insource.dataset.build import build_folder
 from insource.dataset.saved.folder import load
+from insource.dataset.settings import BuildSettings
 from insource.dataset.splits.assign import Plan, assign_splits
 from insource.dataset.splits.keys import read_keys
 from insource.foundation.errors import DataError
@@ -68,7 +69,8 @@ def named(records, start=0):
 def built(folder, records, plan):
     path = folder / "rows.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    return build_folder(path, folder / "datasets", name="p", assignments=folder / "splits", **plan)
+    settings = BuildSettings(name="p", **plan)
+    return build_folder(path, folder / "datasets", settings, assignments=folder / "splits")
 
 
 def where(dataset):

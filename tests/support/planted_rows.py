@@ -90,12 +90,16 @@ def look(kind: type[Check], rows: Sequence[Row], output: OutputSpec = CONTRACT) 
         check = kind(context(work, output))
         check.hits.shown = len(rows)
         for index, row in enumerate(work):
-            check.observe(index, row)
+            check.observe(index, check.context.view(row))
         finding = check.finding()
         if finding.fix is None:
             return finding, {instance.row_id for instance in check.hits.instances}
         parameters = finding.fix.parameters
-        return finding, {row.row_id for i, row in enumerate(work) if check.fixed(i, row, parameters) != row}
+        return finding, {
+            row.row_id
+            for i, row in enumerate(work)
+            if check.fixed(i, check.context.view(row), parameters) != row
+        }
 
 
 def plant(

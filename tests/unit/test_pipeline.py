@@ -67,7 +67,7 @@ ABSENT = ArmFactory("absent", "baseline", trivial, ArmNeeds(rows=10**6))
 
 def test_a_run_ends_with_a_kept_result_and_a_report(walk):
     result = pipeline.run(walk)
-    assert result.verdict.outcome in ("go", "no-go", "undecided")
+    assert result.verdict.sentence
     kept, folder = load(walk.project.runs)
     assert kept == result
     assert (folder / "report.html").is_file()
@@ -94,6 +94,32 @@ def test_one_factory_is_all_that_a_new_arm_takes(walk):
     }
     _, folder = load(walk.project.runs)
     assert ">parrot<" in (folder / "report.html").read_text()
+
+
+def another_candidate(inputs):
+    """A second candidate that is always wrong, placed before the tuned one."""
+    (plan,) = trivial(inputs)
+    arm = plan.arm.model_copy(update={"name": "other", "kind": "other", "role": "candidate"})
+    return (plan._replace(arm=arm, examples=inputs.test),)
+
+
+def test_a_second_candidate_is_compared_and_neither_served_nor_mixed_into_the_verdict(walk):
+    alone = pipeline.run(walk)
+    other = ArmFactory("other", "candidate", another_candidate)
+    both = pipeline.run(session_on(walk.project.folder, FakeDisplay()), arms=(*ARMS, other))
+    assert ("other", "gpt") in [(one.candidate, one.baseline) for one in both.comparisons]
+    assert both.comparisons[0].candidate == "tuned"
+    assert both.verdict == alone.verdict
+    assert both.routing.policy == alone.routing.policy
+    before = pipeline.run(session_on(walk.project.folder, FakeDisplay()), arms=(other, *ARMS))
+    assert before.routing.policy == alone.routing.policy
+    assert "other" in before.verdict.sentence
+
+
+def test_without_a_candidate_the_result_says_so(walk):
+    result = pipeline.run(walk, arms=[arm for arm in ARMS if arm.role != "candidate"])
+    assert (result.verdict.sentence, result.routing) == ("No candidate was evaluated.", None)
+    assert (load(walk.project.runs)[1] / "report.html").is_file()
 
 
 def test_a_second_run_reads_everything_back_and_looks_no_more(walk):

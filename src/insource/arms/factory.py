@@ -68,12 +68,29 @@ class ArmNeeds(NamedTuple):
 
 
 class ArmFactory(NamedTuple):
-    """One file of arms: ``kind`` names it, ``plans`` makes what is evaluated, in report order."""
+    """One file of arms: ``kind`` names it, ``plans`` makes what is evaluated, in report order.
+
+    ``serves`` says that `insource serve` and `insource gateway` start this arm's model. Its policy is
+    calibrated, because what is served is what has to be certified.
+    """
 
     kind: str
     role: Role
     plans: Callable[[ArmInputs], Sequence[ArmPlan]]
     needs: ArmNeeds = ArmNeeds()
+    serves: bool = False
+
+    def make(self, inputs: ArmInputs) -> tuple[ArmPlan, ...]:
+        """Return the plans.
+
+        Raises:
+            ValueError: an arm states another role than its factory.
+        """
+        made = tuple(self.plans(inputs))
+        for plan in made:
+            if plan.arm.role != self.role:
+                raise ValueError(f"{plan.arm.name} is a {plan.arm.role}, its factory makes a {self.role}")
+        return made
 
     def why_not(self, inputs: ArmInputs) -> str:
         """Return the reason why nothing of this kind is measured, empty when it is."""

@@ -29,24 +29,35 @@ def most_common(train: Sequence[Example]) -> str:
 
 
 def empty_answer(task: Task, example: Example) -> str:
-    """Return a JSON object in which every field that ``example`` asks for is null."""
+    """Return JSON that answers nothing: an object whose fields are null, or an empty list.
+
+    It need not be valid: a schema may not allow null.
+    """
     schema = task.output.definition if isinstance(task.output, JsonSchema) else {}
-    schema = example.contract or schema
+    schema = schema if example.contract is None else example.contract
+    if schema.get("type") == "array":
+        return "[]"
     asked = schema if example.attributes is None else restricted(schema, example.attributes)
     return json.dumps(dict.fromkeys(asked.get("properties", {})))
 
 
 def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
-    """Return the one plan. It looks at no label of the test split, and nothing is chosen by its score."""
+    """Return the one plan. Nothing is fitted to the test split, and nothing is chosen by its score."""
     task = inputs.task
     label = most_common(inputs.dataset.splits["train"]) if isinstance(task.output, Labels) else None
-    answers = {described(task, one): label or empty_answer(task, one) for one in inputs.test}
+    answers = {
+        described(task, one): empty_answer(task, one) if label is None else label for one in inputs.test
+    }
     arm = Arm(
         name=NAME,
         model="constant",
         kind="floor",
         role="baseline",
-        description="the most common label of the training split" if label else "every field empty",
+        description="the most common label of the training split"
+        if label is not None
+        else "every field empty",
+        cost_per_1000_usd=0.0,
+        cost_basis="no model runs",
     )
 
     @contextmanager

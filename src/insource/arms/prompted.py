@@ -10,7 +10,7 @@ from insource.types import Arm
 BASE, BASE_CONSTRAINED = "base", "base + schema"
 
 
-def plans(inputs: ArmInputs) -> tuple[ArmPlan, ArmPlan]:
+def plans(inputs: ArmInputs) -> tuple[ArmPlan, ...]:
     """Return the plan without and with constrained decoding, on the few documents."""
     described = {
         BASE: "untuned, told the schema in its prompt",
@@ -28,10 +28,7 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan, ArmPlan]:
         )
         for name, description in described.items()
     ]
-    prompted, constrained = (
-        local_plan(inputs.local, arm, inputs.few, adapter=None, describe=True) for arm in arms
-    )
-    return prompted, constrained
+    return tuple(local_plan(inputs.local, arm, inputs.few, adapter=None, describe=True) for arm in arms)
 
 
 FACTORY = ArmFactory("base", "baseline", plans, ArmNeeds(extra="serve", module="xllamacpp"))

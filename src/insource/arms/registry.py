@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from insource.arms import floor, logged, prompted, tuned
-from insource.arms.factory import ArmFactory, ArmInputs
-from insource.evaluation.plan import ArmPlan
+from insource.arms.factory import ArmFactory
 
 ARMS: tuple[ArmFactory, ...] = (
     logged.FACTORY,
@@ -14,8 +11,3 @@ ARMS: tuple[ArmFactory, ...] = (
     prompted.FACTORY,
     tuned.FACTORY,
 )
-
-
-def candidate_plan(inputs: ArmInputs, arms: Sequence[ArmFactory] = ARMS) -> ArmPlan:
-    """Return the plan of the first arm that may replace the cloud: the one to calibrate and to serve."""
-    return next(plan for arm in arms if arm.role == "candidate" for plan in arm.plans(inputs))

@@ -25,4 +25,5 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
     return (plan._replace(confidence=inputs.confidence),)
 
 
-FACTORY = ArmFactory("tuned", "candidate", plans, ArmNeeds(extra="serve", module="xllamacpp"))
+NEEDS = ArmNeeds(extra="serve", module="xllamacpp")
+FACTORY = ArmFactory("tuned", "candidate", plans, NEEDS, serves=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @project_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
-    """Measure the logged clouds, the base model and the tuned model on the same test documents."""
+    """Measure the logged clouds, the floor, the base model and the tuned model on the same test documents."""
     from insource.cli.output import say
     from insource.workflow.build import build_dataset
     from insource.workflow.evaluate import evaluate_arms
@@ -30,5 +30,7 @@ def command(session: Session, as_json: bool) -> None:
         found = [one.evaluation.model_dump(mode="json") for one in evaluated]
         click.echo(json.dumps(found, ensure_ascii=False))
     say(f"\n{looks_at_test(session, dataset.splits['test']).summary}")
-    names = " ".join(repr(one.evaluation.arm.name) for one in evaluated[-2:][::-1])
-    say(f"Next: insource compare {names}")
+    arms = [one.evaluation.arm for one in evaluated]
+    pair = [next((arm.name for arm in arms if arm.role == "candidate"), "")]
+    pair += [arm.name for arm in arms if arm.role == "baseline"][-1:]
+    say(f"Next: insource compare {' '.join(map(repr, pair))}")

@@ -126,7 +126,7 @@ class Terminal:
             self.note(sentence(shortfall))
         for note in manifest.notes:
             self.note(note)
-        self.note(f"Wrote {near(folder)}")
+        self.note(f"Folder: {near(folder)}")
 
     def evaluated(self, evaluation: Evaluation, metric: str) -> None:
         failed = f", {evaluation.failed} failed" if evaluation.failed else ""

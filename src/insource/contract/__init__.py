@@ -1,1 +1,1 @@
-"""What an answer has to look like: inferred, canonical, expanded, validated."""
+"""The output contract: infer it, write answers in canonical form, expand and validate schemas."""

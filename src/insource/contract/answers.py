@@ -1,4 +1,4 @@
-"""Reading an answer: what a strict pipeline would get, and what repair could save."""
+"""Read a raw answer: as a strict parser does, and with repair."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _candidates(text: str) -> list[str]:
 
 
 def _balanced_objects(text: str, limit: int = 8) -> list[str]:
-    """The first top-level ``{…}`` spans, braces in strings not counted; nothing after an unclosed one."""
+    """Return the first top-level ``{…}`` spans, ignoring braces in strings; none after an unclosed one."""
     found: list[str] = []
     depth, start, in_string, escaped = 0, 0, False, False
     for position, character in enumerate(text):

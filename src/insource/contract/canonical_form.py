@@ -1,4 +1,4 @@
-"""The one form in which an answer is written, by its JSON Schema."""
+"""Write an answer in its one canonical form, by its JSON Schema."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def canonical_target(
     fill_null: bool = False,
     asked: tuple[str, ...] | None = None,
 ) -> str:
-    """The one spelling of an answer that training teaches and the grammar accepts.
+    """Return the one spelling of an answer that training teaches and the grammar accepts.
 
     Compact JSON, keys in the order of ``properties`` (undeclared ones last, as they come), integral
     floats as integers where the schema says ``integer``, no negative zero, text unescaped except
@@ -31,7 +31,7 @@ def canonical_target(
 
 
 def for_asked(schema: dict[str, Any], asked: tuple[str, ...] | None) -> dict[str, Any]:
-    """The schema of a document that asks for only some fields: others are no longer required."""
+    """Return the schema of a document that asks for only some fields: others are no longer required."""
     if asked is None or "required" not in schema:
         return schema
     return {**schema, "required": [name for name in schema["required"] if name in asked]}
@@ -47,9 +47,8 @@ def _ordered(value: Any, schema: Any, root: dict[str, Any], fill: bool, asked: t
         return [_ordered(item, sub, root, fill, None) for item, sub in zip(value, schemas, strict=False)]
     if isinstance(value, float):
         integer = value.is_integer() and "integer" in (kinds := _types(shape)) and "number" not in kinds
-        return (
-            int(value) if integer else value or 0.0
-        )  # no -0.0, which a bounded number in llguidance refuses
+        # No -0.0, which a bounded number in llguidance refuses
+        return int(value) if integer else value or 0.0
     return value
 
 
@@ -73,7 +72,7 @@ def _ordered_object(
 
 
 def _shape(value: Any, schema: Any, root: dict[str, Any], depth: int = 0) -> dict[str, Any]:
-    """The keywords that apply to ``value``, with references followed and combinations merged."""
+    """Return the keywords that apply to ``value``, with references followed and combinations merged."""
     if not isinstance(schema, dict) or depth > MAX_REFERENCES:
         return {}
     if not _COMBINING & schema.keys():

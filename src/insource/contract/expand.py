@@ -1,4 +1,4 @@
-"""A JSON Schema as alignment reads it: references inlined, nullable unions collapsed."""
+"""Expand a JSON Schema for alignment: inline references, collapse nullable unions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ _MAX_DEPTH = 24  # where a recursive schema stops being unrolled; deeper values 
 
 
 def expanded(schema: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The schema with local ``$ref`` inlined and ``anyOf``/``oneOf``/``allOf`` of one real option merged.
+    """Return the schema with local ``$ref`` inlined and unions of one real option merged.
+
+    Unions are ``anyOf``, ``oneOf`` and ``allOf``.
 
     For finding fields and comparators only: validation keeps the schema as written.
     """
@@ -46,7 +48,7 @@ def _simplify(node: Any, root: Any, depth: int) -> Any:
 
 
 def _lookup(reference: str, root: Any) -> dict[str, Any]:
-    """The target of a reference into the same document (RFC 6901), else the schema that allows all."""
+    """Return the target of a reference into the same document (RFC 6901), else the schema that allows all."""
     if not reference.startswith("#"):
         return {}
     node = root
@@ -57,7 +59,7 @@ def _lookup(reference: str, root: Any) -> dict[str, Any]:
 
 
 def schema_types(schema: Mapping[str, Any] | None) -> frozenset[str]:
-    """The JSON types a schema names, through ``anyOf`` and ``oneOf``; empty when it names none."""
+    """Return the JSON types a schema names, through ``anyOf`` and ``oneOf``; empty when it names none."""
     if not isinstance(schema, Mapping):
         return frozenset()
     named = schema.get("type", ())
@@ -69,13 +71,13 @@ def schema_types(schema: Mapping[str, Any] | None) -> frozenset[str]:
 
 
 def declared_properties(schema: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The properties an object schema declares, in order; empty when it declares none."""
+    """Return the properties an object schema declares, in order; empty when it declares none."""
     properties = schema.get("properties") if isinstance(schema, Mapping) else None
     return properties if isinstance(properties, Mapping) else {}
 
 
 def restricted(schema: Mapping[str, Any], attributes: tuple[str, ...]) -> dict[str, Any]:
-    """The schema of a document that asks for only some top-level fields."""
+    """Return the schema of a document that asks for only some top-level fields."""
     properties = declared_properties(schema)
     required = [key for key in schema.get("required", ()) if key in attributes]
     asked = {key: properties.get(key, {}) for key in attributes}

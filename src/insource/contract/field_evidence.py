@@ -1,4 +1,4 @@
-"""The schema of one place in a document, from every value seen there, in memory that does not grow.
+"""Infer the schema of one field from every value seen there, in bounded memory.
 
 The schema is closed and bounded, so that it can drive constrained decoding without running away: every
 length, count and magnitude has the largest seen value as its measure, with headroom.
@@ -45,7 +45,7 @@ class FieldEvidence(Frozen):
     why: str
 
 
-class Field:
+class ObservedField:
     """What was seen at one place of the document."""
 
     def __init__(self) -> None:
@@ -58,9 +58,9 @@ class Field:
         self._exponents = False
         self._decimals = 0
         self._longest_list = 0
-        self._items: Field | None = None
-        self._properties: dict[str, Field] = {}
-        self._others: Field | None = None  # under the names beyond MAX_PROPERTIES
+        self._items: ObservedField | None = None
+        self._properties: dict[str, ObservedField] = {}
+        self._others: ObservedField | None = None  # under the names beyond MAX_PROPERTIES
 
     def observe(self, value: Any) -> None:
         kind = _type(value)
@@ -72,7 +72,7 @@ class Field:
         elif isinstance(value, list):
             self._longest_list = max(self._longest_list, len(value))
             for item in value:
-                self._items = self._items or Field()
+                self._items = self._items or ObservedField()
                 self._items.observe(item)
         elif isinstance(value, dict):
             self._observe_object(value)
@@ -102,7 +102,7 @@ class Field:
         for name, child in value.items():
             if name not in self._properties:
                 if len(self._properties) >= MAX_PROPERTIES:
-                    self._others = self._others or Field()
+                    self._others = self._others or ObservedField()
                     self._others.observe(child)
                     continue
                 self._properties = _insert_after(self._properties, previous, name)
@@ -114,7 +114,7 @@ class Field:
             self.examples.append(short)
 
     def schema(self, *, nullable: bool = False) -> dict[str, Any]:
-        """The JSON Schema that every value seen fits, properties in their usual order."""
+        """Return the JSON Schema that every value seen fits, properties in their usual order."""
         types = [name for name in _TYPES if self.types[name] or (nullable and name == "null")]
         if "number" in types and "integer" in types:
             types.remove("integer")
@@ -131,7 +131,7 @@ class Field:
         return result
 
     def _text_bounds(self, types: list[str]) -> tuple[dict[str, Any], str]:
-        """What holds for texts, and why in words."""
+        """Return what holds for texts, and why in words."""
         if not set(types) <= {"string", "null"}:
             return self._max_length(), "texts beside other types"
         seen, distinct = self.types["string"], len(self._texts or ())
@@ -174,7 +174,7 @@ class Field:
             "additionalProperties": self._others.schema() if self._others else False,
         }
 
-    def _required(self, child: Field) -> bool:
+    def _required(self, child: ObservedField) -> bool:
         return child.types.total() == self.types["object"]
 
     def evidence(self, path: str = "", of: int | None = None) -> Iterator[FieldEvidence]:
@@ -213,20 +213,22 @@ def _short(value: Any) -> str:
     return spelled if len(spelled) <= EXAMPLE_LENGTH else f"{spelled[: EXAMPLE_LENGTH - 1]}…"
 
 
-def _insert_after(properties: dict[str, Field], previous: str | None, name: str) -> dict[str, Field]:
-    """A new property takes the place it has in its own document: behind its predecessor there."""
+def _insert_after(
+    properties: dict[str, ObservedField], previous: str | None, name: str
+) -> dict[str, ObservedField]:
+    """Return a new property takes the place it has in its own document: behind its predecessor there."""
     if previous is None:
-        return {name: Field(), **properties} if properties else {name: Field()}
-    result: dict[str, Field] = {}
+        return {name: ObservedField(), **properties} if properties else {name: ObservedField()}
+    result: dict[str, ObservedField] = {}
     for known, field in properties.items():
         result[known] = field
         if known == previous:
-            result[name] = Field()
+            result[name] = ObservedField()
     return result
 
 
 def _headroom(magnitude: float) -> int:
-    """The largest integer with one digit more than ``magnitude`` (above 0) has, at least 99."""
+    """Return the largest integer with one digit more than ``magnitude`` (above 0) has, at least 99."""
     return int(10 ** (max(1, math.floor(math.log10(magnitude)) + 1) + 1)) - 1
 
 

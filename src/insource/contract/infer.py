@@ -1,4 +1,4 @@
-"""What answers look like, inferred from examples in one reading: labels, a JSON Schema, or free text."""
+"""Infer the output contract from examples in one reading: labels, a JSON Schema, or free text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from insource.contract.field_evidence import Field, FieldEvidence
+from insource.contract.field_evidence import FieldEvidence, ObservedField
 from insource.formats.strict_json import as_object
 from insource.types import JsonSchema, Labels, OutputSpec, Text
 
@@ -23,7 +23,7 @@ class Inference:
 
     def __init__(self) -> None:
         self.seen = 0
-        self._root = Field()
+        self._root = ObservedField()
         self._texts = 0
         self._names: Counter[str] | None = Counter()  # None when there are more than MAX_LABELS
         self._short = True
@@ -73,11 +73,11 @@ class Inference:
         return dict(sorted((names or {}).items()))
 
     def evidence(self) -> tuple[FieldEvidence, ...]:
-        """A line a field, in the order of the schema; none when the answers are no objects."""
+        """Return a line a field, in the order of the schema; none when the answers are no objects."""
         return tuple(self._root.evidence()) if isinstance(self.output, JsonSchema) else ()
 
     def notes(self) -> tuple[str, ...]:
-        """What a person should know before the contract is taken for granted."""
+        """Return what a person should know before the contract is taken for granted."""
         output = self.output
         if isinstance(output, Labels) and len(output.names) == 1:
             return (f"Every answer is {output.names[0]!r}: one class, so there is nothing to learn.",)
@@ -90,12 +90,12 @@ class Inference:
 
 
 def infer_output(outputs: Iterable[str | dict[str, Any]]) -> OutputSpec:
-    """The output contract of these answers, as ``Inference`` has it."""
+    """Return the output contract of these answers, as ``Inference`` has it."""
     return Inference.of(outputs).output
 
 
 def infer_schema(values: Iterable[Any]) -> dict[str, Any]:
-    """The closed JSON Schema that all ``values`` fit, properties in their usual order.
+    """Return the closed JSON Schema that all ``values`` fit, properties in their usual order.
 
     A property is required when it is in every object of its level; any other may also be null, which
     says the same as leaving it out and is how many models say it. Text becomes an ``enum`` of at
@@ -103,7 +103,7 @@ def infer_schema(values: Iterable[Any]) -> dict[str, Any]:
     seen only once, Good and Turing (Good 1953) put the chance of a new one near zero. Text of one shape
     becomes a ``pattern``, ISO dates ``format: date``.
     """
-    root = Field()
+    root = ObservedField()
     for value in values:
         root.observe(value)
     return root.schema()

@@ -1,4 +1,4 @@
-"""Whether texts of one field have one shape: a date, or runs of digits and letters between fixed signs."""
+"""Recognise the shape that texts of one field share: a date, or digits and letters between fixed signs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class _Run:
         self._padded = _padded(part)
 
     def takes(self, part: str) -> bool:
-        """Whether this part belongs here, which widens the run."""
+        """Return whether this part belongs here, which widens the run."""
         if _kind(part) != self.kind:
             return False
         if part != self._text:

@@ -1,4 +1,4 @@
-"""Does a value fit a JSON Schema: the one validator that dataset, grammar and scoring share."""
+"""Validate a value against a JSON Schema: one validator for dataset, grammar and scoring."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class InvalidSchema(ValueError):
 
 
 def fits(value: Any, schema: Mapping[str, Any]) -> bool:
-    """Whether a value keeps to a schema (draft 2020-12 unless it says otherwise), ``format`` included.
+    """Return whether a value keeps to a schema (draft 2020-12 unless it says otherwise), ``format`` included.
 
     Raises:
         InvalidSchema: with the validator's words.
@@ -26,7 +26,7 @@ def fits(value: Any, schema: Mapping[str, Any]) -> bool:
 
 
 def violations(value: Any, schema: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where and how a value breaks a schema, as ``path: message``; empty when it fits.
+    """Return where and how a value breaks a schema, as ``path: message``; empty when it fits.
 
     Raises:
         InvalidSchema: as ``fits``.

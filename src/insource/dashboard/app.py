@@ -20,7 +20,7 @@ from insource.dashboard.guard import MAX_BODY_BYTES, Guard
 from insource.dashboard.pages.review import review_url, review_view
 from insource.dashboard.shortcuts import KEYS, shown
 from insource.dataset.review.queues import QUEUES, QueueName
-from insource.dataset.review.workbench import Refused, Verdict, Workbench
+from insource.dataset.review.workbench import FieldVerdict, NotSaved, Workbench
 from insource.formats.strict_json import strict_json
 from insource.foundation.errors import InsourceError
 from insource.report.words import visible
@@ -116,7 +116,7 @@ class _Pages:
         queue, who = _queue(body.get("queue")), _who(body.get("who"))
         index = self._workbench.undo(who)
         if index is None:
-            raise Refused("There is nothing to undo.")
+            raise NotSaved("There is nothing to undo.")
         return review_url(queue, who, index)
 
     def _skip(self, queue: QueueName, who: str, index: int) -> str:
@@ -133,10 +133,9 @@ async def _answered(work: Callable[[], str]) -> Response:
     """Return the next address, or the reason for a refusal. An invalid reviews file is never overwritten."""
     try:
         return JSONResponse({"next": await run_in_threadpool(work)})
-    except Refused as refused:
-        return JSONResponse(
-            {"error": str(refused)}
-        )  # status 200: a message for the reviewer, not an HTTP error
+    except NotSaved as refused:
+        # Status 200: a message for the reviewer, not an HTTP error
+        return JSONResponse({"error": str(refused)})
     except InsourceError as error:
         return JSONResponse({"error": _in_words(error)}, 409)
 
@@ -177,11 +176,11 @@ def _who(name: Any) -> str:
     return who
 
 
-def _verdict(given: Any) -> Verdict:
+def _verdict(given: Any) -> FieldVerdict:
     known = isinstance(given, dict) and given.get("verdict") in ("accepted", "edited", "rejected")
     if not known or not isinstance(given.get("field"), str):
         raise HTTPException(400, "The verdict on a field must be accepted, edited or rejected.")
     choice, text = given.get("choice"), given.get("text", "")
     if not isinstance(text, str) or not (choice is None or type(choice) is int):
         raise HTTPException(400, "`text` must be a string, and `choice` the index of a choice.")
-    return Verdict(given["field"], given["verdict"], text, choice)
+    return FieldVerdict(given["field"], given["verdict"], text, choice)

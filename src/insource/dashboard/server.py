@@ -39,10 +39,10 @@ def serve(workbench: Workbench, opening: Opening, *, port: int, on_ready: Callab
             proxy_headers=False,
             timeout_graceful_shutdown=STOP_S,
         )
-        _Server(config, lambda: on_ready(f"http://{HOST}:{chosen}/{token}/")).run(sockets=[listener])
+        _ReviewServer(config, lambda: on_ready(f"http://{HOST}:{chosen}/{token}/")).run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
+class _ReviewServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready

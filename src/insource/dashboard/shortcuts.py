@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Key(NamedTuple):
+class Shortcut(NamedTuple):
     """A shortcut. ``keys`` are ``KeyboardEvent.key`` names, with ``Mod+`` for Ctrl or ⌘.
 
     ``action`` is the name of the action in the script.
@@ -17,22 +17,22 @@ class Key(NamedTuple):
 
 
 KEYS = (
-    Key(("j", "ArrowDown"), "next-field", "Next field"),
-    Key(("k", "ArrowUp"), "previous-field", "Previous field"),
-    Key(("a",), "accept", "Accept the field as it is"),
-    Key(("A",), "accept-rest", "Accept all fields not decided yet"),
-    Key(tuple("123456789"), "choose", "Choose that value"),
-    Key(("e",), "edit", "Edit the field; Enter keeps the text, Escape leaves it"),
-    Key(("x",), "reject", "Reject: wrong, and the right value is not known; drops the row"),
-    Key(("u",), "undo", "Undo the last decision; with none on the page, take the last save back"),
-    Key(("Mod+Enter",), "save", "Save and go to the next row"),
-    Key(("n",), "next", "Next row without saving"),
-    Key(("?",), "help", "This sheet"),
+    Shortcut(("j", "ArrowDown"), "next-field", "Next field"),
+    Shortcut(("k", "ArrowUp"), "previous-field", "Previous field"),
+    Shortcut(("a",), "accept", "Accept the field as it is"),
+    Shortcut(("A",), "accept-rest", "Accept all fields not decided yet"),
+    Shortcut(tuple("123456789"), "choose", "Choose that value"),
+    Shortcut(("e",), "edit", "Edit the field; Enter keeps the text, Escape leaves it"),
+    Shortcut(("x",), "reject", "Reject: wrong, and the right value is not known; drops the row"),
+    Shortcut(("u",), "undo", "Undo the last decision; with none on the page, take the last save back"),
+    Shortcut(("Mod+Enter",), "save", "Save and go to the next row"),
+    Shortcut(("n",), "next", "Next row without saving"),
+    Shortcut(("?",), "help", "This sheet"),
 )
 _SHOWN = {"ArrowDown": "↓", "ArrowUp": "↑", "Mod+Enter": "Ctrl/⌘ Enter"}
 
 
-def shown(key: Key) -> tuple[str, ...]:
+def shown(key: Shortcut) -> tuple[str, ...]:
     """Return the keys as they are displayed."""
     if key.action == "choose":
         return (f"{key.keys[0]}–{key.keys[-1]}",)

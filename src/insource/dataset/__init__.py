@@ -1,1 +1,1 @@
-"""From rows in a file to a dataset with four splits and nothing lost silently."""
+"""Turn rows of a source into a dataset with four splits; every row that is left out is counted."""

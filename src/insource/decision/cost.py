@@ -122,7 +122,9 @@ def weigh(section: DecisionSection, evaluated: Sequence[Evaluated]) -> BreakEven
     candidate = candidate_of(evaluated)
     return break_even(
         LocalCosts(**section.model_dump()),
-        seconds_per_document=mean_latency_s(candidate) if candidate else None,
+        seconds_per_document=mean_latency_s(candidate)
+        if candidate and candidate.evaluation.arm.local
+        else None,
         cloud_per_1000_usd=cheapest.cost_per_1000_usd if cheapest else None,
         cloud_source=(cheapest.cost_basis if cheapest else "") or "not given",
     )

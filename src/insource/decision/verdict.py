@@ -17,38 +17,50 @@ def conclude(
     """
     role = {arm.name: arm.role for arm in arms}
     candidate = next((arm for arm in arms if arm.role == "candidate"), None)
-    against_cloud = [c for c in comparisons if role.get(c.baseline) == "reference" and c.verdict_allowed]
-    against_baseline = [c for c in comparisons if role.get(c.baseline) == "baseline" and c.outcome]
-    reasons = tuple(c.sentence for c in (*against_cloud, *against_baseline))
     if candidate is None:
-        return Verdict(outcome="undecided", sentence="No candidate was evaluated.", reasons=reasons)
-    if not against_cloud:
-        return _without_cloud(arms, candidate, against_baseline, reasons)
-    return _with_cloud(candidate, against_cloud, economics, reasons, volume)
+        return Verdict(outcome="undecided", sentence="No candidate was evaluated.")
+    mine = [c for c in comparisons if c.candidate == candidate.name]
+    against_cloud = [c for c in mine if role.get(c.baseline) == "reference" and c.verdict_allowed]
+    against_baseline = [c for c in mine if role.get(c.baseline) == "baseline" and c.outcome]
+    reasons = tuple(c.sentence for c in (*against_cloud, *against_baseline))
+    model = f"The {candidate.kind} model"
+    if against_cloud:
+        found = (
+            _stopped_by_cloud(model, against_cloud)
+            or _stopped_by_baseline(model, against_baseline)
+            or _stopped_by_money(economics, volume)
+            or _go(model, _hardest(against_cloud), economics)
+        )
+    else:
+        found = _without_cloud(arms, model, against_baseline)
+    return found.model_copy(update={"reasons": reasons})
 
 
-def _without_cloud(
-    arms: Sequence[Arm], candidate: Arm, against_baseline: Sequence[Comparison], reasons: tuple[str, ...]
-) -> Verdict:
+def _hardest(against: Sequence[Comparison]) -> Comparison:
+    """Return the comparison that came out worst for the candidate."""
+    order = ["better", "not worse", "inconclusive", "worse"]
+    return max(against, key=lambda c: order.index(str(c.outcome)))
+
+
+def _without_cloud(arms: Sequence[Arm], model: str, against_baseline: Sequence[Comparison]) -> Verdict:
     simulated = any(arm.simulated for arm in arms)
     gap = (
         "the cloud was only simulated, and nothing is concluded from a simulation"
         if simulated
         else "no cloud answers were measured"
     )
-    strongest = against_baseline[0] if against_baseline else None
-    baseline = strongest.baseline if strongest else ""
+    hardest = _hardest(against_baseline) if against_baseline else None
+    baseline = hardest.baseline if hardest else ""
     so_far = {
-        "better": f"The {candidate.kind} model is better than {baseline}, the strongest baseline",
-        "not worse": f"The {candidate.kind} model is not worse than {baseline}, the strongest baseline",
-        "worse": f"The {candidate.kind} model is worse than {baseline}, the strongest baseline",
-        "inconclusive": f"Whether the {candidate.kind} model is better than {baseline} is not settled",
-        None: f"The {candidate.kind} model was measured alone",
-    }[strongest.outcome if strongest else None]
+        "better": f"{model} is better than every baseline",
+        "not worse": f"{model} is not worse than {baseline}",
+        "worse": f"{model} is worse than {baseline}",
+        "inconclusive": f"Whether {_inside(model)} is better than {baseline} is not settled",
+        None: f"{model} was measured alone",
+    }[hardest.outcome if hardest else None]
     return Verdict(
         outcome="undecided",
         sentence=f"{so_far}. Whether it can replace your cloud model is open: {gap}.",
-        reasons=reasons,
         flips_if=(
             "Real cloud answers on the same documents: log them through the gateway, add them as "
             "`cloud_outputs`, or run with `--cloud provider/model`.",
@@ -56,40 +68,34 @@ def _without_cloud(
     )
 
 
-def _with_cloud(
-    candidate: Arm,
-    against_cloud: Sequence[Comparison],
-    economics: BreakEven,
-    reasons: tuple[str, ...],
-    volume: float,
-) -> Verdict:
-    """Decide by quality first, then by money: the hardest cloud to match decides about quality."""
-    order = ["better", "not worse", "inconclusive", "worse"]
-    hardest = max(against_cloud, key=lambda c: order.index(str(c.outcome)))
-    model = f"the {candidate.kind} model"
-    found = (
-        _stopped_by_quality(model, hardest)
-        or _stopped_by_money(economics, volume)
-        or _go(model, hardest, economics)
-    )
-    return found.model_copy(update={"reasons": reasons})
-
-
-def _stopped_by_quality(model: str, hardest: Comparison) -> Verdict | None:
+def _stopped_by_cloud(model: str, against_cloud: Sequence[Comparison]) -> Verdict | None:
+    hardest = _hardest(against_cloud)
     if hardest.outcome == "worse":
         return Verdict(
             outcome="no-go",
-            sentence=f"Stay with {hardest.baseline}: {model} is worse.",
+            sentence=f"Stay with {hardest.baseline}: {_inside(model)} is worse.",
             flips_if=("More or better training examples, or a larger base model.",),
         )
     if hardest.outcome == "inconclusive":
         more = f" About {hardest.required_n:,} test documents would settle it." if hardest.required_n else ""
         return Verdict(
             outcome="undecided",
-            sentence=f"The test set cannot tell {model} from {hardest.baseline}.{more}",
+            sentence=f"The test set cannot tell {_inside(model)} from {hardest.baseline}.{more}",
             flips_if=("A larger test set, or a wider margin.",),
         )
     return None
+
+
+def _stopped_by_baseline(model: str, against_baseline: Sequence[Comparison]) -> Verdict | None:
+    """A baseline is what a candidate has to beat: one that is certainly better is also simpler."""
+    worse = next((c for c in against_baseline if c.outcome == "worse"), None)
+    if worse is None:
+        return None
+    return Verdict(
+        outcome="no-go",
+        sentence=f"{model} is as good as the cloud, but worse than {worse.baseline}, which is simpler.",
+        flips_if=("More or better training examples, or a larger base model.",),
+    )
 
 
 def _stopped_by_money(economics: BreakEven, volume: float) -> Verdict | None:
@@ -124,9 +130,14 @@ def _go(model: str, hardest: Comparison, economics: BreakEven) -> Verdict:
     volume = () if needed is None else (f"A volume below {needed:,.0f} documents a month.",)
     return Verdict(
         outcome="go",
-        sentence=f"{model.capitalize()} is {hardest.outcome} than {hardest.baseline}{margin}.{priced}",
+        sentence=f"{model} is {hardest.outcome} than {hardest.baseline}{margin}.{priced}",
         flips_if=(
             "A cloud price cut, a change of the documents, or labels that turn out to be wrong.",
             *volume,
         ),
     )
+
+
+def _inside(model: str) -> str:
+    """Return the model's name as it stands inside a sentence."""
+    return model.replace("The ", "the ", 1)

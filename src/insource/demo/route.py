@@ -10,6 +10,7 @@ from insource.foundation.errors import ProviderError
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import AUTO, GatewaySettings
 from insource.models.transport import client
+from insource.providers.tags import HEADER
 from insource.store.calls.calls import get_call
 from insource.types import Call, Example, Policy, Route, RoutedCall
 from insource.workflow.ask_cloud import cloud_model
@@ -53,7 +54,7 @@ def _ask(url: str, document: str) -> str:
     body: dict[str, Any] = {"model": AUTO, "messages": [{"role": "user", "content": document}]}
     with client(url.rstrip("/") + "/", privacy="local-only", timeout_s=TIMEOUT_S) as http:
         response = http.post("chat/completions", json=body)
-    call_id = response.headers.get("x-insource-call-id")
+    call_id = response.headers.get(f"{HEADER}call-id")
     if call_id is None:
         raise ProviderError(
             "gateway-failed",

@@ -49,7 +49,7 @@ SLICE_METRICS = ("field_accuracy", "exact_match", "format_consistency", "halluci
 NO_ANSWER = Score(slots=(), parsed=False, repairable=False, schema_valid=False, canonical=False, exact=False)
 
 
-class _Document(NamedTuple):
+class _Judged(NamedTuple):
     """One evaluated document. A failed call has the score of an unusable answer."""
 
     record: EvalRecord
@@ -117,14 +117,14 @@ def summarise(
     )
 
 
-def _document(record: EvalRecord, all_null: Mapping[str, Score] | None) -> _Document:
+def _document(record: EvalRecord, all_null: Mapping[str, Score] | None) -> _Judged:
     if record.status == "scored" and record.score is not None:
-        return _Document(record, record.score)
+        return _Judged(record, record.score)
     empty = (all_null or {}).get(record.row_id)
-    return _Document(record, NO_ANSWER if empty is None else forfeited(empty))
+    return _Judged(record, NO_ANSWER if empty is None else forfeited(empty))
 
 
-def _metrics(documents: Sequence[_Document], all_null: Mapping[str, Score] | None) -> dict[str, Estimate]:
+def _metrics(documents: Sequence[_Judged], all_null: Mapping[str, Score] | None) -> dict[str, Estimate]:
     paths = {slot.path for document in documents for slot in document.score.slots}
     names = ["field_accuracy", "exact_match", "format_consistency"]
     names += ["parse_rate", "repairable_rate", "schema_valid_rate"]
@@ -135,7 +135,7 @@ def _metrics(documents: Sequence[_Document], all_null: Mapping[str, Score] | Non
     return metrics | _slot_metrics(documents) | {"all_null_floor": _floor(documents, all_null)}
 
 
-def document_metric(documents: Sequence[_Document], metric: str) -> Estimate:
+def document_metric(documents: Sequence[_Judged], metric: str) -> Estimate:
     """Estimate the mean of a metric over the documents that have it."""
     valued = [(d.record.group, value) for d in documents if (value := d.value(metric)) is not None]
     return estimate([value for _, value in valued], [group for group, _ in valued], metric)
@@ -174,7 +174,7 @@ class _Counts(NamedTuple):
         )
 
 
-def _slot_metrics(documents: Sequence[_Document]) -> dict[str, Estimate]:
+def _slot_metrics(documents: Sequence[_Judged]) -> dict[str, Estimate]:
     """Compute micro, macro and per-slot metrics; a wrong value counts as false positive and
     false negative.
     """
@@ -199,7 +199,7 @@ def _slot_metrics(documents: Sequence[_Document]) -> dict[str, Estimate]:
     return metrics
 
 
-def _by_path(documents: Sequence[_Document]) -> dict[str, tuple[list[int], list[int]]]:
+def _by_path(documents: Sequence[_Judged]) -> dict[str, tuple[list[int], list[int]]]:
     """Return, for each field, the number of right slots and of all slots by document."""
     paths = dict.fromkeys(slot.path for d in documents for slot in d.score.slots)
     table: dict[str, tuple[list[int], list[int]]] = {
@@ -213,7 +213,7 @@ def _by_path(documents: Sequence[_Document]) -> dict[str, tuple[list[int], list[
     return table
 
 
-def _floor(documents: Sequence[_Document], all_null: Mapping[str, Score] | None) -> Estimate:
+def _floor(documents: Sequence[_Judged], all_null: Mapping[str, Score] | None) -> Estimate:
     if all_null is None:
         return NOT_MEASURED
     empty = [d._replace(score=all_null[d.record.row_id]) for d in documents if d.record.row_id in all_null]
@@ -221,7 +221,7 @@ def _floor(documents: Sequence[_Document], all_null: Mapping[str, Score] | None)
     return estimate([value for _, value in values], [group for group, _ in values], "field_accuracy")
 
 
-def _macro_f1(documents: Sequence[_Document]) -> Estimate:
+def _macro_f1(documents: Sequence[_Judged]) -> Estimate:
     """Return the mean over labels of 2 TP / (2 TP + FP + FN); labels of either side count, as in
     scikit-learn.
     """
@@ -235,7 +235,7 @@ def _macro_f1(documents: Sequence[_Document]) -> Estimate:
     return mean_of_ratios(pairs, _units([d for d in documents if d.score.slots]))
 
 
-def _fields(documents: Sequence[_Document]) -> tuple[FieldMetrics, ...]:
+def _fields(documents: Sequence[_Judged]) -> tuple[FieldMetrics, ...]:
     units = _units(documents)
     buckets: dict[str, Counter[Bucket]] = {}
     for document in documents:
@@ -251,7 +251,7 @@ def _fields(documents: Sequence[_Document]) -> tuple[FieldMetrics, ...]:
     )
 
 
-def _slices(documents: Sequence[_Document]) -> dict[str, dict[str, Estimate]]:
+def _slices(documents: Sequence[_Judged]) -> dict[str, dict[str, Estimate]]:
     slices = {}
     for name, seen in (("seen groups", True), ("unseen groups", False)):
         part = [d for d in documents if d.record.group_seen is seen]
@@ -270,5 +270,5 @@ def _latency(arm: Arm, records: Sequence[EvalRecord]) -> dict[str, Estimate]:
     return {"p50": quantile(seconds, 0.50, method), "p95": quantile(seconds, 0.95, method)}
 
 
-def _units(documents: Sequence[_Document]) -> Units:
+def _units(documents: Sequence[_Judged]) -> Units:
     return sampling_units([document.record.group for document in documents])

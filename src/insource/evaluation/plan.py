@@ -17,8 +17,8 @@ class ArmPlan(NamedTuple):
     ``examples`` are the documents it is asked about. ``identity`` names what answers, by digests of
     weights, adapter, grammar or logged answers: equal identity, equal answers. ``model`` opens the model
     only when there is work to do. ``note`` is what a reader has to know about this measurement.
-    ``is_look`` is false when the answers follow from the training split alone and nothing is chosen by
-    their score, so that scoring them on the test split is no look at it.
+    ``is_look`` is false when nothing was fitted, and no arm is tuned or chosen by the score: scoring such
+    answers on the test split is then not counted as a look at it.
     """
 
     arm: Arm

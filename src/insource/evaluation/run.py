@@ -47,9 +47,8 @@ def evaluate(
     """
     known = read_journal(journal)
     records: list[EvalRecord] = []
-    streak: list[
-        EvalRecord
-    ] = []  # failures are written only when an answer follows: an outage is not the model's fault
+    # Failures are written only when an answer follows: an outage is not the model's fault
+    streak: list[EvalRecord] = []
     with journal.open("a", encoding="utf-8") as file:
         for index, example in enumerate(examples):
             record = known.get(example.row_id)
@@ -106,9 +105,8 @@ def _record(
         group=example.group,
         group_seen=seen,
         status="scored",
-        completion=completion.model_copy(
-            update={"tokens": ()}
-        ),  # 20 candidates per token would make up most of the file
+        # 20 candidates per token would make up most of the file
+        completion=completion.model_copy(update={"tokens": ()}),
         score=scorer(example, completion),
         confidence=sure,
     )

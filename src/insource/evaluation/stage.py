@@ -113,5 +113,5 @@ def load(run: Run) -> Evaluated:
 
 
 def candidate_of(evaluated: Sequence[Evaluated]) -> Evaluated | None:
-    """Return the first arm that may replace the cloud, None when none was evaluated."""
+    """Return the first arm that may replace the cloud, or None."""
     return next((one for one in evaluated if one.evaluation.arm.role == "candidate"), None)

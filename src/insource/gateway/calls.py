@@ -16,7 +16,7 @@ from typing import Any
 
 from insource.foundation.errors import InsourceError
 from insource.gateway.admission.ask import Admission, AdmissionRequest
-from insource.gateway.call.exchange import HUNG_UP, Exchange
+from insource.gateway.call.exchange import CALL_ID, HUNG_UP, Exchange
 from insource.gateway.call.openai_api import CHAT_PATH, models_body
 from insource.gateway.call.read import ReadCall, chat_request, described, read_call, too_large
 from insource.gateway.call.relay import forward, pass_along
@@ -57,7 +57,8 @@ class Calls:
     async def handle(self, request: HttpRequest, reply: HttpReply) -> None:
         """Route the request, read it, admit it, record it and answer it.
 
-        A request that does not call a model, such as a list or a file, is not recorded.
+        A request that does not call a model, such as a list or a file, is forwarded without a record. A
+        refusal is recorded.
         """
         call: ReadCall | None = None
         try:
@@ -280,7 +281,7 @@ class Calls:
     async def _turn_away(
         self, request: HttpRequest, reply: HttpReply, dialect: ApiDialect, refusal: Refused, tags: Tags
     ) -> None:
-        """Answer with the refusal and record it, without content: a stranger must not fill the log."""
+        """Record the refusal, without content: a stranger must not fill the log. Then answer with it."""
         headers = refusal.headers
         with contextlib.suppress(InsourceError):  # the answer is an error with or without the record
             start = CallStart(
@@ -295,7 +296,7 @@ class Calls:
             )
             recording = self._settings.recorder.begin_call(start)
             recording.end_call(end)
-            headers = [*headers, (b"x-insource-call-id", recording.call_id.encode())]
+            headers = [*headers, (CALL_ID, recording.call_id.encode())]
         body = error_document(dialect, refusal.status, refusal.code, refusal.message)
         await reply.whole(refusal.status, body, headers)
 

@@ -97,7 +97,7 @@ class GatewayServer:
         self._listener.close()
 
 
-class _Server(uvicorn.Server):
+class _UvicornServer(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
@@ -145,7 +145,7 @@ def _server(
     on_ready: Callable[[], None],
     on_stop: Callable[[int], None] = lambda under_way: None,
     reload: Reload = lambda: None,
-) -> _Server:
+) -> _UvicornServer:
     gateway = create_app(settings)
     config = uvicorn.Config(
         gateway,
@@ -161,7 +161,7 @@ def _server(
         timeout_graceful_shutdown=DRAIN_S,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_a_defect)
-    return _Server(config, gateway, on_ready, on_stop, reload)
+    return _UvicornServer(config, gateway, on_ready, on_stop, reload)
 
 
 def _is_a_defect(record: logging.LogRecord) -> bool:

@@ -141,9 +141,8 @@ class Log:
 
     def _followed(self, follower: Follower, poll_s: float) -> Iterator[Call]:
         while True:
-            with contextlib.suppress(
-                PrerequisiteError
-            ):  # locked by another process; the calls wait in the spool
+            # Locked by another process; the calls wait in the spool
+            with contextlib.suppress(PrerequisiteError):
                 self.drain()
             yield from follower.new()
             time.sleep(poll_s)

@@ -106,9 +106,16 @@ class Recorder:
         return self._spool.lost
 
     def begin(self, request: Mapping[str, Any] | None = None, **fields: Unpack[StartFields]) -> Recording:
-        """Record that a call starts, with the fields of ``CallStart`` as keywords.
+        """Record that a call starts. It is written, redacted, when this returns.
 
-        This is the public form of ``begin_call``: it makes the value and raises the same errors.
+        ``request`` is the request's document. ``model_asked`` is required. Further keywords are fields of
+        ``Call``: ``task``, ``feature``, ``prompt_version``, ``user``, ``provider``, ``endpoint``,
+        ``streamed``, ``tags``, ``source``, ``simulated``. ``request_bytes`` is the request as JSON in UTF-8.
+        It is used instead of ``request``, and stored as it is spelled. ``begin_call`` takes one value.
+
+        Raises:
+            TypeError: a keyword is not known, or ``model_asked`` is missing.
+            PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``: do not make the call.
         """
         return self.begin_call(CallStart(request=request, **fields))
 
@@ -229,9 +236,18 @@ class Recording:
             self._spool.chunk(self.call_id, increment)
 
     def end(self, **fields: Unpack[EndFields]) -> None:
-        """Record how the call ended, with the fields of ``CallEnd`` as keywords.
+        """Record how the call ended. It is written when this returns; a second end changes nothing.
 
-        This is the public form of ``end_call``: it makes the value and raises the same errors.
+        Keywords are fields of ``Call``: ``response_text`` (default: the chunks), ``response``, ``outcome``,
+        ``finish_reason``, ``model_answered``, ``usage``, ``usage_estimated``, ``cost_usd``, ``priced_by``,
+        ``status``, ``error``, ``first_token_s`` and ``latency_s`` (default: as measured), ``route``,
+        ``simulated``. ``response_bytes`` is to ``response`` as ``request_bytes`` to ``request``. ``keys`` are
+        the call's API keys: they are removed from an error message that repeats them. ``end_call`` takes the
+        same as one value.
+
+        Raises:
+            TypeError: a keyword is not known.
+            PrerequisiteError: ``spool-unwritable`` with ``on_log_failure="refuse"``.
         """
         self.end_call(CallEnd(**fields))
 

@@ -89,9 +89,8 @@ def wrap(
         )
     folder = Path(root).resolve()
     section = log or LogSection()
-    process_log(
-        folder, on_log_failure, section
-    )  # report a problem with the folder here, not in the first call
+    # Report a problem with the folder here, not in the first call
+    process_log(folder, on_log_failure, section)
     tags = Tags(task=task, feature=feature, prompt_version=prompt_version, user=user)
     how = _How(folder, on_log_failure, section, tags, provider, PriceTable(prices), library)
     wrapped: Client = client.with_options(http_client=_recording(http_client, how))

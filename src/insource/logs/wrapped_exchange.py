@@ -15,12 +15,10 @@ from insource.logs.process_log import ProcessLog
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint, open_reader
 from insource.providers.prices import PriceTable, billing_of
-from insource.providers.tags import Tags
+from insource.providers.tags import HEADER, Tags
 from insource.providers.token_estimates import estimated
 from insource.types import FinishReason
 from insource.types.call import Outcome
-
-PREFIX = "x-insource-"
 
 _MODEL_IN_PATH = re.compile(r"/(?:models|deployments)/([^/:]+)")
 _PROVIDERS = {
@@ -45,10 +43,10 @@ def take_tags(headers: MutableMapping[str, str], tags: Tags) -> Tags:
 
     The headers are removed from the request, because the provider must not get them.
     """
-    marked = {name: headers[name] for name in list(headers) if name.lower().startswith(PREFIX)}
+    marked = {name: headers[name] for name in list(headers) if name.lower().startswith(HEADER)}
     for name in marked:
         del headers[name]
-    given = {name.lower().removeprefix(PREFIX).replace("-", "_"): value for name, value in marked.items()}
+    given = {name.lower().removeprefix(HEADER).replace("-", "_"): value for name, value in marked.items()}
     return replace(tags, **{name: given[name] for name in vars(tags) if given.get(name)})
 
 
@@ -82,7 +80,7 @@ def begin_exchange(
 
 
 class WrappedExchange:
-    """An exchange between request and end of answer. The first end counts. Only one thread may use it."""
+    """An exchange between request and end of answer. The first end counts. Not by several threads at once."""
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""When two values are the same, and when a value is in the source: pure functions."""
+"""Decide whether two values are the same, and whether a value occurs in its source: pure functions."""

@@ -1,4 +1,4 @@
-"""Label and answer laid side by side: one slot a leaf, each in exactly one bucket.
+"""Align a label and an answer: one slot for each leaf, each in exactly one bucket.
 
 Paths read like the schema: ``power.voltage``, ``lines[].qty``, ``protocols[]``; ``power.*`` holds
 whatever an answer puts where the schema declares nothing.
@@ -34,7 +34,7 @@ class Slot(NamedTuple):
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value holds nothing: null, blank text, or containers of nothing else."""
+    """Return whether a value holds nothing: null, blank text, or containers of nothing else."""
     stack = [value]
     while stack:
         item = stack.pop()
@@ -50,7 +50,7 @@ def is_empty(value: Any) -> bool:
 def align(
     gold: Any, predicted: Any, schema: Mapping[str, Any] | None = None, *, absent: AbsentFields = "null"
 ) -> tuple[Slot, ...]:
-    """The slots of an answer against its label. Never raises for any JSON value of the answer.
+    """Return the slots of an answer against its label. Never raises for any JSON value of the answer.
 
     With ``absent="null"`` a declared field missing on a side counts as null there, so every declared
     leaf is a slot. With ``absent="unscored"`` only fields present in the label are judged. Keys the
@@ -163,7 +163,7 @@ def _pair_scalars(
 
 
 def _assign(gain: NDArray[np.float64]) -> dict[int, int]:
-    """The one-to-one assignment of rows to columns with the largest whole-numbered gain, zeros left out."""
+    """Return the one-to-one assignment of rows to columns with the largest gain; zero gains are left out."""
     if not gain.any():
         return {}
     from scipy.optimize import linear_sum_assignment

@@ -1,4 +1,4 @@
-"""When two values are the same: one typed comparator a field, chosen from its JSON Schema.
+"""Compare two values by type: one comparator a field, chosen from its JSON Schema.
 
 Equality is typed and all or nothing. There is no credit for being close: 400 V is not nearly 480 V.
 """
@@ -46,7 +46,7 @@ class Comparator:
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     def equal(self, gold: Any, predicted: Any) -> bool:
-        """Whether the two values are the same under this field's type. Never raises."""
+        """Return whether the two values are the same under this field's type. Never raises."""
         kind = self.kind or _kind_of(gold)
         if kind == "exact":
             return type(gold) is type(predicted) and bool(gold == predicted)
@@ -68,7 +68,7 @@ class Comparator:
         return left == right
 
     def normal_form(self, value: Any, kind: Kind) -> Quantity | float | str | tuple[int, ...] | None:
-        """What is compared, None when the value is not of this kind."""
+        """Return what is compared, None when the value is not of this kind."""
         if kind == "quantity":
             return parse_quantity(value, self.unit)
         if kind in ("number", "integer"):
@@ -98,7 +98,7 @@ class Comparator:
 
 
 def comparator_for(schema: Mapping[str, Any] | None) -> Comparator:
-    """The comparator of a leaf: the property's ``x-insource`` keyword, else its enum, type and format.
+    """Return the comparator of a leaf: the property's ``x-insource`` keyword, else its enum, type and format.
 
     Raises:
         ConfigError: ``unknown-comparator`` when ``x-insource`` names a comparison that does not exist.
@@ -124,7 +124,7 @@ def comparator_for(schema: Mapping[str, Any] | None) -> Comparator:
 
 
 def list_kind(schema: Mapping[str, Any] | None) -> ListKind:
-    """How a list compares: declared, else as a multiset (order does not matter, repeats do).
+    """Return how a list compares: declared, else as a multiset (order does not matter, repeats do).
 
     Raises:
         ConfigError: ``unknown-comparator`` when ``x-insource`` names a list kind that does not exist.

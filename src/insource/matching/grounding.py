@@ -1,4 +1,4 @@
-"""Whether a value can be read in its source: the grounding ladder.
+"""Decide whether a value occurs in its source, by the grounding ladder.
 
 Grounded is not correct: a value can stand in the document and still be the wrong one.
 """
@@ -26,7 +26,7 @@ DATES = re.compile(
 
 
 def grounding_tier(value: Any, source: str, comparator: Comparator | None = None) -> Tier | None:
-    """The first rung of the ladder on which ``value`` is found in ``source``, None when unsupported.
+    """Return the first rung of the ladder on which ``value`` is found in ``source``, None when unsupported.
 
     exact substring, then case, space and NFKC folding, number (separators, decimals, sign), date in
     any format, quantity under unit conversion, enum alias. Matches end at token boundaries: 48 is not
@@ -68,7 +68,7 @@ def _alias_tier(folded: str, source: str, comparator: Comparator) -> Tier | None
 
 
 def occurrences(needle: str, haystack: str) -> Iterator[int]:
-    """Where a text stands between token boundaries; a number ends where its digits and decimals end."""
+    """Yield where a text stands between token boundaries; a number ends where its digits and decimals end."""
     start = 0
     while needle and (at := haystack.find(needle, start)) >= 0:
         if _boundary_before(needle, haystack[max(0, at - 2) : at]) and _boundary_after(

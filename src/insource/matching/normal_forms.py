@@ -1,4 +1,4 @@
-"""Normal forms of values: text, ids, numbers, dates and quantities.
+"""Compute normal forms of values: text, ids, numbers, dates and quantities.
 
 Each function takes any JSON value and returns its normal form, or None when the value is not of
 that type. Nothing raises.
@@ -42,7 +42,7 @@ def fold_text(value: str) -> str:
 
 
 def fold_id(value: Any) -> str | None:
-    """An identifier after case and space rules; numbers are read as their digits."""
+    """Return an identifier after case and space rules; numbers are read as their digits."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return "".join(unicodedata.normalize("NFKC", str(value).translate(_PUNCTUATION)).casefold().split())
@@ -53,7 +53,7 @@ _THOUSANDS = {sep: re.compile(rf"\d{{1,3}}(?:[{sep}]\d{{3}})+") for sep in (",",
 
 
 def parse_number(value: Any) -> float | None:
-    """A finite number from JSON or from text in the usual spellings.
+    """Return a finite number from JSON or from text in the usual spellings.
 
     ``1,234.56`` and ``1.234,56`` are the same; a lone comma before exactly three digits groups
     thousands, a lone point is always decimal; ``(12)`` is -12 and ``5 %`` is 0.05.
@@ -83,7 +83,7 @@ def parse_number(value: Any) -> float | None:
 
 
 def _plain_decimal(text: str) -> str | None:
-    """The digits with at most one point, or None when the separators make no sense."""
+    """Return the digits with at most one point, or None when the separators make no sense."""
     mantissa, mark, exponent = text.partition("e" if "e" in text else "E")
     sign = mantissa[0] if mantissa[0] in "+-" else ""
     digits = mantissa.removeprefix(sign).strip()
@@ -220,7 +220,7 @@ def _registry() -> Any:
 
 @lru_cache(maxsize=4096)
 def _known(symbol: str) -> str | None:
-    """The dimension of a unit pint knows, else None."""
+    """Return the dimension of a unit pint knows, else None."""
     if not re.fullmatch(r"[^\W\d_]?[\w%°'\"µΩ·*/^. -]{0,23}", symbol) or re.search(r"\d\d|__|\*\*", symbol):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Where in a source a value stands: what the grounding ladder finds, as places to show."""
+"""Locate a value in its source: the matches of the grounding ladder as spans to show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST = 50
 _LOOSE = {"'": "['‘’‚‛′´`ʼ]", '"': '["“”„‟″«»]', "-": "[-‐‑‒–—―−﹣－]"}
 
 
-class Span(NamedTuple):
+class TextSpan(NamedTuple):
     """``source[start:end]`` says the value, on this rung of the ladder."""
 
     start: int
@@ -22,8 +22,8 @@ class Span(NamedTuple):
     tier: Tier
 
 
-def find_spans(value: Any, source: str, comparator: Comparator | None = None) -> tuple[Span, ...]:
-    """The first ``MOST`` places where a value stands in a source; empty when it is not grounded.
+def find_spans(value: Any, source: str, comparator: Comparator | None = None) -> tuple[TextSpan, ...]:
+    """Return the first ``MOST`` places where a value stands in a source; empty when it is not grounded.
 
     All are on the rung that ``grounding_tier`` gives. What only full compatibility folding finds (a
     ligature in the middle of a word) is grounded without a place.
@@ -33,7 +33,7 @@ def find_spans(value: Any, source: str, comparator: Comparator | None = None) ->
     if tier is None:
         return ()
     found = _found(value, source, comparator, tier)
-    return tuple(Span(start, end, tier) for (start, end), _ in zip(found, range(MOST), strict=False))
+    return tuple(TextSpan(start, end, tier) for (start, end), _ in zip(found, range(MOST), strict=False))
 
 
 def _found(value: Any, source: str, comparator: Comparator, tier: Tier) -> Iterator[tuple[int, int]]:

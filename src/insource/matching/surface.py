@@ -1,4 +1,4 @@
-"""How values are written: the shapes a field's labels have, and whether an answer keeps to them."""
+"""Learn how the values of a field are written, and whether an answer keeps to that."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ _MEASURED: frozenset[Kind | None] = frozenset({"quantity", "number", "integer"})
 
 
 def shape(value: Any) -> str:
-    """The pattern of a value: ``480 V`` is ``999 A``, ``2026-04-12`` is ``9999-99-99``, 7 is ``<number>``.
+    """Return the pattern of a value: ``480 V`` is ``999 A``, ``2026-04-12`` is ``9999-99-99``.
+
+    The number 7 is ``<number>``.
 
     A digit is 9, a run of capitals A, a run of other letters a; the rest stands for itself.
     """
@@ -81,11 +83,11 @@ class SurfaceForms:
         )
 
     def shaped(self, path: str) -> bool:
-        """Whether this field's labels keep to a few shapes."""
+        """Return whether this field's labels keep to a few shapes."""
         return path in self.shapes
 
     def canonical(self, path: str, value: Any, gold: Any = None) -> bool:
-        """Whether a value is written as the labels of its field are.
+        """Return whether a value is written as the labels of its field are.
 
         In a shaped field its shape must occur in the labels; with ``gold``, the label it equals
         under the comparator, it must also be spelled as that label: ``0.48 kV`` is not canonical
@@ -101,7 +103,7 @@ class SurfaceForms:
 
 
 def _shapes(seen: list[str], measured: bool) -> frozenset[str]:
-    """The shapes of a field, empty for free text. Patterns with free digit counts have one 9 a run."""
+    """Return the shapes of a field, empty for free text. Patterns with free digit counts have one 9 a run."""
     by_length = defaultdict(set)
     for pattern in seen:
         by_length[_free_length(pattern)].add(pattern)

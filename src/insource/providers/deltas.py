@@ -51,9 +51,8 @@ def joined(value: Any) -> Any:
 
 
 def _merge_text(whole: dict[str, Any], key: str, before: Any, value: str) -> None:
-    if isinstance(before, list) and not isinstance(
-        before, Pieces
-    ):  # the content began as parts and continues as plain text
+    # The content began as parts and continues as plain text
+    if isinstance(before, list) and not isinstance(before, Pieces):
         if value:
             before.append({"type": "text", "text": value})
     elif key in _SENT_WHOLE:

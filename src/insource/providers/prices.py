@@ -165,9 +165,7 @@ def _listed_cost(
         return model.calc_price(
             tokens, provider, genai_request_timestamp=at, price_context=context
         ).total_price
-    except (
-        ValueError
-    ):  # the counts contradict each other or are incomplete, such as how much audio was cached
+    except ValueError:  # the counts contradict each other, or one is missing, such as cached audio
         return None
 
 

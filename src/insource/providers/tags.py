@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+HEADER = "x-insource-"
+"""What the headers of ours begin with, in requests and in replies."""
+
 
 @dataclass(frozen=True)
 class Tags:

@@ -7,7 +7,8 @@ from typing import Any
 from insource.types import Usage
 
 # English text has about four characters per token in every common vocabulary; code and other languages
-# have fewer. This gives the order of magnitude of a bill only, so the counts are marked as estimates.
+# have fewer. This gives the order of magnitude of a bill only: counts are marked as estimates, and costs
+# are said to be "about".
 CHARACTERS_PER_TOKEN = 4
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from insource.redaction.redactor import Redactor
-from insource.redaction.rules import Rule
+from insource.redaction.rules import RedactionRule
 
 KEY_HEADERS = frozenset(("authorization", "x-api-key", "api-key", "x-goog-api-key"))
 """The headers that carry API keys."""
@@ -27,4 +27,4 @@ def keys_in(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 def hiding(keys: Iterable[str]) -> Redactor | None:
     """Return a redactor that removes exactly these keys; None when none of them is a secret."""
     patterns = [re.escape(key) for key in keys if is_secret(key)]
-    return Redactor([Rule("secret:key", "|".join(patterns))], unfinished=()) if patterns else None
+    return Redactor([RedactionRule("secret:key", "|".join(patterns))], unfinished=()) if patterns else None

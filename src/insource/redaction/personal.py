@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from insource.redaction import checksums
-from insource.redaction.rules import Refine, Rule, Span
+from insource.redaction.rules import RedactionRule, Refine, Span
 
 _SPACE = r"[ \x{a0}\x{202f}]"
 _DASH = r"[\-\x{2010}-\x{2013}]"
@@ -121,8 +121,8 @@ def _bytes(data: bytes) -> list[bytes]:
     return [data[i : i + 1] for i in range(len(data))]
 
 
-def _number(name: str, pattern: str, check: Callable[[str], bool], raw: str = "") -> Rule:
-    return Rule(name, pattern, refine=_checked(check), raw=raw, normal=_same_value, bounded=True)
+def _number(name: str, pattern: str, check: Callable[[str], bool], raw: str = "") -> RedactionRule:
+    return RedactionRule(name, pattern, refine=_checked(check), raw=raw, normal=_same_value, bounded=True)
 
 
 _IDS = (
@@ -153,7 +153,7 @@ _IDS = (
     _number("ch-ahv", r"\b756\.?\d{4}\.?\d{4}\.?\d\d\b", checksums.ch_ahv),
     _number("no-fodselsnummer", r"\b\d{6} ?\d{5}\b", checksums.no_fodselsnummer),
     _number("cn-resident", r"\b\d{17}[\dXx]\b", checksums.cn_resident),
-    Rule(
+    RedactionRule(
         "fi-hetu",
         r"\b\d{6}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y]\b",
         # the sign is part of the number, so there is no compact form
@@ -164,14 +164,14 @@ _IDS = (
 )
 
 PERSONAL = (
-    Rule(
+    RedactionRule(
         "email",
         r"[\p{Latin}\p{Greek}\p{Cyrillic}0-9._%+\-]+@(?:[\p{Latin}\p{Greek}\p{Cyrillic}0-9\-]+\.)+"
         r"[\p{Latin}\p{Greek}\p{Cyrillic}]{2,24}",
         raw=r"@[\p{Latin}\p{Greek}\p{Cyrillic}0-9\-]",
         normal=_same_address,
     ),
-    Rule(
+    RedactionRule(
         "iban",
         rf"(?i)\b[A-Z]{{2}}\d\d(?:{_SPACE}?[A-Z0-9]{{4}}){{2,7}}(?:{_SPACE}?[A-Z0-9]{{1,3}})?\b",
         refine=_iban,
@@ -185,15 +185,15 @@ PERSONAL = (
         checksums.card,
     ),
     *_IDS,
-    Rule("ip", r"\b\d{1,3}(?:\.\d{1,3}){3}\b", refine=_ip, normal=_same_address, bounded=True),
-    Rule(
+    RedactionRule("ip", r"\b\d{1,3}(?:\.\d{1,3}){3}\b", refine=_ip, normal=_same_address, bounded=True),
+    RedactionRule(
         "ip",
         r"(?i)\b(?:[23][0-9a-f]{3}|f[c-f][0-9a-f]{2}):[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){1,6}\b",
         refine=_ip,
         normal=lambda text: ipaddress.ip_address(text.decode()).compressed.encode(),
         bounded=True,
     ),
-    Rule(
+    RedactionRule(
         "phone",
         rf"(?:\+|\b00)[1-9](?:{_SEPARATOR}{{0,3}}\d){{7,14}}\b",
         refine=_phone,
@@ -201,14 +201,14 @@ PERSONAL = (
         normal=_same_phone,
         bounded=True,
     ),
-    Rule(
+    RedactionRule(
         "phone",
         r"(?:\b1[ .\-])?(?:\([2-9]\d\d\) ?|\b[2-9]\d\d[.\-])[2-9]\d\d[ .\-]\d{4}\b",
         refine=_phone,
         normal=_same_phone,
         bounded=True,
     ),
-    Rule(
+    RedactionRule(
         "phone",
         rf"(?:\(0|\b0)[1-9]\d{{0,4}}{_SEPARATOR}{{1,3}}\d(?:{_SEPARATOR}?\d){{4,9}}\b",
         refine=_national_phone,
@@ -216,7 +216,7 @@ PERSONAL = (
         normal=_same_phone,
         bounded=True,
     ),
-    Rule(
+    RedactionRule(
         "phone",
         rf"(?i)\b(?:{_PHONE_WORDS})\b[^0-9+(\n]{{0,16}}{_PHONE_WORD_DIGITS}",
         refine=_spoken_phone,

@@ -14,7 +14,7 @@ from insource.redaction.escapes import resolved
 from insource.redaction.personal import PERSONAL, UNFINISHED_PERSONAL
 from insource.redaction.presidio import presidio_finder
 from insource.redaction.pseudonyms import Pseudonyms
-from insource.redaction.rules import Rule, any_at_end_of, any_of
+from insource.redaction.rules import RedactionRule, any_at_end_of, any_of
 from insource.redaction.secrets import NAMED, SECRETS, UNFINISHED_SECRETS
 from insource.redaction.user_patterns import user_rules
 
@@ -39,7 +39,7 @@ _decode = msgspec.json.decode
 _encode = msgspec.json.Encoder().encode
 
 
-class Finding(NamedTuple):
+class PersonalFinding(NamedTuple):
     """A span of a text to remove, in bytes, with its replacement.
 
     ``rank`` is the position of its rule. ``began`` is the start of the keyword that makes it a finding.
@@ -68,13 +68,13 @@ class Redactor:
 
     def __init__(
         self,
-        rules: Sequence[Rule] = SECRETS,
+        rules: Sequence[RedactionRule] = SECRETS,
         *,
         pseudonyms: Pseudonyms | None = None,
         unfinished: Sequence[str] = UNFINISHED_SECRETS,
         finder: Finder | None = None,
         metadata_only: Iterable[str] = (),
-        custom: Sequence[Rule] = (),
+        custom: Sequence[RedactionRule] = (),
     ) -> None:
         self._rules = (*rules, *custom)
         self._pseudonyms = pseudonyms
@@ -99,7 +99,7 @@ class Redactor:
             PrerequisiteError: ``pseudonym-key-unusable``; ``missing-extra`` or ``presidio-model-missing``
                 for Presidio.
         """
-        rules: list[Rule] = []
+        rules: list[RedactionRule] = []
         unfinished: list[str] = []
         if "secrets" in section.redact:
             rules += SECRETS
@@ -195,29 +195,29 @@ class Redactor:
             position = finding.end
         return b"".join([*pieces, data[position:]]).decode()
 
-    def findings(self, data: bytes) -> list[Finding]:
+    def findings(self, data: bytes) -> list[PersonalFinding]:
         """Return the findings in a UTF-8 text, from left to right, without overlaps."""
-        found: list[Finding] = []
+        found: list[PersonalFinding] = []
         if self._suspect.search(data) is not None:
             found += self._by_rules(data)
         if self._finder is not None:
             found += self._by_finder(data)
         return _merged(found)
 
-    def _by_rules(self, data: bytes) -> Iterator[Finding]:
+    def _by_rules(self, data: bytes) -> Iterator[PersonalFinding]:
         view = resolved(data)
         for rank, rule in enumerate(self._rules):
             for start, end, began in rule.spans(data):
                 first, last = view.clipped(start, end) if view else (start, end)
                 if first < last:
-                    yield Finding(first, last, rank, self._replacement(rule, data[first:last]), began)
+                    yield PersonalFinding(first, last, rank, self._replacement(rule, data[first:last]), began)
             if view is not None:
                 for start, end, began in rule.spans(view.data):
                     replacement = self._replacement(rule, view.data[start:end])
                     first, last = view.original(start, end)
-                    yield Finding(first, last, rank, replacement, view.original(began, end)[0])
+                    yield PersonalFinding(first, last, rank, replacement, view.original(began, end)[0])
 
-    def _by_finder(self, data: bytes) -> Iterator[Finding]:
+    def _by_finder(self, data: bytes) -> Iterator[PersonalFinding]:
         assert self._finder is not None
         assert self._pseudonyms is not None
         text = data.decode()
@@ -225,18 +225,18 @@ class Redactor:
             start = len(text[:first].encode())
             value = text[first:last]
             name = self._pseudonyms.name(kind, value.casefold().strip().encode())
-            yield Finding(start, start + len(value.encode()), len(self._rules), name, start)
+            yield PersonalFinding(start, start + len(value.encode()), len(self._rules), name, start)
 
-    def _replacement(self, rule: Rule, value: bytes) -> bytes:
+    def _replacement(self, rule: RedactionRule, value: bytes) -> bytes:
         if rule.normal is None:
             return f"[{rule.name}]".encode()
         assert self._pseudonyms is not None
         return self._pseudonyms.name(rule.name, rule.normal(value))
 
 
-def _merged(found: list[Finding]) -> list[Finding]:
+def _merged(found: list[PersonalFinding]) -> list[PersonalFinding]:
     """Merge overlapping findings; the rule that comes first names the result."""
-    merged: list[Finding] = []
+    merged: list[PersonalFinding] = []
     for finding in sorted(found):
         if not merged or finding.start >= merged[-1].end:
             merged.append(finding)
@@ -244,7 +244,7 @@ def _merged(found: list[Finding]) -> list[Finding]:
         before = merged.pop()
         best = min(before, finding, key=lambda either: either.rank)
         merged.append(
-            Finding(
+            PersonalFinding(
                 before.start,
                 max(before.end, finding.end),
                 best.rank,

@@ -21,7 +21,7 @@ Refine = Callable[[bytes, int, int], Span | None]
 
 
 @dataclass(frozen=True)
-class Rule:
+class RedactionRule:
     """One kind of content to remove.
 
     ``pattern`` finds candidates; its group 1, if any, is the part to remove. ``refine`` takes a candidate

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from insource.redaction.rules import Rule, Span, compiled
+from insource.redaction.rules import RedactionRule, Span, compiled
 
 _KEY_NAMES = (
     r"(?:x[-_]?)?api[-_]?key|access[-_]?token|auth[-_]?token|refresh[-_]?token|client[-_]?secret"
@@ -50,47 +50,47 @@ def _entropy_bits(text: bytes) -> float:
 
 
 SECRETS = (
-    Rule(
+    RedactionRule(
         "secret:private-key",
         r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
         raw="PRIVATE KEY-----",
     ),
-    Rule("secret:anthropic-key", r"\bsk-ant-[A-Za-z0-9_-]{16,}"),
-    Rule("secret:openai-key", r"\bsk-[A-Za-z0-9_-]{16,}"),
-    Rule("secret:aws-key-id", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    Rule("secret:google-key", r"\bAIza[0-9A-Za-z_-]{35}"),
-    Rule("secret:github-token", r"\b(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{30,}"),
-    Rule("secret:huggingface-token", r"\bhf_[A-Za-z0-9]{30,}"),
-    Rule("secret:slack-token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    Rule(
+    RedactionRule("secret:anthropic-key", r"\bsk-ant-[A-Za-z0-9_-]{16,}"),
+    RedactionRule("secret:openai-key", r"\bsk-[A-Za-z0-9_-]{16,}"),
+    RedactionRule("secret:aws-key-id", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    RedactionRule("secret:google-key", r"\bAIza[0-9A-Za-z_-]{35}"),
+    RedactionRule("secret:github-token", r"\b(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{30,}"),
+    RedactionRule("secret:huggingface-token", r"\bhf_[A-Za-z0-9]{30,}"),
+    RedactionRule("secret:slack-token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    RedactionRule(
         "secret:slack-webhook",
         r"hooks\.slack\.com/services/([A-Za-z0-9/]{20,})",
         raw=r"hooks\.slack\.com\\*/",
     ),
-    Rule("secret:stripe-key", r"\b(?:[rs]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,}"),
-    Rule("secret:gitlab-token", r"\bgl(?:pat|dt|rt|ptt|cbt)-[A-Za-z0-9_-]{20,}"),
-    Rule("secret:npm-token", r"\bnpm_[A-Za-z0-9]{36}"),
-    Rule("secret:sendgrid-key", r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
-    Rule("secret:google-token", r"\bya29\.[A-Za-z0-9_-]{20,}"),
-    Rule("secret:azure-key", r"\bAccountKey=([A-Za-z0-9+/]{40,}=*)", raw="AccountKey="),
-    Rule(
+    RedactionRule("secret:stripe-key", r"\b(?:[rs]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,}"),
+    RedactionRule("secret:gitlab-token", r"\bgl(?:pat|dt|rt|ptt|cbt)-[A-Za-z0-9_-]{20,}"),
+    RedactionRule("secret:npm-token", r"\bnpm_[A-Za-z0-9]{36}"),
+    RedactionRule("secret:sendgrid-key", r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
+    RedactionRule("secret:google-token", r"\bya29\.[A-Za-z0-9_-]{20,}"),
+    RedactionRule("secret:azure-key", r"\bAccountKey=([A-Za-z0-9+/]{40,}=*)", raw="AccountKey="),
+    RedactionRule(
         "secret:url-password",
         r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"'<>\\]*:([^\s/@\"'<>\\]+)@",
         raw=r":\\*/\\*/[^\s/:@\"'<>]*:[^\s/@\"'<>]+@",
     ),
-    Rule("secret:jwt", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
-    Rule(
+    RedactionRule("secret:jwt", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
+    RedactionRule(
         "secret:bearer-token",
         r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{16,})",
         raw=rf"(?i:(?:bearer|basic){_RAW_GAP}[\\A-Za-z0-9._~+/=-]{{16}})",
     ),
-    Rule(
+    RedactionRule(
         "secret:assigned",
         rf"(?i)(?:{_KEY_NAMES})\\?[\"']?\s*[:=]\s*\\?[\"']?({_VALUE}{{12,}})",
         refine=is_random,
         raw=rf"(?i:(?:{_KEY_NAMES}){_RAW_QUOTE}{_RAW_GAP}[:=]{_RAW_GAP}{_RAW_QUOTE}{_RAW_VALUE}{{12}})|{_RAW_NAMED}",
     ),
-    Rule(
+    RedactionRule(
         "secret:password",
         rf"(?i)(?:{_PASSWORD})\\?[\"']?\s*[:=]\s*\\?[\"']?({_VALUE}{{6,}})",
         refine=is_mixed,

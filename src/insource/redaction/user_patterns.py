@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 
 from insource.foundation.errors import ConfigError
-from insource.redaction.rules import Rule, compiled
+from insource.redaction.rules import RedactionRule, compiled
 
 _NAMED = re.compile(r"([a-z][a-z0-9_-]*)=(.+)", re.DOTALL)
 _UNNAMED = "pattern"
 
 
-def user_rules(patterns: Sequence[str]) -> tuple[Rule, ...]:
+def user_rules(patterns: Sequence[str]) -> tuple[RedactionRule, ...]:
     """Return one rule per pattern; ``customer=CUST-\\d+`` is named and becomes ``[customer:kfbhnqdt]``.
 
     Raises:
@@ -31,7 +31,7 @@ def user_rules(patterns: Sequence[str]) -> tuple[Rule, ...]:
             problems.append(
                 f"log.patterns: {written!r}: matches the empty text, so it would match everywhere"
             )
-        rules.append(Rule(name, pattern, normal=bytes.strip, whole=True))
+        rules.append(RedactionRule(name, pattern, normal=bytes.strip, whole=True))
     if problems:
         raise ConfigError(
             "config-invalid",

@@ -63,7 +63,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Rule:
+class RuleLine:
     """A vertical line at ``x`` with a label."""
 
     label: str
@@ -185,7 +185,7 @@ def scatter(marks: Sequence[Mark], x_axis: vega.Axis, y_axis: vega.Axis, *, widt
 
 
 def line_plot(
-    lines: Sequence[Line], rules: Sequence[Rule], x_axis: vega.Axis, y_axis: vega.Axis, *, width: int
+    lines: Sequence[Line], rules: Sequence[RuleLine], x_axis: vega.Axis, y_axis: vega.Axis, *, width: int
 ) -> Spec:
     """Draw lines over a common axis, with labelled vertical rules."""
     height = 250 if width <= NARROW else 300
@@ -333,7 +333,7 @@ def _names(marks: Sequence[Mark], scale: float, align: str, offset: int) -> vega
     return vega.layer(rows, "text", style, **_at("x", "y"), text=vega.nominal("label"))
 
 
-def _upright(rule: Rule, index: int, *, late: bool) -> list[vega.Layer]:
+def _upright(rule: RuleLine, index: int, *, late: bool) -> list[vega.Layer]:
     """Return a dashed line and its label above the plot; with ``late``, the label is left of the line."""
     row = [{"x": rule.x, "label": rule.label}]
     x = vega.quantitative("x")

@@ -39,7 +39,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Key:
+class LegendKey:
     """One entry of a legend: the colour of a series (CSS variable), the glyph of its mark, its name."""
 
     colour: str
@@ -59,7 +59,7 @@ class Plot:
     caption: str
     draw: Callable[[int], Spec]
     table: Table
-    legend: tuple[Key, ...] = ()
+    legend: tuple[LegendKey, ...] = ()
     kind: Literal["plot"] = "plot"
 
 
@@ -83,7 +83,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Example:
+class ShownExample:
     """One document: its input, and the label and the answers side by side."""
 
     title: str
@@ -93,7 +93,7 @@ class Example:
     kind: Literal["example"] = "example"
 
 
-Block = Table | Plot | Bullets | Terms | Example
+Block = Table | Plot | Bullets | Terms | ShownExample
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def write_report(result: RunResult, path: Path) -> Path:
     content = render(result)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_text(path, content)
+        replace_text(path, content, mode=0o644)
     except OSError as error:
         raise PrerequisiteError(
             "report-not-written",

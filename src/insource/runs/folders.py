@@ -56,8 +56,10 @@ class StageSpec(Frozen):
         spec = manifest.get("spec", {})
         if not set(self.former_libraries) & set(spec.get("libraries", ())):
             return str(manifest["key"])
-        packages = manifest["environment"]["packages"]
-        counted = {name: packages[name] for name in spec["libraries"] if name not in self.former_libraries}
+        packages = manifest.get("environment", {}).get("packages", {})
+        counted = {
+            name: packages.get(name) for name in spec["libraries"] if name not in self.former_libraries
+        }
         return digest(spec | {"libraries": counted})
 
 

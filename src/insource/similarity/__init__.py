@@ -1,1 +1,1 @@
-"""When two texts are nearly the same."""
+"""Find texts that are nearly the same."""

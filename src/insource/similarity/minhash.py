@@ -1,4 +1,4 @@
-"""Which texts may be near-duplicates: MinHash signatures cut into bands, and who shares a band.
+"""Propose near-duplicates: cut MinHash signatures into bands, and pair texts that share a band.
 
 Source: Broder, *On the resemblance and containment of documents* (1997), for MinHash; Leskovec, Rajaraman
 and Ullman, *Mining of Massive Datasets* (2014), section 3.4, for bands. The signatures are rensa's, after
@@ -33,18 +33,18 @@ class Bands(NamedTuple):
     width: int
 
     def chance(self, similarity: float) -> float:
-        """How likely two texts of this Jaccard similarity share a band."""
+        """Return how likely two texts of this Jaccard similarity share a band."""
         return float(1 - (1 - similarity**self.width) ** self.number)
 
 
 def bands_for(threshold: float) -> Bands:
-    """The widest bands that still bring ``RECALL`` of the pairs at the threshold together."""
+    """Return the widest bands that still bring ``RECALL`` of the pairs at the threshold together."""
     choices = (Bands(SLOTS // width, width) for width in range(SLOTS, 0, -1))
     return next((bands for bands in choices if bands.chance(threshold) >= RECALL), Bands(SLOTS, 1))
 
 
 def signatures(pieces: Shingles, seed: int) -> NDArray[np.uint32]:
-    """The MinHash signature of each text, shape (texts, ``SLOTS``)."""
+    """Return the MinHash signature of each text, shape (texts, ``SLOTS``)."""
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(
         pieces.hashes, pieces.starts.astype(np.uint64), SLOTS, seed
     )
@@ -53,7 +53,7 @@ def signatures(pieces: Shingles, seed: int) -> NDArray[np.uint32]:
 
 
 def band_keys(signature: NDArray[np.uint32], bands: Bands) -> NDArray[np.uint64]:
-    """A hash of each band, shape (bands, texts)."""
+    """Return a hash of each band, shape (bands, texts)."""
     cut = signature[:, : bands.number * bands.width].reshape(-1, bands.number, bands.width)
     keys = np.zeros(cut.shape[:2], np.uint64)
     for slot in range(bands.width):
@@ -72,7 +72,7 @@ class Together(NamedTuple):
 
 
 def sharing(keys: NDArray[np.uint64], kinds: NDArray[np.int64], alive: Indexes) -> Iterator[Together]:
-    """The pairs of ``alive`` texts that share a band, each in ``first < second``, band by band.
+    """Yield the pairs of ``alive`` texts that share a band, each in ``first < second``, band by band.
 
     Up to ``CROWD`` texts with one key are all paired, and so are up to ``CROWD`` of one kind within more of
     them. Else they are paired with the first ``STAR`` of their own kind and of all kinds, and with the one
@@ -81,6 +81,7 @@ def sharing(keys: NDArray[np.uint64], kinds: NDArray[np.int64], alive: Indexes) 
     done: list[NDArray[np.uint64]] = []
     for band in range(len(keys)):
         own = keys[band][alive]
+        # Sorted, texts with the same key are neighbours: a group is a start and a size.
         order = np.argsort(own, kind="stable")
         starts = np.flatnonzero(np.r_[True, own[order][1:] != own[order][:-1]]) if len(own) else np.array([0])
         sizes = np.diff(np.r_[starts, len(own)])
@@ -89,6 +90,7 @@ def sharing(keys: NDArray[np.uint64], kinds: NDArray[np.int64], alive: Indexes) 
         starred = [_star(crowd, kinds[alive[crowd]]) for crowd in crowds]
         first = np.concatenate([first, *(pair[0] for pair in starred)])
         second = np.concatenate([second, *(pair[1] for pair in starred)])
+        # A pair that shares an earlier band was proposed there.
         new = np.ones(len(first), np.bool_)
         for earlier in done:
             new &= earlier[first] != earlier[second]
@@ -101,6 +103,7 @@ def sharing(keys: NDArray[np.uint64], kinds: NDArray[np.int64], alive: Indexes) 
 
 def _all_pairs(order: Indexes, starts: Indexes, sizes: Indexes) -> tuple[Indexes, Indexes]:
     first, second = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    # All groups of one size at a time, as one matrix: there are few sizes and very many groups.
     for size in np.unique(sizes[(sizes > 1) & (sizes <= CROWD)]):
         members = order[starts[sizes == size][:, None] + np.arange(size)]
         left, right = np.triu_indices(size, 1)
@@ -110,6 +113,7 @@ def _all_pairs(order: Indexes, starts: Indexes, sizes: Indexes) -> tuple[Indexes
 
 
 def _star(crowd: Indexes, kinds: NDArray[np.int64]) -> tuple[Indexes, Indexes]:
+    # Sorted by kind, the first of a kind is at ``run``. A text that is its own partner is taken out below.
     by_kind = np.argsort(kinds, kind="stable")
     begins = np.flatnonzero(np.r_[True, np.diff(kinds[by_kind]) != 0])
     sizes = np.diff(np.r_[begins, len(crowd)])

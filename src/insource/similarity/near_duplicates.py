@@ -1,4 +1,4 @@
-"""Texts that are nearly the same: found without comparing every pair, verified exactly, inspectable.
+"""Find near-duplicate texts without comparing every pair, and verify each pair exactly.
 
 For others:
 
@@ -67,7 +67,7 @@ class NearDuplicates:
         return len(self.first)
 
     def at(self, threshold: float) -> NearDuplicates:
-        """The same at a higher threshold, without a new search.
+        """Return the pairs at a higher threshold, without a new search.
 
         Raises:
             ValueError: the threshold is below that of the search.
@@ -77,11 +77,11 @@ class NearDuplicates:
         return replace(self._where(self.similarity >= threshold), threshold=threshold)
 
     def of_one_kind(self, kinds: NDArray[np.int64], *, same: bool = True) -> NearDuplicates:
-        """The pairs whose texts have the same kind, or with ``same=False`` those that have not."""
+        """Return the pairs whose texts have the same kind, or with ``same=False`` those that have not."""
         return self._where((kinds[self.first] == kinds[self.second]) == same)
 
     def repeats(self, ranks: NDArray[np.int64] | None = None) -> dict[int, Pair]:
-        """The texts to leave out, each with its pair with the most similar text that stays.
+        """Return the texts to leave out, each with its pair with the most similar text that stays.
 
         Taken in order, or the greatest first when ``ranks`` are given (the greatest of equal texts counts): a
         text stays unless it is equal to, or a near-duplicate of, one that already stays. So every text left
@@ -112,7 +112,7 @@ class NearDuplicates:
         return found
 
     def groups(self) -> Indexes:
-        """The group of each text: the place of its first member, linked by any number of pairs."""
+        """Return the group of each text: the place of its first member, linked by any number of pairs."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
@@ -124,13 +124,13 @@ class NearDuplicates:
         return np.asarray(first[inverse], np.int64)
 
     def least_similar(self, count: int = 10) -> tuple[Pair, ...]:
-        """The borderline: the pairs nearest to the threshold, the least similar first."""
+        """Return the borderline: the pairs nearest to the threshold, the least similar first."""
         chosen = np.lexsort((self.second, self.first, self.similarity))[:count]
         columns = (self.first[chosen], self.second[chosen], self.similarity[chosen])
         return tuple(Pair(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
 
     def below(self, similarity: float) -> NearDuplicates:
-        """The pairs that are less similar than this."""
+        """Return the pairs that are less similar than this."""
         return self._where(self.similarity < similarity)
 
     def _where(self, mask: NDArray[np.bool_]) -> NearDuplicates:
@@ -147,7 +147,7 @@ def find_near_duplicates(
     seed: int = 0,
     folder: Path | None = None,
 ) -> NearDuplicates:
-    """The near-duplicates among ``texts``, which are read once, a batch at a time.
+    """Return the near-duplicates among ``texts``, which are read once, a batch at a time.
 
     In memory is less than 1 kB a text at the default threshold, whatever its length; the texts wait in
     an unnamed file in ``folder`` (the system's temporary folder when None). The same texts in another
@@ -183,7 +183,7 @@ def find_near_duplicates(
 def near_duplicate_groups(
     texts: Iterable[str], *, threshold: float = THRESHOLD, seed: int = 0, folder: Path | None = None
 ) -> Indexes:
-    """A number for each text, equal for texts that near-duplicates link: the place of the first of them."""
+    """Return a group number for each text: the place of the first text linked to it by near-duplicates."""
     return find_near_duplicates(texts, threshold=threshold, seed=seed, folder=folder).groups()
 
 
@@ -248,6 +248,7 @@ class _Units:
     """The distinct texts of each kind, in an order that depends on what they are, not where they stand."""
 
     def __init__(self, sketched: _Sketches, kinds: NDArray[np.int64]) -> None:
+        # One number for text and kind, so that equal texts of one kind are searched once.
         same = sketched.digests ^ (kinds.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
         _, first, unit_of = np.unique(same, return_index=True, return_inverse=True)
         self.first = np.asarray(first, np.int64)
@@ -259,7 +260,7 @@ class _Units:
         self.keys = np.empty((bands, len(first)), np.uint64)
         for band in range(bands):
             self.keys[band] = np.concatenate([block[band] for block in sketched.keys])[first]
-        sketched.keys.clear()
+        sketched.keys.clear()  # a million texts' keys need not be in memory twice
         blocks = sketched.low_bytes or [np.empty((0, SLOTS), np.uint8)]
         self.low_bytes = np.concatenate(blocks)[first]
         sketched.low_bytes.clear()
@@ -276,7 +277,7 @@ class _Search:
         self._floor = threshold - 4.5 * np.sqrt(threshold * (1 - threshold) / SLOTS)
 
     def run(self) -> tuple[Indexes, Indexes, NDArray[np.float64], int]:
-        """Pairs of units and their similarity; and how many units were crowded.
+        """Return pairs of units and their similarity; and how many units were crowded.
 
         Where there are crowds, the units that would stay are searched again until that finds nothing new:
         then no pair of one kind among those that stay was left out because they stood in a crowd.
@@ -296,6 +297,7 @@ class _Search:
                 found.append(self._verified(together.first[new], together.second[new]))
             crowds = max(crowds, int(crowded.sum()))
             first, second, similarity = (np.concatenate(column) for column in zip(*found, strict=True))
+            # The same pair may come from several bands and rounds: it counts once.
             both, unique = np.unique(np.stack([first, second]), axis=1, return_index=True)
             found = [(both[0], both[1], similarity[unique])]
             if not crowds or len(both[0]) == size:
@@ -303,9 +305,9 @@ class _Search:
             alive = self._staying(both)
 
     def _staying(self, pairs: NDArray[np.int64]) -> Indexes:
-        """What stays when the units are taken in the order of their texts, as ``repeats`` takes them."""
+        """Return the units that stay when they are taken in the order of their texts, as in ``repeats``."""
         order = np.argsort(self._units.first)
-        rank = np.argsort(order)
+        rank = np.argsort(order)  # the inverse permutation: the place of each unit in that order
         first, second, count = rank[pairs[0]], rank[pairs[1]], len(order)
         equal, reached = np.arange(count), np.ones(pairs.shape[1])
         found = NearDuplicates(count, self._threshold, equal, first, second, reached)
@@ -313,6 +315,8 @@ class _Search:
         return np.setdiff1d(order, order[gone], assume_unique=True)
 
     def _verified(self, first: Indexes, second: Indexes) -> tuple[Indexes, Indexes, NDArray[np.float64]]:
+        # Most proposed pairs are not similar enough. The low bytes of the signatures tell that without the
+        # texts, in blocks of pairs so that memory stays bounded.
         low = self._units.low_bytes
         likely = [
             at
@@ -323,7 +327,7 @@ class _Search:
         ]
         chosen = np.concatenate([np.empty(0, np.int64), *likely])
         first, second = first[chosen], second[chosen]
-        order = np.argsort(first, kind="stable")
+        order = np.argsort(first, kind="stable")  # so that a text is read and cut once for all its pairs
         first, second = first[order], second[order]
         exact = np.concatenate([np.empty(0), *self._exact(first, second)])
         reached = exact >= self._threshold
@@ -331,6 +335,7 @@ class _Search:
 
     def _exact(self, first: Indexes, second: Indexes) -> Iterator[NDArray[np.float64]]:
         sizes = self._units.ends - self._units.begins
+        # Blocks of pairs with about as many bytes of text each, so that memory stays bounded.
         load = np.cumsum(sizes[first] + sizes[second]) // _BIG_TEXT
         for at in np.split(np.arange(len(first)), np.flatnonzero(np.diff(load)) + 1) if len(first) else ():
             units, places = np.unique(np.stack([first[at], second[at]]), return_inverse=True)
@@ -345,6 +350,6 @@ class _Search:
 
 
 def _estimate(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The Jaccard similarity as signatures cut to their low bytes estimate it (Li and König, 2010)."""
-    agree = (first == second).mean(axis=1)
+    """Return the Jaccard similarity as signatures cut to their low bytes estimate it (Li and König, 2010)."""
+    agree = (first == second).mean(axis=1)  # 1 in 256 unequal slots agrees by chance in its low byte
     return np.asarray((agree - 1 / 256) / (1 - 1 / 256), np.float64)

@@ -1,4 +1,4 @@
-"""When two inputs are the same text, and when two nearly equal ones may be the same document."""
+"""Normalise texts: decide whether two inputs are the same text, or may be the same document."""
 
 from __future__ import annotations
 
@@ -26,18 +26,23 @@ _MOMENT = re.compile(
 
 
 def normalised(text: str) -> str:
-    """The text with compatibility forms, case and white space evened out: what makes a duplicate."""
+    """Return the text with compatibility forms, case and white space evened out: what makes a duplicate."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def numbers_of(text: str) -> str:
-    """The numbers of a text, sorted and once each: nearly equal texts with the same ones are one document,
-    with others two on one template."""
+    """Return the numbers of a text, sorted and once each.
+
+    Nearly equal texts with the same numbers are one document; with other numbers they are two on one
+    template.
+    """
     return " ".join(sorted(set(_NUMBER.findall(normalised(text)))))
 
 
 def undated(text: str) -> str:
-    """The normalised text with dates and times of day as 0: the same for a document that is sent again.
+    """Return the normalised text with 0 for each date and time of day.
+
+    It is the same for a document that is sent again.
 
     Where they are so much of the text that two such texts may have a Jaccard similarity below 0.8 of their
     shingles, they stay: they are what the text is about.

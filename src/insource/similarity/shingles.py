@@ -1,4 +1,4 @@
-"""A text as the set of its overlapping pieces, hashed: what near-duplicates are measured on."""
+"""Represent a text as the set of its overlapping pieces, hashed, for near-duplicate search."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Shingles(NamedTuple):
 
 
 def prepared(text: str) -> str:
-    """The text as it is cut: evened out, with a space at both ends so that first and last words weigh in."""
+    """Return the normalised text with a space at both ends, so that first and last words weigh in."""
     return f" {normalised(text)} ".ljust(SHINGLE)
 
 
 def shingles(texts: Sequence[str]) -> Shingles:
-    """Every run of ``SHINGLE`` characters of each ``prepared`` text, repeats included."""
+    """Return every run of ``SHINGLE`` characters of each ``prepared`` text, repeats included."""
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     hashes = np.zeros(max(len(codes) - SHINGLE + 1, 0), np.uint64)
@@ -50,7 +50,7 @@ def shingles(texts: Sequence[str]) -> Shingles:
 
 
 def distinct(pieces: Shingles) -> Shingles:
-    """The same without repeats: sorted sets. At most ``2**(64 - HASH_BITS)`` texts at a time."""
+    """Return the hashes as sorted sets, without repeats. At most ``2**(64 - HASH_BITS)`` texts at a time."""
     count = len(pieces.starts) - 1
     keys = _owners(np.diff(pieces.starts)) | pieces.hashes
     keys.sort()
@@ -76,7 +76,7 @@ def jaccard(sets: Shingles, first: NDArray[np.int64], second: NDArray[np.int64])
 
 
 def _owners(sizes: NDArray[np.int64]) -> Hashes:
-    """The place of each run's owner in the high bits, once for each of its hashes."""
+    """Return the place of each run's owner in the high bits, once for each of its hashes."""
     places = np.arange(len(sizes), dtype=np.uint64)
     return np.repeat(places << np.uint64(HASH_BITS), sizes)
 

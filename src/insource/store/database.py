@@ -214,7 +214,7 @@ def _file_of(path_or_url: Path | str) -> Path:
     if url is None or url.get_backend_name() != "sqlite" or not url.database:
         raise ConfigError(
             "store-url",
-            f"The store {url.render_as_string() if url else path_or_url} is not a SQLite database.",
+            f"The store {url.render_as_string() if url else path_or_url} does not name a SQLite file.",
             hint="Use a file, or sqlite:///path/to/insource.db.",
         )
     return Path(url.database).absolute()
@@ -227,9 +227,8 @@ def _configure(synchronous: str, connection: DBAPIConnection, _entry: Connection
     # A spool segment is deleted once its rows are committed, so a commit has to survive a power cut;
     # in write-ahead mode NORMAL would not promise that (sqlite.org/pragma.html#pragma_synchronous).
     connection.execute(f"PRAGMA synchronous = {synchronous}")
-    connection.execute(
-        "PRAGMA secure_delete = ON"
-    )  # overwrite deleted content, so that purged calls leave no bytes
+    # Overwrite deleted content, so that purged calls leave no bytes
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def _begin(connection: Connection) -> None:

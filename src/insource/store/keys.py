@@ -5,8 +5,8 @@ of a limited key updates its counters and must not wait for a drain that holds t
 VACUUM after a purge. Deleting the log does not delete the keys.
 
 The counters are exact across all processes that share the file, because each decision and its count are one
-transaction. Commits survive the death of the process. A power cut may lose the latest ones, which avoids
-waiting for the disk twice per call.
+transaction. Commits survive the death of the process. They do not wait for the disk, which would be twice
+a call, so a power cut may lose the latest ones.
 """
 
 from __future__ import annotations

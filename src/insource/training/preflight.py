@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from insource.foundation.errors import DataError, IntegrityError
-from insource.training.tokenize import IGNORE, Row
+from insource.training.tokenize import IGNORE, TrainingRow
 from insource.types import Example
 
 SHOWN = 5
@@ -34,7 +34,7 @@ def check_template(tokenizer: Any) -> None:
         )
 
 
-def check_rows(rows: Sequence[Row], limit: int) -> None:
+def check_rows(rows: Sequence[TrainingRow], limit: int) -> None:
     """Check that every row fits the context and has an answer.
 
     Raises:

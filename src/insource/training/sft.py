@@ -25,7 +25,7 @@ from insource.foundation.rng import derived_seed
 from insource.models.catalogue import BaseModel
 from insource.training.base import best_dtype, load_model, quiet
 from insource.training.recipe import Recipe
-from insource.training.tokenize import IGNORE, Row
+from insource.training.tokenize import IGNORE, TrainingRow
 from insource.types import TrainingPoint
 
 Progress = Callable[[TrainingPoint], None]
@@ -159,8 +159,8 @@ class Reporter(TrainerCallback):  # type: ignore[misc] # transformers ships no t
 def fine_tune(
     base: BaseModel,
     recipe: Recipe,
-    train: Sequence[Row],
-    validation: Sequence[Row],
+    train: Sequence[TrainingRow],
+    validation: Sequence[TrainingRow],
     *,
     pad_id: int,
     folder: Path,
@@ -193,14 +193,15 @@ def fine_tune(
 def _trainer(
     base: BaseModel,
     recipe: Recipe,
-    train: Sequence[Row],
-    validation: Sequence[Row],
+    train: Sequence[TrainingRow],
+    validation: Sequence[TrainingRow],
     pad_id: int,
     folder: Path,
     progress: Progress,
     dtype: Any,
 ) -> SFTTrainer:
     torch.manual_seed(recipe.seed)
+    # The adapter stays in float32 on a bfloat16 base, because bfloat16 would lose small updates
     model = get_peft_model(
         load_model(base, dtype),
         LoraConfig(
@@ -211,7 +212,7 @@ def _trainer(
             bias="none",
             target_modules="all-linear",
         ),
-    )  # the adapter stays in float32 on a bfloat16 base, because bfloat16 would lose small updates
+    )
     mean_tokens = sum(len(row.input_ids) for row in train) / len(train)
     on_cuda = torch.cuda.is_available()
     trainer_class = ResumableSFT if on_cuda else CompletionSFT  # on CUDA, TRL's own loss skips the prompt too
@@ -269,7 +270,7 @@ def _config(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTConfig:
     )
 
 
-def _hf(rows: Sequence[Row]) -> HFDataset:
+def _hf(rows: Sequence[TrainingRow]) -> HFDataset:
     return HFDataset.from_dict(
         {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
     )

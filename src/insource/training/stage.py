@@ -17,7 +17,7 @@ from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, require_extra, unpacked
 from insource.training.preflight import check_leakage, check_rows, check_template
 from insource.training.recipe import Recipe, plan
-from insource.training.tokenize import Row, tokenize
+from insource.training.tokenize import TrainingRow, tokenize
 from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 
 if TYPE_CHECKING:
@@ -118,18 +118,25 @@ def _work(
             f"Training was stopped at step {points[-1].step if points else 0} of {recipe.steps}.",
             hint="Run the same command again: it continues at the last checkpoint.",
         ) from stop
-    found = _summary(trained, recipe, [*rows, *validation], points, base.name)
     seconds = round(time.monotonic() - started, 1)
-    return found.model_copy(update={"examples": len(rows), "seconds": seconds}).model_dump(mode="json")
+    longest = max(row.answer_tokens for row in [*rows, *validation])
+    found = _summary(trained, recipe, points, base=base.name, examples=len(rows), longest_answer=longest)
+    return found.model_copy(update={"seconds": seconds}).model_dump(mode="json")
 
 
 def _summary(
-    trained: Trained, recipe: Recipe, rows: Sequence[Row], points: Sequence[TrainingPoint], base: str
+    trained: Trained,
+    recipe: Recipe,
+    points: Sequence[TrainingPoint],
+    *,
+    base: str,
+    examples: int,
+    longest_answer: int,
 ) -> TrainingSummary:
     speeds = [point.tokens_per_s for point in points if point.tokens_per_s]
     return TrainingSummary(
         base_model=base,
-        examples=len(rows),
+        examples=examples,
         steps=trained.steps,
         planned_steps=recipe.steps,
         epochs=round(trained.epochs, 2),
@@ -138,7 +145,7 @@ def _summary(
         best_step=trained.best_step,
         best_validation_loss=trained.best_validation_loss,
         stopped=trained.stopped,
-        longest_answer_tokens=max(row.answer_tokens for row in rows),
+        longest_answer_tokens=longest_answer,
         choices=(
             *((choice.name, choice.value, choice.reason) for choice in recipe.choices),
             ("weights", *trained.dtype_reason.split(": ", 1)),
@@ -148,7 +155,11 @@ def _summary(
 
 
 def _recipe(
-    rows: list[Row], validation: list[Row], base: BaseModel, section: TrainingSection, seed: int
+    rows: list[TrainingRow],
+    validation: list[TrainingRow],
+    base: BaseModel,
+    section: TrainingSection,
+    seed: int,
 ) -> Recipe:
     config = json.loads((unpacked(base) / "config.json").read_text())
     return plan(

@@ -12,7 +12,7 @@ from insource.types import Example, Task
 IGNORE = -100
 
 
-class Row(NamedTuple):
+class TrainingRow(NamedTuple):
     """One training row.
 
     ``input_ids`` and ``labels`` have equal length; ``labels`` is ``IGNORE`` on the prompt.
@@ -33,7 +33,7 @@ def prompt_ids(tokenizer: Any, task: Task, example: Example) -> list[int]:
     return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
 
 
-def tokenize(tokenizer: Any, task: Task, examples: Sequence[Example]) -> list[Row]:
+def tokenize(tokenizer: Any, task: Task, examples: Sequence[Example]) -> list[TrainingRow]:
     """Return one row per example.
 
     The answer ends at the stop token. What follows it in the template is never generated in serving, so it is
@@ -44,5 +44,5 @@ def tokenize(tokenizer: Any, task: Task, examples: Sequence[Example]) -> list[Ro
         prompt = prompt_ids(tokenizer, task, example)
         answer = list(tokenizer(example.target, add_special_tokens=False)["input_ids"])
         answer.append(tokenizer.eos_token_id)
-        rows.append(Row(example.row_id, prompt + answer, [IGNORE] * len(prompt) + answer))
+        rows.append(TrainingRow(example.row_id, prompt + answer, [IGNORE] * len(prompt) + answer))
     return rows

@@ -85,8 +85,8 @@ _STATED_BY_KIND: dict[str, dict[str, Any]] = {
 class Arm(Frozen):
     """One way to do the job.
 
-    ``kind`` is a word for people; no code asks for it. ``role``: a ``candidate`` may replace the cloud, a
-    ``baseline`` is what a candidate has to beat, a ``reference`` is a cloud that could be replaced.
+    ``kind`` is a word for people; nothing is decided by it. ``role``: a ``candidate`` may replace the cloud,
+    a ``baseline`` is what a candidate has to beat, a ``reference`` is a cloud that could be replaced.
     ``local`` arms run on this machine, so that their cost follows from their latency. ``simulated``
     answers imitate a cloud with a published error profile and prove nothing.
 
@@ -112,9 +112,11 @@ class Arm(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _stated_by_kind(cls, given: Any) -> Any:
-        if isinstance(given, dict) and "role" not in given:
-            return _STATED_BY_KIND.get(str(given.get("kind")), {}) | given
-        return given
+        if not isinstance(given, dict) or "role" in given:
+            return given
+        if given.get("kind") not in _STATED_BY_KIND:
+            raise ValueError(f"an arm of kind {given.get('kind')!r} has to state its role")
+        return _STATED_BY_KIND[given["kind"]] | given
 
 
 class FieldMetrics(Frozen):

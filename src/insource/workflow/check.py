@@ -1,4 +1,4 @@
-"""Check a source's rows before they are a dataset, and keep what was decided about them."""
+"""Check a source's rows before they become a dataset, and keep the decisions about fixes."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class CheckReport(Frozen):
 
 
 def check_dataset(session: Session) -> CheckReport:
-    """Every check over the source's rows as they are; the findings are kept in the workspace."""
+    """Run every check over the source's rows as they are, and keep the findings in the workspace."""
     project = session.project
-    session.begin("check", "what is usually wrong with training data; nothing is changed")
+    session.begin("check", "look for common defects of training data; nothing is changed")
     folder = made(project.workspace / "checks")
     chosen = source_of(session)
     session.display.note(f"{chosen.source.name}: {chosen.reason}")
@@ -116,7 +116,7 @@ def decide_fixes(
 
 
 def effects(session: Session, decision: FixDecision) -> tuple[str, ...]:
-    """What a decision will do when the dataset is built, as far as the last check knows."""
+    """Return what a decision will do when the dataset is built, as far as the last check knows."""
     finding = _found(session.project.workspace).get(decision.check)
     count = finding.counted if finding else "rows"
     if decision.decision == "decline":

@@ -50,7 +50,7 @@ class Findings(NamedTuple):
     max_new_tokens: int
     evaluated: tuple[Evaluated, ...]
     comparisons: tuple[Comparison, ...]
-    policy: Policy
+    policy: Policy | None
     routed: tuple[RoutedCall, ...]
     economics: BreakEven
     verdict: Verdict
@@ -105,7 +105,7 @@ def _assemble(session: Session, found: Findings, name: str, folder: Path, test_l
         evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
         comparisons=found.comparisons,
         break_even=found.economics,
-        routing=RoutingSummary(policy=found.policy, calls=found.routed),
+        routing=RoutingSummary(policy=found.policy, calls=found.routed) if found.policy else None,
         disagreements=disagreements(found.dataset, found.evaluated),
         skipped_arms=dict(session.skipped_arms),
         instruction=found.task.instruction,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from insource.arms.factory import ArmFactory, ArmInputs
 from insource.arms.registry import ARMS
 from insource.evaluation.compare import compare
+from insource.evaluation.metrics import LOWER_IS_BETTER
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Progress
 from insource.evaluation.sample import sample
@@ -27,8 +28,8 @@ def evaluate_arms(
 ) -> tuple[Evaluated, ...]:
     """Evaluate every arm on the sealed test split, in the order of the registry.
 
-    An arm that cannot be run is skipped with its reason. A baseline whose model keeps failing is, too; a
-    candidate's failure ends the walk, because without it there is nothing to conclude.
+    An arm that cannot be run is skipped with its reason. So is a baseline or reference whose model keeps
+    failing. A candidate whose model keeps failing ends the walk: without it there is nothing to conclude.
     """
     inputs = inputs_of(session, dataset, task, made)
     evaluated = []
@@ -36,7 +37,7 @@ def evaluate_arms(
         if reason := arm.why_not(inputs):
             session.skip(arm.kind, reason)
             continue
-        for plan in arm.plans(inputs):
+        for plan in arm.make(inputs):
             if plan.note:
                 session.skip(plan.arm.name, plan.note)
             if not plan.examples:
@@ -88,7 +89,7 @@ def evaluate_one(session: Session, dataset: Dataset, task: Task, split: Split, p
 
 
 def surface_forms(task: Task, dataset: Dataset) -> SurfaceForms | None:
-    """How values are written in the training labels; an answer is held to the same spelling."""
+    """Return how values are written in the training labels; answers have to be spelled like that."""
     if not isinstance(task.output, JsonSchema):
         return None
     targets = (json.loads(example.target) for example in dataset.splits["train"])
@@ -98,16 +99,19 @@ def surface_forms(task: Task, dataset: Dataset) -> SurfaceForms | None:
 def compare_arms(task: Task, evaluated: Sequence[Evaluated]) -> tuple[Comparison, ...]:
     """Compare each candidate with every baseline and reference, paired by document.
 
-    The comparison that decides comes first: with the clouds, then with the strongest baseline.
+    The comparison that decides comes first: the clouds before the baselines, simulated clouds last, and among
+    equals the arm that the candidate gains least over, on the documents that both were asked.
     """
+    arms = {one.evaluation.arm.name: one.evaluation.arm for one in evaluated}
+    sign = -1.0 if task.primary_metric in LOWER_IS_BETTER else 1.0
 
-    def order(one: Evaluated) -> tuple[bool, bool, float]:
-        arm, quality = one.evaluation.arm, one.evaluation.metrics[task.primary_metric].value
-        return arm.simulated, arm.role != "reference", -(quality or 0.0)
+    def order(found: Comparison) -> tuple[bool, bool, float]:
+        arm = arms[found.baseline]
+        return arm.simulated, arm.role != "reference", sign * (found.difference.value or 0.0)
 
     candidates = [one for one in evaluated if one.evaluation.arm.role == "candidate"]
-    others = sorted((one for one in evaluated if one.evaluation.arm.role != "candidate"), key=order)
-    return tuple(
+    others = [one for one in evaluated if one.evaluation.arm.role != "candidate"]
+    found = [
         compare(
             (candidate.evaluation.arm, candidate.records),
             (other.evaluation.arm, other.records),
@@ -116,4 +120,6 @@ def compare_arms(task: Task, evaluated: Sequence[Evaluated]) -> tuple[Comparison
         )
         for candidate in candidates
         for other in others
-    )
+    ]
+    first = {one.evaluation.arm.name: place for place, one in enumerate(candidates)}
+    return tuple(sorted(found, key=lambda one: (first[one.candidate], *order(one))))

@@ -23,9 +23,9 @@ class ContractReport(Frozen):
 
 
 def infer_contract(session: Session) -> ContractReport:
-    """The output contract inferred from the source's rows as they are, in one reading."""
+    """Return the output contract inferred from the source's rows as they are, in one reading."""
     chosen = source_of(session)
-    session.begin("schema", "what the answers look like")
+    session.begin("schema", "infer the output contract from the answers")
     session.display.note(f"{chosen.source.name}: {chosen.reason}")
     inference, dropped = Inference(), 0
     for item in chosen.source:

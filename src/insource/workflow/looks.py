@@ -24,7 +24,7 @@ def look_at_test(session: Session, test: Iterable[Example], arm: str) -> None:
 
 
 def looks_at_test(session: Session, test: Iterable[Example]) -> Looked:
-    """How many walks through the loop have looked at these test documents, wherever they were then."""
+    """Return how many walks have looked at these test documents, in whatever split they were then."""
     digest, inputs = sealed(test)
     store = session.project.workspace / STORE_FILE
     if not store.exists():

@@ -68,6 +68,16 @@ class Project(Frozen):
         return self.folder / self.config.dataset.synthetic
 
     @property
+    def datasets_path(self) -> Path:
+        """Where the datasets are, each in a folder named by its content."""
+        return self.workspace / "datasets"
+
+    @property
+    def builds_path(self) -> Path:
+        """Where it is kept which build gave which dataset."""
+        return self.workspace / "builds"
+
+    @property
     def splits_path(self) -> Path:
         """The folder with the stored splits of the task."""
         return self.workspace / "splits" / self.config.task.name

@@ -20,7 +20,7 @@ from insource.workflow.session import Session
 
 @contextmanager
 def open_workbench(session: Session, *, overlap: float = 0.0) -> Iterator[Workbench]:
-    """The source's rows on a reviewer's workbench, with the log's answers to them, until the block ends.
+    """Open the source's rows on a reviewer's workbench, with the log's answers to them, until the block ends.
 
     Raises:
         DataError: the source's own, ``no-rows``, ``reviews-unreadable``.

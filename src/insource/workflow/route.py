@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from insource.arms.factory import ArmFactory
-from insource.arms.registry import ARMS, candidate_plan
+from insource.arms.registry import ARMS
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
 from insource.routing.cascade import fit_policy
@@ -18,12 +19,26 @@ from insource.workflow.session import Session
 Drive = Callable[[Session, Made, Policy, Sequence[Example]], tuple[RoutedCall, ...]]
 
 
+class Calibrated(NamedTuple):
+    """A policy, and the evaluation on the calibration split that it was fitted on."""
+
+    policy: Policy
+    evaluated: Evaluated
+
+
 def calibrate(
     session: Session, dataset: Dataset, task: Task, made: Made, arms: Sequence[ArmFactory] = ARMS
-) -> tuple[Policy, Evaluated]:
-    """Fit when the candidate's answer is good enough to serve, on the calibration split and never on test."""
+) -> Calibrated | None:
+    """Fit when an answer of the served arm is good enough, on the calibration split and never on test.
+
+    Returns None when no arm is served.
+    """
     examples = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
-    plan = candidate_plan(inputs_of(session, dataset, task, made), arms)._replace(examples=examples)
+    inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=examples)
+    served = next((arm for arm in arms if arm.serves and not arm.why_not(inputs)), None)
+    if served is None:
+        return None
+    (plan,) = served.make(inputs)
     evaluated = evaluate_one(session, dataset, task, "calibration", plan)
     section = session.config.routing
     policy = fit_policy(
@@ -43,7 +58,7 @@ def calibrate(
             }
         )
     session.display.note(policy.reason)
-    return policy, evaluated
+    return Calibrated(policy, evaluated)
 
 
 OWN_FIELDS = (
@@ -56,18 +71,19 @@ def drive_gateway(
     session: Session,
     dataset: Dataset,
     made: Made,
-    policy: Policy,
-    calibration: Evaluated,
+    calibrated: Calibrated | None,
     drive: Drive | None,
 ) -> tuple[RoutedCall, ...]:
     """Send two calibration documents through the running gateway: the surest answer and the least sure."""
-    known = [record for record in calibration.records if record.confidence is not None]
-    if drive is None or len(known) < 2:
+    if drive is None or calibrated is None:
+        return ()
+    known = [record for record in calibrated.evaluated.records if record.confidence is not None]
+    if len(known) < 2:
         return ()
     session.begin("route", "the gateway answers one document here and escalates a doubtful one")
     ranked = sorted(known, key=lambda record: record.confidence or 0.0)
     by_id = {example.row_id: example for example in dataset.splits["calibration"]}
     started = time.monotonic()
-    calls = drive(session, made, policy, [by_id[ranked[-1].row_id], by_id[ranked[0].row_id]])
+    calls = drive(session, made, calibrated.policy, [by_id[ranked[-1].row_id], by_id[ranked[0].row_id]])
     session.note_stage("route", started, digest_of=[call.row_id for call in calls])
     return calls

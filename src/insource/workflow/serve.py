@@ -35,9 +35,13 @@ def deployed(session: Session, run: str | None = None) -> Deployed:
     from insource.routing.confidence import document_confidence, load_tokenizer
 
     result, _ = load(session.project.runs, run)
-    assert result.training is not None
-    assert result.routing is not None
     adapter = Path(result.paths["adapter"])
+    if result.training is None or result.routing is None:
+        raise UserError(
+            "model-not-found",
+            f"{result.run_id} measured no model that can be served.",
+            hint="Run the whole loop: insource run",
+        )
     if not adapter.is_file():
         raise UserError(
             "model-not-found",

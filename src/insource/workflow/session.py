@@ -130,17 +130,22 @@ class Session:
         self.skipped_arms[arm] = reason
         self.display.note(f"{arm}: {reason}")
 
-    def note_dataset(self, manifest: DatasetManifest, folder: Path, seconds: float) -> None:
-        """Record the dataset. Its folder name contains the digest of its content."""
+    def note_dataset(
+        self, manifest: DatasetManifest, folder: Path, seconds: float, *, skipped: bool = False
+    ) -> None:
+        """Record the dataset. Its folder name contains the digest of its content. One read back says so."""
         self.stages.append(
             StageRun(
                 stage="dataset",
                 run_id=folder.name,
                 digest=manifest.digest,
                 seconds=round(seconds, 3),
+                skipped=skipped,
                 path=folder.name,
             )
         )
+        if skipped:
+            self.display.note(f"Skipped: {folder.name} has the result of the same inputs")
         self.display.dataset(manifest, folder)
 
     def note_stage(self, name: str, started: float, digest_of: Any) -> None:

@@ -78,7 +78,7 @@ def _asked(
     train: Sequence[Example],
     teacher: Provenance,
 ) -> Iterator[Row | str]:
-    """The rows that a teacher's answers come to, or why one came to nothing."""
+    """Yield the rows that a teacher's answers come to, or why one came to nothing."""
     if wanted.method == "paraphrase":
         order = generator(session.config.project.seed, "dataset.synthesis.paraphrase").permutation(len(train))
         chosen = [train[int(n)] for n in order[: wanted.count]]
@@ -126,7 +126,7 @@ def _paraphrase_row(example: Example, answer: str | None, teacher: Provenance) -
 
 
 def _labelled(task: Task, text: str, sample: int) -> Request:
-    """The first answer is the most likely one; further ones are drawn, to see whether it stays."""
+    """Return the request for one label: the most likely answer first, then drawn ones to compare."""
     return Request(
         messages=task.messages(text, describe_output=True),
         max_tokens=CLOUD_MAX_TOKENS,

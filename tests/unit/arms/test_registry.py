@@ -5,7 +5,7 @@ from support.arms import dataset_of, inputs_of
 
 from insource.arms import factory
 from insource.arms.factory import ArmNeeds
-from insource.arms.registry import ARMS, candidate_plan
+from insource.arms.registry import ARMS
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def inputs(rows, label_task, tmp_path):
 @pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.kind)
 def test_every_arm_says_what_it_is_and_its_plans_agree(arm, inputs):
     assert arm.why_not(inputs) == ""
-    plans = arm.plans(inputs)
+    plans = arm.make(inputs)
     assert plans
     for plan in plans:
         assert plan.arm.role == arm.role
@@ -30,14 +30,21 @@ def test_every_arm_says_what_it_is_and_its_plans_agree(arm, inputs):
 
 
 def test_names_are_different(inputs):
-    names = [plan.arm.name for arm in ARMS for plan in arm.plans(inputs)]
-    assert names == ["gpt", "floor", "base", "base + schema", "tuned"]
+    names = [plan.arm.name for arm in ARMS for plan in arm.make(inputs)]
+    assert len(set(names)) == len(names)
+    assert {"gpt", "floor", "base", "base + schema", "tuned"} <= set(names)
 
 
-def test_the_candidate_is_the_one_to_serve(inputs):
-    plan = candidate_plan(inputs)
-    assert plan.arm.name == "tuned"
-    assert plan.confidence(inputs.test[0], None) == 0.9
+def test_one_candidate_is_served_and_knows_its_confidence(inputs):
+    (served,) = (arm for arm in ARMS if arm.serves)
+    (plan,) = served.make(inputs)
+    assert (served.role, plan.confidence(inputs.test[0], None)) == ("candidate", 0.9)
+
+
+def test_an_arm_and_its_factory_state_one_role(inputs):
+    wrong = ARMS[0]._replace(role="candidate")
+    with pytest.raises(ValueError, match="gpt is a reference, its factory makes a candidate"):
+        wrong.make(inputs)
 
 
 def test_a_missing_extra_is_named_with_its_line(inputs, monkeypatch):

@@ -1,13 +1,23 @@
 """Building: canonical targets, what the manifest says, and errors that name lines."""
 
 import json
+from dataclasses import replace
 
 import pytest
+from support.planted_rows import KINDS, Rows, clean, context, plant
 
-from insource.dataset.build import build
+from insource.dataset.build import build, seal
+from insource.dataset.prepare import prepared
+from insource.dataset.rows.staged import Staged
 from insource.dataset.saved.card import data_card
+from insource.dataset.saved.folder import load
+from insource.dataset.settings import BuildSettings
+from insource.dataset.splits import step
+from insource.dataset.splits.stored import Stored
 from insource.foundation.errors import DataError
-from insource.types import JsonSchema, Labels, LoggedAnswer, Text
+from insource.logs.collect import Logged
+from insource.redaction.pseudonyms import Pseudonyms
+from insource.types import FixDecision, JsonSchema, Labels, LoggedAnswer, Text
 
 SCHEMA = {
     "type": "object",
@@ -148,3 +158,68 @@ def test_an_unsound_contract_is_an_error(tmp_path, contract):
     with pytest.raises(DataError) as error:
         build(write(tmp_path, rows(20)), name="s", output=contract)
     assert error.value.code == "invalid-schema"
+
+
+def told(row):
+    """An answer of the cloud: the row's own, with a secret and an address that fixes take out."""
+    answer = {**row.output, "model_number": "key sk-proj-" + "a1B2c3D4" * 6}
+    return json.dumps(answer) if row.line % 2 else f"{json.dumps(row.output)} Write to eve@acme-example.com."
+
+
+@pytest.mark.parametrize("names", [(), ("secrets",), ("near-duplicates", "personal-data"), tuple(KINDS)])
+def test_the_logs_answers_join_as_if_the_rows_had_brought_them(tmp_path, names):
+    """The dataset is the same, funnel and counts of changes included, whichever fixes are accepted."""
+    defects = ("personal-data", "term-spellings", "format-drift", "exact-duplicates", "mixed-prompts")
+    planted = [row for number, name in enumerate(defects) for row in plant(name, 40, number).rows]
+    rows = [row.model_copy(update={"row_id": f"r{n}", "line": n}) for n, row in enumerate(planted, 1)]
+    rows = [
+        row.model_copy(update={"cloud_outputs": {"own": told(row)}}) if row.line % 3 else row for row in rows
+    ]
+    logged = {row.row_id: {"x/y": LoggedAnswer(text=told(row), latency_s=row.line / 8)} for row in rows[::2]}
+    bringing = [
+        row.model_copy(
+            update={
+                "cloud_outputs": {**row.cloud_outputs, "x/y": told(row)},
+                "cloud_latency_s": {"x/y": row.line / 8},
+            }
+        )
+        if row.row_id in logged
+        else row
+        for row in rows
+    ]
+    settings = {
+        "name": "s",
+        "on_bad_rows": "drop",
+        "decisions": [FixDecision(check=name, decision="apply") for name in names],
+        "context": lambda rows, contract: replace(context(rows, contract), pseudonyms=Pseudonyms(bytes(32))),
+    }
+    joined, brought = build(Rows(rows), logged=logged, **settings), build(Rows(bringing), **settings)
+    lost = f"{len(logged) - len(logged.keys() & examples(joined).keys())} logged answers belong to no row"
+    notes = tuple(note for note in joined.manifest.notes if not note.startswith(lost))
+    assert (
+        joined.manifest.model_copy(update={"notes": notes, "digest": brought.manifest.digest})
+        == brought.manifest
+    )
+    assert joined.splits == brought.splits
+    assert joined.dropped == brought.dropped
+    texts = [text for example in examples(joined).values() for text in example.cloud_outputs.values()]
+    assert any("[email:" in text for text in texts) == ("personal-data" in names)
+    assert any("sk-proj-a1" in text for text in texts) == ("secrets" not in names)
+
+
+def test_joining_answers_reads_nothing_again(tmp_path, monkeypatch):
+    """The source is read once, and near-duplicates are looked for once, before or after the join."""
+    read, searched = [], []
+    fill, search = Staged.fill, step.find_near_duplicates
+    monkeypatch.setattr(Staged, "fill", lambda self, source: (read.append(1), fill(self, source)))
+    monkeypatch.setattr(
+        step, "find_near_duplicates", lambda *a, **k: (searched.append(1), search(*a, **k))[1]
+    )
+    settings = BuildSettings(name="s", decisions=[FixDecision(check="secrets", decision="apply")])
+    with prepared(Rows(clean(40)), tmp_path, settings) as rows:
+        asked = [example.row_id for _, example in rows.documents(Stored())]
+        rows.join(Logged({asked[0]: {"x/y": LoggedAnswer(text="?")}}, frozenset()))
+        made = load(seal(rows, tmp_path).folder)
+    assert (read, searched) == ([1], [1])
+    assert sorted(asked) == sorted(examples(made))
+    assert examples(made)[asked[0]].cloud_outputs == {"x/y": "?"}

@@ -1,14 +1,23 @@
 """The public keywords and the values that they make have the same fields."""
 
+from typing import get_type_hints
+
 import pytest
 
 from insource import Recorder
 from insource.logs.call_values import CallEnd, CallStart, EndFields, StartFields
+from insource.logs.recorder import Recording
 
 
 def test_the_keywords_are_the_fields_of_the_values():
-    assert set(StartFields.__annotations__) == set(CallStart.__struct_fields__) - {"request"}
-    assert set(EndFields.__annotations__) == set(CallEnd.__struct_fields__)
+    start, end = get_type_hints(StartFields), get_type_hints(EndFields)
+    assert start == {name: hint for name, hint in get_type_hints(CallStart).items() if name != "request"}
+    assert end == get_type_hints(CallEnd)
+
+
+def test_every_keyword_is_named_where_users_look():
+    assert all(f"``{name}``" in Recorder.begin.__doc__ for name in StartFields.__annotations__)
+    assert all(f"``{name}``" in Recording.end.__doc__ for name in EndFields.__annotations__)
 
 
 def test_keywords_and_values_record_the_same(tmp_path):

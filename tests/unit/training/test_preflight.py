@@ -4,7 +4,7 @@ import pytest
 
 from insource.foundation.errors import DataError, IntegrityError
 from insource.training.preflight import check_leakage, check_rows, check_template
-from insource.training.tokenize import IGNORE, Row, prompt_ids, tokenize
+from insource.training.tokenize import IGNORE, TrainingRow, prompt_ids, tokenize
 
 
 class Characters:
@@ -77,7 +77,7 @@ def test_a_stop_token_before_the_answer_alone_is_not_enough():
 
 
 def test_nothing_is_cut_silently():
-    rows = [Row(f"r{n}", [1] * n, [1] * n) for n in range(2, 22)]
+    rows = [TrainingRow(f"r{n}", [1] * n, [1] * n) for n in range(2, 22)]
     check_rows(rows, 21)
     with pytest.raises(DataError) as caught:
         check_rows(rows, 11)
@@ -89,7 +89,9 @@ def test_nothing_is_cut_silently():
 
 def test_a_row_that_teaches_only_to_stop_is_refused():
     with pytest.raises(DataError) as caught:
-        check_rows([Row("full", [1, 2, 3], [IGNORE, 2, 3]), Row("bare", [1, 3], [IGNORE, 3])], 10)
+        check_rows(
+            [TrainingRow("full", [1, 2, 3], [IGNORE, 2, 3]), TrainingRow("bare", [1, 3], [IGNORE, 3])], 10
+        )
     assert caught.value.code == "row-without-answer"
     assert caught.value.details == ("bare",)
 

@@ -4,6 +4,9 @@ import pytest
 from support.arms import dataset_of, made_of
 from support.walks import FakeDisplay, session_on
 
+from insource.arms import floor
+from insource.arms.factory import ArmFactory
+from insource.arms.registry import ARMS
 from insource.workflow.looks import looks_at_test
 from insource.workflow.route import OWN_FIELDS, calibrate, drive_gateway
 
@@ -48,14 +51,14 @@ def test_the_surest_and_the_least_sure_document_are_sent(walk, rows, label_task,
     made = made_of(label_task, tmp_path, examples)._replace(
         confidence=lambda example, completion: sure[example.row_id]
     )
-    policy, evaluated = calibrate(walk, dataset, label_task, made)
+    calibrated = calibrate(walk, dataset, label_task, made)
     sent = []
 
     def drive(session, made, policy, documents):
         sent.extend(one.row_id for one in documents)
         return ()
 
-    assert drive_gateway(walk, dataset, made, policy, evaluated, drive) == ()
+    assert drive_gateway(walk, dataset, made, calibrated, drive) == ()
     assert sent == [examples[-1].row_id, examples[12].row_id]
     assert walk.stages[-1].stage == "route"
 
@@ -64,8 +67,29 @@ def test_nothing_is_driven_without_somebody_to_drive_or_something_to_send(walk, 
     examples = rows.examples(rows.tickets(14))
     dataset = calibration(label_task, examples)
     made = made_of(label_task, tmp_path, examples)
-    policy, evaluated = calibrate(walk, dataset, label_task, made)
-    assert drive_gateway(walk, dataset, made, policy, evaluated, None) == ()
-    unsure = made._replace(confidence=lambda example, completion: None)
-    policy, evaluated = calibrate(session_on(walk.project.folder), dataset, label_task, unsure)
-    assert policy.threshold is None
+    calibrated = calibrate(walk, dataset, label_task, made)
+    assert drive_gateway(walk, dataset, made, calibrated, None) == ()
+    assert drive_gateway(walk, dataset, made, None, never) == ()
+
+
+def test_without_confidence_nothing_is_driven(walk, rows, label_task, tmp_path):
+    examples = rows.examples(rows.tickets(14))
+    dataset = calibration(label_task, examples)
+    made = made_of(label_task, tmp_path, examples)._replace(confidence=lambda example, completion: None)
+    calibrated = calibrate(walk, dataset, label_task, made)
+    assert calibrated.policy.threshold is None
+    assert drive_gateway(walk, dataset, made, calibrated, never) == ()
+
+
+def test_only_a_served_arm_is_calibrated(walk, rows, label_task, tmp_path):
+    examples = rows.examples(rows.tickets(14))
+    made = made_of(label_task, tmp_path, examples)
+    unserved = [arm for arm in ARMS if not arm.serves]
+    first = ArmFactory("other", "candidate", floor.plans)
+    assert calibrate(walk, calibration(label_task, examples), label_task, made, unserved) is None
+    found = calibrate(walk, calibration(label_task, examples), label_task, made, (first, *ARMS))
+    assert found.evaluated.evaluation.arm.name == "tuned"
+
+
+def never(session, made, policy, documents):
+    pytest.fail("the gateway was driven")

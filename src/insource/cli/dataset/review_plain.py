@@ -10,9 +10,9 @@ import click
 
 from insource.cli.output import say
 from insource.cli.printable import printable
-from insource.dataset.review.fields import Field
+from insource.dataset.review.fields import AnswerField
 from insource.dataset.review.queues import QueueName, scalars
-from insource.dataset.review.workbench import Item, Refused, Verdict, Workbench
+from insource.dataset.review.workbench import FieldVerdict, NotSaved, ReviewItem, Workbench
 from insource.matching.spans import find_spans
 
 SHOWN = 4_000
@@ -34,7 +34,7 @@ def review_in_terminal(workbench: Workbench, queue: QueueName, who: str) -> None
         try:
             verdicts = _verdicts(item)
             workbench.save(who, index, verdicts)
-        except Refused as refused:
+        except NotSaved as refused:
             say(str(refused))
             continue
         except _Left as left:
@@ -51,7 +51,7 @@ def review_in_terminal(workbench: Workbench, queue: QueueName, who: str) -> None
     say(f"The queue {queue} has no more rows")
 
 
-def _show(item: Item, progress: str) -> None:
+def _show(item: ReviewItem, progress: str) -> None:
     text = item.row.input[:SHOWN]
     places = {
         (span.start, span.end)
@@ -76,13 +76,13 @@ def _show(item: Item, progress: str) -> None:
         click.echo(printable(f"{model} said: {output[:SHOWN]}"))
 
 
-def _verdicts(item: Item) -> list[Verdict]:
+def _verdicts(item: ReviewItem) -> list[FieldVerdict]:
     """Ask for one verdict per field.
 
     Raises:
         _Left: The reviewer left the row, so it is not saved.
     """
-    given: list[Verdict] = []
+    given: list[FieldVerdict] = []
     while len(given) < len(item.fields):
         field = item.fields[len(given)]
         answer = _asked(field)
@@ -92,7 +92,7 @@ def _verdicts(item: Item) -> list[Verdict]:
         if command == "u":
             given.pop()
         elif command == "A":
-            given += [Verdict(one.pointer, "accepted") for one in item.fields[len(given) :]]
+            given += [FieldVerdict(one.pointer, "accepted") for one in item.fields[len(given) :]]
         elif (verdict := _verdict(field, command, rest)) is not None:
             given.append(verdict)
         else:
@@ -100,17 +100,17 @@ def _verdicts(item: Item) -> list[Verdict]:
     return given
 
 
-def _verdict(field: Field, command: str, rest: str) -> Verdict | None:
+def _verdict(field: AnswerField, command: str, rest: str) -> FieldVerdict | None:
     if command in ("a", "x"):
-        return Verdict(field.pointer, "accepted" if command == "a" else "rejected")
+        return FieldVerdict(field.pointer, "accepted" if command == "a" else "rejected")
     if command == "e" and (rest or field.nullable):
-        return Verdict(field.pointer, "edited", rest)
+        return FieldVerdict(field.pointer, "edited", rest)
     if command.isascii() and command.isdigit() and 1 <= int(command) <= len(field.choices):
-        return Verdict(field.pointer, "edited", choice=int(command) - 1)
+        return FieldVerdict(field.pointer, "edited", choice=int(command) - 1)
     return None
 
 
-def _asked(field: Field) -> str:
+def _asked(field: AnswerField) -> str:
     click.echo(printable(f"\n{field.name}: {_text(field.value)}"))
     if field.choices:
         click.echo(printable("  " + _numbered(field.choices)))

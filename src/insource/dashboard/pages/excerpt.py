@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from insource.dataset.review.fields import Field
+from insource.dataset.review.fields import AnswerField
 from insource.dataset.review.queues import scalars
-from insource.matching.spans import Span, find_spans
+from insource.matching.spans import TextSpan, find_spans
 
 WHOLE = 20_000
 """Documents of up to this many characters are shown in full."""
@@ -33,7 +33,7 @@ class Excerpt(NamedTuple):
     """The pieces in order. ``found`` has the spans of each field, or None for a field without a value."""
 
     pieces: tuple[Piece, ...]
-    found: tuple[tuple[Span, ...] | None, ...]
+    found: tuple[tuple[TextSpan, ...] | None, ...]
     characters: int
 
     @property
@@ -41,7 +41,7 @@ class Excerpt(NamedTuple):
         return any(piece.left_out for piece in self.pieces)
 
 
-def excerpt(document: str, fields: Sequence[Field]) -> Excerpt:
+def excerpt(document: str, fields: Sequence[AnswerField]) -> Excerpt:
     """Cut a document at the spans of the fields' values."""
     found = tuple(_spans(document, field) for field in fields)
     marks = [(span.start, span.end, place) for place, spans in enumerate(found) for span in spans or ()]
@@ -57,7 +57,7 @@ def excerpt(document: str, fields: Sequence[Field]) -> Excerpt:
     return Excerpt(tuple(pieces), found, len(document))
 
 
-def _spans(document: str, field: Field) -> tuple[Span, ...] | None:
+def _spans(document: str, field: AnswerField) -> tuple[TextSpan, ...] | None:
     values = list(scalars(field.value))
     # A number chosen from a list is a judgement: its occurrence in the text is no evidence.
     if not values or (field.choices and not isinstance(field.value, str)):
@@ -65,14 +65,14 @@ def _spans(document: str, field: Field) -> tuple[Span, ...] | None:
     return tuple(span for value in values for span in _found(document, field, value))
 
 
-def _found(document: str, field: Field, value: str | int | float) -> tuple[Span, ...]:
+def _found(document: str, field: AnswerField, value: str | int | float) -> tuple[TextSpan, ...]:
     if len(document) <= _LADDER:
         return find_spans(value, document, field.comparator)
     at = document.find(text := str(value).strip())
-    return (Span(at, at + len(text), "exact"),) if at >= 0 else ()
+    return (TextSpan(at, at + len(text), "exact"),) if at >= 0 else ()
 
 
-def _windows(length: int, found: Sequence[tuple[Span, ...] | None]) -> list[tuple[int, int]]:
+def _windows(length: int, found: Sequence[tuple[TextSpan, ...] | None]) -> list[tuple[int, int]]:
     """Return the disjoint ranges to show: the whole document, or its beginning and the text around spans."""
     if length <= WHOLE:
         return [(0, length)]

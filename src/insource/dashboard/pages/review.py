@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 
 from insource.dashboard.pages.excerpt import Excerpt, excerpt
 from insource.dataset.review.agreement import DOCUMENT, Agreement
-from insource.dataset.review.fields import Field, same, value_at
+from insource.dataset.review.fields import AnswerField, same, value_at
 from insource.dataset.review.queues import QueueName, scalars
-from insource.dataset.review.workbench import Item, Progress, Workbench
+from insource.dataset.review.workbench import QueueProgress, ReviewItem, Workbench
 from insource.formats.strict_json import as_object
-from insource.matching.spans import Span
+from insource.matching.spans import TextSpan
 from insource.report.words import visible
 from insource.types import Estimate, ReviewDecision
 
@@ -52,8 +52,8 @@ class ReviewView(NamedTuple):
 
     queue: QueueName
     who: str
-    progress: Progress
-    item: Item | None
+    progress: QueueProgress
+    item: ReviewItem | None
     document: Excerpt | None
     fields: tuple[FieldView, ...]
     agreement: tuple[tuple[str, str, str, str, str, int], ...]
@@ -122,7 +122,7 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _field(item: Item, place: int, document: Excerpt) -> FieldView:
+def _field(item: ReviewItem, place: int, document: Excerpt) -> FieldView:
     field, mine = item.fields[place], item.mine.get(item.fields[place].pointer)
     empty = field.value in (None, "")
     typed = "" if empty else as_text(field.value)
@@ -151,7 +151,7 @@ def _decided(decision: ReviewDecision) -> str:
     return f"{decision.who} {decision.verdict}{value}"
 
 
-def _grounding(field: Field, missing: Sequence[Any], spans: Sequence[Span] | None) -> str:
+def _grounding(field: AnswerField, missing: Sequence[Any], spans: Sequence[TextSpan] | None) -> str:
     if spans is None or field.choices:
         return ""
     if len(missing) == len(list(scalars(field.value))):
@@ -173,7 +173,7 @@ _TIERS = {
 }
 
 
-def _said(item: Item, field: Field) -> tuple[tuple[str, str], ...]:
+def _said(item: ReviewItem, field: AnswerField) -> tuple[tuple[str, str], ...]:
     """Return the models whose answer differs in this field, with their answers."""
     found = []
     for model, output in item.outputs.items():
@@ -187,7 +187,7 @@ def _said(item: Item, field: Field) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _numbered(item: Item, field: Field) -> tuple[ChoiceView, ...]:
+def _numbered(item: ReviewItem, field: AnswerField) -> tuple[ChoiceView, ...]:
     """Return up to nine choices with a key: all, or the label, the models' answers and the first others."""
     texts = [as_text(one) for one in field.choices]
     places = list(range(len(texts)))

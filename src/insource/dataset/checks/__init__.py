@@ -1,1 +1,1 @@
-"""What is usually wrong with training data: each check counts, shows examples, and proposes a fix."""
+"""Check training data for common defects: each check counts, shows examples and proposes a fix."""

@@ -1,15 +1,16 @@
-"""What every check is: it sees each row once, then says what it found, and can mend it when told to."""
+"""Define a check: it sees each row once, reports what it found, and can fix rows when it is told to."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from insource.dataset.checks.row_view import Look
+from insource.dataset.checks.row_view import Fields, RowView, schema_fields
 from insource.dataset.rows.staged import Staged
 from insource.foundation.errors import UserError
 from insource.redaction.pseudonyms import Pseudonyms
@@ -65,14 +66,15 @@ class Context:
     no_tokens: str = "no tokenizer was given"
     absent_fields: AbsentFields = "null"
     pseudonyms: Pseudonyms | None = None
-    _looks: list[tuple[Row, Look]] = field(default_factory=list, repr=False, compare=False)
 
-    def look(self, row: Row) -> Look:
-        """What the checks read off a row, worked out once however many of them ask."""
-        if not self._looks or self._looks[0][0] is not row:
-            schema = self.output.definition if isinstance(self.output, JsonSchema) else None
-            self._looks[:] = [(row, Look(row, row.contract or schema))]
-        return self._looks[0][1]
+    def view(self, row: Row) -> RowView:
+        """Return the row as checks see it. What they read off it is worked out once a view."""
+        return RowView(row, self._fields)
+
+    @cached_property
+    def _fields(self) -> Fields:
+        """The fields of the contract, the same for all rows that bring no contract of their own."""
+        return schema_fields(self.output.definition if isinstance(self.output, JsonSchema) else None)
 
 
 @dataclass
@@ -95,7 +97,8 @@ class Check:
     """One check. A subclass fills ``hits`` in ``observe`` or at the start of ``finding``.
 
     ``fixed`` is only called after ``finding``, on the same rows in the same order, and only when a person
-    accepted the fix with these ``parameters``. After it, the same check finds nothing it would change.
+    accepted the fix with these ``parameters``. After it, the same check finds nothing it would change. It is
+    called again when the log's answers have joined these rows, so it may not depend on answers observed.
     """
 
     name: ClassVar[str]
@@ -107,17 +110,17 @@ class Check:
         self.hits = Hits()
         self.seen = 0
 
-    def observe(self, index: int, row: Row) -> None:
+    def observe(self, index: int, view: RowView) -> None:
         """See one row; ``index`` is its place, counted from 0."""
         self.seen += 1
 
     def finding(self) -> Finding:
-        """What was found among the rows observed."""
+        """Return what was found among the rows observed."""
         raise NotImplementedError
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
-        """The row mended, as it is, or why it is dropped."""
-        return row
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        """Return the row mended, as it is, or why it is dropped."""
+        return view.row
 
     def report(
         self,
@@ -127,7 +130,7 @@ class Check:
         measures: Mapping[str, Any] | None = None,
         unjudged: str = "",
     ) -> Finding:
-        """The finding that ``hits`` amounts to; without a hit it proposes nothing."""
+        """Return the finding that ``hits`` amounts to; without a hit it proposes nothing."""
         if fix is not None and (given := by_split(self.hits.given)):
             summary += f"; of them in splits that the source gives: {given}"
             measures = {**(measures or {}), "given_splits": {s: self.hits.given[s] for s in JUDGING}}
@@ -147,7 +150,7 @@ class Check:
     def report_fields(
         self, found: Sequence[str], of: int, summary: str, measures: Mapping[str, Any] | None = None
     ) -> Finding:
-        """The finding of a check that points at fields rather than rows; ``found`` says each in words."""
+        """Return the finding of a check about fields instead of rows; ``found`` has a text for each field."""
         return Finding(
             check=self.name,
             title=self.title,
@@ -161,13 +164,13 @@ class Check:
         )
 
     def skip(self, why: str) -> Finding:
-        """The finding of a check that could not be made."""
+        """Return the finding of a check that could not be made."""
         return Finding(
             check=self.name, title=self.title, severity="info", count=0, of=0, summary=why, skipped=why
         )
 
     def kept(self, parameters: Mapping[str, Any]) -> list[str]:
-        """The parameter ``keep`` of a fix that drops all other kinds.
+        """Return the parameter ``keep`` of a fix that drops all other kinds.
 
         Raises:
             UserError: ``fix-parameters-invalid``.
@@ -182,7 +185,7 @@ class Check:
         )
 
     def drop(self, row: Row, detail: str) -> Dropped:
-        """The row left out, for the reason that is this check's name."""
+        """Return the row left out, for the reason that is this check's name."""
         return Dropped(row_id=row.row_id, line=row.line, reason=self.name, detail=detail)
 
 
@@ -192,13 +195,13 @@ def by_split(counts: Mapping[str, int]) -> str:
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
-    """The first names, and how many more there are."""
+    """Return the first names in one text, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def checked_table(check: str, key: str, parameters: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """The parameter of a fix that says by field what is written in whose place.
+    """Return the parameter of a fix that says by field what is written in whose place.
 
     Raises:
         UserError: ``fix-parameters-invalid``.
@@ -208,6 +211,6 @@ def checked_table(check: str, key: str, parameters: Mapping[str, Any]) -> dict[s
     except ValidationError as error:
         raise UserError(
             "fix-parameters-invalid",
-            f"The fix of {check} needs `{key}`: by field, what is written in whose place.",
+            f"The fix of {check} needs `{key}`: for each field, a table from old values to new ones.",
             hint=f'For example: {key} = {{"power.phase" = {{"three-phase" = "3-phase"}}}}',
         ) from error

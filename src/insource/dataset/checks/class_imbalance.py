@@ -1,4 +1,4 @@
-"""Classes with too few rows to be learned or measured, and one that outweighs the rest."""
+"""Find classes with too few rows to learn or to measure, and classes that outweigh the others."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.field_values import MAX_VALUES, FieldValues, counted_as
 from insource.dataset.checks.label_errors import MAX_CLASSES, MEAN_OF_CLASS, MIN_ROWS
-from insource.dataset.checks.row_view import LABEL
-from insource.types import Finding, Labels, Row
+from insource.dataset.checks.row_view import LABEL, RowView
+from insource.types import Finding, Labels
 
 RARE = 5
 """A class with fewer rows than this is rare: after a split, often none is left to test with."""
@@ -21,9 +21,12 @@ DOMINANT = 0.9
 
 
 class ClassImbalance(Check):
-    """Of labels, booleans, fields with an ``enum``, and what label-errors takes for categorical: strings and
-    integers of 2 to 500 values with 10 rows each on average. A class that the contract lists and no row has
-    is the rarest. No fix: more rows are the remedy, or fewer classes by an alias table."""
+    """Counts the classes of labels, booleans, fields with an ``enum``, and other categorical fields.
+
+    Categorical fields are those of label-errors: strings and integers of 2 to 500 values with 10 rows each on
+    average. A class that the contract lists and no row has is the rarest. There is no fix: add rows, or merge
+    classes by an alias table.
+    """
 
     name = "class-imbalance"
     title = "Class imbalance and rare classes"
@@ -36,16 +39,15 @@ class ClassImbalance(Check):
         if isinstance(output := context.output, Labels):
             self._listed[LABEL] = () if output.inferred else output.names
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        look = self.context.look(row)
-        self._fields.add(look)
-        for path, value in look.leaves:
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        self._fields.add(view)
+        for path, value in view.leaves:
             if path not in self._fields.values:
                 continue
             if isinstance(value, bool):
                 self._listed[path] = ()
-            elif listed := look.declared(path).get("enum"):
+            elif listed := view.declared(path).get("enum"):
                 self._listed[path] = listed
             elif isinstance(value, float):
                 self._measures.add(path)

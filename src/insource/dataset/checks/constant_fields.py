@@ -1,4 +1,4 @@
-"""Fields that always say the same: nothing to learn, and a score that is earned without reading."""
+"""Find fields with one value in every row: they teach nothing and score without reading."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from collections import Counter
 from insource.contract.expand import declared_properties
 from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.field_values import FieldValues
+from insource.dataset.checks.row_view import RowView
 from insource.matching.align import is_empty
-from insource.types import Finding, JsonSchema, Labels, Row
+from insource.types import Finding, JsonSchema, Labels
 
 MIN_ROWS = 20
 
 
 class ConstantFields(Check):
-    """One value in every row that has the field, or a declared top-level field that no row fills; with fewer
-    than 20 rows nothing is said."""
+    """Finds fields with one value in every row that has the field, and declared fields that no row fills.
+
+    Only top-level fields count as declared. With fewer than 20 rows the check reports nothing.
+    """
 
     name = "constant-fields"
     title = "Constant fields"
@@ -27,12 +30,11 @@ class ConstantFields(Check):
         output = context.output
         self._never = set(declared_properties(output.definition) if isinstance(output, JsonSchema) else ())
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        look = self.context.look(row)
-        self._fields.add(look)
-        self._rows.update({leaf.path for leaf in look.leaves} & self._fields.values.keys())
-        answer = look.answer or {}
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        self._fields.add(view)
+        self._rows.update({leaf.path for leaf in view.leaves} & self._fields.values.keys())
+        answer = view.answer or {}
         self._never -= {name for name in self._never if not is_empty(answer.get(name))}
 
     def finding(self) -> Finding:

@@ -1,4 +1,4 @@
-"""The same question with different answers: whatever the model says, one of the labels calls it wrong."""
+"""Find questions with several answers: one of the labels must be wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.precedence import Keeping
-from insource.types import Finding, Fix, Row
+from insource.dataset.checks.row_view import RowView
+from insource.types import Finding, Fix
 
 JUDGED = 1000
 """Contradictions that are read again to say which fields differ."""
@@ -35,11 +36,10 @@ class ContradictoryLabels(Keeping):
         super().__init__(context)
         self._questions, self._answers = array("Q"), array("Q")
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        look = self.context.look(row)
-        self._questions.append(_hash(look.asked))
-        self._answers.append(_hash(look.said))
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        self._questions.append(_hash(view.asked))
+        self._answers.append(_hash(view.said))
 
     def finding(self) -> Finding:
         groups = fields = 0
@@ -69,7 +69,7 @@ class ContradictoryLabels(Keeping):
         return self.report(summary, fix=fix, measures=measures)
 
     def _contradictions(self) -> Iterator[_Integers]:
-        """The rows of each question that has several answers, in order of their first rows."""
+        """Yield the rows of each question that has several answers, in order of their first rows."""
         questions = np.frombuffer(self._questions, dtype=np.uint64)
         answers = np.frombuffer(self._answers, dtype=np.uint64)
         order = np.argsort(questions, kind="stable")
@@ -83,7 +83,7 @@ class ContradictoryLabels(Keeping):
         yield from sorted(groups, key=lambda group: int(group[0]))
 
     def _losers(self, members: _Integers) -> dict[int, str]:
-        """Who goes: the rows that do not give the one answer most of those give that decide."""
+        """Return who goes: the rows that do not give the one answer most of those give that decide."""
         given = {int(member): self._answers[int(member)] for member in members}
         highest = max(self.standings[member] for member in given)
         votes = Counter(answer for member, answer in given.items() if self.standings[member] == highest)
@@ -94,12 +94,12 @@ class ContradictoryLabels(Keeping):
         return {member: why for member, answer in given.items() if answer != best}
 
     def _differing(self, members: _Integers) -> set[str]:
-        """The fields in which the rows of one question differ."""
+        """Return the fields in which the rows of one question differ."""
         values: dict[str, set[tuple[str, ...]]] = {}
         answers = []
         for member in members[:20]:
             said: dict[str, list[str]] = {}
-            for path, value in self.context.look(self.context.rows[int(member)]).leaves:
+            for path, value in self.context.view(self.context.rows[int(member)]).leaves:
                 said.setdefault(path, []).append(str(value))
             answers.append(said)
         for path in {path for said in answers for path in said}:

@@ -1,4 +1,4 @@
-"""Rows that say again what another row said: the same input, asked for the same, with the same answer."""
+"""Find rows that repeat another row: the same input, the same fields asked for, the same answer."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from hashlib import blake2b
 
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.precedence import Keeping
-from insource.dataset.checks.row_view import Look
+from insource.dataset.checks.row_view import RowView
 from insource.foundation import canonical
-from insource.types import Finding, Fix, Row
+from insource.types import Finding, Fix
 
 
 class ExactDuplicates(Keeping):
@@ -23,9 +23,9 @@ class ExactDuplicates(Keeping):
         self._alike: dict[int, int] = {}
         self._kept: dict[int, int] = {}
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        first = self._first.setdefault(_key(self.context.look(row)), index)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        first = self._first.setdefault(_key(view), index)
         if first != index:
             self._alike[index] = first
             kept = self._kept.setdefault(first, first)
@@ -43,5 +43,5 @@ class ExactDuplicates(Keeping):
         return self.report(f"{self.hits.count:,} rows repeat another one", fix=fix)
 
 
-def _key(look: Look) -> bytes:
-    return blake2b(canonical.dumps([look.asked, look.said]).encode(), digest_size=16).digest()
+def _key(view: RowView) -> bytes:
+    return blake2b(canonical.dumps([view.asked, view.said]).encode(), digest_size=16).digest()

@@ -1,11 +1,11 @@
-"""How often a field says what, in bounded memory."""
+"""Count the values of each field in bounded memory."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Any
 
-from insource.dataset.checks.row_view import Look
+from insource.dataset.checks.row_view import RowView
 
 MAX_FIELDS = 500
 MAX_VALUES = 20_000
@@ -21,8 +21,8 @@ class FieldValues:
         self.open: set[str] = set()
         self._most = most
 
-    def add(self, look: Look) -> None:
-        for path, value in look.leaves:
+    def add(self, view: RowView) -> None:
+        for path, value in view.leaves:
             if path not in self.values:
                 if len(self.values) >= MAX_FIELDS:
                     continue
@@ -38,5 +38,5 @@ class FieldValues:
 
 
 def counted_as(value: Any) -> str:
-    """The name by which a value is counted."""
+    """Return the name by which a value is counted."""
     return value if isinstance(value, str) else repr(value)

@@ -1,4 +1,4 @@
-"""The fixes file: what people decided about the checks' proposals, made for review in a pull request."""
+"""Read and write the fixes file, which holds people's decisions about the checks' proposals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Written by `insource dataset fix`; edit parameters as you like."""
 
 
 def read_decisions(path: Path) -> dict[str, FixDecision]:
-    """The decisions by check; none when the file is not there.
+    """Return the decisions by check; none when the file is not there.
 
     Raises:
         UserError: ``fixes-unreadable``, naming what is wrong.

@@ -1,4 +1,4 @@
-"""A field that came to be written otherwise: since a month, by a prompt version, by a model."""
+"""Find fields whose format changed: since a month, with a prompt version, or with a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2_contingency, entropy
 
 from insource.dataset.checks.check import Check, Context, checked_table
-from insource.dataset.checks.row_view import replaced
+from insource.dataset.checks.row_view import RowView, replaced
 from insource.dataset.checks.value_shape import MAX_SHAPE, is_date, rewritten, shape_of
 from insource.types import Dropped, Finding, Fix, Labels, Row
 
@@ -48,10 +48,13 @@ class Drift(NamedTuple):
 
 
 class FormatDrift(Check):
-    """Shapes are ``9999-99-99`` and ``9 A``: runs of digits and letters. The two sides of every month, prompt
-    version and model are compared by the chi-squared test; at least a tenth must have moved. Of labels and
-    terms only the spelling is compared, each with the usual one of the same term: that one class becomes
-    commoner than another is no change of format."""
+    """Compares the shapes of a field's values before and after each month, and by prompt version and model.
+
+    Shapes are runs of digits and letters, as in ``9999-99-99`` and ``9 A``. The two sides are compared by the
+    chi-squared test, and at least a tenth of the values must have moved. Of labels and terms only the
+    spelling is compared, each with the usual one of the same term: a class that becomes more common is no
+    change of format.
+    """
 
     name = "format-drift"
     title = "Format drift"
@@ -64,11 +67,12 @@ class FormatDrift(Check):
         self._known = False
         self._drifted: dict[str, Drift] = {}
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
         kinds = _kinds(row)
         self._known = self._known or bool(kinds)
-        for path, value in self.context.look(row).leaves:
+        for path, value in view.leaves:
             if isinstance(value, bool) or (path not in self._shapes and len(self._shapes) >= MAX_FIELDS):
                 continue
             shapes = self._shapes.setdefault(path, Counter())
@@ -113,7 +117,8 @@ class FormatDrift(Check):
             },
         )
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         table = checked_table(self.name, "shapes", parameters)
 
         def change(path: str, value: Any) -> Any:
@@ -139,7 +144,7 @@ class FormatDrift(Check):
         return drifted
 
     def _usual_terms(self, path: str) -> dict[str, str] | None:
-        """The usual shape of each term; None for a field that is not one of terms."""
+        """Return the usual shape of each term; None for a field that is not one of terms."""
         terms = self._terms[path]
         labels = isinstance(self.context.output, Labels)
         if terms is None or not (labels or len(terms) * TERM_ROWS <= self._shapes[path].total()):
@@ -152,7 +157,7 @@ class FormatDrift(Check):
             for dimension in _DIMENSIONS:
                 self._by.pop((path, dimension), None)
         for row in self.context.rows:
-            for path, value in self.context.look(row).leaves:
+            for path, value in self.context.view(row).leaves:
                 if path not in terms or isinstance(value, bool):
                     continue
                 shape = shape_of(value)
@@ -160,14 +165,13 @@ class FormatDrift(Check):
                 self._add(path, _kinds(row), AS_USUAL if usual else shape)
 
     def _count(self) -> tuple[dict[str, dict[str, str]], int]:
-        """A second look: rows not written in the usual shape, the shapes that can be rewritten, and in how
-        many rows."""
+        """Read the rows again: count unusual shapes, and return those that can be rewritten, and the rows."""
         changeable = 0
         table: dict[str, dict[str, str]] = {}
         usual = {path: _commonest(self._shapes[path]) for path in self._drifted}
         for row in self.context.rows if self._drifted else ():
             hit, mends = "", False
-            for path, value in self.context.look(row).leaves:
+            for path, value in self.context.view(row).leaves:
                 if path not in usual or isinstance(value, bool) or (shape := shape_of(value)) == usual[path]:
                     continue
                 if shape in self._drifted[path].shapes:
@@ -181,7 +185,7 @@ class FormatDrift(Check):
         return {path: dict(sorted(shapes.items())) for path, shapes in sorted(table.items())}, changeable
 
     def _candidates(self, path: str) -> Iterator[Drift]:
-        """Every way to cut a field in two: before and after a month, a version or model and the rest."""
+        """Yield every division of a field in two: by month, and each version or model against the rest."""
         for dimension in _DIMENSIONS:
             counts = self._by.get((path, dimension), {})
             kinds, order = sorted(counts), sorted(set().union(*counts.values()))
@@ -218,12 +222,12 @@ def _commonest(shapes: Counter[str]) -> str:
 
 
 def _term(value: Any) -> str:
-    """What a value says whatever its case and separators."""
+    """Return what a value says whatever its case and separators."""
     return "".join(filter(str.isalnum, str(value)[:MAX_SHAPE])).casefold()
 
 
 def _kinds(row: Row) -> list[tuple[str, str]]:
-    """The row's month, prompt version and model, as far as they are known."""
+    """Return the row's month, prompt version and model, as far as they are known."""
     when = row.time or row.provenance.date
     month = when[:7] if len(when) >= 7 and when[:4].isdigit() and when[4] == "-" else ""
     kinds = (month, row.provenance.prompt_version, row.provenance.model)

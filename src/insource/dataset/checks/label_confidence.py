@@ -1,4 +1,4 @@
-"""How much a simple classifier, trained on the other rows, believes each row's label.
+"""Estimate how probable each row's label is to a simple classifier trained on the other rows.
 
 Source: Northcutt, Jiang and Chuang, *Confident Learning* (JAIR, 2021): out-of-fold probabilities, a threshold
 for each class (the mean belief in it among the rows that bear it), and a label in doubt when another class
@@ -122,7 +122,7 @@ def _probabilities(
 
 
 def _thresholds(believed: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
-    """The mean belief in each class among the rows that bear it; 1 for a class without rows."""
+    """Return the mean belief in each class among the rows that bear it; 1 for a class without rows."""
     own = believed[np.arange(len(labels)), labels]
     counts = np.bincount(labels, minlength=believed.shape[1])
     sums = np.bincount(labels, weights=own, minlength=believed.shape[1])

@@ -1,4 +1,4 @@
-"""Labels that a classifier trained on the other rows does not believe: likely errors, the likeliest first."""
+"""Find labels that a classifier trained on the other rows contradicts, the most doubtful first."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from insource.dataset.checks.check import SHOWN, Check, Context, listed
 from insource.dataset.checks.label_confidence import UNKNOWN, Confidence, Labels, label_confidence
+from insource.dataset.checks.row_view import RowView
 from insource.formats.strict_json import as_object
 from insource.matching.align import is_empty
-from insource.types import Finding, JsonSchema, Row
+from insource.types import Finding, JsonSchema
 
 MIN_ROWS = 50
 MIN_OF_CLASS = 5
@@ -40,8 +41,9 @@ class LabelErrors(Check):
         self._columns = {name: _Column() for name in names}
         self.confidence: dict[str, Confidence] = {}
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
         value = as_object(row.output)
         for name, column in self._columns.items():
             column.add(str(row.output).strip() if not name else (value or {}).get(name))
@@ -83,7 +85,7 @@ class LabelErrors(Check):
         return f"{f'{name}: ' if name else ''}{given[:60]} is given, {other[:60]} is likelier"
 
     def _skill(self, name: str) -> float:
-        """How much better than always the commonest class the classifier is, out of fold; 1 is perfect."""
+        """Return the classifier's skill over the commonest class, out of fold; 1 is perfect."""
         labels, margin = self._columns[name].judged(), self.confidence[name].margin
         judged = ~np.isnan(margin)
         if not judged.any():
@@ -125,7 +127,7 @@ class _Column:
         self._open = len(self.values) <= 20 * MAX_CLASSES
 
     def judged(self) -> Labels:
-        """The codes, ``UNKNOWN`` for the classes that are too rare to be judged."""
+        """Return the codes, ``UNKNOWN`` for the classes that are too rare to be judged."""
         codes = np.array(self.codes, np.int64)
         sizes = np.bincount(codes[codes != UNKNOWN], minlength=len(self.values))
         rare = np.append(sizes < MIN_OF_CLASS, True)

@@ -1,4 +1,4 @@
-"""Rows in another language than most: a second task, unless it is meant."""
+"""Find rows in another language than most rows: a second task, unless it is intended."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
+from insource.dataset.checks.row_view import RowView
 from insource.types import Dropped, Finding, Fix, Row
 
 MIN_LETTERS = 20
@@ -32,8 +33,9 @@ class LanguageMix(Check):
         self._others: dict[str, list[tuple[Row, str]]] = {}
         self._given: dict[str, Counter[str]] = {}
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
         language = language_of(row.input)
         self._languages[language] += 1
         self._given.setdefault(language, Counter())[row.split or ""] += 1
@@ -65,7 +67,8 @@ class LanguageMix(Check):
             measures={"rows_by_language": dict(known), "unclear": self._languages[UNKNOWN]},
         )
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         language = language_of(row.input)
         if language == UNKNOWN or language in self.kept(parameters):
             return row
@@ -73,7 +76,7 @@ class LanguageMix(Check):
 
 
 def language_of(text: str) -> str:
-    """The ISO 639-1 code of the language, empty when it is not certain."""
+    """Return the ISO 639-1 code of the language, empty when it is not certain."""
     text = text[:READ]
     if sum(map(str.isalpha, text)) < MIN_LETTERS:
         return UNKNOWN

@@ -1,4 +1,4 @@
-"""Answers that were given to different questions: several prompts, prompt versions or models in one set."""
+"""Find several prompts, prompt versions or models in one set: their answers are to other questions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
+from insource.dataset.checks.row_view import RowView
 from insource.types import Dropped, Finding, Fix, Row
 
 MAX_KINDS = 1000
@@ -18,8 +19,10 @@ _VARIABLE = re.compile(r"\d+")
 
 
 class MixedPrompts(Check):
-    """Prompts are told apart by their words: white space and figures do not count. Models matter where a
-    model answered, not where people did."""
+    """Tells prompts apart by their words, without white space and figures.
+
+    Models count where a model answered, not where people did.
+    """
 
     name = "mixed-prompts"
     title = "Several prompts or models"
@@ -31,8 +34,9 @@ class MixedPrompts(Check):
         self._given: dict[str, Counter[str]] = {}
         self._unlike = 0
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
         kind = kind_of(row)
         if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
             self._unlike += 1
@@ -62,13 +66,14 @@ class MixedPrompts(Check):
             measures={"rows_by_kind": dict(ranked[:50])},
         )
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         kind = kind_of(row)
         return row if kind in self.kept(parameters) else self.drop(row, f"its prompt and model are {kind}")
 
 
 def kind_of(row: Row) -> str:
-    """What a row was asked by, in words: prompt, version and model, as far as they are known."""
+    """Return what a row was asked by, in words: prompt, version and model, as far as they are known."""
     origin = row.provenance
     words = " ".join(_VARIABLE.sub("#", row.prompt).casefold().split())
     parts = [f"prompt {blake2b(words.encode(), digest_size=4).hexdigest()}" if words else ""]

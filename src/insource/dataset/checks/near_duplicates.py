@@ -1,4 +1,4 @@
-"""Rows whose input nearly says again what another row says: repeats when answered alike, doubts when not."""
+"""Find rows whose input nearly repeats another input: duplicates, or doubtful labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from insource.dataset.checks.check import SHOWN, Context
 from insource.dataset.checks.precedence import Keeping
-from insource.dataset.checks.row_view import Look
+from insource.dataset.checks.row_view import RowView
 from insource.foundation import canonical
 from insource.foundation.errors import UserError
 from insource.similarity.near_duplicates import THRESHOLD, NearDuplicates, Pair, find_near_duplicates
@@ -34,10 +34,10 @@ class NearDuplicateRows(Keeping):
         self._lengths = array("q")
         self._decided = False
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        self._answers += _answer(self.context.look(row))
-        self._lengths.append(len(row.input))
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        self._answers += _answer(view)
+        self._lengths.append(len(view.row.input))
 
     def finding(self) -> Finding:
         found = self._search(THRESHOLD)
@@ -63,15 +63,15 @@ class NearDuplicateRows(Keeping):
         }
         return self.report(summary, fix=fix, measures=measures)
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
         if not self._decided:
             threshold, longest = _accepted(parameters)
             alike = self._search(threshold).of_one_kind(self._kinds)
             self._lost, self._decided = _said(_near(alike, self._ranks(longest=longest))), True
-        return super().fixed(index, row, parameters)
+        return super().fixed(index, view, parameters)
 
     def _ranks(self, *, longest: bool) -> NDArray[np.int64]:
-        """What stays first, the greatest first: by standing, then by length if asked."""
+        """Return what stays first, the greatest first: by standing, then by length if asked."""
         standings = np.frombuffer(bytes(self.standings), np.uint8).astype(np.int64)
         return (standings << 40) + (np.array(self._lengths, np.int64) if longest else 0)
 
@@ -97,7 +97,7 @@ class NearDuplicateRows(Keeping):
 
 
 def _accepted(parameters: Mapping[str, Any]) -> tuple[float, bool]:
-    """The threshold, and whether the longest stays instead of the first."""
+    """Return the threshold, and whether the longest stays instead of the first."""
     threshold, keep = parameters.get("threshold", THRESHOLD), parameters.get("keep", "first")
     number = isinstance(threshold, int | float) and not isinstance(threshold, bool) and 0 < threshold <= 1
     if number and keep in ("first", "longest"):
@@ -110,7 +110,7 @@ def _accepted(parameters: Mapping[str, Any]) -> tuple[float, bool]:
 
 
 def _near(alike: NearDuplicates, ranks: NDArray[np.int64]) -> dict[int, Pair]:
-    """What repeats another row, in the order of the rows, but for what only repeats an equal input."""
+    """Return what repeats another row, in the order of the rows, but for what only repeats an equal input."""
     equal = alike.first_equal
     return {
         place: pair
@@ -127,6 +127,6 @@ def _said(near: Mapping[int, Pair]) -> dict[int, str]:
     }
 
 
-def _answer(look: Look) -> bytes:
-    asked = None if look.row.attributes is None else sorted(look.row.attributes)
-    return blake2b(canonical.dumps([asked, look.said]).encode(), digest_size=8).digest()
+def _answer(view: RowView) -> bytes:
+    asked = None if view.row.attributes is None else sorted(view.row.attributes)
+    return blake2b(canonical.dumps([asked, view.said]).encode(), digest_size=8).digest()

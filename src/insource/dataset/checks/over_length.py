@@ -1,4 +1,4 @@
-"""Rows longer than training takes, counted in tokens after the chat template: the silent killer."""
+"""Find rows that are longer than training takes, in tokens after the chat template."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
+from insource.dataset.checks.row_view import RowView
 from insource.dataset.rows.records import BadRow
 from insource.dataset.rows.targets import Targets
 from insource.types import Dropped, Finding, Fix, Row
@@ -30,13 +31,13 @@ class OverLength(Check):
         self._targets = Targets(context.output, context.absent_fields)
         self._longest = self._tokens = self._lost = 0
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        total = self._total(row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        total = self._total(view)
         self._longest = max(self._longest, total)
         self._tokens += total
         if total > self.context.max_tokens:
-            self.hits.add(row, f"{total:,} tokens, {total - self.context.max_tokens:,} over the limit")
+            self.hits.add(view.row, f"{total:,} tokens, {total - self.context.max_tokens:,} over the limit")
 
     def finding(self) -> Finding:
         if self.context.count_tokens is None:
@@ -54,23 +55,24 @@ class OverLength(Check):
             },
         )
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
-        total = self._total(row)
-        return self.drop(row, f"{total:,} tokens") if total > self.context.max_tokens else row
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        total = self._total(view)
+        return self.drop(view.row, f"{total:,} tokens") if total > self.context.max_tokens else view.row
 
-    def _target(self, row: Row) -> str:
-        """What would be trained on; a label that does not fit as it stands."""
+    def _target(self, view: RowView) -> str:
+        """Return what would be trained on; a label that does not fit as it stands."""
         try:
-            return self._targets.of(row)
+            return self._targets.of(view.row)
         except BadRow:
-            return self.context.look(row).text
+            return view.text
 
-    def _total(self, row: Row) -> int:
+    def _total(self, view: RowView) -> int:
         if self.context.count_tokens is None:
             return 0
         # A document of megabytes is too long whatever the rest of it says, and its tokens take gigabytes.
         most = max(MOST_CHARACTERS, MOST_PER_TOKEN * self.context.max_tokens)
+        row = view.row
         read = row if len(row.input) <= most else row.model_copy(update={"input": row.input[:most]})
-        tokens = self.context.count_tokens(read, self._target(row))
+        tokens = self.context.count_tokens(read, self._target(view))
         self._lost += tokens.prompt >= self.context.max_tokens
         return tokens.prompt + tokens.answer

@@ -1,4 +1,4 @@
-"""Which of several rows stays: what judges before what is learned from, people before teachers."""
+"""Decide which of several equal rows stays: judging rows before training rows, people before teachers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
+from insource.dataset.checks.row_view import RowView
 from insource.types import SPLITS, Dropped, Row
 
 
 def standing(row: Row) -> int:
-    """The given split first (test, calibration, validation, the rest), then whether a person answered."""
+    """Return a rank: by the given split (test, calibration, validation, others), then by who answered."""
     origin = row.provenance
     by_person = origin.label == "checked" or origin.human_edited
     return 2 * SPLITS.index(row.split or "train") + by_person
@@ -25,9 +26,9 @@ class Keeping(Check):
         self.standings = bytearray()
         self._lost: Mapping[int, str] = {}
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        self.standings.append(standing(row))
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        self.standings.append(standing(view.row))
 
     def lose(self, lost: Mapping[int, str]) -> None:
         """The rows to drop, by their places, each with the reason in words."""
@@ -37,5 +38,6 @@ class Keeping(Check):
         self.hits.count = len(lost)
         self.hits.given = Counter(SPLITS[self.standings[index] // 2] for index in lost)
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         return self.drop(row, self._lost[index]) if index in self._lost else row

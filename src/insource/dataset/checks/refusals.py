@@ -1,11 +1,12 @@
-"""Refusals and apologies where an answer should be: the model would learn to refuse."""
+"""Find refusals and apologies in the place of an answer: the model would learn to refuse."""
 
 from __future__ import annotations
 
 import re
 
 from insource.dataset.checks.per_row import PerRow
-from insource.types import Labels, Row
+from insource.dataset.checks.row_view import RowView
+from insource.types import Labels
 
 _SORRY = {
     "en": r"(?:i['’]?m|i am|we['’]?re) (?:very |so |really |truly )?(?:sorry|afraid)|sorry|(?:my "
@@ -99,16 +100,15 @@ class Refusals(PerRow):
     found = "answers refuse or apologise instead of answering"
     remedy = "drop the rows whose answer is a refusal"
 
-    def problem(self, row: Row) -> str | None:
-        look = self.context.look(row)
+    def problem(self, view: RowView) -> str | None:
         output = self.context.output
         # An inferred list of labels has every answer in it, refusals too.
         known = output.names if isinstance(output, Labels) and not output.inferred else ()
-        for path, value in look.leaves:
+        for path, value in view.leaves:
             if not isinstance(value, str) or value in known:
                 continue
             said = _refusal(value[:READ])
-            if said and " ".join(said.casefold().split()) not in look.normal_input:
+            if said and " ".join(said.casefold().split()) not in view.normal_input:
                 return f"{path}: {said[:80]!r}"
         return None
 

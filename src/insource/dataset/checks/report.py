@@ -1,4 +1,4 @@
-"""The card of a check: what was read, what was found, what was decided, in Markdown."""
+"""Write the report of a check in Markdown: what was read, found and decided."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def findings_card(
     findings: Sequence[Finding],
     decisions: Mapping[str, FixDecision],
 ) -> str:
-    """What was found, errors before warnings; what is in order; what was not looked at."""
+    """Return what was found, errors before warnings; what is in order; what was not looked at."""
     found = sorted((one for one in findings if one.count), key=importance)
     sections = [f"# What the checks found in {code(source)}", "## Rows", _rows(funnel, dropped)]
     sections += ["## Findings", _table(found, decisions) if found else "Nothing."]
@@ -27,25 +27,25 @@ def findings_card(
 
 
 def importance(finding: Finding) -> tuple[int, int, float, str]:
-    """The order in which findings are shown: made, severity, share, name."""
+    """Return the order in which findings are shown: made, severity, share, name."""
     severity = ("error", "warning", "info").index(finding.severity)
     return bool(finding.skipped), severity, -finding.share, finding.check
 
 
 def in_order(finding: Finding) -> bool:
-    """Whether everything was looked at and nothing found."""
+    """Return whether everything was looked at and nothing found."""
     return not (finding.count or finding.skipped or finding.unjudged)
 
 
 def place(instance: Instance) -> str:
-    """Where a finding's example is: its line, else its id; empty for a field."""
+    """Return where a finding's example is: its line, else its id; empty for a field."""
     if instance.line is not None:
         return f"line {instance.line}: "
     return f"{instance.row_id}: " if instance.row_id else ""
 
 
 def decided(finding: Finding, decisions: Mapping[str, FixDecision]) -> str:
-    """What was decided about a finding's fix, in a word."""
+    """Return what was decided about a finding's fix, in a word."""
     if finding.fix is None:
         return "no fix"
     decision = decisions.get(finding.check)
@@ -53,13 +53,13 @@ def decided(finding: Finding, decisions: Mapping[str, FixDecision]) -> str:
 
 
 def text(value: str) -> str:
-    """A text of others in Markdown: on one line, and no markup."""
+    """Return a text of others in Markdown: on one line, and no markup."""
     flat = " ".join(value.split())
     return "".join(f"\\{c}" if c in "\\`*_[]<>|#&!" else c for c in flat if c.isprintable())
 
 
 def code(value: str) -> str:
-    """A text of others as code."""
+    """Return a text of others as code."""
     return "`" + "".join(c for c in value if c.isprintable()).replace("`", "'") + "`"
 
 

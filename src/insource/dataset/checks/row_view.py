@@ -1,4 +1,4 @@
-"""A row as checks see it: its answer in fields, its texts in normal form, worked out once."""
+"""Show a row to the checks: its answer as fields and its normalised texts, each computed once."""
 
 from __future__ import annotations
 
@@ -34,12 +34,15 @@ class Leaf(NamedTuple):
     value: Any
 
 
-class Look:
-    """One row, with what several checks need of it."""
+class RowView:
+    """One row, with what several checks need of it.
 
-    def __init__(self, row: Row, schema: Mapping[str, Any] | None = None) -> None:
+    ``fields`` are those of the contract that rows have in common; a row's own contract comes before it.
+    """
+
+    def __init__(self, row: Row, fields: Fields | None = None) -> None:
         self.row = row
-        self.schema = schema
+        self._shared = fields
 
     @cached_property
     def answer(self) -> dict[str, Any] | None:
@@ -94,17 +97,22 @@ class Look:
         pieces = [*_FIGURES.findall(self.row.input), *_FIGURES.findall(self.row.input.replace(",", " "))]
         return frozenset(number for piece in pieces if (number := parse_number(piece)) is not None)
 
+    @cached_property
+    def _fields(self) -> Fields:
+        own = self.row.contract
+        return schema_fields(own) if own or self._shared is None else self._shared
+
     def comparator(self, path: str) -> Comparator:
-        """How the field's values compare, as the schema says."""
-        return _fields(self.schema).comparator(path)
+        """Return how the field's values compare, as the schema says."""
+        return self._fields.comparator(path)
 
     def declared(self, path: str) -> Mapping[str, Any]:
-        """The field's schema; empty when it has none."""
-        return _fields(self.schema).declared(path)
+        """Return the field's schema; empty when it has none."""
+        return self._fields.declared(path)
 
 
 def pruned(value: Any) -> Any:
-    """A JSON value without its empty parts: an absent field and a null say the same."""
+    """Return a JSON value without its empty parts: an absent field and a null say the same."""
     if isinstance(value, dict):
         return {key: pruned(item) for key, item in value.items() if not is_empty(item)}
     if isinstance(value, list):
@@ -113,7 +121,7 @@ def pruned(value: Any) -> Any:
 
 
 def replaced(row: Row, change: Callable[[str, Any], Any]) -> Row:
-    """The row with ``change(path, value)`` in place of every filled field; text stays text.
+    """Return the row with ``change(path, value)`` in place of every filled field; text stays text.
 
     The recorded cloud answers are changed likewise: they are compared with the row's own.
     """
@@ -125,7 +133,7 @@ def replaced(row: Row, change: Callable[[str, Any], Any]) -> Row:
 
 
 def _changed(said: Any, change: Callable[[str, Any], Any]) -> Any:
-    """An output of the same form, or the very same one when nothing changes."""
+    """Return an output of the same form, or the very same one when nothing changes."""
     answer = as_object(said)
     if answer is None:
         text = str(said).strip()
@@ -164,7 +172,7 @@ def _leaves(path: str, value: Any) -> Iterator[Leaf]:
         yield Leaf(path, value)
 
 
-class _Fields:
+class Fields:
     """The fields of one schema, which is expanded once; what paths come to is kept for the latest ones."""
 
     def __init__(self, schema: Mapping[str, Any] | None) -> None:
@@ -181,22 +189,17 @@ class _Fields:
         return node if isinstance(node, Mapping) else {}
 
 
-_LAST: list[tuple[Mapping[str, Any] | None, _Fields]] = []
-
-
-def _fields(schema: Mapping[str, Any] | None) -> _Fields:
-    """The same for equal schemas; rows of a set share the object, and need no comparison."""
-    if not _LAST or _LAST[0][0] is not schema:
-        _LAST[:] = [(schema, _fields_of(json.dumps(schema)))]
-    return _LAST[0][1]
+def schema_fields(schema: Mapping[str, Any] | None) -> Fields:
+    """Return the fields of a schema, the same for equal schemas: the latest 64 are kept."""
+    return _schema_fields(json.dumps(schema))
 
 
 @lru_cache(maxsize=64)
-def _fields_of(schema: str) -> _Fields:
-    return _Fields(json.loads(schema))
+def _schema_fields(schema: str) -> Fields:
+    return Fields(json.loads(schema))
 
 
 def is_derived(schema: Mapping[str, Any]) -> bool:
-    """Whether ``"x-insource": {"derived": true}`` says that the value is worked out, not read."""
+    """Return whether ``"x-insource": {"derived": true}`` says that the value is worked out, not read."""
     declared = schema.get(KEYWORD)
     return isinstance(declared, Mapping) and declared.get("derived") is True

@@ -1,4 +1,4 @@
-"""Labels that do not fit the output contract: the grammar would never let the model say them."""
+"""Find labels that do not fit the output contract: constrained decoding could never produce them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
+from insource.dataset.checks.row_view import RowView
 from insource.dataset.rows.targets import Targets
 from insource.types import Dropped, Finding, Fix, Row
 
@@ -23,8 +24,9 @@ class SchemaViolations(Check):
         self._targets = Targets(context.output, context.absent_fields)
         self._reasons: Counter[str] = Counter()
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
         if misfit := self._targets.misfit(row):
             self._reasons[misfit.reason] += 1
             self.hits.add(row, f"{misfit.reason}: {misfit.detail}")
@@ -38,6 +40,7 @@ class SchemaViolations(Check):
             measures={"reasons": dict(sorted(self._reasons.items()))},
         )
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         misfit = self._targets.misfit(row)
         return self.drop(row, f"{misfit.reason}: {misfit.detail}") if misfit else row

@@ -1,4 +1,4 @@
-"""Secrets and personal data in the rows: found as the log's redaction finds them, replaced by names."""
+"""Find secrets and personal data with the log's redaction rules, and replace them by pseudonyms."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from functools import cache
 from typing import Any, ClassVar
 
 from insource.dataset.checks.check import Check, Context
-from insource.dataset.checks.row_view import replaced
+from insource.dataset.checks.row_view import RowView, replaced
 from insource.redaction.personal import PERSONAL
 from insource.redaction.pseudonyms import Pseudonyms
 from insource.redaction.redactor import Redactor
-from insource.redaction.rules import Rule
+from insource.redaction.rules import RedactionRule
 from insource.redaction.secrets import SECRETS
 from insource.types import Dropped, Finding, Fix, Row
 
@@ -24,10 +24,12 @@ LEAST_SHARED = 6
 
 
 class TakenOut(Check):
-    """The same value gets the same name everywhere: input, answers, group and every row. Row ids are only
-    looked at: they are what files and decisions call a row by."""
+    """Replaces each value by the same pseudonym everywhere: input, answers, group and every row.
 
-    rules: ClassVar[tuple[Rule, ...]]
+    Row ids are reported and never changed, because files and decisions refer to rows by them.
+    """
+
+    rules: ClassVar[tuple[RedactionRule, ...]]
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -35,10 +37,10 @@ class TakenOut(Check):
         self._kinds: Counter[str] = Counter()
         self._fixable = self._in_ids = 0
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        look = self.context.look(row)
-        said = [str(value) for _, value in (*look.leaves, *look.cloud_leaves)]
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
+        said = [str(value) for _, value in (*view.leaves, *view.cloud_leaves)]
         names = self._names(row.input, row.prompt, row.group or "", *said)
         in_id = self._names(row.row_id)
         self._fixable += bool(names)
@@ -58,7 +60,8 @@ class TakenOut(Check):
         measures = {"rows_by_kind": dict(self._kinds.most_common()), "row_ids": self._in_ids}
         return self.report(summary, fix=fix if self._fixable else None, measures=measures)
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         shared = {**self._found(row.input), **self._found(row.prompt)}
         shared = {value: name for value, name in shared.items() if len(value) >= LEAST_SHARED}
 
@@ -79,7 +82,7 @@ class TakenOut(Check):
         return [name for text in texts for name in self._found(text).values()]
 
     def _found(self, text: str) -> dict[str, str]:
-        """What has to go from a text, and what is written instead."""
+        """Return what has to go from a text, and what is written instead."""
         if not text:
             return {}
         data = text.encode("utf-8", "replace")
@@ -90,7 +93,7 @@ class TakenOut(Check):
 
 
 @cache
-def _redactor(rules: tuple[Rule, ...], pseudonyms: Pseudonyms | None) -> Redactor:
+def _redactor(rules: tuple[RedactionRule, ...], pseudonyms: Pseudonyms | None) -> Redactor:
     """Compiled once a process; without a key, names are drawn for this process."""
     names = pseudonyms or Pseudonyms(random_bytes.token_bytes(_KEY_BYTES))
     return Redactor(rules, pseudonyms=names, unfinished=())

@@ -1,11 +1,11 @@
-"""Inputs with nothing in them to learn from."""
+"""Find inputs that hold no text to learn from."""
 
 from __future__ import annotations
 
 import re
 
 from insource.dataset.checks.per_row import PerRow
-from insource.types import Row
+from insource.dataset.checks.row_view import RowView
 
 LEAST = 2
 """Letters and digits that the shortest input has."""
@@ -25,7 +25,8 @@ class ShortInputs(PerRow):
     found = "inputs have no content"
     remedy = "drop the rows whose input has no content"
 
-    def problem(self, row: Row) -> str | None:
+    def problem(self, view: RowView) -> str | None:
+        row = view.row
         text = row.input.strip()
         if len(text) < 40 and sum(map(str.isalnum, text)) < LEAST:
             return f"the input is {text[:40]!r}"

@@ -1,4 +1,4 @@
-"""When two spellings are one term: figures, number words, separators, abbreviations, slips."""
+"""Decide whether two spellings are one term: numbers, separators, abbreviations, typing errors."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def tokens(value: str) -> tuple[str, ...]:
 
 
 def normal_key(text: str) -> str:
-    """The same for ``three-phase``, ``3-phase`` and ``3 PHASE``; never for two figures."""
+    """Return a key that is equal for ``three-phase``, ``3-phase`` and ``3 PHASE``; never for two figures."""
     return re.sub(r"(?<!\d) | (?!\d)", "", " ".join(tokens(text)))
 
 
 def is_abbreviation(short: str, long: str) -> bool:
-    """Whether ``short`` is ``long`` with words cut (``3ph``, ``3-phase``), the figures being the same."""
+    """Return whether ``short`` abbreviates words of ``long`` (``3ph``, ``3-phase``) with equal figures."""
     one, other = tokens(short), tokens(long)
     if len(one) != len(other) or one == other:
         return False
@@ -71,8 +71,10 @@ def is_abbreviation(short: str, long: str) -> bool:
 
 
 def may_stand_for(short: str, long: str) -> bool:
-    """Whether the letters of ``short`` come in ``long`` in this order, from the first on, figures and signs
-    equal."""
+    """Return whether ``short`` has letters of ``long`` in their order, beginning with the first.
+
+    Figures and signs have to be equal.
+    """
     one, other = "".join(tokens(short)), "".join(tokens(long))
     if not 2 <= len(one) < len(other) or one[0] != other[0]:
         return False
@@ -82,7 +84,7 @@ def may_stand_for(short: str, long: str) -> bool:
 
 
 def is_slip(one: str, other: str) -> bool:
-    """Whether exactly one word differs, by one letter more, less, other, or by two in the wrong order."""
+    """Return whether exactly one word differs, by one letter added, missing, changed or swapped."""
     left, right = tokens(one), tokens(other)
     if len(left) != len(right):
         return False
@@ -94,13 +96,13 @@ def is_slip(one: str, other: str) -> bool:
 
 
 def slip_keys(text: str) -> set[str]:
-    """What two spellings that are slips of one another share: the key, and the key less one letter."""
+    """Return what two spellings that are slips of one another share: the key, and the key less one letter."""
     key = normal_key(text)
     return {key, *(key[:place] + key[place + 1 :] for place in range(len(key)))}
 
 
 def differ_in_meaning(one: str, other: str) -> bool:
-    """Whether both are quantities of known units and not the same: ``5 mW`` and ``5 MW``."""
+    """Return whether both are quantities of known units and not the same: ``5 mW`` and ``5 MW``."""
     left, right = parse_quantity(one), parse_quantity(other)
     if left is None or right is None:
         return False

@@ -1,10 +1,10 @@
-"""All checks over the same rows, one reading for all of them."""
+"""Run all checks over the same rows in one reading, and apply the accepted fixes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from insource.dataset.checks.answer_in_prompt import AnswerInPrompt
 from insource.dataset.checks.check import Check, Context, by_split
@@ -65,7 +65,7 @@ def run_checks(
     checks: Sequence[type[Check]] = CHECKS,
     progress: Progress = lambda done, total: None,
 ) -> tuple[Finding, ...]:
-    """What each check finds among the rows of ``context``; nothing is changed.
+    """Return what each check finds among the rows of ``context``; nothing is changed.
 
     Secrets that stand whole in a summary or an example are named, not shown: findings are kept and printed.
     """
@@ -78,39 +78,63 @@ def run_checks(
     )
 
 
+class AppliedFix(NamedTuple):
+    """A fix that was applied: its check, with what it observed, the parameters, and what came of it."""
+
+    check: Check
+    parameters: Mapping[str, Any]
+    step: FunnelStep
+
+
 def apply_fixes(
     context: Context,
     decisions: Iterable[FixDecision],
     checks: Sequence[type[Check]] = CHECKS,
     progress: Progress = lambda done, total: None,
-) -> tuple[FunnelStep, ...]:
-    """Mend the rows of ``context`` in place, one accepted fix after the other.
+    *,
+    known: Iterable[AppliedFix] = (),
+) -> tuple[AppliedFix, ...]:
+    """Mend the rows of ``context`` in place, one accepted fix after the other; return those applied.
 
     Each fix sees the rows as the one before left them. What is not accepted is not touched. The rows' notes
     say where a fix could not be applied, and how many rows of given splits that judge it touched.
+
+    Args:
+        known: the fixes that were applied to these very rows before the log's answers joined them. They are
+            applied as they were, without observing the rows again: no check takes its parameters from the
+            answers. A fix that found nothing then is looked for again.
     """
     accepted = {one.check: one for one in decisions if one.decision == "apply"}
-    steps = []
+    before = {fix.check.name: (fix.check, fix.parameters) for fix in known}
+    applied = []
     for kind in checks:
         if (decision := accepted.get(kind.name)) is None:
             continue
-        check = kind(context)
-        _observe(context, [check], progress)
-        finding = check.finding()
-        if finding.fix is None and not decision.parameters:
-            if finding.skipped:
-                context.rows.notes += (f"The fix of {kind.name} was not applied: {finding.skipped}.",)
-            continue
-        parameters = decision.parameters or (finding.fix.parameters if finding.fix else {})
-        steps.append(_applied(context, check, parameters))
-    return tuple(steps)
+        fix = before.get(kind.name) or _observed(context, kind, decision, progress)
+        if fix is not None:
+            applied.append(AppliedFix(*fix, _apply(context, *fix)))
+    return tuple(applied)
 
 
-def _applied(context: Context, check: Check, parameters: Mapping[str, Any]) -> FunnelStep:
+def _observed(
+    context: Context, kind: type[Check], decision: FixDecision, progress: Progress
+) -> tuple[Check, Mapping[str, Any]] | None:
+    """Return the check and the parameters of its fix, or None when these rows do not need the fix."""
+    check = kind(context)
+    _observe(context, [check], progress)
+    finding = check.finding()
+    if finding.fix is None and not decision.parameters:
+        if finding.skipped:
+            context.rows.notes += (f"The fix of {kind.name} was not applied: {finding.skipped}.",)
+        return None
+    return check, decision.parameters or (finding.fix.parameters if finding.fix else {})
+
+
+def _apply(context: Context, check: Check, parameters: Mapping[str, Any]) -> FunnelStep:
     done: dict[str, Counter[str]] = {"dropped": Counter(), "changed": Counter()}
 
     def change(index: int, row: Row) -> Row | Dropped:
-        result = check.fixed(index, row, parameters)
+        result = check.fixed(index, context.view(row), parameters)
         if row.split and result != row:
             done["dropped" if isinstance(result, Dropped) else "changed"][row.split] += 1
         return result
@@ -134,7 +158,8 @@ def _masked(finding: Finding, redactor: Redactor) -> Finding:
 def _observe(context: Context, checks: Sequence[Check], progress: Progress) -> None:
     total = len(context.rows)
     for index, row in enumerate(context.rows):
+        view = context.view(row)  # one for all checks, which read much the same off a row
         for check in checks:
-            check.observe(index, row)
+            check.observe(index, view)
         if index % 1000 == 999 or index + 1 == total:
             progress(index + 1, total)

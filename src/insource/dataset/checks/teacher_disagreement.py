@@ -1,4 +1,4 @@
-"""Inputs a teacher was asked more than once: where its answers differ, its labels are that uncertain."""
+"""Compare a teacher's repeated answers to the same input, as a measure of label noise."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from insource.dataset.checks.check import SHOWN, Check, Context
+from insource.dataset.checks.row_view import RowView
 from insource.formats.strict_json import as_object
 from insource.foundation import canonical
 from insource.matching.align import align
@@ -37,8 +38,9 @@ class TeacherDisagreement(Check):
         self._models: dict[str, int] = {}
         self._model_at = array("i")
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
         for model in _answers(row):
             said = canonical.dumps([normalised(row.input), row.attributes, model])
             self._asked += blake2b(said.encode(), digest_size=8).digest()
@@ -72,7 +74,7 @@ class TeacherDisagreement(Check):
         )
 
     def _repeated(self) -> Iterator[tuple[int, int, str]]:
-        """The first row that a model was asked something, each other that asks it the same, and the model."""
+        """Return (first row, later row, model) for each question that a model was asked again."""
         asked = np.frombuffer(bytes(self._asked), np.uint64)
         places = np.array(self._places, np.int64)
         order = np.lexsort((places, asked))
@@ -98,7 +100,7 @@ class TeacherDisagreement(Check):
 
 
 def _answers(row: Row) -> dict[str, Any]:
-    """What each model answered to the row, by its name."""
+    """Return what each model answered to the row, by its name."""
     found: dict[str, Any] = dict(row.cloud_outputs)
     made = row.provenance
     if made.label == "teacher" and not made.human_edited:

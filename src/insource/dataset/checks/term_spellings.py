@@ -1,4 +1,4 @@
-"""One term in many spellings: the model has to guess which one a label will be written in."""
+"""Find terms with several spellings: the model cannot know which spelling a label has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from insource.dataset.checks.check import Check, Context, checked_table
 from insource.dataset.checks.field_values import FieldValues
-from insource.dataset.checks.row_view import replaced
+from insource.dataset.checks.row_view import RowView, replaced
 from insource.dataset.checks.spelling import (
     differ_in_meaning,
     is_abbreviation,
@@ -42,10 +42,13 @@ Aliases = dict[str, dict[str, str]]
 
 
 class TermSpellings(Check):
-    """Proposes an alias table by field. Spellings of one normal form are one term; so is a rare slip of a
-    usual spelling, a word cut short beside the same figures, and an abbreviation in whose rows the document
-    says the long form. What the document itself says is never taken for a slip. Quotations of a row's own
-    document, and what a person edited, stay as they are."""
+    """Proposes an alias table by field, from other spellings of a term to the usual one.
+
+    Spellings with one normal form are one term. So is a rare typing error of a usual spelling, a shortened
+    word beside the same figures, and an abbreviation in whose rows the document has the long form. A spelling
+    that the document itself has is never taken for an error. Quotations of a row's own document, and values
+    that a person edited, stay as they are.
+    """
 
     name = "term-spellings"
     title = "One term, many spellings"
@@ -56,11 +59,11 @@ class TermSpellings(Check):
         self._rows: dict[tuple[str, str], list[int]] = {}
         self._copied: Counter[str] = Counter()
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
-        look = self.context.look(row)
-        self._fields.add(look)
-        for path, value in look.leaves:
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
+        self._fields.add(view)
+        for path, value in view.leaves:
             if isinstance(value, str) and path in self._fields.values and path not in self._fields.open:
                 rows = self._rows.setdefault((path, value), [])
                 if len(rows) < SAMPLED and index not in rows:
@@ -85,7 +88,8 @@ class TermSpellings(Check):
             measures={"spellings": spellings, "terms": terms, "fields_left_alone": left},
         )
 
-    def fixed(self, index: int, row: Row, parameters: Mapping[str, Any]) -> Row | Dropped:
+    def fixed(self, index: int, view: RowView, parameters: Mapping[str, Any]) -> Row | Dropped:
+        row = view.row
         aliases = checked_table(self.name, "aliases", parameters)
 
         def change(path: str, value: Any) -> Any:
@@ -95,17 +99,17 @@ class TermSpellings(Check):
         return row if row.provenance.human_edited else replaced(row, change)
 
     def _quoted(self, row: Row, value: str) -> bool:
-        """Whether the row's document says the value so; a label is a class, whatever its document says."""
+        """Return whether the row's document has the value; a label is a class and is never quoted."""
         if isinstance(self.context.output, Labels):
             return False
         return next(occurrences(value.strip(), row.input), None) is not None
 
     def _count(self, proposed: Aliases) -> Aliases:
-        """A second look at the rows, now that spellings are known; returns those that would be changed."""
+        """Read the rows again, now that spellings are known; return those that would be changed."""
         aliases: Aliases = {}
         for row in self.context.rows if proposed else ():
             hit = ""
-            for path, value in () if row.provenance.human_edited else self.context.look(row).leaves:
+            for path, value in () if row.provenance.human_edited else self.context.view(row).leaves:
                 term = proposed[path].get(value) if path in proposed and isinstance(value, str) else None
                 if term is not None and not self._quoted(row, value):
                     aliases.setdefault(path, {})[value] = term
@@ -115,7 +119,7 @@ class TermSpellings(Check):
         return {path: dict(sorted(aliases[path].items())) for path in sorted(aliases)}
 
     def _proposed(self) -> tuple[Aliases, list[str]]:
-        """The alias table by field, and the fields that copy their document's spellings."""
+        """Return the alias table by field, and the fields that copy their document's spellings."""
         aliases: Aliases = {}
         left: list[str] = []
         for path in sorted(self._fields.values):
@@ -130,7 +134,7 @@ class TermSpellings(Check):
         return aliases, left
 
     def _terms(self, path: str) -> Counter[str]:
-        """The values with letters of a field of terms; empty for another field."""
+        """Return the values with letters of a field of terms; empty for another field."""
         filled = self._fields.filled[path]
         counted = self._fields.values[path]
         if path in self._fields.open or filled < MIN_LABELS or len(counted) > MAX_DISTINCT * filled:
@@ -140,7 +144,7 @@ class TermSpellings(Check):
         )
 
     def _aliases(self, path: str, values: Counter[str]) -> dict[str, str]:
-        """What each spelling is to be, with the counts as they are once that is done."""
+        """Return what each spelling is to be, with the counts as they are once that is done."""
         fixed = self._declared(path)
         rows = {value: self._rows[path, value] for value in values}
         found: dict[str, str] = {}
@@ -175,7 +179,7 @@ class TermSpellings(Check):
     def _joined(
         self, heads: Sequence[str], values: Counter[str], rows: Mapping[str, list[int]]
     ) -> Iterable[tuple[str, str]]:
-        """Pairs of different normal forms that are one term all the same: (spelling, term)."""
+        """Yield pairs of different normal forms that are one term all the same: (spelling, term)."""
         for rare, usual in _slips(heads, values):
             if self._in_source(rows[rare], rare) == 0:
                 yield rare, usual
@@ -199,18 +203,18 @@ class TermSpellings(Check):
         )
 
     def _in_source(self, rows: Sequence[int], said: str) -> int:
-        """How many of these rows' documents say it."""
+        """Return how many of these rows' documents say it."""
         documents = (self.context.rows[index].input for index in rows)
         return sum(grounding_tier(said, document) in ("exact", "normalised") for document in documents)
 
     def _declared(self, path: str) -> frozenset[str]:
-        """The spellings that a given contract names: they stay apart."""
+        """Return the spellings that a given contract names: they stay apart."""
         output = self.context.output
         if isinstance(output, Labels) and not output.inferred:
             return frozenset(output.names)
         if isinstance(output, JsonSchema) and not output.inferred and self._rows:
             row = self.context.rows[0]
-            return frozenset(str(name) for name in self.context.look(row).declared(path).get("enum", ()))
+            return frozenset(str(name) for name in self.context.view(row).declared(path).get("enum", ()))
         return frozenset()
 
 
@@ -234,7 +238,7 @@ def _slips(heads: Sequence[str], values: Counter[str]) -> Iterable[tuple[str, st
 
 
 def _resolved(table: Mapping[str, str], value: str) -> str:
-    """Where the table leads in the end: applied twice is applied once. A circle leads nowhere."""
+    """Return where the table leads in the end: applied twice is applied once. A circle leads nowhere."""
     seen = [value]
     while seen[-1] in table:
         seen.append(table[seen[-1]])

@@ -1,11 +1,12 @@
-"""Answers that were cut short: a model that learns from them learns to stop in the middle."""
+"""Find answers that were cut off: a model that learns from them learns to stop early."""
 
 from __future__ import annotations
 
 import re
 
 from insource.dataset.checks.per_row import PerRow
-from insource.types import TOKEN_LIMIT, JsonSchema, Labels, Row
+from insource.dataset.checks.row_view import RowView
+from insource.types import TOKEN_LIMIT, JsonSchema, Labels
 
 CUT_REASONS = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "incomplete"})
 MIN_PROSE = 40
@@ -26,13 +27,14 @@ class Truncation(PerRow):
     found = "answers were cut short"
     remedy = "drop the rows whose answer was cut short"
 
-    def problem(self, row: Row) -> str | None:
+    def problem(self, view: RowView) -> str | None:
+        row = view.row
         reason = "" if row.provenance.human_edited else row.provenance.finish_reason
         if reason.casefold() in CUT_REASONS:
             return f"the model stopped by {reason!r}, not by itself"
-        if reason == TOKEN_LIMIT and not self._is_whole(row):
+        if reason == TOKEN_LIMIT and not self._is_whole(view):
             return "it has all the tokens that the request allowed"
-        if not isinstance(row.output, str) or self.context.look(row).answer is not None:
+        if not isinstance(row.output, str) or view.answer is not None:
             return None
         text = row.output.strip()
         if isinstance(self.context.output, JsonSchema) or text[:1] in ("{", "["):
@@ -41,13 +43,13 @@ class Truncation(PerRow):
             return None
         return _cut_prose(text)
 
-    def _is_whole(self, row: Row) -> bool:
-        """A label, or JSON that closes, can end with the last token allowed; of text nobody knows."""
-        return isinstance(self.context.output, Labels) or self.context.look(row).answer is not None
+    def _is_whole(self, view: RowView) -> bool:
+        """Return a label, or JSON that closes, can end with the last token allowed; of text nobody knows."""
+        return isinstance(self.context.output, Labels) or view.answer is not None
 
 
 def _open_at_end(text: str) -> bool:
-    """Whether a bracket or a string is still open when the text ends."""
+    """Return whether a bracket or a string is still open when the text ends."""
     depth, inside, escaped = 0, False, False
     for character in text:
         if escaped:

@@ -1,4 +1,4 @@
-"""Values that cannot be read in their document: invented, worked out, or written otherwise than it says."""
+"""Find values that do not occur in their document: invented, computed, or written differently."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from insource.dataset.checks.check import Check, Context, listed
 from insource.dataset.checks.field_values import MAX_FIELDS
-from insource.dataset.checks.row_view import Look, is_derived
+from insource.dataset.checks.row_view import RowView, is_derived
 from insource.dataset.checks.spelling import tokens
 from insource.foundation.rng import generator
 from insource.matching.comparators import Comparator
@@ -41,8 +41,11 @@ _FIGURE = re.compile(r"([-+]?\d[\d.,]*)\s*[^\d\s]{0,8}")
 
 
 class _Field:
-    """Counts of one field. ``documents`` counts documents by (values, values not found), for the bootstrap;
-    ``checked`` are those whose labels people vouch for."""
+    """Counts of one field.
+
+    ``documents`` counts documents by (values, values not found), for the bootstrap. ``checked`` counts those
+    whose labels people confirmed.
+    """
 
     def __init__(self) -> None:
         self.documents: Counter[tuple[int, int]] = Counter()
@@ -52,8 +55,11 @@ class _Field:
 
 
 class UngroundedValues(Check):
-    """The grounding ladder over every string and number but closed lists, long texts and what the schema
-    declares derived. Grounded is not correct, and not grounded is not wrong: look at them."""
+    """Applies the grounding ladder to every string and number of the answers.
+
+    Values of closed lists, long texts and values that the schema declares derived are left out. A grounded
+    value may be wrong, and an ungrounded one may be right: a person has to look.
+    """
 
     name = "ungrounded-values"
     title = "Values not found in their document"
@@ -64,22 +70,22 @@ class UngroundedValues(Check):
         self._sample: list[tuple[int, int]] = []
         self._labels: Counter[str] = Counter()
 
-    def observe(self, index: int, row: Row) -> None:
-        super().observe(index, row)
+    def observe(self, index: int, view: RowView) -> None:
+        super().observe(index, view)
+        row = view.row
         self._keep(index, row)
         self._labels[row.provenance.label] += 1
-        look = self.context.look(row)
-        if look.answer is None:
+        if view.answer is None:
             return
         found: dict[str, list[Any]] = {}
-        for path, value in look.leaves:
-            if _judgeable(look, path, value):
+        for path, value in view.leaves:
+            if _judgeable(view, path, value):
                 found.setdefault(path, []).append(value)
         for path, values in found.items():
             if path not in self._fields and len(self._fields) >= MAX_FIELDS:
                 continue
             field = self._fields.setdefault(path, _Field())
-            missing = [value for value in values if not is_grounded(look, value, look.comparator(path))]
+            missing = [value for value in values if not is_grounded(view, value, view.comparator(path))]
             field.documents[len(values), len(missing)] += 1
             if row.provenance.label == "checked":
                 field.checked[len(values), len(missing)] += 1
@@ -122,24 +128,24 @@ class UngroundedValues(Check):
 
     def _misses(self) -> dict[str, tuple[int, int]]:
         """By field: other documents' values found in a document all the same, and how many were tried."""
-        looks = [self.context.look(self.context.rows[index]) for _, index in sorted(self._sample)]
-        by_field: dict[str, list[tuple[Look, Any]]] = {}
-        for look in looks:
-            for path in {leaf.path for leaf in look.leaves}:
-                value = next(leaf.value for leaf in look.leaves if leaf.path == path)
-                if _judgeable(look, path, value):
-                    by_field.setdefault(path, []).append((look, value))
+        views = [self.context.view(self.context.rows[index]) for _, index in sorted(self._sample)]
+        by_field: dict[str, list[tuple[RowView, Any]]] = {}
+        for view in views:
+            for path in {leaf.path for leaf in view.leaves}:
+                value = next(leaf.value for leaf in view.leaves if leaf.path == path)
+                if _judgeable(view, path, value):
+                    by_field.setdefault(path, []).append((view, value))
         counted = {}
         for path, pairs in by_field.items():
             tried = found = 0
-            for place, (look, value) in enumerate(pairs):
-                own = {leaf.value for leaf in look.leaves if leaf.path == path}
+            for place, (view, value) in enumerate(pairs):
+                own = {leaf.value for leaf in view.leaves if leaf.path == path}
                 for step in range(1, min(PARTNERS, len(pairs) - 1) + 1):
                     other = pairs[(place + step) % len(pairs)][1]
-                    if other in own or look.comparator(path).equal(value, other):
+                    if other in own or view.comparator(path).equal(value, other):
                         continue
                     tried += 1
-                    found += is_grounded(look, other, look.comparator(path))
+                    found += is_grounded(view, other, view.comparator(path))
             counted[path] = (found, tried)
         return counted
 
@@ -189,32 +195,34 @@ class UngroundedValues(Check):
         )
 
 
-def is_grounded(look: Look, value: Any, comparator: Comparator) -> bool:
-    """Whether the value's words and figures stand in the document in this order, number words read; or its
-    figure does, the unit being in a heading; or either once commas end a value; or the ladder finds it, whose
-    units are dear to convert.
+def is_grounded(view: RowView, value: Any, comparator: Comparator) -> bool:
+    """Return whether a value occurs in the document.
+
+    It does when its words and figures occur in this order, with number words read as figures; when its figure
+    occurs and its unit may be in a heading; when either holds once commas end a value; or when the grounding
+    ladder finds it. The ladder comes last because converting units is slow.
     """
     wanted = " ".join(tokens(str(value)))
-    if wanted and (f" {wanted} " in look.tokens or f" {wanted} " in look.split_tokens):
+    if wanted and (f" {wanted} " in view.tokens or f" {wanted} " in view.split_tokens):
         return True
     figure = _FIGURE.fullmatch(str(value))
     number = parse_number(figure[1]) if figure else None
-    if number is not None and number in look.numbers:
+    if number is not None and number in view.numbers:
         return True
-    return grounding_tier(value, look.row.input, comparator) is not None
+    return grounding_tier(value, view.row.input, comparator) is not None
 
 
-def _judgeable(look: Look, path: str, value: Any) -> bool:
+def _judgeable(view: RowView, path: str, value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return False
     if isinstance(value, str) and len(value) > MAX_TEXT:
         return False
-    declared = look.declared(path)
+    declared = view.declared(path)
     return "enum" not in declared and "const" not in declared and not is_derived(declared)
 
 
 def _worst(measured: Mapping[str, Mapping[str, Any]], judged: Sequence[str]) -> str:
-    """The fields with the most values not found, and those that are suspect as a whole."""
+    """Return the fields with the most values not found, and those that are suspect as a whole."""
     single, whole = [], []
     for path in sorted(judged, key=lambda path: (-measured[path]["unsupported"], path)):
         missing, share = (
@@ -235,7 +243,7 @@ def _totals(documents: Counter[tuple[int, int]]) -> tuple[int, int]:
 
 
 def _resampled(documents: Counter[tuple[int, int]], rng: np.random.Generator) -> NDArray[np.float64]:
-    """The share not found: as it is, then of ``BOOTSTRAPS`` resamples of the documents."""
+    """Return the share not found: as it is, then of ``BOOTSTRAPS`` resamples of the documents."""
     kinds: Sequence[tuple[int, int]] = sorted(documents)
     counts = np.array([documents[kind] for kind in kinds], dtype=np.int64)
     drawn = np.vstack([counts, rng.multinomial(counts.sum(), counts / counts.sum(), BOOTSTRAPS)])

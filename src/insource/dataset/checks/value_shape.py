@@ -1,4 +1,4 @@
-"""How a value is written, apart from what it says: its shape, and the same value in another shape."""
+"""Describe how a value is written, and rewrite it in another shape with the same meaning."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def shape_of(value: Any) -> str:
 
 
 def is_date(pattern: str) -> bool:
-    """Whether there is a date in this shape."""
+    """Return whether there is a date in this shape."""
     return _DATE.search(pattern) is not None
 
 
 def rewritten(value: str, target: str) -> str:
-    """The value in the target's shape, or as it is when that would say something else.
+    """Return the value in the target's shape, or as it is when that would say something else.
 
     Dates are read as dates. Other values keep their figures, letters and signs; spaces and hyphens between
     letters are free, and points and commas may change where number, quantity or date stay what they are.
@@ -62,6 +62,6 @@ def _as_iso(value: str) -> str:
 
 
 def _pieces(value: str) -> list[str]:
-    """The value's runs of digits, capitals and other letters."""
+    """Return the value's runs of digits, capitals and other letters."""
     runs = ((mark, "".join(characters)) for mark, characters in groupby(value, key=shape))
     return [text for mark, text in runs if mark in ("9", "A", "a")]

@@ -1,1 +1,1 @@
-"""A dataset in the layouts that other tools read."""
+"""Write a dataset in the layouts of other tools."""

@@ -1,4 +1,4 @@
-"""One line an example: OpenAI's chat format, prompt and completion, and Hugging Face's columns."""
+"""Convert examples, one line each: OpenAI's chat format, prompt and completion, Hugging Face's columns."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def prompt_completion(task: Task, example: Example) -> dict[str, Any]:
 
 
 def hf_row(task: Task, example: Example) -> dict[str, Any]:
-    """A flat row of ``HF_COLUMNS``: what has a shape of its own is JSON text."""
+    """Return a flat row of ``HF_COLUMNS``: what has a shape of its own is JSON text."""
     origin = example.provenance
     return {
         "id": example.row_id,

@@ -1,4 +1,4 @@
-"""The exported folder: JSON Lines by split, whose answers they are, and a README; there when complete."""
+"""Write the exported folder: JSON Lines by split, their provenance, and a README, whole or not at all."""
 
 from __future__ import annotations
 

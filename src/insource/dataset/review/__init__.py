@@ -1,1 +1,1 @@
-"""Review by people: which rows to look at, what was decided, what a build makes of it."""
+"""Review by people: which rows to show, what was decided, and what a build does with it."""

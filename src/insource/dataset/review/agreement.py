@@ -1,4 +1,4 @@
-"""How far reviewers agree who looked at the same rows: by field, and by document."""
+"""Measure the agreement of reviewers who decided about the same rows, by field and by document."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Agreement(Frozen):
 def agreement(
     decisions: Iterable[ReviewDecision], closed: Container[str] = frozenset()
 ) -> tuple[Agreement, ...]:
-    """Every pair of reviewers with rows in common, documents first, then field by field.
+    """Return every pair of reviewers with rows in common, documents first, then field by field.
 
     ``closed`` are the fields (JSON Pointers) whose values are chosen from a list.
     """

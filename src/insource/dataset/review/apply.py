@@ -1,4 +1,4 @@
-"""Decisions become rows: corrected, vouched for, or dropped, and what could not be applied is counted."""
+"""Apply review decisions to rows: correct, confirm or drop them, and count what does not apply."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ class Review:
 
 
 def current(decisions: Iterable[ReviewDecision], row: Row) -> list[ReviewDecision]:
-    """Those decisions whose row still is what they were made about, or what they made of it."""
+    """Return those decisions whose row still is what they were made about, or what they made of it."""
     about = input_digest(row)
     return [one for one in decisions if one.input == about and _holds(one, value_at(row, one.field))]
 
 
 def outcome(decision: ReviewDecision) -> str:
-    """What a decision comes to, as text that is equal for equal outcomes."""
+    """Return what a decision comes to, as text that is equal for equal outcomes."""
     return "rejected" if decision.verdict == "rejected" else f"= {canonical.dumps(decision.after)}"
 
 
@@ -78,7 +78,7 @@ def settled_fields(decisions: Sequence[ReviewDecision]) -> dict[str, ReviewDecis
 
 
 def contested_fields(decisions: Sequence[ReviewDecision]) -> frozenset[str]:
-    """The fields that reviewers decided differently."""
+    """Return the fields that reviewers decided differently."""
     return frozenset({one.field for one in decisions} - settled_fields(decisions).keys())
 
 

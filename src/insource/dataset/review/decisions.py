@@ -1,4 +1,4 @@
-"""The reviews file: one decision a line, sorted, so that corrections can be read in a pull request."""
+"""Read and write the reviews file: one decision a line, sorted, so that a diff shows each change."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DecisionFile:
         self._read: tuple[tuple[int, ...], tuple[ReviewDecision, ...]] = ((), ())
 
     def decisions(self) -> tuple[ReviewDecision, ...]:
-        """All decisions, as the file has them now.
+        """Return all decisions, as the file has them now.
 
         Raises:
             DataError: ``reviews-unreadable``, naming the lines.
@@ -44,7 +44,7 @@ class DecisionFile:
     def replace(
         self, row_id: str, who: str, decisions: Iterable[ReviewDecision]
     ) -> tuple[ReviewDecision, ...]:
-        """What ``who`` decided about a row becomes these decisions; returns what it was.
+        """Return what ``who`` decided about a row becomes these decisions; returns what it was.
 
         Raises:
             DataError: ``reviews-unreadable``, ``reviews-not-written``.
@@ -65,7 +65,7 @@ class DecisionFile:
 
 
 def read_reviews(path: Path) -> tuple[ReviewDecision, ...]:
-    """The decisions of a file, none when it is not there. Blank lines are allowed.
+    """Return the decisions of a file, none when it is not there. Blank lines are allowed.
 
     Raises:
         DataError: ``reviews-unreadable``, with the number of each line that is wrong and why.
@@ -105,9 +105,8 @@ def write_reviews(path: Path, decisions: Iterable[ReviewDecision]) -> tuple[int,
             for decision in ordered:
                 file.write(json.dumps(decision.model_dump(), ensure_ascii=False) + "\n")
             file.flush()
-            written = _told_by(
-                os.fstat(file.fileno())
-            )  # before the rename: an edit after it is another state
+            # Before the rename: an edit after it is another state
+            written = _told_by(os.fstat(file.fileno()))
         return written
     except OSError as error:
         raise DataError(

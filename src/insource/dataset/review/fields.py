@@ -1,4 +1,4 @@
-"""The fields of a row's answer as a reviewer decides about them, one by one."""
+"""Split a row's answer into the fields that a reviewer decides about one by one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ABSENT_DEPTH = 2  # how deep the fields of an object that is not there are offe
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class AnswerField:
     """One field: a leaf of the answer, or a list as a whole, so that items can be added and removed.
 
     ``pointer`` is a JSON Pointer (RFC 6901); ``value`` is None where the answer has nothing. ``choices`` are
@@ -47,7 +47,7 @@ class Field:
         return comparator_for(items if isinstance(items, Mapping) else self.schema)
 
     def read(self, text: str) -> Any:
-        """The value that a person means who types this: text as it is where only text can stand, else JSON.
+        """Return the value that the typed text stands for: text where only text fits, else JSON.
 
         Where both can, what is no JSON is text, and what could be either keeps the type of the value
         before, so that ``400`` in place of the text ``480`` is text, too.
@@ -77,43 +77,43 @@ class Field:
 
 
 def input_digest(row: Row) -> str:
-    """What a decision is about: document and fields asked for, as 12 hex digits."""
+    """Return what a decision is about: document and fields asked for, as 12 hex digits."""
     return canonical.short(canonical.digest([row.input, row.attributes]))
 
 
 def row_hash(row_id: str) -> int:
-    """A row's id as a number of 64 bits."""
+    """Return a row's id as a number of 64 bits."""
     return int.from_bytes(blake2b(row_id.encode(), digest_size=8).digest(), "big")
 
 
 def schema_of(row: Row, contract: OutputSpec) -> dict[str, Any] | None:
-    """The JSON Schema of a row's answer, None when answers are labels or text."""
+    """Return the JSON Schema of a row's answer, None when answers are labels or text."""
     if row.contract is not None:
         return row.contract
     return contract.definition if isinstance(contract, JsonSchema) else None
 
 
-def fields_of(row: Row, contract: OutputSpec) -> tuple[Field, ...]:
-    """The fields of a row's answer, in the order of its schema; those it has nothing in are there too."""
+def fields_of(row: Row, contract: OutputSpec) -> tuple[AnswerField, ...]:
+    """Return the fields of a row's answer in the order of its schema, empty ones included."""
     schema, value = schema_of(row, contract), as_object(row.output)
     if schema is None or value is None:
         choices = contract.names if isinstance(contract, Labels) and row.contract is None else ()
-        return (Field(WHOLE, _answer(row, schema), choices=choices),)
+        return (AnswerField(WHOLE, _answer(row, schema), choices=choices),)
     if row.attributes is not None:
         schema = restricted(schema, tuple(dict.fromkeys([*row.attributes, *value])))
     return tuple(_leaves(value, expanded(schema), WHOLE, 0))
 
 
-def present(row: Row) -> tuple[Field, ...]:
-    """The fields that a row's answer fills, whatever the contract says."""
+def present(row: Row) -> tuple[AnswerField, ...]:
+    """Return the fields that a row's answer fills, whatever the contract says."""
     value = as_object(row.output)
     if value is None:
-        return (Field(WHOLE, _answer(row, None)),)
+        return (AnswerField(WHOLE, _answer(row, None)),)
     return tuple(leaf for leaf in _leaves(value, None, WHOLE, 0) if leaf.value not in (None, {}, [], ""))
 
 
 def value_at(row: Row, pointer: str) -> Any:
-    """The value at a pointer, None where there is nothing."""
+    """Return the value at a pointer, None where there is nothing."""
     value = as_object(row.output)
     if pointer == WHOLE:
         return _answer(row, None) if value is None else value
@@ -124,7 +124,7 @@ def value_at(row: Row, pointer: str) -> Any:
 
 
 def with_values(row: Row, values: Mapping[str, Any]) -> Row:
-    """The row with other values at these pointers; the very same row when nothing differs.
+    """Return the row with other values at these pointers; the very same row when nothing differs.
 
     An absent field that becomes null stays absent.
     """
@@ -146,7 +146,7 @@ def with_values(row: Row, values: Mapping[str, Any]) -> Row:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON; Python's own equality takes true for 1."""
+    """Return whether two values are the same JSON; Python's own equality takes true for 1."""
     return canonical.dumps(one) == canonical.dumps(other)
 
 
@@ -154,13 +154,13 @@ def _answer(row: Row, schema: Mapping[str, Any] | None) -> Any:
     return row.output.strip() if isinstance(row.output, str) and schema is None else row.output
 
 
-def _leaves(value: Any, schema: Mapping[str, Any] | None, pointer: str, depth: int) -> Iterator[Field]:
+def _leaves(value: Any, schema: Mapping[str, Any] | None, pointer: str, depth: int) -> Iterator[AnswerField]:
     properties = declared_properties(schema)
     absent = value is None and depth <= _ABSENT_DEPTH
     keys = dict.fromkeys(properties) if isinstance(value, dict) or absent else {}
     keys |= dict.fromkeys(value) if isinstance(value, dict) else {}
     if not keys:
-        yield Field(pointer, value, schema, _choices(schema))
+        yield AnswerField(pointer, value, schema, _choices(schema))
     for key in keys:
         inner = value.get(key) if isinstance(value, dict) else None
         yield from _leaves(inner, properties.get(key), f"{pointer}/{_escaped(key)}", depth + 1)

@@ -1,4 +1,4 @@
-"""Which rows a reviewer should look at first, and why."""
+"""Order the rows for review: which to show first, and why."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.checks.row_view import Look
+from insource.dataset.checks.row_view import RowView
 from insource.dataset.checks.ungrounded_values import is_grounded
-from insource.dataset.review.fields import Field, fields_of, schema_of
+from insource.dataset.review.fields import AnswerField, fields_of, schema_of
 from insource.formats.strict_json import as_object
 from insource.foundation import canonical
 from insource.matching.align import align
@@ -49,7 +49,7 @@ def ordered(
     answers: Answers,
     contradictions: Contradictions,
 ) -> Indices:
-    """The places of a queue's rows, the most telling first; ``contested`` is as ``all``.
+    """Return the places of a queue's rows, the most telling first; ``contested`` is as ``all``.
 
     ``draws`` has a random number a row. ``rows`` is read once, and one number a row is held.
     """
@@ -71,7 +71,7 @@ def ordered(
 
 
 def disputes(row: Row, contract: OutputSpec, outputs: Mapping[str, str]) -> tuple[float, float]:
-    """How far models differ from the label, and from each other: shares of fields, between 0 and 1."""
+    """Return how far models differ from the label, and from each other: shares of fields, between 0 and 1."""
     label = [_difference(row.output, text, row, contract) for text in outputs.values()]
     pairs = [
         _difference(one, other, row, contract) for one, other in combinations(list(outputs.values())[:4], 2)
@@ -79,18 +79,18 @@ def disputes(row: Row, contract: OutputSpec, outputs: Mapping[str, str]) -> tupl
     return max(label, default=0.0), max(pairs, default=0.0)
 
 
-def missing_values(field: Field, look: Look) -> tuple[str | int | float, ...]:
-    """The values of a field that have to stand in the document and do not, as the check judges it.
+def missing_values(field: AnswerField, view: RowView) -> tuple[str | int | float, ...]:
+    """Return the values of a field that have to stand in the document and do not, as the check judges it.
 
     Members of an enumeration, booleans and labels are judgements, not quotations.
     """
     if field.choices:
         return ()
-    return tuple(value for value in scalars(field.value) if not is_grounded(look, value, field.comparator))
+    return tuple(value for value in scalars(field.value) if not is_grounded(view, value, field.comparator))
 
 
 def scalars(value: Any) -> Iterator[str | int | float]:
-    """The texts and numbers of a value, in order, through lists and objects."""
+    """Yield the texts and numbers of a value, in order, through lists and objects."""
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from scalars(item)
@@ -122,8 +122,8 @@ def _scores(
     for row in rows:
         if name == "ungrounded":
             judged = isinstance(contract, Labels) and row.contract is None
-            look = Look(row)
-            yield 0.0 if judged else sum(bool(missing_values(one, look)) for one in fields_of(row, contract))
+            view = RowView(row)
+            yield 0.0 if judged else sum(bool(missing_values(one, view)) for one in fields_of(row, contract))
         else:
             against, between = disputes(row, contract, {**row.cloud_outputs, **answers.get(row.row_id, {})})
             yield 2.0 * (near_key(row) in contradicted) + against + between / 2

@@ -1,4 +1,4 @@
-"""What the decisions of the file come to for the rows as they stand now."""
+"""Work out which review decisions still hold for the rows as they are now."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Standings:
         self._known: dict[str, Standing | None] = {}
 
     def of(self, decisions: tuple[ReviewDecision, ...]) -> list[Standing]:
-        """The standings under these decisions, of the rows that are there."""
+        """Return the standings under these decisions, of the rows that are there."""
         if decisions is not self._seen:
             about: dict[str, list[ReviewDecision]] = defaultdict(list)
             for decision in decisions:

@@ -1,4 +1,4 @@
-"""The reviewer's workbench: what comes next, what was decided about it, and how it is saved."""
+"""Serve rows to a reviewer: the next row, its decisions so far, and saving them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.dataset.checks.row_view import Look
+from insource.dataset.checks.row_view import RowView
 from insource.dataset.review.agreement import Agreement, agreement
 from insource.dataset.review.apply import current
 from insource.dataset.review.decisions import DecisionFile
-from insource.dataset.review.fields import Field, fields_of, input_digest, row_hash, same, with_values
+from insource.dataset.review.fields import AnswerField, fields_of, input_digest, row_hash, same, with_values
 from insource.dataset.review.queues import (
     Answers,
     Contradictions,
@@ -35,11 +35,11 @@ from insource.foundation.clock import SYSTEM, Clock
 from insource.types import AbsentFields, OutputSpec, ReviewDecision, ReviewVerdict, Row
 
 
-class Refused(ValueError):
+class NotSaved(ValueError):
     """A decision that cannot be saved as it is, in words for the reviewer."""
 
 
-class Verdict(NamedTuple):
+class FieldVerdict(NamedTuple):
     """What a reviewer says about one field: ``text`` as typed, or the place of one of its choices."""
 
     pointer: str
@@ -48,7 +48,7 @@ class Verdict(NamedTuple):
     choice: int | None = None
 
 
-class Progress(NamedTuple):
+class QueueProgress(NamedTuple):
     """Rows of a queue that a reviewer has decided, and those still waiting for this reviewer."""
 
     done: int
@@ -56,7 +56,7 @@ class Progress(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Item:
+class ReviewItem:
     """One row to review. ``mine`` and ``others`` are current decisions by field; reasons are sentences.
 
     ``missing`` are the values of each field that do not stand in the document.
@@ -64,7 +64,7 @@ class Item:
 
     index: int
     row: Row
-    fields: tuple[Field, ...]
+    fields: tuple[AnswerField, ...]
     missing: tuple[tuple[str | int | float, ...], ...]
     outputs: dict[str, str]
     mine: dict[str, ReviewDecision]
@@ -101,7 +101,7 @@ class Workbench:
         self._lock = threading.RLock()
 
     def order(self, queue: QueueName, watch: Callable[[int, int], None] | None = None) -> Indices:
-        """The places of a queue's rows, computed when first asked for.
+        """Return the places of a queue's rows, computed when first asked for.
 
         ``watch`` is called with the rows read so far and all there are.
         """
@@ -112,13 +112,13 @@ class Workbench:
                 self._orders[queue] = ordered(queue, rows, self.contract, self._draws, self.answers, twins)
             return self._orders[queue]
 
-    def progress(self, queue: QueueName, who: str) -> Progress:
-        """How far a reviewer is in a queue."""
+    def progress(self, queue: QueueName, who: str) -> QueueProgress:
+        """Return how far a reviewer is in a queue."""
         mine = self._places([one.place for one in self._standing() if who in one.done])
-        return Progress(int(mine[self.order(queue)].sum()), len(self._waiting(queue, who)))
+        return QueueProgress(int(mine[self.order(queue)].sum()), len(self._waiting(queue, who)))
 
     def following(self, queue: QueueName, who: str, index: int | None = None) -> int | None:
-        """The next row that waits for this reviewer after ``index``, round the end; None when none does."""
+        """Return the next row after ``index`` that waits for this reviewer, cyclically, or None."""
         order, waiting = self.order(queue), self._waiting(queue, who)
         if not len(waiting):
             return None
@@ -126,8 +126,8 @@ class Workbench:
         later = waiting[waiting > here]
         return int(order[later[0] if len(later) else waiting[0]])
 
-    def item(self, queue: QueueName, who: str, index: int) -> Item:
-        """The row at a place, with what was decided about it so far.
+    def item(self, queue: QueueName, who: str, index: int) -> ReviewItem:
+        """Return the row at a place, with what was decided about it so far.
 
         What other reviewers decided shows in the contested queue only: a second opinion is one that has
         not seen the first.
@@ -142,26 +142,26 @@ class Workbench:
                 others[one.field].append(one)
         fields = fields_of(row, self.contract)
         outputs = {**row.cloud_outputs, **self.answers.get(row.row_id, {})}
-        look = Look(row)
-        missing = tuple(missing_values(one, look) for one in fields)
+        view = RowView(row)
+        missing = tuple(missing_values(one, view) for one in fields)
         reasons = self._reasons(queue, index, row, outputs)
         if queue == "ungrounded":
             names = ", ".join(one.name for one, values in zip(fields, missing, strict=True) if values)
             reasons.append(f"Not found in the document: {names}.")
-        return Item(index, row, fields, missing, outputs, mine, dict(others), tuple(reasons))
+        return ReviewItem(index, row, fields, missing, outputs, mine, dict(others), tuple(reasons))
 
-    def save(self, who: str, index: int, verdicts: Sequence[Verdict]) -> None:
+    def save(self, who: str, index: int, verdicts: Sequence[FieldVerdict]) -> None:
         """Keep a reviewer's decisions about all fields of a row, in place of earlier ones.
 
         Raises:
-            Refused: a field is not decided, or a value does not fit the contract.
+            NotSaved: a field is not decided, or a value does not fit the contract.
             DataError: ``reviews-unreadable``, ``reviews-not-written``.
         """
         row = self.rows[index]
         fields = {one.pointer: one for one in fields_of(row, self.contract)}
         given = {verdict.pointer: verdict for verdict in verdicts}
         if fields.keys() != given.keys() or len(given) != len(verdicts):
-            raise Refused("Every field has to be decided once.")
+            raise NotSaved("Every field has to be decided once.")
         when = self.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
         about = {"row_id": row.row_id, "who": who, "when": when, "input": input_digest(row)}
         decisions = [_decision(fields[pointer], verdict, about) for pointer, verdict in given.items()]
@@ -185,7 +185,7 @@ class Workbench:
         return index
 
     def agreement(self) -> tuple[Agreement, ...]:
-        """How far the reviewers agree."""
+        """Return how far the reviewers agree."""
         open_to_all: set[str] = set()
         listed: set[str] = set()
         for one in self._standing():
@@ -194,11 +194,11 @@ class Workbench:
         return agreement(self.file.decisions(), listed - open_to_all)
 
     def contested(self) -> tuple[str, ...]:
-        """The ids of the rows with a field that reviewers decided differently, in the order of the file."""
+        """Return the ids of rows with a contested field, in the order of the file."""
         return tuple(one.about[0].row_id for one in self._standing() if one.contested)
 
     def _waiting(self, queue: QueueName, who: str) -> Indices:
-        """The places in a queue, ascending, whose rows still want this reviewer."""
+        """Return the places in a queue, ascending, whose rows still want this reviewer."""
         standing, order = self._standing(), self.order(queue)
         if queue == "contested":
             wanted = self._places([one.place for one in standing if one.contested])
@@ -246,7 +246,7 @@ class Workbench:
         targets = Targets(self.contract, self.absent_fields)
         misfit = targets.misfit(with_values(row, edited))
         if misfit is not None and not any(one.verdict == "rejected" for one in decisions):
-            raise Refused(f"This would not fit the contract: {misfit.detail}.")
+            raise NotSaved(f"This would not fit the contract: {misfit.detail}.")
 
 
 def _watched(rows: Staged, watch: Callable[[int, int], None]) -> Iterator[Row]:
@@ -255,7 +255,7 @@ def _watched(rows: Staged, watch: Callable[[int, int], None]) -> Iterator[Row]:
         watch(done, len(rows))
 
 
-def _decision(one: Field, verdict: Verdict, about: dict[str, Any]) -> ReviewDecision:
+def _decision(one: AnswerField, verdict: FieldVerdict, about: dict[str, Any]) -> ReviewDecision:
     after = {"accepted": one.value, "rejected": None}.get(verdict.verdict)
     if verdict.verdict == "edited":
         after = _typed(one, verdict)
@@ -265,28 +265,28 @@ def _decision(one: Field, verdict: Verdict, about: dict[str, Any]) -> ReviewDeci
     return ReviewDecision(field=one.pointer, verdict=kind, before=one.value, after=after, **about)
 
 
-def _typed(one: Field, verdict: Verdict) -> Any:
-    """The value that was typed or chosen.
+def _typed(one: AnswerField, verdict: FieldVerdict) -> Any:
+    """Return the value that was typed or chosen.
 
     Raises:
         Refused: it is not a value of the field.
     """
     if verdict.choice is not None:
         if not 0 <= verdict.choice < len(one.choices):
-            raise Refused(f"{one.name} has no choice {verdict.choice + 1}.")
+            raise NotSaved(f"{one.name} has no choice {verdict.choice + 1}.")
         return one.choices[verdict.choice]
     text = verdict.text.strip()
     if not text:
         if one.pointer and one.nullable:
             return None
-        raise Refused(f"{one.name} is empty; reject it if it has no right value.")
+        raise NotSaved(f"{one.name} is empty; reject it if it has no right value.")
     try:
         return one.read(text)
     except ValueError as error:
-        raise Refused(f"{one.name} is not JSON: {error}.") from error
+        raise NotSaved(f"{one.name} is not JSON: {error}.") from error
 
 
 def _lot(row_id: str, seed: int) -> int:
-    """A row's lot under the seed, as a number of 64 bits."""
+    """Return a row's lot under the seed, as a number of 64 bits."""
     lot = blake2b(row_id.encode(), digest_size=8, salt=b"review", key=str(seed).encode()).digest()
     return int.from_bytes(lot, "big")

@@ -1,1 +1,1 @@
-"""A row on its way into a dataset: record, target, example, and the rows staged on disk."""
+"""Hold a row on its way into a dataset: record, target, example, and the rows staged on disk."""

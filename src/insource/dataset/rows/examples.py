@@ -1,4 +1,4 @@
-"""A row that fits becomes an example, and what the examples of a dataset come to is counted on the way."""
+"""Turn rows into examples, and count what a dataset's manifest reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN = 8
 
 
 def example_of(row: Row, target: str) -> Example:
-    """The row as an example with this target."""
+    """Return the row as an example with this target."""
     content = {"input": row.input, "attributes": row.attributes, "contract": row.contract, "target": target}
     return Example(
         row_id=row.row_id,
@@ -74,7 +74,7 @@ class Tally:
         self._timed += bool(set(row.cloud_latency_s) - set(row.cloud_outputs))
 
     def manifest(self) -> dict[str, Any]:
-        """The fields of the manifest that these counts are."""
+        """Return the fields of the manifest that these counts are."""
         return {
             "counts": self.counts,
             "groups": {split: len(groups) for split, groups in self._groups.items()},
@@ -88,11 +88,11 @@ class Tally:
         }
 
     def label_counts(self) -> dict[str, dict[Split, int]]:
-        """The examples of each label by split; empty when answers are not labels."""
+        """Return the examples of each label by split; empty when answers are not labels."""
         return {label: dict(self._by_label[label]) for label in sorted(self._by_label)}
 
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know and no other count says."""
+        """Return what a reader should know and no other count says."""
         made = ", ".join(f"{count} by {method}" for method, count in sorted(self._synthetic.items()))
         counted = (
             (self._synthetic.total(), f"rows are synthetic, in training only: {made}"),
@@ -123,7 +123,7 @@ class Tally:
 
 
 def test_digest(digests: Iterable[bytes]) -> str:
-    """The identity of a test split: the sha256 over the sorted content digests of its examples.
+    """Return the identity of a test split: the sha256 over the sorted content digests of its examples.
 
     Row ids and the order of rows are no part of it.
     """
@@ -131,7 +131,7 @@ def test_digest(digests: Iterable[bytes]) -> str:
 
 
 def sealed(examples: Iterable[Example]) -> tuple[str, bytes]:
-    """What looks at a test split are counted under: its digest, and ``INPUT_BYTES`` for each document.
+    """Return what looks at a test split are counted under: its digest, and ``INPUT_BYTES`` for each document.
 
     A document is its text, form, case and spaces aside: another label or id makes it no other one.
     """

@@ -1,4 +1,4 @@
-"""Whose answers a file's lines are, in a file beside it: the file itself has only what other tools take."""
+"""Keep the provenance of a file's lines in a file beside it, so that other tools can read the first."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ def sidecar_of(path: Path) -> Path:
 
 
 def sidecar_line(record: dict[str, Any], example: Example) -> dict[str, Any]:
-    """The example's id and provenance, and the digest of the record that it was written as."""
+    """Return the example's id and provenance, and the digest of the record that it was written as."""
     origin = example.provenance.model_dump(mode="json", exclude={"source", "line"})
     return {"id": example.row_id, "digest": canonical.digest(record), "provenance": origin}
 
 
 def with_provenance(path: Path, records: Iterable[Found]) -> Iterator[Found]:
-    """The file's records with the id and provenance that its sidecar has for them; as they are without one.
+    """Yield the file's records with the id and provenance that its sidecar has for them.
+
+    Without a sidecar the records are unchanged.
 
     Lines may have been taken out or put in another order. One that is not in the sidecar is not used: who
     answered it is unknown, and it would pass for people's. Memory: some 300 bytes a line.
@@ -55,7 +57,7 @@ def with_provenance(path: Path, records: Iterable[Found]) -> Iterator[Found]:
 
 
 def _places(file: BinaryIO, sidecar: Path) -> dict[str, list[int]]:
-    """Where the lines for each digest begin."""
+    """Return where the lines for each digest begin."""
     places: dict[str, list[int]] = defaultdict(list)
     begin = 0
     for number, line in enumerate(file, 1):

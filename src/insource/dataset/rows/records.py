@@ -1,4 +1,4 @@
-"""A record of Insource's own keys becomes a row, or a reason why not."""
+"""Turn a record with Insource's own keys into a row, or name the reason why it is none."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class BadRow(ValueError):
 
 
 def row_id_of(record: Mapping[str, Any], line: int | None) -> str:
-    """The record's ``id``, or a name after its line.
+    """Return the record's ``id``, or a name after its line.
 
     Raises:
         BadRow: ``wrong-type``.
@@ -61,7 +61,7 @@ def row_of(
     schemas: Mapping[str, dict[str, Any]] | None = None,
     vouched: Mapping[str, Any] | None = None,
 ) -> Row:
-    """The row of a record; keys beyond ``KEYS`` are not looked at.
+    """Return the row of a record; keys beyond ``KEYS`` are not looked at.
 
     Args:
         line: where it stands in ``source``, counted from 1.
@@ -93,7 +93,7 @@ def row_of(
 def _provenance(
     record: dict[str, Any], source: str, line: int | None, vouched: Mapping[str, Any]
 ) -> Provenance:
-    """What the record says of its own origin; where it stands now is ours to say."""
+    """Return the record's own statement of its origin; source and line are set by the reader."""
     given = record.get("provenance")
     if given is None:
         return Provenance(**vouched, source=source, line=line)

@@ -1,4 +1,4 @@
-"""A folder of one process for as long as it works; what a killed one left is cleared by the next."""
+"""Give a process a temporary folder, and remove folders that killed processes left behind."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from insource.foundation.errors import DataError
+from insource.foundation.files import is_alive
 
 _PREFIX = ".scratch-"
 
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """A new folder under ``parent``, on the same file system, gone after the block.
+    """Open a new folder under ``parent``, on the same file system, gone after the block.
 
     Raises:
         DataError: ``dataset-not-written``.
@@ -24,7 +25,8 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         for left in parent.glob(f"{_PREFIX}*"):
-            if not _alive(left.name.removeprefix(_PREFIX).partition("-")[0]):
+            pid = left.name.removeprefix(_PREFIX).partition("-")[0]
+            if not (pid.isdecimal() and is_alive(int(pid))):
                 shutil.rmtree(left, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=f"{_PREFIX}{os.getpid()}-"))
     except OSError as error:
@@ -36,20 +38,10 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
 
 def unwritable(path: Path, error: OSError) -> DataError:
-    """What is said when rows cannot be written, finished or while they are worked on."""
+    """Return what is said when rows cannot be written, finished or while they are worked on."""
     return DataError(
         "dataset-not-written",
         f"The dataset cannot be written to {path}: {error.strerror or error}.",
         hint="Free some space there, about twice what the source takes, or check the permissions, then run "
         "the same command again.",
     )
-
-
-def _alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True

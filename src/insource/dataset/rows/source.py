@@ -1,4 +1,4 @@
-"""What every source is: named, read as often as asked, row by row."""
+"""Define a source: it has a name and can be read again, row by row."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Source(Protocol):
 
 
 def unreadable(path: Path, error: OSError) -> DataError:
-    """What is said when a source's file or folder cannot be opened."""
+    """Return what is said when a source's file or folder cannot be opened."""
     return DataError(
         "rows-unreadable",
         f"{path} cannot be read: {error.strerror or error}.",

@@ -1,4 +1,4 @@
-"""Rows on disk while they are checked, mended and split: read as often as needed, never all in memory."""
+"""Keep rows on disk while they are checked, fixed and split, so that they need not fit in memory."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Staged:
                 yield from map(Row.model_validate_json, file)
 
     def __getitem__(self, index: int) -> Row:
-        """The row at this place, counted from 0."""
+        """Return the row at this place, counted from 0."""
         with self._path.open("rb") as file:
             file.seek(self._offsets[index])
             return Row.model_validate_json(file.readline())
@@ -75,6 +75,20 @@ class Staged:
         )
         return self.funnel[-1]
 
+    def copy(self, folder: Path, change: Callable[[Row], Row] = lambda row: row) -> Staged:
+        """Return the rows, each put through ``change``, in a file of their own in the new ``folder``.
+
+        These rows stay as they are. No step is counted: the copy has the same drops, funnel and notes.
+        """
+        folder.mkdir()
+        found = Staged(self.name, folder)
+        found.notes, found.dropped, found.funnel = self.notes, list(self.dropped), list(self.funnel)
+        found._path = folder / f"rows-{len(found.funnel) - 1}.jsonl"
+        with found._path.open("wb") as file:
+            for row in self:
+                _append(file, change(row), found._offsets)
+        return found
+
     def fill(self, source: Source) -> None:
         """Read the source into the file; an id that came before is dropped."""
         taken: dict[bytes, int] = {}
@@ -100,7 +114,7 @@ class Staged:
 
 @contextmanager
 def staged(source: Source, parent: Path) -> Iterator[Staged]:
-    """The rows of a source in a file of their own under ``parent``, which is gone after the block.
+    """Open the rows of a source in a file of their own under ``parent``, which is gone after the block.
 
     Raises:
         DataError: the source's own, ``no-rows`` when it has none, ``dataset-not-written``.

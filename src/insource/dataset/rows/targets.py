@@ -1,4 +1,4 @@
-"""The target of a row under the output contract, or why the row's label does not fit it."""
+"""Compute the target of a row under the output contract, or the reason why its label does not fit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Targets:
         self._names = frozenset(contract.names) if isinstance(contract, Labels) else None
 
     def of(self, row: Row) -> str:
-        """The canonical target.
+        """Return the canonical target.
 
         Raises:
             BadRow: the label does not fit.
@@ -39,7 +39,7 @@ class Targets:
         return text
 
     def misfit(self, row: Row) -> Dropped | None:
-        """Why the row is left out, or None when its label fits."""
+        """Return why the row is left out, or None when its label fits."""
         try:
             self.of(row)
         except BadRow as bad:

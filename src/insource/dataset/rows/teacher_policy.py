@@ -1,4 +1,4 @@
-"""Whose answers may be trained on: the policy file, and the refusal to train on what it does not allow.
+"""Read the policy on teachers' answers, and refuse to train on answers that it does not allow.
 
 Providers' terms restrict what their outputs may be used for, and what counts as competing is for a lawyer.
 Insource keeps what you decided, on which terms, and holds training to it.
@@ -29,8 +29,10 @@ and the newest have to allow it."""
 
 
 class TeacherRule(Frozen):
-    """What holds for the teachers that ``model`` (``openai/*``) matches; ``terms`` is what was read, and
-    ``date`` since when they hold (ISO 8601)."""
+    """A rule for the teachers that match ``model``, such as ``openai/*``.
+
+    ``terms`` names the terms that were read, ``date`` since when they hold (ISO 8601).
+    """
 
     model: str
     train: Literal["allow", "refuse"]
@@ -45,21 +47,23 @@ class TeacherPolicy(Frozen):
     teacher: tuple[TeacherRule, ...] = ()
 
     def rules_for(self, origin: Provenance) -> tuple[TeacherRule, ...]:
-        """The rules for the teacher, the newest last: all with the first ``model`` that matches it."""
+        """Return the rules for the teacher, the newest last: all with the first ``model`` that matches it."""
         name = teacher_name(origin)
         matching = next((rule.model for rule in self.teacher if fnmatchcase(name, rule.model)), None)
         rules = [rule for rule in reversed(self.teacher) if rule.model == matching]
         return tuple(sorted(rules, key=lambda rule: rule.date))
 
     def in_force(self, origin: Provenance) -> TeacherRule | None:
-        """The rule that held when the teacher answered; the first when that was earlier, or is not known."""
+        """Return the rule in force when the teacher answered, the first one if that is unknown or earlier."""
         rules = self.rules_for(origin)
         before = [rule for rule in rules if rule.date <= origin.date]
         return (before[-1] if before else rules[0]) if rules else None
 
     def objection(self, origin: Provenance) -> str:
-        """Why the teacher's answer may not be trained on, or nothing: both the rule in force when it was
-        given and the newest have to allow it."""
+        """Return why the teacher's answer may not be trained on, or an empty text.
+
+        Both the rule in force when it was given and the newest rule have to allow it.
+        """
         if (possible := self._possible_refusal(origin)) is not None:
             return f"{possible.model} is refused, and which provider answered is not known"
         rule = self.in_force(origin)
@@ -72,8 +76,11 @@ class TeacherPolicy(Frozen):
         )
 
     def _possible_refusal(self, origin: Provenance) -> TeacherRule | None:
-        """A refusal of a provider's models that may cover an answer of which only the model is known, as
-        many imported logs have it; unless a rule before it names the model without a provider."""
+        """Return a refusal that may cover an answer of which only the model is known.
+
+        Many imported logs do not name the provider. A rule before it that names the model without a provider
+        takes precedence.
+        """
         if origin.provider:
             return None
         for rule in self.teacher:
@@ -85,13 +92,16 @@ class TeacherPolicy(Frozen):
         return None
 
     def terms_of(self, origin: Provenance) -> str:
-        """The terms under which a teacher's answer was given; empty for people's."""
+        """Return the terms under which a teacher's answer was given; empty for people's."""
         rule = self.in_force(origin) if origin.from_teacher else None
         return origin.terms or (rule.terms if rule is not None else "")
 
     def with_rule(self, new: TeacherRule) -> TeacherPolicy:
-        """The policy with a rule on top. A decision on the same terms, or on none, takes the place of the
-        newest one and keeps its terms and date; other terms are a rule of their own, from their date."""
+        """Return the policy with a rule on top.
+
+        A decision on the same terms, or on none, replaces the newest rule and keeps its terms and date. Other
+        terms are a rule of their own, from their date.
+        """
         older = [rule for rule in reversed(self.teacher) if rule.model == new.model]
         newest = sorted(older, key=lambda rule: rule.date)[-1] if older else None
         if newest is not None and new.terms in ("", newest.terms):
@@ -104,7 +114,7 @@ NO_POLICY = TeacherPolicy()
 
 
 def with_terms(row: Row, policy: TeacherPolicy) -> Row:
-    """The row with the terms that its teacher's answer was given under; a rule of later changes nothing."""
+    """Return the row with the terms of its teacher's answer; later rules do not change them."""
     terms = policy.terms_of(row.provenance)
     if terms == row.provenance.terms:
         return row
@@ -117,14 +127,14 @@ def teacher_name(origin: Provenance) -> str:
 
 
 def co_teachers(parents: Iterable[Provenance], teacher: Provenance) -> tuple[str, ...]:
-    """The teachers whose answers are in these rows, without ``teacher``."""
+    """Return the teachers whose answers are in these rows, without ``teacher``."""
     origins = (origin for origin in parents if origin.from_teacher)
     names = (name for origin in origins for name in (teacher_name(origin), *origin.co_teachers))
     return tuple(dict.fromkeys(name for name in names if name != teacher_name(teacher)))
 
 
 def _teachers_of(origin: Provenance) -> Iterator[Provenance]:
-    """The origin once for each teacher of its unedited words."""
+    """Yield the origin once for each teacher of its unedited words."""
     if origin.from_teacher:
         yield origin
         for name in origin.co_teachers:
@@ -171,7 +181,7 @@ def check_teachers(examples: Iterable[Example], policy: TeacherPolicy, path: Pat
 
 
 def read_policy(path: Path) -> TeacherPolicy:
-    """The policy; one without rules when the file is not there.
+    """Return the policy; one without rules when the file is not there.
 
     Raises:
         UserError: ``policy-unreadable``.

@@ -1,1 +1,1 @@
-"""What a build leaves on disk: the dataset folder, its card, its differences from another."""
+"""Read and write what a build leaves on disk: the dataset folder, its card, its differences."""

@@ -1,4 +1,4 @@
-"""The data card: what a reader has to know before trusting numbers from this dataset."""
+"""Write the data card: what a reader needs to know before trusting numbers from this dataset."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SIZES = (
 
 
 def data_card(manifest: DatasetManifest) -> str:
-    """The dataset's README in Markdown: identity, funnel, splits, labels, cloud answers, notes."""
+    """Return the dataset's README in Markdown: identity, funnel, splits, labels, cloud answers, notes."""
     dropped = [f"- dropped, `{reason}`: {count}" for reason, count in manifest.dropped.items()]
     splits = [
         f"| {split} | {manifest.counts[split]} | {manifest.groups.get(split, 0)} | {_PURPOSE[split]} |"
@@ -57,8 +57,9 @@ def data_card(manifest: DatasetManifest) -> str:
 
 
 def front_matter(manifest: DatasetManifest, written: Mapping[Split, int], columns: Mapping[str, str]) -> str:
-    """The card's YAML for Hugging Face: which file is which split, and each column's type if ``columns`` has
-    them; without it a column that is null throughout a split would have another type there.
+    """Return the card's YAML for Hugging Face: the file of each split, and the types of ``columns``.
+
+    Without types, a column that is null in a whole split would get another type there.
 
     Source: the Hub's dataset card metadata, ``configs``, ``dataset_info`` and ``size_categories``.
     """
@@ -74,7 +75,7 @@ def front_matter(manifest: DatasetManifest, written: Mapping[Split, int], column
 
 
 def _funnel(manifest: DatasetManifest) -> str:
-    """A line a step; the rows that leave one step enter the next."""
+    """Return a line a step; the rows that leave one step enter the next."""
     steps = [
         f"| {step.step} | {step.rows_in:,} | {step.dropped:,} | {step.changed:,} | {step.rows_out:,} |"
         for step in manifest.funnel
@@ -83,7 +84,7 @@ def _funnel(manifest: DatasetManifest) -> str:
 
 
 def _leakage(manifest: DatasetManifest) -> list[str]:
-    """What splits share or shared, and what they are too small for."""
+    """Return what splits share or shared, and what they are too small for."""
     overlaps = [f"- {text(overlap.summary)}." for overlap in manifest.overlaps]
     short = [f"- {text(sentence(shortfall))}" for shortfall in manifest.shortfalls]
     found = ["### Between the splits", "\n".join(overlaps)] if overlaps else []

@@ -1,4 +1,4 @@
-"""What changed between two datasets: rows and all that they hold, splits, drops, contract."""
+"""Compare two datasets: rows and their content, splits, drops, contract."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ _MOVING = {"source", "line"}  # where a row stands now is none of what it is
 
 
 class RowChange(Frozen):
-    """A row of both datasets that is not the same: ``what`` is ``input``, ``target``, ``split``,
-    ``provenance``, or ``other``: group, time, attributes, the row's own schema, the clouds' answers."""
+    """A row of both datasets that is not the same.
+
+    ``what`` is ``input``, ``target``, ``split``, ``provenance``, or ``other``: group, time, attributes, the
+    row's own schema, the cloud's answers.
+    """
 
     row_id: str
     what: str
@@ -29,8 +32,11 @@ class RowChange(Frozen):
 
 
 class DatasetDiff(Frozen):
-    """From ``before`` to ``after``. ``added`` and ``removed`` count rows by split, ``changed`` the rows of
-    both by what changed; ``changes`` are the first of them. ``counts`` and ``dropped`` are pairs."""
+    """The differences from ``before`` to ``after``.
+
+    ``added`` and ``removed`` count rows by split, ``changed`` the rows of both by what changed; ``changes``
+    are the first of them. ``counts`` and ``dropped`` are pairs.
+    """
 
     before: str
     after: str
@@ -54,8 +60,10 @@ class DatasetDiff(Frozen):
 
     @property
     def only_in_place(self) -> bool:
-        """Whether rows, splits, drops and contract are the same, though the datasets are not ``equal``:
-        what differs is where rows stood in their source, their order, or the manifest's remarks."""
+        """Whether rows, splits, drops and contract are the same, though the datasets are not ``equal``.
+
+        They then differ in where rows stood in their source, in their order, or in the manifest's notes.
+        """
         rows = self.added or self.removed or self.changed
         return not (self.equal or rows or self.contract or any(a != b for a, b in self.dropped.values()))
 
@@ -138,7 +146,7 @@ def _digest(text: str) -> bytes:
 
 
 def _with_earlier(before: Path, changes: list[RowChange]) -> tuple[RowChange, ...]:
-    """The few shown changes with what stood there before, read once more."""
+    """Return the few shown changes with what stood there before, read once more."""
     wanted = {change.row_id for change in changes}
     texts = {row_id: found for row_id, _, found in _rows(before) if row_id in wanted} if wanted else {}
     return tuple(

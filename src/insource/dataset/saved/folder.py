@@ -1,4 +1,4 @@
-"""A dataset on disk: written as a whole or not at all, and checked against its digest when read."""
+"""Write a dataset folder whole or not at all, and verify it against its digest when it is read."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class DatasetWriter:
 
 
 def find(datasets_dir: Path, name: str) -> Path:
-    """The dataset folder that ``name`` means: a path, a folder's name, or the start of its digest.
+    """Return the dataset folder that ``name`` means: a path, a folder's name, or the start of its digest.
 
     Raises:
         DataError: ``dataset-not-found``, ``dataset-ambiguous``.
@@ -120,7 +120,7 @@ def find(datasets_dir: Path, name: str) -> Path:
 
 
 def newest_first(datasets_dir: Path) -> list[Path]:
-    """The complete datasets, the one built last first."""
+    """Return the complete datasets, the one built last first."""
     manifests = datasets_dir.glob(f"*@*/{MANIFEST}")
     return [path.parent for path in sorted(manifests, key=lambda path: -path.stat().st_mtime_ns)]
 
@@ -159,7 +159,7 @@ def load(path: Path) -> Dataset:
 
 
 def check(path: Path) -> DatasetManifest:
-    """The manifest of a dataset folder, once every byte beside it was found to be what it names.
+    """Return the manifest of a dataset folder, once every byte beside it was found to be what it names.
 
     Raises:
         DataError: ``dataset-not-found``.
@@ -188,13 +188,13 @@ def check(path: Path) -> DatasetManifest:
 
 
 def examples(path: Path, split: Split) -> Iterator[Example]:
-    """The examples of one split as they are read; ``check`` the folder first."""
+    """Yield the examples of one split as they are read; ``check`` the folder first."""
     with (path / f"{split}.jsonl").open("rb") as lines:
         yield from map(Example.model_validate_json, lines)
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a folder has the name that only a writer of datasets gives."""
+    """Return whether a folder has the name that only a writer of datasets gives."""
     return "@" in path.name
 
 
@@ -209,7 +209,7 @@ def _mismatch(path: Path, detail: str) -> IntegrityError:
 
 
 def _digest(manifest: DatasetManifest, parts: Mapping[str, str]) -> str:
-    """The sha256 over the manifest without it and the sha256 of every file of rows."""
+    """Return the sha256 over the manifest without it and the sha256 of every file of rows."""
     # Without defaults, so that a field added later changes no digest of before.
     identity = manifest.model_copy(update={"digest": ""}).model_dump_json(exclude_defaults=True)
     return canonical.digest({"manifest": identity, "files": dict(parts)})

@@ -1,4 +1,4 @@
-"""Which datasets and runs hold answers of calls that were purged: they are files of their own."""
+"""Find the datasets and runs that still hold answers of purged calls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class Affected(Frozen):
 def affected(
     workspace: Path, row_answers: Set[tuple[str, str]], call_ids: Set[str] = frozenset()
 ) -> tuple[Affected, ...]:
-    """The datasets that keep one of these answers, given as (row id, model asked), or one of these calls.
+    """Return the datasets that keep one of these answers or calls.
+
+    Answers are given as (row id, model asked).
 
     The link is the row id a call was tagged with, or the id of a call that became a row itself. An answer
     that came into a dataset in another way, by a file of rows for instance, is not found.
@@ -48,7 +50,7 @@ def _holds(row: dict[str, Any], row_answers: Set[tuple[str, str]], call_ids: Set
 
 
 def _runs_of(workspace: Path, manifest: Path) -> tuple[str, ...]:
-    """The runs whose manifest names the dataset, its training rows, or a run made from it; oldest first."""
+    """Return the runs made from the dataset, its training rows, or such a run; oldest first."""
     trained_on = digest([row["digest"] for row in _rows(manifest.with_name("train.jsonl"))])
     names, found = {str(json.loads(manifest.read_text(encoding="utf-8"))["digest"]), trained_on}, []
     for run in reversed(list(RunStore(workspace).complete())):

@@ -1,4 +1,4 @@
-"""Whether each split is large enough for the decision it is for, and how many examples are missing."""
+"""Decide whether each split is large enough for its decision, and how many examples are missing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ SHOWN = 8
 
 
 class Needs(NamedTuple):
-    """What is to be decided: the ``margin`` of "not worse", the bound ``max_error`` of the cascade that may
-    fail with probability ``delta``, and the share of documents on which exactly one of two systems is
-    expected to be right (``discordance``). All are ratios."""
+    """The decisions that the splits are for, as ratios.
+
+    ``margin`` is the largest loss that counts as not worse. ``max_error`` bounds the errors of the cascade,
+    which may fail with probability ``delta``. ``discordance`` is the expected share of documents on which
+    exactly one of two systems is right.
+    """
 
     margin: float = 0.02
     max_error: float = 0.1
@@ -30,7 +33,7 @@ DEFAULT_NEEDS = Needs()
 def shortfalls(
     counts: Mapping[Split, int], labels: Mapping[str, Mapping[Split, int]], needs: Needs
 ) -> tuple[Shortfall, ...]:
-    """The splits that are too small, none when all suffice.
+    """Return the splits that are too small, none when all suffice.
 
     Args:
         counts: examples by split.
@@ -60,7 +63,7 @@ def shortfalls(
 
 
 def sentence(shortfall: Shortfall) -> str:
-    """The shortfall as it is printed."""
+    """Return the shortfall as it is printed."""
     return (
         f"{shortfall.split} has {shortfall.have:,} of the {shortfall.need:,} examples needed "
         f"{shortfall.why}: {shortfall.missing:,} are missing."

@@ -1,1 +1,1 @@
-"""Where rows come from: each source is read as a stream of rows and of drops with their reason."""
+"""Read rows from each kind of source as a stream of rows, and of drops with their reasons."""

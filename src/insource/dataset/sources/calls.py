@@ -1,4 +1,4 @@
-"""The log as a source: the calls of a task, a person's correction before the model's answer."""
+"""Read the calls of a task from the log; a person's correction comes before the model's answer."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class LoggedCalls:
                 raise self._no_calls(log)
 
     def _no_calls(self, log: Log) -> DataError:
-        """Why no call is taken: the first condition that none meets, and what the latest calls have."""
+        """Return why no call is taken: the first condition that no call meets, and what the latest have."""
         where = self._where()
         met: Where = {}
         for name in ("task", "provider", "model", "prompt_version", "outcome"):
@@ -167,7 +167,7 @@ class LoggedCalls:
 
 
 def _finish_reason(call: Call) -> str:
-    """Why the answer ended; providers in between often say ``stop``, or nothing, of one that ran out."""
+    """Return why the answer ended; proxies often report ``stop``, or nothing, at the token limit."""
     limit = output_limit(call.request)
     written = 0 if call.usage_estimated else call.usage.output_tokens or 0
     ran_out = call.finish_reason in ("stop", "unknown") and 0 < limit <= written

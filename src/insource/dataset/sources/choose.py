@@ -1,4 +1,4 @@
-"""Which source a project's rows come from: as `[dataset]` says, or by looking, with the reason in words."""
+"""Choose the source of a project's rows, as `[dataset]` says or from the data, and say why."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.containers import SUFFIXES, read_records
 from insource.dataset.sources.documents import ABOUT, Documents, is_document, label_table, walk
 from insource.dataset.sources.record_shapes import ROWS, Shape, by_columns, chat, completion, teacher_of
-from insource.dataset.sources.table import Table, TableFile
+from insource.dataset.sources.table import TableFile, TableSource
 from insource.foundation.errors import DataError
 from insource.types import Split
 
@@ -49,7 +49,7 @@ def choose_source(
     task: str,
     schemas: Mapping[str, dict[str, Any]] | None = None,
 ) -> Chosen:
-    """The source that ``[dataset]`` names; ``path`` is its file or folder, ``workspace`` has the log.
+    """Return the source that ``[dataset]`` names; ``path`` is its file or folder, ``workspace`` has the log.
 
     Raises:
         DataError: ``rows-unreadable``, ``unknown-columns``.
@@ -72,7 +72,7 @@ def choose_source(
     if path.is_dir():
         reason = f"{len(files)} {'file' if len(files) == 1 else 'files'} of {path.name}/: {reason}"
     return Chosen(
-        Table(
+        TableSource(
             path.name,
             files,
             shape,
@@ -85,7 +85,9 @@ def choose_source(
 
 
 def detected(path: Path, encoding: str = "") -> tuple[str, str, tuple[str, ...]]:
-    """What the records of a file are (``rows``, ``chat``, ``completion``, or empty), why, and their keys.
+    """Return what the records of a file are, the reason, and their keys.
+
+    The first is ``rows``, ``chat``, ``completion``, or empty.
 
     Raises:
         The errors of ``read_records``.
@@ -108,7 +110,7 @@ _SIGNS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
 
 
 def _shape(section: DatasetSection, path: Path) -> tuple[Shape, str]:
-    """How the records are read, and why."""
+    """Return how the records are read, and why."""
     name: str = section.format
     why = "the format says so"
     columns = section.columns
@@ -159,7 +161,7 @@ def _documents(
 
 
 def _table_files(folder: Path) -> list[TableFile]:
-    """The tables of a folder when it is one of tables: kept by `datasets`, or without any document."""
+    """Return the tables of a folder when it is one of tables: kept by `datasets`, or without any document."""
     files = []
     documents = False
     for path in walk(folder):
@@ -182,6 +184,6 @@ def _kept_by_datasets(folder: Path) -> bool:
 
 
 def _split_of(name: str) -> Split | None:
-    """The split that a file or folder is named after: ``train-00000-of-00002.parquet``, ``test/…``."""
+    """Return the split that a file or folder is named after: ``train-00000-of-00002.parquet``, ``test/…``."""
     words = (_SHARD.sub("", part.lower().partition(".")[0]) for part in reversed(name.split("/")))
     return next((_SPLITS[word] for word in words if word in _SPLITS), None)

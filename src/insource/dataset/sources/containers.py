@@ -1,4 +1,4 @@
-"""From a file to records, whatever holds them: JSON Lines read strictly, CSV, JSON, Parquet, Arrow."""
+"""Read records from any container: strict JSON Lines, CSV, JSON, Parquet, Arrow."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOT_UTF8 = "not UTF-8"
 
 
 def read_records(path: Path, encoding: str = "") -> Iterator[Found]:
-    """Each record with its line (Parquet and Arrow: its row), or why it is none.
+    """Yield each record with its line (Parquet and Arrow: its row), or why it is none.
 
     ``encoding`` is that of a text file when it is not UTF-8; a byte order mark says so itself.
 
@@ -193,7 +193,7 @@ def _parquet_metadata(path: Path) -> dict[bytes, bytes] | None:
 
 
 def _class_labels(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
-    """The names behind the numbers of ``ClassLabel`` columns, which `datasets` keeps in the schema."""
+    """Return the names behind the numbers of ``ClassLabel`` columns, which `datasets` keeps in the schema."""
     try:
         document = json.loads((metadata or {}).get(b"huggingface", b"{}"))
         features = document["info"]["features"].items()

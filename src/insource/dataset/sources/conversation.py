@@ -1,4 +1,4 @@
-"""The document in a conversation: what the last turn of a request asks, and the instruction before it."""
+"""Extract the document from a conversation: what the last turn asks, and the instruction before it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Conversations = Literal["drop", "last", "render"]
 _NAMES = {USER: "User", ASSISTANT: "Assistant", TOOL: "Tool"}
 
 
-class Asked(NamedTuple):
+class AskedDocument(NamedTuple):
     """The document as the model saw it, and the system messages."""
 
     input: str
     prompt: str
 
 
-def asked(request: dict[str, Any], conversations: Conversations) -> Asked:
-    """What a request asks, whichever API it was for. User messages in a row are one turn.
+def asked(request: dict[str, Any], conversations: Conversations) -> AskedDocument:
+    """Return what a request asks, whichever API it was for. User messages in a row are one turn.
 
     A request with earlier turns is left out (``drop``), taken for its last turn alone (``last``), or
     written out turn by turn (``render``).
@@ -52,4 +52,4 @@ def asked(request: dict[str, Any], conversations: Conversations) -> Asked:
         raise BadRow("conversation", detail)
     if last and conversations == "render":
         text = "\n\n".join(f"{_NAMES[role]}: {said}" for role, said in turns)
-    return Asked(text, "\n\n".join(filter(None, prompt)))
+    return AskedDocument(text, "\n\n".join(filter(None, prompt)))

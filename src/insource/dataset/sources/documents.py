@@ -1,4 +1,4 @@
-"""A folder of documents, with labels in files beside them or in one table."""
+"""Read a folder of documents, with labels in files beside them or in one table."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Documents:
                     yield item
 
     def _is_about(self, path: Path, item: Row | Dropped) -> bool:
-        """Whether a document is about the data: beside it, by its name, and nobody labelled it."""
+        """Return whether a document is about the data: beside it, by its name, and nobody labelled it."""
         unlabelled = isinstance(item, Dropped) and item.reason == "missing-output"
         if not (unlabelled and path.parent == self._folder and path.stem.lower() in ABOUT):
             return False
@@ -198,7 +198,7 @@ class Documents:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """The files of a folder and the folders in it, sorted, without hidden ones.
+    """Yield the files of a folder and the folders in it, sorted, without hidden ones.
 
     A folder inside that cannot be read stands for what is in it. Links to folders are followed once, and not
     to where the walk comes anyway.
@@ -236,12 +236,12 @@ def _unreadable_folder(name: str) -> Dropped:
 
 
 def is_document(path: Path) -> bool:
-    """Whether a file is a document, and not the label of one."""
+    """Return whether a file is a document, and not the label of one."""
     return path.suffix.lower() in EXTRACTORS and not path.name.endswith(_LABEL_TEXT)
 
 
 def label_table(folder: Path) -> Path | None:
-    """The table with the labels, when the folder has one of the usual names."""
+    """Return the table with the labels, when the folder has one of the usual names."""
     names = (folder / f"{name}{suffix}" for name in TABLES for suffix in TABLE_SUFFIXES)
     return next((path for path in names if path.is_file()), None)
 
@@ -269,5 +269,5 @@ def _read_label(label: Path, encoding: str) -> Any:
 
 
 def _key(path: Path) -> bytes:
-    """A few bytes for a path, so that a million of them fit in memory."""
+    """Return a few bytes for a path, so that a million of them fit in memory."""
     return blake2b(str(path).encode("utf-8", "surrogateescape"), digest_size=12).digest()

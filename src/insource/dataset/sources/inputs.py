@@ -1,4 +1,4 @@
-"""Documents without labels, for a teacher to label."""
+"""Read documents without labels, which a teacher is to label."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHOWN = 8
 
 
 def read_inputs(path: Path) -> tuple[str, ...]:
-    """The ``input`` of each line of a JSON Lines file.
+    """Return the ``input`` of each line of a JSON Lines file.
 
     Raises:
         DataError: ``rows-unreadable``, ``bad-rows`` with the first lines that have none.

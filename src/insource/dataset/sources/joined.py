@@ -1,4 +1,4 @@
-"""Several sources read as one."""
+"""Read several sources as one."""
 
 from __future__ import annotations
 

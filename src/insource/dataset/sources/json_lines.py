@@ -1,4 +1,4 @@
-"""A UTF-8 JSON Lines file of Insource's own keys (``records.KEYS``), one object a line."""
+"""Read a UTF-8 JSON Lines file with Insource's own keys (``records.KEYS``), one object a line."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class JsonLines:
 
 
 def json_lines(path: Path) -> Iterator[Found]:
-    """Each line that is not blank with its number, as the object it spells or why it is none.
+    """Yield each line that is not blank with its number, as the object it spells or why it is none.
 
     Raises:
         DataError: ``rows-unreadable``.

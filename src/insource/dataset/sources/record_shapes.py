@@ -1,4 +1,4 @@
-"""From a record of another shape to one of Insource's own keys: columns, chat examples, completions."""
+"""Convert records of other shapes to Insource's own keys: columns, chat examples, completions."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ ROWS = Shape("rows", lambda record: _by_name().convert(record) if _EXPORTED in r
 
 
 def _flat_provenance(record: Record) -> dict[str, Any]:
-    """Who vouched for a row of an export, so that a teacher's answer stays one."""
+    """Return who vouched for a row of an export, so that a teacher's answer stays one."""
     flat = {key: record[key] for key in _FLAT if record.get(key) is not None}
     flat |= {key: opened(flat[key]) for key in _LISTS if key in flat}
     return {**teacher_of(str(record.get("teacher") or "")), "label": record[_EXPORTED], **flat}
 
 
 def teacher_of(name: str) -> dict[str, Any]:
-    """The provenance of labels that the model ``provider/model`` gave; nothing without a name."""
+    """Return the provenance of labels that the model ``provider/model`` gave; nothing without a name."""
     provider, _, model = name.partition("/")
     return (
         {"label": "teacher", "provider": provider if model else "", "model": model or provider}

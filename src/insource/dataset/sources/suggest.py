@@ -1,4 +1,4 @@
-"""What to write into a new configuration about some data: its format, and which column is which."""
+"""Suggest the `[dataset]` configuration for some data: its format, and the role of each column."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Proposal(NamedTuple):
 
 
 def proposal(folder: Path, data: str, task: str) -> Proposal:
-    """What `insource init` writes about ``data``: a path relative to ``folder``, or ``log``.
+    """Return what `insource init` writes about ``data``: a path relative to ``folder``, or ``log``.
 
     Raises:
         The errors of ``choose_source``; ``unknown-columns`` when no column has a usual name.

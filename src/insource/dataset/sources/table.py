@@ -1,4 +1,4 @@
-"""Files of records, one row each: any container, any shape, one file or several."""
+"""Read files of records, one row a record, from one file or several."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TableFile(NamedTuple):
     split: Split | None = None
 
 
-class Table:
+class TableSource:
     """The rows of some files in their order. Of several, rows are named ``file:line`` unless they have an id.
 
     Raises, when read:

@@ -1,4 +1,4 @@
-"""The text of a document: plain, Markdown, HTML, PDF, Word, e-mail. Encodings are detected."""
+"""Extract the text of a document (plain, Markdown, HTML, PDF, Word, e-mail) and detect its encoding."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class Extracted(NamedTuple):
 
 
 def text_of_document(path: Path, encoding: str = "") -> Extracted:
-    """The text of a document of a known kind (``EXTRACTORS``); ``encoding`` is taken before one is guessed.
+    """Return the text of a document of a known kind (``EXTRACTORS``).
+
+    ``encoding`` is tried before an encoding is guessed.
 
     Raises:
         BadRow: ``unreadable-document``, ``encrypted-document``, ``empty-document``,
@@ -135,7 +137,7 @@ def _pdf(data: bytes, _: str) -> Extracted:
 
 
 def _opens(reader: Any) -> bool:
-    """Whether the empty password opens it, as for documents that only forbid printing."""
+    """Return whether the empty password opens it, as for documents that only forbid printing."""
     try:
         return bool(reader.decrypt(""))
     except Exception:  # an algorithm that needs a library that is not here

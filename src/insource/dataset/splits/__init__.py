@@ -1,1 +1,1 @@
-"""Which split a row goes to, and what must leave training because it would leak."""
+"""Assign rows to splits, and drop rows that would leak between them."""

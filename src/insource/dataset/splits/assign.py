@@ -1,4 +1,4 @@
-"""Which rows teach and which judge: given splits are honoured, missing ones carved from train."""
+"""Assign rows to splits: given splits are kept, missing ones are carved from the training rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from insource.dataset.splits.keys import NO_TIME, NONE, Keys, RowKeys
 from insource.dataset.splits.stored import Grouping, Stored
 from insource.dataset.splits.units import (
     Indexes,
-    Units,
+    SplitUnits,
     filled,
     in_random_order,
     late_groups,
@@ -117,7 +117,7 @@ class _Drawn(NamedTuple):
     """``key`` is the unit digest of every row; ``units`` and their ``split`` are of the pool's rows."""
 
     key: Keys
-    units: Units
+    units: SplitUnits
     split: NDArray[np.int8]
     together: bool
 
@@ -131,7 +131,7 @@ class _Drawing(NamedTuple):
     links: Keys
 
     def grouped(self) -> tuple[Grouping, _Drawn]:
-        """What stays together, and the draw: as stored, as asked, or groups if those come near every size."""
+        """Return the grouping and its draw: as stored, as asked, or by groups if they come near all sizes."""
         if self.stored.grouping:
             return self.as_stored(self.stored.grouping)
         group_by, why = self.plan.group_by, ""
@@ -146,8 +146,10 @@ class _Drawing(NamedTuple):
         return Grouping(group_by, self.plan.order, f"{HOW[group_by]}{why}{newest}"), drawn
 
     def as_stored(self, grouping: Grouping) -> tuple[Grouping, _Drawn]:
-        """The draw by stored units; where these are inputs, groups that came later are whole if that is near
-        every size or asked for."""
+        """Return the draw by stored units.
+
+        Where these are inputs, groups that came later stay whole if that is near every size or asked for.
+        """
         if grouping.group_by != "input" or self.plan.group_by == "input":
             return grouping, self.drawn(_unit_keys(self.keys, grouping.group_by))
         for new in (True, False):
@@ -158,7 +160,7 @@ class _Drawing(NamedTuple):
         return grouping, drawn
 
     def drawn(self, key: Keys) -> _Drawn:
-        """The draw by these units; near-duplicates are dropped, not kept together, if they are too many."""
+        """Return the draw by these units; too many near-duplicates are dropped instead of kept together."""
         keys = self.keys
         units = units_of(self.rows, key, keys, self.stored, self.links)
         found = _Drawn(key, units, self.split(units), True)
@@ -168,7 +170,7 @@ class _Drawing(NamedTuple):
         apart = _Drawn(key, units, self.split(units), False)
         return apart if self.near(apart) else found
 
-    def split(self, units: Units) -> NDArray[np.int8]:
+    def split(self, units: SplitUnits) -> NDArray[np.int8]:
         seed, by_time = self.plan.seed, self.plan.order == "time"
         order = (
             newest_first(units, self.keys.time[self.rows], seed)
@@ -178,7 +180,7 @@ class _Drawing(NamedTuple):
         return filled(units, order, self.wanted, in_blocks=by_time)
 
     def near(self, drawn: _Drawn) -> bool:
-        """Whether whole units come within half of each size, or of what had to be there."""
+        """Return whether whole units come within half of each size, or of what had to be there."""
         units, bound = drawn.units, drawn.units.split != NONE
         sizes = np.bincount(drawn.split, weights=units.size, minlength=len(SPLITS))
         least = np.bincount(units.split[bound], weights=units.size[bound], minlength=len(SPLITS))
@@ -222,7 +224,7 @@ def _unit_keys(keys: RowKeys, group_by: str) -> Keys:
 
 
 def _parted(group: Keys, split: NDArray[np.int8]) -> tuple[str, ...]:
-    """How many groups stand in several splits, where they should not; one value a row of the pool."""
+    """Return how many groups stand in several splits, where they should not; one value a row of the pool."""
     pairs = np.unique(np.stack([group, split.astype(np.uint64)])[:, group != 0], axis=1)
     count = int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
     return (
@@ -231,7 +233,7 @@ def _parted(group: Keys, split: NDArray[np.int8]) -> tuple[str, ...]:
 
 
 def _time_notes(unit: Keys, split: NDArray[np.int8], times: NDArray[np.int64]) -> tuple[str, ...]:
-    """What of the order in time does not hold; one value a row of the pool."""
+    """Return what of the order in time does not hold; one value a row of the pool."""
     _, first, of = np.unique(unit, return_index=True, return_inverse=True)
     newest = np.full(len(first), NO_TIME)
     np.maximum.at(newest, of, times)

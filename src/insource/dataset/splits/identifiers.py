@@ -1,4 +1,4 @@
-"""Values that name one thing, an invoice or an order: found by their shape, and by being unique.
+"""Find values that identify one thing, such as an invoice: by their shape, and by being unique.
 
 The same one in two splits hints at two documents about the same thing, which a model may know by heart.
 """
@@ -63,8 +63,10 @@ class Identifiers:
             self._values.setdefault(name, _Standing()).add(value, index)
 
     def shared(self, kept: NDArray[np.bool_]) -> Shared:
-        """What identifies and stands in several of the ``kept`` rows (one value a row observed); indexes
-        stay as observed."""
+        """Return the identifiers that occur in several of the ``kept`` rows.
+
+        ``kept`` has one value for each row observed. Indexes stay as observed.
+        """
         identifying = {name: values for name, values in self._values.items() if values.unique(kept)}
         found = [self._rare(part, kept, identifying.values()) for part in range(_PARTS)]
         keys, rows = (np.concatenate(column) for column in zip(*found, strict=True))
@@ -103,18 +105,18 @@ class _Standing:
         return keys[own], rows[own]
 
     def unique(self, kept: NDArray[np.bool_]) -> bool:
-        """Whether nearly every kept row has a value of its own."""
+        """Return whether nearly every kept row has a value of its own."""
         own = np.frombuffer(self._keys, np.uint64)[kept[np.frombuffer(self._rows, np.uint32)]]
         return len(own) >= FEWEST and len(np.unique(own)) >= UNIQUE * len(own)
 
 
 def identifier_key(value: str) -> int:
-    """The digest that ``Shared.keys`` has for a value; the same in a text and in a label."""
+    """Return the digest that ``Shared.keys`` has for a value; the same in a text and in a label."""
     return int.from_bytes(blake2b(value.casefold().encode(), digest_size=8, person=b"identifier").digest())
 
 
 def words_of(text: str) -> list[str]:
-    """The different words of a text with the shape of an identifier, at most 64, in order."""
+    """Return the different words of a text with the shape of an identifier, at most 64, in order."""
     found: dict[str, None] = {}
     for match in _WORD.finditer(text):
         word = match.group().rstrip("./-#")
@@ -126,14 +128,14 @@ def words_of(text: str) -> list[str]:
 
 
 def shaped(word: str) -> bool:
-    """Whether a word with a digit may be an identifier: not a date, an amount, a size or a short number."""
+    """Return whether a word with a digit may be an identifier: no date, amount, size or short number."""
     if _DATE.fullmatch(word):
         return False
     return bool(_LONG_NUMBER.fullmatch(word)) or not _PLAIN.fullmatch(word)
 
 
 def values_of(output: str | dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The top-level values of a label that are single words with a digit, by field; dates are not."""
+    """Yield the top-level values of a label that are single words with a digit, by field; dates are not."""
     for name, value in (as_object(output) or {}).items():
         text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
         if len(text) >= 4 and " " not in text and any(map(str.isdigit, text)) and not _DATE.fullmatch(text):

@@ -1,4 +1,4 @@
-"""What splitting has to know of each row: a few fixed-size values, never the row itself."""
+"""Read each row into a few fixed-size values, all that splitting needs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class RowKeys(NamedTuple):
 
 
 def key_of(text: str, kind: str) -> int:
-    """A 64-bit digest, never 0; the same text is another key as another kind of thing.
+    """Return a 64-bit digest, never 0; the same text is another key as another kind of thing.
 
     Two of a million texts share one with a chance of about 3 in 100 million.
     """
@@ -92,8 +92,10 @@ def read_keys(
 
 
 def moment_of(text: str | None) -> int | None:
-    """Microseconds since the epoch of an ISO 8601 time (UTC unless it says otherwise) or of epoch seconds
-    or milliseconds; None for anything else."""
+    """Return a time in microseconds since the epoch; None when the text is none.
+
+    The text is ISO 8601, UTC unless it says otherwise, or seconds or milliseconds since the epoch.
+    """
     if text is None:
         return None
     try:

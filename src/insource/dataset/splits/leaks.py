@@ -1,4 +1,4 @@
-"""No input on two sides: which rows are dropped so that nothing that judges was learned from."""
+"""Name the rows to drop, so that no judging input was learned from."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Removal(NamedTuple):
     reason: str
 
     def dropped(self, row: Row, other: str) -> Dropped:
-        """The drop in words; ``other`` is the id of the row at ``other``, empty when there is none."""
+        """Return the drop in words; ``other`` is the id of the row at ``other``, empty when there is none."""
         return Dropped(row_id=row.row_id, line=row.line, reason=self.reason, detail=self._detail(other))
 
     def _detail(self, other: str) -> str:
@@ -52,7 +52,9 @@ class Removal(NamedTuple):
 
 
 def removals(keys: RowKeys, made: Assignment, stored: Stored, links: Keys) -> dict[int, Removal]:
-    """What has to go, by row index, so that equal and nearly equal inputs (``links``) are in one split.
+    """Return the rows to drop, by index, so that equal and nearly equal inputs are in one split.
+
+    ``links`` are the pairs of nearly equal inputs.
 
     Rows that were there before come first, then the split that judges: test, calibration, validation, train.
     A row goes when it is tied to one that came before it, in another split. The reason is ``leak`` when one
@@ -87,8 +89,10 @@ def removals(keys: RowKeys, made: Assignment, stored: Stored, links: Keys) -> di
 def _contested(
     keys: RowKeys, split: NDArray[np.int8], links: Keys
 ) -> tuple[NDArray[np.bool_], dict[int, list[int]]]:
-    """The rows whose input, or one nearly equal, stands in more than one split, synthetic ones aside; and
-    which inputs are nearly equal to which of them."""
+    """Return the rows whose input, or a nearly equal one, is in several splits, and the inputs' neighbours.
+
+    Synthetic rows do not count.
+    """
     real = np.flatnonzero(split != NONE)
     names, of = np.unique(keys.record[real], return_inverse=True)
     low = np.full(len(names), len(SPLITS), np.int8)
@@ -111,7 +115,7 @@ def _contested(
 def _removal(
     row: int, exact: tuple[int, int], near: list[tuple[int, int]], made: Assignment, recorded: int
 ) -> Removal:
-    """Why ``row`` goes: ``exact`` and ``near`` are the split and the first of the rows it is tied to."""
+    """Return why ``row`` is dropped: ``exact`` and ``near`` are (split, first row) of what it is tied to."""
     split = int(made.split[row])
     if exact[0] != split:
         found = Removal(row, split, exact[1], exact[0], "exact", reason="bridge")
@@ -174,6 +178,6 @@ def _neighbour(keys: RowKeys, links: Keys, judging: NDArray[np.bool_]) -> dict[i
 
 
 def _places(keys: Keys, among: NDArray[np.bool_], wanted: Keys) -> dict[int, int]:
-    """The first place of each wanted key among the rows marked."""
+    """Return the first place of each wanted key among the rows marked."""
     found = np.flatnonzero(among & np.isin(keys, wanted))[::-1]
     return dict(zip(keys[found].tolist(), found.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""The leakage report: what was taken out because two splits shared it, and what they share still."""
+"""Report leakage: what was dropped because two splits shared it, and what they still share."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def straddling(keys: Keys, rows: Indexes, split: NDArray[np.int8]) -> Straddling
 
 
 def record_overlaps(removed: Mapping[int, Removal], drops: Mapping[int, Dropped]) -> tuple[Overlap, ...]:
-    """What was taken out: equal inputs and near-duplicates; nothing of it is left."""
+    """Return what was taken out: equal inputs and near-duplicates; nothing of it is left."""
     found = []
     for kind, links, words in _RECORDS:
         own = [row for row, removal in sorted(removed.items()) if removal.link in links]
@@ -128,7 +128,7 @@ def _instances(
     row_at: Callable[[int], Row],
     words: Callable[[Row, int], str],
 ) -> tuple[Instance, ...]:
-    """The first rows, those that judge before those that teach."""
+    """Return the first rows, those that judge before those that teach."""
     first = np.lexsort((found.rows, -split[found.rows]))[:SHOWN]
     shown = []
     for place, key in zip(found.rows[first].tolist(), found.keys[first].tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""The split step of a build: keys read once, units placed, leaks taken out, overlaps reported."""
+"""Split the rows of a build: read keys once, place units, drop leaks, report overlaps."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from insource.types import SPLITS, Dropped, Overlap, Row, Split
 
 
 def near_duplicates(rows: Staged, keys: RowKeys, seed: int) -> Indexes:
-    """Pairs of rows, as indexes of shape (m, 2), whose inputs have a Jaccard similarity of 0.8 or more.
+    """Return pairs of rows with nearly equal inputs (Jaccard 0.8 or more), as indexes of shape (m, 2).
 
     In a crowd, those with the same numbers, and those that only dates tell apart, come before all others.
     """
@@ -56,7 +56,7 @@ class Splitting(NamedTuple):
     grouping: Grouping | None
 
     def of(self, index: int) -> Split:
-        """The split of the row at ``index`` of the rows that are left."""
+        """Return the split of the row at ``index`` of the rows that are left."""
         found: Split = SPLITS[self.places[index]]
         return found
 
@@ -65,21 +65,73 @@ class Splitting(NamedTuple):
         ledger.prepare(dataset, self.keys, self.splits, self.grouping)
 
 
-def split_rows(work: Staged, plan: Plan, stored: Stored, *, stratified: bool) -> Splitting:
-    """Split the rows of ``work``, and drop from it what would leak. ``stratified``: outputs are labels.
+GONE = -2
+"""The place of a row that is dropped because it would leak."""
 
-    Raises:
-        UserError, DataError: of ``assign_splits``.
+
+class SplitKeys(NamedTuple):
+    """What splitting needs to know of the rows; reading it is what takes the time.
+
+    ``one`` are pairs of inputs that are one document, ``two`` pairs that are nearly equal and still two
+    documents on one template: both as digests of ``RowKeys.record``, shape (m, 2).
     """
+
+    rows: RowKeys
+    identifiers: Identifiers
+    one: Keys
+    two: Keys
+
+
+class Placed(NamedTuple):
+    """Where every row goes, and which rows have to go because they would leak."""
+
+    made: Assignment
+    removed: dict[int, Removal]
+
+    def places(self) -> NDArray[np.int8]:
+        """Return the place in ``SPLITS`` of each row, ``GONE`` for a row that is dropped."""
+        places = np.where(self.made.split == NONE, np.int8(TRAIN), self.made.split)
+        places[np.fromiter(self.removed, np.int64, len(self.removed))] = GONE
+        return places
+
+
+def read_split_keys(work: Staged, seed: int, *, stratified: bool) -> SplitKeys:
+    """Read the rows and find near-duplicates among them. ``stratified`` says that outputs are labels."""
     identifiers = Identifiers()
     keys = read_keys(work, stratified=stratified, identifiers=identifiers)
-    near = near_duplicates(work, keys, plan.seed)
+    near = near_duplicates(work, keys, seed)
     links = np.sort(keys.record[near], axis=1)
     same = (keys.numbers[near[:, 0]] == keys.numbers[near[:, 1]]) | (
         keys.undated[near[:, 0]] == keys.undated[near[:, 1]]
     )
     one, two = links[same & (links[:, 0] != links[:, 1])], links[~same]
-    made, removed = _separated(keys, plan, stored, one)
+    return SplitKeys(keys, identifiers, one, two)
+
+
+def place_rows(keys: SplitKeys, plan: Plan, stored: Stored) -> Placed:
+    """Assign every row to a split. A row that was given for a split that judges and has to go binds no other.
+
+    Raises:
+        UserError, DataError: of ``assign_splits``.
+    """
+    judges = (keys.rows.given > TRAIN) & ~keys.rows.synthetic
+    while True:
+        made = assign_splits(keys.rows, plan, stored, keys.one, judges)
+        removed = removals(keys.rows, made, stored, keys.one)
+        gone = np.isin(np.arange(len(judges)), list(removed)) & judges
+        if not gone.any():
+            return Placed(made, removed)
+        judges &= ~gone
+
+
+def split_rows(work: Staged, keys: SplitKeys, plan: Plan, stored: Stored) -> Splitting:
+    """Split the rows of ``work``, of which ``keys`` were read, and drop from it what would leak.
+
+    Raises:
+        UserError, DataError: of ``assign_splits``.
+    """
+    placed = place_rows(keys, plan, stored)
+    made, removed = placed
     others = {tie.other: work[tie.other].row_id for tie in removed.values() if tie.other >= 0}
     drops: dict[int, Dropped] = {}
 
@@ -90,44 +142,29 @@ def split_rows(work: Staged, plan: Plan, stored: Stored, *, stratified: bool) ->
         return drops[index]
 
     work.transform("leakage", without_leaks)
-    kept = np.ones(len(keys.record), np.bool_)
-    kept[np.fromiter(removed, np.int64, len(removed))] = False
-    places = np.where(made.split == NONE, np.int8(TRAIN), made.split)
+    everywhere = placed.places()
+    kept = everywhere != GONE
+    places = everywhere[kept]
     drawn = made.pool & (made.grouping is not None)
     lasting = kept & (drawn | (made.split > TRAIN))
-    shared = identifiers.shared(kept)
+    shared = keys.identifiers.shared(kept)
+    shared = shared._replace(rows=_left(shared.rows, kept))
     return Splitting(
-        places[kept],
+        places,
         made.reason,
         made.notes,
         (
             *record_overlaps(removed, drops),
-            near_overlap(two, keys.record[kept], places[kept], work.__getitem__),
-            template_overlap(keys.template[kept], places[kept], work.__getitem__),
-            identifier_overlap(
-                shared._replace(rows=_left(shared.rows, kept)), places[kept], work.__getitem__
-            ),
+            near_overlap(keys.two, keys.rows.record[kept], places, work.__getitem__),
+            template_overlap(keys.rows.template[kept], places, work.__getitem__),
+            identifier_overlap(shared, places, work.__getitem__),
         ),
-        np.r_[made.unit[drawn], keys.record[lasting]],
+        np.r_[made.unit[drawn], keys.rows.record[lasting]],
         np.r_[made.split[drawn], made.split[lasting]],
         made.grouping,
     )
 
 
-def _separated(
-    keys: RowKeys, plan: Plan, stored: Stored, links: Keys
-) -> tuple[Assignment, dict[int, Removal]]:
-    """The split of every row, and what has to go; rows given to judge that have to go bind no others."""
-    judges = (keys.given > TRAIN) & ~keys.synthetic
-    while True:
-        made = assign_splits(keys, plan, stored, links, judges)
-        removed = removals(keys, made, stored, links)
-        gone = np.isin(np.arange(len(judges)), list(removed)) & judges
-        if not gone.any():
-            return made, removed
-        judges &= ~gone
-
-
 def _left(rows: Indexes, kept: NDArray[np.bool_]) -> Indexes:
-    """Places among all rows as places among those that are kept."""
+    """Return places among all rows as places among those that are kept."""
     return np.asarray((np.cumsum(kept) - 1)[rows], np.int64)

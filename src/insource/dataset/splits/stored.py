@@ -1,4 +1,4 @@
-"""Where each unit was put, kept beside the datasets: what was once test never teaches.
+"""Store the split of each unit beside the datasets, so that a test document never becomes training data.
 
 A folder of segments that are only ever added. A segment is written before the dataset folder it belongs to
 gets its name, as *pending*; once that folder is there it counts. So a process that dies in between leaves
@@ -45,14 +45,21 @@ class Stored(NamedTuple):
     grouping: Grouping | None = None
 
     def of(self, keys: NDArray[np.uint64]) -> NDArray[np.int8]:
-        """The split of each key, -1 where none is stored."""
+        """Return the split of each key, -1 where none is stored."""
         if not len(self.keys):
             return np.full(len(keys), -1, np.int8)
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where(self.keys[places] == keys, self.splits[places], np.int8(-1))
 
+    @property
+    def digest(self) -> str:
+        """The sha256 over what is stored, however many segments it is in."""
+        found = hashlib.sha256(json.dumps(self.grouping).encode())
+        found.update(self.keys.astype("<u8").tobytes() + self.splits.tobytes())
+        return found.hexdigest()
+
     def plus(self, keys: NDArray[np.uint64], splits: NDArray[np.int8]) -> Stored:
-        """The same with more keys, none of them stored yet."""
+        """Return the assignments with more keys, none of them stored yet."""
         both = np.r_[self.keys, keys]
         order = np.argsort(both)
         return self._replace(keys=both[order], splits=np.r_[self.splits, splits][order])
@@ -98,14 +105,15 @@ class Ledger:
 
     def confirm(self) -> None:
         """The dataset folder has its name: what is pending counts."""
-        if self._pending is not None:
+        if self._pending is not None and self._folder is not None:
             _promote(self._pending)
             self._pending = None
+            self.stored = _read(self._folder)
 
 
 @contextmanager
 def ledger(folder: Path | None, datasets_dir: Path, *, keeps: bool = True) -> Iterator[Ledger]:
-    """The assignments in ``folder``, for this process alone; another build waits here until this one is done.
+    """Open the assignments in ``folder`` for this process alone; other builds wait here.
 
     Without a folder nothing is kept: every build draws for itself.
 

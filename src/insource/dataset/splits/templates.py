@@ -1,4 +1,4 @@
-"""The layout of a document: its text without what changes from one document to the next.
+"""Reduce a document to its template: its text without what changes from one document to the next.
 
 Source: masked text as the identity of a template, Laatiri et al. 2023 (arXiv 2304.14936), where replicated
 templates between training and test made up to 10 points of the reported F1.
@@ -24,7 +24,7 @@ _VALUES = 200
 
 
 def masked(text: str, output: str | dict[str, Any]) -> str:
-    """The text with the label's values, addresses and names as ``X``, numbers as ``9``, evened out."""
+    """Return the text with the label's values, addresses and names as ``X``, numbers as ``9``, evened out."""
     for value in sorted(_values(output), key=lambda value: (-len(value), value)):
         text = text.replace(value, "X")
     text = _NAME.sub("X", _ADDRESS.sub("X", text))
@@ -32,7 +32,7 @@ def masked(text: str, output: str | dict[str, Any]) -> str:
 
 
 def _values(output: str | dict[str, Any]) -> set[str]:
-    """The texts among a label's values, at most 200; a class name is not a value of the document."""
+    """Return the texts among a label's values, at most 200; a class name is not a value of the document."""
     answer = as_object(output)
     found: set[str] = set()
     for value in leaves(answer) if answer is not None else ():
@@ -44,7 +44,7 @@ def _values(output: str | dict[str, Any]) -> set[str]:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """The values of a JSON document that are neither objects nor lists."""
+    """Yield the values of a JSON document that are neither objects nor lists."""
     if isinstance(value, dict | list):
         for child in value.values() if isinstance(value, dict) else value:
             yield from leaves(child)

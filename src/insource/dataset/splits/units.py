@@ -1,4 +1,4 @@
-"""Units: the rows that stay together, and which split each of them goes to."""
+"""Form units, the rows that stay together, and choose a split for each unit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Indexes = NDArray[np.int64]
 _LONE = np.uint64(0x9E3779B97F4A7C15)
 
 
-class Units(NamedTuple):
+class SplitUnits(NamedTuple):
     """The units of some rows, as arrays with one value a unit, ``of_row`` with one a row.
 
     ``key`` is the smallest digest that the unit goes by, ``size`` its rows. ``split`` is where it has to go:
@@ -34,7 +34,7 @@ class Units(NamedTuple):
 
 
 def lone(record: Keys) -> Keys:
-    """The units of inputs that have nothing to stay with; never the digest of the input itself."""
+    """Return the units of inputs that have nothing to stay with; never the digest of the input itself."""
     return record ^ _LONE
 
 
@@ -73,7 +73,7 @@ def late_groups(rows: Indexes, keys: RowKeys, stored: Stored, *, new: bool) -> t
     return stored.plus(names[joining], high[joining]), key
 
 
-def units_of(rows: Indexes, unit: Keys, keys: RowKeys, stored: Stored, links: Keys) -> Units:
+def units_of(rows: Indexes, unit: Keys, keys: RowKeys, stored: Stored, links: Keys) -> SplitUnits:
     """Units of the rows at ``rows``, whose ``unit`` digests are equal within a unit.
 
     A row without a group is a unit of its input; near-duplicates (``links`` of inputs) among such new ones
@@ -103,11 +103,11 @@ def units_of(rows: Indexes, unit: Keys, keys: RowKeys, stored: Stored, links: Ke
     # The smallest digest of a component names it, so that the name does not depend on the order of rows.
     key = np.full(count, np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(key, whole, names)
-    return Units(of_row, key, np.bincount(of_row, minlength=count), np.where(split == NONE, wish, split))
+    return SplitUnits(of_row, key, np.bincount(of_row, minlength=count), np.where(split == NONE, wish, split))
 
 
 def _recorded(record: Keys, stored: Stored, links: Keys) -> NDArray[np.int8]:
-    """Where each input is stored, or one that it is linked to: the split that judges if there are several."""
+    """Return the stored split of each input or of one it is linked to; a judging split comes first."""
     names, of = np.unique(record, return_inverse=True)
     found = stored.of(names)
     for one, other in ((0, 1), (1, 0)):  # a link is stored once, and holds in both directions
@@ -116,8 +116,8 @@ def _recorded(record: Keys, stored: Stored, links: Keys) -> NDArray[np.int8]:
     return found[of]
 
 
-def in_random_order(units: Units, stratum: Keys, seed: int) -> Indexes:
-    """The units to draw, in an order that depends on each unit and the seed, never on the order of rows.
+def in_random_order(units: SplitUnits, stratum: Keys, seed: int) -> Indexes:
+    """Return the units to draw, in an order that depends on the units and the seed alone.
 
     Any stretch of it holds about the same share of every label: units are ordered by their relative rank
     among those of the same label, which for a label of few units starts at a random place.
@@ -131,13 +131,14 @@ def in_random_order(units: Units, stratum: Keys, seed: int) -> Indexes:
     # of the label, interleaves the labels in proportion. The random offset is for rare labels: without it,
     # all labels of one unit would come first, and the first split to be filled would get them.
     _, first, of, counts = np.unique(label[todo], return_index=True, return_inverse=True, return_counts=True)
+    # Without an offset the first unit of every label would have rank 0, and rare labels would all be test.
     offset = _mixed(label[todo] ^ salt) / 2.0**64
     rank = (np.arange(len(todo)) - first[of] + offset) / counts[of]
     return todo[np.lexsort((draw[todo], rank))]
 
 
-def newest_first(units: Units, time: NDArray[np.int64], seed: int) -> Indexes:
-    """The units to draw by their newest row, the newest unit first, ties by a draw."""
+def newest_first(units: SplitUnits, time: NDArray[np.int64], seed: int) -> Indexes:
+    """Return the units to draw by their newest row, the newest unit first, ties by a draw."""
     salt = rng.generator(seed, "dataset.split").integers(2**64, dtype=np.uint64)
     newest = np.full(len(units.size), np.iinfo(np.int64).min)
     np.maximum.at(newest, units.of_row, time)
@@ -146,8 +147,10 @@ def newest_first(units: Units, time: NDArray[np.int64], seed: int) -> Indexes:
     return todo[np.lexsort((_mixed(units.key[todo] ^ salt), ~newest[todo]))]
 
 
-def filled(units: Units, order: Indexes, wanted: Mapping[int, int], *, in_blocks: bool) -> NDArray[np.int8]:
-    """The split of each unit: as it has to be, or drawn in ``order`` until each split has ``wanted`` rows.
+def filled(
+    units: SplitUnits, order: Indexes, wanted: Mapping[int, int], *, in_blocks: bool
+) -> NDArray[np.int8]:
+    """Return the split of each unit: its fixed one, or one drawn until each split has ``wanted`` rows.
 
     A unit goes to the first split that it brings closer to its size, and to train when there is none. With
     ``in_blocks`` a split that a unit was too large for is closed, and gets at least one unit.
@@ -155,6 +158,7 @@ def filled(units: Units, order: Indexes, wanted: Mapping[int, int], *, in_blocks
     # Units to draw stand in train until a split takes them, so their rows do not count as train's yet.
     split = units.split.copy()
     split[order] = 0
+    # Rows that each split has without the units to draw, which count as training until they are drawn.
     have = np.bincount(split[split != NONE], weights=units.size[split != NONE], minlength=len(SPLITS))
     have -= np.bincount(split[order], weights=units.size[order], minlength=len(SPLITS))
     room = {target: size - int(have[target]) for target, size in wanted.items()}
@@ -177,7 +181,7 @@ def filled(units: Units, order: Indexes, wanted: Mapping[int, int], *, in_blocks
     return split
 
 
-def _majority(units: Units, stratum: Keys) -> Keys:
+def _majority(units: SplitUnits, stratum: Keys) -> Keys:
     """The most common label among the rows of each unit."""
     # Runs of equal (unit, label) pairs in sorted order are counted, then sorted by unit and falling count.
     # Ties go to the smallest label, so that the order of rows does not matter.
@@ -193,7 +197,7 @@ def _majority(units: Units, stratum: Keys) -> Keys:
 
 
 def _mixed(keys: Keys) -> Keys:
-    """Each key through the finaliser of SplitMix64 (Steele et al. 2014): random to sort by."""
+    """Return each key through the finaliser of SplitMix64 (Steele et al. 2014): random to sort by."""
     found = keys.copy()
     with np.errstate(over="ignore"):  # the products are meant modulo 2^64
         found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -1,1 +1,1 @@
-"""More training examples, each with where it came from: edits of real ones, and a teacher's words."""
+"""Make more training examples, each with its origin: edits of real ones, and a teacher's words."""

@@ -1,4 +1,4 @@
-"""Counterfactuals: a real document with values changed or taken out, and the label that then is right."""
+"""Make counterfactuals: a real document with values changed or removed, and its new label."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from insource.types import Example, Row
 DELETED_SHARE = 0.2
 
 
-class Draft(NamedTuple):
+class EditedText(NamedTuple):
     """A new document with its label, before it is checked. ``parents`` are row ids."""
 
     input: str
@@ -36,7 +36,9 @@ class _Donor(NamedTuple):
     value: str | int | float
 
 
-def drafts(examples: Sequence[Example], method: Literal["edit", "recombine"], seed: int) -> Iterator[Draft]:
+def drafts(
+    examples: Sequence[Example], method: Literal["edit", "recombine"], seed: int
+) -> Iterator[EditedText]:
     """New documents without end, the same for the same examples and seed; none when nothing is editable.
 
     ``edit`` changes one value of a document, or takes out the line of a value that may be absent;
@@ -53,7 +55,7 @@ def drafts(examples: Sequence[Example], method: Literal["edit", "recombine"], se
             if method == "edit"
             else _recombined(example, found, donors, order)
         )
-        yield draft if draft is not None else Draft("", {}, (example.row_id,))
+        yield draft if draft is not None else EditedText("", {}, (example.row_id,))
 
 
 def _donors(editable: Sequence[tuple[Example, tuple[Place, ...]]]) -> dict[tuple[Path, str], list[_Donor]]:
@@ -65,7 +67,7 @@ def _donors(editable: Sequence[tuple[Example, tuple[Place, ...]]]) -> dict[tuple
 
 
 def shape_of(value: str | int | float) -> str:
-    """The shape of a value's text, with its type: a number never stands in for a text."""
+    """Return the shape of a value's text, with its type: a number never stands in for a text."""
     return f"{type(value).__name__}:{shape(str(value))}"
 
 
@@ -74,7 +76,7 @@ def _edited(
     found: Sequence[Place],
     donors: dict[tuple[Path, str], list[_Donor]],
     order: np.random.Generator,
-) -> Draft | None:
+) -> EditedText | None:
     place = found[int(order.integers(len(found)))]
     if order.random() < DELETED_SHARE:
         return _without(example, place, found)
@@ -86,7 +88,7 @@ def _recombined(
     found: Sequence[Place],
     donors: dict[tuple[Path, str], list[_Donor]],
     order: np.random.Generator,
-) -> Draft | None:
+) -> EditedText | None:
     if len(found) < 2:
         return None
     count = int(order.integers(2, len(found) + 1))
@@ -99,7 +101,7 @@ def _with_values(
     chosen: Sequence[Place],
     donors: dict[tuple[Path, str], list[_Donor]],
     order: np.random.Generator,
-) -> Draft | None:
+) -> EditedText | None:
     label = as_label(example)
     text, parents = example.input, [example.row_id]
     for place in reversed(chosen):  # from the end, so that earlier places stay where they are
@@ -111,11 +113,11 @@ def _with_values(
         label = replaced(label, place.path, donor.value)
         parents.append(donor.row_id)
     assert label is not None
-    return Draft(text, label, tuple(dict.fromkeys(parents)), example.attributes, example.contract)
+    return EditedText(text, label, tuple(dict.fromkeys(parents)), example.attributes, example.contract)
 
 
-def _without(example: Example, place: Place, found: Sequence[Place]) -> Draft | None:
-    """The document without the line that says it, when that line says nothing else of the label."""
+def _without(example: Example, place: Place, found: Sequence[Place]) -> EditedText | None:
+    """Return the document without the line that says it, when that line says nothing else of the label."""
     start = example.input.rfind("\n", 0, place.start) + 1
     end = example.input.find("\n", place.end)
     end = len(example.input) if end < 0 else end + 1
@@ -124,7 +126,7 @@ def _without(example: Example, place: Place, found: Sequence[Place]) -> Draft | 
     if not alone or label is None or end - start == len(example.input):
         return None
     text = example.input[:start] + example.input[end:]
-    return Draft(
+    return EditedText(
         text, replaced(label, place.path, None), (example.row_id,), example.attributes, example.contract
     )
 
@@ -135,7 +137,7 @@ def edited_rows(train: Sequence[Example], wanted: Wanted, seed: int) -> Iterator
     if first is None:
         raise DataError(
             "nothing-to-edit",
-            "No training document has a value that stands in it once, spelled as in its label.",
+            "No training document contains a value of its label exactly once, spelled as in the label.",
             hint="Labels of classes cannot be edited in; use --method paraphrase or --method label.",
         )
     by_id = {example.row_id: example for example in train}

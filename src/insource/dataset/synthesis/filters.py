@@ -1,4 +1,4 @@
-"""What a synthetic example has to pass: contract, grounding, new, and near no held-out document."""
+"""Filter synthetic examples: contract, grounding, novelty, and distance to held-out documents."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Filters:
         self._known = {_key(example.input) for example in known}
 
     def near_held_out(self, texts: Sequence[str]) -> frozenset[str]:
-        """The texts that would be leaks: near-duplicates of a held-out document, with the same numbers."""
+        """Return the texts that would leak: near-duplicates of a held-out document with the same numbers."""
         found = nearest(texts, self._held_out) if texts else ()
         return frozenset(
             text
@@ -34,7 +34,7 @@ class Filters:
         )
 
     def passes(self, row: Row, parent: Example | None, near: Container[str]) -> bool:
-        """Whether the row may join the training split; a reason is counted when it may not."""
+        """Return whether the row may join the training split; a reason is counted when it may not."""
         reason = self._reason(row, parent, near)
         if reason:
             self.refused[reason] += 1
@@ -57,7 +57,7 @@ class Filters:
 
 
 def _lost_grounding(row: Row, target: str, parent: Example) -> bool:
-    """Whether a value that the parent's document supports in its label is unsupported in the new one."""
+    """Return whether a value is grounded in the parent's document and not in the new one."""
     made = Example(row_id=row.row_id, digest="", input=row.input, target=target, provenance=row.provenance)
     before, after = as_label(parent), as_label(made)
     if before is None or after is None:

@@ -1,4 +1,4 @@
-"""The file of synthetic rows: appended as they are made, never twice, and complete at every line."""
+"""Append rows to the file of synthetic rows, each once, so that every line is complete."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def synthetic_row(
     attributes: tuple[str, ...] | None = None,
     contract: dict[str, Any] | None = None,
 ) -> Row:
-    """A row of the training split named after its content."""
+    """Return a row of the training split named after its content."""
     made = canonical.short(canonical.digest([text, output, attributes]))
     return Row(
         line=None,

@@ -1,4 +1,4 @@
-"""Where a document says what its label says: the values that can be changed in both at once."""
+"""Find the values of a label that occur in the document and can be changed in both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Place(NamedTuple):
 
 
 def places(example: Example) -> tuple[Place, ...]:
-    """The editable values of an example, in the order of the document.
+    """Return the editable values of an example, in the order of the document.
 
     A value is editable when it stands in the document exactly once and shares no character with another
     value: then changing it there and in the label is the whole truth. Values that are repeated, spelled
@@ -45,7 +45,7 @@ def places(example: Example) -> tuple[Place, ...]:
 
 
 def as_label(example: Example) -> dict[str, Any] | None:
-    """The label as an object, or None when it is plain text."""
+    """Return the label as an object, or None when it is plain text."""
     if not example.target.startswith("{"):
         return None
     value = json.loads(example.target)
@@ -53,7 +53,7 @@ def as_label(example: Example) -> dict[str, Any] | None:
 
 
 def leaves(value: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, str | int | float]]:
-    """Texts and numbers of an object and the objects in it, with their paths."""
+    """Yield texts and numbers of an object and the objects in it, with their paths."""
     for name, child in value.items():
         if isinstance(child, dict):
             yield from leaves(child, (*path, name))
@@ -62,6 +62,6 @@ def leaves(value: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, st
 
 
 def replaced(label: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
-    """A copy of the label with another value at ``path``."""
+    """Return a copy of the label with another value at ``path``."""
     head, *rest = path
     return {**label, head: replaced(label[head], tuple(rest), value) if rest else value}

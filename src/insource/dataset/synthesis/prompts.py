@@ -1,4 +1,4 @@
-"""What a teacher is asked: to say a document in other words, or to label one."""
+"""Write the requests to a teacher: to paraphrase a document, or to label one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LABELLED = (
 
 
 def paraphrase(example: Example) -> tuple[Message, ...]:
-    """The request to rewrite one document without touching what its label is read from."""
+    """Return the request to rewrite one document without touching what its label is read from."""
     label = as_label(example)
     kept = [str(value) for _, value in leaves(label or {}) if any(occurrences(str(value), example.input))]
     asked = PARAPHRASE.format(values="; ".join(dict.fromkeys(kept))) if kept else LABELLED

@@ -1,4 +1,4 @@
-"""What a synthesis is asked for."""
+"""Describe what a synthesis is to make."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ Method = Literal["edit", "recombine", "paraphrase", "label"]
 
 
 class Wanted(Frozen):
-    """``count`` new rows, or documents to ask a teacher about; ``samples`` answers that have to agree;
-    ``max_usd`` for all of it; ``inputs`` are the documents to label."""
+    """The number of rows to make, and the limits on the way.
+
+    ``count`` is the number of rows, or of documents to ask a teacher about. ``samples`` answers have to
+    agree. ``max_usd`` limits the cost of all of it. ``inputs`` are the documents to label.
+    """
 
     method: Method
     count: int

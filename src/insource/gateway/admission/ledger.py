@@ -56,7 +56,8 @@ class KeyLedger:
             return has_active_key(database)
 
     async def find(self, secret: str) -> VirtualKey | None:
-        """Return the key of this secret, or None. A revoked key is None after ``REVOKED_AFTER_S`` seconds.
+        """Return the key of this secret, or None. A revoked key is None after at most
+        ``REVOKED_AFTER_S`` seconds.
 
         Raises:
             InsourceError: the file of the keys cannot be read.

@@ -19,6 +19,7 @@ from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint
 from insource.providers.errors import ApiDialect, error_document
 from insource.providers.prices import UNPRICED, Priced
+from insource.providers.tags import HEADER
 from insource.providers.token_estimates import estimated
 from insource.redaction import keys_in
 from insource.routing.cascade import LocalAnswer
@@ -27,6 +28,7 @@ from insource.types.call import Outcome
 
 EVENT_STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
+CALL_ID = f"{HEADER}call-id".encode()
 HUNG_UP = "the client hung up"
 
 
@@ -76,7 +78,7 @@ class Exchange:
 
     def headers(self) -> Headers:
         """Return the ``x-insource-*`` headers of the reply."""
-        found = [(b"x-insource-call-id", self.recording.call_id.encode())]
+        found = [(CALL_ID, self.recording.call_id.encode())]
         values = {} if self.policy is None else {"policy": describe_policy(self.policy)}
         if self.route is not None:
             values |= {"route": self.route.to, "model": self.route.model, "reason": self.route.reason}
@@ -85,7 +87,7 @@ class Exchange:
             if self.route.simulated:
                 values["simulated"] = "true"
         for name, value in values.items():
-            found.append((f"x-insource-{name}".encode(), value.encode("latin-1", "replace")))
+            found.append((f"{HEADER}{name}".encode(), value.encode("latin-1", "replace")))
         return found
 
     def end(self, end: CallEnd) -> None:

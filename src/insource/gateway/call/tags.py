@@ -6,15 +6,14 @@ An edit changes only the members that it is about. Every other byte of the calle
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 from insource.gateway.http.asgi import HttpRequest
-from insource.providers.tags import Tags
+from insource.providers.tags import HEADER, Tags
 
 PREFIX = "insource_"
-HEADERS = frozenset(
-    (b"x-insource-task", b"x-insource-prompt-version", b"x-insource-feature", b"x-insource-user")
-)
+HEADERS = frozenset(f"{HEADER}{field.name.replace('_', '-')}".encode() for field in fields(Tags))
 _UNTAGGED = Tags()
 _DECODER = json.JSONDecoder(parse_int=str)  # int() refuses 5,000 digits, providers may not
 _SPACE = " \t\r\n"
@@ -37,7 +36,7 @@ def tags_of(request: HttpRequest, document: dict[str, Any] | None, task: str = "
 
     def tag(name: str) -> str:
         marked = marks.get(PREFIX + name)
-        return request.header(f"x-insource-{name.replace('_', '-')}") or (
+        return request.header(f"{HEADER}{name.replace('_', '-')}") or (
             marked if isinstance(marked, str) else ""
         )
 

@@ -1,4 +1,8 @@
-"""Send a client's request to a configured provider, unchanged but for keys and hop-by-hop headers."""
+"""Send a client's request to a configured provider.
+
+The body is unchanged. ``host`` and framing headers are the upstream's. Hop-by-hop and ``x-insource-*``
+headers are dropped, and a virtual key is replaced by the provider's.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from insource.gateway.http.address import Address, UpstreamKind, UpstreamSetting
 from insource.gateway.http.asgi import KEY_HEADERS, Headers, HttpRequest
 from insource.gateway.http.connections import Connection, Pool, UpstreamFailed
 from insource.models.transport import is_loopback
+from insource.providers.tags import HEADER
 
 # These headers belong to one connection and not to the message (RFC 9110, section 7.6.1).
 HOP_BY_HOP = frozenset(
@@ -19,7 +24,7 @@ HOP_BY_HOP = frozenset(
     b"transfer-encoding upgrade".split()
 )
 _NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
-_OURS = b"x-insource-"
+_OURS = HEADER.encode()
 
 _KEY_HEADER: dict[UpstreamKind, tuple[bytes, bytes]] = {
     "openai": (b"authorization", b"Bearer "),

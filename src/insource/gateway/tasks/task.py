@@ -51,7 +51,7 @@ class InsourcedTask:
         return [self.task.name, AUTO, *([self.cloud.model] if self.cloud else [])]
 
     def serves(self, model: str) -> bool:
-        """Return whether this is the name of the task, of ``insource/auto`` or of its cloud's model."""
+        """Return whether this is the task's name, ``insource/auto`` or the name of its cloud's model."""
         return model in self.models
 
     @property

@@ -40,9 +40,8 @@ _MAX_PARTS = 6000
 _TOKEN = re.compile(rf"{MARK}\w|{WORD.pattern}|[^\w\s]")
 _DIGIT = re.compile(r"\d")
 _CLOSING = ".,;:!?…。 "  # may belong to the slot before it, and be missing in other documents
-_TELLING = re.compile(
-    rf"(?<!{MARK})[^\W\d_]"
-)  # a letter that is not a role mark; a lone sign would match anywhere
+# A letter that is not a role mark; a lone sign would match anywhere
+_TELLING = re.compile(rf"(?<!{MARK})[^\W\d_]")
 Indices: TypeAlias = NDArray[np.int64]
 
 

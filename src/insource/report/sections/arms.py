@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from insource.foundation.money import show_usd
 from insource.report import charts, vega, words
-from insource.report.page import Cell, Key, Plot, Row, Section, Table
+from insource.report.page import Cell, LegendKey, Plot, Row, Section, Table
 from insource.report.sections.estimates import (
     arm_cell,
     estimate_cell,
@@ -66,7 +66,7 @@ def latency(result: RunResult) -> Section | None:
         draw=lambda width: charts.dot_plot(rows, axis, width=width, joined=True),
         table=Table("The data", ("Arm", *PERCENTILES), table_rows, numeric=(1, 2), folded=True),
         legend=tuple(
-            Key(charts.colour(series), charts.glyph(series), name)
+            LegendKey(charts.colour(series), charts.glyph(series), name)
             for series, name in enumerate(PERCENTILES.values())
         ),
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from insource.foundation.money import show_usd
 from insource.report import charts, vega, words
-from insource.report.page import Key, Plot, Row, Section, Table
+from insource.report.page import LegendKey, Plot, Row, Section, Table
 from insource.report.sections.estimates import arm_cell, arm_legend, is_assumed, point
 from insource.types import NOT_MEASURED, BreakEven, Evaluation, RunResult
 
@@ -145,8 +145,8 @@ def _monthly(result: RunResult) -> Plot | None:
         draw=lambda width: charts.line_plot(lines, _rules(economics, volumes), x_axis, y_axis, width=width),
         table=Table("The data", ("Documents a month", "Cloud", "Local"), rows, (0, 1, 2), folded=True),
         legend=(
-            Key(charts.colour(0), "╍" if simulated else "━", cloud_name),
-            Key(charts.colour(1), "━", "local"),
+            LegendKey(charts.colour(0), "╍" if simulated else "━", cloud_name),
+            LegendKey(charts.colour(1), "━", "local"),
         ),
     )
 
@@ -168,13 +168,13 @@ def _monthly_answer(economics: BreakEven) -> str:
     return f"Running locally costs less than the cloud from {crossing:,.0f} documents a month on."
 
 
-def _rules(economics: BreakEven, volumes: Sequence[float]) -> list[charts.Rule]:
+def _rules(economics: BreakEven, volumes: Sequence[float]) -> list[charts.RuleLine]:
     named = (
         ("break-even", economics.documents_per_month),
         ("capacity of one machine", economics.capacity_documents_per_month),
     )
     return [
-        charts.Rule(f"{name}: {volume:,.0f}", volume)
+        charts.RuleLine(f"{name}: {volume:,.0f}", volume)
         for name, found in named
         if (volume := words.finite(found)) is not None and volumes[0] <= volume <= volumes[-1]
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from insource.report import words
 from insource.report.charts import Point, colour, glyph
-from insource.report.page import Cell, Key, Row, Table
+from insource.report.page import Cell, LegendKey, Row, Table
 from insource.types import Estimate, Evaluation
 
 ESTIMATE_COLUMNS = ("Value", "Low", "High", "Confidence", "n", "Method")
@@ -62,10 +62,10 @@ def point(estimate: Estimate, *, series: int = 0, hollow: bool = False) -> Point
     return Point(value, words.finite(estimate.low), words.finite(estimate.high), series, hollow)
 
 
-def arm_legend(evaluations: Sequence[Evaluation]) -> tuple[Key, ...]:
+def arm_legend(evaluations: Sequence[Evaluation]) -> tuple[LegendKey, ...]:
     """Return the legend of the arms. Simulated arms have hollow marks."""
     return tuple(
-        Key(
+        LegendKey(
             colour(index),
             glyph(index, hollow=is_assumed(evaluation)),
             words.arm_label(evaluation.arm),

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from insource.report import words
-from insource.report.page import Cell, Example, Row, Section, Table
+from insource.report.page import Cell, Row, Section, ShownExample, Table
 from insource.types import Disagreement, RunResult
 
 ABSENT = "–"
@@ -26,13 +26,13 @@ def disagreements(result: RunResult) -> Section | None:
     return Section("disagreements", "Where do the answers differ?", lead, blocks)
 
 
-def _example(found: Disagreement, labels: dict[str, str]) -> Example:
+def _example(found: Disagreement, labels: dict[str, str]) -> ShownExample:
     target = _parsed(found.target)
     answers = {labels.get(name, name): text for name, text in found.answers.items()}
     structured = isinstance(target, dict)
     rows = _by_leaf(target, answers) if structured else _whole(found.target, answers)
     columns = ("Field" if structured else "Part", "Label", *answers)
-    return Example(found.row_id, found.explanation, found.input, Table("Answers", columns, rows))
+    return ShownExample(found.row_id, found.explanation, found.input, Table("Answers", columns, rows))
 
 
 def _whole(target: str, answers: dict[str, str]) -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from insource.report import charts, vega, words
-from insource.report.page import Key, Plot, Row, Section, Table
+from insource.report.page import LegendKey, Plot, Row, Section, Table
 from insource.report.sections.estimates import arm_legend, estimate_row, estimate_table, is_assumed, point
 from insource.types import NOT_MEASURED, Bucket, Evaluation, FieldMetrics, RunResult
 
@@ -57,7 +57,7 @@ def per_group(result: RunResult) -> Section | None:
         table=Table(
             full.caption, ("Arm and slice", "Metric", *full.columns[1:]), full.rows, (2, 3, 4, 5, 6), True
         ),
-        legend=tuple(Key(charts.colour(i), charts.glyph(i), name) for i, name in enumerate(names)),
+        legend=tuple(LegendKey(charts.colour(i), charts.glyph(i), name) for i, name in enumerate(names)),
     )
     return Section("groups", "Seen and unseen groups", blocks=(plot,))
 
@@ -163,8 +163,8 @@ def _bucket_table(first: str, rows: Sequence[tuple[str, list[tuple[str, int]]]])
     return Table("The data", columns, body, (1, 2, 3, 4, 5), folded=True)
 
 
-def _bucket_legend() -> tuple[Key, ...]:
-    return tuple(Key(colour, "■", name) for name, colour in BUCKETS.values())
+def _bucket_legend() -> tuple[LegendKey, ...]:
+    return tuple(LegendKey(colour, "■", name) for name, colour in BUCKETS.values())
 
 
 def _slice_dots(evaluation: Evaluation, names: Sequence[str], primary: str) -> charts.DotRow:

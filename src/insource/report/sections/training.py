@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from insource.report import charts, vega, words
-from insource.report.page import Key, Plot, Row, Section, Table
+from insource.report.page import LegendKey, Plot, Row, Section, Table
 from insource.types import RunResult, TrainingSummary
 
 
@@ -48,7 +48,7 @@ def _curve(summary: TrainingSummary) -> Plot | None:
     losses = [y for line in lines for y in line.ys]
     x_axis = vega.Axis("Step", (min(0.0, *steps), max(steps)), format="~r")
     y_axis = vega.Axis("Loss", (0.0, max(losses) * 1.05), format="~r")
-    rules = [charts.Rule(f"chosen: step {summary.best_step:,}", float(summary.best_step))]
+    rules = [charts.RuleLine(f"chosen: step {summary.best_step:,}", float(summary.best_step))]
     rows: list[Row] = [
         (f"{p.step:,}", f"{p.epoch:.2f}", words.number(p.loss), words.number(p.validation_loss))
         for p in summary.curve
@@ -65,6 +65,6 @@ def _curve(summary: TrainingSummary) -> Plot | None:
             "The data", ("Step", "Epoch", "Loss", "Validation loss"), rows, (0, 1, 2, 3), folded=True
         ),
         legend=tuple(
-            Key(charts.colour(line.series), "●" if not line.dots else "■", line.label) for line in lines
+            LegendKey(charts.colour(line.series), "●" if not line.dots else "■", line.label) for line in lines
         ),
     )

@@ -67,9 +67,8 @@ ROLLUPS = Table(
 
 _KEPT = (*SUMS, *HISTOGRAMS)
 _KEYS_A_QUERY = 500
-_SAME = " AND ".join(
-    f"r.{name} = k.{name}" for name in KEY
-)  # CROSS JOIN makes SQLite look up the keys instead of scanning the table
+# CROSS JOIN makes SQLite look up the keys instead of scanning the table
+_SAME = " AND ".join(f"r.{name} = k.{name}" for name in KEY)
 _WRITE = f"INSERT OR REPLACE INTO rollups VALUES ({', '.join('?' * len((*KEY, *_KEPT)))})"
 _REMOVE = f"DELETE FROM rollups WHERE {' AND '.join(f'{name} = ?' for name in KEY)}"
 

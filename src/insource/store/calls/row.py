@@ -36,9 +36,8 @@ _PAYLOAD = b'{"request":%b,"response":%b,"response_text":%b,"error":%b,"raw":%b,
 _FIRST = (b"{", b"{n", b'"', b'"', b"{n")
 
 _Count = Annotated[int, Meta(ge=0, le=2**53)] | None
-_Microseconds = Annotated[
-    int, Meta(ge=-62_135_596_800_000_000, lt=253_402_300_800_000_000)
-]  # years 1 to 9999
+# Years 1 to 9999
+_Microseconds = Annotated[int, Meta(ge=-62_135_596_800_000_000, lt=253_402_300_800_000_000)]
 _Status = Annotated[int, Meta(ge=-(2**31), lt=2**31)] | None
 
 

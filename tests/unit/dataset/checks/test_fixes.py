@@ -70,7 +70,7 @@ def test_votes_are_counted_before_repeats_go() -> None:
         about = context(work, OPEN)
         announced = {one.check: one.count for one in run_checks(about) if one.check in names}
         done = apply_fixes(about, [FixDecision(check=name, decision="apply") for name in names])
-        assert {step.step: step.dropped for step in done} == announced
+        assert {fix.step.step: fix.step.dropped for fix in done} == announced
         assert next(one.row_id for one in work) == "r1"
         assert len(work) + sum(announced.values()) == len(rows)
 
@@ -186,5 +186,6 @@ def test_prompts_are_told_apart_as_they_were_decided_about() -> None:
             FixDecision(check=one.check, decision="apply", parameters=one.fix.parameters)
             for one in run_checks(about, tuple(KINDS[name] for name in names))
         ]
-        done = {step.step: (step.dropped, step.changed) for step in apply_fixes(about, decided)}
+        steps = [fix.step for fix in apply_fixes(about, decided)]
+        done = {step.step: (step.dropped, step.changed) for step in steps}
     assert done == {"mixed-prompts": (5, 0), "answer-in-prompt": (0, 25)}

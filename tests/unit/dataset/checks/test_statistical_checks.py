@@ -109,7 +109,7 @@ def test_planted_label_errors_are_found_at_one_in_a_hundred_false_alarms(look, t
     with staged(Given([row(n, *one) for n, one in enumerate(rows)]), tmp_path) as work:
         check = LabelErrors(Context(rows=work, output=names))
         for n, one in enumerate(work):
-            check.observe(n, one)
+            check.observe(n, check.context.view(one))
         finding = check.finding()
     margin = check.confidence[""].margin
     cut = np.sort(margin[[n for n in range(1500) if n not in wrong]])[int(0.01 * (1500 - len(wrong)))]

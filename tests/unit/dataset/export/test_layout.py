@@ -8,6 +8,7 @@ from insource.config.dataset import DatasetSection
 from insource.dataset.build import build_folder
 from insource.dataset.export.layout import export_dataset
 from insource.dataset.saved.folder import load
+from insource.dataset.settings import BuildSettings
 from insource.dataset.sources.choose import choose_source
 from insource.formats.strict_json import as_object
 from insource.foundation.errors import DataError
@@ -46,7 +47,7 @@ def folder(tmp_path):
     records[5] |= {"schema": own, "output": {"z": "1"}}
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    return build_folder(path, tmp_path / "datasets", name="spec")
+    return build_folder(path, tmp_path / "datasets", BuildSettings(name="spec"))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from insource.dataset.build import build_folder
 from insource.dataset.saved.diff import diff_datasets
 from insource.dataset.saved.folder import find
+from insource.dataset.settings import BuildSettings
 from insource.foundation.errors import DataError
 from insource.types import JsonSchema, Labels
 
@@ -14,7 +15,7 @@ from insource.types import JsonSchema, Labels
 def built(tmp_path, records, **settings):
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    return build_folder(path, tmp_path / "datasets", name="d", **settings)
+    return build_folder(path, tmp_path / "datasets", BuildSettings(name="d", **settings))
 
 
 def rows(count):

@@ -8,6 +8,7 @@ from support.near_copies import documents
 
 from insource.dataset.build import build, build_folder
 from insource.dataset.saved.folder import load
+from insource.dataset.settings import BuildSettings
 from insource.foundation.errors import DataError
 from insource.types import SPLITS
 
@@ -15,7 +16,8 @@ from insource.types import SPLITS
 def built(folder, records, **settings):
     path = folder / "rows.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    made = build_folder(path, folder / "datasets", name="t", assignments=folder / "splits", **settings)
+    about = BuildSettings(name="t", **settings)
+    made = build_folder(path, folder / "datasets", about, assignments=folder / "splits")
     return load(made)
 
 

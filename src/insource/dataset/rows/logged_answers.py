@@ -1,0 +1,19 @@
+"""Join the log's answers to the rows they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from insource.types import LoggedAnswer, Row
+
+
+def with_logged_answers(row: Row, answers: Mapping[str, LoggedAnswer]) -> Row:
+    """Return the row with these answers, by model; they replace the row's own answers of the same model."""
+    texts = {model: answer.text for model, answer in answers.items()}
+    latency_s = {model: answer.latency_s for model, answer in answers.items() if answer.latency_s is not None}
+    return row.model_copy(
+        update={
+            "cloud_outputs": dict(sorted({**row.cloud_outputs, **texts}.items())),
+            "cloud_latency_s": dict(sorted({**row.cloud_latency_s, **latency_s}.items())),
+        }
+    )
