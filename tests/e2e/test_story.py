@@ -64,7 +64,7 @@ def test_the_demo_and_the_same_again(insource, tmp_path):
     # Four candidates on the sealed test split, each figure with its interval, n and method.
     arms = by_name(result)
     kinds = {name: evaluation.arm.kind for name, evaluation in arms.items()}
-    assert sorted(kinds.values()) == ["base", "base", "simulated", "tuned"]
+    assert sorted(kinds.values()) == ["base", "base", "floor", "simulated", "tuned"]
     for evaluation in arms.values():
         assert evaluation.n == evaluation.scored + evaluation.failed + evaluation.unscored
         for metric in METRICS:
@@ -179,7 +179,7 @@ def test_one_s_own_data_and_the_gateway_in_front_of_it(insource, rows, tmp_path)
     assert result.dataset.output.names == rows.labels
     assert result.dataset.output.inferred
     assert "not measured" in result.skipped_arms["cloud"]
-    assert {evaluation.arm.kind for evaluation in result.evaluations} == {"base", "tuned"}
+    assert {evaluation.arm.kind for evaluation in result.evaluations} == {"base", "floor", "tuned"}
     assert result.verdict.outcome == "undecided"
     assert by_name(result)["tuned"].metrics["accuracy"].n == len(documents_of(tmp_path, "test"))
     assert Path(result.paths["report"]).is_file()

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from insource.dataset.prepare import NO_ANSWERS, MakeContext, Prepared, prepared
 from insource.dataset.rows.examples import Tally
 from insource.dataset.rows.source import Source
@@ -33,7 +35,7 @@ def build(
     keep_assignments: bool = True,
     **settings: Any,
 ) -> Dataset:
-    r"""Build a dataset in memory from a JSON Lines file or a source; for ``settings`` see ``BuildSettings``.
+    r"""Build a dataset in memory from a JSON Lines file or a source.
 
     Examples:
         >>> import json
@@ -54,18 +56,28 @@ def build(
         schemas: JSON Schemas by the names that the file's rows may give as their own ``schema``.
         logged: answers by row id and model, from the log, added to the rows' own.
         simulated_models: the names among the cloud models whose answers are simulated.
-        context, assignments, keep_assignments: as ``build_folder``.
+        context: makes what checks with a fix may ask for, of the rows and their contract.
+        assignments: the folder of stored splits, which are kept and added to.
+        keep_assignments: False to read stored splits without adding to them.
+        settings: ``name`` (required), ``output``, ``fractions``, ``group_by``, ``order``, ``seed``,
+            ``needs``, ``absent_fields``, ``on_bad_rows``, ``decisions``, ``reviews``, ``policy``.
 
     Raises:
-        The errors of ``build_folder``.
+        TypeError: a keyword is missing, not known or has a value that it cannot have.
+        DataError: ``no-rows``, ``bad-rows``, ``empty-split`` and what else the rows cannot be.
     """
+    try:
+        chosen = BuildSettings(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TypeError(f"build_dataset: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     answers = Logged({name: dict(one) for name, one in (logged or {}).items()}, frozenset(simulated_models))
     with tempfile.TemporaryDirectory() as folder:
         return load(
             build_folder(
                 rows,
                 Path(folder),
-                BuildSettings(**settings),
+                chosen,
                 schemas=schemas,
                 answers=answers,
                 context=context,
@@ -105,7 +117,7 @@ def build_folder(
 
 
 class Sealed(NamedTuple):
-    """A dataset's folder, and the digest of the stored splits as they are since."""
+    """A dataset's folder, and the digest of the stored splits after it was written."""
 
     folder: Path
     splits: str

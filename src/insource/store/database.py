@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -95,6 +96,23 @@ class Database:
                 for name in ("page_count", "freelist_count", "page_size")
             )
         return int((pages - free) * size)
+
+    def identity(self) -> int:
+        """Return a number that is this store's own: it stays in copies, and a new store has another.
+
+        It is drawn when it is first asked for, and kept in the header of the file.
+
+        Raises:
+            InsourceError: as ``write``.
+        """
+        with self.read() as connection:
+            found = int(connection.exec_driver_sql("PRAGMA application_id").scalar_one())
+        if found:
+            return found
+        drawn = 1 + secrets.randbelow(2**31 - 1)
+        with self.write() as connection:
+            connection.exec_driver_sql(f"PRAGMA application_id = {drawn}")
+        return drawn
 
     def _follow_file(self) -> None:
         """Reopen the store when its file was deleted or replaced.

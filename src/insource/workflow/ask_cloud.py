@@ -92,7 +92,7 @@ def ask_cloud(
     task: Task,
     cloud: Model,
 ) -> None:
-    """Every document to the cloud, through the recorder into the log."""
+    """Ask the cloud about every document that has no answer yet; each call is recorded in the log."""
     simulated = " (simulated)" if cloud.info.simulated else ""
     session.begin("log", f"asking {cloud.info.name}{simulated}, every call on the record")
     started = time.monotonic()

@@ -35,13 +35,16 @@ from insource.workflow.session import Session
 
 
 def build_dataset(session: Session, cloud: Model | None = None) -> tuple[Dataset, Task]:
-    """Rows in, four splits out, with the cloud's answers from the log; ``cloud`` is asked for the rest."""
+    """Return the dataset and the task: rows in four splits, with the cloud's answers from the log.
+
+    ``cloud`` is asked for the answers that the log does not have.
+    """
     folder, manifest = build_dataset_folder(session, cloud)
     return load(folder), session.project.task(manifest.output)
 
 
 def build_dataset_folder(session: Session, cloud: Model | None = None) -> tuple[Path, DatasetManifest]:
-    """As ``build_dataset``, left on disk: for datasets that do not fit in memory.
+    """Do as ``build_dataset``, and leave the rows on disk: for datasets that do not fit in memory.
 
     A build whose key was seen before is read back. ``cloud`` is asked about its documents first, and new
     answers make it another build.
@@ -54,7 +57,7 @@ def build_dataset_folder(session: Session, cloud: Model | None = None) -> tuple[
         before, key, cloud = key, read_key(session.project, settings), None
         built = built if key == before else _known(session.project, key)
     if built:
-        _begin(session)
+        session.begin("dataset", "read back what was built from the same rows and settings")
     else:
         built = _build(session, settings, key, cloud)
     session.note_dataset(built.manifest, built.folder, built.seconds, skipped=built.skipped)
@@ -84,14 +87,18 @@ def _build(session: Session, settings: BuildSettings, before: BuildKey | None, c
     built = Built(sealed.folder, check(sealed.folder), time.monotonic() - started - asked_s)
     after = read_key(project, settings)
     if before and after and after.follows(before, log):
-        remember(project.builds_path, after.on_splits(sealed.splits).spec, built)
+        try:
+            remember(project.builds_path, after.on_splits(sealed.splits).spec, built)
+        except OSError as error:
+            session.display.note(
+                f"The next walk builds again: {project.builds_path}: {error.strerror or error}"
+            )
     return built
 
 
-def _begin(session: Session, chosen: Chosen | None = None) -> None:
+def _begin(session: Session, chosen: Chosen) -> None:
     session.begin("dataset", "read the rows and split them; every dropped row is counted")
-    if chosen is not None:
-        session.display.note(f"{chosen.source.name}: {chosen.reason}")
+    session.display.note(f"{chosen.source.name}: {chosen.reason}")
 
 
 def _ask_about(session: Session, built: Built, cloud: Model) -> None:

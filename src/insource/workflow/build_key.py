@@ -1,4 +1,4 @@
-"""Read the key of the build that a project stands for now, without reading its rows."""
+"""Read the key of the build that a project stands for now, without building it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from insource.logs.recorder import STORE_FILE
 from insource.models.catalogue import at_hand, resolve
 from insource.redaction.pseudonyms import KEY_FILE, Pseudonyms
 from insource.runs.folders import StageSpec
-from insource.store.calls.position import calls_of, feedback_given
+from insource.store.calls.position import calls_of, feedback_given, removals
 from insource.store.database import open_database
 from insource.training.count import token_counter
 from insource.types import Text
@@ -41,7 +41,7 @@ class BuildKey(NamedTuple):
         """Return whether nothing changed since ``before``, which was read when a build began.
 
         ``log`` is the state of the log that answers were read from. The cloud may have been asked in between
-        when the rows come from elsewhere. Stored splits are set by the build itself.
+        when the rows come from elsewhere. The build itself changes the stored splits.
         """
         rows_stayed = not self.from_log or before.log == log
         return rows_stayed and self.log == log and self._but_log_and_splits() == before._but_log_and_splits()
@@ -60,7 +60,9 @@ class BuildKey(NamedTuple):
 def read_key(project: Project, settings: BuildSettings) -> BuildKey | None:
     """Return the key of a build now; None when the rows come from a log that cannot be brought up to date.
 
-    Files are hashed, the stored splits are read, and the log is asked how many calls it has.
+    Files are hashed, the stored splits are read, and the log is asked how many calls it has. Rows from a log
+    are drained from the spool first. Split segments that a killed build left pending are settled, and the
+    key of pseudonyms is made when an accepted fix needs one.
 
     Raises:
         InsourceError: as the build does, for what cannot be read.
@@ -99,13 +101,16 @@ def log_state(project: Project) -> str:
     task, section = project.config.task.name, project.config.dataset
     with open_database(path) as database:
         found = [calls_of(database, task, but_from=GATEWAY)]
+        said = (0, 0)
         if section.format == "log":
             rows = section.calls.task or task
-            found += [calls_of(database, None if rows == "*" else rows), feedback_given(database)]
-    if not any(one.calls for one in found):
-        return ""  # as without a store
-    # The file's number tells a store from one that took its place with the same calls, imported again.
-    return digest([path.stat().st_ino, *(one.model_dump() for one in found)])
+            of_rows = None if rows == "*" else rows
+            found.append(calls_of(database, of_rows))
+            said = feedback_given(database, of_rows)
+        if not any(one.calls for one in found):
+            return ""  # as without a store
+        # Another store, or this one after a purge, may hold other calls that started at the same times.
+        return digest([database.identity(), removals(database), said, *(one.model_dump() for one in found)])
 
 
 def names_values(settings: BuildSettings) -> bool:

@@ -359,10 +359,22 @@ def purged(folder):
 
 
 def replaced_by_another(folder):
-    """As many calls as before, and the same ids: another store all the same."""
-    path = folder / ".insource" / "insource.db"
-    path.rename(path.with_name("old.db"))
-    stored(folder, *(call(n + 100) for n in range(30)), call(90, task=""), call(91, task="other"))
+    """As many calls as before, of the same ids and times, with other answers: another store all the same."""
+    for path in (folder / ".insource").glob("insource.db*"):
+        path.unlink()
+    calls = (call(n).model_copy(update={"response_text": '{"a": "other"}'}) for n in range(30))
+    stored(folder, *calls, call(90, task=""), call(91, task="other"))
+
+
+def purged_and_another_in_its_place(folder):
+    """As many calls as before, which started at the same times."""
+    purged(folder)
+    stored(folder, call(3).model_copy(update={"call_id": "c003b"}))
+
+
+def a_rating_of_another_task(folder):
+    with Log(folder / ".insource") as log:
+        log.rate("c091", "up")
 
 
 def given_the_task(folder):
@@ -378,6 +390,8 @@ def given_the_task(folder):
         (purged, True),
         (given_the_task, True),
         (replaced_by_another, True),
+        (purged_and_another_in_its_place, True),
+        (a_rating_of_another_task, False),
         (answered, True),
         (lambda folder: stored(folder, call(40, task="other")), False),
         (configured("[training]\nepochs = 9"), False),
@@ -388,6 +402,38 @@ def test_rows_of_the_log_are_read_again_when_it_changed(logged, change, rebuilt)
     change(logged)
     assert Walk(logged).read_back is not rebuilt
     assert Walk(logged).read_back
+
+
+def test_a_copied_workspace_is_read_back(logged, tmp_path_factory):
+    Walk(logged)
+    copy = tmp_path_factory.mktemp("copies") / "project"
+    shutil.copytree(logged, copy)
+    assert Walk(copy).read_back
+
+
+def test_purged_text_does_not_come_back(logged):
+    before = Walk(logged)
+    assert "document 3 is" in "".join(path.read_text() for path in before.path.glob("*.jsonl"))
+    purged_and_another_in_its_place(logged)
+    after = Walk(logged)
+    rows_of = {example.row_id for split in load(after.path).splits.values() for example in split}
+    assert "c003" not in rows_of
+
+
+def test_a_log_that_grew_meanwhile_leaves_the_build_unremembered(logged, monkeypatch):
+    seal = building.seal
+
+    def sealing(*arguments):
+        stored(logged, call(40))
+        return seal(*arguments)
+
+    monkeypatch.setattr(building, "seal", sealing)
+    first = Walk(logged)
+    monkeypatch.undo()
+    assert not (logged / ".insource" / "builds").exists()
+    again = Walk(logged)
+    assert not again.read_back
+    assert again.manifest.read == first.manifest.read + 1
 
 
 def test_calls_that_wait_in_the_spool_are_drained_before_the_key_is_read(logged, monkeypatch):
@@ -511,15 +557,27 @@ def test_a_record_that_says_nothing_is_built_again(specs, text):
     assert Walk(specs).read_back
 
 
-def test_one_dataset_in_the_place_of_another_is_not_read_back(specs):
-    first = Walk(specs)
-    edit("data.jsonl", "document 3 ", "document three ")(specs)
+def there_and_back(specs):
+    """Datasets A and B, both remembered on the splits that hold the rows of both."""
+    there, back = ("document 3 ", "document three "), ("document three ", "document 3 ")
+    Walk(specs)
+    edit("data.jsonl", *there)(specs)
     second = Walk(specs)
-    edit("data.jsonl", "document three ", "document 3 ")(specs)
-    shutil.rmtree(first.path)
-    shutil.copytree(second.path, first.path)
+    edit("data.jsonl", *back)(specs)
+    first = Walk(specs)
+    edit("data.jsonl", *there)(specs)
+    assert Walk(specs).read_back
+    edit("data.jsonl", *back)(specs)
+    return first, second
+
+
+def test_one_dataset_in_the_place_of_another_is_not_read_back(specs):
+    first, second = there_and_back(specs)
     project = first.session.project
     key = building.read_key(project, building.build_settings(project))
+    assert find_built(project.builds_path, project.datasets_path, key.spec).folder == first.path
+    shutil.rmtree(first.path)
+    shutil.copytree(second.path, first.path)
     assert find_built(project.builds_path, project.datasets_path, key.spec) is None
 
 
@@ -533,8 +591,26 @@ def test_a_build_whose_source_changed_meanwhile_is_not_remembered(specs, monkeyp
     monkeypatch.setattr(building, "seal", sealing)
     Walk(specs)
     monkeypatch.undo()
-    edit("data.jsonl", "document three ", "document 3 ")(specs)
+    assert not (specs / ".insource" / "builds").exists()
     assert not Walk(specs).read_back
+
+
+@pytest.mark.parametrize("trouble", ["a file in the place of builds", "a folder that cannot be marked"])
+def test_trouble_with_what_is_remembered_fails_no_walk(specs, monkeypatch, trouble):
+    if trouble.startswith("a file"):
+        (specs / ".insource").mkdir(exist_ok=True)
+        (specs / ".insource" / "builds").write_text("not a folder")
+        walk = Walk(specs)
+        assert any(note.startswith("The next walk builds again") for note in walk.display.notes)
+        assert not Walk(specs).read_back
+        return
+    Walk(specs)
+
+    def refuses(*arguments):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.utime", refuses)
+    assert Walk(specs).read_back
 
 
 def test_splits_that_were_deleted_are_stored_again(specs):
@@ -546,13 +622,10 @@ def test_splits_that_were_deleted_are_stored_again(specs):
 
 
 def test_what_was_read_back_is_the_dataset_built_last(specs):
-    first = Walk(specs).path
-    edit("data.jsonl", "document 3 ", "document three ")(specs)
-    second = Walk(specs).path
-    edit("data.jsonl", "document three ", "document 3 ")(specs)
-    assert Walk(specs).path == first
-    ages = {path.name: (path / "manifest.json").stat().st_mtime_ns for path in (first, second)}
-    assert ages[first.name] >= ages[second.name]
+    first, second = there_and_back(specs)
+    assert Walk(specs).read_back
+    ages = [(walk.path / "manifest.json").stat().st_mtime_ns for walk in (first, second)]
+    assert ages[0] > ages[1]
 
 
 def test_reading_a_dataset_back_is_no_look_at_its_test_split(specs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,11 @@ class Built(NamedTuple):
 
 
 def remember(builds_dir: Path, spec: StageSpec, built: Built) -> None:
-    """Keep that the build with this key gave this dataset, in a small file under ``builds_dir``."""
+    """Keep that the build with this key gave this dataset, in a small file under ``builds_dir``.
+
+    Raises:
+        OSError: the file cannot be written. The dataset is whole, and the next walk builds it again.
+    """
     builds_dir.mkdir(parents=True, exist_ok=True)
     found = {
         "schema_version": 1,
@@ -53,5 +58,6 @@ def find_built(builds_dir: Path, datasets_dir: Path, spec: StageSpec) -> Built |
     manifest = check(folder)
     if folder_name(manifest) != folder.name:
         return None
-    os.utime(folder / MANIFEST)
+    with suppress(OSError):  # another user's folder is read back too, though it cannot be marked
+        os.utime(folder / MANIFEST)
     return Built(folder, manifest, seconds, skipped=True)

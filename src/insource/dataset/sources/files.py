@@ -40,8 +40,8 @@ def source_digest(section: DatasetSection, path: Path) -> str:
 
 
 def content_digest(path: Path) -> str:
-    """Return the sha256 of a file, or an empty text when there is none."""
-    return canonical.file_digest(path) if path.is_file() else ""
+    """Return the sha256 of a file, or an empty text when there is none or nothing in it."""
+    return canonical.file_digest(path) if path.is_file() and path.stat().st_size else ""
 
 
 def _files(section: DatasetSection, path: Path) -> Iterator[tuple[str, Path]]:

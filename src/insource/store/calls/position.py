@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from insource.store.calls.feedback import FEEDBACK
 from insource.store.calls.table import CALLS
+from insource.store.calls.tombstones import PURGES
 from insource.store.database import Database
 from insource.types import Frozen
 
@@ -13,10 +14,12 @@ _PRIME = 2_147_483_647  # so that the sum of a billion calls fits in 64 bits
 
 
 class SetOfCalls(Frozen):
-    """What tells one set of calls from another: their number, and when they started, in microseconds.
+    """What tells one set of calls of one store from another: their number, and when they started.
 
-    ``checksum`` is the sum of the starts modulo a prime. Calls are never changed, only added, removed and
-    given a task, so equal values mean the same calls.
+    Times are in microseconds; ``checksum`` is the sum of the starts modulo a prime. Calls are never changed,
+    only added, removed and given a task. Several calls may have started at the same time, so a removed call
+    may leave the same values to one that is added later: whoever compares sets has to compare ``removals``,
+    too.
     """
 
     calls: int
@@ -28,27 +31,34 @@ class SetOfCalls(Frozen):
 def calls_of(database: Database, task: str | None, *, but_from: str = "") -> SetOfCalls:
     """Return the set of a task's calls, of all calls when ``task`` is None.
 
-    ``but_from`` leaves out a source of calls. Without it the index by task answers; with it the rows are
-    read, though not what they hold.
+    ``but_from`` leaves out the calls of one source. That reads each row's columns, not only the index.
     """
+    at = CALLS.c.started_at
     conditions: list[ColumnElement[bool]] = [] if task is None else [CALLS.c.task == task]
     if but_from:
         conditions.append(CALLS.c.source != but_from)
-    return _set(database, CALLS.c.started_at, conditions)
-
-
-def feedback_given(database: Database) -> SetOfCalls:
-    """Return the set of all that people said about calls, as one of calls is described."""
-    return _set(database, FEEDBACK.c.at, [])
-
-
-def _set(database: Database, at: ColumnElement[int], conditions: list[ColumnElement[bool]]) -> SetOfCalls:
     query = select(
         func.count(),
         func.coalesce(func.min(at), 0),
         func.coalesce(func.max(at), 0),
         func.coalesce(func.sum(at % _PRIME), 0),
-    ).select_from(at.table)
+    ).select_from(CALLS)
     with database.read() as connection:
         calls, first, last, checksum = connection.execute(query.where(*conditions)).one()
     return SetOfCalls(calls=calls, first=first, last=last, checksum=checksum)
+
+
+def removals(database: Database) -> int:
+    """Return how many times calls were purged, by people or by retention."""
+    with database.read() as connection:
+        return int(connection.execute(select(func.coalesce(func.max(PURGES.c.purge_id), 0))).scalar_one())
+
+
+def feedback_given(database: Database, task: str | None) -> tuple[int, int]:
+    """Return number and last id of what people said about a task's calls, about all for None."""
+    query = select(func.count(), func.coalesce(func.max(FEEDBACK.c.feedback_id), 0))
+    if task is not None:
+        query = query.select_from(FEEDBACK.join(CALLS)).where(CALLS.c.task == task)
+    with database.read() as connection:
+        number, last = connection.execute(query).one()
+    return number, last
