@@ -622,10 +622,14 @@ def test_splits_that_were_deleted_are_stored_again(specs):
 
 
 def test_what_was_read_back_is_the_dataset_built_last(specs):
-    first, second = there_and_back(specs)
+    first, second = there_and_back(specs)  # where the second was read back last
+
+    def ages():
+        return [(walk.path / "manifest.json").stat().st_mtime_ns for walk in (first, second)]
+
+    assert ages()[1] > ages()[0]
     assert Walk(specs).read_back
-    ages = [(walk.path / "manifest.json").stat().st_mtime_ns for walk in (first, second)]
-    assert ages[0] > ages[1]
+    assert ages()[0] > ages()[1]
 
 
 def test_reading_a_dataset_back_is_no_look_at_its_test_split(specs):
