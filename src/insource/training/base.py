@@ -58,7 +58,11 @@ def unpacked(base: BaseModel) -> Path:
     try:
         with quiet():
             _unpack(base, scratch)
-        scratch.rename(folder)
+        try:
+            scratch.rename(folder)
+        except OSError:
+            if not folder.exists():  # else another process was faster, with the same weights
+                raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
