@@ -51,8 +51,8 @@ def test_without_json_the_funnel_is_printed_and_the_next_step_is_said(project, r
 def test_quiet_says_results_only(project, rows, insource):
     project(rows.tickets(30))
     loud, quiet = insource("dataset", "build"), insource("dataset", "build", "-q")
-    assert "rows into four splits" in loud.stderr
-    assert "rows into four splits" not in quiet.stderr
+    assert "read the rows and split them" in loud.stderr
+    assert "read the rows and split them" not in quiet.stderr
 
 
 def test_every_setting_with_its_origin(project, insource):
