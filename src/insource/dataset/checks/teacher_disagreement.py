@@ -24,8 +24,9 @@ class TeacherDisagreement(Check):
     """Repeats are rows with the same input, fields asked for and model, answered by that model.
 
     A row's answers of a model are its ``cloud_outputs``, and its ``output`` when a teacher is its label.
-    Answers are compared field by field as in scoring, free text as it is. Each repeat is compared with the
-    first answer; which of them is right nobody knows, so there is no fix.
+    Answers are compared field by field as in scoring, free text as it is. Each is compared with the most
+    common one, so that the order of the rows changes no count. It is not known which is right, so there is
+    no fix.
     """
 
     name = "teacher-disagreement"
@@ -51,8 +52,8 @@ class TeacherDisagreement(Check):
         repeats = compared = 0
         fields: Counter[str] = Counter()
         differing: set[int] = set()
-        for first, place, model in self._repeated():
-            one, other = self.context.rows[first], self.context.rows[place]
+        for usual, place, model in self._repeated():
+            one, other = self.context.rows[usual], self.context.rows[place]
             compared += 1
             names = self._differences(one, _answers(one)[model], _answers(other)[model])
             fields.update(names)
@@ -62,19 +63,19 @@ class TeacherDisagreement(Check):
             differing.add(place)
             if len(self.hits.instances) < SHOWN:
                 shown = ", ".join(names[:4]) or "the answer"
-                self.hits.add(other, f"{model or 'the teacher'} answered row {first + 1} otherwise: {shown}")
+                self.hits.add(other, f"{model or 'the teacher'} answered row {usual + 1} otherwise: {shown}")
         self.hits.count = len(differing)
         if not compared:
             return self.skip("No input was answered twice by the same model.")
         rate = repeats / compared
-        summary = f"{repeats:,} of {compared:,} repeated answers differ from the first ({rate:.1%})"
+        summary = f"{repeats:,} of {compared:,} repeated answers differ from the most common one ({rate:.1%})"
         return self.report(
             summary,
             measures={"repeats": compared, "differing": repeats, "by_field": dict(fields.most_common())},
         )
 
     def _repeated(self) -> Iterator[tuple[int, int, str]]:
-        """Return (first row, later row, model) for each question that a model was asked again."""
+        """Return (row with the usual answer, other row, model) for each question asked again."""
         asked = np.frombuffer(bytes(self._asked), np.uint64)
         places = np.array(self._places, np.int64)
         order = np.lexsort((places, asked))
@@ -83,10 +84,17 @@ class TeacherDisagreement(Check):
         _, inverse, counts = np.unique(asked, return_inverse=True, return_counts=True)
         again = order[counts[inverse[order]] > 1]
         for _, group in groupby(again.tolist(), key=lambda at: int(asked[at])):
-            first, *others = group
-            model = names[self._model_at[first]]
-            pairs += [(int(places[first]), int(places[at]), model) for at in others]
+            members = list(group)
+            model, rows = names[self._model_at[members[0]]], [int(places[at]) for at in members]
+            usual = self._usual(rows, model)
+            pairs += [(usual, place, model) for place in rows if place != usual]
         return iter(sorted(pairs))
+
+    def _usual(self, places: list[int], model: str) -> int:
+        """Return the row with the most common answer; of equally common answers, the first when sorted."""
+        said = {place: _spelling(_answers(self.context.rows[place])[model]) for place in places}
+        counts = Counter(said.values())
+        return min(places, key=lambda place: (-counts[said[place]], said[place], place))
 
     def _differences(self, row: Row, one: Any, other: Any) -> list[str]:
         left, right = as_object(one), as_object(other)
@@ -106,3 +114,9 @@ def _answers(row: Row) -> dict[str, Any]:
     if made.label == "teacher" and not made.human_edited:
         found[made.model] = row.output
     return found
+
+
+def _spelling(answer: Any) -> str:
+    """Return the answer as canonical JSON, so that the order of its keys makes it no other answer."""
+    found = as_object(answer)
+    return canonical.dumps(str(answer).strip() if found is None else found)

@@ -182,6 +182,14 @@ def test_a_teachers_answers_to_the_same_input_are_compared_by_field(look):
     assert [one.row_id for one in finding.instances] == ["r2"]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 0, 3, 2)])
+def test_the_usual_answer_is_what_others_differ_from(look, order):
+    answers = ['{"x": 9}', '{"x": 1, "y": 2}', '{"y": 2, "x": 1}', "no idea"]
+    finding = look(TeacherDisagreement, [teacher(n, "a", answers[n]) for n in order])
+    assert (finding.count, finding.measures["repeats"]) == (2, 3)
+    assert {one.row_id for one in finding.instances} == {"r0", "r3"}
+
+
 def test_rows_that_share_some_of_their_models_are_compared_once_a_model(look):
     answers = [{"A": "x"}, {"A": "x", "B": "y"}, {"A": "z", "B": "y"}]
     finding = look(
