@@ -36,19 +36,6 @@ from support.upstream_kit import (
 )
 
 from insource.gateway.http.connections import HIGH_WATER
-from insource.logs.recorder import Recorder
-
-
-@pytest.fixture
-def upstream():
-    with RawUpstream(always(reply(ANSWER))) as running:
-        yield running
-
-
-@pytest.fixture
-def recorder(tmp_path):
-    with Recorder.open(tmp_path) as opened:
-        yield opened
 
 
 def test_every_chunk_is_out_before_the_next_one_comes(upstream, recorder):

@@ -12,7 +12,6 @@ from support.upstream_kit import RawUpstream, always, calls_of, passing, reply
 from insource.gateway import server
 from insource.gateway.http import caller
 from insource.gateway.settings import GatewaySettings
-from insource.logs.recorder import Recorder
 
 ASK = b'{"model":"m","messages":[{"role":"user","content":"480 V?"}]}'
 CALL = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
@@ -27,12 +26,6 @@ LAST = b"connection: close\r\n"
 def upstream():
     with RawUpstream(always(reply(WHOLE))) as raw:
         yield raw
-
-
-@pytest.fixture
-def recorder(tmp_path):
-    with Recorder.open(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

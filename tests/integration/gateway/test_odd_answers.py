@@ -4,8 +4,6 @@ import httpx2
 import pytest
 from support.upstream_kit import Ended, RawUpstream, always, calls_of, chunk, passing, reply
 
-from insource.logs.recorder import Recorder
-
 ASK = b'{"model":"m","messages":[{"role":"user","content":"480 V?"}]}'
 JSON = {"content-type": "application/json"}
 ANSWER = b'{"choices":[{"index":0,"message":{"content":"480 V"},"finish_reason":"stop"}]}'
@@ -18,12 +16,6 @@ CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
 def upstream():
     with RawUpstream() as raw:
         yield raw
-
-
-@pytest.fixture
-def recorder(tmp_path):
-    with Recorder.open(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

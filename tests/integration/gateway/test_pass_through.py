@@ -24,20 +24,6 @@ from support.upstream_kit import (
 from insource.gateway.admission.ask import Admission
 from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.http.refused import Refused
-from insource.logs.recorder import Recorder
-
-
-@pytest.fixture
-def upstream():
-    with RawUpstream(always(reply(ANSWER))) as running:
-        yield running
-
-
-@pytest.fixture
-def recorder(tmp_path):
-    with Recorder.open(tmp_path) as opened:
-        yield opened
-
 
 # What a call is for
 

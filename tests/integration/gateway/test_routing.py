@@ -33,18 +33,11 @@ from support.gateway_kit import (
 from insource.foundation.errors import PrerequisiteError
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings, HttpCloud, PassThrough
-from insource.logs.recorder import Recorder
 from insource.models.fake import FakeCloud
 from insource.store.calls.calls import find_calls
 from insource.types import Usage
 
 KEY = "sk-" + "callers0own0key0that0nobody0keeps"
-
-
-@pytest.fixture
-def recorder(tmp_path):
-    with Recorder.open(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture
