@@ -5,28 +5,22 @@ Equality is typed and all or nothing. There is no credit for being close: 400 V 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Literal, cast, get_args
 
 from insource.contract.expand import schema_types
 from insource.foundation.errors import ConfigError
-from insource.matching.normal_forms import (
-    Quantity,
-    fold_id,
-    fold_text,
-    parse_date,
-    parse_number,
-    parse_quantity,
-)
+from insource.matching.dates import Moment, parse_date
+from insource.matching.normal_forms import fold_id, fold_text
+from insource.matching.numbers import DecimalMark, Number, read_number
+from insource.matching.quantities import Quantity, parse_quantity
 
 Kind = Literal["quantity", "id", "enum", "number", "integer", "boolean", "date", "text", "exact"]
 ListKind = Literal["set", "multiset", "sequence"]
 KEYWORD = "x-insource"
-
-# Spellings differ in the last bit after a unit conversion (0.48 kV).
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +29,8 @@ class Comparator:
 
     ``kind`` None compares by the type of the label's value. ``unit`` is the unit a quantity without
     one is in; ``abs_tol`` (in that unit) and ``rel_tol`` widen numbers and quantities; ``aliases``
-    maps accepted spellings to the canonical one; ``day_first`` settles ``03/04/2024``.
+    maps accepted spellings to the canonical one; ``day_first`` settles ``03/04/2024``, and ``decimal``,
+    the field's decimal mark, settles ``1.234``.
     """
 
     kind: Kind | None = None
@@ -44,6 +39,7 @@ class Comparator:
     rel_tol: float = 0.0
     day_first: bool | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    decimal: DecimalMark | None = None
 
     def equal(self, gold: Any, predicted: Any) -> bool:
         """Return whether the two values are the same under this field's type. Never raises."""
@@ -61,18 +57,18 @@ class Comparator:
             return unreadable and isinstance(gold, str) and Comparator("text").equal(gold, predicted)
         if isinstance(left, Quantity) and isinstance(right, Quantity):
             return self._same_quantity(left, right)
-        if isinstance(left, float) and isinstance(right, float):
-            if type(gold) is type(predicted) is int and not self.abs_tol and not self.rel_tol:
-                return False  # differing integers may share a float
-            return math.isclose(left, right, rel_tol=self.rel_tol, abs_tol=self.abs_tol)
+        if isinstance(left, Number) and isinstance(right, Number):
+            return left.same_currency(right) and self._near(left.value, right.value)
+        if isinstance(left, Moment) and isinstance(right, Moment):
+            return left.same(right)
         return left == right
 
-    def normal_form(self, value: Any, kind: Kind) -> Quantity | float | str | tuple[int, ...] | None:
-        """Return what is compared, None when the value is not of this kind."""
+    def normal_form(self, value: Any, kind: Kind) -> Quantity | Number | Moment | str | None:
+        """Return what is compared, None when the value is not of this kind. Equal forms are equal values."""
         if kind == "quantity":
-            return parse_quantity(value, self.unit)
+            return parse_quantity(value, self.unit, self.decimal)
         if kind in ("number", "integer"):
-            return parse_number(value)
+            return read_number(value, self.decimal)
         if kind == "date":
             return parse_date(value, self.day_first)
         if kind == "id":
@@ -83,18 +79,19 @@ class Comparator:
         return self.aliases.get(folded, folded)
 
     def _same_quantity(self, gold: Quantity, predicted: Quantity) -> bool:
-        if gold.dimension != predicted.dimension:
+        if gold.kind != predicted.kind:
             return False
         if gold.qualifier and predicted.qualifier and gold.qualifier != predicted.qualifier:
             return False
-        # 32 °F is 0 °C only to the last bit, and no relative tolerance reaches zero.
-        smallest = _ROUNDING if gold.dimension == "[temperature]" else 0.0
-        return math.isclose(
-            gold.magnitude,
-            predicted.magnitude,
-            rel_tol=max(self.rel_tol, _ROUNDING),
-            abs_tol=max(self.abs_tol, smallest),
-        )
+        return self._near(gold.low, predicted.low) and self._near(gold.high, predicted.high)
+
+    def _near(self, gold: Decimal | Fraction, predicted: Decimal | Fraction) -> bool:
+        """Return whether two exact numbers differ by no more than the tolerances as they are written."""
+        if gold == predicted or not (self.abs_tol or self.rel_tol):
+            return gold == predicted
+        one, other = Fraction(gold), Fraction(predicted)
+        relative = Fraction(str(self.rel_tol)) * max(abs(one), abs(other))
+        return abs(one - other) <= max(Fraction(str(self.abs_tol)), relative)
 
 
 def comparator_for(schema: Mapping[str, Any] | None) -> Comparator:
@@ -113,6 +110,12 @@ def comparator_for(schema: Mapping[str, Any] | None) -> Comparator:
             f'"{KEYWORD}": {{"compare": {kind!r}}} is not a way to compare values.',
             hint="Use one of: " + ", ".join(get_args(Kind)),
         )
+    if (decimal := declared.get("decimal")) not in (None, ".", ","):
+        raise ConfigError(
+            "unknown-comparator",
+            f'"{KEYWORD}": {{"decimal": {decimal!r}}} is not a decimal mark.',
+            hint='Use "." or ",".',
+        )
     return Comparator(
         kind=cast("Kind | None", kind),
         unit=declared.get("unit"),
@@ -120,6 +123,7 @@ def comparator_for(schema: Mapping[str, Any] | None) -> Comparator:
         rel_tol=declared.get("rel_tol", 0.0),
         day_first=declared.get("day_first"),
         aliases={fold_text(k): fold_text(v) for k, v in declared.get("aliases", {}).items()},
+        decimal=decimal,
     )
 
 

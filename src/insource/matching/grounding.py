@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
 from insource.matching.comparators import Comparator
-from insource.matching.normal_forms import fold_text, parse_date, parse_number, parse_quantity
+from insource.matching.dates import Moment, parse_date
+from insource.matching.normal_forms import fold_text
+from insource.matching.numbers import DecimalMark, parse_number
+from insource.matching.quantities import parse_quantity
 
 Tier = Literal["exact", "normalised", "number", "date", "quantity", "alias"]
 
-NUMBERS = re.compile(r"(?<![\w.,])[+-−]?\(?\d[\d.,' ]*(?:[eE][+-]?\d+)?\)?\s*%?(?![\w])")
+NUMBERS = re.compile(r"(?<![\w.,])[+\-−]?\(?\d[\d.,'’ \u00a0\u2009\u202f]*(?:[eE][+-]?\d+)?\)?\s*%?(?![\w])")
 MEASURES = re.compile(
-    r"(?<![\w.,])[+-]?\d[\d.,]*\s?(?:[^\W\d_][^\s\d,;()|<>]{0,11}(?:\s?[AaDd][Cc]\b)?|[°%Ω\"]\w?)"
+    r"(?<![\w.,/])[+\-−]?(?:\d+[ -])?\d[\d.,/]*\s?[¼-¾⅐-⅞]?\s?"
+    r"(?:[^\W\d_][^\s\d,;()|<>]{0,11}(?:[23](?:/[^\W\d_]{1,4})?)?(?:\s?[AaDd][Cc]\b)?|[℃℉㎀-㏟°%Ω\"'″′]\w?)"
 )
 DATES = re.compile(
-    r"\b\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b"
-    r"|\b(?:\d{1,2}(?:st|nd|rd|th)? )?[A-Za-z]{3,9}\.? (?:\d{1,2}(?:st|nd|rd|th)?,? )?\d{4}\b"
+    r"\b\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?(?!\d)|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b|\b\d{8}(?!\d)"
+    r"|\b(?:\d{1,2}(?:st|nd|rd|th)?[ .-]{1,2})?[A-Za-z]{3,9}\.?[ -](?:\d{1,2}(?:st|nd|rd|th)?,? )?\d{4}\b"
 )
 
 
@@ -47,16 +52,21 @@ def grounding_tier(value: Any, source: str, comparator: Comparator | None = None
 
 
 def _typed_tier(value: Any, source: str, comparator: Comparator) -> Tier | None:
-    number = parse_number(value) if comparator.kind in (None, "number", "integer", "quantity") else None
-    if number is not None and number in _numbers(source):
+    number = (
+        parse_number(value, comparator.decimal)
+        if comparator.kind in (None, "number", "integer", "quantity")
+        else None
+    )
+    if number is not None and number in _numbers(source, comparator.decimal):
         return "number"
-    date = parse_date(value, comparator.day_first)
-    found = DATES.findall(source) if date is not None else []
-    if any(parse_date(candidate, comparator.day_first) == date for candidate in found):
+    date = parse_date(value, comparator.day_first) if isinstance(value, str) else None
+    if date is not None and any(date.same(found) for found in _dates(source, comparator.day_first)):
         return "date"
-    quantity = parse_quantity(value, comparator.unit) if comparator.kind == "quantity" else None
-    if quantity is not None and quantity.dimension != "dimensionless":
-        measure = Comparator("quantity", unit=comparator.unit)
+    quantity = (
+        parse_quantity(value, comparator.unit, comparator.decimal) if comparator.kind == "quantity" else None
+    )
+    if quantity is not None and quantity.kind != "dimensionless":
+        measure = Comparator("quantity", unit=comparator.unit, decimal=comparator.decimal)
         if any(measure.equal(value, found) for found in _measures(source)):
             return "quantity"
     return None
@@ -105,9 +115,15 @@ def _folded(source: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _numbers(source: str) -> frozenset[float]:
-    found = (parse_number(match.strip()) for match in set(NUMBERS.findall(source)))
+def _numbers(source: str, decimal: DecimalMark | None) -> frozenset[Decimal]:
+    found = (parse_number(match.strip(), decimal) for match in set(NUMBERS.findall(source)))
     return frozenset(number for number in found if number is not None)
+
+
+@lru_cache(maxsize=64)
+def _dates(source: str, day_first: bool | None) -> tuple[Moment, ...]:
+    found = (parse_date(match, day_first) for match in set(DATES.findall(source)))
+    return tuple(date for date in found if date is not None)
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from insource.matching.comparators import Comparator
 from insource.matching.grounding import DATES, MEASURES, NUMBERS, Tier, grounding_tier, occurrences
-from insource.matching.normal_forms import fold_text, parse_date, parse_number
+from insource.matching.normal_forms import fold_text
+from insource.matching.numbers import parse_number
 
 MOST = 50
 _LOOSE = {"'": "['‘’‚‛′´`ʼ]", '"': '["“”„‟″«»]', "-": "[-‐‑‒–—―−﹣－]"}
@@ -48,14 +49,16 @@ def _found(value: Any, source: str, comparator: Comparator, tier: Tier) -> Itera
             if canonical == folded:
                 yield from _loosely(spelling, source)
     elif tier == "quantity":
-        measure = Comparator("quantity", unit=comparator.unit)
+        measure = Comparator("quantity", unit=comparator.unit, decimal=comparator.decimal)
         yield from _matching(MEASURES, source, lambda found: measure.equal(value, found.strip()))
     elif tier == "number":
-        number = parse_number(value)
-        yield from _matching(NUMBERS, source, lambda found: parse_number(found.strip()) == number)
+        number = parse_number(value, comparator.decimal)
+        yield from _matching(
+            NUMBERS, source, lambda found: parse_number(found.strip(), comparator.decimal) == number
+        )
     else:
-        date = parse_date(value, comparator.day_first)
-        yield from _matching(DATES, source, lambda found: parse_date(found, comparator.day_first) == date)
+        dated = Comparator("date", day_first=comparator.day_first)
+        yield from _matching(DATES, source, lambda found: dated.equal(value, found))
 
 
 def _matching(pattern: re.Pattern[str], source: str, same: Any) -> Iterator[tuple[int, int]]:

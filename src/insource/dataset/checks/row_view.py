@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from insource.formats.strict_json import as_object
 from insource.foundation import canonical
 from insource.matching.align import is_empty
 from insource.matching.comparators import KEYWORD, Comparator, comparator_for
-from insource.matching.normal_forms import parse_number
+from insource.matching.numbers import parse_number
 from insource.similarity.normal_text import normalised
 from insource.types import Row
 
@@ -92,7 +93,7 @@ class RowView:
         return f" {' '.join(words(self.row.input.replace(',', ' ')))} "
 
     @cached_property
-    def numbers(self) -> frozenset[float]:
+    def numbers(self) -> frozenset[Decimal]:
         """The figures of the input, whatever unit follows, with commas in numbers and between them."""
         pieces = [*_FIGURES.findall(self.row.input), *_FIGURES.findall(self.row.input.replace(",", " "))]
         return frozenset(number for piece in pieces if (number := parse_number(piece)) is not None)

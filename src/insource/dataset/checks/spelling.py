@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from insource.matching.normal_forms import fold_text, parse_quantity
+from insource.matching.normal_forms import fold_text
+from insource.matching.quantities import parse_quantity
 
 # German null and Spanish once are left out: what is not there, and one time.
 _NUMBERS = {
@@ -106,9 +107,7 @@ def differ_in_meaning(one: str, other: str) -> bool:
     left, right = parse_quantity(one), parse_quantity(other)
     if left is None or right is None:
         return False
-    if left.dimension.startswith("unit ") or right.dimension.startswith("unit "):
-        return False
-    return left != right
+    return left.known and right.known and left != right
 
 
 def _one_edit(a: str, b: str) -> bool:

@@ -20,7 +20,7 @@ from insource.dataset.checks.spelling import tokens
 from insource.foundation.rng import generator
 from insource.matching.comparators import Comparator
 from insource.matching.grounding import grounding_tier
-from insource.matching.normal_forms import parse_number
+from insource.matching.numbers import parse_number
 from insource.types import Estimate, Finding, Instance, JsonSchema, Row
 
 SAMPLED = 300

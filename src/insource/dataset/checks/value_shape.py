@@ -6,7 +6,9 @@ import re
 from itertools import groupby
 from typing import Any
 
-from insource.matching.normal_forms import parse_date, parse_number, parse_quantity
+from insource.matching.dates import parse_date
+from insource.matching.numbers import parse_number
+from insource.matching.quantities import parse_quantity
 from insource.matching.surface import shape
 
 _ISO = "9999-99-99"
@@ -58,7 +60,8 @@ def _says_the_same(one: str, other: str) -> bool:
 
 def _as_iso(value: str) -> str:
     date = parse_date(value)
-    return "{:04}-{:02}-{:02}".format(*date) if date is not None and len(date) == 3 else value
+    is_day = date is not None and date.instant is None and len(date.day) == 3
+    return "{:04}-{:02}-{:02}".format(*date.day) if date is not None and is_day else value
 
 
 def _pieces(value: str) -> list[str]:
