@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
-from insource.contract.expand import schema_types
+from insource.contract.places import schema_types
 from insource.foundation.errors import ConfigError
 from insource.matching.normal_forms import (
     Quantity,
