@@ -11,7 +11,7 @@ from insource.contract.infer import infer_schema
 from insource.contract.validate import violations
 from insource.dataset.build import build
 from insource.foundation.errors import DataError
-from insource.serving.grammar import compile_grammar
+from insource.contract.grammar import compile_grammar
 from insource.similarity.normal_text import normalised
 
 TOKENIZER = LLTokenizer("byte")

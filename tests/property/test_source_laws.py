@@ -19,7 +19,7 @@ from insource.dataset.sources.choose import choose_source
 from insource.dataset.sources.documents import Documents
 from insource.foundation.errors import DataError
 from insource.logs.query import Log
-from insource.serving.grammar import compile_grammar
+from insource.contract.grammar import compile_grammar
 from insource.store.calls.calls import insert_calls
 from insource.types import Call, Dropped, Row
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
 from insource.arms.prompts import described
-from insource.contract.expand import restricted
+from insource.contract.places import place_of
+from insource.contract.resolved import restricted
 from insource.evaluation.plan import ArmPlan
 from insource.foundation.canonical import digest
 from insource.models.protocol import Model, Request
@@ -35,10 +36,8 @@ def empty_answer(task: Task, example: Example) -> str:
     """
     schema = task.output.definition if isinstance(task.output, JsonSchema) else {}
     schema = schema if example.contract is None else example.contract
-    if schema.get("type") == "array":
-        return "[]"
-    asked = schema if example.attributes is None else restricted(schema, example.attributes)
-    return json.dumps(dict.fromkeys(asked.get("properties", {})))
+    place = place_of(schema if example.attributes is None else restricted(schema, example.attributes))
+    return "[]" if place.types == {"array"} else json.dumps(dict.fromkeys(place.properties))
 
 
 def plans(inputs: ArmInputs) -> tuple[ArmPlan]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 
-from insource.contract.canonical_form import for_asked
-from insource.serving.grammar import compile_grammar
+from insource.contract.grammar import compile_grammar
+from insource.contract.resolved import restricted
 from insource.types import Example, JsonSchema, Message, Task
 
 CLOUD_MAX_TOKENS = 1024
@@ -15,10 +15,9 @@ CLOUD_MAX_TOKENS = 1024
 def grammar_for(task: Task, example: Example) -> str | None:
     """The grammar of one document's answer: its own contract, the fields asked for, or the task's."""
     if isinstance(task.output, JsonSchema):
-        schema = for_asked(example.contract or task.output.definition, example.attributes)
+        schema = example.contract or task.output.definition
         if example.attributes is not None:
-            asked = {key: value for key, value in schema["properties"].items() if key in example.attributes}
-            schema = {**schema, "properties": asked}
+            schema = restricted(schema, example.attributes)
         return _schema_grammar(json.dumps(schema, ensure_ascii=False))  # key order is answer order
     return compile_grammar(task.output).text
 

@@ -3,115 +3,105 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from insource.contract.validate import InvalidSchema, fits
+from insource.contract.places import Place, place_of
 
-MAX_REFERENCES = 32
-_COMBINING = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
+_LIMITS = frozenset({
+    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "enum", "const",
+})  # fmt: skip
+_EXPONENT_FREE = 10**16
+"""From here on, and below 0.0001, Python writes floats with an exponent."""
 
 
 def canonical_target(
     value: dict[str, Any],
-    schema: dict[str, Any],
+    schema: Mapping[str, Any],
     *,
     fill_null: bool = False,
     asked: tuple[str, ...] | None = None,
 ) -> str:
     """Return the one spelling of an answer that training teaches and the grammar accepts.
 
-    Compact JSON, keys in the order of ``properties`` (undeclared ones last, as they come), integral
-    floats as integers where the schema says ``integer``, no negative zero, text unescaped except
-    control characters and U+007F. With ``fill_null``, required nullable properties that are absent
-    become null; at the top level only those in ``asked`` when it is given.
+    Compact JSON, keys in the order of ``properties`` (then those that are only required, then the others as
+    they come), text unescaped except control characters and U+007F. With ``fill_null``, required nullable
+    properties that are absent become null; at the top level only those in ``asked`` when it is given.
+
+    Numbers without a fraction have no point: ``2.0`` is ``2``. Others have the digits of the shortest text
+    that reads back as the same double (Steele and White 1990). There is an exponent only where the schema
+    sets no limit and no list of values, and only below 0.0001 or from 10^16: ``1e-07`` is ``0.0000001``
+    where there is a ``minimum``. Negative zero is 0.
+
+    Raises:
+        InvalidSchema: the schema is not valid.
     """
-    ordered = _ordered(value, schema, schema, fill_null, asked)
-    text = json.dumps(ordered, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.replace("\x7f", "\\u007f")  # llguidance forbids the raw character
+    return _text(value, place_of(schema), fill_null, asked)
 
 
-def for_asked(schema: dict[str, Any], asked: tuple[str, ...] | None) -> dict[str, Any]:
-    """Return the schema of a document that asks for only some fields: others are no longer required."""
-    if asked is None or "required" not in schema:
-        return schema
-    return {**schema, "required": [name for name in schema["required"] if name in asked]}
-
-
-def _ordered(value: Any, schema: Any, root: dict[str, Any], fill: bool, asked: tuple[str, ...] | None) -> Any:
-    shape = _shape(value, schema, root)
+def _text(value: Any, place: Place | None, fill: bool, asked: tuple[str, ...] | None = None) -> str:
+    place = place.of(value) if place else None
+    if isinstance(value, dict | list) and place and (member := _member(value, place)) is not None:
+        return _plain_text(member)
     if isinstance(value, dict):
-        return _ordered_object(value, shape, root, fill, asked)
+        named = ((name, _text(item, inner, fill)) for name, item, inner in _named(value, place, fill, asked))
+        return "{" + ",".join(f"{_string(name)}:{text}" for name, text in named) + "}"
     if isinstance(value, list):
-        heads = shape.get("prefixItems", [])
-        schemas = [*heads, *[shape.get("items", {})] * len(value)]
-        return [_ordered(item, sub, root, fill, None) for item, sub in zip(value, schemas, strict=False)]
+        return f"[{','.join(_text(v, place.item(i) if place else None, fill) for i, v in enumerate(value))}]"
     if isinstance(value, float):
-        integer = value.is_integer() and "integer" in (kinds := _types(shape)) and "number" not in kinds
-        # No -0.0, which a bounded number in llguidance refuses
-        return int(value) if integer else value or 0.0
-    return value
+        return _number(value, limited=place is not None and _limited(place))
+    return _string(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _ordered_object(
-    value: dict[str, Any],
-    shape: dict[str, Any],
-    root: dict[str, Any],
-    fill: bool,
-    asked: tuple[str, ...] | None,
-) -> dict[str, Any]:
-    properties, required = shape.get("properties", {}), shape.get("required", ())
-    result = {}
-    for name, schema in properties.items():
+def _named(
+    value: dict[str, Any], place: Place | None, fill: bool, asked: tuple[str, ...] | None
+) -> list[tuple[str, Any, Place | None]]:
+    """Return name, value and place of what an object holds, in canonical order."""
+    properties: Mapping[str, Place] = place.properties if place else {}
+    required = place.required if place else ()
+    found: list[tuple[str, Any, Place | None]] = []
+    for name, inner in properties.items():
         if name in value:
-            result[name] = _ordered(value[name], schema, root, fill, None)
-        elif fill and name in required and (asked is None or name in asked) and _nullable(schema, root):
-            result[name] = None
-    others = shape.get("additionalProperties", {})
-    result.update({k: _ordered(v, others, root, fill, None) for k, v in value.items() if k not in properties})
-    return result
+            found.append((name, value[name], inner))
+        elif fill and name in required and (asked is None or name in asked) and _nullable(inner):
+            found.append((name, None, inner))
+    others = [name for name in (*required, *value) if name in value and name not in properties]
+    found += [(name, value[name], place.property(name) if place else None) for name in dict.fromkeys(others)]
+    return found
 
 
-def _shape(value: Any, schema: Any, root: dict[str, Any], depth: int = 0) -> dict[str, Any]:
-    """Return the keywords that apply to ``value``, with references followed and combinations merged."""
-    if not isinstance(schema, dict) or depth > MAX_REFERENCES:
-        return {}
-    if not _COMBINING & schema.keys():
-        return schema
-    parts = [_target(schema["$ref"], root)] if "$ref" in schema else []
-    parts += schema.get("allOf", [])
-    for keyword in ("anyOf", "oneOf"):
-        parts += [branch for branch in schema.get(keyword, []) if _fits(value, branch, root)][:1]
-    merged: dict[str, Any] = {"properties": {}, "required": []}
-    for part in [*(_shape(value, part, root, depth + 1) for part in parts), schema]:
-        properties = {**merged["properties"], **part.get("properties", {})}
-        required = [*merged["required"], *part.get("required", [])]
-        merged = {**merged, **part, "properties": properties, "required": required}
-    return merged
+def _nullable(place: Place) -> bool:
+    named = "null" in place.types or None in place.keywords.get("enum", ())
+    return named and place.accepts(None)
 
 
-def _fits(value: Any, branch: Any, root: dict[str, Any]) -> bool:
-    if not isinstance(branch, dict):
-        return bool(branch)
-    definitions: dict[str, Any] = {key: root[key] for key in ("$defs", "definitions") if key in root}
-    try:
-        return fits(value, {**definitions, **branch})
-    except InvalidSchema:  # a reference to elsewhere in the root, which the branch alone cannot follow
-        return False
+def _member(value: Any, place: Place) -> Any:
+    """Return the value as the schema's list of values has it: the grammar writes its keys in that order."""
+    listed = place.keywords.get("enum", [place.keywords["const"]] if "const" in place.keywords else [])
+    return next((member for member in listed if member == value), None)
 
 
-def _target(reference: Any, root: dict[str, Any]) -> Any:
-    node: Any = root
-    for part in str(reference).removeprefix("#").split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        node = node.get(key, {}) if isinstance(node, dict) else {}
-    return node
+def _plain_text(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{_string(name)}:{_plain_text(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_plain_text, value))}]"
+    if isinstance(value, float):
+        return _number(value, limited=True)
+    return _string(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _types(schema: dict[str, Any]) -> tuple[str, ...]:
-    given = schema.get("type", ())
-    return (given,) if isinstance(given, str) else tuple(given)
+def _limited(place: Place) -> bool:
+    return bool(_LIMITS & place.keywords.keys()) or ("integer" in place.types and "number" not in place.types)
 
 
-def _nullable(schema: Any, root: dict[str, Any]) -> bool:
-    shape = _shape(None, schema, root)
-    return ("null" in _types(shape) or None in shape.get("enum", ())) and _fits(None, schema, root)
+def _number(value: float, *, limited: bool) -> str:
+    if value.is_integer() and (limited or abs(value) < _EXPONENT_FREE):
+        return str(int(value))  # no -0, which a bounded number in llguidance refuses
+    return format(Decimal(repr(value)), "f") if limited else repr(value)
+
+
+def _string(text: str) -> str:
+    # llguidance forbids the raw U+007F
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -7,13 +7,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import jsonschema_rs
+from insource.contract.resolved import resolved, sound_validator, unresolved
 
 MAX_MESSAGE = 200
-
-
-class InvalidSchema(ValueError):
-    """The schema itself is not valid JSON Schema, or points outside itself."""
 
 
 def fits(value: Any, schema: Mapping[str, Any]) -> bool:
@@ -32,24 +28,20 @@ def violations(value: Any, schema: Mapping[str, Any]) -> tuple[str, ...]:
         InvalidSchema: as ``fits``.
     """
     errors = _compiled(json.dumps(schema)).iter_errors(value)
-    return tuple(f"{_path(list(error.instance_path))}: {_clipped(error.message)}" for error in errors)
+    return tuple(f"{path_of(list(error.instance_path))}: {_clipped(error.message)}" for error in errors)
+
+
+def path_of(parts: list[Any]) -> str:
+    """Return a place in an answer for people: ``lines[0].qty``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return text.removeprefix(".") or "(the whole answer)"
 
 
 @lru_cache(maxsize=512)
-def _compiled(schema: str) -> Any:
-    try:
-        return jsonschema_rs.validator_for(json.loads(schema), validate_formats=True, retriever=_no_network)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        raise InvalidSchema(str(error).split("\n\nFailed validating")[0]) from error
-
-
-def _no_network(uri: str) -> Any:
-    raise ValueError(f"{uri} lies outside the schema; put it under $defs")
-
-
-def _path(parts: list[Any]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    return text.removeprefix(".") or "(the whole answer)"
+def _compiled(text: str) -> Any:
+    schema = json.loads(text)
+    # The resolved schema leaves dynamic references open; the validator follows them.
+    return sound_validator(schema if unresolved(schema) else resolved(schema))
 
 
 def _clipped(message: str) -> str:

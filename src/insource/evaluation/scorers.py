@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from insource.contract.answers import ParsedAnswer, read_answer
-from insource.contract.expand import restricted
-from insource.contract.validate import InvalidSchema, fits
+from insource.contract.resolved import InvalidSchema, restricted
+from insource.contract.validate import fits
 from insource.foundation.errors import DataError
 from insource.matching.align import Slot, align
 from insource.matching.surface import SurfaceForms

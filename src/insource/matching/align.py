@@ -1,18 +1,19 @@
 """Align a label and an answer: one slot for each leaf, each in exactly one bucket.
 
-Paths read like the schema: ``power.voltage``, ``lines[].qty``, ``protocols[]``; ``power.*`` holds
-whatever an answer puts where the schema declares nothing.
+Paths read like the schema: ``power.voltage``, ``lines[].qty``, ``protocols[]``, ``size[0]`` for an item with
+a schema of its own; ``power.*`` holds whatever an answer puts where the schema declares nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.contract.expand import declared_properties, expanded, schema_types
+from insource.contract.places import Place, place_of
 from insource.matching.comparators import Comparator, ListKind, comparator_for, list_kind
 from insource.types import AbsentFields, Bucket
 
@@ -56,34 +57,58 @@ def align(
     leaf is a slot. With ``absent="unscored"`` only fields present in the label are judged. Keys the
     schema does not declare are one invented slot each, unless they hold nothing; where no schema
     declares anything, the label's keys do so under ``"null"``.
+
+    Of a union, the branch that the label keeps to counts; where the label is empty, the answer's. Where both
+    hold nothing of a part that refers to itself, that part is one slot.
+
+    Raises:
+        InvalidSchema: the schema is not valid.
+        ConfigError: ``unknown-comparator``.
     """
-    return tuple(_walk("", gold, predicted, expanded(schema), absent))
+    return tuple(_walk("", gold, predicted, None if schema is None else place_of(schema), absent))
 
 
-def _walk(
-    path: str, gold: Any, predicted: Any, schema: Mapping[str, Any] | None, absent: AbsentFields
-) -> Iterator[Slot]:
-    types = schema_types(schema)
+def _walk(path: str, gold: Any, predicted: Any, place: Place | None, absent: AbsentFields) -> Iterator[Slot]:
+    types = place.types if place else frozenset()
     listed = isinstance(gold, list) or (gold is None and isinstance(predicted, list))
     if "array" in types or (not types and listed):
-        yield from _walk_list(path, gold, predicted, schema, absent)
-    elif isinstance(gold, dict) or (declared_properties(schema) and is_empty(gold)):
-        yield from _walk_object(path, gold or {}, predicted, schema, absent)
+        yield from _walk_list(path, gold, predicted, place, absent)
+        return
+    place = _chosen(place, gold, predicted)
+    declares = place is not None and bool(place.properties)
+    if not isinstance(gold, dict) and not (declares and is_empty(gold)):
+        yield _leaf(path, gold, predicted, _comparator(place))
+    elif path and place and place.endless and is_empty(gold) and is_empty(predicted):
+        yield _leaf(path, None, None, _comparator(place))
     else:
-        yield _leaf(path, gold, predicted, comparator_for(schema))
+        yield from _walk_object(path, gold or {}, predicted, place, absent)
+
+
+def _chosen(place: Place | None, gold: Any, predicted: Any) -> Place | None:
+    """Return the place with its branches chosen, as far as there is a value to choose by."""
+    if place is None or not place.open:
+        return place
+    value = predicted if is_empty(gold) else gold
+    return place if is_empty(value) else place.of(value)
+
+
+@lru_cache(maxsize=4096)
+def _comparator(place: Place | None) -> Comparator:
+    return Comparator() if place is None else comparator_for(place.keywords)
 
 
 def _walk_object(
-    path: str, gold: Any, predicted: Any, schema: Mapping[str, Any] | None, absent: AbsentFields
+    path: str, gold: Any, predicted: Any, place: Place | None, absent: AbsentFields
 ) -> Iterator[Slot]:
-    properties = declared_properties(schema)
+    properties = place.properties if place else {}
     labelled = gold if isinstance(gold, dict) else {}
     answered = predicted if isinstance(predicted, dict) else {}
     declared = dict.fromkeys([*properties, *labelled])
     prefix = f"{path}." if path else ""
     for key in declared:
         if absent == "null" or key in labelled:
-            yield from _walk(prefix + key, labelled.get(key), answered.get(key), properties.get(key), absent)
+            inner = place.property(key) if place else None
+            yield from _walk(prefix + key, labelled.get(key), answered.get(key), inner, absent)
     if properties or absent == "null":
         for key, value in answered.items():
             if key not in declared and not is_empty(value):
@@ -93,28 +118,62 @@ def _walk_object(
 
 
 def _walk_list(
-    path: str, gold: Any, predicted: Any, schema: Mapping[str, Any] | None, absent: AbsentFields
+    path: str, gold: Any, predicted: Any, place: Place | None, absent: AbsentFields
 ) -> Iterator[Slot]:
-    items = schema.get("items") if schema else None
-    items = items if isinstance(items, Mapping) else None
     # A field that may be a scalar keeps its plain name, whichever form a document uses.
-    scalar_too = bool(schema_types(schema) - {"array", "null", "object"})
+    scalar_too = bool(place and place.types - {"array", "null", "object"})
     here = path if scalar_too else f"{path}[]"
-    comparator = comparator_for(schema if scalar_too and items is None else items)
+    place = _chosen(place, gold, predicted)
+    if place and place.heads:
+        yield from _walk_heads(path, gold, predicted, place, absent)
+        gold, predicted = _after(gold, place.heads), _after(predicted, place.heads)
+        if not gold and not predicted:
+            return
+    items = place.items if place else None
+    if items is None and place and "array" not in place.types:
+        items = place  # one value in place of a list: the branch that it keeps to
     left, right = _as_items(gold), _as_items(predicted)
+    comparator = _comparator(place if scalar_too and items is None else _common(items, left or right))
     if not left and not right:
         yield Slot(here, None, None, "correctly_empty", comparator)
-    elif any(isinstance(item, dict) for item in left) or (not left and declared_properties(items)):
+    elif any(isinstance(item, dict) for item in left) or (not left and _declares(items)):
         yield from _walk_rows(here, left, right, items, absent)
     elif scalar_too and len(left) == len(right) == 1:
         yield _leaf(here, left[0], right[0], comparator)
     else:
-        for one, other in _pair_scalars(left, right, comparator, list_kind(schema)):
+        kind = list_kind(place.keywords if place else None)
+        for one, other in _pair_scalars(left, right, comparator, kind):
             yield _leaf(here, one, other, comparator)
 
 
+def _walk_heads(
+    path: str, gold: Any, predicted: Any, place: Place, absent: AbsentFields
+) -> Iterator[Slot]:
+    """Compare the items that have a schema of their own by their position."""
+    left, right = (value if isinstance(value, list) else [value] for value in (gold, predicted))
+    for index in range(place.heads):
+        one, other = (items[index] if index < len(items) else None for items in (left, right))
+        yield from _walk(f"{path}[{index}]", one, other, place.item(index), absent)
+
+
+def _after(value: Any, heads: int) -> Any:
+    return value[heads:] if isinstance(value, list) else None
+
+
+def _declares(items: Place | None) -> bool:
+    return items is not None and (bool(items.properties) or (items.open and "object" in items.types))
+
+
+def _common(items: Place | None, values: Sequence[Any]) -> Place | None:
+    """Return the items' place with its branch chosen, if all values keep to the same one."""
+    if items is None or not items.open:
+        return items
+    chosen = {id(place): place for place in map(items.of, values)}
+    return next(iter(chosen.values())) if len(chosen) == 1 else items
+
+
 def _walk_rows(
-    path: str, left: list[Any], right: list[Any], items: Mapping[str, Any] | None, absent: AbsentFields
+    path: str, left: list[Any], right: list[Any], items: Place | None, absent: AbsentFields
 ) -> Iterator[Slot]:
     """Paired rows leaf by leaf; of a row without partner only what it holds, missed or invented."""
     partner = _pair_rows(left, right, items)
@@ -133,7 +192,7 @@ def _filled(slots: Iterator[Slot]) -> Iterator[Slot]:
     return (slot for slot in slots if slot.bucket != "correctly_empty")
 
 
-def _pair_rows(left: list[Any], right: list[Any], items: Mapping[str, Any] | None) -> dict[int, int]:
+def _pair_rows(left: list[Any], right: list[Any], items: Place | None) -> dict[int, int]:
     """Label row to answer row: the most equal leaves in total, ties by order, no pair below the floor."""
     width = min(len(right), MAX_ALIGNED)
     equal = np.zeros((len(left), width))

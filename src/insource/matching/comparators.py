@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal, cast, get_args
 
-from insource.contract.expand import schema_types
+from insource.contract.places import schema_types
 from insource.foundation.errors import ConfigError
 from insource.matching.dates import Moment, parse_date
 from insource.matching.normal_forms import fold_id, fold_text

@@ -12,7 +12,7 @@ from insource.logs.recorder import Recorder
 from insource.models.fake import FakeCloud
 from insource.routing.confidence import document_confidence, field_confidences, load_tokenizer
 from insource.serving.engine import EngineSettings
-from insource.serving.grammar import compile_grammar
+from insource.contract.grammar import compile_grammar
 from insource.serving.supervisor import ServedModel
 from insource.store.calls.calls import find_calls
 from insource.types import JsonSchema, Policy, Task

@@ -1,6 +1,7 @@
 import pytest
 
-from insource.contract.validate import InvalidSchema, fits, violations
+from insource.contract.resolved import InvalidSchema
+from insource.contract.validate import fits, violations
 
 PUMP = {
     "type": "object",

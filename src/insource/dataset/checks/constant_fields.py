@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from insource.contract.expand import declared_properties
+from insource.contract.places import place_of
 from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.field_values import FieldValues
 from insource.dataset.checks.row_view import RowView
@@ -28,7 +28,7 @@ class ConstantFields(Check):
         self._fields = FieldValues(most=1)
         self._rows: Counter[str] = Counter()
         output = context.output
-        self._never = set(declared_properties(output.definition) if isinstance(output, JsonSchema) else ())
+        self._never = set(place_of(output.definition).properties if isinstance(output, JsonSchema) else ())
 
     def observe(self, index: int, view: RowView) -> None:
         super().observe(index, view)

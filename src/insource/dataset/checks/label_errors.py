@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from insource.contract.places import place_of
 from insource.dataset.checks.check import SHOWN, Check, Context, listed
 from insource.dataset.checks.label_confidence import UNKNOWN, Confidence, Labels, label_confidence
 from insource.dataset.checks.row_view import RowView
@@ -37,7 +38,7 @@ class LabelErrors(Check):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         output = context.output
-        names = output.definition.get("properties", {}) if isinstance(output, JsonSchema) else {"": None}
+        names = place_of(output.definition).properties if isinstance(output, JsonSchema) else {"": None}
         self._columns = {name: _Column() for name in names}
         self.confidence: dict[str, Confidence] = {}
 

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from insource.contract.expand import declared_properties, expanded
+from insource.contract.places import Place, place_of
 from insource.dataset.checks.spelling import words
 from insource.formats.strict_json import as_object
 from insource.foundation import canonical
@@ -174,20 +174,20 @@ def _leaves(path: str, value: Any) -> Iterator[Leaf]:
 
 
 class Fields:
-    """The fields of one schema, which is expanded once; what paths come to is kept for the latest ones."""
+    """The fields of one schema, which is resolved once; what paths come to is kept for the latest ones."""
 
     def __init__(self, schema: Mapping[str, Any] | None) -> None:
-        self._root = expanded(schema)
+        self._root = None if schema is None else place_of(schema)
         self.declared = lru_cache(maxsize=4096)(self._find)
         self.comparator = lru_cache(maxsize=4096)(lambda path: comparator_for(self.declared(path)))
 
     def _find(self, path: str) -> Mapping[str, Any]:
-        node = self._root
+        place: Place | None = self._root
         for name in path.split("."):
-            node = declared_properties(node).get(name.rstrip("[]"))
+            place = place.somewhere(name.rstrip("[]")) if place else None
             for _ in range(name.count("[]")):
-                node = node.get("items") if isinstance(node, Mapping) else None
-        return node if isinstance(node, Mapping) else {}
+                place = place.items if place else None
+        return place.keywords if place else {}
 
 
 def schema_fields(schema: Mapping[str, Any] | None) -> Fields:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from insource.contract.expand import declared_properties, expanded, restricted, schema_types
+from insource.contract.places import Place, place_of
+from insource.contract.resolved import restricted
 from insource.contract.validate import fits
 from insource.formats.strict_json import as_object, strict_json
 from insource.foundation import canonical
@@ -31,7 +32,7 @@ class AnswerField:
 
     pointer: str
     value: Any
-    schema: Mapping[str, Any] | None = None
+    place: Place | None = None
     choices: tuple[Any, ...] = ()
 
     @property
@@ -43,8 +44,14 @@ class AnswerField:
     @property
     def comparator(self) -> Comparator:
         """Of the value, or of each item of a list."""
-        items = self.schema.get("items") if self.schema and "array" in schema_types(self.schema) else None
-        return comparator_for(items if isinstance(items, Mapping) else self.schema)
+        items = self.place.items if self.place and "array" in self.types else None
+        place = items or self.place
+        return comparator_for(place.keywords if place else None)
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The JSON types that the contract names."""
+        return self.place.types if self.place else frozenset()
 
     def read(self, text: str) -> Any:
         """Return the value that the typed text stands for: text where only text fits, else JSON.
@@ -55,7 +62,7 @@ class AnswerField:
         Raises:
             ValueError: it is no JSON where text cannot stand, or begins as the list or object before did.
         """
-        types = schema_types(self.schema)
+        types = self.types
         if types - {"null"} == {"string"} or (not types and isinstance(self.value, str | None)):
             return text
         try:
@@ -72,8 +79,7 @@ class AnswerField:
 
     @property
     def nullable(self) -> bool:
-        types = schema_types(self.schema)
-        return "null" in types or not types
+        return "null" in self.types or not self.types
 
 
 def input_digest(row: Row) -> str:
@@ -101,7 +107,7 @@ def fields_of(row: Row, contract: OutputSpec) -> tuple[AnswerField, ...]:
         return (AnswerField(WHOLE, _answer(row, schema), choices=choices),)
     if row.attributes is not None:
         schema = restricted(schema, tuple(dict.fromkeys([*row.attributes, *value])))
-    return tuple(_leaves(value, expanded(schema), WHOLE, 0))
+    return tuple(_leaves(value, place_of(schema), WHOLE, 0))
 
 
 def present(row: Row) -> tuple[AnswerField, ...]:
@@ -154,26 +160,27 @@ def _answer(row: Row, schema: Mapping[str, Any] | None) -> Any:
     return row.output.strip() if isinstance(row.output, str) and schema is None else row.output
 
 
-def _leaves(value: Any, schema: Mapping[str, Any] | None, pointer: str, depth: int) -> Iterator[AnswerField]:
-    properties = declared_properties(schema)
+def _leaves(value: Any, place: Place | None, pointer: str, depth: int) -> Iterator[AnswerField]:
+    if place and value is not None:
+        place = place.of(value)
     absent = value is None and depth <= _ABSENT_DEPTH
-    keys = dict.fromkeys(properties) if isinstance(value, dict) or absent else {}
+    keys = dict.fromkeys(place.properties) if place and (isinstance(value, dict) or absent) else {}
     keys |= dict.fromkeys(value) if isinstance(value, dict) else {}
     if not keys:
-        yield AnswerField(pointer, value, schema, _choices(schema))
+        yield AnswerField(pointer, value, place, _choices(place))
     for key in keys:
         inner = value.get(key) if isinstance(value, dict) else None
-        yield from _leaves(inner, properties.get(key), f"{pointer}/{_escaped(key)}", depth + 1)
+        known = place.property(key) if place else None
+        yield from _leaves(inner, known, f"{pointer}/{_escaped(key)}", depth + 1)
 
 
-def _choices(schema: Mapping[str, Any] | None) -> tuple[Any, ...]:
-    if not schema:
+def _choices(place: Place | None) -> tuple[Any, ...]:
+    if not place:
         return ()
-    if isinstance(schema.get("enum"), list):
-        return tuple(schema["enum"])
-    types = schema_types(schema)
-    if types and types <= {"boolean", "null"}:
-        return (True, False, *((None,) if "null" in types else ()))
+    if isinstance(place.keywords.get("enum"), list):
+        return tuple(place.keywords["enum"])
+    if place.types and place.types <= {"boolean", "null"}:
+        return (True, False, *((None,) if "null" in place.types else ()))
     return ()
 
 

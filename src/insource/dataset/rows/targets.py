@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from insource.contract.canonical_form import canonical_target, for_asked
-from insource.contract.validate import InvalidSchema, violations
+from insource.contract.canonical_form import canonical_target
+from insource.contract.resolved import InvalidSchema, for_asked
+from insource.contract.validate import violations
 from insource.dataset.rows.records import BadRow
 from insource.formats.strict_json import as_object, strict_json
 from insource.foundation.errors import DataError

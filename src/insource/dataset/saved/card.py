@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from insource.contract.places import place_of
 from insource.dataset.checks.report import code, text
 from insource.dataset.saved.sufficiency import sentence
 from insource.foundation import canonical
@@ -93,7 +94,7 @@ def _leakage(manifest: DatasetManifest) -> list[str]:
 
 def _contract(output: OutputSpec) -> str:
     if isinstance(output, JsonSchema):
-        fields = len(output.definition.get("properties", {}))
+        fields = len(place_of(output.definition).properties)
         return f"Answers are JSON documents with {fields} fields; the schema is {_origin(output.inferred)}."
     if isinstance(output, Labels):
         return f"Answers are one of {len(output.names)} labels, {_origin(output.inferred)}."

@@ -10,7 +10,7 @@ from insource.foundation.errors import InsourceError
 from insource.gateway.call.exchange import Attempt
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS
-from insource.serving.grammar import compile_grammar
+from insource.contract.grammar import compile_grammar
 from insource.types import Completion, JsonSchema, Task
 
 

@@ -6,7 +6,7 @@ from llguidance import LLMatcher, LLTokenizer
 from insource.contract.canonical_form import canonical_target
 from insource.contract.validate import violations
 from insource.foundation.errors import DataError
-from insource.serving.grammar import compile_grammar
+from insource.contract.grammar import compile_grammar
 from insource.types import JsonSchema, Labels, Text
 
 TOKENIZER = LLTokenizer("byte")
