@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from insource.dataset.prepare import NO_ANSWERS, MakeContext, Prepared, prepared
 from insource.dataset.rows.examples import Tally
+from insource.dataset.rows.readings import Readings
 from insource.dataset.rows.source import Source
 from insource.dataset.saved.folder import DatasetWriter, load
 from insource.dataset.saved.sufficiency import shortfalls
@@ -153,10 +154,11 @@ def seal(
 
 def _write(made: Prepared, splits: Splitting, writer: DatasetWriter, tally: Tally) -> DatasetManifest:
     """Write every row as an example of its split, and return the manifest they come to."""
-    work = made.rows
+    work, readings = made.rows, Readings(made.contract)
     for index, row in enumerate(work):
         example = made.example(row)
         tally.add(splits.of(index), row, example)
+        readings.add(splits.of(index), example)
         writer.add(splits.of(index), example)
     for dropped in sorted(work.dropped, key=lambda drop: (drop.line or 0, drop.row_id)):
         writer.drop(dropped)
@@ -172,6 +174,6 @@ def _write(made: Prepared, splits: Splitting, writer: DatasetWriter, tally: Tall
         overlaps=splits.overlaps,
         shortfalls=shortfalls(tally.counts, tally.label_counts(), made.settings.needs),
         simulated_models=tuple(sorted(made.logged.simulated)),
-        notes=(*work.notes, *made.notes, *splits.notes, *tally.notes()),
+        notes=(*work.notes, *made.notes, *splits.notes, *tally.notes(), *readings.notes()),
         **tally.manifest(),
     )

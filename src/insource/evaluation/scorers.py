@@ -34,8 +34,8 @@ def build_scorer(task: Task, surface: SurfaceForms | None = None) -> Scorer:
     credit; recall and edit burden count only slots with a label value.
 
     ``example.contract`` replaces the task's schema, and ``example.attributes`` limits it to the requested
-    fields. ``surface`` gives the surface forms of the labels; without it, ``canonical`` equals
-    ``schema_valid``.
+    fields. ``surface`` gives the surface forms of the labels, and the decimal marks that they settle; without
+    it, ``canonical`` equals ``schema_valid``.
 
     Raises:
         DataError: ``invalid-schema`` or, while scoring, ``target-not-json``.
@@ -132,7 +132,8 @@ def _score_json(task: Task, surface: SurfaceForms | None, example: Example, answ
     schema = _schema_of(task, example)
     if not answer.repairable:
         return forfeited(empty_score(task, example))
-    slots = align(_target(example), answer.value, schema, absent=task.absent_fields)
+    decimals = surface.decimals if surface else {}
+    slots = align(_target(example), answer.value, schema, absent=task.absent_fields, decimals=decimals)
     valid = answer.parsed and fits(answer.value, schema)
     canonical = valid and (surface is None or _all_canonical(slots, answer.value, surface))
     return _json_score(slots, answer, valid=valid, canonical=canonical)

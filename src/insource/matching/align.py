@@ -7,7 +7,9 @@ a schema of its own; ``power.*`` holds whatever an answer puts where the schema 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from insource.contract.places import Place, place_of
 from insource.matching.comparators import Comparator, ListKind, comparator_for, list_kind
+from insource.matching.numbers import DecimalMark
 from insource.types import AbsentFields, Bucket
 
 FLOOR = 0.5
@@ -48,8 +51,18 @@ def is_empty(value: Any) -> bool:
     return True
 
 
+class _Rules(NamedTuple):
+    absent: AbsentFields
+    decimals: Mapping[str, DecimalMark]
+
+
 def align(
-    gold: Any, predicted: Any, schema: Mapping[str, Any] | None = None, *, absent: AbsentFields = "null"
+    gold: Any,
+    predicted: Any,
+    schema: Mapping[str, Any] | None = None,
+    *,
+    absent: AbsentFields = "null",
+    decimals: Mapping[str, DecimalMark] = MappingProxyType({}),
 ) -> tuple[Slot, ...]:
     """Return the slots of an answer against its label. Never raises for any JSON value of the answer.
 
@@ -58,6 +71,8 @@ def align(
     schema does not declare are one invented slot each, unless they hold nothing; where no schema
     declares anything, the label's keys do so under ``"null"``.
 
+    ``decimals`` are the decimal marks of fields that declare none, by path.
+
     Of a union, the branch that the label keeps to counts; where the label is empty, the answer's. Where both
     hold nothing of a part that refers to itself, that part is one slot.
 
@@ -65,23 +80,25 @@ def align(
         InvalidSchema: the schema is not valid.
         ConfigError: ``unknown-comparator``.
     """
-    return tuple(_walk("", gold, predicted, None if schema is None else place_of(schema), absent))
+    return tuple(
+        _walk("", gold, predicted, None if schema is None else place_of(schema), _Rules(absent, decimals))
+    )
 
 
-def _walk(path: str, gold: Any, predicted: Any, place: Place | None, absent: AbsentFields) -> Iterator[Slot]:
+def _walk(path: str, gold: Any, predicted: Any, place: Place | None, rules: _Rules) -> Iterator[Slot]:
     types = place.types if place else frozenset()
     listed = isinstance(gold, list) or (gold is None and isinstance(predicted, list))
     if "array" in types or (not types and listed):
-        yield from _walk_list(path, gold, predicted, place, absent)
+        yield from _walk_list(path, gold, predicted, place, rules)
         return
     place = _chosen(place, gold, predicted)
     declares = place is not None and bool(place.properties)
     if not isinstance(gold, dict) and not (declares and is_empty(gold)):
-        yield _leaf(path, gold, predicted, _comparator(place))
+        yield _leaf(path, gold, predicted, _comparator(place, rules.decimals.get(path)))
     elif path and place and place.endless and is_empty(gold) and is_empty(predicted):
-        yield _leaf(path, None, None, _comparator(place))
+        yield _leaf(path, None, None, _comparator(place, rules.decimals.get(path)))
     else:
-        yield from _walk_object(path, gold or {}, predicted, place, absent)
+        yield from _walk_object(path, gold or {}, predicted, place, rules)
 
 
 def _chosen(place: Place | None, gold: Any, predicted: Any) -> Place | None:
@@ -93,23 +110,22 @@ def _chosen(place: Place | None, gold: Any, predicted: Any) -> Place | None:
 
 
 @lru_cache(maxsize=4096)
-def _comparator(place: Place | None) -> Comparator:
-    return Comparator() if place is None else comparator_for(place.keywords)
+def _comparator(place: Place | None, decimal: DecimalMark | None) -> Comparator:
+    found = Comparator() if place is None else comparator_for(place.keywords)
+    return found if decimal is None or found.decimal else replace(found, decimal=decimal)
 
 
-def _walk_object(
-    path: str, gold: Any, predicted: Any, place: Place | None, absent: AbsentFields
-) -> Iterator[Slot]:
+def _walk_object(path: str, gold: Any, predicted: Any, place: Place | None, rules: _Rules) -> Iterator[Slot]:
     properties = place.properties if place else {}
     labelled = gold if isinstance(gold, dict) else {}
     answered = predicted if isinstance(predicted, dict) else {}
     declared = dict.fromkeys([*properties, *labelled])
     prefix = f"{path}." if path else ""
     for key in declared:
-        if absent == "null" or key in labelled:
+        if rules.absent == "null" or key in labelled:
             inner = place.property(key) if place else None
-            yield from _walk(prefix + key, labelled.get(key), answered.get(key), inner, absent)
-    if properties or absent == "null":
+            yield from _walk(prefix + key, labelled.get(key), answered.get(key), inner, rules)
+    if properties or rules.absent == "null":
         for key, value in answered.items():
             if key not in declared and not is_empty(value):
                 yield Slot(f"{prefix}*", None, {key: value}, "invented")
@@ -117,15 +133,13 @@ def _walk_object(
         yield Slot(f"{prefix}*", None, predicted, "invented")
 
 
-def _walk_list(
-    path: str, gold: Any, predicted: Any, place: Place | None, absent: AbsentFields
-) -> Iterator[Slot]:
+def _walk_list(path: str, gold: Any, predicted: Any, place: Place | None, rules: _Rules) -> Iterator[Slot]:
     # A field that may be a scalar keeps its plain name, whichever form a document uses.
     scalar_too = bool(place and place.types - {"array", "null", "object"})
     here = path if scalar_too else f"{path}[]"
     place = _chosen(place, gold, predicted)
     if place and place.heads:
-        yield from _walk_heads(path, gold, predicted, place, absent)
+        yield from _walk_heads(path, gold, predicted, place, rules)
         gold, predicted = _after(gold, place.heads), _after(predicted, place.heads)
         if not gold and not predicted:
             return
@@ -133,11 +147,12 @@ def _walk_list(
     if items is None and place and "array" not in place.types:
         items = place  # one value in place of a list: the branch that it keeps to
     left, right = _as_items(gold), _as_items(predicted)
-    comparator = _comparator(place if scalar_too and items is None else _common(items, left or right))
+    field = place if scalar_too and items is None else _common(items, left or right)
+    comparator = _comparator(field, rules.decimals.get(here))
     if not left and not right:
         yield Slot(here, None, None, "correctly_empty", comparator)
     elif any(isinstance(item, dict) for item in left) or (not left and _declares(items)):
-        yield from _walk_rows(here, left, right, items, absent)
+        yield from _walk_rows(here, left, right, items, rules)
     elif scalar_too and len(left) == len(right) == 1:
         yield _leaf(here, left[0], right[0], comparator)
     else:
@@ -146,14 +161,12 @@ def _walk_list(
             yield _leaf(here, one, other, comparator)
 
 
-def _walk_heads(
-    path: str, gold: Any, predicted: Any, place: Place, absent: AbsentFields
-) -> Iterator[Slot]:
+def _walk_heads(path: str, gold: Any, predicted: Any, place: Place, rules: _Rules) -> Iterator[Slot]:
     """Compare the items that have a schema of their own by their position."""
     left, right = (value if isinstance(value, list) else [value] for value in (gold, predicted))
     for index in range(place.heads):
         one, other = (items[index] if index < len(items) else None for items in (left, right))
-        yield from _walk(f"{path}[{index}]", one, other, place.item(index), absent)
+        yield from _walk(f"{path}[{index}]", one, other, place.item(index), rules)
 
 
 def _after(value: Any, heads: int) -> Any:
@@ -173,32 +186,36 @@ def _common(items: Place | None, values: Sequence[Any]) -> Place | None:
 
 
 def _walk_rows(
-    path: str, left: list[Any], right: list[Any], items: Place | None, absent: AbsentFields
+    path: str, left: list[Any], right: list[Any], items: Place | None, rules: _Rules
 ) -> Iterator[Slot]:
     """Paired rows leaf by leaf; of a row without partner only what it holds, missed or invented."""
-    partner = _pair_rows(left, right, items)
+    partner = _pair_rows(path, left, right, items, rules)
+    alone = rules._replace(absent="null")
     taken = set(partner.values())
     for i, row in enumerate(left):
         if i in partner:
-            yield from _walk(path, row, right[partner[i]], items, absent)
+            yield from _walk(path, row, right[partner[i]], items, rules)
         else:
-            yield from _filled(_walk(path, row, None, items, "null"))
+            yield from _filled(_walk(path, row, None, items, alone))
     for j, row in enumerate(right):
         if j not in taken:
-            yield from _filled(_walk(path, None, row, items, "null"))
+            yield from _filled(_walk(path, None, row, items, alone))
 
 
 def _filled(slots: Iterator[Slot]) -> Iterator[Slot]:
     return (slot for slot in slots if slot.bucket != "correctly_empty")
 
 
-def _pair_rows(left: list[Any], right: list[Any], items: Place | None) -> dict[int, int]:
+def _pair_rows(
+    path: str, left: list[Any], right: list[Any], items: Place | None, rules: _Rules
+) -> dict[int, int]:
     """Label row to answer row: the most equal leaves in total, ties by order, no pair below the floor."""
+    judged = rules._replace(absent="unscored")
     width = min(len(right), MAX_ALIGNED)
     equal = np.zeros((len(left), width))
     for i, row in enumerate(left):
         for j in range(width):
-            slots = list(_walk("", row, right[j], items, "unscored"))
+            slots = list(_walk(path, row, right[j], items, judged))
             correct = sum(slot.bucket == "correct" for slot in slots)
             filled = sum(slot.gold is not None for slot in slots)
             equal[i, j] = correct if correct >= FLOOR * filled else 0

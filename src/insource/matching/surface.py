@@ -1,15 +1,16 @@
-"""Learn how the values of a field are written, and whether an answer keeps to that."""
+"""Learn how the values of a field are written: the shapes that an answer has to keep, the decimal mark."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from insource.matching.align import align
+from insource.matching.align import Slot, align
 from insource.matching.comparators import Kind
+from insource.matching.numbers import DecimalMark, decimal_marks
 
 MIN_LABELS = 20
 """With fewer labels nothing is known about a field's shapes."""
@@ -54,10 +55,13 @@ class SurfaceForms:
     """The shapes seen in the labels of each shaped field; ``labels`` counts what was learned from.
 
     Fields missing here are free text (or too rarely filled to tell) and may look like anything.
+    ``decimals`` has the decimal mark of the measured fields whose labels settle it: ``1.234,56`` occurs,
+    and no label shows the other mark.
     """
 
     shapes: Mapping[str, frozenset[str]]
     labels: Mapping[str, int]
+    decimals: Mapping[str, DecimalMark] = field(default_factory=dict)
 
     @classmethod
     def fit(cls, targets: Iterable[Any], schema: Mapping[str, Any] | None = None) -> SurfaceForms:
@@ -70,16 +74,19 @@ class SurfaceForms:
         """
         values: dict[str, list[str]] = defaultdict(list)
         measured: set[str] = set()
+        marks: dict[str, set[DecimalMark]] = defaultdict(set)
         for target in targets:
             for slot in align(target, None, schema):
                 if slot.gold is not None:
                     values[slot.path].append(shape(slot.gold))
                     if slot.comparator.kind in _MEASURED:
                         measured.add(slot.path)
+                        marks[slot.path] |= marks_of(slot)
         shapes = {path: _shapes(seen, path in measured) for path, seen in values.items()}
         return cls(
             shapes={path: kept for path, kept in shapes.items() if kept},
             labels={path: len(seen) for path, seen in values.items()},
+            decimals={path: next(iter(found)) for path, found in marks.items() if len(found) == 1},
         )
 
     def shaped(self, path: str) -> bool:
@@ -100,6 +107,13 @@ class SurfaceForms:
             return False
         pattern = shape(value)
         return pattern in allowed or _free_length(pattern) in allowed
+
+
+def marks_of(slot: Slot) -> set[DecimalMark]:
+    """Return the decimal marks that a label shows, where it is a number or quantity written as text."""
+    kind, value = slot.comparator.kind, slot.gold
+    readable = isinstance(value, str) and kind and slot.comparator.normal_form(value, kind) is not None
+    return decimal_marks(value) if readable else set()
 
 
 def _shapes(seen: list[str], measured: bool) -> frozenset[str]:

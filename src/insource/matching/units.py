@@ -56,6 +56,7 @@ _NAMES = {
     "SCFM": "scfm", "LPM": "lpm", "GPH": "gph", "LB": "lb", "LBS": "lb", "lbs": "lb", "IN": "inch",
     "FT": "foot", "KG": "kg", "qm": "square_meter", "sqm": "square_meter", "cbm": "cubic_meter",
     "sqft": "square_foot", "sqin": "square_inch", "cuft": "cubic_foot",
+    "kilohm": "kiloohm", "kilohms": "kiloohm", "megohm": "megaohm", "megohms": "megaohm",
     **dict.fromkeys(("pcs", "PCS", "pc"), "count"),
 }  # fmt: skip
 # pint reads these letters as constants of physics, people as their own abbreviations.
@@ -93,6 +94,7 @@ _FACTOR = re.compile(
     r"|(?P<name>[^\W\d]*H2O|°\s?[^\W\d_]*|[^\W\d]+|''|[%‰'\"])(?P<power>\^?[+-]?[1-9](?![0-9]))?"
 )
 _WORDS = (
+    (re.compile(r"^1\s?(?=/)"), ""),
     (re.compile(r"\b[Ll]\s?(?:/|per)\s?100\s?km\b"), "liter_per_hundred_kilometer"),
     (re.compile(r"\bNm\^?3"), "normal_cubic_meter"),
     (re.compile(r"\b(?:square|sq\.?) ([a-zA-Z]+)"), r"\1^2"),
