@@ -38,6 +38,7 @@ normal_liter = liter = Nl = NL
 liter_per_hundred_kilometer = liter / (100 * kilometer)
 diopter = 1 / meter = dpt
 bit_per_second = bit / second = bps
+ppb = 1e-9
 """
 
 # Spellings of whole units: written as pint or the definitions above have it.
@@ -57,6 +58,8 @@ _NAMES = {
     "FT": "foot", "KG": "kg", "qm": "square_meter", "sqm": "square_meter", "cbm": "cubic_meter",
     "sqft": "square_foot", "sqin": "square_inch", "cuft": "cubic_foot",
     "kilohm": "kiloohm", "kilohms": "kiloohm", "megohm": "megaohm", "megohms": "megaohm",
+    **{f"{prefix}b": f"{prefix.lower() if prefix == 'K' else prefix}bit" for prefix in ("", *"kKMGT")},
+    "mil": "thou", "mils": "thou",
     **dict.fromkeys(("pcs", "PCS", "pc"), "count"),
 }  # fmt: skip
 # pint reads these letters as constants of physics, people as their own abbreviations.
@@ -102,11 +105,13 @@ _WORDS = (
     (re.compile(r"\b([a-zA-Z]+) squared\b"), r"\1^2"),
     (re.compile(r"\b([a-zA-Z]+) cubed\b"), r"\1^3"),
     (re.compile(r"\bdeg(?:rees?)?\.? ?(?=[CF]\b|Celsius|Fahrenheit)"), "°"),
+    (re.compile(r"Ohms?\b"), "ohm"),
     (re.compile(r"°\s?[Cc]elsius"), "°C"),
     (re.compile(r"°\s?[Ff]ahrenheit"), "°F"),
     (re.compile(r"(?<=[^\W\d_])[.-](?=[^\W\d_])"), "*"),  # N-m, N.m
     (re.compile(r"(?<=[^\W\d_])\."), ""),  # an abbreviation's point
     (re.compile(r"\b([kMGmµμ]?N)([cm]?m)\b"), r"\1*\2"),  # Nm, which pint reads as 1/nm
+    (re.compile(r"\b([kMGmµμ]?(?:V|A|W|N|J|Pa))s\b"), r"\1*s"),  # Ws, which pint reads as several watts
 )
 _TORQUE = {frozenset(pair) for pair in (("foot", "pound"), ("inch", "pound"), ("inch", "ounce"))}
 
@@ -168,15 +173,15 @@ def _powers(text: str) -> Iterator[tuple[str, int]]:
         place = match.end()
         if match["divided"] or match["times"]:
             sign, joined = -1 if match["divided"] else 1, True
-        elif match["open"] or match["close"]:
-            depth += 1 if match["open"] else -1
-            bracket, sign, joined = (sign if match["open"] else 1), 1, True
-        elif joined:
+        elif (match["open"] and joined and not depth) or (match["close"] and depth and not joined):
+            depth = 1 - depth
+            bracket, sign, joined = (sign if depth else 1), 1, bool(depth)
+        elif match["name"] and joined:
             yield match["name"].replace(" ", ""), sign * bracket * int((match["power"] or "1").lstrip("^"))
             sign, joined = 1, False
-        if depth not in (0, 1) or (match["name"] and joined):
+        else:
             raise ValueError(text)
-    if depth or sign < 0:
+    if depth or joined:
         raise ValueError(text)
 
 
@@ -186,28 +191,30 @@ def _factor(name: str, power: int) -> _Factor:
     Raises:
         ValueError: the name is not known.
     """
-    registry = _registry()
-    for spelling in _spellings(name):
-        if found := registry.parse_unit_name(spelling):
-            prefix, base, _ = found[0]
-            size, _ = registry.get_root_units(prefix + base)
-            if not isinstance(size, int | Fraction):  # a unit of the Gaussian system has an irrational size
-                raise ValueError(name)
-            dimension = registry.get_dimensionality(base)
-            return _Factor(base, power, Fraction(size), tuple(sorted(dimension.items())))
-    raise ValueError(name)
+    prefix, base = _named(name)
+    size, _ = _registry().get_root_units(prefix + base)
+    if not isinstance(size, int | Fraction):  # a unit of the Gaussian system has an irrational size
+        raise ValueError(name)
+    dimension = _registry().get_dimensionality(base)
+    return _Factor(base, power, Fraction(size), tuple(sorted(dimension.items())))
 
 
-def _spellings(name: str) -> Iterator[str]:
-    """Yield what a name may stand for: itself, kilo for a capital K, a word with capitals."""
-    if name in _NAMES:
-        yield _NAMES[name]
-    elif name not in _CONSTANTS:
-        yield name
-        if name.startswith("K"):
-            yield "k" + name[1:]
-        if len(name) > 3 and name.isascii():
-            yield name.lower()
+def _named(name: str) -> tuple[str, str]:
+    """Return pint's prefix and name for a name: as it is, with kilo for a capital K, or in lower case.
+
+    Raises:
+        ValueError: the name is not known.
+    """
+    parse = _registry().parse_unit_name
+    found = () if name in _CONSTANTS else parse(_NAMES.get(name, name))
+    if not found and name.startswith("K"):
+        found = parse("k" + name[1:])
+    if not found and len(name) > 3:
+        word = name.lower()
+        found = [one for one in parse(word) if word.startswith(one[0])]  # MILLIBAR, but not MBAR
+    if not found:
+        raise ValueError(name)
+    return found[0][0], found[0][1]
 
 
 def _combined(factors: list[_Factor]) -> Unit:
@@ -228,11 +235,8 @@ def _combined(factors: list[_Factor]) -> Unit:
 
 def _forces(factors: list[_Factor]) -> list[_Factor]:
     """Read the pounds of ``ft-lb`` as force: feet times pounds is a torque."""
-    if (
-        len(factors) != 2
-        or frozenset(f.name for f in factors) not in _TORQUE
-        or any(f.power != 1 for f in factors)
-    ):
+    names = frozenset(factor.name for factor in factors if factor.power == 1)
+    if len(factors) != 2 or names not in _TORQUE:
         return factors
     return [_factor({"pound": "lbf", "ounce": "ozf"}.get(factor.name, factor.name), 1) for factor in factors]
 

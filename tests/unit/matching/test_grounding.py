@@ -53,3 +53,42 @@ def test_supported(value, comparator, tier):
 )
 def test_unsupported(value, comparator):
     assert grounding_tier(value, SOURCE, comparator) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "source", "comparator", "tier"),
+    [
+        (0.125, "weight 0,125 kg", None, "number"),
+        (1234567, "in all 1\u202f234\u202f567 pieces", None, "number"),
+        (1234567, "in all 1’234’567 pieces", None, "number"),
+        (1234567, "in all 12,34,567 pieces", None, "number"),
+        (1234, "in all 1.234 pieces", Comparator("number", decimal=","), "number"),
+        (12345678901234567890, "no. 12,345,678,901,234,567,890", None, "number"),
+        ("2024-03-01", "dated 20240301", None, "date"),
+        ("2024-03-01", "dated 01-Mar-2024.", None, "date"),
+        ("2024-03-01", "sent 2024-03-01T10:00:00Z", None, "exact"),
+        ("1 March 2024", "sent 2024-03-01T10:00:00Z", None, "date"),
+        ("5 m3/h", "flow 5 m³/h", Comparator("quantity"), "quantity"),
+        ("5000 l/h", "flow 5 m3/h", Comparator("quantity"), "quantity"),
+        ("0.5 in", "bore ½ in", Comparator("quantity"), "quantity"),
+        ("0.5 in", 'bore 1/2"', Comparator("quantity"), "quantity"),
+        ("10 ft", "length 10′", Comparator("quantity"), "quantity"),
+        ("293.15 K", "at 20 ℃", Comparator("quantity"), "quantity"),
+    ],
+)
+def test_spellings_are_found_in_their_source(value, source, comparator, tier):
+    assert grounding_tier(value, source, comparator) == tier
+
+
+@pytest.mark.parametrize(
+    ("value", "source", "comparator"),
+    [
+        (125, "weight 0,125 kg", None),
+        (1234, "in all 1.234 pieces", None),
+        (12345678901234567891, "no. 12,345,678,901,234,567,890", None),
+        ("5000 kVA", "rated 5 MW", Comparator("quantity")),
+        (20240301, "dated 2024-03-01", Comparator("integer")),
+    ],
+)
+def test_another_value_is_not_found(value, source, comparator):
+    assert grounding_tier(value, source, comparator) is None

@@ -46,6 +46,13 @@ QUANTITY = Comparator("quantity")
         ("%", ["％", "percent"]),
         ("mg/L", ["mg/l", "mg L⁻¹", "mg per litre"]),
         ("pcs", ["PCS", "count", "pc"]),
+        ("Mbit/s", ["Mbps", "Mb/s", "megabits per second"]),
+        ("kB", ["KB", "kilobyte"]),
+        ("W*s", ["Ws", "J", "W·s"]),
+        ("mPa*s", ["mPas", "mPa·s", "cP"]),
+        ("Ah", ["A·h", "amp hour"]),
+        ("thou", ["mil", "mils"]),
+        ("mbar", ["millibar", "MILLIBAR"]),
     ],
 )
 def test_every_spelling_of_a_unit_is_that_unit(unit, spellings):
@@ -188,6 +195,10 @@ def test_conversions_are_exact():
         ("5 kWp", "5 kW"),
         ("5 flurb", "5"),
         ("5 e", "5 c"),
+        ("5 MBAR", "5 mbar"),
+        ("5 V°C", "5 V"),
+        ("5 V%", "5 V"),
+        ("5 m(s)", "5 m"),
     ],
 )
 def test_an_unknown_unit_is_only_its_own_spelling(one, other):
