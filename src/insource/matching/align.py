@@ -146,9 +146,7 @@ def _walk_list(
             yield _leaf(here, one, other, comparator)
 
 
-def _walk_heads(
-    path: str, gold: Any, predicted: Any, place: Place, absent: AbsentFields
-) -> Iterator[Slot]:
+def _walk_heads(path: str, gold: Any, predicted: Any, place: Place, absent: AbsentFields) -> Iterator[Slot]:
     """Compare the items that have a schema of their own by their position."""
     left, right = (value if isinstance(value, list) else [value] for value in (gold, predicted))
     for index in range(place.heads):
