@@ -62,9 +62,11 @@ def check_dataset(session: Session) -> CheckReport:
         unusable = tuple(rows.dropped)
         apply_reviews(rows, read_reviews(project.reviews_path))
         contract = project.given_output() or infer_output(row.output for row in rows)
-        check_contract(contract)
-        for note in limit_notes(limits(contract.definition)) if isinstance(contract, JsonSchema) else ():
-            session.display.note(note)
+        if len(rows):
+            check_contract(contract)
+            if isinstance(contract, JsonSchema):
+                for note in limit_notes(limits(contract.definition)):
+                    session.display.note(note)
         findings = run_checks(
             check_context(session, rows, contract),
             progress=lambda done, total: session.display.progress("rows", done, total),
