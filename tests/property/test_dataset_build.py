@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
 
 from insource.contract.canonical_form import canonical_target
+from insource.contract.grammar import compile_grammar
 from insource.contract.infer import infer_schema
 from insource.contract.validate import violations
 from insource.dataset.build import build
 from insource.foundation.errors import DataError
-from insource.contract.grammar import compile_grammar
 from insource.similarity.normal_text import normalised
 
 TOKENIZER = LLTokenizer("byte")

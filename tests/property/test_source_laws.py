@@ -11,6 +11,7 @@ from llguidance import LLMatcher, LLTokenizer
 
 from insource.config.dataset import CallsSection, DatasetSection
 from insource.contract.canonical_form import canonical_target
+from insource.contract.grammar import compile_grammar
 from insource.contract.infer import infer_schema
 from insource.contract.validate import violations
 from insource.dataset.rows.staged import staged
@@ -19,7 +20,6 @@ from insource.dataset.sources.choose import choose_source
 from insource.dataset.sources.documents import Documents
 from insource.foundation.errors import DataError
 from insource.logs.query import Log
-from insource.contract.grammar import compile_grammar
 from insource.store.calls.calls import insert_calls
 from insource.types import Call, Dropped, Row
 

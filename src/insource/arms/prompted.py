@@ -12,9 +12,10 @@ BASE, BASE_CONSTRAINED = "base", "base + schema"
 
 def plans(inputs: ArmInputs) -> tuple[ArmPlan, ...]:
     """Return the plan without and with constrained decoding, on the few documents."""
+    what, it = ("labels", "them") if inputs.task.output.kind == "labels" else ("schema", "it")
     described = {
-        BASE: "untuned, told the schema in its prompt",
-        BASE_CONSTRAINED: "untuned, told the schema and held to it by the grammar",
+        BASE: f"untuned, told the {what} in its prompt",
+        BASE_CONSTRAINED: f"untuned, told the {what} and held to {it} by the grammar",
     }
     arms = [
         Arm(

@@ -118,7 +118,7 @@ class ObservedField:
         types = [name for name in _TYPES if self.types[name] or (nullable and name == "null")]
         if "number" in types and "integer" in types:
             types.remove("integer")
-        result: dict[str, Any] = {"type": types[0] if len(types) == 1 else types}
+        result: dict[str, Any] = {"type": types[0] if len(types) == 1 else types} if types else {}
         if self.types["string"]:
             result |= self._text_bounds(types)[0]
         if self.types["integer"] or self.types["number"]:

@@ -2,16 +2,19 @@
 
 Rules from measurements of llguidance 1.9: whitespace is compact, because flexible whitespace can continue
 without end; keys come in the order of ``properties``. Keywords that the engine does not support are removed
-from the grammar and listed by name; the schema keeps them for validating the finished answer.
+from the grammar and listed by name and path; the schema keeps them for validating the finished answer.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any, NamedTuple
 
+from insource.contract.places import Place, listed_values, place_of
+from insource.contract.resolved import InvalidSchema, resolved, subschemas
 from insource.foundation.errors import DataError
 from insource.types import Frozen, JsonSchema, Labels, OutputSpec, Text
 
@@ -22,29 +25,39 @@ _UNKNOWN_FORMAT = re.compile(r"Unknown format: (.+)")
 _POSITION = re.compile(r"^at \d+\(\d+\): (failed to compile JSON schema: )?")
 _ONE_OF = "oneOf constraints are not supported"
 _REGEX = "regex parse error"
+_COUNTED_KEYS = "min/maxProperties only supported"
+_RANGE = "Failed to generate regex for"
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
-# Keywords that hold further schemas: in an object by name, as the value, in a list.
-_BY_NAME = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
-_SINGLE = ("items", "additionalProperties", "contains", "not", "if", "then", "else", "propertyNames")
-_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
+
+class Dropped(NamedTuple):
+    """A keyword that is in the schema and not in the grammar; ``path`` is a pointer into the schema."""
+
+    keyword: str
+    path: str
 
 
 class Grammar(Frozen):
     """A complete llguidance grammar; ``text`` is None when answers are free text.
 
-    ``dropped_keywords`` are in the schema but not in the grammar, so the answer must be validated.
+    What is ``dropped`` is in the schema but not in the grammar, so the answer must be validated.
     """
 
     text: str | None
-    dropped_keywords: tuple[str, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def dropped_keywords(self) -> tuple[str, ...]:
+        """The names of what is dropped, each once, sorted."""
+        return tuple(sorted({one.keyword for one in self.dropped}))
 
-def compile_grammar(output: OutputSpec | dict[str, Any]) -> Grammar:
+
+def compile_grammar(output: OutputSpec | Mapping[str, Any]) -> Grammar:
     """Return the grammar of an output contract or JSON Schema; it is compiled once to check it.
 
     Raises:
-        DataError: ``schema-not-supported``, with the engine's message.
+        DataError: ``schema-not-supported``, with the engine's message or the validator's.
     """
     if isinstance(output, Text):
         return Grammar(text=None, notes=("Free text has no grammar.",))
@@ -63,18 +76,22 @@ def _label_grammar(names: tuple[str, ...]) -> Grammar:
     return Grammar(text=text, notes=notes)
 
 
-def _schema_grammar(definition: dict[str, Any]) -> Grammar:
-    schema = json.loads(json.dumps(definition))
+def _schema_grammar(definition: Mapping[str, Any]) -> Grammar:
+    try:
+        schema = json.loads(json.dumps(resolved(definition)))
+    except InvalidSchema as error:
+        raise _not_supported(str(error)) from error
     _remove(schema, {"x-insource"})
+    _exclusive_to_any_of(schema)
     schema["x-guidance"] = COMPACT
-    dropped: set[str] = set()
+    dropped: set[Dropped] = set()
     problem = ""
     for _ in range(MAX_REPAIRS):
         text = f"%llguidance {{}}\nstart: %json {json.dumps(schema, ensure_ascii=False)}"
         problem, warnings = _compile(text)
         if not problem:
             notes = (*warnings, *_looseness(schema))
-            return Grammar(text=text, dropped_keywords=tuple(sorted(dropped)), notes=notes)
+            return Grammar(text=text, dropped=tuple(sorted(dropped)), notes=notes)
         removed = _loosen(schema, problem)
         if not removed:
             break
@@ -90,64 +107,104 @@ def _compile(text: str) -> tuple[str, tuple[str, ...]]:
     return (messages[0], ()) if failed else ("", tuple(messages))
 
 
-def _loosen(schema: dict[str, Any], problem: str) -> set[str]:
-    """Remove what ``problem`` names and return those keywords; the grammar then accepts more, never less."""
+def _loosen(schema: dict[str, Any], problem: str) -> set[Dropped]:
+    """Remove what ``problem`` names and return it; the grammar then accepts more, never less."""
     if found := _UNIMPLEMENTED.search(problem):
         return _remove(schema, set(json.loads(f"[{found[1]}]")))
     if found := _UNKNOWN_FORMAT.search(problem):
         return _remove(schema, {"format"}, value=found[1])
+    if _COUNTED_KEYS in problem:
+        return _remove(schema, {"minProperties", "maxProperties"})
     if _ONE_OF in problem:
         return _one_of_to_any_of(schema)
+    if _RANGE in problem:
+        return _remove_ranges(schema)
     if _REGEX in problem:
-        patterns = {node["pattern"] for node in _nodes(schema) if isinstance(node.get("pattern"), str)}
-        bad = [pattern for pattern in sorted(patterns) if not _pattern_compiles(pattern)]
-        return {keyword for pattern in bad for keyword in _remove(schema, {"pattern"}, value=pattern)}
+        patterns = {node["pattern"] for _, node in subschemas(schema) if isinstance(node.get("pattern"), str)}
+        bad = [one for one in sorted(patterns) if not _compiles({"type": "string", "pattern": one})]
+        return {dropped for pattern in bad for dropped in _remove(schema, {"pattern"}, value=pattern)}
     return set()
 
 
-def _remove(schema: dict[str, Any], keywords: set[str], value: Any = None) -> set[str]:
+def _remove(schema: dict[str, Any], keywords: set[str], value: Any = None) -> set[Dropped]:
     removed = set()
-    for node in list(_nodes(schema)):
+    for path, node in list(subschemas(schema)):
         for keyword in keywords & node.keys():
             if value is None or node[keyword] == value:
                 del node[keyword]
-                removed.add(keyword)
+                removed.add(Dropped(keyword, path))
     return removed
 
 
-def _one_of_to_any_of(schema: dict[str, Any]) -> set[str]:
-    nodes = [node for node in _nodes(schema) if "oneOf" in node]
-    for node in nodes:
-        branches = node.pop("oneOf")
-        node.setdefault("anyOf", branches)
-    return {"oneOf"} if nodes else set()
+def _remove_ranges(schema: dict[str, Any]) -> set[Dropped]:
+    """Remove the bounds that the engine cannot write: it knows numbers up to 2^53 or so."""
+    removed = set()
+    for path, node in list(subschemas(schema)):
+        bounds = {keyword: node[keyword] for keyword in _BOUNDS if keyword in node}
+        kind = "integer" if _types(node) == ["integer"] else "number"
+        if bounds and not _compiles({"type": kind, **bounds}):
+            for keyword in bounds:
+                del node[keyword]
+                removed.add(Dropped(keyword, path))
+    return removed
 
 
-def _pattern_compiles(pattern: str) -> bool:
-    return not _compile(
-        f"%llguidance {{}}\nstart: %json {json.dumps({'type': 'string', 'pattern': pattern})}"
-    )[0]
+def _one_of_to_any_of(schema: dict[str, Any]) -> set[Dropped]:
+    changed = set()
+    for path, node in list(subschemas(schema)):
+        if "oneOf" in node:
+            _merge_one_of(node)
+            changed.add(Dropped("oneOf", path))
+    return changed
 
 
-def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
-    """Yield every schema inside a schema; properties named like keywords are not mistaken for them."""
-    if not isinstance(schema, dict):
-        return
-    yield schema
-    for keyword in _BY_NAME:
-        for child in dict(schema.get(keyword) or {}).values():
-            yield from _nodes(child)
-    for keyword in _SINGLE:
-        yield from _nodes(schema.get(keyword))
-    for keyword in _LISTS:
-        children = schema.get(keyword)
-        for child in children if isinstance(children, list) else ():
-            yield from _nodes(child)
+def _merge_one_of(node: dict[str, Any]) -> None:
+    branches = node.pop("oneOf")
+    if "anyOf" in node:
+        node["allOf"] = [*node.get("allOf", ()), {"anyOf": node.pop("anyOf")}, {"anyOf": branches}]
+    else:
+        node["anyOf"] = branches
+    # Parts first: in this order the grammar writes their properties.
+    ordered = {keyword: node[keyword] for keyword in ("$ref", "allOf", "anyOf") if keyword in node} | node
+    node.clear()
+    node.update(ordered)
+
+
+def _exclusive_to_any_of(schema: dict[str, Any]) -> None:
+    """Write ``oneOf`` as ``anyOf`` where no value can fit two branches; the engine does not see it through
+    references."""
+    definitions = schema.get("$defs", {})
+    for _, node in list(subschemas(schema)):
+        if "oneOf" in node:
+            options = [place_of({"allOf": [option], "$defs": definitions}) for option in node["oneOf"]]
+            if all(_disjoint(one, other) for one, other in combinations(options, 2)):
+                _merge_one_of(node)
+
+
+def _disjoint(one: Place, other: Place) -> bool:
+    if one.types and other.types and not one.types & other.types and not _numeric(one) & _numeric(other):
+        return True
+    return any(
+        not _overlap(listed_values(one.properties[name]), listed_values(other.properties[name]))
+        for name in {*one.required} & {*other.required} & one.properties.keys() & other.properties.keys()
+    )
+
+
+def _numeric(place: Place) -> frozenset[str]:
+    return frozenset({"number"} if place.types & {"number", "integer"} else ())
+
+
+def _overlap(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:
+    return one is None or other is None or any(value in other for value in one)
+
+
+def _compiles(schema: dict[str, Any]) -> bool:
+    return not _compile(f"%llguidance {{}}\nstart: %json {json.dumps(schema)}")[0]
 
 
 def _looseness(schema: dict[str, Any]) -> Iterator[str]:
     """Yield notes on what the schema leaves open, where an answer may continue up to ``max_tokens``."""
-    nodes = list(_nodes(schema))
+    nodes = [node for _, node in subschemas(schema)]
     bounds = {"maxLength", "enum", "const", "pattern", "format"}
     endless = sum("string" in _types(node) and not bounds & node.keys() for node in nodes)
     closing = {"additionalProperties", "patternProperties"}

@@ -16,7 +16,7 @@ import jsonschema_rs
 from insource.contract.resolved import resolved
 
 MAX_ABSENT = 1000
-"""A part of the schema that declares more fields than this is one field where a document has nothing of it."""
+"""A part that declares more fields than this is one field where a document has nothing of it."""
 
 _NO_KEYWORDS = frozenset({
     "$defs", "$ref", "allOf", "anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas",
@@ -73,7 +73,7 @@ class Place:
 
     @cached_property
     def keywords(self) -> Mapping[str, Any]:
-        """The keywords about the value itself, ``type``, ``enum``, ``format`` and ``x-insource`` among them."""
+        """The keywords about the value itself, such as ``type``, ``enum``, ``format`` and ``x-insource``."""
         merged: dict[str, Any] = {}
         for part in self._parts.schemas:
             merged.update({keyword: part[keyword] for keyword in part if keyword not in _NO_KEYWORDS})
@@ -104,9 +104,7 @@ class Place:
 
     @cached_property
     def required(self) -> tuple[str, ...]:
-        return tuple(
-            dict.fromkeys(name for part in self._parts.schemas for name in part.get("required", ()))
-        )
+        return tuple(dict.fromkeys(name for part in self._parts.schemas for name in part.get("required", ())))
 
     def property(self, name: str) -> Place | None:
         """Return what holds for a property: as declared, by its name's pattern, or as any other one."""
@@ -225,10 +223,8 @@ class _Contract:
     def validator(self, schema: dict[str, Any]) -> Any:
         return jsonschema_rs.validator_for({**schema, "$defs": self._definitions}, validate_formats=True)
 
-    def _flatten(
-        self, schema: Schema, parts: _Parts, seen: set[int], value: tuple[Any, ...] = ()
-    ) -> None:
-        """Collect what holds beside ``schema``, inner parts first; ``value``, if any, chooses the branches."""
+    def _flatten(self, schema: Schema, parts: _Parts, seen: set[int], value: tuple[Any, ...] = ()) -> None:
+        """Collect what holds beside ``schema``, inner parts first; a ``value`` chooses the branches."""
         if not isinstance(schema, dict) or id(schema) in seen:
             return
         seen.add(id(schema))
@@ -267,7 +263,9 @@ class _Contract:
                 if places[n].accepts(value):
                     return options[n]
             possible = [n for n, place in enumerate(places) if _type_fits(value, place.types)]
-        return max((options[n] for n in possible), key=lambda o: _likeness(value, self.place((o,))), default=None)
+        return max(
+            (options[n] for n in possible), key=lambda o: _likeness(value, self.place((o,))), default=None
+        )
 
     def _conditional(self, schema: dict[str, Any], value: tuple[Any, ...]) -> Iterator[Schema]:
         if "if" in schema:
@@ -288,11 +286,12 @@ def _may_fit(value: Any, place: Place) -> bool:
     return all(
         not isinstance(value.get(name), str) or value[name] in allowed
         for name, inner in place.properties.items()
-        if (allowed := _allowed(inner)) is not None
+        if (allowed := listed_values(inner)) is not None
     )
 
 
-def _allowed(place: Place) -> tuple[Any, ...] | None:
+def listed_values(place: Place) -> tuple[Any, ...] | None:
+    """Return the only values that ``const`` or ``enum`` leaves, None where there is neither."""
     if "const" in place.keywords:
         return (place.keywords["const"],)
     return tuple(place.keywords["enum"]) if "enum" in place.keywords else None
@@ -302,7 +301,11 @@ def _likeness(value: Any, place: Place) -> tuple[int, int]:
     """Count the constants that agree and the keys that are known."""
     if not isinstance(value, dict):
         return (0, 0)
-    agree = sum(value[name] in (_allowed(inner) or ()) for name, inner in place.properties.items() if name in value)
+    agree = sum(
+        value[name] in (listed_values(inner) or ())
+        for name, inner in place.properties.items()
+        if name in value
+    )
     return (agree, sum(name in place.properties for name in value))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
@@ -25,6 +25,15 @@ SINGLE = (
     "unevaluatedItems", "unevaluatedProperties", "contentSchema",
 )  # fmt: skip
 LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
+KEYWORDS = frozenset({
+    *BY_NAME, *SINGLE, *LISTS, "$defs", "definitions", "dependencies", "additionalItems", "type", "enum",
+    "const", "multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength",
+    "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "minContains", "maxContains",
+    "minProperties", "maxProperties", "required", "dependentRequired", "format", "contentEncoding",
+    "contentMediaType", "title", "description", "default", "deprecated", "readOnly", "writeOnly", "examples",
+    "example", "nullable", "discriminator", "id",
+})  # fmt: skip
+"""The keywords that draft 2020-12, its forerunners or OpenAPI 3 have, without those that begin with ``$``."""
 
 # In this order the grammar writes the properties of parts, and so does the canonical form.
 _FIRST = ("$ref", "allOf", "anyOf", "oneOf")
@@ -79,6 +88,26 @@ def sound_validator(schema: Mapping[str, Any]) -> Any:
         raise InvalidSchema(str(error).split("\n\nFailed validating")[0]) from error
 
 
+def subschemas(schema: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield pointer and keywords of every schema inside a schema, as written, whether it is used or not.
+
+    A property that is named like a keyword is none.
+    """
+    if not isinstance(schema, dict):
+        return
+    yield path, schema
+    for keyword in (*BY_NAME, "$defs", "definitions", "dependencies"):
+        children = schema.get(keyword)
+        for name, child in children.items() if isinstance(children, dict) else ():
+            yield from subschemas(child, f"{path}/{keyword}/{name}")
+    for keyword in (*SINGLE, "additionalItems"):
+        yield from subschemas(schema.get(keyword), f"{path}/{keyword}")
+    for keyword in (*LISTS, "items"):
+        children = schema.get(keyword)
+        for index, child in enumerate(children) if isinstance(children, list) else ():
+            yield from subschemas(child, f"{path}/{keyword}/{index}")
+
+
 def restricted(schema: Mapping[str, Any], attributes: tuple[str, ...]) -> dict[str, Any]:
     """Return the resolved schema of a document that asks for only some top-level fields.
 
@@ -86,9 +115,9 @@ def restricted(schema: Mapping[str, Any], attributes: tuple[str, ...]) -> dict[s
     is asked for and not declared is declared as open, unless the schema forbids undeclared fields.
     """
     whole = resolved(schema)
-    narrow = _restricted(whole, frozenset(attributes), whole.get("$defs", {}), 0)
+    narrow: dict[str, Any] = _restricted(whole, frozenset(attributes), whole.get("$defs", {}), 0)
     declared = _declared(narrow, whole.get("$defs", {}), 0)
-    added = {name: {} for name in attributes if name not in declared}
+    added: dict[str, Any] = {name: {} for name in attributes if name not in declared}
     if added and whole.get("additionalProperties", True) is not False:
         narrow["properties"] = {**narrow.get("properties", {}), **added}
     return narrow
@@ -99,7 +128,8 @@ def for_asked(schema: Mapping[str, Any], asked: tuple[str, ...] | None) -> dict[
     whole = resolved(schema)
     if asked is None:
         return whole
-    return _restricted(whole, frozenset(asked), whole.get("$defs", {}), 0, drop=False)
+    narrow: dict[str, Any] = _restricted(whole, frozenset(asked), whole.get("$defs", {}), 0, drop=False)
+    return narrow
 
 
 _MAX_PARTS = 32  # parts within parts of the whole answer; a reference to itself goes on without end
@@ -121,7 +151,9 @@ def _restricted(
                 _restricted(part, asked, definitions, depth + 1, drop=drop) for part in result[keyword]
             ]
     if "$ref" in result:
-        target = _restricted(_target(result.pop("$ref"), definitions), asked, definitions, depth + 1, drop=drop)
+        target = _restricted(
+            _target(result.pop("$ref"), definitions), asked, definitions, depth + 1, drop=drop
+        )
         result = {"allOf": [target, *result.pop("allOf", ())], **result}
     return result
 

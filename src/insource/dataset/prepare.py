@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from insource.contract.infer import Inference
+from insource.contract.limits import NO_GRAMMAR, limit_notes, limits
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.suite import apply_fixes
 from insource.dataset.review.apply import apply_reviews
@@ -27,7 +28,7 @@ from insource.dataset.splits.step import GONE, SplitKeys, place_rows, read_split
 from insource.dataset.splits.stored import Stored
 from insource.dataset.unusable import bad_rows, check_sizes
 from insource.logs.collect import Logged
-from insource.types import SPLITS, Dropped, Example, Labels, OutputSpec, Row, Split, Text
+from insource.types import SPLITS, Dropped, Example, JsonSchema, Labels, OutputSpec, Row, Split, Text
 
 NO_ANSWERS = Logged({}, frozenset())
 
@@ -69,7 +70,7 @@ class Prepared:
         bad += self._keep_contract()
         if bad and settings.on_bad_rows == "error":
             raise bad_rows(rows.name, bad, rows.read)
-        self.notes = (*reviewed, *_inferred_notes(inferred))
+        self.notes = (*reviewed, *_inferred_notes(inferred), *_contract_notes(contract, len(rows)))
 
     @property
     def classes(self) -> bool:
@@ -146,6 +147,15 @@ def _plain_context(settings: BuildSettings) -> MakeContext:
         return Context(rows=rows, output=contract, seed=settings.seed, absent_fields=settings.absent_fields)
 
     return make
+
+
+def _contract_notes(contract: OutputSpec, rows: int) -> tuple[str, ...]:
+    if not isinstance(contract, JsonSchema):
+        return ()
+    found = limits(contract.definition)
+    written = f"The grammar can write each of the {rows:,} labels."
+    none = any(limit.keyword == NO_GRAMMAR for limit in found)
+    return (*limit_notes(found), *([] if none or not rows else [written]))
 
 
 def _inferred_notes(inferred: Inference) -> tuple[str, ...]:

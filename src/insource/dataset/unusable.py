@@ -10,7 +10,7 @@ from insource.foundation.errors import DataError
 from insource.types import SPLITS, Dropped, Split
 
 SHOWN = 8
-_MISFITS = {"schema-violation", "unknown-label"}
+_MISFITS = {"schema-violation", "unknown-label", "unwritable-label"}
 
 
 def bad_rows(name: str, bad: Sequence[Dropped], read: int) -> DataError:

@@ -11,6 +11,7 @@ from insource.contract.resolved import InvalidSchema, restricted
 from insource.contract.validate import fits
 from insource.foundation.errors import DataError
 from insource.matching.align import Slot, align
+from insource.matching.declared import check_declared
 from insource.matching.surface import SurfaceForms
 from insource.types import Completion, Example, JsonSchema, Labels, Score, SlotScore, Task
 
@@ -39,6 +40,7 @@ def build_scorer(task: Task, surface: SurfaceForms | None = None) -> Scorer:
 
     Raises:
         DataError: ``invalid-schema`` or, while scoring, ``target-not-json``.
+        ConfigError: ``unknown-comparator``.
 
     Examples:
         >>> from insource import Completion, Example, JsonSchema, Task, build_scorer
@@ -204,6 +206,7 @@ def _schema_of(task: Task, example: Example) -> Mapping[str, Any]:
 
 def _require_valid(output: JsonSchema) -> None:
     """Report an invalid schema at once, not at the first document."""
+    check_declared(output.definition)
     try:
         fits(None, output.definition)
     except InvalidSchema as error:

@@ -45,7 +45,8 @@ class Comparator:
         """Return whether the two values are the same under this field's type. Never raises."""
         kind = self.kind or _kind_of(gold)
         if kind == "exact":
-            return type(gold) is type(predicted) and bool(gold == predicted)
+            same_type = type(gold) is type(predicted) or {type(gold), type(predicted)} == {int, float}
+            return same_type and bool(gold == predicted)
         if kind == "boolean":
             return isinstance(predicted, bool) and predicted is gold
         if type(gold) is type(predicted) and gold == predicted:
@@ -153,6 +154,8 @@ def _kind_from_schema(schema: Mapping[str, Any]) -> Kind | None:
     if values and all(isinstance(v, str) for v in values):
         # Members that differ only in case or spacing are told apart literally.
         return "enum" if len({fold_text(v) for v in values}) == len(values) else "exact"
+    if any(isinstance(v, str) for v in values) and not all(isinstance(v, str | list | dict) for v in values):
+        return "exact"  # the text "1" and the number 1 are two members
     scalar = schema_types(schema) - {"null", "array", "object"}
     if len(scalar) != 1:
         return None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from insource.foundation.value_names import told_apart
 from insource.types.base import Frozen
 from insource.types.message import Message
 
@@ -93,7 +94,8 @@ class Task(Frozen):
         """Return the prompt for one document, the same in training, evaluation and serving.
 
         ``describe_output`` appends the schema (the document's own ``contract`` if it has one) or the labels
-        to the instruction. An untuned model needs this; a tuned one has learned it.
+        to the instruction. An untuned model needs this; a tuned one has learned it. Labels with commas, line
+        breaks or quotation marks are quoted, one a line.
         """
         system = self.instruction
         if describe_output and (described := self._described_output(contract)):
@@ -107,8 +109,12 @@ class Task(Frozen):
             compact = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
             return f"Answer with one JSON object that fits this JSON Schema, and nothing else: {compact}"
         if isinstance(self.output, Labels):
-            return "Answer with exactly one of these labels, and nothing else: " + ", ".join(
-                self.output.names
+            names = told_apart(self.output.names)
+            if names == self.output.names:
+                return "Answer with exactly one of these labels, and nothing else: " + ", ".join(names)
+            return (
+                "Answer with exactly one of these labels, without its quotation marks, and nothing else:\n"
+                + "\n".join(names)
             )
         return ""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from insource.contract.infer import infer_output
+from insource.contract.limits import limit_notes, limits
 from insource.dataset.checks.fixes import read_decisions, write_decisions
 from insource.dataset.checks.report import findings_card
 from insource.dataset.checks.suite import NAMES, run_checks
@@ -16,9 +17,10 @@ from insource.dataset.review.apply import apply_reviews
 from insource.dataset.review.decisions import read_reviews
 from insource.dataset.rows.source import LEFT_OUT
 from insource.dataset.rows.staged import staged
+from insource.dataset.rows.targets import check_contract
 from insource.foundation.errors import UserError
 from insource.foundation.files import replace_text
-from insource.types import Finding, Fix, FixDecision, Frozen, FunnelStep
+from insource.types import Finding, Fix, FixDecision, Frozen, FunnelStep, JsonSchema
 from insource.workflow.build import check_context, made, source_of
 from insource.workflow.session import Session
 
@@ -60,6 +62,11 @@ def check_dataset(session: Session) -> CheckReport:
         unusable = tuple(rows.dropped)
         apply_reviews(rows, read_reviews(project.reviews_path))
         contract = project.given_output() or infer_output(row.output for row in rows)
+        if len(rows):
+            check_contract(contract)
+            if isinstance(contract, JsonSchema):
+                for note in limit_notes(limits(contract.definition)):
+                    session.display.note(note)
         findings = run_checks(
             check_context(session, rows, contract),
             progress=lambda done, total: session.display.progress("rows", done, total),

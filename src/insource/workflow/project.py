@@ -9,6 +9,7 @@ from typing import Any
 from insource.config.loading import LoadedConfig
 from insource.config.sections import Config
 from insource.foundation.errors import ConfigError, UserError
+from insource.matching.declared import check_declared
 from insource.runs.folders import RunStore
 from insource.types import Frozen, JsonSchema, Labels, OutputSpec, Task
 
@@ -91,7 +92,7 @@ class Project(Frozen):
         """Return the configured output contract, or None when it must be inferred from the data.
 
         Raises:
-            ConfigError: ``config-invalid`` when both a schema and labels are given.
+            ConfigError: ``config-invalid`` when both a schema and labels are given; ``unknown-comparator``.
             UserError: ``schema-unreadable``.
         """
         section = self.config.task
@@ -104,7 +105,9 @@ class Project(Frozen):
         if section.labels:
             return Labels(names=section.labels)
         if section.schema_path:
-            return JsonSchema(definition=self._read_json(section.schema_path, "task.schema"))
+            schema = self._read_json(section.schema_path, "task.schema")
+            check_declared(schema)
+            return JsonSchema(definition=schema)
         return None
 
     def schemas(self) -> dict[str, dict[str, Any]] | None:
@@ -112,9 +115,13 @@ class Project(Frozen):
 
         Raises:
             UserError: ``schema-unreadable``.
+            ConfigError: ``unknown-comparator``.
         """
         path = self.config.task.schemas_path
-        return self._read_json(path, "task.schemas") if path else None
+        schemas = self._read_json(path, "task.schemas") if path else None
+        for schema in (schemas or {}).values():
+            check_declared(schema)
+        return schemas
 
     def task(self, output: OutputSpec) -> Task:
         """Return the task with this output contract."""

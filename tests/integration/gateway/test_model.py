@@ -5,6 +5,7 @@ import json
 import openai
 import pytest
 
+from insource.contract.grammar import compile_grammar
 from insource.contract.validate import violations
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings
@@ -12,7 +13,6 @@ from insource.logs.recorder import Recorder
 from insource.models.fake import FakeCloud
 from insource.routing.confidence import document_confidence, field_confidences, load_tokenizer
 from insource.serving.engine import EngineSettings
-from insource.contract.grammar import compile_grammar
 from insource.serving.supervisor import ServedModel
 from insource.store.calls.calls import find_calls
 from insource.types import JsonSchema, Policy, Task

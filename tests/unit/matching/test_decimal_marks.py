@@ -10,6 +10,7 @@ from insource.evaluation.scorers import build_scorer
 from insource.foundation.errors import ConfigError
 from insource.matching.align import align
 from insource.matching.comparators import comparator_for
+from insource.matching.declared import check_declared
 from insource.matching.surface import SurfaceForms
 from insource.types import Completion, Example, JsonSchema, Provenance, Task
 
@@ -106,3 +107,5 @@ def test_a_decimal_mark_is_a_point_or_a_comma(mark):
     with pytest.raises(ConfigError, match="decimal") as caught:
         comparator_for({"x-insource": {"compare": "number", "decimal": mark}})
     assert caught.value.code == "unknown-comparator"
+    with pytest.raises(ConfigError, match="decimal"):
+        check_declared({"properties": {"a": {"x-insource": {"compare": "number", "decimal": mark}}}})

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from insource.contract.grammar import compile_grammar
 from insource.foundation.errors import DataError, IntegrityError
 from insource.routing.confidence import document_confidence, field_confidences, load_tokenizer
-from insource.contract.grammar import compile_grammar
 from insource.types import Completion, JsonSchema, Labels, TokenLogprob
 
 SCHEMA = {

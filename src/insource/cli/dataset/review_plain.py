@@ -13,6 +13,7 @@ from insource.cli.printable import printable
 from insource.dataset.review.fields import AnswerField
 from insource.dataset.review.queues import QueueName, scalars
 from insource.dataset.review.workbench import FieldVerdict, NotSaved, ReviewItem, Workbench
+from insource.foundation.value_names import value_name
 from insource.matching.spans import find_spans
 
 SHOWN = 4_000
@@ -121,7 +122,10 @@ def _asked(field: AnswerField) -> str:
 
 
 def _numbered(choices: Sequence[Any]) -> str:
-    return "  ".join(f"{number} {_text(choice)}" for number, choice in enumerate(choices[:9], 1))
+    texts = [_text(choice) for choice in choices]
+    if len(set(texts)) < len(texts):  # the number 1 and the text "1"
+        texts = [value_name(choice) for choice in choices]
+    return "  ".join(f"{number} {text}" for number, text in enumerate(texts[:9], 1))
 
 
 def _text(value: Any) -> str:

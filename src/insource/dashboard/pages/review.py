@@ -13,6 +13,7 @@ from insource.dataset.review.fields import AnswerField, same, value_at
 from insource.dataset.review.queues import QueueName, scalars
 from insource.dataset.review.workbench import QueueProgress, ReviewItem, Workbench
 from insource.formats.strict_json import as_object
+from insource.foundation.value_names import value_name
 from insource.matching.spans import TextSpan
 from insource.report.words import visible
 from insource.types import Estimate, ReviewDecision
@@ -190,6 +191,8 @@ def _said(item: ReviewItem, field: AnswerField) -> tuple[tuple[str, str], ...]:
 def _numbered(item: ReviewItem, field: AnswerField) -> tuple[ChoiceView, ...]:
     """Return up to nine choices with a key: all, or the label, the models' answers and the first others."""
     texts = [as_text(one) for one in field.choices]
+    # The number 1 and the text "1" may both be choices.
+    named = texts if len(set(texts)) == len(texts) else [value_name(one) for one in field.choices]
     places = list(range(len(texts)))
     if len(texts) > NUMBERED:
         likely = [as_text(field.value), *(text for _, text in _said(item, field))]
@@ -198,7 +201,7 @@ def _numbered(item: ReviewItem, field: AnswerField) -> tuple[ChoiceView, ...]:
     return tuple(
         ChoiceView(
             place,
-            "nothing" if field.choices[place] is None else visible(texts[place]),
+            "nothing" if field.choices[place] is None else visible(named[place]),
             same(field.choices[place], field.value),
         )
         for place in places

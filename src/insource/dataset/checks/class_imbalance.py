@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from insource.dataset.checks.check import Check, Context
-from insource.dataset.checks.field_values import MAX_VALUES, FieldValues, counted_as
+from insource.dataset.checks.field_values import MAX_VALUES, FieldValues
 from insource.dataset.checks.label_errors import MAX_CLASSES, MEAN_OF_CLASS, MIN_ROWS
 from insource.dataset.checks.row_view import LABEL, RowView
+from insource.foundation.value_names import value_name
 from insource.types import Finding, Labels
 
 RARE = 5
@@ -33,7 +34,9 @@ class ClassImbalance(Check):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._fields = FieldValues()
+        # Labels are all texts; in a field, the number 1 and the text "1" are two classes.
+        self._name = str if isinstance(context.output, Labels) else value_name
+        self._fields = FieldValues(name=self._name)
         self._listed: dict[str, Sequence[Any]] = {}
         self._measures: set[str] = set()
         if isinstance(output := context.output, Labels):
@@ -61,7 +64,7 @@ class ClassImbalance(Check):
                 found.append(f"{path} has more than {MAX_VALUES:,} classes")
                 continue
             counts = self._fields.values[path]
-            counts.update({counted_as(name): 0 for name in self._listed.get(path, ()) if name is not None})
+            counts.update({self._name(name): 0 for name in self._listed.get(path, ()) if name is not None})
             measures[path] = _measured(counts)
             if problem := _problem(path, counts):
                 found.append(problem)

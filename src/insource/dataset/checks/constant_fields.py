@@ -8,6 +8,7 @@ from insource.contract.places import place_of
 from insource.dataset.checks.check import Check, Context
 from insource.dataset.checks.field_values import FieldValues
 from insource.dataset.checks.row_view import RowView
+from insource.foundation.value_names import value_name
 from insource.matching.align import is_empty
 from insource.types import Finding, JsonSchema, Labels
 
@@ -25,7 +26,7 @@ class ConstantFields(Check):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._fields = FieldValues(most=1)
+        self._fields = FieldValues(most=1, name=str if isinstance(context.output, Labels) else value_name)
         self._rows: Counter[str] = Counter()
         output = context.output
         self._never = set(place_of(output.definition).properties if isinstance(output, JsonSchema) else ())

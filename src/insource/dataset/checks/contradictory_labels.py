@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.precedence import Keeping
 from insource.dataset.checks.row_view import RowView
+from insource.foundation.value_names import value_name
 from insource.types import Finding, Fix
 
 JUDGED = 1000
@@ -100,7 +101,7 @@ class ContradictoryLabels(Keeping):
         for member in members[:20]:
             said: dict[str, list[str]] = {}
             for path, value in self.context.view(self.context.rows[int(member)]).leaves:
-                said.setdefault(path, []).append(str(value))
+                said.setdefault(path, []).append(value_name(value))
             answers.append(said)
         for path in {path for said in answers for path in said}:
             values[path] = {tuple(said.get(path, ())) for said in answers}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from insource.dataset.checks.row_view import RowView
+from insource.foundation.value_names import value_name
 
 MAX_FIELDS = 500
 MAX_VALUES = 20_000
@@ -13,13 +15,14 @@ MAX_VALUES = 20_000
 
 
 class FieldValues:
-    """Values by field. ``open`` fields had too many different ones and are counted no further."""
+    """Values by field and ``name``; ``open`` fields had too many and are counted no further."""
 
-    def __init__(self, most: int = MAX_VALUES) -> None:
+    def __init__(self, most: int = MAX_VALUES, name: Callable[[Any], str] = value_name) -> None:
         self.filled: Counter[str] = Counter()
         self.values: dict[str, Counter[str]] = {}
         self.open: set[str] = set()
         self._most = most
+        self._name = name
 
     def add(self, view: RowView) -> None:
         for path, value in view.leaves:
@@ -31,12 +34,7 @@ class FieldValues:
             if path in self.open:
                 continue
             counted = self.values[path]
-            counted[counted_as(value)] += 1
+            counted[self._name(value)] += 1
             if len(counted) > self._most:
                 self.open.add(path)
                 counted.clear()
-
-
-def counted_as(value: Any) -> str:
-    """Return the name by which a value is counted."""
-    return value if isinstance(value, str) else repr(value)

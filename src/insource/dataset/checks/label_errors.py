@@ -13,6 +13,7 @@ from insource.dataset.checks.check import SHOWN, Check, Context, listed
 from insource.dataset.checks.label_confidence import UNKNOWN, Confidence, Labels, label_confidence
 from insource.dataset.checks.row_view import RowView
 from insource.formats.strict_json import as_object
+from insource.foundation.value_names import value_name
 from insource.matching.align import is_empty
 from insource.types import Finding, JsonSchema
 
@@ -105,6 +106,10 @@ class LabelErrors(Check):
         }
 
 
+def _may_be_class(value: Any) -> bool:
+    return isinstance(value, str | bool | int) or (isinstance(value, float) and value.is_integer())
+
+
 class _Column:
     """One field's values as small numbers, as long as there may be classes in it."""
 
@@ -116,10 +121,10 @@ class _Column:
 
     def add(self, value: Any) -> None:
         # An absent value is no class: it was not asked for, or nothing is said about it.
-        if not self._open or is_empty(value) or not isinstance(value, str | bool | int):
+        if not self._open or is_empty(value) or not _may_be_class(value):
             self.codes.append(UNKNOWN)
             return
-        text = str(value)
+        text = value_name(value)
         code = self._code_of.setdefault(text, len(self.values))
         if code == len(self.values):
             self.values.append(text)

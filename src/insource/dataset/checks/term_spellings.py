@@ -55,7 +55,7 @@ class TermSpellings(Check):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._fields = FieldValues(MAX_VALUES)
+        self._fields = FieldValues(MAX_VALUES, name=str)  # by their spelling
         self._rows: dict[tuple[str, str], list[int]] = {}
         self._copied: Counter[str] = Counter()
 

@@ -44,8 +44,9 @@ class AnswerField:
     @property
     def comparator(self) -> Comparator:
         """Of the value, or of each item of a list."""
-        items = self.place.items if self.place and "array" in self.types else None
-        place = items or self.place
+        place = self.place.of(self.value) if self.place and self.value is not None else self.place
+        items = place.items if place and "array" in self.types else None
+        place = items or place
         return comparator_for(place.keywords if place else None)
 
     @property
@@ -161,16 +162,15 @@ def _answer(row: Row, schema: Mapping[str, Any] | None) -> Any:
 
 
 def _leaves(value: Any, place: Place | None, pointer: str, depth: int) -> Iterator[AnswerField]:
-    if place and value is not None:
-        place = place.of(value)
+    chosen = place.of(value) if place and value is not None else place
     absent = value is None and depth <= _ABSENT_DEPTH
-    keys = dict.fromkeys(place.properties) if place and (isinstance(value, dict) or absent) else {}
+    keys = dict.fromkeys(chosen.properties) if chosen and (isinstance(value, dict) or absent) else {}
     keys |= dict.fromkeys(value) if isinstance(value, dict) else {}
     if not keys:
         yield AnswerField(pointer, value, place, _choices(place))
     for key in keys:
         inner = value.get(key) if isinstance(value, dict) else None
-        known = place.property(key) if place else None
+        known = chosen.property(key) if chosen else None
         yield from _leaves(inner, known, f"{pointer}/{_escaped(key)}", depth + 1)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from insource.formats.strict_json import as_object
 from insource.foundation import canonical
+from insource.foundation.value_names import told_apart
 from insource.similarity.normal_text import normalised
 from insource.store.looks import INPUT_BYTES
 from insource.types import SPLITS, Example, LoggedAnswer, Row, Split
@@ -118,7 +119,7 @@ class Tally:
             absent = [label for label, by in sorted(self._by_label.items()) if not by[split]]
             if absent and self.counts[split]:
                 more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
-                notes.append(f"Labels absent from {split}: {', '.join(absent[:SHOWN])}{more}.")
+                notes.append(f"Labels absent from {split}: {', '.join(told_apart(absent[:SHOWN]))}{more}.")
         return tuple(notes)
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from insource.contract.canonical_form import canonical_target
+from insource.contract.places import place_of
 from insource.contract.resolved import InvalidSchema, for_asked
 from insource.contract.validate import violations
+from insource.contract.writable import unwritable
 from insource.dataset.rows.records import BadRow
 from insource.formats.strict_json import as_object, strict_json
 from insource.foundation.errors import DataError
+from insource.matching.declared import check_declared
 from insource.types import AbsentFields, Dropped, JsonSchema, Labels, OutputSpec, Row
 
 
@@ -40,12 +43,19 @@ class Targets:
         return text
 
     def misfit(self, row: Row) -> Dropped | None:
-        """Return why the row is left out, or None when its label fits."""
+        """Return why the row is left out, or None when its label fits and the grammar can write it."""
         try:
-            self.of(row)
+            target = self.of(row)
+            if stopped := unwritable(target, self._contract_of(row)):
+                raise BadRow("unwritable-label", stopped)
         except BadRow as bad:
             return Dropped(row_id=row.row_id, line=row.line, reason=bad.reason, detail=bad.detail)
         return None
+
+    def _contract_of(self, row: Row) -> OutputSpec | dict[str, Any]:
+        if row.contract is not None:
+            return row.contract
+        return self._contract.definition if isinstance(self._contract, JsonSchema) else self._contract
 
 
 def check_contract(contract: OutputSpec) -> None:
@@ -53,15 +63,18 @@ def check_contract(contract: OutputSpec) -> None:
 
     Raises:
         DataError: ``invalid-schema``.
+        ConfigError: ``unknown-comparator``.
     """
     problem = ""
     if isinstance(contract, JsonSchema):
+        check_declared(contract.definition)
         try:
-            violations({}, contract.definition)
+            types = place_of(contract.definition).types
         except InvalidSchema as error:
             problem = str(error)
-        if contract.definition.get("type", "object") != "object":
-            problem = f"its type is {contract.definition['type']!r}; an answer is an object"
+        else:
+            if types and "object" not in types:
+                problem = f"its type is {' or '.join(sorted(types))}; an answer is an object"
     elif isinstance(contract, Labels) and (
         not contract.names or not all(n == n.strip() != "" for n in contract.names)
     ):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from insource.contract.answers import read_answer
+from insource.contract.grammar import compile_grammar
 from insource.contract.validate import fits
 from insource.foundation.errors import InsourceError
 from insource.gateway.call.exchange import Attempt
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS
-from insource.contract.grammar import compile_grammar
 from insource.types import Completion, JsonSchema, Task
 
 

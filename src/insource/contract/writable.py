@@ -1,0 +1,79 @@
+"""Find out whether the grammar can write an answer, and where it stops."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from insource.contract.grammar import compile_grammar
+from insource.contract.resolved import for_asked
+from insource.contract.validate import path_of
+from insource.foundation.errors import DataError
+from insource.types import Labels, OutputSpec
+
+MAX_SHOWN = 60
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+')
+
+
+def unwritable(text: str, contract: OutputSpec | Mapping[str, Any]) -> str:
+    """Return where the grammar of a contract stops in a canonical answer that fits it, empty when nowhere.
+
+    Which fields are required makes no difference: the answer has those that it needs. A contract of which
+    no grammar can be made stops nothing here; ``limits`` names it.
+    """
+    if isinstance(contract, Labels):
+        matcher = _matcher_of_labels(contract.names)
+    elif isinstance(contract, Mapping):
+        matcher = _matcher_of_schema(json.dumps(contract))
+    else:
+        return ""
+    if matcher is None:
+        return ""
+    matcher, said = matcher.deep_copy(), text.encode()
+    read = matcher.try_consume_tokens(list(said))
+    if read == len(said) and matcher.is_accepting():
+        return ""
+    return _stopped(text, len(said[:read].decode(errors="ignore")))
+
+
+@lru_cache(maxsize=64)
+def _matcher_of_schema(schema: str) -> Any:
+    try:
+        return _matcher(compile_grammar(for_asked(json.loads(schema), ())).text)
+    except DataError:
+        return None
+
+
+@lru_cache(maxsize=8)
+def _matcher_of_labels(names: tuple[str, ...]) -> Any:
+    return _matcher(compile_grammar(Labels(names=names)).text)
+
+
+def _matcher(grammar: str | None) -> Any:
+    from llguidance import LLMatcher, LLTokenizer
+
+    # Whatever the tokenizer, a grammar accepts the same texts; here every byte is a token.
+    return LLMatcher(LLTokenizer("byte"), grammar, log_level=0)
+
+
+def _stopped(text: str, at: int) -> str:
+    """Return path and token at ``at``, in characters: ``lines[0].qty: the grammar does not write 2.0``."""
+    path: list[Any] = []
+    token = text
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if match.end() > at:
+            break
+        if token in "{[":
+            path.append(0 if token == "[" else None)
+        elif token in "}]":
+            path.pop()
+        elif token == "," and path:
+            path[-1] = path[-1] + 1 if isinstance(path[-1], int) else None
+        elif path and path[-1] is None:
+            path[-1] = json.loads(token)
+    place = path_of([part for part in path if part is not None])
+    return f"{place}: the grammar does not write {token[:MAX_SHOWN]}"
