@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from insource.matching.normal_forms import fold_text
+from insource.matching.normal_forms import fold_characters, fold_text
 
 _MONTHS = {
     name: month
@@ -101,7 +101,7 @@ def _named_date(text: str) -> tuple[int, ...] | None:
 
 def _date_time(value: str) -> Moment | None:
     """Return the instant of an ISO 8601 time, or the day of an ISO week date."""
-    text = _UTC.sub("+00:00", _OFFSET.sub("", " ".join(value.split())))
+    text = _UTC.sub("+00:00", _OFFSET.sub("", " ".join(fold_characters(value).split())))
     try:
         moment = datetime.fromisoformat(text)
         day = (moment.year, moment.month, moment.day)

@@ -142,7 +142,7 @@ def _plain(digits: str, decimal: DecimalMark | None, dash: bool = False) -> str 
     """Return the digits with at most one point; a dash in place of cents (``5,-``) stands for none."""
     if dash or digits.endswith((".", ",")):
         digits = digits[:-1]
-    whole, fraction = _parts(digits, decimal)
+    whole, fraction = (digits, "") if dash else _parts(digits, decimal)
     if not (whole.isdigit() or (not whole and fraction)):
         if not _GROUPED.fullmatch(whole):
             return None
