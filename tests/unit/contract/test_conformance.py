@@ -1,7 +1,7 @@
 """Every feature of JSON Schema, draft 2020-12: each part honours it, or what it leaves out is named.
 
-For each feature there are a value that fits and one that does not, and the comparator that scoring has to find
-at a place. The grammar writes the first; it refuses the second, or names the keyword as not enforced.
+For each feature there are a value that fits, one that does not, and the comparator that scoring has to find.
+The grammar writes the first; it refuses the second, or names the keyword as not enforced.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DAYS, TEXT = "2024-03-01", "480 V"
 
 
 class Feature(NamedTuple):
-    """``named`` has the limits, as part and keyword; ``kind`` is what scoring finds at the only filled leaf."""
+    """``named`` has the limits, as part and keyword; ``kind`` is the comparator of the only filled leaf."""
 
     schema: dict[str, Any]
     good: Any
@@ -70,18 +70,32 @@ FEATURES = {
     ),
     # Applicators
     "allOf": Feature(
-        {"allOf": [{"type": "object", "required": ["v"]}, {"properties": {"v": DAY}}]}, {"v": DAYS}, {"v": "x"}, "date"
+        {"allOf": [{"type": "object", "required": ["v"]}, {"properties": {"v": DAY}}]},
+        {"v": DAYS},
+        {"v": "x"},
+        "date",
     ),
     "anyOf": Feature(at_v({"anyOf": [{"type": "integer"}, DAY]}), {"v": DAYS}, {"v": True}, "date"),
-    "oneOf, exclusive": Feature(at_v({"oneOf": [{"type": "integer"}, DAY]}), {"v": DAYS}, {"v": True}, "date"),
+    "oneOf, exclusive": Feature(
+        at_v({"oneOf": [{"type": "integer"}, DAY]}), {"v": DAYS}, {"v": True}, "date"
+    ),
     "oneOf, overlapping": Feature(
-        at_v({"oneOf": [{"type": "string", "maxLength": 3}, {"type": "string", "minLength": 3, "maxLength": 9}]}),
+        at_v(
+            {
+                "oneOf": [
+                    {"type": "string", "maxLength": 3},
+                    {"type": "string", "minLength": 3, "maxLength": 9},
+                ]
+            }
+        ),
         {"v": TEXT},
         {"v": "abc"},
         "text",
         not_in_the_grammar("oneOf"),
     ),
-    "not": Feature(at_v({**VOLTS, "not": {"const": "x"}}), {"v": TEXT}, {"v": "x"}, "quantity", not_in_the_grammar("not")),
+    "not": Feature(
+        at_v({**VOLTS, "not": {"const": "x"}}), {"v": TEXT}, {"v": "x"}, "quantity", not_in_the_grammar("not")
+    ),
     "if, then, else": Feature(
         at_v({"if": {"minLength": 5}, "then": VOLTS, "else": {"maxLength": 1}, "type": "string"}),
         {"v": TEXT},
@@ -115,7 +129,10 @@ FEATURES = {
     ),
     "items": Feature(at_v({"type": "array", "items": VOLTS}), {"v": [TEXT]}, {"v": [1]}, "quantity"),
     "prefixItems": Feature(
-        at_v({"type": "array", "prefixItems": [VOLTS], "items": False}), {"v": [TEXT]}, {"v": [TEXT, TEXT]}, "quantity"
+        at_v({"type": "array", "prefixItems": [VOLTS], "items": False}),
+        {"v": [TEXT]},
+        {"v": [TEXT, TEXT]},
+        "quantity",
     ),
     "contains": Feature(
         at_v({"type": "array", "items": VOLTS, "contains": {"const": TEXT}}),
@@ -153,8 +170,12 @@ FEATURES = {
     "multipleOf": Feature(at_v({"type": "number", "multipleOf": 5}), {"v": 15.0}, {"v": 7}, "number"),
     "minimum": Feature(at_v({"type": "number", "minimum": 0}), {"v": 1e-7}, {"v": -1}, "number"),
     "maximum": Feature(at_v({"type": "number", "maximum": 0}), {"v": -1e-7}, {"v": 1}, "number"),
-    "exclusiveMinimum": Feature(at_v({"type": "number", "exclusiveMinimum": 0}), {"v": 3e-5}, {"v": 0}, "number"),
-    "exclusiveMaximum": Feature(at_v({"type": "number", "exclusiveMaximum": 1}), {"v": 0.5}, {"v": 1}, "number"),
+    "exclusiveMinimum": Feature(
+        at_v({"type": "number", "exclusiveMinimum": 0}), {"v": 3e-5}, {"v": 0}, "number"
+    ),
+    "exclusiveMaximum": Feature(
+        at_v({"type": "number", "exclusiveMaximum": 1}), {"v": 0.5}, {"v": 1}, "number"
+    ),
     "bounds beyond the engine": Feature(
         at_v({"type": "number", "minimum": 0, "maximum": 1e22}),
         {"v": 1e22},
@@ -166,10 +187,18 @@ FEATURES = {
     "maxLength": Feature(at_v({"type": "string", "maxLength": 2}), {"v": "😀😀"}, {"v": "abc"}, "text"),
     "pattern": Feature(at_v({"type": "string", "pattern": "^[A-Z]+$"}), {"v": "AB"}, {"v": "ab"}, "text"),
     "pattern with look-ahead": Feature(
-        at_v({"type": "string", "pattern": "^(?!X)[A-Z]+$"}), {"v": "AB"}, {"v": "XB"}, "text", not_in_the_grammar("pattern")
+        at_v({"type": "string", "pattern": "^(?!X)[A-Z]+$"}),
+        {"v": "AB"},
+        {"v": "XB"},
+        "text",
+        not_in_the_grammar("pattern"),
     ),
-    "minItems": Feature(at_v({"type": "array", "items": VOLTS, "minItems": 1}), {"v": [TEXT]}, {"v": []}, "quantity"),
-    "maxItems": Feature(at_v({"type": "array", "items": VOLTS, "maxItems": 1}), {"v": [TEXT]}, {"v": ["1", "2"]}, "quantity"),
+    "minItems": Feature(
+        at_v({"type": "array", "items": VOLTS, "minItems": 1}), {"v": [TEXT]}, {"v": []}, "quantity"
+    ),
+    "maxItems": Feature(
+        at_v({"type": "array", "items": VOLTS, "maxItems": 1}), {"v": [TEXT]}, {"v": ["1", "2"]}, "quantity"
+    ),
     "uniqueItems": Feature(
         at_v({"type": "array", "items": VOLTS, "uniqueItems": True}),
         {"v": [TEXT]},
@@ -178,13 +207,17 @@ FEATURES = {
         not_in_the_grammar("uniqueItems"),
     ),
     "minContains": Feature(
-        at_v({"type": "array", "items": VOLTS, "contains": {"const": TEXT}, "minContains": 1, "maxContains": 1}),
+        at_v(
+            {"type": "array", "items": VOLTS, "contains": {"const": TEXT}, "minContains": 1, "maxContains": 1}
+        ),
         {"v": [TEXT]},
         {"v": [TEXT, TEXT]},
         "quantity",
         not_in_the_grammar("contains", "maxContains", "minContains"),
     ),
-    "required": Feature({"type": "object", "properties": {"v": VOLTS}, "required": ["v"]}, {"v": TEXT}, {}, "quantity"),
+    "required": Feature(
+        {"type": "object", "properties": {"v": VOLTS}, "required": ["v"]}, {"v": TEXT}, {}, "quantity"
+    ),
     "dependentRequired": Feature(
         {"type": "object", "properties": {"v": VOLTS}, "dependentRequired": {"w": ["v"]}},
         {"v": TEXT},
@@ -193,9 +226,15 @@ FEATURES = {
         not_in_the_grammar("dependentRequired"),
     ),
     "minProperties": Feature({"type": "object", "minProperties": 1}, {"v": TEXT}, {}, "text"),
-    "maxProperties": Feature({"type": "object", "maxProperties": 1}, {"v": TEXT}, {"v": "a", "w": "b"}, "text"),
+    "maxProperties": Feature(
+        {"type": "object", "maxProperties": 1}, {"v": TEXT}, {"v": "a", "w": "b"}, "text"
+    ),
     "minProperties with optional properties": Feature(
-        at_v(VOLTS, minProperties=1), {"v": TEXT}, {}, "quantity", not_in_the_grammar("minProperties")
+        {"type": "object", "properties": {"v": VOLTS}, "minProperties": 1},
+        {"v": TEXT},
+        {},
+        "quantity",
+        not_in_the_grammar("minProperties"),
     ),
     "format": Feature(at_v(DAY), {"v": DAYS}, {"v": "2024-02-30"}, "date"),
     "format of nobody": Feature(
@@ -207,9 +246,22 @@ FEATURES = {
     ),
     # Annotations judge no value
     "annotations": Feature(
-        at_v({**VOLTS, "title": "t", "description": "d", "default": 1, "examples": [1], "deprecated": True,
-              "readOnly": True, "writeOnly": True, "$comment": "c", "contentEncoding": "base64",
-              "contentMediaType": "text/plain", "contentSchema": {}}),
+        at_v(
+            {
+                **VOLTS,
+                "title": "t",
+                "description": "d",
+                "default": 1,
+                "examples": [1],
+                "deprecated": True,
+                "readOnly": True,
+                "writeOnly": True,
+                "$comment": "c",
+                "contentEncoding": "base64",
+                "contentMediaType": "text/plain",
+                "contentSchema": {},
+            }
+        ),
         {"v": TEXT},
         {"v": 1},
         "quantity",
@@ -219,7 +271,7 @@ FEATURES = {
     "a misspelt keyword": Feature(
         at_v({**VOLTS, "maxLenght": 3}), {"v": TEXT}, {"v": 1}, "quantity", (("schema", "maxLenght"),)
     ),
-}  # fmt: skip
+}
 
 
 def accepts(schema: dict[str, Any], value: Any) -> bool:
@@ -236,9 +288,7 @@ def test_each_part_honours_a_feature_or_names_it(feature):
     named = tuple(sorted({(limit.part, limit.keyword) for limit in limits(schema)}))
     assert named == feature.named
     assert accepts(schema, feature.good)
-    assert accepts(schema, feature.bad) == any(
-        part == "grammar" for part, _ in named if feature.bad != {"v": 1}
-    )
+    assert not accepts(schema, feature.bad) or "grammar" in dict(named)
     filled = [slot for slot in align(feature.good, feature.good, schema) if slot.gold is not None]
     assert [slot.comparator.kind or "text" for slot in filled] == ([feature.kind] if feature.kind else [])
 
