@@ -1,4 +1,4 @@
-"""A schema means the same however it is written, to alignment, validation, the canonical form and the grammar."""
+"""A schema means the same however it is written: to alignment, validator, canonical form and grammar."""
 
 from __future__ import annotations
 

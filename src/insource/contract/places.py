@@ -82,19 +82,31 @@ class Place:
     @cached_property
     def types(self) -> frozenset[str]:
         """The JSON types that are named, those of open branches included; empty when none is."""
+        types = self._types or frozenset().union(*(branch._types for branch in self.branches))
+        # A null beside the real option widens a type that stands in that option.
+        return types | {"null"} if types and self._parts.null else types
+
+    @cached_property
+    def _types(self) -> frozenset[str]:
         types: frozenset[str] = frozenset()
         for part in self._parts.schemas:
             named = schema_types(part)
             types = (types & named or named) if types and named else types or named
-        if not types:
-            types = frozenset().union(*(branch.types for branch in self.branches))
-        # A null beside the real option widens a type that stands in that option.
-        return types | {"null"} if self._parts.null and types else types
+        return types
 
     @cached_property
     def branches(self) -> tuple[Place, ...]:
-        """The branches that are left to choose between."""
-        return tuple(self._contract.place((option,)) for union in self._parts.unions for option in union)
+        """The branches that are left to choose between, and theirs; each once, also if it leads back here."""
+        found: dict[int, Place] = {}
+        waiting = [self]
+        while waiting:
+            parts = waiting.pop(0)._parts
+            for option in (option for union in parts.unions for option in union):
+                place = self._contract.place((option,))
+                if place is not self and id(place) not in found:
+                    found[id(place)] = place
+                    waiting.append(place)
+        return tuple(found.values())
 
     @cached_property
     def properties(self) -> Mapping[str, Place]:
@@ -124,7 +136,7 @@ class Place:
         """Return what holds for a property here or in the first branch that knows it."""
         if (found := self.property(name)) is not None:
             return found
-        return next((place for branch in self.branches if (place := branch.somewhere(name))), None)
+        return next((place for branch in self.branches if (place := branch.property(name))), None)
 
     @cached_property
     def heads(self) -> int:
@@ -148,7 +160,7 @@ class Place:
         """What holds for the items after ``heads``, here or in the first branch that is a list."""
         if (found := self.item(self.heads)) is not None:
             return found
-        return next((place for branch in self.branches if (place := branch.items)), None)
+        return next((place for branch in self.branches if (place := branch.item(branch.heads))), None)
 
     def accepts(self, value: Any) -> bool:
         """Return whether a value fits everything that is said here."""

@@ -197,13 +197,27 @@ class _Writer:
         self._definitions: dict[str, Any] = {}
         self.dynamic: list[tuple[str, str]] = []
         body = self._write(root, registry.resolver(uri), "#", at_root=True)
+        if id(root) in self._names:  # it comes again inside: the same schema, not a second copy
+            body = self._definitions[self._names[id(root)]]
         reached: set[str] = set()
         while isinstance(body, dict) and body.keys() == {"$ref"} and body["$ref"] not in reached:
             reached.add(body["$ref"])
             body = _target(body["$ref"], self._definitions)
         self.written: dict[str, Any] = dict(body) if isinstance(body, dict) else {"not": {}}
-        if self._definitions:
-            self.written["$defs"] = self._definitions
+        if used := self._used(self.written):
+            self.written["$defs"] = used
+
+    def _used(self, body: Any) -> dict[str, Any]:
+        """Return the definitions that the root leads to, in the order in which they were written."""
+        names: set[str] = set()
+        waiting = [body]
+        while waiting:
+            for _, node in subschemas(waiting.pop()):
+                name = str(node.get("$ref", "")).removeprefix("#/$defs/")
+                if name in self._definitions and name not in names:
+                    names.add(name)
+                    waiting.append(self._definitions[name])
+        return {name: one for name, one in self._definitions.items() if name in names}
 
     def _write(self, node: Any, resolver: Any, path: str, *, at_root: bool = False) -> Any:
         if not isinstance(node, dict):
