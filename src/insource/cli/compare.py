@@ -64,7 +64,7 @@ def command(
     say(f"  {candidate:<20} {show(found.candidate_value)}")
     say(f"  {baseline:<20} {show(found.baseline_value)}")
     say(f"  {'difference':<20} {show(found.difference)}")
-    p = f" · p = {found.p_value:.2g} ({found.test})" if found.p_value is not None else ""
+    p = f" · two-sided p = {found.p_value:.2g} ({found.test})" if found.p_value is not None else ""
     say(f"\n  {found.better} better · {found.worse} worse · {found.same} same{p}")
     say(f"\n{found.sentence}")
     if gate and found.outcome not in ("better", "not worse"):

@@ -49,9 +49,9 @@ def compare(
     - *inconclusive* otherwise. ``required_n`` documents then give a power of 0.8 to decide, if the
       observed difference and its spread (design effect included) are the true ones.
 
-    A rate of documents uses Bonett-Price and exact McNemar; a mean of shares uses the padded paired t
-    (``stats.paired``). Where documents share groups, both use the paired t by group. A simulated arm gets no
-    outcome.
+    A rate of documents uses the more cautious of exact McNemar and Bonett-Price; a mean of shares uses the
+    padded paired t (``stats.paired``). ``p_value`` is two-sided, from the test of the interval. Where
+    documents share groups, both use the paired t by group. A simulated arm gets no outcome.
 
     Raises:
         ConfigError: ``metric-not-comparable`` for a metric without a value per document.
@@ -133,9 +133,11 @@ def _pair(
 
 
 def _difference(gains: Floats, units: Units, metric: str, confidence: float) -> PairedDifference:
-    if metric in MEANS or units.clusters is not None:
-        return paired_mean(gains, units.clusters, confidence)
-    return paired_binary(gains, confidence)
+    # A share of one field is 0 or 1, like a rate, and a t test of few such differences errs too often.
+    whole = metric not in MEANS or bool(np.isin(gains, (-1.0, 0.0, 1.0)).all())
+    if units.clusters is None and whole:
+        return paired_binary(gains, confidence)
+    return paired_mean(gains, units.clusters, confidence)
 
 
 def _outcome(interval: Interval | None, margin: float) -> Outcome:

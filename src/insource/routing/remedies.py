@@ -66,5 +66,5 @@ def looser_bound(
 
 
 def _two_digits(n: int) -> int:
-    unit = 10 ** max(0, len(str(n)) - 2)
+    unit = int(10 ** max(0, len(str(n)) - 2))
     return math.ceil(n / unit) * unit

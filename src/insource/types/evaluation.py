@@ -170,9 +170,10 @@ Outcome = Literal["better", "not worse", "worse", "inconclusive"]
 class Comparison(Frozen):
     """The difference between candidate and baseline (candidate minus baseline) on the same documents.
 
-    ``better``, ``worse`` and ``same`` count documents. ``required_n`` is the number of documents needed to
-    decide, given when the outcome is inconclusive. ``verdict_allowed`` is false when an arm is simulated;
-    ``outcome`` is then None.
+    ``better``, ``worse`` and ``same`` count documents. ``p_value`` is two-sided and from ``test``, which
+    also gives ``difference`` its interval. ``required_n`` is the number of documents needed to decide, given
+    when the outcome is inconclusive. ``verdict_allowed`` is false when an arm is simulated; ``outcome`` is
+    then None.
 
     Examples:
         >>> from insource import Arm, Comparison, EvalRecord, compare

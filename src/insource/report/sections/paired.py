@@ -16,7 +16,7 @@ COLUMNS = (
     "Baseline",
     "Difference",
     "Better · worse · same",
-    "p",
+    "p, two-sided",
     "Outcome",
 )
 
@@ -82,7 +82,7 @@ def _caption(first: Comparison, comparisons: Sequence[Comparison]) -> str:
     methods = "; ".join(sorted({c.difference.method for c in comparisons}))
     hollow = " Hollow marks allow no verdict." if any(not c.verdict_allowed for c in comparisons) else ""
     return (
-        f"Candidate minus baseline, in points, {first.difference.confidence:.0%} intervals, "
+        f"Candidate minus baseline, in points, {first.difference.confidence:.0%} two-sided intervals, "
         f"n = {counts} pairs. Shaded, {side} zero: losses of up to {first.margin * 100:.1f} points, the "
         f"margin of “not worse”.{hollow} Method: {methods}."
     )
