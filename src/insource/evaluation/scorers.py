@@ -151,7 +151,8 @@ def _json_score(slots: tuple[Slot, ...], answer: ParsedAnswer, *, valid: bool, c
         canonical=canonical,
         exact=all(slot.bucket in ("correct", "correctly_empty") for slot in slots),
         answer=answer.value,
-        explanation=_explain(scored),
+        explanation=_explain(scored, unsearched := sum(not slot.searched for slot in slots)),
+        unsearched=unsearched,
     )
 
 
@@ -164,7 +165,7 @@ def _all_canonical(slots: tuple[Slot, ...], answer: Any, surface: SurfaceForms) 
     )
 
 
-def _explain(slots: tuple[SlotScore, ...]) -> str:
+def _explain(slots: tuple[SlotScore, ...], unsearched: int = 0) -> str:
     """Describe the first few wrong slots: ``power.voltage wrong: "400 V", label "480 V"; …``."""
     faults = [slot for slot in slots if slot.bucket in ("wrong", "missed", "invented")]
     parts = []
@@ -176,7 +177,8 @@ def _explain(slots: tuple[SlotScore, ...]) -> str:
         }
         parts.append(f"{slot.path} {slot.bucket}: {values[slot.bucket]}")
     more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
-    return "; ".join(parts + more)
+    long = [f"{unsearched} of them in a list too long to compare all of its items"] if unsearched else []
+    return "; ".join(parts + more + long)
 
 
 def _show(value: Any) -> str:

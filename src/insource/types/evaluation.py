@@ -30,7 +30,8 @@ class Score(Frozen):
     ``parsed``: the raw text is strict JSON (for labels: the text is one of them). ``repairable``: the text
     parses after code fences and prose are stripped; always true when ``parsed``. ``schema_valid``: parsed and
     valid. ``canonical``: valid, with every value in its canonical surface form. ``exact``: no slot is wrong,
-    missed or invented.
+    missed or invented. ``unsearched`` counts the slots of list items without a partner in a list too long to
+    compare every label item with every answered one: some may have one after all.
     """
 
     slots: tuple[SlotScore, ...]
@@ -41,6 +42,7 @@ class Score(Frozen):
     exact: bool
     answer: Any = None
     explanation: str = ""
+    unsearched: int = 0
 
     @property
     def field_accuracy(self) -> float | None:
@@ -131,7 +133,8 @@ class Evaluation(Frozen):
     """One arm on one split: ``scored + failed + unscored == n``.
 
     ``metrics`` holds the headline and component metrics by name (``docs/reference/metrics.md``);
-    ``slices`` holds the primary metrics by slice (``seen groups``, ``unseen groups``).
+    ``slices`` holds the primary metrics by slice (``seen groups``, ``unseen groups``). ``unsearched`` counts
+    the documents with such slots (``Score.unsearched``).
 
     Examples:
         >>> from insource import Arm, EvalRecord, Evaluation, summarise
@@ -161,6 +164,7 @@ class Evaluation(Frozen):
     slices: dict[str, dict[str, Estimate]] = {}
     latency_s: dict[str, Estimate] = {}
     failures: dict[str, int] = {}
+    unsearched: int = 0
     seconds: float = 0.0
 
 
