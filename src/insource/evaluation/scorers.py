@@ -8,11 +8,12 @@ from typing import Any
 
 from insource.contract.answers import ParsedAnswer, read_answer
 from insource.contract.expand import restricted
+from insource.contract.reasoning import without_reasoning
 from insource.contract.validate import InvalidSchema, fits
 from insource.foundation.errors import DataError
 from insource.matching.align import Slot, align
 from insource.matching.surface import SurfaceForms
-from insource.types import Completion, Example, JsonSchema, Labels, Score, SlotScore, Task
+from insource.types import Completion, Example, JsonSchema, Labels, Score, SlotScore, Task, Text
 
 Scorer = Callable[[Example, Completion], Score]
 
@@ -59,9 +60,7 @@ def build_scorer(task: Task, surface: SurfaceForms | None = None) -> Scorer:
         [('voltage', 'correct'), ('phase', 'invented')]
     """
     if not isinstance(task.output, JsonSchema):
-        return lambda example, completion: _score_whole(
-            task, example, read_answer(completion.text, task.output)
-        )
+        return lambda example, completion: _score_whole(task, example, completion.text)
     _require_valid(task.output)
 
     def score(example: Example, completion: Completion) -> Score:
@@ -109,7 +108,10 @@ def _unanswered(task: Task, example: Example) -> tuple[SlotScore, ...]:
     return (SlotScore(path=path, bucket="missed", gold=example.target),)
 
 
-def _score_whole(task: Task, example: Example, answer: ParsedAnswer) -> Score:
+def _score_whole(task: Task, example: Example, text: str) -> Score:
+    # A label that itself holds reasoning is compared with the whole text.
+    whole = isinstance(task.output, Text) and without_reasoning(example.target) != example.target
+    answer = ParsedAnswer(text, parsed=True, repairable=True) if whole else read_answer(text, task.output)
     slot = _unanswered(task, example)[0]
     value = answer.value.strip() if isinstance(answer.value, str) else ""
     if not value:

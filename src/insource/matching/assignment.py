@@ -131,8 +131,9 @@ def _leaves(value: Any, path: str = "") -> list[tuple[str, str]]:
 
 def _distance(rows: NDArray[np.int_], columns: NDArray[np.int_]) -> NDArray[np.float64]:
     """Return how far apart two items stand, from 0 to below 1."""
-    distance = np.abs(np.subtract.outer(rows, columns)).astype(float)
-    return distance / (1.0 + distance.max())
+    distance: NDArray[np.float64] = np.abs(np.subtract.outer(rows, columns)).astype(np.float64)
+    distance /= 1.0 + distance.max()
+    return distance
 
 
 def _assign(gain: NDArray[np.float64], rows: NDArray[np.int_], columns: NDArray[np.int_]) -> dict[int, int]:
