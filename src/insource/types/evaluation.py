@@ -171,13 +171,29 @@ class Evaluation(Frozen):
 Outcome = Literal["better", "not worse", "worse", "inconclusive"]
 
 
+class NeverAnswered(Frozen):
+    """Labels that occur in the documents and in none of a cloud's answers.
+
+    ``labels`` are those of ``field``, most frequent first; ``occurring`` is the number of labels in the
+    documents. ``documents`` of ``of`` have one of ``labels``.
+    """
+
+    arm: str
+    field: str
+    labels: tuple[str, ...]
+    occurring: int
+    documents: int
+    of: int
+
+
 class Comparison(Frozen):
     """The difference between candidate and baseline (candidate minus baseline) on the same documents.
 
     ``better``, ``worse`` and ``same`` count documents. ``p_value`` is two-sided and from ``test``, which
     also gives ``difference`` its interval. ``required_n`` is the number of documents needed to decide, given
     when the outcome is inconclusive. ``verdict_allowed`` is false when an arm is simulated; ``outcome`` is
-    then None.
+    then None. ``never_answered`` names the labels that a compared cloud never gave: it may not have been
+    offered them.
 
     Examples:
         >>> from insource import Arm, Comparison, EvalRecord, compare
@@ -212,6 +228,7 @@ class Comparison(Frozen):
     outcome: Outcome | None
     verdict_allowed: bool = True
     required_n: int | None = None
+    never_answered: tuple[NeverAnswered, ...] = ()
     sentence: str = ""
 
 
