@@ -12,13 +12,14 @@ from insource.dataset.settings import BuildSettings
 from insource.foundation.canonical import digest
 from insource.runs.folders import StageSpec
 
-STAGE, VERSION = "dataset", 1
+STAGE, VERSION = "dataset", 2
 LIBRARIES = (
     "insource",
     "charset-normalizer",
     "google-re2",
     "inscriptis",
     "jsonschema-rs",
+    "llguidance",
     "lxml",
     "msgspec",
     "numpy",
@@ -28,6 +29,7 @@ LIBRARIES = (
     "pydantic",
     "pypdf",
     "python-docx",
+    "referencing",
     "rensa",
     "scikit-learn",
     "scipy",

@@ -15,9 +15,9 @@ from insource.foundation.canonical import digest
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.types import Dataset, EvalRecord, Evaluation, Example, Split, Task
 
-STAGE, VERSION = "evaluate", 2
+STAGE, VERSION = "evaluate", 3
 RECORDS_FILE = "records.jsonl"
-LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint")
+LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint", "referencing")
 # Older keys counted it, though nothing imports it. Their evaluations are still found.
 FORMER_LIBRARIES = ("python-dateutil",)
 # A price is no part of the measurement, and the rest says in other words what ``kind`` says.
