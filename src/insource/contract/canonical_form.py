@@ -97,9 +97,9 @@ def _limited(place: Place) -> bool:
 
 
 def _number(value: float, *, limited: bool) -> str:
-    if value.is_integer() and (limited or abs(value) < _EXPONENT_FREE):
+    if value.is_integer() and abs(value) < _EXPONENT_FREE:
         return str(int(value))  # no -0, which a bounded number in llguidance refuses
-    return format(Decimal(repr(value)), "f") if limited else repr(value)
+    return format(Decimal(repr(value)), "f").removesuffix(".0") if limited else repr(value)
 
 
 def _string(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from insource.contract.resolved import resolved
+from insource.contract.resolved import InvalidSchema, resolved
 
 MAX_ABSENT = 1000
 """A part that declares more fields than this is one field where a document has nothing of it."""
@@ -40,6 +40,14 @@ def place_of(schema: Mapping[str, Any]) -> Place:
         InvalidSchema: as ``resolved``.
     """
     return _place_of(json.dumps(schema))  # not canonical JSON: the order of properties is the order of slots
+
+
+def valid_place(schema: Mapping[str, Any] | None) -> Place | None:
+    """Return ``place_of``, None for no schema and for one that is not valid: rows may bring their own."""
+    try:
+        return None if schema is None else place_of(schema)
+    except InvalidSchema:
+        return None
 
 
 @lru_cache(maxsize=512)
