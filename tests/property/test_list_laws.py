@@ -77,6 +77,27 @@ def test_an_answer_that_is_its_label_is_exact_at_any_length(kind, list_kind, dat
     assert score.unsearched == 0
 
 
+@pytest.mark.parametrize(
+    ("label", "answer", "buckets"),
+    [
+        (["Red", "red"], ["red", "Red"], {"correct": 2}),
+        (["Red"], ["red", "Red"], {"correct": 1}),
+        (["Red", "red"], ["RED"], {"correct": 1}),
+        (["Red", "red"], ["Blue", "blue"], {"missed": 1, "invented": 1}),
+        ([1, "1"], ["1", 1], {"correct": 2}),
+    ],
+)
+def test_a_set_says_a_value_once_whatever_its_spelling_and_order(label, answer, buckets):
+    found = [slot.bucket for slot in scored(task("set", {}), label, answer).slots]
+    assert {bucket: found.count(bucket) for bucket in set(found)} == buckets
+
+
+def test_the_order_of_a_set_decides_nothing_under_a_tolerance():
+    score = scored(task("set", numbers), [0, 2, 4], [2, 0, 4])
+    assert score.exact
+    assert len(score.slots) == 3
+
+
 @pytest.mark.parametrize("n", [499, 500, 501, 800, 1500])
 def test_different_rows_are_found_at_any_length(n):
     label = [{"sku": f"A{i}", "qty": i, "voltage": f"{i} V", "tags": None} for i in range(n)]

@@ -6,7 +6,7 @@ a schema of its own; ``power.*`` holds whatever an answer puts where the schema 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import zip_longest
@@ -24,8 +24,6 @@ FLOOR = 0.5
 
 ROW_PAIRS, SCALAR_PAIRS = 5_000, 250_000
 """How many pairs of list items are compared, of those without an equal partner; 0.2 to 0.4 s."""
-MAX_DISTINCT = 500
-"""Of more different spellings than these, a set keeps all."""
 
 
 class Slot(NamedTuple):
@@ -233,26 +231,39 @@ def _scalar_slots(
             yield _leaf(path, one, other, comparator)
         return
     if kind == "set":
-        left, right = _distinct(left, comparator), _distinct(right, comparator)
+        left, right = (list({canonical(item): item for item in side}.values()) for side in (left, right))
     partner, complete = pair(left, right, lambda i, j: comparator.equal(left[i], right[j]), SCALAR_PAIRS)
-    taken = set(partner.values())
+    repeats = [
+        _repeats(side, paired, comparator) if kind == "set" else set()
+        for side, paired in ((left, set(partner)), (right, set(partner.values())))
+    ]
     for i, item in enumerate(left):
         if i in partner:
             yield _leaf(path, item, right[partner[i]], comparator)
-        else:
+        elif i not in repeats[0]:
             yield _leaf(path, item, None, comparator)._replace(searched=complete)
-    for j, item in enumerate(right):
-        if j not in taken:
-            yield _leaf(path, None, item, comparator)._replace(searched=complete)
+    for j in sorted(set(range(len(right))) - set(partner.values()) - repeats[1]):
+        yield _leaf(path, None, right[j], comparator)._replace(searched=complete)
 
 
-def _distinct(values: Sequence[Any], comparator: Comparator) -> list[Any]:
-    spellings = list({canonical(value): value for value in values}.values())
-    kept: list[Any] = []
-    for value in spellings[:MAX_DISTINCT]:
-        if not any(comparator.equal(other, value) for other in kept):
-            kept.append(value)
-    return [*kept, *spellings[MAX_DISTINCT:]]
+def _repeats(items: Sequence[Any], paired: Collection[int], comparator: Comparator) -> set[int]:
+    """Return the places of items without a partner that say again what a paired or an earlier item says.
+
+    Pairs come first, so that the order of a set decides nothing where equality is not transitive.
+    """
+    kept, repeated = list(paired), set()
+    alone = [place for place in range(len(items)) if place not in paired]
+    if len(alone) * len(items) > SCALAR_PAIRS:
+        return set()
+    for place in alone:
+        if any(
+            comparator.equal(items[other], items[place]) or comparator.equal(items[place], items[other])
+            for other in kept
+        ):
+            repeated.add(place)
+        else:
+            kept.append(place)
+    return repeated
 
 
 def _leaf(path: str, gold: Any, predicted: Any, comparator: Comparator) -> Slot:
