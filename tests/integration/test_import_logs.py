@@ -56,7 +56,7 @@ def test_each_format_is_found_stored_and_adds_nothing_the_second_time(folder, in
         name = told["file"]
         new = sum(call.source == f"import:{name}" for call in calls)
         assert new >= 2
-        nothing = {"known": 0, "rejected": 0, "skipped": {}}
+        nothing = {"completed": 0, "known": 0, "rejected": 0, "skipped": {}}
         assert told == {"schema_version": 1, "file": name, "format": name, "new": new, **nothing}
         assert f"{name} is {name}: " in done.stderr
     packed = (f"{name}.gz" for name in SAMPLES)

@@ -281,9 +281,15 @@ def test_opentelemetry_in_older_names_and_in_events():
     assert failed.response is None
 
 
-def test_spans_of_other_work_are_skipped_beside_the_calls_of_the_same_document():
+def test_each_span_of_other_work_is_skipped_and_counted_beside_the_calls_of_the_same_document():
     outcomes = read(importer("otel"), jsonl(spans(OTEL_SEARCH, OTEL_NEW, OTEL_SEARCH)))
-    assert [type(outcome) for outcome in outcomes] == [Imported, Skipped]
+    assert [type(outcome) for outcome in outcomes] == [Skipped, Imported, Skipped]
+
+
+def test_a_span_that_cannot_be_read_leaves_the_others_of_its_document():
+    late = {**OTEL_OLD, "startTimeUnixNano": "yesterday"}
+    outcomes = read(importer("otel"), jsonl(spans(OTEL_NEW, late, OTEL_EVENTS)))
+    assert [type(outcome) for outcome in outcomes] == [Imported, Rejected, Imported]
 
 
 def test_a_call_told_as_an_event_and_as_a_span_is_one_call():
