@@ -26,27 +26,23 @@ def whole_usage(
     if read is None:
         return usage
     cached = (usage.cached_tokens or 0) + (usage.cache_write_tokens or 0)
-    of_input = cached + (usage.audio_input_tokens or 0) + more_input
     thought = usage.reasoning_tokens or 0
+    of_input = cached + (usage.audio_input_tokens or 0) + more_input
     of_output = thought + (usage.audio_output_tokens or 0) + more_output
-    if total is not None and answered is not None:
-        for add_input, add_output in (
-            (0, 0),
-            (of_input, 0),
-            (cached, 0),
-            (0, of_output),
-            (of_input, of_output),
-        ):
-            if read + add_input + answered + add_output == total:
-                return usage.model_copy(
-                    update={"input_tokens": read + add_input, "output_tokens": answered + add_output}
-                )
+    if answered is None:
+        return _counted(usage, read if cached <= read else read + cached, None)
+    sums = ((0, 0), (of_input, 0), (cached, 0), (0, of_output), (of_input, of_output))
+    for whole_input, whole_output in ((read + more, answered + most) for more, most in sums):
+        if whole_input + whole_output == total and cached <= whole_input and thought <= whole_output:
+            return _counted(usage, whole_input, whole_output)
     if cached > read:
         read += cached
-    if answered is not None and thought > answered:
+    if thought > answered:
         answered += thought
-    if total is not None and answered is not None:
-        answered = max(answered, total - read)
+    return _counted(usage, read, answered if total is None else max(answered, total - read))
+
+
+def _counted(usage: Usage, read: int, answered: int | None) -> Usage:
     return usage.model_copy(update={"input_tokens": count(read), "output_tokens": count(answered)})
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from insource.formats.values import text
 
 ANSWERS = frozenset(("assistant", "model", "ai"))
-_ROLES = ANSWERS | {"system", "developer", "user", "human", "tool", "function"}
+ROLES = ANSWERS | {"system", "developer", "user", "human", "tool", "function"}
 CONTENT = ("content", "parts", "tool_calls", "function_call", "refusal")
 _MESSAGE = frozenset(
     (
@@ -62,7 +62,7 @@ def is_message(value: Any, roles: frozenset[str] = ANSWERS) -> bool:
 
 def is_conversation(value: Any) -> bool:
     """Whether a value is a list of chat messages with an answer among them."""
-    whole = isinstance(value, list) and all(is_message(one, _ROLES) for one in value)
+    whole = isinstance(value, list) and all(is_message(one, ROLES) for one in value)
     return whole and any(one["role"] in ANSWERS for one in value)
 
 
@@ -76,6 +76,8 @@ def _is_part(value: Any) -> bool:
     kind = value.get("type") if isinstance(value, dict) else None
     part = _PARTS.get(kind) if isinstance(kind, str) else None
     if part is None or not any(key in value for key in part.one_of):
+        return False
+    if kind in _TEXTS and not isinstance(value.get("text", value.get("content")), str):
         return False
     return set(value) <= {*part.one_of, *part.others, *_EVERY_PART}
 

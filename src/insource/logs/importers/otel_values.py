@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from insource.formats.values import count, first, items, obj, opened, text
-from insource.logs.importers.messages import is_message, spelled
+from insource.logs.importers.messages import ROLES, is_message, spelled
 
 
 def attributes(value: Any) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def indexed(attributes: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
 def told_messages(value: Any, role: str) -> list[dict[str, Any]]:
     """Return the messages of an attribute that holds a list of them, or else a text of this role."""
     found = opened(value)
-    if isinstance(found, list) and found and all(isinstance(one, dict) and "role" in one for one in found):
+    if isinstance(found, list) and found and all(is_message(one, ROLES) for one in found):
         return chat_messages(found)
     return [] if value in (None, "") else [{"role": role, "content": spelled(value)}]
 
