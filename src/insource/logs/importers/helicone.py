@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from insource.formats.values import between, count, dollars, first, moment, obj, opened, seconds, text
+from insource.logs.importers.counts import whole_usage
 from insource.logs.importers.documents import read_body
 from insource.logs.importers.exchanges import error_text
 from insource.logs.importers.labels import known, labels
@@ -105,7 +106,7 @@ def _usage(record: Mapping[str, Any], answered: Usage) -> Usage:
     if not found.input_tokens and not found.output_tokens:
         return answered
     told = found.model_dump(exclude_none=True)
-    return answered.model_copy(update=told)
+    return whole_usage(answered.model_copy(update=told))
 
 
 IMPORTER = RecordImporter(

@@ -12,6 +12,7 @@ from typing import Any
 
 from insource.formats.values import between, count, dollars, first, moment, obj, opened, text
 from insource.logs.importers.answers import Answer, read_usage
+from insource.logs.importers.counts import whole_usage
 from insource.logs.importers.documents import read_body
 from insource.logs.importers.labels import known, labels, tag_list
 from insource.logs.importers.protocol import CallDraft, RecordImporter
@@ -114,7 +115,8 @@ def _usage(record: Mapping[str, Any], answer: Answer, metadata: Mapping[str, Any
         "input_tokens": count(record.get("prompt_tokens")),
         "output_tokens": count(record.get("completion_tokens")),
     }
-    return found.model_copy(update={name: value for name, value in totals.items() if value is not None})
+    found = found.model_copy(update={name: value for name, value in totals.items() if value is not None})
+    return whole_usage(found, total=count(record.get("total_tokens")))
 
 
 def _cost(record: Mapping[str, Any]) -> Decimal | None:

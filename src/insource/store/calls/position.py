@@ -17,7 +17,7 @@ class SetOfCalls(Frozen):
     """What tells one set of calls of one store from another: their number, and when they started.
 
     Times are in microseconds; ``checksum`` is the sum of the starts modulo a prime. Calls are never changed,
-    only added, removed and given a task. Several calls may have started at the same time, so a removed call
+    only added, removed and given a task; a version of an imported call that is replaced counts as removed. Several calls may have started at the same time, so a removed call
     may leave the same values to one that is added later: whoever compares sets has to compare ``removals``,
     too.
     """
