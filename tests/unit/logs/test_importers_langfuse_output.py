@@ -131,3 +131,9 @@ def test_a_text_beside_a_parsed_input_is_never_opened(name):
 def test_a_text_is_kept_as_it_was_spelled():
     for text in ('{ "desk" :3}', "[1,2]", "no JSON", '"quoted"', " padded "):
         assert call_of(table(recorded(text))).response_text == text
+
+
+def test_the_messages_of_a_request_may_have_parts():
+    asked = [{"role": "user", "parts": [{"type": "text", "content": "The grinder is loud."}]}]
+    call = call_of(jsonl(recorded("technical") | {"input": asked}))
+    assert call.request["messages"] == [{"role": "user", "content": "The grinder is loud."}]

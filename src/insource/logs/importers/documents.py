@@ -33,7 +33,9 @@ _STREAMS: tuple[tuple[str, Endpoint], ...] = (
 )
 _STREAM_HEAD = 4096
 _ITEM = re.compile(r"message|reasoning|compaction|[a-z_]+_call(?:_output)?|mcp_[a-z_]+")
-_ERROR = frozenset(("error", "type", "request_id", "status", "status_code", "code", "object", "detail"))
+_ERROR = frozenset(
+    ("error", "type", "request_id", "user_id", "status", "status_code", "code", "object", "detail", "param")
+)
 _OF_ERROR = ("message", "code", "type", "status")
 
 
@@ -158,10 +160,13 @@ def _ollama(document: Document) -> Answer:
 
 
 def _cohere(document: Document) -> Answer:
+    """Read Cohere's chat: the second version has a ``message``, the first one a ``text``."""
+    told = obj(document.get("usage")) or obj(document.get("meta"))
+    message = document.get("message")
     return Answer(
-        text=content_text(document["message"]["content"]),
+        text=content_text(message.get("content")) if isinstance(message, dict) else text(document["text"]),
         finish_reason=finish_reason(document["finish_reason"]),
-        usage=read_usage(obj(obj(document.get("usage")).get("tokens"))),
+        usage=read_usage(obj(told.get("tokens")) or obj(told.get("billed_units"))),
         endpoint="other",
         response=document,
     )
@@ -234,9 +239,10 @@ def _is_ollama(document: Document) -> bool:
 
 
 def _is_cohere(document: Document) -> bool:
-    return isinstance(document.get("finish_reason"), str) and isinstance(
-        _dict(document.get("message")).get("content"), list
-    )
+    message = _dict(document.get("message"))
+    second = "role" in message and bool({"content", "tool_calls"} & set(message))
+    first = "generation_id" in document and isinstance(document.get("text"), str)
+    return isinstance(document.get("finish_reason"), str) and (first or second)
 
 
 def _dict(value: Any) -> Document:

@@ -26,6 +26,7 @@ from insource.formats.values import (
 from insource.logs.importers.counts import flat, whole_usage
 from insource.logs.importers.labels import known, labels, tag_list
 from insource.logs.importers.langfuse_output import read_output
+from insource.logs.importers.otel_values import chat_messages
 from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.types import Usage
 
@@ -91,7 +92,8 @@ def _request(row: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(asked, dict):
         asked = [asked]
     if isinstance(asked, list):
-        return {**model, **parameters, "messages": asked}
+        parts = any("parts" in message for message in asked if isinstance(message, dict))
+        return {**model, **parameters, "messages": chat_messages(asked) if parts else asked}
     return {**model, **parameters} if asked in (None, "") else {**model, **parameters, "prompt": asked}
 
 
