@@ -51,6 +51,7 @@ _ENDPOINTS = {
 _DETAILS = "gen_ai.client.inference.operation.details"
 _PARAMETERS = "gen_ai.request."
 _ERROR_CODES = (2, "2", "STATUS_CODE_ERROR", "ERROR")
+Messages = tuple[list[dict[str, Any]], list[dict[str, Any]]]  # of the request, of the answer
 Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]  # resource, scope, span or event
 
 
@@ -169,27 +170,31 @@ def _thousandth(value: Any) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
 
 
-def _messages(span: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+def _messages(span: Mapping[str, Any], told: Mapping[str, Any]) -> Messages:
     """Return the messages of the request and of the answer, from whichever of the places has them."""
-    places = [
-        (chat_messages(told.get("gen_ai.input.messages")), _choices(told.get("gen_ai.output.messages"))),
-        (indexed(told, "gen_ai.prompt"), indexed(told, "gen_ai.completion")),
-        (
-            told_messages(told.get("gen_ai.prompt"), "user"),
-            told_messages(told.get("gen_ai.completion"), "assistant"),
-        ),
-        event_messages(items(span.get("events"))),
-        (ai_sdk.asked(told), ai_sdk.answered(told)),
-        *(
-            listed_messages(told.get(name))
-            for name in ("events", "all_messages_events", "pydantic_ai.all_messages")
-        ),
-    ]
-    asked = next((asked for asked, _ in places if asked), [])
+    asked: list[dict[str, Any]] = []
+    answered: list[dict[str, Any]] = []
+    for found in _places(span, told):
+        asked, answered = asked or found[0], answered or found[1]
+        if asked and answered:
+            break
     system = opened(told.get("gen_ai.system_instructions"))
     if system:
         asked = [*chat_messages([{"role": "system", "parts": items(system)}]), *asked]
-    return asked, next((answered for _, answered in places if answered), [])
+    return asked, answered
+
+
+def _places(span: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[Messages]:
+    yield chat_messages(told.get("gen_ai.input.messages")), _choices(told.get("gen_ai.output.messages"))
+    yield indexed(told, "gen_ai.prompt"), indexed(told, "gen_ai.completion")
+    yield (
+        told_messages(told.get("gen_ai.prompt"), "user"),
+        told_messages(told.get("gen_ai.completion"), "assistant"),
+    )
+    yield event_messages(items(span.get("events")))
+    yield ai_sdk.asked(told), ai_sdk.answered(told)
+    for name in ("events", "all_messages_events", "pydantic_ai.all_messages"):
+        yield listed_messages(told.get(name))
 
 
 def _choices(value: Any) -> list[dict[str, Any]]:
