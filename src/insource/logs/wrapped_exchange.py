@@ -14,10 +14,10 @@ from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.process_log import ProcessLog
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint, open_reader
-from insource.providers.prices import PriceTable, billing_of
+from insource.providers.prices import UNPRICED, Priced, PriceTable, billing_of
 from insource.providers.tags import HEADER, Tags
 from insource.providers.token_estimates import estimated
-from insource.types import FinishReason
+from insource.types import FinishReason, Usage
 from insource.types.call import Outcome
 
 _MODEL_IN_PATH = re.compile(r"/(?:models|deployments)/([^/:]+)")
@@ -148,8 +148,10 @@ class WrappedExchange:
 
     @property
     def _outcome(self) -> Outcome:
-        failed = self._status is None or self._status >= 300 or (self._reader and self._reader.error)
-        return "error" if failed else "ok"
+        reader = self._reader
+        if self._status is None or self._status >= 300 or (reader and reader.error):
+            return "error"
+        return "unread" if reader and reader.unread else "ok"
 
     def _end(self, outcome: Outcome, error: str = "") -> None:
         if self.ended:
@@ -160,13 +162,12 @@ class WrappedExchange:
             finish: FinishReason = "error" if outcome == "error" else "unknown"
             self._recording.end_call(CallEnd(outcome=outcome, finish_reason=finish, error=error))
             return
-        usage, response, guessed = reader.usage, reader.response, False
-        if outcome != "error" and (usage.output_tokens is None or outcome == "interrupted"):
-            usage, guessed = estimated(usage, self._request, reader.text)
-        model = reader.model or self._recording.model_asked
-        priced = self._prices.price(
-            model, usage, self._recording.started_at, provider=self._url, billing=billing_of(response)
-        )
+        usage, guessed = reader.usage if reader.answered else Usage(), False
+        charged = reader.answered and outcome in ("ok", "interrupted")
+        if charged and (usage.output_tokens is None or outcome == "interrupted"):
+            usage, guessed = estimated(usage, self._request, reader.written)
+        response = reader.response
+        priced = self._priced(reader.model, usage, response) if charged else UNPRICED
         self._recording.end_call(
             CallEnd(
                 response=response,
@@ -176,12 +177,21 @@ class WrappedExchange:
                 model_answered=reader.model,
                 usage=usage,
                 usage_estimated=guessed,
-                cost_usd=None if outcome == "error" else priced.cost_usd,
-                priced_by="" if outcome == "error" else priced.priced_by,
+                cost_usd=priced.cost_usd,
+                priced_by=priced.priced_by,
                 status=self._status,
-                keys=self._keys if outcome == "error" else (),
+                keys=self._keys if outcome in ("error", "unread") else (),
                 error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
             )
+        )
+
+    def _priced(self, model: str, usage: Usage, response: dict[str, Any] | None) -> Priced:
+        return self._prices.price(
+            model or self._recording.model_asked,
+            usage,
+            self._recording.started_at,
+            provider=self._url,
+            billing=billing_of(response),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from insource.providers.characters import whole_characters
 from insource.providers.deltas import append, joined
 from insource.providers.dialect import Dialect, count, decoded, dicts, error_of, finish_of, string, total
 from insource.types import Usage
@@ -37,6 +38,7 @@ class MessagesDialect(Dialect):
 
     def _document(self, document: dict[str, Any]) -> None:
         self._message = document
+        self.answered = isinstance(document.get("content"), list) or self.usage.output_tokens is not None
         self.model = string(document.get("model")) or self.model
         self.error = error_of(document) or self.error
         self.finish_reason = finish_of(document.get("stop_reason"))
@@ -61,6 +63,7 @@ class MessagesDialect(Dialect):
         return ""
 
     def _delta(self, event: dict[str, Any]) -> str:
+        self.answered = True
         delta, index = event.get("delta"), event.get("index")
         if not isinstance(delta, dict) or not isinstance(index, int):
             return ""
@@ -116,6 +119,6 @@ def _built(block: dict[str, Any]) -> dict[str, Any]:
     """Return the block as in a complete answer; tool input that was cut off stays text."""
     built: dict[str, Any] = joined(block)
     if text := built.pop(_INPUT, ""):
-        value = decoded(text.encode("utf-8", "surrogatepass"))
+        value = decoded(whole_characters(text).encode())
         built["input"] = text if value is None else value
     return built

@@ -28,6 +28,8 @@ _PARTS = {
     "response.reasoning_summary_part.added": ("summary", "summary_index"),
     "response.reasoning_summary_part.done": ("summary", "summary_index"),
 }
+_PENDING = frozenset(("queued", "in_progress"))
+_ENDED = frozenset(("completed", "incomplete", "failed", "cancelled"))
 _MOST_PARTS = 10_000  # larger indexes are ignored
 
 
@@ -57,6 +59,10 @@ class ResponsesDialect(Dialect):
 
     def _document(self, document: dict[str, Any]) -> None:
         self._head = document
+        status = document.get("status")
+        self.awaited = _awaited(document) if status in _PENDING else ""
+        self.answered = bool(self._items or document.get("output") or self.usage.output_tokens is not None)
+        self.answered = self.answered or status in _ENDED
         self.model = string(document.get("model")) or self.model
         self.error = error_of(document) or self.error
         self.finish_reason = _finish(document, dicts(document.get("output")) or list(self._items.values()))
@@ -74,6 +80,7 @@ class ResponsesDialect(Dialect):
         return ""
 
     def _part_of_output(self, kind: str, index: int, event: dict[str, Any]) -> str:
+        self.answered = True
         item = self._items.setdefault(index, {})
         delta = string(event.get("delta"))
         if kind in ("response.output_item.added", "response.output_item.done"):
@@ -126,6 +133,11 @@ def output_text(response: dict[str, Any] | None) -> str:
         for part in dicts(item.get("content"))
         if part.get("type") == "output_text"
     )
+
+
+def _awaited(response: dict[str, Any]) -> str:
+    """Say where the answer of a background response comes from."""
+    return f"the response is {response['status']}; GET /v1/responses/{response.get('id')} brings its answer"
 
 
 def _finish(response: dict[str, Any], output: list[dict[str, Any]]) -> FinishReason:

@@ -16,10 +16,12 @@ from insource.gateway.http.refused import Refused
 from insource.gateway.http.upstream import Upstream, travelling
 from insource.providers import open_reader
 from insource.providers.errors import ApiDialect, error_document, error_event
+from insource.providers.framing import framing_of
 from insource.providers.wire import decompressor
 from insource.redaction import is_secret
 
 EVENT_STREAM = b"text/event-stream"
+PAGE = b"text/html"
 # Answers of these kinds are recorded with their own bytes. Others, such as embeddings, are shortened.
 _KEPT_AS_SPELLED = ("chat", "completions", "messages", "responses", "generate_content")
 # How much of a compressed error is searched for the upstream's key, which the caller must not see.
@@ -118,17 +120,21 @@ async def _tells(answer: Connection, key: SecretStr) -> bool:
 async def _relay(exchange: Exchange, answer: Connection, stripper: UsageStripper | None) -> None:
     kind, encoding = _described(answer.headers)
     events = kind.startswith(EVENT_STREAM)
-    media = "" if exchange.endpoint != "other" or events or b"json" in kind else kind.decode("latin-1")
+    text = events or b"json" in kind or kind.startswith(PAGE)
+    media = "" if exchange.endpoint != "other" or text else kind.decode("latin-1")
     exchange.reader = open_reader(exchange.endpoint, streamed=events, encoding=encoding, media=media)
     head = [*travelling(answer.headers), *exchange.headers()]
     if not events and not exchange.streams:
         await _whole(exchange, answer, head, plain=not encoding)
         return
-    if stripper is not None and events:
+    first = b""
+    if stripper is not None and not events:
+        first = await answer.read()
+        if framing_of(first, "document") != "events":
+            stripper = None
+    if stripper is not None:
         head = [one for one in head if one[0] != b"content-length"]
-        await _stream(exchange, answer, head, stripper)
-    else:
-        await _stream(exchange, answer, head, None)
+    await _stream(exchange, answer, head, stripper, first)
 
 
 async def _whole(exchange: Exchange, answer: Connection, head: Headers, *, plain: bool) -> None:
@@ -152,12 +158,14 @@ async def _whole(exchange: Exchange, answer: Connection, head: Headers, *, plain
 
 
 async def _stream(
-    exchange: Exchange, answer: Connection, head: Headers, stripper: UsageStripper | None
+    exchange: Exchange, answer: Connection, head: Headers, stripper: UsageStripper | None, first: bytes
 ) -> None:
+    """Relay an answer piece by piece. ``first`` was read already."""
     reply, reader, recording = exchange.reply, exchange.reader, exchange.recording
     assert reader is not None
     await reply.start(answer.status, head)
-    while data := await answer.read():
+    while data := first or await answer.read():
+        first = b""
         if new := reader.feed(data):
             recording.chunk(new)
         if reader.complete:  # the client may stop reading here, so this counts as the last byte
@@ -179,6 +187,8 @@ async def _on_record(exchange: Exchange, status: int) -> None:
         reader.close()
     if status >= 400 or reader.error:
         exchange.end_as_read("error", status)
+    elif reader.unread:
+        exchange.end_as_read("unread", status)
     elif reader.complete:
         exchange.end_as_read("ok", status)
     else:
