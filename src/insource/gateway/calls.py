@@ -18,7 +18,7 @@ from insource.foundation.errors import InsourceError
 from insource.gateway.admission.ask import Admission, AdmissionRequest
 from insource.gateway.call.exchange import CALL_ID, HUNG_UP, Exchange
 from insource.gateway.call.openai_api import CHAT_PATH, models_body
-from insource.gateway.call.read import ReadCall, chat_request, described, read_call, too_large
+from insource.gateway.call.read import ReadCall, chat_request, described, read_call, recorded, too_large
 from insource.gateway.call.relay import forward, pass_along
 from insource.gateway.call.routes import Destination, UnknownRoute
 from insource.gateway.call.tags import marks_in, tags_of, without_marks
@@ -303,13 +303,13 @@ class Calls:
 
 def _start_of(call: ReadCall, admission: Admission, task: str) -> CallStart:
     """Return what is recorded of a call before it is made."""
-    destination, readable = call.destination, call.document is not None
+    destination = call.destination
     tags = {"key": admission.key_name} if admission.key_name else {}
     if call.likely_task and task == call.likely_task:
         tags["task_by"] = "rule"
     return CallStart(
-        request=None if readable else described(call.request, destination.path),
-        request_bytes=call.request.body if readable else None,
+        request=recorded(call),
+        request_bytes=call.request.body if call.as_spelled else None,
         model_asked=call.model,
         source="gateway",
         task=task,

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
-import msgspec
-
+from insource.formats.values import BadRecord, parse_json
 from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.process_log import ProcessLog
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint, open_reader
+from insource.providers.framing import start_of
 from insource.providers.prices import UNPRICED, Priced, PriceTable, billing_of
 from insource.providers.tags import HEADER, Tags
 from insource.providers.token_estimates import estimated
@@ -197,10 +197,12 @@ class WrappedExchange:
 
 def _request_of(body: bytes) -> dict[str, Any]:
     try:
-        document = msgspec.json.decode(body)
-    except ValueError:
+        document = parse_json(body.decode("utf-8", "replace"))
+    except BadRecord:
         document = None
-    return document if isinstance(document, dict) else {"bytes": len(body)}
+    if isinstance(document, dict):
+        return document
+    return {"bytes": len(body)} | ({"unread": start_of(body)} if body else {})
 
 
 def _provider_of(host: str, netloc: str) -> str:

@@ -6,12 +6,17 @@ where the bytes leave it open.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from insource.providers.wire import Decompressor, decompressor
 
 Framing = Literal["document", "events"]
 
+KEPT_BYTES = 64 << 10
+"""How much is recorded of a body that could not be read."""
+
+_WORD_AT_END = re.compile(r"[^\s\"'<>{}\[\],]*\Z")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # How a line of an event stream starts (WHATWG HTML, section 9.2); the last one is a comment.
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
@@ -87,9 +92,16 @@ def framing_of(start: bytes, declared: Framing) -> Framing | None:
     return None if any(field.startswith(text) for field in _FIELDS) else declared
 
 
-def readable_text(data: bytes) -> str | None:
-    """Return the data as text; None for binary data, in which nothing can be redacted."""
-    return None if not _CONTROL.isdisjoint(data) else data.decode("utf-8", "replace")
+def start_of(data: bytes) -> str:
+    """Return the first ``KEPT_BYTES`` of data as text; empty for binary data, in which nothing is redacted.
+
+    The last word of a text that goes on is left out: a secret that is cut would not be recognised.
+    """
+    start = data[:KEPT_BYTES]
+    if not _CONTROL.isdisjoint(start):
+        return ""
+    text = start.decode("utf-8", "replace")
+    return _WORD_AT_END.sub("", text) if len(data) >= KEPT_BYTES else text
 
 
 def _is_printable(data: bytes) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from typing import Any
 
@@ -13,11 +12,12 @@ from insource.providers.embeddings import EmbeddingsDialect
 from insource.providers.endpoints import Endpoint
 from insource.providers.framing import (
     BYTE_ORDER_MARK,
+    KEPT_BYTES,
     Framing,
     NotUnpacked,
     Unpacking,
     framing_of,
-    readable_text,
+    start_of,
 )
 from insource.providers.gemini import GeminiDialect
 from insource.providers.messages import MessagesDialect
@@ -27,14 +27,9 @@ from insource.providers.responses import ResponsesDialect
 from insource.providers.wire import EventLines
 from insource.types import FinishReason, Usage
 
-KEPT_BYTES = 64 << 10
-"""How much of an answer that could not be read is recorded."""
-
 MAX_BYTES = 64 << 20  # a stream of 128,000 tokens, the longest answer, has 40 MB
 
 STRAY_BYTES = 300  # how much of a non-JSON answer is quoted in an error
-
-_WORD_AT_END = re.compile(r"[^\s\"'<>{}\[\],]*\Z")
 
 _DIALECTS: dict[Endpoint, type[Dialect]] = {
     "chat": ChatDialect,
@@ -177,7 +172,7 @@ class AnswerReader:
     @property
     def _words(self) -> str:
         """The first words of what was not read."""
-        return " ".join((readable_text(self._kept) or "")[:STRAY_BYTES].split())
+        return " ".join(start_of(self._kept)[:STRAY_BYTES].split())
 
     @property
     def text(self) -> str:
@@ -200,11 +195,7 @@ class AnswerReader:
     def _as_it_came(self) -> dict[str, Any] | None:
         if not self._came_bytes:
             return None
-        start = self._kept or b"".join(self._document)[:KEPT_BYTES]
-        text = readable_text(start) or ""
-        if len(start) == KEPT_BYTES:  # a secret that is cut in the middle would not be recognised
-            text = _WORD_AT_END.sub("", text)
-        return {"unread": text, "bytes": self._came_bytes}
+        return {"unread": start_of(self._kept or b"".join(self._document)), "bytes": self._came_bytes}
 
     def _whole(self, value: Any) -> Any:
         return whole_characters(value) if self._dialect.tolerant else value
@@ -213,6 +204,11 @@ class AnswerReader:
     def answered(self) -> bool:
         """Whether a part of the model's answer was read."""
         return self._dialect.answered
+
+    @property
+    def strict(self) -> bool:
+        """Whether all of the answer is strict JSON."""
+        return not (self._dialect.tolerant or self.unread)
 
     @property
     def written(self) -> str:

@@ -125,8 +125,8 @@ class Exchange:
         priced = self._priced(reader.model, usage, response) if charged else UNPRICED
         self.end(
             CallEnd(
-                response=None if self.answer is not None else response,
-                response_bytes=self.answer,
+                response=response,
+                response_bytes=self.answer if reader.strict else None,
                 response_text=reader.text,
                 outcome=outcome,
                 finish_reason=reader.finish_reason,

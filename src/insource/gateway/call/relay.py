@@ -168,7 +168,7 @@ async def _stream(
         first = b""
         if new := reader.feed(data):
             recording.chunk(new)
-        if reader.complete:  # the client may stop reading here, so this counts as the last byte
+        if reader.complete or answer.at_end:  # the client may stop reading here: this is the last byte
             await _on_record(exchange, answer.status)
         if stripper is not None:
             data = stripper.feed(data)
