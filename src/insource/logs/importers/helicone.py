@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from insource.formats.values import between, count, dollars, first, moment, obj, opened, seconds, text
-from insource.logs.importers.answers import read_answer
+from insource.logs.importers.counts import whole_usage
+from insource.logs.importers.documents import read_body
 from insource.logs.importers.exchanges import error_text
 from insource.logs.importers.labels import known, labels
 from insource.logs.importers.protocol import CallDraft, RecordImporter
@@ -28,7 +29,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
 def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     request = obj(record.get("request_body"))
     document = opened(record.get("response_body"))
-    answer = read_answer(document)
+    answer = read_body(document)
     started, ended = moment(record.get("request_created_at")), moment(record.get("response_created_at"))
     status = _status(record.get("response_status"))
     outcome = _outcome(status)
@@ -105,7 +106,7 @@ def _usage(record: Mapping[str, Any], answered: Usage) -> Usage:
     if not found.input_tokens and not found.output_tokens:
         return answered
     told = found.model_dump(exclude_none=True)
-    return answered.model_copy(update=told)
+    return whole_usage(answered.model_copy(update=told))
 
 
 IMPORTER = RecordImporter(

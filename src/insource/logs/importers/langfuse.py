@@ -7,7 +7,7 @@ interface use names like ``startTime``, the blob export names like ``start_time`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -23,13 +23,17 @@ from insource.formats.values import (
     seconds,
     text,
 )
-from insource.logs.importers.answers import read_answer
+from insource.logs.importers.counts import flat, whole_usage
 from insource.logs.importers.labels import known, labels, tag_list
+from insource.logs.importers.langfuse_output import read_output
 from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.types import Usage
 
 _CALLS = {"GENERATION", "EMBEDDING"}
 _WORD = re.compile(r"(?<=[a-z0-9])([A-Z])")
+_INPUT = ("input", "prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "prompt")
+_OUTPUT = ("output", "completion_tokens", "output_tokens", "completionTokens", "outputTokens", "completion")
+_TOTAL = ("total_tokens", "totalTokens", "total")
 _OWN = {"completion_start_time", "prompt_name", "prompt_version", "usage_details", "cost_details"}
 
 
@@ -47,8 +51,7 @@ def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     kind = text(row.get("type")).upper() or "GENERATION"
     if kind not in _CALLS:
         raise NotACall(f"an observation of the type {kind[:40]}")
-    output = opened(row.get("output"))
-    answer = read_answer(output)
+    answer = read_output(row.get("output"), row.get("input"))
     started, ended = moment(row.get("start_time")), moment(row.get("end_time"))
     first_token = between(started, moment(row.get("completion_start_time")))
     if first_token is None:
@@ -57,6 +60,7 @@ def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     usage = _usage(row)
     cost = _cost(row)
     failed = text(row.get("level")).upper() == "ERROR"
+    under_way = not failed and ended is None and row.get("output") in (None, "") and usage == Usage()
     yield CallDraft(
         {
             **answer.fields(),
@@ -71,7 +75,7 @@ def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
             "latency_s": seconds(row.get("latency")) if latency is None else latency,
             "first_token_s": first_token,
             "streamed": first_token is not None,
-            "outcome": "error" if failed else "ok",
+            "outcome": "error" if failed else "interrupted" if under_way else "ok",
             "error": text(row.get("status_message")) or "error" if failed else "",
         },
         own_id=text(row.get("id")),
@@ -108,48 +112,70 @@ def _labels(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _usage(row: Mapping[str, Any]) -> Usage:
-    """Return the token counts.
+    """Return the token counts, of ``usage_details`` or of the older columns."""
+    details = flat(obj(row.get("usage_details")))
+    if details:
+        return _detailed(details)
+    old = obj(row.get("usage"))
+    read = _first(flat(old), *_INPUT)
+    answered = _first(flat(old), *_OUTPUT)
+    read = count(first(row, "prompt_tokens", "input_tokens", "input_usage")) if read is None else read
+    if answered is None:
+        answered = count(first(row, "completion_tokens", "output_tokens", "output_usage"))
+    if not read and not answered:
+        return Usage()
+    return whole_usage(Usage(input_tokens=read, output_tokens=answered), total=_first(flat(old), *_TOTAL))
 
-    Kinds are free text; those with ``input`` in their name are parts of the input.
 
-    Whether ``input`` includes the cached tokens depends on the reporting tool. It does when ``input`` and
-    ``output`` alone add up to the total.
+def _detailed(counts: Mapping[str, int]) -> Usage:
+    """Return the token counts in usage details.
+
+    Kinds are free text, kept as they were sent. Langfuse adds up those with ``input`` in their name; without
+    a total, its own names are added up here as well. OpenAI's names contain their details.
     """
-    counts = {
-        name: found
-        for name, value in obj(row.get("usage_details")).items()
-        if (found := count(value)) is not None
-    }
-    if not counts:
-        old = obj(row.get("usage"))
-        read = count(first(old, "input", "prompt_tokens"))
-        answered = count(first(old, "output", "completion_tokens"))
-        read = count(first(row, "prompt_tokens", "input_tokens", "input_usage")) if read is None else read
-        if answered is None:
-            answered = count(first(row, "completion_tokens", "output_tokens", "output_usage"))
-        return Usage(input_tokens=read, output_tokens=answered) if read or answered else Usage()
-    cached = _sum(counts, lambda name: "cache" in name and "creation" not in name and "write" not in name)
-    written = _sum(counts, lambda name: "cache" in name and ("creation" in name or "write" in name))
-    reasoning = _sum(counts, lambda name: "reasoning" in name)
-    read, answered = counts.get("input"), counts.get("output")
-    if read is None or answered is None or counts.get("total") != read + answered:
-        read = _sum(counts, lambda name: "input" in name or "cache" in name)
-        answered = _sum(counts, lambda name: "output" in name)
-    return Usage(
-        input_tokens=count(read),
-        cached_tokens=cached,
-        cache_write_tokens=written,
-        output_tokens=count(answered),
-        reasoning_tokens=reasoning,
-        audio_input_tokens=_sum(counts, lambda name: "audio" in name and "input" in name),
-        audio_output_tokens=_sum(counts, lambda name: "audio" in name and "output" in name),
+    kinds: dict[str, list[int]] = {}
+    for name, number in counts.items():
+        if name not in (*_INPUT, *_OUTPUT, *_TOTAL):
+            kinds.setdefault(_kind(name), []).append(number)
+    read, answered, total = (_first(counts, *names) for names in (_INPUT, _OUTPUT, _TOTAL))
+    if read is None and {"cached", "written", "lifetimes", "audio_input", "input"} & set(kinds):
+        read = 0
+    if answered is None and {"reasoning", "audio_output", "output"} & set(kinds):
+        answered = 0
+    lifetimes = [sum(kinds["lifetimes"])] if "lifetimes" in kinds else []
+    more_input, more_output = sum(kinds.get("input", ())), sum(kinds.get("output", ()))
+    usage = Usage(
+        input_tokens=read,
+        cached_tokens=max(kinds.get("cached", ()), default=None),
+        cache_write_tokens=count(max((*kinds.get("written", ()), *lifetimes), default=None)),
+        output_tokens=answered,
+        reasoning_tokens=max(kinds.get("reasoning", ()), default=None),
+        audio_input_tokens=max(kinds.get("audio_input", ()), default=None),
+        audio_output_tokens=max(kinds.get("audio_output", ()), default=None),
     )
+    if total is None and _INPUT[0] in counts:
+        parts = usage.model_dump(exclude={"input_tokens", "output_tokens"}, exclude_none=True).values()
+        total = (read or 0) + (answered or 0) + sum(parts) + more_input + more_output
+    return whole_usage(usage, total=total, more_input=more_input, more_output=more_output)
 
 
-def _sum(counts: Mapping[str, int], fits: Callable[[str], bool]) -> int | None:
-    """Return the sum of the kinds that match, without the total; None when none matches."""
-    found = [number for name, number in counts.items() if name != "total" and fits(name)]
-    return count(sum(found)) if found else None
+def _kind(name: str) -> str:
+    """Return which part of the input or output a kind counts; several spellings may count the same."""
+    name = name.lower()
+    side = "input" if "input" in name or "prompt" in name else "output"
+    if "cache" in name:
+        if "creation" not in name and "write" not in name:
+            return "cached"
+        return "lifetimes" if "5m" in name or "1h" in name else "written"
+    if any(word in name for word in ("reasoning", "thought", "thinking")):
+        return "reasoning"
+    if not any(word in name for word in ("input", "prompt", "output", "completion")):
+        return "other"
+    return f"audio_{side}" if "audio" in name else side
+
+
+def _first(counts: Mapping[str, int], *names: str) -> int | None:
+    return next((counts[name] for name in names if name in counts), None)
 
 
 def _cost(row: Mapping[str, Any]) -> Decimal | None:
