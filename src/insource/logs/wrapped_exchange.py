@@ -71,7 +71,7 @@ def begin_exchange(
             feature=tags.feature,
             prompt_version=tags.prompt_version,
             user=tags.user,
-            provider=provider or _provider_of(parts.hostname or "", parts.netloc),
+            provider=provider or provider_of(sent.url),
             endpoint=endpoint,
             streamed=request.get("stream") is True or ":stream" in parts.path,
         )
@@ -205,9 +205,12 @@ def _request_of(body: bytes) -> dict[str, Any]:
     return {"bytes": len(body)} | ({"unread": start_of(body)} if body else {})
 
 
-def _provider_of(host: str, netloc: str) -> str:
+def provider_of(url: str) -> str:
+    """Return the name of the provider at this URL; its host if it has none."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
     if host.endswith(".openai.azure.com"):
         return "azure"
     if host.endswith("aiplatform.googleapis.com"):
         return "google"
-    return _PROVIDERS.get(host, netloc.rpartition("@")[2])
+    return _PROVIDERS.get(host, parts.netloc.rpartition("@")[2])
