@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from insource.types import Frozen
+from insource.types.call import Outcome
 
 Moment = Annotated[datetime, AfterValidator(lambda at: at if at.tzinfo else at.replace(tzinfo=UTC))]
 
@@ -40,7 +41,7 @@ class CallsSection(Frozen):
     prompt_version: str | None = Field(None, description="Only calls with this prompt version.")
     model: str | None = Field(None, description="Only calls that this model answered.")
     provider: str | None = Field(None, description="Only calls to this upstream.")
-    outcome: Literal["ok", "error", "interrupted"] | None = Field(
+    outcome: Outcome | None = Field(
         None, description="Only calls with this outcome. Failed calls become rows only with a correction."
     )
     since: Moment | None = Field(None, description="Only calls since then; the default zone is UTC.")

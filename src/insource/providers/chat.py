@@ -51,6 +51,7 @@ class ChatDialect(Dialect):
     def _document(self, document: dict[str, Any]) -> None:
         self._whole = self._head = document
         self._about(document)
+        self.answered = bool(dicts(document.get("choices"))) or self.usage.output_tokens is not None
         for choice in dicts(document.get("choices")):
             if choice.get("index", 0) == 0:
                 self.finish_reason = finish_of(choice.get("finish_reason"))
@@ -80,6 +81,7 @@ class ChatDialect(Dialect):
         index = chunk.get("index", 0)
         if not isinstance(index, int):
             return ""
+        self.answered = True
         choice = self._choices.get(index)
         if choice is None:
             choice = self._choices[index] = {"index": index}

@@ -8,6 +8,8 @@ from insource.providers.deltas import append, joined
 from insource.providers.dialect import Dialect, count, decoded, dicts, error_of, finish_of, string, total
 from insource.types import Usage
 
+_ANSWERS = ("candidates", "promptFeedback", "usageMetadata")
+
 
 class GeminiDialect(Dialect):
     """Every event has the shape of a whole answer; consecutive texts are joined."""
@@ -37,13 +39,14 @@ class GeminiDialect(Dialect):
 
     def whole(self, data: bytes) -> None:
         """Parse one document. A stream without ``alt=sse`` is a JSON list of its events."""
-        document = decoded(data)
+        document = self._decoded(data)
         for part in dicts(document if isinstance(document, list) else [document]):
             self._event(part)
         if isinstance(document, dict):
             self._whole = decoded(data)
 
     def _event(self, document: dict[str, Any]) -> str:
+        self.answered = self.answered or any(document.get(name) for name in _ANSWERS)
         self._head |= {key: value for key, value in document.items() if key != "candidates"}
         self.model = string(document.get("modelVersion")) or self.model
         self.error = error_of(document) or self.error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
+from insource.providers.characters import whole_characters
 from insource.providers.deltas import append, joined
 from insource.providers.dialect import Dialect, count, decoded, dicts, error_of, finish_of, string, total
 from insource.types import Usage
@@ -18,7 +20,7 @@ class MessagesDialect(Dialect):
     def __init__(self) -> None:
         super().__init__()
         self._message: dict[str, Any] = {}
-        self._blocks: dict[int, dict[str, Any]] = {}
+        self._blocks: list[tuple[int, dict[str, Any]]] = []
 
     @property
     def text(self) -> str:
@@ -33,10 +35,12 @@ class MessagesDialect(Dialect):
     def response(self) -> dict[str, Any] | None:
         if not self._blocks:
             return self._message or None
-        return self._message | {"content": [_built(block) for _, block in sorted(self._blocks.items())]}
+        in_order = sorted(self._blocks, key=itemgetter(0))
+        return self._message | {"content": [_built(block) for _, block in in_order]}
 
     def _document(self, document: dict[str, Any]) -> None:
         self._message = document
+        self.answered = isinstance(document.get("content"), list) or self.usage.output_tokens is not None
         self.model = string(document.get("model")) or self.model
         self.error = error_of(document) or self.error
         self.finish_reason = finish_of(document.get("stop_reason"))
@@ -46,8 +50,9 @@ class MessagesDialect(Dialect):
         if kind == "content_block_delta":
             return self._delta(event)
         if kind == "content_block_start":
-            if isinstance(event.get("content_block"), dict) and isinstance(event.get("index"), int):
-                self._blocks[event["index"]] = event["content_block"]
+            if isinstance(event.get("content_block"), dict):
+                self.answered = True
+                self._blocks.append((self._index(event), event["content_block"]))
                 return string(event["content_block"].get("text"))
         elif kind == "message_start":
             if isinstance(event.get("message"), dict):
@@ -61,10 +66,11 @@ class MessagesDialect(Dialect):
         return ""
 
     def _delta(self, event: dict[str, Any]) -> str:
-        delta, index = event.get("delta"), event.get("index")
-        if not isinstance(delta, dict) or not isinstance(index, int):
+        delta = event.get("delta")
+        if not isinstance(delta, dict):
             return ""
-        block = self._blocks.setdefault(index, {})
+        self.answered = True
+        block = self._block(self._index(event))
         kind = delta.get("type")
         if kind in _TEXT_DELTAS:
             key = _TEXT_DELTAS[kind]
@@ -80,6 +86,21 @@ class MessagesDialect(Dialect):
         else:  # a signature or an unknown kind: sent complete
             block.update({key: value for key, value in delta.items() if key != "type"})
         return ""
+
+    def _index(self, event: dict[str, Any]) -> int:
+        """Return the block's index; without one, the event is about the latest block."""
+        index = event.get("index")
+        if isinstance(index, int):
+            return index
+        return self._blocks[-1][0] if self._blocks else 0
+
+    def _block(self, index: int) -> dict[str, Any]:
+        """Return the latest block with this index: some servers give the same one to every block."""
+        found = next((block for known, block in reversed(self._blocks) if known == index), None)
+        if found is None:
+            found = {}
+            self._blocks.append((index, found))
+        return found
 
     def _message_delta(self, event: dict[str, Any]) -> None:
         """Merge the event into the message. Its counts are totals; an omitted count has not changed."""
@@ -116,6 +137,6 @@ def _built(block: dict[str, Any]) -> dict[str, Any]:
     """Return the block as in a complete answer; tool input that was cut off stays text."""
     built: dict[str, Any] = joined(block)
     if text := built.pop(_INPUT, ""):
-        value = decoded(text.encode("utf-8", "surrogatepass"))
+        value = decoded(whole_characters(text).encode())
         built["input"] = text if value is None else value
     return built

@@ -50,7 +50,15 @@ class OtherDialect(Dialect):
     def finished(self) -> bool:
         return True  # these streams have no end marker: one that ends without an error is complete
 
+    def whole(self, data: bytes) -> None:
+        """Parse one document. Some of these endpoints answer with a list, or with nothing."""
+        document = self._decoded(data)
+        self.answered = document is not None or not data.strip()
+        if isinstance(document, dict):
+            self._document(document)
+
     def _event(self, document: dict[str, Any]) -> str:
+        self.answered = True
         self._document(document)
         new = string(document.get("delta")) if string(document.get("type")).endswith("text.delta") else ""
         self._said.append(new)

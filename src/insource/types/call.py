@@ -9,7 +9,10 @@ from typing import Any, Literal
 from insource.types.base import Frozen
 from insource.types.message import FinishReason, Usage
 
-Outcome = Literal["ok", "error", "interrupted"]
+Outcome = Literal["ok", "error", "interrupted", "unread"]
+"""``interrupted``: the answer broke off. ``unread``: the provider answered without an error, but what came
+could not be read as an answer, or only promised one; tokens and cost are unknown.
+"""
 
 
 class Route(Frozen):

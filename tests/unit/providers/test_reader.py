@@ -295,7 +295,7 @@ def test_other_packings_are_read_too(encoding, packer):
     bomb = packer.compress(b" " * 50_000_000)
     too_long = read("chat", bomb, streamed=False, encoding=encoding, max_bytes=1_000_000)
     assert too_long.unread == "the answer is too long to be read"
-    assert read("chat", b"not packed", streamed=False, encoding=encoding).unread.startswith(
+    assert read("chat", b"\x01not packed", streamed=False, encoding=encoding).unread.startswith(
         "the answer could"
     )
 
@@ -303,7 +303,9 @@ def test_other_packings_are_read_too(encoding, packer):
 def test_an_encoding_nobody_reads_here_is_said():
     reader = read("chat", b"\x01", streamed=False, encoding="compress")
     assert (reader.unread, reader.text) == ("the answer is compressed as compress", "")
-    assert read("chat", b"no gzip", streamed=False, encoding="gzip").unread.startswith("the answer could not")
+    assert read("chat", b"\x01no gzip", streamed=False, encoding="gzip").unread.startswith(
+        "the answer could not"
+    )
 
 
 @given(

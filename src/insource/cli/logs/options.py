@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from insource.config.loading import FILE_NAME
 from insource.foundation.clock import SYSTEM
+from insource.types.call import Outcome
 
 if TYPE_CHECKING:
     from insource.logs.query import Log
@@ -62,9 +63,7 @@ _FILTERS = (
     click.option("--model", help="Only this model: the one that answered, or else the one asked."),
     click.option("--provider", help="Only this upstream."),
     click.option("--user", help="Only this user."),
-    click.option(
-        "--outcome", type=click.Choice(["ok", "error", "interrupted"]), help="Only calls with this outcome."
-    ),
+    click.option("--outcome", type=click.Choice(get_args(Outcome)), help="Only calls with this outcome."),
     click.option("--source", help="Only calls from this source: gateway, wrap, import:FORMAT."),
     click.option(
         "--since", callback=moment, metavar="WHEN", help="Only calls since then: 24h, 7d, 2026-11-01."

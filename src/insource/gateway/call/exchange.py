@@ -98,7 +98,7 @@ class Exchange:
         self.cost_usd = end.cost_usd
         if self.route is not None:
             end = replace(end, route=self.route, simulated=self.route.simulated)
-        if end.outcome == "error":
+        if end.outcome in ("error", "unread"):
             end = replace(end, keys=self._keys())
         self.recording.end_call(end)
 
@@ -116,16 +116,17 @@ class Exchange:
         if self.ended or reader is None:
             self.end(CallEnd(outcome=outcome, status=status, error=error))
             return
-        usage, guessed = reader.usage, False
-        countable = outcome != "error" and self.endpoint != "other"  # else the unit of the price is unknown
-        if countable and (usage.output_tokens is None or not reader.complete):
-            usage, guessed = estimated(usage, self.document, reader.text)
+        usage, guessed = reader.usage if reader.answered else Usage(), False
+        charged = reader.answered and outcome in ("ok", "interrupted")
+        # The unit of the price of other endpoints is unknown
+        if charged and self.endpoint != "other" and (usage.output_tokens is None or not reader.complete):
+            usage, guessed = estimated(usage, self.document, reader.written)
         response = reader.response
-        priced = UNPRICED if outcome == "error" else self._priced(reader.model, usage, response)
+        priced = self._priced(reader.model, usage, response) if charged else UNPRICED
         self.end(
             CallEnd(
-                response=None if self.answer is not None else response,
-                response_bytes=self.answer,
+                response=response,
+                response_bytes=self.answer if reader.strict else None,
                 response_text=reader.text,
                 outcome=outcome,
                 finish_reason=reader.finish_reason,

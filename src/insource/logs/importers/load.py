@@ -128,7 +128,7 @@ def _latest(calls: Sequence[Call]) -> Iterable[Call]:
     chosen: dict[str, Call] = {}
     for call in calls:
         earlier = chosen.setdefault(call.call_id, call)
-        if earlier.outcome == UNFINISHED != call.outcome:
+        if earlier.outcome in UNFINISHED and call.outcome not in UNFINISHED:
             chosen[call.call_id] = call
     return chosen.values()
 
