@@ -12,7 +12,7 @@ from insource.dataset.settings import BuildSettings
 from insource.foundation.canonical import digest
 from insource.runs.folders import StageSpec
 
-STAGE, VERSION = "dataset", 1
+STAGE, VERSION = "dataset", 2
 LIBRARIES = (
     "insource",
     "charset-normalizer",

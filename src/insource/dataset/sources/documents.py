@@ -14,8 +14,10 @@ from insource.config.dataset import ColumnsSection
 from insource.dataset.rows.records import BadRow, row_of, unknown_keys_note
 from insource.dataset.rows.source import unreadable
 from insource.dataset.sources.containers import known_encoding, read_records
+from insource.dataset.sources.extract.extracted import decoded
+from insource.dataset.sources.extract.unread import Unread
 from insource.dataset.sources.record_shapes import by_columns
-from insource.dataset.sources.text_extraction import EXTRACTORS, decoded, text_of_document
+from insource.dataset.sources.text_extraction import EXTRACTORS, text_of_document
 from insource.formats.strict_json import strict_json
 from insource.foundation.errors import DataError
 from insource.types import Dropped, Row
@@ -70,6 +72,7 @@ class Documents:
         self._others: Counter[str] = Counter()
         self._about: list[str] = []
         self._guessed: dict[str, list[str]] = {}
+        self._unread = Unread()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -81,13 +84,15 @@ class Documents:
             for encoding, names in sorted(self._guessed.items())
         )
         about = (f"Passed over as about the data, by name and without a label: {', '.join(self._about)}.",)
-        return (*unknown_keys_note(self._unknown), *passed, *(about if self._about else ()), *guessed)
+        others = (*passed, *(about if self._about else ()), *guessed)
+        return (*self._unread.notes, *unknown_keys_note(self._unknown), *others)
 
     def __iter__(self) -> Iterator[Row | Dropped]:
         self._unknown.clear()
         self._others.clear()
         self._about.clear()
         self._guessed.clear()
+        self._unread = Unread()
         return self._beside() if self._labels is None else self._from_table(self._labels)
 
     def _beside(self) -> Iterator[Row | Dropped]:
@@ -176,6 +181,7 @@ class Documents:
             kinds = ", ".join(EXTRACTORS)
             raise BadRow("unknown-document", f"{path.suffix or 'a file without a suffix'} is none of {kinds}")
         found = text_of_document(path, self._encoding)
+        self._unread.add(self._name_of(path), found.unread)
         if found.guessed:
             self._guessed.setdefault(found.guessed, []).append(self._name_of(path))
         return found.text
