@@ -60,10 +60,10 @@ class DatasetSection(Frozen):
     path: str = Field(
         "data.jsonl", description="File or folder with the rows; ignored when the rows come from the log."
     )
-    format: Literal["auto", "rows", "chat", "completion", "documents", "log"] = Field(
+    format: Literal["auto", "rows", "chat", "sharegpt", "alpaca", "completion", "documents", "log"] = Field(
         "auto",
-        description="Format of the source: `rows` of a table, `chat` or `completion` examples, a folder of "
-        "`documents`, or the `log`. `auto` detects the format and prints the reason.",
+        description="Format of the source: `rows` of a table, `chat`, `sharegpt`, `alpaca` or `completion` "
+        "examples, a folder of `documents`, or the `log`. `auto` detects the format and prints the reason.",
     )
     columns: ColumnsSection = ColumnsSection()
     calls: CallsSection = CallsSection()
@@ -71,6 +71,12 @@ class DatasetSection(Frozen):
         "", description="Table with the labels of a folder of documents; the path is relative to that folder."
     )
     encoding: str = Field("", description="Encoding of tables and documents that are not UTF-8, e.g. cp1252.")
+    delimiter: str = Field(
+        "", max_length=1, description="Character between the cells of CSV files; detected when empty."
+    )
+    quote: str = Field(
+        '"', max_length=1, description="Character around cells of CSV files; empty when there is none."
+    )
     conversations: Literal["drop", "last", "render"] = Field(
         "drop",
         description="Requests with earlier turns: `drop` them, keep the `last` turn, or `render` all turns "

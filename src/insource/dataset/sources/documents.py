@@ -13,11 +13,12 @@ from typing import Any
 from insource.config.dataset import ColumnsSection
 from insource.dataset.rows.records import BadRow, row_of, unknown_keys_note
 from insource.dataset.rows.source import unreadable
-from insource.dataset.sources.containers import known_encoding, read_records
+from insource.dataset.sources.containers import known_encoding, noted_sentences, read_records, whole_columns
 from insource.dataset.sources.extract.extracted import decoded
 from insource.dataset.sources.extract.unread import Unread
 from insource.dataset.sources.record_shapes import by_columns
 from insource.dataset.sources.text_extraction import EXTRACTORS, text_of_document
+from insource.formats.csv_records import DETECTED, CsvDialect
 from insource.formats.strict_json import strict_json
 from insource.foundation.errors import DataError
 from insource.types import Dropped, Row
@@ -40,7 +41,8 @@ class Documents:
     a text), ``invoice.label.json``, ``invoice.label.txt`` or ``invoice.label``, or in one of these behind
     its whole name (``invoice.pdf.json``).
 
-    ``encoding`` is that of documents and labels that are not UTF-8 and declare none.
+    ``encoding`` is that of documents and labels that are not UTF-8 and declare none; ``csv`` is that of the
+    table.
 
     Raises:
         UserError: ``unknown-encoding``.
@@ -58,6 +60,7 @@ class Documents:
         columns: ColumnsSection | None = None,
         schemas: Mapping[str, dict[str, Any]] | None = None,
         encoding: str = "",
+        csv: CsvDialect = DETECTED,
         vouched: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = folder.name
@@ -67,8 +70,10 @@ class Documents:
         self._shape = by_columns(self._columns, frozenset(FILE_COLUMNS) | {self._columns.file})
         self._schemas = schemas
         self._encoding = known_encoding(encoding)
+        self._csv = csv
         self._vouched = vouched
         self._unknown: Counter[str] = Counter()
+        self._noted: Counter[str] = Counter()
         self._others: Counter[str] = Counter()
         self._about: list[str] = []
         self._guessed: dict[str, list[str]] = {}
@@ -84,11 +89,12 @@ class Documents:
             for encoding, names in sorted(self._guessed.items())
         )
         about = (f"Passed over as about the data, by name and without a label: {', '.join(self._about)}.",)
-        others = (*passed, *(about if self._about else ()), *guessed)
+        others = (*noted_sentences(self._noted), *passed, *(about if self._about else ()), *guessed)
         return (*self._unread.notes, *unknown_keys_note(self._unknown), *others)
 
     def __iter__(self) -> Iterator[Row | Dropped]:
         self._unknown.clear()
+        self._noted.clear()
         self._others.clear()
         self._about.clear()
         self._guessed.clear()
@@ -119,7 +125,8 @@ class Documents:
     def _from_table(self, table: Path) -> Iterator[Row | Dropped]:
         named: set[bytes] = set()
         column = self._columns.file
-        for line, found in read_records(table, self._encoding):
+        whole = whole_columns((table,))
+        for line, found in read_records(table, self._encoding, self._csv, noted=self._noted, whole=whole):
             if isinstance(found, BadRow):
                 detail = f"{table.name}: {found.detail}"
                 yield Dropped(row_id=f"line-{line}", line=line, reason=found.reason, detail=detail)
