@@ -79,7 +79,8 @@ def test_parquet_keeps_what_json_has_no_type_for():
             "bytes": "\\xff",
         },
     )
-    assert two[0] == 2 and two[1]["score"] == "inf"
+    assert two[0] == 2
+    assert two[1]["score"] == "inf"
     [torn] = found(file.getvalue()[:100])
     assert torn[1].startswith("bad: the Parquet file is damaged")
 
