@@ -77,7 +77,7 @@ def likely_delimiter(head: str, quote: str = '"') -> str:
 
     Of several, the one that makes the most columns is taken.
     """
-    rows = [row for row in _unquoted(head, quote).splitlines() if row.strip(f"{DELIMITERS} ")]
+    rows = [row for row in re.split("[\r\n]+", _unquoted(head, quote)) if row.strip(f"{DELIMITERS} ")]
     # The last row may be cut.
     header, *others = (rows[:-1] if len(rows) > 2 else rows)[: _SAMPLE_ROWS + 1] or [""]
 
@@ -91,13 +91,13 @@ def likely_delimiter(head: str, quote: str = '"') -> str:
 
 
 def _unquoted(head: str, quote: str) -> str:
-    """Return the text without its quoted cells, up to one that does not end."""
+    """Return the text with a word in place of each quoted cell, up to a cell that does not end."""
     if not quote:
         return head
     mark, ends = re.escape(quote), f"{re.escape(DELIMITERS)}\r\n"
     begin = rf"(?:\A|(?<=[{ends}])){mark}"
     closed = rf"{begin}(?:[^{mark}]|{mark}{mark})*+{mark}(?=[{ends}]|\Z)"
-    return re.split(begin, re.sub(closed, "", head), maxsplit=1)[0]
+    return re.split(begin, re.sub(closed, "quoted", head), maxsplit=1)[0]
 
 
 def _unusable(header: list[str]) -> str:

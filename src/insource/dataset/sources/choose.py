@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -94,9 +95,12 @@ def detected(path: Path, encoding: str = "", csv: CsvDialect = DETECTED) -> tupl
     The first is one of the formats of ``[dataset]``, or empty.
 
     Raises:
+        DataError: ``unknown-columns`` when the whole file is one object with the records inside.
         The errors of ``read_records``.
     """
     sample = list(islice(_good(path, encoding, csv), SAMPLE))
+    if len(sample) == 1:
+        _refuse_one_object(path, sample[0])
     keys: tuple[str, ...] = tuple(dict.fromkeys(key for record in sample for key in record))
     for name, together in _SIGNS:
         having = sum(any(all(key in record for key in signs) for signs in together) for record in sample)
@@ -104,6 +108,25 @@ def detected(path: Path, encoding: str = "", csv: CsvDialect = DETECTED) -> tupl
             shown = " and ".join(f"`{key}`" for key in together[0])
             return name, f"{having} of the first {len(sample)} records have {shown}", keys
     return ("" if sample else "rows"), "none of the first records can be read", keys
+
+
+def _refuse_one_object(path: Path, record: Mapping[str, Any]) -> None:
+    lists = [
+        key
+        for key, value in record.items()
+        if isinstance(value, list) and len(value) > 1 and all(isinstance(one, dict) for one in value)
+    ]
+    columns = [tuple(value) if isinstance(value, dict) else () for value in record.values()]
+    if len(columns) > 1 and columns[0] and len(set(columns)) == 1 and all(map(str.isdecimal, columns[0])):
+        problem = "one object with a column a key, as pandas writes by default"
+        command = 'df.to_json("rows.jsonl", orient="records", lines=True)'
+    elif len(lists) == 1 and lists[0] not in ("messages", "conversations", "preferred_output"):
+        problem = f"one object with the records in {lists[0]!r}"
+        command = f"jq -c '.{json.dumps(lists[0])}[]' {path.name} > rows.jsonl"
+    else:
+        return
+    hint = f"Write one record a line, and name that file as `path`: {command}"
+    raise DataError("unknown-columns", f"{path.name} is {problem}.", hint=hint)
 
 
 _SIGNS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (

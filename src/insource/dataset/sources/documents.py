@@ -115,7 +115,7 @@ class Documents:
             name = self._name_of(path)
             if path.is_dir():
                 continue
-            if path.name.endswith((*_LABEL_TEXT, ".json")):
+            if path.name.lower().endswith((*_LABEL_TEXT, ".json")):
                 if _key(path) not in used:
                     detail = "a label whose document is not there"
                     yield Dropped(row_id=name, line=None, reason="missing-document", detail=detail)
@@ -250,20 +250,21 @@ def _unreadable_folder(name: str) -> Dropped:
 
 def is_document(path: Path) -> bool:
     """Return whether a file is a document, and not the label of one."""
-    return path.suffix.lower() in EXTRACTORS and not path.name.endswith(_LABEL_TEXT)
+    return path.suffix.lower() in EXTRACTORS and not path.name.lower().endswith(_LABEL_TEXT)
 
 
 def label_table(folder: Path) -> Path | None:
     """Return the table with the labels, when the folder has one of the usual names."""
-    names = (folder / f"{name}{suffix}" for name in TABLES for suffix in TABLE_SUFFIXES)
-    return next((path for path in names if path.is_file()), None)
+    found = {path.name.lower(): path for path in sorted(folder.glob("*")) if path.stem.lower() in TABLES}
+    names = (found.get(f"{name}{suffix}") for name in TABLES for suffix in TABLE_SUFFIXES)
+    return next((path for path in names if path is not None and path.is_file()), None)
 
 
 def _label_beside(path: Path) -> Path | None:
     places = (
         base.with_name(f"{base.name}{suffix}")
         for base in (path, path.with_suffix(""))
-        for suffix in (*_LABEL_JSON, *_LABEL_TEXT)
+        for suffix in (*_LABEL_JSON, *_LABEL_TEXT, *map(str.upper, (*_LABEL_JSON, *_LABEL_TEXT)))
     )
     names = (place for place in places if place != path and len(os.fsencode(place.name)) <= _LONGEST_NAME)
     return next((place for place in names if place.is_file()), None)
@@ -272,7 +273,7 @@ def _label_beside(path: Path) -> Path | None:
 def _read_label(label: Path, encoding: str) -> Any:
     try:
         text = decoded(label.read_bytes(), encoding).text
-        return strict_json(text) if label.suffix == ".json" else text.strip()
+        return strict_json(text) if label.suffix.lower() == ".json" else text.strip()
     except OSError as error:
         raise BadRow("invalid-json", f"its label {label.name}: {error.strerror or error}") from error
     except BadRow as bad:

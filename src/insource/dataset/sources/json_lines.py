@@ -82,9 +82,9 @@ def json_lines(path: Path, noted: Counter[str] | None = None) -> Iterator[Found]
 
 
 def has_an_object_a_line(head: bytes) -> bool:
-    """Return whether one of the first two lines of a file's beginning is an object by itself."""
+    """Return whether a file begins with an object a line; one of the first two lines may be torn."""
     lines = [line.strip().removesuffix(b",") for line in head.split(b"\n") if line.strip()]
-    return any(isinstance(_record(line), dict) for line in lines[:2])
+    return lines[0].startswith(b"{") and any(isinstance(_record(line), dict) for line in lines[:2])
 
 
 def _record(raw: bytes) -> dict[str, Any] | BadRow:
