@@ -123,6 +123,12 @@ class DatasetSection(Frozen):
     )
 
     @model_validator(mode="after")
+    def _can_tell_cells_apart(self) -> Self:
+        if self.delimiter and self.delimiter in f"\r\n{self.quote}":
+            raise ValueError("delimiter must be another character than quote, and not the end of a line")
+        return self
+
+    @model_validator(mode="after")
     def _leaves_rows_to_train_on(self) -> Self:
         if self.validation + self.calibration + self.test >= 1:
             raise ValueError(
