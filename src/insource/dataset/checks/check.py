@@ -184,6 +184,11 @@ class Check:
             hint=f"Take it from the last findings: insource dataset fix --apply {self.name}",
         )
 
+    def named(self, index: int) -> str:
+        """Return what people call the row at this place: its line, or its id where it has none, as a call."""
+        row = self.context.rows[index]
+        return row.row_id if row.line is None else f"line {row.line}"
+
     def drop(self, row: Row, detail: str) -> Dropped:
         """Return the row left out, for the reason that is this check's name."""
         return Dropped(row_id=row.row_id, line=row.line, reason=self.name, detail=detail)

@@ -27,7 +27,7 @@ KEYS = (
     "provenance",
     "confidence",
 )
-_ALIASES = {"val": "validation", "dev": "validation"}
+_ALIASES = {"val": "validation", "valid": "validation", "dev": "validation"}
 
 
 class BadRow(ValueError):
@@ -135,12 +135,14 @@ def _output(record: dict[str, Any]) -> str | dict[str, Any]:
 def _split(value: Any) -> Split | None:
     if value is None:
         return None
-    name = _ALIASES.get(value, value) if isinstance(value, str) else value
+    name = _ALIASES.get(value.lower(), value.lower()) if isinstance(value, str) else value
     for split in get_args(Split):
         if name == split:
             found: Split = split
             return found
-    raise BadRow("unknown-split", f"`split` is {value!r}; known are {', '.join(get_args(Split))}, val, dev")
+    raise BadRow(
+        "unknown-split", f"`split` is {value!r}; known are {', '.join(get_args(Split))}, val, valid, dev"
+    )
 
 
 def _label(record: dict[str, Any], key: str) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,17 @@ from insource.formats.strict_json import kind_of, strict_json
 from insource.types import Dropped, Row
 
 Found = tuple[int, dict[str, Any] | BadRow]
+
+COMMAS = "Lines read without the comma that they end in"
+_LIKELY_CAUSES = (
+    (re.compile(rb"\{\s*'"), "it looks like a Python dict; write each line with json.dumps(record)"),
+    (re.compile(rb"[:,\[]\s*(?:NaN|-?Infinity)\b"), "write null instead"),
+    (re.compile(rb"\}\s*\{"), "there are two objects on the line; write one a line: jq -c . FILE"),
+    (
+        re.compile(rb"\s*[\[\]{}]\s*\Z"),
+        "it looks like JSON over several lines; write one object a line: jq -c '.[]' FILE",
+    ),
+)
 
 
 class JsonLines:
@@ -46,8 +59,10 @@ class JsonLines:
                 yield Dropped(row_id=row_id, line=line, reason=bad.reason, detail=bad.detail)
 
 
-def json_lines(path: Path) -> Iterator[Found]:
+def json_lines(path: Path, noted: Counter[str] | None = None) -> Iterator[Found]:
     """Yield each line that is not blank with its number, as the object it spells or why it is none.
+
+    A comma at the end of a line, as in the middle of a JSON list, is left out and counted in ``noted``.
 
     Raises:
         DataError: ``rows-unreadable``.
@@ -56,10 +71,20 @@ def json_lines(path: Path) -> Iterator[Found]:
         with path.open("rb") as file:
             for number, raw in enumerate(file, 1):
                 content = (raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw).strip()
+                if content.endswith(b"},"):
+                    content = content[:-1]
+                    if noted is not None:
+                        noted[COMMAS] += 1
                 if content:
                     yield number, _record(content)
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def has_an_object_a_line(head: bytes) -> bool:
+    """Return whether a file begins with an object a line; one of the first two lines may be torn."""
+    lines = [line.strip().removesuffix(b",") for line in head.split(b"\n") if line.strip()]
+    return lines[0].startswith(b"{") and any(isinstance(_record(line), dict) for line in lines[:2])
 
 
 def _record(raw: bytes) -> dict[str, Any] | BadRow:
@@ -68,7 +93,8 @@ def _record(raw: bytes) -> dict[str, Any] | BadRow:
     except UnicodeDecodeError as error:
         return BadRow("bad-utf8", f"byte {error.start + 1} of the line is not UTF-8")
     except ValueError as error:
-        return BadRow("invalid-json", str(error))
+        causes = (cause for sign, cause in _LIKELY_CAUSES if sign.match(raw) or sign.search(raw))
+        return BadRow("invalid-json", "; ".join([str(error), *islice(causes, 1)]))
     if not isinstance(record, dict):
         return BadRow("not-an-object", f"the line is {kind_of(record)}, not an object")
     return record
