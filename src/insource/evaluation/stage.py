@@ -15,7 +15,7 @@ from insource.foundation.canonical import digest
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.types import Dataset, EvalRecord, Evaluation, Example, Split, Task
 
-STAGE, VERSION = "evaluate", 2
+STAGE, VERSION = "evaluate", 3
 RECORDS_FILE = "records.jsonl"
 LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint")
 # Older keys counted it, though nothing imports it. Their evaluations are still found.

@@ -20,7 +20,7 @@ from insource.training.base import load_tokenizer, unpacked
 from insource.training.stage import summary as training_summary
 from insource.types import Dataset, ParitySummary, Task
 
-STAGE, VERSION = "export", 2
+STAGE, VERSION = "export", 3
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
 ADAPTER_FILE, TOKENIZER_FILE = "adapter.gguf", "tokenizer.json"
 
