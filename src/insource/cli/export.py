@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from insource.cli.options import json_option, project_options
+from insource.cli.options import json_option, training_options
 
 if TYPE_CHECKING:
     from insource.workflow.session import Session
 
 
 @click.command("export", short_help="Export the adapter to GGUF and check parity")
-@project_options
+@training_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
     """Write the GGUF adapter, the Modelfile and the model card. Fail when the parity check fails."""
