@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 EXIT_INTERRUPTED = 130
 REFRESH_S = 0.2
+LINE_S = 2.0  # replayed answers are there at once: their progress is one line
 
 
 def styled(text: str, **style: bool | str) -> str:
@@ -64,7 +65,8 @@ def show(estimate: Estimate | None, *, digits: int = 1) -> str:
 class Terminal:
     """The ``Display`` of the command line.
 
-    On a terminal, one line shows the progress; elsewhere, one line is printed per tenth.
+    On a terminal, one line shows the progress. Elsewhere, a line is printed per tenth, at most one in
+    ``LINE_S`` seconds, and one at the end.
     """
 
     def __init__(self, *, yes: bool = False, quiet: bool = False) -> None:
@@ -93,14 +95,17 @@ class Terminal:
         now = time.monotonic()
         self._first = self._first or (now, done)
         since, begun = self._first
-        left = f", {duration((now - since) / (done - begun) * (total - done))} left" if done > begun else ""
+        ended = done >= total
+        left = ""
+        if begun < done < total:
+            left = f", {duration((now - since) / (done - begun) * (total - done))} left"
         tenth = int(10 * done / total)
         line = f"  {done:,.0f}/{total:,.0f}  {text}{left}"
         if self._live:
-            if now - self._printed[1] >= REFRESH_S or done >= total:
+            if now - self._printed[1] >= REFRESH_S or ended:
                 click.echo(f"\r\033[K{line}", err=True, nl=False)
                 self._printed, self._open_line = (tenth, now), True
-        elif tenth > self._printed[0]:
+        elif tenth > self._printed[0] and (now - max(since, self._printed[1]) >= LINE_S or ended):
             say(line)
             self._printed = (tenth, now)
 

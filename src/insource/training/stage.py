@@ -23,7 +23,7 @@ from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 if TYPE_CHECKING:
     from insource.training.sft import Trained
 
-STAGE, VERSION = "train", 3
+STAGE, VERSION = "train", 4
 LIBRARIES = ("torch", "transformers", "peft", "trl")
 
 

@@ -92,13 +92,23 @@ def test_a_path_is_as_short_as_it_can_be(tmp_path, monkeypatch):
     assert near(Path("/elsewhere/b")) == "/elsewhere/b"
 
 
-def test_progress_is_a_line_a_tenth_without_a_terminal(capsys):
+@pytest.mark.parametrize(
+    ("seconds_each", "shown"),
+    [
+        (1.0, [3, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]),
+        (0.1, [21, 41, 61, 81, 100]),
+        (0.0, [100]),
+    ],
+)
+def test_without_a_terminal_progress_is_at_most_a_line_a_tenth(monkeypatch, capsys, seconds_each, shown):
+    """Answers that are replayed take no time, and get one line."""
     terminal = Terminal()
     for done in range(1, 101):
+        monkeypatch.setattr("time.monotonic", lambda now=done: 1000 + now * seconds_each)
         terminal.progress("documents", done, 100)
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 11
-    assert lines[-1].startswith("  100/100  documents")
+    assert [int(line.split("/")[0]) for line in lines] == shown
+    assert all(("left" in line) == (not line.startswith("  100/")) for line in lines)
 
 
 def test_progress_of_nothing_and_quiet_progress_say_nothing(capsys):
