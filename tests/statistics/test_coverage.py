@@ -10,11 +10,13 @@ import math
 import numpy as np
 import pytest
 
+from insource.evaluation.compare import compare
 from insource.evaluation.estimators import mean, rate, ratio, sampling_units
 from insource.foundation.rng import generator
 from insource.stats.intervals import cluster_mean_t
 from insource.stats.learn_then_test import ltt_threshold
 from insource.stats.paired import paired_binary, paired_mean
+from insource.types import Arm, EvalRecord, Score, SlotScore
 
 QUICK, FULL = 500, 4000
 SIZES = pytest.mark.parametrize("runs", [QUICK, pytest.param(FULL, marks=pytest.mark.slow)])
@@ -139,8 +141,51 @@ def test_equal_arms_rarely_differ(runs):
     assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
 
 
+def chance(n, first, metric, margin, outcomes):
+    """The exact probability of these outcomes for two arms of which exactly one is right on every document:
+    the first with probability ``first``.
+    """
+
+    def record(number, right):
+        slot = SlotScore(path="(label)", bucket="correct" if right else "wrong", gold="a", predicted="b")
+        formats = dict.fromkeys(("parsed", "repairable", "schema_valid", "canonical"), True)
+        return EvalRecord(
+            row_id=str(number), status="scored", score=Score(slots=(slot,), exact=right, **formats)
+        )
+
+    def outcome(wins):
+        arms = [(Arm(name=name, model=name, kind=kind), won) for name, kind, won in TWO]
+        sides = [(arm, [record(i, (i < wins) == won) for i in range(n)]) for arm, won in arms]
+        return compare(*sides, metric=metric, margin=margin).outcome
+
+    return sum(
+        math.comb(n, wins) * first**wins * (1 - first) ** (n - wins)
+        for wins in range(n + 1)
+        if outcome(wins) in outcomes
+    )
+
+
+TWO = (("tuned", "tuned", True), ("cloud", "cloud", False))
+ALWAYS_DIFFER = pytest.mark.parametrize("n", range(4, 21))
+ONE_FIELD = pytest.mark.parametrize("metric", ["accuracy", "field_accuracy"])
+
+
+@ALWAYS_DIFFER
+@ONE_FIELD
+def test_equal_arms_that_always_differ_are_rarely_told_apart(n, metric):
+    assert chance(n, 0.5, metric, 0.02, {"better", "worse"}) <= 0.05
+
+
+@ALWAYS_DIFFER
+@ONE_FIELD
+@pytest.mark.parametrize("margin", [0.02, 0.1])
+def test_a_loss_of_the_margin_is_rarely_not_worse_where_arms_always_differ(n, metric, margin):
+    """One direction of a two-sided 95 % interval errs in 2.5 %."""
+    assert chance(n, (1 - margin) / 2, metric, margin, {"better", "not worse"}) <= 0.025
+
+
 @SIZES
-@pytest.mark.parametrize(("n", "max_error"), [(200, 0.1), (1500, 0.2)])
+@pytest.mark.parametrize(("n", "max_error"), [(325, 0.1), (1500, 0.2)])
 def test_the_threshold_breaks_its_promise_at_most_delta_of_the_time(runs, n, max_error):
     """P(error | confidence c) = (1 - c)^2 and c uniform, so the error above t is (1 - t)^2 / 3."""
     random, broken, found = generator(20261122, f"ltt.{n}"), 0, 0

@@ -38,9 +38,11 @@ def command(
 
     Both are arm names: "tuned", "base + schema" or the name of a cloud model.
     """
-    from insource.cli.output import say, show
+    from insource.cli.output import minor_gaps, say, show
     from insource.evaluation.compare import compare
+    from insource.evaluation.never_answered import fields_of_labels
     from insource.evaluation.stage import load
+    from insource.types import Task
 
     evaluated: dict[str, Evaluated] = {}
     test_split = None
@@ -57,6 +59,9 @@ def command(
         (second.evaluation.arm, second.records),
         metric=chosen,
         margin=margin or session.config.task.margin,
+        label_fields=fields_of_labels(
+            Task.model_validate(first.run.manifest["spec"]["config"]["task"]).output
+        ),
     )
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json"), ensure_ascii=False))
@@ -64,9 +69,10 @@ def command(
     say(f"  {candidate:<20} {show(found.candidate_value)}")
     say(f"  {baseline:<20} {show(found.baseline_value)}")
     say(f"  {'difference':<20} {show(found.difference)}")
-    p = f" · p = {found.p_value:.2g} ({found.test})" if found.p_value is not None else ""
+    p = f" · two-sided p = {found.p_value:.2g} ({found.test})" if found.p_value is not None else ""
     say(f"\n  {found.better} better · {found.worse} worse · {found.same} same{p}")
     say(f"\n{found.sentence}")
+    minor_gaps(found)
     if gate and found.outcome not in ("better", "not worse"):
         raise SystemExit(EXIT_GATE_NOT_MET if found.outcome == "worse" else EXIT_UNDECIDED)
 

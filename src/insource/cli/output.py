@@ -15,7 +15,7 @@ from insource.foundation.errors import InsourceError
 
 if TYPE_CHECKING:
     from insource.training.recipe import Recipe
-    from insource.types import DatasetManifest, Estimate, Evaluation, RunResult
+    from insource.types import Comparison, DatasetManifest, Estimate, Evaluation, RunResult
 
 EXIT_INTERRUPTED = 130
 REFRESH_S = 0.2
@@ -174,6 +174,15 @@ def near(path: Path) -> str:
         return str(path)
 
 
+def minor_gaps(comparison: Comparison) -> None:
+    """Print the labels that a cloud never gave, where too few for its sentence to begin with them."""
+    from insource.evaluation.never_answered import described, notable
+
+    for found in comparison.never_answered:
+        if not notable(found):
+            say(described(found))
+
+
 def summary(result: RunResult) -> None:
     """Print the table of the arms, the comparisons, break-even and the verdict."""
     from rich.console import Console
@@ -211,5 +220,6 @@ def summary(result: RunResult) -> None:
         say(f"{arm_name}: {reason}")
     for comparison in result.comparisons:
         say(comparison.sentence)
+        minor_gaps(comparison)
     say(result.break_even.sentence)
     say(f"\n{styled('Verdict', bold=True)}: {result.verdict.outcome}. {result.verdict.sentence}")

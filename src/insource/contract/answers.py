@@ -8,6 +8,7 @@ import re
 import unicodedata
 from typing import Any, NamedTuple, NoReturn
 
+from insource.contract.reasoning import without_reasoning
 from insource.types import JsonSchema, Labels, OutputSpec
 
 MAX_DEPTH = 64
@@ -31,7 +32,10 @@ class _NotStrict(ValueError):
 def read_answer(text: str, output: OutputSpec) -> ParsedAnswer:
     """Read one raw answer as the task's output.
 
-    JSON: ``parsed`` means that the whole text is one JSON value under RFC 7493 (I-JSON): no NaN or
+    The reasoning of a reasoning model (``contract.reasoning``) is no part of the answer: what is left without
+    it is read like an answer without any.
+
+    JSON: ``parsed`` means that the whole answer is one JSON value under RFC 7493 (I-JSON): no NaN or
     infinity, no number beyond a double, no duplicate key, no lone surrogate, no nesting beyond
     ``MAX_DEPTH``. ``repairable`` means that a value is left after code fences and prose are stripped;
     the first balanced object counts, a truncated one does not. Repair reads duplicate keys as common
@@ -44,7 +48,7 @@ def read_answer(text: str, output: OutputSpec) -> ParsedAnswer:
         return _read_json(text)
     if isinstance(output, Labels):
         return _read_label(text, output.names)
-    return ParsedAnswer(text, parsed=True, repairable=True)
+    return ParsedAnswer(without_reasoning(text), parsed=True, repairable=True)
 
 
 def _read_json(text: str) -> ParsedAnswer:
@@ -52,7 +56,10 @@ def _read_json(text: str) -> ParsedAnswer:
         return ParsedAnswer(_loads(text, strict=True), parsed=True, repairable=True)
     except (ValueError, RecursionError):
         pass
-    for candidate in _candidates(text):
+    answer = without_reasoning(text)
+    if answer != text:
+        return _read_json(answer)
+    for candidate in _candidates(answer):
         try:
             return ParsedAnswer(_loads(candidate, strict=False), parsed=False, repairable=True)
         except (ValueError, RecursionError):
@@ -147,7 +154,10 @@ def _read_label(text: str, names: tuple[str, ...]) -> ParsedAnswer:
     stripped = text.strip()
     if stripped in names:
         return ParsedAnswer(stripped, parsed=True, repairable=True)
-    folded = _fold_label(text)
+    answer = without_reasoning(text)
+    if answer in names:
+        return ParsedAnswer(answer, parsed=True, repairable=True)
+    folded = _fold_label(answer)
     fitting = [name for name in names if folded and _fold_label(name) == folded]
     if len(fitting) == 1:
         return ParsedAnswer(fitting[0], parsed=False, repairable=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from insource.evaluation.never_answered import described, notable
 from insource.types import Arm, BreakEven, Comparison, Verdict
 
 
@@ -13,7 +14,8 @@ def conclude(
     """Go, no-go or undecided, from real cloud answers only.
 
     A simulated cloud or none at all leaves the question open, however good the candidate is. Among
-    several cloud models the candidate has to hold against each.
+    several cloud models the candidate has to hold against each. Where a cloud never gave labels that more
+    than 1 % of the documents have, the sentence begins with it.
     """
     role = {arm.name: arm.role for arm in arms}
     candidate = next((arm for arm in arms if arm.role == "candidate"), None)
@@ -33,7 +35,9 @@ def conclude(
         )
     else:
         found = _without_cloud(arms, model, against_baseline)
-    return found.model_copy(update={"reasons": reasons})
+    handicapped = [one for comparison in against_cloud for one in comparison.never_answered if notable(one)]
+    sentence = " ".join([*(described(one) for one in handicapped), found.sentence])
+    return found.model_copy(update={"sentence": sentence, "reasons": reasons})
 
 
 def _hardest(against: Sequence[Comparison]) -> Comparison:

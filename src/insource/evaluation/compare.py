@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from insource.evaluation.estimators import Units, sampling_units
 from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER, MEANS, document_value, estimate
+from insource.evaluation.never_answered import described, never_answered, notable
+from insource.evaluation.scorers import LABEL
 from insource.foundation.errors import ConfigError, DataError
 from insource.stats.intervals import Floats, Interval
 from insource.stats.paired import PairedDifference, paired_binary, paired_mean
@@ -24,6 +26,7 @@ class _Pairs(NamedTuple):
     candidate: Floats
     baseline: Floats
     groups: tuple[str | None, ...]
+    row_ids: frozenset[str]
     left_out: int
 
 
@@ -34,6 +37,7 @@ def compare(
     metric: str,
     margin: float,
     alpha: float = 0.05,
+    label_fields: Collection[str] = (LABEL,),
 ) -> Comparison:
     """Compare candidate and baseline (candidate minus baseline) on a per-document metric.
 
@@ -49,9 +53,13 @@ def compare(
     - *inconclusive* otherwise. ``required_n`` documents then give a power of 0.8 to decide, if the
       observed difference and its spread (design effect included) are the true ones.
 
-    A rate of documents uses Bonett-Price and exact McNemar; a mean of shares uses the padded paired t
-    (``stats.paired``). Where documents share groups, both use the paired t by group. A simulated arm gets no
-    outcome.
+    A rate of documents uses the more cautious of exact McNemar and Bonett-Price; a mean of shares uses the
+    padded paired t (``stats.paired``). ``p_value`` is two-sided, from the test of the interval. Where
+    documents share groups, both use the paired t by group. A simulated arm gets no outcome.
+
+    ``label_fields`` are the paths whose values come from a closed list (``fields_of_labels``). Labels of them
+    that a compared cloud never gave are in ``never_answered``; when more than 1 % of the documents have one,
+    the sentence begins with it.
 
     Raises:
         ConfigError: ``metric-not-comparable`` for a metric without a value per document.
@@ -105,8 +113,14 @@ def compare(
         required_n=_required_n(gain, margin, len(gains), units, alpha)
         if outcome == "inconclusive" and not simulated
         else None,
+        never_answered=tuple(
+            found
+            for arm, records in (candidate, baseline)
+            for found in never_answered(arm, records, label_fields, pairs.row_ids)
+        ),
     )
-    return result.model_copy(update={"sentence": _sentence(result, simulated)})
+    first = [described(found) for found in result.never_answered if notable(found)]
+    return result.model_copy(update={"sentence": " ".join([*first, _sentence(result, simulated)])})
 
 
 def _pair(
@@ -115,7 +129,7 @@ def _pair(
     ours = {r.row_id: r for r in candidate[1] if r.status != "unscored"}
     theirs = {r.row_id: r for r in baseline[1] if r.status != "unscored"}
     common = [
-        (record.group, first, second)
+        (row_id, record.group, first, second)
         for row_id, record in ours.items()
         if row_id in theirs
         and (first := document_value(record, metric)) is not None
@@ -127,15 +141,23 @@ def _pair(
             f"{candidate[0].name} and {baseline[0].name} have no evaluated document in common.",
             hint="Evaluate both on the same split: insource evaluate",
         )
-    groups, first_values, second_values = zip(*common, strict=True)
+    row_ids, groups, first_values, second_values = zip(*common, strict=True)
     left_out = len(ours.keys() | theirs.keys()) - len(common)
-    return _Pairs(np.array(first_values, dtype=float), np.array(second_values, dtype=float), groups, left_out)
+    return _Pairs(
+        np.array(first_values, dtype=float),
+        np.array(second_values, dtype=float),
+        groups,
+        frozenset(row_ids),
+        left_out,
+    )
 
 
 def _difference(gains: Floats, units: Units, metric: str, confidence: float) -> PairedDifference:
-    if metric in MEANS or units.clusters is not None:
-        return paired_mean(gains, units.clusters, confidence)
-    return paired_binary(gains, confidence)
+    # A share of one field is 0 or 1, like a rate, and a t test of few such differences errs too often.
+    whole = metric not in MEANS or bool(np.isin(gains, (-1.0, 0.0, 1.0)).all())
+    if units.clusters is None and whole:
+        return paired_binary(gains, confidence)
+    return paired_mean(gains, units.clusters, confidence)
 
 
 def _outcome(interval: Interval | None, margin: float) -> Outcome:

@@ -183,10 +183,11 @@ def _largest_loss(losses: Floats, units: Units) -> float:
 
 
 def _at_the_edge(value: float, n: int, units: Units) -> Estimate:
-    """Return the estimate when all values are 0 or all are 1, with the rule-of-three bound of the units."""
+    """Return the estimate when all values are 0 or all are 1, with the one-sided rule-of-three bound of the
+    units."""
     bound = rule_of_three(units.size)
     interval = Interval(0.0, bound) if value == 0.0 else Interval(1.0 - bound, 1.0)
-    return _estimate(value, interval, n, f"rule of three {units.by}", units.note)
+    return _estimate(value, interval, n, f"rule of three, one-sided, {units.by}", units.note)
 
 
 def _estimate(value: float, interval: Interval | None, n: int, method: str, note: str) -> Estimate:

@@ -113,6 +113,7 @@ def summarise(
         slices=_slices(judged),
         latency_s=_latency(arm, records),
         failures=dict(failures.most_common()),
+        unsearched=sum(document.score.unsearched > 0 for document in judged),
         seconds=seconds,
     )
 

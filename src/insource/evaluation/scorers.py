@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from insource.contract.answers import ParsedAnswer, read_answer
+from insource.contract.reasoning import without_reasoning
 from insource.contract.resolved import InvalidSchema, restricted
 from insource.contract.validate import fits
 from insource.foundation.errors import DataError
 from insource.matching.align import Slot, align
 from insource.matching.declared import check_declared
 from insource.matching.surface import SurfaceForms
-from insource.types import Completion, Example, JsonSchema, Labels, Score, SlotScore, Task
+from insource.types import Completion, Example, JsonSchema, Labels, Score, SlotScore, Task, Text
 
 Scorer = Callable[[Example, Completion], Score]
 
@@ -61,9 +62,7 @@ def build_scorer(task: Task, surface: SurfaceForms | None = None) -> Scorer:
         [('voltage', 'correct'), ('phase', 'invented')]
     """
     if not isinstance(task.output, JsonSchema):
-        return lambda example, completion: _score_whole(
-            task, example, read_answer(completion.text, task.output)
-        )
+        return lambda example, completion: _score_whole(task, example, completion.text)
     _require_valid(task.output)
 
     def score(example: Example, completion: Completion) -> Score:
@@ -111,7 +110,10 @@ def _unanswered(task: Task, example: Example) -> tuple[SlotScore, ...]:
     return (SlotScore(path=path, bucket="missed", gold=example.target),)
 
 
-def _score_whole(task: Task, example: Example, answer: ParsedAnswer) -> Score:
+def _score_whole(task: Task, example: Example, text: str) -> Score:
+    # A label that itself holds reasoning is compared with the whole text.
+    whole = isinstance(task.output, Text) and without_reasoning(example.target) != example.target
+    answer = ParsedAnswer(text, parsed=True, repairable=True) if whole else read_answer(text, task.output)
     slot = _unanswered(task, example)[0]
     value = answer.value.strip() if isinstance(answer.value, str) else ""
     if not value:
@@ -154,7 +156,8 @@ def _json_score(slots: tuple[Slot, ...], answer: ParsedAnswer, *, valid: bool, c
         canonical=canonical,
         exact=all(slot.bucket in ("correct", "correctly_empty") for slot in slots),
         answer=answer.value,
-        explanation=_explain(scored),
+        explanation=_explain(scored, unsearched := sum(not slot.searched for slot in slots)),
+        unsearched=unsearched,
     )
 
 
@@ -167,7 +170,7 @@ def _all_canonical(slots: tuple[Slot, ...], answer: Any, surface: SurfaceForms) 
     )
 
 
-def _explain(slots: tuple[SlotScore, ...]) -> str:
+def _explain(slots: tuple[SlotScore, ...], unsearched: int = 0) -> str:
     """Describe the first few wrong slots: ``power.voltage wrong: "400 V", label "480 V"; …``."""
     faults = [slot for slot in slots if slot.bucket in ("wrong", "missed", "invented")]
     parts = []
@@ -179,7 +182,8 @@ def _explain(slots: tuple[SlotScore, ...]) -> str:
         }
         parts.append(f"{slot.path} {slot.bucket}: {values[slot.bucket]}")
     more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
-    return "; ".join(parts + more)
+    long = [f"{unsearched} of them in a list too long to compare all of its items"] if unsearched else []
+    return "; ".join(parts + more + long)
 
 
 def _show(value: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from insource.routing.remedies import documents_needed, looser_bound
 from insource.stats.learn_then_test import ltt_threshold, minimum_calibration_n
 from insource.types import Policy
 
@@ -25,10 +26,12 @@ def fit_policy(
     document.
 
     The threshold comes from Learn-then-Test (arXiv 2110.01052): with probability 1 - ``delta``, at most
-    ``max_error`` of the locally served answers are wrong. Documents whose confidence is None are never served
-    locally; they count in the local share but not in the test. When the data cannot support the bound,
-    ``on_infeasible`` decides: ``"cloud"`` sends everything to the cloud; ``"median"`` uses the median of the
-    confidences above 0, without a guarantee.
+    ``max_error`` of the locally served answers are wrong. Where the walk over thresholds starts follows from
+    the number of documents with a confidence, the bound and ``delta`` alone (``stats.learn_then_test``).
+    Documents whose confidence is None are never served locally; they count in the local share but not in the
+    test. When the data cannot support the bound, ``on_infeasible`` decides: ``"cloud"`` sends everything to
+    the cloud; ``"median"`` uses the median of the confidences above 0, without a guarantee. The reason then
+    says what would make the bound feasible.
 
     Raises:
         ValueError: the lengths differ, or a rate is outside (0, 1).
@@ -98,9 +101,34 @@ def _reason(
         else f"does not hold at any threshold: {wrong} of {n} calibration answers are wrong, "
         "too many of them among the most confident"
     )
+    remedies = _remedies(max_error, delta, known)
     if basis == "median":
         return (
             f"No guarantee. The bound ({bound}) {why}. Working threshold instead: {threshold:.3g}, "
-            "the median confidence on the calibration split."
+            f"the median confidence on the calibration split.{remedies}"
         )
-    return f"Everything goes to the cloud. The bound ({bound}) {why}."
+    return f"Everything goes to the cloud. The bound ({bound}) {why}.{remedies}"
+
+
+def _remedies(max_error: float, delta: float, known: list[tuple[float, bool]]) -> str:
+    """Return what would make the bound feasible, as sentences that follow the reason."""
+    confidence, correct = [sure for sure, _ in known], [right for _, right in known]
+    enough = documents_needed(confidence, correct, max_error, delta)
+    looser = looser_bound(confidence, correct, max_error, delta)
+    text = ""
+    if enough is not None:
+        more = enough - len(known)
+        documents = "document" if more == 1 else "documents"
+        text += (
+            f" About {more:,} more calibration {documents} would support it "
+            "if the answers are as often right as these."
+        )
+    elif known:
+        text += " More calibration documents alone are not expected to help."
+    if looser is not None:
+        text += (
+            f" A bound of {looser.max_error:.0%} would hold here and serve {looser.local_share:.0%} locally. "
+            "A bound chosen after looking at these documents is no guarantee: "
+            "set `routing.max_error` and calibrate on fresh ones."
+        )
+    return text

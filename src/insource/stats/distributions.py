@@ -13,7 +13,7 @@ def normal_quantile(probability: float) -> float:
     return NormalDist().inv_cdf(probability)
 
 
-def normal_tail(z: float) -> float:
+def two_sided_normal_p(z: float) -> float:
     """Return the two-sided p-value of a standard normal statistic."""
     # The lower tail: 1 - cdf(z) loses all digits beyond z = 8.
     return 2.0 * NormalDist().cdf(-abs(z))
@@ -26,7 +26,7 @@ def t_quantile(probability: float, df: float) -> float:
     return float(stdtrit(df, probability))
 
 
-def t_tail(t: float, df: float) -> float:
+def two_sided_t_p(t: float, df: float) -> float:
     """Return the two-sided p-value of a Student t statistic."""
     from scipy.special import stdtr
 

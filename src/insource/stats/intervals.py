@@ -72,7 +72,7 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interva
 
 
 def rule_of_three(n: int, confidence: float = 0.95) -> float:
-    """Return the largest rate compatible with no event in ``n`` trials (one-sided, exact).
+    """Return the largest rate compatible with no event in ``n`` trials: a one-sided bound, exact.
 
     About 3/n at 95 %: 9.5 % at n = 30, 3.0 % at 100, 1.0 % at 300 (Hanley and Lippman-Hand 1983).
     """

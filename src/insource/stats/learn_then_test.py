@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,19 +18,51 @@ def minimum_calibration_n(max_error: float, delta: float) -> int:
     return math.ceil(math.log(delta) / math.log1p(-max_error))
 
 
+@lru_cache(maxsize=64)
+def ltt_sizes(n: int, max_error: float, delta: float) -> tuple[int, ...]:
+    """Return how many of the ``n`` most confident documents each test accepts, in the order of the tests.
+
+    The sizes follow from ``n``, the bound and ``delta`` alone, before any outcome is seen. They are empty
+    when ``n`` documents cannot support the bound.
+
+    A test has the most power at a size where one more error has just become tolerable, so those sizes are
+    tested. The first is at least n √max_error: a smaller set tolerates so few errors that one unlucky answer
+    among the surest ends the walk, and a larger one holds more errors than a strict bound allows. From the
+    last of these sizes on, every size is tested: the tolerated errors stay the same, so this costs nothing.
+    Where at most two such sizes are left, every size from the first on is tested.
+    ``benchmarks/bench_bound_start.py`` compares this start with others by simulation.
+    """
+    sizes: list[int] = []
+    for size in range(minimum_calibration_n(max_error, delta), n + 1):
+        if binomial_cdf(len(sizes), size, max_error) <= delta:
+            sizes.append(size)
+    late = [size for size in sizes if size >= n * math.sqrt(max_error)] or sizes[-1:]
+    if len(late) <= 2:
+        return tuple(range(late[0], n + 1)) if late else ()
+    return (*late[:-1], *range(late[-1], n + 1))
+
+
 def ltt_threshold(
-    confidence: ArrayLike, correct: ArrayLike, max_error: float, delta: float, min_n: int | None = None
+    confidence: ArrayLike,
+    correct: ArrayLike,
+    max_error: float,
+    delta: float,
+    sizes: Sequence[int] | None = None,
 ) -> float | None:
     """Return the lowest threshold whose accepted answers have an error rate of at most ``max_error``.
 
     The guarantee holds with probability 1 - ``delta``. ``confidence`` and ``correct`` hold one value per
     calibration document. None means that the data support no threshold: send everything to the cloud.
 
-    Thresholds are tested from the strictest down (a fixed sequence, so their number needs no correction).
-    Each test is the exact binomial tail of "the error rate exceeds ``max_error``"; the first failure ends the
-    sequence. The grid is at most 101 quantiles of ``confidence``. It does not depend on ``correct``, and
-    given the confidences the errors are independent, so the binomial tail stays valid (Hoeffding 1956).
-    Thresholds that accept fewer documents than ``min_n`` or ``minimum_calibration_n`` are skipped.
+    Thresholds are tested from the strictest down (a fixed sequence, so their number needs no correction),
+    at the ``sizes`` of accepted sets, by default ``ltt_sizes``. Each test is the exact binomial tail of "the
+    error rate exceeds ``max_error``"; the first failure ends the sequence. Documents of equal confidence are
+    accepted together, so a set may be larger than its size; its own number is tested.
+
+    ``sizes`` must not depend on ``correct``. Above a threshold the errors are binomial, so the first tested
+    threshold that breaks the bound passes with probability ``delta`` at most, and nothing after it counts.
+    This needs an error rate that stays above the bound once the threshold is low enough to reach it, which a
+    confidence that ranks answers gives.
 
     Raises:
         ValueError: the lengths differ, a confidence is not finite, or a rate is outside (0, 1).
@@ -40,18 +74,13 @@ def ltt_threshold(
         raise ValueError("confidences must be finite")
     if not (0 < max_error < 1 and 0 < delta < 1):
         raise ValueError("max_error and delta must lie between 0 and 1")
-    start = max(min_n or 1, minimum_calibration_n(max_error, delta))
+    order = np.argsort(-scores, kind="stable")
+    ranked, wrong = scores[order], np.cumsum(~right[order])
     best = None
-    # "lower" keeps grid points on observed scores, so that no interpolated value depends on rounding.
-    grid = np.unique(np.quantile(scores, np.linspace(0, 1, 101), method="lower")) if len(scores) else scores
-    for threshold in grid[::-1]:
-        accepted = scores >= threshold
-        n = int(accepted.sum())
-        # A threshold that accepts too few cannot pass, and its failure would end the walk. Which ones are
-        # skipped depends on the confidences alone, so the sequence stays fixed.
-        if n < start:
-            continue
-        if binomial_cdf(int((~right[accepted]).sum()), n, max_error) > delta:
+    for size in ltt_sizes(len(scores), max_error, delta) if sizes is None else sizes:
+        threshold = ranked[size - 1]
+        accepted = int(np.searchsorted(-ranked, -threshold, side="right"))
+        if binomial_cdf(int(wrong[accepted - 1]), accepted, max_error) > delta:
             break
         best = float(threshold)
     return best

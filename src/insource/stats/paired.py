@@ -1,6 +1,6 @@
 """Paired comparison of two systems on the same documents: difference, interval and test.
 
-Every function that returns an interval and a p-value keeps them consistent: the interval excludes zero
+Every p-value and interval here is two-sided, and both come from the same test: the interval excludes zero
 exactly when p < 1 - confidence. Values are shares, so differences lie between -1 and 1.
 """
 
@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from insource.stats.distributions import binomial_cdf, normal_quantile, normal_tail, t_tail
+from insource.stats.distributions import binomial_cdf, normal_quantile, two_sided_normal_p, two_sided_t_p
 from insource.stats.intervals import (
     Floats,
     Interval,
     StandardError,
+    clopper_pearson,
     cluster_standard_error,
     cluster_sums,
     rule_of_three,
@@ -30,8 +31,8 @@ _ROUNDING = 1e-12  # differences are at most 1 in size, so a spread below this i
 class PairedDifference(NamedTuple):
     """The mean of the paired differences.
 
-    ``interval`` and ``p_value`` are None when nothing can be inferred. ``error`` is the standard error behind
-    the interval, or None when nothing varied. ``method`` names the interval and the test.
+    ``interval`` and ``p_value`` are two-sided, and None when nothing can be inferred. ``error`` is the
+    standard error behind the interval, or None when nothing varied. ``method`` names the test of both.
     """
 
     value: float
@@ -59,25 +60,40 @@ def bonett_price(only_first: int, only_second: int, n: int, confidence: float = 
     return Interval(centre - half, centre + half).clipped(-1.0, 1.0)
 
 
+def mcnemar_interval(only_first: int, only_second: int, n: int, confidence: float = 0.95) -> Interval:
+    """Return the interval that the exact two-sided McNemar test inverts, first minus second.
+
+    The test is one of the share of ``only_first`` among the documents on which the systems differ. The exact
+    interval of that share (Clopper and Pearson 1934) is scaled by the observed share of such documents, which
+    is taken as given.
+
+    Raises:
+        ValueError: no document differs.
+    """
+    discordant = only_first + only_second
+    share = clopper_pearson(only_first, discordant, confidence)
+    return Interval(*((2 * end - 1) * discordant / n for end in share))
+
+
 def paired_binary(differences: ArrayLike, confidence: float = 0.95) -> PairedDifference:
     """Return the difference of two rates from one value of -1, 0 or 1 per independent document.
 
-    The p-value is the larger of the exact McNemar p-value and the one that the Bonett-Price interval inverts.
-    When only one of the two tests rejects, the interval is extended to include zero, so that interval and
-    p-value agree on the conservative side.
+    The test is two tests, of which the more cautious holds: exact McNemar, which keeps its level with few
+    documents, and that of the Bonett-Price interval, which also knows that the share of differing documents
+    is an estimate. The p-value is the larger one, and the interval covers both intervals.
     """
     values = np.asarray(differences, dtype=float)
     n, first, second = len(values), int((values > 0).sum()), int((values < 0).sum())
-    if first + second == 0 or n in (first, second):
+    if first + second == 0 or n < 2:
         return _all_alike(values, n, confidence)
     centre, error = _bonett_price_parts(first, second, n)
-    standard_error = StandardError(error, n - 1)
-    p_value = max(mcnemar_exact(first, second), normal_tail(centre / error))
-    interval = bonett_price(first, second, n, confidence)
-    if p_value >= 1 - confidence:
-        interval = Interval(min(interval.low, 0.0), max(interval.high, 0.0))
+    wald, exact = bonett_price(first, second, n, confidence), mcnemar_interval(first, second, n, confidence)
     return PairedDifference(
-        float(values.mean()), interval, p_value, standard_error, "Bonett-Price, exact McNemar"
+        value=float(values.mean()),
+        interval=Interval(min(wald.low, exact.low), max(wald.high, exact.high)),
+        p_value=max(mcnemar_exact(first, second), two_sided_normal_p(centre / error)),
+        error=StandardError(error, n - 1),
+        method="exact McNemar and Bonett-Price, the more cautious",
     )
 
 
@@ -120,7 +136,7 @@ def paired_mean(
         return PairedDifference(mean, None, None, None, "undefined: the groups do not vary")
     interval = t_interval(centre, error, confidence)
     method = "t by document" if clusters is None else "cluster t by group"
-    return PairedDifference(mean, interval, t_tail(centre / error.value, error.df), error, method)
+    return PairedDifference(mean, interval, two_sided_t_p(centre / error.value, error.df), error, method)
 
 
 def _bonett_price_parts(only_first: int, only_second: int, n: int) -> tuple[float, float]:
@@ -133,13 +149,21 @@ def _all_alike(values: Floats, units: int, confidence: float) -> PairedDifferenc
     """Return the result when every document differs by the same v (often 0).
 
     A standard error of zero would claim certainty. By the rule of three, at most a share b of units differs
-    otherwise, by anything in [-1, 1], so the mean lies between v - b (1 + v) and v + b (1 - v). That excludes
-    zero when p = (1 + |v|)^-units falls below 1 - confidence.
+    otherwise, by anything in [-1, 1], so the mean lies between v - b (1 + v) and v + b (1 - v). Systems that
+    are equal and always differ give the same sign everywhere with two probabilities, one for each direction,
+    so with v other than 0, b is the one-sided bound at (1 - confidence) / 2. The interval then excludes zero
+    when p = 2 (1 + |v|)^-units falls below 1 - confidence; for v = ±1 that is exact McNemar.
     """
     if units < 2:
         mean = float(values.mean()) if len(values) else 0.0
         return PairedDifference(mean, None, None, None, "undefined: fewer than two independent units")
-    value, bound = float(values[0]), rule_of_three(units, confidence)
+    value = float(values[0])
+    if value == 0:
+        bound = rule_of_three(units, confidence)
+        return PairedDifference(
+            0.0, Interval(-bound, bound), 1.0, None, "no document differed: rule of three"
+        )
+    bound = rule_of_three(units, 1 - (1 - confidence) / 2)
     interval = Interval(value - bound * (1 + value), value + bound * (1 - value))
-    what = "no document differed" if value == 0 else "all documents differed alike"
-    return PairedDifference(value, interval, (1 + abs(value)) ** -units, None, f"{what}: rule of three")
+    p_value = min(1.0, 2 * (1 + abs(value)) ** -units)
+    return PairedDifference(value, interval, p_value, None, "all documents differed alike: rule of three")

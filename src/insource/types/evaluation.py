@@ -30,7 +30,8 @@ class Score(Frozen):
     ``parsed``: the raw text is strict JSON (for labels: the text is one of them). ``repairable``: the text
     parses after code fences and prose are stripped; always true when ``parsed``. ``schema_valid``: parsed and
     valid. ``canonical``: valid, with every value in its canonical surface form. ``exact``: no slot is wrong,
-    missed or invented.
+    missed or invented. ``unsearched`` counts the slots of list items without a partner in a list too long to
+    compare every label item with every answered one: some may have one after all.
     """
 
     slots: tuple[SlotScore, ...]
@@ -41,6 +42,7 @@ class Score(Frozen):
     exact: bool
     answer: Any = None
     explanation: str = ""
+    unsearched: int = 0
 
     @property
     def field_accuracy(self) -> float | None:
@@ -131,7 +133,8 @@ class Evaluation(Frozen):
     """One arm on one split: ``scored + failed + unscored == n``.
 
     ``metrics`` holds the headline and component metrics by name (``docs/reference/metrics.md``);
-    ``slices`` holds the primary metrics by slice (``seen groups``, ``unseen groups``).
+    ``slices`` holds the primary metrics by slice (``seen groups``, ``unseen groups``). ``unsearched`` counts
+    the documents with such slots (``Score.unsearched``).
 
     Examples:
         >>> from insource import Arm, EvalRecord, Evaluation, summarise
@@ -161,18 +164,36 @@ class Evaluation(Frozen):
     slices: dict[str, dict[str, Estimate]] = {}
     latency_s: dict[str, Estimate] = {}
     failures: dict[str, int] = {}
+    unsearched: int = 0
     seconds: float = 0.0
 
 
 Outcome = Literal["better", "not worse", "worse", "inconclusive"]
 
 
+class NeverAnswered(Frozen):
+    """Labels that occur in the documents and in none of a cloud's answers.
+
+    ``labels`` are those of ``field``, most frequent first; ``occurring`` is the number of labels in the
+    documents. ``documents`` of ``of`` have one of ``labels``.
+    """
+
+    arm: str
+    field: str
+    labels: tuple[str, ...]
+    occurring: int
+    documents: int
+    of: int
+
+
 class Comparison(Frozen):
     """The difference between candidate and baseline (candidate minus baseline) on the same documents.
 
-    ``better``, ``worse`` and ``same`` count documents. ``required_n`` is the number of documents needed to
-    decide, given when the outcome is inconclusive. ``verdict_allowed`` is false when an arm is simulated;
-    ``outcome`` is then None.
+    ``better``, ``worse`` and ``same`` count documents. ``p_value`` is two-sided and from ``test``, which
+    also gives ``difference`` its interval. ``required_n`` is the number of documents needed to decide, given
+    when the outcome is inconclusive. ``verdict_allowed`` is false when an arm is simulated; ``outcome`` is
+    then None. ``never_answered`` names the labels that a compared cloud never gave: it may not have been
+    offered them.
 
     Examples:
         >>> from insource import Arm, Comparison, EvalRecord, compare
@@ -207,6 +228,7 @@ class Comparison(Frozen):
     outcome: Outcome | None
     verdict_allowed: bool = True
     required_n: int | None = None
+    never_answered: tuple[NeverAnswered, ...] = ()
     sentence: str = ""
 
 

@@ -9,6 +9,7 @@ from insource.arms.factory import ArmFactory, ArmInputs
 from insource.arms.registry import ARMS
 from insource.evaluation.compare import compare
 from insource.evaluation.metrics import LOWER_IS_BETTER
+from insource.evaluation.never_answered import fields_of_labels
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Progress
 from insource.evaluation.sample import sample
@@ -117,6 +118,7 @@ def compare_arms(task: Task, evaluated: Sequence[Evaluated]) -> tuple[Comparison
             (other.evaluation.arm, other.records),
             metric=task.primary_metric,
             margin=task.margin,
+            label_fields=fields_of_labels(task.output),
         )
         for candidate in candidates
         for other in others

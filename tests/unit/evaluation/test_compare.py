@@ -84,9 +84,21 @@ def test_equal_arms_are_only_as_good_as_the_sample(n, outcome):
 
 def test_binary_metrics_use_bonett_price_and_mcnemar():
     result = against([1.0] * 30, [1.0] * 15 + [0.9] * 15, metric="exact_match")
-    assert result.test == "Bonett-Price, exact McNemar"
+    assert result.test == "exact McNemar and Bonett-Price, the more cautious"
+    assert result.difference.method == result.test
     assert result.p_value < 0.001
     assert result.outcome == "better"
+
+
+@pytest.mark.parametrize("metric", ["exact_match", "field_accuracy"])
+@pytest.mark.parametrize("ahead", [True, False])
+@pytest.mark.parametrize("same", [0, 1, 10])
+def test_five_of_five_are_neither_better_nor_worse(metric, ahead, same):
+    """The exact two-sided p-value of 5:0 is 0.0625; documents on which both agree tell nothing."""
+    ours, theirs = [1.0] * 5 + [1.0] * same, [0.0] * 5 + [1.0] * same
+    result = against(*((ours, theirs) if ahead else (theirs, ours)), metric=metric)
+    assert result.outcome not in ("better", "worse")
+    assert result.p_value == pytest.approx(0.0625)
 
 
 def test_fewer_hallucinations_are_better():

@@ -169,3 +169,21 @@ def test_a_broken_schema_and_a_broken_label_are_said():
     with pytest.raises(DataError, match="row r1") as caught:
         score(GOLD, "{broken")
     assert caught.value.code == "target-not-json"
+
+
+def test_a_reasoning_model_is_scored_by_the_answer_after_its_reasoning():
+    text = f"<think>Is it {json.dumps({**GOLD, 'count': 7})}?</think>\n{json.dumps(GOLD)}"
+    surface = SurfaceForms.fit([GOLD] * 20, SCHEMA)
+    found = score(text, surface=surface)
+    assert (found.exact, found.parsed, found.schema_valid, found.canonical) == (True,) * 4
+    assert found.answer == GOLD
+    assert score(f"<think>{json.dumps(GOLD)}").answer is None
+
+
+def test_a_text_with_reasoning_in_its_label_is_compared_as_a_whole():
+    task = Task(name="t", instruction="i", output=Text())
+    assert score("<think>So?</think>Yes", gold="Yes", task=task).exact
+    label = "<think>A reason</think>Yes"
+    assert score(label, gold=label, task=task).exact
+    assert not score("<think>Another reason</think>Yes", gold=label, task=task).exact
+    assert not score("Yes", gold=label, task=task).exact

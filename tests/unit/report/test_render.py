@@ -10,6 +10,7 @@ from support.example_results import example_disagreement, example_evaluation, ex
 from insource.foundation.errors import PrerequisiteError
 from insource.report import render, render_markdown, write_report
 from insource.types import NOT_MEASURED, RunResult, Text
+from insource.types.evaluation import NeverAnswered
 
 HOSTILE = '"><script>alert(1)</script></title><img src=x onerror=alert(1)>'
 
@@ -180,6 +181,22 @@ def test_markdown_says_verdict_arms_and_assumptions(result):
     assert text.startswith("### Go: ")
     assert "| cloud (simulated cloud) | 100 |" in text
     assert "$30.00 (assumed)" in text
+
+
+def test_labels_that_a_cloud_never_gave_are_named_beside_its_comparison(result, html):
+    gap = NeverAnswered(arm="gpt", field="(label)", labels=("<b>", "lost"), occurring=77, documents=2, of=500)
+    first, *others = result.comparisons
+    comparisons = (first.model_copy(update={"never_answered": (gap,)}), *others)
+    text = Page(render(result.model_copy(update={"comparisons": comparisons}))).text
+    assert "gpt never answered 2 of the 77 labels that occur, on 2 of 500 documents (“<b>”, “lost”)" in text
+    assert "never answered" not in Page(html).text
+
+
+def test_lists_too_long_to_compare_are_said(result, html):
+    evaluations = [e.model_copy(update={"unsearched": 3}) for e in result.evaluations]
+    text = Page(render(result.model_copy(update={"evaluations": tuple(evaluations)}))).text
+    assert f"in 3 of {evaluations[0].n:,} documents, list items were left without a partner" in text
+    assert "without a partner" not in Page(html).text
 
 
 def test_differences_from_the_label_are_marked(html):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
-from insource.stats.learn_then_test import ltt_threshold, minimum_calibration_n
+from insource.stats.learn_then_test import ltt_sizes, ltt_threshold, minimum_calibration_n
 
 
 def test_a_perfect_model_serves_everything():
@@ -22,7 +27,8 @@ def test_the_threshold_keeps_the_errors_out():
     confidence = np.linspace(0, 1, 400)
     correct = confidence >= 0.5
     threshold = ltt_threshold(confidence, correct, 0.05, 0.05)
-    assert 0.45 < threshold <= 0.5
+    # Of the sizes that are tested, 181 is the last without an error and 208 holds too many.
+    assert (confidence >= threshold).sum() == 181
 
 
 def test_a_bad_model_serves_nothing():
@@ -40,3 +46,68 @@ def test_no_calibration_documents():
 def test_malformed_input_is_refused(confidence, correct):
     with pytest.raises(ValueError, match="confidence"):
         ltt_threshold(confidence, correct, 0.05, 0.05)
+
+
+BOUNDS = st.floats(0.01, 0.5)
+
+
+@given(st.integers(0, 400), BOUNDS, BOUNDS)
+def test_every_size_can_pass_and_the_last_is_all(n, max_error, delta):
+    sizes = ltt_sizes(n, max_error, delta)
+    assert list(sizes) == sorted(set(sizes))
+    assert bool(sizes) == (n >= minimum_calibration_n(max_error, delta))
+    if sizes:
+        assert sizes[-1] == n
+        assert minimum_calibration_n(max_error, delta) <= sizes[0]
+        assert (stats.binom.cdf(0, sizes, max_error) <= delta * (1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize(("n", "first"), [(28, None), (29, 29), (40, 29), (100, 46), (325, 103), (2000, 638)])
+def test_the_tolerated_errors_at_the_start_grow_with_the_documents(n, first):
+    sizes = ltt_sizes(n, 0.1, 0.05)
+    assert (sizes[0] if sizes else None) == first
+    if n > 40:
+        assert first >= n * math.sqrt(0.1)
+        tolerated = [int(stats.binom.ppf(0.05, size, 0.1)) for size in (first - 1, first)]
+        assert tolerated[0] < tolerated[1]
+
+
+OUTCOMES = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=150)
+
+
+@given(OUTCOMES, BOUNDS, BOUNDS, BOUNDS)
+def test_at_the_same_sizes_a_stricter_bound_never_serves_more(pairs, one, other, delta):
+    confidence, correct = zip(*pairs, strict=True)
+    sizes = ltt_sizes(len(pairs), max(one, other), delta)
+    strict, loose = (
+        ltt_threshold(confidence, correct, bound, delta, sizes) for bound in sorted((one, other))
+    )
+    assert strict is None or loose <= strict
+
+
+@given(OUTCOMES, BOUNDS, BOUNDS, st.randoms(use_true_random=False))
+def test_answers_of_equal_confidence_are_accepted_together(pairs, max_error, delta, random):
+    """So the order of documents changes nothing, and the accepted set passes the exact test."""
+    shuffled = random.sample(pairs, len(pairs))
+    thresholds = {
+        ltt_threshold([c for c, _ in some], [right for _, right in some], max_error, delta)
+        for some in (pairs, shuffled)
+    }
+    assert len(thresholds) == 1
+    threshold = thresholds.pop()
+    if threshold is not None:
+        accepted = [right for c, right in pairs if c >= threshold]
+        wrong = len(accepted) - sum(accepted)
+        assert stats.binomtest(wrong, len(accepted), max_error, alternative="less").pvalue <= delta + 1e-9
+
+
+@given(st.lists(st.booleans(), min_size=60, max_size=200))
+def test_outcomes_after_the_first_failure_change_nothing(correct):
+    n = len(correct)
+    confidence = np.arange(n, 0, -1)
+    threshold = ltt_threshold(confidence, correct, 0.1, 0.05)
+    accepted = 0 if threshold is None else int((confidence >= threshold).sum())
+    sizes = ltt_sizes(n, 0.1, 0.05)
+    beyond = next((size for size in sizes if size > accepted), n)
+    other = [*correct[:beyond], *(not right for right in correct[beyond:])]
+    assert ltt_threshold(confidence, other, 0.1, 0.05) == threshold

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
-from insource.stats.paired import bonett_price, mcnemar_exact, paired_binary, paired_mean
+from insource.stats.paired import bonett_price, mcnemar_exact, mcnemar_interval, paired_binary, paired_mean
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (5, 0), (1, 9), (12, 12), (40, 21)])
@@ -41,10 +41,27 @@ def test_no_difference_is_bounded_and_never_certain(compare):
 
 
 @pytest.mark.parametrize("compare", [paired_binary, paired_mean])
-def test_the_same_gain_everywhere_is_not_certain_either(compare):
-    result = compare(np.ones(100))
-    assert result.interval == pytest.approx((1 - 2 * 0.0295, 1.0), abs=1e-3)
-    assert result.p_value < 1e-9
+@pytest.mark.parametrize("n", [*range(2, 21), 100])
+def test_the_same_gain_everywhere_is_exact_mcnemar(compare, n):
+    """Equal systems that always differ all win with probability 2^-n, and all lose with as much."""
+    result, expected = compare(np.ones(n)), stats.binomtest(n, n, 0.5)
+    assert result.p_value == pytest.approx(expected.pvalue)
+    assert result.interval.low == pytest.approx(2 * expected.proportion_ci(0.95, "exact").low - 1)
+    assert result.interval.high == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "n"), [(5, 0, 6), (6, 1, 7), (12, 3, 40), (1, 0, 9), (40, 21, 61)]
+)
+def test_the_exact_interval_by_scipy(first, second, n):
+    test = stats.binomtest(first, first + second, 0.5)
+    ends = test.proportion_ci(0.95, "exact")
+    expected = [(2 * end - 1) * (first + second) / n for end in ends]
+    interval = mcnemar_interval(first, second, n)
+    assert interval == pytest.approx(expected)
+    assert (interval.low > 0 or interval.high < 0) == (
+        mcnemar([[0, first], [second, 0]], exact=True).pvalue < 0.05
+    )
 
 
 def test_one_group_says_nothing():
@@ -52,6 +69,17 @@ def test_one_group_says_nothing():
         result = paired_mean(values, ["a", "a", "a"])
         assert result.value == pytest.approx(0.2)
         assert result.interval is None
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
+def test_the_more_cautious_of_the_two_tests_holds(first, second, same):
+    if first + second == 0 or first + second + same < 2:
+        return
+    result = paired_binary([1.0] * first + [-1.0] * second + [0.0] * same)
+    n = first + second + same
+    assert result.p_value >= stats.binomtest(first, first + second, 0.5).pvalue * (1 - 1e-9)
+    for interval in (bonett_price(first, second, n), mcnemar_interval(first, second, n)):
+        assert result.interval.low <= interval.low <= interval.high <= result.interval.high
 
 
 differences = st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=2, max_size=60)

@@ -7,9 +7,23 @@ from support.arms import TableLocal, dataset_of, made_of
 from support.walks import FakeDisplay, session_on
 
 from insource.arms.registry import ARMS
+from insource.cli.main import main
+from insource.decision.verdict import conclude
 from insource.foundation.errors import ProviderError
+from insource.types import BreakEven
 from insource.workflow.evaluate import compare_arms, evaluate_arms
 from insource.workflow.looks import looks_at_test
+
+FREE = BreakEven(
+    cloud_per_1000_usd=30,
+    local_per_1000_usd=1,
+    fixed_monthly_usd=1,
+    documents_per_month=10,
+    capacity_documents_per_month=None,
+    reason="",
+    sentence="",
+    assumptions=(),
+)
 
 
 @pytest.fixture
@@ -132,6 +146,35 @@ def test_the_comparison_that_decides_comes_first(walk, label_task, examples, tmp
     baselines = [baseline for _, baseline in pairs[1:]]
     assert {"floor", "base", "base + schema"} <= set(baselines)
     assert baselines.index("floor") < baselines.index("base")  # the harder one first: base is never right
+
+
+def test_a_cloud_that_was_not_offered_a_label_is_named_wherever_it_is_compared(
+    project, rows, label_task, tmp_path, capsys
+):
+    """Through evaluation, comparison, verdict, report and command."""
+    lines = rows.tickets(60)
+    hidden = lines[0]["output"]
+    other = next(line["output"] for line in lines if line["output"] != hidden)
+    answers = [other if line["output"] == hidden else line["output"] for line in lines]
+    examples = rows.examples(
+        [line | {"cloud_outputs": {"gpt": answer}} for line, answer in zip(lines, answers, strict=True)]
+    )
+    session = session_on(project(config="[task]\nname = 'tickets'\n"), FakeDisplay())
+    _, found = evaluated(session, label_task, examples, tmp_path)
+    comparisons = compare_arms(label_task, found)
+    (cloud,) = (one for one in comparisons if one.baseline == "gpt")
+    affected = sum(example.target == hidden for example in examples[9:])
+    (gap,) = cloud.never_answered
+    assert (gap.arm, gap.labels, gap.documents, gap.of) == ("gpt", (hidden,), affected, len(examples) - 9)
+    first = f"gpt never answered 1 of the {gap.occurring} labels that occur, on {affected} of"
+    assert cloud.sentence.startswith(first)
+    assert not any(one.never_answered for one in comparisons if one.baseline != "gpt")
+    verdict = conclude([one.evaluation.arm for one in found], comparisons, FREE, volume=1000)
+    assert verdict.outcome == "go"
+    assert verdict.sentence.startswith(first)
+
+    main(["compare", "tuned", "gpt", "--config", str(session.project.folder / "insource.toml")])
+    assert first in capsys.readouterr().err
 
 
 def test_without_a_candidate_nothing_is_compared(walk, label_task, examples, tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from insource.contract.answers import read_answer
 from insource.contract.grammar import compile_grammar
+from insource.contract.reasoning import without_reasoning
 from insource.contract.validate import fits
 from insource.foundation.errors import InsourceError
 from insource.gateway.call.exchange import Attempt
@@ -47,7 +48,8 @@ class LocalAnswerer:
 
     def _fits(self, text: str) -> bool:
         answer = read_answer(text, self._task.output)
-        if not answer.parsed:
+        # The text is served as it is, so it may hold nothing beside the answer.
+        if not answer.parsed or without_reasoning(text) != text:
             return False
         output = self._task.output
         return not isinstance(output, JsonSchema) or fits(answer.value, output.definition)

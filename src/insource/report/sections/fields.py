@@ -26,7 +26,17 @@ def per_field(result: RunResult) -> Section | None:
     if chosen is None or not chosen.fields:
         return None
     blocks = (_accuracy(result, chosen), _arm_buckets(result), _field_buckets(chosen))
-    return Section("fields", "Which fields are hard?", blocks=blocks)
+    return Section("fields", "Which fields are hard?", _long_lists(result), blocks)
+
+
+def _long_lists(result: RunResult) -> tuple[str, ...]:
+    """Return a sentence for each arm with lists too long to compare all of their items."""
+    return tuple(
+        f"{words.arm_label(e.arm)}: in {e.unsearched:,} of {e.n:,} documents, list items were left without a "
+        "partner because the list was too long to compare all of its items; some of them may be right."
+        for e in result.evaluations
+        if e.unsearched
+    )
 
 
 def per_group(result: RunResult) -> Section | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from insource.evaluation.never_answered import described
 from insource.report import charts, vega, words
 from insource.report.page import Cell, Plot, Row, Section, Table
 from insource.report.sections.estimates import point
@@ -16,7 +17,7 @@ COLUMNS = (
     "Baseline",
     "Difference",
     "Better · worse · same",
-    "p",
+    "p, two-sided",
     "Outcome",
 )
 
@@ -28,7 +29,10 @@ def differences(result: RunResult) -> Section | None:
     order = list(dict.fromkeys((c.metric, c.margin) for c in result.comparisons))
     ranked = sorted(result.comparisons, key=lambda c: order.index((c.metric, c.margin)))
     groups = [list(group) for _, group in groupby(ranked, key=lambda c: (c.metric, c.margin))]
-    lead = ("Two arms are compared on the same documents; each document is one pair.",)
+    lead = (
+        "Two arms are compared on the same documents; each document is one pair.",
+        *dict.fromkeys(described(found) for c in result.comparisons for found in c.never_answered),
+    )
     blocks = tuple(_forest(group, words.arm_labels(result)) for group in groups)
     return Section("difference", "Is the difference real?", lead, blocks)
 
@@ -82,7 +86,7 @@ def _caption(first: Comparison, comparisons: Sequence[Comparison]) -> str:
     methods = "; ".join(sorted({c.difference.method for c in comparisons}))
     hollow = " Hollow marks allow no verdict." if any(not c.verdict_allowed for c in comparisons) else ""
     return (
-        f"Candidate minus baseline, in points, {first.difference.confidence:.0%} intervals, "
+        f"Candidate minus baseline, in points, {first.difference.confidence:.0%} two-sided intervals, "
         f"n = {counts} pairs. Shaded, {side} zero: losses of up to {first.margin * 100:.1f} points, the "
         f"margin of “not worse”.{hollow} Method: {methods}."
     )
