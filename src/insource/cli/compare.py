@@ -40,9 +40,7 @@ def command(
     """
     from insource.cli.output import minor_gaps, say, show
     from insource.evaluation.compare import compare
-    from insource.evaluation.never_answered import fields_of_labels
     from insource.evaluation.stage import load
-    from insource.types import Task
 
     evaluated: dict[str, Evaluated] = {}
     test_split = None
@@ -59,9 +57,7 @@ def command(
         (second.evaluation.arm, second.records),
         metric=chosen,
         margin=margin or session.config.task.margin,
-        label_fields=fields_of_labels(
-            Task.model_validate(first.run.manifest["spec"]["config"]["task"]).output
-        ),
+        label_fields=_label_fields(first),
     )
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json"), ensure_ascii=False))
@@ -75,6 +71,14 @@ def command(
     minor_gaps(found)
     if gate and found.outcome not in ("better", "not worse"):
         raise SystemExit(EXIT_GATE_NOT_MET if found.outcome == "worse" else EXIT_UNDECIDED)
+
+
+def _label_fields(one: Evaluated) -> frozenset[str]:
+    """Return the fields with a closed list in the task that was evaluated."""
+    from insource.evaluation.never_answered import fields_of_labels
+    from insource.types import Task
+
+    return fields_of_labels(Task.model_validate(one.run.manifest["spec"]["config"]["task"]).output)
 
 
 def _pick(evaluated: dict[str, Evaluated], name: str) -> Evaluated:

@@ -81,12 +81,7 @@ def compare(
         >>> f"{found.difference.value:+.2f} [{found.difference.low:+.2f}, {found.difference.high:+.2f}]"
         '+0.40 [+0.22, +0.54]'
     """
-    if metric not in BY_DOCUMENT:
-        raise ConfigError(
-            "metric-not-comparable",
-            f"The metric `{metric}` has no value per document, so two arms cannot be compared on it.",
-            hint="Set `primary_metric` to one of: " + ", ".join(BY_DOCUMENT),
-        )
+    _require_by_document(metric)
     pairs = _pair(candidate, baseline, metric)
     units = sampling_units(pairs.groups)
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
@@ -110,17 +105,25 @@ def compare(
         margin=margin,
         outcome=None if simulated else outcome,
         verdict_allowed=not simulated,
-        required_n=_required_n(gain, margin, len(gains), units, alpha)
-        if outcome == "inconclusive" and not simulated
-        else None,
+        required_n=None
+        if simulated or outcome != "inconclusive"
+        else _required_n(gain, margin, len(gains), units, alpha),
         never_answered=tuple(
-            found
-            for arm, records in (candidate, baseline)
-            for found in never_answered(arm, records, label_fields, pairs.row_ids)
+            gap
+            for side in (candidate, baseline)
+            for gap in never_answered(*side, label_fields, pairs.row_ids)
         ),
     )
-    first = [described(found) for found in result.never_answered if notable(found)]
-    return result.model_copy(update={"sentence": " ".join([*first, _sentence(result, simulated)])})
+    return result.model_copy(update={"sentence": _sentence(result, simulated)})
+
+
+def _require_by_document(metric: str) -> None:
+    if metric not in BY_DOCUMENT:
+        raise ConfigError(
+            "metric-not-comparable",
+            f"The metric `{metric}` has no value per document, so two arms cannot be compared on it.",
+            hint="Set `primary_metric` to one of: " + ", ".join(BY_DOCUMENT),
+        )
 
 
 def _pair(
@@ -205,6 +208,11 @@ def _note(units: Units, left_out: int) -> str:
 
 
 def _sentence(result: Comparison, simulated: Sequence[str]) -> str:
+    first = [described(gap) for gap in result.never_answered if notable(gap)]
+    return " ".join([*first, _finding(result, simulated)])
+
+
+def _finding(result: Comparison, simulated: Sequence[str]) -> str:
     figures = _figures(result)
     name = result.metric.replace("_", " ")
     if simulated:

@@ -14,7 +14,7 @@ from insource.evaluation.estimators import MIN_GROUPS
 from insource.export.parity import MAX_MEAN_LOGPROB_DIFFERENCE, MIN_TOKEN_AGREEMENT
 from insource.models.fake import PUBLISHED
 from insource.routing.confidence import TINY_MASS
-from insource.stats.learn_then_test import minimum_calibration_n
+from insource.stats.learn_then_test import ltt_sizes, minimum_calibration_n
 from insource.types import Comparison, Verdict
 
 NUMBERS = {5: "five", 8: "eight"}
@@ -55,6 +55,10 @@ def test_the_least_calibration_data():
         "docs/concepts/confidence-and-cascade.md"
     )
     assert f"at least {least} calibration documents" in text("docs/guides/your-own-data.md")
+    starts = [ltt_sizes(n, routing.max_error, routing.delta)[0] for n in (100, 325, 2000)]
+    assert "{} of 100, {} of 325 and {} of 2,000 for 10 %".format(*starts) in text(
+        "docs/concepts/confidence-and-cascade.md"
+    )
     assert f"less than {TINY_MASS:.0%}".replace("%", " %") in text("docs/concepts/confidence-and-cascade.md")
 
 
