@@ -1,10 +1,13 @@
 """All that a reader of a document sees is in its text, once and in order; what is no text is named."""
 
+import io
 import re
 
+import pypdf
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pypdf.generic import NameObject, NullObject, NumberObject
 from support.made_documents import form, mail_of_parts, pdf
 from support.made_word import control, paragraph, run, table, word_xml
 
@@ -318,3 +321,41 @@ def test_every_text_that_a_mail_shows_is_read_once(kinds):
     found = read(".eml", mail_of_parts("subject", parts))
     markers.check(found.text)
     assert found.unread == (("attachments",) if {"file", "picture"} & set(kinds) else ())
+
+
+WORD = word_xml(paragraph(run("a"), control(run("b"))) + table([(paragraph(run("c")), "")]))
+FORM = form([("Order", [("text", "Acme"), ("choice", "b"), ("radio", "c"), ("note", "d"), ("free", "e")])])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([(".docx", WORD), (".pdf", FORM)]),
+    st.lists(st.tuples(st.integers(0, 10**6), st.binary(min_size=1, max_size=6)), min_size=1, max_size=5),
+)
+def test_a_damaged_document_is_read_or_refused(document, damages):
+    suffix, content = document
+    made = bytearray(content)
+    for at, damage in damages:
+        start = at % len(made)
+        made[start : start + len(damage)] = damage
+    try:
+        text = read(suffix, bytes(made)).text
+    except BadRow as refused:
+        text = refused.reason
+    assert text
+
+
+def test_entities_are_not_expanded():
+    bomb = "<!DOCTYPE x [<!ENTITY a 'boom'><!ENTITY b '&a;&a;&a;'>]>"
+    assert "boom" not in read(".docx", word_xml(paragraph(run("safe &b;")), document_type=bomb)).text
+
+
+@pytest.mark.parametrize("parent", ["itself", "nothing", "a number"])
+def test_a_field_whose_parent_is_none_is_a_field(parent):
+    writer = pypdf.PdfWriter(io.BytesIO(form([("Order", [("text", "Acme")])])))
+    (reference,) = writer.pages[0]["/Annots"]
+    parents = {"itself": reference, "nothing": NullObject(), "a number": NumberObject(7)}
+    reference.get_object()[NameObject("/Parent")] = parents[parent]
+    file = io.BytesIO()
+    writer.write(file)
+    assert "Acme" in read(".pdf", file.getvalue()).text

@@ -53,7 +53,7 @@ def control(content):
     )
 
 
-def word_xml(body, section="", **parts):
+def word_xml(body, section="", document_type="", **parts):
     """A Word document with this body; ``parts`` are the contents of ``header1``, ``footnotes`` and so on.
 
     ``section`` is put into the properties of the last section; its parts have ids like ``rId_header1``.
@@ -66,7 +66,8 @@ def word_xml(body, section="", **parts):
         "[Content_Types].xml": _types(types),
         "_rels/.rels": _relations([("r1", "officeDocument", "word/document.xml")]),
         "word/_rels/document.xml.rels": _relations(relations.values()),
-        "word/document.xml": f"<w:document {NAMESPACES}><w:body>{body}{last}</w:body></w:document>",
+        "word/document.xml": document_type
+        + f"<w:document {NAMESPACES}><w:body>{body}{last}</w:body></w:document>",
     }
     for name, content in parts.items():
         root = ROOTS[kinds[name]]
