@@ -18,6 +18,8 @@ NAMESPACES = (
     'xmlns:wps="http://schemas.microsoft.com/office/word/2010/wordprocessingShape"'
 )
 ROOTS = {
+    "numbering": "numbering",
+    "styles": "styles",
     "header": "hdr",
     "footer": "ftr",
     "footnotes": "footnotes",
