@@ -1,10 +1,13 @@
 """All that a reader of a document sees is in its text, once and in order; what is no text is named."""
 
+import io
 import re
 
+import pypdf
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pypdf.generic import NameObject, NullObject, NumberObject
 from support.made_documents import form, mail_of_parts, pdf
 from support.made_word import control, paragraph, run, table, word_xml
 
@@ -230,6 +233,56 @@ def test_what_is_not_text_is_named(inside, name):
     assert found.unread == (name,)
 
 
+LEVELS = "<w:lvl w:ilvl='0'><w:numFmt w:val='{}'/></w:lvl><w:lvl w:ilvl='1'><w:numFmt w:val='{}'/></w:lvl>"
+NUMBERING = "".join(
+    f"<w:abstractNum w:abstractNumId='{at}'>{LEVELS.format(*kinds)}</w:abstractNum>"
+    for at, kinds in enumerate([("decimal", "bullet"), ("bullet", "lowerLetter")])
+) + "".join(f"<w:num w:numId='{at + 1}'><w:abstractNumId w:val='{at}'/></w:num>" for at in range(2))
+STYLES = (
+    "<w:style w:styleId='Head'><w:pPr><w:numPr><w:numId w:val='1'/></w:numPr></w:pPr></w:style>"
+    "<w:style w:styleId='Sub'><w:basedOn w:val='Head'/></w:style>"
+    "<w:style w:styleId='Round'><w:basedOn w:val='Round'/></w:style>"
+)
+
+
+@pytest.mark.parametrize(
+    ("about", "numbered"),
+    [
+        ("<w:numPr><w:ilvl w:val='0'/><w:numId w:val='1'/></w:numPr>", True),
+        ("<w:numPr><w:ilvl w:val='1'/><w:numId w:val='1'/></w:numPr>", False),
+        ("<w:numPr><w:numId w:val='2'/></w:numPr>", False),
+        ("<w:numPr><w:ilvl w:val='1'/><w:numId w:val='2'/></w:numPr>", True),
+        ("<w:pStyle w:val='Head'/>", True),
+        ("<w:pStyle w:val='Sub'/>", True),
+        ("<w:pStyle w:val='Sub'/><w:numPr><w:numId w:val='0'/></w:numPr>", False),
+        ("<w:pStyle w:val='Round'/>", False),
+        ("<w:pStyle w:val='unknown'/>", False),
+        ("", False),
+    ],
+)
+def test_numbers_that_word_computes_are_named(about, numbered):
+    block = paragraph(run("clause"), properties=f"<w:pPr>{about}</w:pPr>")
+    found = read(".docx", word_xml(block, numbering=NUMBERING, styles=STYLES))
+    assert found == ("clause", "", ("numbers of lists",) if numbered else ())
+
+
+@pytest.mark.parametrize(
+    ("inside", "unread"),
+    [
+        ("<img src=x>", ("pictures",)),
+        ("<svg><path/></svg><IMG src=y>", ("pictures",)),
+        ("<iframe src=x></iframe><video></video>", ("embedded documents", "media")),
+        ("<input name=a value='20'>", ("values of a form",)),
+        ("<input type=hidden name=a value='20'><input name=b>", ()),
+        ("<b>bold</b>", ()),
+    ],
+)
+def test_what_is_no_text_of_a_page_is_named(inside, unread):
+    assert read(".html", f"<p>text {inside}</p>".encode()).unread == unread
+    mail = mail_of_parts("subject", [("html", f"text {inside}")])
+    assert read(".eml", mail).unread == unread
+
+
 def test_what_a_form_shows_as_signs_is_read():
     data = "<w:ffData><w:checkBox>{}</w:checkBox></w:ffData>"
     box = f"<w:r><w:fldChar w:fldCharType='begin'>{data}</w:fldChar></w:r>{{}}"
@@ -318,3 +371,41 @@ def test_every_text_that_a_mail_shows_is_read_once(kinds):
     found = read(".eml", mail_of_parts("subject", parts))
     markers.check(found.text)
     assert found.unread == (("attachments",) if {"file", "picture"} & set(kinds) else ())
+
+
+WORD = word_xml(paragraph(run("a"), control(run("b"))) + table([(paragraph(run("c")), "")]))
+FORM = form([("Order", [("text", "Acme"), ("choice", "b"), ("radio", "c"), ("note", "d"), ("free", "e")])])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([(".docx", WORD), (".pdf", FORM)]),
+    st.lists(st.tuples(st.integers(0, 10**6), st.binary(min_size=1, max_size=6)), min_size=1, max_size=5),
+)
+def test_a_damaged_document_is_read_or_refused(document, damages):
+    suffix, content = document
+    made = bytearray(content)
+    for at, damage in damages:
+        start = at % len(made)
+        made[start : start + len(damage)] = damage
+    try:
+        text = read(suffix, bytes(made)).text
+    except BadRow as refused:
+        text = refused.reason
+    assert isinstance(text, str)
+
+
+def test_entities_are_not_expanded():
+    bomb = "<!DOCTYPE x [<!ENTITY a 'boom'><!ENTITY b '&a;&a;&a;'>]>"
+    assert "boom" not in read(".docx", word_xml(paragraph(run("safe &b;")), document_type=bomb)).text
+
+
+@pytest.mark.parametrize("parent", ["itself", "nothing", "a number"])
+def test_a_field_whose_parent_is_none_is_a_field(parent):
+    writer = pypdf.PdfWriter(io.BytesIO(form([("Order", [("text", "Acme")])])))
+    (reference,) = writer.pages[0]["/Annots"]
+    parents = {"itself": reference, "nothing": NullObject(), "a number": NumberObject(7)}
+    reference.get_object()[NameObject("/Parent")] = parents[parent]
+    file = io.BytesIO()
+    writer.write(file)
+    assert "Acme" in read(".pdf", file.getvalue()).text

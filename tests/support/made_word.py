@@ -18,6 +18,8 @@ NAMESPACES = (
     'xmlns:wps="http://schemas.microsoft.com/office/word/2010/wordprocessingShape"'
 )
 ROOTS = {
+    "numbering": "numbering",
+    "styles": "styles",
     "header": "hdr",
     "footer": "ftr",
     "footnotes": "footnotes",
@@ -53,7 +55,7 @@ def control(content):
     )
 
 
-def word_xml(body, section="", **parts):
+def word_xml(body, section="", document_type="", **parts):
     """A Word document with this body; ``parts`` are the contents of ``header1``, ``footnotes`` and so on.
 
     ``section`` is put into the properties of the last section; its parts have ids like ``rId_header1``.
@@ -66,7 +68,8 @@ def word_xml(body, section="", **parts):
         "[Content_Types].xml": _types(types),
         "_rels/.rels": _relations([("r1", "officeDocument", "word/document.xml")]),
         "word/_rels/document.xml.rels": _relations(relations.values()),
-        "word/document.xml": f"<w:document {NAMESPACES}><w:body>{body}{last}</w:body></w:document>",
+        "word/document.xml": document_type
+        + f"<w:document {NAMESPACES}><w:body>{body}{last}</w:body></w:document>",
     }
     for name, content in parts.items():
         root = ROOTS[kinds[name]]

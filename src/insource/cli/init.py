@@ -99,7 +99,7 @@ def command(data: str, name: str, instruction: str, folder: Path) -> None:
 
 
 class _About(NamedTuple):
-    """The lines for ``[dataset]``, how the data is read or why it is not, its kind of answers, the next step."""
+    """The lines for ``[dataset]``, how the data is read or why not, its kind of answers, the next step."""
 
     lines: tuple[str, ...]
     reason: str

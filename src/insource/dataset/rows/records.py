@@ -210,3 +210,8 @@ def unknown_keys_note(unknown: Counter[str]) -> tuple[str, ...]:
         return ()
     counted = ", ".join(f"{' '.join(key.split())} ({count} rows)" for key, count in sorted(unknown.items()))
     return (f"Keys that Insource does not use were left out: {counted}.",)
+
+
+def noted_sentences(noted: Counter[str]) -> tuple[str, ...]:
+    """Return a note for each thing that was passed over or read as something else."""
+    return tuple(f"{what}: {count:,}." for what, count in sorted(noted.items()))

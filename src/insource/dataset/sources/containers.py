@@ -91,11 +91,6 @@ def whole_columns(paths: Iterable[Path]) -> frozenset[str]:
     return found.names
 
 
-def noted_sentences(noted: Counter[str]) -> tuple[str, ...]:
-    """Return a note for each thing that was passed over or read as something else."""
-    return tuple(f"{what}: {count:,}." for what, count in sorted(noted.items()))
-
-
 def is_json_lines(path: Path, head: bytes) -> bool:
     """By its name unless it begins as one JSON document, else by a first line that is an object."""
     suffix = path.suffix.lower()

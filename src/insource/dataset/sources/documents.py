@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from insource.config.dataset import ColumnsSection
-from insource.dataset.rows.records import BadRow, row_of, unknown_keys_note
+from insource.dataset.rows.records import BadRow, noted_sentences, row_of, unknown_keys_note
 from insource.dataset.rows.source import unreadable
-from insource.dataset.sources.containers import known_encoding, noted_sentences, read_records, whole_columns
+from insource.dataset.sources.containers import known_encoding, read_records, whole_columns
 from insource.dataset.sources.extract.extracted import decoded
 from insource.dataset.sources.extract.unread import Unread
 from insource.dataset.sources.record_shapes import by_columns

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from insource.dataset.rows.records import KEYS, BadRow, row_id_of, row_of, unknown_keys_note
+from insource.dataset.rows.records import KEYS, BadRow, noted_sentences, row_id_of, row_of, unknown_keys_note
 from insource.dataset.rows.source import unreadable
 from insource.formats.strict_json import kind_of, strict_json
 from insource.types import Dropped, Row
@@ -17,15 +16,6 @@ from insource.types import Dropped, Row
 Found = tuple[int, dict[str, Any] | BadRow]
 
 COMMAS = "Lines read without the comma that they end in"
-_LIKELY_CAUSES = (
-    (re.compile(rb"\{\s*'"), "it looks like a Python dict; write each line with json.dumps(record)"),
-    (re.compile(rb"[:,\[]\s*(?:NaN|-?Infinity)\b"), "write null instead"),
-    (re.compile(rb"\}\s*\{"), "there are two objects on the line; write one a line: jq -c . FILE"),
-    (
-        re.compile(rb"\s*[\[\]{}]\s*\Z"),
-        "it looks like JSON over several lines; write one object a line: jq -c '.[]' FILE",
-    ),
-)
 
 
 class JsonLines:
@@ -40,14 +30,16 @@ class JsonLines:
         self._path = path
         self._schemas = schemas
         self._unknown: Counter[str] = Counter()
+        self._noted: Counter[str] = Counter()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return unknown_keys_note(self._unknown)
+        return (*unknown_keys_note(self._unknown), *noted_sentences(self._noted))
 
     def __iter__(self) -> Iterator[Row | Dropped]:
         self._unknown.clear()
-        for line, record in json_lines(self._path):
+        self._noted.clear()
+        for line, record in json_lines(self._path, self._noted):
             row_id = f"line-{line}"
             try:
                 if isinstance(record, BadRow):
@@ -59,7 +51,7 @@ class JsonLines:
                 yield Dropped(row_id=row_id, line=line, reason=bad.reason, detail=bad.detail)
 
 
-def json_lines(path: Path, noted: Counter[str] | None = None) -> Iterator[Found]:
+def json_lines(path: Path, noted: Counter[str]) -> Iterator[Found]:
     """Yield each line that is not blank with its number, as the object it spells or why it is none.
 
     A comma at the end of a line, as in the middle of a JSON list, is left out and counted in ``noted``.
@@ -73,8 +65,7 @@ def json_lines(path: Path, noted: Counter[str] | None = None) -> Iterator[Found]
                 content = (raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw).strip()
                 if content.endswith(b"},"):
                     content = content[:-1]
-                    if noted is not None:
-                        noted[COMMAS] += 1
+                    noted[COMMAS] += 1
                 if content:
                     yield number, _record(content)
     except OSError as error:
@@ -93,8 +84,20 @@ def _record(raw: bytes) -> dict[str, Any] | BadRow:
     except UnicodeDecodeError as error:
         return BadRow("bad-utf8", f"byte {error.start + 1} of the line is not UTF-8")
     except ValueError as error:
-        causes = (cause for sign, cause in _LIKELY_CAUSES if sign.match(raw) or sign.search(raw))
-        return BadRow("invalid-json", "; ".join([str(error), *islice(causes, 1)]))
+        return BadRow("invalid-json", f"{error}{_likely_cause(raw, str(error))}")
     if not isinstance(record, dict):
         return BadRow("not-an-object", f"the line is {kind_of(record)}, not an object")
     return record
+
+
+def _likely_cause(raw: bytes, problem: str) -> str:
+    """Return what may have gone wrong where the line was written, and what mends it; empty when unknown."""
+    if re.match(rb"\{\s*'", raw):
+        return "; it looks like a Python dict: write each line with json.dumps(record)"
+    if "is not JSON" in problem:
+        return "; write null instead"
+    if problem.startswith("Extra data") and raw.endswith(b"}"):
+        return "; there are two objects on the line: write one a line with jq -c . FILE"
+    if raw in (b"[", b"]", b"{", b"}", b"},"):
+        return "; it looks like JSON over several lines: write one object a line with jq -c '.[]' FILE"
+    return ""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.dataset.rows.provenance_file import with_provenance
-from insource.dataset.rows.records import BadRow, row_id_of, row_of, unknown_keys_note
-from insource.dataset.sources.containers import noted_sentences, read_records, whole_columns
+from insource.dataset.rows.records import BadRow, noted_sentences, row_id_of, row_of, unknown_keys_note
+from insource.dataset.sources.containers import read_records, whole_columns
 from insource.dataset.sources.record_shapes import Shape
 from insource.formats.csv_records import DETECTED, CsvDialect
 from insource.foundation.errors import DataError

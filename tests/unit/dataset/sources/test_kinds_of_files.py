@@ -75,15 +75,15 @@ def test_one_torn_line_does_not_make_a_document_of_the_file(tmp_path):
     [
         (
             "{'input': 'x', 'output': 'y'}",
-            "it looks like a Python dict; write each line with json.dumps(record)",
+            "it looks like a Python dict: write each line with json.dumps(record)",
         ),
         ('{"input": "x", "output": NaN}', "write null instead"),
         ('{"input": "x", "output": [1, -Infinity]}', "write null instead"),
         (
             '{"input": "x"} {"input": "y"}',
-            "there are two objects on the line; write one a line: jq -c . FILE",
+            "there are two objects on the line: write one a line with jq -c . FILE",
         ),
-        ("]", "it looks like JSON over several lines; write one object a line: jq -c '.[]' FILE"),
+        ("]", "it looks like JSON over several lines: write one object a line with jq -c '.[]' FILE"),
     ],
 )
 def test_what_is_no_json_is_refused_with_its_likely_cause(tmp_path, line, cause):
@@ -92,6 +92,14 @@ def test_what_is_no_json_is_refused_with_its_likely_cause(tmp_path, line, cause)
     (drop,) = read(path)[1]
     assert drop.reason == "invalid-json"
     assert drop.detail.endswith(f"; {cause}")
+
+
+@pytest.mark.parametrize("line", ['{"input": "a} {b', '{"input": "{\'x\': NaN", }', "text"])
+def test_a_cause_is_not_guessed_from_what_a_document_says(tmp_path, line):
+    path = tmp_path / "d.jsonl"
+    path.write_text("\n".join([*LINES, line]), encoding="utf-8")
+    (drop,) = read(path)[1]
+    assert ";" not in drop.detail
 
 
 @pytest.mark.parametrize("name", ["d.xlsx", "d.csv", "d.jsonl"])

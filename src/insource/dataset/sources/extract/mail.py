@@ -64,4 +64,4 @@ def _text(part: EmailMessage, encoding: str) -> Extracted:
     if not isinstance(content, bytes) or not content:
         return Extracted("")
     found = decoded(content, part.get_content_charset() or "", encoding)
-    return found._replace(text=text_of_html(found.text)) if part.get_content_subtype() == "html" else found
+    return text_of_html(found) if part.get_content_subtype() == "html" else found

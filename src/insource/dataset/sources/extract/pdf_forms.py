@@ -104,9 +104,10 @@ def _path(field: Any) -> str:
 def _upwards(field: Any) -> Iterator[Any]:
     for _ in range(_DEEPEST):
         yield field
-        if "/Parent" not in field:
+        field = field.get("/Parent")
+        field = None if field is None else field.get_object()
+        if not hasattr(field, "get"):
             return
-        field = field["/Parent"]
 
 
 def _text(value: Any) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from insource.dataset.rows.records import BadRow
 from insource.dataset.sources.extract.extracted import Extracted
+from insource.dataset.sources.extract.word_lists import NumberedLists
 from insource.dataset.sources.extract.word_marks import form_field, is_hidden, is_on, symbol, value_of
 from insource.foundation.errors import missing_extra
 
@@ -83,6 +84,7 @@ class _Reader:
         self._numbers: dict[tuple[str, str], int] = {}  # of the notes that were referred to
         self._margins: dict[tuple[str, str], Any] = {}  # the header or footer that a section inherits
         self._said: set[str] = set()  # the headers and footers that were read
+        self._lists = NumberedLists(_root(_related(part, "numbering")), _root(_related(part, "styles")))
         settings = _root(_related(part, "settings"))
         self._odd_and_even = any(map(is_on, settings.iter("{*}evenAndOddHeaders")))
 
@@ -144,6 +146,8 @@ class _Reader:
     def _paragraph(self, paragraph: Any) -> Iterator[str]:
         pieces: list[str] = []
         boxes: list[Any] = []
+        if self._lists.numbers(paragraph):
+            self.unread.add("numbers of lists")
         self._inline(paragraph, pieces, boxes)
         text = "".join(pieces)
         if text or not boxes:
