@@ -11,8 +11,7 @@ import click
 from insource.config.loading import FILE_NAME
 
 TEMPLATE = """\
-# The configuration of one task. `insource config show` lists every key; docs/reference/configuration.md
-# explains them.
+# The configuration of one task. `insource config show --origin` lists every key with its value and source.
 
 [task]
 name = {name}
@@ -27,7 +26,7 @@ margin = 0.02
 privacy = "cloud-allowed"
 
 [dataset]
-# JSONL, CSV, Parquet, chat examples, a folder of documents or the log: see docs/guides/sources.md
+# A file of rows (JSONL, CSV, Parquet, chat examples), a folder of documents, or "log" for the recorded calls.
 {dataset}
 
 [reference]

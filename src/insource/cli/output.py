@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from insource.types import Comparison, DatasetManifest, Estimate, Evaluation, RunResult
 
 EXIT_INTERRUPTED = 130
+PACKAGE = Path(__file__).parents[1]
+PAGE = re.compile(r"\bdocs/[\w/-]+\.md\b")
 REFRESH_S = 0.2
 LINE_S = 2.0  # replayed answers are there at once: their progress is one line
 
@@ -35,9 +38,22 @@ def fail(error: InsourceError) -> int:
     for line in error.details:
         say(f"  {printable(line)}")
     if error.hint:
-        say(f"\n{styled('hint:', fg='cyan')} {printable(error.hint)}")
-    say(f"      See docs/reference/errors.md#{error.code}")
+        say(f"\n{styled('hint:', fg='cyan')} {printable(with_pages(error.hint))}")
+    say(f"      See {with_pages('docs/reference/errors.md')}#{error.code}")
     return error.exit_code
+
+
+def with_pages(text: str) -> str:
+    """Return the text with each page it names, ``docs/….md``, as the path of that page on this machine.
+
+    The pages are in the wheel beside the modules, and in a checkout at its root.
+    """
+
+    def path(name: re.Match[str]) -> str:
+        places = (PACKAGE / name[0], PACKAGE.parents[1] / name[0])
+        return next((near(place) for place in places if place.is_file()), name[0])
+
+    return PAGE.sub(path, text)
 
 
 def interrupted() -> int:

@@ -18,6 +18,7 @@ from insource.models.control_tokens import control_tokens_of
 from insource.models.llamacpp import LlamaCppModel
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, unpacked
+from insource.training.memory import release
 from insource.training.stage import summary as training_summary
 from insource.types import Dataset, ParitySummary, Task
 
@@ -69,6 +70,7 @@ def export(
         prompts = dataset.splits["validation"][:parity_prompts]
         with serve(adapter) as served:
             parity = check_parity(base, trained.path / "adapter", served, task, prompts, max_new_tokens)
+        release()
         _write_beside(folder, base, trained)
         no_modelfile = ""
         try:

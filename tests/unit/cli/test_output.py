@@ -4,15 +4,18 @@ from pathlib import Path
 
 import click
 import pytest
+from unit.docs.generated_pages import ROOT
 
 from insource.cli import main as command_line
+from insource.cli import output
 from insource.cli.output import Terminal, duration, fail, interrupted, near, show
 from insource.foundation.errors import ConfigError, DataError, Interrupted
 from insource.training.recipe import plan
 from insource.types import NOT_MEASURED, Estimate
 
 
-def test_an_error_is_message_details_hint_and_where_to_read_on(capsys):
+def test_an_error_is_message_details_hint_and_where_to_read_on(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
     code = fail(DataError("bad-rows", "2 rows.", details=("line 1", "line 9"), hint="Mend them."))
     out, err = capsys.readouterr()
     assert (code, out) == (1, "")
@@ -24,6 +27,21 @@ def test_an_error_is_message_details_hint_and_where_to_read_on(capsys):
         "hint: Mend them.",
         "      See docs/reference/errors.md#bad-rows",
     ]
+
+
+@pytest.mark.parametrize("layout", ["site-packages/insource", "checkout/src/insource"])
+def test_a_page_that_a_hint_names_is_on_this_machine(capsys, monkeypatch, tmp_path, layout):
+    """A wheel has the pages beside the modules, a checkout at its root."""
+    package = tmp_path / layout
+    pages = (package if "site" in layout else tmp_path / "checkout") / "docs"
+    for name in ("reference/errors.md", "guides/import-logs.md"):
+        (pages / name).parent.mkdir(parents=True, exist_ok=True)
+        (pages / name).touch()
+    monkeypatch.setattr(output, "PACKAGE", package)
+    fail(DataError("bad-rows", "2 rows.", hint="docs/guides/import-logs.md has an example, docs/no.md none."))
+    said = capsys.readouterr().err
+    assert f"hint: {pages}/guides/import-logs.md has an example, docs/no.md none." in said
+    assert f"See {pages}/reference/errors.md#bad-rows" in said
 
 
 @pytest.mark.parametrize(("error", "code"), [(ConfigError("a", "b"), 2), (Interrupted("a", "b"), 130)])
