@@ -129,7 +129,7 @@ class _How(NamedTuple):
             sent = Sent(request.method, str(request.url), _body(request), keys_in(request.headers.items()))
             return begin_exchange(log, sent, endpoint, tags, self.prices, self.provider)
         except InsourceError:
-            if self.on_log_failure == "refuse":
+            if self.on_log_failure == "refuse" and endpoint is not None:
                 raise
             return None
 

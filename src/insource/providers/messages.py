@@ -70,7 +70,9 @@ class MessagesDialect(Dialect):
         if not isinstance(delta, dict):
             return ""
         self.answered = True
-        block = self._block(self._index(event))
+        blocks = self._blocks
+        is_latest = blocks and blocks[-1][0] == event.get("index")  # as in nearly every event
+        block = blocks[-1][1] if is_latest else self._block(self._index(event))
         kind = delta.get("type")
         if kind in _TEXT_DELTAS:
             key = _TEXT_DELTAS[kind]

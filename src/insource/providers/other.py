@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from insource.providers.dialect import Dialect, count, error_of, string
+from insource.providers.dialect import Dialect, count, dicts, error_of, string
 from insource.providers.responses import read_responses_usage
 from insource.types import Usage
 
@@ -51,11 +51,12 @@ class OtherDialect(Dialect):
         return True  # these streams have no end marker: one that ends without an error is complete
 
     def whole(self, data: bytes) -> None:
-        """Parse one document. Some of these endpoints answer with a list, or with nothing."""
+        """Parse one document, or one a line. Some of these endpoints answer with a list, or with nothing."""
         document = self._decoded(data)
-        self.answered = document is not None or not data.strip()
-        if isinstance(document, dict):
-            self._document(document)
+        found = [document] if document is not None else [self._decoded(line) for line in data.splitlines()]
+        self.answered = None not in found
+        for one in dicts(found if self.answered else []):
+            self._document(one)
 
     def _event(self, document: dict[str, Any]) -> str:
         self.answered = True

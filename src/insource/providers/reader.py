@@ -193,7 +193,7 @@ class AnswerReader:
 
     @property
     def _as_it_came(self) -> dict[str, Any] | None:
-        if not self._came_bytes:
+        if not self._came_bytes or self.answered:
             return None
         return {"unread": start_of(self._kept or b"".join(self._document)), "bytes": self._came_bytes}
 

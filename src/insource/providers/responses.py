@@ -32,7 +32,7 @@ _PARTS = {
 }
 _PENDING = frozenset(("queued", "in_progress"))
 _ENDED = frozenset(("completed", "incomplete", "failed", "cancelled"))
-_ADDED, _DONE = "response.output_item.added", "response.output_item.done"
+_ADDED, _DONE = _WHOLE = "response.output_item.added", "response.output_item.done"
 _MOST_PARTS = 10_000  # larger indexes are ignored
 
 
@@ -44,9 +44,6 @@ class _Item:
     fields: dict[str, Any] = field(default_factory=dict)
     done: bool = False
 
-    def is_named(self, index: Any, identifier: str) -> bool:
-        return self.index == index and self.fields.get("id") == identifier
-
 
 class ResponsesDialect(Dialect):
     """The last event holds the whole response; until then the response is assembled from deltas."""
@@ -55,6 +52,7 @@ class ResponsesDialect(Dialect):
         super().__init__()
         self._head: dict[str, Any] = {}
         self._items: list[_Item] = []
+        self._repeated = False  # whether an index occurs twice
 
     @property
     def text(self) -> str:
@@ -93,11 +91,11 @@ class ResponsesDialect(Dialect):
             self.ended = self.ended or kind in _LAST
         elif kind == "error" or event.get("error"):
             self.error = error_of(event) or string(event.get("message")) or "error"
-        elif kind in (_ADDED, _DONE):
+        elif kind in _WHOLE:
             if isinstance(event.get("item"), dict):
                 self.answered = True
-                started = self._item(event, string(event["item"].get("id")), kind)
-                started.fields, started.done = event["item"], kind == _DONE
+                item = self._item(event, string(event["item"].get("id")), kind)
+                item.fields, item.done = event["item"], kind == _DONE
         elif isinstance(event.get("output_index"), int) or kind.endswith(".delta"):
             self.answered = True
             item = self._item(event, string(event.get("item_id")), kind)
@@ -112,7 +110,7 @@ class ResponsesDialect(Dialect):
         """
         index = event.get("output_index")
         latest = self._items[-1] if self._items else None
-        if latest is not None and kind not in (_ADDED, _DONE) and latest.is_named(index, identifier):
+        if latest is not None and latest.index == index and not self._repeated and kind not in _WHOLE:
             return latest  # nearly every event
         same = [item for item in reversed(self._items) if index in (None, item.index)]
         found = next((item for item in same if identifier and item.fields.get("id") == identifier), None)
@@ -122,6 +120,7 @@ class ResponsesDialect(Dialect):
         if found is None:
             before = latest.index if latest is not None else 0
             found = _Item(index if isinstance(index, int) else before)
+            self._repeated = self._repeated or any(item.index == found.index for item in self._items)
             self._items.append(found)
         return found
 

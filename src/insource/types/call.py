@@ -34,10 +34,11 @@ class Call(Frozen):
     ``source`` says how the call was recorded: ``gateway``, ``wrap``, ``recorder`` or ``import:<format>``.
     ``endpoint`` is the kind of call (``chat``, ``responses``, ``messages``, ``embeddings`` …), ``provider``
     the configured name of the upstream. ``response`` is the whole answer document (a stream is assembled into
-    one); ``response_text`` is its text. ``usage_estimated`` marks token counts that Insource estimated
-    because the provider did not report them. ``priced_by`` names the price table and its date.
-    ``token_gap_s`` is the mean time between two pieces of a streamed answer, in seconds. ``raw`` is an
-    imported record as it was read.
+    one); ``response_text`` is its text. Of an answer that could not be read, ``response`` has the start as
+    ``{"unread": text, "bytes": its length}``, and ``error`` the reason. ``usage_estimated`` marks token
+    counts that Insource estimated because the provider did not report them. ``priced_by`` names the price
+    table and its date. ``token_gap_s`` is the mean time between two pieces of a streamed answer, in seconds.
+    ``raw`` is an imported record as it was read.
 
     Examples:
         >>> from datetime import UTC, datetime

@@ -31,7 +31,7 @@ _FACTS_OF_ROW = itemgetter(*(COLUMNS.index(name) for name in FACTS))
 class ModelStats(Frozen):
     """The calls of one model.
 
-    ``errors`` counts all calls that failed or were interrupted; sums skip unknown values.
+    ``errors`` counts all calls that failed, were interrupted or could not be read; sums skip unknown values.
 
     ``cost_usd`` is None when no call has a known price; ``unpriced`` counts the calls without one, except
     errors. ``p50_s`` and ``p95_s`` are nearest-rank percentiles of the latency in seconds.

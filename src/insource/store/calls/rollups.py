@@ -76,9 +76,9 @@ _REMOVE = f"DELETE FROM rollups WHERE {' AND '.join(f'{name} = ?' for name in KE
 class Totals:
     """The totals of a set of calls. ``sums`` is in the order of ``SUMS``.
 
-    ``errors`` excludes interrupted calls. Sums of cost and tokens cover the calls where they are known.
-    ``unpriced`` counts calls without a cost, ``uncounted`` calls without input or output tokens. Errors count
-    as neither, because providers charge for answers only.
+    ``errors`` excludes interrupted calls; ``interrupted`` includes unread ones. Sums of cost and tokens cover
+    the calls where they are known. ``unpriced`` counts calls without a cost, ``uncounted`` calls without
+    input or output tokens. Errors count as neither, because providers charge for answers only.
     """
 
     __slots__ = ("first_token", "latency", "sums")
@@ -101,7 +101,7 @@ class Totals:
         sums[0] += 1
         if outcome == "error":
             sums[1] += 1
-        elif outcome == "interrupted":
+        elif outcome != "ok":
             sums[2] += 1
         if cost is not None:
             sums[5] += cost
