@@ -172,7 +172,10 @@ class Place:
 
     def accepts(self, value: Any) -> bool:
         """Return whether a value fits everything that is said here."""
-        return bool(self._validator.is_valid(value))
+        try:
+            return bool(self._validator.is_valid(value))
+        except ValueError:  # a lone surrogate, which is no text
+            return False
 
     @cached_property
     def _validator(self) -> Any:
@@ -335,7 +338,8 @@ def _type_fits(value: Any, types: frozenset[str]) -> bool:
     if isinstance(value, bool):
         return "boolean" in types
     if isinstance(value, int | float):
-        return "number" in types or ("integer" in types and float(value).is_integer())
+        whole = isinstance(value, int) or value.is_integer()
+        return "number" in types or ("integer" in types and whole)
     names = {str: "string", list: "array", dict: "object", type(None): "null"}
     return names[type(value)] in types
 
@@ -343,7 +347,10 @@ def _type_fits(value: Any, types: frozenset[str]) -> bool:
 @lru_cache(maxsize=4096)
 def _matches(pattern: str, name: str) -> bool:
     """Return whether a property's name matches, as the validator has it (ECMA 262, not anchored)."""
-    return bool(_pattern(pattern).is_valid(name))
+    try:
+        return bool(_pattern(pattern).is_valid(name))
+    except ValueError:  # a lone surrogate, which is no text
+        return False
 
 
 @lru_cache(maxsize=256)
