@@ -187,23 +187,29 @@ class Place:
         return self._cyclic or self._size > MAX_ABSENT
 
     @cached_property
+    def _declared(self) -> tuple[Place, ...]:
+        """The places that a document has here even where it holds nothing."""
+        heads = (self.item(index) for index in range(self.heads))
+        return (*self.properties.values(), *(place for place in heads if place is not None))
+
+    @cached_property
     def _cyclic(self) -> bool:
         seen: set[int] = set()
-        stack = list(self.properties.values())
+        stack = list(self._declared)
         while stack:
             place = stack.pop()
             if place is self:
                 return True
             if id(place) not in seen:
                 seen.add(id(place))
-                stack.extend(place.properties.values())
+                stack.extend(place._declared)
         return False
 
     @cached_property
     def _size(self) -> int:
-        if not self.properties or self._cyclic:
+        if not self._declared or self._cyclic:
             return 1
-        return sum(place._size for place in self.properties.values())
+        return sum(place._size for place in self._declared)
 
 
 class _Parts:

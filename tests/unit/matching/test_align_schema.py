@@ -153,6 +153,19 @@ def test_a_schema_that_refers_to_itself_has_slots_as_deep_as_the_values(depth):
     assert len(found(tree(0), tree(depth), TREE)) == len(slots)
 
 
+@pytest.mark.parametrize("answer", [None, [], "x", [[["x"]]], {"a": 1}])
+def test_items_by_position_that_lead_back_end_too(answer):
+    pair = {"type": "array", "prefixItems": [{"$ref": "#/$defs/pair"}, {"type": "string"}]}
+    schema = {"type": "object", "properties": {"v": {"$ref": "#/$defs/pair"}}, "$defs": {"pair": pair}}
+    assert len(found({"v": [[[], "b"], "a"]}, {"v": answer}, schema)) < 10
+    assert len(found({"v": None}, {"v": answer}, schema)) < 10
+
+
+def test_a_value_in_place_of_items_by_position_is_invented():
+    schema = object_of(v={"type": "array", "prefixItems": [VOLTS]})
+    assert found({"v": ["480 V"]}, {"v": "480 V"}, schema) == [("v[0]", "missed"), ("v[]", "invented")]
+
+
 def test_types_that_refer_to_each_other_do_not_multiply():
     names = [f"t{n}" for n in range(12)]
     types = {
