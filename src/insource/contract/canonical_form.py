@@ -79,7 +79,14 @@ def _nullable(place: Place) -> bool:
 def _member(value: Any, place: Place) -> Any:
     """Return the value as the schema's list of values has it: the grammar writes its keys in that order."""
     listed = place.keywords.get("enum", [place.keywords["const"]] if "const" in place.keywords else [])
-    return next((member for member in listed if member == value), None)
+    return next((member for member in listed if _sorted_text(member) == _sorted_text(value)), None)
+
+
+def _sorted_text(value: Any) -> str:
+    """Return a text that is the same for equal JSON values; Python's own equality takes true for 1."""
+    if isinstance(value, dict):
+        return _plain_text({name: _sorted_text(value[name]) for name in sorted(value)})
+    return _plain_text([_sorted_text(item) for item in value] if isinstance(value, list) else value)
 
 
 def _plain_text(value: Any) -> str:
@@ -97,9 +104,9 @@ def _limited(place: Place) -> bool:
 
 
 def _number(value: float, *, limited: bool) -> str:
-    if value.is_integer() and (limited or abs(value) < _EXPONENT_FREE):
+    if value.is_integer() and abs(value) < _EXPONENT_FREE:
         return str(int(value))  # no -0, which a bounded number in llguidance refuses
-    return format(Decimal(repr(value)), "f") if limited else repr(value)
+    return format(Decimal(repr(value)), "f").removesuffix(".0") if limited else repr(value)
 
 
 def _string(text: str) -> str:

@@ -225,7 +225,7 @@ def _not_supported(problem: str) -> DataError:
     return DataError(
         "schema-not-supported",
         "The output contract cannot be enforced during generation.",
-        hint="Change that part of the schema: use patterns without look-around or back-references, "
-        "references only under $defs, and no keywords that contradict each other.",
+        hint="Change that part of the schema: use references only under $defs, and no keywords that "
+        "contradict each other.",
         details=(words,),
     )

@@ -46,8 +46,11 @@ def limits(schema: Mapping[str, Any]) -> tuple[Limit, ...]:
     for path, node in subschemas(schema):
         if isinstance(known := node.get("format"), str) and not _checked_format(known):
             found.append(Limit("validation", f"format: {known}", path))
-        if "x-insource" in node and any(f"/{keyword}" in path for keyword in _NO_VALUE):
-            found.append(Limit("scoring", "x-insource", path))
+        for keyword in _NO_VALUE:
+            inside = subschemas(node.get(keyword), f"{path}/{keyword}")
+            found += [
+                Limit("scoring", "x-insource", place) for place, inner in inside if "x-insource" in inner
+            ]
         found += [Limit("schema", keyword, path) for keyword in node if _nearest(keyword)]
     return tuple(dict.fromkeys(found))
 

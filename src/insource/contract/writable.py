@@ -65,7 +65,7 @@ def _stopped(text: str, at: int) -> str:
     token = text
     for match in _TOKEN.finditer(text):
         token = match[0]
-        if match.end() > at:
+        if match.end() > at and token != ",":  # after a comma, what it leads to is refused
             break
         if token in "{[":
             path.append(0 if token == "[" else None)

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from insource.contract.places import Place, place_of
+from insource.contract.places import Place, valid_place
 from insource.dataset.checks.spelling import words
 from insource.formats.strict_json import as_object
 from insource.foundation import canonical
@@ -177,7 +177,7 @@ class Fields:
     """The fields of one schema, which is resolved once; what paths come to is kept for the latest ones."""
 
     def __init__(self, schema: Mapping[str, Any] | None) -> None:
-        self._root = None if schema is None else place_of(schema)
+        self._root = valid_place(schema)
         self.declared = lru_cache(maxsize=4096)(self._find)
         self.comparator = lru_cache(maxsize=4096)(lambda path: comparator_for(self.declared(path)))
 
@@ -186,8 +186,16 @@ class Fields:
         for name in path.split("."):
             place = place.somewhere(name.rstrip("[]")) if place else None
             for _ in range(name.count("[]")):
-                place = place.items if place else None
+                place = _item_of(place) if place else None
         return place.keywords if place else {}
+
+
+def _item_of(place: Place) -> Place | None:
+    """Return what holds for every item; items whose schemas differ by position have none in common."""
+    heads = [item for index in range(place.heads) if (item := place.item(index))]
+    after = [place.items] if place.items else []
+    alike = {json.dumps(dict(item.keywords)) for item in heads + after}
+    return (heads + after)[0] if len(alike) == 1 else None
 
 
 def schema_fields(schema: Mapping[str, Any] | None) -> Fields:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from insource.contract.places import valid_place
 from insource.dataset.checks.check import SHOWN, Check, Context
 from insource.dataset.checks.row_view import RowView
 from insource.formats.strict_json import as_object
@@ -105,7 +106,7 @@ class TeacherDisagreement(Check):
             return [] if same else ["answer"]
         output = self.context.output
         schema = row.contract or (output.definition if isinstance(output, JsonSchema) else None)
-        slots = align(left, right, schema)
+        slots = align(left, right, schema if valid_place(schema) else None)
         return sorted({slot.path for slot in slots if slot.bucket not in ("correct", "correctly_empty")})
 
 

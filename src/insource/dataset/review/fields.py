@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from insource.contract.places import Place, place_of
+from insource.contract.places import Place, valid_place
 from insource.contract.resolved import restricted
 from insource.contract.validate import fits
 from insource.formats.strict_json import as_object, strict_json
@@ -106,9 +106,9 @@ def fields_of(row: Row, contract: OutputSpec) -> tuple[AnswerField, ...]:
     if schema is None or value is None:
         choices = contract.names if isinstance(contract, Labels) and row.contract is None else ()
         return (AnswerField(WHOLE, _answer(row, schema), choices=choices),)
-    if row.attributes is not None:
+    if row.attributes is not None and valid_place(schema):
         schema = restricted(schema, tuple(dict.fromkeys([*row.attributes, *value])))
-    return tuple(_leaves(value, place_of(schema), WHOLE, 0))
+    return tuple(_leaves(value, valid_place(schema), WHOLE, 0))
 
 
 def present(row: Row) -> tuple[AnswerField, ...]:

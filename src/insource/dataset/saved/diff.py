@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from insource.contract.resolved import resolved
 from insource.dataset.saved.folder import check, examples
 from insource.types import SPLITS, DatasetManifest, Example, Frozen, JsonSchema, Labels, OutputSpec
 
@@ -173,6 +174,7 @@ def _contract_changes(old: OutputSpec, new: OutputSpec) -> tuple[str, ...]:
 
 
 def _schema_changes(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...]:
+    old, new = resolved(old), resolved(new)
     was, now = old.get("properties", {}), new.get("properties", {})
     fields = [
         f"field {name} has other bounds"

@@ -9,7 +9,7 @@ import pytest
 from support.made_rows import OPEN, mended, row
 from support.planted_rows import KINDS, Rows, clean, context, look
 
-from insource.contract.places import place_of
+from insource.contract.places import valid_place
 from insource.dataset.build import build
 from insource.dataset.checks.answer_in_prompt import AnswerInPrompt
 from insource.dataset.checks.check import Context, TokenCount
@@ -477,7 +477,8 @@ def test_where_there_are_no_rows_nothing_was_looked_at() -> None:
 def test_a_schema_is_read_once_however_many_fields_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[object] = []
     monkeypatch.setattr(
-        "insource.dataset.checks.row_view.place_of", lambda schema: read.append(schema) or place_of(schema)
+        "insource.dataset.checks.row_view.valid_place",
+        lambda schema: read.append(schema) or valid_place(schema),
     )
     names = [f"field_{i}" for i in range(5_000)]
     wide = JsonSchema(definition={"type": "object", "properties": {name: {"enum": ["a"]} for name in names}})
