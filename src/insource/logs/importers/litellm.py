@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from insource.formats.values import between, count, dollars, first, moment, obj, opened, text
-from insource.logs.importers.answers import read_answer, read_usage
+from insource.logs.importers.answers import read_answer
 from insource.logs.importers.labels import known, labels, tag_list
 from insource.logs.importers.protocol import CallDraft, RecordImporter
+from insource.providers.usage import read_usage
 from insource.types import Usage
 
 _OWN = {"call_type", "spend", "startTime", "endTime", "completionStartTime", "request_tags", "model_group"}
