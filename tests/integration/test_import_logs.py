@@ -25,7 +25,8 @@ from support.import_samples import (
 
 from insource.logs.importers.load import load
 from insource.logs.importers.registry import importer
-from insource.providers.prices import PriceTable, billing_of
+from insource.providers.billing import billing_of
+from insource.providers.prices import PriceTable
 from insource.redaction import redact
 from insource.store.calls.calls import find_calls
 from insource.store.database import open_database

@@ -12,7 +12,8 @@ from insource.gateway.admission.ask import AdmitAll, Admitter
 from insource.gateway.http.address import UpstreamSettings
 from insource.logs.recorder import Recorder
 from insource.models.protocol import Model
-from insource.providers.prices import Priced, PriceTable, billing_of
+from insource.providers.billing import billing_of
+from insource.providers.prices import Priced, PriceTable
 from insource.types import Completion, Policy, Task, Usage
 
 AUTO = "insource/auto"

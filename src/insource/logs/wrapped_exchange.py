@@ -14,7 +14,8 @@ from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.process_log import ProcessLog
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint, open_reader
-from insource.providers.prices import PriceTable, billing_of
+from insource.providers.billing import billing_of
+from insource.providers.prices import PriceTable
 from insource.providers.tags import HEADER, Tags
 from insource.providers.token_estimates import estimated
 from insource.types import FinishReason

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from insource.logs.importers.batches import BATCH_TAG
 from insource.logs.importers.protocol import Imported, ReadOutcome, Rejected, Skipped
-from insource.providers.prices import UNPRICED, Priced, PriceTable, billing_of
+from insource.providers.billing import billing_of
+from insource.providers.prices import UNPRICED, Priced, PriceTable
 from insource.store.calls.calls import insert_calls
 from insource.store.calls.table import CALLS
 from insource.store.database import Database
