@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
@@ -39,6 +39,13 @@ class Priced(NamedTuple):
 
 
 UNPRICED = Priced(None, "")
+_NAMELESS = Priced(None, "", "the name of the model is not known")
+
+
+def first_priced(models: Iterable[str], price: Callable[[str], Priced]) -> Priced:
+    """Return the first known price among those by these names; else why the first one has none."""
+    found = [price(model) for model in dict.fromkeys(models) if model]
+    return next((one for one in found if one.cost_usd is not None), found[0] if found else _NAMELESS)
 
 
 class PriceTable:
