@@ -241,9 +241,9 @@ class Recording:
         Keywords are fields of ``Call``: ``response_text`` (default: the chunks), ``response``, ``outcome``,
         ``finish_reason``, ``model_answered``, ``usage``, ``usage_estimated``, ``cost_usd``, ``priced_by``,
         ``unpriced_because``, ``status``, ``error``, ``first_token_s`` and ``latency_s`` (default: as
-        measured), ``route``, ``simulated``. ``response_bytes`` is to ``response`` as ``request_bytes`` to ``request``. ``keys`` are
-        the call's API keys: they are removed from an error message that repeats them. ``end_call`` takes the
-        same as one value.
+        measured), ``route``, ``simulated``. ``response_bytes`` is to ``response`` as ``request_bytes`` to
+        ``request``. ``keys`` are the call's API keys: they are removed from an error message that repeats
+        them. ``end_call`` takes the same as one value.
 
         Raises:
             TypeError: a keyword is not known.
