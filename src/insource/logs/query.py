@@ -20,7 +20,7 @@ from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.logs.recorder import SPOOL_FOLDER, STORE_FILE
 from insource.redaction import redact
-from insource.store.calls.calls import get_call
+from insource.store.calls.calls import call_ids_beginning, get_call
 from insource.store.calls.feedback import Feedback, add_feedback, feedback_of
 from insource.store.calls.model_names import with_names
 from insource.store.calls.paging import Follower, iterate_calls
@@ -103,6 +103,10 @@ class Log:
     def get(self, call_id: str) -> Call | None:
         """Return the call with this id, or None."""
         return get_call(self.database, call_id)
+
+    def ids(self, beginning: str, *, limit: int) -> tuple[str, ...]:
+        """Return the first ids that begin with this text, in their order."""
+        return call_ids_beginning(self.database, beginning, limit)
 
     def calls(
         self,

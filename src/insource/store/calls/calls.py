@@ -84,6 +84,14 @@ def get_call(database: Database, call_id: str) -> Call | None:
     return None if row is None else call_of_row(row._mapping)
 
 
+def call_ids_beginning(database: Database, beginning: str, limit: int) -> tuple[str, ...]:
+    """Return the first ids that begin with this text, in their order; the index finds them."""
+    last = beginning + chr(0x10FFFF)
+    query = select(CALLS.c.call_id).where(CALLS.c.call_id.between(beginning, last))
+    with database.read() as connection:
+        return tuple(connection.execute(query.order_by(CALLS.c.call_id).limit(limit)).scalars())
+
+
 def find_calls(
     database: Database,
     *,
