@@ -14,10 +14,11 @@ from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.process_log import ProcessLog
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint, open_reader
-from insource.providers.prices import PriceTable, billing_of
+from insource.providers.billing import billing_of
+from insource.providers.prices import UNPRICED, Priced, PriceTable, first_priced
 from insource.providers.tags import HEADER, Tags
 from insource.providers.token_estimates import estimated
-from insource.types import FinishReason
+from insource.types import FinishReason, Usage
 from insource.types.call import Outcome
 
 _MODEL_IN_PATH = re.compile(r"/(?:models|deployments)/([^/:]+)")
@@ -100,11 +101,13 @@ class WrappedExchange:
         self._url = sent.url.partition("?")[0]
         self._keys = sent.keys
         self._status: int | None = None
+        self._stated_usd = ""
         self._reader: AnswerReader | None = None
 
-    def answered(self, status: int, content_type: str, encoding: str) -> None:
+    def answered(self, status: int, content_type: str, encoding: str, stated_usd: str = "") -> None:
         """Start reading the answer, whose status and headers have arrived."""
         self._status = status
+        self._stated_usd = stated_usd
         streamed = content_type.lower().startswith("text/event-stream")
         self._reader = open_reader(self._endpoint, streamed=streamed, encoding=encoding)
 
@@ -163,10 +166,7 @@ class WrappedExchange:
         usage, response, guessed = reader.usage, reader.response, False
         if outcome != "error" and (usage.output_tokens is None or outcome == "interrupted"):
             usage, guessed = estimated(usage, self._request, reader.text)
-        model = reader.model or self._recording.model_asked
-        priced = self._prices.price(
-            model, usage, self._recording.started_at, provider=self._url, billing=billing_of(response)
-        )
+        priced = UNPRICED if outcome == "error" else self._priced(reader.model, usage, response)
         self._recording.end_call(
             CallEnd(
                 response=response,
@@ -176,12 +176,20 @@ class WrappedExchange:
                 model_answered=reader.model,
                 usage=usage,
                 usage_estimated=guessed,
-                cost_usd=None if outcome == "error" else priced.cost_usd,
-                priced_by="" if outcome == "error" else priced.priced_by,
+                cost_usd=priced.cost_usd,
+                priced_by=priced.priced_by,
+                unpriced_because=priced.unpriced_because,
                 status=self._status,
                 keys=self._keys if outcome == "error" else (),
                 error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
             )
+        )
+
+    def _priced(self, model: str, usage: Usage, response: dict[str, Any] | None) -> Priced:
+        billing, at = billing_of(response, stated_usd=self._stated_usd), self._recording.started_at
+        return first_priced(
+            (model, self._recording.model_asked),
+            lambda name: self._prices.price(name, usage, at, provider=self._url, billing=billing),
         )
 
 

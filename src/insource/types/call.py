@@ -32,7 +32,8 @@ class Call(Frozen):
     ``endpoint`` is the kind of call (``chat``, ``responses``, ``messages``, ``embeddings`` …), ``provider``
     the configured name of the upstream. ``response`` is the whole answer document (a stream is assembled into
     one); ``response_text`` is its text. ``usage_estimated`` marks token counts that Insource estimated
-    because the provider did not report them. ``priced_by`` names the price table and its date.
+    because the provider did not report them. ``priced_by`` names the price table and its date;
+    ``unpriced_because`` is the reason why the cost of an answered call is unknown.
     ``token_gap_s`` is the mean time between two pieces of a streamed answer, in seconds. ``raw`` is an
     imported record as it was read.
 
@@ -74,6 +75,7 @@ class Call(Frozen):
     usage_estimated: bool = False
     cost_usd: Decimal | None = None
     priced_by: str = ""
+    unpriced_because: str = ""
     latency_s: float | None = None
     first_token_s: float | None = None
     token_gap_s: float | None = None
