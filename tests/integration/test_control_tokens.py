@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from insource.serving.grammar import compile_grammar
 
 from insource.models.control_tokens import control_tokens_of
 from insource.models.protocol import Request
 from insource.serving.engine import EngineSettings
-from insource.serving.grammar import compile_grammar
 from insource.serving.supervisor import ServedModel
 from insource.training.base import load_tokenizer
 from insource.training.tokenize import IGNORE, control_tokens, prompt_ids, tokenize

@@ -257,10 +257,10 @@ class Recording:
 
         Keywords are fields of ``Call``: ``response_text`` (default: the chunks), ``response``, ``outcome``,
         ``finish_reason``, ``model_answered``, ``usage``, ``usage_estimated``, ``cost_usd``, ``priced_by``,
-        ``status``, ``error``, ``first_token_s`` and ``latency_s`` (default: as measured), ``route``,
-        ``simulated``. ``response_bytes`` is to ``response`` as ``request_bytes`` to ``request``. ``keys`` are
-        the call's API keys: they are removed from an error message that repeats them. ``end_call`` takes the
-        same as one value.
+        ``unpriced_because``, ``status``, ``error``, ``first_token_s`` and ``latency_s`` (default: as
+        measured), ``route``, ``simulated``. ``response_bytes`` is to ``response`` as ``request_bytes`` to
+        ``request``. ``keys`` are the call's API keys: they are removed from an error message that repeats
+        them. ``end_call`` takes the same as one value.
 
         Raises:
             TypeError: a keyword is not known.
@@ -284,6 +284,7 @@ class Recording:
             "usage_estimated": end.usage_estimated,
             "cost_usd": end.cost_usd,
             "priced_by": end.priced_by,
+            "unpriced_because": end.unpriced_because,
             "status": end.status,
             "first_token_s": self._first_token_s if end.first_token_s is None else end.first_token_s,
             "token_gap_s": self._token_gap_s,

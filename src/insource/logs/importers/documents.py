@@ -15,10 +15,11 @@ from typing import Any
 import msgspec
 
 from insource.formats.values import count, obj, text
-from insource.logs.importers.answers import Answer, finish_reason, read_usage
+from insource.logs.importers.answers import Answer, finish_reason
 from insource.logs.importers.messages import CONTENT, as_completion, is_message, said, spelled
 from insource.providers import Endpoint, open_reader
 from insource.providers.requests import content_text
+from insource.providers.usage import read_usage
 from insource.types import Usage
 
 Document = dict[str, Any]
