@@ -19,7 +19,7 @@ from insource.training.base import unpacked
 from insource.types import Example, JsonSchema, Labels, Provenance, Task
 
 # Set here, not in a fixture: libraries read them when they are imported, and children inherit them.
-os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+os.environ |= {"TOKENIZERS_PARALLELISM": "false"}
 
 BESIDE_OTHERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1
 if BESIDE_OTHERS:  # threads of one process on a core that another worker uses wait for each other

@@ -4,7 +4,8 @@ import json
 import os
 
 import pytest
-from support.made_documents import pdf
+from support.made_documents import form, pdf
+from support.made_word import paragraph, run, word_xml
 
 DROP = "[dataset]\non_bad_rows = 'drop'\n"
 
@@ -147,6 +148,40 @@ def test_a_bad_document_is_named_by_its_file(tmp_path, refuses):
     (tmp_path / "insource.toml").write_text('[dataset]\npath = "docs"\n', encoding="utf-8")
     said = refuses("dataset", "build", code="bad-rows")
     assert "docs: deep.pdf: encrypted-document: the PDF asks for a password" in said
+
+
+def test_what_was_not_read_of_documents_is_said_by_the_build_and_its_card(tmp_path, insource):
+    comment = "<w:r><w:commentReference w:id='1'/></w:r>"
+    for n in range(12):
+        inside = comment if n < 2 else ""
+        write(tmp_path, f"docs/a{n:02}.docx", word_xml(paragraph(run(f"Ticket {n}"), inside)))
+        write(tmp_path, f"docs/a{n:02}.label", "ab"[n % 2])
+    write(tmp_path, "docs/b.pdf", form([("Ticket", [("text", "by hand"), ("stamp", ""), ("note", "see")])]))
+    write(tmp_path, "docs/b.label", "a")
+    configure(tmp_path, "docs")
+    note = "3 of 13 documents hold content that was not read: comments (3), stamps (1)."
+    named = "In a00.docx (comments), a01.docx (comments), b.pdf (comments, stamps)."
+    manifest, _, said = built(tmp_path, insource)
+    assert f"{note} {named}" in said
+    (card,) = tmp_path.glob(f".insource/datasets/*@{manifest['digest'][:12]}/README.md")
+    assert note in card.read_text(encoding="utf-8")
+
+
+def test_the_settings_that_a_refused_table_needs_are_named_and_work(tmp_path, insource, refuses):
+    rows = "".join(f"'Ticket~ {n}'~{'ab'[n % 2]}\n" for n in range(12))
+    write(tmp_path, "d.csv", f"input,of~output\n{rows}")
+    section = "[dataset]\npath = 'd.csv'\nformat = 'rows'\n"
+    columns = "[dataset.columns]\ninput = 'input,of'\n"
+    (tmp_path / "insource.toml").write_text(section + columns, encoding="utf-8")
+    said = refuses("dataset", "build", code="bad-rows")
+    assert "d.csv:2: invalid-csv: the header has 2 columns, the row 1, separated by ','" in said
+    assert "`[dataset] delimiter` and `quote` say how it is written" in said
+    settings = 'delimiter = "~"\nquote = "\'"\n'
+    (tmp_path / "insource.toml").write_text(section + settings + columns, encoding="utf-8")
+    assert built(tmp_path, insource)[0]["output"]["names"] == ["a", "b"]
+    for wrong in ('delimiter = "||"', 'delimiter = "\\n"', "delimiter = '\"'"):
+        (tmp_path / "insource.toml").write_text(f"{section}{wrong}\n", encoding="utf-8")
+        refuses("dataset", "build", code="config-invalid", exit_code=2)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+CHAT = json.dumps({"messages": [{"role": role, "content": "x"} for role in ("user", "assistant")]})
 ROWS = [
     {
         "input": f"Order {n}",
@@ -56,8 +57,8 @@ def test_nothing_to_infer_from(project, refuses):
         ("d.csv", "text,label\na,b\n", "guessed, look at it", 'input = "text"'),
         ("d.csv", "input,output\na,b\n", "rows: 1 of the first 1 records", 'path = "d.csv"'),
         ("d.csv", "x,y\na,b\n", "has neither `input` and `output`", 'path = "d.csv"'),
-        ("d.jsonl", '{"messages": []}\n', "chat examples", 'path = "d.jsonl"'),
-        ("d.jsonl", "", "none of the first records can be read", 'path = "d.jsonl"'),
+        ("d.jsonl", CHAT, "chat examples", 'path = "d.jsonl"'),
+        ("d.jsonl", "", "d.jsonl has no rows", 'path = "d.jsonl"'),
         ("log", None, "the calls of the log", 'format = "log"'),
         ("gone.jsonl", None, "put your rows into gone.jsonl", 'path = "gone.jsonl"'),
     ],

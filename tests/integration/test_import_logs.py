@@ -25,9 +25,12 @@ from support.import_samples import (
 
 from insource.logs.importers.load import load
 from insource.logs.importers.registry import importer
-from insource.providers.prices import PriceTable, billing_of
+from insource.logs.query import Log
+from insource.providers.billing import billing_of
+from insource.providers.prices import PriceTable
 from insource.redaction import redact
 from insource.store.calls.calls import find_calls
+from insource.store.calls.rollups import rebuild_rollups, stored_rollups
 from insource.store.database import open_database
 
 LATER = datetime(2026, 2, 1, tzinfo=UTC)
@@ -56,7 +59,7 @@ def test_each_format_is_found_stored_and_adds_nothing_the_second_time(folder, in
         name = told["file"]
         new = sum(call.source == f"import:{name}" for call in calls)
         assert new >= 2
-        nothing = {"known": 0, "rejected": 0, "skipped": {}}
+        nothing = {"completed": 0, "known": 0, "rejected": 0, "skipped": {}}
         assert told == {"schema_version": 1, "file": name, "format": name, "new": new, **nothing}
         assert f"{name} is {name}: " in done.stderr
     packed = (f"{name}.gz" for name in SAMPLES)
@@ -135,6 +138,71 @@ def test_what_was_purged_does_not_come_back(folder, insource):
     assert gone.call_id not in [call.call_id for call in stored(folder)]
 
 
+UNDER_WAY = LANGFUSE_RECORDS[0] | {"endTime": None, "output": None, "usageDetails": {}, "costDetails": {}}
+UNDER_WAY |= {"totalCost": None, "completionStartTime": None}
+
+
+@pytest.mark.parametrize("batch", [1, 500])
+@pytest.mark.parametrize("versions", [[UNDER_WAY, LANGFUSE_RECORDS[0]], [LANGFUSE_RECORDS[0], UNDER_WAY]])
+def test_the_finished_version_of_a_record_stands(tmp_path, monkeypatch, versions, batch):
+    """In one file or in two, in one batch or in two, in either order."""
+    monkeypatch.setattr("insource.logs.importers.load._BATCH", batch)
+    for data in (jsonl(*versions), *map(jsonl, versions)):
+        with (tmp_path / "log").open("w+b") as file, open_database(tmp_path / "store.db") as database:
+            file.write(data)
+            file.seek(0)
+            load(database, importer("langfuse").read(file, received_at=LATER), redact=redact)
+    with open_database(tmp_path / "store.db") as database:
+        [call] = find_calls(database)
+    assert (call.outcome, call.response_text, call.usage.output_tokens) == ("ok", "technical", 10)
+
+
+def test_a_later_export_completes_a_call_and_leaves_what_was_said_of_it(folder, insource):
+    (folder / "first.jsonl").write_bytes(jsonl(UNDER_WAY))
+    (folder / "second.jsonl").write_bytes(jsonl(LANGFUSE_RECORDS[0]))
+    insource("logs", "import", "langfuse", "first.jsonl")
+    [begun] = stored(folder)
+    assert (begun.outcome, begun.response_text) == ("interrupted", "")
+    insource("logs", "feedback", begun.call_id, "--rating", "up")
+    done = insource("logs", "import", "langfuse", "second.jsonl")
+    assert "0 calls imported, 1 completed by a later version, 0 already in the store" in done.stderr
+    for file in ("first.jsonl", "second.jsonl"):
+        assert "0 calls imported, 1 already" in insource("logs", "import", "langfuse", file).stderr
+    [call] = stored(folder)
+    assert (call.call_id, call.outcome, call.response_text) == (begun.call_id, "ok", "technical")
+    with Log(folder / ".insource") as log:
+        assert [given.value for given in log.feedback(call.call_id)[call.call_id]] == ["up"]
+        assert [(purge.calls, "later version" in purge.reason) for purge in log.purges()] == [(1, True)]
+        with log.database.write() as connection:
+            kept = list(stored_rollups(connection))
+            rebuild_rollups(connection)
+            counted = list(stored_rollups(connection))
+    assert [(key, totals.sums) for key, totals in kept] == [(key, totals.sums) for key, totals in counted]
+
+
+def test_a_call_that_was_purged_under_way_stays_purged(folder, insource):
+    (folder / "first.jsonl").write_bytes(jsonl(UNDER_WAY))
+    (folder / "second.jsonl").write_bytes(jsonl(LANGFUSE_RECORDS[0]))
+    insource("logs", "import", "langfuse", "first.jsonl")
+    insource("logs", "purge", "--id", stored(folder)[0].call_id, "--yes")
+    assert "0 calls imported, 1 already" in insource("logs", "import", "langfuse", "second.jsonl").stderr
+    assert stored(folder) == []
+
+
+def test_an_export_that_would_hold_no_call_says_why_and_writes_nothing(folder, insource, refuses):
+    records = [UNDER_WAY | {"id": f"obs-{number}"} for number in range(3)]
+    answered = LANGFUSE_RECORDS[0] | {"id": "text", "input": "Where is my parcel?"}
+    (folder / "log.jsonl").write_bytes(jsonl(*records, answered))
+    insource("logs", "import", "langfuse", "log.jsonl")
+    said = refuses("logs", "export", "--format", "openai-chat", "-o", "train.jsonl", code="nothing-exported")
+    assert "None of the 4 selected calls" in said
+    assert "1 left out: no chat messages" in said
+    assert "3 left out: outcome interrupted" in said
+    assert not (folder / "train.jsonl").exists()
+    assert insource("logs", "export", "-o", "all.jsonl").returncode == 0
+    assert insource("logs", "export", "--task", "none", "--format", "openai-chat").returncode == 0
+
+
 def test_a_batch_is_priced_as_one_with_its_requests_beside_it(folder, insource):
     (folder / "out.jsonl").write_bytes(BATCH)
     (folder / "in.jsonl").write_bytes(BATCH_INPUT)
@@ -146,7 +214,7 @@ def test_a_batch_is_priced_as_one_with_its_requests_beside_it(folder, insource):
     batch = billing_of(answered.response, batch=True)
     asked = ("gpt-4o-mini-2024-07-18", answered.usage, answered.started_at)
     price = PriceTable().price(*asked, provider=answered.provider, billing=batch)
-    assert (answered.cost_usd, answered.priced_by) == price
+    assert (answered.cost_usd, answered.priced_by) == (price.cost_usd, price.priced_by)
     assert price.cost_usd is None or price.cost_usd < PriceTable().cost(*asked)
 
 

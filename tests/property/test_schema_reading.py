@@ -226,3 +226,26 @@ def test_the_canonical_form_of_a_value_that_fits_is_one_that_the_grammar_writes(
             assert accepts(schema, target)
             assert unwritable(target, schema) == ""
             assert canonical_target(json.loads(target), schema) == target
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["480 V", "\ud800", 10**400]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*NAMES, "kind", "v", "\ud800"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@QUICK
+@given(contracts(), JSON)
+def test_alignment_takes_any_answer_and_a_label_is_right_against_itself(case, answer):
+    _, schema, label, _ = case
+    held = [slot.gold for slot in align(label, answer, schema) if slot.gold is not None]
+    assert held == [slot.gold for slot in align(label, None, schema) if slot.gold is not None]
+    assert {slot.bucket for slot in align(label, label, schema)} <= {"correct", "correctly_empty"}

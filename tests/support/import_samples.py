@@ -467,13 +467,94 @@ OTEL_EVENTS = span(
         },
     ],
 )
+# As Vercel's AI SDK writes its calls: figures under gen_ai, content under ai.
+OTEL_AI_SDK = span(
+    6,
+    attributes(
+        gen_ai__system="openai.chat",
+        gen_ai__request__model="gpt-4o-mini",
+        gen_ai__request__temperature=0.2,
+        gen_ai__response__finish_reasons=["stop"],
+        gen_ai__usage__input_tokens=100,
+        gen_ai__usage__output_tokens=10,
+        ai__usage__cachedInputTokens=64,
+        ai__operationId="ai.generateText.doGenerate",
+        ai__telemetry__functionId="route-ticket",
+        ai__telemetry__metadata__task="tickets",
+        ai__telemetry__metadata__shop="Leeds",
+        ai__prompt__messages=json.dumps(
+            [
+                {"role": "system", "content": "Route the ticket."},
+                {"role": "user", "content": [{"type": "text", "text": "The grinder is loud."}]},
+                {
+                    "role": "assistant",
+                    "content": [
+                        {
+                            "type": "tool-call",
+                            "toolCallId": "c1",
+                            "toolName": "find",
+                            "input": {"order": 4001},
+                        }
+                    ],
+                },
+                {
+                    "role": "tool",
+                    "content": [
+                        {
+                            "type": "tool-result",
+                            "toolCallId": "c1",
+                            "toolName": "find",
+                            "output": {"type": "text", "value": "grinder"},
+                        }
+                    ],
+                },
+            ]
+        ),
+        ai__prompt__tools=[
+            json.dumps({"type": "function", "name": "find", "inputSchema": {"type": "object"}})
+        ],
+        ai__response__text="technical",
+        ai__response__msToFirstChunk=400,
+    ),
+    name="ai.generateText.doGenerate",
+)
+# As pydantic-ai writes its calls, in its first version.
+OTEL_PYDANTIC_AI = span(
+    7,
+    attributes(
+        gen_ai__operation__name="chat",
+        gen_ai__system="openai",
+        gen_ai__request__model="gpt-4o-mini",
+        gen_ai__usage__input_tokens=100,
+        gen_ai__usage__output_tokens=10,
+        gen_ai__usage__details__reasoning_tokens=4,
+        events=json.dumps(
+            [
+                {"event.name": "gen_ai.system.message", "role": "system", "content": "Route the ticket."},
+                {
+                    "event.name": "gen_ai.user.message",
+                    "role": "user",
+                    "content": "The grinder is loud.",
+                    "gen_ai.message.index": 0,
+                },
+                {
+                    "event.name": "gen_ai.choice",
+                    "index": 0,
+                    "message": {"role": "assistant", "content": "technical"},
+                },
+            ]
+        ),
+    ),
+)
 OTEL_FAILED = span(
     4,
     attributes(gen_ai__operation__name="chat", gen_ai__request__model="gpt-4o-mini", error__type="429"),
     status={"code": 2, "message": "slow down"},
 )
 OTEL_SEARCH = span(5, attributes(db__system="postgresql"), name="SELECT")
-OTEL = jsonl(spans(OTEL_NEW, OTEL_OLD), spans(OTEL_EVENTS), spans(OTEL_FAILED))
+OTEL = jsonl(
+    spans(OTEL_NEW, OTEL_OLD), spans(OTEL_EVENTS), spans(OTEL_FAILED), spans(OTEL_AI_SDK, OTEL_PYDANTIC_AI)
+)
 OPENPIPE = jsonl(
     {
         "input": {"model": "gpt-4o-mini", "messages": CHAT, "temperature": 0},

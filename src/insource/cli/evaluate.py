@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from insource.cli.options import json_option, project_options
+from insource.cli.options import json_option, training_options
 
 if TYPE_CHECKING:
     from insource.workflow.session import Session
 
 
 @click.command("evaluate", short_help="Measure every candidate")
-@project_options
+@training_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
     """Measure the logged clouds, the floor, the base model and the tuned model on the same test documents."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from insource.config.loading import FILE_NAME
 
 TEMPLATE = """\
-# The configuration of one task. `insource config show` lists every key; docs/reference/configuration.md
-# explains them.
+# The configuration of one task. `insource config show --origin` lists every key with its value and source.
 
 [task]
 name = {name}
@@ -26,7 +26,7 @@ margin = 0.02
 privacy = "cloud-allowed"
 
 [dataset]
-# JSONL, CSV, Parquet, chat examples, a folder of documents or the log: see docs/guides/sources.md
+# A file of rows (JSONL, CSV, Parquet, chat examples), a folder of documents, or "log" for the recorded calls.
 {dataset}
 
 [reference]
@@ -39,15 +39,24 @@ model = ""
 documents_per_month = 50000
 """
 
+SHOWN = 3
+KINDS = {"json": "JSON objects", "labels": "labels", "text": "texts"}
+INSTRUCTIONS = {
+    "": "Extract the requested fields as JSON.",
+    "JSON objects": "Extract the requested fields as JSON.",
+    "labels": "Classify the document: answer with its label alone.",
+    "texts": "Answer the request.",
+}
+"""What is asked, by the kind of the answers; an empty kind is that of data that is not there yet."""
+
 
 @click.command("init", short_help="Write a commented insource.toml")
 @click.option("--data", default="data.jsonl", show_default=True, help="The rows: a file, a folder or `log`.")
 @click.option("--name", default="task", show_default=True, help="Short name of the task.")
 @click.option(
     "--instruction",
-    default="Extract the requested fields as JSON.",
-    show_default=True,
-    help="The system message of the tuned model.",
+    default="",
+    help="The system message of the tuned model; default: by the answers of the data.",
 )
 @click.option(
     "--dir",
@@ -66,11 +75,11 @@ def command(data: str, name: str, instruction: str, folder: Path) -> None:
     if path.exists():
         raise UserError("already-there", f"{path} already exists.", hint="Edit the file, or remove it first.")
     folder.mkdir(parents=True, exist_ok=True)
-    lines, reason, problem = _about(folder, data, name)
+    about = _about(folder, data, name)
     filled = TEMPLATE.format(
         name=json.dumps(name),
-        instruction=json.dumps(instruction, ensure_ascii=False),
-        dataset="\n".join(lines),
+        instruction=json.dumps(instruction or INSTRUCTIONS[about.answers], ensure_ascii=False),
+        dataset="\n".join(about.lines),
     )
     path.write_text(filled, encoding="utf-8")
     try:
@@ -79,26 +88,35 @@ def command(data: str, name: str, instruction: str, folder: Path) -> None:
         path.unlink()
         raise
     say(f"Wrote {near(path)}")
-    if reason:
-        say(f"{data}: {reason}")
-    say(
-        "Next: "
-        + (problem or ("insource run" if reason else f"put your rows into {data}, then insource run"))
-    )
+    if about.reason:
+        say(f"{data}: {about.reason}")
+    if about.answers and not instruction:
+        say(
+            f"The answers are {about.answers}, so the instruction is {INSTRUCTIONS[about.answers]!r} Edit it."
+        )
+    say(f"Next: {about.next}")
 
 
-def _about(folder: Path, data: str, task: str) -> tuple[tuple[str, ...], str, str]:
-    """Return the lines for ``[dataset]``, how the data will be read, and what to do when it cannot be read.
+class _About(NamedTuple):
+    """The lines for ``[dataset]``, how the data is read or why not, its kind of answers, the next step."""
 
-    The reason is empty when the data does not exist yet.
-    """
+    lines: tuple[str, ...]
+    reason: str
+    answers: str
+    next: str
+
+
+def _about(folder: Path, data: str, task: str) -> _About:
     from insource.dataset.sources.suggest import LOG, proposal
     from insource.foundation.errors import InsourceError
 
     as_given = (f"path = {json.dumps(data)}",)
     if data != LOG and not (folder / data).exists():
-        return as_given, "", ""
+        return _About(as_given, "", "", f"put your rows into {data}, then insource run")
     try:
-        return *proposal(folder, data, task), ""
+        found = proposal(folder, data, task)
     except InsourceError as error:  # the build reports the data's errors in full
-        return as_given, " ".join((error.message, *error.details)), error.hint
+        said = " ".join((error.message, *error.details[:SHOWN]))
+        return _About(as_given, said, "", error.hint or "correct the data, then insource dataset build")
+    answers = "" if found.output is None else KINDS[found.output.kind]
+    return _About(found.lines, found.reason, answers, "insource run")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--config``, ``--seed``, ``--model``, ``--epochs``, ``--yes`` and ``--quiet``; pass a session."""
+    """Add ``--config``, ``--seed``, ``--yes`` and ``--quiet``; pass a session."""
 
     @click.option(
         "--config",
@@ -29,24 +29,37 @@ def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
         help="The project's configuration.",
     )
     @click.option("--seed", type=int, help="Overrides project.seed.")
-    @click.option("--model", help="Overrides training.model.")
-    @click.option("--epochs", type=float, help="Overrides training.epochs.")
     @click.option("--yes", is_flag=True, help="Do not ask before spending money.")
     @click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
     @functools.wraps(function)
     def wrapped(
         config_path: Path,
         seed: int | None,
-        model: str | None,
-        epochs: float | None,
         yes: bool,
         quiet: bool,
+        training_model: str | None = None,
+        training_epochs: float | None = None,
         **others: Any,
     ) -> Any:
-        flags = {"project.seed": seed, "training.model": model, "training.epochs": epochs}
+        flags = {
+            "project.seed": seed,
+            "training.model": training_model,
+            "training.epochs": training_epochs,
+        }
         return function(open_session(config_path, flags, yes=yes, quiet=quiet), **others)
 
     return wrapped
+
+
+def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what ``project_options`` adds, and ``--model`` and ``--epochs``: for commands that may train."""
+    for option in (
+        click.option("--epochs", "training_epochs", type=float, help="Overrides training.epochs."),
+        click.option("--model", "training_model", help="Overrides training.model."),
+        project_options,
+    ):
+        function = option(function)
+    return function
 
 
 def open_session(

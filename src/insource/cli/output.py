@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from insource.types import Comparison, DatasetManifest, Estimate, Evaluation, RunResult
 
 EXIT_INTERRUPTED = 130
+PACKAGE = Path(__file__).parents[1]
+PAGE = re.compile(r"\bdocs/[\w/-]+\.md\b")
 REFRESH_S = 0.2
+LINE_S = 2.0  # replayed answers are there at once: their progress is one line
 
 
 def styled(text: str, **style: bool | str) -> str:
@@ -34,9 +38,22 @@ def fail(error: InsourceError) -> int:
     for line in error.details:
         say(f"  {printable(line)}")
     if error.hint:
-        say(f"\n{styled('hint:', fg='cyan')} {printable(error.hint)}")
-    say(f"      See docs/reference/errors.md#{error.code}")
+        say(f"\n{styled('hint:', fg='cyan')} {printable(with_pages(error.hint))}")
+    say(f"      See {with_pages('docs/reference/errors.md')}#{error.code}")
     return error.exit_code
+
+
+def with_pages(text: str) -> str:
+    """Return the text with each page it names, ``docs/….md``, as the path of that page on this machine.
+
+    The pages are in the wheel beside the modules, and in a checkout at its root.
+    """
+
+    def path(name: re.Match[str]) -> str:
+        places = (PACKAGE / name[0], PACKAGE.parents[1] / name[0])
+        return next((near(place) for place in places if place.is_file()), name[0])
+
+    return PAGE.sub(path, text)
 
 
 def interrupted() -> int:
@@ -64,7 +81,8 @@ def show(estimate: Estimate | None, *, digits: int = 1) -> str:
 class Terminal:
     """The ``Display`` of the command line.
 
-    On a terminal, one line shows the progress; elsewhere, one line is printed per tenth.
+    On a terminal, one line shows the progress. Elsewhere, a line is printed per tenth, at most one in
+    ``LINE_S`` seconds, and one at the end.
     """
 
     def __init__(self, *, yes: bool = False, quiet: bool = False) -> None:
@@ -93,14 +111,17 @@ class Terminal:
         now = time.monotonic()
         self._first = self._first or (now, done)
         since, begun = self._first
-        left = f", {duration((now - since) / (done - begun) * (total - done))} left" if done > begun else ""
+        ended = done >= total
+        left = ""
+        if begun < done < total:
+            left = f", {duration((now - since) / (done - begun) * (total - done))} left"
         tenth = int(10 * done / total)
         line = f"  {done:,.0f}/{total:,.0f}  {text}{left}"
         if self._live:
-            if now - self._printed[1] >= REFRESH_S or done >= total:
+            if now - self._printed[1] >= REFRESH_S or ended:
                 click.echo(f"\r\033[K{line}", err=True, nl=False)
                 self._printed, self._open_line = (tenth, now), True
-        elif tenth > self._printed[0]:
+        elif tenth > self._printed[0] and (now - max(since, self._printed[1]) >= LINE_S or ended):
             say(line)
             self._printed = (tenth, now)
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from insource.cli.options import json_option, project_options
+from insource.cli.options import json_option, training_options
 
 if TYPE_CHECKING:
     from insource.workflow.session import Session
 
 
 @click.command("run", short_help="Run the whole loop; resume where it stopped")
-@project_options
+@training_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
     """Build the dataset, train, export, evaluate, compare, decide, fit the policy and write the report.

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from insource.cli.options import json_option, project_options
+from insource.cli.options import json_option, training_options
 
 if TYPE_CHECKING:
     from insource.workflow.session import Session
 
 
 @click.command("train", short_help="Fine-tune the small model")
-@project_options
+@training_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
     """Plan, check and train. After Ctrl-C, the same command resumes from the last checkpoint."""

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from insource.types import Frozen
+from insource.types.call import Outcome
 
 Moment = Annotated[datetime, AfterValidator(lambda at: at if at.tzinfo else at.replace(tzinfo=UTC))]
 
@@ -40,7 +41,7 @@ class CallsSection(Frozen):
     prompt_version: str | None = Field(None, description="Only calls with this prompt version.")
     model: str | None = Field(None, description="Only calls that this model answered.")
     provider: str | None = Field(None, description="Only calls to this upstream.")
-    outcome: Literal["ok", "error", "interrupted"] | None = Field(
+    outcome: Outcome | None = Field(
         None, description="Only calls with this outcome. Failed calls become rows only with a correction."
     )
     since: Moment | None = Field(None, description="Only calls since then; the default zone is UTC.")
@@ -60,10 +61,10 @@ class DatasetSection(Frozen):
     path: str = Field(
         "data.jsonl", description="File or folder with the rows; ignored when the rows come from the log."
     )
-    format: Literal["auto", "rows", "chat", "completion", "documents", "log"] = Field(
+    format: Literal["auto", "rows", "chat", "sharegpt", "alpaca", "completion", "documents", "log"] = Field(
         "auto",
-        description="Format of the source: `rows` of a table, `chat` or `completion` examples, a folder of "
-        "`documents`, or the `log`. `auto` detects the format and prints the reason.",
+        description="Format of the source: `rows` of a table, `chat`, `sharegpt`, `alpaca` or `completion` "
+        "examples, a folder of `documents`, or the `log`. `auto` detects the format and prints the reason.",
     )
     columns: ColumnsSection = ColumnsSection()
     calls: CallsSection = CallsSection()
@@ -71,6 +72,12 @@ class DatasetSection(Frozen):
         "", description="Table with the labels of a folder of documents; the path is relative to that folder."
     )
     encoding: str = Field("", description="Encoding of tables and documents that are not UTF-8, e.g. cp1252.")
+    delimiter: str = Field(
+        "", max_length=1, description="Character between the cells of CSV files; detected when empty."
+    )
+    quote: str = Field(
+        '"', max_length=1, description="Character around cells of CSV files; empty when there is none."
+    )
     conversations: Literal["drop", "last", "render"] = Field(
         "drop",
         description="Requests with earlier turns: `drop` them, keep the `last` turn, or `render` all turns "
@@ -115,6 +122,12 @@ class DatasetSection(Frozen):
     on_bad_rows: Literal["error", "drop"] = Field(
         "error", description="Stop at unusable rows, or drop them with their reasons."
     )
+
+    @model_validator(mode="after")
+    def _can_tell_cells_apart(self) -> Self:
+        if self.delimiter and self.delimiter in f"\r\n{self.quote}":
+            raise ValueError("delimiter must be another character than quote, and not the end of a line")
+        return self
 
     @model_validator(mode="after")
     def _leaves_rows_to_train_on(self) -> Self:

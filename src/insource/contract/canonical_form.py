@@ -79,7 +79,14 @@ def _nullable(place: Place) -> bool:
 def _member(value: Any, place: Place) -> Any:
     """Return the value as the schema's list of values has it: the grammar writes its keys in that order."""
     listed = place.keywords.get("enum", [place.keywords["const"]] if "const" in place.keywords else [])
-    return next((member for member in listed if member == value), None)
+    return next((member for member in listed if _sorted_text(member) == _sorted_text(value)), None)
+
+
+def _sorted_text(value: Any) -> str:
+    """Return a text that is the same for equal JSON values; Python's own equality takes true for 1."""
+    if isinstance(value, dict):
+        return _plain_text({name: _sorted_text(value[name]) for name in sorted(value)})
+    return _plain_text([_sorted_text(item) for item in value] if isinstance(value, list) else value)
 
 
 def _plain_text(value: Any) -> str:

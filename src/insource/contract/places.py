@@ -172,7 +172,10 @@ class Place:
 
     def accepts(self, value: Any) -> bool:
         """Return whether a value fits everything that is said here."""
-        return bool(self._validator.is_valid(value))
+        try:
+            return bool(self._validator.is_valid(value))
+        except ValueError:  # a lone surrogate, which is no text
+            return False
 
     @cached_property
     def _validator(self) -> Any:
@@ -184,23 +187,29 @@ class Place:
         return self._cyclic or self._size > MAX_ABSENT
 
     @cached_property
+    def _declared(self) -> tuple[Place, ...]:
+        """The places that a document has here even where it holds nothing."""
+        heads = (self.item(index) for index in range(self.heads))
+        return (*self.properties.values(), *(place for place in heads if place is not None))
+
+    @cached_property
     def _cyclic(self) -> bool:
         seen: set[int] = set()
-        stack = list(self.properties.values())
+        stack = list(self._declared)
         while stack:
             place = stack.pop()
             if place is self:
                 return True
             if id(place) not in seen:
                 seen.add(id(place))
-                stack.extend(place.properties.values())
+                stack.extend(place._declared)
         return False
 
     @cached_property
     def _size(self) -> int:
-        if not self.properties or self._cyclic:
+        if not self._declared or self._cyclic:
             return 1
-        return sum(place._size for place in self.properties.values())
+        return sum(place._size for place in self._declared)
 
 
 class _Parts:
@@ -335,7 +344,8 @@ def _type_fits(value: Any, types: frozenset[str]) -> bool:
     if isinstance(value, bool):
         return "boolean" in types
     if isinstance(value, int | float):
-        return "number" in types or ("integer" in types and float(value).is_integer())
+        whole = isinstance(value, int) or value.is_integer()
+        return "number" in types or ("integer" in types and whole)
     names = {str: "string", list: "array", dict: "object", type(None): "null"}
     return names[type(value)] in types
 
@@ -343,7 +353,10 @@ def _type_fits(value: Any, types: frozenset[str]) -> bool:
 @lru_cache(maxsize=4096)
 def _matches(pattern: str, name: str) -> bool:
     """Return whether a property's name matches, as the validator has it (ECMA 262, not anchored)."""
-    return bool(_pattern(pattern).is_valid(name))
+    try:
+        return bool(_pattern(pattern).is_valid(name))
+    except ValueError:  # a lone surrogate, which is no text
+        return False
 
 
 @lru_cache(maxsize=256)

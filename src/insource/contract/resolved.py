@@ -203,7 +203,7 @@ class _Writer:
         while isinstance(body, dict) and body.keys() == {"$ref"} and body["$ref"] not in reached:
             reached.add(body["$ref"])
             body = _target(body["$ref"], self._definitions)
-        self.written: dict[str, Any] = dict(body) if isinstance(body, dict) else {"not": {}}
+        self.written: dict[str, Any] = dict(body) if isinstance(body, dict) else {} if body else {"not": {}}
         if used := self._used(self.written):
             self.written["$defs"] = used
 

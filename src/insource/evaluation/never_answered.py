@@ -20,21 +20,23 @@ def fields_of_labels(output: OutputSpec) -> frozenset[str]:
     """Return the paths whose values come from a closed list: the label, or the fields with an enum."""
     if isinstance(output, Labels):
         return frozenset({LABEL})
-    return (
-        frozenset(_enums("", place_of(output.definition))) if isinstance(output, JsonSchema) else frozenset()
-    )
+    if isinstance(output, JsonSchema):
+        return frozenset(_enums("", place_of(output.definition), frozenset()))
+    return frozenset()
 
 
-def _enums(path: str, place: Place, above: tuple[Place, ...] = ()) -> Iterator[str]:
-    if place in above:  # a part that refers to itself
+def _enums(path: str, place: Place, above: frozenset[int]) -> Iterator[str]:
+    """Yield the paths with an enum; a schema that refers to itself is read until it repeats."""
+    if id(place) in above:
         return
-    above = (*above, place)
-    if "enum" in place.keywords:
-        yield path
-    if "array" in place.types and place.items:
-        yield from _enums(f"{path}[]", place.items, above)
-    for key, value in place.properties.items():
-        yield from _enums(f"{path}.{key}" if path else key, value, above)
+    above |= {id(place)}
+    for option in (place, *place.branches):
+        if "enum" in option.keywords:
+            yield path
+        if "array" in option.types and option.items is not None:
+            yield from _enums(f"{path}[]", option.items, above)
+        for key, inner in option.properties.items():
+            yield from _enums(f"{path}.{key}" if path else key, inner, above)
 
 
 def never_answered(

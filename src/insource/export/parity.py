@@ -17,7 +17,7 @@ from insource.models.catalogue import BaseModel
 from insource.models.llamacpp import LlamaCppModel
 from insource.models.protocol import Request
 from insource.training.base import best_dtype, load_model, load_tokenizer, quiet
-from insource.training.tokenize import prompt_ids
+from insource.training.tokenize import control_tokens, prompt_ids
 from insource.types import Completion, Example, ParitySummary, Task
 
 # The engine uses 8-bit activations and 4-bit weights, the trainer bfloat16, so near-ties can flip.
@@ -43,6 +43,7 @@ def check_parity(
     from peft import PeftModel
 
     tokenizer = load_tokenizer(base)
+    control = control_tokens(tokenizer)
     with quiet():
         trained = PeftModel.from_pretrained(load_model(base, best_dtype()[0]), str(adapter)).eval()
     same = tied = total = 0
@@ -55,7 +56,7 @@ def check_parity(
             top_logprobs=1,
         )
         completion = served.generate(request)
-        ids = prompt_ids(tokenizer, task, example)
+        ids = prompt_ids(tokenizer, control, request.messages)
         prompts_equal &= ids == served.tokenize_prompt(request)
         with torch.no_grad():
             behind, gaps = _read_back(trained, ids, completion)

@@ -14,13 +14,15 @@ from insource.export.parity import check_parity
 from insource.foundation.errors import IntegrityError
 from insource.foundation.files import write_synced
 from insource.models.catalogue import BaseModel
+from insource.models.control_tokens import control_tokens_of
 from insource.models.llamacpp import LlamaCppModel
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, unpacked
+from insource.training.memory import release
 from insource.training.stage import summary as training_summary
 from insource.types import Dataset, ParitySummary, Task
 
-STAGE, VERSION = "export", 2
+STAGE, VERSION = "export", 3
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
 ADAPTER_FILE, TOKENIZER_FILE = "adapter.gguf", "tokenizer.json"
 
@@ -68,11 +70,22 @@ def export(
         prompts = dataset.splits["validation"][:parity_prompts]
         with serve(adapter) as served:
             parity = check_parity(base, trained.path / "adapter", served, task, prompts, max_new_tokens)
+        release()
         _write_beside(folder, base, trained)
-        if text := modelfile(task, facts.chat_template, base.gguf.name, context_tokens):
+        no_modelfile = ""
+        try:
+            control = control_tokens_of(base.gguf)
+            text = modelfile(task, facts.chat_template, base.gguf.name, context_tokens, control)
             write_synced(folder / "Modelfile", text.encode())
-        write_synced(folder / "README.md", _card(task, dataset, base, trained, parity).encode())
-        return {"tensors": tensors, "parity": parity.model_dump(mode="json")}
+        except ValueError as refusal:
+            no_modelfile = str(refusal)
+        card = _card(task, dataset, base, trained, parity, no_modelfile)
+        write_synced(folder / "README.md", card.encode())
+        return {
+            "tensors": tensors,
+            "parity": parity.model_dump(mode="json"),
+            "no_modelfile": no_modelfile,
+        }
 
     return runs.run(spec, work)
 
@@ -84,7 +97,9 @@ def _write_beside(folder: Path, base: BaseModel, trained: Run) -> None:
     shutil.copyfile(unpacked(base) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
 
 
-def _card(task: Task, dataset: Dataset, base: BaseModel, trained: Run, parity: ParitySummary) -> str:
+def _card(
+    task: Task, dataset: Dataset, base: BaseModel, trained: Run, parity: ParitySummary, no_modelfile: str
+) -> str:
     return model_card(
         task,
         base=base.name,
@@ -92,7 +107,13 @@ def _card(task: Task, dataset: Dataset, base: BaseModel, trained: Run, parity: P
         dataset=f"{dataset.manifest.name}@{dataset.manifest.digest[:12]}",
         training=training_summary(trained),
         parity=parity,
+        no_modelfile=no_modelfile,
     )
+
+
+def no_modelfile(run: Run) -> str:
+    """Return why the export has no Modelfile, an empty text if it has one."""
+    return str(run.result.get("no_modelfile", ""))
 
 
 def parity(run: Run) -> ParitySummary:

@@ -6,16 +6,14 @@ as a ``BadRecord`` at its position.
 
 from __future__ import annotations
 
-import csv
 import io
 import itertools
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
+from insource.formats.arrow_records import arrow_records
+from insource.formats.csv_records import DELIMITERS, DETECTED, CsvDialect, csv_records
 from insource.formats.gzipped import MAGIC, Gunzip
 from insource.formats.json_document import Piece, pieces
 from insource.formats.values import BadRecord, parse_json
@@ -32,28 +30,35 @@ Found = tuple[int, dict[str, Any] | BadRecord]
 Parse = Callable[[bytes], Any]
 
 
-def records(file: BinaryIO, parse: Parse = parse_json) -> Iterator[Found]:
+def records(
+    file: BinaryIO,
+    parse: Parse = parse_json,
+    csv: CsvDialect = DETECTED,
+    noted: Counter[str] | None = None,
+) -> Iterator[Found]:
     """Yield each record, or the reason why it is unreadable, with its first line (Parquet: its row), in file
     order.
 
-    ``parse`` reads the JSON of one record or raises ``BadRecord``.
+    ``parse`` reads the JSON of one record or raises ``BadRecord``. ``csv`` says how cells are separated.
+    ``noted`` counts what was passed over or read as something else, in words.
 
     Raises:
         PrerequisiteError: ``missing-extra`` for a Parquet file without pyarrow.
     """
+    noted = Counter() if noted is None else noted
     packed = file.read(len(MAGIC)) == MAGIC
     file.seek(0)
     if not packed:
-        yield from _contained(file, parse)
+        yield from _contained(file, parse, csv, noted)
         return
     unpacked, line = Gunzip(file), 0
-    for line, record in _contained(cast(BinaryIO, io.BufferedReader(unpacked)), parse):
+    for line, record in _contained(cast(BinaryIO, io.BufferedReader(unpacked)), parse, csv, noted):
         yield line, record
     if unpacked.failure:
         yield line + 1, BadRecord(f"the compressed file is damaged or cut short: {unpacked.failure}")
 
 
-def _contained(file: BinaryIO, parse: Parse) -> Iterator[Found]:
+def _contained(file: BinaryIO, parse: Parse, csv: CsvDialect, noted: Counter[str]) -> Iterator[Found]:
     head = file.read(_HEAD_BYTES)
     start = len(_BOM) if head.startswith(_BOM) else 0
     file.seek(start)
@@ -61,9 +66,10 @@ def _contained(file: BinaryIO, parse: Parse) -> Iterator[Found]:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         yield 1, BadRecord("the file is UTF-16; convert it: iconv -f utf-16 -t utf-8")
     elif head.startswith(b"PAR1"):
-        yield from _parquet(file)
-    elif _is_csv(head):
-        yield from _csv(file, head)
+        yield from _parquet(file, noted)
+    elif _is_csv(head, csv.delimiter):
+        text = head.decode("utf-8", "surrogateescape")
+        yield from cast(Iterator[Found], csv_records(file, text, csv, noted, MAX_RECORD_BYTES))
     elif is_one_document(head):
         for piece in pieces(file, MAX_RECORD_BYTES):
             yield from _parsed(piece, parse)
@@ -72,15 +78,15 @@ def _contained(file: BinaryIO, parse: Parse) -> Iterator[Found]:
             yield from _parsed(piece, parse)
 
 
-def _is_csv(head: bytes) -> bool:
-    """Whether the file starts with a CSV header.
+def _is_csv(head: bytes, delimiter: str) -> bool:
+    """Whether the file starts with a CSV header; ``delimiter`` is empty when it is not known.
 
     A line with a separator may also be the torn first line of JSON Lines; then a complete object follows.
     """
-    first, *others = [line for line in head.split(b"\n") if line.strip()][:3] or [b""]
+    first, *others = [line for line in head.splitlines() if line.strip()][:3] or [b""]
     if first.lstrip().startswith((b"{", b"[")) or any(_is_object(line) for line in others):
         return False
-    return any(sign in first for sign in (b",", b";", b"\t"))
+    return bool(delimiter) or any(sign.encode() in first for sign in DELIMITERS)
 
 
 def _is_object(line: bytes) -> bool:
@@ -124,105 +130,7 @@ def _parsed(piece: Piece, parse: Parse) -> Iterator[Found]:
         yield line, record if isinstance(record, dict) else BadRecord("not an object")
 
 
-def _csv(file: BinaryIO, head: bytes) -> Iterator[Found]:
-    csv.field_size_limit(MAX_RECORD_BYTES)  # the default limit of 128 kB is shorter than a long prompt
-    delimiter = max(",;\t", key=head.partition(b"\n")[0].decode("latin-1").count)
-    text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
-    try:
-        header: list[str] | None = None
-        for line, row in _csv_rows(_Lines(text), delimiter):
-            if isinstance(row, BadRecord):
-                yield line, row
-            elif header is None:
-                header = row
-                if problem := _unusable(header):
-                    yield line, BadRecord(f"{problem}, so none of its rows are read")
-                    return
-            elif row:
-                yield line, _csv_record(header, row)
-    finally:
-        text.detach()
-
-
-def _unusable(header: list[str]) -> str:
-    """Return the problem with the column names, or an empty text."""
-    if not _is_utf8(header):
-        return "the header is not UTF-8"
-    twice = [name for name, count in Counter(header).items() if count > 1]
-    return f"columns have the same name: {', '.join(map(repr, twice))}" if twice else ""
-
-
-def _is_utf8(row: list[str]) -> bool:
-    try:
-        "".join(row).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _csv_rows(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | BadRecord]]:
-    """Yield each row with the number of its first line.
-
-    After a broken row, continue at the line after its first.
-
-    An unclosed quote swallows the following lines until the next quote, the end of the file or the field
-    limit. These lines are read again as rows of their own.
-    """
-    while True:
-        # Without strict, an unclosed quote would be accepted as a cell that extends to the end of the file.
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        try:
-            for row in reader:
-                yield lines.taken(), row
-            return
-        except csv.Error as error:
-            yield lines.give_back(), BadRecord(f"not CSV: {error}")
-
-
-class _Lines:
-    """The lines of a text. The lines of the current row are held so that they can be read again."""
-
-    def __init__(self, text: io.TextIOWrapper) -> None:
-        self._text = text
-        self._held: list[str] = []
-        self._waiting: list[str] = []  # lines to read again, in reverse order
-        self._first = 1  # the number of the first held line
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._waiting.pop() if self._waiting else self._text.readline(MAX_RECORD_BYTES)
-        if not line:
-            raise StopIteration
-        self._held.append(line)
-        return line
-
-    def taken(self) -> int:
-        """Release the held lines after a complete row; return the number of its first line."""
-        first = self._first
-        self._first += len(self._held)
-        self._held = []
-        return first
-
-    def give_back(self) -> int:
-        """Queue all held lines but the first to be read again; return the number of the first."""
-        first = self._first
-        self._first += 1
-        self._waiting += reversed(self._held[1:])
-        self._held = []
-        return first
-
-
-def _csv_record(header: list[str], row: list[str]) -> dict[str, Any] | BadRecord:
-    if len(row) != len(header):
-        return BadRecord(f"the header has {len(header)} columns, the row {len(row)}")
-    if not _is_utf8(row):
-        return BadRecord("not UTF-8")
-    return dict(zip(header, row, strict=True))
-
-
-def _parquet(file: BinaryIO) -> Iterator[Found]:
+def _parquet(file: BinaryIO, noted: Counter[str]) -> Iterator[Found]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -230,34 +138,9 @@ def _parquet(file: BinaryIO) -> Iterator[Found]:
         raise missing_extra("Reading Parquet", "parquet", "pyarrow") from error
     row = 0
     try:
-        for record in plain_rows(pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=256)):
+        batches = pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=256)
+        for record in arrow_records(batches, noted):
             row += 1
             yield row, record
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         yield row + 1, BadRecord(f"the Parquet file is damaged: {' '.join(str(error).split())[:200]}")
-
-
-def plain_rows(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of Arrow record batches, with values as JSON represents them."""
-    for batch in batches:
-        for record in batch.to_pylist():
-            yield {str(name): _plain(value) for name, value in record.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Return a Parquet value as JSON represents it."""
-    if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return str(value) if isinstance(value, Decimal) or not _is_json(value) else value
-
-
-def _is_json(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float)

@@ -33,11 +33,12 @@ class NotACall(Exception):
     """A valid record that is not a call to a model; the message says what it is."""
 
 
-def parse_json(data: bytes | str) -> Any:
+def parse_json(data: bytes | str, *, halves: bool = False) -> Any:
     """Parse JSON leniently, without losing content.
 
     ``NaN`` and infinities become text. A lone surrogate, which neither UTF-8 nor the store can hold, becomes
-    ``?``: exporters cut texts in the middle of a character.
+    ``?``: exporters cut texts in the middle of a character. With ``halves`` it is kept, for texts whose other
+    half follows.
 
     Raises:
         BadRecord: the data is not JSON, not UTF-8, or nested deeper than 100 levels.
@@ -49,7 +50,7 @@ def parse_json(data: bytes | str) -> Any:
     except RecursionError as error:
         raise BadRecord(f"nested deeper than {MAX_DEPTH} levels") from error
     except (ValueError, UnicodeEncodeError):
-        value = _lenient(data)
+        value = _lenient(data, halves)
     brackets = (
         data.count(b"[") + data.count(b"{") if isinstance(data, bytes) else data.count("[") + data.count("{")
     )
@@ -58,7 +59,7 @@ def parse_json(data: bytes | str) -> Any:
     return value
 
 
-def _lenient(data: bytes | str) -> Any:
+def _lenient(data: bytes | str, halves: bool) -> Any:
     try:
         text = data.decode() if isinstance(data, bytes) else data
         value = json.loads(text, parse_constant=str, parse_float=_finite)
@@ -70,7 +71,7 @@ def _lenient(data: bytes | str) -> Any:
         raise BadRecord(f"nested deeper than {MAX_DEPTH} levels") from error
     except ValueError as error:  # an integer with more digits than Python accepts
         raise BadRecord(f"JSON that cannot be stored: {error}") from error
-    return without_surrogates(value) if _SURROGATE_ESCAPE.search(text) else value
+    return without_surrogates(value) if not halves and _SURROGATE_ESCAPE.search(text) else value
 
 
 def _finite(text: str) -> float | str:

@@ -12,24 +12,31 @@ import logging
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from insource.foundation.errors import InsourceError
 from insource.gateway.admission.ask import Admission, AdmissionRequest
 from insource.gateway.call.exchange import CALL_ID, HUNG_UP, Exchange
 from insource.gateway.call.openai_api import CHAT_PATH, models_body
-from insource.gateway.call.read import ReadCall, chat_request, described, read_call, too_large
+from insource.gateway.call.read import ReadCall, chat_request, described, read_call, recorded, too_large
 from insource.gateway.call.relay import forward, pass_along
 from insource.gateway.call.routes import Destination, UnknownRoute
 from insource.gateway.call.tags import marks_in, tags_of, without_marks
+from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.http.asgi import Disconnected, HttpReply, HttpRequest, TooLarge
 from insource.gateway.http.refused import Refused
 from insource.gateway.live import Live
 from insource.gateway.settings import REFERENCE, GatewaySettings
 from insource.gateway.tasks.task import InsourcedTask
 from insource.logs.call_values import CallEnd, CallStart
+from insource.logs.later_answers import complete_later
+from insource.providers import AnswerReader
+from insource.providers.endpoints import brings_response
 from insource.providers.errors import ApiDialect, error_document, error_event
+from insource.providers.prices import Priced, first_priced
 from insource.providers.tags import Tags
+from insource.types import Call
 
 _LOG = logging.getLogger(__name__)
 
@@ -260,12 +267,31 @@ class Calls:
         if request.header("content-length") or request.header("transfer-encoding"):
             body = request.pieces(limit)
         key = admission.upstream_key
+        brings = brings_response(request.method, destination.path)
+        later = partial(self._complete, destination.upstream) if brings else None
         try:
-            await pass_along(request, call.reply, upstream, destination.path, body, destination.dialect, key)
+            await pass_along(
+                request, call.reply, upstream, destination.path, body, destination.dialect, key, later
+            )
         except TooLarge:
             raise too_large(limit) from None
         finally:
             await admission.settle(None)
+
+    async def _complete(self, upstream: UpstreamSettings, reader: AnswerReader) -> None:
+        """Complete the record of the call whose background response was read."""
+
+        def price(call: Call, reader: AnswerReader) -> Priced:
+            at, url = call.started_at, upstream.base_url
+            return first_priced(
+                (reader.model, call.model_asked),
+                lambda name: self._settings.priced(name, reader.usage, at, url, reader.response),
+            )
+
+        try:
+            await asyncio.to_thread(complete_later, self._settings.recorder, reader, upstream.name, price)
+        except InsourceError as error:  # the caller must get the answer; the next request tries again
+            _LOG.warning("the record of a background response was not completed (%s)", error.code)
 
     # Refuse
 
@@ -303,13 +329,13 @@ class Calls:
 
 def _start_of(call: ReadCall, admission: Admission, task: str) -> CallStart:
     """Return what is recorded of a call before it is made."""
-    destination, readable = call.destination, call.document is not None
+    destination = call.destination
     tags = {"key": admission.key_name} if admission.key_name else {}
     if call.likely_task and task == call.likely_task:
         tags["task_by"] = "rule"
     return CallStart(
-        request=None if readable else described(call.request, destination.path),
-        request_bytes=call.request.body if readable else None,
+        request=recorded(call),
+        request_bytes=call.request.body if call.as_spelled else None,
         model_asked=call.model,
         source="gateway",
         task=task,

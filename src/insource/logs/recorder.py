@@ -23,12 +23,13 @@ from insource.logs.content import Content, Contents, redacted_increment
 from insource.models.protocol import Model, ModelInfo, Request
 from insource.providers.price_bound import Price
 from insource.redaction import RedactedIncrements, Redactor, default_redactor
+from insource.store.calls.versions import replace_unfinished
 from insource.store.database import Database, open_database
 from insource.store.removal.purge import Retained, retain
 from insource.store.spool.drain import DrainReport, drain
 from insource.store.spool.drain_process import DrainProcess
 from insource.store.spool.writer import OnLogFailure, Spool
-from insource.types import Call, Completion
+from insource.types import Call, Completion, Usage
 from insource.types.call import Outcome
 
 STORE_FILE = "insource.db"
@@ -149,6 +150,22 @@ class Recorder:
         self._spool.begin(recording.call_id, fields, written)
         return recording
 
+    def complete(self, call: Call, end: CallEnd) -> bool:
+        """Replace a stored call whose answer was awaited by one with this end; return False if it has one.
+
+        Its latencies stay: they are those of the request that made the call.
+
+        Raises:
+            InsourceError: the store's failures.
+        """
+        text = end.response_text or ""
+        written = self._content.of(call.task).end(end.model_answered, text, end.error, end.response)
+        columns = ("outcome", "finish_reason", "usage_estimated", "cost_usd", "priced_by")
+        fields = {name: getattr(end, name) for name in columns} | json.loads(written)
+        version = call.model_copy(update=fields | {"usage": end.usage or Usage()})
+        with self.database.write() as connection:
+            return replace_unfinished(connection, [version], clock=self._clock) > 0
+
     def flush(self) -> DrainReport:
         """Flush the spool to the disk, and move every finished call into the store.
 
@@ -240,10 +257,10 @@ class Recording:
 
         Keywords are fields of ``Call``: ``response_text`` (default: the chunks), ``response``, ``outcome``,
         ``finish_reason``, ``model_answered``, ``usage``, ``usage_estimated``, ``cost_usd``, ``priced_by``,
-        ``status``, ``error``, ``first_token_s`` and ``latency_s`` (default: as measured), ``route``,
-        ``simulated``. ``response_bytes`` is to ``response`` as ``request_bytes`` to ``request``. ``keys`` are
-        the call's API keys: they are removed from an error message that repeats them. ``end_call`` takes the
-        same as one value.
+        ``unpriced_because``, ``status``, ``error``, ``first_token_s`` and ``latency_s`` (default: as
+        measured), ``route``, ``simulated``. ``response_bytes`` is to ``response`` as ``request_bytes`` to
+        ``request``. ``keys`` are the call's API keys: they are removed from an error message that repeats
+        them. ``end_call`` takes the same as one value.
 
         Raises:
             TypeError: a keyword is not known.
@@ -267,6 +284,7 @@ class Recording:
             "usage_estimated": end.usage_estimated,
             "cost_usd": end.cost_usd,
             "priced_by": end.priced_by,
+            "unpriced_because": end.unpriced_because,
             "status": end.status,
             "first_token_s": self._first_token_s if end.first_token_s is None else end.first_token_s,
             "token_gap_s": self._token_gap_s,

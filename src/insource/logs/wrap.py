@@ -18,15 +18,19 @@ from typing import Any, NamedTuple, TypeVar
 
 from insource.config.log import LogSection, OwnPrice
 from insource.foundation.errors import InsourceError, UserError
+from insource.logs.later_answers import RetrievedResponse
 from insource.logs.process_log import process_log
 from insource.logs.wrapped_exchange import Sent, WrappedExchange, begin_exchange, take_tags
-from insource.providers.endpoints import wrapped_endpoint
+from insource.providers.billing import LITELLM_COST
+from insource.providers.endpoints import brings_response, wrapped_endpoint
 from insource.providers.prices import PriceTable
 from insource.providers.tags import Tags
 from insource.redaction import keys_in
 from insource.store.spool.writer import OnLogFailure
 
 Client = TypeVar("Client")
+
+Exchange = WrappedExchange | RetrievedResponse
 
 _TAGS = "insource_tags"  # a key of the request's extensions, which redirects inherit
 _LIBRARIES = ("httpx2", "httpx")
@@ -106,8 +110,8 @@ class _How(NamedTuple):
     prices: PriceTable
     library: ModuleType
 
-    def begin(self, request: Any) -> WrappedExchange | None:
-        """Record the start of a request; None if it is not a call to a model or could not be recorded.
+    def begin(self, request: Any) -> Exchange | None:
+        """Record the start of a request; None if nothing of it and its answer is recorded.
 
         Raises:
             InsourceError: the record cannot be written and ``on_log_failure`` is ``"refuse"``.
@@ -116,14 +120,17 @@ class _How(NamedTuple):
         if tags is None:
             tags = request.extensions[_TAGS] = take_tags(request.headers, self.tags)
         endpoint = wrapped_endpoint(request.method, request.url.path)
-        if endpoint is None:
+        brings = brings_response(request.method, request.url.path)
+        if endpoint is None and not brings:
             return None
         try:
             log = process_log(self.root, self.on_log_failure, self.section)
+            if endpoint is None:
+                return RetrievedResponse(log.recorder, str(request.url), self.provider, self.prices)
             sent = Sent(request.method, str(request.url), _body(request), keys_in(request.headers.items()))
             return begin_exchange(log, sent, endpoint, tags, self.prices, self.provider)
         except InsourceError:
-            if self.on_log_failure == "refuse":
+            if self.on_log_failure == "refuse" and endpoint is not None:
                 raise
             return None
 
@@ -237,7 +244,7 @@ class _AsyncTransport:
 class _Stream:
     """The bytes of an answer; each piece is recorded before it is returned."""
 
-    def __init__(self, inner: Any, exchange: WrappedExchange) -> None:
+    def __init__(self, inner: Any, exchange: Exchange) -> None:
         self._inner = inner
         self._exchange = exchange
         self._bytes: Iterator[bytes] = iter(())
@@ -269,7 +276,7 @@ class _Stream:
 class _AsyncStream:
     """As ``_Stream``, for async clients."""
 
-    def __init__(self, inner: Any, exchange: WrappedExchange) -> None:
+    def __init__(self, inner: Any, exchange: Exchange) -> None:
         self._inner = inner
         self._exchange = exchange
         self._bytes: Any = None
@@ -298,11 +305,14 @@ class _AsyncStream:
         self._exchange.abandon()
 
 
-def _with_stream(response: Any, exchange: WrappedExchange, kind: type, base: type) -> Any:
+def _with_stream(response: Any, exchange: Exchange, kind: type, base: type) -> Any:
     """Return the response with its stream recorded; the libraries require a stream of their own class."""
     headers = response.headers
     exchange.answered(
-        response.status_code, headers.get("content-type", ""), headers.get("content-encoding", "")
+        response.status_code,
+        headers.get("content-type", ""),
+        headers.get("content-encoding", ""),
+        headers.get(LITELLM_COST, ""),
     )
     response.stream = _of_class(kind, base)(response.stream, exchange)
     return response

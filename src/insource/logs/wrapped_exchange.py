@@ -8,16 +8,17 @@ from dataclasses import replace
 from typing import Any, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
-import msgspec
-
+from insource.formats.values import BadRecord, parse_json
 from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.process_log import ProcessLog
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint, open_reader
-from insource.providers.prices import PriceTable, billing_of
+from insource.providers.billing import billing_of
+from insource.providers.framing import start_of
+from insource.providers.prices import UNPRICED, Priced, PriceTable, first_priced
 from insource.providers.tags import HEADER, Tags
 from insource.providers.token_estimates import estimated
-from insource.types import FinishReason
+from insource.types import FinishReason, Usage
 from insource.types.call import Outcome
 
 _MODEL_IN_PATH = re.compile(r"/(?:models|deployments)/([^/:]+)")
@@ -71,7 +72,7 @@ def begin_exchange(
             feature=tags.feature,
             prompt_version=tags.prompt_version,
             user=tags.user,
-            provider=provider or _provider_of(parts.hostname or "", parts.netloc),
+            provider=provider or provider_of(sent.url),
             endpoint=endpoint,
             streamed=request.get("stream") is True or ":stream" in parts.path,
         )
@@ -100,11 +101,13 @@ class WrappedExchange:
         self._url = sent.url.partition("?")[0]
         self._keys = sent.keys
         self._status: int | None = None
+        self._stated_usd = ""
         self._reader: AnswerReader | None = None
 
-    def answered(self, status: int, content_type: str, encoding: str) -> None:
+    def answered(self, status: int, content_type: str, encoding: str, stated_usd: str = "") -> None:
         """Start reading the answer, whose status and headers have arrived."""
         self._status = status
+        self._stated_usd = stated_usd
         streamed = content_type.lower().startswith("text/event-stream")
         self._reader = open_reader(self._endpoint, streamed=streamed, encoding=encoding)
 
@@ -148,8 +151,10 @@ class WrappedExchange:
 
     @property
     def _outcome(self) -> Outcome:
-        failed = self._status is None or self._status >= 300 or (self._reader and self._reader.error)
-        return "error" if failed else "ok"
+        reader = self._reader
+        if self._status is None or self._status >= 300 or (reader and reader.error):
+            return "error"
+        return "unread" if reader and reader.unread else "ok"
 
     def _end(self, outcome: Outcome, error: str = "") -> None:
         if self.ended:
@@ -160,13 +165,12 @@ class WrappedExchange:
             finish: FinishReason = "error" if outcome == "error" else "unknown"
             self._recording.end_call(CallEnd(outcome=outcome, finish_reason=finish, error=error))
             return
-        usage, response, guessed = reader.usage, reader.response, False
-        if outcome != "error" and (usage.output_tokens is None or outcome == "interrupted"):
-            usage, guessed = estimated(usage, self._request, reader.text)
-        model = reader.model or self._recording.model_asked
-        priced = self._prices.price(
-            model, usage, self._recording.started_at, provider=self._url, billing=billing_of(response)
-        )
+        usage, guessed = reader.usage if reader.answered else Usage(), False
+        charged = reader.answered and outcome in ("ok", "interrupted")
+        if charged and (usage.output_tokens is None or outcome == "interrupted"):
+            usage, guessed = estimated(usage, self._request, reader.written)
+        response = reader.response
+        priced = self._priced(reader.model, usage, response) if charged else UNPRICED
         self._recording.end_call(
             CallEnd(
                 response=response,
@@ -176,26 +180,39 @@ class WrappedExchange:
                 model_answered=reader.model,
                 usage=usage,
                 usage_estimated=guessed,
-                cost_usd=None if outcome == "error" else priced.cost_usd,
-                priced_by="" if outcome == "error" else priced.priced_by,
+                cost_usd=priced.cost_usd,
+                priced_by=priced.priced_by,
+                unpriced_because=priced.unpriced_because,
                 status=self._status,
-                keys=self._keys if outcome == "error" else (),
+                keys=self._keys if outcome in ("error", "unread") else (),
                 error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
             )
+        )
+
+    def _priced(self, model: str, usage: Usage, response: dict[str, Any] | None) -> Priced:
+        billing, at = billing_of(response, stated_usd=self._stated_usd), self._recording.started_at
+        return first_priced(
+            (model, self._recording.model_asked),
+            lambda name: self._prices.price(name, usage, at, provider=self._url, billing=billing),
         )
 
 
 def _request_of(body: bytes) -> dict[str, Any]:
     try:
-        document = msgspec.json.decode(body)
-    except ValueError:
+        document = parse_json(body.decode("utf-8", "replace"))
+    except BadRecord:
         document = None
-    return document if isinstance(document, dict) else {"bytes": len(body)}
+    if isinstance(document, dict):
+        return document
+    return {"bytes": len(body)} | ({"unread": start_of(body)} if body else {})
 
 
-def _provider_of(host: str, netloc: str) -> str:
+def provider_of(url: str) -> str:
+    """Return the name of the provider at this URL; its host if it has none."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
     if host.endswith(".openai.azure.com"):
         return "azure"
     if host.endswith("aiplatform.googleapis.com"):
         return "google"
-    return _PROVIDERS.get(host, netloc.rpartition("@")[2])
+    return _PROVIDERS.get(host, parts.netloc.rpartition("@")[2])

@@ -142,7 +142,10 @@ def _walk_list(path: str, gold: Any, predicted: Any, place: Place | None, rules:
     scalar_too = bool(place and place.types - {"array", "null", "object"})
     here = path if scalar_too else f"{path}[]"
     place = _chosen(place, gold, predicted)
-    if place and place.heads:
+    if place and place.heads and (isinstance(gold, list) or is_empty(gold)):
+        if place.endless and is_empty(gold) and is_empty(predicted):
+            yield _leaf(here, None, None, _comparator(place, rules.decimals.get(here)))
+            return
         yield from _walk_heads(path, gold, predicted, place, rules)
         gold, predicted = _after(gold, place.heads), _after(predicted, place.heads)
         if not gold and not predicted:
@@ -166,10 +169,12 @@ def _walk_list(path: str, gold: Any, predicted: Any, place: Place | None, rules:
 
 def _walk_heads(path: str, gold: Any, predicted: Any, place: Place, rules: _Rules) -> Iterator[Slot]:
     """Compare the items that have a schema of their own by their position."""
-    left, right = (value if isinstance(value, list) else [value] for value in (gold, predicted))
+    left, right = (value if isinstance(value, list) else [] for value in (gold, predicted))
     for index in range(place.heads):
         one, other = (items[index] if index < len(items) else None for items in (left, right))
         yield from _walk(f"{path}[{index}]", one, other, place.item(index), rules)
+    if not isinstance(predicted, list) and not is_empty(predicted):
+        yield Slot(f"{path}[]", None, predicted, "invented")
 
 
 def _after(value: Any, heads: int) -> Any:
@@ -192,8 +197,8 @@ def _walk_rows(
     path: str, left: list[Any], right: list[Any], items: Place | None, rules: _Rules
 ) -> Iterator[Slot]:
     """Paired rows leaf by leaf; of a row without partner only what it holds, missed or invented."""
-    alone = rules._replace(absent="null")
     partner, complete = pair(left, right, _equal_leaves(path, left, right, items, rules), ROW_PAIRS)
+    alone = rules._replace(absent="null")
     taken = set(partner.values())
     for i, row in enumerate(left):
         if i in partner:

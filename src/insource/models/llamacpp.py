@@ -10,25 +10,35 @@ from typing import Any
 import httpx2
 
 from insource.foundation.errors import ProviderError
+from insource.models.control_tokens import ControlTokens
 from insource.models.protocol import ModelInfo, Request
 from insource.models.transport import client
 from insource.types import Completion, TokenLogprob, Usage
 from insource.types.message import FinishReason
 
 REQUEST_TIMEOUT_S = 300.0
-FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length", "tool_calls": "tool_calls"}
+PLAIN_GRAMMAR, UNFORCED_GRAMMAR = "%llguidance {}", '%llguidance {"no_forcing": true}'
+FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
 class LlamaCppModel:
     """One adapter (or none) on a running llama.cpp server.
 
-    ``adapter_scales`` lists the scale of each adapter on the server. It is sent with every request; without
-    it, llama.cpp may reuse the KV cache of another adapter and answer differently.
+    ``control`` are the control tokens of the served vocabulary. ``adapter_scales`` lists the scale of each
+    adapter on the server. It is sent with every request; without it, llama.cpp may reuse the KV cache of
+    another adapter and answer differently.
     """
 
     def __init__(
-        self, name: str, base_url: str, *, adapter_scales: tuple[float, ...] = (), api_key: str | None = None
+        self,
+        name: str,
+        base_url: str,
+        control: ControlTokens,
+        *,
+        adapter_scales: tuple[float, ...] = (),
+        api_key: str | None = None,
     ) -> None:
+        self._control = control
         self._info = ModelInfo(name=name, local=True)
         self._lora = [{"id": index, "scale": scale} for index, scale in enumerate(adapter_scales)]
         self._client = client(base_url, privacy="local-only", timeout_s=REQUEST_TIMEOUT_S, api_key=api_key)
@@ -52,26 +62,39 @@ class LlamaCppModel:
         self.close()
 
     def generate(self, request: Request) -> Completion:
-        """Send one chat completion. ``latency_s`` is wall time from the request to the complete answer.
+        """Ask for one completion. ``latency_s`` is wall time from the request to the complete answer.
 
         Raises:
             ProviderError: ``model-timeout``, ``engine-unreachable``, ``engine-refused`` or
                 ``engine-bad-answer``.
         """
         started = time.monotonic()
-        answer = self._post("/v1/chat/completions", to_wire(request, self._lora))
+        request = request.model_copy(update={"grammar": self._unforced(request.grammar)})
+        answer = self._post("/v1/completions", to_wire(request, self.tokenize_prompt(request), self._lora))
         return from_wire(answer, self._info.name, time.monotonic() - started)
 
     def tokenize_prompt(self, request: Request) -> list[int]:
-        """Return the token ids that the server makes of a prompt with its own template, for
-        the parity gate.
+        """Return the prompt's token ids, by the server's own template and tokenizer.
+
+        The server's chat endpoint would read a control token that a message spells as the token, so requests
+        carry token ids. Raises as ``generate``.
         """
-        messages = [message.model_dump() for message in request.messages]
-        prompt = self._post("/apply-template", {"messages": messages})["prompt"]
-        tokens = self._post("/tokenize", {"content": prompt, "add_special": False, "parse_special": True})[
-            "tokens"
-        ]
-        return [int(token) for token in tokens]
+        pieces = self._control.pieces(request.messages, self._render)
+        body = {"content": pieces, "add_special": False, "parse_special": False}
+        return [int(token) for token in self._post("/tokenize", body)["tokens"]]
+
+    def _unforced(self, grammar: str | None) -> str | None:
+        """Return the grammar such that text that it dictates cannot become a control token.
+
+        The engine tokenises dictated text itself, and would end an answer at a spelling of the stop token.
+        Without forcing, tokens are only held to the grammar's bytes, which control tokens do not have.
+        """
+        if grammar is None or not self._control.spelled_in(grammar.replace("\\", "")):
+            return grammar
+        return grammar.replace(PLAIN_GRAMMAR, UNFORCED_GRAMMAR, 1)
+
+    def _render(self, messages: list[dict[str, str]]) -> str:
+        return str(self._post("/apply-template", {"messages": messages})["prompt"])
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -90,10 +113,10 @@ class LlamaCppModel:
         return answer
 
 
-def to_wire(request: Request, lora: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the request body for llama.cpp's chat endpoint."""
+def to_wire(request: Request, prompt: list[int], lora: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the request body for llama.cpp's completion endpoint; ``prompt`` is token ids."""
     body: dict[str, Any] = {
-        "messages": [message.model_dump() for message in request.messages],
+        "prompt": prompt,
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "seed": request.seed,
@@ -103,7 +126,7 @@ def to_wire(request: Request, lora: list[dict[str, Any]]) -> dict[str, Any]:
     if request.grammar is not None:
         body["grammar"] = request.grammar
     if request.top_logprobs:
-        body |= {"logprobs": True, "top_logprobs": request.top_logprobs}
+        body["logprobs"] = request.top_logprobs
     return body
 
 
@@ -115,8 +138,8 @@ def from_wire(answer: dict[str, Any], name: str, latency_s: float) -> Completion
     """
     try:
         choice = answer["choices"][0]
-        text = choice["message"].get("content") or ""
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        text = choice["text"] or ""
+    except (KeyError, IndexError, TypeError) as error:
         raise ProviderError(
             "engine-bad-answer", f"The local engine's answer has no choice: {json.dumps(answer)[:300]}"
         ) from error

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from insource.formats.values import BadRecord, parse_json
 from insource.types import FinishReason, Usage
 
 MAX_COUNT = 2**53  # an upper bound for token counts; the store cannot hold more
@@ -52,6 +53,9 @@ _decode = msgspec.json.Decoder().decode
 class Dialect:
     """The parser of one answer, given as a whole document or event by event. Malformed values are ignored.
 
+    ``answered`` is true once a part of the model's answer was read; a document of another form has none.
+    ``awaited`` says what is to come where the document promises a later answer (otherwise empty).
+    ``tolerant`` is true once JSON was read that is not strict; its texts may hold halves of characters.
     ``ended`` is true after the stream's own end marker. ``finished`` is true when every part of the answer
     has a finish reason; for streams without an end marker, this shows that the answer is complete.
     """
@@ -61,18 +65,21 @@ class Dialect:
         self.error = ""
         self.finish_reason: FinishReason = "unknown"
         self.ended = False
+        self.answered = False
+        self.awaited = ""
+        self.tolerant = False
 
     def event(self, data: bytes) -> str:
         """Parse one event's data; return the new text."""
         if data == b"[DONE]":
             self.ended = True
             return ""
-        document = decoded(data)
+        document = self._decoded(data)
         return self._event(document) if isinstance(document, dict) else ""
 
     def whole(self, data: bytes) -> None:
         """Parse an answer that is one document."""
-        document = decoded(data)
+        document = self._decoded(data)
         if isinstance(document, dict):
             self._document(document)
 
@@ -93,6 +100,13 @@ class Dialect:
     def finished(self) -> bool:
         return self.finish_reason != "unknown"
 
+    def _decoded(self, data: bytes) -> Any:
+        try:
+            return _decode(data)
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            self.tolerant = True
+            return _tolerated(data)
+
     def _event(self, document: dict[str, Any]) -> str:
         return ""
 
@@ -101,10 +115,17 @@ class Dialect:
 
 
 def decoded(data: bytes) -> Any:
-    """Return the JSON value, or None for invalid JSON."""
+    """Return the JSON value, or None for what is not JSON. ``NaN`` and halves of characters are accepted."""
     try:
         return _decode(data)
-    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+    except (ValueError, RecursionError):
+        return _tolerated(data)
+
+
+def _tolerated(data: bytes) -> Any:
+    try:
+        return parse_json(data.decode("utf-8", "replace"), halves=True)
+    except BadRecord:
         return None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from insource.providers.dialect import Dialect, count, decoded, error_of, string
+from insource.providers.dialect import Dialect, count, decoded, dicts, error_of, string
 from insource.types import Usage
 
 _BYTES_PER_FLOAT = 4
@@ -20,6 +20,7 @@ class _Document(msgspec.Struct):
     data: list[_Item] = []
 
 
+_ANSWERS = frozenset(("embedding", "embeddings", "usage"))
 _vectors = msgspec.json.Decoder(_Document).decode
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -48,17 +49,25 @@ class EmbeddingsDialect(Dialect):
         try:
             fields, vectors = _fields(data), _vectors(data).data
         except (ValueError, RecursionError):
-            fields, vectors = {}, []
-            if isinstance(document := decoded(data), dict):
-                self.error = error_of(document)
-        self._kept = {name: decoded(bytes(value)) for name, value in fields.items() if name != "data"}
-        self.model = string(self._kept.get("model"))
-        self.error = self.error or error_of(self._kept)
+            super().whole(data)
+            return
+        kept = {name: decoded(bytes(value)) for name, value in fields.items() if name != "data"}
+        self._keep(kept, len(vectors), _dimensions(bytes(vectors[0].embedding)) if vectors else 0)
+        self.answered = self.answered or "data" in fields
+
+    def _document(self, document: dict[str, Any]) -> None:
+        vectors = [item.get("embedding") for item in dicts(document.get("data"))]
+        dimensions = len(vectors[0]) if vectors and isinstance(vectors[0], list) else 0
+        kept = {name: value for name, value in document.items() if name != "data"}
+        self._keep(kept, len(vectors), dimensions)
+
+    def _keep(self, kept: dict[str, Any], vectors: int, dimensions: int) -> None:
+        self._kept = kept
+        self.model = string(kept.get("model"))
+        self.error = error_of(kept)
+        self.answered = bool(vectors) or not _ANSWERS.isdisjoint(kept)
         if vectors:
-            self._kept["data"] = {
-                "count": len(vectors),
-                "dimensions": _dimensions(bytes(vectors[0].embedding)),
-            }
+            self._kept["data"] = {"count": vectors, "dimensions": dimensions}
             self.finish_reason = "stop"
 
 

@@ -27,6 +27,7 @@ CALL_VERBS: dict[str, Endpoint] = {
 }
 """What follows the colon in a path of Google's APIs: ``…/models/<model>:<verb>``."""
 
+_LATER = re.compile(r".*/responses/[^/]+(?P<cancel>/cancel)?")
 # The clients that are wrapped do not ask Google for embeddings.
 _WRAPPED_VERBS = {verb: kind for verb, kind in CALL_VERBS.items() if kind != "embeddings"}
 _WRAPPED = [
@@ -34,6 +35,12 @@ _WRAPPED = [
     for mark, table in (("/", CALL_PATHS), (":", _WRAPPED_VERBS))
     for ending, endpoint in table.items()
 ]
+
+
+def brings_response(method: str, path: str) -> bool:
+    """Return whether the answer to a request is a response that an earlier call has started."""
+    found = _LATER.fullmatch(path)
+    return found is not None and method == ("POST" if found["cancel"] else "GET")
 
 
 def wrapped_endpoint(method: str, path: str) -> Endpoint | None:

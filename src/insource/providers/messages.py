@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
+from insource.providers.characters import whole_characters
 from insource.providers.deltas import append, joined
-from insource.providers.dialect import Dialect, count, decoded, dicts, error_of, finish_of, string, total
+from insource.providers.dialect import Dialect, decoded, dicts, error_of, finish_of, string
+from insource.providers.usage import merged, read_usage
 from insource.types import Usage
 
 _TEXT_DELTAS = {"text_delta": "text", "thinking_delta": "thinking"}
@@ -18,7 +21,7 @@ class MessagesDialect(Dialect):
     def __init__(self) -> None:
         super().__init__()
         self._message: dict[str, Any] = {}
-        self._blocks: dict[int, dict[str, Any]] = {}
+        self._blocks: list[tuple[int, dict[str, Any]]] = []
 
     @property
     def text(self) -> str:
@@ -27,16 +30,18 @@ class MessagesDialect(Dialect):
 
     @property
     def usage(self) -> Usage:
-        return read_messages_usage(self._message.get("usage"))
+        return read_usage(self._message.get("usage"), cache_apart=True)
 
     @property
     def response(self) -> dict[str, Any] | None:
         if not self._blocks:
             return self._message or None
-        return self._message | {"content": [_built(block) for _, block in sorted(self._blocks.items())]}
+        in_order = sorted(self._blocks, key=itemgetter(0))
+        return self._message | {"content": [_built(block) for _, block in in_order]}
 
     def _document(self, document: dict[str, Any]) -> None:
         self._message = document
+        self.answered = isinstance(document.get("content"), list) or self.usage.output_tokens is not None
         self.model = string(document.get("model")) or self.model
         self.error = error_of(document) or self.error
         self.finish_reason = finish_of(document.get("stop_reason"))
@@ -46,8 +51,9 @@ class MessagesDialect(Dialect):
         if kind == "content_block_delta":
             return self._delta(event)
         if kind == "content_block_start":
-            if isinstance(event.get("content_block"), dict) and isinstance(event.get("index"), int):
-                self._blocks[event["index"]] = event["content_block"]
+            if isinstance(event.get("content_block"), dict):
+                self.answered = True
+                self._blocks.append((self._index(event), event["content_block"]))
                 return string(event["content_block"].get("text"))
         elif kind == "message_start":
             if isinstance(event.get("message"), dict):
@@ -61,10 +67,13 @@ class MessagesDialect(Dialect):
         return ""
 
     def _delta(self, event: dict[str, Any]) -> str:
-        delta, index = event.get("delta"), event.get("index")
-        if not isinstance(delta, dict) or not isinstance(index, int):
+        delta = event.get("delta")
+        if not isinstance(delta, dict):
             return ""
-        block = self._blocks.setdefault(index, {})
+        self.answered = True
+        blocks = self._blocks
+        is_latest = blocks and blocks[-1][0] == event.get("index")  # as in nearly every event
+        block = blocks[-1][1] if is_latest else self._block(self._index(event))
         kind = delta.get("type")
         if kind in _TEXT_DELTAS:
             key = _TEXT_DELTAS[kind]
@@ -81,41 +90,37 @@ class MessagesDialect(Dialect):
             block.update({key: value for key, value in delta.items() if key != "type"})
         return ""
 
+    def _index(self, event: dict[str, Any]) -> int:
+        """Return the block's index; without one, the event is about the latest block."""
+        index = event.get("index")
+        if isinstance(index, int):
+            return index
+        return self._blocks[-1][0] if self._blocks else 0
+
+    def _block(self, index: int) -> dict[str, Any]:
+        """Return the latest block with this index: some servers give the same one to every block."""
+        found = next((block for known, block in reversed(self._blocks) if known == index), None)
+        if found is None:
+            found = {}
+            self._blocks.append((index, found))
+        return found
+
     def _message_delta(self, event: dict[str, Any]) -> None:
         """Merge the event into the message. Its counts are totals; an omitted count has not changed."""
         for key, value in event.items():
-            if key in ("delta", "usage") and isinstance(value, dict):
-                target = self._message if key == "delta" else self._usage()
-                target.update({name: item for name, item in value.items() if item is not None})
+            if key == "delta" and isinstance(value, dict):
+                self._message.update({name: item for name, item in value.items() if item is not None})
+            elif key == "usage":
+                self._message[key] = merged(self._message.get(key), value)
             elif key != "type":
                 self._message[key] = value
         self.finish_reason = finish_of(self._message.get("stop_reason"))
-
-    def _usage(self) -> dict[str, Any]:
-        usage = self._message.get("usage")
-        if not isinstance(usage, dict):
-            usage = self._message["usage"] = {}
-        return usage
-
-
-def read_messages_usage(usage: Any) -> Usage:
-    """Return Anthropic's token counts. Its ``input_tokens`` exclude cached tokens; here they are included."""
-    if not isinstance(usage, dict):
-        return Usage()
-    cached, written = count(usage, "cache_read_input_tokens"), count(usage, "cache_creation_input_tokens")
-    return Usage(
-        input_tokens=total(count(usage, "input_tokens"), cached, written),
-        cached_tokens=cached,
-        cache_write_tokens=written,
-        output_tokens=count(usage, "output_tokens"),
-        reasoning_tokens=count(usage.get("output_tokens_details"), "thinking_tokens"),
-    )
 
 
 def _built(block: dict[str, Any]) -> dict[str, Any]:
     """Return the block as in a complete answer; tool input that was cut off stays text."""
     built: dict[str, Any] = joined(block)
     if text := built.pop(_INPUT, ""):
-        value = decoded(text.encode("utf-8", "surrogatepass"))
+        value = decoded(whole_characters(text).encode())
         built["input"] = text if value is None else value
     return built

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from insource.providers.dialect import Dialect, count, error_of, string
-from insource.providers.responses import read_responses_usage
+from insource.providers.dialect import Dialect, dicts, error_of, string
+from insource.providers.usage import read_counts
 from insource.types import Usage
 
 _LONGEST_WORD = 1000  # characters; longer text without a space is taken for a base64 file
@@ -39,18 +39,23 @@ class OtherDialect(Dialect):
         counts = document.get("usage")
         if not isinstance(counts, dict) or document.get("object") == "batch":
             return Usage()
-        details = [counts.get(f"{kind}_tokens_details") for kind in ("input", "output")]
-        if any(isinstance(one, dict) and one.get("image_tokens") for one in details):
-            return Usage()
-        usage = read_responses_usage(counts)
-        sound = count(counts.get("input_token_details"), "audio_tokens")  # the key that transcriptions use
-        return usage.model_copy(update={"audio_input_tokens": sound}) if sound is not None else usage
+        found = read_counts(counts, cache_apart=False)
+        return Usage() if found.image_input_tokens or found.image_output_tokens else found.usage
 
     @property
     def finished(self) -> bool:
         return True  # these streams have no end marker: one that ends without an error is complete
 
+    def whole(self, data: bytes) -> None:
+        """Parse one document, or one a line. Some of these endpoints answer with a list, or with nothing."""
+        document = self._decoded(data)
+        found = [document] if document is not None else [self._decoded(line) for line in data.splitlines()]
+        self.answered = None not in found
+        for one in dicts(found if self.answered else []):
+            self._document(one)
+
     def _event(self, document: dict[str, Any]) -> str:
+        self.answered = True
         self._document(document)
         new = string(document.get("delta")) if string(document.get("type")).endswith("text.delta") else ""
         self._said.append(new)

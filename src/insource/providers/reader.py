@@ -5,15 +5,26 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+from insource.providers.characters import FIRST_HALF, whole_characters
 from insource.providers.chat import ChatDialect
-from insource.providers.dialect import Dialect
+from insource.providers.dialect import Dialect, decoded
 from insource.providers.embeddings import EmbeddingsDialect
 from insource.providers.endpoints import Endpoint
+from insource.providers.framing import (
+    BYTE_ORDER_MARK,
+    KEPT_BYTES,
+    Framing,
+    NotUnpacked,
+    Unpacking,
+    framing_of,
+    start_of,
+)
 from insource.providers.gemini import GeminiDialect
 from insource.providers.messages import MessagesDialect
 from insource.providers.other import OtherDialect
+from insource.providers.requests import arguments_in
 from insource.providers.responses import ResponsesDialect
-from insource.providers.wire import EventLines, decompressor
+from insource.providers.wire import EventLines
 from insource.types import FinishReason, Usage
 
 MAX_BYTES = 64 << 20  # a stream of 128,000 tokens, the longest answer, has 40 MB
@@ -36,9 +47,10 @@ def open_reader(
 ) -> AnswerReader:
     """Return a reader for one answer of this kind of call.
 
-    ``streamed``: server-sent events instead of one JSON document. ``encoding``: the ``content-encoding``, see
-    ``decompressor``. ``media``: the content type of a non-text answer, of which only the length is recorded.
-    At most ``max_bytes`` decompressed bytes of an answer are read and held.
+    ``streamed``: the headers say that it is server-sent events, not one JSON document. ``encoding``: the
+    ``content-encoding``, see ``decompressor``. Both count only where the bytes leave it open. ``media``: the
+    content type of a non-text answer, of which only the length is recorded. At most ``max_bytes``
+    decompressed bytes of an answer are read and held.
     """
     if media:
         return MediaReader(media)
@@ -51,8 +63,9 @@ class AnswerReader:
     ``feed`` it the bytes as they arrive, then ``close`` it.
 
     It never raises: the client gets the bytes whether or not they can be parsed. Unreadable parts are
-    skipped, and ``unread`` says why the record is incomplete (otherwise empty). Every field can be read at
-    any time and reflects the bytes so far.
+    skipped. ``unread`` says why there is no answer to record: what came is not an answer of this kind, is not
+    all of it, or is the promise of a later one (otherwise empty). Every field can be read at any time and
+    reflects the bytes so far.
 
     ``complete`` says whether the proper end of the answer was seen. A stream with an end marker is complete
     at the marker. A stream without one is complete when ``close`` finds that the answer gave its finish
@@ -60,78 +73,147 @@ class AnswerReader:
     """
 
     def __init__(self, dialect: Dialect, *, streamed: bool, encoding: str, max_bytes: int) -> None:
-        encoding = encoding.strip().lower()
-        plain = encoding in ("", "identity")
-        self._decompressor = None if plain else decompressor(encoding, max_bytes)
-        readable = plain or self._decompressor is not None
-        self.unread = "" if readable else f"the answer is compressed as {encoding}"
+        self.unread = ""
         self._dialect = dialect
-        self._room = max_bytes
-        self._lines = EventLines() if streamed else None
+        self._unpacking = Unpacking(encoding, max_bytes)
+        self._declared: Framing = "events" if streamed else "document"
+        self._start: bytes | None = b""  # the first plain bytes, until they show what the answer is
+        self._lines: EventLines | None = None
         self._document: list[bytes] = []
+        self._kept = b""  # the first plain bytes of what has not been read as an answer
+        self._came_bytes = 0
+        self._room = max_bytes
         self._closed_whole = False
-        self._stray = ""
+        self._half = ""  # the first half of a character of the text
 
     def feed(self, data: bytes) -> str:
         """Parse the next bytes; return the new text."""
+        self._came_bytes += len(data)
         if self.unread:
             return ""
         try:
-            return self._read(data)
-        except zlib.error as error:
-            self._give_up(f"the answer could not be decompressed: {error}")
-        except OverflowError:
-            self._give_up("the answer is too long to be read")
+            return self._read(self._unpacking.feed(data))
         except Exception as error:  # the client must get the answer even when parsing it fails
-            self._give_up(f"the answer could not be read: {type(error).__name__}: {error}")
+            self._give_up(_reason(error))
         return ""
 
     def close(self) -> None:
         """Parse what is buffered, after all bytes were fed."""
         try:
             if not self.unread:
+                self._read(self._unpacking.close())
                 self._finish()
         except Exception as error:  # as in ``feed``
-            self._give_up(f"the answer could not be read: {type(error).__name__}: {error}")
+            self._give_up(_reason(error))
         self._closed_whole = self._lines is None or bool(self.unread) or self._dialect.finished
 
     def _read(self, data: bytes) -> str:
-        if self._decompressor is not None:
-            data = self._decompressor.feed(data)
         self._room -= len(data)
         if self._room < 0:
             raise OverflowError
+        if self._start is not None:
+            data = self._start + data
+            framing = framing_of(data, self._declared)
+            if framing is None:
+                self._start = data.lstrip()
+                return ""
+            self._begin(framing)
         if self._lines is None:
             self._document.append(data)
             return ""
-        events = self._lines.feed(data)
+        if not self._dialect.answered and len(self._kept) < KEPT_BYTES:
+            self._kept += data[:KEPT_BYTES]
+        return self._whole_characters(self._events(self._lines.feed(data)))
+
+    def _begin(self, framing: Framing) -> None:
+        self._start = None
+        self._lines = EventLines() if framing == "events" else None
+
+    def _events(self, events: list[bytes]) -> str:
         if len(events) == 1:
             return self._dialect.event(events[0])
         return "".join([self._dialect.event(event) for event in events])
 
     def _finish(self) -> None:
+        if self._start is not None:
+            start = self._start
+            self._begin(self._declared)
+            self._read(start)
         if self._lines is None:
             data = b"".join(self._document)
             self._document.clear()
-            if data.lstrip()[:1] not in (b"{", b"["):  # an HTML page of a proxy, for example
-                self._stray = " ".join(data[:STRAY_BYTES].decode("utf-8", "replace").split())
-            self._dialect.whole(data)
+            self._dialect.whole(data.removeprefix(BYTE_ORDER_MARK))
+            if not self._dialect.answered:
+                self._kept = data[:KEPT_BYTES]
         else:
-            for event in self._lines.close():
-                self._dialect.event(event)
+            self._events(self._lines.close())
+        if not self._dialect.answered and not self.error:
+            self.unread = self._dialect.awaited or self._not_an_answer()
+
+    def _not_an_answer(self) -> str:
+        if not self._kept.strip():
+            return "the answer is empty"
+        words = f": {self._words}" if self._words else ""
+        if self._lines is not None:
+            return f"no event of the stream could be read{words}"
+        if self._kept.lstrip()[:1] not in (b"{", b"["):
+            return f"the answer is not JSON{words}"
+        whole = decoded(self._kept) is not None
+        return f"the answer is {'not of the expected form' if whole else 'not complete JSON'}{words}"
+
+    def _whole_characters(self, text: str) -> str:
+        """Return the text with a character whose halves came in two events; its first half waits."""
+        if not self._dialect.tolerant:
+            return text
+        text = self._half + text
+        self._half = text[-1] if FIRST_HALF.match(text[-1:]) else ""
+        return whole_characters(text[: len(text) - len(self._half)])
+
+    @property
+    def _words(self) -> str:
+        """The first words of what was not read."""
+        return " ".join(start_of(self._kept)[:STRAY_BYTES].split())
 
     @property
     def text(self) -> str:
         """The model's text; of several choices, the first."""
-        return self._dialect.text
+        text: str = self._whole(self._dialect.text)
+        return text
 
     @property
     def response(self) -> dict[str, Any] | None:
-        """The answer document as a call without streaming would have returned it, or None."""
+        """The answer document as a call without streaming would have returned it, or None.
+
+        Of what could not be read, it is the start: ``{"unread": text, "bytes": its length}``.
+        """
         try:
-            return self._dialect.response
+            return self._whole(self._dialect.response) or self._as_it_came
         except RecursionError:  # nested too deeply to assemble
             return None
+
+    @property
+    def _as_it_came(self) -> dict[str, Any] | None:
+        if not self._came_bytes or self.answered:
+            return None
+        return {"unread": start_of(self._kept or b"".join(self._document)), "bytes": self._came_bytes}
+
+    def _whole(self, value: Any) -> Any:
+        return whole_characters(value) if self._dialect.tolerant else value
+
+    @property
+    def answered(self) -> bool:
+        """Whether a part of the model's answer was read."""
+        return self._dialect.answered
+
+    @property
+    def strict(self) -> bool:
+        """Whether all of the answer is strict JSON."""
+        return not (self._dialect.tolerant or self.unread)
+
+    @property
+    def written(self) -> str:
+        """All that the model wrote: the text, and the arguments of its tool calls."""
+        return self.text + arguments_in(self.response)
 
     @property
     def finish_reason(self) -> FinishReason:
@@ -154,8 +236,8 @@ class AnswerReader:
 
     def failure(self, status: int | None) -> str:
         """Return the reason to record for an error answer with this status; never empty."""
-        stray = f": {self._stray}" if self._stray else ""
-        return self.error or self.unread or f"HTTP {status}{stray}"
+        stray = f": {self._words}" if self._words else ""
+        return self.error or f"HTTP {status}{stray}"
 
     @property
     def complete(self) -> bool:
@@ -163,7 +245,18 @@ class AnswerReader:
 
     def _give_up(self, why: str) -> None:
         self.unread = why
+        self._kept = self._kept or b"".join(self._document)[:KEPT_BYTES]
         self._document.clear()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, NotUnpacked):
+        return str(error)
+    if isinstance(error, OverflowError):
+        return "the answer is too long to be read"
+    if isinstance(error, zlib.error):
+        return f"the answer could not be decompressed: {error}"
+    return f"the answer could not be read: {type(error).__name__}: {error}"
 
 
 class MediaReader(AnswerReader):

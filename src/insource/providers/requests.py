@@ -46,6 +46,15 @@ def called_tool(response: Any) -> bool:
     return isinstance(response, dict) and next(_tool_calls(response), None) is not None
 
 
+def arguments_in(response: Any) -> str:
+    """Return the arguments of every tool call of an answer, one after the other."""
+    import msgspec
+
+    calls = _tool_calls(response) if isinstance(response, dict) else ()
+    found = [call.get("arguments", call.get("input")) for call in calls]
+    return "".join(one if isinstance(one, str) else msgspec.json.encode(one).decode() for one in found if one)
+
+
 def _tool_calls(response: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for choice in dicts_in(response.get("choices")):
         message = choice.get("message")

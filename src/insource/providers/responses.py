@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from insource.providers.deltas import append, joined
-from insource.providers.dialect import Dialect, count, dicts, error_of, finish_of, string
+from insource.providers.dialect import Dialect, dicts, error_of, finish_of, string
+from insource.providers.usage import merged, read_usage
 from insource.types import FinishReason, Usage
 
 _LAST = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
@@ -28,7 +31,19 @@ _PARTS = {
     "response.reasoning_summary_part.added": ("summary", "summary_index"),
     "response.reasoning_summary_part.done": ("summary", "summary_index"),
 }
+_PENDING = frozenset(("queued", "in_progress"))
+_ENDED = frozenset(("completed", "incomplete", "failed", "cancelled"))
+_ADDED, _DONE = _WHOLE = "response.output_item.added", "response.output_item.done"
 _MOST_PARTS = 10_000  # larger indexes are ignored
+
+
+@dataclass(slots=True)
+class _Item:
+    """An output item: its index, its fields so far, and whether its end was seen."""
+
+    index: int
+    fields: dict[str, Any] = field(default_factory=dict)
+    done: bool = False
 
 
 class ResponsesDialect(Dialect):
@@ -37,7 +52,8 @@ class ResponsesDialect(Dialect):
     def __init__(self) -> None:
         super().__init__()
         self._head: dict[str, Any] = {}
-        self._items: dict[int, dict[str, Any]] = {}
+        self._items: list[_Item] = []
+        self._repeated = False  # whether an index occurs twice
 
     @property
     def text(self) -> str:
@@ -45,7 +61,7 @@ class ResponsesDialect(Dialect):
 
     @property
     def usage(self) -> Usage:
-        return read_responses_usage(self._head.get("usage"))
+        return read_usage(self._head.get("usage"), cache_apart=False)
 
     @property
     def response(self) -> dict[str, Any] | None:
@@ -53,13 +69,22 @@ class ResponsesDialect(Dialect):
             return None
         if self._head.get("output") or not self._items:
             return self._head
-        return self._head | {"output": [joined(item) for _, item in sorted(self._items.items())]}
+        in_order = sorted(self._items, key=attrgetter("index"))
+        return self._head | {"output": [joined(item.fields) for item in in_order]}
 
     def _document(self, document: dict[str, Any]) -> None:
+        if "usage" in self._head:
+            document["usage"] = merged(self._head["usage"], document.get("usage"))
         self._head = document
+        status = document.get("status")
+        self.awaited = _awaited(document) if status in _PENDING else ""
+        self.answered = bool(self._items or document.get("output") or self.usage.output_tokens is not None)
+        self.answered = self.answered or status in _ENDED
         self.model = string(document.get("model")) or self.model
         self.error = error_of(document) or self.error
-        self.finish_reason = _finish(document, dicts(document.get("output")) or list(self._items.values()))
+        self.finish_reason = _finish(
+            document, dicts(document.get("output")) or [one.fields for one in self._items]
+        )
 
     def _event(self, event: dict[str, Any]) -> str:
         kind = string(event.get("type"))
@@ -69,17 +94,42 @@ class ResponsesDialect(Dialect):
             self.ended = self.ended or kind in _LAST
         elif kind == "error" or event.get("error"):
             self.error = error_of(event) or string(event.get("message")) or "error"
-        elif isinstance(index := event.get("output_index"), int):
-            return self._part_of_output(kind, index, event)
+        elif kind in _WHOLE:
+            if isinstance(event.get("item"), dict):
+                self.answered = True
+                item = self._item(event, string(event["item"].get("id")), kind)
+                item.fields, item.done = event["item"], kind == _DONE
+        elif isinstance(event.get("output_index"), int) or kind.endswith(".delta"):
+            self.answered = True
+            item = self._item(event, string(event.get("item_id")), kind)
+            return self._part_of_output(kind, item.fields, event)
         return ""
 
-    def _part_of_output(self, kind: str, index: int, event: dict[str, Any]) -> str:
-        item = self._items.setdefault(index, {})
+    def _item(self, event: dict[str, Any], identifier: str, kind: str) -> _Item:
+        """Return the item that an event is about, adding it if needed.
+
+        The index tells items apart, and where several have the same one, or an event has none, the id does.
+        An id alone does not start an item: some servers send another one in every event.
+        """
+        index = event.get("output_index")
+        latest = self._items[-1] if self._items else None
+        if latest is not None and latest.index == index and not self._repeated and kind not in _WHOLE:
+            return latest  # nearly every event
+        same = [item for item in reversed(self._items) if index in (None, item.index)]
+        found = next((item for item in same if identifier and item.fields.get("id") == identifier), None)
+        if found is None and same:
+            another = "type" in same[0].fields if kind == _ADDED else kind == _DONE and same[0].done
+            found = None if another else same[0]
+        if found is None:
+            before = latest.index if latest is not None else 0
+            found = _Item(index if isinstance(index, int) else before)
+            self._repeated = self._repeated or any(item.index == found.index for item in self._items)
+            self._items.append(found)
+        return found
+
+    def _part_of_output(self, kind: str, item: dict[str, Any], event: dict[str, Any]) -> str:
         delta = string(event.get("delta"))
-        if kind in ("response.output_item.added", "response.output_item.done"):
-            if isinstance(event.get("item"), dict):
-                self._items[index] = event["item"]
-        elif kind in _ITEM_DELTAS:
+        if kind in _ITEM_DELTAS:
             append(item, _ITEM_DELTAS[kind], delta)
         elif kind in _PARTS:
             name, number = _PARTS[kind]
@@ -101,22 +151,6 @@ class ResponsesDialect(Dialect):
         return ""
 
 
-def read_responses_usage(usage: Any) -> Usage:
-    """Return the token counts of a response; anything that is not a valid count is unknown (None)."""
-    if not isinstance(usage, dict):
-        return Usage()
-    read, written = usage.get("input_tokens_details"), usage.get("output_tokens_details")
-    return Usage(
-        input_tokens=count(usage, "input_tokens"),
-        cached_tokens=count(read, "cached_tokens"),
-        cache_write_tokens=count(read, "cache_write_tokens"),
-        output_tokens=count(usage, "output_tokens"),
-        reasoning_tokens=count(written, "reasoning_tokens"),
-        audio_input_tokens=count(read, "audio_tokens"),
-        audio_output_tokens=count(written, "audio_tokens"),
-    )
-
-
 def output_text(response: dict[str, Any] | None) -> str:
     """Return the text of a response's messages, as ``output_text`` of the official client."""
     return "".join(
@@ -126,6 +160,11 @@ def output_text(response: dict[str, Any] | None) -> str:
         for part in dicts(item.get("content"))
         if part.get("type") == "output_text"
     )
+
+
+def _awaited(response: dict[str, Any]) -> str:
+    """Say where the answer of a background response comes from."""
+    return f"the response is {response['status']}; GET /v1/responses/{response.get('id')} brings its answer"
 
 
 def _finish(response: dict[str, Any], output: list[dict[str, Any]]) -> FinishReason:

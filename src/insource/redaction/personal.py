@@ -23,6 +23,18 @@ _PHONE_WORDS = (
     r"|whatsapp|call|rufnummer|gsm"
 )
 _PHONE_WORD_DIGITS = rf"(\+?\(?\d(?:{_SEPARATOR}{{0,3}}\d){{6,14}})\b"
+# A dotted number after these words is a version or a section, not an address.
+_NUMBERED = (
+    r"version\w*|versión|versione|versão|versie|ver|v|release[sd]?|rel|revision|rev|build|firmware"
+    r"|section|sec|chapter|clause|appendix|abschnitt|kapitel|sección|§"
+)
+_NUMBER_WORDS = "number|no|nr|is|was"
+_BEFORE_A_VERSION = re.compile(
+    rf"(?:(?<!\w)(?:{_NUMBERED})(?!\w)(?:\s+(?:{_NUMBER_WORDS}))?[\s.:=#(\"'`\\]{{0,12}}"
+    r"|[=~<>!^]=\s?|(?:chrome|chromium|edge?|opr|firefox|safari|webkit)/)$",
+    re.IGNORECASE,
+)
+_MOST_BEFORE = 40  # bytes
 _BSN_WORDS = r"bsn|sofi(?:nummer)?|burgerservicenummer"
 
 
@@ -75,6 +87,8 @@ def _iban(data: bytes, start: int, end: int) -> Span | None:
 
 def _ip(data: bytes, start: int, end: int) -> Span | None:
     if not _standalone(data, start, end):
+        return None
+    if _BEFORE_A_VERSION.search(data[max(0, start - _MOST_BEFORE) : start].decode("utf-8", "replace")):
         return None
     try:
         address = ipaddress.ip_address(data[start:end].decode())
@@ -230,5 +244,7 @@ PERSONAL = (
 UNFINISHED_PERSONAL = (
     rf"[+(]?\d(?:{_SEPARATOR}|[+\d]){{0,64}}",
     r"(?i)\b[A-Z]{2}\d\d[A-Z0-9 \x{a0}\x{202f}]{0,48}",
+    rf"(?i)(?:{_NUMBERED})(?:\s+(?:{_NUMBER_WORDS}))?[\s.:=#(\"'`\\]{{0,12}}(?:\d[\d.]*)?",
+    r"[=~<>!^]=\s?(?:\d[\d.]*)?",
     rf"(?i)\b(?:{_PHONE_WORDS}|{_BSN_WORDS})\b[^0-9\n]{{0,24}}(?:[+(]{{0,2}}\d(?:{_SEPARATOR}|\d){{0,64}})?",
 )

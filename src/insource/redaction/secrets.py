@@ -7,6 +7,7 @@ and the log must not even show that two calls used the same secret.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 
 from insource.redaction.rules import RedactionRule, Span, compiled
@@ -23,6 +24,9 @@ _RAW_QUOTE = r"\\*[\"']?"
 _RAW_VALUE = _VALUE.replace("[", r"[\\", 1)
 
 _MIN_ENTROPY_BITS = 3.0
+# The parts of a name: a word, or a short one with digits, such as ``v2``, ``32gb`` or a date
+_WORD = re.compile(rb"[A-Za-z]?[a-z]{1,20}")
+_SHORT_CODE = re.compile(rb"[a-z0-9]{0,7}|\d{8}")
 
 NAMED = compiled(rf"(?i)(?:\w+[-_])?(?:{_KEY_NAMES})")
 """JSON keys whose text value is always a secret (match in full)."""
@@ -44,6 +48,19 @@ def is_mixed(data: bytes, start: int, end: int) -> Span | None:
     return (start, end) if mixed else None
 
 
+def is_key(data: bytes, start: int, end: int) -> Span | None:
+    """Return the span if it is not a name made of words: ``sk-hynix-memory-module-32gb`` is not a key.
+
+    Such a name has several words, and perhaps short parts with digits, between its dashes. A key has a long
+    part with digits or capitals.
+    """
+    parts = re.split(rb"[-_.]", data[start:end])[1:]
+    codes = [part for part in parts if not _WORD.fullmatch(part)]
+    words = len(parts) - len(codes)
+    named = words >= 2 and words >= len(codes) and all(map(_SHORT_CODE.fullmatch, codes))
+    return None if named else (start, end)
+
+
 def _entropy_bits(text: bytes) -> float:
     shares = [count / len(text) for count in Counter(text).values()]
     return -sum(share * math.log2(share) for share in shares)
@@ -55,10 +72,15 @@ SECRETS = (
         r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
         raw="PRIVATE KEY-----",
     ),
-    RedactionRule("secret:anthropic-key", r"\bsk-ant-[A-Za-z0-9_-]{16,}"),
-    RedactionRule("secret:openai-key", r"\bsk-[A-Za-z0-9_-]{16,}"),
+    RedactionRule("secret:anthropic-key", r"\bsk-ant-[A-Za-z0-9_-]{16,}", refine=is_key),
+    RedactionRule(
+        "secret:openai-key", r"\bsk-[A-Za-z0-9_-]{16,}", refine=is_key
+    ),  # DashScope's, DeepSeek's too
+    RedactionRule("secret:groq-key", r"\bgsk_[A-Za-z0-9]{30,}"),
+    RedactionRule("secret:xai-key", r"\bxai-[A-Za-z0-9]{30,}"),
     RedactionRule("secret:aws-key-id", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
     RedactionRule("secret:google-key", r"\bAIza[0-9A-Za-z_-]{35}"),
+    RedactionRule("secret:google-key", r"\bAQ\.[0-9A-Za-z_-]{30,}", refine=is_key),
     RedactionRule("secret:github-token", r"\b(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{30,}"),
     RedactionRule("secret:huggingface-token", r"\bhf_[A-Za-z0-9]{30,}"),
     RedactionRule("secret:slack-token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from insource.foundation.errors import ProviderError
+from insource.models.control_tokens import control_tokens_of
 from insource.models.llamacpp import LlamaCppModel
 from insource.models.protocol import ModelInfo, Request
 from insource.serving.engine import EngineSettings
@@ -65,7 +66,11 @@ class ServedModel:
     def start(self) -> None:
         self.engine.start()
         self._model = LlamaCppModel(
-            self._info.name, self.engine.url, adapter_scales=self._scales, api_key=self.engine.api_key
+            self._info.name,
+            self.engine.url,
+            control_tokens_of(self._settings.gguf),
+            adapter_scales=self._scales,
+            api_key=self.engine.api_key,
         )
 
     def stop(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +29,8 @@ def check_importer(importer: Importer, sample: bytes, *, examples: int = 200) ->
     """Check an importer on a sample file in which every record is a call.
 
     The rules: no value is lost; reading twice gives the same calls; calls are in the order of the file; a bad
-    record does not affect the others; secrets can be redacted; no input raises an exception.
+    record does not affect the others; secrets can be redacted; what a model said is read as it was said,
+    whatever it looks like, and decides nothing else; no input raises an exception.
 
     Args:
         importer: The importer to check.
@@ -50,7 +51,37 @@ def check_importer(importer: Importer, sample: bytes, *, examples: int = 200) ->
     _idempotent(importer, sample, outcomes, calls)
     _isolates_bad_records(importer, sample, calls)
     _redacted(importer, sample)
+    _takes_answers_as_said(importer, sample, examples)
     _never_raises(importer, sample, examples)
+
+
+def check_answer(importer: Importer, document: dict[str, Any], answer: str) -> bool:
+    """Check that an answer in the place of a record's own answers is read as it is, and changes nothing else.
+
+    Args:
+        importer: The importer to check.
+        document: A record of its format.
+        answer: A text; JSON that looks like a message or a response of a provider is one, too.
+
+    Returns:
+        Whether there was a place: the text of an answer as a text of the record, or of JSON in a text.
+
+    Raises:
+        AssertionError: The answer is read as something else.
+    """
+    before = _calls(importer, document)
+    texts = {call.response_text for call in before} - {""}
+    changed = _with_answer(document, texts, answer)
+    if changed == document:
+        return False
+    after = _calls(importer, changed)
+    assert len(after) == len(before), f"the answer {answer!r} gives {len(after)} calls, not {len(before)}"
+    for was, call in zip(before, after, strict=True):
+        if was.response_text:
+            assert call.response_text == answer, f"the answer {answer!r} is read as {call.response_text!r}"
+        other = {name for name, value in _aside(was).items() if _aside(call)[name] != value}
+        assert not other, f"the answer {answer!r} changes {', '.join(sorted(other))}"
+    return True
 
 
 def read(importer: Importer, data: bytes) -> list[ReadOutcome]:
@@ -156,6 +187,97 @@ def _planted(value: Any) -> Iterator[Any]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from ([*value[:index], changed, *value[index + 1 :]] for changed in _planted(item))
+
+
+def _calls(importer: Importer, document: dict[str, Any]) -> list[Call]:
+    outcomes = read(importer, json.dumps(document).encode() + b"\n")
+    return [outcome.call for outcome in outcomes if isinstance(outcome, Imported)]
+
+
+def _aside(call: Call) -> dict[str, Any]:
+    """Return what an answer must not change."""
+    return call.model_dump(exclude={"call_id", "request", "response", "response_text", "raw"})
+
+
+def _with_answer(value: Any, texts: set[str], answer: str) -> Any:
+    """Return the value with these texts replaced, also in JSON that is kept as text."""
+    if isinstance(value, str):
+        return answer if value in texts else _opened_with_answer(value, texts, answer)
+    if isinstance(value, dict):
+        return {key: _with_answer(item, texts, answer) for key, item in value.items()}
+    return [_with_answer(item, texts, answer) for item in value] if isinstance(value, list) else value
+
+
+def _opened_with_answer(text: str, texts: set[str], answer: str) -> str:
+    if not text.startswith(("{", "[")):
+        return text
+    try:
+        inside = json.loads(text)
+    except ValueError:
+        return text
+    changed = _with_answer(inside, texts, answer)
+    return text if changed == inside else json.dumps(changed)
+
+
+def answers() -> Any:
+    """Return a hypothesis strategy of answers: JSON, also JSON that looks like a message or a response."""
+    from hypothesis import strategies as st
+
+    texts = st.text(min_size=1, max_size=8)
+    scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    values = st.recursive(
+        scalars | texts,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+        max_leaves=6,
+    )
+    alike = st.builds(lambda wrap, value: wrap(value), st.sampled_from((*MESSAGES, *DOCUMENTS)), values)
+    return st.builds(json.dumps, values | alike, ensure_ascii=st.booleans(), indent=st.none() | st.just(1))
+
+
+# JSON that a model may say and that looks like what carries an answer: a message, a part of one, an error;
+MESSAGES: tuple[Callable[[Any], Any], ...] = (
+    lambda value: {"error": value},
+    lambda value: {"error": {"message": str(value), "type": "overloaded_error"}},
+    lambda value: {"role": value, "name": "Anna"},
+    lambda value: {"role": "assistant", "content": value},
+    lambda value: [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": value}],
+    lambda value: {"role": "assistant", "parts": [{"type": "text", "content": value}]},
+    lambda value: [{"type": "text", "text": value}],
+    lambda value: {"text": value, "finishReason": "stop"},
+    lambda value: {"choices": [value]},
+    lambda value: {"output": [value], "usage": {"prompt_tokens": 1}, "model": "m", "id": "1"},
+    lambda value: {"index": 0, "message": {"content": value}, "event.name": "gen_ai.choice"},
+)
+# or a provider's whole document, which may have keys that we do not know.
+DOCUMENTS: tuple[Callable[[Any], Any], ...] = (
+    lambda value: {"object": "chat.completion", "choices": [{"index": 0, "message": {"content": value}}]},
+    lambda value: {"type": "message", "role": "assistant", "content": [{"type": "text", "text": value}]},
+    lambda value: {"object": "response", "output": [{"type": "message", "content": value}]},
+    lambda value: {"candidates": [{"content": {"parts": [{"text": value}]}}]},
+    lambda value: {"output": {"message": {"content": [{"text": value}]}}, "stopReason": "end_turn"},
+    lambda value: {"model": "m", "message": {"content": value}, "done": True},
+    lambda value: {"finish_reason": "length", "message": {"content": [value]}},
+)
+
+
+def _takes_answers_as_said(importer: Importer, sample: bytes, examples: int) -> None:
+    from hypothesis import HealthCheck, given, settings
+    from hypothesis import strategies as st
+
+    documents = [record for _, record in records(io.BytesIO(sample)) if isinstance(record, dict)]
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+    )
+    @given(document=st.sampled_from(documents), answer=answers())
+    def said(document: dict[str, Any], answer: str) -> None:
+        check_answer(importer, document, answer)
+
+    said()
 
 
 def _never_raises(importer: Importer, sample: bytes, examples: int) -> None:

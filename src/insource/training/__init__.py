@@ -1,1 +1,5 @@
-"""Fine-tuning with TRL and PEFT."""
+"""Fine-tuning with TRL and PEFT. Importing this package keeps their libraries offline."""
+
+from insource.training.offline import stay_offline
+
+stay_offline()  # here, because no module of this package is imported before it

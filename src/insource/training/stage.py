@@ -15,6 +15,7 @@ from insource.foundation.rng import derived_seed
 from insource.models.catalogue import BaseModel
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, require_extra, unpacked
+from insource.training.memory import release
 from insource.training.preflight import check_leakage, check_rows, check_template
 from insource.training.recipe import Recipe, plan
 from insource.training.tokenize import TrainingRow, tokenize
@@ -23,7 +24,7 @@ from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 if TYPE_CHECKING:
     from insource.training.sft import Trained
 
-STAGE, VERSION = "train", 3
+STAGE, VERSION = "train", 4
 LIBRARIES = ("torch", "transformers", "peft", "trl")
 
 
@@ -119,6 +120,7 @@ def _work(
             hint="Run the same command again: it continues at the last checkpoint.",
         ) from stop
     seconds = round(time.monotonic() - started, 1)
+    release()
     longest = max(row.answer_tokens for row in [*rows, *validation])
     found = _summary(trained, recipe, points, base=base.name, examples=len(rows), longest_answer=longest)
     return found.model_copy(update={"seconds": seconds}).model_dump(mode="json")

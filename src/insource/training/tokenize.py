@@ -5,9 +5,11 @@ on the prompt.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from insource.types import Example, Task
+from insource.models.control_tokens import ControlTokens
+from insource.types import Example, Message, Task
 
 IGNORE = -100
 
@@ -27,10 +29,27 @@ class TrainingRow(NamedTuple):
         return sum(label != IGNORE for label in self.labels)
 
 
-def prompt_ids(tokenizer: Any, task: Task, example: Example) -> list[int]:
-    """Return the prompt's tokens by the model's chat template, ending where the answer begins."""
-    messages = [m.model_dump() for m in task.messages(example.input, attributes=example.attributes)]
-    return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
+def control_tokens(tokenizer: Any) -> ControlTokens:
+    """Return the control tokens of a tokenizer's vocabulary."""
+    added = tokenizer.added_tokens_decoder.items()
+    return ControlTokens({token.content: place for place, token in added if token.special})
+
+
+def prompt_ids(tokenizer: Any, control: ControlTokens, messages: Sequence[Message]) -> list[int]:
+    """Return the prompt's tokens by the model's chat template, ending where the answer begins.
+
+    Control tokens come from the template only; one that a message spells is text.
+    """
+    render = partial(tokenizer.apply_chat_template, add_generation_prompt=True, tokenize=False)
+    ids: list[int] = []
+    for piece in control.pieces(messages, render):
+        ids += [piece] if isinstance(piece, int) else text_ids(tokenizer, piece)
+    return ids
+
+
+def text_ids(tokenizer: Any, text: str) -> list[int]:
+    """Return the tokens of a text, none of them a control token."""
+    return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
 
 
 def tokenize(tokenizer: Any, task: Task, examples: Sequence[Example]) -> list[TrainingRow]:
@@ -39,10 +58,11 @@ def tokenize(tokenizer: Any, task: Task, examples: Sequence[Example]) -> list[Tr
     The answer ends at the stop token. What follows it in the template is never generated in serving, so it is
     not trained either.
     """
+    control = control_tokens(tokenizer)
     rows = []
     for example in examples:
-        prompt = prompt_ids(tokenizer, task, example)
-        answer = list(tokenizer(example.target, add_special_tokens=False)["input_ids"])
-        answer.append(tokenizer.eos_token_id)
+        messages = task.messages(example.input, attributes=example.attributes)
+        prompt = prompt_ids(tokenizer, control, messages)
+        answer = [*text_ids(tokenizer, example.target), tokenizer.eos_token_id]
         rows.append(TrainingRow(example.row_id, prompt + answer, [IGNORE] * len(prompt) + answer))
     return rows

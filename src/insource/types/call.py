@@ -9,7 +9,10 @@ from typing import Any, Literal
 from insource.types.base import Frozen
 from insource.types.message import FinishReason, Usage
 
-Outcome = Literal["ok", "error", "interrupted"]
+Outcome = Literal["ok", "error", "interrupted", "unread"]
+"""``interrupted``: the answer broke off. ``unread``: the provider answered without an error, but what came
+could not be read as an answer, or only promised one; tokens and cost are unknown.
+"""
 
 
 class Route(Frozen):
@@ -31,8 +34,10 @@ class Call(Frozen):
     ``source`` says how the call was recorded: ``gateway``, ``wrap``, ``recorder`` or ``import:<format>``.
     ``endpoint`` is the kind of call (``chat``, ``responses``, ``messages``, ``embeddings`` …), ``provider``
     the configured name of the upstream. ``response`` is the whole answer document (a stream is assembled into
-    one); ``response_text`` is its text. ``usage_estimated`` marks token counts that Insource estimated
-    because the provider did not report them. ``priced_by`` names the price table and its date.
+    one); ``response_text`` is its text. Of an answer that could not be read, ``response`` has the start as
+    ``{"unread": text, "bytes": its length}``, and ``error`` the reason. ``usage_estimated`` marks token
+    counts that Insource estimated because the provider did not report them. ``priced_by`` names the price
+    table and its date; ``unpriced_because`` is the reason why the cost of an answered call is unknown.
     ``token_gap_s`` is the mean time between two pieces of a streamed answer, in seconds. ``raw`` is an
     imported record as it was read.
 
@@ -74,6 +79,7 @@ class Call(Frozen):
     usage_estimated: bool = False
     cost_usd: Decimal | None = None
     priced_by: str = ""
+    unpriced_because: str = ""
     latency_s: float | None = None
     first_token_s: float | None = None
     token_gap_s: float | None = None

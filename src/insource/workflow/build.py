@@ -23,6 +23,7 @@ from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.splits.stored import ledger
 from insource.logs.collect import has_answers, logged
 from insource.logs.recorder import STORE_FILE
+from insource.models.control_tokens import control_tokens_at_hand
 from insource.models.protocol import Model
 from insource.redaction.pseudonyms import Pseudonyms
 from insource.store.database import open_database
@@ -198,7 +199,7 @@ def _context_maker(session: Session, settings: BuildSettings) -> MakeContext:
 def check_context(session: Session, rows: Staged, contract: OutputSpec, *, named: bool = False) -> Context:
     """Return what the checks know beside the rows; ``named`` gives the keys of pseudonyms, too."""
     config = session.config
-    count_tokens, no_tokens = token_counter(session.config.training.model, session.project.task(Text()))
+    count_tokens, no_tokens = token_counter(config.training.model, session.project.task(Text()))
     return Context(
         rows=rows,
         output=contract,
@@ -207,6 +208,7 @@ def check_context(session: Session, rows: Staged, contract: OutputSpec, *, named
         max_tokens=config.training.max_tokens,
         count_tokens=count_tokens,
         no_tokens=no_tokens,
+        control=control_tokens_at_hand(config.training.model),
         absent_fields=config.task.absent_fields,
         pseudonyms=Pseudonyms.of(session.project.workspace) if named else None,
     )

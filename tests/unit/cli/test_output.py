@@ -4,15 +4,18 @@ from pathlib import Path
 
 import click
 import pytest
+from unit.docs.generated_pages import ROOT
 
 from insource.cli import main as command_line
+from insource.cli import output
 from insource.cli.output import Terminal, duration, fail, interrupted, near, show
 from insource.foundation.errors import ConfigError, DataError, Interrupted
 from insource.training.recipe import plan
 from insource.types import NOT_MEASURED, Estimate
 
 
-def test_an_error_is_message_details_hint_and_where_to_read_on(capsys):
+def test_an_error_is_message_details_hint_and_where_to_read_on(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
     code = fail(DataError("bad-rows", "2 rows.", details=("line 1", "line 9"), hint="Mend them."))
     out, err = capsys.readouterr()
     assert (code, out) == (1, "")
@@ -24,6 +27,21 @@ def test_an_error_is_message_details_hint_and_where_to_read_on(capsys):
         "hint: Mend them.",
         "      See docs/reference/errors.md#bad-rows",
     ]
+
+
+@pytest.mark.parametrize("layout", ["site-packages/insource", "checkout/src/insource"])
+def test_a_page_that_a_hint_names_is_on_this_machine(capsys, monkeypatch, tmp_path, layout):
+    """A wheel has the pages beside the modules, a checkout at its root."""
+    package = tmp_path / layout
+    pages = (package if "site" in layout else tmp_path / "checkout") / "docs"
+    for name in ("reference/errors.md", "guides/import-logs.md"):
+        (pages / name).parent.mkdir(parents=True, exist_ok=True)
+        (pages / name).touch()
+    monkeypatch.setattr(output, "PACKAGE", package)
+    fail(DataError("bad-rows", "2 rows.", hint="docs/guides/import-logs.md has an example, docs/no.md none."))
+    said = capsys.readouterr().err
+    assert f"hint: {pages}/guides/import-logs.md has an example, docs/no.md none." in said
+    assert f"See {pages}/reference/errors.md#bad-rows" in said
 
 
 @pytest.mark.parametrize(("error", "code"), [(ConfigError("a", "b"), 2), (Interrupted("a", "b"), 130)])
@@ -92,13 +110,23 @@ def test_a_path_is_as_short_as_it_can_be(tmp_path, monkeypatch):
     assert near(Path("/elsewhere/b")) == "/elsewhere/b"
 
 
-def test_progress_is_a_line_a_tenth_without_a_terminal(capsys):
+@pytest.mark.parametrize(
+    ("seconds_each", "shown"),
+    [
+        (1.0, [3, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]),
+        (0.1, [21, 41, 61, 81, 100]),
+        (0.0, [100]),
+    ],
+)
+def test_without_a_terminal_progress_is_at_most_a_line_a_tenth(monkeypatch, capsys, seconds_each, shown):
+    """Answers that are replayed take no time, and get one line."""
     terminal = Terminal()
     for done in range(1, 101):
+        monkeypatch.setattr("time.monotonic", lambda now=done: 1000 + now * seconds_each)
         terminal.progress("documents", done, 100)
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 11
-    assert lines[-1].startswith("  100/100  documents")
+    assert [int(line.split("/")[0]) for line in lines] == shown
+    assert all(("left" in line) == (not line.startswith("  100/")) for line in lines)
 
 
 def test_progress_of_nothing_and_quiet_progress_say_nothing(capsys):

@@ -93,6 +93,8 @@ WRITTEN = {
     "properties named like keywords": {"properties": {"$ref": DAY, "items": DAY, "a": DAY}},
     "values that look like schemas": {"enum": [{"a": 1}, {"$ref": "#/none"}, "a"], "default": {"$ref": "#x"}},
     "nothing": {"not": {}},
+    "nothing, by reference": {"$ref": "#/$defs/no", "$defs": {"no": False}},
+    "everything, by reference": {"$ref": "#/$defs/yes", "$defs": {"yes": True}},
     "if": {"if": {"required": ["b"]}, "then": {"required": ["a"]}, "else": {"type": ["object", "null"]}},
     "unevaluated": {"allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": False},
 }

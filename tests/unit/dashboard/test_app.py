@@ -205,3 +205,13 @@ def test_names_and_queues_of_the_address_are_checked(client):
         assert client.get(f"/secret/review?{query}").status_code in (400, 404)
     hostile = client.get("/secret/review", params={"queue": "all", "who": '"><script>', "row": 0}).text
     assert '"><script>' not in hostile
+
+
+def test_an_empty_queue_leads_to_one_that_is_not(client):
+    page = client.get("/secret/review?queue=low-confidence&who=Ann").text
+    assert "This queue is empty" in page
+    assert (
+        'href="review?queue=ungrounded&amp;who=Ann"' in page
+        or 'href="review?queue=audit&amp;who=Ann"' in page
+    )
+    assert client.get("/secret/review?queue=audit&who=Ann").status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ex
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(insource [^`]+)`")
+INDEXES = ("pypi.org", "anaconda.org", "npmjs.com", "crates.io", "libraries.io")
 UNFINISHED = re.compile(r"\b(TODO|TBD|FIXME|XXX|lorem ipsum|coming soon)\b", re.IGNORECASE)
 MARKERS = {"demo-figures", "/demo-figures", "generated", "/generated"}
 
@@ -45,6 +47,28 @@ def test_links_lead_somewhere(path):
         assert file.exists(), f"{target} leads nowhere"
         if link.fragment:
             assert link.fragment in anchors(file), f"{target}: no such heading"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=ids)
+def test_a_package_is_linked_by_its_repository_not_by_an_index(path):
+    hosts = {
+        urlsplit(url).hostname
+        for url in re.findall(r"https?://[^\s)>\"'`]+", path.read_text(encoding="utf-8"))
+    }
+    assert not {host for host in hosts if host and host.endswith(INDEXES)}
+
+
+def test_pages_that_messages_name_exist_and_are_in_the_wheel():
+    """Whoever installed the wheel has no other copy."""
+    named = {
+        page
+        for path in (ROOT / "src").rglob("*.py")
+        for page in re.findall(r"(?<!/)\bdocs/[\w/-]+\.md\b", path.read_text(encoding="utf-8"))
+    }
+    assert "docs/reference/errors.md" in named
+    assert not {page for page in named if not (ROOT / page).is_file()}
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    assert wheel["targets"]["wheel"]["force-include"] == {"docs": "insource/docs"}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=ids)

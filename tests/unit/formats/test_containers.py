@@ -61,7 +61,7 @@ def test_parquet_keeps_what_json_has_no_type_for():
         "id": [1, 2],
         "at": [datetime(2026, 1, 5, 10, tzinfo=UTC), None],
         "cost": [Decimal("0.10"), None],
-        "score": [float("nan"), 0.5],
+        "score": [float("nan"), float("inf")],
         "nested": [{"x": [1]}, None],
         "bytes": [b"\xff", b"ok"],
     }
@@ -74,12 +74,13 @@ def test_parquet_keeps_what_json_has_no_type_for():
             "id": 1,
             "at": "2026-01-05T10:00:00+00:00",
             "cost": "0.10",
-            "score": "nan",
+            "score": None,
             "nested": {"x": [1]},
             "bytes": "\\xff",
         },
     )
     assert two[0] == 2
+    assert two[1]["score"] == "inf"
     [torn] = found(file.getvalue()[:100])
     assert torn[1].startswith("bad: the Parquet file is damaged")
 

@@ -277,8 +277,10 @@ def test_a_body_beyond_its_limit_is_refused_and_recorded(recorder, path, through
         (Client(ask(), path="/v2/nothing"), 404, "unknown-route", None),
     ],
 )
-def test_what_is_not_a_call_is_refused_and_recorded_without_content(recorder, client, status, code, kept):
-    upstream = handled(recorder, client, Answer())
+def test_a_task_refuses_what_is_not_a_call_and_records_it_without_content(
+    recorder, client, status, code, kept
+):
+    upstream = handled(recorder, client, task=True)
     assert (client.status, client.code, upstream.asked) == (status, code, [])
     (call,) = recorded(recorder)
     assert (call.outcome, call.status, call.request["refused"]) == ("error", status, code)

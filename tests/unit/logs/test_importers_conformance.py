@@ -6,11 +6,12 @@ import pytest
 from support.import_samples import SAMPLES, jsonl, table
 
 from insource.cli.logs.import_ import FORMATS
+from insource.formats.containers import records
 from insource.foundation.ids import uuid7, uuid8
 from insource.logs.importers.mapped import TableMapping, mapped
 from insource.logs.importers.protocol import CallDraft, Imported, RecordImporter
 from insource.logs.importers.registry import MODULES, importer
-from insource.testing.importers import check_importer
+from insource.testing.importers import check_answer, check_importer
 
 CASES = [(name, index) for name in MODULES for index in range(len(SAMPLES[name]))]
 
@@ -18,6 +19,13 @@ CASES = [(name, index) for name in MODULES for index in range(len(SAMPLES[name])
 @pytest.mark.parametrize(("name", "index"), CASES, ids=lambda part: str(part))
 def test_a_built_in_importer_conforms(name, index):
     check_importer(importer(name), SAMPLES[name][index], examples=60)
+
+
+@pytest.mark.parametrize(("name", "index"), CASES, ids=lambda part: str(part))
+def test_a_sample_has_a_place_for_an_answer(name, index):
+    """Else the rule about answers would be checked on nothing."""
+    found = [record for _, record in records(io.BytesIO(SAMPLES[name][index]))]
+    assert any(check_answer(importer(name), record, '{"error": "E17"}') for record in found)
 
 
 def test_every_format_can_be_typed():
@@ -144,6 +152,11 @@ def numbered_from_the_end(outcomes):
         (numbered_from_the_end, "changes the ids of the records before them"),
         (stops_at_a_bad_record, "changes the calls around it"),
         (changed(finish_reason=lambda call: call.model_asked), "a secret is not redacted"),
+        (changed(response_text=lambda call: call.response_text.strip("[]{}")), "is read as"),
+        (
+            changed(outcome=lambda call: "error" if '"error"' in call.response_text else "ok"),
+            "changes outcome",
+        ),
     ],
 )
 def test_the_suite_notices_what_is_wrong(change, said):

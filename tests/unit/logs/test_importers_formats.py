@@ -18,10 +18,12 @@ from support.import_samples import (
     LANGFUSE_SPAN,
     LITELLM_RECORDS,
     OPENPIPE,
+    OTEL_AI_SDK,
     OTEL_EVENTS,
     OTEL_FAILED,
     OTEL_NEW,
     OTEL_OLD,
+    OTEL_PYDANTIC_AI,
     OTEL_SEARCH,
     SAMPLES,
     STORED,
@@ -281,9 +283,141 @@ def test_opentelemetry_in_older_names_and_in_events():
     assert failed.response is None
 
 
-def test_spans_of_other_work_are_skipped_beside_the_calls_of_the_same_document():
+@pytest.mark.parametrize(
+    ("response", "status", "error", "said"),
+    [
+        ({"error": {"message": "overloaded", "code": 503}}, None, "overloaded", ""),
+        ({"error": "no such model"}, None, "no such model", ""),
+        ({"type": "error", "error": {"type": "x", "message": "m"}, "request_id": "r"}, None, "m", ""),
+        ({"error": {"message": "slow"}, "user_id": "u"}, None, "slow", ""),
+        ({"message": "invalid"}, 400, "invalid", ""),
+        ('{"error": {"message": "slow down"}}', 429, "slow down", ""),
+        ("upstream is gone", 502, "upstream is gone", ""),
+        ({"error": "E17", "asset": "P-7"}, None, "", '{"error": "E17", "asset": "P-7"}'),
+        ({"error": {"asset": "P-7"}}, None, "", '{"error": {"asset": "P-7"}}'),
+        ({"error": None}, None, "", '{"error": null}'),
+        ('{"error": {"message": "slow down"}}', 200, "", '{"error": {"message": "slow down"}}'),
+    ],
+)
+def test_what_is_an_error_and_what_an_answer_about_one(response, status, error, said):
+    known = {"status": status} if status else {}
+    [call] = calls("exchanges", jsonl({"request": {"model": "m"}, "response": response, **known}))
+    assert (call.outcome, call.error, call.response_text) == ("error" if error else "ok", error, said)
+
+
+def test_two_calls_whose_answers_hold_the_same_id_are_two():
+    rows = [{"request": {"messages": CHAT}, "response": '{"id": "7", "created": 1}'}, {"request": {}}]
+    rows[1]["response"] = rows[0]["response"]
+    first, second = calls("exchanges", jsonl(*rows))
+    assert first.call_id != second.call_id
+    assert first.tags["started_at"] == "import"  # `created` is what the model said, not a time
+
+
+def test_a_call_of_the_ai_sdk_has_its_content():
+    [call] = calls("otel", jsonl(spans(OTEL_AI_SDK)))
+    system, user, assistant, tool = call.request["messages"]
+    assert (system, user) == (CHAT[0], {"role": "user", "content": "The grinder is loud."})
+    assert assistant["tool_calls"][0]["function"] == {"name": "find", "arguments": '{"order": 4001}'}
+    assert tool == {"role": "tool", "tool_call_id": "c1", "content": "grinder"}
+    assert call.request["tools"] == [
+        {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
+    ]
+    assert (call.response_text, call.finish_reason, call.first_token_s) == ("technical", "stop", 0.4)
+    assert call.usage == Usage(input_tokens=100, cached_tokens=64, output_tokens=10)
+    assert (call.task, call.feature, call.tags["shop"]) == ("tickets", "route-ticket", "Leeds")
+
+
+@pytest.mark.parametrize(
+    ("told", "text", "tools"),
+    [
+        ({"ai__response__object": '{ "desk": 3 }'}, '{ "desk": 3 }', 0),
+        ({"ai__result__text": "technical"}, "technical", 0),
+        (
+            {"ai__response__toolCalls": '[{"toolCallId": "c1", "toolName": "find", "args": {"order": 1}}]'},
+            "",
+            1,
+        ),
+        ({}, "", 0),
+    ],
+)
+def test_what_a_call_of_the_ai_sdk_may_answer(told, text, tools):
+    told = attributes(
+        gen_ai__request__model="m", ai__prompt='{"messages": [{"role": "user", "content": "?"}]}', **told
+    )
+    [call] = calls("otel", jsonl(spans({**OTEL_AI_SDK, "attributes": told})))
+    assert call.request["messages"] == [{"role": "user", "content": "?"}]
+    assert call.response_text == text
+    message = call.response["choices"][0]["message"] if call.response else {}
+    assert [call["function"]["arguments"] for call in message.get("tool_calls", [])] == [
+        '{"order": 1}'
+    ] * tools
+
+
+def test_a_call_of_pydantic_ai_has_its_content():
+    [call] = calls("otel", jsonl(spans(OTEL_PYDANTIC_AI)))
+    assert [message["content"] for message in call.request["messages"]] == [
+        "Route the ticket.",
+        "The grinder is loud.",
+    ]
+    assert call.response_text == "technical"
+    assert call.usage == Usage(input_tokens=100, output_tokens=10, reasoning_tokens=4)
+
+
+PARTS = [
+    {"role": "user", "parts": [{"type": "text", "content": "The grinder is loud."}]},
+    {
+        "role": "assistant",
+        "parts": [{"type": "thinking", "content": "It is loud."}, {"type": "text", "content": "technical"}],
+    },
+]
+EVENTS = [
+    {"event.name": "gen_ai.user.message", "role": "user", "content": "The grinder is loud."},
+    {
+        "event.name": "gen_ai.assistant.message",
+        "role": "assistant",
+        "content": [{"kind": "thinking", "text": "It is loud."}, {"kind": "text", "text": "technical"}],
+    },
+]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"gen_ai__input__messages": json.dumps(PARTS[:1]), "gen_ai__output__messages": json.dumps(PARTS[1:])},
+        {"pydantic_ai__all_messages": json.dumps(PARTS)},
+        {"all_messages_events": json.dumps(EVENTS)},
+    ],
+    ids=["messages", "all messages", "all events"],
+)
+def test_what_a_model_thought_is_no_part_of_its_answer(told):
+    span = {**OTEL_PYDANTIC_AI, "attributes": attributes(gen_ai__request__model="m", **told)}
+    [call] = calls("otel", jsonl(spans(span)))
+    assert call.request["messages"] == [{"role": "user", "content": "The grinder is loud."}]
+    assert call.response_text == "technical"
+
+
+def test_what_logfire_writes_when_a_span_begins_is_no_call():
+    told = [*OTEL_PYDANTIC_AI["attributes"], *attributes(logfire__span_type="pending_span")]
+    outcomes = read(importer("otel"), jsonl(spans({**OTEL_PYDANTIC_AI, "attributes": told})))
+    assert [type(outcome) for outcome in outcomes] == [Skipped]
+
+
+def test_an_observation_without_an_end_and_an_answer_is_under_way():
+    begun = LANGFUSE_RECORDS[0] | {"endTime": None, "output": None, "usageDetails": {}, "costDetails": {}}
+    told = [begun, begun | {"output": "technical"}, begun | {"level": "ERROR"}, LANGFUSE_RECORDS[0]]
+    found = calls("langfuse", jsonl(*told))
+    assert [call.outcome for call in found] == ["interrupted", "ok", "error", "ok"]
+
+
+def test_each_span_of_other_work_is_skipped_and_counted_beside_the_calls_of_the_same_document():
     outcomes = read(importer("otel"), jsonl(spans(OTEL_SEARCH, OTEL_NEW, OTEL_SEARCH)))
-    assert [type(outcome) for outcome in outcomes] == [Imported, Skipped]
+    assert [type(outcome) for outcome in outcomes] == [Skipped, Imported, Skipped]
+
+
+def test_a_span_that_cannot_be_read_leaves_the_others_of_its_document():
+    late = {**OTEL_OLD, "startTimeUnixNano": "yesterday"}
+    outcomes = read(importer("otel"), jsonl(spans(OTEL_NEW, late, OTEL_EVENTS)))
+    assert [type(outcome) for outcome in outcomes] == [Imported, Rejected, Imported]
 
 
 def test_a_call_told_as_an_event_and_as_a_span_is_one_call():
@@ -411,6 +545,22 @@ def test_an_answer_kept_as_a_stream_is_put_together():
             5,
         ),
         (
+            {"response_id": "1", "generation_id": "2", "text": "hi", "finish_reason": "COMPLETE"}
+            | {"meta": {"billed_units": {"input_tokens": 5, "output_tokens": 2}}},
+            "other",
+            "hi",
+            "stop",
+            5,
+        ),
+        (
+            {"message": {"role": "assistant", "tool_calls": [TOOL_CALL]}, "finish_reason": "TOOL_CALL"}
+            | {"usage": {"tokens": {"input_tokens": 5, "output_tokens": 2}}},
+            "other",
+            "",
+            "tool_calls",
+            5,
+        ),
+        (
             {"choices": [{"index": 0, "text": "hi", "finish_reason": "stop"}], "usage": {"prompt_tokens": 5}},
             "completions",
             "hi",
@@ -426,7 +576,7 @@ def test_an_answer_kept_as_a_stream_is_put_together():
             5,
         ),
     ],
-    ids=["gemini", "bedrock", "ollama", "completions", "beyond 64 bits"],
+    ids=["gemini", "bedrock", "ollama", "cohere 1", "cohere 2", "completions", "beyond 64 bits"],
 )
 def test_the_shape_of_an_answer_tells_whose_it_is(answer, endpoint, text, reason, read):
     [call] = calls("exchanges", jsonl({"request": {"model": "m"}, "response": answer}))

@@ -1,6 +1,7 @@
 import pytest
 
 from insource.foundation.errors import ProviderError, UserError
+from insource.models.control_tokens import ControlTokens
 from insource.models.llamacpp import LlamaCppModel, from_wire, to_wire
 from insource.models.protocol import Request
 from insource.types import Message, Usage
@@ -10,9 +11,9 @@ MESSAGES = (Message(role="system", content="s"), Message(role="user", content="u
 
 def test_every_request_states_adapter_and_sampling():
     """Without the adapter's scale llama.cpp may reuse another adapter's KV cache."""
-    body = to_wire(Request(messages=MESSAGES, max_tokens=5), [{"id": 0, "scale": 1.0}])
+    body = to_wire(Request(messages=MESSAGES, max_tokens=5), [1, 7], [{"id": 0, "scale": 1.0}])
     assert body == {
-        "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}],
+        "prompt": [1, 7],
         "max_tokens": 5,
         "temperature": 0.0,
         "seed": 0,
@@ -22,9 +23,11 @@ def test_every_request_states_adapter_and_sampling():
 
 
 def test_grammar_and_logprobs_go_only_when_asked_for():
-    body = to_wire(Request(messages=MESSAGES, max_tokens=5, grammar="%llguidance {}", top_logprobs=3), [])
+    body = to_wire(
+        Request(messages=MESSAGES, max_tokens=5, grammar="%llguidance {}", top_logprobs=3), [1], []
+    )
     assert body["grammar"] == "%llguidance {}"
-    assert (body["logprobs"], body["top_logprobs"]) == (True, 3)
+    assert body["logprobs"] == 3
 
 
 def test_an_answer_with_its_tokens():
@@ -36,9 +39,7 @@ def test_an_answer_with_its_tokens():
         "top_logprobs": [{"id": 7, "logprob": -0.1}, {"id": 8, "logprob": -2.5}],
     }
     answer = {
-        "choices": [
-            {"message": {"content": "é"}, "finish_reason": "length", "logprobs": {"content": [entry]}}
-        ],
+        "choices": [{"text": "é", "finish_reason": "length", "logprobs": {"content": [entry]}}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 1},
     }
     completion = from_wire(answer, "m", 0.25)
@@ -51,19 +52,19 @@ def test_an_answer_with_its_tokens():
 
 def test_a_token_without_candidates_or_bytes_is_kept_as_such():
     entry = {"id": 1, "token": "a", "logprob": -1.0}
-    answer = {"choices": [{"message": {"content": "a"}, "logprobs": {"content": [entry]}}]}
+    answer = {"choices": [{"text": "a", "logprobs": {"content": [entry]}}]}
     (token,) = from_wire(answer, "m", 0.1).tokens
     assert (token.bytes, token.top) == (b"a", ())
 
 
 def test_logprobs_may_be_null():
-    answer = {"choices": [{"message": {"content": None}, "logprobs": None}]}
+    answer = {"choices": [{"text": None, "logprobs": None}]}
     completion = from_wire(answer, "m", 0.1)
     assert (completion.text, completion.tokens) == ("", ())
 
 
 @pytest.mark.parametrize(
-    "answer", [{}, {"choices": []}, {"choices": [{}]}, {"choices": None}, {"choices": [{"message": None}]}]
+    "answer", [{}, {"choices": []}, {"choices": [{}]}, {"choices": None}, {"choices": [None]}]
 )
 def test_an_answer_without_a_choice_is_an_error_not_a_crash(answer):
     with pytest.raises(ProviderError) as caught:
@@ -73,10 +74,13 @@ def test_an_answer_without_a_choice_is_an_error_not_a_crash(answer):
 
 def test_a_local_model_is_never_elsewhere():
     with pytest.raises(UserError, match="local-only"):
-        LlamaCppModel("m", "http://192.168.0.9:8080")
+        LlamaCppModel("m", "http://192.168.0.9:8080", ControlTokens({}))
 
 
 def test_an_engine_that_is_gone_is_unreachable():
-    with LlamaCppModel("m", "http://127.0.0.1:9") as model, pytest.raises(ProviderError) as caught:
+    with (
+        LlamaCppModel("m", "http://127.0.0.1:9", ControlTokens({})) as model,
+        pytest.raises(ProviderError) as caught,
+    ):
         model.generate(Request(messages=MESSAGES, max_tokens=1))
     assert caught.value.code == "engine-unreachable"

@@ -196,6 +196,21 @@ def test_other_endpoints_keep_their_document_and_a_batch_is_not_counted_twice():
     assert (reader.response, reader.usage, reader.complete) == (batch, Usage(), True)
 
 
+@pytest.mark.parametrize(
+    ("body", "response", "unread"),
+    [
+        (b'{"a": 1}\n{"a": 2}\n', {"a": 2}, False),
+        (b"[[0.5]]", None, False),
+        (b"", None, False),
+        (b'{"a": 1}\n{"a": ', {"unread": '{"a": 1}\n{"a": ', "bytes": 15}, True),
+        (b"<html>", {"unread": "<html>", "bytes": 6}, True),
+    ],
+)
+def test_other_endpoints_answer_in_many_ways(body, response, unread):
+    reader = read("other", body, streamed=False)
+    assert (reader.response, bool(reader.unread)) == (response, unread)
+
+
 def test_a_transcript_is_text_with_tokens_of_sound():
     usage = {"type": "tokens", "input_tokens": 14, "output_tokens": 5, "total_tokens": 19}
     usage["input_token_details"] = {"text_tokens": 0, "audio_tokens": 14}
@@ -295,7 +310,7 @@ def test_other_packings_are_read_too(encoding, packer):
     bomb = packer.compress(b" " * 50_000_000)
     too_long = read("chat", bomb, streamed=False, encoding=encoding, max_bytes=1_000_000)
     assert too_long.unread == "the answer is too long to be read"
-    assert read("chat", b"not packed", streamed=False, encoding=encoding).unread.startswith(
+    assert read("chat", b"\x01not packed", streamed=False, encoding=encoding).unread.startswith(
         "the answer could"
     )
 
@@ -303,7 +318,9 @@ def test_other_packings_are_read_too(encoding, packer):
 def test_an_encoding_nobody_reads_here_is_said():
     reader = read("chat", b"\x01", streamed=False, encoding="compress")
     assert (reader.unread, reader.text) == ("the answer is compressed as compress", "")
-    assert read("chat", b"no gzip", streamed=False, encoding="gzip").unread.startswith("the answer could not")
+    assert read("chat", b"\x01no gzip", streamed=False, encoding="gzip").unread.startswith(
+        "the answer could not"
+    )
 
 
 @given(

@@ -1,10 +1,11 @@
 """Checks that fail closed, and the token rows they check; with a tokenizer small enough to read."""
 
 import pytest
+from tokenizers import AddedToken
 
 from insource.foundation.errors import DataError, IntegrityError
 from insource.training.preflight import check_leakage, check_rows, check_template
-from insource.training.tokenize import IGNORE, TrainingRow, prompt_ids, tokenize
+from insource.training.tokenize import IGNORE, TrainingRow, control_tokens, prompt_ids, tokenize
 
 
 class Characters:
@@ -13,11 +14,13 @@ class Characters:
     eos_token = "~"
     eos_token_id = ord("~")
     chat_template = "made up"
+    added_tokens_decoder = {ord("~"): AddedToken("~", special=True)}
 
     def __init__(self, close="~\n"):
         self.close = close
 
-    def __call__(self, text, add_special_tokens):
+    def __call__(self, text, add_special_tokens, split_special_tokens):
+        assert split_special_tokens
         assert not add_special_tokens
         return {"input_ids": [ord(c) for c in text]}
 
@@ -45,7 +48,7 @@ def test_loss_is_on_the_answer_and_its_stop_token_only(rows, label_task):
 def test_the_prompt_of_training_is_the_prompt_of_serving(rows, label_task):
     (example,) = rows.examples(rows.tickets(1))
     (row,) = tokenize(Characters(), label_task, [example])
-    prompt = prompt_ids(Characters(), label_task, example)
+    prompt = prompt_ids(Characters(), control_tokens(Characters()), label_task.messages(example.input))
     assert row.input_ids[: len(prompt)] == prompt
     assert row.labels[: len(prompt)] == [IGNORE] * len(prompt)
     assert text(prompt) == f"s:{label_task.instruction}~\nu:{example.input}~\na:"

@@ -70,3 +70,16 @@ def test_named_schemas(project):
     folder = project(config="[task]\nschemas = 'named.json'\n", files={"named.json": schemas})
     assert open_project(folder).schemas() == json.loads(json.dumps(schemas))
     assert open_project(project()).schemas() is None
+
+
+@pytest.mark.parametrize(("key", "wrapped"), [("schema", False), ("schemas", True)])
+def test_a_misspelt_comparison_is_refused_when_the_task_is_loaded(project, key, wrapped):
+    schema = {"type": "object", "properties": {"v": {"x-insource": {"compare": "quantitiy"}}}}
+    folder = project(
+        config=f"[task]\n{key} = 's.json'\n", files={"s.json": {"one": schema} if wrapped else schema}
+    )
+    found = open_project(folder)
+    with pytest.raises(ConfigError, match="#/properties/v") as caught:
+        found.schemas() if wrapped else found.given_output()
+    assert caught.value.code == "unknown-comparator"
+    assert 'Is "quantity" meant?' in caught.value.hint

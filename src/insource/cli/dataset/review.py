@@ -66,6 +66,7 @@ def command(
         return
     from typing import cast
 
+    from insource.cli.dataset.review_plain import nothing_waits, review_in_terminal
     from insource.cli.output import say
     from insource.dataset.review.queues import QueueName
     from insource.workflow.review import open_workbench
@@ -75,15 +76,15 @@ def command(
     with open_workbench(session, overlap=overlap) as workbench:
         # Order the queue now, so that the first page does not wait for it.
         workbench.order(chosen, lambda done, total: session.display.progress("rows", done, total))
-        workbench.progress(chosen, who)
+        progress = workbench.progress(chosen, who)
         if plain:
-            from insource.cli.dataset.review_plain import review_in_terminal
-
             review_in_terminal(workbench, chosen, who)
         else:
             from insource.dashboard.app import Opening
             from insource.dashboard.server import serve
 
+            if not progress.waiting:
+                say(nothing_waits(workbench, chosen, who))
             opening = Opening(chosen, who, session.project.title, session.config.dataset.reviews)
             serve(workbench, opening, port=port, on_ready=lambda url: _opened(url, browse=not no_browser))
     say(f"Decisions are in {session.project.reviews_path}\nNext: insource dataset build")

@@ -49,7 +49,18 @@ def review_in_terminal(workbench: Workbench, queue: QueueName, who: str) -> None
                 continue
             seen.add(index)
         index = workbench.following(queue, who, index)
-    say(f"The queue {queue} has no more rows")
+    say(nothing_waits(workbench, queue, who))
+
+
+def nothing_waits(workbench: Workbench, queue: QueueName, who: str) -> str:
+    """Say that a queue is done or was empty, and which other one is not."""
+    found = "has no more rows" if len(workbench.order(queue)) else "is empty"
+    other = workbench.elsewhere(queue, who)
+    if other is None:
+        return f"The queue {queue} {found}, and no other queue has a row for {who}"
+    name, waiting = other
+    rows = "1 row waits" if waiting == 1 else f"{waiting:,} rows wait"
+    return f"The queue {queue} {found}. In {name}, {rows}: insource dataset review --queue {name}"
 
 
 def _show(item: ReviewItem, progress: str) -> None:

@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
 from insource.cli.logs.options import config_option, filter_options, open_log
 from insource.foundation.files import replacing
+
+if TYPE_CHECKING:
+    from insource.foundation.errors import DataError
 
 
 @click.command("export", short_help="Write calls as JSON Lines, CSV or fine-tune data")
@@ -51,11 +54,30 @@ def command(
     with open_log(config_path) as log, _open(output) as file:
         lines = export_lines(log, log.calls(text=text, **where), format_, skipped)
         written = _write(file, lines) - (format_ == "csv")
+        if skipped and not written:
+            raise _nothing(skipped, format_)
     say(f"{written:,} calls" + (f" written to {near(output)}" if output else ""))
-    for reason, count in sorted(skipped.items()):
-        say(f"{count:,} left out: {reason}")
+    for reason in _reasons(skipped):
+        say(reason)
     if format_ == "openai-chat":
         say("The teacher policy was not checked; `insource dataset export` checks it.")
+
+
+def _reasons(skipped: Counter[str]) -> list[str]:
+    return [f"{count:,} left out: {reason}" for reason, count in sorted(skipped.items())]
+
+
+def _nothing(skipped: Counter[str], format_: str) -> DataError:
+    """Return the error of an export that leaves out every call; the output file does not appear."""
+    from insource.foundation.errors import DataError
+
+    return DataError(
+        "nothing-exported",
+        f"None of the {skipped.total():,} selected calls can be written as {format_}.",
+        details=tuple(_reasons(skipped)),
+        hint="`insource logs list` has the ids, `insource logs show ID` what a call holds; "
+        "--format jsonl writes every call.",
+    )
 
 
 def _write(file: TextIO, lines: Iterable[str]) -> int:

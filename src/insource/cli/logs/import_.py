@@ -245,7 +245,8 @@ def _tell(path: Path, report: ImportReport) -> None:
     from insource.cli.printable import printable
 
     name = printable(path.name)
-    say(f"{name}: {report.new:,} calls imported, {report.known:,} already in the store")
+    completed = f"{report.completed:,} completed by a later version, " if report.completed else ""
+    say(f"{name}: {report.new:,} calls imported, {completed}{report.known:,} already in the store")
     for reason, count in report.skipped.most_common():
         say(f"  {count:,} skipped: {printable(reason)}")
     if report.rejected:
@@ -262,6 +263,7 @@ def _document(path: Path, format_name: str, report: ImportReport) -> dict[str, A
         "file": str(path),
         "format": format_name,
         "new": report.new,
+        "completed": report.completed,
         "known": report.known,
         "rejected": report.rejected,
         "skipped": dict(report.skipped),

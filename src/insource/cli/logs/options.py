@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from insource.config.loading import FILE_NAME
 from insource.foundation.clock import SYSTEM
+from insource.types.call import Outcome
 
 if TYPE_CHECKING:
     from insource.logs.query import Log
@@ -59,12 +60,10 @@ config_option = click.option(
 _FILTERS = (
     click.option("--task", help="Only this task; '' for calls without one."),
     click.option("--feature", help="Only this feature."),
-    click.option("--model", help="Only this model: the one that answered, or else the one asked."),
+    click.option("--model", help="Only this model, by the name that was asked for or that answered."),
     click.option("--provider", help="Only this upstream."),
     click.option("--user", help="Only this user."),
-    click.option(
-        "--outcome", type=click.Choice(["ok", "error", "interrupted"]), help="Only calls with this outcome."
-    ),
+    click.option("--outcome", type=click.Choice(get_args(Outcome)), help="Only calls with this outcome."),
     click.option("--source", help="Only calls from this source: gateway, wrap, import:FORMAT."),
     click.option(
         "--since", callback=moment, metavar="WHEN", help="Only calls since then: 24h, 7d, 2026-11-01."

@@ -49,7 +49,10 @@ class FieldView(NamedTuple):
 
 
 class ReviewView(NamedTuple):
-    """The content of the page. ``item`` is None when the queue has no undecided rows."""
+    """The content of the page. ``item`` is None when the queue has no undecided rows.
+
+    Then ``elsewhere`` is another queue that has some, with their number and its address, or None.
+    """
 
     queue: QueueName
     who: str
@@ -59,6 +62,7 @@ class ReviewView(NamedTuple):
     fields: tuple[FieldView, ...]
     agreement: tuple[tuple[str, str, str, str, str, int], ...]
     headline: str
+    elsewhere: tuple[QueueName, int, str] | None
 
 
 def review_url(queue: str, who: str, row: int | None = None) -> str:
@@ -84,7 +88,13 @@ def review_view(workbench: Workbench, queue: QueueName, who: str, index: int | N
         else (),
         agreement=tuple(map(_agreed, agreements)),
         headline=_headline(documents),
+        elsewhere=None if item is not None else _elsewhere(workbench, queue, who),
     )
+
+
+def _elsewhere(workbench: Workbench, queue: QueueName, who: str) -> tuple[QueueName, int, str] | None:
+    other = workbench.elsewhere(queue, who)
+    return None if other is None else (*other, review_url(other[0], who))
 
 
 def _headline(documents: Sequence[Agreement]) -> str:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from insource.dataset.checks.row_view import Fields, RowView, schema_fields
 from insource.dataset.rows.staged import Staged
 from insource.foundation.errors import UserError
+from insource.models.control_tokens import ControlTokens
 from insource.redaction.pseudonyms import Pseudonyms
 from insource.types import (
     SPLITS,
@@ -53,8 +54,9 @@ class Context:
 
     ``rows`` is for a second look at rows by their place, once all were seen. ``count_tokens``
     takes a row and its target, and is None where no tokenizer is at hand; ``no_tokens`` says why.
-    ``max_tokens`` is the longest row that training takes. ``pseudonyms`` names what is taken out; without it
-    the names are drawn anew in every process.
+    ``max_tokens`` is the longest row that training takes. ``control`` are the base model's control tokens,
+    None where it is not at hand. ``pseudonyms`` names what is taken out; without it the names are drawn anew
+    in every process.
     """
 
     rows: Staged
@@ -64,6 +66,7 @@ class Context:
     max_tokens: int = 2048
     count_tokens: CountTokens | None = None
     no_tokens: str = "no tokenizer was given"
+    control: ControlTokens | None = None
     absent_fields: AbsentFields = "null"
     pseudonyms: Pseudonyms | None = None
 
@@ -183,6 +186,11 @@ class Check:
             f"The fix of {self.name} needs `keep`, a list of the kinds that stay.",
             hint=f"Take it from the last findings: insource dataset fix --apply {self.name}",
         )
+
+    def named(self, index: int) -> str:
+        """Return what people call the row at this place: its line, or its id where it has none, as a call."""
+        row = self.context.rows[index]
+        return row.row_id if row.line is None else f"line {row.line}"
 
     def drop(self, row: Row, detail: str) -> Dropped:
         """Return the row left out, for the reason that is this check's name."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insource.dataset.checks.check import Context
-from insource.dataset.checks.precedence import Keeping
+from insource.dataset.checks.precedence import Keeping, Loss
 from insource.dataset.checks.row_view import RowView
 from insource.foundation.value_names import value_name
 from insource.types import Finding, Fix
@@ -44,7 +44,7 @@ class ContradictoryLabels(Keeping):
 
     def finding(self) -> Finding:
         groups = fields = 0
-        lost: dict[int, str] = {}
+        lost: dict[int, Loss] = {}
         differ: Counter[str] = Counter()
         for members in self._contradictions():
             groups += 1
@@ -83,15 +83,15 @@ class ContradictoryLabels(Keeping):
         groups = [order[start:end] for start, end in zip(starts[several], ends[several], strict=True)]
         yield from sorted(groups, key=lambda group: int(group[0]))
 
-    def _losers(self, members: _Integers) -> dict[int, str]:
+    def _losers(self, members: _Integers) -> dict[int, Loss]:
         """Return who goes: the rows that do not give the one answer most of those give that decide."""
         given = {int(member): self._answers[int(member)] for member in members}
         highest = max(self.standings[member] for member in given)
         votes = Counter(answer for member, answer in given.items() if self.standings[member] == highest)
         (best, most), *others = votes.most_common(2)
         if others and others[0][1] == most:
-            return dict.fromkeys(given, f"{len(given)} rows of this input, no answer has a majority")
-        why = f"the answer kept is of {most} of the {votes.total()} rows that decide for this input"
+            return dict.fromkeys(given, Loss(f"{len(given)} rows of this input, no answer has a majority"))
+        why = Loss(f"the answer kept is of {most} of the {votes.total()} rows that decide for this input")
         return {member: why for member, answer in given.items() if answer != best}
 
     def _differing(self, members: _Integers) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from insource.dataset.checks.check import Context
-from insource.dataset.checks.precedence import Keeping
+from insource.dataset.checks.precedence import Keeping, Loss
 from insource.dataset.checks.row_view import RowView
 from insource.foundation import canonical
 from insource.types import Finding, Fix
@@ -34,7 +34,7 @@ class ExactDuplicates(Keeping):
 
     def finding(self) -> Finding:
         kept = {index: self._kept[first] for index, first in self._alike.items()} | self._kept
-        self.lose({index: f"says the same as row {one + 1}" for index, one in kept.items() if one != index})
+        self.lose({index: Loss("says the same as", one) for index, one in kept.items() if one != index})
         fix = Fix(
             action="drop",
             summary="keep one of each and drop its repeats: what judges rather than what is learned from, "

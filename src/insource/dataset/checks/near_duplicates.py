@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insource.dataset.checks.check import SHOWN, Context
-from insource.dataset.checks.precedence import Keeping
+from insource.dataset.checks.precedence import Keeping, Loss
 from insource.dataset.checks.row_view import RowView
 from insource.foundation import canonical
 from insource.foundation.errors import UserError
@@ -119,10 +119,9 @@ def _near(alike: NearDuplicates, ranks: NDArray[np.int64]) -> dict[int, Pair]:
     }
 
 
-def _said(near: Mapping[int, Pair]) -> dict[int, str]:
+def _said(near: Mapping[int, Pair]) -> dict[int, Loss]:
     return {
-        place: f"nearly says what row {sum(pair[:2]) - place + 1} says "
-        f"({pair.similarity:.2f} of their shingles are shared)"
+        place: Loss(f"{pair.similarity:.2f} of its shingles are shared with", sum(pair[:2]) - place)
         for place, pair in near.items()
     }
 

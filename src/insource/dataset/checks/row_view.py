@@ -186,8 +186,16 @@ class Fields:
         for name in path.split("."):
             place = place.somewhere(name.rstrip("[]")) if place else None
             for _ in range(name.count("[]")):
-                place = place.items if place else None
+                place = _item_of(place) if place else None
         return place.keywords if place else {}
+
+
+def _item_of(place: Place) -> Place | None:
+    """Return what holds for every item; items whose schemas differ by position have none in common."""
+    heads = [item for index in range(place.heads) if (item := place.item(index))]
+    after = [place.items] if place.items else []
+    alike = {json.dumps(dict(item.keywords)) for item in heads + after}
+    return (heads + after)[0] if len(alike) == 1 else None
 
 
 def schema_fields(schema: Mapping[str, Any] | None) -> Fields:

@@ -22,6 +22,7 @@ from insource.dataset.checks.refusals import Refusals
 from insource.dataset.checks.schema_violations import SchemaViolations
 from insource.dataset.checks.sensitive_data import PersonalData, Secrets
 from insource.dataset.checks.short_inputs import ShortInputs
+from insource.dataset.checks.special_tokens import SpecialTokens
 from insource.dataset.checks.teacher_disagreement import TeacherDisagreement
 from insource.dataset.checks.term_spellings import TermSpellings
 from insource.dataset.checks.truncation import Truncation
@@ -47,6 +48,7 @@ CHECKS: tuple[type[Check], ...] = (
     SchemaViolations,
     UngroundedValues,
     OverLength,
+    SpecialTokens,
     ConstantFields,
     ClassImbalance,
     ContradictoryLabels,

@@ -64,7 +64,9 @@ class TeacherDisagreement(Check):
             differing.add(place)
             if len(self.hits.instances) < SHOWN:
                 shown = ", ".join(names[:4]) or "the answer"
-                self.hits.add(other, f"{model or 'the teacher'} answered row {usual + 1} otherwise: {shown}")
+                self.hits.add(
+                    other, f"{model or 'the teacher'} answered {self.named(usual)} otherwise: {shown}"
+                )
         self.hits.count = len(differing)
         if not compared:
             return self.skip("No input was answered twice by the same model.")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from insource.contract.places import valid_place
 from insource.dataset.checks.row_view import RowView
 from insource.dataset.checks.ungrounded_values import is_grounded
 from insource.dataset.review.fields import AnswerField, fields_of, schema_of
@@ -131,7 +132,7 @@ def _scores(
 
 def _difference(one: str | dict[str, Any], other: str, row: Row, contract: OutputSpec) -> float:
     schema, left, right = schema_of(row, contract), as_object(one), as_object(other)
-    if schema is None or left is None or right is None:
+    if left is None or right is None or not valid_place(schema):
         return float(_said(one) != _said(other))
     if left == right:
         return 0.0  # as most answers are; aligning them is the work

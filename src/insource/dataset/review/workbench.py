@@ -18,6 +18,7 @@ from insource.dataset.review.apply import current
 from insource.dataset.review.decisions import DecisionFile
 from insource.dataset.review.fields import AnswerField, fields_of, input_digest, row_hash, same, with_values
 from insource.dataset.review.queues import (
+    QUEUES,
     Answers,
     Contradictions,
     Indices,
@@ -125,6 +126,11 @@ class Workbench:
         here = -1 if index is None else next(iter(np.flatnonzero(order == index)), -1)
         later = waiting[waiting > here]
         return int(order[later[0] if len(later) else waiting[0]])
+
+    def elsewhere(self, queue: QueueName, who: str) -> tuple[QueueName, int] | None:
+        """Return another queue in which rows wait for this reviewer, and how many, or None."""
+        others = ((name, len(self._waiting(name, who))) for name in QUEUES if name != queue)
+        return next(((name, waiting) for name, waiting in others if waiting), None)
 
     def item(self, queue: QueueName, who: str, index: int) -> ReviewItem:
         """Return the row at a place, with what was decided about it so far.

@@ -27,7 +27,7 @@ KEYS = (
     "provenance",
     "confidence",
 )
-_ALIASES = {"val": "validation", "dev": "validation"}
+_ALIASES = {"val": "validation", "valid": "validation", "dev": "validation"}
 
 
 class BadRow(ValueError):
@@ -135,12 +135,14 @@ def _output(record: dict[str, Any]) -> str | dict[str, Any]:
 def _split(value: Any) -> Split | None:
     if value is None:
         return None
-    name = _ALIASES.get(value, value) if isinstance(value, str) else value
+    name = _ALIASES.get(value.lower(), value.lower()) if isinstance(value, str) else value
     for split in get_args(Split):
         if name == split:
             found: Split = split
             return found
-    raise BadRow("unknown-split", f"`split` is {value!r}; known are {', '.join(get_args(Split))}, val, dev")
+    raise BadRow(
+        "unknown-split", f"`split` is {value!r}; known are {', '.join(get_args(Split))}, val, valid, dev"
+    )
 
 
 def _label(record: dict[str, Any], key: str) -> str | None:
@@ -208,3 +210,8 @@ def unknown_keys_note(unknown: Counter[str]) -> tuple[str, ...]:
         return ()
     counted = ", ".join(f"{' '.join(key.split())} ({count} rows)" for key, count in sorted(unknown.items()))
     return (f"Keys that Insource does not use were left out: {counted}.",)
+
+
+def noted_sentences(noted: Counter[str]) -> tuple[str, ...]:
+    """Return a note for each thing that was passed over or read as something else."""
+    return tuple(f"{what}: {count:,}." for what, count in sorted(noted.items()))

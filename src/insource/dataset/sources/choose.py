@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +14,13 @@ from insource.dataset.rows.provenance_file import ENDING
 from insource.dataset.rows.records import BadRow
 from insource.dataset.rows.source import Source
 from insource.dataset.sources.calls import LoggedCalls
-from insource.dataset.sources.containers import SUFFIXES, read_records
+from insource.dataset.sources.chat_shapes import alpaca, chat, completion, sharegpt
+from insource.dataset.sources.containers import LINES, SUFFIXES, read_records
+from insource.dataset.sources.conversation import Conversations
 from insource.dataset.sources.documents import ABOUT, Documents, is_document, label_table, walk
-from insource.dataset.sources.record_shapes import ROWS, Shape, by_columns, chat, completion, teacher_of
+from insource.dataset.sources.record_shapes import ROWS, Shape, by_columns, teacher_of
 from insource.dataset.sources.table import TableFile, TableSource
+from insource.formats.csv_records import DETECTED, CsvDialect
 from insource.foundation.errors import DataError
 from insource.types import Split
 
@@ -78,21 +82,25 @@ def choose_source(
             shape,
             schemas=schemas,
             encoding=section.encoding,
+            csv=CsvDialect(section.delimiter, section.quote),
             vouched=vouched,
         ),
         reason,
     )
 
 
-def detected(path: Path, encoding: str = "") -> tuple[str, str, tuple[str, ...]]:
+def detected(path: Path, encoding: str = "", csv: CsvDialect = DETECTED) -> tuple[str, str, tuple[str, ...]]:
     """Return what the records of a file are, the reason, and their keys.
 
-    The first is ``rows``, ``chat``, ``completion``, or empty.
+    The first is one of the formats of ``[dataset]``, or empty.
 
     Raises:
+        DataError: ``unknown-columns`` when the whole file is one object with the records inside.
         The errors of ``read_records``.
     """
-    sample = list(islice(_good(path, encoding), SAMPLE))
+    sample = list(islice(_good(path, encoding, csv), SAMPLE))
+    if len(sample) == 1:
+        _refuse_one_object(path, sample[0])
     keys: tuple[str, ...] = tuple(dict.fromkeys(key for record in sample for key in record))
     for name, together in _SIGNS:
         having = sum(any(all(key in record for key in signs) for signs in together) for record in sample)
@@ -102,8 +110,29 @@ def detected(path: Path, encoding: str = "") -> tuple[str, str, tuple[str, ...]]
     return ("" if sample else "rows"), "none of the first records can be read", keys
 
 
+def _refuse_one_object(path: Path, record: Mapping[str, Any]) -> None:
+    lists = [
+        key
+        for key, value in record.items()
+        if isinstance(value, list) and len(value) > 1 and all(isinstance(one, dict) for one in value)
+    ]
+    columns = [tuple(value) if isinstance(value, dict) else () for value in record.values()]
+    if len(columns) > 1 and columns[0] and len(set(columns)) == 1 and all(map(str.isdecimal, columns[0])):
+        problem = "one object with a column a key, as pandas writes by default"
+        command = 'df.to_json("rows.jsonl", orient="records", lines=True)'
+    elif len(lists) == 1 and lists[0] not in ("messages", "conversations", "preferred_output"):
+        problem = f"one object with the records in {lists[0]!r}"
+        command = f"jq -c '.{json.dumps(lists[0])}[]' {path.name} > rows.jsonl"
+    else:
+        return
+    hint = f"Write one record a line, and name that file as `path`: {command}"
+    raise DataError("unknown-columns", f"{path.name} is {problem}.", hint=hint)
+
+
 _SIGNS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     ("chat", (("messages",), ("preferred_output",))),
+    ("sharegpt", (("conversations",),)),
+    ("alpaca", (("instruction", "output"), ("instruction", "response"))),
     ("rows", (("input", "output"), ("input",), ("output",))),
     ("completion", (("prompt", "completion"),)),
 )
@@ -118,13 +147,12 @@ def _shape(section: DatasetSection, path: Path) -> tuple[Shape, str]:
         return by_columns(columns), "columns as named in [dataset.columns]"
     keys: tuple[str, ...] = ()
     if name == "auto":
-        name, why, keys = detected(path, section.encoding)
-    if name == "chat":
-        return chat(section.conversations), f"chat examples: {why}"
-    if name == "completion":
-        return completion(section.conversations), f"prompts with completions: {why}"
+        name, why, keys = detected(path, section.encoding, CsvDialect(section.delimiter, section.quote))
+    if name in _EXAMPLES:
+        shape, called = _EXAMPLES[name]
+        return shape(section.conversations), f"{called}: {why}"
     if name == "rows":
-        plain = columns == ColumnsSection() and not section.encoding and path.suffix in _LINES
+        plain = columns == ColumnsSection() and not section.encoding and path.suffix.lower() in LINES
         return (ROWS if plain else by_columns(columns)), f"rows: {why}"
     raise DataError(
         "unknown-columns",
@@ -134,11 +162,17 @@ def _shape(section: DatasetSection, path: Path) -> tuple[Shape, str]:
     )
 
 
-_LINES = (".jsonl", ".ndjson")
+_EXAMPLES: dict[str, tuple[Callable[[Conversations], Shape], str]] = {
+    "chat": (chat, "chat examples"),
+    "sharegpt": (sharegpt, "ShareGPT conversations"),
+    "alpaca": (alpaca, "Alpaca examples, the instruction above the input"),
+    "completion": (completion, "prompts with completions"),
+}
 
 
-def _good(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
-    return (found for _, found in islice(read_records(path, encoding), 200) if not isinstance(found, BadRow))
+def _good(path: Path, encoding: str, csv: CsvDialect) -> Iterator[dict[str, Any]]:
+    found = (record for _, record in islice(read_records(path, encoding, csv), 200))
+    return (record for record in found if not isinstance(record, BadRow))
 
 
 def _documents(
@@ -154,6 +188,7 @@ def _documents(
         columns=section.columns,
         schemas=schemas,
         encoding=section.encoding,
+        csv=CsvDialect(section.delimiter, section.quote),
         vouched=vouched,
     )
     where = f"labels in {table.name}" if table else "labels beside them"
@@ -173,7 +208,9 @@ def _table_files(folder: Path) -> list[TableFile]:
 
 
 def _is_table(path: Path) -> bool:
-    return path.suffix in SUFFIXES and path.name not in _OF_DATASETS and not path.name.endswith(ENDING)
+    return (
+        path.suffix.lower() in SUFFIXES and path.name not in _OF_DATASETS and not path.name.endswith(ENDING)
+    )
 
 
 _OF_DATASETS = ("dataset_info.json", "state.json", "dataset_dict.json", "dataset_infos.json")

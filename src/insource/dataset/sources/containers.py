@@ -4,69 +4,104 @@ from __future__ import annotations
 
 import codecs
 import io
-import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from insource.dataset.rows.records import BadRow
 from insource.dataset.rows.source import unreadable
-from insource.dataset.sources.json_lines import Found, json_lines
-from insource.formats.containers import is_one_document, plain_rows, records
+from insource.dataset.sources.columnar import columnar_records, is_columnar, opened_table
+from insource.dataset.sources.json_lines import Found, has_an_object_a_line, json_lines
+from insource.formats.arrow_records import WholeColumns
+from insource.formats.containers import is_one_document, records
+from insource.formats.csv_records import DETECTED, CsvDialect
 from insource.formats.strict_json import strict_json
 from insource.formats.values import BadRecord
-from insource.foundation.errors import UserError, missing_extra
+from insource.foundation.errors import InsourceError, UserError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".gz")
+LINES = (".jsonl", ".ndjson")
 
 _HEAD_BYTES = 1 << 16
 _MARKS = ((codecs.BOM_UTF8, ""), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _NOT_UTF8 = "not UTF-8"
+_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_WORKBOOK = "a workbook or another archive, not a table; save it as CSV and name that file"
 
 
-def read_records(path: Path, encoding: str = "") -> Iterator[Found]:
+def read_records(
+    path: Path,
+    encoding: str = "",
+    csv: CsvDialect = DETECTED,
+    *,
+    noted: Counter[str] | None = None,
+    whole: frozenset[str] = frozenset(),
+) -> Iterator[Found]:
     """Yield each record with its line (Parquet and Arrow: its row), or why it is none.
 
-    ``encoding`` is that of a text file when it is not UTF-8; a byte order mark says so itself.
+    Args:
+        encoding: that of a text file when it is not UTF-8; a byte order mark says so itself.
+        csv: how the cells of a CSV file are separated.
+        noted: counts what was passed over or read as something else, in words.
+        whole: columns of Parquet and Arrow whose floats are integers (``whole_columns``).
 
     Raises:
         DataError: ``rows-unreadable``.
         PrerequisiteError: ``missing-extra`` for Parquet and Arrow without pyarrow.
         UserError: ``unknown-encoding``.
     """
+    noted = Counter() if noted is None else noted
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
         marked = (name for mark, name in _MARKS if head.startswith(mark))
         encoding = known_encoding(encoding) or next(marked, "")
-        if not encoding and is_json_lines(path, head):
-            yield from json_lines(path)
-        elif _is_arrow(path, head):
-            yield from _arrow(path)
+        if head.startswith((_ZIP, _OLE)):
+            yield 1, BadRow("unreadable-record", _WORKBOOK)
+        elif is_columnar(path, head):
+            yield from columnar_records(path, noted, whole)
+        elif not encoding and is_json_lines(path, head):
+            yield from json_lines(path, noted)
         else:
             with _recoded(path, encoding) if encoding else path.open("rb") as file:
-                yield from _others(path, head, file, encoding)
+                yield from _others(file, encoding, csv, noted)
     except OSError as error:
         raise unreadable(path, error) from error
 
 
+def whole_columns(paths: Iterable[Path]) -> frozenset[str]:
+    """Return the columns of integers that pandas kept as floats, over all files of a source.
+
+    What cannot be read is looked at no further; reading its records reports it.
+    """
+    found = WholeColumns()
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                head = file.read(_HEAD_BYTES)
+            if is_columnar(path, head):
+                with opened_table(path, only_floats=True) as table:
+                    found.look(table.batches)
+        except (OSError, BadRow, InsourceError):
+            continue
+    return found.names
+
+
 def is_json_lines(path: Path, head: bytes) -> bool:
-    """By its name, else by a first line that is an object of its own."""
-    if path.suffix in (".jsonl", ".ndjson"):
-        return True
-    return path.suffix not in SUFFIXES and head.lstrip().startswith(b"{") and not is_one_document(head)
+    """By its name unless it begins as one JSON document, else by a first line that is an object."""
+    suffix = path.suffix.lower()
+    if suffix in LINES:
+        return not is_one_document(head) or has_an_object_a_line(head)
+    return suffix not in SUFFIXES and head.lstrip().startswith(b"{") and not is_one_document(head)
 
 
-def _others(path: Path, head: bytes, file: BinaryIO, encoding: str) -> Iterator[Found]:
-    labels = _class_labels(_parquet_metadata(path)) if head.startswith(b"PAR1") else {}
-    for line, record in records(file, _strict):
-        if isinstance(record, BadRecord):
-            yield line, _bad(str(record), encoding)
-        else:
-            yield line, _named(record, labels)
+def _others(file: BinaryIO, encoding: str, csv: CsvDialect, noted: Counter[str]) -> Iterator[Found]:
+    for line, record in records(file, _strict, csv, noted):
+        yield line, _bad(str(record), encoding) if isinstance(record, BadRecord) else record
 
 
 def _strict(data: bytes) -> Any:
@@ -82,7 +117,9 @@ def _bad(problem: str, encoding: str) -> BadRow:
     if _NOT_UTF8 in problem:
         known = "" if encoding else "; name the file's encoding in `[dataset] encoding`"
         return BadRow("bad-utf8", f"{problem}{known}")
-    if problem.startswith("not CSV") or "the header has" in problem or "same name" in problem:
+    if problem.startswith("not CSV") or "the header has" in problem:
+        return BadRow("invalid-csv", f"{problem}; `[dataset] delimiter` and `quote` say how it is written")
+    if "same name" in problem:
         return BadRow("invalid-csv", problem)
     if "JSON" in problem:
         return BadRow("invalid-json", problem)
@@ -144,67 +181,3 @@ class _Recoded(io.RawIOBase):
 
 def _recoded(path: Path, encoding: str) -> BinaryIO:
     return cast(BinaryIO, io.BufferedReader(_Recoded(path, encoding)))
-
-
-def _is_arrow(path: Path, head: bytes) -> bool:
-    return head.startswith(b"ARROW1") or (path.suffix == ".arrow" and head.startswith(b"\xff\xff\xff\xff"))
-
-
-def _arrow(path: Path) -> Iterator[Found]:
-    """Arrow's file or stream format; the latter is how `datasets` keeps a dataset on disk."""
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise missing_extra("Reading Arrow", "parquet", "pyarrow") from error
-    row = 0
-    try:
-        with pyarrow.memory_map(str(path)) as source:
-            reader, batches = _opened(pyarrow, source)
-            labels = _class_labels(reader.schema.metadata)
-            for record in plain_rows(batches):
-                row += 1
-                yield row, _named(record, labels)
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        problem = " ".join(str(error).split())[:200]
-        yield row + 1, BadRow("unreadable-record", f"the Arrow file is damaged: {problem}")
-
-
-def _opened(pyarrow: Any, source: Any) -> tuple[Any, Iterable[Any]]:
-    if source.read(6) == b"ARROW1":
-        reader = pyarrow.ipc.open_file(source)
-        batches: Iterable[Any] = map(reader.get_batch, range(reader.num_record_batches))
-        return reader, batches
-    source.seek(0)
-    reader = pyarrow.ipc.open_stream(source)
-    return reader, reader
-
-
-def _parquet_metadata(path: Path) -> dict[bytes, bytes] | None:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise missing_extra("Reading Parquet", "parquet", "pyarrow") from error
-    try:
-        found: dict[bytes, bytes] | None = pyarrow.parquet.read_schema(path).metadata
-    except (pyarrow.ArrowException, ValueError):  # reading its records says so, too
-        return None
-    return found
-
-
-def _class_labels(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
-    """Return the names behind the numbers of ``ClassLabel`` columns, which `datasets` keeps in the schema."""
-    try:
-        document = json.loads((metadata or {}).get(b"huggingface", b"{}"))
-        features = document["info"]["features"].items()
-        return {name: one["names"] for name, one in features if one.get("_type") == "ClassLabel"}
-    except (ValueError, KeyError, TypeError, AttributeError):  # not written by `datasets`
-        return {}
-
-
-def _named(record: dict[str, Any], labels: dict[str, list[str]]) -> dict[str, Any]:
-    for column, names in labels.items():
-        number = record.get(column)
-        if isinstance(number, int) and 0 <= number < len(names):
-            record[column] = names[number]
-    return record

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from insource.config.dataset import ColumnsSection
-from insource.dataset.rows.records import BadRow, row_of, unknown_keys_note
+from insource.dataset.rows.records import BadRow, noted_sentences, row_of, unknown_keys_note
 from insource.dataset.rows.source import unreadable
-from insource.dataset.sources.containers import known_encoding, read_records
+from insource.dataset.sources.containers import known_encoding, read_records, whole_columns
+from insource.dataset.sources.extract.extracted import decoded
+from insource.dataset.sources.extract.unread import Unread
 from insource.dataset.sources.record_shapes import by_columns
-from insource.dataset.sources.text_extraction import EXTRACTORS, decoded, text_of_document
+from insource.dataset.sources.text_extraction import EXTRACTORS, text_of_document
+from insource.formats.csv_records import DETECTED, CsvDialect
 from insource.formats.strict_json import strict_json
 from insource.foundation.errors import DataError
 from insource.types import Dropped, Row
@@ -38,7 +41,8 @@ class Documents:
     a text), ``invoice.label.json``, ``invoice.label.txt`` or ``invoice.label``, or in one of these behind
     its whole name (``invoice.pdf.json``).
 
-    ``encoding`` is that of documents and labels that are not UTF-8 and declare none.
+    ``encoding`` is that of documents and labels that are not UTF-8 and declare none; ``csv`` is that of the
+    table.
 
     Raises:
         UserError: ``unknown-encoding``.
@@ -56,6 +60,7 @@ class Documents:
         columns: ColumnsSection | None = None,
         schemas: Mapping[str, dict[str, Any]] | None = None,
         encoding: str = "",
+        csv: CsvDialect = DETECTED,
         vouched: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = folder.name
@@ -65,11 +70,14 @@ class Documents:
         self._shape = by_columns(self._columns, frozenset(FILE_COLUMNS) | {self._columns.file})
         self._schemas = schemas
         self._encoding = known_encoding(encoding)
+        self._csv = csv
         self._vouched = vouched
         self._unknown: Counter[str] = Counter()
+        self._noted: Counter[str] = Counter()
         self._others: Counter[str] = Counter()
         self._about: list[str] = []
         self._guessed: dict[str, list[str]] = {}
+        self._unread = Unread()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -81,13 +89,16 @@ class Documents:
             for encoding, names in sorted(self._guessed.items())
         )
         about = (f"Passed over as about the data, by name and without a label: {', '.join(self._about)}.",)
-        return (*unknown_keys_note(self._unknown), *passed, *(about if self._about else ()), *guessed)
+        others = (*noted_sentences(self._noted), *passed, *(about if self._about else ()), *guessed)
+        return (*self._unread.notes, *unknown_keys_note(self._unknown), *others)
 
     def __iter__(self) -> Iterator[Row | Dropped]:
         self._unknown.clear()
+        self._noted.clear()
         self._others.clear()
         self._about.clear()
         self._guessed.clear()
+        self._unread = Unread()
         return self._beside() if self._labels is None else self._from_table(self._labels)
 
     def _beside(self) -> Iterator[Row | Dropped]:
@@ -104,7 +115,7 @@ class Documents:
             name = self._name_of(path)
             if path.is_dir():
                 continue
-            if path.name.endswith((*_LABEL_TEXT, ".json")):
+            if path.name.lower().endswith((*_LABEL_TEXT, ".json")):
                 if _key(path) not in used:
                     detail = "a label whose document is not there"
                     yield Dropped(row_id=name, line=None, reason="missing-document", detail=detail)
@@ -114,7 +125,8 @@ class Documents:
     def _from_table(self, table: Path) -> Iterator[Row | Dropped]:
         named: set[bytes] = set()
         column = self._columns.file
-        for line, found in read_records(table, self._encoding):
+        whole = whole_columns((table,))
+        for line, found in read_records(table, self._encoding, self._csv, noted=self._noted, whole=whole):
             if isinstance(found, BadRow):
                 detail = f"{table.name}: {found.detail}"
                 yield Dropped(row_id=f"line-{line}", line=line, reason=found.reason, detail=detail)
@@ -176,6 +188,7 @@ class Documents:
             kinds = ", ".join(EXTRACTORS)
             raise BadRow("unknown-document", f"{path.suffix or 'a file without a suffix'} is none of {kinds}")
         found = text_of_document(path, self._encoding)
+        self._unread.add(self._name_of(path), found.unread)
         if found.guessed:
             self._guessed.setdefault(found.guessed, []).append(self._name_of(path))
         return found.text
@@ -237,20 +250,21 @@ def _unreadable_folder(name: str) -> Dropped:
 
 def is_document(path: Path) -> bool:
     """Return whether a file is a document, and not the label of one."""
-    return path.suffix.lower() in EXTRACTORS and not path.name.endswith(_LABEL_TEXT)
+    return path.suffix.lower() in EXTRACTORS and not path.name.lower().endswith(_LABEL_TEXT)
 
 
 def label_table(folder: Path) -> Path | None:
     """Return the table with the labels, when the folder has one of the usual names."""
-    names = (folder / f"{name}{suffix}" for name in TABLES for suffix in TABLE_SUFFIXES)
-    return next((path for path in names if path.is_file()), None)
+    found = {path.name.lower(): path for path in sorted(folder.glob("*")) if path.stem.lower() in TABLES}
+    names = (found.get(f"{name}{suffix}") for name in TABLES for suffix in TABLE_SUFFIXES)
+    return next((path for path in names if path is not None and path.is_file()), None)
 
 
 def _label_beside(path: Path) -> Path | None:
     places = (
         base.with_name(f"{base.name}{suffix}")
         for base in (path, path.with_suffix(""))
-        for suffix in (*_LABEL_JSON, *_LABEL_TEXT)
+        for suffix in (*_LABEL_JSON, *_LABEL_TEXT, *map(str.upper, (*_LABEL_JSON, *_LABEL_TEXT)))
     )
     names = (place for place in places if place != path and len(os.fsencode(place.name)) <= _LONGEST_NAME)
     return next((place for place in names if place.is_file()), None)
@@ -259,7 +273,7 @@ def _label_beside(path: Path) -> Path | None:
 def _read_label(label: Path, encoding: str) -> Any:
     try:
         text = decoded(label.read_bytes(), encoding).text
-        return strict_json(text) if label.suffix == ".json" else text.strip()
+        return strict_json(text) if label.suffix.lower() == ".json" else text.strip()
     except OSError as error:
         raise BadRow("invalid-json", f"its label {label.name}: {error.strerror or error}") from error
     except BadRow as bad:

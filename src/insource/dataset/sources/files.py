@@ -12,6 +12,7 @@ from insource.dataset.rows.records import BadRow
 from insource.dataset.sources.containers import SUFFIXES, read_records
 from insource.dataset.sources.documents import FILE_COLUMNS, TABLE_SUFFIXES, label_table, walk
 from insource.dataset.sources.text_extraction import EXTRACTORS
+from insource.formats.csv_records import CsvDialect
 from insource.foundation import canonical
 
 LABELS = "the table of labels"
@@ -65,7 +66,7 @@ def _files(section: DatasetSection, path: Path) -> Iterator[tuple[str, Path]]:
 
 def _named(section: DatasetSection, table: Path) -> Iterator[str]:
     """Yield the documents that a table of labels names."""
-    for _, record in read_records(table, section.encoding):
+    for _, record in read_records(table, section.encoding, CsvDialect(section.delimiter, section.quote)):
         if not isinstance(record, BadRow):
             columns = (section.columns.file,) if section.columns.file else FILE_COLUMNS
             yield from (str(record[column]) for column in columns if record.get(column))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from insource.dataset.rows.records import KEYS, BadRow, row_id_of, row_of, unknown_keys_note
+from insource.dataset.rows.records import KEYS, BadRow, noted_sentences, row_id_of, row_of, unknown_keys_note
 from insource.dataset.rows.source import unreadable
 from insource.formats.strict_json import kind_of, strict_json
 from insource.types import Dropped, Row
 
 Found = tuple[int, dict[str, Any] | BadRow]
+
+COMMAS = "Lines read without the comma that they end in"
 
 
 class JsonLines:
@@ -27,14 +30,16 @@ class JsonLines:
         self._path = path
         self._schemas = schemas
         self._unknown: Counter[str] = Counter()
+        self._noted: Counter[str] = Counter()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return unknown_keys_note(self._unknown)
+        return (*unknown_keys_note(self._unknown), *noted_sentences(self._noted))
 
     def __iter__(self) -> Iterator[Row | Dropped]:
         self._unknown.clear()
-        for line, record in json_lines(self._path):
+        self._noted.clear()
+        for line, record in json_lines(self._path, self._noted):
             row_id = f"line-{line}"
             try:
                 if isinstance(record, BadRow):
@@ -46,8 +51,10 @@ class JsonLines:
                 yield Dropped(row_id=row_id, line=line, reason=bad.reason, detail=bad.detail)
 
 
-def json_lines(path: Path) -> Iterator[Found]:
+def json_lines(path: Path, noted: Counter[str]) -> Iterator[Found]:
     """Yield each line that is not blank with its number, as the object it spells or why it is none.
+
+    A comma at the end of a line, as in the middle of a JSON list, is left out and counted in ``noted``.
 
     Raises:
         DataError: ``rows-unreadable``.
@@ -56,10 +63,19 @@ def json_lines(path: Path) -> Iterator[Found]:
         with path.open("rb") as file:
             for number, raw in enumerate(file, 1):
                 content = (raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw).strip()
+                if content.endswith(b"},"):
+                    content = content[:-1]
+                    noted[COMMAS] += 1
                 if content:
                     yield number, _record(content)
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def has_an_object_a_line(head: bytes) -> bool:
+    """Return whether a file begins with an object a line; one of the first two lines may be torn."""
+    lines = [line.strip().removesuffix(b",") for line in head.split(b"\n") if line.strip()]
+    return lines[0].startswith(b"{") and any(isinstance(_record(line), dict) for line in lines[:2])
 
 
 def _record(raw: bytes) -> dict[str, Any] | BadRow:
@@ -68,7 +84,20 @@ def _record(raw: bytes) -> dict[str, Any] | BadRow:
     except UnicodeDecodeError as error:
         return BadRow("bad-utf8", f"byte {error.start + 1} of the line is not UTF-8")
     except ValueError as error:
-        return BadRow("invalid-json", str(error))
+        return BadRow("invalid-json", f"{error}{_likely_cause(raw, str(error))}")
     if not isinstance(record, dict):
         return BadRow("not-an-object", f"the line is {kind_of(record)}, not an object")
     return record
+
+
+def _likely_cause(raw: bytes, problem: str) -> str:
+    """Return what may have gone wrong where the line was written, and what mends it; empty when unknown."""
+    if re.match(rb"\{\s*'", raw):
+        return "; it looks like a Python dict: write each line with json.dumps(record)"
+    if "is not JSON" in problem:
+        return "; write null instead"
+    if problem.startswith("Extra data") and raw.endswith(b"}"):
+        return "; there are two objects on the line: write one a line with jq -c . FILE"
+    if raw in (b"[", b"]", b"{", b"}", b"},"):
+        return "; it looks like JSON over several lines: write one object a line with jq -c '.[]' FILE"
+    return ""

@@ -1,18 +1,15 @@
-"""Convert records of other shapes to Insource's own keys: columns, chat examples, completions."""
+"""Convert records with other columns to Insource's own keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from insource.config.dataset import ColumnsSection
-from insource.dataset.rows.records import KEYS, BadRow
-from insource.dataset.sources.conversation import Conversations, asked
+from insource.dataset.rows.records import KEYS
 from insource.formats.paths import MISSING, value_at
-from insource.formats.strict_json import kind_of
 from insource.formats.values import opened
-from insource.providers.requests import content_text
 
 Record = dict[str, Any]
 
@@ -79,64 +76,6 @@ def teacher_of(name: str) -> dict[str, Any]:
         if name
         else {}
     )
-
-
-def chat(conversations: Conversations) -> Shape:
-    """OpenAI's chat examples and preference pairs; of several trained answers, the last one counts."""
-    kept = frozenset({*KEYS, "messages", "system", "preferred_output", "non_preferred_output"})
-    return Shape("chat", lambda record: _from_chat(record, conversations), kept)
-
-
-def completion(conversations: Conversations) -> Shape:
-    """``prompt`` and ``completion``, each a text or a list of messages."""
-
-    def convert(record: Record) -> Record:
-        prompt, answer = record.get("prompt"), record.get("completion")
-        others = {key: value for key, value in record.items() if key not in ("prompt", "completion")}
-        if not isinstance(prompt, list):
-            text = answer if isinstance(answer, str | None) else _last_answer(answer)
-            return {**others, "input": prompt, "output": text}
-        said = answer if isinstance(answer, list) else [{"role": "assistant", "content": answer}]
-        return _from_chat({**others, "messages": [*prompt, *said]}, conversations)
-
-    return Shape("completion", convert, frozenset({*KEYS, "completion"}))
-
-
-def _from_chat(record: Record, conversations: Conversations) -> Record:
-    messages = record.get("messages")
-    if "preferred_output" in record:
-        outer, preferred = record.get("input"), record["preferred_output"]
-        before = outer.get("messages") if isinstance(outer, dict) else None
-        messages = None
-        if isinstance(before, list) and isinstance(preferred, list):
-            messages = [*before, *preferred]
-    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
-        raise BadRow("missing-input", "`messages` is not a list of messages")
-    answers = [place for place, one in enumerate(messages) if one.get("role") in ("assistant", "model")]
-    trained = [place for place in answers if messages[place].get("weight") != 0]
-    if answers and not trained:
-        raise BadRow("weight-zero", "every answer has weight 0: none is to be learned")
-    if not answers:
-        raise BadRow("missing-output", "no message of the assistant, so there is no answer")
-    last = trained[-1]
-    request = {"messages": messages[:last], **({"system": record["system"]} if "system" in record else {})}
-    found = asked(request, conversations)
-    kept = {key: record[key] for key in KEYS if key in record and key not in ("input", "prompt")}
-    return {**kept, "input": found.input, "output": _answer(messages[last]), "prompt": found.prompt}
-
-
-def _answer(message: Mapping[str, Any]) -> str:
-    text = content_text(message.get("content"))
-    calls = message.get("tool_calls") or message.get("function_call")
-    if not text.strip() and calls:
-        raise BadRow("tool-calls", "the answer is a call of a tool, not text")
-    return text
-
-
-def _last_answer(messages: Any) -> str:
-    if not isinstance(messages, list) or not messages or not isinstance(messages[-1], dict):
-        raise BadRow("wrong-type", f"`completion` is {kind_of(messages)}, not text or a list of messages")
-    return _answer(messages[-1])
 
 
 def _names(column: str | tuple[str, ...]) -> tuple[str, ...]:

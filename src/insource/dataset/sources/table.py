@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.dataset.rows.provenance_file import with_provenance
-from insource.dataset.rows.records import BadRow, row_id_of, row_of, unknown_keys_note
-from insource.dataset.sources.containers import read_records
+from insource.dataset.rows.records import BadRow, noted_sentences, row_id_of, row_of, unknown_keys_note
+from insource.dataset.sources.containers import read_records, whole_columns
 from insource.dataset.sources.record_shapes import Shape
+from insource.formats.csv_records import DETECTED, CsvDialect
 from insource.foundation.errors import DataError
 from insource.types import Dropped, Row, Split
 
@@ -38,6 +39,7 @@ class TableSource:
         *,
         schemas: Mapping[str, dict[str, Any]] | None = None,
         encoding: str = "",
+        csv: CsvDialect = DETECTED,
         vouched: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
@@ -45,18 +47,23 @@ class TableSource:
         self._shape = shape
         self._schemas = schemas
         self._encoding = encoding
+        self._csv = csv
         self._vouched = vouched
         self._unknown: Counter[str] = Counter()
+        self._noted: Counter[str] = Counter()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return unknown_keys_note(self._unknown)
+        return (*unknown_keys_note(self._unknown), *noted_sentences(self._noted))
 
     def __iter__(self) -> Iterator[Row | Dropped]:
         self._unknown.clear()
+        self._noted.clear()
+        whole = whole_columns(file.path for file in self._files)
         for file in self._files:
+            records = read_records(file.path, self._encoding, self._csv, noted=self._noted, whole=whole)
             try:
-                for line, found in with_provenance(file.path, read_records(file.path, self._encoding)):
+                for line, found in with_provenance(file.path, records):
                     yield self._item(file, line, found)
             except DataError as error:
                 if len(self._files) == 1 or error.code != "rows-unreadable":

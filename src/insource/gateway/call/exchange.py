@@ -18,7 +18,7 @@ from insource.logs.call_values import CallEnd
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint
 from insource.providers.errors import ApiDialect, error_document
-from insource.providers.prices import UNPRICED, Priced
+from insource.providers.prices import UNPRICED, Priced, first_priced
 from insource.providers.tags import HEADER
 from insource.providers.token_estimates import estimated
 from insource.redaction import keys_in
@@ -37,7 +37,8 @@ class Exchange:
     """A call between its start on record and its end.
 
     ``document`` is the parsed body of the request, None if it cannot be read. ``reader`` holds what was read
-    of an upstream's answer, and ``answer`` its bytes if they are recorded unchanged. ``provider`` is the base
+    of an upstream's answer, and ``answer`` its bytes if they are recorded unchanged. ``stated_usd`` is the
+    price in its headers. ``provider`` is the base
     URL of the upstream. ``chat`` and ``policy`` are set only for an insourced task. ``attempt`` is None if
     the local model was not asked, and ``route`` is None until it is decided.
     """
@@ -49,12 +50,13 @@ class Exchange:
     dialect: ApiDialect
     endpoint: Endpoint
     document: dict[str, Any] | None
-    priced: Callable[[str, Usage, datetime, str, dict[str, Any] | None], Priced]
+    priced: Callable[[str, Usage, datetime, str, dict[str, Any] | None, str], Priced]
     provider: str = ""
     model: str = ""
     streams: bool = False
     reader: AnswerReader | None = None
     answer: bytes | None = None
+    stated_usd: str = ""
     chat: ChatRequest | None = None
     policy: Policy | None = None
     attempt: Attempt | None = None
@@ -98,7 +100,7 @@ class Exchange:
         self.cost_usd = end.cost_usd
         if self.route is not None:
             end = replace(end, route=self.route, simulated=self.route.simulated)
-        if end.outcome == "error":
+        if end.outcome in ("error", "unread"):
             end = replace(end, keys=self._keys())
         self.recording.end_call(end)
 
@@ -116,16 +118,17 @@ class Exchange:
         if self.ended or reader is None:
             self.end(CallEnd(outcome=outcome, status=status, error=error))
             return
-        usage, guessed = reader.usage, False
-        countable = outcome != "error" and self.endpoint != "other"  # else the unit of the price is unknown
-        if countable and (usage.output_tokens is None or not reader.complete):
-            usage, guessed = estimated(usage, self.document, reader.text)
+        usage, guessed = reader.usage if reader.answered else Usage(), False
+        charged = reader.answered and outcome in ("ok", "interrupted")
+        # The unit of the price of other endpoints is unknown
+        if charged and self.endpoint != "other" and (usage.output_tokens is None or not reader.complete):
+            usage, guessed = estimated(usage, self.document, reader.written)
         response = reader.response
-        priced = UNPRICED if outcome == "error" else self._priced(reader.model, usage, response)
+        priced = self._priced(reader.model, usage, response) if charged else UNPRICED
         self.end(
             CallEnd(
-                response=None if self.answer is not None else response,
-                response_bytes=self.answer,
+                response=response,
+                response_bytes=self.answer if reader.strict else None,
                 response_text=reader.text,
                 outcome=outcome,
                 finish_reason=reader.finish_reason,
@@ -134,6 +137,7 @@ class Exchange:
                 usage_estimated=guessed,
                 cost_usd=priced.cost_usd,
                 priced_by=priced.priced_by,
+                unpriced_because=priced.unpriced_because,
                 status=status,
                 error=error or (reader.failure(status) if outcome == "error" else reader.unread),
             )
@@ -143,11 +147,11 @@ class Exchange:
 
     def _priced(self, model: str, usage: Usage, response: dict[str, Any] | None) -> Priced:
         """Return the price by the model that answered, else by the model that was asked."""
-        for name in dict.fromkeys((model or self.model, self.model)):
-            priced = self.priced(name, usage, self.recording.started_at, self.provider, response)
-            if priced.cost_usd is not None:
-                return priced
-        return UNPRICED
+        at = self.recording.started_at
+        return first_priced(
+            (model, self.model),
+            lambda name: self.priced(name, usage, at, self.provider, response, self.stated_usd),
+        )
 
     async def settle(self) -> None:
         """Report the cost of the call to its admission, once."""
@@ -176,6 +180,7 @@ class Exchange:
                 usage=completion.usage,
                 cost_usd=priced.cost_usd,
                 priced_by=priced.priced_by,
+                unpriced_because=priced.unpriced_because,
                 status=200,
             )
         )

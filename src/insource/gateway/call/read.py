@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from insource.formats.values import BadRecord, parse_json
 from insource.gateway.call.openai_api import ChatRequest, chat_of
 from insource.gateway.call.routes import Destination
-from insource.gateway.call.tags import tags_of
+from insource.gateway.call.tags import PREFIX, tags_of
 from insource.gateway.http.asgi import HttpReply, HttpRequest, TooLarge
 from insource.gateway.http.refused import Refused
 from insource.gateway.settings import PassThrough
+from insource.providers.framing import start_of
 from insource.providers.tags import Tags
 
 _FORM_MODEL = re.compile(rb'; name="?model"?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,200})\r\n')
@@ -21,7 +23,9 @@ _FORM_MODEL = re.compile(rb'; name="?model"?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,
 class ReadCall(NamedTuple):
     """A request and what the gateway understands of it.
 
-    ``document`` is the parsed body, None where it cannot be read. ``likely_task`` is the task that the
+    ``document`` is the parsed body, None where it cannot be read. ``as_spelled`` says that the body is strict
+    JSON, so its own bytes can be recorded. ``problem`` is why the gateway itself cannot answer the request;
+    an upstream gets it as it came, and decides. ``likely_task`` is the task that the
     discovered rules name for a call without one. ``chat`` is set for calls that an insourced task answers.
     """
 
@@ -34,6 +38,14 @@ class ReadCall(NamedTuple):
     streams: bool = False
     likely_task: str = ""
     chat: ChatRequest | None = None
+    as_spelled: bool = False
+    problem: Refused | None = None
+
+
+class _Body(NamedTuple):
+    document: dict[str, Any] | None = None
+    strict: bool = True
+    problem: Refused | None = None
 
 
 async def read_call(
@@ -44,7 +56,7 @@ async def read_call(
     The caller is checked first, so that a stranger cannot fill the memory.
 
     Raises:
-        Refused: the caller is unknown, or the body is too large, is not JSON or is not an object.
+        Refused: the caller is unknown, the body is too large, or it has tags that cannot be removed.
         Disconnected: the client closed the connection.
     """
     if destination.endpoint is None:
@@ -54,7 +66,10 @@ async def read_call(
         await request.read(settings.max_body_bytes)
     except TooLarge:
         raise too_large(settings.max_body_bytes) from None
-    document, model = _document_and_model(request, lenient=destination.endpoint == "other")
+    body = _read_body(request, lenient=destination.endpoint == "other")
+    document, model = body.document, _model_of(request, body.document)
+    if document is None and PREFIX.encode() in request.body and body.problem is not None:
+        raise body.problem  # our tags in it cannot be removed, and the upstream must not get them
     tags, likely = tags_of(request, document, destination.task), ""
     if settings.task_of is not None and document and not tags.task:
         likely = settings.task_of(document)
@@ -67,6 +82,8 @@ async def read_call(
         model if isinstance(model, str) else destination.model,
         destination.streams or bool(document and document.get("stream") is True),
         likely,
+        as_spelled=document is not None and body.strict,
+        problem=body.problem,
     )
 
 
@@ -76,6 +93,8 @@ def chat_request(call: ReadCall) -> ChatRequest:
     Raises:
         Refused: it is not a chat completion.
     """
+    if call.problem is not None:
+        raise call.problem
     try:
         return chat_of(call.document)
     except ValueError as error:
@@ -85,6 +104,16 @@ def chat_request(call: ReadCall) -> ChatRequest:
 def too_large(limit: int) -> Refused:
     """Return the refusal of a body of more than ``limit`` bytes."""
     return Refused(413, "request-too-large", f"The request is larger than {limit} bytes.")
+
+
+def recorded(call: ReadCall) -> dict[str, Any] | None:
+    """Return the request as it is recorded; None if its own bytes are."""
+    if call.as_spelled:
+        return None
+    if call.document is not None:
+        return call.document
+    fields = described(call.request, call.destination.path)
+    return fields if call.problem is None else fields | {"unread": start_of(call.request.body)}
 
 
 def described(request: HttpRequest, path: str) -> dict[str, Any]:
@@ -99,40 +128,48 @@ def described(request: HttpRequest, path: str) -> dict[str, Any]:
     return fields
 
 
-def _document_and_model(request: HttpRequest, *, lenient: bool) -> tuple[dict[str, Any] | None, Any]:
-    """Return the document and what it names as its model; (None, None) for a compressed body.
+def _model_of(request: HttpRequest, document: dict[str, Any] | None) -> Any:
+    return document.get("model") if document else _model_in_form(request)
 
-    ``lenient`` takes a body that is not a JSON object, and returns None for it.
+
+def _read_body(request: HttpRequest, *, lenient: bool) -> _Body:
+    """Return what the body says; nothing of a compressed one.
+
+    ``lenient`` takes any body and reads only one that is declared as JSON.
     """
-    if request.header("content-encoding").lower() not in ("", "identity"):
-        return None, None
-    document = None
-    if not lenient or request.content_type == "application/json":
-        document = _parsed(request, lenient=lenient)
-    return document, document.get("model") if document else _model_in_form(request)
-
-
-def _parsed(request: HttpRequest, *, lenient: bool) -> dict[str, Any] | None:
+    is_json = request.content_type == "application/json"
+    if request.header("content-encoding").lower() not in ("", "identity") or (lenient and not is_json):
+        return _Body()
+    problem = None
+    if not is_json:
+        message = f"The content type has to be application/json, not {request.content_type or 'absent'}."
+        problem = Refused(415, "unsupported-content-type", message)
     try:
-        return _object(request)
-    except Refused:
-        if lenient:
-            return None
-        raise
+        document, strict = _parsed(request.body)
+    except ValueError as error:
+        unread = None if lenient else problem or Refused(400, "invalid-request", str(error))
+        return _Body(problem=unread)
+    return _Body(document, strict, problem)
 
 
-def _object(request: HttpRequest) -> dict[str, Any]:
-    if request.content_type != "application/json":
-        problem = f"The content type has to be application/json, not {request.content_type or 'absent'}."
-        raise Refused(415, "unsupported-content-type", problem)
+def _parsed(body: bytes) -> tuple[dict[str, Any], bool]:
+    """Return the JSON object in a body, and whether it is strict JSON.
+
+    Raises:
+        ValueError: with the reason in words.
+    """
+    strict = True
     try:
-        document = msgspec.json.decode(request.body)
-    except (ValueError, RecursionError) as error:
-        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise Refused(400, "invalid-request", f"The request is not JSON: {why}.") from error
+        document = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        strict = False
+        try:
+            document = parse_json(body.decode("utf-8", "replace"))
+        except BadRecord as error:
+            raise ValueError(f"The request is not JSON: {error}.") from error
     if not isinstance(document, dict):
-        raise Refused(400, "invalid-request", "The request is JSON, but not an object.")
-    return document
+        raise ValueError("The request is JSON, but not an object.")
+    return document, strict
 
 
 def _model_in_form(request: HttpRequest) -> str | None:

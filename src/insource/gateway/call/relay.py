@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from pydantic import SecretStr
 
@@ -14,12 +14,17 @@ from insource.gateway.http.asgi import Headers, HttpReply, HttpRequest
 from insource.gateway.http.connections import Connection, UpstreamFailed, UpstreamSilent, UpstreamUntrusted
 from insource.gateway.http.refused import Refused
 from insource.gateway.http.upstream import Upstream, travelling
-from insource.providers import open_reader
+from insource.providers import AnswerReader, Endpoint, open_reader
+from insource.providers.billing import LITELLM_COST
 from insource.providers.errors import ApiDialect, error_document, error_event
+from insource.providers.framing import framing_of
 from insource.providers.wire import decompressor
 from insource.redaction import is_secret
 
+Later = Callable[[AnswerReader], Awaitable[None]]
+
 EVENT_STREAM = b"text/event-stream"
+PAGE = b"text/html"
 # Answers of these kinds are recorded with their own bytes. Others, such as embeddings, are shortened.
 _KEPT_AS_SPELLED = ("chat", "completions", "messages", "responses", "generate_content")
 # How much of a compressed error is searched for the upstream's key, which the caller must not see.
@@ -70,8 +75,12 @@ async def pass_along(
     body: bytes | AsyncIterator[bytes] | None,
     dialect: ApiDialect,
     key: SecretStr | None = None,
+    later: Later | None = None,
 ) -> None:
-    """Forward a request that does not call a model, such as a list or a file, without a record."""
+    """Forward a request that does not call a model, such as a list or a file, without a record.
+
+    ``later`` gets the response of an earlier call that the answer brings, before its last byte is sent.
+    """
     try:
         answer = await upstream.ask(request, path, body, key=key)
         key_told = key is not None and await _tells(answer, key)
@@ -86,8 +95,15 @@ async def pass_along(
         return
     try:
         await reply.start(answer.status, travelling(answer.headers))
+        reader = _reader(answer, "responses") if later is not None and answer.status == 200 else None
         while data := await answer.read():
+            if reader is not None:
+                reader.feed(data)
+                if reader.complete or answer.at_end:
+                    await _told(later, reader)
+                    reader = None
             await reply.chunk(data)
+        await _told(later, reader)
         await reply.finish()
     except UpstreamFailed:
         answer.abort()  # the server closes the client's connection, because the answer has no end
@@ -96,6 +112,20 @@ async def pass_along(
         answer.abort()
         raise
     upstream.pool.release(answer)
+
+
+async def _told(later: Later | None, reader: AnswerReader | None) -> None:
+    if later is not None and reader is not None:
+        reader.close()
+        await later(reader)
+
+
+def _reader(answer: Connection, endpoint: Endpoint) -> AnswerReader:
+    kind, encoding = _described(answer.headers)
+    events = kind.startswith(EVENT_STREAM)
+    text = events or b"json" in kind or kind.startswith(PAGE)
+    media = "" if endpoint != "other" or text else kind.decode("latin-1")
+    return open_reader(endpoint, streamed=events, encoding=encoding, media=media)
 
 
 async def _tells(answer: Connection, key: SecretStr) -> bool:
@@ -118,17 +148,21 @@ async def _tells(answer: Connection, key: SecretStr) -> bool:
 async def _relay(exchange: Exchange, answer: Connection, stripper: UsageStripper | None) -> None:
     kind, encoding = _described(answer.headers)
     events = kind.startswith(EVENT_STREAM)
-    media = "" if exchange.endpoint != "other" or events or b"json" in kind else kind.decode("latin-1")
-    exchange.reader = open_reader(exchange.endpoint, streamed=events, encoding=encoding, media=media)
+    exchange.reader = _reader(answer, exchange.endpoint)
+    stated = [value for name, value in answer.headers if name == LITELLM_COST.encode()]
+    exchange.stated_usd = stated[0].decode("latin-1") if stated else ""
     head = [*travelling(answer.headers), *exchange.headers()]
     if not events and not exchange.streams:
         await _whole(exchange, answer, head, plain=not encoding)
         return
-    if stripper is not None and events:
+    first = b""
+    if stripper is not None and not events:
+        first = await answer.read()
+        if framing_of(first, "document") != "events":
+            stripper = None
+    if stripper is not None:
         head = [one for one in head if one[0] != b"content-length"]
-        await _stream(exchange, answer, head, stripper)
-    else:
-        await _stream(exchange, answer, head, None)
+    await _stream(exchange, answer, head, stripper, first)
 
 
 async def _whole(exchange: Exchange, answer: Connection, head: Headers, *, plain: bool) -> None:
@@ -152,15 +186,17 @@ async def _whole(exchange: Exchange, answer: Connection, head: Headers, *, plain
 
 
 async def _stream(
-    exchange: Exchange, answer: Connection, head: Headers, stripper: UsageStripper | None
+    exchange: Exchange, answer: Connection, head: Headers, stripper: UsageStripper | None, first: bytes
 ) -> None:
+    """Relay an answer piece by piece. ``first`` was read already."""
     reply, reader, recording = exchange.reply, exchange.reader, exchange.recording
     assert reader is not None
     await reply.start(answer.status, head)
-    while data := await answer.read():
+    while data := first or await answer.read():
+        first = b""
         if new := reader.feed(data):
             recording.chunk(new)
-        if reader.complete:  # the client may stop reading here, so this counts as the last byte
+        if reader.complete or answer.at_end:  # the client may stop reading here: this is the last byte
             await _on_record(exchange, answer.status)
         if stripper is not None:
             data = stripper.feed(data)
@@ -179,6 +215,8 @@ async def _on_record(exchange: Exchange, status: int) -> None:
         reader.close()
     if status >= 400 or reader.error:
         exchange.end_as_read("error", status)
+    elif reader.unread:
+        exchange.end_as_read("unread", status)
     elif reader.complete:
         exchange.end_as_read("ok", status)
     else:

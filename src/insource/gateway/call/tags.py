@@ -61,7 +61,7 @@ def without_marks(body: bytes) -> bytes:
 
     If ``metadata`` is empty then, it is removed, because OpenAI accepts it only for stored completions.
     """
-    text = body.decode()
+    text = _text(body)
     for outer in reversed(members(text, _skip(text, 0))):
         if outer.name != "metadata" or text[outer.value] != "{":
             continue
@@ -72,32 +72,32 @@ def without_marks(body: bytes) -> bytes:
         for member in reversed(inner):
             if member.name.startswith(PREFIX):
                 text = _cut(text, member)
-    return text.encode()
+    return _bytes(text)
 
 
 def with_model(body: bytes, model: str) -> bytes:
     """Return the body with another model's name."""
-    text = body.decode()
+    text = _text(body)
     for member in reversed(members(text, _skip(text, 0))):
         if member.name == "model":
             text = text[: member.value] + json.dumps(model) + text[member.end :]
-    return text.encode()
+    return _bytes(text)
 
 
 def with_stream_usage(body: bytes) -> bytes:
     """Return the body with ``stream_options.include_usage`` set to true."""
-    text = body.decode()
+    text = _text(body)
     start = _skip(text, 0)
     options = [member for member in members(text, start) if member.name == "stream_options"]
     if not options:
-        return _added(text, start, '"stream_options":{"include_usage":true}').encode()
+        return _bytes(_added(text, start, '"stream_options":{"include_usage":true}'))
     last = options[-1]
     if text[last.value] != "{":
-        return (text[: last.value] + '{"include_usage":true}' + text[last.end :]).encode()
+        return _bytes(text[: last.value] + '{"include_usage":true}' + text[last.end :])
     kept = [m for m in members(text, last.value) if m.name == "include_usage"]
     if not kept:
-        return _added(text, last.value, '"include_usage":true').encode()
-    return (text[: kept[-1].value] + "true" + text[kept[-1].end :]).encode()
+        return _bytes(_added(text, last.value, '"include_usage":true'))
+    return _bytes(text[: kept[-1].value] + "true" + text[kept[-1].end :])
 
 
 def members(text: str, at: int) -> list[Member]:
@@ -113,6 +113,15 @@ def members(text: str, at: int) -> list[Member]:
         if text[at] == ",":
             at = _skip(text, at + 1)
     return found
+
+
+def _text(body: bytes) -> str:
+    """Return the body as text from which ``_bytes`` makes the same body, also if it is not UTF-8."""
+    return body.decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _cut(text: str, member: Member) -> str:

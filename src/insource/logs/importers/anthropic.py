@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from insource.formats.values import BadRecord, obj
+from insource.logs.importers.documents import read_body
 from insource.logs.importers.exchanges import beside
 from insource.logs.importers.protocol import CallDraft, RecordImporter
 
@@ -27,14 +28,14 @@ def _recognise(record: Mapping[str, Any]) -> str:
 
 def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     if record.get("type") == "message":
-        yield beside({}, {}, record)
+        yield beside({}, {}, read_body(record))
         return
     answers = (obj(record.get(name)) for name in _ANSWERS)
     answer = next((one for one in answers if one.get("type") in ("message", "error")), None)
     if answer is None:
         raise BadRecord("`response` has neither a message nor an error of Anthropic")
     request = next((found for name in _REQUESTS if (found := obj(record.get(name)))), {})
-    draft = beside(record, request, answer)
+    draft = beside(record, request, read_body(answer))
     yield CallDraft({**draft.fields, "endpoint": "messages", "provider": "anthropic"}, own_id=draft.own_id)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from insource.formats.values import BadRecord, obj, text
 from insource.logs.importers.batches import BATCH_TAG, Requests, request_of
+from insource.logs.importers.documents import read_body
 from insource.logs.importers.exchanges import exchange
 from insource.logs.importers.labels import known
 from insource.logs.importers.protocol import CallDraft, RecordImporter
@@ -29,7 +30,7 @@ def with_requests(requests: Requests) -> RecordImporter:
             raise BadRecord(f"`result.type` is not one of {', '.join(_ENDED)}")
         message = obj(result.get("message"))
         error = None if kind == "succeeded" else obj(result.get("error")) or f"the request was {kind}"
-        fields = exchange(request_of(requests, custom_id), message or None, error=error)
+        fields = exchange(request_of(requests, custom_id), read_body(message), error=error)
         fields["tags"] |= BATCH_TAG | known(custom_id=custom_id)
         yield CallDraft(
             {**fields, "endpoint": "messages", "provider": "anthropic"}, own_id=text(message.get("id"))

@@ -6,10 +6,9 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-import msgspec
-
 from insource.formats.containers import records
-from insource.formats.values import BadRecord, obj, text
+from insource.formats.values import BadRecord, obj, parse_json, text
+from insource.logs.importers.documents import encoded
 
 Requests = Mapping[str, bytes]
 BATCH_TAG = {"batch": "yes"}
@@ -25,11 +24,11 @@ def read_requests(file: BinaryIO) -> dict[str, bytes]:
     for _, record in records(file):
         if not isinstance(record, BadRecord) and (custom_id := text(record.get("custom_id"))):
             body = obj(record.get("body")) or obj(record.get("params"))
-            found[custom_id] = zlib.compress(msgspec.json.encode(body), 1)
+            found[custom_id] = zlib.compress(encoded(body), 1)
     return found
 
 
 def request_of(requests: Requests, custom_id: str) -> dict[str, Any]:
     """Return the request with this id; empty when it is unknown."""
     packed = requests.get(custom_id)
-    return {} if packed is None else obj(msgspec.json.decode(zlib.decompress(packed)))
+    return {} if packed is None else obj(parse_json(zlib.decompress(packed)))

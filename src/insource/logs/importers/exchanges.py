@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from insource.formats.values import between, count, dollars, first, moment, obj, seconds, text
-from insource.logs.importers.answers import read_answer
+from insource.formats.values import between, count, dollars, first, moment, obj, opened, seconds, text
+from insource.logs.importers.answers import Answer
+from insource.logs.importers.documents import read_said
 from insource.logs.importers.labels import known, labels
 from insource.logs.importers.protocol import CallDraft, RecordImporter
 
@@ -16,15 +17,18 @@ _ENDED = ("ended_at", "end_time", "endTime", "finished_at", "completed_at")
 
 
 def exchange(
-    request: Mapping[str, Any], answer: Any, *, status: Any = None, error: Any = None
+    request: Mapping[str, Any], said: Answer, *, status: Any = None, error: Any = None
 ) -> dict[str, Any]:
-    """Return the fields of ``Call`` that a provider's request and answer document determine."""
-    said = read_answer(answer)
+    """Return the fields of ``Call`` that a provider's request and what was read of its answer determine."""
     code = count(status)
-    document = obj(answer)
+    document = said.response or {}
     refused = code is not None and code >= 400
-    why = error_text(error) or error_text(document if refused else document.get("error"))
+    why = error_text(error) or error_text(
+        (document or opened(said.text)) if refused else document.get("error")
+    )
     failed = bool(why) or refused
+    if refused and said.response is None:  # what a refusal says is its error, not an answer
+        said = said._replace(text="")
     named = labels(obj(request.get("metadata")))
     return {
         **said.fields(),
@@ -50,9 +54,14 @@ def error_text(document: Any) -> str:
     return text(first(document, "message", "code", "type"))
 
 
-def created(document: Any) -> Any:
-    """Return the creation time in an answer document, in seconds since the epoch; None without one."""
-    return first(obj(document), "created", "created_at")
+def created(said: Answer) -> Any:
+    """Return the creation time in an answer's document, in seconds since the epoch; None without one."""
+    return first(said.response or {}, "created", "created_at")
+
+
+def own_id(said: Answer) -> str:
+    """Return the id of an answer's document; empty without one."""
+    return text((said.response or {}).get("id"))
 
 
 def _recognise(record: Mapping[str, Any]) -> str:
@@ -61,10 +70,10 @@ def _recognise(record: Mapping[str, Any]) -> str:
 
 
 def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
-    yield beside(record, obj(record.get("request")), record.get("response"))
+    yield beside(record, obj(record.get("request")), read_said(record.get("response")))
 
 
-def beside(record: Mapping[str, Any], request: dict[str, Any], answer: Any) -> CallDraft:
+def beside(record: Mapping[str, Any], request: dict[str, Any], said: Answer) -> CallDraft:
     """Build a call from an exchange and the other fields of its record, under their usual names."""
     started, ended = moment(first(record, *_STARTED)), moment(first(record, *_ENDED))
     latency = seconds(first(record, "latency_s", "duration_s"))
@@ -75,7 +84,7 @@ def beside(record: Mapping[str, Any], request: dict[str, Any], answer: Any) -> C
     if started is None and ended is not None and latency is not None:
         started = ended - timedelta(seconds=min(latency, 86400))
     fields = exchange(
-        request, answer, status=first(record, "status", "status_code"), error=first(record, "error")
+        request, said, status=first(record, "status", "status_code"), error=first(record, "error")
     )
     fields["model_asked"] = fields["model_asked"] or text(record.get("model"))
     own, beside_it = labels(record), labels(obj(record.get("metadata")))
@@ -88,12 +97,12 @@ def beside(record: Mapping[str, Any], request: dict[str, Any], answer: Any) -> C
     return CallDraft(
         {
             **fields,
-            "started_at": started or moment(created(answer)),
+            "started_at": started or moment(created(said)),
             "latency_s": latency,
             "cost_usd": cost,
             "priced_by": "the log" if cost is not None else "",
         },
-        own_id=text(first(record, "id", "request_id")) or text(obj(answer).get("id")),
+        own_id=text(first(record, "id", "request_id")) or own_id(said),
     )
 
 

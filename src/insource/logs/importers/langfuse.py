@@ -7,7 +7,8 @@ interface use names like ``startTime``, the blob export names like ``start_time`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -23,13 +24,24 @@ from insource.formats.values import (
     seconds,
     text,
 )
-from insource.logs.importers.answers import read_answer
 from insource.logs.importers.labels import known, labels, tag_list
+from insource.logs.importers.langfuse_output import read_output
+from insource.logs.importers.otel_values import chat_messages
 from insource.logs.importers.protocol import CallDraft, RecordImporter
+from insource.providers.usage import read_usage
 from insource.types import Usage
 
 _CALLS = {"GENERATION", "EMBEDDING"}
 _WORD = re.compile(r"(?<=[a-z0-9])([A-Z])")
+_SIDES = ("input", "output")
+_NAMED = {
+    "input": "input",
+    "output": "output",
+    "cached": "cache_read_input_tokens",
+    "written": "cache_creation_input_tokens",
+    "reasoning": "reasoning_tokens",
+}
+_WHOLE = {"cached": "input", "written": "input", "reasoning": "output"}
 _OWN = {"completion_start_time", "prompt_name", "prompt_version", "usage_details", "cost_details"}
 
 
@@ -47,8 +59,7 @@ def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     kind = text(row.get("type")).upper() or "GENERATION"
     if kind not in _CALLS:
         raise NotACall(f"an observation of the type {kind[:40]}")
-    output = opened(row.get("output"))
-    answer = read_answer(output)
+    answer = read_output(row.get("output"), row.get("input"))
     started, ended = moment(row.get("start_time")), moment(row.get("end_time"))
     first_token = between(started, moment(row.get("completion_start_time")))
     if first_token is None:
@@ -57,6 +68,7 @@ def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     usage = _usage(row)
     cost = _cost(row)
     failed = text(row.get("level")).upper() == "ERROR"
+    under_way = not failed and ended is None and row.get("output") in (None, "") and usage == Usage()
     yield CallDraft(
         {
             **answer.fields(),
@@ -71,7 +83,7 @@ def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
             "latency_s": seconds(row.get("latency")) if latency is None else latency,
             "first_token_s": first_token,
             "streamed": first_token is not None,
-            "outcome": "error" if failed else "ok",
+            "outcome": "error" if failed else "interrupted" if under_way else "ok",
             "error": text(row.get("status_message")) or "error" if failed else "",
         },
         own_id=text(row.get("id")),
@@ -87,7 +99,8 @@ def _request(row: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(asked, dict):
         asked = [asked]
     if isinstance(asked, list):
-        return {**model, **parameters, "messages": asked}
+        parts = any("parts" in message for message in asked if isinstance(message, dict))
+        return {**model, **parameters, "messages": chat_messages(asked) if parts else asked}
     return {**model, **parameters} if asked in (None, "") else {**model, **parameters, "prompt": asked}
 
 
@@ -108,48 +121,55 @@ def _labels(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _usage(row: Mapping[str, Any]) -> Usage:
-    """Return the token counts.
+    """Return the token counts, of ``usage_details`` or of the older columns."""
+    details = obj(row.get("usage_details"))
+    if details:
+        return read_usage(_added_up({name: _counted(value) for name, value in details.items()}))
+    usage = read_usage({name: _counted(value) for name, value in obj(row.get("usage")).items()})
+    if not usage.input_tokens and not usage.output_tokens:
+        usage = read_usage(
+            {
+                "input": count(first(row, "prompt_tokens", "input_tokens", "input_usage")),
+                "output": count(first(row, "completion_tokens", "output_tokens", "output_usage")),
+            }
+        )
+    return usage if usage.input_tokens or usage.output_tokens else Usage()
 
-    Kinds are free text; those with ``input`` in their name are parts of the input.
 
-    Whether ``input`` includes the cached tokens depends on the reporting tool. It does when ``input`` and
-    ``output`` alone add up to the total.
+def _counted(value: Any) -> Any:
+    return value if isinstance(value, dict) else count(value)
+
+
+def _added_up(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return usage details under names that ``read_usage`` knows, if they add up.
+
+    Kinds are free text, kept as they were sent. Langfuse writes the details of OpenAI's counts beside what is
+    left of ``input`` and ``output``, and the sum of all as the total, if none was sent.
     """
-    counts = {
-        name: found
-        for name, value in obj(row.get("usage_details")).items()
-        if (found := count(value)) is not None
-    }
-    if not counts:
-        old = obj(row.get("usage"))
-        read = count(first(old, "input", "prompt_tokens"))
-        answered = count(first(old, "output", "completion_tokens"))
-        read = count(first(row, "prompt_tokens", "input_tokens", "input_usage")) if read is None else read
-        if answered is None:
-            answered = count(first(row, "completion_tokens", "output_tokens", "output_usage"))
-        return Usage(input_tokens=read, output_tokens=answered) if read or answered else Usage()
-    cached = _sum(counts, lambda name: "cache" in name and "creation" not in name and "write" not in name)
-    written = _sum(counts, lambda name: "cache" in name and ("creation" in name or "write" in name))
-    reasoning = _sum(counts, lambda name: "reasoning" in name)
-    read, answered = counts.get("input"), counts.get("output")
-    if read is None or answered is None or counts.get("total") != read + answered:
-        read = _sum(counts, lambda name: "input" in name or "cache" in name)
-        answered = _sum(counts, lambda name: "output" in name)
-    return Usage(
-        input_tokens=count(read),
-        cached_tokens=cached,
-        cache_write_tokens=written,
-        output_tokens=count(answered),
-        reasoning_tokens=reasoning,
-        audio_input_tokens=_sum(counts, lambda name: "audio" in name and "input" in name),
-        audio_output_tokens=_sum(counts, lambda name: "audio" in name and "output" in name),
-    )
+    kinds = {name: number for name, number in details.items() if isinstance(number, int) and name != "total"}
+    total = sum(kinds.values())
+    if not {"input", "output"} & kinds.keys() or (details.get("total") or total) != total:
+        return details
+    parts: Counter[str] = Counter()
+    for name, number in kinds.items():
+        parts[_part(name)] += number
+        if "audio" in name:
+            parts[f"audio_{_part(name)}"] += number
+    parts.update({_WHOLE[part]: 0 for part in _WHOLE if part in parts})  # a whole that only its parts tell
+    named: dict[str, Any] = {name: parts[part] for part, name in _NAMED.items() if part in parts}
+    heard = {side: parts[f"audio_{side}"] for side in _SIDES if f"audio_{side}" in parts}
+    named |= {f"{side}_details": {"audio": number} for side, number in heard.items()}
+    return {**named, "total": total - parts[""]}
 
 
-def _sum(counts: Mapping[str, int], fits: Callable[[str], bool]) -> int | None:
-    """Return the sum of the kinds that match, without the total; None when none matches."""
-    found = [number for name, number in counts.items() if name != "total" and fits(name)]
-    return count(sum(found)) if found else None
+def _part(kind: str) -> str:
+    """Return what a kind is counted as; empty for one that is neither input nor output."""
+    name = kind.lower()
+    if "cache" in name:
+        return "written" if "creation" in name or "write" in name else "cached"
+    if any(word in name for word in ("reasoning", "thought", "thinking")):
+        return "reasoning"
+    return next((side for side in _SIDES if side in name), "")
 
 
 def _cost(row: Mapping[str, Any]) -> Decimal | None:

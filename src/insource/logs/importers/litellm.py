@@ -1,7 +1,7 @@
 """LiteLLM's spend logs: the table ``LiteLLM_SpendLogs``, as JSON, JSONL or CSV.
 
 https://docs.litellm.ai/docs/proxy/spend_logs. If the proxy does not store prompts, ``messages`` and
-``response`` are ``{}``; long texts are truncated with a mark. The tag ``content`` records both cases.
+``response`` are ``{}``; long texts are truncated with a mark, which the tag ``content`` records.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from decimal import Decimal
 from typing import Any
 
 from insource.formats.values import between, count, dollars, first, moment, obj, opened, text
-from insource.logs.importers.answers import read_answer, read_usage
+from insource.logs.importers.answers import Answer
+from insource.logs.importers.documents import read_body
 from insource.logs.importers.labels import known, labels, tag_list
 from insource.logs.importers.protocol import CallDraft, RecordImporter
+from insource.providers.usage import read_usage
 from insource.types import Usage
 
 _OWN = {"call_type", "spend", "startTime", "endTime", "completionStartTime", "request_tags", "model_group"}
@@ -25,6 +27,7 @@ _ENDPOINTS = {
     "anthropic_messages": "messages",
     "generate_content": "generate_content",
 }
+_TOTALS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _CUT = "litellm_truncated"
 # The metadata that becomes labels; the rest stays in the raw record.
 _TOLD = ("task", "feature", "prompt_version", "user_id")
@@ -36,8 +39,7 @@ def _recognise(record: Mapping[str, Any]) -> str:
 
 
 def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
-    answer_document = opened(record.get("response"))
-    answer = read_answer(answer_document)
+    answer = read_body(opened(record.get("response")))
     metadata = obj(record.get("metadata"))
     error = obj(metadata.get("error_information"))
     failed = text(record.get("status")).lower() == "failure" or bool(
@@ -61,7 +63,7 @@ def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
             "model_asked": text(first(record, "model_group", "model")),
             "model_answered": "" if failed else text(record.get("model")) or answer.model,
             "request": request,
-            "usage": Usage() if failed else _usage(record, obj(answer_document), metadata),
+            "usage": Usage() if failed else _usage(record, answer, metadata),
             "cost_usd": cost,
             "priced_by": "litellm" if cost is not None else "",
             "latency_s": between(started, ended),
@@ -95,28 +97,22 @@ def _labels(record: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str,
         key_alias=metadata.get("user_api_key_alias"),
         session=record.get("session_id"),
         cache_hit="yes" if _cache_hit(record) else None,
-        content=_content(record),
+        content=_cut(record),
     )
     return told
 
 
-def _content(record: Mapping[str, Any]) -> str | None:
-    kept = [record.get(name) for name in ("messages", "response", "proxy_server_request")]
-    if all(opened(value) in (None, "", {}, []) for value in kept):
-        return "absent"
+def _cut(record: Mapping[str, Any]) -> str | None:
+    kept = (record.get(name) for name in ("messages", "response", "proxy_server_request"))
     return "cut" if any(_CUT in str(value) for value in kept) else None
 
 
-def _usage(record: Mapping[str, Any], answer: Mapping[str, Any], metadata: Mapping[str, Any]) -> Usage:
+def _usage(record: Mapping[str, Any], answer: Answer, metadata: Mapping[str, Any]) -> Usage:
     """Return the proxy's totals, with the provider's detailed counts where they were passed on."""
-    finer = obj(answer.get("usage")) or obj(metadata.get("usage_object"))
+    finer = obj((answer.response or {}).get("usage")) or obj(metadata.get("usage_object"))
     finer = finer or obj(metadata.get("additional_usage_values"))
-    found = read_usage(finer)
-    totals = {
-        "input_tokens": count(record.get("prompt_tokens")),
-        "output_tokens": count(record.get("completion_tokens")),
-    }
-    return found.model_copy(update={name: value for name, value in totals.items() if value is not None})
+    totals = {name: found for name in _TOTALS if (found := count(record.get(name))) is not None}
+    return read_usage({**finer, **totals}, cache_apart=False if totals else None)
 
 
 def _cost(record: Mapping[str, Any]) -> Decimal | None:

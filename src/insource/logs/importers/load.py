@@ -11,9 +11,11 @@ from sqlalchemy import select
 
 from insource.logs.importers.batches import BATCH_TAG
 from insource.logs.importers.protocol import Imported, ReadOutcome, Rejected, Skipped
-from insource.providers.prices import UNPRICED, Priced, PriceTable, billing_of
+from insource.providers.billing import billing_of
+from insource.providers.prices import Priced, PriceTable, first_priced
 from insource.store.calls.calls import insert_calls
 from insource.store.calls.table import CALLS
+from insource.store.calls.versions import UNFINISHED, replace_unfinished, unfinished_among
 from insource.store.database import Database
 from insource.types import Call
 
@@ -32,12 +34,14 @@ _SAID = ("user", "tags", "request", "response", "response_text", "error", "raw")
 class ImportReport:
     """The counts of an import.
 
-    ``new`` calls were stored; ``known`` calls were already stored or had been purged. ``rejected`` records
+    ``new`` calls were stored; ``completed`` calls were stored while under way, and a later version of their
+    record replaced them; ``known`` calls were already stored or had been purged. ``rejected`` records
     could not be read; the first twenty are in ``shown``. ``skipped`` counts records that are not calls, by
     reason.
     """
 
     new: int = 0
+    completed: int = 0
     known: int = 0
     rejected: int = 0
     shown: list[Rejected] = field(default_factory=list)
@@ -45,7 +49,7 @@ class ImportReport:
 
     @property
     def calls(self) -> int:
-        return self.new + self.known
+        return self.new + self.completed + self.known
 
 
 def load(
@@ -59,7 +63,8 @@ def load(
     on_rejected: Callable[[Rejected], None] = lambda rejected: None,
     progress: Callable[[int], None] = lambda line: None,
 ) -> ImportReport:
-    """Store the calls that an importer reads. A call that is already stored is not changed.
+    """Store the calls that an importer reads. A call that is already stored is not changed, except that a
+    later version of its record replaces one that was still under way.
 
     Each batch of up to 500 records is one transaction, so repeating an interrupted import continues where it
     stopped. Content is redacted before it is written; if that fails, only metadata is written.
@@ -79,18 +84,20 @@ def load(
     price = _pricer(prices)
     for batch in _batches(outcomes):
         found = [outcome.call for outcome in batch if isinstance(outcome, Imported)]
-        there = _stored(database, found)  # checked first, because redaction is the slowest step
+        there = _final(database, found)  # checked first, because redaction is the slowest step
         calls = [
             prepared(call, redact=redact, keeps_content=keeps_content, task=task, price=price)
-            for call in found
+            for call in _latest(found)
             if call.call_id not in there
         ]
-        new = 0
+        new = completed = 0
         if calls:
             with database.write() as connection:
+                completed = replace_unfinished(connection, calls)
                 new = insert_calls(connection, calls)
         report.new += new
-        report.known += len(found) - new
+        report.completed += completed
+        report.known += len(found) - new - completed
         for outcome in batch:
             if isinstance(outcome, Rejected):
                 rejected = Rejected(outcome.line, _reason(outcome, redact))
@@ -117,10 +124,22 @@ def _batches(outcomes: Iterable[ReadOutcome]) -> Iterator[list[ReadOutcome]]:
         yield batch
 
 
-def _stored(database: Database, calls: Sequence[Call]) -> set[str]:
-    wanted = select(CALLS.c.call_id).where(CALLS.c.call_id.in_([call.call_id for call in calls]))
+def _latest(calls: Sequence[Call]) -> Iterable[Call]:
+    """Return each call once: its first version, or the first finished one if that was under way."""
+    chosen: dict[str, Call] = {}
+    for call in calls:
+        earlier = chosen.setdefault(call.call_id, call)
+        if earlier.outcome in UNFINISHED and call.outcome not in UNFINISHED:
+            chosen[call.call_id] = call
+    return chosen.values()
+
+
+def _final(database: Database, calls: Sequence[Call]) -> set[str]:
+    """Return the ids of those that are stored and need no later version."""
+    ids = [call.call_id for call in calls]
     with database.read() as connection:
-        return set(connection.execute(wanted).scalars())
+        stored = set(connection.execute(select(CALLS.c.call_id).where(CALLS.c.call_id.in_(ids))).scalars())
+        return stored - unfinished_among(connection, ids).keys()
 
 
 def prepared(
@@ -167,11 +186,12 @@ def _pricer(prices: PriceTable | None) -> CallPricer | None:
 
     def price(call: Call) -> Priced:
         billing = billing_of(call.response, batch=BATCH_TAG.items() <= call.tags.items())
-        for model in (call.model_answered, call.model_asked):
-            found = prices.price(model, call.usage, call.started_at, provider=call.provider, billing=billing)
-            if found.cost_usd is not None:
-                return found
-        return UNPRICED
+        return first_priced(
+            (call.model_answered, call.model_asked),
+            lambda model: prices.price(
+                model, call.usage, call.started_at, provider=call.provider, billing=billing
+            ),
+        )
 
     return price
 

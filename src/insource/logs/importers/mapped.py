@@ -18,7 +18,6 @@ team = "customer.team"
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -43,8 +42,10 @@ from insource.formats.values import (
     text,
 )
 from insource.foundation.errors import ConfigError
-from insource.logs.importers.answers import finish_reason, read_answer
+from insource.logs.importers.answers import Answer, finish_reason
+from insource.logs.importers.documents import read_body, read_document, read_said
 from insource.logs.importers.exchanges import created
+from insource.logs.importers.messages import spelled
 from insource.logs.importers.protocol import CallDraft, RecordImporter
 from insource.types import Frozen, Usage
 from insource.types.call import Outcome
@@ -144,8 +145,7 @@ def mapped(mapping: TableMapping) -> RecordImporter:
 def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[CallDraft]:
     found = {name: value_at(record, path) for name, path in mapping.call.items()}
     found = {name: value for name, value in found.items() if value not in (MISSING, None, "")}
-    answer_document = opened(found.get("response"))
-    answer = read_answer(answer_document)
+    answer = _answer(found.get("response"), apart="output" in mapping.call)
     started, ended = moment(found.get("started_at")), moment(found.get("ended_at"))
     latency = _duration(found, "latency")
     if latency is None:
@@ -159,7 +159,7 @@ def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[CallDraf
         **answer.fields(),
         "model_asked": answer.model,
         **texts,
-        "started_at": started or moment(created(answer_document)),
+        "started_at": started or moment(created(answer)),
         "request": _request(found, texts.get("model_asked", "")),
         "usage": answer.usage.model_copy(
             update={name: _number(found, name, count) for name in _COUNTS if name in found}
@@ -176,16 +176,24 @@ def _convert(mapping: TableMapping, record: dict[str, Any]) -> Iterator[CallDraf
         },
     }
     if "output" in found:
-        output = opened(found["output"])
-        said = read_answer(output) if isinstance(output, dict) and "role" in output else None
-        fields["response_text"] = said.text if said else text(found["output"]) or _json(found["output"])
+        fields["response_text"] = spelled(found["output"])
     if "finish_reason" in found:
         fields["finish_reason"] = finish_reason(found["finish_reason"])
     yield CallDraft(fields, own_id=text(found.get("id")))
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _answer(response: Any, *, apart: bool) -> Answer:
+    """Read a response. In the cell of a table, a document is text.
+
+    What is no document of a provider is what the model said, unless the mapping says that the text is
+    ``apart``.
+    """
+    document = opened(response)
+    if apart:
+        return read_body(document if isinstance(document, dict) else response)
+    if isinstance(response, str) and isinstance(document, dict):
+        return read_document(document) or Answer(text=response)
+    return read_said(response)
 
 
 def _request(found: Mapping[str, Any], model: str) -> dict[str, Any]:
@@ -196,7 +204,7 @@ def _request(found: Mapping[str, Any], model: str) -> dict[str, Any]:
     messages = opened(found.get("messages"))
     if not isinstance(messages, list):
         asked = found.get("input")
-        said = asked if isinstance(asked, str) else None if asked is None else _json(asked)
+        said = asked if isinstance(asked, str) else None if asked is None else spelled(asked)
         messages = [] if said is None else [{"role": "user", "content": said}]
     if system := text(found.get("system")):
         messages = [{"role": "system", "content": system}, *messages]

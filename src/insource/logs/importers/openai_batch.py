@@ -7,6 +7,7 @@ from typing import Any
 
 from insource.formats.values import NotACall, moment, obj, text
 from insource.logs.importers.batches import BATCH_TAG, Requests, request_of
+from insource.logs.importers.documents import read_body
 from insource.logs.importers.exchanges import created, exchange
 from insource.logs.importers.labels import known
 from insource.logs.importers.protocol import CallDraft, RecordImporter
@@ -24,14 +25,15 @@ def with_requests(requests: Requests) -> RecordImporter:
         if "body" in record and "response" not in record:
             raise NotACall("a request of a batch, without its answer; give this file as --batch-input")
         custom_id, response = text(record.get("custom_id")), obj(record.get("response"))
+        said = read_body(response.get("body"))
         fields = exchange(
             request_of(requests, custom_id),
-            response.get("body"),
+            said,
             status=response.get("status_code"),
             error=record.get("error"),
         )
         fields["tags"] |= BATCH_TAG | known(custom_id=custom_id)
-        started = moment(created(response.get("body")))
+        started = moment(created(said))
         yield CallDraft({**fields, "started_at": started}, own_id=text(record.get("id")))
 
     return RecordImporter(

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from insource.formats.values import BadRecord, text
+from insource.logs.importers.messages import said
 from insource.logs.importers.protocol import CallDraft, RecordImporter
-from insource.providers.requests import content_text
 
 _ANSWERS = ("preferred_output", "non_preferred_output")
 
@@ -45,7 +45,7 @@ def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
             "model_asked": text(record.get("model")),
             "request": {**request, "messages": messages[:last]},
             "response": {"choices": [{"index": 0, "message": answer}]},
-            "response_text": content_text(answer.get("content")),
+            "response_text": said(answer.get("content")),
             "finish_reason": "tool_calls" if called else "unknown",
             "tags": {"fine-tuning": kind, **_weight(answer)},
         }

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from insource.formats.values import moment, text
+from insource.logs.importers.documents import read_body
 from insource.logs.importers.exchanges import created, exchange
 from insource.logs.importers.protocol import CallDraft, RecordImporter
 
@@ -47,9 +48,10 @@ def _recognise(record: Mapping[str, Any]) -> str:
 def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     request = {name: record[name] for name in _ASKED if record.get(name) is not None}
     answer = {name: value for name, value in record.items() if name not in ("messages", "input")}
-    fields = exchange(request, answer)
+    said = read_body(answer)
+    fields = exchange(request, said)
     fields["user"] = fields["user"] or text(record.get("input_user"))
-    yield CallDraft({**fields, "started_at": moment(created(record))}, own_id=text(record.get("id")))
+    yield CallDraft({**fields, "started_at": moment(created(said))}, own_id=text(record.get("id")))
 
 
 IMPORTER = RecordImporter(

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from insource.formats.values import between, first, moment, obj, opened, text
-from insource.logs.importers.exchanges import created, exchange
+from insource.logs.importers.documents import read_body
+from insource.logs.importers.exchanges import created, exchange, own_id
 from insource.logs.importers.labels import labels
 from insource.logs.importers.protocol import CallDraft, RecordImporter
 
@@ -23,11 +24,11 @@ def _recognise(record: Mapping[str, Any]) -> str:
 
 
 def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
-    answer = opened(first(record, "respPayload", "output"))
+    said = read_body(opened(first(record, "respPayload", "output")))
     started, ended = moment(record.get("requestedAt")), moment(record.get("receivedAt"))
     fields = exchange(
         obj(first(record, "reqPayload", "input")),
-        answer,
+        said,
         status=record.get("statusCode"),
         error=record.get("errorMessage"),
     )
@@ -38,10 +39,10 @@ def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
     yield CallDraft(
         {
             **fields,
-            "started_at": started or moment(created(answer)),
+            "started_at": started or moment(created(said)),
             "latency_s": between(started, ended),
         },
-        own_id=text(record.get("id")) or text(obj(answer).get("id")),
+        own_id=text(record.get("id")) or own_id(said),
     )
 
 

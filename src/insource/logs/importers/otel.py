@@ -6,11 +6,13 @@ use (``gen_ai.system``, ``gen_ai.prompt.0.content``, ``llm.request.type``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from insource.formats.values import (
+    BadRecord,
     NotACall,
     between,
     count,
@@ -23,11 +25,20 @@ from insource.formats.values import (
     seconds,
     text,
 )
+from insource.logs.importers import ai_sdk
 from insource.logs.importers.answers import finish_reason
-from insource.logs.importers.labels import known
-from insource.logs.importers.otel_values import attributes, chat_messages, event_messages, indexed
+from insource.logs.importers.labels import known, labels
+from insource.logs.importers.messages import as_completion, said
+from insource.logs.importers.otel_values import (
+    attributes,
+    chat_messages,
+    event_messages,
+    indexed,
+    listed_messages,
+    told_messages,
+)
 from insource.logs.importers.protocol import CallDraft, RecordImporter
-from insource.providers.requests import content_text
+from insource.providers.usage import read_usage
 from insource.types import Usage
 
 _ENDPOINTS = {
@@ -40,7 +51,10 @@ _ENDPOINTS = {
 }
 _DETAILS = "gen_ai.client.inference.operation.details"
 _PARAMETERS = "gen_ai.request."
+# The conventions' counts, those of pydantic-ai, of older libraries and of the AI SDK.
+_COUNT = re.compile(r"gen_ai\.usage\.(?:details\.)?|llm\.usage\.|ai\.usage\.")
 _ERROR_CODES = (2, "2", "STATUS_CODE_ERROR", "ERROR")
+Messages = tuple[list[dict[str, Any]], list[dict[str, Any]]]  # of the request, of the answer
 Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]  # resource, scope, span or event
 
 
@@ -52,16 +66,16 @@ def _recognise(record: Mapping[str, Any]) -> str:
     return "a span's `attributes` with `gen_ai.…`" if any(n.startswith("gen_ai.") for n in told) else ""
 
 
-def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
-    others = 0
+def _convert(record: dict[str, Any]) -> Iterator[CallDraft | NotACall | BadRecord]:
     for resource, scope, span in _parts(record):
         told = attributes(span.get("attributes"))
-        if _is_call(span, told):
+        if not _is_call(span, told):
+            yield NotACall("spans or events that are not calls to a model")
+            continue
+        try:
             yield _draft(resource, scope, span, told)
-        else:
-            others += 1
-    if others:  # reported once, after the calls of the same record
-        raise NotACall("spans or events that are not calls to a model")
+        except BadRecord as bad:
+            yield bad
 
 
 def _parts(record: Mapping[str, Any]) -> Iterator[Parts]:
@@ -80,6 +94,8 @@ def _parts(record: Mapping[str, Any]) -> Iterator[Parts]:
 def _is_call(span: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
     if "body" in span or "logRecord" in span or "eventName" in span:
         return text(first(span, "eventName") or told.get("event.name")) == _DETAILS
+    if told.get("logfire.span_type") == "pending_span":  # Logfire writes it when a span begins
+        return False
     kind = text(first(told, "gen_ai.operation.name", "llm.request.type")).lower()
     if kind:
         return kind in _ENDPOINTS
@@ -110,7 +126,7 @@ def _draft(
             "model_answered": text(told.get("gen_ai.response.model")),
             "request": _request(told, asked),
             "response": _response(told, answered),
-            "response_text": content_text(answer.get("content")),
+            "response_text": said(answer.get("content")),
             "streamed": first(told, "gen_ai.request.stream", "llm.is_streaming", "gen_ai.is_streaming")
             is True,
             "finish_reason": reason,
@@ -120,7 +136,8 @@ def _draft(
             "latency_s": latency,
             "first_token_s": seconds(
                 first(told, "gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token")
-            ),
+            )
+            or _thousandth(told.get("ai.response.msToFirstChunk")),
             "outcome": "error" if error else "ok",
             "error": error,
         },
@@ -137,8 +154,8 @@ def _ids(span: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _times(span: Mapping[str, Any]) -> tuple[Any, float | None]:
-    started = moment(first(span, "startTimeUnixNano", "start_time"))
-    ended = moment(first(span, "endTimeUnixNano", "end_time"))
+    started = moment(_set(first(span, "startTimeUnixNano", "start_time")))
+    ended = moment(_set(first(span, "endTimeUnixNano", "end_time")))
     if started is None:  # an event is recorded when the call has ended
         told = moment(first(span, "timeUnixNano", "observedTimeUnixNano", "timestamp"))
         took = seconds(attributes(span.get("attributes")).get("gen_ai.client.operation.duration"))
@@ -146,63 +163,70 @@ def _times(span: Mapping[str, Any]) -> tuple[Any, float | None]:
     return started, between(started, ended)
 
 
-def _messages(span: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
-    """Return the messages of the request and of the answer, from whichever of the four places has them."""
-    from_events = event_messages(items(span.get("events")))
-    asked = (
-        chat_messages(told.get("gen_ai.input.messages"))
-        or indexed(told, "gen_ai.prompt")
-        or chat_messages(told.get("gen_ai.prompt"))
-        or from_events[0]
-    )
+def _set(time: Any) -> Any:
+    """Return the time, or None for 0: in OTLP, a time that is not set."""
+    return None if count(time) == 0 else time
+
+
+def _thousandth(value: Any) -> float | None:
+    milliseconds = seconds(value)
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _messages(span: Mapping[str, Any], told: Mapping[str, Any]) -> Messages:
+    """Return the messages of the request and of the answer, from whichever of the places has them."""
+    asked: list[dict[str, Any]] = []
+    answered: list[dict[str, Any]] = []
+    for found in _places(span, told):
+        asked, answered = asked or found[0], answered or found[1]
+        if asked and answered:
+            break
     system = opened(told.get("gen_ai.system_instructions"))
     if system:
         asked = [*chat_messages([{"role": "system", "parts": items(system)}]), *asked]
-    found = [obj(message) for message in items(told.get("gen_ai.output.messages"))]
-    answered: list[dict[str, Any]] = [
+    return asked, answered
+
+
+def _places(span: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[Messages]:
+    yield chat_messages(told.get("gen_ai.input.messages")), _choices(told.get("gen_ai.output.messages"))
+    yield indexed(told, "gen_ai.prompt"), indexed(told, "gen_ai.completion")
+    yield (
+        told_messages(told.get("gen_ai.prompt"), "user"),
+        told_messages(told.get("gen_ai.completion"), "assistant"),
+    )
+    yield event_messages(items(span.get("events")))
+    yield ai_sdk.asked(told), ai_sdk.answered(told)
+    for name in ("events", "all_messages_events", "pydantic_ai.all_messages"):
+        yield listed_messages(told.get(name))
+
+
+def _choices(value: Any) -> list[dict[str, Any]]:
+    return [
         shown | {"finish_reason": message.get("finish_reason")}
-        for message in found
+        for message in map(obj, items(value))
         for shown in chat_messages([message])
     ]
-    return asked, answered or indexed(told, "gen_ai.completion") or from_events[1]
 
 
 def _request(told: Mapping[str, Any], asked: list[Any]) -> dict[str, Any]:
     request = {
         name.removeprefix(_PARAMETERS): value for name, value in told.items() if name.startswith(_PARAMETERS)
     }
-    tools = opened(told.get("gen_ai.tool.definitions"))
+    tools = opened(told.get("gen_ai.tool.definitions")) or ai_sdk.tools(told)
     return request | ({"messages": asked} if asked else {}) | ({"tools": tools} if tools else {})
 
 
 def _response(told: Mapping[str, Any], answered: list[dict[str, Any]]) -> dict[str, Any] | None:
     if not answered:
         return None
-    choices = [
-        {
-            "index": index,
-            "finish_reason": message.get("finish_reason"),
-            "message": {name: value for name, value in message.items() if name != "finish_reason"},
-        }
-        for index, message in enumerate(answered)
-    ]
     names = known(id=told.get("gen_ai.response.id"), model=told.get("gen_ai.response.model"))
-    return {**names, "choices": choices}
+    return {**names, **as_completion(answered)}
 
 
 def _usage(told: Mapping[str, Any]) -> Usage:
-    def counted(*names: str) -> int | None:
-        return count(first(told, *(f"gen_ai.usage.{name}" for name in names)))
-
-    return Usage(
-        input_tokens=counted("input_tokens", "prompt_tokens"),
-        cached_tokens=counted("cache_read.input_tokens", "cache_read_input_tokens"),
-        cache_write_tokens=counted(
-            "cache_write.input_tokens", "cache_creation.input_tokens", "cache_creation_input_tokens"
-        ),
-        output_tokens=counted("output_tokens", "completion_tokens"),
-        reasoning_tokens=counted("reasoning.output_tokens", "reasoning_tokens"),
-    )
+    """Return the token counts. The conventions count cached tokens in the input; some libraries do not."""
+    counts = {_COUNT.sub("", name): count(value) for name, value in told.items() if _COUNT.match(name)}
+    return read_usage(counts, cache_apart=False)
 
 
 def _error(span: Mapping[str, Any], told: Mapping[str, Any]) -> str:
@@ -218,13 +242,17 @@ def _error(span: Mapping[str, Any], told: Mapping[str, Any]) -> str:
 
 def _labels(resource: Mapping[str, Any], told: Mapping[str, Any], trace: str) -> dict[str, Any]:
     around = attributes(resource.get("attributes"))
+    attached = labels(ai_sdk.metadata(told))
     prompt, version = text(told.get("gen_ai.prompt.name")), text(told.get("gen_ai.prompt.version"))
     return {
-        "task": text(told.get("insource.task")),
-        "feature": text(first(told, "insource.feature", "gen_ai.agent.name")),
-        "prompt_version": f"{prompt}@{version}" if prompt and version else prompt or version,
-        "user": text(first(told, "user.id", "enduser.id")),
-        "tags": known(
+        "task": text(told.get("insource.task")) or attached["task"],
+        "feature": text(first(told, "insource.feature", "gen_ai.agent.name")) or attached["feature"],
+        "prompt_version": f"{prompt}@{version}"
+        if prompt and version
+        else prompt or version or attached["prompt_version"],
+        "user": text(first(told, "user.id", "enduser.id")) or attached["user"],
+        "tags": attached["tags"]
+        | known(
             trace=trace,
             session=first(told, "gen_ai.conversation.id", "session.id"),
             service=around.get("service.name"),

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from insource.formats.containers import records
 from insource.formats.values import BadRecord, NotACall
 from insource.foundation.ids import uuid8
+from insource.logs.importers.absent import without_placeholders
 from insource.types import Call
 
 UNEXPECTED = "unexpected"
@@ -87,13 +88,13 @@ class RecordImporter:
     """An importer that reads records one at a time with ``convert``.
 
     ``convert`` raises ``BadRecord`` for a record that cannot be read, and ``NotACall`` for one that is not a
-    call.
+    call. A record with several parts yields them: each part is imported, rejected or skipped by itself.
     """
 
     name: str
     about: str
     recognise: Callable[[Mapping[str, Any]], str]
-    convert: Callable[[dict[str, Any]], Iterable[CallDraft]]
+    convert: Callable[[dict[str, Any]], Iterable[CallDraft | NotACall | BadRecord]]
 
     def read(self, file: BinaryIO, *, received_at: datetime) -> Iterator[ReadOutcome]:
         identity = _Identity(self.name)
@@ -102,8 +103,7 @@ class RecordImporter:
                 yield Rejected(line, str(record))
                 continue
             try:
-                for index, draft in enumerate(self.convert(record)):
-                    yield self._outcome(line, draft, identity.of(draft, record, index), record, received_at)
+                yield from self._parts(line, record, identity, received_at)
             except NotACall as other:
                 yield Skipped(line, str(other))
             except BadRecord as bad:
@@ -111,10 +111,23 @@ class RecordImporter:
             except Exception as error:  # one record must not stop the import; ``check_importer`` fails on it
                 yield Rejected(line, f"{UNEXPECTED} {type(error).__name__}: {error}")
 
+    def _parts(
+        self, line: int, record: dict[str, Any], identity: _Identity, received_at: datetime
+    ) -> Iterator[ReadOutcome]:
+        calls = 0
+        for part in self.convert(record):
+            if isinstance(part, NotACall):
+                yield Skipped(line, str(part))
+            elif isinstance(part, BadRecord):
+                yield Rejected(line, str(part))
+            else:
+                yield self._outcome(line, part, identity.of(part, record, calls), record, received_at)
+                calls += 1
+
     def _outcome(
         self, line: int, draft: CallDraft, call_id: str, record: dict[str, Any], received_at: datetime
     ) -> ReadOutcome:
-        fields = dict(draft.fields)
+        fields = without_placeholders(draft.fields)
         if fields.get("started_at") is None:
             fields["started_at"] = received_at
             fields["tags"] = {**fields.get("tags", {}), "started_at": "import"}

@@ -16,10 +16,10 @@ _PRIME = 2_147_483_647  # so that the sum of a billion calls fits in 64 bits
 class SetOfCalls(Frozen):
     """What tells one set of calls of one store from another: their number, and when they started.
 
-    Times are in microseconds; ``checksum`` is the sum of the starts modulo a prime. Calls are never changed,
-    only added, removed and given a task. Several calls may have started at the same time, so a removed call
-    may leave the same values to one that is added later: whoever compares sets has to compare ``removals``,
-    too.
+    Times are in microseconds; ``checksum`` is the sum of the starts modulo a prime. Calls are added, removed
+    and given a task. They are never changed, except that a later version may replace an imported one, which
+    counts as a removal. Several calls may have started at the same time, so a removed call may leave the same
+    values to one that is added later: whoever compares sets has to compare ``removals``, too.
     """
 
     calls: int

@@ -25,7 +25,7 @@ from insource.types import JsonSchema, Labels, Provenance, Row, Text
 ROWS = 800
 FOUND, FALSE = 0.95, 0.01
 BY_FIELD = {"constant-fields", "class-imbalance"}
-OWN_TESTS = {"near-duplicates", "label-errors", "teacher-disagreement"}
+OWN_TESTS = {"near-duplicates", "label-errors", "teacher-disagreement", "special-tokens"}
 
 
 @pytest.fixture(scope="module")

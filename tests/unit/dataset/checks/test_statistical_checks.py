@@ -7,8 +7,11 @@ import pytest
 from support.near_copies import documents, near_copy
 
 from insource.dataset.checks.check import Context
+from insource.dataset.checks.contradictory_labels import ContradictoryLabels
+from insource.dataset.checks.exact_duplicates import ExactDuplicates
 from insource.dataset.checks.label_errors import LabelErrors
 from insource.dataset.checks.near_duplicates import NearDuplicateRows
+from insource.dataset.checks.report import place
 from insource.dataset.checks.suite import apply_fixes, run_checks
 from insource.dataset.checks.teacher_disagreement import TeacherDisagreement
 from insource.dataset.rows.staged import staged
@@ -196,7 +199,7 @@ def test_rows_that_share_some_of_their_models_are_compared_once_a_model(look):
         TeacherDisagreement, [row(n, "q", "one", cloud_outputs=of) for n, of in enumerate(answers)]
     )
     assert (finding.measures["repeats"], finding.measures["differing"], finding.count) == (3, 1, 1)
-    assert finding.instances[0].detail.startswith("A answered row 1 otherwise")
+    assert finding.instances[0].detail.startswith("A answered line 0 otherwise")
 
 
 def test_logged_answers_count_by_model_and_nothing_repeated_is_said(look):
@@ -217,3 +220,24 @@ def test_edited_parameters_that_make_no_sense_are_refused(tmp_path, parameters):
         with pytest.raises(UserError) as error:
             apply_fixes(Context(rows=work, output=Labels(names=("x",))), [decision])
     assert error.value.code == "fix-parameters-invalid"
+
+
+@pytest.mark.parametrize(
+    "check", [ExactDuplicates, NearDuplicateRows, TeacherDisagreement, ContradictoryLabels]
+)
+@pytest.mark.parametrize("logged", [True, False])
+def test_findings_call_a_row_by_its_line_or_by_its_call(look, check, logged):
+    """A call of the log has no line, so its id is the only name by which people find it."""
+    words = " ".join(f"word{n}" for n in range(60))
+    said = {ExactDuplicates: ("one", "one"), NearDuplicateRows: ("one", "one")}.get(check, ("one", "two"))
+    texts = (words, f"{words} more") if check is NearDuplicateRows else (words, words)
+    rows = [
+        row(7 + n, text, answer, cloud_outputs={"m": answer}).model_copy(
+            update={"row_id": f"01J{n}", "line": None if logged else 7 + n}
+        )
+        for n, (text, answer) in enumerate(zip(texts, said, strict=True))
+    ]
+    finding = look(check, rows)
+    shown = " ".join(place(one) + one.detail for one in finding.instances)
+    assert ("01J0" in shown, "01J1" in shown) == (logged, logged)
+    assert ("line 7" in shown, "line 8" in shown) == (not logged, not logged)

@@ -16,15 +16,18 @@ from insource.dataset.checks.check import Context, TokenCount
 from insource.dataset.checks.fixes import read_decisions
 from insource.dataset.checks.over_length import OverLength
 from insource.dataset.checks.report import findings_card
+from insource.dataset.checks.special_tokens import SpecialTokens
 from insource.dataset.checks.spelling import is_abbreviation, is_slip, may_stand_for, normal_key
 from insource.dataset.checks.suite import run_checks
 from insource.dataset.checks.value_shape import rewritten, shape_of
 from insource.dataset.rows.staged import staged
 from insource.foundation.errors import DataError, UserError
+from insource.models.control_tokens import ControlTokens
 from insource.redaction.pseudonyms import Pseudonyms
 from insource.types import (
     TOKEN_LIMIT,
     Dropped,
+    Finding,
     FixDecision,
     JsonSchema,
     Labels,
@@ -294,6 +297,30 @@ def test_labels_that_would_be_cut_and_lost() -> None:
     rows = [row(1, "x" * 3 * 4, {"a": 1}), row(2, "x" * 5000 * 4, {"a": 1})]
     finding, _ = look(OverLength, rows, OPEN)
     assert (finding.count, finding.measures["labels_lost"]) == (1, 1)
+
+
+def special_tokens(rows: list[Row], control: ControlTokens | None) -> Finding:
+    with TemporaryDirectory() as folder, staged(Rows(rows), Path(folder)) as work:
+        return run_checks(Context(rows=work, output=Text(), control=control), (SpecialTokens,))[0]
+
+
+def test_rows_that_spell_a_control_token_are_named_with_it() -> None:
+    control = ControlTokens({"<|end|>": 2, "<｜User｜>": 3, "<pad>": 4})
+    rows = [
+        row(1, "it ends <|end|> here <|end|>", "a"),
+        row(2, "plain <end>", "a"),
+        row(3, "plain", {"note": "<｜User｜>", "<|end|>": 1}),
+    ]
+    finding = special_tokens(rows, control)
+    assert [one.row_id for one in finding.instances] == ["r1", "r3"]
+    assert finding.instances[1].detail == "answer: <｜User｜>, <|end|>"
+    assert (finding.count, finding.of, finding.severity, finding.fix) == (2, 3, "warning", None)
+    assert finding.measures == {"rows_by_token": {"<|end|>": 2, "<｜User｜>": 1}}
+    assert "<|end|> (2), <｜User｜> (1)" in finding.summary
+
+
+def test_without_the_base_model_control_tokens_are_not_looked_for() -> None:
+    assert "base model is not on this machine" in special_tokens([row(1, "<|end|>", "a")], None).skipped
 
 
 def test_of_a_document_of_megabytes_no_more_is_counted_than_tells() -> None:

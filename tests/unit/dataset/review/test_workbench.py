@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from support.review_rows import JSON_TASK, LABELS, decided, row, workbench_of
 
+from insource.cli.dataset.review_plain import nothing_waits
 from insource.dataset.build import build
 from insource.dataset.checks.row_view import RowView
 from insource.dataset.review.decisions import write_reviews
@@ -58,6 +59,25 @@ def test_queues_hold_the_rows_they_name(tickets):
     assert sorted(orders["audit"]) == list(range(12)) != orders["audit"]
     assert tickets.following("contested", "ann") is None
     assert "logged answer differs" in tickets.item("disagreements", "ann", 4).reasons[0]
+
+
+def test_an_empty_queue_names_one_that_is_not(tickets):
+    assert tickets.elsewhere("ungrounded", "ann") == ("disagreements", 1)
+    tickets.save("ann", 4, [FieldVerdict("", "accepted")])
+    assert tickets.elsewhere("ungrounded", "ann") == ("low-confidence", 2)
+    assert nothing_waits(tickets, "ungrounded", "ann") == (
+        "The queue ungrounded is empty. In low-confidence, 2 rows wait: "
+        "insource dataset review --queue low-confidence"
+    )
+    assert nothing_waits(tickets, "disagreements", "ann").startswith(
+        "The queue disagreements has no more rows. "
+    )
+    for index in range(11):
+        tickets.save("ann", index, [FieldVerdict("", "accepted")])
+    assert "In audit, 1 row waits: " in nothing_waits(tickets, "low-confidence", "ann")
+    tickets.save("ann", 11, [FieldVerdict("", "accepted")])
+    assert tickets.elsewhere("all", "ann") is None
+    assert nothing_waits(tickets, "all", "ann").endswith("and no other queue has a row for ann")
 
 
 def test_the_audit_is_the_same_for_a_seed(tmp_path, rows):

@@ -90,7 +90,8 @@ def test_broken_quoting_costs_the_row_it_is_in_and_no_other(tmp_path):
     found, drops = read(path)
     assert pairs(found) == [("one", "a"), ("three", "c"), ("two\nlines", "e")]
     assert [(line, reason) for _, line, reason, _ in drops] == [(n, "invalid-csv") for n in (3, 5, 8, 9)]
-    assert drops[2][3] == "the header has 2 columns, the row 3"
+    settings = "`[dataset] delimiter` and `quote` say how it is written"
+    assert drops[2][3] == f"the header has 2 columns, the row 3, separated by ','; {settings}"
 
 
 def test_columns_with_other_names(tmp_path):

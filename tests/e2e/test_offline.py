@@ -1,0 +1,69 @@
+"""No command reaches another machine, in the environment of a person who has set nothing.
+
+The commands get no variable of the tests' environment, such as ``CI``: some would hide what a library sends
+from a person's machine.
+"""
+
+import re
+import signal
+import sys
+
+import httpx2
+import pytest
+from support.outward import Watched
+
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.usefixtures("embedded_model")]
+SMALL = """
+[task]
+name = "tickets"
+instruction = "Which desk?"
+[dataset]
+path = "data.jsonl"
+[training]
+epochs = 1
+rank = 4
+[routing]
+on_infeasible = "median"
+"""
+LITTLE = {
+    "INSOURCE_EVALUATION__BASE_DOCUMENTS": "1",
+    "INSOURCE_EVALUATION__PARITY_PROMPTS": "1",
+    "INSOURCE_SERVING__THREADS": "1",
+}
+COMMANDS = (
+    ("demo", "--documents", "8", "--epochs", "1"),
+    ("dataset", "check"),
+    ("train",),
+    ("evaluate",),
+    ("run",),
+)
+
+
+def test_no_command_reaches_another_machine(project, rows, tmp_path):
+    folder = project(rows.tickets(36), SMALL)
+    reached = {}
+    for arguments in COMMANDS:
+        watched = Watched(command(*arguments), LITTLE, folder, tmp_path / f"{arguments[0]}-log")
+        _, err = watched.process.communicate(timeout=600)
+        assert watched.process.returncode == 0, err
+        reached[arguments[0]] = watched.beyond_loopback()
+    reached["gateway"] = gateway(folder, tmp_path / "gateway-log")
+    assert reached == {name: [] for name in reached}
+
+
+def gateway(folder, log):
+    """Whom the gateway reaches when it starts, answers one call here, and ends."""
+    watched = Watched(command("gateway", "--port", "0"), LITTLE, folder, log)
+    url = next(
+        found[1] for line in watched.process.stderr if (found := re.search(r"Gateway on (http://\S+)", line))
+    )
+    body = {"model": "tickets", "messages": [{"role": "user", "content": "It leaks."}]}
+    answer = httpx2.post(f"{url}/chat/completions", json=body, timeout=60)
+    watched.process.send_signal(signal.SIGTERM)
+    watched.process.communicate(timeout=60)
+    assert answer.status_code == 200, answer.text
+    return watched.beyond_loopback()
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "insource.cli.main", *arguments]
