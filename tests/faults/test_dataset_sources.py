@@ -169,9 +169,9 @@ def test_what_was_not_read_of_documents_is_said_by_the_build_and_its_card(tmp_pa
 
 def test_the_settings_that_a_refused_table_needs_are_named_and_work(tmp_path, insource, refuses):
     rows = "".join(f"'Ticket~ {n}'~{'ab'[n % 2]}\n" for n in range(12))
-    write(tmp_path, "d.csv", f"input,of~output\n{rows}")
+    write(tmp_path, "d.csv", f"input, of~output\n{rows}")
     section = "[dataset]\npath = 'd.csv'\nformat = 'rows'\n"
-    columns = "[dataset.columns]\ninput = 'input,of'\n"
+    columns = "[dataset.columns]\ninput = 'input, of'\n"
     (tmp_path / "insource.toml").write_text(section + columns, encoding="utf-8")
     said = refuses("dataset", "build", code="bad-rows")
     assert "d.csv:2: invalid-csv: the header has 2 columns, the row 1, separated by ','" in said

@@ -157,6 +157,14 @@ def test_a_text_box_stands_on_lines_of_its_own():
     assert read(".docx", content).text.splitlines() == ["before after", "in", "it", "next"]
 
 
+@pytest.mark.parametrize("around", ["<w:del w:id='1'>{}</w:del>", "{}"])
+@pytest.mark.parametrize("properties", ["", "<w:rPr><w:vanish/></w:rPr>"])
+def test_a_field_that_ends_where_nobody_sees_it_ends(around, properties):
+    mark = "<w:r>{}<w:fldChar w:fldCharType='{}'/></w:r>".format
+    content = paragraph(mark("", "begin"), around.format(mark(properties, "end")), run("after"))
+    assert read(".docx", word_xml(content)) == ("after", "", ())
+
+
 def test_each_section_has_its_header_and_says_a_shared_one_once():
     refers = "<w:headerReference w:type='{}' r:id='rId_header{}'/>"
     first = paragraph(

@@ -33,13 +33,14 @@ Parse = Callable[[bytes], Any]
 def records(
     file: BinaryIO,
     parse: Parse = parse_json,
-    csv: CsvDialect = DETECTED,
+    csv: CsvDialect | None = None,
     noted: Counter[str] | None = None,
 ) -> Iterator[Found]:
     """Yield each record, or the reason why it is unreadable, with its first line (Parquet: its row), in file
     order.
 
-    ``parse`` reads the JSON of one record or raises ``BadRecord``. ``csv`` says how cells are separated.
+    ``parse`` reads the JSON of one record or raises ``BadRecord``. ``csv`` says that what is
+    not JSON is CSV, and how it is written; without it, both are detected.
     ``noted`` counts what was passed over or read as something else, in words.
 
     Raises:
@@ -58,7 +59,7 @@ def records(
         yield line + 1, BadRecord(f"the compressed file is damaged or cut short: {unpacked.failure}")
 
 
-def _contained(file: BinaryIO, parse: Parse, csv: CsvDialect, noted: Counter[str]) -> Iterator[Found]:
+def _contained(file: BinaryIO, parse: Parse, csv: CsvDialect | None, noted: Counter[str]) -> Iterator[Found]:
     head = file.read(_HEAD_BYTES)
     start = len(_BOM) if head.startswith(_BOM) else 0
     file.seek(start)
@@ -67,9 +68,9 @@ def _contained(file: BinaryIO, parse: Parse, csv: CsvDialect, noted: Counter[str
         yield 1, BadRecord("the file is UTF-16; convert it: iconv -f utf-16 -t utf-8")
     elif head.startswith(b"PAR1"):
         yield from _parquet(file, noted)
-    elif _is_csv(head, csv.delimiter):
+    elif _is_csv(head, told=csv is not None):
         text = head.decode("utf-8", "surrogateescape")
-        yield from cast(Iterator[Found], csv_records(file, text, csv, noted, MAX_RECORD_BYTES))
+        yield from cast(Iterator[Found], csv_records(file, text, csv or DETECTED, noted, MAX_RECORD_BYTES))
     elif is_one_document(head):
         for piece in pieces(file, MAX_RECORD_BYTES):
             yield from _parsed(piece, parse)
@@ -78,15 +79,15 @@ def _contained(file: BinaryIO, parse: Parse, csv: CsvDialect, noted: Counter[str
             yield from _parsed(piece, parse)
 
 
-def _is_csv(head: bytes, delimiter: str) -> bool:
-    """Whether the file starts with a CSV header; ``delimiter`` is empty when it is not known.
+def _is_csv(head: bytes, *, told: bool) -> bool:
+    """Whether the file starts with a CSV header; ``told`` is whether what is not JSON is CSV.
 
     A line with a separator may also be the torn first line of JSON Lines; then a complete object follows.
     """
     first, *others = [line for line in head.splitlines() if line.strip()][:3] or [b""]
     if first.lstrip().startswith((b"{", b"[")) or any(_is_object(line) for line in others):
         return False
-    return bool(delimiter) or any(sign.encode() in first for sign in DELIMITERS)
+    return told or any(sign.encode() in first for sign in DELIMITERS)
 
 
 def _is_object(line: bytes) -> bool:

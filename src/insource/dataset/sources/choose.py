@@ -15,7 +15,7 @@ from insource.dataset.rows.records import BadRow
 from insource.dataset.rows.source import Source
 from insource.dataset.sources.calls import LoggedCalls
 from insource.dataset.sources.chat_shapes import alpaca, chat, completion, sharegpt
-from insource.dataset.sources.containers import LINES, SUFFIXES, read_records
+from insource.dataset.sources.containers import LINES, SUFFIXES, is_csv, read_records
 from insource.dataset.sources.conversation import Conversations
 from insource.dataset.sources.documents import ABOUT, Documents, is_document, label_table, walk
 from insource.dataset.sources.record_shapes import ROWS, Shape, by_columns, teacher_of
@@ -154,6 +154,9 @@ def _shape(section: DatasetSection, path: Path) -> tuple[Shape, str]:
     if name == "rows":
         plain = columns == ColumnsSection() and not section.encoding and path.suffix.lower() in LINES
         return (ROWS if plain else by_columns(columns)), f"rows: {why}"
+    if len(keys) == 1 and is_csv(path):
+        separated = 'If it has several, say what stands between them: `delimiter = "…"` under [dataset].'
+        raise DataError("unknown-columns", f"{path.name} has one column, {keys[0]!r}.", hint=separated)
     raise DataError(
         "unknown-columns",
         f"{path.name} has neither `input` and `output` nor another known shape.",

@@ -68,7 +68,8 @@ def read_records(
             yield from json_lines(path, noted)
         else:
             with _recoded(path, encoding) if encoding else path.open("rb") as file:
-                yield from _others(file, encoding, csv, noted)
+                told = csv != DETECTED or is_csv(path)
+                yield from _others(file, encoding, csv if told else None, noted)
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -99,7 +100,12 @@ def is_json_lines(path: Path, head: bytes) -> bool:
     return suffix not in SUFFIXES and head.lstrip().startswith(b"{") and not is_one_document(head)
 
 
-def _others(file: BinaryIO, encoding: str, csv: CsvDialect, noted: Counter[str]) -> Iterator[Found]:
+def is_csv(path: Path) -> bool:
+    """By its name, gzipped or not."""
+    return path.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
+
+
+def _others(file: BinaryIO, encoding: str, csv: CsvDialect | None, noted: Counter[str]) -> Iterator[Found]:
     for line, record in records(file, _strict, csv, noted):
         yield line, _bad(str(record), encoding) if isinstance(record, BadRecord) else record
 

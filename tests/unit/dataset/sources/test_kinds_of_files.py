@@ -1,5 +1,6 @@
 """JSON and tables under other names and in other forms: read, or refused with the likely cause."""
 
+import gzip
 import json
 
 import pytest
@@ -130,6 +131,24 @@ def test_records_inside_one_object_are_refused_with_the_line_to_type(tmp_path, d
         read(path)
     assert error.value.code == "unknown-columns"
     assert hint in error.value.hint
+
+
+@pytest.mark.parametrize("name", ["d.csv", "D.TSV", "d.csv.gz"])
+def test_a_table_with_an_unknown_delimiter_names_the_setting(tmp_path, name):
+    path = tmp_path / name
+    content = b"input~output\na~x\nb~y\n"
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    with pytest.raises(DataError) as error:
+        read(path)
+    assert error.value.message == f"{name} has one column, 'input~output'."
+    assert "delimiter" in error.value.hint
+    assert [row.output for row in read(path, delimiter="~")[0]] == ["x", "y"]
+
+
+def test_a_delimiter_says_that_a_file_without_a_suffix_is_a_table(tmp_path):
+    path = tmp_path / "export"
+    path.write_bytes(b"input~output\na~x\n")
+    assert [row.output for row in read(path, delimiter="~")[0]] == ["x"]
 
 
 def test_suffixes_in_capitals_are_the_same_suffixes(tmp_path):

@@ -183,10 +183,12 @@ class _Reader:
             elif name == "object":  # its picture shows what its program would
                 inside = set(map(_name, child.iter())) & {"OLEObject", "control"}
                 self.unread.update(_UNREAD[kind] for kind in inside)
-            elif name == "r" and is_hidden(child):
-                hidden = any(one.text for one in child.iter("{*}t"))
+            elif name in _NOT_SEEN or (name == "r" and is_hidden(child)):
+                hidden = name == "r" and any(one.text for one in child.iter("{*}t"))
                 self.unread.update(("hidden text",) if hidden else ())
-            elif name not in _NOT_SEEN and name not in _PROPERTIES and not self._is_said(name, child, pieces):
+                for mark in child.iter("{*}fldChar"):  # a field may begin in there and end behind it
+                    self._field(mark, [])
+            elif name not in _PROPERTIES and not self._is_said(name, child, pieces):
                 self._inline(child, pieces, boxes)
 
     def _is_said(self, name: str, element: Any, pieces: list[str]) -> bool:
