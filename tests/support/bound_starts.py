@@ -111,7 +111,9 @@ def family(n: int, max_error: float) -> dict[str, Callable[[np.ndarray, np.ndarr
     starts = {
         "no error, then percents (as before)": walk(sizes[0] if sizes else None, percents),
         **{
-            f"{errors} errors": walk(sizes[errors] if errors < len(sizes) else None, sizes)
+            "1 error" if errors == 1 else f"{errors} errors": walk(
+                sizes[errors] if errors < len(sizes) else None, sizes
+            )
             for errors in (0, 1, 2, 4)
         },
         **{f"n / {part}": walk(at_most(1 / part, sizes), sizes) for part in (4, 3, 2)},

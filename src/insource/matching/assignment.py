@@ -33,7 +33,8 @@ def pair(left: Sequence[Any], right: Sequence[Any], gain: Gain, most: int) -> Pa
     Items of the same canonical form are paired first, in order and in linear time. The others get the
     assignment with the largest total of ``gain(i, j)``, ties by position, pairs without gain left out. When
     they have more than ``most`` pairs, ``gain`` is called for that many at most: for each left item, those
-    right items with which it has the most leaves in common word for word, the nearest first.
+    right items with which it has the most leaves in common word for word, the nearest first, down to half as
+    many as the best of them.
 
     Pairing equal items first costs no gain where gain counts equal leaves and equality is transitive: of two
     items paired with an equal couple, the leaves that both have in common with it they share with each other.
@@ -94,11 +95,13 @@ def _gains(
             for b, j in enumerate(columns):
                 found[a, b] = gain(i, j)
         return found
-    likely = _leaves_in_common([left[i] for i in rows], [right[j] for j in columns])
-    likely -= _distance(np.array(rows), np.array(columns))
+    common = _leaves_in_common([left[i] for i in rows], [right[j] for j in columns])
+    likely = common - _distance(np.array(rows), np.array(columns))
     each = max(1, most // len(rows))
     for a, best in enumerate(np.argpartition(-likely, min(each, len(columns)) - 1)[:, :each]):
-        for b in best:
+        # Scalars that are not equal have no leaf in common, so they are all looked at.
+        enough = max(common[a, best].max() / 2, 1.0 if isinstance(left[rows[a]], dict) else 0.0)
+        for b in best[common[a, best] >= enough]:
             found[a, b] = gain(rows[a], columns[b])
     return found
 
