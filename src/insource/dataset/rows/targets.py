@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from insource.contract.asked import for_asked
 from insource.contract.canonical_form import canonical_target
 from insource.contract.places import place_of
-from insource.contract.resolved import InvalidSchema, for_asked
+from insource.contract.resolved import InvalidSchema
 from insource.contract.validate import violations
 from insource.contract.writable import unwritable
 from insource.dataset.rows.records import BadRow
