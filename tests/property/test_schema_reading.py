@@ -249,3 +249,32 @@ def test_alignment_takes_any_answer_and_a_label_is_right_against_itself(case, an
     held = [slot.gold for slot in align(label, answer, schema) if slot.gold is not None]
     assert held == [slot.gold for slot in align(label, None, schema) if slot.gold is not None]
     assert {slot.bucket for slot in align(label, label, schema)} <= {"correct", "correctly_empty"}
+
+
+@st.composite
+def parts(draw: st.DrawFn, depth: int) -> dict[str, Any]:
+    """An object's schema with parts beside, behind and inside each other, its keywords in any order."""
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=2, unique=True))
+    schema: dict[str, Any] = {"properties": {name: {"type": "integer"} for name in names}}
+    if draw(st.booleans()):
+        schema["required"] = names[:1]
+    if depth and draw(st.booleans()):
+        schema["$ref"] = draw(st.sampled_from(["#/$defs/one", "#/$defs/two"]))
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        if depth and draw(st.booleans()):
+            schema[keyword] = [draw(parts(depth - 1)), draw(parts(depth - 1))]
+    return {keyword: schema[keyword] for keyword in draw(st.permutations(list(schema)))}
+
+
+@QUICK
+@given(
+    parts(2),
+    parts(0),
+    parts(0),
+    st.lists(st.dictionaries(st.sampled_from(NAMES), st.integers(0, 9)), max_size=4),
+)
+def test_keys_are_in_the_order_of_the_grammar_wherever_their_part_stands(whole, one, two, values):
+    schema = {**whole, "type": "object", "$defs": {"one": one, "two": two}}
+    for value in values:
+        if fits(value, schema):
+            assert unwritable(canonical_target(value, schema), schema) == ""

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
 from insource.arms.prompts import described
+from insource.contract.asked import restricted
 from insource.contract.places import place_of
-from insource.contract.resolved import restricted
 from insource.evaluation.plan import ArmPlan
 from insource.foundation.canonical import digest
 from insource.models.protocol import Model, Request

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 
+from insource.contract.asked import restricted
 from insource.contract.grammar import compile_grammar
-from insource.contract.resolved import restricted
 from insource.types import Example, JsonSchema, Message, Task
 
 CLOUD_MAX_TOKENS = 1024

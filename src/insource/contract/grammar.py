@@ -25,7 +25,12 @@ _UNKNOWN_FORMAT = re.compile(r"Unknown format: (.+)")
 _POSITION = re.compile(r"^at \d+\(\d+\): (failed to compile JSON schema: )?")
 _ONE_OF = "oneOf constraints are not supported"
 _REGEX = "regex parse error"
-_COUNTED_KEYS = "min/maxProperties only supported"
+# What the engine says, and the keywords that leave the grammar for it.
+_SAID = {
+    "min/maxProperties only supported": {"minProperties", "maxProperties"},
+    "'multipleOf' has too many digits": {"multipleOf"},
+}
+_OVERLAPPING = "are not disjoint"
 _RANGE = "Failed to generate regex for"
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
@@ -113,8 +118,11 @@ def _loosen(schema: dict[str, Any], problem: str) -> set[Dropped]:
         return _remove(schema, set(json.loads(f"[{found[1]}]")))
     if found := _UNKNOWN_FORMAT.search(problem):
         return _remove(schema, {"format"}, value=found[1])
-    if _COUNTED_KEYS in problem:
-        return _remove(schema, {"minProperties", "maxProperties"})
+    for said, keywords in _SAID.items():
+        if said in problem:
+            return _remove(schema, keywords)
+    if _OVERLAPPING in problem:
+        return _remove_patterns_of_names(schema)
     if _ONE_OF in problem:
         return _one_of_to_any_of(schema)
     if _RANGE in problem:
@@ -131,6 +139,17 @@ def _remove(schema: dict[str, Any], keywords: set[str], value: Any = None) -> se
     for path, node in list(subschemas(schema)):
         for keyword in keywords & node.keys():
             if value is None or node[keyword] == value:
+                del node[keyword]
+                removed.add(Dropped(keyword, path))
+    return removed
+
+
+def _remove_patterns_of_names(schema: dict[str, Any]) -> set[Dropped]:
+    """Remove patterns of names that overlap, and what is said of all other names: it would forbid them."""
+    removed = set()
+    for path, node in list(subschemas(schema)):
+        if len(node.get("patternProperties", ())) > 1:
+            for keyword in {"patternProperties", "additionalProperties"} & node.keys():
                 del node[keyword]
                 removed.add(Dropped(keyword, path))
     return removed

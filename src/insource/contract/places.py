@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from insource.contract.resolved import InvalidSchema, resolved
+from insource.contract.resolved import InvalidSchema, resolved, target_of
 
 MAX_ABSENT = 1000
 """A part that declares more fields than this is one field where a document has nothing of it."""
@@ -257,7 +257,7 @@ class _Contract:
         if not isinstance(schema, dict) or id(schema) in seen:
             return
         seen.add(id(schema))
-        inner = [self._definitions.get(schema["$ref"].removeprefix("#/$defs/"))] if "$ref" in schema else []
+        inner = [target_of(schema["$ref"], self._definitions)] if "$ref" in schema else []
         for part in (*inner, *schema.get("allOf", ())):
             self._flatten(part, parts, seen, value)
         for keyword in ("anyOf", "oneOf"):
@@ -279,7 +279,7 @@ class _Contract:
         if not isinstance(schema, dict):
             return False
         if schema.keys() == {"$ref"} and depth < 8:
-            return self._is_null(self._definitions.get(schema["$ref"].removeprefix("#/$defs/")), depth + 1)
+            return self._is_null(target_of(schema["$ref"], self._definitions), depth + 1)
         only = [schema["const"]] if "const" in schema else schema.get("enum")
         return only == [None] or schema_types(schema) == {"null"}
 

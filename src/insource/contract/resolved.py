@@ -43,6 +43,7 @@ _IDENTITY = frozenset({
 })  # fmt: skip
 # Before 2019-09 a reference hides the keywords beside it; these say nothing about which values fit.
 _BESIDE_OLD_REFERENCE = ("x-insource", "title", "description", "nullable")
+_COUNT = re.compile("(min|max)(Length|Items|Properties|Contains)")
 _OLD = re.compile(r"draft-0[3-7]/")
 _DYNAMIC = {"$dynamicRef": "$dynamicAnchor", "$recursiveRef": "$recursiveAnchor"}
 
@@ -108,65 +109,8 @@ def subschemas(schema: Any, path: str = "#") -> Iterator[tuple[str, dict[str, An
             yield from subschemas(child, f"{path}/{keyword}/{index}")
 
 
-def restricted(schema: Mapping[str, Any], attributes: tuple[str, ...]) -> dict[str, Any]:
-    """Return the resolved schema of a document that asks for only some top-level fields.
-
-    Other fields are neither declared nor required, in whichever part of the schema they stand. A field that
-    is asked for and not declared is declared as open, unless the schema forbids undeclared fields.
-    """
-    whole = resolved(schema)
-    narrow: dict[str, Any] = _restricted(whole, frozenset(attributes), whole.get("$defs", {}), 0)
-    declared = _declared(narrow, whole.get("$defs", {}), 0)
-    added: dict[str, Any] = {name: {} for name in attributes if name not in declared}
-    if added and whole.get("additionalProperties", True) is not False:
-        narrow["properties"] = {**narrow.get("properties", {}), **added}
-    return narrow
-
-
-def for_asked(schema: Mapping[str, Any], asked: tuple[str, ...] | None) -> dict[str, Any]:
-    """Return the resolved schema of a document that asks for only some fields: others are not required."""
-    whole = resolved(schema)
-    if asked is None:
-        return whole
-    narrow: dict[str, Any] = _restricted(whole, frozenset(asked), whole.get("$defs", {}), 0, drop=False)
-    return narrow
-
-
-_MAX_PARTS = 32  # parts within parts of the whole answer; a reference to itself goes on without end
-
-
-def _restricted(
-    node: Any, asked: frozenset[str], definitions: Mapping[str, Any], depth: int, *, drop: bool = True
-) -> Any:
-    if not isinstance(node, dict) or depth > _MAX_PARTS:
-        return node
-    result = dict(node)
-    if "required" in result:
-        result["required"] = [name for name in result["required"] if name in asked]
-    if drop and "properties" in result:
-        result["properties"] = {k: sub for k, sub in result["properties"].items() if k in asked}
-    for keyword in ("allOf", "anyOf", "oneOf"):
-        if keyword in result:
-            result[keyword] = [
-                _restricted(part, asked, definitions, depth + 1, drop=drop) for part in result[keyword]
-            ]
-    if "$ref" in result:
-        target = _restricted(
-            _target(result.pop("$ref"), definitions), asked, definitions, depth + 1, drop=drop
-        )
-        result = {"allOf": [target, *result.pop("allOf", ())], **result}
-    return result
-
-
-def _declared(node: Any, definitions: Mapping[str, Any], depth: int) -> set[str]:
-    """Return the names that any part of the whole answer declares."""
-    if not isinstance(node, dict) or depth > _MAX_PARTS:
-        return set()
-    parts = [part for keyword in ("allOf", "anyOf", "oneOf") for part in node.get(keyword, ())]
-    return set(node.get("properties", ())).union(*(_declared(part, definitions, depth + 1) for part in parts))
-
-
-def _target(reference: str, definitions: Mapping[str, Any]) -> Any:
+def target_of(reference: str, definitions: Mapping[str, Any]) -> Any:
+    """Return the schema behind a reference of a resolved schema."""
     return definitions.get(reference.removeprefix("#/$defs/"), {})
 
 
@@ -202,7 +146,7 @@ class _Writer:
         reached: set[str] = set()
         while isinstance(body, dict) and body.keys() == {"$ref"} and body["$ref"] not in reached:
             reached.add(body["$ref"])
-            body = _target(body["$ref"], self._definitions)
+            body = target_of(body["$ref"], self._definitions)
         self.written: dict[str, Any] = dict(body) if isinstance(body, dict) else {} if body else {"not": {}}
         if used := self._used(self.written):
             self.written["$defs"] = used
@@ -240,8 +184,8 @@ class _Writer:
                 written[keyword] = self._write(value, resolver, here)
             elif keyword in LISTS and isinstance(value, list):
                 written[keyword] = [self._write(v, resolver, f"{here}/{i}") for i, v in enumerate(value)]
-            else:
-                written[keyword] = value
+            else:  # a count may be written 2.0, which the engine does not take
+                written[keyword] = int(value) if _COUNT.fullmatch(keyword) and _whole(value) else value
         ordered = {keyword: written[keyword] for keyword in _FIRST if keyword in written}
         return _with_null({**ordered, **written})
 
@@ -295,6 +239,10 @@ class _Writer:
             kind = "dependentRequired" if isinstance(needed, list) else "dependentSchemas"
             node[kind] = {**node.get(kind, {}), name: needed}
         return node
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
 
 
 def _with_null(written: dict[str, Any]) -> dict[str, Any]:

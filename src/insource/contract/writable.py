@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from insource.contract.asked import for_asked
 from insource.contract.grammar import compile_grammar
-from insource.contract.resolved import for_asked
 from insource.contract.validate import path_of
 from insource.foundation.errors import DataError
 from insource.types import Labels, OutputSpec

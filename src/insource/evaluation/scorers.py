@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from insource.contract.answers import ParsedAnswer, read_answer
+from insource.contract.asked import restricted
 from insource.contract.reasoning import without_reasoning
-from insource.contract.resolved import InvalidSchema, restricted
+from insource.contract.resolved import InvalidSchema
 from insource.contract.validate import fits
 from insource.foundation.errors import DataError
 from insource.matching.align import Slot, align

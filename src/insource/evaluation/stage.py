@@ -17,7 +17,7 @@ from insource.types import Dataset, EvalRecord, Evaluation, Example, Split, Task
 
 STAGE, VERSION = "evaluate", 3
 RECORDS_FILE = "records.jsonl"
-LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint", "referencing")
+LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint")
 # Older keys counted it, though nothing imports it. Their evaluations are still found.
 FORMER_LIBRARIES = ("python-dateutil",)
 # A price is no part of the measurement, and the rest says in other words what ``kind`` says.

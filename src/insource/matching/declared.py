@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -38,13 +39,13 @@ def check_declared(schema: Mapping[str, Any]) -> None:
                 raise _unknown(f'"{keyword}"', path, "is not a keyword of Insource", keyword, (KEYWORD,))
         declared = node.get(KEYWORD, {})
         if not isinstance(declared, dict):
-            raise _unknown(f'"{KEYWORD}": {declared!r}', path, "is not an object", "", KEYS)
+            raise _unknown(f'"{KEYWORD}": {_json(declared)}', path, "is not an object", "", KEYS)
         for key, value in declared.items():
             _check(key, value, path)
 
 
 def _check(key: str, value: Any, path: str) -> None:
-    said = f'"{KEYWORD}": {{"{key}": {value!r}}}'
+    said = f'"{KEYWORD}": {_json({key: value})}'
     if key not in KEYS:
         raise _unknown(said, path, "declares what Insource does not know", key, KEYS)
     if key in WORDS and value not in WORDS[key]:
@@ -58,6 +59,10 @@ def _check(key: str, value: Any, path: str) -> None:
         raise _unknown(said, path, "is not a number from 0", "", ())
     if key == "aliases" and not _texts(value):
         raise _unknown(said, path, "is not an object of texts", "", ())
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _texts(value: Any) -> bool:

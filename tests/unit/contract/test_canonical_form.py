@@ -2,8 +2,9 @@
 
 import pytest
 
+from insource.contract.asked import for_asked
 from insource.contract.canonical_form import canonical_target
-from insource.contract.resolved import InvalidSchema, for_asked
+from insource.contract.resolved import InvalidSchema
 from insource.contract.validate import violations
 
 SPEC = {

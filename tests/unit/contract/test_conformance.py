@@ -117,6 +117,17 @@ FEATURES = {
         {"w": TEXT},
         "quantity",
     ),
+    "patternProperties, overlapping": Feature(
+        {
+            "type": "object",
+            "patternProperties": {"^v": VOLTS, "v$": {"minLength": 2}},
+            "additionalProperties": False,
+        },
+        {"v": TEXT},
+        {"w": TEXT},
+        "quantity",
+        not_in_the_grammar("additionalProperties", "patternProperties"),
+    ),
     "additionalProperties": Feature(
         {"type": "object", "additionalProperties": VOLTS}, {"v": TEXT}, {"v": 1}, "quantity"
     ),
@@ -182,6 +193,16 @@ FEATURES = {
         {"v": 1e23},
         "number",
         not_in_the_grammar("maximum", "minimum"),
+    ),
+    "a step that is too fine for the engine": Feature(
+        at_v({"type": "number", "multipleOf": 0.123456789}),
+        {"v": 0.123456789},
+        {"v": 0.1},
+        "number",
+        not_in_the_grammar("multipleOf"),
+    ),
+    "a count with a point": Feature(
+        at_v({"type": "string", "maxLength": 2.0}), {"v": "ab"}, {"v": "abc"}, "text"
     ),
     "minLength": Feature(at_v({"type": "string", "minLength": 2}), {"v": "ab"}, {"v": "a"}, "text"),
     "maxLength": Feature(at_v({"type": "string", "maxLength": 2}), {"v": "😀😀"}, {"v": "abc"}, "text"),

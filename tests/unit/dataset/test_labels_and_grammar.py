@@ -82,6 +82,14 @@ def test_rows_with_a_schema_of_their_own_are_written_under_it(tmp_path):
         build(rows(tmp_path, [*records(20), *some]), name="t", output=JsonSchema(definition=SCHEMA))
 
 
+def test_a_misspelt_comparison_in_a_row_of_its_own_schema_is_that_rows_fault(tmp_path):
+    own = {"type": "object", "properties": {"n": {"x-insource": {"compare": "nmber"}}}}
+    some = [{"id": "o", "input": "own", "output": {"n": 1}, "schema": own}]
+    with pytest.raises(DataError) as caught:
+        build(rows(tmp_path, [*records(20), *some]), name="t", output=JsonSchema(definition=SCHEMA))
+    assert 'invalid-schema: "x-insource": {"compare": "nmber"} at #/properties/n' in caught.value.details[0]
+
+
 ROOT = {"$ref": "#/definitions/I", "definitions": {"I": SCHEMA}}
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from insource.contract.asked import restricted
 from insource.contract.places import Place, valid_place
-from insource.contract.resolved import restricted
 from insource.contract.validate import fits
 from insource.formats.strict_json import as_object, strict_json
 from insource.foundation import canonical

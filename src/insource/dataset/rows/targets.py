@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from insource.contract.asked import for_asked
 from insource.contract.canonical_form import canonical_target
 from insource.contract.places import place_of
-from insource.contract.resolved import InvalidSchema, for_asked
+from insource.contract.resolved import InvalidSchema
 from insource.contract.validate import violations
 from insource.contract.writable import unwritable
 from insource.dataset.rows.records import BadRow
 from insource.formats.strict_json import as_object, strict_json
-from insource.foundation.errors import DataError
+from insource.foundation.errors import ConfigError, DataError
 from insource.matching.declared import check_declared
 from insource.types import AbsentFields, Dropped, JsonSchema, Labels, OutputSpec, Row
 
@@ -31,6 +32,8 @@ class Targets:
             BadRow: the label does not fit.
         """
         schema = row.contract
+        if schema is not None:
+            _check_own(schema)
         if schema is None and isinstance(self._contract, JsonSchema):
             schema = self._contract.definition
         if schema is not None:
@@ -85,6 +88,13 @@ def check_contract(contract: OutputSpec) -> None:
             f"The output contract of the task is not valid: {problem}.",
             hint="Correct the schema or the labels that `[task]` names in insource.toml.",
         )
+
+
+def _check_own(schema: dict[str, Any]) -> None:
+    try:
+        check_declared(schema)
+    except ConfigError as error:
+        raise BadRow("invalid-schema", error.message) from error
 
 
 def _json_target(row: Row, schema: dict[str, Any], absent: AbsentFields) -> str:

@@ -113,3 +113,23 @@ def test_init_says_what_to_do_about_columns_it_does_not_know(
     assert "when, what, team" in said
     assert "Next: Say which is which" in said
     assert "insource run" not in said
+
+
+def test_what_the_grammar_leaves_out_and_cannot_write_is_said(tmp_path, monkeypatch):
+    schema = {
+        "type": "object",
+        "properties": {
+            "n": {"enum": [1, 9007199254740993]},
+            "tags": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+        },
+    }
+    rows = [{"input": f"document {n}", "output": {"n": 1 if n else 9007199254740993}} for n in range(20)]
+    (tmp_path / "schema.json").write_text(json.dumps(schema))
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "insource.toml").write_text(CONFIG.replace("[dataset]", 'schema = "schema.json"\n[dataset]'))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INSOURCE_CACHE", str(tmp_path / "no-models"))
+    result = CliRunner().invoke(cli, ["dataset", "check"], catch_exceptions=False)
+    said = " ".join((result.output + result.stderr).split())
+    assert "The grammar does not enforce `uniqueItems` (#/properties/tags)" in said
+    assert "unwritable-label: n: the grammar does not write 9007199254740993" in said
