@@ -170,8 +170,9 @@ def test_stats_fit_a_terminal_of_80_columns(root, tmp_path):
     assert max(len(line) for line in lines if "ms" in line) <= 80
     assert lines[0].split() == ["calls", "errors", "tokens", "in", "out", "cost", "p50", "p95", "p99"]
     assert "invoices-invoice-total / provider/a-model-with-a-name-2026-11-01" in lines
-    assert "invoices-invoice-total / provider/a-model-with-a-name-2026-11-00; 1 call uncounted" in lines
-    assert "total; 1 call of unknown price; 1 call uncounted" in lines
+    unknown = "1 call of unknown price; 1 call uncounted"
+    assert f"invoices-invoice-total / provider/a-model-with-a-name-2026-11-00; {unknown}" in lines
+    assert f"total; {unknown}" in lines
     assert lines[2].split() == ["1", "0", "123,456,789", "12,345,678", "$0.000012", *["12", "ms"] * 3]
 
 
@@ -181,6 +182,8 @@ def test_an_error_is_no_call_of_unknown_price(root, insource):
     shown = insource("logs", "stats").stdout
     assert "unknown" not in shown
     assert "uncounted" not in shown
+    assert "$" not in shown
+    assert "error 500  -  " in insource("logs", "list").stdout
 
 
 @pytest.mark.parametrize(

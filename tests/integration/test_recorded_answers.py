@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from insource.providers import open_reader
-from insource.providers.prices import PriceTable, billing_of
+from insource.providers.billing import billing_of
+from insource.providers.prices import PriceTable
 from insource.types import Usage
 
 FOLDER = os.environ.get("INSOURCE_API_LOGS", "")

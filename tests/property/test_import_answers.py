@@ -96,7 +96,21 @@ def completion_attribute(value):
     }
 
 
+def choice_event(value):
+    event = {"name": "gen_ai.choice", "attributes": {"content": json.dumps(value)}}
+    return importer("otel"), {"attributes": {"gen_ai.request.model": "m"}, "events": [event]}
+
+
+def part_of_a_message(value):
+    messages = [{"role": "assistant", "parts": [{"type": "text", "content": value}]}]
+    return importer("otel"), {
+        "attributes": {"gen_ai.request.model": "m", "gen_ai.output.messages": json.dumps(messages)}
+    }
+
+
 PARSED = (
+    choice_event,
+    part_of_a_message,
     langfuse,
     langfuse_message,
     langfuse_texts,

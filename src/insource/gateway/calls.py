@@ -34,7 +34,7 @@ from insource.logs.later_answers import complete_later
 from insource.providers import AnswerReader
 from insource.providers.endpoints import brings_response
 from insource.providers.errors import ApiDialect, error_document, error_event
-from insource.providers.prices import Priced
+from insource.providers.prices import Priced, first_priced
 from insource.providers.tags import Tags
 from insource.types import Call
 
@@ -282,8 +282,11 @@ class Calls:
         """Complete the record of the call whose background response was read."""
 
         def price(call: Call, reader: AnswerReader) -> Priced:
-            name, usage = reader.model or call.model_asked, reader.usage
-            return self._settings.priced(name, usage, call.started_at, upstream.base_url, reader.response)
+            usage, at, response = reader.usage, call.started_at, reader.response
+            return first_priced(
+                (reader.model, call.model_asked),
+                lambda name: self._settings.priced(name, usage, at, upstream.base_url, response),
+            )
 
         try:
             await asyncio.to_thread(complete_later, self._settings.recorder, reader, upstream.name, price)

@@ -12,7 +12,8 @@ from insource.gateway.admission.ask import AdmitAll, Admitter
 from insource.gateway.http.address import UpstreamSettings
 from insource.logs.recorder import Recorder
 from insource.models.protocol import Model
-from insource.providers.prices import Priced, PriceTable, billing_of
+from insource.providers.billing import billing_of
+from insource.providers.prices import Priced, PriceTable
 from insource.types import Completion, Policy, Task, Usage
 
 AUTO = "insource/auto"
@@ -83,10 +84,20 @@ class GatewaySettings:
     retention_gb: float | None = None
 
     def priced(
-        self, model: str, usage: Usage, at: datetime, provider: str, response: dict[str, Any] | None
+        self,
+        model: str,
+        usage: Usage,
+        at: datetime,
+        provider: str,
+        response: dict[str, Any] | None,
+        stated_usd: str = "",
     ) -> Priced:
-        """Return the cost of an upstream's call and its source. ``provider`` is the upstream's base URL."""
+        """Return the cost of an upstream's call and its source.
+
+        ``provider`` is the upstream's base URL, ``stated_usd`` the price in the answer's headers.
+        """
         if self.prices is None:
             cost = self.price(model, usage, at)
             return Priced(cost, "" if cost is None else self.priced_by)
-        return self.prices.price(model, usage, at, provider=provider, billing=billing_of(response))
+        billing = billing_of(response, stated_usd=stated_usd)
+        return self.prices.price(model, usage, at, provider=provider, billing=billing)

@@ -59,6 +59,7 @@ class CallEnd(Struct, frozen=True, kw_only=True):
     usage_estimated: bool = False
     cost_usd: Decimal | None = None
     priced_by: str = ""
+    unpriced_because: str = ""
     status: int | None = None
     error: str = ""
     first_token_s: float | None = None
@@ -98,6 +99,7 @@ class EndFields(TypedDict, total=False):
     usage_estimated: bool
     cost_usd: Decimal | None
     priced_by: str
+    unpriced_because: str
     status: int | None
     error: str
     first_token_s: float | None

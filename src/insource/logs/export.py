@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from insource.foundation.clock import iso
 from insource.logs.query import Log
 from insource.store.calls.feedback import Feedback
-from insource.types import Call
+from insource.types import Call, Usage
 
 Format = Literal["jsonl", "csv", "openai-chat"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -27,9 +27,10 @@ _BATCH = 200
 _CSV = (
     *("call_id", "started_at", "source", "task", "feature", "prompt_version", "user", "provider", "endpoint"),
     *("model_asked", "model_answered", "outcome", "finish_reason", "status", "streamed", "simulated"),
-    *("cost_usd", "priced_by", "usage_estimated", "latency_s", "first_token_s", "token_gap_s"),
+    *("cost_usd", "priced_by", "unpriced_because", "usage_estimated"),
+    *("latency_s", "first_token_s", "token_gap_s"),
 )
-_USAGE = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
+_USAGE = tuple(Usage.model_fields)
 _TEXTS = ("request", "response_text", "correction", "rating", "error")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # cells that spreadsheets evaluate (OWASP, CSV injection)
 

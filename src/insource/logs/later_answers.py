@@ -18,7 +18,8 @@ from insource.logs.call_values import CallEnd
 from insource.logs.recorder import Recorder
 from insource.logs.wrapped_exchange import provider_of
 from insource.providers import AnswerReader, open_reader
-from insource.providers.prices import UNPRICED, Priced, PriceTable, billing_of
+from insource.providers.billing import billing_of
+from insource.providers.prices import UNPRICED, Priced, PriceTable, first_priced
 from insource.store.calls.versions import unfinished_response
 from insource.types import Call
 
@@ -76,6 +77,7 @@ def _end(call: Call, reader: AnswerReader, response: dict[str, Any], price: Pric
         usage=reader.usage,
         cost_usd=priced.cost_usd,
         priced_by=priced.priced_by,
+        unpriced_because=priced.unpriced_because,
     )
 
 
@@ -92,7 +94,7 @@ class RetrievedResponse:
         self._prices = prices
         self._reader: AnswerReader | None = None
 
-    def answered(self, status: int, content_type: str, encoding: str) -> None:
+    def answered(self, status: int, content_type: str, encoding: str, stated_usd: str = "") -> None:
         if status == 200:
             streamed = content_type.lower().startswith("text/event-stream")
             self._reader = open_reader("responses", streamed=streamed, encoding=encoding)
@@ -119,10 +121,8 @@ class RetrievedResponse:
     abandon = drop
 
     def _price(self, call: Call, reader: AnswerReader) -> Priced:
-        return self._prices.price(
-            reader.model or call.model_asked,
-            reader.usage,
-            call.started_at,
-            provider=self._url,
-            billing=billing_of(reader.response),
+        usage, billing, at = reader.usage, billing_of(reader.response), call.started_at
+        return first_priced(
+            (reader.model, call.model_asked),
+            lambda name: self._prices.price(name, usage, at, provider=self._url, billing=billing),
         )

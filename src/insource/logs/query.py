@@ -20,8 +20,9 @@ from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.logs.recorder import SPOOL_FOLDER, STORE_FILE
 from insource.redaction import redact
-from insource.store.calls.calls import get_call
+from insource.store.calls.calls import call_ids_beginning, get_call
 from insource.store.calls.feedback import Feedback, add_feedback, feedback_of
+from insource.store.calls.model_names import with_names
 from insource.store.calls.paging import Follower, iterate_calls
 from insource.store.calls.selection import Selection
 from insource.store.calls.tombstones import Purge, purge_of, purges
@@ -103,6 +104,10 @@ class Log:
         """Return the call with this id, or None."""
         return get_call(self.database, call_id)
 
+    def ids(self, beginning: str, *, limit: int) -> tuple[str, ...]:
+        """Return the first ids that begin with this text, in their order."""
+        return call_ids_beginning(self.database, beginning, limit)
+
     def calls(
         self,
         *,
@@ -115,7 +120,7 @@ class Log:
 
         ``text`` is searched in every request and answer that meets the conditions, ignoring case.
         """
-        found = iterate_calls(self.database, Selection(**where), newest_first=newest_first)
+        found = iterate_calls(self.database, self._chosen(where), newest_first=newest_first)
         if text is not None:
             sought = text.casefold()
             found = (call for call in found if any(sought in said.casefold() for said in _texts(call)))
@@ -133,11 +138,14 @@ class Log:
     ) -> tuple[tuple[Consumption, ...], tuple[Consumption, ...]]:
         """Return the entries of ``stats``, and the overall totals of real and of simulated calls."""
         dimensions = [by] if isinstance(by, str) else by
-        return consumption_and_total(self.database, dimensions, Selection(**where))
+        return consumption_and_total(self.database, dimensions, self._chosen(where))
 
     def follow(self, *, poll_s: float = 0.5, **where: Unpack[Where]) -> Iterator[Call]:
         """Yield the calls that end from now on, without end."""
-        return self._followed(Follower(self.database, Selection(**where)), poll_s)
+        return self._followed(Follower(self.database, self._chosen(where)), poll_s)
+
+    def _chosen(self, where: Where) -> Selection:
+        return with_names(self.database, Selection(**where))
 
     def _followed(self, follower: Follower, poll_s: float) -> Iterator[Call]:
         while True:
@@ -184,7 +192,7 @@ class Log:
         return purge(
             self.database,
             self._spool,
-            Selection(**where),
+            self._chosen(where),
             reason=reason,
             clock=self._clock,
             progress=progress,

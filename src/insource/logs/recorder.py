@@ -160,7 +160,7 @@ class Recorder:
         """
         text = end.response_text or ""
         written = self._content.of(call.task).end(end.model_answered, text, end.error, end.response)
-        columns = ("outcome", "finish_reason", "usage_estimated", "cost_usd", "priced_by")
+        columns = ("outcome", "finish_reason", "usage_estimated", "cost_usd", "priced_by", "unpriced_because")
         fields = {name: getattr(end, name) for name in columns} | json.loads(written)
         version = call.model_copy(update=fields | {"usage": end.usage or Usage()})
         with self.database.write() as connection:
@@ -257,10 +257,10 @@ class Recording:
 
         Keywords are fields of ``Call``: ``response_text`` (default: the chunks), ``response``, ``outcome``,
         ``finish_reason``, ``model_answered``, ``usage``, ``usage_estimated``, ``cost_usd``, ``priced_by``,
-        ``status``, ``error``, ``first_token_s`` and ``latency_s`` (default: as measured), ``route``,
-        ``simulated``. ``response_bytes`` is to ``response`` as ``request_bytes`` to ``request``. ``keys`` are
-        the call's API keys: they are removed from an error message that repeats them. ``end_call`` takes the
-        same as one value.
+        ``unpriced_because``, ``status``, ``error``, ``first_token_s`` and ``latency_s`` (default: as
+        measured), ``route``, ``simulated``. ``response_bytes`` is to ``response`` as ``request_bytes`` to
+        ``request``. ``keys`` are the call's API keys: they are removed from an error message that repeats
+        them. ``end_call`` takes the same as one value.
 
         Raises:
             TypeError: a keyword is not known.
@@ -284,6 +284,7 @@ class Recording:
             "usage_estimated": end.usage_estimated,
             "cost_usd": end.cost_usd,
             "priced_by": end.priced_by,
+            "unpriced_because": end.unpriced_because,
             "status": end.status,
             "first_token_s": self._first_token_s if end.first_token_s is None else end.first_token_s,
             "token_gap_s": self._token_gap_s,

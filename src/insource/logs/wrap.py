@@ -21,6 +21,7 @@ from insource.foundation.errors import InsourceError, UserError
 from insource.logs.later_answers import RetrievedResponse
 from insource.logs.process_log import process_log
 from insource.logs.wrapped_exchange import Sent, WrappedExchange, begin_exchange, take_tags
+from insource.providers.billing import LITELLM_COST
 from insource.providers.endpoints import brings_response, wrapped_endpoint
 from insource.providers.prices import PriceTable
 from insource.providers.tags import Tags
@@ -308,7 +309,10 @@ def _with_stream(response: Any, exchange: Exchange, kind: type, base: type) -> A
     """Return the response with its stream recorded; the libraries require a stream of their own class."""
     headers = response.headers
     exchange.answered(
-        response.status_code, headers.get("content-type", ""), headers.get("content-encoding", "")
+        response.status_code,
+        headers.get("content-type", ""),
+        headers.get("content-encoding", ""),
+        headers.get(LITELLM_COST, ""),
     )
     response.stream = _of_class(kind, base)(response.stream, exchange)
     return response

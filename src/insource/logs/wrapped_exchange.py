@@ -13,8 +13,9 @@ from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.process_log import ProcessLog
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint, open_reader
+from insource.providers.billing import billing_of
 from insource.providers.framing import start_of
-from insource.providers.prices import UNPRICED, Priced, PriceTable, billing_of
+from insource.providers.prices import UNPRICED, UNREAD, Priced, PriceTable, first_priced
 from insource.providers.tags import HEADER, Tags
 from insource.providers.token_estimates import estimated
 from insource.types import FinishReason, Usage
@@ -100,11 +101,13 @@ class WrappedExchange:
         self._url = sent.url.partition("?")[0]
         self._keys = sent.keys
         self._status: int | None = None
+        self._stated_usd = ""
         self._reader: AnswerReader | None = None
 
-    def answered(self, status: int, content_type: str, encoding: str) -> None:
+    def answered(self, status: int, content_type: str, encoding: str, stated_usd: str = "") -> None:
         """Start reading the answer, whose status and headers have arrived."""
         self._status = status
+        self._stated_usd = stated_usd
         streamed = content_type.lower().startswith("text/event-stream")
         self._reader = open_reader(self._endpoint, streamed=streamed, encoding=encoding)
 
@@ -167,7 +170,8 @@ class WrappedExchange:
         if charged and (usage.output_tokens is None or outcome == "interrupted"):
             usage, guessed = estimated(usage, self._request, reader.written)
         response = reader.response
-        priced = self._priced(reader.model, usage, response) if charged else UNPRICED
+        uncharged = UNPRICED if outcome == "error" else UNREAD
+        priced = self._priced(reader.model, usage, response) if charged else uncharged
         self._recording.end_call(
             CallEnd(
                 response=response,
@@ -179,6 +183,7 @@ class WrappedExchange:
                 usage_estimated=guessed,
                 cost_usd=priced.cost_usd,
                 priced_by=priced.priced_by,
+                unpriced_because=priced.unpriced_because,
                 status=self._status,
                 keys=self._keys if outcome in ("error", "unread") else (),
                 error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
@@ -186,12 +191,10 @@ class WrappedExchange:
         )
 
     def _priced(self, model: str, usage: Usage, response: dict[str, Any] | None) -> Priced:
-        return self._prices.price(
-            model or self._recording.model_asked,
-            usage,
-            self._recording.started_at,
-            provider=self._url,
-            billing=billing_of(response),
+        billing, at = billing_of(response, stated_usd=self._stated_usd), self._recording.started_at
+        return first_priced(
+            (model, self._recording.model_asked),
+            lambda name: self._prices.price(name, usage, at, provider=self._url, billing=billing),
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from insource.providers.deltas import Pieces, joined, merge
-from insource.providers.dialect import Dialect, count, dicts, error_of, finish_of, string
+from insource.providers.dialect import Dialect, dicts, error_of, finish_of, string
+from insource.providers.usage import merged, read_usage
 from insource.types import Usage
 
 _PADDING = "obfuscation"  # random padding that hides the length of encrypted chunks; no content
@@ -29,7 +30,7 @@ class ChatDialect(Dialect):
 
     @property
     def usage(self) -> Usage:
-        return read_chat_usage(self._reported_usage())
+        return read_usage(self._reported_usage(), cache_apart=False)
 
     @property
     def finished(self) -> bool:
@@ -64,6 +65,8 @@ class ChatDialect(Dialect):
         choices = document.pop("choices", None)
         if None in document.values():  # a null must not overwrite an earlier value
             document = {key: value for key, value in document.items() if value is not None}
+        if "usage" in document:
+            document["usage"] = merged(self._head.get("usage"), document["usage"])
         self._head.update(document)
         self._about(document)
         if not isinstance(choices, list):
@@ -112,27 +115,6 @@ class ChatDialect(Dialect):
         return next(
             (place["usage"] for place in elsewhere if isinstance(place, dict) and "usage" in place), None
         )
-
-
-def read_chat_usage(usage: Any) -> Usage:
-    """Return OpenAI's token counts; anything that is not a valid count is unknown (None)."""
-    if not isinstance(usage, dict):
-        return Usage()
-    prompt, answer = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
-    cached = count(prompt, "cached_tokens")
-    read, written = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
-    whole = count(usage, "total_tokens")
-    if read is not None and written is not None and whole is not None:
-        written = max(written, whole - read)  # xAI and Gemini count reasoning in the total alone
-    return Usage(
-        input_tokens=read,
-        cached_tokens=count(usage, "prompt_cache_hit_tokens") if cached is None else cached,
-        cache_write_tokens=count(prompt, "cache_write_tokens"),
-        output_tokens=written,
-        reasoning_tokens=count(answer, "reasoning_tokens"),
-        audio_input_tokens=count(prompt, "audio_tokens"),
-        audio_output_tokens=count(answer, "audio_tokens"),
-    )
 
 
 def _merge_message(choice: dict[str, Any], delta: Any) -> Any:

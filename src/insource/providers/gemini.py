@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from insource.providers.deltas import append, joined
-from insource.providers.dialect import Dialect, count, decoded, dicts, error_of, finish_of, string, total
+from insource.providers.dialect import Dialect, decoded, dicts, error_of, finish_of, string
+from insource.providers.usage import merged, read_usage
 from insource.types import Usage
 
 _ANSWERS = ("candidates", "promptFeedback", "usageMetadata")
@@ -27,7 +28,7 @@ class GeminiDialect(Dialect):
 
     @property
     def usage(self) -> Usage:
-        return read_gemini_usage(self._head.get("usageMetadata"))
+        return read_usage(self._head.get("usageMetadata"), cache_apart=False)
 
     @property
     def response(self) -> dict[str, Any] | None:
@@ -47,7 +48,9 @@ class GeminiDialect(Dialect):
 
     def _event(self, document: dict[str, Any]) -> str:
         self.answered = self.answered or any(document.get(name) for name in _ANSWERS)
-        self._head |= {key: value for key, value in document.items() if key != "candidates"}
+        head = {key: value for key, value in document.items() if key != "candidates"}
+        head |= {key: merged(self._head.get(key), head[key]) for key in head.keys() & {"usageMetadata"}}
+        self._head |= head
         self.model = string(document.get("modelVersion")) or self.model
         self.error = error_of(document) or self.error
         feedback = document.get("promptFeedback")
@@ -60,7 +63,9 @@ class GeminiDialect(Dialect):
         if not isinstance(index, int):
             return ""
         candidate = self._candidates.setdefault(index, {})
-        candidate.update({key: value for key, value in chunk.items() if key != "content"})
+        about = {key: value for key, value in chunk.items() if key != "content"}
+        about |= {key: merged(candidate.get(key), about[key]) for key in about.keys() & {"groundingMetadata"}}
+        candidate.update(about)
         content, said = chunk.get("content"), ""
         if isinstance(content, dict):
             whole = candidate.setdefault("content", {"parts": []})
@@ -76,34 +81,6 @@ class GeminiDialect(Dialect):
             self.finish_reason = "tool_calls" if called and finish == "stop" else finish
         self._said.append(said)
         return said
-
-
-def read_gemini_usage(usage: Any) -> Usage:
-    """Return Gemini's token counts.
-
-    Gemini reports thoughts and tool-result tokens separately; here they are included.
-    """
-    if not isinstance(usage, dict):
-        return Usage()
-    thoughts = count(usage, "thoughtsTokenCount")
-    written = count(usage, "candidatesTokenCount")
-    read = count(usage, "promptTokenCount")
-    if written is None and read is not None:  # Gemini omits it when no token was written
-        written = 0
-    return Usage(
-        input_tokens=total(read, count(usage, "toolUsePromptTokenCount")),
-        cached_tokens=count(usage, "cachedContentTokenCount"),
-        output_tokens=total(written, thoughts),
-        reasoning_tokens=thoughts,
-        audio_input_tokens=_audio(usage.get("promptTokensDetails")),
-        audio_output_tokens=_audio(usage.get("candidatesTokensDetails")),
-    )
-
-
-def _audio(details: Any) -> int | None:
-    return next(
-        (count(item, "tokenCount") for item in dicts(details) if item.get("modality") == "AUDIO"), None
-    )
 
 
 def _add(parts: list[dict[str, Any]], part: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from insource.providers.characters import whole_characters
 from insource.providers.deltas import append, joined
-from insource.providers.dialect import Dialect, count, decoded, dicts, error_of, finish_of, string, total
+from insource.providers.dialect import Dialect, decoded, dicts, error_of, finish_of, string
+from insource.providers.usage import merged, read_usage
 from insource.types import Usage
 
 _TEXT_DELTAS = {"text_delta": "text", "thinking_delta": "thinking"}
@@ -29,7 +30,7 @@ class MessagesDialect(Dialect):
 
     @property
     def usage(self) -> Usage:
-        return read_messages_usage(self._message.get("usage"))
+        return read_usage(self._message.get("usage"), cache_apart=True)
 
     @property
     def response(self) -> dict[str, Any] | None:
@@ -107,32 +108,13 @@ class MessagesDialect(Dialect):
     def _message_delta(self, event: dict[str, Any]) -> None:
         """Merge the event into the message. Its counts are totals; an omitted count has not changed."""
         for key, value in event.items():
-            if key in ("delta", "usage") and isinstance(value, dict):
-                target = self._message if key == "delta" else self._usage()
-                target.update({name: item for name, item in value.items() if item is not None})
+            if key == "delta" and isinstance(value, dict):
+                self._message.update({name: item for name, item in value.items() if item is not None})
+            elif key == "usage":
+                self._message[key] = merged(self._message.get(key), value)
             elif key != "type":
                 self._message[key] = value
         self.finish_reason = finish_of(self._message.get("stop_reason"))
-
-    def _usage(self) -> dict[str, Any]:
-        usage = self._message.get("usage")
-        if not isinstance(usage, dict):
-            usage = self._message["usage"] = {}
-        return usage
-
-
-def read_messages_usage(usage: Any) -> Usage:
-    """Return Anthropic's token counts. Its ``input_tokens`` exclude cached tokens; here they are included."""
-    if not isinstance(usage, dict):
-        return Usage()
-    cached, written = count(usage, "cache_read_input_tokens"), count(usage, "cache_creation_input_tokens")
-    return Usage(
-        input_tokens=total(count(usage, "input_tokens"), cached, written),
-        cached_tokens=cached,
-        cache_write_tokens=written,
-        output_tokens=count(usage, "output_tokens"),
-        reasoning_tokens=count(usage.get("output_tokens_details"), "thinking_tokens"),
-    )
 
 
 def _built(block: dict[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from insource.providers.dialect import Dialect, count, dicts, error_of, string
-from insource.providers.responses import read_responses_usage
+from insource.providers.dialect import Dialect, dicts, error_of, string
+from insource.providers.usage import read_counts
 from insource.types import Usage
 
 _LONGEST_WORD = 1000  # characters; longer text without a space is taken for a base64 file
@@ -39,12 +39,8 @@ class OtherDialect(Dialect):
         counts = document.get("usage")
         if not isinstance(counts, dict) or document.get("object") == "batch":
             return Usage()
-        details = [counts.get(f"{kind}_tokens_details") for kind in ("input", "output")]
-        if any(isinstance(one, dict) and one.get("image_tokens") for one in details):
-            return Usage()
-        usage = read_responses_usage(counts)
-        sound = count(counts.get("input_token_details"), "audio_tokens")  # the key that transcriptions use
-        return usage.model_copy(update={"audio_input_tokens": sound}) if sound is not None else usage
+        found = read_counts(counts, cache_apart=False)
+        return Usage() if found.image_input_tokens or found.image_output_tokens else found.usage
 
     @property
     def finished(self) -> bool:

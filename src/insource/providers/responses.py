@@ -7,7 +7,8 @@ from operator import attrgetter
 from typing import Any
 
 from insource.providers.deltas import append, joined
-from insource.providers.dialect import Dialect, count, dicts, error_of, finish_of, string
+from insource.providers.dialect import Dialect, dicts, error_of, finish_of, string
+from insource.providers.usage import merged, read_usage
 from insource.types import FinishReason, Usage
 
 _LAST = frozenset(("response.completed", "response.incomplete", "response.failed", "response.cancelled"))
@@ -60,7 +61,7 @@ class ResponsesDialect(Dialect):
 
     @property
     def usage(self) -> Usage:
-        return read_responses_usage(self._head.get("usage"))
+        return read_usage(self._head.get("usage"), cache_apart=False)
 
     @property
     def response(self) -> dict[str, Any] | None:
@@ -72,6 +73,8 @@ class ResponsesDialect(Dialect):
         return self._head | {"output": [joined(item.fields) for item in in_order]}
 
     def _document(self, document: dict[str, Any]) -> None:
+        if "usage" in self._head:
+            document["usage"] = merged(self._head["usage"], document.get("usage"))
         self._head = document
         status = document.get("status")
         self.awaited = _awaited(document) if status in _PENDING else ""
@@ -146,22 +149,6 @@ class ResponsesDialect(Dialect):
             if part is not None and isinstance(notes := part.setdefault("annotations", []), list):
                 notes.append(event.get("annotation"))
         return ""
-
-
-def read_responses_usage(usage: Any) -> Usage:
-    """Return the token counts of a response; anything that is not a valid count is unknown (None)."""
-    if not isinstance(usage, dict):
-        return Usage()
-    read, written = usage.get("input_tokens_details"), usage.get("output_tokens_details")
-    return Usage(
-        input_tokens=count(usage, "input_tokens"),
-        cached_tokens=count(read, "cached_tokens"),
-        cache_write_tokens=count(read, "cache_write_tokens"),
-        output_tokens=count(usage, "output_tokens"),
-        reasoning_tokens=count(written, "reasoning_tokens"),
-        audio_input_tokens=count(read, "audio_tokens"),
-        audio_output_tokens=count(written, "audio_tokens"),
-    )
 
 
 def output_text(response: dict[str, Any] | None) -> str:

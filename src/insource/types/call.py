@@ -37,8 +37,9 @@ class Call(Frozen):
     one); ``response_text`` is its text. Of an answer that could not be read, ``response`` has the start as
     ``{"unread": text, "bytes": its length}``, and ``error`` the reason. ``usage_estimated`` marks token
     counts that Insource estimated because the provider did not report them. ``priced_by`` names the price
-    table and its date. ``token_gap_s`` is the mean time between two pieces of a streamed answer, in seconds.
-    ``raw`` is an imported record as it was read.
+    table and its date; ``unpriced_because`` is the reason why the cost of an answered call is unknown.
+    ``token_gap_s`` is the mean time between two pieces of a streamed answer, in seconds. ``raw`` is an
+    imported record as it was read.
 
     Examples:
         >>> from datetime import UTC, datetime
@@ -78,6 +79,7 @@ class Call(Frozen):
     usage_estimated: bool = False
     cost_usd: Decimal | None = None
     priced_by: str = ""
+    unpriced_because: str = ""
     latency_s: float | None = None
     first_token_s: float | None = None
     token_gap_s: float | None = None

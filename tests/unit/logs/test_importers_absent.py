@@ -87,7 +87,26 @@ def test_bodies_that_were_left_out_are_absent():
     assert "content" not in call_of("helicone", jsonl(HELICONE_RECORDS[0])).tags
 
 
-def test_a_span_without_its_content_says_so():
-    told = attributes(gen_ai__operation__name="chat", gen_ai__request__model="m")
+EMPTY = [{"role": "user", "parts": [{"type": "text"}]}]
+WITHOUT_CONTENT = {
+    "figures alone": {},
+    "pydantic-ai's parts": {
+        "gen_ai__input__messages": json.dumps(EMPTY),
+        "gen_ai__output__messages": json.dumps([EMPTY[0] | {"role": "assistant", "finish_reason": "stop"}]),
+    },
+    "pydantic-ai's events": {
+        "events": json.dumps(
+            [
+                {"event.name": "gen_ai.user.message", "role": "user", "content": [{"kind": "text"}]},
+                {"event.name": "gen_ai.choice", "index": 0, "message": {"role": "assistant"}},
+            ]
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_CONTENT)
+def test_a_span_without_its_content_says_so(name):
+    told = attributes(gen_ai__operation__name="chat", gen_ai__request__model="m", **WITHOUT_CONTENT[name])
     assert call_of("otel", jsonl(spans(span(1, told)))).tags["content"] == "absent"
     assert "content" not in call_of("otel", jsonl(spans(OTEL_NEW))).tags

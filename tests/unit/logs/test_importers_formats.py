@@ -283,6 +283,36 @@ def test_opentelemetry_in_older_names_and_in_events():
     assert failed.response is None
 
 
+@pytest.mark.parametrize(
+    ("response", "status", "error", "said"),
+    [
+        ({"error": {"message": "overloaded", "code": 503}}, None, "overloaded", ""),
+        ({"error": "no such model"}, None, "no such model", ""),
+        ({"type": "error", "error": {"type": "x", "message": "m"}, "request_id": "r"}, None, "m", ""),
+        ({"error": {"message": "slow"}, "user_id": "u"}, None, "slow", ""),
+        ({"message": "invalid"}, 400, "invalid", ""),
+        ('{"error": {"message": "slow down"}}', 429, "slow down", ""),
+        ("upstream is gone", 502, "upstream is gone", ""),
+        ({"error": "E17", "asset": "P-7"}, None, "", '{"error": "E17", "asset": "P-7"}'),
+        ({"error": {"asset": "P-7"}}, None, "", '{"error": {"asset": "P-7"}}'),
+        ({"error": None}, None, "", '{"error": null}'),
+        ('{"error": {"message": "slow down"}}', 200, "", '{"error": {"message": "slow down"}}'),
+    ],
+)
+def test_what_is_an_error_and_what_an_answer_about_one(response, status, error, said):
+    known = {"status": status} if status else {}
+    [call] = calls("exchanges", jsonl({"request": {"model": "m"}, "response": response, **known}))
+    assert (call.outcome, call.error, call.response_text) == ("error" if error else "ok", error, said)
+
+
+def test_two_calls_whose_answers_hold_the_same_id_are_two():
+    rows = [{"request": {"messages": CHAT}, "response": '{"id": "7", "created": 1}'}, {"request": {}}]
+    rows[1]["response"] = rows[0]["response"]
+    first, second = calls("exchanges", jsonl(*rows))
+    assert first.call_id != second.call_id
+    assert first.tags["started_at"] == "import"  # `created` is what the model said, not a time
+
+
 def test_a_call_of_the_ai_sdk_has_its_content():
     [call] = calls("otel", jsonl(spans(OTEL_AI_SDK)))
     system, user, assistant, tool = call.request["messages"]
@@ -515,6 +545,22 @@ def test_an_answer_kept_as_a_stream_is_put_together():
             5,
         ),
         (
+            {"response_id": "1", "generation_id": "2", "text": "hi", "finish_reason": "COMPLETE"}
+            | {"meta": {"billed_units": {"input_tokens": 5, "output_tokens": 2}}},
+            "other",
+            "hi",
+            "stop",
+            5,
+        ),
+        (
+            {"message": {"role": "assistant", "tool_calls": [TOOL_CALL]}, "finish_reason": "TOOL_CALL"}
+            | {"usage": {"tokens": {"input_tokens": 5, "output_tokens": 2}}},
+            "other",
+            "",
+            "tool_calls",
+            5,
+        ),
+        (
             {"choices": [{"index": 0, "text": "hi", "finish_reason": "stop"}], "usage": {"prompt_tokens": 5}},
             "completions",
             "hi",
@@ -530,7 +576,7 @@ def test_an_answer_kept_as_a_stream_is_put_together():
             5,
         ),
     ],
-    ids=["gemini", "bedrock", "ollama", "completions", "beyond 64 bits"],
+    ids=["gemini", "bedrock", "ollama", "cohere 1", "cohere 2", "completions", "beyond 64 bits"],
 )
 def test_the_shape_of_an_answer_tells_whose_it_is(answer, endpoint, text, reason, read):
     [call] = calls("exchanges", jsonl({"request": {"model": "m"}, "response": answer}))

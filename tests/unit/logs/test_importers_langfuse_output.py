@@ -67,6 +67,10 @@ ENVELOPES = {
         },
         "",
     ),
+    "tool calls of the AI SDK alone": (
+        [{"type": "tool-call", "toolCallId": "c1", "toolName": "route", "input": DESK}],
+        "",
+    ),
     "a choice of pydantic-ai": (
         {"index": 0, "message": {"role": "assistant", "content": "technical"}, "event.name": "gen_ai.choice"},
         "technical",
@@ -87,6 +91,7 @@ OWN = {
     "a message with a key of its own": {"role": "assistant", "content": "technical", "shift": "late"},
     "a role alone": {"role": "assistant", "name": "Anna"},
     "parts with a key of their own": [{"type": "text", "text": "technical", "page": 3}],
+    "tools of its own": [{"toolName": "grinder", "size": 3}],
     "parts of another kind": [{"type": "pump", "text": "leaks"}],
     "a conversation without an answer": CHAT,
     "a text without a finish reason": {"text": "technical"},
@@ -131,3 +136,9 @@ def test_a_text_beside_a_parsed_input_is_never_opened(name):
 def test_a_text_is_kept_as_it_was_spelled():
     for text in ('{ "desk" :3}', "[1,2]", "no JSON", '"quoted"', " padded "):
         assert call_of(table(recorded(text))).response_text == text
+
+
+def test_the_messages_of_a_request_may_have_parts():
+    asked = [{"role": "user", "parts": [{"type": "text", "content": "The grinder is loud."}]}]
+    call = call_of(jsonl(recorded("technical") | {"input": asked}))
+    assert call.request["messages"] == [{"role": "user", "content": "The grinder is loud."}]

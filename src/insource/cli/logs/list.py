@@ -20,12 +20,17 @@ from insource.cli.options import json_option
 @json_option
 def command(config_path: Path, where: dict[str, Any], text: str | None, limit: int, as_json: bool) -> None:
     """List the latest calls that match every filter, newest first."""
-    from insource.cli.logs.tables import call_line
+    from insource.cli.logs.tables import LEGEND, call_line
+    from insource.cli.output import say
 
     with open_log(config_path) as log:
         calls = log.calls(text=text, newest_first=True, limit=limit, **where)
         if as_json:
             click.echo(json.dumps({"calls": [call.model_dump(mode="json") for call in calls]}))
             return
+        estimated = False
         for call in calls:
             click.echo(call_line(call))
+            estimated = estimated or call.usage_estimated
+        if estimated:
+            say(LEGEND)

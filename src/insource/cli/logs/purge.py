@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @click.command("purge", short_help="Remove calls permanently from every file")
 @config_option
+@click.option("--since", callback=moment, metavar="WHEN", help="Calls started since then: 24h, 2026-11-01.")
 @click.option("--before", callback=moment, metavar="WHEN", help="Calls started before then: 90d, 2026-11-01.")
 @click.option("--task", help="Calls of this task.")
 @click.option("--feature", help="Calls of this feature.")
-@click.option("--model", help="Calls that this model answered.")
+@click.option("--model", help="Calls of this model, failed ones too.")
 @click.option("--user", help="Calls of this user.")
 @click.option("--source", help="Calls from this source: gateway, import:FORMAT.")
 @click.option("--id", "call_ids", multiple=True, metavar="ID", help="The call with this id; repeatable.")
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
 )
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 def command(
-    config_path: Path, before: datetime | None, call_ids: Sequence[str], reason: str, yes: bool, **given: Any
+    config_path: Path,
+    since: datetime | None,
+    before: datetime | None,
+    call_ids: Sequence[str],
+    reason: str,
+    yes: bool,
+    **given: Any,
 ) -> None:
     """Remove the calls that match every condition: rows, documents, feedback and their text in the spool.
 
@@ -42,11 +49,12 @@ def command(
     from insource.dataset.saved.purged_answers import affected
 
     where = {name: value for name, value in given.items() if value is not None}
+    where |= {"since": since} if since is not None else {}
     where |= {"until": before} if before is not None else {}
     where |= {"call_ids": tuple(call_ids)} if call_ids else {}
     if not where:
         raise click.UsageError(
-            "Choose the calls with --before, --task, --feature, --model, --user, --source or --id."
+            "Choose the calls with --since, --before, --task, --feature, --model, --user, --source or --id."
         )
     with open_log(config_path) as log:
         count = sum(line.calls for line in log.stats(**where))

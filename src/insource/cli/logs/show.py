@@ -18,26 +18,47 @@ if TYPE_CHECKING:
     from insource.store.calls.feedback import Feedback
     from insource.types import Call
 
+_CANDIDATES = 5  # how many ids a refusal names
+
 
 @click.command("show", short_help="Show one call in full")
 @click.argument("call_id", metavar="ID")
 @config_option
 @json_option
 def command(call_id: str, config_path: Path, as_json: bool) -> None:
-    """Show the recorded call ID in full, with its feedback."""
+    """Show the recorded call ID in full, with its feedback.
+
+    The beginning of an id is enough if no other id begins so.
+    """
     from insource.cli.printable import printable
     from insource.logs.export import document
 
     with open_log(config_path) as log:
-        call = log.get(call_id)
-        if call is None:
-            raise _not_found(log, call_id)
-        feedback = log.feedback(call_id).get(call_id, ())
+        call = log.get(call_id) or _beginning_with(log, call_id)
+        feedback = log.feedback(call.call_id).get(call.call_id, ())
     if as_json:
         click.echo(json.dumps(document(call, feedback)))
         return
     for line in _lines(call, feedback):
         click.echo(printable(line))
+
+
+def _beginning_with(log: Log, beginning: str) -> Call:
+    from insource.cli.printable import one_line
+
+    found = log.ids(beginning, limit=_CANDIDATES + 1)
+    call = log.get(found[0]) if len(found) == 1 else None
+    if call is not None:
+        return call
+    if not found:
+        raise _not_found(log, beginning)
+    named = ", ".join(one_line(call_id, 60) for call_id in found[:_CANDIDATES])
+    more = " and more" if len(found) > _CANDIDATES else ""
+    raise UserError(
+        "call-id-ambiguous",
+        f"Several calls have an id that begins with {one_line(beginning, 60)}: {named}{more}.",
+        hint=f"Type more of the id: insource logs show {one_line(found[0], 60)}",
+    )
 
 
 def _not_found(log: Log, call_id: str) -> UserError:
@@ -80,8 +101,8 @@ def _documents(call: Call) -> Iterator[tuple[str, str]]:
 
 
 def _facts(call: Call) -> Iterator[tuple[str, Any]]:
+    from insource.cli.logs.tables import call_cost
     from insource.foundation.clock import iso
-    from insource.foundation.money import show_usd
 
     yield "id", call.call_id
     yield "started", iso(call.started_at)
@@ -94,7 +115,8 @@ def _facts(call: Call) -> Iterator[tuple[str, Any]]:
     counts = {_plain(name): count for name, count in call.usage.model_dump().items() if count is not None}
     estimated = " (estimated)" if counts and call.usage_estimated else ""
     yield "tokens", ", ".join(f"{count:,} {name}" for name, count in counts.items()) + estimated
-    yield "cost", show_usd(call.cost_usd) + (f", {call.priced_by}" if call.priced_by else "")
+    about = call.priced_by or call.unpriced_because
+    yield "cost", call_cost(call) + (f", {about}" if about else "")
     timings = (("in all", call.latency_s), ("first token", call.first_token_s), ("a token", call.token_gap_s))
     yield "time", ", ".join(f"{name} {value:.3f} s" for name, value in timings if value is not None)
     yield "simulated", "yes" if call.simulated else ""

@@ -32,8 +32,9 @@ DIMENSIONS = ("day", "task", "feature", "model", "provider", "user")
 def command(config_path: Path, by: Sequence[Any], where: dict[str, Any], as_json: bool) -> None:
     """Show calls, errors, tokens, cost and latency by day, task, feature, model, provider or user.
 
-    Groups are sorted by cost, days by date. Calls of unknown price are counted separately. Simulated calls
-    have lines of their own. Percentiles are accurate to 1 %.
+    Groups are sorted by cost, days by date. Calls of unknown price are counted separately, and a failed call
+    counts for the model that answers to its name. Simulated calls have lines of their own. Figures with
+    estimated token counts are marked with ~. Percentiles are accurate to 1 %.
     """
     by = list(dict.fromkeys(by)) or ["task", "model"]
     with open_log(config_path) as log:
@@ -53,7 +54,7 @@ def _documents(lines: Sequence[Consumption]) -> list[dict[str, Any]]:
 def _table(by: Sequence[str], lines: Sequence[Consumption], total: Sequence[Consumption]) -> None:
     from rich.table import Table
 
-    from insource.cli.logs.tables import print_table
+    from insource.cli.logs.tables import LEGEND, counted, print_table
 
     rows = [(_group(line, by), line) for line in lines]
     totals = [("total (simulated)" if line.simulated else "total", line) for line in total]
@@ -71,17 +72,18 @@ def _table(by: Sequence[str], lines: Sequence[Consumption], total: Sequence[Cons
         rows += [([label], line) for label, line in totals]
     if not print_table(table):
         _narrow(rows)
+    if estimated := sum(line.estimated for line in total):
+        click.echo(f"\n{LEGEND}: {counted(estimated, 'in all')}")
 
 
 def _narrow(rows: Sequence[tuple[list[str], Consumption]]) -> None:
     """Print each group on its own line above its figures, for a terminal too narrow for the table."""
-    from insource.cli.logs.tables import notes
-    from insource.foundation.money import show_usd
+    from insource.cli.logs.tables import marked, notes, sum_of
 
     figures = []
     for _, line in rows:
         cells = list(_figures(line))
-        cells[3:5] = f"{line.output_tokens:,}", show_usd(line.cost_usd)
+        cells[3:5] = marked(f"{line.output_tokens:,}", line.estimated), sum_of(line)
         figures.append(cells)
     widths = [max(map(len, column)) for column in zip(FIGURES, *figures, strict=True)]
 
@@ -102,13 +104,14 @@ def _group(line: Consumption, by: Sequence[str]) -> list[str]:
 
 
 def _figures(line: Consumption) -> tuple[str, ...]:
-    from insource.cli.logs.tables import cost, counted, seconds
+    from insource.cli.logs.tables import cost, counted, marked, seconds
 
     return (
         f"{line.calls:,}",
         f"{100 * line.error_rate:.1f} %" if line.errors or line.interrupted else "0",
-        f"{line.input_tokens:,}",
-        f"{line.output_tokens:,}" + (f" + {counted(line.uncounted, 'uncounted')}" if line.uncounted else ""),
+        marked(f"{line.input_tokens:,}", line.estimated),
+        marked(f"{line.output_tokens:,}", line.estimated)
+        + (f" + {counted(line.uncounted, 'uncounted')}" if line.uncounted else ""),
         cost(line),
         *(seconds(value) for value in (line.p50_s, line.p95_s, line.p99_s)),
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from insource.types import Call
 
 WIDE = 200
+LEGEND = "~ estimated from the length of the texts, because the provider reported no token counts"
 
 
 def print_table(table: Table) -> bool:
@@ -40,7 +41,7 @@ def counted(number: int, what: str) -> str:
 def notes(line: Consumption) -> list[str]:
     """Return the notes on calls that the sums leave out."""
     found = []
-    if line.unpriced and line.cost_usd is not None:
+    if line.unpriced:
         found.append(counted(line.unpriced, "of unknown price"))
     if line.uncounted:
         found.append(counted(line.uncounted, "uncounted"))
@@ -48,10 +49,26 @@ def notes(line: Consumption) -> list[str]:
 
 
 def cost(line: Consumption) -> str:
-    """Format a cost as ``$12.40 + 31 calls of unknown price``."""
-    text = show_usd(line.cost_usd)
-    known_in_part = line.unpriced and line.cost_usd is not None
-    return f"{text} + {counted(line.unpriced, 'of unknown price')}" if known_in_part else text
+    """Format a cost as ``$12.40 + 31 calls of unknown price``; ``-`` when there was nothing to charge for."""
+    unknown = [counted(line.unpriced, "of unknown price")] if line.unpriced else []
+    return " + ".join(([] if line.cost_usd is None else [sum_of(line)]) + unknown) or "-"
+
+
+def sum_of(line: Consumption) -> str:
+    """Format the sum of the known costs, ``-`` without one."""
+    return "-" if line.cost_usd is None else marked(show_usd(line.cost_usd), line.estimated)
+
+
+def marked(figure: str, estimated: int | bool) -> str:
+    """Return ``~$0.002`` for a figure that rests on estimated token counts."""
+    return f"~{figure}" if estimated else figure
+
+
+def call_cost(call: Call) -> str:
+    """Format the cost of a call; ``-`` for one that failed, because providers do not charge for it."""
+    if call.cost_usd is None:
+        return "-" if call.outcome == "error" else "unknown"
+    return marked(show_usd(call.cost_usd), call.usage_estimated)
 
 
 def seconds(value: float | None) -> str:
@@ -73,7 +90,7 @@ def call_line(call: Call) -> str:
         one_line(about or "-", 30),
         one_line(model, 40),
         call.outcome + (f" {call.status}" if call.status is not None and call.outcome != "ok" else ""),
-        ("simulated " if call.simulated else "") + show_usd(call.cost_usd),
+        ("simulated " if call.simulated else "") + call_cost(call),
         seconds(call.latency_s) or "-",
         one_line(call.response_text or call.error, 60) or _wordless(call),
     )

@@ -18,7 +18,7 @@ from insource.logs.call_values import CallEnd
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint
 from insource.providers.errors import ApiDialect, error_document
-from insource.providers.prices import UNPRICED, Priced
+from insource.providers.prices import UNPRICED, UNREAD, Priced, first_priced
 from insource.providers.tags import HEADER
 from insource.providers.token_estimates import estimated
 from insource.redaction import keys_in
@@ -37,7 +37,8 @@ class Exchange:
     """A call between its start on record and its end.
 
     ``document`` is the parsed body of the request, None if it cannot be read. ``reader`` holds what was read
-    of an upstream's answer, and ``answer`` its bytes if they are recorded unchanged. ``provider`` is the base
+    of an upstream's answer, and ``answer`` its bytes if they are recorded unchanged. ``stated_usd`` is the
+    price in its headers. ``provider`` is the base
     URL of the upstream. ``chat`` and ``policy`` are set only for an insourced task. ``attempt`` is None if
     the local model was not asked, and ``route`` is None until it is decided.
     """
@@ -49,12 +50,13 @@ class Exchange:
     dialect: ApiDialect
     endpoint: Endpoint
     document: dict[str, Any] | None
-    priced: Callable[[str, Usage, datetime, str, dict[str, Any] | None], Priced]
+    priced: Callable[[str, Usage, datetime, str, dict[str, Any] | None, str], Priced]
     provider: str = ""
     model: str = ""
     streams: bool = False
     reader: AnswerReader | None = None
     answer: bytes | None = None
+    stated_usd: str = ""
     chat: ChatRequest | None = None
     policy: Policy | None = None
     attempt: Attempt | None = None
@@ -122,7 +124,8 @@ class Exchange:
         if charged and self.endpoint != "other" and (usage.output_tokens is None or not reader.complete):
             usage, guessed = estimated(usage, self.document, reader.written)
         response = reader.response
-        priced = self._priced(reader.model, usage, response) if charged else UNPRICED
+        uncharged = UNPRICED if outcome == "error" else UNREAD
+        priced = self._priced(reader.model, usage, response) if charged else uncharged
         self.end(
             CallEnd(
                 response=response,
@@ -135,6 +138,7 @@ class Exchange:
                 usage_estimated=guessed,
                 cost_usd=priced.cost_usd,
                 priced_by=priced.priced_by,
+                unpriced_because=priced.unpriced_because,
                 status=status,
                 error=error or (reader.failure(status) if outcome == "error" else reader.unread),
             )
@@ -144,11 +148,11 @@ class Exchange:
 
     def _priced(self, model: str, usage: Usage, response: dict[str, Any] | None) -> Priced:
         """Return the price by the model that answered, else by the model that was asked."""
-        for name in dict.fromkeys((model or self.model, self.model)):
-            priced = self.priced(name, usage, self.recording.started_at, self.provider, response)
-            if priced.cost_usd is not None:
-                return priced
-        return UNPRICED
+        at = self.recording.started_at
+        return first_priced(
+            (model, self.model),
+            lambda name: self.priced(name, usage, at, self.provider, response, self.stated_usd),
+        )
 
     async def settle(self) -> None:
         """Report the cost of the call to its admission, once."""
@@ -177,6 +181,7 @@ class Exchange:
                 usage=completion.usage,
                 cost_usd=priced.cost_usd,
                 priced_by=priced.priced_by,
+                unpriced_because=priced.unpriced_because,
                 status=200,
             )
         )

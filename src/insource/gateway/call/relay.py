@@ -15,6 +15,7 @@ from insource.gateway.http.connections import Connection, UpstreamFailed, Upstre
 from insource.gateway.http.refused import Refused
 from insource.gateway.http.upstream import Upstream, travelling
 from insource.providers import AnswerReader, Endpoint, open_reader
+from insource.providers.billing import LITELLM_COST
 from insource.providers.errors import ApiDialect, error_document, error_event
 from insource.providers.framing import framing_of
 from insource.providers.wire import decompressor
@@ -148,6 +149,8 @@ async def _relay(exchange: Exchange, answer: Connection, stripper: UsageStripper
     kind, encoding = _described(answer.headers)
     events = kind.startswith(EVENT_STREAM)
     exchange.reader = _reader(answer, exchange.endpoint)
+    stated = [value for name, value in answer.headers if name == LITELLM_COST.encode()]
+    exchange.stated_usd = stated[0].decode("latin-1") if stated else ""
     head = [*travelling(answer.headers), *exchange.headers()]
     if not events and not exchange.streams:
         await _whole(exchange, answer, head, plain=not encoding)

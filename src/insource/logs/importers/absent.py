@@ -21,7 +21,13 @@ PLACEHOLDERS = frozenset(
 )
 _SCRUBBED = re.compile(r"\[Scrubbed due to '[^']*'\]")  # Logfire
 _ASKED = ("messages", "prompt", "input", "contents", "system", "instructions", "inputText")
-_ABOUT = frozenset(("id", "object", "created", "model", "usage"))
+# What an answer or a message has beside its content.
+_ABOUT = frozenset(
+    (
+        *("id", "object", "created", "created_at", "model", "usage", "system_fingerprint", "service_tier"),
+        *("role", "type", "kind", "index", "name", "status", "finish_reason", "stop_reason", "event.name"),
+    )
+)
 
 
 def is_placeholder(value: Any) -> bool:
@@ -41,10 +47,8 @@ def without_placeholders(fields: Mapping[str, Any]) -> dict[str, Any]:
     if hidden:
         said, response = "", None
     asked = {name: value for name, value in request.items() if name not in redacted}
-    nothing = (
-        not said and not (response or {}).keys() - _ABOUT and not any(asked.get(name) for name in _ASKED)
-    )
-    if not (redacted or hidden or nothing):
+    held = said or _holds_content(response) or any(_holds_content(asked.get(name)) for name in _ASKED)
+    if held and not (redacted or hidden):
         return dict(fields)
     tags = TAG | fields.get("tags", {})
     return {**fields, "request": asked, "response": response, "response_text": said, "tags": tags}
@@ -52,6 +56,14 @@ def without_placeholders(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _holds_placeholder(value: Any) -> bool:
     return any(map(is_placeholder, _texts(value)))
+
+
+def _holds_content(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_content(item) for name, item in value.items() if name not in _ABOUT)
+    if isinstance(value, list):
+        return any(map(_holds_content, value))
+    return value is not None and value != "" and not isinstance(value, bool)
 
 
 def _texts(value: Any) -> Iterator[str]:

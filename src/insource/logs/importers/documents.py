@@ -15,10 +15,11 @@ from typing import Any
 import msgspec
 
 from insource.formats.values import count, obj, text
-from insource.logs.importers.answers import Answer, finish_reason, read_usage
+from insource.logs.importers.answers import Answer, finish_reason
 from insource.logs.importers.messages import CONTENT, as_completion, is_message, said, spelled
 from insource.providers import Endpoint, open_reader
 from insource.providers.requests import content_text
+from insource.providers.usage import read_usage
 from insource.types import Usage
 
 Document = dict[str, Any]
@@ -33,7 +34,9 @@ _STREAMS: tuple[tuple[str, Endpoint], ...] = (
 )
 _STREAM_HEAD = 4096
 _ITEM = re.compile(r"message|reasoning|compaction|[a-z_]+_call(?:_output)?|mcp_[a-z_]+")
-_ERROR = frozenset(("error", "type", "request_id", "status", "status_code", "code", "object", "detail"))
+_ERROR = frozenset(
+    ("error", "type", "request_id", "user_id", "status", "status_code", "code", "object", "detail", "param")
+)
 _OF_ERROR = ("message", "code", "type", "status")
 
 
@@ -158,10 +161,13 @@ def _ollama(document: Document) -> Answer:
 
 
 def _cohere(document: Document) -> Answer:
+    """Read Cohere's chat: the second version has a ``message``, the first one a ``text``."""
+    told = obj(document.get("usage")) or obj(document.get("meta"))
+    message = document.get("message")
     return Answer(
-        text=content_text(document["message"]["content"]),
+        text=content_text(message.get("content")) if isinstance(message, dict) else text(document["text"]),
         finish_reason=finish_reason(document["finish_reason"]),
-        usage=read_usage(obj(obj(document.get("usage")).get("tokens"))),
+        usage=read_usage(obj(told.get("tokens")) or obj(told.get("billed_units"))),
         endpoint="other",
         response=document,
     )
@@ -234,9 +240,10 @@ def _is_ollama(document: Document) -> bool:
 
 
 def _is_cohere(document: Document) -> bool:
-    return isinstance(document.get("finish_reason"), str) and isinstance(
-        _dict(document.get("message")).get("content"), list
-    )
+    message = _dict(document.get("message"))
+    second = "role" in message and bool({"content", "tool_calls"} & set(message))
+    first = "generation_id" in document and isinstance(document.get("text"), str)
+    return isinstance(document.get("finish_reason"), str) and (first or second)
 
 
 def _dict(value: Any) -> Document:

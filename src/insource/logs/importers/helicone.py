@@ -9,15 +9,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from insource.formats.values import between, count, dollars, first, moment, obj, opened, seconds, text
-from insource.logs.importers.counts import whole_usage
 from insource.logs.importers.documents import read_body
 from insource.logs.importers.exchanges import error_text
 from insource.logs.importers.labels import known, labels
 from insource.logs.importers.protocol import CallDraft, RecordImporter
+from insource.providers.usage import read_usage
 from insource.types import Usage
 from insource.types.call import Outcome
 
 _OWN = {"request_created_at", "response_created_at", "response_status", "request_properties", "response_id"}
+# Helicone's columns by the names of the counts that they hold.
+_COUNTS = {
+    "prompt_tokens": "prompt_tokens",
+    "cached_tokens": "prompt_cache_read_tokens",
+    "cache_write_tokens": "prompt_cache_write_tokens",
+    "completion_tokens": "completion_tokens",
+    "reasoning_tokens": "reasoning_tokens",
+}
+_AUDIO = {"audio_input_tokens": "prompt_audio_tokens", "audio_output_tokens": "completion_audio_tokens"}
 _CANCELLED = -3  # Helicone's status for a client that disconnected; its other negative ones are failures
 
 
@@ -94,19 +103,11 @@ def _usage(record: Mapping[str, Any], answered: Usage) -> Usage:
 
     If input and output are both 0, only the answer counts.
     """
-    found = Usage(
-        input_tokens=count(record.get("prompt_tokens")),
-        cached_tokens=count(record.get("prompt_cache_read_tokens")),
-        cache_write_tokens=count(record.get("prompt_cache_write_tokens")),
-        output_tokens=count(record.get("completion_tokens")),
-        reasoning_tokens=count(record.get("reasoning_tokens")),
-        audio_input_tokens=count(record.get("prompt_audio_tokens")),
-        audio_output_tokens=count(record.get("completion_audio_tokens")),
-    )
+    found = read_usage({name: count(record.get(column)) for name, column in _COUNTS.items()})
+    found = found.model_copy(update={name: count(record.get(column)) for name, column in _AUDIO.items()})
     if not found.input_tokens and not found.output_tokens:
         return answered
-    told = found.model_dump(exclude_none=True)
-    return whole_usage(answered.model_copy(update=told))
+    return answered.model_copy(update=found.model_dump(exclude_none=True))
 
 
 IMPORTER = RecordImporter(

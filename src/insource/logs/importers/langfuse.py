@@ -7,6 +7,7 @@ interface use names like ``startTime``, the blob export names like ``start_time`
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -23,17 +24,24 @@ from insource.formats.values import (
     seconds,
     text,
 )
-from insource.logs.importers.counts import flat, whole_usage
 from insource.logs.importers.labels import known, labels, tag_list
 from insource.logs.importers.langfuse_output import read_output
+from insource.logs.importers.otel_values import chat_messages
 from insource.logs.importers.protocol import CallDraft, RecordImporter
+from insource.providers.usage import read_usage
 from insource.types import Usage
 
 _CALLS = {"GENERATION", "EMBEDDING"}
 _WORD = re.compile(r"(?<=[a-z0-9])([A-Z])")
-_INPUT = ("input", "prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "prompt")
-_OUTPUT = ("output", "completion_tokens", "output_tokens", "completionTokens", "outputTokens", "completion")
-_TOTAL = ("total_tokens", "totalTokens", "total")
+_SIDES = ("input", "output")
+_NAMED = {
+    "input": "input",
+    "output": "output",
+    "cached": "cache_read_input_tokens",
+    "written": "cache_creation_input_tokens",
+    "reasoning": "reasoning_tokens",
+}
+_WHOLE = {"cached": "input", "written": "input", "reasoning": "output"}
 _OWN = {"completion_start_time", "prompt_name", "prompt_version", "usage_details", "cost_details"}
 
 
@@ -91,7 +99,8 @@ def _request(row: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(asked, dict):
         asked = [asked]
     if isinstance(asked, list):
-        return {**model, **parameters, "messages": asked}
+        parts = any("parts" in message for message in asked if isinstance(message, dict))
+        return {**model, **parameters, "messages": chat_messages(asked) if parts else asked}
     return {**model, **parameters} if asked in (None, "") else {**model, **parameters, "prompt": asked}
 
 
@@ -113,69 +122,54 @@ def _labels(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _usage(row: Mapping[str, Any]) -> Usage:
     """Return the token counts, of ``usage_details`` or of the older columns."""
-    details = flat(obj(row.get("usage_details")))
+    details = obj(row.get("usage_details"))
     if details:
-        return _detailed(details)
-    old = obj(row.get("usage"))
-    read = _first(flat(old), *_INPUT)
-    answered = _first(flat(old), *_OUTPUT)
-    read = count(first(row, "prompt_tokens", "input_tokens", "input_usage")) if read is None else read
-    if answered is None:
-        answered = count(first(row, "completion_tokens", "output_tokens", "output_usage"))
-    if not read and not answered:
-        return Usage()
-    return whole_usage(Usage(input_tokens=read, output_tokens=answered), total=_first(flat(old), *_TOTAL))
+        return read_usage(_added_up({name: _counted(value) for name, value in details.items()}))
+    usage = read_usage({name: _counted(value) for name, value in obj(row.get("usage")).items()})
+    if not usage.input_tokens and not usage.output_tokens:
+        usage = read_usage(
+            {
+                "input": count(first(row, "prompt_tokens", "input_tokens", "input_usage")),
+                "output": count(first(row, "completion_tokens", "output_tokens", "output_usage")),
+            }
+        )
+    return usage if usage.input_tokens or usage.output_tokens else Usage()
 
 
-def _detailed(counts: Mapping[str, int]) -> Usage:
-    """Return the token counts in usage details.
+def _counted(value: Any) -> Any:
+    return value if isinstance(value, dict) else count(value)
 
-    Kinds are free text, kept as they were sent. Langfuse adds up those with ``input`` in their name; without
-    a total, its own names are added up here as well. OpenAI's names contain their details.
+
+def _added_up(details: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return usage details under names that ``read_usage`` knows, if they add up.
+
+    Kinds are free text, kept as they were sent. Langfuse writes the details of OpenAI's counts beside what is
+    left of ``input`` and ``output``, and the sum of all as the total, if none was sent.
     """
-    kinds: dict[str, list[int]] = {}
-    for name, number in counts.items():
-        if name not in (*_INPUT, *_OUTPUT, *_TOTAL):
-            kinds.setdefault(_kind(name), []).append(number)
-    read, answered, total = (_first(counts, *names) for names in (_INPUT, _OUTPUT, _TOTAL))
-    if read is None and {"cached", "written", "lifetimes", "audio_input", "input"} & set(kinds):
-        read = 0
-    if answered is None and {"reasoning", "audio_output", "output"} & set(kinds):
-        answered = 0
-    lifetimes = [sum(kinds["lifetimes"])] if "lifetimes" in kinds else []
-    more_input, more_output = sum(kinds.get("input", ())), sum(kinds.get("output", ()))
-    usage = Usage(
-        input_tokens=read,
-        cached_tokens=max(kinds.get("cached", ()), default=None),
-        cache_write_tokens=count(max((*kinds.get("written", ()), *lifetimes), default=None)),
-        output_tokens=answered,
-        reasoning_tokens=max(kinds.get("reasoning", ()), default=None),
-        audio_input_tokens=max(kinds.get("audio_input", ()), default=None),
-        audio_output_tokens=max(kinds.get("audio_output", ()), default=None),
-    )
-    if total is None and _INPUT[0] in counts:
-        parts = usage.model_dump(exclude={"input_tokens", "output_tokens"}, exclude_none=True).values()
-        total = (read or 0) + (answered or 0) + sum(parts) + more_input + more_output
-    return whole_usage(usage, total=total, more_input=more_input, more_output=more_output)
+    kinds = {name: number for name, number in details.items() if isinstance(number, int) and name != "total"}
+    total = sum(kinds.values())
+    if not {"input", "output"} & kinds.keys() or (details.get("total") or total) != total:
+        return details
+    parts: Counter[str] = Counter()
+    for name, number in kinds.items():
+        parts[_part(name)] += number
+        if "audio" in name:
+            parts[f"audio_{_part(name)}"] += number
+    parts.update({_WHOLE[part]: 0 for part in _WHOLE if part in parts})  # a whole that only its parts tell
+    named: dict[str, Any] = {name: parts[part] for part, name in _NAMED.items() if part in parts}
+    heard = {side: parts[f"audio_{side}"] for side in _SIDES if f"audio_{side}" in parts}
+    named |= {f"{side}_details": {"audio": number} for side, number in heard.items()}
+    return {**named, "total": total - parts[""]}
 
 
-def _kind(name: str) -> str:
-    """Return which part of the input or output a kind counts; several spellings may count the same."""
-    name = name.lower()
-    side = "input" if "input" in name or "prompt" in name else "output"
+def _part(kind: str) -> str:
+    """Return what a kind is counted as; empty for one that is neither input nor output."""
+    name = kind.lower()
     if "cache" in name:
-        if "creation" not in name and "write" not in name:
-            return "cached"
-        return "lifetimes" if "5m" in name or "1h" in name else "written"
+        return "written" if "creation" in name or "write" in name else "cached"
     if any(word in name for word in ("reasoning", "thought", "thinking")):
         return "reasoning"
-    if not any(word in name for word in ("input", "prompt", "output", "completion")):
-        return "other"
-    return f"audio_{side}" if "audio" in name else side
-
-
-def _first(counts: Mapping[str, int], *names: str) -> int | None:
-    return next((counts[name] for name in names if name in counts), None)
+    return next((side for side in _SIDES if side in name), "")
 
 
 def _cost(row: Mapping[str, Any]) -> Decimal | None:

@@ -7,7 +7,7 @@ integration or the model's own JSON. The rule:
    Other texts (CSV cells, the texts of the blob export) are opened.
 2. An envelope is an envelope when its keys are complete and it has no other: a provider's answer document; a
    chat message with the role of an answer; a conversation (the last answer counts) or a list of choices (the
-   first counts); a list of content parts; pydantic-ai's choice event; the AI SDK's result.
+   first counts); a list of content parts; pydantic-ai's choice event; the AI SDK's result or its tool calls.
 3. Everything else is what the model said: a text as it is, other JSON as JSON.
 
 A model that answers with exactly such an envelope is therefore read as one.
@@ -34,6 +34,8 @@ from insource.logs.importers.messages import (
 from insource.logs.importers.otel_values import chat_messages
 
 _CHOICE = frozenset(("index", "message", "finish_reason", "gen_ai.system", "event.name", "role"))
+_NAMED = frozenset(("toolCallId", "toolName"))
+_CALL = _NAMED | {"type", "toolCallType", "input", "args", "providerExecuted", "providerMetadata"}
 _RESULT = frozenset(("text", "object", "toolCalls", "finishReason", "reasoning", "usage", "files", "sources"))
 
 
@@ -67,6 +69,8 @@ def _envelope(value: Any) -> Answer | None:
 
 
 def _list(value: list[Any]) -> Answer | None:
+    if all(isinstance(call, dict) and _NAMED <= call.keys() <= _CALL for call in value) and value:
+        return _result({"toolCalls": value, "finishReason": "tool-calls"})
     if is_parts(value):
         return message_answer({"role": "assistant", "content": value})
     if not is_conversation(value):

@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import Any
 
 from insource.formats.values import between, count, dollars, first, moment, obj, opened, text
-from insource.logs.importers.answers import Answer, read_usage
-from insource.logs.importers.counts import whole_usage
+from insource.logs.importers.answers import Answer
 from insource.logs.importers.documents import read_body
 from insource.logs.importers.labels import known, labels, tag_list
 from insource.logs.importers.protocol import CallDraft, RecordImporter
+from insource.providers.usage import read_usage
 from insource.types import Usage
 
 _OWN = {"call_type", "spend", "startTime", "endTime", "completionStartTime", "request_tags", "model_group"}
@@ -27,6 +27,7 @@ _ENDPOINTS = {
     "anthropic_messages": "messages",
     "generate_content": "generate_content",
 }
+_TOTALS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _CUT = "litellm_truncated"
 # The metadata that becomes labels; the rest stays in the raw record.
 _TOLD = ("task", "feature", "prompt_version", "user_id")
@@ -110,13 +111,8 @@ def _usage(record: Mapping[str, Any], answer: Answer, metadata: Mapping[str, Any
     """Return the proxy's totals, with the provider's detailed counts where they were passed on."""
     finer = obj((answer.response or {}).get("usage")) or obj(metadata.get("usage_object"))
     finer = finer or obj(metadata.get("additional_usage_values"))
-    found = read_usage(finer)
-    totals = {
-        "input_tokens": count(record.get("prompt_tokens")),
-        "output_tokens": count(record.get("completion_tokens")),
-    }
-    found = found.model_copy(update={name: value for name, value in totals.items() if value is not None})
-    return whole_usage(found, total=count(record.get("total_tokens")))
+    totals = {name: found for name in _TOTALS if (found := count(record.get(name))) is not None}
+    return read_usage({**finer, **totals}, cache_apart=False if totals else None)
 
 
 def _cost(record: Mapping[str, Any]) -> Decimal | None:

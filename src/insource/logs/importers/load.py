@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from insource.logs.importers.batches import BATCH_TAG
 from insource.logs.importers.protocol import Imported, ReadOutcome, Rejected, Skipped
-from insource.providers.prices import UNPRICED, Priced, PriceTable, billing_of
+from insource.providers.billing import billing_of
+from insource.providers.prices import Priced, PriceTable, first_priced
 from insource.store.calls.calls import insert_calls
 from insource.store.calls.table import CALLS
 from insource.store.calls.versions import UNFINISHED, replace_unfinished, unfinished_among
@@ -185,11 +186,12 @@ def _pricer(prices: PriceTable | None) -> CallPricer | None:
 
     def price(call: Call) -> Priced:
         billing = billing_of(call.response, batch=BATCH_TAG.items() <= call.tags.items())
-        for model in (call.model_answered, call.model_asked):
-            found = prices.price(model, call.usage, call.started_at, provider=call.provider, billing=billing)
-            if found.cost_usd is not None:
-                return found
-        return UNPRICED
+        return first_priced(
+            (call.model_answered, call.model_asked),
+            lambda model: prices.price(
+                model, call.usage, call.started_at, provider=call.provider, billing=billing
+            ),
+        )
 
     return price
 

@@ -6,6 +6,7 @@ use (``gen_ai.system``, ``gen_ai.prompt.0.content``, ``llm.request.type``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -26,7 +27,6 @@ from insource.formats.values import (
 )
 from insource.logs.importers import ai_sdk
 from insource.logs.importers.answers import finish_reason
-from insource.logs.importers.counts import whole_usage
 from insource.logs.importers.labels import known, labels
 from insource.logs.importers.messages import as_completion, said
 from insource.logs.importers.otel_values import (
@@ -38,6 +38,7 @@ from insource.logs.importers.otel_values import (
     told_messages,
 )
 from insource.logs.importers.protocol import CallDraft, RecordImporter
+from insource.providers.usage import read_usage
 from insource.types import Usage
 
 _ENDPOINTS = {
@@ -50,7 +51,10 @@ _ENDPOINTS = {
 }
 _DETAILS = "gen_ai.client.inference.operation.details"
 _PARAMETERS = "gen_ai.request."
+# The conventions' counts, those of pydantic-ai, of older libraries and of the AI SDK.
+_COUNT = re.compile(r"gen_ai\.usage\.(?:details\.)?|llm\.usage\.|ai\.usage\.")
 _ERROR_CODES = (2, "2", "STATUS_CODE_ERROR", "ERROR")
+Messages = tuple[list[dict[str, Any]], list[dict[str, Any]]]  # of the request, of the answer
 Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]  # resource, scope, span or event
 
 
@@ -169,27 +173,31 @@ def _thousandth(value: Any) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
 
 
-def _messages(span: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+def _messages(span: Mapping[str, Any], told: Mapping[str, Any]) -> Messages:
     """Return the messages of the request and of the answer, from whichever of the places has them."""
-    places = [
-        (chat_messages(told.get("gen_ai.input.messages")), _choices(told.get("gen_ai.output.messages"))),
-        (indexed(told, "gen_ai.prompt"), indexed(told, "gen_ai.completion")),
-        (
-            told_messages(told.get("gen_ai.prompt"), "user"),
-            told_messages(told.get("gen_ai.completion"), "assistant"),
-        ),
-        event_messages(items(span.get("events"))),
-        (ai_sdk.asked(told), ai_sdk.answered(told)),
-        *(
-            listed_messages(told.get(name))
-            for name in ("events", "all_messages_events", "pydantic_ai.all_messages")
-        ),
-    ]
-    asked = next((asked for asked, _ in places if asked), [])
+    asked: list[dict[str, Any]] = []
+    answered: list[dict[str, Any]] = []
+    for found in _places(span, told):
+        asked, answered = asked or found[0], answered or found[1]
+        if asked and answered:
+            break
     system = opened(told.get("gen_ai.system_instructions"))
     if system:
         asked = [*chat_messages([{"role": "system", "parts": items(system)}]), *asked]
-    return asked, next((answered for _, answered in places if answered), [])
+    return asked, answered
+
+
+def _places(span: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[Messages]:
+    yield chat_messages(told.get("gen_ai.input.messages")), _choices(told.get("gen_ai.output.messages"))
+    yield indexed(told, "gen_ai.prompt"), indexed(told, "gen_ai.completion")
+    yield (
+        told_messages(told.get("gen_ai.prompt"), "user"),
+        told_messages(told.get("gen_ai.completion"), "assistant"),
+    )
+    yield event_messages(items(span.get("events")))
+    yield ai_sdk.asked(told), ai_sdk.answered(told)
+    for name in ("events", "all_messages_events", "pydantic_ai.all_messages"):
+        yield listed_messages(told.get(name))
 
 
 def _choices(value: Any) -> list[dict[str, Any]]:
@@ -217,29 +225,8 @@ def _response(told: Mapping[str, Any], answered: list[dict[str, Any]]) -> dict[s
 
 def _usage(told: Mapping[str, Any]) -> Usage:
     """Return the token counts. The conventions count cached tokens in the input; some libraries do not."""
-
-    def counted(*names: str) -> int | None:
-        return count(
-            first(told, *(f"gen_ai.usage.{name}" for name in names), *(f"ai.usage.{name}" for name in names))
-        )
-
-    usage = Usage(
-        input_tokens=counted("input_tokens", "prompt_tokens", "inputTokens", "promptTokens"),
-        cached_tokens=counted(
-            *("cache_read.input_tokens", "cache_read_input_tokens", "cachedInputTokens"),
-            *("details.cache_read_tokens", "details.cache_read_input_tokens", "details.cached_tokens"),
-        ),
-        cache_write_tokens=counted(
-            *("cache_write.input_tokens", "cache_creation.input_tokens", "cache_creation_input_tokens"),
-            *("details.cache_write_tokens", "details.cache_creation_input_tokens"),
-        ),
-        output_tokens=counted("output_tokens", "completion_tokens", "outputTokens", "completionTokens"),
-        reasoning_tokens=counted(
-            "reasoning.output_tokens", "reasoning_tokens", "details.reasoning_tokens", "reasoningTokens"
-        ),
-    )
-    total = first(told, "gen_ai.usage.total_tokens", "llm.usage.total_tokens", "ai.usage.totalTokens")
-    return whole_usage(usage, total=count(total))
+    counts = {_COUNT.sub("", name): count(value) for name, value in told.items() if _COUNT.match(name)}
+    return read_usage(counts, cache_apart=False)
 
 
 def _error(span: Mapping[str, Any], told: Mapping[str, Any]) -> str:

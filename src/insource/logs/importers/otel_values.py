@@ -135,15 +135,14 @@ def listed_messages(value: Any) -> tuple[list[dict[str, Any]], list[dict[str, An
 
 
 def _choice(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answer of a choice event. Its message is a message or, in some libraries, the text."""
-    told_message = told.get("message")
-    message = opened(told_message)
-    if not isinstance(message, dict) or not is_message({"role": "assistant", **message}):
-        message = {
-            "content": first(told, "content", "gen_ai.message.content")
-            if told_message is None
-            else told_message
-        }
+    """Return the answer of a choice event, whose message is an object, its JSON or, at times, a text."""
+    message = told.get("message")
+    if message is None:
+        message = {"content": first(told, "content", "gen_ai.message.content")}
+    elif not isinstance(message, dict):
+        found = opened(message)
+        whole = isinstance(found, dict) and is_message({"role": "assistant", **found})
+        message = found if whole else {"content": message}
     return {"role": "assistant", **_plain(message), "finish_reason": told.get("finish_reason")}
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, case, func, select
 
 from insource.foundation.clock import to_microseconds
 from insource.foundation.money import from_nano_usd
+from insource.store.calls.model_names import answering_models
 from insource.store.calls.rollups import FACTS, add_to_rollups
 from insource.store.calls.row import COLUMNS, StoredRow, call_of_row, row_of_call
 from insource.store.calls.table import CALLS
@@ -83,6 +84,14 @@ def get_call(database: Database, call_id: str) -> Call | None:
     return None if row is None else call_of_row(row._mapping)
 
 
+def call_ids_beginning(database: Database, beginning: str, limit: int) -> tuple[str, ...]:
+    """Return the first ids that begin with this text, in their order; the index finds them."""
+    last = beginning + chr(0x10FFFF)
+    query = select(CALLS.c.call_id).where(CALLS.c.call_id.between(beginning, last))
+    with database.read() as connection:
+        return tuple(connection.execute(query.order_by(CALLS.c.call_id).limit(limit)).scalars())
+
+
 def find_calls(
     database: Database,
     *,
@@ -109,7 +118,10 @@ def find_calls(
 
 def call_stats(database: Database) -> tuple[ModelStats, ...]:
     """Return one entry per model, simulated calls separately, most calls first."""
-    group = (CALLS.c.model, CALLS.c.simulated)
+    with database.read() as connection:
+        answering = answering_models(connection)
+    model = case(answering, value=CALLS.c.model, else_=CALLS.c.model) if answering else CALLS.c.model
+    group = (model.label("model"), CALLS.c.simulated)
     totals = select(
         *group,
         func.count().label("calls"),
@@ -141,7 +153,7 @@ def call_stats(database: Database) -> tuple[ModelStats, ...]:
     )
     with database.read() as connection:
         percentiles = {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(latencies)}
-        rows = connection.execute(totals.order_by(func.count().desc(), CALLS.c.model)).all()
+        rows = connection.execute(totals.order_by(func.count().desc(), group[0])).all()
     return tuple(_stats(row, *percentiles.get((row.model, row.simulated), (None, None))) for row in rows)
 
 

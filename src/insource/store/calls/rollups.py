@@ -28,7 +28,7 @@ from insource.store.database import METADATA
 
 DAY_US = 86_400_000_000
 
-KEY = ("day", "task", "feature", "model", "provider", "simulated")
+KEY = ("day", "task", "feature", "model", "provider", "simulated", "model_asked")
 TOKENS = (
     "input_tokens",
     "cached_tokens",
@@ -38,18 +38,18 @@ TOKENS = (
     "audio_input_tokens",
     "audio_output_tokens",
 )
-SUMS = ("calls", "errors", "interrupted", "unpriced", "uncounted", "cost_nano_usd", *TOKENS)
+SUMS = ("calls", "errors", "interrupted", "unpriced", "uncounted", "cost_nano_usd", "estimated", *TOKENS)
 HISTOGRAMS = ("latency", "first_token")
 
 FACTS = (
-    *("started_at", "task", "feature", "model", "provider", "simulated", "outcome"),
-    *("cost_nano_usd", "latency_s", "first_token_s"),
+    *("started_at", "task", "feature", "model", "provider", "simulated", "model_asked"),
+    *("outcome", "usage_estimated", "cost_nano_usd", "latency_s", "first_token_s"),
     *TOKENS,
 )
 """The columns of a call from which totals are computed."""
 Facts: TypeAlias = Sequence[Any]
 """The values of these columns, in this order."""
-Key: TypeAlias = tuple[int, str, str, str, str, bool]
+Key: TypeAlias = tuple[int, str, str, str, str, bool, str]
 
 ROLLUPS = Table(
     "rollups",
@@ -60,6 +60,7 @@ ROLLUPS = Table(
     Column("model", Text, primary_key=True),
     Column("provider", Text, primary_key=True),
     Column("simulated", Boolean, primary_key=True),
+    Column("model_asked", Text, primary_key=True),
     *(Column(name, BigInteger, nullable=False) for name in SUMS),
     *(Column(name, LargeBinary, nullable=False) for name in HISTOGRAMS),
     sqlite_with_rowid=False,
@@ -78,7 +79,8 @@ class Totals:
 
     ``errors`` excludes interrupted calls; ``interrupted`` includes unread ones. Sums of cost and tokens cover
     the calls where they are known. ``unpriced`` counts calls without a cost, ``uncounted`` calls without
-    input or output tokens. Errors count as neither, because providers charge for answers only.
+    input or output tokens. Errors count as neither, because providers charge for answers only. ``estimated``
+    counts calls whose tokens, and so their cost, are estimates.
     """
 
     __slots__ = ("first_token", "latency", "sums")
@@ -95,8 +97,8 @@ class Totals:
 
     def count(self, facts: Facts) -> None:
         """Add one call."""
-        outcome, cost, latency_s, first_token_s = facts[6:10]
-        tokens = facts[10:]
+        outcome, estimated, cost, latency_s, first_token_s = facts[7:12]
+        tokens = facts[12:]
         sums = self.sums
         sums[0] += 1
         if outcome == "error":
@@ -109,7 +111,9 @@ class Totals:
             sums[3] += 1
         if outcome != "error" and (tokens[0] is None or tokens[3] is None):
             sums[4] += 1
-        for position, count in enumerate(tokens, 6):
+        if estimated:
+            sums[6] += 1
+        for position, count in enumerate(tokens, 7):
             if count:
                 sums[position] += count
         if latency_s is not None:
@@ -128,7 +132,7 @@ class Totals:
 
 def key_of(facts: Facts) -> Key:
     """Return the key of the rollup that counts a call; its day is the UTC day of the call's start."""
-    return (facts[0] // DAY_US, facts[1], facts[2], facts[3], facts[4], bool(facts[5]))
+    return (facts[0] // DAY_US, facts[1], facts[2], facts[3], facts[4], bool(facts[5]), facts[6])
 
 
 def add_to_rollups(connection: Connection, calls: Iterable[Facts]) -> None:
@@ -193,7 +197,7 @@ def _stored(connection: Connection, keys: Sequence[Key]) -> dict[Key, Totals]:
             f"WITH k ({', '.join(KEY)}) AS (VALUES {rows}) SELECT r.* FROM k CROSS JOIN rollups r ON {_SAME}"
         )
         for row in connection.exec_driver_sql(query, tuple(value for key in some for value in key)):
-            found[(*row[:5], bool(row[5]))] = _totals(row[len(KEY) :])
+            found[(*row[:5], bool(row[5]), row[6])] = _totals(row[len(KEY) :])
     return found
 
 

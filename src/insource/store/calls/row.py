@@ -32,7 +32,10 @@ _EMPTY = Raw(b'""')
 _MOST = 2**63 - 1  # the largest integer of a column
 
 # The payload is made of these documents. Each may start with one of these bytes: ``{``, ``null``, ``"``.
-_PAYLOAD = b'{"request":%b,"response":%b,"response_text":%b,"error":%b,"raw":%b,"tags":%b,"route":%b}'
+_PAYLOAD = (
+    b'{"request":%b,"response":%b,"response_text":%b,"error":%b,"raw":%b,"tags":%b,"route":%b,'
+    b'"unpriced_because":%b}'
+)
 _FIRST = (b"{", b"{n", b'"', b'"', b"{n")
 
 _Count = Annotated[int, Meta(ge=0, le=2**53)] | None
@@ -94,6 +97,7 @@ class SpooledCall(Struct):
     usage_estimated: bool = False
     cost_usd: Decimal | None = None
     priced_by: str = ""
+    unpriced_because: str = ""
     latency_s: float | None = None
     first_token_s: float | None = None
     token_gap_s: float | None = None
@@ -202,7 +206,8 @@ def _payload(call: SpooledCall) -> str:
     for document, first in zip(documents, _FIRST, strict=True):
         if memoryview(document)[0] not in first:
             raise UnusableRecords("a document has the wrong type")
-    return (_PAYLOAD % (*documents, _encode(call.tags), _encode(call.route))).decode()
+    rest = (_encode(call.tags), _encode(call.route), _encode(call.unpriced_because))
+    return (_PAYLOAD % (*documents, *rest)).decode()
 
 
 def _call_of_json(data: bytes) -> Call:

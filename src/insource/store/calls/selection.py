@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy import ColumnElement, Table, func, literal_column, select
 
 from insource.foundation.clock import iso, to_microseconds
 from insource.store.calls.table import CALLS
@@ -19,7 +19,8 @@ _COLUMNS = (*ROLLED_UP, "prompt_version", "user", "outcome", "source")
 class Selection(Frozen):
     """The calls that meet every given condition; without conditions, all calls.
 
-    ``model`` is the one that answered, or was asked when none answered. ``since`` is inclusive, ``until``
+    ``model`` is the one that answered, or was asked when none answered; ``model_names`` are its names, if it
+    has several, see ``with_names``. ``since`` is inclusive, ``until``
     exclusive. ``call_ids`` lists calls by id.
     """
 
@@ -34,12 +35,15 @@ class Selection(Frozen):
     since: datetime | None = None
     until: datetime | None = None
     call_ids: tuple[str, ...] | None = None
+    model_names: tuple[str, ...] = ()
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions for a query on ``CALLS``."""
         found: list[ColumnElement[bool]] = [
-            CALLS.c[name] == value for name in _COLUMNS if (value := getattr(self, name)) is not None
+            CALLS.c[name] == value for name in _COLUMNS if (value := self._value(name)) is not None
         ]
+        if self.model_names:
+            found.append(CALLS.c.model.in_(self.model_names))
         if self.user:  # literally, or SQLite does not use the partial index
             found.append(CALLS.c.user != literal_column("''"))
         if self.since is not None:
@@ -50,6 +54,17 @@ class Selection(Frozen):
             listed = func.json_each(json.dumps(self.call_ids)).table_valued("value")
             found.append(CALLS.c.call_id.in_(select(listed.c.value)))
         return found
+
+    def rolled_up(self, rollups: Table) -> list[ColumnElement[bool]]:
+        """Return the conditions for a query on the rollups, without the period."""
+        found: list[ColumnElement[bool]] = [
+            rollups.c[name] == value for name in ROLLED_UP if (value := self._value(name)) is not None
+        ]
+        return [*found, rollups.c.model.in_(self.model_names)] if self.model_names else found
+
+    def _value(self, name: str) -> str | None:
+        value: str | None = getattr(self, name)
+        return None if name == "model" and self.model_names else value
 
     @property
     def in_rollups(self) -> bool:

@@ -89,4 +89,4 @@ SAME_IN_BOTH = (
     "streamed",
     "simulated",
 )
-PAYLOAD = ("request", "response", "response_text", "error", "tags", "route", "raw")
+PAYLOAD = ("request", "response", "response_text", "error", "tags", "route", "raw", "unpriced_because")

@@ -1,7 +1,8 @@
 """A record of purges, and the ids of purged calls, so that nothing stores them again.
 
 A purge that a person requests keeps the id of every call, so that a later import or drain cannot restore it.
-Retention keeps only the count: a call that it removed and that comes back is again too old.
+Retention keeps only the count: a call that it removed and that comes back is again too old. So does the
+replacement of an unfinished version of a call by a later one.
 """
 
 from __future__ import annotations

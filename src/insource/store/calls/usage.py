@@ -16,8 +16,9 @@ from sqlalchemy import Connection, literal, select
 from insource.foundation.clock import to_microseconds
 from insource.foundation.money import from_nano_usd
 from insource.store.calls.histogram import quantiles
+from insource.store.calls.model_names import answering_models
 from insource.store.calls.rollups import DAY_US, FACTS, KEY, ROLLUPS, SUMS, Totals, key_of, stored_rollups
-from insource.store.calls.selection import ROLLED_UP, Selection
+from insource.store.calls.selection import Selection
 from insource.store.calls.table import CALLS
 from insource.store.database import Database
 from insource.types import Frozen
@@ -37,7 +38,9 @@ class Consumption(Frozen):
     ``group`` holds the value of every requested dimension. ``errors`` and ``interrupted`` are disjoint. Token
     counts and ``cost_usd`` are sums over the calls where they are known. ``uncounted`` calls have no input or
     output tokens, and ``unpriced`` calls have no cost; errors count as neither, because providers do not
-    charge for them. ``cost_usd`` is None when calls are unpriced and no call has a cost. Latencies and times
+    charge for them. ``cost_usd`` is None when no call has a cost. ``estimated`` calls have tokens, and so a
+    cost, that Insource estimated. A failed call belongs to the model that answers to the name that was asked
+    for, see ``answering_models``. Latencies and times
     to the first token are nearest-rank percentiles in seconds, within 1 % (see ``histogram``).
 
     Examples:
@@ -61,6 +64,7 @@ class Consumption(Frozen):
     interrupted: int
     unpriced: int
     uncounted: int
+    estimated: int
     cost_usd: Decimal | None
     input_tokens: int
     cached_tokens: int
@@ -99,8 +103,11 @@ def consumption_and_total(
     """Return the entries of ``consumption`` and the overall totals, from one read."""
     groups: _Groups = {}
     with database.read() as connection:
-        for key, simulated, totals in _parts(connection, by, selection or Selection()):
-            groups.setdefault((key, simulated), Totals()).merge(totals)
+        answering = answering_models(connection) if "model" in by else {}
+        for named, totals in _parts(connection, by, selection or Selection()):
+            named["model"] = answering.get(named["model"], named["model"])
+            group = _group(named, by), bool(named["simulated"])
+            groups.setdefault(group, Totals()).merge(totals)
     whole: _Groups = {}
     for (_, simulated), totals in groups.items():
         whole.setdefault(((), simulated), Totals()).merge(totals)
@@ -122,28 +129,25 @@ def _rank(line: Consumption, by: Sequence[Dimension]) -> tuple[Any, ...]:
 
 def _parts(
     connection: Connection, by: Sequence[Dimension], chosen: Selection
-) -> Iterator[tuple[tuple[str, ...], bool, Totals]]:
+) -> Iterator[tuple[dict[str, Any], Totals]]:
     if not chosen.in_rollups or "user" in by:
         yield from _scanned(connection, by, chosen)
         return
     whole, ends = _whole_days(chosen)
-    conditions = [
-        ROLLUPS.c[name] == value for name in ROLLED_UP if (value := getattr(chosen, name)) is not None
-    ]
+    conditions = chosen.rolled_up(ROLLUPS)
     if whole is not None:
         first, last = whole
         conditions += [ROLLUPS.c.day >= first] if first is not None else []
         conditions += [ROLLUPS.c.day < last] if last is not None else []
         for key, totals in stored_rollups(connection, *conditions):
-            named = dict(zip(KEY, key, strict=True))
-            yield _group(named, by), bool(named["simulated"]), totals
+            yield dict(zip(KEY, key, strict=True)), totals
     for end in ends:
         yield from _scanned(connection, by, end)
 
 
 def _scanned(
     connection: Connection, by: Sequence[Dimension], chosen: Selection
-) -> Iterator[tuple[tuple[str, ...], bool, Totals]]:
+) -> Iterator[tuple[dict[str, Any], Totals]]:
     user = CALLS.c.user if "user" in by else literal("")
     query = select(*(CALLS.c[name] for name in FACTS), user).where(*chosen.conditions())
     rows = connection.execution_options(yield_per=10_000).execute(query)
@@ -155,8 +159,7 @@ def _scanned(
             totals = groups[key] = Totals()
         totals.count(row[:-1])
     for key, totals in groups.items():
-        named = dict(zip((*KEY, "user"), key, strict=True))
-        yield _group(named, by), bool(named["simulated"]), totals
+        yield dict(zip((*KEY, "user"), key, strict=True)), totals
 
 
 def _group(named: dict[str, Any], by: Iterable[Dimension]) -> tuple[str, ...]:
@@ -191,7 +194,7 @@ def _midnight(day: int) -> datetime:
 def _consumption(group: dict[str, str], simulated: bool, totals: Totals) -> Consumption:
     sums = dict(zip(SUMS, totals.sums, strict=True))
     cost = sums.pop("cost_nano_usd")
-    unknown = 0 < sums["unpriced"] == sums["calls"] - sums["errors"]
+    unknown = sums["unpriced"] + sums["errors"] == sums["calls"]
     p50, p95, p99 = quantiles(totals.latency, _QUANTILES)
     first50, first95, first99 = quantiles(totals.first_token, _QUANTILES)
     return Consumption(

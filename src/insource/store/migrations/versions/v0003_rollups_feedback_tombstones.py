@@ -61,14 +61,3 @@ def upgrade() -> None:
     )
     op.create_index("calls_by_user", "calls", ["user", "started_at"], sqlite_where=sa.text("user != ''"))
     op.add_column("segments", sa.Column("erased", sa.BigInteger, nullable=False, server_default="0"))
-    _count_what_is_there()
-
-
-def _count_what_is_there() -> None:
-    """Build the rollups of an older store.
-
-    A later revision that changes the layout of the rollups must remove this call and rebuild them itself.
-    """
-    from insource.store.calls.rollups import rebuild_rollups
-
-    rebuild_rollups(op.get_bind())
