@@ -147,7 +147,7 @@ def test_a_batch_is_priced_as_one_with_its_requests_beside_it(folder, insource):
     batch = billing_of(answered.response, batch=True)
     asked = ("gpt-4o-mini-2024-07-18", answered.usage, answered.started_at)
     price = PriceTable().price(*asked, provider=answered.provider, billing=batch)
-    assert (answered.cost_usd, answered.priced_by) == price
+    assert (answered.cost_usd, answered.priced_by, answered.unpriced_because) == price
     assert price.cost_usd is None or price.cost_usd < PriceTable().cost(*asked)
 
 

@@ -26,6 +26,8 @@ _PLAIN = {
 _TRAFFIC = {"ON_DEMAND_PRIORITY": "priority", "ON_DEMAND_FLEX": "flex"}
 _PREPAID = ("scale", "provisioned", "provisioned_throughput", "reserved")
 
+_SERVER_TOOLS = ("server_tool_use", "server_tool_use_details")  # Anthropic, OpenRouter
+_OTHER_TOOLS = "tools that ran at the provider"
 # Output items of the Responses API without a fee. Every other kind of call has one, or may have.
 _FREE_CALLS = (
     *("function_call", "custom_tool_call", "mcp_call", "computer_call", "local_shell_call"),
@@ -110,11 +112,13 @@ def _tier(response: Mapping[str, Any], usage: Mapping[str, Any]) -> str:
 
 def _fees(response: Mapping[str, Any], usage: Mapping[str, Any]) -> tuple[int, int, str]:
     """Return the searches of the web and of files, and the name of another charge."""
-    web = _number(usage.get("server_tool_use"), "web_search_requests")
+    web = max(_number(usage.get(name), "web_search_requests") for name in _SERVER_TOOLS)
     web = max(web, _number(usage, "num_search_queries"))
     if _SEARCHES_ONCE.search(string(response.get("model"))):
         web = max(web, 1)
     fees = [_anthropic_fee(response), _xai_fee(usage)]
+    if not web and _number(usage.get("server_tool_use_details"), "tool_calls_executed"):
+        fees.append(_OTHER_TOOLS)
     kinds = [string(item.get("type")) for item in dicts(response.get("output")) if _was_done(item)]
     web += kinds.count("web_search_call")
     charged = {kind for kind in kinds if kind.endswith("_call")} - {"web_search_call", "file_search_call"}
@@ -122,7 +126,7 @@ def _fees(response: Mapping[str, Any], usage: Mapping[str, Any]) -> tuple[int, i
     for choice in dicts(response.get("choices")):
         message = choice.get("message")
         if isinstance(message, dict) and message.get("executed_tools"):  # Groq
-            fees.append("tools that ran at the provider")
+            fees.append(_OTHER_TOOLS)
     per_prompt = _CHARGED_BY_PROMPT.search(string(response.get("modelVersion"))) is not None
     queries = 0
     for candidate in dicts(response.get("candidates")):
