@@ -80,7 +80,7 @@ def billing_of(response: Mapping[str, Any] | None, *, batch: bool = False, state
     terms = tuple((name, value) for name, value in named.items() if value)
     return Billing(
         batch=batch,
-        counts=read_counts(usage),
+        counts=_counts(response, usage),
         parts=tuple(
             Part(string(one.get("model")), read_counts({**one, "iterations": None}, cache_apart=True))
             for one in iterations(usage)
@@ -92,6 +92,15 @@ def billing_of(response: Mapping[str, Any] | None, *, batch: bool = False, state
         other_charge="prepaid capacity" if tier in _PREPAID else fee,
         charged_usd=_charged(response, usage, stated_usd),
     )
+
+
+def _counts(response: Mapping[str, Any], usage: Mapping[str, Any]) -> Counts:
+    """Return the counts; where an answer has pictures and tells no kinds, its output is images."""
+    counts = read_counts(usage)
+    pictures = any("b64_json" in one or "url" in one for one in dicts(response.get("data")))
+    if pictures and "output_tokens_details" not in usage:
+        return counts._replace(image_output_tokens=counts.usage.output_tokens or 0)
+    return counts
 
 
 def is_plain(term: tuple[str, str]) -> bool:
