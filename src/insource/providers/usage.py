@@ -92,7 +92,9 @@ def read_counts(reported: Any, *, cache_apart: bool | None = None) -> Counts:
         return Counts()
     if parts := [one for one in iterations(reported) if not one.get("model")]:
         return _sum([read_counts({**one, "iterations": None}, cache_apart=cache_apart) for one in parts])
-    flat = dict(_flat(reported))
+    flat: dict[str, int] = {}
+    for name, value in _flat(reported):
+        flat[name] = max(value, flat.get(name, 0))
     cached, written = _of(flat, _CACHED), _of(flat, _WRITTEN)
     hour = max((value for name, value in flat.items() if name.endswith(_HOUR)), default=0)
     if written is None and hour:
@@ -156,7 +158,7 @@ def _in_full(
     read += extra
     apart = cache_apart or cache > read
     thought_apart = answered is not None and (
-        any(name in flat for name in _REASONING_BESIDE) or reasoning > answered
+        any(flat.get(name) for name in _REASONING_BESIDE) or reasoning > answered
     )
     usual = (apart * cache, thought_apart * reasoning)
     if answered is None:
@@ -173,10 +175,10 @@ def _in_full(
 
 def _names_put_cache_apart(flat: Mapping[str, int]) -> bool:
     """Whether these are the names of Anthropic or Bedrock, or Langfuse's kinds, which leave the cache out."""
-    if "prompt_tokens" in flat or any(name.startswith(_IN) for name in flat):
+    filled = {name for name, value in flat.items() if value}
+    if "prompt_tokens" in filled or any(name.startswith(_IN) for name in filled):
         return False
-    beside = any(name in flat for name in (*_READ_BESIDE, *_WRITTEN_BESIDE))
-    return beside or "input" in flat
+    return not filled.isdisjoint((*_READ_BESIDE, *_WRITTEN_BESIDE, "input"))
 
 
 def _of(flat: Mapping[str, int], names: tuple[str, ...]) -> int | None:

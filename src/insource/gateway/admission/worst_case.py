@@ -96,6 +96,8 @@ def _require_priced_by_token(document: Mapping[str, Any]) -> None:
             raise Unbounded(f"The price of this {name} is not known.")
     tools = document.get("tools")
     hosted = [tool for tool in tools if not _is_client_tool(tool)] if isinstance(tools, list) else []
+    if document.get("context_management"):
+        raise Unbounded("A compaction of the conversation is charged on its own, which no budget bounds.")
     if hosted or document.get("web_search_options") is not None or document.get("mcp_servers"):
         raise Unbounded("A tool that runs at the provider has a fee of its own, which no budget bounds.")
 

@@ -146,6 +146,7 @@ def test_without_a_usable_max_tokens_an_answer_may_fill_the_window(limit):
         {"service_tier": ["default"]},
         {"speed": "fast"},
         {"inference_geo": "us"},
+        {"context_management": {"edits": [{"type": "compact_20260112"}]}},
     ],
 )
 def test_what_no_price_covers_has_no_bound(more):
