@@ -98,8 +98,11 @@ def test_every_answer_is_read_with_model_finish_reason_and_usage():
 
 
 def test_costs_agree_with_what_a_provider_says_it_charged():
-    """OpenRouter tells the dollars; its table price is one host's, so most calls agree, not all."""
-    table, told, agree = PriceTable(), 0, 0
+    """OpenRouter tells the dollars; its table price is one host's, so most calls agree, not all.
+
+    Without what it tells, the cost of prepaid capacity and of tools is unknown, with the reason.
+    """
+    table, told, agree, unknown = PriceTable(), 0, 0, Counter()
     for row, endpoint, _, _ in exchanges():
         usage = row["response"].get("usage") or {}
         if "openrouter" not in row["host"] or "cost" not in usage:
@@ -111,15 +114,19 @@ def test_costs_agree_with_what_a_provider_says_it_charged():
         reader.close()
         billing = billing_of(reader.response)
         assert billing.charged_usd is not None
-        listed = table.price(
+        priced = table.price(
             reader.model,
             reader.usage,
             at,
             provider=f"https://{row['host']}/api/v1",
             billing=billing._replace(charged_usd=None),
-        ).cost_usd
-        assert listed is not None
-        agree += abs(listed - billing.charged_usd) < Decimal("1e-9")
-    print(f"{agree} of {told} costs agree with the provider's")
-    assert told >= 30
-    assert agree >= 0.75 * told
+        )
+        if priced.cost_usd is None:
+            unknown[priced.unpriced_because] += 1
+            continue
+        agree += abs(priced.cost_usd - billing.charged_usd) < Decimal("1e-9")
+    print(f"{agree} of {told} costs agree with the provider's; unknown: {dict(unknown)}")
+    known = told - unknown.total()
+    assert known >= 25
+    assert agree >= 0.85 * known
+    assert all("prepaid" in reason or "tools" in reason or "searches" in reason for reason in unknown)

@@ -169,6 +169,15 @@ FEES = [
         "the price of code execution",
     ),
     ("groq/llama-3.3-70b-versatile", {"choices": [{"message": {"executed_tools": [{}]}}]}, "tools that ran"),
+    # $10 per million tokens of images read, $5 of text read, $40 written
+    ("gpt-image-1", {"usage": {"input_tokens_details": {"image_tokens": 600}}}, "0.012"),
+    # a picture: $5 text in, $32 image out, against $10 text out
+    ("gpt-image-1.5", {"data": [{"b64_json": "…"}], "usage": {"output_tokens": 100}}, "0.0082"),
+    (
+        "gpt-image-1.5",
+        {"data": [{"b64_json": "…"}], "usage": {"output_tokens_details": {"image_tokens": 60}}},
+        "0.00732",
+    ),
     ("gpt-5", {"service_tier": "priority"}, "0.0045"),
     ("gpt-5", {"service_tier": "default"}, "0.00225"),
     ("gpt-5", {"service_tier": "scale"}, "prepaid capacity"),

@@ -282,10 +282,10 @@ class Calls:
         """Complete the record of the call whose background response was read."""
 
         def price(call: Call, reader: AnswerReader) -> Priced:
-            at, url = call.started_at, upstream.base_url
+            usage, at, response = reader.usage, call.started_at, reader.response
             return first_priced(
                 (reader.model, call.model_asked),
-                lambda name: self._settings.priced(name, reader.usage, at, url, reader.response),
+                lambda name: self._settings.priced(name, usage, at, upstream.base_url, response),
             )
 
         try:

@@ -93,10 +93,8 @@ class RetrievedResponse:
         self._provider = provider or provider_of(url)
         self._prices = prices
         self._reader: AnswerReader | None = None
-        self._stated_usd = ""
 
     def answered(self, status: int, content_type: str, encoding: str, stated_usd: str = "") -> None:
-        self._stated_usd = stated_usd
         if status == 200:
             streamed = content_type.lower().startswith("text/event-stream")
             self._reader = open_reader("responses", streamed=streamed, encoding=encoding)
@@ -123,10 +121,8 @@ class RetrievedResponse:
     abandon = drop
 
     def _price(self, call: Call, reader: AnswerReader) -> Priced:
-        billing = billing_of(reader.response, stated_usd=self._stated_usd)
+        usage, billing, at = reader.usage, billing_of(reader.response), call.started_at
         return first_priced(
             (reader.model, call.model_asked),
-            lambda name: self._prices.price(
-                name, reader.usage, call.started_at, provider=self._url, billing=billing
-            ),
+            lambda name: self._prices.price(name, usage, at, provider=self._url, billing=billing),
         )

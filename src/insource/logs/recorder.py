@@ -160,7 +160,7 @@ class Recorder:
         """
         text = end.response_text or ""
         written = self._content.of(call.task).end(end.model_answered, text, end.error, end.response)
-        columns = ("outcome", "finish_reason", "usage_estimated", "cost_usd", "priced_by")
+        columns = ("outcome", "finish_reason", "usage_estimated", "cost_usd", "priced_by", "unpriced_because")
         fields = {name: getattr(end, name) for name in columns} | json.loads(written)
         version = call.model_copy(update=fields | {"usage": end.usage or Usage()})
         with self.database.write() as connection:

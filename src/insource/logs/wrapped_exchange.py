@@ -15,7 +15,7 @@ from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint, open_reader
 from insource.providers.billing import billing_of
 from insource.providers.framing import start_of
-from insource.providers.prices import UNPRICED, Priced, PriceTable, first_priced
+from insource.providers.prices import UNPRICED, UNREAD, Priced, PriceTable, first_priced
 from insource.providers.tags import HEADER, Tags
 from insource.providers.token_estimates import estimated
 from insource.types import FinishReason, Usage
@@ -170,7 +170,8 @@ class WrappedExchange:
         if charged and (usage.output_tokens is None or outcome == "interrupted"):
             usage, guessed = estimated(usage, self._request, reader.written)
         response = reader.response
-        priced = self._priced(reader.model, usage, response) if charged else UNPRICED
+        uncharged = UNPRICED if outcome == "error" else UNREAD
+        priced = self._priced(reader.model, usage, response) if charged else uncharged
         self._recording.end_call(
             CallEnd(
                 response=response,

@@ -26,6 +26,8 @@ _PLAIN = {
 _TRAFFIC = {"ON_DEMAND_PRIORITY": "priority", "ON_DEMAND_FLEX": "flex"}
 _PREPAID = ("scale", "provisioned", "provisioned_throughput", "reserved")
 
+_SERVER_TOOLS = ("server_tool_use", "server_tool_use_details")  # Anthropic, OpenRouter
+_OTHER_TOOLS = "tools that ran at the provider"
 # Output items of the Responses API without a fee. Every other kind of call has one, or may have.
 _FREE_CALLS = (
     *("function_call", "custom_tool_call", "mcp_call", "computer_call", "local_shell_call"),
@@ -78,7 +80,7 @@ def billing_of(response: Mapping[str, Any] | None, *, batch: bool = False, state
     terms = tuple((name, value) for name, value in named.items() if value)
     return Billing(
         batch=batch,
-        counts=read_counts(usage),
+        counts=_counts(response, usage),
         parts=tuple(
             Part(string(one.get("model")), read_counts({**one, "iterations": None}, cache_apart=True))
             for one in iterations(usage)
@@ -90,6 +92,15 @@ def billing_of(response: Mapping[str, Any] | None, *, batch: bool = False, state
         other_charge="prepaid capacity" if tier in _PREPAID else fee,
         charged_usd=_charged(response, usage, stated_usd),
     )
+
+
+def _counts(response: Mapping[str, Any], usage: Mapping[str, Any]) -> Counts:
+    """Return the counts; where an answer has pictures and tells no kinds, its output is images."""
+    counts = read_counts(usage)
+    pictures = any("b64_json" in one or "url" in one for one in dicts(response.get("data")))
+    if pictures and "output_tokens_details" not in usage:
+        return counts._replace(image_output_tokens=counts.usage.output_tokens or 0)
+    return counts
 
 
 def is_plain(term: tuple[str, str]) -> bool:
@@ -110,11 +121,13 @@ def _tier(response: Mapping[str, Any], usage: Mapping[str, Any]) -> str:
 
 def _fees(response: Mapping[str, Any], usage: Mapping[str, Any]) -> tuple[int, int, str]:
     """Return the searches of the web and of files, and the name of another charge."""
-    web = _number(usage.get("server_tool_use"), "web_search_requests")
+    web = max(_number(usage.get(name), "web_search_requests") for name in _SERVER_TOOLS)
     web = max(web, _number(usage, "num_search_queries"))
     if _SEARCHES_ONCE.search(string(response.get("model"))):
         web = max(web, 1)
     fees = [_anthropic_fee(response), _xai_fee(usage)]
+    if not web and _number(usage.get("server_tool_use_details"), "tool_calls_executed"):
+        fees.append(_OTHER_TOOLS)
     kinds = [string(item.get("type")) for item in dicts(response.get("output")) if _was_done(item)]
     web += kinds.count("web_search_call")
     charged = {kind for kind in kinds if kind.endswith("_call")} - {"web_search_call", "file_search_call"}
@@ -122,7 +135,7 @@ def _fees(response: Mapping[str, Any], usage: Mapping[str, Any]) -> tuple[int, i
     for choice in dicts(response.get("choices")):
         message = choice.get("message")
         if isinstance(message, dict) and message.get("executed_tools"):  # Groq
-            fees.append("tools that ran at the provider")
+            fees.append(_OTHER_TOOLS)
     per_prompt = _CHARGED_BY_PROMPT.search(string(response.get("modelVersion"))) is not None
     queries = 0
     for candidate in dicts(response.get("candidates")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from insource.providers.dialect import Dialect, dicts, error_of, string
-from insource.providers.usage import read_counts
+from insource.providers.usage import read_usage
 from insource.types import Usage
 
 _LONGEST_WORD = 1000  # characters; longer text without a space is taken for a base64 file
@@ -30,17 +30,15 @@ class OtherDialect(Dialect):
 
     @property
     def usage(self) -> Usage:
-        """Text and audio tokens.
+        """The tokens; those of images have their own prices, see ``billing_of``.
 
-        A batch object repeats the counts of its creation at every retrieval, and image tokens have their own
-        prices. Both are left in the document and are not counted here.
+        A batch object repeats the counts of its creation at every retrieval, so they are not counted here.
         """
         document = self._whole or {}
         counts = document.get("usage")
         if not isinstance(counts, dict) or document.get("object") == "batch":
             return Usage()
-        found = read_counts(counts, cache_apart=False)
-        return Usage() if found.image_input_tokens or found.image_output_tokens else found.usage
+        return read_usage(counts, cache_apart=False)
 
     @property
     def finished(self) -> bool:

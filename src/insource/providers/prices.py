@@ -39,6 +39,7 @@ class Priced(NamedTuple):
 
 
 UNPRICED = Priced(None, "")
+UNREAD = Priced(None, "", "no answer was read")
 _NAMELESS = Priced(None, "", "the name of the model is not known")
 
 

@@ -100,7 +100,7 @@ def test_speech_is_counted_and_not_kept(bench, client):
     assert b"the-sound-of-a-voice" not in on_disk(bench)
 
 
-def test_pictures_are_neither_kept_nor_priced_as_text(bench, client):
+def test_pictures_are_not_kept_and_their_tokens_are_counted(bench, client):
     usage = {"input_tokens": 70, "output_tokens": 200, "input_tokens_details": {"image_tokens": 60}}
     bench.answering(as_json({"created": 1, "data": [{"b64_json": PICTURE}], "usage": usage}))
     client.images.edit(model="gpt-image-1", image=("a.png", SOUND), prompt="A blue pump")
@@ -110,7 +110,7 @@ def test_pictures_are_neither_kept_nor_priced_as_text(bench, client):
     for call in calls:
         assert call.response["data"] == [{"b64_json": f"({len(PICTURE)} characters)"}]
         assert call.response["usage"] == usage
-        assert (call.cost_usd, call.usage_estimated) == (None, False)
+        assert (call.usage.input_tokens, call.usage.output_tokens, call.usage_estimated) == (70, 200, False)
     assert PICTURE.encode() not in on_disk(bench)
 
 

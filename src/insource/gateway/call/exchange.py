@@ -18,7 +18,7 @@ from insource.logs.call_values import CallEnd
 from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint
 from insource.providers.errors import ApiDialect, error_document
-from insource.providers.prices import UNPRICED, Priced, first_priced
+from insource.providers.prices import UNPRICED, UNREAD, Priced, first_priced
 from insource.providers.tags import HEADER
 from insource.providers.token_estimates import estimated
 from insource.redaction import keys_in
@@ -124,7 +124,8 @@ class Exchange:
         if charged and self.endpoint != "other" and (usage.output_tokens is None or not reader.complete):
             usage, guessed = estimated(usage, self.document, reader.written)
         response = reader.response
-        priced = self._priced(reader.model, usage, response) if charged else UNPRICED
+        uncharged = UNPRICED if outcome == "error" else UNREAD
+        priced = self._priced(reader.model, usage, response) if charged else uncharged
         self.end(
             CallEnd(
                 response=response,
