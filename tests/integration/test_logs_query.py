@@ -232,7 +232,8 @@ def test_fine_tune_data_prefer_the_correction_and_say_what_is_left_out(log):
     assert len(lines) + sum(skipped.values()) == 7
 
 
-def test_a_store_of_before_the_totals_gets_them(tmp_path):
+@pytest.mark.parametrize("revision", ["0002", "0006"])
+def test_a_store_of_an_earlier_version_gets_the_totals_of_this_one(tmp_path, revision):
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine
@@ -242,11 +243,11 @@ def test_a_store_of_before_the_totals_gets_them(tmp_path):
         config = Config()
         config.set_main_option("script_location", "insource.store:migrations")
         config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
+        command.upgrade(config, revision)
         connection.exec_driver_sql(
             "INSERT INTO calls (call_id, started_at, task, model, model_asked, model_answered, outcome,"
-            " finish_reason, simulated, cost_nano_usd, latency_s, payload)"
-            " VALUES ('old', 0, 't', 'm', 'm', '', 'ok', 'stop', 0, 5, 1.5, '{\"request\": {}}')"
+            " finish_reason, simulated, cost_nano_usd, latency_s, usage_estimated, payload)"
+            " VALUES ('old', 0, 't', 'm-1', 'm', 'm-1', 'ok', 'stop', 0, 5, 1.5, 1, '{\"request\": {}}')"
         )
     engine.dispose()
     with Log(tmp_path) as log:
@@ -257,3 +258,5 @@ def test_a_store_of_before_the_totals_gets_them(tmp_path):
             Decimal("5E-9"),
         )
         assert line.p50_s == pytest.approx(1.5, rel=0.01)
+        assert line.estimated == 1
+        assert [(call.call_id, call.unpriced_because) for call in log.calls(model="m")] == [("old", "")]

@@ -214,7 +214,7 @@ def _openrouter(usage: Mapping[str, Any]) -> Decimal | None:
 
 def _amount(value: Any) -> Decimal | None:
     """Return a number, or a text with one, that is not negative."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if value == "" or isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         amount = Decimal(str(value).strip())

@@ -141,11 +141,6 @@ def count(counts: Any, name: str) -> int | None:
     return value if countable else None
 
 
-def total(*counts: int | None) -> int | None:
-    """Return the sum of the known counts, or None when the first one is unknown."""
-    return None if counts[0] is None else sum(known for known in counts if known is not None)
-
-
 def string(value: Any) -> str:
     return value if isinstance(value, str) else ""
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from insource.providers.dialect import Dialect, count, decoded, dicts, error_of, string
+from insource.providers.usage import read_usage
 from insource.types import Usage
 
 _BYTES_PER_FLOAT = 4
@@ -41,8 +42,10 @@ class EmbeddingsDialect(Dialect):
 
     @property
     def usage(self) -> Usage:
-        """Embeddings write no output tokens, so that count is 0, not unknown."""
-        read = count(self._kept.get("usage"), "prompt_tokens")
+        """Embeddings write no output tokens, so that count is 0, not unknown; all in the total was read."""
+        reported = self._kept.get("usage") or self._kept.get("usageMetadata")
+        read = read_usage(reported).input_tokens
+        read = count(reported, "total_tokens") if read is None else read
         return Usage(input_tokens=read, output_tokens=None if read is None else 0)
 
     def whole(self, data: bytes) -> None:

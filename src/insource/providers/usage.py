@@ -15,38 +15,46 @@ from typing import Any, NamedTuple
 from insource.providers.dialect import MAX_COUNT, dicts
 from insource.types import Usage
 
-_INPUT = ("prompt_tokens", "input_tokens", "prompt_token_count", "input_token_count", "input", "prompt")
-_OUTPUT = (
-    *("completion_tokens", "output_tokens", "candidates_token_count", "response_token_count"),
-    *("output_token_count", "output", "completion"),
-)
-_TOTAL = ("total_tokens", "total_token_count", "total")
-
 # Counts that several tools report beside the input, not as a detail of it. Anthropic and Bedrock leave these
 # tokens out of ``input_tokens``.
-_READ_BESIDE = ("cache_read_input_tokens", "cache_read_input_token_count")
-_WRITTEN_BESIDE = ("cache_creation_input_tokens", "cache_write_input_tokens", "cache_write_input_token_count")
-
+_BESIDE = {
+    "cached": ("cache_read_input_tokens", "cache_read_input_token_count"),
+    "written": ("cache_creation_input_tokens", "cache_write_input_tokens", "cache_write_input_token_count"),
+}
+_THOUGHTS = "thoughts_token_count"  # Gemini leaves thoughts out of its output count
 _IN, _OUT = "in.", "out."  # the details of the input and of the output, whatever their group is called
-_CACHED = (
-    *("cached_tokens", "cache_read_tokens", "cached_input_tokens", "cached_prompt_tokens"),
-    *("prompt_cache_hit_tokens", "cached_content_token_count", "input_cached_tokens", "input_cache_read"),
-    *(f"{_IN}{name}" for name in ("cached_tokens", "cache_read_tokens", "cache_read", "cached")),
-    *_READ_BESIDE,
-)
-_WRITTEN = (
-    *("cache_write_tokens", "cache_creation_tokens", "input_cache_creation", "input_cache_write"),
-    *(f"{_IN}{name}_tokens" for name in ("cache_write", "cache_creation")),
-    *(f"{_IN}{name}" for name in ("cache_write", "cache_creation")),
-    *_WRITTEN_BESIDE,
-)
-_REASONING_BESIDE = ("thoughts_token_count",)  # Gemini leaves thoughts out of its output count
-_REASONING = (
-    *(f"{_OUT}{name}" for name in ("reasoning_tokens", "thinking_tokens", "reasoning")),
-    *("reasoning_tokens", "reasoning_output_tokens", "output_reasoning_tokens", "output_reasoning"),
-    *_REASONING_BESIDE,
-)
-_HOUR = "ephemeral_1h_input_tokens"
+_MODALITIES = ("audio", "image", "video")
+_NAMES = {
+    "input": ("prompt_tokens", "input_tokens", "prompt_token_count", "input_token_count", "input", "prompt"),
+    "output": (
+        *("completion_tokens", "output_tokens", "candidates_token_count", "response_token_count"),
+        *("output_token_count", "output", "completion"),
+    ),
+    "total": ("total_tokens", "total_token_count", "total"),
+    "tools": ("tool_use_prompt_token_count",),  # what Gemini's own tools read
+    "cached": (
+        *("cached_tokens", "cache_read_tokens", "cached_input_tokens", "cached_prompt_tokens"),
+        *("prompt_cache_hit_tokens", "cached_content_token_count", "input_cached_tokens", "input_cache_read"),
+        *(f"{_IN}{name}" for name in ("cached_tokens", "cache_read_tokens", "cache_read", "cached")),
+        *_BESIDE["cached"],
+    ),
+    "written": (
+        *("cache_write_tokens", "cache_creation_tokens", "input_cache_creation", "input_cache_write"),
+        *(f"{_IN}{name}_tokens" for name in ("cache_write", "cache_creation")),
+        *(f"{_IN}{name}" for name in ("cache_write", "cache_creation")),
+        *_BESIDE["written"],
+    ),
+    "reasoning": (
+        *(f"{_OUT}{name}" for name in ("reasoning_tokens", "thinking_tokens", "reasoning")),
+        *("reasoning_tokens", "reasoning_output_tokens", "output_reasoning_tokens", "output_reasoning"),
+        _THOUGHTS,
+    ),
+    "cached_audio": ("cache_tokens_details.audio", f"{_IN}cached_tokens_details.audio_tokens"),
+    **{_IN + kind: (f"{_IN}{kind}_tokens", f"{_IN}{kind}") for kind in _MODALITIES},
+    **{_OUT + kind: (f"{_OUT}{kind}_tokens", f"{_OUT}{kind}") for kind in _MODALITIES},
+}
+_KINDS = {name: kind for kind, names in _NAMES.items() for name in names}
+_APART = {*_BESIDE["cached"], *_BESIDE["written"], "input"}
 
 _SIDES = {
     f"{name}_details": side
@@ -92,17 +100,15 @@ def read_counts(reported: Any, *, cache_apart: bool | None = None) -> Counts:
         return Counts()
     if parts := [one for one in iterations(reported) if not one.get("model")]:
         return _sum([read_counts({**one, "iterations": None}, cache_apart=cache_apart) for one in parts])
-    flat: dict[str, int] = {}
-    for name, value in _flat(reported):
-        flat[name] = max(value, flat.get(name, 0))
-    cached, written = _of(flat, _CACHED), _of(flat, _WRITTEN)
-    hour = max((value for name, value in flat.items() if name.endswith(_HOUR)), default=0)
+    found, filled = _found(reported)
+    hour = found.get("hour", 0)
+    cached, written, reasoning = (found.get(kind) for kind in ("cached", "written", "reasoning"))
     if written is None and hour:
-        written = sum(value for name, value in flat.items() if "ephemeral_" in name)
-    reasoning = _of(flat, _REASONING)
+        written = hour + found.get("five_minutes", 0)
     if cache_apart is None:
-        cache_apart = _names_put_cache_apart(flat)
-    read, answered = _in_full(flat, (cached or 0) + (written or 0), reasoning or 0, cache_apart)
+        cache_apart = _names_put_cache_apart(filled)
+    cache = (cached or 0) + (written or 0)
+    read, answered = _in_full(found, cache, cache_apart=cache_apart, thought_apart=_THOUGHTS in filled)
     return Counts(
         usage=Usage(
             input_tokens=_valid(read),
@@ -110,15 +116,15 @@ def read_counts(reported: Any, *, cache_apart: bool | None = None) -> Counts:
             cache_write_tokens=written,
             output_tokens=_valid(answered),
             reasoning_tokens=reasoning,
-            audio_input_tokens=_of(flat, _modality(_IN, "audio")),
-            audio_output_tokens=_of(flat, _modality(_OUT, "audio")),
+            audio_input_tokens=found.get("in.audio"),
+            audio_output_tokens=found.get("out.audio"),
         ),
         cache_write_1h_tokens=hour,
-        image_input_tokens=_of(flat, _modality(_IN, "image")) or 0,
-        image_output_tokens=_of(flat, _modality(_OUT, "image")) or 0,
-        video_input_tokens=_of(flat, _modality(_IN, "video")) or 0,
-        video_output_tokens=_of(flat, _modality(_OUT, "video")) or 0,
-        cached_audio_tokens=_of(flat, ("cache_tokens_details.audio", f"{_IN}cached_tokens_details.audio")),
+        image_input_tokens=found.get("in.image", 0),
+        image_output_tokens=found.get("out.image", 0),
+        video_input_tokens=found.get("in.video", 0),
+        video_output_tokens=found.get("out.video", 0),
+        cached_audio_tokens=found.get("cached_audio"),
     )
 
 
@@ -141,54 +147,57 @@ def merged(before: Any, later: Any) -> Any:
     return later if later or before is None else before
 
 
+def _found(reported: Mapping[str, Any]) -> tuple[dict[str, int], set[str]]:
+    """Return the counts by kind, and the names of those above zero.
+
+    Several names state the same count, and a zero may be one that was not filled in, so the largest counts.
+    """
+    found: dict[str, int] = {}
+    filled = set()
+    for name, value in _flat(reported):
+        kind = _KINDS.get(name)
+        if kind is None and "ephemeral_" in name:
+            kind = "hour" if name.endswith("ephemeral_1h_input_tokens") else "five_minutes"
+        if kind is not None and value >= found.get(kind, 0):
+            found[kind] = value
+        if value:
+            filled.add(name)
+    if "input" in found and "output" not in found and "prompt_token_count" in filled:
+        found["output"] = 0  # Gemini omits it when no token was written
+    return found, filled
+
+
 def _in_full(
-    flat: Mapping[str, int], cache: int, reasoning: int, cache_apart: bool
+    found: Mapping[str, int], cache: int, *, cache_apart: bool, thought_apart: bool
 ) -> tuple[int | None, int | None]:
     """Return the input with cached tokens and the output with reasoning.
 
     Of the readings that the sizes allow, the one that adds up to the reported total is right. When none does,
     the names decide, and what the total has beyond both is output: some servers count reasoning only there.
     """
-    read, answered, whole = _of(flat, _INPUT), _of(flat, _OUTPUT), _of(flat, _TOTAL)
-    extra = flat.get("tool_use_prompt_token_count", 0)  # what Gemini's own tools read
+    read, answered, whole = found.get("input"), found.get("output"), found.get("total")
     if read is None:
         return (cache or None if cache_apart else None), answered
-    if answered is None and "prompt_token_count" in flat:  # Gemini omits it when no token was written
-        answered = 0
-    read += extra
-    apart = cache_apart or cache > read
-    thought_apart = answered is not None and (
-        any(flat.get(name) for name in _REASONING_BESIDE) or reasoning > answered
-    )
-    usual = (apart * cache, thought_apart * reasoning)
+    read += found.get("tools", 0)
+    apart = cache if cache_apart or cache > read else 0
     if answered is None:
-        return read + usual[0], None
-    if whole is not None:
-        readings = [usual, *((a, b) for a in (0, cache) for b in (0, reasoning))]
-        for more_read, more_answered in readings:
+        return read + apart, None
+    reasoning = found.get("reasoning", 0)
+    thoughts = reasoning if thought_apart or reasoning > answered else 0
+    if whole is not None and whole != read + answered + apart + thoughts:
+        for more_read, more_answered in ((a, b) for a in (0, cache) for b in (0, reasoning)):
             possible = read + more_read >= cache and answered + more_answered >= reasoning
             if possible and read + more_read + answered + more_answered == whole:
                 return read + more_read, answered + more_answered
-    read, answered = read + usual[0], answered + usual[1]
+    read, answered = read + apart, answered + thoughts
     return read, max(answered, (whole or 0) - read)
 
 
-def _names_put_cache_apart(flat: Mapping[str, int]) -> bool:
+def _names_put_cache_apart(filled: set[str]) -> bool:
     """Whether these are the names of Anthropic or Bedrock, or Langfuse's kinds, which leave the cache out."""
-    filled = {name for name, value in flat.items() if value}
     if "prompt_tokens" in filled or any(name.startswith(_IN) for name in filled):
         return False
-    return not filled.isdisjoint((*_READ_BESIDE, *_WRITTEN_BESIDE, "input"))
-
-
-def _of(flat: Mapping[str, int], names: tuple[str, ...]) -> int | None:
-    """Return the count under these names. Several state the same count, and a zero may be one not filled."""
-    return max((flat[name] for name in names if name in flat), default=None)
-
-
-@lru_cache
-def _modality(side: str, kind: str) -> tuple[str, ...]:
-    return (f"{side}{kind}_tokens", f"{side}{kind}")
+    return not filled.isdisjoint(_APART)
 
 
 def _flat(counts: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, int]]:
@@ -198,17 +207,20 @@ def _flat(counts: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, in
     per modality, become ``in.audio``.
     """
     for raw, value in counts.items():
-        name = _snake(str(raw))
-        group = inside + _SIDES.get(name, f"{name}.")
-        if isinstance(value, Mapping):
-            yield from _flat(value, group)
+        if type(value) is int:
+            if 0 <= value <= MAX_COUNT:
+                yield inside + _snake(raw), value
+        elif isinstance(value, Mapping):
+            name = _snake(raw)
+            yield from _flat(value, inside + _SIDES.get(name, f"{name}."))
         elif isinstance(value, list):
+            name = _snake(raw)
             for item in dicts(value):
-                kind, number = item.get("modality"), item.get("tokenCount")
-                if isinstance(kind, str) and (found := _valid(number)) is not None:
-                    yield group + kind.lower(), found
-        elif (found := _valid(value)) is not None:
-            yield inside + name, found
+                kind, number = item.get("modality"), _valid(item.get("tokenCount"))
+                if isinstance(kind, str) and number is not None:
+                    yield inside + _SIDES.get(name, f"{name}.") + kind.lower(), number
+        elif (number := _valid(value)) is not None:
+            yield inside + _snake(raw), number
 
 
 @lru_cache(maxsize=1024)

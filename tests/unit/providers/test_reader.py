@@ -172,6 +172,20 @@ def test_embeddings_are_counted_not_kept(vector):
     assert (reader.usage, reader.model) == (Usage(input_tokens=7, output_tokens=0), "text-embedding-3-small")
 
 
+@pytest.mark.parametrize(
+    "counted",
+    [
+        {"usage": {"total_tokens": 7}},  # Voyage
+        {"usage": {"input_tokens": 7, "total_tokens": 7}},
+        {"usageMetadata": {"promptTokenCount": 7}},
+    ],
+)
+def test_embeddings_are_counted_in_other_spellings_too(counted):
+    document = {"data": [{"embedding": [0.5]}], **counted}
+    reader = read("embeddings", json.dumps(document).encode(), streamed=False)
+    assert reader.usage == Usage(input_tokens=7, output_tokens=0)
+
+
 def test_legacy_completions_have_their_text_in_the_choice():
     chunks = [
         {
