@@ -75,11 +75,8 @@ def export(
         no_modelfile = _write_modelfile(folder, task, base, facts.chat_template, context_tokens)
         card = _card(task, dataset, base, trained, parity, no_modelfile)
         write_synced(folder / "README.md", card.encode())
-        return {
-            "tensors": tensors,
-            "parity": parity.model_dump(mode="json"),
-            "no_modelfile": no_modelfile,
-        }
+        measured = parity.model_dump(mode="json")
+        return {"tensors": tensors, "parity": measured, "no_modelfile": no_modelfile}
 
     return runs.run(spec, work)
 
