@@ -72,20 +72,11 @@ def export(
             parity = check_parity(base, trained.path / "adapter", served, task, prompts, max_new_tokens)
         release()
         _write_beside(folder, base, trained)
-        no_modelfile = ""
-        try:
-            control = control_tokens_of(base.gguf)
-            text = modelfile(task, facts.chat_template, base.gguf.name, context_tokens, control)
-            write_synced(folder / "Modelfile", text.encode())
-        except ValueError as refusal:
-            no_modelfile = str(refusal)
+        no_modelfile = _write_modelfile(folder, task, base, facts.chat_template, context_tokens)
         card = _card(task, dataset, base, trained, parity, no_modelfile)
         write_synced(folder / "README.md", card.encode())
-        return {
-            "tensors": tensors,
-            "parity": parity.model_dump(mode="json"),
-            "no_modelfile": no_modelfile,
-        }
+        measured = parity.model_dump(mode="json")
+        return {"tensors": tensors, "parity": measured, "no_modelfile": no_modelfile}
 
     return runs.run(spec, work)
 
@@ -95,6 +86,19 @@ def _write_beside(folder: Path, base: BaseModel, trained: Run) -> None:
     shutil.copytree(trained.path / "adapter", folder / "adapter", dirs_exist_ok=True)
     # Confidence replays tokens. With the tokenizer beside the adapter, serving needs no PyTorch.
     shutil.copyfile(unpacked(base) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+
+
+def _write_modelfile(
+    folder: Path, task: Task, base: BaseModel, chat_template: str, context_tokens: int
+) -> str:
+    """Write the Modelfile, or return why there can be none: an export without it can still be served here."""
+    try:
+        control = control_tokens_of(base.gguf)
+        text = modelfile(task, chat_template, base.gguf.name, context_tokens, control)
+    except ValueError as refusal:
+        return str(refusal)
+    write_synced(folder / "Modelfile", text.encode())
+    return ""
 
 
 def _card(
