@@ -90,6 +90,17 @@ def test_a_misspelt_comparison_in_a_row_of_its_own_schema_is_that_rows_fault(tmp
     assert 'invalid-schema: "x-insource": {"compare": "nmber"} at #/properties/n' in caught.value.details[0]
 
 
+def test_a_row_whose_own_schema_is_broken_is_that_rows_fault(tmp_path):
+    own = {"type": "object", "properties": {"n": {"$ref": "#/$defs/none"}}}
+    some = [{"id": "o", "input": "own", "output": {"n": 1}, "schema": own}]
+    with pytest.raises(DataError) as caught:
+        build(rows(tmp_path, [*records(20), *some]), name="t", output=JsonSchema(definition=SCHEMA))
+    assert "rows.jsonl:21: invalid-schema: the row's own schema is not valid" in caught.value.details[0]
+    broken = made(0, {"n": 1}).model_copy(update={"contract": own})
+    for kind in KINDS.values():
+        look(kind, [broken] * 60, JsonSchema(definition=SCHEMA))  # no check stumbles over it
+
+
 ROOT = {"$ref": "#/definitions/I", "definitions": {"I": SCHEMA}}
 
 

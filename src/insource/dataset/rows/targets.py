@@ -37,7 +37,7 @@ class Targets:
         if schema is None and isinstance(self._contract, JsonSchema):
             schema = self._contract.definition
         if schema is not None:
-            return _json_target(row, for_asked(schema, row.attributes), self._absent)
+            return _json_target(row, schema, self._absent)
         if not isinstance(row.output, str):
             raise BadRow("wrong-type", f"`output` is an object, but answers are {self._contract.kind}")
         text = row.output.strip()
@@ -102,6 +102,7 @@ def _json_target(row: Row, schema: dict[str, Any], absent: AbsentFields) -> str:
     if value is None:
         raise BadRow("not-an-object", f"`output` {_why_no_object(str(row.output))}")
     try:
+        schema = for_asked(schema, row.attributes)
         target = canonical_target(value, schema, fill_null=absent == "null", asked=row.attributes)
         problems = violations(strict_json(target), schema)
     except InvalidSchema as error:
