@@ -133,8 +133,8 @@ def _remedies(max_error: float, delta: float, known: list[tuple[float, bool]]) -
         text += " More calibration documents alone are not expected to help."
     if looser is not None:
         text += (
-            f" A bound of {percent(looser.max_error)} would hold here and serve {looser.local_share:.0%} locally. "
-            "A bound chosen after looking at these documents is no guarantee: "
+            f" A bound of {percent(looser.max_error)} would hold here and serve {looser.local_share:.0%} "
+            "locally. A bound chosen after looking at these documents is no guarantee: "
             "set `routing.max_error` and calibrate on fresh ones."
         )
     return text
