@@ -50,8 +50,8 @@ def shortfalls(
             "test",
             counts["test"],
             noninferiority_n(needs.discordance, needs.margin, alpha=ONE_SIDE),
-            f"to show “not worse by {_points(needs.margin)}” by a 95 % interval with 80 % power when two models "
-            f"differ on {_percent(needs.discordance)} of the documents and are equally good",
+            f"to show “not worse by {_points(needs.margin)}” by a 95 % interval with 80 % power when two "
+            f"models differ on {_percent(needs.discordance)} of the documents and are equally good",
         ),
         _short(
             "calibration",

@@ -28,8 +28,9 @@ def _sentence(policy: Policy) -> str:
     )
     if policy.basis == "guaranteed":
         return (
-            f"{sentence} With probability {percent(1 - policy.delta)}, at most {percent(policy.max_error)} of "
-            f"the answers served locally are wrong, based on {policy.calibration_n:,} calibration documents."
+            f"{sentence} With probability {percent(1 - policy.delta)}, at most {percent(policy.max_error)} "
+            f"of the answers served locally are wrong, based on {policy.calibration_n:,} calibration "
+            "documents."
         )
     return (
         f"{sentence} The threshold has no guarantee; it is based on {policy.calibration_n:,} "

@@ -10,7 +10,8 @@ from insource.stats.paired import paired_binary
 
 ENOUGH = {"train": 10**6, "validation": 10**6, "calibration": 10**6, "test": 10**6}
 
-# Non-inferiority at 80 % power, one-sided 5 % (our comparisons use 2.5 %), the truth being equal: n by margin and share of discordance.
+# Non-inferiority at 80 % power, one-sided 5 % (our comparisons use 2.5 %), the truth being equal: n by margin
+# and share of discordance.
 TABLE = {
     (0.01, 0.05): 3092, (0.01, 0.10): 6183, (0.01, 0.20): 12366,
     (0.02, 0.05): 773, (0.02, 0.10): 1546, (0.02, 0.20): 3092,
