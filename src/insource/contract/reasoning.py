@@ -84,7 +84,7 @@ def without_reasoning(text: str) -> str:
 
 
 def _unframed(text: str) -> str:
-    """Return the text without the frames at its ends, read once: a failing model repeats them to its limit."""
+    """Return the text without the frames at its ends; one pass, because a failing model repeats them."""
     frames = list(_FRAME.finditer(text))
     start, end = 0, len(text)
     for frame in frames:
