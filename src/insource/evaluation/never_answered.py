@@ -53,9 +53,9 @@ def never_answered(
 ) -> tuple[NeverAnswered, ...]:
     """Return, by field, the labels of these ``documents`` (row ids) that occur in none of the arm's answers.
 
-    Only a cloud's are looked for: it alone may have been asked with another prompt.
+    Only a real cloud's are looked for: it alone may have been asked with another prompt.
     """
-    if arm.role != "reference":
+    if arm.role != "reference" or arm.simulated:
         return ()
     wanted: dict[str, dict[str, set[str]]] = {}
     given: dict[str, set[str]] = {}

@@ -132,3 +132,12 @@ def test_a_field_with_an_enum_is_a_list_of_labels_and_another_spelling_is_an_ans
         ("tags[]", ("y",), 30),
     ]
     assert "2 values of `tags[]`" in described(found[1])
+
+
+def test_a_simulated_cloud_was_asked_nothing():
+    golds, answers = ["billing", "sales"] * 20, ["billing"] * 40
+    simulated = Arm(name="gpt", model="g", kind="simulated")
+    sides = (TUNED, records(golds, golds)), (simulated, records(golds, answers))
+    found = compare(*sides, metric="accuracy", margin=0.02, label_fields={LABEL})
+    assert found.never_answered == ()
+    assert found.sentence.startswith("No verdict")
