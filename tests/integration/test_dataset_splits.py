@@ -16,8 +16,8 @@ def test_build_says_what_is_shared_and_missing_and_how_often_test_was_seen(proje
     folder = project(dataset_rows(rows, 80), CONFIG)
     done = insource("dataset", "build", "--json")
     manifest = json.loads(done.stdout)
-    assert manifest["shortfalls"][0]["need"] == 248
-    assert f"test has {manifest['counts']['test']} of the 248 examples needed" in done.stderr
+    assert manifest["shortfalls"][0]["need"] == 314
+    assert f"test has {manifest['counts']['test']} of the 314 examples needed" in done.stderr
     assert "The test split has been looked at 0 times" in done.stderr
     assert manifest["split_reason"] in done.stderr
     (card,) = (folder / ".insource" / "datasets").glob("pumps@*/README.md")

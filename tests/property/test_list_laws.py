@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from insource.evaluation.metrics import summarise
 from insource.evaluation.scorers import build_scorer
+from insource.matching.align import LEAF_PAIRS, SCALAR_PAIRS
+from insource.matching.comparators import Comparator
 from insource.types import Arm, Completion, EvalRecord, Example, JsonSchema, Provenance, Task
 
 NULLABLE = {"type": ["string", "null"]}
@@ -128,3 +130,55 @@ def test_what_the_limit_leaves_without_a_partner_is_counted_and_said():
         EvalRecord(row_id=str(i), status="scored", score=one) for i, one in enumerate((score, short, short))
     ]
     assert summarise(Arm(name="a", model="m", kind="tuned"), "test", records).unsearched == 1
+
+
+def orders(n, lines, **fields):
+    """Orders that differ in every value, each with lines of their own."""
+    return [
+        {
+            "tags": [f"{i}-{tag}" for tag in range(lines)],
+            "lines": [{"sku": f"A{i}-{j}", "qty": 100 * i + j, "note": "x"} | fields for j in range(lines)],
+        }
+        for i in range(n)
+    ]
+
+
+ORDERS = {
+    "type": "object",
+    "properties": {
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "lines": {
+            "type": "array",
+            "items": {"type": "object", "properties": {k: {} for k in ("sku", "qty", "note")}},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(("n", "lines"), [(3, 4), (12, 10), (40, 30)])
+def test_lists_in_list_items_find_their_partners(n, lines):
+    answer = [{**order, "lines": order["lines"][::-1]} for order in reversed(orders(n, lines, note="y"))]
+    score = scored(task("multiset", ORDERS), orders(n, lines), answer)
+    assert [slot.bucket for slot in score.slots].count("wrong") == n * lines
+    assert score.unsearched == 0
+    assert score.field_accuracy == pytest.approx(3 / 4)
+
+
+def test_lists_in_list_items_share_the_effort(monkeypatch):
+    """Otherwise each pair of items is worth as many comparisons as the whole list."""
+    compared = 0
+    equal = Comparator.equal
+
+    def counted(self, gold, predicted):
+        nonlocal compared
+        compared += 1
+        return equal(self, gold, predicted)
+
+    monkeypatch.setattr(Comparator, "equal", counted)
+    other = [
+        {"tags": [f"t{tag}" for tag in order["tags"]], "lines": [{"sku": "?", "qty": -1, "note": "y"}] * 20}
+        for order in orders(20, 20)
+    ]
+    score = scored(task("multiset", ORDERS), orders(20, 20), other)
+    assert compared < 2 * (LEAF_PAIRS + SCALAR_PAIRS)
+    assert score.unsearched > 0

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from insource.evaluation.compare import compare
 from insource.evaluation.estimators import mean, rate, ratio, sampling_units
@@ -182,6 +183,24 @@ def test_equal_arms_that_always_differ_are_rarely_told_apart(n, metric):
 def test_a_loss_of_the_margin_is_rarely_not_worse_where_arms_always_differ(n, metric, margin):
     """One direction of a two-sided 95 % interval errs in 2.5 %."""
     assert chance(n, (1 - margin) / 2, metric, margin, {"better", "not worse"}) <= 0.025
+
+
+@pytest.mark.parametrize("n", [50, 100, 150])
+@pytest.mark.parametrize("margin", [0.02, 0.05, 0.1])
+@pytest.mark.parametrize("times", [1, 1.5, 3])
+def test_a_loss_of_the_margin_is_rarely_not_worse(n, margin, times):
+    """Exact, where the arms differ on ``times`` the margin of the documents; with 1, by losses alone."""
+    losses, gains = margin * (times + 1) / 2, margin * (times - 1) / 2
+    level = 0.0
+    for lost in range(n + 1):
+        for won in range(min(n - lost, n // 4) + 1):
+            chance = stats.multinomial.pmf(
+                [lost, won, n - lost - won], n, [losses, gains, 1 - losses - gains]
+            )
+            if chance > 1e-7:
+                found = paired_binary([-1.0] * lost + [1.0] * won + [0.0] * (n - lost - won))
+                level += chance * (found.interval.low > -margin)
+    assert level <= 0.025 + 1e-4
 
 
 @SIZES

@@ -44,8 +44,9 @@ _MARK = re.compile(
     rf"(?P<open>{_OPEN})|(?P<close>{_CLOSE})|(?P<fence>{_FENCE})|(?P<object>\{{)", re.IGNORECASE | re.DOTALL
 )
 # What frames the answer itself in these formats.
-_FRAME = r"<\|(?:START_RESPONSE|END_RESPONSE|begin_of_solution|end_of_solution|return|end)\|>"
-_FRAMES = re.compile(rf"\A{_FRAME}|{_FRAME}\Z", re.IGNORECASE)
+_FRAME = re.compile(
+    r"<\|(?:START_RESPONSE|END_RESPONSE|begin_of_solution|end_of_solution|return|end)\|>", re.IGNORECASE
+)
 _DECODER = json.JSONDecoder()
 _MAX_BROKEN = 100
 """After this many braces that begin no object, braces are plain text: each costs a read of the rest."""
@@ -79,10 +80,22 @@ def without_reasoning(text: str) -> str:
         return text
     if not drafting:
         kept.append(text[at:])
-    answer = "".join(kept).strip()
-    while (inner := _FRAMES.sub("", answer).strip()) != answer:
-        answer = inner
-    return answer
+    return _unframed("".join(kept).strip())
+
+
+def _unframed(text: str) -> str:
+    """Return the text without the frames at its ends; one pass, because a failing model repeats them."""
+    frames = list(_FRAME.finditer(text))
+    start, end = 0, len(text)
+    for frame in frames:
+        if text[start : frame.start()].strip():
+            break
+        start = frame.end()
+    for frame in reversed(frames):
+        if frame.start() < start or text[frame.end() : end].strip():
+            break
+        end = frame.start()
+    return text[start:end].strip()
 
 
 def _end_of_object(text: str, start: int) -> int | None:

@@ -53,7 +53,7 @@ def compare(
     - *inconclusive* otherwise. ``required_n`` documents then give a power of 0.8 to decide, if the
       observed difference and its spread (design effect included) are the true ones.
 
-    A rate of documents uses the more cautious of exact McNemar and Bonett-Price; a mean of shares uses the
+    A rate of documents uses the more cautious of exact McNemar and Tango's score; a mean of shares uses the
     padded paired t (``stats.paired``). ``p_value`` is two-sided, from the test of the interval. Where
     documents share groups, both use the paired t by group. A simulated arm gets no outcome.
 
@@ -79,7 +79,7 @@ def compare(
         >>> found.outcome
         'better'
         >>> f"{found.difference.value:+.2f} [{found.difference.low:+.2f}, {found.difference.high:+.2f}]"
-        '+0.40 [+0.22, +0.54]'
+        '+0.40 [+0.24, +0.55]'
     """
     _require_by_document(metric)
     pairs = _pair(candidate, baseline, metric)
@@ -181,12 +181,16 @@ def _required_n(gain: PairedDifference, margin: float, n: int, units: Units, alp
     """
     if gain.error is None:
         nothing_differed = gain.interval is not None and gain.value == 0 and 0 < margin < 1
-        return math.ceil(rule_of_three_n(margin, 1 - alpha) * n / units.size) if nothing_differed else None
+        return (
+            math.ceil(rule_of_three_n(margin, 1 - alpha / 2) * n / units.size) if nothing_differed else None
+        )
     distance = max(gain.value + margin, -gain.value)
     if distance <= 0:
         return None
     # n times the squared standard error is the variance per document, design effect included.
-    return max(n + 1, mean_difference_n(gain.error.value**2 * n, distance, alpha))
+    needed = mean_difference_n(gain.error.value**2 * n, distance, alpha)
+    # With fewer documents, even the same gain on each has a two-sided p of 2 / 2^n, which is not below alpha.
+    return max(n + 1, needed, math.floor(1 - math.log2(alpha)) + 1)
 
 
 def _estimate(gain: PairedDifference, sign: float, n: int, confidence: float, note: str) -> Estimate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
-from insource.contract.places import Place, place_of
+from insource.contract.places import Place, listed_values, place_of
 from insource.evaluation.scorers import LABEL
 from insource.matching.assignment import canonical
 from insource.types import Arm, EvalRecord, JsonSchema, Labels, OutputSpec
@@ -17,7 +17,11 @@ _NAMED = 8
 
 
 def fields_of_labels(output: OutputSpec) -> frozenset[str]:
-    """Return the paths whose values come from a closed list: the label, or the fields with an enum."""
+    """Return the paths whose values come from a closed list: the label, or the fields with an enum or const.
+
+    Left out are fields whose names the schema does not give (``patternProperties``, ``additionalProperties``)
+    and those under ``if``.
+    """
     if isinstance(output, Labels):
         return frozenset({LABEL})
     if isinstance(output, JsonSchema):
@@ -31,10 +35,15 @@ def _enums(path: str, place: Place, above: frozenset[int]) -> Iterator[str]:
         return
     above |= {id(place)}
     for option in (place, *place.branches):
-        if "enum" in option.keywords:
+        if listed_values(option) is not None:
             yield path
-        if "array" in option.types and option.items is not None:
+        if option.items is not None:
             yield from _enums(f"{path}[]", option.items, above)
+            if place.types - {"array", "null", "object"}:  # or one value in place of a list
+                yield from _enums(path, option.items, above)
+        for index in range(option.heads):
+            if (head := option.item(index)) is not None:
+                yield from _enums(f"{path}[{index}]", head, above)
         for key, inner in option.properties.items():
             yield from _enums(f"{path}.{key}" if path else key, inner, above)
 
@@ -44,9 +53,9 @@ def never_answered(
 ) -> tuple[NeverAnswered, ...]:
     """Return, by field, the labels of these ``documents`` (row ids) that occur in none of the arm's answers.
 
-    Only a cloud's are looked for: it alone may have been asked with another prompt.
+    Only a real cloud's are looked for: it alone may have been asked with another prompt.
     """
-    if arm.role != "reference":
+    if arm.role != "reference" or arm.simulated:
         return ()
     wanted: dict[str, dict[str, set[str]]] = {}
     given: dict[str, set[str]] = {}

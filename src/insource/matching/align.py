@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from insource.contract.places import Place, place_of
-from insource.matching.assignment import Gain, canonical, pair
+from insource.matching.assignment import Pairing, canonical, pair
 from insource.matching.comparators import Comparator, ListKind, comparator_for, list_kind
 from insource.matching.numbers import DecimalMark
 from insource.types import AbsentFields, Bucket
@@ -22,8 +22,11 @@ from insource.types import AbsentFields, Bucket
 FLOOR = 0.5
 """Two list objects are the same row only if at least this share of the label's filled leaves is equal."""
 
-ROW_PAIRS, SCALAR_PAIRS = 5_000, 250_000
-"""How many pairs of list items are compared, of those without an equal partner; 0.2 to 0.4 s."""
+LEAF_PAIRS, SCALAR_PAIRS = 40_000, 250_000
+"""How much is compared to find partners for the items of a list, of those without an equal one; 0.2 to 0.4 s.
+
+Pairs of objects count as many times as an object holds leaves. Lists inside list items share the effort.
+"""
 
 
 class Slot(NamedTuple):
@@ -56,8 +59,11 @@ def is_empty(value: Any) -> bool:
 
 
 class _Rules(NamedTuple):
+    """``among`` is the number of times that a list at this place is compared, in other items and pairs."""
+
     absent: AbsentFields
     decimals: Mapping[str, DecimalMark]
+    among: int = 1
 
 
 def align(
@@ -127,7 +133,7 @@ def _walk_object(path: str, gold: Any, predicted: Any, place: Place | None, rule
     prefix = f"{path}." if path else ""
     for key in declared:
         if rules.absent == "null" or key in labelled:
-            inner = place.property(key) if place else None
+            inner = properties.get(key) or (place.property(key) if place else None)
             yield from _walk(prefix + key, labelled.get(key), answered.get(key), inner, rules)
     if properties or rules.absent == "null":
         for key, value in answered.items():
@@ -164,7 +170,7 @@ def _walk_list(path: str, gold: Any, predicted: Any, place: Place | None, rules:
         yield _leaf(here, left[0], right[0], comparator)
     else:
         kind = list_kind(place.keywords if place else None)
-        yield from _scalar_slots(here, left, right, comparator, kind)
+        yield from _scalar_slots(here, left, right, comparator, kind, SCALAR_PAIRS // rules.among)
 
 
 def _walk_heads(path: str, gold: Any, predicted: Any, place: Place, rules: _Rules) -> Iterator[Slot]:
@@ -197,7 +203,8 @@ def _walk_rows(
     path: str, left: list[Any], right: list[Any], items: Place | None, rules: _Rules
 ) -> Iterator[Slot]:
     """Paired rows leaf by leaf; of a row without partner only what it holds, missed or invented."""
-    partner, complete = pair(left, right, _equal_leaves(path, left, right, items, rules), ROW_PAIRS)
+    partner, complete = _pair_rows(path, left, right, items, rules)
+    rules = rules._replace(among=rules.among * max(1, len(partner)))
     alone = rules._replace(absent="null")
     taken = set(partner.values())
     for i, row in enumerate(left):
@@ -215,21 +222,28 @@ def _alone(slots: Iterator[Slot], complete: bool) -> Iterator[Slot]:
     return (slot._replace(searched=complete) for slot in slots if slot.bucket != "correctly_empty")
 
 
-def _equal_leaves(path: str, left: list[Any], right: list[Any], items: Place | None, rules: _Rules) -> Gain:
-    """Return how many leaves two rows have in common, as a function of their places; 0 below the floor."""
-    judged = rules._replace(absent="unscored")
+def _pair_rows(path: str, left: list[Any], right: list[Any], items: Place | None, rules: _Rules) -> Pairing:
+    """Pair rows by the leaves they have in common, from the floor on."""
+    size = sum(map(_leaves, (left, right))) // max(1, len(left) + len(right))
+    most = max(1, LEAF_PAIRS // (max(1, size) * rules.among))
+    pairs = min(most, max(1, len(left) * len(right)))
+    judged = rules._replace(absent="unscored", among=rules.among * pairs)
+    cut = False
 
     def gain(i: int, j: int) -> float:
+        nonlocal cut
         slots = list(_walk(path, left[i], right[j], items, judged))
+        cut = cut or not all(slot.searched for slot in slots)
         correct = sum(slot.bucket == "correct" for slot in slots)
         filled = sum(slot.gold is not None for slot in slots)
         return correct if correct >= FLOOR * filled else 0
 
-    return gain
+    found = pair(left, right, gain, most)
+    return found._replace(complete=found.complete and not cut)
 
 
 def _scalar_slots(
-    path: str, left: Sequence[Any], right: Sequence[Any], comparator: Comparator, kind: ListKind
+    path: str, left: Sequence[Any], right: Sequence[Any], comparator: Comparator, kind: ListKind, most: int
 ) -> Iterator[Slot]:
     if kind == "sequence":
         for one, other in zip_longest(left, right):
@@ -237,9 +251,9 @@ def _scalar_slots(
         return
     if kind == "set":
         left, right = (list({canonical(item): item for item in side}.values()) for side in (left, right))
-    partner, complete = pair(left, right, lambda i, j: comparator.equal(left[i], right[j]), SCALAR_PAIRS)
+    partner, complete = pair(left, right, lambda i, j: comparator.equal(left[i], right[j]), most)
     repeats = [
-        _repeats(side, paired, comparator) if kind == "set" else set()
+        _repeats(side, paired, comparator, most) if kind == "set" else set()
         for side, paired in ((left, set(partner)), (right, set(partner.values())))
     ]
     for i, item in enumerate(left):
@@ -251,14 +265,14 @@ def _scalar_slots(
         yield _leaf(path, None, right[j], comparator)._replace(searched=complete)
 
 
-def _repeats(items: Sequence[Any], paired: Collection[int], comparator: Comparator) -> set[int]:
+def _repeats(items: Sequence[Any], paired: Collection[int], comparator: Comparator, most: int) -> set[int]:
     """Return the places of items without a partner that say again what a paired or an earlier item says.
 
     Pairs come first, so that the order of a set decides nothing where equality is not transitive.
     """
     kept, repeated = list(paired), set()
     alone = [place for place in range(len(items)) if place not in paired]
-    if len(alone) * len(items) > SCALAR_PAIRS:
+    if len(alone) * len(items) > most:
         return set()
     for place in alone:
         if any(
@@ -281,6 +295,20 @@ def _leaf(path: str, gold: Any, predicted: Any, comparator: Comparator) -> Slot:
     else:
         bucket = "correct" if comparator.equal(gold, predicted) else "wrong"
     return Slot(path, gold, predicted, bucket, comparator)
+
+
+def _leaves(value: Any) -> int:
+    """Count the values that are neither objects nor lists."""
+    count, stack = 0, [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+        else:
+            count += 1
+    return count
 
 
 def _as_items(value: Any) -> list[Any]:

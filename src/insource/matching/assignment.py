@@ -109,25 +109,27 @@ def _gains(
 def _leaves_in_common(left: Sequence[Any], right: Sequence[Any]) -> NDArray[np.float64]:
     """Return for each pair how many leaves both hold, word for word."""
     common = np.zeros((len(left), len(right)))
-    sides = [[dict(_leaves(item)) for item in items] for items in (left, right)]
-    for path in dict.fromkeys(path for leaves in sides[0] for path in leaves):
-        numbers: dict[str, int] = {}
-        codes = [
-            np.array(
-                [
-                    numbers.setdefault(leaves[path], len(numbers)) if path in leaves else absent
-                    for leaves in side
-                ]
-            )
-            for side, absent in zip(sides, (-1, -2), strict=True)
-        ]
-        common += codes[0][:, None] == codes[1][None, :]
+    holders = _holders(right)
+    for leaf, rows in _holders(left).items():
+        if columns := holders.get(leaf):
+            common[np.ix_(rows, columns)] += 1
     return common
+
+
+def _holders(items: Sequence[Any]) -> dict[tuple[str, str], list[int]]:
+    """Return which items hold a leaf."""
+    holders: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, item in enumerate(items):
+        for leaf in dict.fromkeys(_leaves(item)):
+            holders[leaf].append(index)
+    return holders
 
 
 def _leaves(value: Any, path: str = "") -> list[tuple[str, str]]:
     if isinstance(value, dict):
         return [leaf for key, item in value.items() for leaf in _leaves(item, f"{path}.{key}")]
+    if isinstance(value, list):
+        return [leaf for item in value for leaf in _leaves(item, f"{path}[]")]
     text = canonical(value)
     return [] if text == "null" else [(path, text)]
 

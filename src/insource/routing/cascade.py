@@ -84,11 +84,17 @@ def decide(
     return "local", "confident"
 
 
+def percent(ratio: float) -> str:
+    """Return a bound in percent, never rounded: "at most 2%" would promise more than 2.5 % does."""
+    return f"{100 * ratio:.10g}%"
+
+
 def _reason(
     basis: str, threshold: float | None, max_error: float, delta: float, known: list[tuple[float, bool]]
 ) -> str:
     bound = (
-        f"at most {max_error:.0%} wrong among locally served answers, with {1 - delta:.0%} confidence, "
+        f"at most {percent(max_error)} wrong among locally served answers, with {percent(1 - delta)} "
+        f"confidence, "
         "for documents like those of the calibration split"
     )
     n, wrong = len(known), sum(not right for _, right in known)
@@ -127,8 +133,8 @@ def _remedies(max_error: float, delta: float, known: list[tuple[float, bool]]) -
         text += " More calibration documents alone are not expected to help."
     if looser is not None:
         text += (
-            f" A bound of {looser.max_error:.0%} would hold here and serve {looser.local_share:.0%} locally. "
-            "A bound chosen after looking at these documents is no guarantee: "
+            f" A bound of {percent(looser.max_error)} would hold here and serve {looser.local_share:.0%} "
+            "locally. A bound chosen after looking at these documents is no guarantee: "
             "set `routing.max_error` and calibrate on fresh ones."
         )
     return text

@@ -29,19 +29,23 @@ def documents_needed(
 ) -> int | None:
     """Return about how many calibration documents would support the bound if answers stay as right as these.
 
-    It is the size, to two digits, at which the errors expected in the first tested set are tolerable. The
-    result is None when more than ``MOST_TIMES`` as many would be needed, or no number suffices.
+    It is the size, to two digits, at which the errors expected in the first tested set are tolerable. That
+    set takes in every answer of its lowest confidence, as the test does. The result is None when more than
+    ``MOST_TIMES`` as many would be needed, or no number suffices.
     """
     if not confidence:
         return None
     order = np.argsort(-np.asarray(confidence), kind="stable")
+    ranked = -np.asarray(confidence)[order]
     wrong = np.cumsum(~np.asarray(correct, dtype=bool)[order])
     at_hand = len(wrong)
     n = max(at_hand, minimum_calibration_n(max_error, delta))
     most = MOST_TIMES * n
     while n <= most:
         size = ltt_sizes(n, max_error, delta)[0]
-        share = math.ceil(size / n * at_hand)
+        least = math.ceil(size / n * at_hand)
+        share = int(np.searchsorted(ranked, ranked[least - 1], side="right"))
+        size = round(size * share / least)
         expected = math.ceil(wrong[share - 1] / share * size)
         if n > at_hand and binomial_cdf(expected, size, max_error) <= delta:
             return _two_digits(n)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +17,6 @@ def minimum_calibration_n(max_error: float, delta: float) -> int:
     return math.ceil(math.log(delta) / math.log1p(-max_error))
 
 
-@lru_cache(maxsize=64)
 def ltt_sizes(n: int, max_error: float, delta: float) -> tuple[int, ...]:
     """Return how many of the ``n`` most confident documents each test accepts, in the order of the tests.
 
@@ -32,14 +30,28 @@ def ltt_sizes(n: int, max_error: float, delta: float) -> tuple[int, ...]:
     Where at most two such sizes are left, every size from the first on is tested.
     ``benchmarks/bench_bound_start.py`` compares this start with others by simulation.
     """
-    sizes: list[int] = []
-    for size in range(minimum_calibration_n(max_error, delta), n + 1):
-        if binomial_cdf(len(sizes), size, max_error) <= delta:
-            sizes.append(size)
+    sizes = _tolerant_sizes(n, max_error, delta)
     late = [size for size in sizes if size >= n * math.sqrt(max_error)] or sizes[-1:]
     if len(late) <= 2:
         return tuple(range(late[0], n + 1)) if late else ()
     return (*late[:-1], *range(late[-1], n + 1))
+
+
+def _tolerant_sizes(n: int, max_error: float, delta: float) -> list[int]:
+    """Return the sizes up to ``n`` at which the first error, the second, … has just become tolerable."""
+    sizes: list[int] = []
+    start = minimum_calibration_n(max_error, delta)
+    exactly = at_most = (1 - max_error) ** start  # P(X = k) and P(X <= k) of X ~ Binomial(size, max_error)
+    for size in range(start, n + 1):
+        k = len(sizes)
+        if at_most <= delta:
+            sizes.append(size)
+            exactly *= (size - k) / (k + 1) * max_error / (1 - max_error)
+            at_most, k = at_most + exactly, k + 1
+        # One more document. The recursion costs no call, so a hundred thousand documents take a moment.
+        at_most -= max_error * exactly
+        exactly *= (1 - max_error) * (size + 1) / (size + 1 - k)
+    return sizes
 
 
 def ltt_threshold(

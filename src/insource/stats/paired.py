@@ -49,15 +49,34 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     return min(1.0, 2.0 * binomial_cdf(min(only_first, only_second), discordant, 0.5)) if discordant else 1.0
 
 
-def bonett_price(only_first: int, only_second: int, n: int, confidence: float = 0.95) -> Interval:
-    """Return the adjusted Wald interval of a difference of two paired proportions, first minus second.
+def tango(only_first: int, only_second: int, n: int, confidence: float = 0.95) -> Interval:
+    """Return the score interval of a difference of two paired proportions, first minus second.
 
     Of ``n`` documents, ``only_first`` are right under the first system alone and ``only_second`` under the
-    second alone. One document is added to each discordant cell (Bonett and Price 2012, JEBS 37(4)).
+    second alone. The interval holds the differences that the score test does not reject; at zero that is
+    McNemar's test without correction (Tango 1998, Statistics in Medicine 17(8)).
+
+    Raises:
+        ValueError: no document differs.
     """
-    centre, error = _bonett_price_parts(only_first, only_second, n)
-    half = normal_quantile(1 - (1 - confidence) / 2) * error
-    return Interval(centre - half, centre + half).clipped(-1.0, 1.0)
+    if only_first + only_second == 0:
+        raise ValueError("no document differs")
+    limit, observed = normal_quantile(1 - (1 - confidence) / 2), (only_first - only_second) / n
+
+    def furthest(end: float) -> float:
+        if observed == end:
+            return end
+        kept, rejected = observed, end
+        # 60 halvings reach the precision of a double.
+        for _ in range(60):
+            middle = (kept + rejected) / 2
+            if abs(_score(only_first, only_second, n, middle)) > limit:
+                rejected = middle
+            else:
+                kept = middle
+        return kept
+
+    return Interval(furthest(-1.0), furthest(1.0))
 
 
 def mcnemar_interval(only_first: int, only_second: int, n: int, confidence: float = 0.95) -> Interval:
@@ -79,21 +98,21 @@ def paired_binary(differences: ArrayLike, confidence: float = 0.95) -> PairedDif
     """Return the difference of two rates from one value of -1, 0 or 1 per independent document.
 
     The test is two tests, of which the more cautious holds: exact McNemar, which keeps its level with few
-    documents, and that of the Bonett-Price interval, which also knows that the share of differing documents
-    is an estimate. The p-value is the larger one, and the interval covers both intervals.
+    documents, and Tango's score test, which also knows that the share of differing documents is an estimate,
+    so that it keeps its level for a loss of the margin too. The p-value is the larger one, and the interval
+    covers both intervals. ``error`` is that of Bonett and Price (2012), which is never zero.
     """
     values = np.asarray(differences, dtype=float)
     n, first, second = len(values), int((values > 0).sum()), int((values < 0).sum())
     if first + second == 0 or n < 2:
         return _all_alike(values, n, confidence)
-    centre, error = _bonett_price_parts(first, second, n)
-    wald, exact = bonett_price(first, second, n, confidence), mcnemar_interval(first, second, n, confidence)
+    score, exact = tango(first, second, n, confidence), mcnemar_interval(first, second, n, confidence)
     return PairedDifference(
         value=float(values.mean()),
-        interval=Interval(min(wald.low, exact.low), max(wald.high, exact.high)),
-        p_value=max(mcnemar_exact(first, second), two_sided_normal_p(centre / error)),
-        error=StandardError(error, n - 1),
-        method="exact McNemar and Bonett-Price, the more cautious",
+        interval=Interval(min(score.low, exact.low), max(score.high, exact.high)),
+        p_value=max(mcnemar_exact(first, second), two_sided_normal_p(_score(first, second, n, 0.0))),
+        error=StandardError(_padded_error(first, second, n), n - 1),
+        method="exact McNemar and Tango's score, the more cautious",
     )
 
 
@@ -139,31 +158,36 @@ def paired_mean(
     return PairedDifference(mean, interval, two_sided_t_p(centre / error.value, error.df), error, method)
 
 
-def _bonett_price_parts(only_first: int, only_second: int, n: int) -> tuple[float, float]:
+def _score(only_first: int, only_second: int, n: int, difference: float) -> float:
+    """Return the score statistic of a true ``difference``, which lies between -1 and 1."""
+    # The likeliest share of documents that only the second gets right, if this is the true difference.
+    half = (only_first + only_second - (2 * n - only_first + only_second) * difference) / (4 * n)
+    rest = only_second * difference * (1 - difference) / (2 * n)
+    share = half + math.sqrt(max(0.0, half * half + rest))
+    variance = n * (2 * share + difference * (1 - difference))
+    return (only_first - only_second - n * difference) / math.sqrt(max(variance, _ROUNDING**2))
+
+
+def _padded_error(only_first: int, only_second: int, n: int) -> float:
+    """Return the standard error with one document added to each of the two cells that differ."""
     first, second = (only_first + 1) / (n + 2), (only_second + 1) / (n + 2)
-    difference = first - second
-    return difference, math.sqrt((first + second - difference**2) / (n + 2))
+    return math.sqrt((first + second - (first - second) ** 2) / (n + 2))
 
 
 def _all_alike(values: Floats, units: int, confidence: float) -> PairedDifference:
     """Return the result when every document differs by the same v (often 0).
 
     A standard error of zero would claim certainty. By the rule of three, at most a share b of units differs
-    otherwise, by anything in [-1, 1], so the mean lies between v - b (1 + v) and v + b (1 - v). Systems that
-    are equal and always differ give the same sign everywhere with two probabilities, one for each direction,
-    so with v other than 0, b is the one-sided bound at (1 - confidence) / 2. The interval then excludes zero
-    when p = 2 (1 + |v|)^-units falls below 1 - confidence; for v = ±1 that is exact McNemar.
+    otherwise, by anything in [-1, 1], so the mean lies between v - b (1 + v) and v + b (1 - v). The interval
+    is two-sided, so b is the one-sided bound at (1 - confidence) / 2: systems that are equal and always
+    differ give the same sign everywhere with two probabilities, one for each direction. It excludes zero when
+    p = 2 (1 + |v|)^-units falls below 1 - confidence; for v = ±1 that is exact McNemar.
     """
     if units < 2:
         mean = float(values.mean()) if len(values) else 0.0
         return PairedDifference(mean, None, None, None, "undefined: fewer than two independent units")
-    value = float(values[0])
-    if value == 0:
-        bound = rule_of_three(units, confidence)
-        return PairedDifference(
-            0.0, Interval(-bound, bound), 1.0, None, "no document differed: rule of three"
-        )
-    bound = rule_of_three(units, 1 - (1 - confidence) / 2)
+    value, bound = float(values[0]), rule_of_three(units, 1 - (1 - confidence) / 2)
     interval = Interval(value - bound * (1 + value), value + bound * (1 - value))
     p_value = min(1.0, 2 * (1 + abs(value)) ** -units)
-    return PairedDifference(value, interval, p_value, None, "all documents differed alike: rule of three")
+    what = "no document differed" if value == 0 else "all documents differed alike"
+    return PairedDifference(value, interval, p_value, None, f"{what}: rule of three")

@@ -123,3 +123,10 @@ def test_text_that_only_looks_like_an_answer_is_read_once(text):
     """Reading the rest anew at every brace would take minutes."""
     assert without_reasoning(text) == text
     assert without_reasoning(f"{text}</think>Yes") == "Yes"
+
+
+@pytest.mark.parametrize("frame", ["<|end|>", "<|return|>\n"])
+@pytest.mark.parametrize("answer", ["Yes", "", "Yes <|end|> no"])
+def test_frames_without_end_are_read_once(frame, answer):
+    text = f"<think>Hm.</think>{frame * 50_000}{answer}{frame * 50_000}"
+    assert without_reasoning(text) == answer

@@ -74,17 +74,25 @@ def test_inconclusive_says_how_many_documents_it_takes():
     assert f"About {result.required_n:,} documents" in result.sentence
 
 
+@pytest.mark.parametrize("n", [2, 3, 4, 5])
+def test_the_documents_that_would_settle_it_can_settle_it(n):
+    """Five wins of five have p = 0.0625, so six are the fewest."""
+    result = against([1.0] * n, [0.0] * n, metric="exact_match")
+    assert (result.outcome, result.required_n) == ("inconclusive", 6)
+    assert against([1.0] * 6, [0.0] * 6, metric="exact_match").outcome == "better"
+
+
 @pytest.mark.parametrize(("n", "outcome"), [(100, "inconclusive"), (200, "not worse")])
 def test_equal_arms_are_only_as_good_as_the_sample(n, outcome):
     result = against([1.0] * n, [1.0] * n)
     assert result.outcome == outcome
     assert result.difference.low < 0 < result.difference.high
-    assert result.required_n == (149 if outcome == "inconclusive" else None)
+    assert result.required_n == (183 if outcome == "inconclusive" else None)
 
 
-def test_binary_metrics_use_bonett_price_and_mcnemar():
+def test_binary_metrics_use_mcnemar_and_the_score():
     result = against([1.0] * 30, [1.0] * 15 + [0.9] * 15, metric="exact_match")
-    assert result.test == "exact McNemar and Bonett-Price, the more cautious"
+    assert result.test == "exact McNemar and Tango's score, the more cautious"
     assert result.difference.method == result.test
     assert result.p_value < 0.001
     assert result.outcome == "better"

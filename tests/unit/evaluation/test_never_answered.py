@@ -7,6 +7,7 @@ import pytest
 from insource.evaluation.compare import compare
 from insource.evaluation.never_answered import described, fields_of_labels
 from insource.evaluation.scorers import LABEL, build_scorer
+from insource.matching.align import align
 from insource.types import Arm, Completion, EvalRecord, Example, JsonSchema, Labels, Provenance, Task, Text
 
 TUNED = Arm(name="tuned", model="t", kind="tuned")
@@ -56,6 +57,29 @@ def test_the_paths_of_closed_lists():
     assert fields_of_labels(LABELS.output) == {LABEL}
     assert fields_of_labels(FIELDS.output) == {"intent", "tags[]", "lines[].unit"}
     assert fields_of_labels(Text()) == frozenset()
+
+
+ENUM = {"enum": ["x", "y"]}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (ENUM, "x"),
+        ({"oneOf": [{"const": "x", "title": "X"}, {"const": "y"}]}, "x"),
+        ({"anyOf": [ENUM, {"type": "null"}]}, "x"),
+        ({"items": ENUM}, ["x"]),
+        ({"type": ["array", "null"], "items": ENUM}, ["x", "y"]),
+        ({"type": ["string", "array"], "items": ENUM}, ["x"]),
+        ({"anyOf": [{**ENUM, "type": "string"}, {"type": "array", "items": ENUM}]}, ["y", "x"]),
+        ({"type": "array", "prefixItems": [ENUM]}, ["x"]),
+        ({"oneOf": [{"properties": {"kind": {"const": kind}}} for kind in "xy"]}, {"kind": "y"}),
+    ],
+)
+def test_a_closed_list_is_found_under_the_path_of_its_slots(field, value):
+    schema = {"type": "object", "properties": {"f": field}}
+    paths = {slot.path for slot in align({"f": value}, {"f": value}, schema)}
+    assert paths <= fields_of_labels(JsonSchema(definition=schema))
 
 
 def test_a_label_that_the_cloud_never_gave_is_counted_named_and_said_first():
@@ -108,3 +132,12 @@ def test_a_field_with_an_enum_is_a_list_of_labels_and_another_spelling_is_an_ans
         ("tags[]", ("y",), 30),
     ]
     assert "2 values of `tags[]`" in described(found[1])
+
+
+def test_a_simulated_cloud_was_asked_nothing():
+    golds, answers = ["billing", "sales"] * 20, ["billing"] * 40
+    simulated = Arm(name="gpt", model="g", kind="simulated")
+    sides = (TUNED, records(golds, golds)), (simulated, records(golds, answers))
+    found = compare(*sides, metric="accuracy", margin=0.02, label_fields={LABEL})
+    assert found.never_answered == ()
+    assert found.sentence.startswith("No verdict")

@@ -64,6 +64,24 @@ def test_an_infeasible_bound_says_how_many_documents_support_it():
     ).basis == ("guaranteed")
 
 
+def test_answers_of_one_confidence_are_all_counted_in_the_advice():
+    """They are accepted together, so the order in which they stand says nothing about the surest of them."""
+    tied = [(0.5, True)] * 50 + [(0.5, False)] * 10
+    assert "More calibration documents alone are not expected to help." in fitted(tied).reason
+    better = [(0.5, True)] * 57 + [(0.5, False)] * 3
+    assert fitted(better).basis == "infeasible"
+    found = re.search(r"About (\d+) more calibration documents", fitted(better).reason)
+    assert fitted(better * math.ceil(1 + int(found[1]) / 60)).basis == "guaranteed"
+
+
+@pytest.mark.parametrize(("max_error", "delta"), [(0.025, 0.025), (0.005, 0.001), (0.125, 0.07)])
+def test_a_bound_is_printed_as_it_is(max_error, delta):
+    """Rounded, 2.5 % would read "at most 2%", and 99.9 % confidence "100%"."""
+    reason = fitted([(0.9, True)] * 3000, max_error, delta).reason
+    assert f"at most {100 * max_error:g}% wrong" in reason
+    assert f"with {100 - 100 * delta:g}% confidence" in reason
+
+
 def test_an_infeasible_bound_names_the_one_that_holds_and_that_it_is_no_guarantee_yet():
     policy = fitted(ranked(400, 0.1), max_error=0.1)
     bound = int(re.search(r"A bound of (\d+)% would hold", policy.reason)[1]) / 100

@@ -72,6 +72,17 @@ def test_the_tolerated_errors_at_the_start_grow_with_the_documents(n, first):
         assert tolerated[0] < tolerated[1]
 
 
+@pytest.mark.parametrize(("max_error", "delta"), [(0.1, 0.05), (0.025, 0.001), (0.6, 0.2)])
+def test_between_the_first_size_and_the_last_no_set_tolerates_one_more_error(max_error, delta):
+    """By scipy, also where the sizes are many."""
+    sizes = ltt_sizes(20_000, max_error, delta)
+    counts = np.arange(sizes[0], 20_001)
+    tolerated = stats.binom.ppf(delta, counts, max_error)
+    grows = {int(count) for count, step in zip(counts[1:], np.diff(tolerated), strict=True) if step}
+    walked = {size for size in sizes[1:] if size <= max(grows)}
+    assert walked == grows
+
+
 OUTCOMES = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=150)
 
 

@@ -10,6 +10,8 @@ from insource.stats.power import noninferiority_n
 from insource.types import Shortfall, Split
 
 MIN_CLASS = 30
+ONE_SIDE = 0.025
+"""“Not worse” is read off the lower end of a two-sided 95 % interval (``evaluation.compare``)."""
 SHOWN = 8
 
 
@@ -39,16 +41,17 @@ def shortfalls(
         counts: examples by split.
         labels: examples by label and split; empty when answers are not labels.
 
-    Source: ``stats.power.noninferiority_n`` (80 % power, one-sided 5 %), Learn-then-Test for calibration,
-    and 30 examples for a figure about a class by itself.
+    Source: ``stats.power.noninferiority_n`` (80 % power, one-sided 2.5 %: a comparison is decided by its
+    two-sided 95 % interval), Learn-then-Test for calibration, and 30 examples for a figure about a class by
+    itself.
     """
     found = [
         _short(
             "test",
             counts["test"],
-            noninferiority_n(needs.discordance, needs.margin),
-            f"to show “not worse by {_points(needs.margin)}” with 80 % power when two models differ on "
-            f"{_percent(needs.discordance)} of the documents and are equally good",
+            noninferiority_n(needs.discordance, needs.margin, alpha=ONE_SIDE),
+            f"to show “not worse by {_points(needs.margin)}” by a 95 % interval with 80 % power when two "
+            f"models differ on {_percent(needs.discordance)} of the documents and are equally good",
         ),
         _short(
             "calibration",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from insource.report import words
 from insource.report.page import Cell, Row, Section, Table
+from insource.routing.cascade import percent
 from insource.types import Policy, RoutedCall, RunResult
 
 
@@ -27,8 +28,9 @@ def _sentence(policy: Policy) -> str:
     )
     if policy.basis == "guaranteed":
         return (
-            f"{sentence} With probability {1 - policy.delta:.0%}, at most {policy.max_error:.1%} of the "
-            f"answers served locally are wrong, based on {policy.calibration_n:,} calibration documents."
+            f"{sentence} With probability {percent(1 - policy.delta)}, at most {percent(policy.max_error)} "
+            f"of the answers served locally are wrong, based on {policy.calibration_n:,} calibration "
+            "documents."
         )
     return (
         f"{sentence} The threshold has no guarantee; it is based on {policy.calibration_n:,} "
