@@ -98,11 +98,14 @@ def test_calls_given_a_task_move_to_its_totals(found, untagged):
 
 
 def one_name(found, call):
-    """The name of a call's model; one that is only asked for is joined to the one model that answers it."""
+    """The name of a call's model; for a name that was only asked for, that of the latest answer to it."""
     name = call.model_answered or call.model_asked
-    own = {one.model_answered or (one.outcome == "ok" and one.model_asked) for one in found}
-    answering = {one.model_answered for one in found if one.model_asked == name and one.model_answered}
-    return answering.pop() if len(answering) == 1 and name not in own else name
+    answers = [one for one in found if one.model_answered not in ("", one.model_asked)]
+    own = {one.model_answered for one in answers}
+    own |= {one.model_answered or one.model_asked for one in found if one.outcome == "ok"}
+    answering = {(one.started_at.date(), one.model_answered) for one in answers if one.model_asked == name}
+    one_model = len({model.partition("-")[0] for _, model in answering}) == 1
+    return max(answering)[1] if one_model and name not in own else name
 
 
 @settings(max_examples=40, deadline=None)
