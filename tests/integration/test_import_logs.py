@@ -1,7 +1,7 @@
 """``insource logs import`` on real files and a real store, in a process of its own."""
 
-import io
 import gzip
+import io
 import json
 import os
 import signal

@@ -54,6 +54,43 @@ def own_components(own: OwnPrice, usage: Usage, *, batch: bool) -> list[Componen
     return [Component(what, max(0, count), price * discount) for what, count, price in priced]
 
 
+def own_dearest(own: OwnPrice, usage: Usage) -> list[Component]:
+    """Return the parts of a price by the user's own prices, each count at the dearest of its side."""
+    read = (own.input, own.cached, own.cache_write, own.audio_input)
+    written = (own.output, own.audio_output)
+    return [
+        Component(side, count or 0, max(price for price in prices if price is not None))
+        for side, count, prices in (
+            ("input", usage.input_tokens, read),
+            ("output", usage.output_tokens, written),
+        )
+    ]
+
+
+def table_dearest(model: ModelInfo, usage: Usage, at: datetime) -> list[Component]:
+    """Return the parts of a price by the table, each count at the dearest price of its side.
+
+    No use of as many tokens or fewer costs more under the plain terms, fees of tools aside.
+
+    Raises:
+        Unpriced: the table has no price per token.
+    """
+    prices = model.get_prices(at, None).__dict__
+    _require_priced_by_token(prices)
+    read = usage.input_tokens or 0
+    rates: dict[str, list[Decimal]] = {"input": [Decimal(0)], "output": [Decimal(0)]}
+    for name, price in prices.items():
+        if price is not None and name.endswith("_mtok"):
+            tiers = (tier.price for tier in getattr(price, "tiers", ()) if read > tier.start)
+            rates["output" if "output" in name else "input"] += [getattr(price, "base", price), *tiers]
+    found = [
+        Component("input", read, max(rates["input"])),
+        Component("output", usage.output_tokens or 0, max(rates["output"])),
+    ]
+    by_request = prices.get("requests_kcount")
+    return found if by_request is None else [*found, Component("request", 1, by_request, _THOUSAND)]
+
+
 def table_components(model: ModelInfo, usage: Usage, at: datetime, billing: Billing) -> list[Component]:
     """Return the parts of a price by the table.
 
@@ -64,8 +101,7 @@ def table_components(model: ModelInfo, usage: Usage, at: datetime, billing: Bill
         if not is_plain(term) and not _has_terms(model, term, at):
             raise Unpriced(f"the table has no price for {' '.join(term)}")
     prices = model.get_prices(at, dict(billing.terms) or None).__dict__
-    if prices.get("input_mtok") is None and prices.get("output_mtok") is None:
-        raise Unpriced("the table has no price per token for this model")
+    _require_priced_by_token(prices)
     found = [*_input(prices, usage, billing), *_output(prices, usage, billing)]
     if (by_request := prices.get("requests_kcount")) is not None:
         found.append(Component("request", 1, by_request, _THOUSAND))
@@ -90,6 +126,11 @@ def fee_components(model: ModelInfo, at: datetime, billing: Billing) -> list[Com
         if count and prices.get(name) is not None:
             found.append(Component(what, count, prices[name], _THOUSAND))
     return found
+
+
+def _require_priced_by_token(prices: Mapping[str, Any]) -> None:
+    if prices.get("input_mtok") is None and prices.get("output_mtok") is None:
+        raise Unpriced("the table has no price per token for this model")
 
 
 def _has_terms(model: ModelInfo, term: tuple[str, str], at: datetime) -> bool:

@@ -18,8 +18,8 @@ class SetOfCalls(Frozen):
 
     Times are in microseconds; ``checksum`` is the sum of the starts modulo a prime. Calls are added, removed
     and given a task. They are never changed, except that a later version may replace one that is unfinished,
-    which counts as a removal. Several calls may have started at the same time, so a removed call may leave the same
-    values to one that is added later: whoever compares sets has to compare ``removals``, too.
+    which counts as a removal. Several calls may have started at the same time, so a removed call may leave
+    the same values to one that is added later: whoever compares sets has to compare ``removals``, too.
     """
 
     calls: int
