@@ -102,7 +102,9 @@ def table_components(model: ModelInfo, usage: Usage, at: datetime, billing: Bill
             raise Unpriced(f"the table has no price for {' '.join(term)}")
     prices = model.get_prices(at, dict(billing.terms) or None).__dict__
     _require_priced_by_token(prices)
-    found = [*_input(prices, usage, billing), *_output(prices, usage, billing)]
+    read = usage.input_tokens or 0
+    unit = {name: _in_tier(price, read) for name, price in prices.items() if price is not None}
+    found = [*_input(unit, usage, billing), *_output(unit, usage, billing)]
     if (by_request := prices.get("requests_kcount")) is not None:
         found.append(Component("request", 1, by_request, _THOUSAND))
     return [one for one in found if one.number]
@@ -141,10 +143,9 @@ def _has_terms(model: ModelInfo, term: tuple[str, str], at: datetime) -> bool:
     )
 
 
-def _input(prices: Mapping[str, Any], usage: Usage, billing: Billing) -> list[Component]:
+def _input(unit: Mapping[str, Decimal | None], usage: Usage, billing: Billing) -> list[Component]:
     """Return the parts of the input. What has no price of its own costs as input, audio excepted."""
     read = usage.input_tokens or 0
-    unit = {name: _in_tier(price, read) for name, price in prices.items()}
     counts = billing.counts
     hour = min(counts.cache_write_1h_tokens, usage.cache_write_tokens or 0)
     audio = usage.audio_input_tokens or 0
@@ -186,8 +187,7 @@ def _cached_audio(unit: Mapping[str, Decimal | None], cached: int, audio: int, c
     return counts.cached_audio_tokens
 
 
-def _output(prices: Mapping[str, Any], usage: Usage, billing: Billing) -> list[Component]:
-    unit = {name: _in_tier(price, usage.input_tokens or 0) for name, price in prices.items()}
+def _output(unit: Mapping[str, Decimal | None], usage: Usage, billing: Billing) -> list[Component]:
     spoken = usage.audio_output_tokens or 0
     if spoken and unit.get("output_audio_mtok") is None:
         raise Unpriced("the table has no price for audio output")
