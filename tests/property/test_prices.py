@@ -193,6 +193,8 @@ FEES = [
     ("gpt-5", {"service_tier": "default"}, "0.00225"),
     ("gpt-5", {"service_tier": "scale"}, "prepaid capacity"),
     ("gpt-4o-mini", {"service_tier": "whatever"}, "no price for service_tier whatever"),
+    ("gpt-4o-mini", {"service_tier": "sk-a1b2"}, "no price for service_tier (not a word)"),
+    ("gpt-5", {"output": [{"type": "sk-a1b2_call"}]}, "the price of tools that ran at the provider"),
     (CLAUDE, {"usage": {"service_tier": "priority"}}, "no price for service_tier priority"),
     ("gemini-2.5-flash", {"usageMetadata": {"trafficType": "PROVISIONED_THROUGHPUT"}}, "prepaid capacity"),
     ("gemini-2.5-flash", {"usageMetadata": {"trafficType": "ON_DEMAND"}}, "0.00055"),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from insource.config.log import OwnPrice
-from insource.providers.billing import Billing, is_plain
+from insource.providers.billing import Billing, is_plain, worded
 from insource.providers.usage import Counts
 from insource.types import Usage
 
@@ -99,7 +99,7 @@ def table_components(model: ModelInfo, usage: Usage, at: datetime, billing: Bill
     """
     for term in billing.terms:
         if not is_plain(term) and not _has_terms(model, term, at):
-            raise Unpriced(f"the table has no price for {' '.join(term)}")
+            raise Unpriced(f"the table has no price for {term[0]} {worded(term[1], '(not a word)')}")
     prices = model.get_prices(at, dict(billing.terms) or None).__dict__
     _require_priced_by_token(prices)
     read = usage.input_tokens or 0
