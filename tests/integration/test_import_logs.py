@@ -1,6 +1,7 @@
 """``insource logs import`` on real files and a real store, in a process of its own."""
 
 import gzip
+import io
 import json
 import os
 import signal
@@ -178,6 +179,18 @@ def test_a_later_export_completes_a_call_and_leaves_what_was_said_of_it(folder, 
             rebuild_rollups(connection)
             counted = list(stored_rollups(connection))
     assert [(key, totals.sums) for key, totals in kept] == [(key, totals.sums) for key, totals in counted]
+
+
+def test_a_later_version_keeps_the_privacy_of_the_stored_task(tmp_path):
+    """The first import names a task of which only metadata is kept; the second one names none."""
+    known = {"redact": redact, "keeps_content": lambda task: task != "private"}
+    with open_database(tmp_path / "store.db") as database:
+        for record, task in ((UNDER_WAY, "private"), (LANGFUSE_RECORDS[0] | {"metadata": {}}, "")):
+            read = importer("langfuse").read(io.BytesIO(jsonl(record)), received_at=LATER)
+            load(database, read, task=task, **known)
+        [call] = find_calls(database)
+    assert (call.task, call.outcome, call.usage.output_tokens) == ("private", "ok", 10)
+    assert (call.response_text, call.request) == ("", {"redaction": "metadata-only"})
 
 
 def test_a_call_that_was_purged_under_way_stays_purged(folder, insource):

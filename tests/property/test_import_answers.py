@@ -77,6 +77,10 @@ def exchange(value):
     return importer("exchanges"), {"request": ASKED, "response": value}
 
 
+def exchange_with_its_status(value):
+    return importer("exchanges"), {"request": ASKED, "response": value, "status": 200}
+
+
 def mapped_output(value):
     return mapped(TEXT), {"asked": "Where is it?", "said": value}
 
@@ -132,3 +136,36 @@ def test_an_answer_that_the_log_parsed_is_read_as_its_json(place, value):
         assert call.response_text in (value, json.dumps(value))
     else:
         assert json.loads(call.response_text) == value
+
+
+errors = st.builds(
+    lambda error, more: {"error": error} | more,
+    values | st.fixed_dictionaries({"message": values, "type": values}),
+    st.sampled_from([{}, {"type": "error"}, {"status": 404, "code": 7}]),
+)
+STATED = [place for place in PARSED if place is not exchange]
+
+
+@pytest.mark.parametrize("place", [*STATED, exchange_with_its_status], ids=lambda place: place.__name__)
+@settings(deadline=None)
+@given(value=errors)
+def test_a_reported_error_is_an_answer_where_the_export_says_that_the_call_went_well(place, value):
+    call = call_of(*place(value))
+    assert (call.outcome, call.error) == ("ok", "")
+    assert json.loads(call.response_text) == value
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "data: 3 candidates",
+        "event: ping\ndata: candidates",
+        "data: the response.\n\ndata: ok",
+        'data: {"candidates": 3}',
+        'data: {"message_start": 1}\n\ndata: [DONE]',
+        "data: [1]\nid: text_completion",
+    ],
+)
+@pytest.mark.parametrize("place", [exchange, mapped_response], ids=lambda place: place.__name__)
+def test_a_text_in_lines_of_a_stream_without_its_events_is_the_answer(place, said):
+    assert call_of(*place(said)).response_text == said

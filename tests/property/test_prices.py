@@ -105,6 +105,17 @@ def test_the_components_are_the_cost_and_none_is_dearer_than_its_dearest_rate(fo
 
 
 @settings(max_examples=200, deadline=None)
+@given(found=models, usage=usages, billing=billings)
+def test_no_call_costs_more_than_the_dearest_one_with_as_many_tokens(found, usage, billing):
+    """What a budget reserves covers what the call costs, fees, terms and regions aside."""
+    _, model = found
+    plain = billing._replace(terms=(), web_searches=0, file_searches=0, geography="", other_charge="")
+    cost = TABLE.price(model, usage, AT, billing=plain).cost_usd
+    most = TABLE.dearest(model, usage, AT)
+    assert cost is None or cost <= most
+
+
+@settings(max_examples=200, deadline=None)
 @given(found=models | st.just(("", "own")), usage=usages, more=st.integers(1, 50_000), data=st.data())
 def test_more_tokens_of_any_kind_never_cost_less(found, usage, more, data):
     provider, model = found
@@ -182,6 +193,8 @@ FEES = [
     ("gpt-5", {"service_tier": "default"}, "0.00225"),
     ("gpt-5", {"service_tier": "scale"}, "prepaid capacity"),
     ("gpt-4o-mini", {"service_tier": "whatever"}, "no price for service_tier whatever"),
+    ("gpt-4o-mini", {"service_tier": "sk-a1b2"}, "no price for service_tier (not a word)"),
+    ("gpt-5", {"output": [{"type": "sk-a1b2_call"}]}, "the price of tools that ran at the provider"),
     (CLAUDE, {"usage": {"service_tier": "priority"}}, "no price for service_tier priority"),
     ("gemini-2.5-flash", {"usageMetadata": {"trafficType": "PROVISIONED_THROUGHPUT"}}, "prepaid capacity"),
     ("gemini-2.5-flash", {"usageMetadata": {"trafficType": "ON_DEMAND"}}, "0.00055"),

@@ -73,7 +73,7 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
         session = session if run or _has_run(session) else None
 
     def passing(config: Config) -> PassThrough:
-        admitter = key_admitter(config, ledger, prices.cost, exposed=exposed)
+        admitter = key_admitter(config, ledger, prices.dearest, exposed=exposed)
         return pass_through(config, admitter, workspace=workspace)
 
     with ExitStack() as stack:

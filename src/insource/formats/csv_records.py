@@ -58,6 +58,7 @@ def _records(
     rows: Iterator[tuple[int, list[str] | BadRecord]], delimiter: str, noted: Counter[str]
 ) -> Iterator[Found]:
     header: list[str] | None = None
+    named = 0  # the place of the last heading
     for line, row in rows:
         if isinstance(row, BadRecord):
             yield line, row
@@ -65,11 +66,12 @@ def _records(
             noted[BLANK_ROWS] += 1
         elif header is None:
             header = row
+            named = max((place for place, name in enumerate(header, 1) if name), default=0)
             if problem := _unusable(header):
                 yield line, BadRecord(f"{problem}, so none of its rows are read")
                 return
         else:
-            yield line, _record(header, row, delimiter)
+            yield line, _record(header, named, row, delimiter)
 
 
 def likely_delimiter(head: str, quote: str = '"') -> str:
@@ -116,13 +118,14 @@ def _is_utf8(row: list[str]) -> bool:
     return True
 
 
-def _record(header: list[str], row: list[str], delimiter: str) -> dict[str, str] | BadRecord:
-    named = max((place for place, name in enumerate(header, 1) if name), default=0)
+def _record(header: list[str], named: int, row: list[str], delimiter: str) -> dict[str, str] | BadRecord:
     if len(row) < named or any(row[len(header) :]):
         at = {"\t": "tabs"}.get(delimiter, f"{delimiter!r}")
         return BadRecord(f"the header has {len(header)} columns, the row {len(row)}, separated by {at}")
     if not _is_utf8(row):
         return BadRecord("not UTF-8")
+    if named == len(header) == len(row) and "" not in header:  # the common case
+        return dict(zip(header, row, strict=True))
     cells = enumerate(zip(header, row, strict=False), 1)
     return {name or f"column {place}": cell for place, (name, cell) in cells if name or cell}
 
@@ -141,7 +144,7 @@ def _rows(lines: _Lines, delimiter: str, quote: str) -> Iterator[tuple[int, list
         reader = csv.reader(lines, delimiter=delimiter, strict=True, **how)
         try:
             for row in reader:
-                blank = lines.only(f"{delimiter} \t\r\n")
+                blank = not any(map(str.strip, row)) and lines.only(f"{delimiter} \t\r\n")
                 line = lines.taken()
                 if row:
                     yield line, [] if blank else row

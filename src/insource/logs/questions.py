@@ -125,7 +125,7 @@ class Questions:
             return Decimal(0)
         sent = len(request.model_dump_json().encode()) + HIDDEN_TOKENS
         most = dearest_usd(
-            self._prices.cost, self._model.info.name, sent, request.max_tokens, datetime.now(UTC)
+            self._prices.dearest, self._model.info.name, sent, request.max_tokens, datetime.now(UTC)
         )
         if most is None:
             raise self._priceless()

@@ -33,6 +33,7 @@ _FREE_CALLS = (
     *("function_call", "custom_tool_call", "mcp_call", "computer_call", "local_shell_call"),
     *("apply_patch_call", "tool_search_call"),
 )
+_WORD = re.compile(r"[a-z_]{1,40}")
 _SEARCHES_ONCE = re.compile(r"-search-(?:preview|api)")  # OpenAI's search models, per call
 # Gemini before version 3 charges a grounded prompt, later versions each query: ai.google.dev, "Pricing".
 _CHARGED_BY_PROMPT = re.compile(r"gemini-[12](?![0-9])")
@@ -103,6 +104,11 @@ def _counts(response: Mapping[str, Any], usage: Mapping[str, Any]) -> Counts:
     return counts
 
 
+def worded(value: str, instead: str) -> str:
+    """Return a value that an answer names if it is a word, else ``instead``: reasons are not redacted."""
+    return value if _WORD.fullmatch(value) else instead
+
+
 def is_plain(term: tuple[str, str]) -> bool:
     """Whether a call under this term costs the plain price."""
     name, value = term
@@ -131,7 +137,7 @@ def _fees(response: Mapping[str, Any], usage: Mapping[str, Any]) -> tuple[int, i
     kinds = [string(item.get("type")) for item in dicts(response.get("output")) if _was_done(item)]
     web += kinds.count("web_search_call")
     charged = {kind for kind in kinds if kind.endswith("_call")} - {"web_search_call", "file_search_call"}
-    fees += sorted(charged.difference(_FREE_CALLS))
+    fees += sorted(worded(kind, _OTHER_TOOLS) for kind in charged.difference(_FREE_CALLS))
     for choice in dicts(response.get("choices")):
         message = choice.get("message")
         if isinstance(message, dict) and message.get("executed_tools"):  # Groq

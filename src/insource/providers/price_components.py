@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from insource.config.log import OwnPrice
-from insource.providers.billing import Billing, is_plain
+from insource.providers.billing import Billing, is_plain, worded
 from insource.providers.usage import Counts
 from insource.types import Usage
 
@@ -54,6 +54,43 @@ def own_components(own: OwnPrice, usage: Usage, *, batch: bool) -> list[Componen
     return [Component(what, max(0, count), price * discount) for what, count, price in priced]
 
 
+def own_dearest(own: OwnPrice, usage: Usage) -> list[Component]:
+    """Return the parts of a price by the user's own prices, each count at the dearest of its side."""
+    read = (own.input, own.cached, own.cache_write, own.audio_input)
+    written = (own.output, own.audio_output)
+    return [
+        Component(side, count or 0, max(price for price in prices if price is not None))
+        for side, count, prices in (
+            ("input", usage.input_tokens, read),
+            ("output", usage.output_tokens, written),
+        )
+    ]
+
+
+def table_dearest(model: ModelInfo, usage: Usage, at: datetime) -> list[Component]:
+    """Return the parts of a price by the table, each count at the dearest price of its side.
+
+    No use of as many tokens or fewer costs more under the plain terms, fees of tools aside.
+
+    Raises:
+        Unpriced: the table has no price per token.
+    """
+    prices = model.get_prices(at, None).__dict__
+    _require_priced_by_token(prices)
+    read = usage.input_tokens or 0
+    rates: dict[str, list[Decimal]] = {"input": [Decimal(0)], "output": [Decimal(0)]}
+    for name, price in prices.items():
+        if price is not None and name.endswith("_mtok"):
+            tiers = (tier.price for tier in getattr(price, "tiers", ()) if read > tier.start)
+            rates["output" if "output" in name else "input"] += [getattr(price, "base", price), *tiers]
+    found = [
+        Component("input", read, max(rates["input"])),
+        Component("output", usage.output_tokens or 0, max(rates["output"])),
+    ]
+    by_request = prices.get("requests_kcount")
+    return found if by_request is None else [*found, Component("request", 1, by_request, _THOUSAND)]
+
+
 def table_components(model: ModelInfo, usage: Usage, at: datetime, billing: Billing) -> list[Component]:
     """Return the parts of a price by the table.
 
@@ -62,11 +99,12 @@ def table_components(model: ModelInfo, usage: Usage, at: datetime, billing: Bill
     """
     for term in billing.terms:
         if not is_plain(term) and not _has_terms(model, term, at):
-            raise Unpriced(f"the table has no price for {' '.join(term)}")
+            raise Unpriced(f"the table has no price for {term[0]} {worded(term[1], '(not a word)')}")
     prices = model.get_prices(at, dict(billing.terms) or None).__dict__
-    if prices.get("input_mtok") is None and prices.get("output_mtok") is None:
-        raise Unpriced("the table has no price per token for this model")
-    found = [*_input(prices, usage, billing), *_output(prices, usage, billing)]
+    _require_priced_by_token(prices)
+    read = usage.input_tokens or 0
+    unit = {name: _in_tier(price, read) for name, price in prices.items() if price is not None}
+    found = [*_input(unit, usage, billing), *_output(unit, usage, billing)]
     if (by_request := prices.get("requests_kcount")) is not None:
         found.append(Component("request", 1, by_request, _THOUSAND))
     return [one for one in found if one.number]
@@ -92,6 +130,11 @@ def fee_components(model: ModelInfo, at: datetime, billing: Billing) -> list[Com
     return found
 
 
+def _require_priced_by_token(prices: Mapping[str, Any]) -> None:
+    if prices.get("input_mtok") is None and prices.get("output_mtok") is None:
+        raise Unpriced("the table has no price per token for this model")
+
+
 def _has_terms(model: ModelInfo, term: tuple[str, str], at: datetime) -> bool:
     """Whether the table has a price of this model under this term at this time."""
     return any(
@@ -100,10 +143,9 @@ def _has_terms(model: ModelInfo, term: tuple[str, str], at: datetime) -> bool:
     )
 
 
-def _input(prices: Mapping[str, Any], usage: Usage, billing: Billing) -> list[Component]:
+def _input(unit: Mapping[str, Decimal | None], usage: Usage, billing: Billing) -> list[Component]:
     """Return the parts of the input. What has no price of its own costs as input, audio excepted."""
     read = usage.input_tokens or 0
-    unit = {name: _in_tier(price, read) for name, price in prices.items()}
     counts = billing.counts
     hour = min(counts.cache_write_1h_tokens, usage.cache_write_tokens or 0)
     audio = usage.audio_input_tokens or 0
@@ -145,8 +187,7 @@ def _cached_audio(unit: Mapping[str, Decimal | None], cached: int, audio: int, c
     return counts.cached_audio_tokens
 
 
-def _output(prices: Mapping[str, Any], usage: Usage, billing: Billing) -> list[Component]:
-    unit = {name: _in_tier(price, usage.input_tokens or 0) for name, price in prices.items()}
+def _output(unit: Mapping[str, Decimal | None], usage: Usage, billing: Billing) -> list[Component]:
     spoken = usage.audio_output_tokens or 0
     if spoken and unit.get("output_audio_mtok") is None:
         raise Unpriced("the table has no price for audio output")

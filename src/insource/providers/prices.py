@@ -16,7 +16,9 @@ from insource.providers.price_components import (
     Unpriced,
     fee_components,
     own_components,
+    own_dearest,
     table_components,
+    table_dearest,
 )
 from insource.providers.regional import READ_ON, regional_factor
 from insource.types import Usage
@@ -91,6 +93,19 @@ class PriceTable:
         cost = sum((one.cost_usd for one in found), Decimal(0))
         return Priced(cost, self._source(model, provider, billing))
 
+    def dearest(self, model: str, usage: Usage, at: datetime | None = None) -> Decimal | None:
+        """Return the most that a call can cost with as many input and output tokens; None when unknown.
+
+        Every token has the dearest price that its side can have: written to a cache, or of an image. Terms,
+        regional endpoints and the fees of tools at the provider come on top.
+        """
+        own = self._own(model)
+        try:
+            found = own_dearest(own, usage) if own else table_dearest(_entry(model, ""), usage, at or _now())
+        except Unpriced:
+            return None
+        return sum((one.cost_usd for one in found), Decimal(0))
+
     def components(
         self,
         model: str,
@@ -107,7 +122,7 @@ class PriceTable:
         """
         if billing.other_charge:
             raise Unpriced(f"the price of {billing.other_charge} is not known")
-        at = at or datetime.now(UTC)
+        at = at or _now()
         apart = [part for part in billing.parts if part.model]
         mine = [part for part in billing.parts if not part.model]
         if len(mine) < 2 or _tokens(mine) != (usage.input_tokens, usage.output_tokens):
@@ -141,7 +156,7 @@ class PriceTable:
         if self._own(model) is not None:
             return _OWN
         factor, page = regional_factor(model, provider, billing.geography)
-        table = _table(datetime.now(UTC).date())
+        table = _table(_now().date())
         return table if factor == 1 else f"{table}; times {factor} by {page}, {READ_ON}"
 
     @property
@@ -152,7 +167,11 @@ class PriceTable:
     @property
     def date(self) -> date:
         """The start date of the newest price in force. The table is at least as recent."""
-        return _newest_price(datetime.now(UTC).date())
+        return _newest_price(_now().date())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _entry(model: str, provider: str) -> ModelInfo:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 READ_ON = "2026-11-28"
@@ -20,6 +21,7 @@ _XAI = re.compile(r"us\.api\.x\.ai")
 _VERTEX = re.compile(r"[a-z0-9-]+-aiplatform\.googleapis\.com|aiplatform\.[a-z]+\.rep\.googleapis\.com")
 
 
+@lru_cache(maxsize=4096)
 def regional_factor(model: str, provider: str, geography: str) -> tuple[Decimal | None, str]:
     """Return the factor on the price of every token, None if unknown, and the page that says so.
 

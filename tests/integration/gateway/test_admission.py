@@ -11,7 +11,7 @@ from support.child_python import python_child
 
 from insource.foundation.clock import SYSTEM
 from insource.foundation.errors import PrerequisiteError
-from insource.gateway.admission.keys import KeyAdmitter, TaskRules, require_key_beyond_loopback
+from insource.gateway.admission.keys import Access, KeyAdmitter, TaskRules, require_key_beyond_loopback
 from insource.gateway.admission.ledger import REVOKED_AFTER_S, KeyLedger
 from insource.gateway.http.refused import Refused
 from insource.store.keys import FILE_NAME, create_key, open_keys, revoke_key, spend_of
@@ -194,6 +194,22 @@ def test_money_is_held_for_the_call_and_settled_with_its_cost(admitter, keys):
 def test_a_budget_that_never_comes_back_names_no_time(admitter, keys):
     _, secret = create_key(keys, "team", budget_usd=CENT / 2)
     assert b"retry-after" not in dict(refusal(admitter(), asked(secret)).headers)
+
+
+def test_a_call_to_a_regional_endpoint_reserves_its_dearer_price(ledger, keys):
+    eu = {"eu": Access("https://eu.api.openai.com/v1", "OPENAI_API_KEY")}
+    ours = KeyAdmitter(
+        ledger,
+        rules=TaskRules({}),
+        upstreams=UPSTREAMS | eu,
+        price=lambda model, usage, at: CENT,
+        require_key=True,
+        environment=ENVIRONMENT,
+    )
+    for upstream, reserved in (("openai", CENT), ("eu", CENT * Decimal("1.1"))):
+        key, secret = create_key(keys, upstream, budget_usd=Decimal(1))
+        admit(ours, asked(secret, upstream=upstream, model="gpt-5.4"))
+        assert spend_of(keys, key).reserved_usd == reserved
 
 
 def test_a_call_without_a_price_is_not_charged_to_a_budget(admitter, keys):

@@ -60,7 +60,10 @@ config_option = click.option(
 _FILTERS = (
     click.option("--task", help="Only this task; '' for calls without one."),
     click.option("--feature", help="Only this feature."),
-    click.option("--model", help="Only this model, by the name that was asked for or that answered."),
+    click.option(
+        "--model",
+        help="Only this model: the one that answered, or the name asked for if one model answers to it.",
+    ),
     click.option("--provider", help="Only this upstream."),
     click.option("--user", help="Only this user."),
     click.option("--outcome", type=click.Choice(get_args(Outcome)), help="Only calls with this outcome."),

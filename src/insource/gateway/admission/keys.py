@@ -28,6 +28,7 @@ from insource.gateway.http.asgi import KEY_HEADERS, Headers
 from insource.gateway.http.refused import Refused
 from insource.models.transport import Privacy, is_loopback
 from insource.providers.price_bound import Price
+from insource.providers.regional import regional_factor
 from insource.store.keys import PREFIX, Exhausted, Granted, VirtualKey
 
 _LOG = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def require_key_beyond_loopback(host: str, ledger: KeyLedger) -> bool:
 
 
 class KeyAdmitter:
-    """Decides about every call by its key, its task and its upstream. ``price`` as ``PriceTable.cost``."""
+    """Decides about every call by its key, its task and its upstream. ``price`` as ``PriceTable.dearest``."""
 
     def __init__(
         self,
@@ -205,7 +206,7 @@ class KeyAdmitter:
         worst = Decimal(0)
         if key.budget_usd is not None and asked.upstream:
             try:
-                worst = worst_case_usd(asked, self._price, self._clock.now())
+                worst = worst_case_usd(asked, self._price, self._clock.now()) * self._regional(asked)
             except Unbounded as error:
                 raise Refused(400, "cost-unbounded", f"{error} This key has a budget.") from error
         try:
@@ -215,6 +216,11 @@ class KeyAdmitter:
         if isinstance(answer, Exhausted):
             raise _exhausted(key, answer, worst)
         return self._settler(answer) if answer.reserved_usd else _settled
+
+    def _regional(self, asked: AdmissionRequest) -> Decimal:
+        access = self._upstreams.get(asked.upstream)
+        factor, _ = regional_factor(asked.model, "" if access is None else access.base_url, "")
+        return Decimal(1) if factor is None else factor  # of an unknown price, the whole is settled
 
     def _settler(self, granted: Granted) -> Callable[[Decimal | None], Awaitable[None]]:
         async def settle(cost_usd: Decimal | None) -> None:

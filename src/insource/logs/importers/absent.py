@@ -7,7 +7,7 @@ raw record keeps them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 TAG = {"content": "absent"}
@@ -32,7 +32,9 @@ _ABOUT = frozenset(
 
 def is_placeholder(value: Any) -> bool:
     """Whether a value is the text of a placeholder, and nothing else."""
-    return isinstance(value, str) and (value in PLACEHOLDERS or _SCRUBBED.fullmatch(value) is not None)
+    if not isinstance(value, str):
+        return False
+    return value in PLACEHOLDERS or (value[:1] == "[" and _SCRUBBED.fullmatch(value) is not None)
 
 
 def without_placeholders(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,7 +57,11 @@ def without_placeholders(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _holds_placeholder(value: Any) -> bool:
-    return any(map(is_placeholder, _texts(value)))
+    if isinstance(value, str):
+        return is_placeholder(value)
+    if isinstance(value, dict):
+        return any(map(_holds_placeholder, value.values()))
+    return isinstance(value, list) and any(map(_holds_placeholder, value))
 
 
 def _holds_content(value: Any) -> bool:
@@ -64,11 +70,3 @@ def _holds_content(value: Any) -> bool:
     if isinstance(value, list):
         return any(map(_holds_content, value))
     return value is not None and value != "" and not isinstance(value, bool)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -25,14 +26,8 @@ from insource.types import Usage
 Document = dict[str, Any]
 
 _STREAM_LINE = re.compile(r"(?:data|event|id|retry)?:|\s*$")
-_STREAMS: tuple[tuple[str, Endpoint], ...] = (
-    ("chat.completion.chunk", "chat"),
-    ("text_completion", "completions"),
-    ("response.", "responses"),
-    ("message_start", "messages"),
-    ("candidates", "generate_content"),
-)
-_STREAM_HEAD = 4096
+_EVENT = re.compile(r"^data:(.+)", re.MULTILINE)
+_FIRST_EVENTS = 5  # one of them tells the API; Azure's first one says only what its filter found
 _ITEM = re.compile(r"message|reasoning|compaction|[a-z_]+_call(?:_output)?|mcp_[a-z_]+")
 _ERROR = frozenset(
     ("error", "type", "request_id", "user_id", "status", "status_code", "code", "object", "detail", "param")
@@ -72,7 +67,7 @@ def read_document(document: Document) -> Answer | None:
     for fits, read in _SHAPES:
         if fits(document):
             return read(document)
-    return Answer(response=document) if is_error(document) else None
+    return None
 
 
 def is_error(document: Mapping[str, Any]) -> bool:
@@ -88,18 +83,32 @@ def is_error(document: Mapping[str, Any]) -> bool:
 def read_stream(events: str) -> Answer | None:
     """Return the answer of an event stream kept as text; None when the text is none.
 
-    Every line has to be one of a stream, and its events those of a known API.
+    Every line has to be one of a stream, and one of its first events that of a known API, in JSON.
     """
     if not events.lstrip().startswith(("data:", "event:")):
         return None
     if not all(_STREAM_LINE.match(line) for line in events.lstrip().split("\n")):
         return None
-    head = events[:_STREAM_HEAD]
-    endpoint = next((endpoint for sign, endpoint in _STREAMS if sign in head), None)
+    first = islice(_EVENT.finditer(events), _FIRST_EVENTS)
+    endpoint = next((api for event in first if (api := _endpoint_of(obj(event[1].strip())))), None)
     if endpoint is None:
         return None
     found = _read(endpoint, events.encode("utf-8", "replace"), streamed=True)
     return None if found.response is None else found
+
+
+def _endpoint_of(event: Document) -> Endpoint | None:
+    """Return the API whose stream has this event; None for another object."""
+    kind, named = text(event.get("type")), text(event.get("object"))
+    if named == "chat.completion.chunk":
+        return "chat"
+    if named == "text_completion":
+        return "completions"
+    if kind == "message_start":
+        return "messages"
+    if kind.startswith("response."):
+        return "responses"
+    return "generate_content" if isinstance(event.get("candidates"), list) else None
 
 
 def _document(endpoint: Endpoint) -> Callable[[Document], Answer]:

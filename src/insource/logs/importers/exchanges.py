@@ -8,11 +8,12 @@ from typing import Any
 
 from insource.formats.values import between, count, dollars, first, moment, obj, opened, seconds, text
 from insource.logs.importers.answers import Answer
-from insource.logs.importers.documents import read_said
+from insource.logs.importers.documents import is_error, read_body, read_said
 from insource.logs.importers.labels import known, labels
 from insource.logs.importers.protocol import CallDraft, RecordImporter
 
 _STARTED = ("started_at", "start_time", "startTime", "created_at", "timestamp", "time", "ts")
+_STATUS = ("status", "status_code")
 _ENDED = ("ended_at", "end_time", "endTime", "finished_at", "completed_at")
 
 
@@ -70,7 +71,9 @@ def _recognise(record: Mapping[str, Any]) -> str:
 
 
 def _convert(record: dict[str, Any]) -> Iterator[CallDraft]:
-    yield beside(record, obj(record.get("request")), read_said(record.get("response")))
+    response, status = record.get("response"), count(first(record, *_STATUS))
+    refused = isinstance(response, dict) and is_error(response) and (status is None or status >= 400)
+    yield beside(record, obj(record.get("request")), read_body(response) if refused else read_said(response))
 
 
 def beside(record: Mapping[str, Any], request: dict[str, Any], said: Answer) -> CallDraft:
@@ -83,9 +86,7 @@ def beside(record: Mapping[str, Any], request: dict[str, Any], said: Answer) -> 
         latency = between(started, ended)
     if started is None and ended is not None and latency is not None:
         started = ended - timedelta(seconds=min(latency, 86400))
-    fields = exchange(
-        request, said, status=first(record, "status", "status_code"), error=first(record, "error")
-    )
+    fields = exchange(request, said, status=first(record, *_STATUS), error=first(record, "error"))
     fields["model_asked"] = fields["model_asked"] or text(record.get("model"))
     own, beside_it = labels(record), labels(obj(record.get("metadata")))
     for name in ("task", "feature", "prompt_version", "user"):

@@ -84,11 +84,17 @@ def load(
     price = _pricer(prices)
     for batch in _batches(outcomes):
         found = [outcome.call for outcome in batch if isinstance(outcome, Imported)]
-        there = _final(database, found)  # checked first, because redaction is the slowest step
+        final, waiting = _stored(database, found)  # checked first, because redaction is the slowest step
         calls = [
-            prepared(call, redact=redact, keeps_content=keeps_content, task=task, price=price)
+            prepared(
+                call,
+                redact=redact,
+                keeps_content=keeps_content,
+                task=task or call.task or waiting.get(call.call_id, ""),
+                price=price,
+            )
             for call in _latest(found)
-            if call.call_id not in there
+            if call.call_id not in final
         ]
         new = completed = 0
         if calls:
@@ -134,12 +140,13 @@ def _latest(calls: Sequence[Call]) -> Iterable[Call]:
     return chosen.values()
 
 
-def _final(database: Database, calls: Sequence[Call]) -> set[str]:
-    """Return the ids of those that are stored and need no later version."""
+def _stored(database: Database, calls: Sequence[Call]) -> tuple[set[str], dict[str, str]]:
+    """Return the ids of those that are stored and need no later version, and the tasks of those that do."""
     ids = [call.call_id for call in calls]
     with database.read() as connection:
         stored = set(connection.execute(select(CALLS.c.call_id).where(CALLS.c.call_id.in_(ids))).scalars())
-        return stored - unfinished_among(connection, ids).keys()
+        waiting = unfinished_among(connection, ids)
+    return stored - waiting.keys(), waiting
 
 
 def prepared(

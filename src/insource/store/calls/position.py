@@ -17,9 +17,9 @@ class SetOfCalls(Frozen):
     """What tells one set of calls of one store from another: their number, and when they started.
 
     Times are in microseconds; ``checksum`` is the sum of the starts modulo a prime. Calls are added, removed
-    and given a task. They are never changed, except that a later version may replace an imported one, which
-    counts as a removal. Several calls may have started at the same time, so a removed call may leave the same
-    values to one that is added later: whoever compares sets has to compare ``removals``, too.
+    and given a task. They are never changed, except that a later version may replace one that is unfinished,
+    which counts as a removal. Several calls may have started at the same time, so a removed call may leave
+    the same values to one that is added later: whoever compares sets has to compare ``removals``, too.
     """
 
     calls: int

@@ -53,15 +53,15 @@ def replace_unfinished(connection: Connection, calls: Sequence[Call], *, clock: 
     """
     tasks = unfinished_among(connection, [call.call_id for call in calls])
     versions = [call for call in calls if call.call_id in tasks and call.outcome not in UNFINISHED]
+    if not versions:
+        return 0
+    replaced = CALLS.c.call_id.in_([call.call_id for call in versions])
+    facts = select(*(CALLS.c[name] for name in FACTS)).where(replaced)
+    take_from_rollups(connection, connection.execute(facts).all())
     for call in versions:
-        this = CALLS.c.call_id == call.call_id
-        facts = select(*(CALLS.c[name] for name in FACTS)).where(this)
-        before = connection.execute(facts).all()
         whole = call.model_copy(update={"task": call.task or tasks[call.call_id]})
         connection.exec_driver_sql(_REPLACE, (*row_of_call(whole), call.call_id))
-        take_from_rollups(connection, before)
-        add_to_rollups(connection, connection.execute(facts).all())
-    if versions:
-        record = Purge(purged_at=clock.now(), reason=REPLACED, selection={}, calls=len(versions))
-        open_purge(connection, record)
+    add_to_rollups(connection, connection.execute(facts).all())
+    record = Purge(purged_at=clock.now(), reason=REPLACED, selection={}, calls=len(versions))
+    open_purge(connection, record)
     return len(versions)
