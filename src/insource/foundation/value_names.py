@@ -33,6 +33,6 @@ def told_apart(names: Iterable[str]) -> tuple[str, ...]:
 def _reads_as_json(text: str) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deeply to be read
         return False
     return True

@@ -28,9 +28,9 @@ class Comparator:
     """The equality of one field.
 
     ``kind`` None compares by the type of the label's value. ``unit`` is the unit a quantity without
-    one is in; ``abs_tol`` (in that unit) and ``rel_tol`` widen numbers and quantities; ``aliases``
-    maps accepted spellings to the canonical one; ``day_first`` settles ``03/04/2024``, and ``decimal``,
-    the field's decimal mark, settles ``1.234``.
+    one is in; ``abs_tol`` (in that unit, else in SI base units) and ``rel_tol`` widen numbers and
+    quantities; ``aliases`` maps accepted spellings to the canonical one; ``day_first`` settles
+    ``03/04/2024``, and ``decimal``, the field's decimal mark, settles ``1.234``.
     """
 
     kind: Kind | None = None
@@ -45,11 +45,10 @@ class Comparator:
         """Return whether the two values are the same under this field's type. Never raises."""
         kind = self.kind or _kind_of(gold)
         if kind == "exact":
-            same_type = type(gold) is type(predicted) or {type(gold), type(predicted)} == {int, float}
-            return same_type and bool(gold == predicted)
+            return _identical(gold, predicted)
         if kind == "boolean":
             return isinstance(predicted, bool) and predicted is gold
-        if type(gold) is type(predicted) and gold == predicted:
+        if type(gold) is type(predicted) and _identical(gold, predicted):
             return True
         left, right = self.normal_form(gold, kind), self.normal_form(predicted, kind)
         if left is None or right is None:
@@ -93,6 +92,15 @@ class Comparator:
         one, other = Fraction(gold), Fraction(predicted)
         relative = Fraction(str(self.rel_tol)) * max(abs(one), abs(other))
         return abs(one - other) <= max(Fraction(str(self.abs_tol)), relative)
+
+
+def _identical(one: Any, other: Any) -> bool:
+    """Return whether two JSON values are the same; Python's own equality takes true for 1."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_identical, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_identical(one[key], other[key]) for key in one)
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def comparator_for(schema: Mapping[str, Any] | None) -> Comparator:

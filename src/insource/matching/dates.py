@@ -31,6 +31,8 @@ _NAMED = (
     re.compile(rf"(?P<year>[0-9]{{4}}) (?P<month>[a-z]+) {_DAY}"),
 )
 _OFFSET = re.compile(r"(?<=[0-9]) (?=[+-][0-9]{2})")
+_WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}(?!-?[1-7])")
+"""A week alone is not its Monday."""
 _UTC = re.compile(r" ?(?:utc|gmt|z)$", re.IGNORECASE)
 
 
@@ -102,6 +104,8 @@ def _named_date(text: str) -> tuple[int, ...] | None:
 def _date_time(value: str) -> Moment | None:
     """Return the instant of an ISO 8601 time, or the day of an ISO week date."""
     text = _UTC.sub("+00:00", _OFFSET.sub("", " ".join(fold_characters(value).split())))
+    if _WEEK.match(text):
+        return None
     try:
         moment = datetime.fromisoformat(text)
         day = (moment.year, moment.month, moment.day)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -55,14 +56,22 @@ def _check(key: str, value: Any, path: str) -> None:
             "decimal": "a decimal mark",
         }
         raise _unknown(said, path, f"is not {whys[key]}", str(value), WORDS[key])
-    if key in _NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+    if key in _NUMBERS and not _tolerance(value):
         raise _unknown(said, path, "is not a number from 0", "", ())
+    if key == "unit" and not isinstance(value, str | None):
+        raise _unknown(said, path, "is not a text", "", ())
+    if key == "day_first" and not isinstance(value, bool | None):
+        raise _unknown(said, path, "is not true or false", "", ())
     if key == "aliases" and not _texts(value):
         raise _unknown(said, path, "is not an object of texts", "", ())
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _tolerance(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 def _texts(value: Any) -> bool:

@@ -37,8 +37,12 @@ def fold_characters(value: str) -> str:
 
 
 def fold_text(value: str) -> str:
-    """Return ``fold_characters`` in lower case, with one space between words and no closing period."""
-    return " ".join(fold_characters(value).casefold().split()).rstrip(" .;,")
+    """Return ``fold_characters`` in lower case, with one space between words and no closing period.
+
+    A text of nothing but such marks is kept: ``.`` is not ``,``.
+    """
+    text = " ".join(fold_characters(value).casefold().split())
+    return text.rstrip(" .;,") or text
 
 
 def fold_id(value: Any) -> str | None:

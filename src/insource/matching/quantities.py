@@ -23,7 +23,8 @@ _LEFT_UNIT = r"[^\s\d+\-/.,~][^\d]{0,15}?(?:\^?[23])?"
 _UNIT = r"1/[^\W\d_].*|[^\s\d+\-,~(].*"
 _SINGLE = re.compile(rf"({_AMOUNT})\s*({_UNIT})?")
 _RANGE = re.compile(rf"({_AMOUNT})\s*({_LEFT_UNIT})??\s*(?:-|~|\.\.\.?|\bto\b)\s*({_AMOUNT})\s*({_UNIT})?")
-_PARTS = re.compile(rf"({_AMOUNT})\s*([^\W\d_]+|''|[°'\"])\s*(?:-\s*)?(?=[0-9]|$)")
+# A hyphen joins feet and inches (5'-10"); between other units it is a range.
+_PARTS = re.compile(rf"({_AMOUNT})\s*([^\W\d_]+|''|[°'\"])(?:\s*|(?<=')\s?-\s?)(?=[0-9]|$)")
 _MIXED = re.compile(r"([+-]?)\s?(?:([0-9]+)[ -])?([0-9]+)\s?/\s?([0-9]+)")
 # Only what is written on rulers: 110/230 V are two voltages.
 _DENOMINATORS = frozenset({2, 3, 4, 5, 6, 8, 10, 16, 32, 64, 128})
@@ -36,7 +37,7 @@ UNKNOWN = "unit "
 
 
 class Quantity(NamedTuple):
-    """An exact amount or range, in the unit the field fixes, else in base units.
+    """An exact amount or range, in the unit the field fixes, else in SI base units.
 
     ``low`` and ``high`` are equal except for a range; ``qualifier`` is AC, DC or empty.
     """

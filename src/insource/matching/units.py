@@ -45,7 +45,7 @@ ppb = 1e-9
 _WHOLE = {
     **dict.fromkeys(("1/min", "/min", "min^-1", "min-1", "U/min", "r/min", "rev/min", "tr/min"), "rpm"),
     "bar(g)": "barg", "bar(a)": "bara", "psi(g)": "psig", "psi(a)": "psia", "bar g": "barg", "bar a": "bara",
-    "W/mK": "W/(m*K)",
+    "W/mK": "W/(m*K)", "mm Hg": "mmHg", "in Hg": "inHg",
 }  # fmt: skip
 _NAMES = {
     '"': "inch", "''": "inch", "'": "foot", "%": "percent", "‰": "permille",
@@ -54,7 +54,8 @@ _NAMES = {
     "Amp": "ampere", "Amps": "ampere", "amps": "ampere", "Ohm": "ohm", "Ohms": "ohm", "Ω": "ohm",
     "KM": "km", "HZ": "hertz", "KHZ": "kHz", "MHZ": "MHz", "GHZ": "GHz", "KWH": "kWh", "BAR": "bar",
     "PSI": "psi", "PSIG": "psig", "PSIA": "psia", "RPM": "rpm", "GPM": "gpm", "CFM": "cfm",
-    "SCFM": "scfm", "LPM": "lpm", "GPH": "gph", "LB": "lb", "LBS": "lb", "lbs": "lb", "IN": "inch",
+    "SCFM": "scfm", "LPM": "lpm", "GPH": "gph", "LB": "lb", "LBS": "lb", "lbs": "lb", "OZ": "ounce",
+    "IN": "inch",
     "FT": "foot", "KG": "kg", "qm": "square_meter", "sqm": "square_meter", "cbm": "cubic_meter",
     "sqft": "square_foot", "sqin": "square_inch", "cuft": "cubic_foot",
     "kilohm": "kiloohm", "kilohms": "kiloohm", "megohm": "megaohm", "megohms": "megaohm",
@@ -100,6 +101,7 @@ _WORDS = (
     (re.compile(r"^1\s?(?=/)"), ""),
     (re.compile(r"\b[Ll]\s?(?:/|per)\s?100\s?km\b"), "liter_per_hundred_kilometer"),
     (re.compile(r"\bNm\^?3"), "normal_cubic_meter"),
+    (re.compile(r"\bfl(?:uid|\.)?[ -]?(?:oz|ounces?)\b", re.IGNORECASE), "fluid_ounce"),  # not femtolitres
     (re.compile(r"\b(?:square|sq\.?) ([a-zA-Z]+)"), r"\1^2"),
     (re.compile(r"\b(?:cubic|cu\.?) ([a-zA-Z]+)"), r"\1^3"),
     (re.compile(r"\b([a-zA-Z]+) squared\b"), r"\1^2"),
@@ -117,7 +119,7 @@ _TORQUE = {frozenset(pair) for pair in (("foot", "pound"), ("inch", "pound"), ("
 
 
 class Unit(NamedTuple):
-    """What a unit measures, and what one of it is in base units: ``base = scale * number + offset``."""
+    """What a unit measures, and what one of it is in SI base units: ``base = scale * number + offset``."""
 
     kind: str
     scale: Fraction = Fraction(1)
@@ -191,11 +193,16 @@ def _factor(name: str, power: int) -> _Factor:
     Raises:
         ValueError: the name is not known.
     """
+    from pint import PintError
+
     prefix, base = _named(name)
-    size, _ = _registry().get_root_units(prefix + base)
+    try:
+        size, _ = _registry().get_base_units(prefix + base)
+        dimension = _registry().get_dimensionality(base)
+    except PintError as error:  # a degree Celsius takes no prefix
+        raise ValueError(name) from error
     if not isinstance(size, int | Fraction):  # a unit of the Gaussian system has an irrational size
         raise ValueError(name)
-    dimension = _registry().get_dimensionality(base)
     return _Factor(base, power, Fraction(size), tuple(sorted(dimension.items())))
 
 

@@ -25,6 +25,11 @@ def test_plain_texts_are_their_own_names():
     ]  # fmt: skip
 
 
+def test_a_text_that_no_parser_reads_is_its_own_name():
+    deep = "[" * 100_000
+    assert value_name(deep) == deep
+
+
 def test_names_with_separators_are_quoted_all_of_them():
     assert told_apart(["a", "b c"]) == ("a", "b c")
     assert told_apart(["a", "b, c"]) == ('"a"', '"b, c"')

@@ -46,6 +46,29 @@ def test_another_quantity(gold, other):
     assert not of(compare="quantity", unit="V").equal(gold, other)
 
 
+@pytest.mark.parametrize(
+    ("kind", "gold", "other"),
+    [
+        ("text", ",", "."),
+        ("text", "...", "."),
+        ("exact", [1, [0]], [True, [False]]),
+        ("exact", {"a": 1}, {"a": True}),
+        (None, [[1]], [[True]]),
+        ("date", "2024-W10", "2024-03-04"),
+        ("date", "2024W10", "2024-03-04T00:00:00"),
+    ],
+)
+def test_what_only_looks_the_same_is_not_equal(kind, gold, other):
+    comparator = Comparator(kind)
+    assert comparator.equal(gold, gold)
+    assert not comparator.equal(gold, other)
+    assert not comparator.equal(other, gold)
+
+
+def test_a_whole_week_date_is_its_day():
+    assert Comparator("date").equal("2024-W10-1", "2024-03-04")
+
+
 def test_a_unit_may_be_left_out_only_where_the_schema_fixes_one():
     assert not of(compare="quantity").equal("480 V", "480")
     assert of(compare="quantity", unit="degC").equal("0 °C", "32 °F")

@@ -8,7 +8,7 @@ import pytest
 
 from insource.matching.comparators import Comparator
 from insource.matching.quantities import parse_quantity
-from insource.matching.units import read_unit
+from insource.matching.units import Unit, _registry, read_unit
 
 QUANTITY = Comparator("quantity")
 
@@ -53,6 +53,9 @@ QUANTITY = Comparator("quantity")
         ("Ah", ["A·h", "amp hour"]),
         ("thou", ["mil", "mils"]),
         ("mbar", ["millibar", "MILLIBAR"]),
+        ("fluid_ounce", ["fl oz", "fl. oz.", "FL OZ", "fl-oz", "Fl. Oz", "fluid ounces"]),
+        ("mmHg", ["mm Hg"]),
+        ("oz", ["OZ", "ounces"]),
     ],
 )
 def test_every_spelling_of_a_unit_is_that_unit(unit, spellings):
@@ -158,6 +161,7 @@ def test_what_is_no_range_is_compared_as_text(text):
         ("5' 10\"", "70 in"),
         ("5'10\"", "70 in"),
         ("5 ft 10 in", "5'-10\""),
+        ("5' - 10\"", "70 in"),
         ("5' 10 1/2\"", "70.5 in"),
         ("1 h 30 min", "90 min"),
         ("1h30min", "5400 s"),
@@ -172,7 +176,9 @@ def test_sums_of_ever_smaller_units(text, same):
     assert QUANTITY.equal(same, text)
 
 
-@pytest.mark.parametrize("text", ["10 in 5 ft", "5 V 3 A", "5 m 5 m", "20 °C 30 °C"])
+@pytest.mark.parametrize(
+    "text", ["10 in 5 ft", "5 V 3 A", "5 m 5 m", "20 °C 30 °C", "1 h - 30 min", "1 kg - 200 g"]
+)
 def test_other_pairs_are_no_sums(text):
     found = parse_quantity(text)
     assert found is None or not found.known
@@ -184,6 +190,31 @@ def test_conversions_are_exact():
     assert QUANTITY.equal("0.1 kV", "100 V")
     assert not QUANTITY.equal("1000000001 V", "1000000000 V")
     assert not QUANTITY.equal("10000000000000000001 V", "10000000000000000000 V")
+
+
+@pytest.mark.parametrize(
+    ("label", "near", "far"),
+    [
+        ("480 V", "485 V", "486 V"),
+        ("50 kg", "55 kg", "55.1 kg"),
+        ("50 N", "0.055 kN", "56 N"),
+        ("20 °C", "25 °C", "26 °C"),
+        ("5000 mm", "10 m", "10.1 m"),
+    ],
+)
+def test_a_tolerance_without_a_unit_is_in_si_base_units(label, near, far):
+    tolerant = Comparator("quantity", abs_tol=5)
+    assert tolerant.equal(label, near)
+    assert not tolerant.equal(label, far)
+
+
+def test_every_name_that_the_registry_knows_is_read_or_refused():
+    known = _registry()
+    prefixes = ("", "m", "k", "kilo", "K")
+    for name in sorted(known._units):
+        for prefix in prefixes:
+            assert isinstance(read_unit(prefix + name), Unit | None)
+    assert not QUANTITY.equal("5 °C", "5 millidegree_Celsius")
 
 
 @pytest.mark.parametrize(
