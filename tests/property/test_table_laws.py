@@ -224,3 +224,17 @@ def test_a_label_is_the_same_integer_in_every_file_of_a_source(tmp_path):
         "NaN in the column output, read as missing: 1.",
         "Numbers of the column output that a missing value had made floats, read as integers: 5.",
     )
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_two_columns_of_one_name_are_no_reason_to_stop(tmp_path, kind):
+    path = tmp_path / f"d.{kind}"
+    columns = [pyarrow.array(one) for one in (["a", "b"], ["x", "y"], [1.0, None], [1.0, float("nan")])]
+    table = pyarrow.Table.from_arrays(columns, names=["input", "output", "n", "n"])
+    if kind == "parquet":
+        pyarrow.parquet.write_table(table, path)
+    else:
+        with pyarrow.OSFile(str(path), "wb") as file, pyarrow.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+    source = choose_source(DatasetSection(), path, workspace=tmp_path, task="t").source
+    assert [row.input for row in source] == ["a", "b"]

@@ -48,8 +48,10 @@ class WholeColumns:
 
         for batch in batches:
             by_pandas = b"pandas" in (batch.schema.metadata or {})
-            for name in float_columns(batch.schema):
-                column = batch.column(name)
+            # Not by name: two columns may have the same.
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                if not pyarrow.types.is_floating(column.type):
+                    continue
                 present = column.cast(pyarrow.float64()).drop_null()
                 numbers = present.filter(compute.invert(compute.is_nan(present)))
                 if len(numbers) < len(present) or (by_pandas and column.null_count):

@@ -98,9 +98,13 @@ def _is_object(line: bytes) -> bool:
 
 
 def is_one_document(head: bytes) -> bool:
-    """Whether a file begins as a JSON list of records, or as objects that span several lines."""
-    first = head.strip().partition(b"\n")[0].rstrip()
-    return first.startswith(b"[") or (first.startswith(b"{") and first.endswith((b"{", b"[", b",")))
+    """Whether a file begins as a JSON list of records, or as objects that span several lines.
+
+    A first line that goes on behind ``head`` is one record, wherever it is cut.
+    """
+    first, ended, _ = head.lstrip().partition(b"\n")
+    goes_on = bool(ended) and first.rstrip().endswith((b"{", b"[", b","))
+    return first.startswith(b"[") or (first.startswith(b"{") and goes_on)
 
 
 def _lines(file: BinaryIO) -> Iterator[Piece]:

@@ -16,7 +16,7 @@ BLANK_ROWS = "Rows of nothing but separators, passed over"
 
 _SAMPLE_ROWS = 100
 # The first line by which spreadsheets say the delimiter, as Excel writes and reads it.
-_SAID = re.compile(r'"?sep=(.)"?[\r\n]*\Z', re.IGNORECASE | re.DOTALL)
+_SAID = re.compile(r'"?sep=([^"\'\r\n])"?[\r\n]*\Z', re.IGNORECASE)
 
 Found = tuple[int, dict[str, str] | BadRecord]
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from insource.config.dataset import ColumnsSection
 from insource.dataset.rows.records import KEYS, BadRow
 from insource.dataset.sources.conversation import Conversations, asked
-from insource.dataset.sources.record_shapes import Record, Shape
+from insource.dataset.sources.record_shapes import Record, Shape, by_columns
 from insource.formats.strict_json import kind_of
 from insource.providers.requests import content_text
 
-_OTHERS = tuple(key for key in KEYS if key not in ("input", "output", "prompt"))
 _INPUTS, _ANSWERS = ("input", "context"), ("output", "response")
+_OWN = by_columns(ColumnsSection())
 # Whom ShareGPT's `from` names, in the spellings of its descendants.
 _SPEAKERS = {
     **dict.fromkeys(("human", "user"), "user"),
@@ -81,18 +82,10 @@ def alpaca(conversations: Conversations) -> Shape:
         if _is_said(record.get("system")):
             request["system"] = record["system"]
         found = asked(request, conversations)
-        kept = {key: record[key] for key in _OTHERS if record.get(key) not in (None, "")}
-        answer = _first(record, _ANSWERS)
-        return {
-            **kept,
-            "input": found.input,
-            "output": answer,
-            "prompt": found.prompt or record.get("prompt"),
-        }
+        own = _OWN.convert({**record, "output": _first(record, _ANSWERS)})
+        return {**own, "input": found.input, "prompt": found.prompt or own.get("prompt")}
 
-    return Shape(
-        "alpaca", convert, frozenset({*KEYS, *_INPUTS, *_ANSWERS, "instruction", "history", "system"})
-    )
+    return Shape("alpaca", convert, _OWN.known | {*_INPUTS, *_ANSWERS, "instruction", "history", "system"})
 
 
 def _first(record: Record, names: tuple[str, ...]) -> Any:

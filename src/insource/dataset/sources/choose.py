@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -122,7 +123,8 @@ def _refuse_one_object(path: Path, record: Mapping[str, Any]) -> None:
         command = 'df.to_json("rows.jsonl", orient="records", lines=True)'
     elif len(lists) == 1 and lists[0] not in ("messages", "conversations", "preferred_output"):
         problem = f"one object with the records in {lists[0]!r}"
-        command = f"jq -c '.{json.dumps(lists[0])}[]' {path.name} > rows.jsonl"
+        each = shlex.quote(f".{json.dumps(lists[0])}[]")
+        command = f"jq -c {each} {shlex.quote(path.name)} > rows.jsonl"
     else:
         return
     hint = f"Write one record a line, and name that file as `path`: {command}"

@@ -94,7 +94,7 @@ def whole_columns(paths: Iterable[Path]) -> frozenset[str]:
 
 def is_json_lines(path: Path, head: bytes) -> bool:
     """By its name unless it begins as one JSON document, else by a first line that is an object."""
-    suffix = path.suffix.lower()
+    head, suffix = head.removeprefix(codecs.BOM_UTF8), path.suffix.lower()
     if suffix in LINES:
         return not is_one_document(head) or has_an_object_a_line(head)
     return suffix not in SUFFIXES and head.lstrip().startswith(b"{") and not is_one_document(head)

@@ -73,9 +73,24 @@ def json_lines(path: Path, noted: Counter[str]) -> Iterator[Found]:
 
 
 def has_an_object_a_line(head: bytes) -> bool:
-    """Return whether a file begins with an object a line; one of the first two lines may be torn."""
-    lines = [line.strip().removesuffix(b",") for line in head.split(b"\n") if line.strip()]
-    return lines[0].startswith(b"{") and any(isinstance(_record(line), dict) for line in lines[:2])
+    """Return whether a file that begins as one document is JSON Lines: only its first line is none, or torn.
+
+    A document over several lines is indented, or begins with a bracket alone.
+    """
+    lines = [line.rstrip().removesuffix(b",") for line in head.split(b"\n") if line.strip()]
+    first = lines[0].lstrip()
+    if first.endswith((b"{", b"[")):
+        return False
+    if first.startswith(b"["):
+        return _is_a(list, first) and any(_is_a(dict, line) for line in lines[1:])
+    return any(line.startswith(b"{") and _is_a(dict, line) for line in (first, *lines[1:]))
+
+
+def _is_a(kind: type, line: bytes) -> bool:
+    try:
+        return isinstance(strict_json(line.decode()), kind)
+    except ValueError:
+        return False
 
 
 def _record(raw: bytes) -> dict[str, Any] | BadRow:
@@ -99,5 +114,6 @@ def _likely_cause(raw: bytes, problem: str) -> str:
     if problem.startswith("Extra data") and raw.endswith(b"}"):
         return "; there are two objects on the line: write one a line with jq -c . FILE"
     if raw in (b"[", b"]", b"{", b"}", b"},"):
-        return "; it looks like JSON over several lines: write one object a line with jq -c '.[]' FILE"
+        each = "." if raw == b"{" else "'.[]'"
+        return f"; it looks like JSON over several lines: write one object a line with jq -c {each} FILE"
     return ""

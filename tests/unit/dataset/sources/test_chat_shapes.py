@@ -139,3 +139,22 @@ def test_tools_and_turns_by_the_names_of_chat_messages(tmp_path):
     record = {"conversations": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     rows, drops, _ = read(tmp_path / "d.jsonl", [record])
     assert [(row.input, row.output) for row in rows] == [("a", "b")]
+
+
+def test_alpaca_in_a_table_keeps_what_its_cells_hold(tmp_path):
+    path = tmp_path / "alpaca.csv"
+    path.write_text(
+        'instruction,input,output,cloud_outputs\nRoute it.,A.,billing,"{""m"": ""other""}"\n',
+        encoding="utf-8",
+    )
+    (row,) = choose_source(DatasetSection(), path, workspace=tmp_path, task="t").source
+    assert (row.input, row.output, row.cloud_outputs) == ("Route it.\n\nA.", "billing", {"m": "other"})
+
+
+def test_a_class_of_alpaca_is_a_label_however_the_column_keeps_it(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    path = tmp_path / "alpaca.parquet"
+    table = pyarrow.table({"instruction": ["Route it."], "input": ["A."], "output": [3]})
+    pytest.importorskip("pyarrow.parquet").write_table(table, path)
+    (row,) = choose_source(DatasetSection(), path, workspace=tmp_path, task="t").source
+    assert row.output == "3"

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shlex
 
 import pytest
 
@@ -187,3 +188,48 @@ def test_validation_by_any_of_its_names(tmp_path, name):
     (folder / name).mkdir(parents=True)
     (folder / name / "a.csv").write_text("input,output\na,x\n", encoding="utf-8")
     assert read(folder)[0][0].split == "validation"
+
+
+BROKEN = '{"input": "torn'
+
+
+@pytest.mark.parametrize(
+    ("begin", "lost"),
+    [
+        pytest.param(["[1, 2]"], 1, id="a list"),
+        pytest.param(["[]", BROKEN], 2, id="an empty list"),
+        pytest.param(['{"input": "torn",'] * 3, 3, id="torn lines that end in a comma"),
+        pytest.param(['{"input": "torn",', BROKEN, "[]"], 3, id="torn lines"),
+        pytest.param(
+            [json.dumps({"input": "a" * 65_525 + ",{" * 9, "output": "x"}), BROKEN], 1, id="a long line"
+        ),
+        pytest.param(
+            [json.dumps({"input": "a" * 65_524 + ",{" * 9, "output": "x"}), BROKEN], 1, id="cut elsewhere"
+        ),
+    ],
+)
+def test_a_bad_line_costs_no_other_line(tmp_path, begin, lost):
+    """The beginning of the file decides how it is read, but the name says that each line is a record."""
+    path = tmp_path / "d.jsonl"
+    path.write_text("\n".join([*begin, *LINES]) + "\n", encoding="utf-8")
+    rows, drops, _ = read(path, format="rows")
+    assert len(drops) == lost
+    assert [row.input for row in rows][-5:] == [one["input"] for one in RECORDS]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_list_behind_a_mark(tmp_path, indent):
+    path = tmp_path / "d.jsonl"
+    path.write_text("\ufeff" + json.dumps(RECORDS, indent=indent), encoding="utf-8")
+    rows, drops, _ = read(path)
+    assert drops == []
+    assert len(rows) == 5
+
+
+def test_the_command_for_records_in_an_object_can_be_typed(tmp_path):
+    path = tmp_path / "my data.json"
+    path.write_text(json.dumps({"it's": RECORDS}), encoding="utf-8")
+    with pytest.raises(DataError) as refused:
+        read(path)
+    command = refused.value.hint.partition("path`: ")[2]
+    assert shlex.split(command) == ["jq", "-c", '."it\'s"[]', "my data.json", ">", "rows.jsonl"]

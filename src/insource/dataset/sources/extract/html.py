@@ -15,7 +15,7 @@ _UNREAD = {
     "input": "values of a form",
 }
 _ELEMENT = re.compile(r"<(img|svg|canvas|iframe|object|embed|audio|video)\b", re.IGNORECASE)
-_INPUT = re.compile(r"<(input)\b(?![^>]*type\s*=\s*[\"']?hidden)[^>]*\svalue\s*=", re.IGNORECASE)
+_INPUT = re.compile(r"<(input)\b(?![^<>]*type\s*=\s*[\"']?hidden)[^<>]*\svalue\s*=", re.IGNORECASE)
 _META_CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 
 

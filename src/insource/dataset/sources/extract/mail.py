@@ -33,7 +33,8 @@ def mail(data: bytes, encoding: str) -> Extracted:
         parts = [_text(part, encoding) for part in _shown(message)]
     except BadRow:
         raise
-    except (ValueError, LookupError, AttributeError, TypeError) as error:  # of the parser, on broken headers
+    # of the parser, on broken headers, and on parts that are nested too deep
+    except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         raise BadRow("unreadable-document", f"not a readable e-mail: {error}") from error
     body = "\n\n".join(part.text for part in parts if part.text)
     if not headers and not body.strip():

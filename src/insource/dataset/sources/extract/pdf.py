@@ -10,6 +10,7 @@ from typing import Any
 from insource.dataset.rows.records import BadRow
 from insource.dataset.sources.extract.extracted import Extracted
 from insource.dataset.sources.extract.pdf_forms import Filled
+from insource.dataset.sources.extract.pdf_objects import entries, items, text
 from insource.foundation.errors import missing_extra
 
 
@@ -44,10 +45,10 @@ def pdf(data: bytes, _: str) -> Extracted:
         raise
     except Exception as error:  # a damaged PDF raises whatever the damage happens to break
         raise BadRow("unreadable-document", f"not a readable PDF: {type(error).__name__}: {error}") from error
-    text = "\n\n".join(pages)
-    if not text.strip():
+    whole = "\n\n".join(pages)
+    if not whole.strip():
         raise BadRow("empty-document", f"no text on its {len(pages)} pages; scanned pages are not read")
-    return Extracted(text, unread=tuple(sorted(unread | filled.unread)))
+    return Extracted(whole, unread=tuple(sorted(unread | filled.unread)))
 
 
 def _opens(reader: Any) -> bool:
@@ -61,19 +62,29 @@ def _opens(reader: Any) -> bool:
 def _of_document(reader: Any) -> Iterator[str]:
     """Yield the names of what the document holds beside its pages."""
     root = reader.root_object
-    names = root.get("/Names")
-    if names is not None and "/EmbeddedFiles" in names.get_object():
+    if "/EmbeddedFiles" in entries(root.get("/Names")):
         yield "attached files"
-    form = root.get("/AcroForm")
-    if form is not None and "/XFA" in form.get_object() and not form.get_object().get("/Fields"):
+    form = entries(root.get("/AcroForm"))
+    if "/XFA" in form and not items(form.get("/Fields")):
         yield "an XFA form"
 
 
 def _pictures(page: Any, printed: str) -> Iterator[str]:
-    resources = page.get("/Resources")
-    found = None if resources is None else resources.get_object().get("/XObject")
-    drawn = [] if found is None else [one.get_object() for one in found.get_object().values()]
-    if not printed.strip() and (drawn or page.get_contents()):
+    kinds = set(_drawn(page))
+    if not printed.strip() and (kinds or page.get_contents()):
         yield "pages without text"
-    elif any(one.get("/Subtype") == "/Image" for one in drawn):
+    elif "/Image" in kinds:
         yield "pictures"
+
+
+def _drawn(page: dict[str, Any]) -> Iterator[str]:
+    """Yield the kinds of what a page may draw, also within the drawings on it."""
+    seen: dict[int, Any] = {}
+    waiting = [page]
+    while waiting:
+        drawings = entries(entries(waiting.pop().get("/Resources")).get("/XObject"))
+        for one in map(entries, drawings.values()):
+            if id(one) not in seen:
+                seen[id(one)] = one
+                waiting.append(one)
+                yield text(one.get("/Subtype"))

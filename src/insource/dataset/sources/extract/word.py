@@ -19,8 +19,11 @@ from insource.dataset.sources.extract.word_marks import form_field, is_hidden, i
 from insource.foundation.errors import missing_extra
 
 MAX_UNPACKED_BYTES = 256 << 20
+MAX_XML_BYTES = 64 << 20
+"""Of all parts together; a tree of XML takes up to 25 times its size in memory."""
 
 _OLE = b"\xd0\xcf\x11\xe0"
+_MAX_COLUMNS = 63  # of a table in Word
 _NOT_SEEN = frozenset({"del", "moveFrom", "instrText", "delText", "delInstrText"})
 _PROPERTIES = frozenset(
     {"pPr", "rPr", "tblPr", "tblPrEx", "tblGrid", "trPr", "tcPr", "sdtPr", "sdtEndPr", "sectPr"}
@@ -60,10 +63,7 @@ def word(data: bytes, _: str) -> Extracted:
     if data.startswith(_OLE):
         raise BadRow("encrypted-document", "protected by a password, or of Word before 2007")
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > MAX_UNPACKED_BYTES:
-            raise BadRow("document-too-large", f"{unpacked >> 20} MB when unpacked")
+        _check_size(data)
         reader = _Reader(_related(OpcPackage.open(io.BytesIO(data)), "officeDocument"))
         return Extracted("\n".join(reader.document()), unread=tuple(sorted(reader.unread)))
     except BadRow:
@@ -71,6 +71,18 @@ def word(data: bytes, _: str) -> Extracted:
     except Exception as error:  # a damaged archive raises whatever the damage happens to break
         problem = f"not a readable Word document: {type(error).__name__}: {error}"
         raise BadRow("unreadable-document", problem) from error
+
+
+def _check_size(data: bytes) -> None:
+    """Refuse an archive that would fill the memory, also one that states smaller sizes than it has."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = archive.infolist()
+        unpacked = sum(entry.file_size for entry in entries)
+        xml = sum(entry.file_size for entry in entries if entry.filename.lower().endswith((".xml", ".rels")))
+        if unpacked > MAX_UNPACKED_BYTES or xml > MAX_XML_BYTES:
+            raise BadRow("document-too-large", f"{unpacked >> 20} MB when unpacked, {xml >> 20} MB of XML")
+        if damaged := archive.testzip():  # reads a little at a time
+            raise BadRow("unreadable-document", f"not a readable Word document: {damaged} is damaged")
 
 
 class _Reader:
@@ -82,6 +94,7 @@ class _Reader:
         self._in_code: list[bool] = []  # the fields that are open; True before their result begins
         self._notes: list[str] = []  # of the section so far
         self._numbers: dict[tuple[str, str], int] = {}  # of the notes that were referred to
+        self._texts = {kind: _notes(part, kind) for kind in _NOTES.values()}
         self._margins: dict[tuple[str, str], Any] = {}  # the header or footer that a section inherits
         self._said: set[str] = set()  # the headers and footers that were read
         self._lists = NumberedLists(_root(_related(part, "numbering")), _root(_related(part, "styles")))
@@ -165,7 +178,9 @@ class _Reader:
                 cells.append(" ".join(filter(None, self._blocks(cell))))
                 span = next(cell.iterfind("{*}tcPr/{*}gridSpan"), None)
                 # The columns that a merged cell covers stay empty, so that others stand in their own.
-                cells += [""] * (0 if span is None else int(value_of(span, "val") or 1) - 1)
+                cells += [""] * (
+                    0 if span is None else min(int(value_of(span, "val") or 1), _MAX_COLUMNS) - 1
+                )
             yield "\t".join(cells)
 
     def _inline(self, element: Any, pieces: list[str], boxes: list[Any]) -> None:
@@ -232,9 +247,9 @@ class _Reader:
         first = key not in self._numbers
         number = self._numbers.setdefault(key, len(self._numbers) + 1)
         self._say(f"[{number}]", pieces)
-        for note in _root(_related(self._part, _NOTES[name])) if first else ():
-            if value_of(note, "id") == key[1]:
-                self._notes.append(f"[{number}] {' '.join(self._apart(note)).strip()}")
+        note = self._texts[_NOTES[name]].get(key[1])
+        if first and note is not None:
+            self._notes.append(f"[{number}] {' '.join(self._apart(note)).strip()}")
 
     def _apart(self, container: Any) -> list[str]:
         """Return the lines with text of a part beside the body, in which no field of the body goes on."""
@@ -255,13 +270,25 @@ def _related(part: Any, kind: str) -> Any:
     return next(found, None)
 
 
+def _notes(part: Any, kind: str) -> dict[str, Any]:
+    """Return the XML of a document's footnotes or endnotes by their ids."""
+    return {value_of(note, "id"): note for note in _root(_related(part, kind))}
+
+
 def _root(part: Any) -> Any:
-    """Return the XML of a part; an empty element for None."""
+    """Return the XML of a part; an empty element for None.
+
+    Raises:
+        BadRow: ``unreadable-document`` for entities, which ECMA-376 forbids: their text would be left out.
+    """
     from docx.oxml.parser import parse_xml
 
     if part is None:
         return parse_xml("<none/>")
-    return part.element if hasattr(part, "element") else parse_xml(part.blob)
+    root = part.element if hasattr(part, "element") else parse_xml(part.blob)
+    if root.getroottree().docinfo.doctype:
+        raise BadRow("unreadable-document", "not a Word document: its XML has a document type")
+    return root
 
 
 def _name(element: Any) -> str:
