@@ -213,6 +213,16 @@ def test_the_totals_are_those_of_the_calls(gateway):
         assert sorted(connection.execute(ROLLUPS.select()).all()) == sorted(kept)
 
 
+def test_the_caller_gets_the_answer_whatever_happens_to_its_record(gateway, monkeypatch):
+    def fails(*_):
+        raise TypeError("a bug")
+
+    gateway.start(response("queued"))
+    monkeypatch.setattr("insource.gateway.calls.complete_later", fails)
+    document = response("completed")
+    assert gateway.ask("GET", f"{POST}/resp_1", whole(document)).json() == document
+
+
 def test_a_secret_in_the_later_answer_is_not_kept(gateway):
     secret = "sk-proj-" + "aB3dE5gH7jK9mN1pQ3sT"
     said = {"type": "message", "content": [{"type": "output_text", "text": f"Use {secret} there."}]}

@@ -111,6 +111,14 @@ def test_a_name_made_of_words_stays(redacting, slug, before, after, data):
     assert written + held == text
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["sk-wdhssvnrbjtyk-nbrq-z", "sk-bfnq-ghzp-cwro-2v", "sk-xgdl_crh-rtck-vqlm", "sk-ant-xqkz-brtw-nmpl-7"],
+)
+def test_parts_that_nobody_can_pronounce_are_no_words(redacting, key):
+    assert key not in redacting.text(f"The key is {key}.")
+
+
 VERSIONS = [
     "version {}",
     "Version: {}",
@@ -151,6 +159,7 @@ ADDRESSES = [
     "nov {}",
     "river {}",
 ]
+ADDRESSES += ["ip.addr == {}", "if client_ip != {}", "src=={}", 'dst" == {}']
 ADDRESSES += ["version 8 at {}", "prefer {}", "build server {}", "fe {}", "version\n\nThe server is {}"]
 QUADS = (
     st.tuples(*[st.integers(1, 254)] * 4)

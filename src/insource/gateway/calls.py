@@ -149,6 +149,7 @@ class Calls:
             model=model,
             local=local,
             likely_task="" if tags.task else call.likely_task,
+            unread=call.unguessed,
         )
         return await self._live.settings.admission.admit(asked)
 
@@ -290,8 +291,9 @@ class Calls:
 
         try:
             await asyncio.to_thread(complete_later, self._settings.recorder, reader, upstream.name, price)
-        except InsourceError as error:  # the caller must get the answer; the next request tries again
-            _LOG.warning("the record of a background response was not completed (%s)", error.code)
+        except Exception as error:  # the caller must get the answer; the next request tries again
+            said = error.code if isinstance(error, InsourceError) else repr(error)
+            _LOG.warning("the record of a background response was not completed (%s)", said)
 
     # Refuse
 

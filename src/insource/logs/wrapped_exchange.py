@@ -185,7 +185,7 @@ class WrappedExchange:
                 priced_by=priced.priced_by,
                 unpriced_because=priced.unpriced_because,
                 status=self._status,
-                keys=self._keys if outcome in ("error", "unread") else (),
+                keys=self._keys if outcome != "ok" else (),
                 error=error or (reader.failure(self._status) if outcome == "error" else reader.unread),
             )
         )

@@ -16,7 +16,7 @@ Framing = Literal["document", "events"]
 KEPT_BYTES = 64 << 10
 """How much is recorded of a body that could not be read."""
 
-_WORD_AT_END = re.compile(r"[^\s\"'<>{}\[\],]*\Z")
+_WORD = re.compile(r"[^\s\"'<>{}\[\],]*")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # How a line of an event stream starts (WHATWG HTML, section 9.2); the last one is a comment.
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
@@ -84,12 +84,17 @@ def framing_of(start: bytes, declared: Framing) -> Framing | None:
 
     ``declared`` is what the headers say. It counts for an answer that is neither JSON nor events.
     """
-    text = start.removeprefix(BYTE_ORDER_MARK).lstrip()
+    text = significant(start)
     if text[:1] in (b"{", b"["):
         return "document"
     if text.startswith(_FIELDS):
         return "events"
-    return None if any(field.startswith(text) for field in _FIELDS) else declared
+    return None if any(one.startswith(text) for one in (*_FIELDS, BYTE_ORDER_MARK)) else declared
+
+
+def significant(start: bytes) -> bytes:
+    """Return the start of an answer without what says nothing about it: a byte order mark and blank space."""
+    return start.removeprefix(BYTE_ORDER_MARK).lstrip()
 
 
 def start_of(data: bytes) -> str:
@@ -101,7 +106,10 @@ def start_of(data: bytes) -> str:
     if not _CONTROL.isdisjoint(start):
         return ""
     text = start.decode("utf-8", "replace")
-    return _WORD_AT_END.sub("", text) if len(data) >= KEPT_BYTES else text
+    if len(data) < KEPT_BYTES:
+        return text
+    last = _WORD.match(text[::-1])  # backwards: a search for the end of a word takes quadratic time
+    return text[: len(text) - len(last[0])] if last else text
 
 
 def _is_printable(data: bytes) -> bool:

@@ -47,8 +47,15 @@ _NAMELESS = Priced(None, "", "the name of the model is not known")
 
 def first_priced(models: Iterable[str], price: Callable[[str], Priced]) -> Priced:
     """Return the first known price among those by these names; else why the first one has none."""
-    found = [price(model) for model in dict.fromkeys(models) if model]
-    return next((one for one in found if one.cost_usd is not None), found[0] if found else _NAMELESS)
+    unpriced = None
+    for model in dict.fromkeys(models):
+        if not model:
+            continue
+        found = price(model)
+        if found.cost_usd is not None:
+            return found
+        unpriced = unpriced or found
+    return unpriced or _NAMELESS
 
 
 class PriceTable:

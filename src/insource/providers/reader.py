@@ -11,12 +11,12 @@ from insource.providers.dialect import Dialect, decoded
 from insource.providers.embeddings import EmbeddingsDialect
 from insource.providers.endpoints import Endpoint
 from insource.providers.framing import (
-    BYTE_ORDER_MARK,
     KEPT_BYTES,
     Framing,
     NotUnpacked,
     Unpacking,
     framing_of,
+    significant,
     start_of,
 )
 from insource.providers.gemini import GeminiDialect
@@ -115,9 +115,10 @@ class AnswerReader:
             data = self._start + data
             framing = framing_of(data, self._declared)
             if framing is None:
-                self._start = data.lstrip()
+                self._start = significant(data)
                 return ""
             self._begin(framing)
+            data = significant(data)
         if self._lines is None:
             self._document.append(data)
             return ""
@@ -142,7 +143,7 @@ class AnswerReader:
         if self._lines is None:
             data = b"".join(self._document)
             self._document.clear()
-            self._dialect.whole(data.removeprefix(BYTE_ORDER_MARK))
+            self._dialect.whole(data)
             if not self._dialect.answered:
                 self._kept = data[:KEPT_BYTES]
         else:
@@ -273,6 +274,10 @@ class MediaReader(AnswerReader):
 
     def close(self) -> None:
         self._closed_whole = True
+
+    @property
+    def answered(self) -> bool:
+        return True
 
     @property
     def response(self) -> dict[str, Any] | None:

@@ -34,6 +34,9 @@ _BEFORE_A_VERSION = re.compile(
     r"|[=~<>!^]=\s?|(?:chrome|chromium|edge?|opr|firefox|safari|webkit)/)$",
     re.IGNORECASE,
 )
+# ``ip.addr == 10.1.2.3`` compares an address, ``numpy==1.2.3.4`` names a version.
+_ADDRESSES = "ip|addr|address|host|src|dst|peer|server|client"
+_COMPARED_ADDRESS = re.compile(rf"(?:{_ADDRESSES})\W{{0,3}}[=!]=\s?$", re.IGNORECASE)
 _MOST_BEFORE = 40  # bytes
 _BSN_WORDS = r"bsn|sofi(?:nummer)?|burgerservicenummer"
 
@@ -88,7 +91,8 @@ def _iban(data: bytes, start: int, end: int) -> Span | None:
 def _ip(data: bytes, start: int, end: int) -> Span | None:
     if not _standalone(data, start, end):
         return None
-    if _BEFORE_A_VERSION.search(data[max(0, start - _MOST_BEFORE) : start].decode("utf-8", "replace")):
+    before = data[max(0, start - _MOST_BEFORE) : start].decode("utf-8", "replace")
+    if _BEFORE_A_VERSION.search(before) and not _COMPARED_ADDRESS.search(before):
         return None
     try:
         address = ipaddress.ip_address(data[start:end].decode())
@@ -245,6 +249,6 @@ UNFINISHED_PERSONAL = (
     rf"[+(]?\d(?:{_SEPARATOR}|[+\d]){{0,64}}",
     r"(?i)\b[A-Z]{2}\d\d[A-Z0-9 \x{a0}\x{202f}]{0,48}",
     rf"(?i)(?:{_NUMBERED})(?:\s+(?:{_NUMBER_WORDS}))?[\s.:=#(\"'`\\]{{0,12}}(?:\d[\d.]*)?",
-    r"[=~<>!^]=\s?(?:\d[\d.]*)?",
+    rf"(?i)(?:(?:{_ADDRESSES})\W{{0,3}})?[=~<>!^]=\s?(?:\d[\d.]*)?|(?:{_ADDRESSES})\W{{0,3}}[=!]?",
     rf"(?i)\b(?:{_PHONE_WORDS}|{_BSN_WORDS})\b[^0-9\n]{{0,24}}(?:[+(]{{0,2}}\d(?:{_SEPARATOR}|\d){{0,64}})?",
 )

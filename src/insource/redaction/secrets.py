@@ -24,8 +24,8 @@ _RAW_QUOTE = r"\\*[\"']?"
 _RAW_VALUE = _VALUE.replace("[", r"[\\", 1)
 
 _MIN_ENTROPY_BITS = 3.0
-# The parts of a name: a word, or a short one with digits, such as ``v2``, ``32gb`` or a date
-_WORD = re.compile(rb"[A-Za-z]?[a-z]{1,20}")
+# The parts of a name: a word, which can be pronounced, or a short one with digits: ``v2``, ``32gb``, a date
+_WORD = re.compile(rb"(?i:(?=[a-z]*[aeiouy])(?![a-z]*[^aeiouy]{6}))[A-Za-z]?[a-z]{1,20}")
 _SHORT_CODE = re.compile(rb"[a-z0-9]{0,7}|\d{8}")
 
 NAMED = compiled(rf"(?i)(?:\w+[-_])?(?:{_KEY_NAMES})")
@@ -73,9 +73,8 @@ SECRETS = (
         raw="PRIVATE KEY-----",
     ),
     RedactionRule("secret:anthropic-key", r"\bsk-ant-[A-Za-z0-9_-]{16,}", refine=is_key),
-    RedactionRule(
-        "secret:openai-key", r"\bsk-[A-Za-z0-9_-]{16,}", refine=is_key
-    ),  # DashScope's, DeepSeek's too
+    # DashScope's and DeepSeek's keys have this form too
+    RedactionRule("secret:openai-key", r"\bsk-[A-Za-z0-9_-]{16,}", refine=is_key),
     RedactionRule("secret:groq-key", r"\bgsk_[A-Za-z0-9]{30,}"),
     RedactionRule("secret:xai-key", r"\bxai-[A-Za-z0-9]{30,}"),
     RedactionRule("secret:aws-key-id", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),

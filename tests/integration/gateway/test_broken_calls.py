@@ -1,6 +1,7 @@
 """Calls that go wrong on the way: slow clients, broken streams, missing counts, repetition, bad input."""
 
 import asyncio
+import gzip
 import json
 import socket
 import threading
@@ -134,6 +135,23 @@ def test_a_document_that_is_cut_is_no_whole_answer(upstream, recorder):
     assert only(recorder).outcome == "interrupted"
 
 
+def test_a_key_in_a_page_that_is_cut_is_not_recorded(upstream, recorder):
+    key = "7d1e5b0a9c3f4e2d8b6a1c0f9e8d7b6a"  # of a form that no rule knows
+    page = reply(b"<p>unknown key %s</p>" % key.encode() + b" " * 500_000, kind="text/html")
+
+    async def cut(asked):
+        yield page[:-10]
+        raise Cut
+
+    upstream.answer = cut
+    with passing(recorder, upstream) as root, pytest.raises(httpx2.HTTPError):
+        post(root, authorization=f"Bearer {key}")
+    call = only(recorder)
+    assert call.outcome == "interrupted"
+    assert call.response["unread"].startswith("<p>unknown key")
+    assert key not in json.dumps(call.response)
+
+
 def test_a_stream_without_counts_is_estimated_and_says_so(upstream, recorder):
     upstream.answer = streamed([event("x" * 40), event(finish="stop"), DONE])
     with passing(recorder, upstream) as root:
@@ -171,6 +189,56 @@ def test_counts_that_are_injected_stay_here_however_the_stream_is_labelled(upstr
     assert "include_usage" in upstream.seen[0].body.decode()
     call = only(recorder)
     assert (call.response_text, call.usage.output_tokens, call.usage_estimated) == ("480 V", 2, False)
+
+
+def test_an_injected_stream_of_another_type_is_not_held_up(upstream, recorder):
+    """Neither the head nor blank lines that keep the connection alive wait for the first event."""
+    goes_on = threading.Event()
+    counted = b'data: {"model":"m-1","choices":[],"usage":%s}\n\n' % json.dumps(USAGE).encode()
+
+    async def slow(asked):
+        yield STREAM_HEAD.replace(b"text/event-stream", b"text/plain") + b"\r\n"
+        await asyncio.to_thread(goes_on.wait, 20)
+        goes_on.clear()
+        yield chunk(b"\xef\xbb\xbf\n")
+        await asyncio.to_thread(goes_on.wait, 20)
+        for piece in (b"da", b"ta: " + event("480 V", "stop")[6:] + counted[:5], counted[5:] + DONE):
+            yield chunk(piece)
+        yield b"0\r\n\r\n"
+
+    upstream.answer = slow
+    headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+    with (
+        passing(recorder, upstream, settings={"stream_usage": "inject"}) as root,
+        httpx2.Client(trust_env=False, timeout=10) as client,
+        client.stream("POST", root + CHAT, content=STREAMING, headers=headers) as answer,
+    ):
+        pieces = answer.iter_raw()
+        goes_on.set()
+        first = next(pieces)
+        goes_on.set()
+        assert first == b"\xef\xbb\xbf\n"
+        assert b"".join(pieces) == event("480 V", "stop") + DONE
+    call = only(recorder)
+    assert (call.response_text, call.usage.output_tokens, call.usage_estimated) == ("480 V", 2, False)
+
+
+def test_an_injected_call_that_is_answered_otherwise_gets_the_answers_own_bytes(upstream, recorder):
+    packed = gzip.compress(event("480 V", "stop") + DONE)
+    for body, kind, headers in (
+        (ANSWER, "application/json", []),
+        (b"<p>blocked</p>", "text/html", []),
+        (b"dat", "text/plain", []),
+        (packed, "text/event-stream", [("content-encoding", "gzip")]),
+        (packed, "text/plain", [("content-encoding", "gzip")]),
+    ):
+        upstream.answer = always(reply(body, kind=kind, headers=headers))
+        with (
+            passing(recorder, upstream, settings={"stream_usage": "inject"}) as root,
+            httpx2.Client(trust_env=False, timeout=10) as client,
+            client.stream("POST", root + CHAT, content=STREAMING, headers={"authorization": KEY}) as answer,
+        ):
+            assert b"".join(answer.iter_raw()) == body
 
 
 def test_a_call_is_never_repeated_unless_that_is_safe(upstream, recorder):

@@ -10,6 +10,7 @@ import pytest
 from support.upstream_kit import Bench, always, reply, streamed
 
 from insource.gateway.http.address import UpstreamSettings
+from insource.providers.prices import UNREAD
 
 SOUND = b"RIFF-the-sound-of-a-voice" + bytes(range(256)) * 40
 PICTURE = "iVBORw0KGgoAAAANSUhEUg" * 100
@@ -95,6 +96,7 @@ def test_speech_is_counted_and_not_kept(bench, client):
     assert spoken.read() == SOUND
     call = the_call(bench)
     assert call.response == {"content_type": "audio/mpeg", "bytes": len(SOUND)}
+    assert call.unpriced_because != UNREAD.unpriced_because  # it was answered
     assert (call.outcome, call.error, call.cost_usd) == ("ok", "", None)
     assert call.request["input"] == "Your order has left us."
     assert b"the-sound-of-a-voice" not in on_disk(bench)

@@ -1,5 +1,6 @@
 """Tasks that were discovered and kept: the running gateway gives new calls without a task theirs."""
 
+import json
 import signal
 
 import httpx2
@@ -34,9 +35,10 @@ def invoice(number, system=SYSTEM):
 
 def ask(root, body, **headers):
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx2.post(
-        f"{root}/v1/chat/completions", json=body, headers=headers, trust_env=False, timeout=WAIT_S
-    )
+    headers["content-type"] = "application/json"
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    url = f"{root}/v1/chat/completions"
+    return httpx2.post(url, content=content, headers=headers, trust_env=False, timeout=WAIT_S)
 
 
 def rules_of(folder, **tasks):
@@ -106,6 +108,9 @@ privacy = "cloud-allowed"
     # They are allowed: those that a rule knows as local-only are not, unless the caller says otherwise.
     assert statuses("allow", findings) == [(403, "local-only"), nobody_there, (200, None)]
     assert statuses("allow", invoice(1))[0] == nobody_there
+    # Of a prompt that cannot be read nobody knows whether it may leave.
+    for unread in (b"\xef\xbb\xbf" + json.dumps(findings).encode(), b'{"messages": [{"role": "sys'):
+        assert statuses("allow", unread)[:2] == [refused, nobody_there]
 
 
 def test_a_rule_s_task_of_which_only_metadata_is_kept(tmp_path, upstream):

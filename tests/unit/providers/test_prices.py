@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from insource.config.log import OwnPrice
 from insource.providers.billing import Billing, billing_of
-from insource.providers.prices import UNPRICED, PriceTable
+from insource.providers.prices import UNPRICED, Priced, PriceTable, first_priced
 from insource.providers.usage import Counts
 from insource.types import Usage
 
@@ -204,3 +204,18 @@ def test_your_own_price_holds_with_the_provider_before_the_name_and_without():
     for key in ("teach-1", "local/teach-1"):
         assert PriceTable({key: price}).cost("local/teach-1", usage) == 3
     assert PriceTable({"local/teach-1": price}).cost("teach-1", usage) is None
+
+
+def test_the_first_name_with_a_price_is_the_last_one_asked():
+    known = {"first": Priced(None, "", "no such model"), "second": Priced(Decimal(1), "table")}
+    asked = []
+
+    def price(model):
+        asked.append(model)
+        return known[model]
+
+    assert first_priced(("second", "first"), price) == known["second"]
+    assert asked == ["second"]
+    assert first_priced(("first", "", "second"), price) == known["second"]
+    assert first_priced(("first", "first"), price) == known["first"]
+    assert asked == ["second", "first", "second", "first"]

@@ -258,7 +258,7 @@ def test_of_sound_only_the_length_is_read():
         assert reader.feed(b"\xff\xf3" * 500) == ""
     reader.close()
     assert (reader.response, reader.complete) == ({"content_type": "audio/mpeg", "bytes": 3000}, True)
-    assert (reader.text, reader.unread, reader.usage) == ("", "", Usage())
+    assert (reader.text, reader.unread, reader.usage, reader.answered) == ("", "", Usage(), True)
 
 
 @pytest.mark.parametrize(

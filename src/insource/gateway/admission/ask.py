@@ -26,7 +26,8 @@ class AdmissionRequest:
     can answer. ``endpoint`` is the kind of call as in ``Call.endpoint``, empty for other requests (lists of
     models, files, batches). ``document`` is the parsed body, None if it is missing or cannot be read.
     ``local`` means that a model on this machine serves the task. ``likely_task`` is a guess from the prompt,
-    for a call without a task. A guess may restrict a call; it never lifts a restriction.
+    for a call without a task. A guess may restrict a call; it never lifts a restriction. ``unread`` means
+    that a prompt was sent that cannot be read, so that nothing could be guessed.
     """
 
     method: str
@@ -40,6 +41,7 @@ class AdmissionRequest:
     model: str
     local: bool = False
     likely_task: str = ""
+    unread: bool = False
 
 
 async def _nothing_to_settle(cost_usd: Decimal | None) -> None:

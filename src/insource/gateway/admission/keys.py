@@ -84,6 +84,20 @@ class TaskRules:
             )
         return here
 
+    def require_readable(self) -> None:
+        """Refuse an unread prompt without a task where it may belong to a task that stays here.
+
+        Raises:
+            Refused: ``task-required``.
+        """
+        if "local-only" in self.privacy.values():
+            raise Refused(
+                403,
+                "task-required",
+                "This request cannot be read, so no rule can tell its task. A task here is local-only, so "
+                "the call has to name its task in its x-insource-task header.",
+            )
+
 
 def require_key_beyond_loopback(host: str, ledger: KeyLedger) -> bool:
     """Return whether calls to a gateway on this address need a virtual key.
@@ -146,6 +160,8 @@ class KeyAdmitter:
         task = _task(asked, key)
         here = asked.upstream in self._here
         local_only = self._rules.stays(asked, task, here=here)
+        if not task and asked.unread and not here:
+            self._rules.require_readable()
         if not task and asked.likely_task:  # only after the checks that need the caller's own word
             task = asked.likely_task
             local_only = local_only or self._rules.privacy.get(task) == "local-only"

@@ -100,12 +100,12 @@ class Exchange:
         self.cost_usd = end.cost_usd
         if self.route is not None:
             end = replace(end, route=self.route, simulated=self.route.simulated)
-        if end.outcome in ("error", "unread"):
+        if end.outcome != "ok":
             end = replace(end, keys=self._keys())
         self.recording.end_call(end)
 
     def _keys(self) -> tuple[str, ...]:
-        """Return the caller's keys and the upstream's key, because a provider's error may repeat them."""
+        """Return the caller's keys and the upstream's key, because an error or a page may repeat them."""
         sent = keys_in(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in self.request.headers_and_key
         )

@@ -25,8 +25,9 @@ class ReadCall(NamedTuple):
 
     ``document`` is the parsed body, None where it cannot be read. ``as_spelled`` says that the body is strict
     JSON, so its own bytes can be recorded. ``problem`` is why the gateway itself cannot answer the request;
-    an upstream gets it as it came, and decides. ``likely_task`` is the task that the
-    discovered rules name for a call without one. ``chat`` is set for calls that an insourced task answers.
+    an upstream gets it as it came, and decides. ``likely_task`` is the task that the discovered rules name
+    for a call without one. ``unguessed`` says that they could not, because the prompt cannot be read.
+    ``chat`` is set for calls that an insourced task answers.
     """
 
     request: HttpRequest
@@ -37,6 +38,7 @@ class ReadCall(NamedTuple):
     model: str = ""
     streams: bool = False
     likely_task: str = ""
+    unguessed: bool = False
     chat: ChatRequest | None = None
     as_spelled: bool = False
     problem: Refused | None = None
@@ -70,9 +72,10 @@ async def read_call(
     document, model = body.document, _model_of(request, body.document)
     if document is None and PREFIX.encode() in request.body and body.problem is not None:
         raise body.problem  # our tags in it cannot be removed, and the upstream must not get them
-    tags, likely = tags_of(request, document, destination.task), ""
-    if settings.task_of is not None and document and not tags.task:
-        likely = settings.task_of(document)
+    tags, likely, unguessed = tags_of(request, document, destination.task), "", False
+    if settings.task_of is not None and not tags.task:
+        likely = settings.task_of(document) if document else ""
+        unguessed = document is None and destination.endpoint != "other"
     return ReadCall(
         request,
         reply,
@@ -82,6 +85,7 @@ async def read_call(
         model if isinstance(model, str) else destination.model,
         destination.streams or bool(document and document.get("stream") is True),
         likely,
+        unguessed,
         as_spelled=document is not None and body.strict,
         problem=body.problem,
     )

@@ -58,7 +58,7 @@ async def forward(
         await exchange.refuse(502, "upstream-key-refused", KEY_REFUSED)
         return
     try:
-        await _relay(exchange, answer, UsageStripper() if inject else None)
+        await _relay(exchange, answer, inject=inject)
     except UpstreamFailed as error:
         await _cut_short(exchange, answer, error)
     except BaseException:  # the client disconnected
@@ -145,31 +145,31 @@ async def _tells(answer: Connection, key: SecretStr) -> bool:
     return secret.encode() in data
 
 
-async def _relay(exchange: Exchange, answer: Connection, stripper: UsageStripper | None) -> None:
+async def _relay(exchange: Exchange, answer: Connection, *, inject: bool) -> None:
     kind, encoding = _described(answer.headers)
     events = kind.startswith(EVENT_STREAM)
     exchange.reader = _reader(answer, exchange.endpoint)
     stated = [value for name, value in answer.headers if name == LITELLM_COST.encode()]
     exchange.stated_usd = stated[0].decode("latin-1") if stated else ""
     head = [*travelling(answer.headers), *exchange.headers()]
-    if not events and not exchange.streams:
-        await _whole(exchange, answer, head, plain=not encoding)
-        return
     first = b""
-    if stripper is not None and not events:
+    if not events and not exchange.streams:
         first = await answer.read()
         if framing_of(first, "document") != "events":
-            stripper = None
+            await _whole(exchange, answer, head, first, plain=not encoding)
+            return
+    # In a compressed stream the events cannot be told apart
+    strips = inject and answer.status < 400 and not encoding
+    stripper = UsageStripper(events=events) if strips else None
     if stripper is not None:
         head = [one for one in head if one[0] != b"content-length"]
     await _stream(exchange, answer, head, stripper, first)
 
 
-async def _whole(exchange: Exchange, answer: Connection, head: Headers, *, plain: bool) -> None:
-    """Relay a document. Its last piece is sent after all of it is on record."""
+async def _whole(exchange: Exchange, answer: Connection, head: Headers, data: bytes, *, plain: bool) -> None:
+    """Relay a document, of which ``data`` was read already. Its last piece is sent after all is on record."""
     reply, reader = exchange.reply, exchange.reader
     assert reader is not None
-    data = await answer.read()
     reader.feed(data)
     if not answer.at_end:
         await reply.start(answer.status, head)
