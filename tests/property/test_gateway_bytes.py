@@ -95,3 +95,23 @@ def test_only_the_chunk_with_the_counts_is_taken_out_wherever_the_stream_is_cut(
         at += size
     expected = b"".join(event for event in events if event != COUNTED) + tail
     assert b"".join(out) + stripper.close() == expected
+
+
+@given(
+    st.sampled_from([b"", b"\xef\xbb\xbf", b"\n \r\n", b"\xef\xbb\xbf\n"]),
+    st.tuples(EVENT, EVENT | st.just(COUNTED), EVENT)
+    | st.sampled_from([[b"<p>"], [b'{"usage":1}\n\n'], [b"dat"]]),
+    st.lists(st.integers(1, 40), min_size=1),
+)
+def test_what_is_no_stream_of_events_is_passed_on_at_once_and_unchanged(before, parts, sizes):
+    data = before + b"".join(parts)
+    stripper, out, at = UsageStripper(events=False), [], 0
+    while at < len(data):
+        size = sizes[at % len(sizes)]
+        out.append(stripper.feed(data[at : at + size]))
+        at += size
+        came = data[:at].removeprefix(b"\xef\xbb\xbf").strip()
+        if not came or came.startswith((b"<", b"{")):
+            assert b"".join(out) == data[:at] or data[:at] in (b"\xef", b"\xef\xbb")
+    expected = before + b"".join(part for part in parts if part != COUNTED)
+    assert b"".join(out) + stripper.close() == expected

@@ -157,3 +157,15 @@ def test_items_of_responses_are_told_apart_by_index_or_id(data, calls, numbering
     found = {item["call_id"]: (item["name"], item["arguments"]) for item in output}
     assert found == {identifier(number): call for number, call in enumerate(calls)}
     assert len(output) == len(calls)
+
+
+@given(data=st.data(), calls=CALLS, numbered=st.booleans())
+def test_a_new_id_without_a_name_continues_the_call(data, calls, numbered):
+    """Some servers give every delta an id of its own."""
+    deltas = []
+    for number, (name, arguments) in enumerate(calls):
+        for at, piece in enumerate(pieces(data, arguments)):
+            function = {"arguments": piece} | ({"name": name} if at == 0 else {})
+            place = {"index": number} if numbered else {}
+            deltas.append(place | {"id": f"call_{len(deltas)}", "function": function})
+    assert [said for _, said in chat_calls(deltas)] == [said for _, said in made(calls)]

@@ -90,8 +90,8 @@ def _entry(entries: list[Any], entry: dict[str, Any]) -> dict[str, Any] | None:
 def _tool_call(calls: list[Any], delta: dict[str, Any]) -> dict[str, Any] | None:
     """Return the call that this delta continues, None if it starts one.
 
-    Some servers give every call the index 0, or none. There a new id starts a call, and a delta without an id
-    belongs to the latest one.
+    Some servers give every call the index 0, or none. There a new id with a name starts a call, and a delta
+    without an id belongs to the latest one. Others give every delta another id, but only the first a name.
     """
     index, identifier = delta.get("index"), delta.get("id")
     same = [call for call in reversed(calls) if isinstance(call, dict)]
@@ -100,9 +100,17 @@ def _tool_call(calls: list[Any], delta: dict[str, Any]) -> dict[str, Any] | None
     if identifier and (known := next((call for call in same if call.get("id") == identifier), None)):
         return known
     latest = same[0] if same else None
-    if latest is None or (identifier and latest.get("id")) or _is_next_call(latest, delta):
+    if (
+        latest is None
+        or (identifier and latest.get("id") and _has_name(delta))
+        or _is_next_call(latest, delta)
+    ):
         return None
     return latest
+
+
+def _has_name(delta: dict[str, Any]) -> bool:
+    return any(isinstance(part, dict) and part.get("name") for part in delta.values())
 
 
 def _is_next_call(call: dict[str, Any], delta: dict[str, Any]) -> bool:

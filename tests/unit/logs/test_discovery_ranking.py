@@ -121,9 +121,7 @@ def test_a_prompt_that_never_varies_needs_no_model():
 
 def test_failed_calls_and_repeated_inputs_are_noted():
     assert ranking.notes(evidence(["granite"] * 20)) == ()
-    assert ranking.notes(evidence(["granite"] * 20, ok=False)) == (
-        "100 % of the calls failed or were interrupted",
-    )
+    assert ranking.notes(evidence(["granite"] * 20, ok=False)) == ("100 % of the calls have no whole answer",)
 
 
 def test_the_verdict_by_points():

@@ -60,7 +60,7 @@ def notes(evidence: Evidence) -> tuple[str, ...]:
     if repeated > REPEATED_SHARE * evidence.calls:
         found.append(f"{_percent(repeated, evidence.calls)} of the calls repeat an earlier input")
     if evidence.errors > OBSTACLE_SHARE * evidence.calls:
-        found.append(f"{_percent(evidence.errors, evidence.calls)} of the calls failed or were interrupted")
+        found.append(f"{_percent(evidence.errors, evidence.calls)} of the calls have no whole answer")
     return tuple(found)
 
 

@@ -82,7 +82,7 @@ class Consumption(Frozen):
 
     @property
     def error_rate(self) -> float:
-        """The share of calls that failed or were interrupted, between 0 and 1."""
+        """The share of calls that failed, were interrupted or could not be read, between 0 and 1."""
         return (self.errors + self.interrupted) / self.calls
 
 
