@@ -191,7 +191,8 @@ FEES = [
     ),
     ("gpt-5", {"service_tier": "priority"}, "0.0045"),
     ("gpt-5", {"service_tier": "default"}, "0.00225"),
-    ("gpt-5", {"service_tier": "scale"}, "prepaid capacity"),
+    ("gpt-5", {"service_tier": "scale"}, "the price of prepaid capacity"),
+    ("own", {"service_tier": "scale"}, "0.002"),  # only its buyer knows the price
     ("gpt-4o-mini", {"service_tier": "whatever"}, "no price for service_tier whatever"),
     ("gpt-4o-mini", {"service_tier": "sk-a1b2"}, "no price for service_tier (not a word)"),
     ("gpt-5", {"output": [{"type": "sk-a1b2_call"}]}, "the price of tools that ran at the provider"),

@@ -90,7 +90,7 @@ def billing_of(response: Mapping[str, Any] | None, *, batch: bool = False, state
         file_searches=files,
         terms=(("processing", "batch"), *terms) if batch else terms,
         geography=string(usage.get("inference_geo")).lower(),
-        other_charge="prepaid capacity" if tier in _PREPAID else fee,
+        other_charge=fee,
         charged_usd=_charged(response, usage, stated_usd),
     )
 
@@ -107,6 +107,11 @@ def _counts(response: Mapping[str, Any], usage: Mapping[str, Any]) -> Counts:
 def worded(value: str, instead: str) -> str:
     """Return a value that an answer names if it is a word, else ``instead``: reasons are not redacted."""
     return value if _WORD.fullmatch(value) else instead
+
+
+def is_prepaid(term: tuple[str, str]) -> bool:
+    """Whether a call under this term used capacity that was bought beforehand."""
+    return term[1] in _PREPAID
 
 
 def is_plain(term: tuple[str, str]) -> bool:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from insource.config.log import OwnPrice
-from insource.providers.billing import Billing, is_plain, worded
+from insource.providers.billing import Billing, is_plain, is_prepaid, worded
 from insource.providers.usage import Counts
 from insource.types import Usage
 
@@ -98,6 +98,8 @@ def table_components(model: ModelInfo, usage: Usage, at: datetime, billing: Bill
         Unpriced: the table has no price for a count, a term or a fee, or the counts contradict each other.
     """
     for term in billing.terms:
+        if is_prepaid(term):
+            raise Unpriced("the price of prepaid capacity is not known")
         if not is_plain(term) and not _has_terms(model, term, at):
             raise Unpriced(f"the table has no price for {term[0]} {worded(term[1], '(not a word)')}")
     prices = model.get_prices(at, dict(billing.terms) or None).__dict__

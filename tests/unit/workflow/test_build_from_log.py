@@ -12,6 +12,7 @@ from insource.logs.query import Log
 from insource.logs.recorder import Recorder
 from insource.store.calls.calls import insert_calls
 from insource.store.calls.retag import retag
+from insource.store.calls.versions import replace_unfinished
 from insource.store.database import open_database
 from insource.types import Call
 from insource.workflow import build as building
@@ -100,6 +101,18 @@ def test_rows_of_the_log_are_read_again_when_it_changed(logged, change, rebuilt)
     change(logged)
     assert Walk(logged).read_back is not rebuilt
     assert Walk(logged).read_back
+
+
+def test_the_answer_of_a_later_version_is_read(logged):
+    """The log has the same calls, of the same ids and times, one of which now has an answer."""
+    stored(logged, call(40, outcome="interrupted"))
+    assert Walk(logged).path == Walk(logged).path
+    with open_database(logged / ".insource" / "insource.db") as database, database.write() as connection:
+        assert replace_unfinished(connection, [call(40)]) == 1
+    after = Walk(logged)
+    assert not after.read_back
+    splits = load(after.path).splits.values()
+    assert "c040" in {example.row_id for split in splits for example in split}
 
 
 def test_a_copied_workspace_is_read_back(logged, tmp_path_factory):
