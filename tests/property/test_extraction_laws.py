@@ -412,3 +412,15 @@ def test_a_field_whose_parent_is_none_is_a_field(parent):
     file = io.BytesIO()
     writer.write(file)
     assert "Acme" in read(".pdf", file.getvalue()).text
+
+
+@pytest.mark.parametrize("kind", ["headerReference", "footerReference"])
+def test_a_header_that_is_not_there_does_not_cost_the_body(kind):
+    section = f"<w:{kind} w:type='default' r:id='nowhere'/>"
+    assert read(".docx", word_xml(paragraph(run("body")), section=section)).text == "body"
+
+
+def test_a_row_is_a_line_without_its_deleted_cells():
+    broken = paragraph("<w:r><w:t>a</w:t><w:br/><w:t>b</w:t></w:r>")
+    row = [(paragraph(run("gone")), "<w:cellDel w:id='1'/>"), (broken, ""), (paragraph(run("c")), "")]
+    assert read(".docx", word_xml(table(row))).text == "a b\tc"
