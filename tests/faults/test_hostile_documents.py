@@ -106,6 +106,14 @@ def test_a_mail_that_is_nested_too_deep_is_refused(nested):
     assert refusal(".eml", content.encode()) == "unreadable-document"
 
 
+def test_alternatives_within_alternatives_cost_no_more_than_others():
+    parts = "".join(f"--b{n}\nContent-Type: multipart/alternative; boundary=b{n + 1}\n\n" for n in range(40))
+    content = f"From: a\nContent-Type: multipart/alternative; boundary=b0\n\n{parts}--b40\n\ntext\n"
+    started = time.monotonic()
+    assert "text" in read(".eml", content.encode()).text
+    assert time.monotonic() - started < QUICK
+
+
 FILLED = form(
     [("Order", [(kind, "a") for kind in ("text", "choice", "list", "check", "free", "note")] + ["picture"])]
 )

@@ -381,6 +381,40 @@ def test_every_text_that_a_mail_shows_is_read_once(kinds):
     assert found.unread == (("attachments",) if {"file", "picture"} & set(kinds) else ())
 
 
+FILE = "Content-Type: application/pdf\nContent-Disposition: attachment; filename=a.pdf\n\nx"
+PLAIN, PAGE = "Content-Type: text/plain\n\n{}", "Content-Type: text/html\n\n<p>{}</p>"
+
+
+def parts(kind, *inside):
+    mark = f"{kind}{len(''.join(inside))}"
+    return (
+        f"Content-Type: multipart/{kind}; boundary={mark}\n\n"
+        + "".join(f"--{mark}\n{part}\n" for part in (*inside, "")).removesuffix("\n\n")
+        + "--\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "unread"),
+    [
+        (parts("alternative", PLAIN.format("a"), PAGE.format("b")), "a", ()),
+        (
+            parts("alternative", PLAIN.format("a"), parts("mixed", PAGE.format("b"), FILE)),
+            "a",
+            ("attachments",),
+        ),
+        (parts("alternative", parts("mixed", PLAIN.format("a"), PLAIN.format("b"))), "a\n\nb", ()),
+        (parts("alternative", parts("related", PAGE.format("a"), FILE)), "a", ("attachments",)),
+        (parts("alternative", "Content-Type: text/calendar\n\nc"), "", ("attachments",)),
+        (parts("alternative", PLAIN.format("a"), "Content-Type: text/calendar\n\nc"), "a", ()),
+    ],
+)
+def test_of_alternatives_all_texts_are_read_and_all_files_named(content, text, unread):
+    found = read(".eml", f"Subject: s\n{content}".encode())
+    assert found.text.partition("\n\n")[2].strip() == text
+    assert found.unread == unread
+
+
 WORD = word_xml(paragraph(run("a"), control(run("b"))) + table([(paragraph(run("c")), "")]))
 FORM = form([("Order", [("text", "Acme"), ("choice", "b"), ("radio", "c"), ("note", "d"), ("free", "e")])])
 
@@ -412,3 +446,15 @@ def test_a_field_whose_parent_is_none_is_a_field(parent):
     file = io.BytesIO()
     writer.write(file)
     assert "Acme" in read(".pdf", file.getvalue()).text
+
+
+@pytest.mark.parametrize("kind", ["headerReference", "footerReference"])
+def test_a_header_that_is_not_there_does_not_cost_the_body(kind):
+    section = f"<w:{kind} w:type='default' r:id='nowhere'/>"
+    assert read(".docx", word_xml(paragraph(run("body")), section=section)).text == "body"
+
+
+def test_a_row_is_a_line_without_its_deleted_cells():
+    broken = paragraph("<w:r><w:t>a</w:t><w:br/><w:t>b</w:t></w:r>")
+    row = [(paragraph(run("gone")), "<w:cellDel w:id='1'/>"), (broken, ""), (paragraph(run("c")), "")]
+    assert read(".docx", word_xml(table(row))).text == "a b\tc"

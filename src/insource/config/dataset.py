@@ -125,8 +125,8 @@ class DatasetSection(Frozen):
 
     @model_validator(mode="after")
     def _can_tell_cells_apart(self) -> Self:
-        if self.delimiter and self.delimiter in f"\r\n{self.quote}":
-            raise ValueError("delimiter must be another character than quote, and not the end of a line")
+        if {self.delimiter, self.quote} & {"\r", "\n"} or (self.delimiter and self.delimiter == self.quote):
+            raise ValueError("delimiter and quote must be two characters, and not the end of a line")
         return self
 
     @model_validator(mode="after")

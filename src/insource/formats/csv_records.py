@@ -89,7 +89,7 @@ def likely_delimiter(head: str, quote: str = '"') -> str:
         share = alike / len(others) if others else 1.0
         return share if count else -1.0, count
 
-    return max(DELIMITERS, key=fit)
+    return max((one for one in DELIMITERS if one != quote), key=fit)
 
 
 def _unquoted(head: str, quote: str) -> str:

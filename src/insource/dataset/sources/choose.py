@@ -104,7 +104,7 @@ def detected(path: Path, encoding: str = "", csv: CsvDialect = DETECTED) -> tupl
         _refuse_one_object(path, sample[0])
     keys: tuple[str, ...] = tuple(dict.fromkeys(key for record in sample for key in record))
     for name, together in _SIGNS:
-        having = sum(any(all(key in record for key in signs) for signs in together) for record in sample)
+        having = sum(_has(record, together) for record in sample)
         if sample and 2 * having >= len(sample):
             shown = " and ".join(f"`{key}`" for key in together[0])
             return name, f"{having} of the first {len(sample)} records have {shown}", keys
@@ -121,7 +121,7 @@ def _refuse_one_object(path: Path, record: Mapping[str, Any]) -> None:
     if len(columns) > 1 and columns[0] and len(set(columns)) == 1 and all(map(str.isdecimal, columns[0])):
         problem = "one object with a column a key, as pandas writes by default"
         command = 'df.to_json("rows.jsonl", orient="records", lines=True)'
-    elif len(lists) == 1 and lists[0] not in ("messages", "conversations", "preferred_output"):
+    elif len(lists) == 1 and not any(_has(record, together) for _, together in _SIGNS):
         problem = f"one object with the records in {lists[0]!r}"
         each = shlex.quote(f".{json.dumps(lists[0])}[]")
         command = f"jq -c {each} {shlex.quote(path.name)} > rows.jsonl"
@@ -129,6 +129,10 @@ def _refuse_one_object(path: Path, record: Mapping[str, Any]) -> None:
         return
     hint = f"Write one record a line, and name that file as `path`: {command}"
     raise DataError("unknown-columns", f"{path.name} is {problem}.", hint=hint)
+
+
+def _has(record: Mapping[str, Any], together: tuple[tuple[str, ...], ...]) -> bool:
+    return any(all(key in record for key in signs) for signs in together)
 
 
 _SIGNS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (

@@ -139,8 +139,9 @@ def known_encoding(encoding: str) -> str:
         UserError: ``unknown-encoding``.
     """
     try:
+        "".encode(encoding or "utf-8")  # refuses codecs that are not of text, such as base64
         return codecs.lookup(encoding).name if encoding else ""
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         raise UserError(
             "unknown-encoding",
             f"There is no encoding {encoding!r}.",

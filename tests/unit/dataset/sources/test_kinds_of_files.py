@@ -233,3 +233,10 @@ def test_the_command_for_records_in_an_object_can_be_typed(tmp_path):
         read(path)
     command = refused.value.hint.partition("path`: ")[2]
     assert shlex.split(command) == ["jq", "-c", '."it\'s"[]', "my data.json", ">", "rows.jsonl"]
+
+
+def test_a_single_record_with_a_list_of_objects_is_a_record(tmp_path):
+    path = tmp_path / "d.jsonl"
+    path.write_text(json.dumps({**RECORDS[0], "turns": [{"a": 1}, {"a": 2}]}), encoding="utf-8")
+    rows, drops, _ = read(path)
+    assert (len(rows), drops) == (1, [])

@@ -5,10 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from insource.config.dataset import DatasetSection
 from insource.dataset.rows.staged import staged
 from insource.dataset.sources.choose import choose_source
+from insource.formats.csv_records import likely_delimiter
 from insource.foundation.errors import DataError, UserError
 from insource.types import Dropped, Row
 
@@ -67,9 +69,24 @@ def test_a_wrong_encoding_is_named_with_the_lines(tmp_path):
     rows, drops = read(path)
     assert pairs(rows) == [("good", "x"), ("fine", "z")]
     assert drops == [("line-3", 3, "bad-utf8", "not UTF-8; name the file's encoding in `[dataset] encoding`")]
-    with pytest.raises(UserError) as error:
-        read(path, encoding="klingon")
-    assert error.value.code == "unknown-encoding"
+    for encoding in ("klingon", "base64", "undefined", "utf\0"):
+        with pytest.raises(UserError) as error:
+            read(path, encoding=encoding)
+        assert error.value.code == "unknown-encoding"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"quote": "\n"}, {"quote": "\r"}, {"delimiter": "\n"}, {"delimiter": '"'}, {"delimiter": ",,"}],
+)
+def test_characters_that_cannot_stand_between_or_around_cells_are_refused(settings):
+    with pytest.raises(ValidationError):
+        DatasetSection(**settings)
+
+
+def test_a_quote_is_no_delimiter():
+    assert likely_delimiter("one column\ntwo words\n", quote=",") != ","
+    assert likely_delimiter("|a|;|b,c;d|\n|e|;|f|\n", quote="|") == ";"
 
 
 def test_a_header_that_cannot_be_used_is_named_for_the_file(tmp_path):

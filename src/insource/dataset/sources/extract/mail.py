@@ -14,6 +14,7 @@ from insource.dataset.sources.extract.html import text_of_html
 
 ATTACHMENTS = "attachments"
 
+_READ = ("text/plain", "text/html")  # the first is preferred among alternatives
 _SHOWN_HEADERS = ("From", "To", "Date", "Subject")
 
 
@@ -48,18 +49,30 @@ def mail(data: bytes, encoding: str) -> Extracted:
 
 def _shown(part: EmailMessage) -> Iterator[EmailMessage]:
     """Yield the parts that a mail program shows one after the other, and those it offers as files."""
-    if part.get_content_type() == "multipart/alternative":
-        body = part.get_body(("plain", "html"))
-        yield from () if body is None else (cast(EmailMessage, body),)
-    elif part.is_multipart() and part.get_content_maintype() == "multipart":
-        for child in part.iter_parts():
-            yield from _shown(cast(EmailMessage, child))
-    else:
+    if part.get_content_maintype() != "multipart" or not part.is_multipart():
         yield part
+        return
+    children = [cast(EmailMessage, child) for child in part.iter_parts()]
+    if part.get_content_type() == "multipart/alternative":
+        chosen = next((one for kind in _READ for one in children if _has(one, kind)), None)
+        files = [one for one in children if one is not chosen and (chosen is None or one.is_multipart())]
+        children = [] if chosen is None else [chosen]
+        # Mail programs put files into one of the alternatives, next to its text.
+        yield from (leaf for one in files for leaf in _shown(one) if not _is_read(leaf))
+    for child in children:
+        yield from _shown(child)
+
+
+def _has(part: EmailMessage, kind: str) -> bool:
+    return any(leaf.get_content_type() == kind and _is_read(leaf) for leaf in part.walk())
+
+
+def _is_read(part: EmailMessage) -> bool:
+    return part.get_content_type() in _READ and not part.is_attachment()
 
 
 def _text(part: EmailMessage, encoding: str) -> Extracted:
-    if part.is_attachment() or part.get_content_type() not in ("text/plain", "text/html"):
+    if not _is_read(part):
         return Extracted("", unread=(ATTACHMENTS,))
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes) or not content:

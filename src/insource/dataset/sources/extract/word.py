@@ -121,7 +121,7 @@ class _Reader:
         for reference in properties:
             if _name(reference) in ("headerReference", "footerReference"):
                 key = (_name(reference), value_of(reference, "type") or "default")
-                self._margins[key] = self._part.rels[value_of(reference, "id")].target_part
+                self._margins[key] = _target(self._part.rels.get(value_of(reference, "id")))
         yield from self._margin("headerReference", properties)
         yield from lines
         yield from self._notes
@@ -175,8 +175,10 @@ class _Reader:
                 continue
             cells: list[str] = []
             for cell in _inside(row, "tc"):
-                cells.append(" ".join(filter(None, self._blocks(cell))))
-                span = next(cell.iterfind("{*}tcPr/{*}gridSpan"), None)
+                if cell.find("{*}tcPr/{*}cellDel") is not None:
+                    continue
+                cells.append(" ".join(filter(None, self._blocks(cell))).replace("\n", " "))
+                span = cell.find("{*}tcPr/{*}gridSpan")
                 # The columns that a merged cell covers stay empty, so that others stand in their own.
                 cells += [""] * (
                     0 if span is None else min(int(value_of(span, "val") or 1), _MAX_COLUMNS) - 1
@@ -266,8 +268,12 @@ class _Reader:
 
 def _related(part: Any, kind: str) -> Any:
     """Return the part that a part or package has for ``kind``, or None."""
-    found = (rel.target_part for rel in part.rels.values() if rel.reltype.endswith(f"/{kind}"))
-    return next(found, None)
+    return next((_target(rel) for rel in part.rels.values() if rel.reltype.endswith(f"/{kind}")), None)
+
+
+def _target(relation: Any) -> Any:
+    """Return the part that a relation leads to; None when it leads out of the document or is not there."""
+    return None if relation is None or relation.is_external else relation.target_part
 
 
 def _notes(part: Any, kind: str) -> dict[str, Any]:
