@@ -2,13 +2,13 @@
 
 Providers and gateways name the same count in many ways, nest it or not, include the cached tokens in the
 input or not, and include reasoning in the output or not. ``read_counts`` knows the names; where the names
-leave a choice, the reported total decides. Names in lists below are in snake case; ``_flat`` makes them.
+leave a choice, the reported total decides. Names in lists below are in snake case; ``_snake`` makes them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -98,7 +98,7 @@ def read_counts(reported: Any, *, cache_apart: bool | None = None) -> Counts:
     """Return the counts as ``read_usage`` does, with those that only the price needs."""
     if not isinstance(reported, Mapping):
         return Counts()
-    if parts := [one for one in iterations(reported) if not one.get("model")]:
+    if "iterations" in reported and (parts := [one for one in iterations(reported) if not one.get("model")]):
         return _sum([read_counts({**one, "iterations": None}, cache_apart=cache_apart) for one in parts])
     found, filled = _found(reported)
     hour = found.get("hour", 0)
@@ -153,15 +153,8 @@ def _found(reported: Mapping[str, Any]) -> tuple[dict[str, int], set[str]]:
     Several names state the same count, and a zero may be one that was not filled in, so the largest counts.
     """
     found: dict[str, int] = {}
-    filled = set()
-    for name, value in _flat(reported):
-        kind = _KINDS.get(name)
-        if kind is None and "ephemeral_" in name:
-            kind = "hour" if name.endswith("ephemeral_1h_input_tokens") else "five_minutes"
-        if kind is not None and value >= found.get(kind, 0):
-            found[kind] = value
-        if value:
-            filled.add(name)
+    filled: set[str] = set()
+    _collect(reported, "", found, filled)
     if "input" in found and "output" not in found and "prompt_token_count" in filled:
         found["output"] = 0  # Gemini omits it when no token was written
     return found, filled
@@ -200,27 +193,46 @@ def _names_put_cache_apart(filled: set[str]) -> bool:
     return not filled.isdisjoint(_APART)
 
 
-def _flat(counts: Mapping[str, Any], inside: str = "") -> Iterator[tuple[str, int]]:
-    """Yield every valid count with its path, such as ``in.cached_tokens``.
+def _collect(counts: Mapping[str, Any], inside: str, found: dict[str, int], filled: set[str]) -> None:
+    """Add every valid count under its path, such as ``in.cached_tokens``.
 
     Attributes of OpenTelemetry keep their meaning without ``gen_ai.usage.``; ``details`` of a list, one item
     per modality, become ``in.audio``.
     """
     for raw, value in counts.items():
-        if type(value) is int:
-            if 0 <= value <= MAX_COUNT:
-                yield inside + _snake(raw), value
-        elif isinstance(value, Mapping):
-            name = _snake(raw)
-            yield from _flat(value, inside + _SIDES.get(name, f"{name}."))
-        elif isinstance(value, list):
-            name = _snake(raw)
-            for item in dicts(value):
-                kind, number = item.get("modality"), _valid(item.get("tokenCount"))
-                if isinstance(kind, str) and number is not None:
-                    yield inside + _SIDES.get(name, f"{name}.") + kind.lower(), number
-        elif (number := _valid(value)) is not None:
-            yield inside + _snake(raw), number
+        if type(value) is not int:  # the common case
+            if isinstance(value, Mapping):
+                _collect(value, _group(inside, raw), found, filled)
+                continue
+            if isinstance(value, list):
+                for item in dicts(value):
+                    if isinstance(kind := item.get("modality"), str):
+                        _collect({kind.lower(): item.get("tokenCount")}, _group(inside, raw), found, filled)
+                continue
+            value = _valid(value)
+        if value is None or not 0 <= value <= MAX_COUNT:
+            continue
+        name, kind = _named(inside, raw)
+        if kind is not None and value >= found.get(kind, 0):
+            found[kind] = value
+        if value:
+            filled.add(name)
+
+
+@lru_cache(maxsize=1024)
+def _group(inside: str, raw: str) -> str:
+    name = _snake(raw)
+    return inside + _SIDES.get(name, f"{name}.")
+
+
+@lru_cache(maxsize=1024)
+def _named(inside: str, raw: str) -> tuple[str, str | None]:
+    """Return the path of a count and the kind that it has, None for another."""
+    name = inside + _snake(raw)
+    kind = _KINDS.get(name)
+    if kind is None and "ephemeral_" in name:
+        kind = "hour" if name.endswith("ephemeral_1h_input_tokens") else "five_minutes"
+    return name, kind
 
 
 @lru_cache(maxsize=1024)

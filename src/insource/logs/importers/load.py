@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -81,18 +82,12 @@ def load(
         InsourceError: as ``Database.write``.
     """
     report = ImportReport()
-    price = _pricer(prices)
+    prepare = partial(prepared, redact=redact, keeps_content=keeps_content, price=_pricer(prices))
     for batch in _batches(outcomes):
         found = [outcome.call for outcome in batch if isinstance(outcome, Imported)]
         final, waiting = _stored(database, found)  # checked first, because redaction is the slowest step
         calls = [
-            prepared(
-                call,
-                redact=redact,
-                keeps_content=keeps_content,
-                task=task or call.task or waiting.get(call.call_id, ""),
-                price=price,
-            )
+            prepare(call, task=task or call.task or waiting.get(call.call_id, ""))
             for call in _latest(found)
             if call.call_id not in final
         ]
