@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from insource.contract.resolved import InvalidSchema, resolved, target_of
+from insource.contract.resolved import InvalidSchema, resolved, schema_text, target_of
 
 MAX_ABSENT = 1000
 """A part that declares more fields than this is one field where a document has nothing of it."""
@@ -39,7 +39,7 @@ def place_of(schema: Mapping[str, Any]) -> Place:
     Raises:
         InvalidSchema: as ``resolved``.
     """
-    return _place_of(json.dumps(schema))  # not canonical JSON: the order of properties is the order of slots
+    return _place_of(schema_text(schema))
 
 
 def valid_place(schema: Mapping[str, Any] | None) -> Place | None:

@@ -48,6 +48,9 @@ _OLD = re.compile(r"draft-0[3-7]/")
 _DYNAMIC = {"$dynamicRef": "$dynamicAnchor", "$recursiveRef": "$recursiveAnchor"}
 
 
+TOO_DEEP = "it is nested too deeply, or its references lead too deep"
+
+
 class InvalidSchema(ValueError):
     """The schema itself is not valid JSON Schema, or points outside itself."""
 
@@ -65,7 +68,7 @@ def resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidSchema: with the validator's words.
     """
-    return _resolved(json.dumps(schema))[0]
+    return _resolved(schema_text(schema))[0]
 
 
 def unresolved(schema: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -74,7 +77,19 @@ def unresolved(schema: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     Raises:
         InvalidSchema: as ``resolved``.
     """
-    return _resolved(json.dumps(schema))[1]
+    return _resolved(schema_text(schema))[1]
+
+
+def schema_text(schema: Mapping[str, Any]) -> str:
+    """Return a schema as JSON, in its own order, which is the order of an answer.
+
+    Raises:
+        InvalidSchema: it is nested too deeply.
+    """
+    try:
+        return json.dumps(schema)
+    except RecursionError:
+        raise InvalidSchema(TOO_DEEP) from None
 
 
 def sound_validator(schema: Mapping[str, Any]) -> Any:
@@ -94,19 +109,26 @@ def subschemas(schema: Any, path: str = "#") -> Iterator[tuple[str, dict[str, An
 
     A property that is named like a keyword is none.
     """
-    if not isinstance(schema, dict):
-        return
-    yield path, schema
+    waiting = [(path, schema)]
+    while waiting:
+        here, node = waiting.pop()
+        if isinstance(node, dict):
+            yield here, node
+            waiting.extend(reversed([(f"{here}/{place}", child) for place, child in _children(node)]))
+
+
+def _children(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for keyword in (*BY_NAME, "$defs", "definitions", "dependencies"):
         children = schema.get(keyword)
         for name, child in children.items() if isinstance(children, dict) else ():
-            yield from subschemas(child, f"{path}/{keyword}/{name}")
+            yield f"{keyword}/{name}", child
     for keyword in (*SINGLE, "additionalItems"):
-        yield from subschemas(schema.get(keyword), f"{path}/{keyword}")
+        if keyword in schema:
+            yield keyword, schema[keyword]
     for keyword in (*LISTS, "items"):
         children = schema.get(keyword)
         for index, child in enumerate(children) if isinstance(children, list) else ():
-            yield from subschemas(child, f"{path}/{keyword}/{index}")
+            yield f"{keyword}/{index}", child
 
 
 def target_of(reference: str, definitions: Mapping[str, Any]) -> Any:
@@ -118,7 +140,10 @@ def target_of(reference: str, definitions: Mapping[str, Any]) -> Any:
 def _resolved(text: str) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
     schema = json.loads(text)
     sound_validator(schema)
-    writer = _Writer(schema)
+    try:
+        writer = _Writer(schema)
+    except RecursionError:  # some hundred references deep, where the engine of the grammar would crash
+        raise InvalidSchema(TOO_DEEP) from None
     return writer.written, tuple(writer.dynamic)
 
 

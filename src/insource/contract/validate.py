@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from insource.contract.resolved import resolved, sound_validator, unresolved
+from insource.contract.resolved import resolved, schema_text, sound_validator, unresolved
 
 MAX_MESSAGE = 200
 
@@ -18,7 +18,7 @@ def fits(value: Any, schema: Mapping[str, Any]) -> bool:
     Raises:
         InvalidSchema: with the validator's words.
     """
-    return bool(_compiled(json.dumps(schema)).is_valid(value))
+    return bool(_compiled(schema_text(schema)).is_valid(value))
 
 
 def violations(value: Any, schema: Mapping[str, Any]) -> tuple[str, ...]:
@@ -27,7 +27,7 @@ def violations(value: Any, schema: Mapping[str, Any]) -> tuple[str, ...]:
     Raises:
         InvalidSchema: as ``fits``.
     """
-    errors = _compiled(json.dumps(schema)).iter_errors(value)
+    errors = _compiled(schema_text(schema)).iter_errors(value)
     return tuple(f"{path_of(list(error.instance_path))}: {_clipped(error.message)}" for error in errors)
 
 

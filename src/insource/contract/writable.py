@@ -10,6 +10,7 @@ from typing import Any
 
 from insource.contract.asked import for_asked
 from insource.contract.grammar import compile_grammar
+from insource.contract.resolved import schema_text
 from insource.contract.validate import path_of
 from insource.foundation.errors import DataError
 from insource.types import Labels, OutputSpec
@@ -27,7 +28,7 @@ def unwritable(text: str, contract: OutputSpec | Mapping[str, Any]) -> str:
     if isinstance(contract, Labels):
         matcher = _matcher_of_labels(contract.names)
     elif isinstance(contract, Mapping):
-        matcher = _matcher_of_schema(json.dumps(contract))
+        matcher = _matcher_of_schema(schema_text(contract))
     else:
         return ""
     if matcher is None:

@@ -48,8 +48,11 @@ class Comparator:
             return _identical(gold, predicted)
         if kind == "boolean":
             return isinstance(predicted, bool) and predicted is gold
-        if type(gold) is type(predicted) and _identical(gold, predicted):
-            return True
+        if type(gold) is type(predicted):
+            if gold == predicted and _identical(gold, predicted):
+                return True
+            if kind in ("number", "integer") and isinstance(gold, int | float) and not self._tolerant:
+                return False  # two doubles, or two integers: no spelling makes them the same
         left, right = self.normal_form(gold, kind), self.normal_form(predicted, kind)
         if left is None or right is None:
             # A label that is not of its declared type (``n/a`` in a date field) is compared as text.
@@ -78,6 +81,10 @@ class Comparator:
         folded = fold_text(value)
         return self.aliases.get(folded, folded)
 
+    @property
+    def _tolerant(self) -> bool:
+        return bool(self.abs_tol or self.rel_tol)
+
     def _same_quantity(self, gold: Quantity, predicted: Quantity) -> bool:
         if gold.kind != predicted.kind:
             return False
@@ -87,7 +94,7 @@ class Comparator:
 
     def _near(self, gold: Decimal | Fraction, predicted: Decimal | Fraction) -> bool:
         """Return whether two exact numbers differ by no more than the tolerances as they are written."""
-        if gold == predicted or not (self.abs_tol or self.rel_tol):
+        if gold == predicted or not self._tolerant:
             return gold == predicted
         one, other = Fraction(gold), Fraction(predicted)
         relative = Fraction(str(self.rel_tol)) * max(abs(one), abs(other))

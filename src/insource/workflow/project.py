@@ -141,7 +141,7 @@ class Project(Frozen):
         path = self.folder / name
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UserError(
                 "schema-unreadable",
                 f"The file {path}, named by {key}, cannot be read as JSON: {error}",

@@ -1,5 +1,7 @@
 """A document that asks for some fields needs no others, however the root of its schema is written."""
 
+import json
+
 import pytest
 
 from insource.contract.asked import for_asked, restricted
@@ -53,3 +55,15 @@ def test_a_field_that_is_asked_for_and_not_declared_is_open_unless_that_is_forbi
 def test_a_whole_that_is_made_of_itself_ends():
     schema = {"anyOf": [{"$ref": "#"}, {"$ref": "#"}, {"$ref": "#/$defs/I"}], "$defs": {"I": PLAIN}}
     assert fits({"day": "2024-03-01"}, restricted(schema, ("day",)))
+
+
+def test_parts_that_are_shared_many_times_are_narrowed_once():
+    shared = {
+        f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]} for n in range(14)
+    }
+    schema = {"$ref": "#/$defs/d0", "$defs": {**shared, "d14": PLAIN}}
+    narrow = restricted(schema, ("day",))
+    assert fits({"day": "2024-03-01"}, narrow)
+    assert not fits({}, narrow)
+    assert len(json.dumps(narrow)) < 3 * len(json.dumps(schema))
+    assert fits({"number": "1"}, for_asked(schema, ("number",)))

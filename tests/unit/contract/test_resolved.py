@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from insource.contract.places import place_of
 from insource.contract.resolved import (
     InvalidSchema,
     resolved,
@@ -12,6 +13,7 @@ from insource.contract.resolved import (
     unresolved,
 )
 from insource.contract.validate import fits
+from insource.matching.declared import check_declared
 
 DAY = {"type": "string", "format": "date"}
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
@@ -164,6 +166,31 @@ def test_a_dynamic_reference_with_several_targets_is_named_and_still_validated()
 def test_a_schema_that_is_not_valid_is_refused(schema):
     with pytest.raises(InvalidSchema):
         resolved(schema)
+
+
+@pytest.mark.parametrize("levels", [200, 500, 5000])
+def test_a_schema_that_is_nested_too_deeply_is_refused(levels):
+    nested = {"type": "string"}
+    for _ in range(levels):
+        nested = {"properties": {"a": nested}}
+    for read in (resolved, unresolved, place_of, lambda schema: fits({}, schema)):
+        with pytest.raises(InvalidSchema):
+            read(nested)
+    check_declared(nested)
+
+
+def chain_of_references(length):
+    parts = {f"d{n}": {"properties": {"a": {"$ref": f"#/$defs/d{n + 1}"}}} for n in range(length)}
+    return {"$ref": "#/$defs/d0", "$defs": {**parts, f"d{length}": {"type": "string"}}}
+
+
+def test_a_long_chain_of_references_is_read_and_an_endless_one_refused():
+    value = 1
+    for _ in range(100):
+        value = {"a": value}
+    assert not fits(value, chain_of_references(100))
+    with pytest.raises(InvalidSchema, match="too deep"):
+        resolved(chain_of_references(3000))
 
 
 def test_the_order_of_properties_stays_and_the_schema_is_not_changed():

@@ -43,7 +43,12 @@ def test_schema_and_labels_exclude_each_other(project):
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [(None, "cannot be read"), ("{", "cannot be read"), ("[]", "not contain a JSON object")],
+    [
+        (None, "cannot be read"),
+        ("{", "cannot be read"),
+        ("[" * 5000, "cannot be read"),
+        ("[]", "not contain a JSON object"),
+    ],
 )
 def test_a_schema_file_that_is_none_is_named_with_its_key(project, text, reason):
     folder = project(config="[task]\nschema = 's.json'\nschemas = 's.json'\n")
