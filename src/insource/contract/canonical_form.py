@@ -12,6 +12,7 @@ from insource.contract.places import Place, place_of
 _LIMITS = frozenset({
     "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "enum", "const",
 })  # fmt: skip
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 _EXPONENT_FREE = 10**16
 """From here on, and below 0.0001, Python writes floats with an exponent."""
 
@@ -111,4 +112,4 @@ def _number(value: float, *, limited: bool) -> str:
 
 def _string(text: str) -> str:
     # llguidance forbids the raw U+007F
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return _ENCODE(text).replace("\x7f", "\\u007f")

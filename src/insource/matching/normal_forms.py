@@ -31,9 +31,12 @@ def fold_characters(value: str) -> str:
     """
     if value.isascii():
         return value.translate(_PUNCTUATION) if "`" in value else value
-    text = _SUPERSCRIPT.sub(lambda match: "^" + match[0].translate(_LOWERED), value)
-    text = unicodedata.normalize("NFKC", _MIXED.sub(" ", text.translate(_PUNCTUATION)))
+    text = unicodedata.normalize("NFKC", _MIXED.sub(" ", _lowered(value).translate(_PUNCTUATION)))
     return text.translate(_PUNCTUATION)
+
+
+def _lowered(value: str) -> str:
+    return _SUPERSCRIPT.sub(lambda match: "^" + match[0].translate(_LOWERED), value)
 
 
 def fold_text(value: str) -> str:
@@ -49,4 +52,5 @@ def fold_id(value: Any) -> str | None:
     """Return an identifier after case and space rules; numbers are read as their digits."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    return "".join(unicodedata.normalize("NFKC", str(value).translate(_PUNCTUATION)).casefold().split())
+    text = _lowered(str(value)).translate(_PUNCTUATION)
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -54,6 +54,7 @@ def test_another_quantity(gold, other):
         ("exact", [1, [0]], [True, [False]]),
         ("exact", {"a": 1}, {"a": True}),
         (None, [[1]], [[True]]),
+        ("id", "A²", "A2"),
         ("date", "2024-W10", "2024-03-04"),
         ("date", "2024W10", "2024-03-04T00:00:00"),
     ],
