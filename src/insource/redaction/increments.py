@@ -8,6 +8,9 @@ from insource.redaction.rules import compiled
 
 # The characters of tokens and numbers. Text is cut only before a run of these.
 _RUN = compiled(r"[\w.~+/=!@#$%^&*:\\\-\p{Latin}\p{Greek}\p{Cyrillic}]*\z")
+_BEGINS_WITH_RUN = compiled(r"\A[\w.~+/=!@#$%^&*:\\\-\p{Latin}\p{Greek}\p{Cyrillic}]*")
+_CONTINUES = bytes(range(0x80, 0xC0))  # UTF-8 bytes that begin no character
+_CONTEXT = 64  # bytes of text before a finding that a rule may look at
 _OFTEN_LOOKED_AT = 1024  # bytes
 _MOST_HELD = 16 << 10  # bytes; bounds the cost of a stream without spaces
 
@@ -23,6 +26,7 @@ class RedactedIncrements:
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
+        self._before = b""  # the end of what was returned, as it came: rules look at what precedes a number
         self._held = b""
         self._look_at = 0
         self._given_up = not redactor.streams
@@ -31,23 +35,27 @@ class RedactedIncrements:
         """Return the redacted text that can be written now; it may be empty."""
         if self._given_up:
             return ""
-        data = self._held + text.encode("utf-8", "replace")
-        if len(data) < self._look_at:
-            self._held = data
+        held = self._held + text.encode("utf-8", "replace")
+        if len(held) < self._look_at:
+            self._held = held
             return ""
-        cut = self._cut(data)
+        known = len(self._before)
+        data = self._before + held
+        cut = max(known, self._cut(data))
         self._held = data[cut:]
-        held = len(self._held)
+        left = len(self._held)
         # A long undecided text is searched again only after it grew by a quarter: linear time overall.
-        self._look_at = held + held // 4 if held > _OFTEN_LOOKED_AT else 0
-        if len(self._held) > _MOST_HELD:
+        self._look_at = left + left // 4 if left > _OFTEN_LOOKED_AT else 0
+        if left > _MOST_HELD:
             self._held, self._given_up = b"", True
-        return self._redactor.text(data[:cut].decode()) if cut else ""
+        if cut == known:
+            return ""
+        self._before = _end_of(data[:cut])
+        return self._redactor.text_after(data[:cut], known)
 
-    @property
-    def held(self) -> str:
-        """The text that is still undecided, unredacted."""
-        return self._held.decode()
+    def rest(self) -> str:
+        """Return the redacted text that is still held back, once nothing more follows."""
+        return self._redactor.text_after(self._before + self._held, len(self._before))
 
     def _cut(self, data: bytes) -> int:
         """Return the last position before which every finding is decided."""
@@ -76,3 +84,11 @@ class RedactedIncrements:
         if view is not None and (match := pattern.search(view.data)) and match.start() < len(view.data):
             start = min(start, view.original(match.start(), len(view.data))[0])
         return start
+
+
+def _end_of(data: bytes) -> bytes:
+    """Return the last bytes of a text, from where a word begins: half a word could match a rule."""
+    if len(data) <= _CONTEXT:
+        return data
+    end = data[-_CONTEXT:]
+    return end[_BEGINS_WITH_RUN.search(end).end() :].lstrip(_CONTINUES)

@@ -185,14 +185,15 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return the redacted text."""
-        data = text.encode("utf-8", "replace")
-        findings = self.findings(data)
-        if not findings:
-            return text if text.isascii() else data.decode()
-        pieces, position = [], 0
-        for finding in findings:
-            pieces += [data[position : finding.start], finding.replacement]
-            position = finding.end
+        return self.text_after(text.encode("utf-8", "replace"), 0)
+
+    def text_after(self, data: bytes, start: int) -> str:
+        """Return the redacted part of a UTF-8 text from ``start`` on; what stands before helps to decide."""
+        pieces, position = [], start
+        for finding in self.findings(data):
+            if finding.start >= start:
+                pieces += [data[position : finding.start], finding.replacement]
+                position = finding.end
         return b"".join([*pieces, data[position:]]).decode()
 
     def findings(self, data: bytes) -> list[PersonalFinding]:
