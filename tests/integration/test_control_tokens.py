@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from insource.serving.grammar import compile_grammar
 
+from insource.contract.grammar import compile_grammar
 from insource.models.control_tokens import control_tokens_of
 from insource.models.protocol import Request
 from insource.serving.engine import EngineSettings
