@@ -54,13 +54,16 @@ def test_no_command_reaches_another_machine(project, rows, tmp_path):
 def gateway(folder, log):
     """Whom the gateway reaches when it starts, answers one call here, and ends."""
     watched = Watched(command("gateway", "--port", "0"), LITTLE, folder, log)
-    url = next(
-        found[1] for line in watched.process.stderr if (found := re.search(r"Gateway on (http://\S+)", line))
-    )
-    body = {"model": "tickets", "messages": [{"role": "user", "content": "It leaks."}]}
-    answer = httpx2.post(f"{url}/chat/completions", json=body, timeout=60)
-    watched.process.send_signal(signal.SIGTERM)
-    watched.process.communicate(timeout=60)
+    try:
+        lines = (re.search(r"Gateway on (http://\S+)", line) for line in watched.process.stderr)
+        begun = next(filter(None, lines), None)
+        assert begun, "the gateway ended before it listened"
+        body = {"model": "tickets", "messages": [{"role": "user", "content": "It leaks."}]}
+        answer = httpx2.post(f"{begun[1]}/chat/completions", json=body, timeout=60)
+        watched.process.send_signal(signal.SIGTERM)
+        watched.process.communicate(timeout=60)
+    finally:
+        watched.process.kill()
     assert answer.status_code == 200, answer.text
     return watched.beyond_loopback()
 

@@ -105,7 +105,7 @@ def test_a_model_file_that_is_no_model(project, rows, refuses, tmp_path):
     project(rows.tickets(30))
     (tmp_path / "text.gguf").write_text("this is no model")
     cache = {"INSOURCE_CACHE": str(tmp_path / "cache")}
-    refuses("train", "--model", "gguf/text.gguf", code="model-not-trainable", env=cache)
+    refuses("train", "--model", "gguf/text.gguf", code="model-unreadable", env=cache)
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 

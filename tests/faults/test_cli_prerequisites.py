@@ -3,6 +3,7 @@
 import hashlib
 import json
 import socket
+import struct
 
 import pytest
 from support.example_results import example_result
@@ -10,6 +11,7 @@ from support.example_results import example_result
 from insource.foundation.files import write_json
 from insource.types import JsonSchema
 
+EMPTY_GGUF = struct.pack("<4sIQQ", b"GGUF", 3, 0, 0)  # version 3, no tensors, no metadata
 # As if they were not installed. (None in sys.modules would not do: scipy looks there for torch.)
 ABSENT = """
 import importlib.machinery
@@ -102,7 +104,7 @@ def test_serving_without_its_extra(served_project, refuses, cache, verb):
 @pytest.mark.parametrize("module", ["torch", "transformers", "peft", "trl", "gguf", "datasets"])
 def test_training_without_its_extra(project, rows, refuses, tmp_path, module):
     project(rows.tickets(30))
-    (tmp_path / "base.gguf").write_bytes(b"GGUF")
+    (tmp_path / "base.gguf").write_bytes(EMPTY_GGUF)
     prelude = ABSENT.format(modules=[module])
     said = refuses("train", "--model", "gguf/base.gguf", code="missing-extra", prelude=prelude)
     assert "pip install 'insource[train]'" in said

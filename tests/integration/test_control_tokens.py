@@ -1,10 +1,13 @@
 """The real tokenizer and the real engine: text that spells a control token is text to both."""
 
+import shutil
+
 import pytest
+from gguf import GGUFReader
 from hypothesis import given
 from hypothesis import strategies as st
-from insource.serving.grammar import compile_grammar
 
+from insource.contract.grammar import compile_grammar
 from insource.models.control_tokens import control_tokens_of
 from insource.models.protocol import Request
 from insource.serving.engine import EngineSettings
@@ -101,6 +104,20 @@ def test_the_engine_is_sent_the_tokens_of_training(engine, tokenizer, document):
     ids = prompt_ids(tokenizer, control_tokens(tokenizer), request.messages)
     assert engine.model.tokenize_prompt(request) == ids
     assert engine.generate(request).usage.input_tokens == len(ids)
+
+
+def test_a_bos_token_that_the_template_writes_is_sent(embedded_model, tokenizer, tmp_path):
+    """The engine's own template leaves it out where its tokenizer would add one."""
+    adds_bos = tmp_path / "adds-bos.gguf"
+    shutil.copyfile(embedded_model.gguf, adds_bos)
+    flag = GGUFReader(adds_bos, "r+").fields["tokenizer.ggml.add_bos_token"]
+    flag.parts[flag.data[0]][0] = True
+    request = Request(messages=TASK.messages("Pump AX-100"), max_tokens=1)
+    ids = prompt_ids(tokenizer, control_tokens(tokenizer), request.messages)
+    assert ids[0] == tokenizer.bos_token_id
+    with ServedModel("base", EngineSettings(gguf=adds_bos, threads=1, context_tokens=512)) as served:
+        assert served.model.tokenize_prompt(request) == ids
+        assert served.generate(request).usage.input_tokens == len(ids)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whom a command and its children try to reach, seen by Python and, where it is installed, by strace."""
+"""Whom a command and its children try to reach, seen by Python and, where strace may run, by it."""
 
 import ipaddress
 import os
@@ -11,7 +11,6 @@ from support.waiting import eventually
 
 WATCHED = Path(__file__).with_name("watched")
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME", "INSOURCE_CACHE", "LD_LIBRARY_PATH")
-STRACE = shutil.which("strace")
 NATIVE = (
     "-D",
     "-f",
@@ -22,6 +21,9 @@ NATIVE = (
     "-e",
     "signal=none",
 )
+STRACE = shutil.which("strace")
+if STRACE and subprocess.run([STRACE, *NATIVE, "true"], capture_output=True, check=False).returncode:
+    STRACE = None  # a sandbox may have it and forbid it
 ADDRESS = re.compile(r'htons\((\d+)\).*?(?:inet_addr\(|inet_pton\(AF_INET6, )"([^"]+)"')
 NAME_SERVER = "53"
 

@@ -13,12 +13,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from insource.foundation.errors import UserError
 from insource.models.catalogue import at_hand, resolve
-from insource.models.gguf_metadata import read_lists
+from insource.models.gguf_metadata import read_values
 from insource.types import Message
 
 Render = Callable[[list[dict[str, str]]], str]
 
+TOKENS, TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
+STOP_TOKEN = "tokenizer.ggml.eos_token_id"
 # Values of ``tokenizer.ggml.token_type`` that llama.cpp reads as control tokens: unknown and control.
 CONTROL_TYPES = frozenset({2, 3})
 # Characters that may stand for the first character of a spelling: Unicode's private use area.
@@ -87,9 +90,20 @@ def control_tokens_at_hand(model: str) -> ControlTokens | None:
 def control_tokens_of(gguf: Path) -> ControlTokens:
     """Return the control tokens in the vocabulary of a GGUF file.
 
+    The stop token is one whatever its type: llama.cpp corrects files that call it an ordinary token.
+
     Raises:
-        ValueError: as ``read_lists``.
+        UserError: ``model-unreadable``.
     """
-    lists = read_lists(gguf, "tokenizer.ggml.tokens", "tokenizer.ggml.token_type")
-    pairs = enumerate(zip(lists["tokenizer.ggml.tokens"], lists["tokenizer.ggml.token_type"], strict=True))
-    return ControlTokens({token: place for place, (token, kind) in pairs if kind in CONTROL_TYPES})
+    try:
+        found = read_values(gguf, TOKENS, TYPES, STOP_TOKEN)
+    except ValueError as error:
+        raise UserError(
+            "model-unreadable",
+            f"The model file {gguf} cannot be read: {error}.",
+            hint="Fetch the file again, or choose another model with training.model.",
+        ) from error
+    tokens = found.get(TOKENS, [])
+    control = {place for place, kind in enumerate(found.get(TYPES, ())) if kind in CONTROL_TYPES}
+    control.add(found.get(STOP_TOKEN, -1))
+    return ControlTokens({token: place for place, token in enumerate(tokens) if place in control})

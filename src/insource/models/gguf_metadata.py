@@ -1,4 +1,4 @@
-"""Lists in the metadata of a GGUF file.
+"""Values in the metadata of a GGUF file.
 
 The reader of the ``gguf`` package takes seconds and 200 MB for a vocabulary, and only training installs it.
 Source: the GGUF specification, version 3, in the repository ggml-org/ggml.
@@ -15,25 +15,31 @@ SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "
 STRING, LIST = 8, 9
 
 
-def read_lists(gguf: Path, *keys: str) -> dict[str, list[Any]]:
-    """Return the lists with these keys, an empty one for a key that the file does not have.
+def read_values(gguf: Path, *keys: str) -> dict[str, Any]:
+    """Return the values of these keys; a key that the file does not have is absent.
 
     Raises:
-        ValueError: the file is not little-endian GGUF of version 2 or 3, or is cut short.
+        ValueError: the file is not little-endian GGUF of version 2 or 3, is cut short or is damaged.
     """
-    found: dict[str, list[Any]] = {key: [] for key in keys}
+    found: dict[str, Any] = {}
     try:
         with gguf.open("rb") as file:
             magic, version, _, entries = struct.unpack("<4sIQQ", file.read(24))
             if magic != b"GGUF" or version not in (2, 3):
-                raise ValueError(f"{gguf} is not a GGUF file of version 2 or 3")
+                raise ValueError("it is not a GGUF file of version 2 or 3")
             for _ in range(entries):
                 key = _string(file)
                 value = _value(file, _scalar(file, "I"))
-                if key in found:
+                if key in keys:
                     found[key] = value
     except struct.error as error:
-        raise ValueError(f"{gguf} is cut short") from error
+        raise ValueError("it is cut short") from error
+    except (
+        KeyError,
+        MemoryError,
+        OverflowError,
+    ) as error:  # a type that there is not, a length beyond reason
+        raise ValueError("its metadata are damaged") from error
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -79,9 +80,19 @@ class LlamaCppModel:
         The server's chat endpoint would read a control token that a message spells as the token, so requests
         carry token ids. Raises as ``generate``.
         """
-        pieces = self._control.pieces(request.messages, self._render)
-        body = {"content": pieces, "add_special": False, "parse_special": False}
+        pieces = [*self._opening, *self._control.pieces(request.messages, self._render)]
+        body = {"content": pieces, "add_special": bool(self._opening), "parse_special": False}
         return [int(token) for token in self._post("/tokenize", body)["tokens"]]
+
+    @cached_property
+    def _opening(self) -> list[str]:
+        """An empty text for the server to set a BOS token before, if the model's template writes one.
+
+        Where the server's tokenizer adds BOS, its ``/apply-template`` leaves the template's own out.
+        """
+        server = self._ask("GET", "/props")
+        writes = "bos_token" in server["chat_template"] or server["bos_token"] in server["chat_template"]
+        return [""] if writes else []
 
     def _unforced(self, grammar: str | None) -> str | None:
         """Return the grammar such that text that it dictates cannot become a control token.
@@ -97,8 +108,11 @@ class LlamaCppModel:
         return str(self._post("/apply-template", {"messages": messages})["prompt"])
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._ask("POST", path, body)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            response = self._client.post(path, json=body)
+            response = self._client.request(method, path, json=body)
         except httpx2.TimeoutException as error:
             raise ProviderError(
                 "model-timeout", f"The local engine did not answer within {REQUEST_TIMEOUT_S:.0f} s."

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from insource.foundation.errors import UserError
 from insource.models.control_tokens import ControlTokens, control_tokens_of
-from insource.models.gguf_metadata import read_lists
+from insource.models.gguf_metadata import read_values
 from insource.types import Message
 
 # Spellings that overlap, begin alike, hold each other, have one character, or mean another thing to a regex.
@@ -77,6 +78,32 @@ def test_unknown_and_control_tokens_of_a_file_are_control_tokens(tmp_path):
     assert control.pieces([Message(role="user", content="<s>")], chat)[0] == 1
 
 
+def test_the_stop_token_is_a_control_token_whatever_its_type(tmp_path):
+    stop = text("tokenizer.ggml.eos_token_id") + struct.pack("<II", 4, 2)
+    control = control_tokens_of(gguf_file(tmp_path / "v.gguf", [*VOCABULARY, stop]))
+    assert control.spelled_in("<unk> <s> a <tool>") == ("<unk>", "<s>", "a")
+
+
+def test_a_vocabulary_without_types_has_the_stop_token_alone(tmp_path):
+    stop = text("tokenizer.ggml.eos_token_id") + struct.pack("<II", 4, 1)
+    control = control_tokens_of(gguf_file(tmp_path / "v.gguf", [*VOCABULARY[:3], stop]))
+    assert control.spelled_in("<unk> <s> a <tool>") == ("<s>",)
+
+
+LONG, NO_TYPE = (
+    text("general.name") + struct.pack("<I", kind) + struct.pack("<Q", 2**63) for kind in (8, 99)
+)
+
+
+@pytest.mark.parametrize("entry", [LONG, NO_TYPE])
+def test_damaged_metadata_are_refused_by_name(tmp_path, entry):
+    path = gguf_file(tmp_path / "v.gguf", [entry])
+    with pytest.raises(UserError, match="damaged") as caught:
+        control_tokens_of(path)
+    assert caught.value.code == "model-unreadable"
+    assert str(path) in caught.value.message
+
+
 def test_a_file_without_a_vocabulary_has_none(tmp_path):
     assert control_tokens_of(gguf_file(tmp_path / "v.gguf", [NAME])).spelled_in("<s>") == ()
 
@@ -86,10 +113,10 @@ def test_a_file_that_is_cut_short_is_not_read_as_a_shorter_one(tmp_path, kept):
     path = gguf_file(tmp_path / "v.gguf", VOCABULARY)
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(ValueError, match=r"cut short|not a GGUF"):
-        read_lists(path, "tokenizer.ggml.tokens")
+        read_values(path, "tokenizer.ggml.tokens")
 
 
 @pytest.mark.parametrize("form", [{"magic": b"GGML"}, {"version": 1}])
 def test_another_format_is_refused(tmp_path, form):
     with pytest.raises(ValueError, match="not a GGUF"):
-        read_lists(gguf_file(tmp_path / "v.gguf", VOCABULARY, **form), "tokenizer.ggml.tokens")
+        read_values(gguf_file(tmp_path / "v.gguf", VOCABULARY, **form), "tokenizer.ggml.tokens")
