@@ -3,15 +3,14 @@
 import hashlib
 import json
 import socket
-import struct
 
 import pytest
 from support.example_results import example_result
+from support.model_files import EMPTY_GGUF
 
 from insource.foundation.files import write_json
 from insource.types import JsonSchema
 
-EMPTY_GGUF = struct.pack("<4sIQQ", b"GGUF", 3, 0, 0)  # version 3, no tensors, no metadata
 # As if they were not installed. (None in sys.modules would not do: scipy looks there for torch.)
 ABSENT = """
 import importlib.machinery

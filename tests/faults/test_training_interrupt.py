@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from support.model_files import EMPTY_GGUF
 
 STEPS_BEFORE_THE_STOP = 30
 CONFIG = """
@@ -35,7 +36,7 @@ def cache(tmp_path_factory):
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     cache = tmp_path_factory.mktemp("cache")
-    folder = cache / "unpacked" / hashlib.sha256(b"GGUF tiny").hexdigest()[:16]
+    folder = cache / "unpacked" / hashlib.sha256(EMPTY_GGUF).hexdigest()[:16]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     words = {"<pad>": 0, "<eos>": 1} | {letter: 2 + index for index, letter in enumerate(alphabet)}
     tokenizer = Tokenizer(BPE(words, []))
@@ -71,7 +72,7 @@ def begin(cache, rows):
         lines = [row | {"split": split} for row, split in zip(rows.tickets(24), splits, strict=True)]
         (folder / "data.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         (folder / "insource.toml").write_text(CONFIG)
-        (folder / "tiny.gguf").write_bytes(b"GGUF tiny")
+        (folder / "tiny.gguf").write_bytes(EMPTY_GGUF)
         return subprocess.Popen(
             [sys.executable, "-m", "insource.cli.main", "train", "--json"],
             cwd=folder,
