@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from insource.config.dataset import CallsSection
+from insource.contract.reasoning import without_reasoning
 from insource.dataset.rows.records import BadRow
 from insource.dataset.sources.conversation import Conversations, asked
 from insource.foundation.clock import iso
@@ -211,4 +212,7 @@ def _answer(call: Call, said: _Said) -> str:
         if called_tool(call.response):
             raise BadRow("tool-calls", "the answer is a call of a tool, not text")
         raise BadRow("no-answer", f"no text in the answer ({call.finish_reason})")
-    return call.response_text
+    answer = without_reasoning(call.response_text)
+    if not answer:
+        raise BadRow("no-answer", "the answer ends within the model's reasoning")
+    return answer

@@ -82,6 +82,18 @@ def test_an_answer_is_the_teachers_for_ever_and_a_correction_beats_it(log):
     assert (third.provenance.label, third.provenance.human_edited) == ("checked", False)
 
 
+def test_the_reasoning_of_a_model_is_no_part_of_its_label(log):
+    put(
+        log,
+        {"response_text": '<think>maybe {"total": 1}</think>\n{"total": 2}'},
+        {"response_text": "<think>it was cut while it"},
+    )
+    rows, drops, _ = read(log)
+    assert rows["c0"].output == '{"total": 2}'
+    assert rows["c0"].provenance.human_edited is False
+    assert drops == {"c1": "no-answer"}
+
+
 @pytest.mark.parametrize(
     ("limit", "finish", "written", "reason"),
     [
