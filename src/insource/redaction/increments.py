@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from insource.redaction.escapes import resolved
-from insource.redaction.redactor import Redactor
+from insource.redaction.redactor import Redactor, without
 from insource.redaction.rules import compiled
 
 # The characters of tokens and numbers. Text is cut only before a run of these.
-_RUN = compiled(r"[\w.~+/=!@#$%^&*:\\\-\p{Latin}\p{Greek}\p{Cyrillic}]*\z")
-_BEGINS_WITH_RUN = compiled(r"\A[\w.~+/=!@#$%^&*:\\\-\p{Latin}\p{Greek}\p{Cyrillic}]*")
+_CHARACTERS = r"[\w.~+/=!@#$%^&*:\\\-\p{Latin}\p{Greek}\p{Cyrillic}]*"
+_RUN, _RUN_AT_END = compiled(_CHARACTERS), compiled(_CHARACTERS + r"\z")
 _CONTINUES = bytes(range(0x80, 0xC0))  # UTF-8 bytes that begin no character
 _CONTEXT = 64  # bytes of text before a finding that a rule may look at
 _OFTEN_LOOKED_AT = 1024  # bytes
@@ -50,12 +50,17 @@ class RedactedIncrements:
             self._held, self._given_up = b"", True
         if cut == known:
             return ""
-        self._before = _end_of(data[:cut])
-        return self._redactor.text_after(data[:cut], known)
+        decided = data[:cut]
+        findings = self._redactor.findings(decided)
+        # A match takes its text, so what follows a finding does not depend on it; nor on half a word.
+        start = max(cut - _CONTEXT, findings[-1].end if findings else 0)
+        self._before = decided[_RUN.match(decided, start).end() if start > 0 else 0 :].lstrip(_CONTINUES)
+        return without(decided, known, findings)
 
     def rest(self) -> str:
         """Return the redacted text that is still held back, once nothing more follows."""
-        return self._redactor.text_after(self._before + self._held, len(self._before))
+        data = self._before + self._held
+        return without(data, len(self._before), self._redactor.findings(data))
 
     def _cut(self, data: bytes) -> int:
         """Return the last position before which every finding is decided."""
@@ -63,7 +68,7 @@ class RedactedIncrements:
         findings = self._redactor.findings(data)
         before = -1
         while cut != before:
-            before, cut = cut, int(_RUN.search(data[:cut]).start())
+            before, cut = cut, int(_RUN_AT_END.search(data[:cut]).start())
             # A finding that reaches the end may continue, such as a key block without its last line.
             for finding in findings:
                 if finding.began < cut and (finding.end > cut or finding.end == len(data)):
@@ -84,11 +89,3 @@ class RedactedIncrements:
         if view is not None and (match := pattern.search(view.data)) and match.start() < len(view.data):
             start = min(start, view.original(match.start(), len(view.data))[0])
         return start
-
-
-def _end_of(data: bytes) -> bytes:
-    """Return the last bytes of a text, from where a word begins: half a word could match a rule."""
-    if len(data) <= _CONTEXT:
-        return data
-    end = data[-_CONTEXT:]
-    return end[_BEGINS_WITH_RUN.search(end).end() :].lstrip(_CONTINUES)

@@ -185,16 +185,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return the redacted text."""
-        return self.text_after(text.encode("utf-8", "replace"), 0)
-
-    def text_after(self, data: bytes, start: int) -> str:
-        """Return the redacted part of a UTF-8 text from ``start`` on; what stands before helps to decide."""
-        pieces, position = [], start
-        for finding in self.findings(data):
-            if finding.start >= start:
-                pieces += [data[position : finding.start], finding.replacement]
-                position = finding.end
-        return b"".join([*pieces, data[position:]]).decode()
+        data = text.encode("utf-8", "replace")
+        return without(data, 0, self.findings(data))
 
     def findings(self, data: bytes) -> list[PersonalFinding]:
         """Return the findings in a UTF-8 text, from left to right, without overlaps."""
@@ -233,6 +225,16 @@ class Redactor:
             return f"[{rule.name}]".encode()
         assert self._pseudonyms is not None
         return self._pseudonyms.name(rule.name, rule.normal(value))
+
+
+def without(data: bytes, start: int, findings: Sequence[PersonalFinding]) -> str:
+    """Return a UTF-8 text from ``start`` on without its findings; one that starts before is left out."""
+    pieces, position = [], start
+    for finding in findings:
+        if finding.start >= start:
+            pieces += [data[position : finding.start], finding.replacement]
+            position = finding.end
+    return b"".join([*pieces, data[position:]]).decode()
 
 
 def _merged(found: list[PersonalFinding]) -> list[PersonalFinding]:
