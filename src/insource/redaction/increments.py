@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from insource.redaction.escapes import resolved
-from insource.redaction.redactor import Redactor, without
+from insource.redaction.redactor import PersonalFinding, Redactor, without
 from insource.redaction.rules import compiled
 
 # The characters of tokens and numbers. Text is cut only before a run of these.
@@ -41,7 +41,8 @@ class RedactedIncrements:
             return ""
         known = len(self._before)
         data = self._before + held
-        cut = max(known, self._cut(data))
+        cut, findings = self._cut(data)
+        cut = max(known, cut)
         self._held = data[cut:]
         left = len(self._held)
         # A long undecided text is searched again only after it grew by a quarter: linear time overall.
@@ -51,7 +52,6 @@ class RedactedIncrements:
         if cut == known:
             return ""
         decided = data[:cut]
-        findings = self._redactor.findings(decided)
         # A match takes its text, so what follows a finding does not depend on it; nor on half a word.
         start = max(cut - _CONTEXT, findings[-1].end if findings else 0)
         self._before = decided[_RUN.match(decided, start).end() if start > 0 else 0 :].lstrip(_CONTINUES)
@@ -62,10 +62,11 @@ class RedactedIncrements:
         data = self._before + self._held
         return without(data, len(self._before), self._redactor.findings(data))
 
-    def _cut(self, data: bytes) -> int:
-        """Return the last position before which every finding is decided."""
+    def _cut(self, data: bytes) -> tuple[int, list[PersonalFinding]]:
+        """Return the last position before which every finding is decided, and the findings before it."""
         cut = self._unfinished(data)
         findings = self._redactor.findings(data)
+        decided: list[PersonalFinding] = []
         before = -1
         while cut != before:
             before, cut = cut, int(_RUN_AT_END.search(data[:cut]).start())
@@ -73,11 +74,12 @@ class RedactedIncrements:
             for finding in findings:
                 if finding.began < cut and (finding.end > cut or finding.end == len(data)):
                     cut = finding.began
+            decided = self._redactor.findings(data[:cut])
             # Without the text that follows, digits may match a rule that they do not match in full.
-            for finding in self._redactor.findings(data[:cut]):
+            for finding in decided:
                 if finding not in findings:
                     cut = min(cut, finding.began)
-        return cut
+        return cut, decided
 
     def _unfinished(self, data: bytes) -> int:
         pattern = self._redactor.unfinished
