@@ -9,7 +9,7 @@ from insource.arms.prompts import described
 from insource.config.training import ServingSection
 from insource.models.catalogue import BaseModel
 from insource.models.replay import ReplayModel
-from insource.runs.folders import Run
+from insource.runs.folders import Run, RunStore
 from insource.types import Dataset, DatasetManifest, ParitySummary, TrainingSummary
 from insource.workflow.export import Made
 
@@ -99,6 +99,7 @@ def inputs_of(task, dataset, folder):
         local=local_of(task, folder, right_answers(task, test)),
         confidence=lambda example, completion: 0.9,
         price=lambda model: CloudPrice(30.0, "published"),
+        runs=RunStore(folder / "workspace"),
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from insource.arms.local import Local
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Confidence
+from insource.runs.folders import RunStore
 from insource.types import Dataset, Example, Task
 from insource.types.evaluation import Role
 
@@ -24,16 +25,31 @@ class ArmInputs(NamedTuple):
     """What arms are made from.
 
     ``test`` are the documents that every arm is asked about. ``few`` is a fixed sample of them, for arms
-    that are slow and only there to be beaten. ``price`` gives what a cloud model costs.
+    that are slow; the one that is chosen is asked about all. ``price`` gives what a cloud model costs.
+    ``runs`` keeps what is fitted. ``local`` and ``confidence`` come with the trained model: before it is
+    trained, ``local`` is None.
     """
 
     task: Task
     dataset: Dataset
     test: tuple[Example, ...]
     few: tuple[Example, ...]
-    local: Local
+    local: Local | None
     confidence: Confidence
     price: Callable[[str], CloudPrice]
+    runs: RunStore
+    progress: Callable[[str, float, float], None] = lambda text, done, total: None
+
+    @property
+    def engine(self) -> Local:
+        """The local engine's part.
+
+        Raises:
+            ValueError: no model is trained yet.
+        """
+        if self.local is None:
+            raise ValueError("the arms behind the local engine come after training")
+        return self.local
 
 
 class ArmNeeds(NamedTuple):
@@ -71,7 +87,8 @@ class ArmFactory(NamedTuple):
     """One file of arms: ``kind`` names it, ``plans`` makes what is evaluated, in report order.
 
     ``serves`` says that `insource serve` and `insource gateway` start this arm's model. Its policy is
-    calibrated, because what is served is what has to be certified.
+    calibrated, because what is served is what has to be certified. ``early`` says that its plans need no
+    language model of this machine: they are made, and their expected figures shown, before one is trained.
     """
 
     kind: str
@@ -79,6 +96,7 @@ class ArmFactory(NamedTuple):
     plans: Callable[[ArmInputs], Sequence[ArmPlan]]
     needs: ArmNeeds = ArmNeeds()
     serves: bool = False
+    early: bool = False
 
     def make(self, inputs: ArmInputs) -> tuple[ArmPlan, ...]:
         """Return the plans.

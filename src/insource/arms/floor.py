@@ -75,4 +75,4 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
     )
 
 
-FACTORY = ArmFactory("floor", "baseline", plans, ArmNeeds(rows=1, outputs=("json", "labels")))
+FACTORY = ArmFactory("floor", "baseline", plans, ArmNeeds(rows=1, outputs=("json", "labels")), early=True)

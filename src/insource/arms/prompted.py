@@ -20,7 +20,7 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan, ...]:
     arms = [
         Arm(
             name=name,
-            model=inputs.local.base.name,
+            model=inputs.engine.base.name,
             kind="base",
             role="baseline",
             local=True,
@@ -29,7 +29,7 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan, ...]:
         )
         for name, description in described.items()
     ]
-    return tuple(local_plan(inputs.local, arm, inputs.few, adapter=None, describe=True) for arm in arms)
+    return tuple(local_plan(inputs.engine, arm, inputs.few, adapter=None, describe=True) for arm in arms)
 
 
 FACTORY = ArmFactory("base", "baseline", plans, ArmNeeds(extra="serve", module="xllamacpp"))

@@ -14,14 +14,14 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
     """Return the one plan, with the confidence by which answers are routed."""
     arm = Arm(
         name=NAME,
-        model=inputs.local.tuned_name,
+        model=inputs.engine.tuned_name,
         kind="tuned",
         role="candidate",
         local=True,
         constrained=True,
         description="fine-tuned, exported and served under the grammar",
     )
-    plan = local_plan(inputs.local, arm, inputs.test, adapter=0, describe=False)
+    plan = local_plan(inputs.engine, arm, inputs.test, adapter=0, describe=False)
     return (plan._replace(confidence=inputs.confidence),)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import NamedTuple
 
 from insource.evaluation.run import Confidence
 from insource.models.protocol import Model, Request
-from insource.types import Arm, Example
+from insource.types import Arm, Estimate, Example
+from insource.types.evaluation import Effort
 
 
 class ArmPlan(NamedTuple):
@@ -18,7 +20,9 @@ class ArmPlan(NamedTuple):
     weights, adapter, grammar or logged answers: equal identity, equal answers. ``model`` opens the model
     only when there is work to do. ``note`` is what a reader has to know about this measurement.
     ``is_look`` is false when nothing was fitted, and no arm is tuned or chosen by the score: scoring such
-    answers on the test split is then not counted as a look at it.
+    answers on the test split is then not counted as a look at it. ``effort`` and ``expected`` are those of
+    ``Evaluation``. ``answers_in`` is the folder of files from which this arm answers outside the evaluation
+    (``models.fitted.registry``), None when there is none.
     """
 
     arm: Arm
@@ -29,3 +33,6 @@ class ArmPlan(NamedTuple):
     confidence: Confidence = lambda example, completion: None
     note: str = ""
     is_look: bool = True
+    effort: Effort | None = None
+    expected: Estimate | None = None
+    answers_in: Path | None = None

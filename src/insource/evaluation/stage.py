@@ -76,7 +76,8 @@ def evaluate_arm(
         return result.model_dump(mode="json")
 
     found = load(runs.run(_spec(dataset, task, split, plan), work))
-    return found._replace(evaluation=found.evaluation.model_copy(update={"arm": plan.arm}))
+    said = {"arm": plan.arm, "effort": plan.effort, "expected": plan.expected}
+    return found._replace(evaluation=found.evaluation.model_copy(update=said))
 
 
 def _spec(dataset: Dataset, task: Task, split: Split, plan: ArmPlan) -> StageSpec:

@@ -11,7 +11,8 @@ class Request(Frozen):
     """One request to a model.
 
     ``grammar`` is a complete llguidance grammar; only local engines apply it. ``top_logprobs`` is the number
-    of candidates per token to return (0: no log-probabilities).
+    of candidates per token to return (0: no log-probabilities). ``document`` and ``attributes`` (the fields
+    asked for; None: all) are what the messages were made from, for a model that reads no prompt.
 
     Examples:
         >>> from insource import Message, Request
@@ -26,6 +27,8 @@ class Request(Frozen):
     seed: int = 0
     grammar: str | None = None
     top_logprobs: int = 0
+    document: str | None = None
+    attributes: tuple[str, ...] | None = None
 
 
 class ModelInfo(Frozen):

@@ -121,6 +121,18 @@ class Arm(Frozen):
         return _STATED_BY_KIND[given["kind"]] | given
 
 
+class Effort(Frozen):
+    """How hard an arm was tried before the test split was looked at, so that arms can be compared fairly.
+
+    ``validation_evaluations`` counts the settings that were scored on rows held out from their fit; equal
+    numbers are equal effort. ``settings`` are those that were kept, in words; a prompt is one of them.
+    """
+
+    validation_evaluations: int
+    settings: dict[str, str] = {}
+    note: str = ""
+
+
 class FieldMetrics(Frozen):
     """Bucket counts and accuracy of one field over all documents of an arm."""
 
@@ -134,7 +146,8 @@ class Evaluation(Frozen):
 
     ``metrics`` holds the headline and component metrics by name (``docs/reference/metrics.md``);
     ``slices`` holds the primary metrics by slice (``seen groups``, ``unseen groups``). ``unsearched`` counts
-    the documents with such slots (``Score.unsearched``).
+    the documents with such slots (``Score.unsearched``). ``expected`` is the primary metric by
+    cross-validation on the training split, for an arm that was fitted there.
 
     Examples:
         >>> from insource import Arm, EvalRecord, Evaluation, summarise
@@ -166,6 +179,8 @@ class Evaluation(Frozen):
     failures: dict[str, int] = {}
     unsearched: int = 0
     seconds: float = 0.0
+    effort: Effort | None = None
+    expected: Estimate | None = None
 
 
 Outcome = Literal["better", "not worse", "worse", "inconclusive"]

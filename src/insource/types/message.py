@@ -58,6 +58,10 @@ class TokenLogprob(Frozen):
 class Completion(Frozen):
     """A model's answer. ``latency_s`` is wall time in seconds at the caller; a simulated model assumes it.
 
+    What a model knows of its own certainty stands beside the text, each between 0 and 1: ``confidence`` that
+    the whole answer is right, ``field_confidences`` by path, ``label_probabilities`` of the likeliest labels,
+    in falling order. A language model states none of them; its ``tokens`` give its confidence.
+
     Examples:
         >>> from insource import Completion
         >>> answer = Completion(text='{"voltage": "480 V"}', model="tuned", latency_s=0.8)
@@ -71,3 +75,6 @@ class Completion(Frozen):
     usage: Usage = Usage()
     latency_s: float | None = None
     tokens: tuple[TokenLogprob, ...] = ()
+    confidence: float | None = None
+    field_confidences: dict[str, float] = {}
+    label_probabilities: dict[str, float] = {}

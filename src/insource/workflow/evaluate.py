@@ -64,6 +64,8 @@ def inputs_of(session: Session, dataset: Dataset, task: Task, made: Made) -> Arm
         local=made.local,
         confidence=made.confidence,
         price=lambda model: cloud_price(session, dataset, task, model),
+        runs=session.project.runs,
+        progress=session.display.progress,
     )
 
 
