@@ -1,6 +1,6 @@
 """Start here: the whole loop, one call a stage.
 
-    log → dataset → train → export → evaluate → compare → route → decide → report
+    log → dataset → fit → train → export → choose → evaluate → compare → route → decide → report
 
 Each stage takes values and returns values. It keeps its results in a run folder. A stage that already has
 a complete folder for the same inputs is read back instead of run again. Every verb of the command line is
@@ -21,6 +21,7 @@ from insource.models.protocol import Model
 from insource.training.base import require_extra
 from insource.types import RunResult
 from insource.workflow.build import build_dataset
+from insource.workflow.choose import choose, fit_early
 from insource.workflow.conclude import Findings, keep
 from insource.workflow.evaluate import compare_arms, evaluate_arms
 from insource.workflow.export import make_model
@@ -54,16 +55,20 @@ def run(
     """
     require_extras(arms)
     dataset, task = build_dataset(session, cloud)
+    fit_early(session, dataset, task, arms)
     made = make_model(session, dataset, task)
-    evaluated = evaluate_arms(session, dataset, task, made, arms)
-    comparisons = compare_arms(task, evaluated)
-    calibrated = calibrate(session, dataset, task, made, arms)
+    choice = choose(session, dataset, task, made, arms)
+    chosen = choice.candidate if choice else None
+    evaluated = evaluate_arms(session, dataset, task, made, arms, chosen=chosen)
+    comparisons = compare_arms(task, evaluated, choice)
+    calibrated = calibrate(session, dataset, task, made, chosen, arms)
     routed = drive_gateway(session, dataset, made, calibrated, drive)
-    economics = weigh(session.config.decision, evaluated)
+    economics = weigh(session.config.decision, evaluated, chosen)
     verdict = conclude(
         [one.evaluation.arm for one in evaluated],
         comparisons,
         economics,
+        chosen=chosen,
         volume=session.config.decision.documents_per_month,
     )
     found = Findings(
@@ -73,6 +78,7 @@ def run(
         exported=made.exported,
         base_digest=made.local.base.digest,
         max_new_tokens=made.local.max_new_tokens,
+        choice=choice,
         evaluated=evaluated,
         comparisons=comparisons,
         policy=calibrated.policy if calibrated else None,

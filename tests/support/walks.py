@@ -12,7 +12,7 @@ class FakeDisplay:
         self.answer = answer
         self.stages, self.notes, self.questions = [], [], []
         self.recipes, self.manifests, self.evaluations = [], [], []
-        self.points = []
+        self.points, self.expectations = [], []
 
     def stage(self, name, about):
         self.stages.append(name)
@@ -31,6 +31,9 @@ class FakeDisplay:
 
     def evaluated(self, evaluation, metric):
         self.evaluations.append(evaluation)
+
+    def expected(self, arm, figure, metric):
+        self.expectations.append((arm.name, figure, metric))
 
     def confirm(self, question):
         self.questions.append(question)

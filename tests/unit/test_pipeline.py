@@ -97,23 +97,23 @@ def test_one_factory_is_all_that_a_new_arm_takes(walk):
 
 
 def another_candidate(inputs):
-    """A second candidate that is always wrong, placed before the tuned one."""
+    """A second candidate that says the same to everything, placed before or after the tuned one."""
     (plan,) = trivial(inputs)
     arm = plan.arm.model_copy(update={"name": "other", "kind": "other", "role": "candidate"})
     return (plan._replace(arm=arm, examples=inputs.test),)
 
 
-def test_a_second_candidate_is_compared_and_neither_served_nor_mixed_into_the_verdict(walk):
+def test_the_candidate_is_chosen_on_validation_whatever_stands_first(walk):
     alone = pipeline.run(walk)
     other = ArmFactory("other", "candidate", another_candidate)
-    both = pipeline.run(session_on(walk.project.folder, FakeDisplay()), arms=(*ARMS, other))
-    assert ("other", "gpt") in [(one.candidate, one.baseline) for one in both.comparisons]
-    assert both.comparisons[0].candidate == "tuned"
-    assert both.verdict == alone.verdict
-    assert both.routing.policy == alone.routing.policy
-    before = pipeline.run(session_on(walk.project.folder, FakeDisplay()), arms=(other, *ARMS))
-    assert before.routing.policy == alone.routing.policy
-    assert "other" in before.verdict.sentence
+    for arms in ((*ARMS, other), (other, *ARMS)):
+        both = pipeline.run(session_on(walk.project.folder, FakeDisplay()), arms=arms)
+        assert both.choice.candidate == "tuned"
+        assert {"other", "tuned", "gpt"} <= {trial.arm for trial in both.choice.trials}
+        assert ("tuned", "other") in [(one.candidate, one.baseline) for one in both.comparisons]
+        assert (both.comparisons[0].candidate, both.comparisons[0].baseline) == ("tuned", "gpt")
+        assert both.verdict == alone.verdict
+        assert both.routing.policy == alone.routing.policy
 
 
 def test_without_a_candidate_the_result_says_so(walk):

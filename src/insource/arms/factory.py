@@ -86,16 +86,14 @@ class ArmNeeds(NamedTuple):
 class ArmFactory(NamedTuple):
     """One file of arms: ``kind`` names it, ``plans`` makes what is evaluated, in report order.
 
-    ``serves`` says that `insource serve` and `insource gateway` start this arm's model. Its policy is
-    calibrated, because what is served is what has to be certified. ``early`` says that its plans need no
-    language model of this machine: they are made, and their expected figures shown, before one is trained.
+    ``early`` says that its plans need no language model of this machine: they are made, and their expected
+    figures shown, before one is trained.
     """
 
     kind: str
     role: Role
     plans: Callable[[ArmInputs], Sequence[ArmPlan]]
     needs: ArmNeeds = ArmNeeds()
-    serves: bool = False
     early: bool = False
 
     def make(self, inputs: ArmInputs) -> tuple[ArmPlan, ...]:

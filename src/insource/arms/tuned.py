@@ -26,4 +26,4 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
 
 
 NEEDS = ArmNeeds(extra="serve", module="xllamacpp")
-FACTORY = ArmFactory("tuned", "candidate", plans, NEEDS, serves=True)
+FACTORY = ArmFactory("tuned", "candidate", plans, NEEDS)

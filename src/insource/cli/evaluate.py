@@ -17,20 +17,23 @@ if TYPE_CHECKING:
 @training_options
 @json_option
 def command(session: Session, as_json: bool) -> None:
-    """Measure the logged clouds, the floor, the base model and the tuned model on the same test documents."""
+    """Measure every arm on the same test documents; the candidate is chosen on validation first."""
     from insource.cli.output import say
     from insource.workflow.build import build_dataset
+    from insource.workflow.choose import choose, fit_early
     from insource.workflow.evaluate import evaluate_arms
     from insource.workflow.export import make_model
     from insource.workflow.looks import looks_at_test
 
     dataset, task = build_dataset(session)
-    evaluated = evaluate_arms(session, dataset, task, make_model(session, dataset, task))
+    fit_early(session, dataset, task)
+    made = make_model(session, dataset, task)
+    choice = choose(session, dataset, task, made)
+    chosen = choice.candidate if choice else None
+    evaluated = evaluate_arms(session, dataset, task, made, chosen=chosen)
     if as_json:
         found = [one.evaluation.model_dump(mode="json") for one in evaluated]
         click.echo(json.dumps(found, ensure_ascii=False))
     say(f"\n{looks_at_test(session, dataset.splits['test']).summary}")
-    arms = [one.evaluation.arm for one in evaluated]
-    pair = [next((arm.name for arm in arms if arm.role == "candidate"), "")]
-    pair += [arm.name for arm in arms if arm.role == "baseline"][-1:]
-    say(f"Next: insource compare {' '.join(map(repr, pair))}")
+    if choice is not None and choice.baseline:
+        say(f"Next: insource compare {choice.candidate!r} {choice.baseline!r}")

@@ -16,7 +16,7 @@ from insource.foundation.errors import InsourceError
 
 if TYPE_CHECKING:
     from insource.training.recipe import Recipe
-    from insource.types import Comparison, DatasetManifest, Estimate, Evaluation, RunResult
+    from insource.types import Arm, Comparison, DatasetManifest, Estimate, Evaluation, RunResult
 
 EXIT_INTERRUPTED = 130
 PACKAGE = Path(__file__).parents[1]
@@ -156,6 +156,10 @@ class Terminal:
             f"{evaluation.arm.name}{simulated}: {metric.replace('_', ' ')} "
             f"{show(evaluation.metrics.get(metric))}, n = {evaluation.n}{failed}"
         )
+
+    def expected(self, arm: Arm, figure: Estimate | None, metric: str) -> None:
+        """Show a rung of the ladder before a language model is loaded."""
+        self.note(f"{arm.name}: {metric.replace('_', ' ')} {show(figure)}, by cross-validation")
 
     def confirm(self, question: str) -> bool:
         """Ask before money is spent. Without a terminal, only ``--yes`` confirms."""

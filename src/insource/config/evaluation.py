@@ -33,6 +33,9 @@ class EvaluationSection(Frozen):
     base_documents: int = Field(
         40, gt=0, description="Test documents for the base models, a subset of those above."
     )
+    validation_documents: int | None = Field(
+        100, gt=0, description="Maximum validation documents to choose the candidate on; when empty, all."
+    )
     calibration_documents: int | None = Field(
         None, gt=0, description="Maximum calibration documents; when empty, all."
     )

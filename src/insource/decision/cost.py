@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from insource.config.decision import DecisionSection
-from insource.evaluation.stage import Evaluated, candidate_of
+from insource.evaluation.stage import Evaluated
 from insource.types import Assumption, BreakEven, Evaluation, Frozen
 
 SECONDS_PER_MONTH = 730 * 3600
@@ -114,12 +114,12 @@ def _sentence(
     return sentence + " Calls that are escalated still cost what the cloud costs, and are not counted here."
 
 
-def weigh(section: DecisionSection, evaluated: Sequence[Evaluated]) -> BreakEven:
-    """Return the volume from which the candidate costs less than the cheapest cloud of known price."""
+def weigh(section: DecisionSection, evaluated: Sequence[Evaluated], chosen: str | None) -> BreakEven:
+    """Return the volume from which the chosen arm costs less than the cheapest cloud of known price."""
     clouds = [one.evaluation.arm for one in evaluated if one.evaluation.arm.role == "reference"]
     known = [arm for arm in clouds if arm.cost_per_1000_usd is not None]
     cheapest = min(known, key=lambda arm: (arm.simulated, arm.cost_per_1000_usd), default=None)
-    candidate = candidate_of(evaluated)
+    candidate = next((one for one in evaluated if one.evaluation.arm.name == chosen), None)
     return break_even(
         LocalCosts(**section.model_dump()),
         seconds_per_document=mean_latency_s(candidate)

@@ -9,16 +9,21 @@ from insource.types import Arm, BreakEven, Comparison, Verdict
 
 
 def conclude(
-    arms: Sequence[Arm], comparisons: Sequence[Comparison], economics: BreakEven, *, volume: float
+    arms: Sequence[Arm],
+    comparisons: Sequence[Comparison],
+    economics: BreakEven,
+    *,
+    chosen: str | None,
+    volume: float,
 ) -> Verdict:
-    """Go, no-go or undecided, from real cloud answers only.
+    """Go, no-go or undecided about the arm named ``chosen``, from real cloud answers only.
 
     A simulated cloud or none at all leaves the question open, however good the candidate is. Among
     several cloud models the candidate has to hold against each. Where a cloud never gave labels that more
     than 1 % of the documents have, the sentence begins with it.
     """
     role = {arm.name: arm.role for arm in arms}
-    candidate = next((arm for arm in arms if arm.role == "candidate"), None)
+    candidate = next((arm for arm in arms if arm.name == chosen), None)
     if candidate is None:
         return Verdict(outcome="undecided", sentence="No candidate was evaluated.")
     mine = [c for c in comparisons if c.candidate == candidate.name]
@@ -26,6 +31,8 @@ def conclude(
     against_baseline = [c for c in mine if role.get(c.baseline) == "baseline" and c.outcome]
     reasons = tuple(c.sentence for c in (*against_cloud, *against_baseline))
     model = f"The {candidate.kind} model"
+    if candidate.name != candidate.kind:
+        model += f" ({candidate.name})"
     if against_cloud:
         found = (
             _stopped_by_cloud(model, against_cloud)

@@ -111,8 +111,3 @@ def load(run: Run) -> Evaluated:
     """Return the evaluation and records of a complete run."""
     records = read_journal(run.path / RECORDS_FILE)
     return Evaluated(run, Evaluation.model_validate(run.result), tuple(records.values()))
-
-
-def candidate_of(evaluated: Sequence[Evaluated]) -> Evaluated | None:
-    """Return the first arm that may replace the cloud, or None."""
-    return next((one for one in evaluated if one.evaluation.arm.role == "candidate"), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from insource.types.base import Frozen
+from insource.types.choice import Choice
 from insource.types.dataset import DatasetManifest
 from insource.types.decision import BreakEven, Verdict
 from insource.types.evaluation import Comparison, Disagreement, Evaluation
@@ -95,7 +96,7 @@ class RunResult(Frozen):
     """The versioned results of a run; the report is rendered from this document alone.
 
     ``test_looks`` counts the evaluations of the sealed test split, including this run. ``skipped_arms``
-    gives, for each arm that was not measured, the reason.
+    gives, for each arm that was not measured, the reason. ``choice`` says how the candidate was chosen.
 
     Examples:
         Read the ``result.json`` of a run folder:
@@ -123,6 +124,7 @@ class RunResult(Frozen):
     dataset: DatasetManifest
     training: TrainingSummary | None = None
     parity: ParitySummary | None = None
+    choice: Choice | None = None
     evaluations: tuple[Evaluation, ...]
     comparisons: tuple[Comparison, ...]
     break_even: BreakEven

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource.decision.cost import priced
-from insource.evaluation.stage import Evaluated, candidate_of
+from insource.evaluation.stage import Evaluated
 from insource.export.stage import ADAPTER_FILE
 from insource.export.stage import parity as parity_of
 from insource.foundation.canonical import digest
@@ -33,6 +33,7 @@ from insource.types import (
     Task,
     Verdict,
 )
+from insource.types.choice import Choice
 from insource.workflow.session import Session
 
 SHOWN_DISAGREEMENTS = 12
@@ -48,6 +49,7 @@ class Findings(NamedTuple):
     exported: Run
     base_digest: str
     max_new_tokens: int
+    choice: Choice | None
     evaluated: tuple[Evaluated, ...]
     comparisons: tuple[Comparison, ...]
     policy: Policy | None
@@ -106,7 +108,10 @@ def _assemble(session: Session, found: Findings, name: str, folder: Path, test_l
         comparisons=found.comparisons,
         break_even=found.economics,
         routing=RoutingSummary(policy=found.policy, calls=found.routed) if found.policy else None,
-        disagreements=disagreements(found.dataset, found.evaluated),
+        choice=found.choice,
+        disagreements=disagreements(
+            found.dataset, found.evaluated, found.choice.candidate if found.choice else None
+        ),
         skipped_arms=dict(session.skipped_arms),
         instruction=found.task.instruction,
         base_digest=found.base_digest,
@@ -129,9 +134,11 @@ def _assemble(session: Session, found: Findings, name: str, folder: Path, test_l
     )
 
 
-def disagreements(dataset: Dataset, evaluated: Sequence[Evaluated]) -> tuple[Disagreement, ...]:
-    """Return the test documents that the candidate did worst on, with every arm's answer to them."""
-    candidate = candidate_of(evaluated)
+def disagreements(
+    dataset: Dataset, evaluated: Sequence[Evaluated], chosen: str | None
+) -> tuple[Disagreement, ...]:
+    """Return the test documents that the chosen arm did worst on, with every arm's answer to them."""
+    candidate = next((one for one in evaluated if one.evaluation.arm.name == chosen), None)
     if candidate is None:
         return ()
     wrong = [r for r in candidate.records if r.score is None or not r.score.exact]

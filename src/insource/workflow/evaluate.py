@@ -18,19 +18,29 @@ from insource.evaluation.stage import Evaluated, evaluate_arm
 from insource.foundation.errors import ProviderError
 from insource.matching.surface import SurfaceForms
 from insource.types import Comparison, Dataset, JsonSchema, Split, Task
+from insource.types.choice import Choice
 from insource.workflow.ask_cloud import cloud_price
 from insource.workflow.export import Made
 from insource.workflow.looks import look_at_test
 from insource.workflow.session import Session
 
+KEEPS_FAILING = "model-keeps-failing"
+
 
 def evaluate_arms(
-    session: Session, dataset: Dataset, task: Task, made: Made, arms: Sequence[ArmFactory] = ARMS
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    made: Made,
+    arms: Sequence[ArmFactory] = ARMS,
+    *,
+    chosen: str | None = None,
 ) -> tuple[Evaluated, ...]:
     """Evaluate every arm on the sealed test split, in the order of the registry.
 
-    An arm that cannot be run is skipped with its reason. So is a baseline or reference whose model keeps
-    failing. A candidate whose model keeps failing ends the walk: without it there is nothing to conclude.
+    The arm named ``chosen`` is asked about every test document, however slow it is. An arm that cannot be run
+    is skipped with its reason. So is an arm whose model keeps failing, unless it is the chosen one: without
+    it there is nothing to conclude.
     """
     inputs = inputs_of(session, dataset, task, made)
     evaluated = []
@@ -41,19 +51,21 @@ def evaluate_arms(
         for plan in arm.make(inputs):
             if plan.note:
                 session.skip(plan.arm.name, plan.note)
+            if plan.arm.name == chosen:
+                plan = plan._replace(examples=inputs.test)
             if not plan.examples:
                 continue
             try:
                 evaluated.append(evaluate_one(session, dataset, task, "test", plan))
             except ProviderError as error:
-                if error.code != "model-keeps-failing" or arm.role == "candidate":
+                if error.code != KEEPS_FAILING or plan.arm.name == chosen:
                     raise
                 session.skip(plan.arm.name, f"not measured: {error.message}")
     return tuple(evaluated)
 
 
-def inputs_of(session: Session, dataset: Dataset, task: Task, made: Made) -> ArmInputs:
-    """Return what this walk's arms are made from."""
+def inputs_of(session: Session, dataset: Dataset, task: Task, made: Made | None) -> ArmInputs:
+    """Return what this walk's arms are made from; those behind the engine need a model that is made."""
     section = session.config.evaluation
     test = sample(dataset.splits["test"], section.test_documents)
     return ArmInputs(
@@ -61,8 +73,8 @@ def inputs_of(session: Session, dataset: Dataset, task: Task, made: Made) -> Arm
         dataset=dataset,
         test=test,
         few=sample(test, section.base_documents),
-        local=made.local,
-        confidence=made.confidence,
+        local=made.local if made else None,
+        confidence=made.confidence if made else lambda example, completion: None,
         price=lambda model: cloud_price(session, dataset, task, model),
         runs=session.project.runs,
         progress=session.display.progress,
@@ -99,21 +111,27 @@ def surface_forms(task: Task, dataset: Dataset) -> SurfaceForms | None:
     return SurfaceForms.fit(targets, task.output.definition)
 
 
-def compare_arms(task: Task, evaluated: Sequence[Evaluated]) -> tuple[Comparison, ...]:
-    """Compare each candidate with every baseline and reference, paired by document.
+def compare_arms(task: Task, evaluated: Sequence[Evaluated], choice: Choice | None) -> tuple[Comparison, ...]:
+    """Compare the chosen candidate with every other arm, paired by document.
 
-    The comparison that decides comes first: the clouds before the baselines, simulated clouds last, and among
-    equals the arm that the candidate gains least over, on the documents that both were asked.
+    The primary comparison comes first. The others follow: the clouds, the baselines, the other candidates,
+    simulated clouds last, and among equals the arm that the candidate gains least over, on the documents that
+    both were asked.
     """
+    if choice is None:
+        return ()
     arms = {one.evaluation.arm.name: one.evaluation.arm for one in evaluated}
     sign = -1.0 if task.primary_metric in LOWER_IS_BETTER else 1.0
+    roles = ("reference", "baseline", "candidate")
 
-    def order(found: Comparison) -> tuple[bool, bool, float]:
+    def order(found: Comparison) -> tuple[bool, bool, int, float]:
         arm = arms[found.baseline]
-        return arm.simulated, arm.role != "reference", sign * (found.difference.value or 0.0)
+        primary = found.baseline == choice.baseline
+        gain = sign * (found.difference.value or 0.0)
+        return not primary, arm.simulated, roles.index(arm.role), gain
 
-    candidates = [one for one in evaluated if one.evaluation.arm.role == "candidate"]
-    others = [one for one in evaluated if one.evaluation.arm.role != "candidate"]
+    candidate = next(one for one in evaluated if one.evaluation.arm.name == choice.candidate)
+    others = [one for one in evaluated if one is not candidate]
     found = [
         compare(
             (candidate.evaluation.arm, candidate.records),
@@ -122,8 +140,6 @@ def compare_arms(task: Task, evaluated: Sequence[Evaluated]) -> tuple[Comparison
             margin=task.margin,
             label_fields=fields_of_labels(task.output),
         )
-        for candidate in candidates
         for other in others
     ]
-    first = {one.evaluation.arm.name: place for place, one in enumerate(candidates)}
-    return tuple(sorted(found, key=lambda one: (first[one.candidate], *order(one))))
+    return tuple(sorted(found, key=order))

@@ -27,18 +27,23 @@ class Calibrated(NamedTuple):
 
 
 def calibrate(
-    session: Session, dataset: Dataset, task: Task, made: Made, arms: Sequence[ArmFactory] = ARMS
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    made: Made,
+    chosen: str | None,
+    arms: Sequence[ArmFactory] = ARMS,
 ) -> Calibrated | None:
-    """Fit when an answer of the served arm is good enough, on the calibration split and never on test.
+    """Fit when an answer of the chosen arm is good enough, on the calibration split and never on test.
 
-    Returns None when no arm is served.
+    Returns None when no arm was chosen, or the chosen one does not answer on this machine.
     """
     examples = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
     inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=examples)
-    served = next((arm for arm in arms if arm.serves and not arm.why_not(inputs)), None)
-    if served is None:
+    possible = (arm for arm in arms if arm.role == "candidate" and not arm.why_not(inputs))
+    plan = next((plan for arm in possible for plan in arm.make(inputs) if plan.arm.name == chosen), None)
+    if plan is None or not plan.arm.local:
         return None
-    (plan,) = served.make(inputs)
     evaluated = evaluate_one(session, dataset, task, "calibration", plan)
     section = session.config.routing
     policy = fit_policy(

@@ -17,7 +17,7 @@ from insource.logs.recorder import Recorder
 from insource.redaction import Redactor
 from insource.runs.folders import Run
 from insource.training.recipe import Recipe
-from insource.types import DatasetManifest, Evaluation, StageRun
+from insource.types import Arm, DatasetManifest, Estimate, Evaluation, StageRun
 from insource.workflow.project import Project
 
 
@@ -60,6 +60,9 @@ class Display(Protocol):
 
     def evaluated(self, evaluation: Evaluation, metric: str) -> None:
         """Show an evaluation with its primary metric."""
+
+    def expected(self, arm: Arm, figure: Estimate | None, metric: str) -> None:
+        """Show what an arm is expected to reach on ``metric``, before any test document is looked at."""
 
     def confirm(self, question: str) -> bool:
         """Ask before money is spent. Return True to proceed."""

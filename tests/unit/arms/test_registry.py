@@ -35,10 +35,17 @@ def test_names_are_different(inputs):
     assert {"gpt", "floor", "base", "base + schema", "tuned"} <= set(names)
 
 
-def test_one_candidate_is_served_and_knows_its_confidence(inputs):
-    (served,) = (arm for arm in ARMS if arm.serves)
-    (plan,) = served.make(inputs)
-    assert (served.role, plan.confidence(inputs.test[0], None)) == ("candidate", 0.9)
+def test_the_tuned_arm_is_a_candidate_and_knows_its_confidence(inputs):
+    (tuned,) = (arm for arm in ARMS if arm.kind == "tuned")
+    (plan,) = tuned.make(inputs)
+    assert (tuned.role, plan.confidence(inputs.test[0], None)) == ("candidate", 0.9)
+
+
+def test_an_early_arm_needs_no_trained_model(inputs):
+    before = inputs._replace(local=None)
+    for arm in ARMS:
+        if arm.early and not arm.why_not(before):
+            assert arm.make(before)
 
 
 def test_an_arm_and_its_factory_state_one_role(inputs):

@@ -11,6 +11,7 @@ from insource.decision.verdict import conclude
 from insource.runs.folders import MANIFEST
 from insource.runs.result import load
 from insource.types import Policy
+from insource.types.choice import Choice
 from insource.workflow import conclude as concluding
 from insource.workflow.conclude import SHOWN_DISAGREEMENTS, Findings, disagreements, keep
 from insource.workflow.evaluate import compare_arms, evaluate_arms
@@ -35,9 +36,10 @@ def found(project, rows, label_task, tmp_path):
     made = made_of(label_task, tmp_path, examples)
     for messages in list(made.local.answers)[::2]:
         made.local.answers[messages] = "nobody's"
-    evaluated = evaluate_arms(session, dataset, label_task, made)
-    comparisons = compare_arms(label_task, evaluated)
-    economics = weigh(session.config.decision, evaluated)
+    evaluated = evaluate_arms(session, dataset, label_task, made, chosen="tuned")
+    choice = Choice(candidate="tuned", baseline="floor", metric="accuracy", margin=0.02, trials=(), reason="")
+    comparisons = compare_arms(label_task, evaluated, choice)
+    economics = weigh(session.config.decision, evaluated, "tuned")
     arms = [one.evaluation.arm for one in evaluated]
     return session, Findings(
         dataset=dataset,
@@ -46,12 +48,13 @@ def found(project, rows, label_task, tmp_path):
         exported=made.exported,
         base_digest="b" * 64,
         max_new_tokens=50,
+        choice=choice,
         evaluated=evaluated,
         comparisons=comparisons,
         policy=POLICY,
         routed=(),
         economics=economics,
-        verdict=conclude(arms, comparisons, economics, volume=100),
+        verdict=conclude(arms, comparisons, economics, chosen="tuned", volume=100),
     )
 
 
@@ -80,9 +83,9 @@ def test_a_report_that_fails_leaves_no_run(found, monkeypatch):
 
 def test_the_worst_documents_of_the_candidate_are_shown_with_every_answer(found):
     _, findings = found
-    shown = disagreements(findings.dataset, findings.evaluated)
+    shown = disagreements(findings.dataset, findings.evaluated, "tuned")
     assert len(shown) == SHOWN_DISAGREEMENTS
     assert all(one.answers["tuned"] == "nobody's" for one in shown)
     assert all({"floor", "tuned"} <= one.answers.keys() for one in shown)
     others = [one for one in findings.evaluated if one.evaluation.arm.role != "candidate"]
-    assert disagreements(findings.dataset, others) == ()
+    assert disagreements(findings.dataset, others, "tuned") == ()

@@ -11,6 +11,7 @@ from insource.cli.main import main
 from insource.decision.verdict import conclude
 from insource.foundation.errors import ProviderError
 from insource.types import BreakEven
+from insource.types.choice import Choice
 from insource.workflow.evaluate import compare_arms, evaluate_arms
 from insource.workflow.looks import looks_at_test
 
@@ -44,7 +45,12 @@ def walk(project):
 
 def evaluated(walk, task, examples, folder, clouds=("gpt",)):
     dataset = dataset_of(examples[:9], examples[9:], task, clouds=clouds)
-    return dataset, evaluate_arms(walk, dataset, task, made_of(task, folder, examples))
+    return dataset, evaluate_arms(walk, dataset, task, made_of(task, folder, examples), chosen="tuned")
+
+
+CHOICE = Choice(
+    candidate="tuned", baseline="gpt", metric="accuracy", margin=0.02, trials=(), reason="the only one"
+)
 
 
 def test_arms_are_measured_in_the_order_of_the_registry(walk, label_task, examples, tmp_path):
@@ -134,14 +140,14 @@ def test_without_its_candidate_a_walk_ends(walk, label_task, examples, tmp_path)
     session, _ = walk
     dataset = dataset_of(examples[:9], examples[9:], label_task)
     with pytest.raises(ProviderError) as caught:
-        evaluate_arms(session, dataset, label_task, broken(label_task, tmp_path, examples, 0))
+        evaluate_arms(session, dataset, label_task, broken(label_task, tmp_path, examples, 0), chosen="tuned")
     assert caught.value.code == "model-keeps-failing"
 
 
 def test_the_comparison_that_decides_comes_first(walk, label_task, examples, tmp_path):
     session, _ = walk
     _, found = evaluated(session, label_task, examples, tmp_path)
-    pairs = [(one.candidate, one.baseline) for one in compare_arms(label_task, found)]
+    pairs = [(one.candidate, one.baseline) for one in compare_arms(label_task, found, CHOICE)]
     assert pairs[0] == ("tuned", "gpt")
     baselines = [baseline for _, baseline in pairs[1:]]
     assert {"floor", "base", "base + schema"} <= set(baselines)
@@ -161,7 +167,7 @@ def test_a_cloud_that_was_not_offered_a_label_is_named_wherever_it_is_compared(
     )
     session = session_on(project(config="[task]\nname = 'tickets'\n"), FakeDisplay())
     _, found = evaluated(session, label_task, examples, tmp_path)
-    comparisons = compare_arms(label_task, found)
+    comparisons = compare_arms(label_task, found, CHOICE)
     (cloud,) = (one for one in comparisons if one.baseline == "gpt")
     affected = sum(example.target == hidden for example in examples[9:])
     (gap,) = cloud.never_answered
@@ -169,7 +175,7 @@ def test_a_cloud_that_was_not_offered_a_label_is_named_wherever_it_is_compared(
     first = f"gpt never answered 1 of the {gap.occurring} labels that occur, on {affected} of"
     assert cloud.sentence.startswith(first)
     assert not any(one.never_answered for one in comparisons if one.baseline != "gpt")
-    verdict = conclude([one.evaluation.arm for one in found], comparisons, FREE, volume=1000)
+    verdict = conclude([one.evaluation.arm for one in found], comparisons, FREE, chosen="tuned", volume=1000)
     assert verdict.outcome == "go"
     assert verdict.sentence.startswith(first)
 
@@ -182,4 +188,4 @@ def test_without_a_candidate_nothing_is_compared(walk, label_task, examples, tmp
     dataset = dataset_of(examples[:9], examples[9:], label_task, clouds=("gpt",))
     others = [arm for arm in ARMS if arm.role != "candidate"]
     made = made_of(label_task, tmp_path, examples)
-    assert compare_arms(label_task, evaluate_arms(session, dataset, label_task, made, others)) == ()
+    assert compare_arms(label_task, evaluate_arms(session, dataset, label_task, made, others), None) == ()

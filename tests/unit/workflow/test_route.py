@@ -4,9 +4,6 @@ import pytest
 from support.arms import dataset_of, made_of
 from support.walks import FakeDisplay, session_on
 
-from insource.arms import floor
-from insource.arms.factory import ArmFactory
-from insource.arms.registry import ARMS
 from insource.workflow.looks import looks_at_test
 from insource.workflow.route import OWN_FIELDS, calibrate, drive_gateway
 
@@ -24,7 +21,7 @@ def walk(project):
 def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_task, tmp_path):
     examples = rows.examples(rows.tickets(72))
     dataset = calibration(label_task, examples)
-    policy, evaluated = calibrate(walk, dataset, label_task, made_of(label_task, tmp_path, examples))
+    policy, evaluated = calibrate(walk, dataset, label_task, made_of(label_task, tmp_path, examples), "tuned")
     assert (policy.basis, evaluated.evaluation.split, evaluated.evaluation.n) == (
         "guaranteed",
         "calibration",
@@ -40,7 +37,7 @@ def test_documents_with_fields_of_their_own_all_go_to_the_cloud(walk, rows, exam
         for one in rows.examples(rows.pumps(72))
     )
     made = made_of(example_task, tmp_path, examples)
-    policy, _ = calibrate(walk, calibration(example_task, examples), example_task, made)
+    policy, _ = calibrate(walk, calibration(example_task, examples), example_task, made, "tuned")
     assert (policy.basis, policy.threshold, policy.reason) == ("infeasible", None, OWN_FIELDS)
 
 
@@ -51,7 +48,7 @@ def test_the_surest_and_the_least_sure_document_are_sent(walk, rows, label_task,
     made = made_of(label_task, tmp_path, examples)._replace(
         confidence=lambda example, completion: sure[example.row_id]
     )
-    calibrated = calibrate(walk, dataset, label_task, made)
+    calibrated = calibrate(walk, dataset, label_task, made, "tuned")
     sent = []
 
     def drive(session, made, policy, documents):
@@ -67,7 +64,7 @@ def test_nothing_is_driven_without_somebody_to_drive_or_something_to_send(walk, 
     examples = rows.examples(rows.tickets(14))
     dataset = calibration(label_task, examples)
     made = made_of(label_task, tmp_path, examples)
-    calibrated = calibrate(walk, dataset, label_task, made)
+    calibrated = calibrate(walk, dataset, label_task, made, "tuned")
     assert drive_gateway(walk, dataset, made, calibrated, None) == ()
     assert drive_gateway(walk, dataset, made, None, never) == ()
 
@@ -76,19 +73,18 @@ def test_without_confidence_nothing_is_driven(walk, rows, label_task, tmp_path):
     examples = rows.examples(rows.tickets(14))
     dataset = calibration(label_task, examples)
     made = made_of(label_task, tmp_path, examples)._replace(confidence=lambda example, completion: None)
-    calibrated = calibrate(walk, dataset, label_task, made)
+    calibrated = calibrate(walk, dataset, label_task, made, "tuned")
     assert calibrated.policy.threshold is None
     assert drive_gateway(walk, dataset, made, calibrated, never) == ()
 
 
-def test_only_a_served_arm_is_calibrated(walk, rows, label_task, tmp_path):
+def test_only_the_chosen_arm_is_calibrated(walk, rows, label_task, tmp_path):
     examples = rows.examples(rows.tickets(14))
     made = made_of(label_task, tmp_path, examples)
-    unserved = [arm for arm in ARMS if not arm.serves]
-    first = ArmFactory("other", "candidate", floor.plans)
-    assert calibrate(walk, calibration(label_task, examples), label_task, made, unserved) is None
-    found = calibrate(walk, calibration(label_task, examples), label_task, made, (first, *ARMS))
-    assert found.evaluated.evaluation.arm.name == "tuned"
+    dataset = calibration(label_task, examples)
+    assert calibrate(walk, dataset, label_task, made, None) is None
+    assert calibrate(walk, dataset, label_task, made, "not there") is None
+    assert calibrate(walk, dataset, label_task, made, "tuned").evaluated.evaluation.arm.name == "tuned"
 
 
 def never(session, made, policy, documents):

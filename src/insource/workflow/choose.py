@@ -1,0 +1,128 @@
+"""Fit the early rungs, and choose the candidate on the validation split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from insource.arms.factory import ArmFactory, ArmInputs
+from insource.arms.registry import ARMS
+from insource.decision.cost import priced
+from insource.evaluation.metrics import LOWER_IS_BETTER
+from insource.evaluation.plan import ArmPlan
+from insource.evaluation.sample import sample
+from insource.evaluation.stage import Evaluated
+from insource.foundation.errors import ProviderError
+from insource.types import Dataset, Estimate, Task
+from insource.types.choice import Choice, Trial
+from insource.workflow.evaluate import KEEPS_FAILING, evaluate_one, inputs_of
+from insource.workflow.export import Made
+from insource.workflow.session import Session
+
+
+def fit_early(session: Session, dataset: Dataset, task: Task, arms: Sequence[ArmFactory] = ARMS) -> None:
+    """Fit the candidates that need no language model, and show what they are expected to reach.
+
+    The figures come from cross-validation on the training split. What is fitted is kept, so the evaluation
+    reads it back.
+    """
+    inputs = inputs_of(session, dataset, task, None)
+    for arm in arms:
+        if arm.early and arm.role == "candidate" and not arm.why_not(inputs):
+            session.begin("fit", f"{arm.kind} on {len(dataset.splits['train']):,} training documents")
+            for plan in arm.make(inputs):
+                session.display.expected(plan.arm, plan.expected, task.primary_metric)
+
+
+def choose(
+    session: Session, dataset: Dataset, task: Task, made: Made, arms: Sequence[ArmFactory] = ARMS
+) -> Choice | None:
+    """Measure every candidate and cloud on the validation split, and choose; None without a candidate.
+
+    Raises:
+        ProviderError: every candidate's model keeps failing.
+    """
+    validation = sample(dataset.splits["validation"], session.config.evaluation.validation_documents)
+    few = sample(validation, session.config.evaluation.base_documents)
+    inputs = inputs_of(session, dataset, task, made)._replace(test=validation, few=few)
+    trials: list[Trial] = []
+    failure: ProviderError | None = None
+    for plan in _plans(inputs, arms):
+        try:
+            trials.append(_tried(session, dataset, task, plan))
+        except ProviderError as error:
+            if error.code != KEEPS_FAILING:
+                raise
+            failure = error
+            session.skip(plan.arm.name, f"not measured: {error.message}")
+    candidates = [trial for trial in trials if trial.role == "candidate"]
+    if not candidates and failure is not None:
+        raise failure
+    if not candidates:
+        return None
+    choice = _choice(task, candidates, [trial for trial in trials if trial.role != "candidate"])
+    session.display.note(choice.reason)
+    return choice
+
+
+def _plans(inputs: ArmInputs, arms: Sequence[ArmFactory]) -> Iterator[ArmPlan]:
+    for arm in arms:
+        if not arm.why_not(inputs):
+            yield from arm.make(inputs)
+
+
+def _tried(session: Session, dataset: Dataset, task: Task, plan: ArmPlan) -> Trial:
+    """Measure one arm; without validation documents, only what is expected of it is known."""
+    value, arm = plan.expected or Estimate(value=None, method="not measured"), plan.arm
+    if plan.examples:
+        measured: Evaluated = evaluate_one(session, dataset, task, "validation", plan)
+        value = measured.evaluation.metrics[task.primary_metric]
+        arm = priced(session.config.decision, measured).arm
+    return Trial(
+        arm=arm.name,
+        kind=arm.kind,
+        role=arm.role,
+        value=value,
+        effort=plan.effort,
+        cost_per_1000_usd=arm.cost_per_1000_usd,
+    )
+
+
+def _choice(task: Task, candidates: Sequence[Trial], others: Sequence[Trial]) -> Choice:
+    metric = task.primary_metric
+    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+
+    def good(trial: Trial) -> float:
+        return float("-inf") if trial.value.value is None else sign * trial.value.value
+
+    def cost(trial: Trial) -> float:
+        return float("inf") if trial.cost_per_1000_usd is None else trial.cost_per_1000_usd
+
+    best = max(candidates, key=good)
+    near = [trial for trial in candidates if good(trial) >= good(best) - task.margin]
+    chosen = min(near, key=lambda trial: (cost(trial), -good(trial)))
+    clouds = [trial for trial in others if trial.role == "reference"]
+    baseline = max(clouds or others, key=good, default=None)
+    return Choice(
+        candidate=chosen.arm,
+        baseline=baseline.arm if baseline else "",
+        metric=metric,
+        margin=task.margin,
+        trials=(*candidates, *others),
+        reason=_reason(chosen, best, candidates, metric, task.margin),
+    )
+
+
+def _reason(chosen: Trial, best: Trial, candidates: Sequence[Trial], metric: str, margin: float) -> str:
+    if len(candidates) == 1:
+        return f"Candidate: {chosen.arm}, the only one."
+    if best.value.value is None:
+        return f"Candidate: {chosen.arm}. Nothing was measured on validation documents: there are none."
+    figure = (
+        f"{100 * best.value.value:.1f} % {metric.replace('_', ' ')} on {best.value.n} validation documents"
+    )
+    if chosen is best:
+        return f"Candidate: {chosen.arm}, the best of {len(candidates)} with {figure}."
+    return (
+        f"Candidate: {chosen.arm}, the cheapest within the margin of {100 * margin:.1f} points of the best, "
+        f"{best.arm}, with {figure}."
+    )
