@@ -26,7 +26,7 @@ from insource.workflow.conclude import Findings, keep
 from insource.workflow.evaluate import compare_arms, evaluate_arms
 from insource.workflow.export import make_model
 from insource.workflow.looks import looks_at_test
-from insource.workflow.route import Drive, calibrate, drive_gateway
+from insource.workflow.route import Drive, calibrate, drive_gateway, measure_cascade
 from insource.workflow.session import Session
 
 
@@ -60,8 +60,9 @@ def run(
     choice = choose(session, dataset, task, made, arms)
     chosen = choice.candidate if choice else None
     evaluated = evaluate_arms(session, dataset, task, made, arms, chosen=chosen)
-    comparisons = compare_arms(task, evaluated, choice)
     calibrated = calibrate(session, dataset, task, made, chosen, arms)
+    evaluated += measure_cascade(session, dataset, task, evaluated, choice, calibrated)
+    comparisons = compare_arms(task, evaluated, choice)
     routed = drive_gateway(session, dataset, made, calibrated, drive)
     economics = weigh(session.config.decision, evaluated, chosen)
     verdict = conclude(

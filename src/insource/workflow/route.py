@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from insource.arms import cascade
 from insource.arms.factory import ArmFactory
 from insource.arms.registry import ARMS
+from insource.decision.cost import priced
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
 from insource.routing.cascade import fit_policy
 from insource.types import Dataset, Example, Policy, RoutedCall, Task
+from insource.types.choice import Choice
 from insource.workflow.evaluate import evaluate_one, inputs_of
 from insource.workflow.export import Made
 from insource.workflow.session import Session
@@ -64,6 +67,36 @@ def calibrate(
         )
     session.display.note(policy.reason)
     return Calibrated(policy, evaluated)
+
+
+def measure_cascade(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    evaluated: Sequence[Evaluated],
+    choice: Choice | None,
+    calibrated: Calibrated | None,
+) -> tuple[Evaluated, ...]:
+    """Replay the cascade of the chosen arm and the primary cloud from their records, on the test split.
+
+    Returns nothing, and says why, when no bound was feasible or no cloud was measured.
+    """
+    arms = {one.evaluation.arm.name: one for one in evaluated}
+    if choice is None or calibrated is None:
+        return ()
+    cloud = arms.get(choice.baseline)
+    if cloud is None or cloud.evaluation.arm.role != "reference":
+        session.skip(cascade.NAME, "not measured: there is no cloud to escalate to")
+        return ()
+    if calibrated.policy.threshold is None:
+        session.skip(
+            cascade.NAME, "not measured: no threshold keeps the error bound on the calibration split"
+        )
+        return ()
+    local = arms[choice.candidate]
+    local = local._replace(evaluation=priced(session.config.decision, local))
+    plan = cascade.cascade_plan(task, tuple(dataset.splits["test"]), local, cloud, calibrated.policy)
+    return (evaluate_one(session, dataset, task, "test", plan),) if plan.examples else ()
 
 
 OWN_FIELDS = (

@@ -1,0 +1,104 @@
+"""The cascade: the chosen arm's answer where it is sure enough, the cloud's where it is not.
+
+Both answers are on record, so it is replayed from them: no model is asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from insource.evaluation.plan import ArmPlan
+from insource.evaluation.stage import Evaluated
+from insource.foundation.canonical import digest
+from insource.foundation.errors import ProviderError
+from insource.models.protocol import Model, ModelInfo, Request
+from insource.routing.cascade import decide
+from insource.types import Arm, Completion, EvalRecord, Example, Policy, Task
+
+NAME = "cascade"
+
+
+class RecordedModel:
+    """Answers the documents of a record, by their text; a failed record fails again, for its reason."""
+
+    def __init__(self, name: str, records: dict[str, EvalRecord], *, simulated: bool) -> None:
+        self.info = ModelInfo(name=name, local=False, simulated=simulated)
+        self._records = records
+
+    def generate(self, request: Request) -> Completion:
+        """Return the recorded answer.
+
+        Raises:
+            ProviderError: ``recorded-failure``.
+        """
+        record = self._records[request.document or ""]
+        if record.completion is None:
+            raise ProviderError("recorded-failure", record.reason)
+        return record.completion
+
+
+def cascade_plan(
+    task: Task, examples: tuple[Example, ...], local: Evaluated, cloud: Evaluated, policy: Policy
+) -> ArmPlan:
+    """Return the plan of the cascade on the documents that both arms were asked about.
+
+    Its cost is the local arm's for every document and the cloud's for those that are escalated; an escalated
+    document takes the time of both. ``policy`` was fitted on the calibration split.
+    """
+    ours = {record.row_id: record for record in local.records}
+    theirs = {record.row_id: record for record in cloud.records}
+    both = tuple(one for one in examples if one.row_id in ours and one.row_id in theirs)
+    kept = {one.row_id for one in both if _is_kept(policy, ours[one.row_id])}
+    records = {
+        one.input: ours[one.row_id] if one.row_id in kept else _after(ours[one.row_id], theirs[one.row_id])
+        for one in both
+    }
+    ours_arm, cloud_arm = local.evaluation.arm, cloud.evaluation.arm
+    share = len(kept) / len(both) if both else 0.0
+    simulated = ours_arm.simulated or cloud_arm.simulated
+    arm = Arm(
+        name=NAME,
+        model=f"{ours_arm.model}, then {cloud_arm.model}",
+        kind="cascade",
+        role="candidate",
+        simulated=simulated,
+        description=f"{ours_arm.name} where it is sure, else {cloud_arm.name}: {share:.0%} stay here",
+        cost_per_1000_usd=_cost(ours_arm, cloud_arm, share),
+        cost_basis=f"{ours_arm.name} for every document, {cloud_arm.name} for {1 - share:.0%}",
+    )
+
+    @contextmanager
+    def model() -> Iterator[Model]:
+        yield RecordedModel(arm.model, records, simulated=simulated)
+
+    def ask(example: Example) -> Request:
+        return Request(messages=task.messages(example.input), max_tokens=1, document=example.input)
+
+    identity = {
+        "local": local.run.digest,
+        "cloud": cloud.run.digest,
+        "policy": digest(policy.model_dump(mode="json")),
+    }
+    return ArmPlan(arm=arm, examples=both, identity=identity, model=model, ask=ask, is_look=False)
+
+
+def _is_kept(policy: Policy, record: EvalRecord) -> bool:
+    answered = record.completion is not None and record.score is not None
+    valid = answered and record.score is not None and record.score.schema_valid
+    return decide(policy, record.confidence, "valid" if valid else "invalid")[0] == "local"
+
+
+def _after(local: EvalRecord, cloud: EvalRecord) -> EvalRecord:
+    """Return the cloud's record with the time that the local attempt took before it."""
+    first = local.completion.latency_s if local.completion else None
+    if cloud.completion is None or cloud.completion.latency_s is None or first is None:
+        return cloud
+    completion = cloud.completion.model_copy(update={"latency_s": first + cloud.completion.latency_s})
+    return cloud.model_copy(update={"completion": completion})
+
+
+def _cost(local: Arm, cloud: Arm, share: float) -> float | None:
+    if local.cost_per_1000_usd is None or cloud.cost_per_1000_usd is None:
+        return None
+    return local.cost_per_1000_usd + (1 - share) * cloud.cost_per_1000_usd

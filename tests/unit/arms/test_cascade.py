@@ -1,0 +1,112 @@
+"""The cascade is replayed from the records of the chosen arm and the cloud."""
+
+from pathlib import Path
+
+import pytest
+
+from insource.arms.cascade import cascade_plan
+from insource.evaluation.stage import Evaluated
+from insource.foundation.errors import ProviderError
+from insource.runs.folders import Run
+from insource.types import Arm, Completion, EvalRecord, Evaluation, Example, Labels, Policy, Score, Task
+
+TASK = Task(name="tickets", instruction="Route.", output=Labels(names=("a", "b")), primary_metric="accuracy")
+EXAMPLES = tuple(
+    Example(row_id=f"r{n}", digest=str(n), input=f"text {n}", target="a", provenance={"source": "t"})
+    for n in range(4)
+)
+POLICY = Policy(
+    threshold=0.8,
+    basis="guaranteed",
+    max_error=0.1,
+    delta=0.05,
+    calibration_n=100,
+    expected_local_share=0.5,
+    reason="",
+)
+
+
+def score(valid=True):
+    flags = dict.fromkeys(("parsed", "repairable", "schema_valid", "canonical"), valid)
+    return Score(slots=(), exact=True, **flags)
+
+
+def record(n, text, *, confidence=None, latency=1.0, valid=True):
+    if text is None:
+        return EvalRecord(row_id=f"r{n}", status="failed", reason="timeout: nothing came")
+    return EvalRecord(
+        row_id=f"r{n}",
+        status="scored",
+        completion=Completion(text=text, latency_s=latency),
+        score=score(valid),
+        confidence=confidence,
+    )
+
+
+def evaluated(name, role, records, *, price, simulated=False, local=False):
+    arm = Arm(
+        name=name,
+        model=name,
+        kind=name,
+        role=role,
+        cost_per_1000_usd=price,
+        simulated=simulated,
+        local=local,
+    )
+    evaluation = Evaluation(
+        arm=arm, split="test", n=len(records), scored=0, failed=0, unscored=0, metrics={}, fields=()
+    )
+    run = Run(stage="evaluate", run_id=name, path=Path(name), manifest={"key": name})
+    return Evaluated(run, evaluation, tuple(records))
+
+
+LOCAL = evaluated(
+    "here",
+    "candidate",
+    [
+        record(0, "here", confidence=0.9),
+        record(1, "here", confidence=0.7),
+        record(2, "here", confidence=0.99, valid=False),
+        record(3, None),
+    ],
+    price=1.0,
+    local=True,
+)
+CLOUD = evaluated(
+    "gpt", "reference", [record(0, "gpt"), record(1, "gpt"), record(2, "gpt"), record(3, None)], price=20.0
+)
+
+
+def answers(plan):
+    with plan.model() as model:
+        for example in plan.examples:
+            try:
+                yield model.generate(plan.ask(example))
+            except ProviderError as error:
+                yield error.message
+
+
+def test_a_sure_and_valid_answer_stays_and_the_rest_is_the_cloud_s():
+    plan = cascade_plan(TASK, EXAMPLES, LOCAL, CLOUD, POLICY)
+    first, second, third, fourth = answers(plan)
+    assert [first.text, second.text, third.text] == ["here", "gpt", "gpt"]
+    assert fourth == "timeout: nothing came"
+    assert (first.latency_s, second.latency_s) == (1.0, 2.0)
+
+
+def test_the_cost_is_that_of_both():
+    arm = cascade_plan(TASK, EXAMPLES, LOCAL, CLOUD, POLICY).arm
+    assert arm.cost_per_1000_usd == pytest.approx(1.0 + 0.75 * 20.0)
+    unknown = evaluated("gpt", "reference", CLOUD.records, price=None)
+    assert cascade_plan(TASK, EXAMPLES, LOCAL, unknown, POLICY).arm.cost_per_1000_usd is None
+
+
+def test_only_documents_that_both_were_asked_about_are_judged():
+    fewer = evaluated("gpt", "reference", CLOUD.records[:2], price=20.0)
+    plan = cascade_plan(TASK, EXAMPLES, LOCAL, fewer, POLICY)
+    assert [one.row_id for one in plan.examples] == ["r0", "r1"]
+
+
+def test_with_a_simulated_cloud_it_proves_nothing():
+    fake = evaluated("fake", "reference", CLOUD.records, price=20.0, simulated=True)
+    assert cascade_plan(TASK, EXAMPLES, LOCAL, fake, POLICY).arm.simulated
