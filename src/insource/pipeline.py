@@ -59,8 +59,8 @@ def run(
     made = make_model(session, dataset, task)
     choice = choose(session, dataset, task, made, arms)
     chosen = choice.candidate if choice else None
-    evaluated = evaluate_arms(session, dataset, task, made, arms, chosen=chosen)
-    calibrated = calibrate(session, dataset, task, made, chosen, arms)
+    evaluated = evaluate_arms(session, dataset, task, made, arms, choice=choice)
+    calibrated = calibrate(session, dataset, task, made, choice, arms)
     evaluated += measure_cascade(session, dataset, task, evaluated, choice, calibrated)
     comparisons = compare_arms(task, evaluated, choice)
     routed = drive_gateway(session, dataset, made, calibrated, drive)

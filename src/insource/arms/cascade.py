@@ -8,34 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from insource.arms.recorded import RecordedModel
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import Evaluated
 from insource.foundation.canonical import digest
-from insource.foundation.errors import ProviderError
-from insource.models.protocol import Model, ModelInfo, Request
+from insource.models.protocol import Model, Request
 from insource.routing.cascade import decide
-from insource.types import Arm, Completion, EvalRecord, Example, Policy, Task
+from insource.types import Arm, EvalRecord, Example, Policy, Task
 
 NAME = "cascade"
-
-
-class RecordedModel:
-    """Answers the documents of a record, by their text; a failed record fails again, for its reason."""
-
-    def __init__(self, name: str, records: dict[str, EvalRecord], *, simulated: bool) -> None:
-        self.info = ModelInfo(name=name, local=False, simulated=simulated)
-        self._records = records
-
-    def generate(self, request: Request) -> Completion:
-        """Return the recorded answer.
-
-        Raises:
-            ProviderError: ``recorded-failure``.
-        """
-        record = self._records[request.document or ""]
-        if record.completion is None:
-            raise ProviderError("recorded-failure", record.reason)
-        return record.completion
 
 
 def cascade_plan(

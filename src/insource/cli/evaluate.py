@@ -29,8 +29,7 @@ def command(session: Session, as_json: bool) -> None:
     fit_early(session, dataset, task)
     made = make_model(session, dataset, task)
     choice = choose(session, dataset, task, made)
-    chosen = choice.candidate if choice else None
-    evaluated = evaluate_arms(session, dataset, task, made, chosen=chosen)
+    evaluated = evaluate_arms(session, dataset, task, made, choice=choice)
     if as_json:
         found = [one.evaluation.model_dump(mode="json") for one in evaluated]
         click.echo(json.dumps(found, ensure_ascii=False))

@@ -6,6 +6,9 @@ from insource.types.base import Frozen
 from insource.types.estimate import Estimate
 from insource.types.evaluation import Effort, Role
 
+HYBRID = "hybrid"
+"""The name of the arm that is made of other arms."""
+
 
 class Trial(Frozen):
     """One arm on the validation split: its primary metric there, its effort and its cost."""
@@ -18,12 +21,25 @@ class Trial(Frozen):
     cost_per_1000_usd: float | None = None
 
 
+class HybridParts(Frozen):
+    """Which arm answers which field: ``source`` by top-level field, ``default`` for the others."""
+
+    default: str
+    source: dict[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The arms that answer, the default first."""
+        return (self.default, *sorted(set(self.source.values())))
+
+
 class Choice(Frozen):
     """The candidate that the test split is to judge, and what it is compared with first.
 
     ``candidate`` is the cheapest arm whose ``metric`` on the validation split is within ``margin`` (ratio) of
     the best. ``baseline`` is the arm of the primary comparison: the cloud that does best there, or without
-    one the best arm that is no candidate; empty when there is none.
+    one the best arm that is no candidate; empty when there is none. ``hybrid`` is the hybrid that was tried,
+    chosen or not; its figure is by nested folds, because it was put together on the same documents.
     """
 
     candidate: str
@@ -32,3 +48,10 @@ class Choice(Frozen):
     margin: float
     trials: tuple[Trial, ...]
     reason: str
+    hybrid: HybridParts | None = None
+
+    @property
+    def answering(self) -> tuple[str, ...]:
+        """The arms whose answers the candidate gives: itself, or the parts of the hybrid."""
+        hybrid = self.hybrid if self.candidate == HYBRID else None
+        return hybrid.names if hybrid else (self.candidate,)

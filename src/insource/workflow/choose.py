@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from insource.arms.factory import ArmFactory, ArmInputs
+from insource.arms.hybrid import Hybrid, chosen_fields
 from insource.arms.registry import ARMS
 from insource.decision.cost import priced
 from insource.evaluation.metrics import LOWER_IS_BETTER
@@ -12,8 +13,8 @@ from insource.evaluation.plan import ArmPlan
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
 from insource.foundation.errors import ProviderError
-from insource.types import Dataset, Estimate, Task
-from insource.types.choice import Choice, Trial
+from insource.types import NOT_MEASURED, Dataset, Task
+from insource.types.choice import HYBRID, Choice, Trial
 from insource.workflow.evaluate import KEEPS_FAILING, evaluate_one, inputs_of
 from insource.workflow.export import Made
 from insource.workflow.session import Session
@@ -45,10 +46,15 @@ def choose(
     few = sample(validation, session.config.evaluation.base_documents)
     inputs = inputs_of(session, dataset, task, made)._replace(test=validation, few=few)
     trials: list[Trial] = []
+    measured: list[Evaluated] = []
     failure: ProviderError | None = None
     for plan in _plans(inputs, arms):
         try:
-            trials.append(_tried(session, dataset, task, plan))
+            if plan.examples:
+                measured.append(evaluate_one(session, dataset, task, "validation", plan))
+                trials.append(_trial(session, task, plan, measured[-1]))
+            else:
+                trials.append(_trial(session, task, plan, None))
         except ProviderError as error:
             if error.code != KEEPS_FAILING:
                 raise
@@ -59,7 +65,11 @@ def choose(
         raise failure
     if not candidates:
         return None
+    hybrid = _hybrid(task, measured)
+    if hybrid is not None:
+        candidates.append(_hybrid_trial(session, hybrid, measured))
     choice = _choice(task, candidates, [trial for trial in trials if trial.role != "candidate"])
+    choice = choice.model_copy(update={"hybrid": hybrid.parts if hybrid else None})
     session.display.note(choice.reason)
     return choice
 
@@ -70,11 +80,10 @@ def _plans(inputs: ArmInputs, arms: Sequence[ArmFactory]) -> Iterator[ArmPlan]:
             yield from arm.make(inputs)
 
 
-def _tried(session: Session, dataset: Dataset, task: Task, plan: ArmPlan) -> Trial:
-    """Measure one arm; without validation documents, only what is expected of it is known."""
-    value, arm = plan.expected or Estimate(value=None, method="not measured"), plan.arm
-    if plan.examples:
-        measured: Evaluated = evaluate_one(session, dataset, task, "validation", plan)
+def _trial(session: Session, task: Task, plan: ArmPlan, measured: Evaluated | None) -> Trial:
+    """Return one arm's figures; without validation documents, only what is expected of it is known."""
+    value, arm = plan.expected or NOT_MEASURED, plan.arm
+    if measured is not None:
         value = measured.evaluation.metrics[task.primary_metric]
         arm = priced(session.config.decision, measured).arm
     return Trial(
@@ -84,6 +93,30 @@ def _tried(session: Session, dataset: Dataset, task: Task, plan: ArmPlan) -> Tri
         value=value,
         effort=plan.effort,
         cost_per_1000_usd=arm.cost_per_1000_usd,
+    )
+
+
+def _hybrid(task: Task, measured: Sequence[Evaluated]) -> Hybrid | None:
+    """Return the hybrid around the best local candidate, None where no field gains by another arm."""
+    local = [one for one in measured if one.evaluation.arm.role == "candidate" and one.evaluation.arm.local]
+    if task.output.kind != "json" or len(local) < 2:
+        return None
+    best = max(local, key=lambda one: one.evaluation.metrics[task.primary_metric].value or 0.0)
+    return chosen_fields(best, [one for one in local if one is not best], task.primary_metric)
+
+
+def _hybrid_trial(session: Session, hybrid: Hybrid, measured: Sequence[Evaluated]) -> Trial:
+    """Return the hybrid's figures. It costs what its dearest part costs, or an unknown amount."""
+    arms = {one.evaluation.arm.name: priced(session.config.decision, one).arm for one in measured}
+    costs = [arms[name].cost_per_1000_usd for name in hybrid.parts.names]
+    known = [cost for cost in costs if cost is not None]
+    return Trial(
+        arm=HYBRID,
+        kind=HYBRID,
+        role="candidate",
+        value=hybrid.expected,
+        effort=hybrid.effort,
+        cost_per_1000_usd=max(known) if len(known) == len(costs) else None,
     )
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from insource.arms.factory import ArmFactory, ArmInputs
+from insource.arms.hybrid import hybrid_plan
 from insource.arms.registry import ARMS
 from insource.evaluation.compare import compare
 from insource.evaluation.metrics import LOWER_IS_BETTER
@@ -34,15 +35,16 @@ def evaluate_arms(
     made: Made,
     arms: Sequence[ArmFactory] = ARMS,
     *,
-    chosen: str | None = None,
+    choice: Choice | None = None,
 ) -> tuple[Evaluated, ...]:
-    """Evaluate every arm on the sealed test split, in the order of the registry.
+    """Evaluate every arm on the sealed test split, in the order of the registry, and the hybrid last.
 
-    The arm named ``chosen`` is asked about every test document, however slow it is. An arm that cannot be run
-    is skipped with its reason. So is an arm whose model keeps failing, unless it is the chosen one: without
-    it there is nothing to conclude.
+    The chosen arm is asked about every test document, however slow it is. An arm that cannot be run is
+    skipped with its reason. So is an arm whose model keeps failing, unless it is the chosen one: without it
+    there is nothing to conclude.
     """
     inputs = inputs_of(session, dataset, task, made)
+    chosen = choice.answering if choice else ()
     evaluated = []
     for arm in arms:
         if reason := arm.why_not(inputs):
@@ -51,16 +53,19 @@ def evaluate_arms(
         for plan in arm.make(inputs):
             if plan.note:
                 session.skip(plan.arm.name, plan.note)
-            if plan.arm.name == chosen:
+            if plan.arm.name in chosen:
                 plan = plan._replace(examples=inputs.test)
             if not plan.examples:
                 continue
             try:
                 evaluated.append(evaluate_one(session, dataset, task, "test", plan))
             except ProviderError as error:
-                if error.code != KEEPS_FAILING or plan.arm.name == chosen:
+                if error.code != KEEPS_FAILING or plan.arm.name in chosen:
                     raise
                 session.skip(plan.arm.name, f"not measured: {error.message}")
+    if choice is not None and choice.hybrid is not None:
+        plan = hybrid_plan(inputs, choice.hybrid, evaluated)
+        evaluated.append(evaluate_one(session, dataset, task, "test", plan))
     return tuple(evaluated)
 
 

@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from insource.arms import cascade
-from insource.arms.factory import ArmFactory
+from insource.arms.factory import ArmFactory, ArmInputs
+from insource.arms.hybrid import hybrid_plan
 from insource.arms.registry import ARMS
 from insource.decision.cost import priced
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
 from insource.routing.cascade import fit_policy
 from insource.types import Dataset, Example, Policy, RoutedCall, Task
-from insource.types.choice import Choice
+from insource.types.choice import HYBRID, Choice
 from insource.workflow.evaluate import evaluate_one, inputs_of
 from insource.workflow.export import Made
 from insource.workflow.session import Session
@@ -34,7 +35,7 @@ def calibrate(
     dataset: Dataset,
     task: Task,
     made: Made,
-    chosen: str | None,
+    choice: Choice | None,
     arms: Sequence[ArmFactory] = ARMS,
 ) -> Calibrated | None:
     """Fit when an answer of the chosen arm is good enough, on the calibration split and never on test.
@@ -43,11 +44,9 @@ def calibrate(
     """
     examples = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
     inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=examples)
-    possible = (arm for arm in arms if arm.role == "candidate" and not arm.why_not(inputs))
-    plan = next((plan for arm in possible for plan in arm.make(inputs) if plan.arm.name == chosen), None)
-    if plan is None or not plan.arm.local:
+    evaluated = _on_calibration(session, dataset, task, inputs, choice, arms)
+    if evaluated is None:
         return None
-    evaluated = evaluate_one(session, dataset, task, "calibration", plan)
     section = session.config.routing
     policy = fit_policy(
         [record.confidence for record in evaluated.records],
@@ -67,6 +66,29 @@ def calibrate(
         )
     session.display.note(policy.reason)
     return Calibrated(policy, evaluated)
+
+
+def _on_calibration(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    inputs: ArmInputs,
+    choice: Choice | None,
+    arms: Sequence[ArmFactory],
+) -> Evaluated | None:
+    """Measure the chosen arm, or the parts of the chosen hybrid and then the hybrid."""
+    if choice is None:
+        return None
+    possible = [arm for arm in arms if arm.role == "candidate" and not arm.why_not(inputs)]
+    plans = {plan.arm.name: plan for arm in possible for plan in arm.make(inputs)}
+    found = [plans.get(name) for name in choice.answering]
+    if any(plan is None or not plan.arm.local for plan in found):
+        return None
+    measured = [evaluate_one(session, dataset, task, "calibration", plan) for plan in found if plan]
+    if choice.candidate != HYBRID or choice.hybrid is None:
+        return measured[0]
+    plan = hybrid_plan(inputs, choice.hybrid, measured)
+    return evaluate_one(session, dataset, task, "calibration", plan)
 
 
 def measure_cascade(

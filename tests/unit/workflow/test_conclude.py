@@ -36,8 +36,8 @@ def found(project, rows, label_task, tmp_path):
     made = made_of(label_task, tmp_path, examples)
     for messages in list(made.local.answers)[::2]:
         made.local.answers[messages] = "nobody's"
-    evaluated = evaluate_arms(session, dataset, label_task, made, chosen="tuned")
     choice = Choice(candidate="tuned", baseline="floor", metric="accuracy", margin=0.02, trials=(), reason="")
+    evaluated = evaluate_arms(session, dataset, label_task, made, choice=choice)
     comparisons = compare_arms(label_task, evaluated, choice)
     economics = weigh(session.config.decision, evaluated, "tuned")
     arms = [one.evaluation.arm for one in evaluated]

@@ -45,7 +45,7 @@ def walk(project):
 
 def evaluated(walk, task, examples, folder, clouds=("gpt",)):
     dataset = dataset_of(examples[:9], examples[9:], task, clouds=clouds)
-    return dataset, evaluate_arms(walk, dataset, task, made_of(task, folder, examples), chosen="tuned")
+    return dataset, evaluate_arms(walk, dataset, task, made_of(task, folder, examples), choice=CHOICE)
 
 
 CHOICE = Choice(
@@ -140,7 +140,7 @@ def test_without_its_candidate_a_walk_ends(walk, label_task, examples, tmp_path)
     session, _ = walk
     dataset = dataset_of(examples[:9], examples[9:], label_task)
     with pytest.raises(ProviderError) as caught:
-        evaluate_arms(session, dataset, label_task, broken(label_task, tmp_path, examples, 0), chosen="tuned")
+        evaluate_arms(session, dataset, label_task, broken(label_task, tmp_path, examples, 0), choice=CHOICE)
     assert caught.value.code == "model-keeps-failing"
 
 

@@ -4,8 +4,11 @@ import pytest
 from support.arms import dataset_of, made_of
 from support.walks import FakeDisplay, session_on
 
+from insource.types.choice import Choice
 from insource.workflow.looks import looks_at_test
 from insource.workflow.route import OWN_FIELDS, calibrate, drive_gateway
+
+CHOICE = Choice(candidate="tuned", baseline="", metric="accuracy", margin=0.02, trials=(), reason="")
 
 
 def calibration(task, examples):
@@ -21,7 +24,7 @@ def walk(project):
 def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_task, tmp_path):
     examples = rows.examples(rows.tickets(72))
     dataset = calibration(label_task, examples)
-    policy, evaluated = calibrate(walk, dataset, label_task, made_of(label_task, tmp_path, examples), "tuned")
+    policy, evaluated = calibrate(walk, dataset, label_task, made_of(label_task, tmp_path, examples), CHOICE)
     assert (policy.basis, evaluated.evaluation.split, evaluated.evaluation.n) == (
         "guaranteed",
         "calibration",
@@ -37,7 +40,7 @@ def test_documents_with_fields_of_their_own_all_go_to_the_cloud(walk, rows, exam
         for one in rows.examples(rows.pumps(72))
     )
     made = made_of(example_task, tmp_path, examples)
-    policy, _ = calibrate(walk, calibration(example_task, examples), example_task, made, "tuned")
+    policy, _ = calibrate(walk, calibration(example_task, examples), example_task, made, CHOICE)
     assert (policy.basis, policy.threshold, policy.reason) == ("infeasible", None, OWN_FIELDS)
 
 
@@ -48,7 +51,7 @@ def test_the_surest_and_the_least_sure_document_are_sent(walk, rows, label_task,
     made = made_of(label_task, tmp_path, examples)._replace(
         confidence=lambda example, completion: sure[example.row_id]
     )
-    calibrated = calibrate(walk, dataset, label_task, made, "tuned")
+    calibrated = calibrate(walk, dataset, label_task, made, CHOICE)
     sent = []
 
     def drive(session, made, policy, documents):
@@ -64,7 +67,7 @@ def test_nothing_is_driven_without_somebody_to_drive_or_something_to_send(walk, 
     examples = rows.examples(rows.tickets(14))
     dataset = calibration(label_task, examples)
     made = made_of(label_task, tmp_path, examples)
-    calibrated = calibrate(walk, dataset, label_task, made, "tuned")
+    calibrated = calibrate(walk, dataset, label_task, made, CHOICE)
     assert drive_gateway(walk, dataset, made, calibrated, None) == ()
     assert drive_gateway(walk, dataset, made, None, never) == ()
 
@@ -73,7 +76,7 @@ def test_without_confidence_nothing_is_driven(walk, rows, label_task, tmp_path):
     examples = rows.examples(rows.tickets(14))
     dataset = calibration(label_task, examples)
     made = made_of(label_task, tmp_path, examples)._replace(confidence=lambda example, completion: None)
-    calibrated = calibrate(walk, dataset, label_task, made, "tuned")
+    calibrated = calibrate(walk, dataset, label_task, made, CHOICE)
     assert calibrated.policy.threshold is None
     assert drive_gateway(walk, dataset, made, calibrated, never) == ()
 
@@ -83,8 +86,11 @@ def test_only_the_chosen_arm_is_calibrated(walk, rows, label_task, tmp_path):
     made = made_of(label_task, tmp_path, examples)
     dataset = calibration(label_task, examples)
     assert calibrate(walk, dataset, label_task, made, None) is None
-    assert calibrate(walk, dataset, label_task, made, "not there") is None
-    assert calibrate(walk, dataset, label_task, made, "tuned").evaluated.evaluation.arm.name == "tuned"
+    assert (
+        calibrate(walk, dataset, label_task, made, CHOICE.model_copy(update={"candidate": "not there"}))
+        is None
+    )
+    assert calibrate(walk, dataset, label_task, made, CHOICE).evaluated.evaluation.arm.name == "tuned"
 
 
 def never(session, made, policy, documents):

@@ -1,0 +1,36 @@
+"""A model that answers what an arm's records hold, so that no model is asked twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from insource.foundation.errors import ProviderError
+from insource.models.protocol import ModelInfo, Request
+from insource.types import Completion, EvalRecord, Example
+
+
+class RecordedModel:
+    """Answers the document of a request; a failed record fails again, for its reason."""
+
+    def __init__(
+        self, name: str, records: Mapping[str, EvalRecord], *, local: bool = False, simulated: bool = False
+    ) -> None:
+        self.info = ModelInfo(name=name, local=local, simulated=simulated)
+        self._records = records
+
+    def generate(self, request: Request) -> Completion:
+        """Return the recorded answer, with the confidence that was recorded beside it.
+
+        Raises:
+            ProviderError: ``recorded-failure``.
+        """
+        record = self._records[request.document or ""]
+        if record.completion is None:
+            raise ProviderError("recorded-failure", record.reason)
+        return record.completion.model_copy(update={"confidence": record.confidence})
+
+
+def by_document(examples: Iterable[Example], records: Iterable[EvalRecord]) -> dict[str, EvalRecord]:
+    """Return the records by the text of their document; those of other documents are left out."""
+    texts = {example.row_id: example.input for example in examples}
+    return {texts[record.row_id]: record for record in records if record.row_id in texts}
