@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     from insource.workflow.session import Session
 
 
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path(FILE_NAME),
+    show_default=True,
+    help="The project's configuration.",
+)
+
+
 def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--config``, ``--seed``, ``--yes`` and ``--quiet``; pass a session."""
 
-    @click.option(
-        "--config",
-        "config_path",
-        type=click.Path(path_type=Path),
-        default=Path(FILE_NAME),
-        show_default=True,
-        help="The project's configuration.",
-    )
+    @config_option
     @click.option("--seed", type=int, help="Overrides project.seed.")
     @click.option("--yes", is_flag=True, help="Do not ask before spending money.")
     @click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
@@ -63,15 +66,20 @@ def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def open_session(
-    config_path: Path, flags: dict[str, Any], *, yes: bool = False, quiet: bool = False
+    config_path: Path,
+    flags: dict[str, Any],
+    *,
+    yes: bool = False,
+    quiet: bool = False,
+    or_defaults: bool = False,
 ) -> Session:
-    """Return a session for the project with this configuration."""
+    """Return a session for the project with this configuration; without a file, defaults if they may be."""
     from insource.cli.output import Terminal
     from insource.config.loading import load
     from insource.workflow.project import Project
     from insource.workflow.session import Session
 
-    project = Project.of(load(config_path, flags))
+    project = Project.of(load(config_path, flags, or_defaults=or_defaults))
     return Session(project, Terminal(yes=yes, quiet=quiet), command_line())
 
 
