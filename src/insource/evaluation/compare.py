@@ -132,12 +132,8 @@ def compared(candidate: Side, baseline: Side, terms: Terms, not_comparable: str 
         }
     )
     if simulated or not_comparable:
-        nothing: dict[str, str | None] = {
-            "outcome": None if simulated else "not comparable",
-            "required_n": None,
-            "required": None,
-        }
-        nothing["other_test"] = None
+        nothing: dict[str, str | None] = dict.fromkeys(("required_n", "required", "other_test"))
+        nothing["outcome"] = None if simulated else "not comparable"
         result = result.model_copy(update=nothing)
     else:
         result = result.model_copy(update={"other_question": _other(result, answers, main.question)})

@@ -79,9 +79,10 @@ class ExactAndScore(NamedTuple):
 
     def p_above(self, null: float) -> float:
         discordant = self.first + self.second
-        # The share of ``first`` among the documents that differ, if the difference is ``null``.
-        share = min(max((null * self.n / discordant + 1) / 2, 0.0), 1.0)
-        exact = binomial_cdf(self.second, discordant, 1 - share)
+        # The share of ``first`` among the documents that differ, if the difference is ``null``. Below 0, no
+        # share gives so low a difference.
+        share = (null * self.n / discordant + 1) / 2
+        exact = binomial_cdf(self.second, discordant, 1 - min(share, 1.0)) if share >= 0 else 0.0
         if abs(null) >= 1:
             return max(exact, float(null > 0))
         return max(exact, upper_normal_p(_score(self.first, self.second, self.n, null)))

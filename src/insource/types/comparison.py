@@ -160,6 +160,14 @@ class BreakPoint(Frozen):
     sentence: str = ""
 
 
+class Look(Frozen):
+    """A run that evaluated an arm on test documents."""
+
+    arm: str
+    run_id: str
+    at: datetime
+
+
 class Registration(Frozen):
     """The one primary comparison, stated before the first look at the test split.
 
