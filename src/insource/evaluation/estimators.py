@@ -6,7 +6,6 @@ is the unit, because the estimate should also hold for new groups.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -56,19 +55,30 @@ def sampling_units(groups: Sequence[str | None]) -> Units:
     """Choose groups as units if some have several documents and there are at least ``MIN_GROUPS``, else
     documents.
 
-    A document without a group forms its own group. With too few groups, the note says that the interval holds
-    for these groups only.
+    With too few groups, the note says that the interval holds for these groups only.
+    """
+    shared = shared_groups(groups)
+    if shared is None:
+        return Units(None, len(groups))
+    if shared.size < MIN_GROUPS:
+        plural = "group" if shared.size == 1 else "groups"
+        return Units(
+            None, len(groups), f"only {shared.size} {plural}: the interval does not speak for other groups"
+        )
+    return shared
+
+
+def shared_groups(groups: Sequence[str | None]) -> Units | None:
+    """Return the groups as units, however few; None where no two documents share one.
+
+    A document without a group forms its own group, and a note says how many do.
     """
     named = tuple(f"document {i}" if group is None else f"group {group}" for i, group in enumerate(groups))
-    sizes = Counter(named)
-    if len(sizes) == len(named):
-        return Units(None, len(named))
-    if len(sizes) < MIN_GROUPS:
-        plural = "group" if len(sizes) == 1 else "groups"
-        return Units(
-            None, len(named), f"only {len(sizes)} {plural}: the interval does not speak for other groups"
-        )
-    return Units(named, len(sizes))
+    size = len(set(named))
+    if size == len(named):
+        return None
+    alone = sum(group is None for group in groups)
+    return Units(named, size, f"{alone} documents without a group count as one each" if alone else "")
 
 
 def rate(events: ArrayLike, units: Units) -> Estimate:

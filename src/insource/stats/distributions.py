@@ -26,11 +26,30 @@ def t_quantile(probability: float, df: float) -> float:
     return float(stdtrit(df, probability))
 
 
-def two_sided_t_p(t: float, df: float) -> float:
-    """Return the two-sided p-value of a Student t statistic."""
+def upper_normal_p(z: float) -> float:
+    """Return P(Z > z)."""
+    return NormalDist().cdf(-z)
+
+
+def t_cdf(t: float, df: float) -> float:
+    """Return P(T <= t) for ``df`` degrees of freedom."""
     from scipy.special import stdtr
 
-    return 2.0 * float(stdtr(df, -abs(t)))
+    return float(stdtr(df, t))
+
+
+def noncentral_t_cdf(t: float, df: float, shift: float) -> float:
+    """Return P(T <= t) for ``df`` degrees of freedom and the noncentrality ``shift``."""
+    from scipy.special import nctdtr
+
+    return float(nctdtr(df, shift, t))
+
+
+def chi_square_quantile(probability: float, df: float) -> float:
+    """Return x with P(X <= x) = ``probability`` for ``df`` degrees of freedom, not necessarily whole."""
+    from scipy.special import gammaincinv
+
+    return 2.0 * float(gammaincinv(df / 2, probability))
 
 
 def binomial_cdf(successes: int, n: int, probability: float) -> float:

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from insource.stats.distributions import binomial_cdf, normal_quantile, two_sided_normal_p, two_sided_t_p
+from insource.stats.distributions import (
+    binomial_cdf,
+    normal_quantile,
+    t_cdf,
+    t_quantile,
+    two_sided_normal_p,
+    upper_normal_p,
+)
 from insource.stats.intervals import (
     Floats,
     Interval,
@@ -22,17 +29,32 @@ from insource.stats.intervals import (
     cluster_standard_error,
     cluster_sums,
     rule_of_three,
-    t_interval,
 )
 
 _ROUNDING = 1e-12  # differences are at most 1 in size, so a spread below this is rounding
+
+
+class PairedTest(Protocol):
+    """A test of a paired difference that can be asked at any level and any null value.
+
+    ``p_above(null)`` is the one-sided p-value against "the difference is at most ``null``", ``p_below`` the
+    one against "at least ``null``". The interval excludes exactly the values that one of them rejects at half
+    of 1 - ``confidence``.
+    """
+
+    def interval(self, confidence: float) -> Interval: ...
+
+    def p_above(self, null: float) -> float: ...
+
+    def p_below(self, null: float) -> float: ...
 
 
 class PairedDifference(NamedTuple):
     """The mean of the paired differences.
 
     ``interval`` and ``p_value`` are two-sided, and None when nothing can be inferred. ``error`` is the
-    standard error behind the interval, or None when nothing varied. ``method`` names the test of both.
+    standard error behind the interval, or None when nothing varied. ``method`` names the test of both;
+    ``test`` answers at other levels and null values.
     """
 
     value: float
@@ -40,6 +62,67 @@ class PairedDifference(NamedTuple):
     p_value: float | None
     error: StandardError | None
     method: str
+    test: PairedTest | None = None
+
+
+class ExactAndScore(NamedTuple):
+    """Exact McNemar and Tango's score test, of which the more cautious holds; see ``paired_binary``."""
+
+    first: int
+    second: int
+    n: int
+
+    def interval(self, confidence: float) -> Interval:
+        score = tango(self.first, self.second, self.n, confidence)
+        exact = mcnemar_interval(self.first, self.second, self.n, confidence)
+        return Interval(min(score.low, exact.low), max(score.high, exact.high))
+
+    def p_above(self, null: float) -> float:
+        discordant = self.first + self.second
+        # The share of ``first`` among the documents that differ, if the difference is ``null``. Below 0, no
+        # share gives so low a difference.
+        share = (null * self.n / discordant + 1) / 2
+        exact = binomial_cdf(self.second, discordant, 1 - min(share, 1.0)) if share >= 0 else 0.0
+        if abs(null) >= 1:
+            return max(exact, float(null > 0))
+        return max(exact, upper_normal_p(_score(self.first, self.second, self.n, null)))
+
+    def p_below(self, null: float) -> float:
+        return ExactAndScore(self.second, self.first, self.n).p_above(-null)
+
+
+class StudentT(NamedTuple):
+    """Student's t with a centre and its standard error."""
+
+    centre: float
+    error: StandardError
+
+    def interval(self, confidence: float) -> Interval:
+        half = t_quantile(1 - (1 - confidence) / 2, self.error.df) * self.error.value
+        return Interval(self.centre - half, self.centre + half)
+
+    def p_above(self, null: float) -> float:
+        return t_cdf((null - self.centre) / self.error.value, self.error.df)
+
+    def p_below(self, null: float) -> float:
+        return t_cdf((self.centre - null) / self.error.value, self.error.df)
+
+
+class AllAlike(NamedTuple):
+    """The rule of three where every one of ``units`` differs by ``value``; see ``_all_alike``."""
+
+    value: float
+    units: int
+
+    def interval(self, confidence: float) -> Interval:
+        bound = rule_of_three(self.units, 1 - (1 - confidence) / 2)
+        return Interval(self.value - bound * (1 + self.value), self.value + bound * (1 - self.value))
+
+    def p_above(self, null: float) -> float:
+        return 1.0 if null >= self.value else max((1 + null) / (1 + self.value), 0.0) ** self.units
+
+    def p_below(self, null: float) -> float:
+        return AllAlike(-self.value, self.units).p_above(-null)
 
 
 def mcnemar_exact(only_first: int, only_second: int) -> float:
@@ -106,13 +189,14 @@ def paired_binary(differences: ArrayLike, confidence: float = 0.95) -> PairedDif
     n, first, second = len(values), int((values > 0).sum()), int((values < 0).sum())
     if first + second == 0 or n < 2:
         return _all_alike(values, n, confidence)
-    score, exact = tango(first, second, n, confidence), mcnemar_interval(first, second, n, confidence)
+    test = ExactAndScore(first, second, n)
     return PairedDifference(
         value=float(values.mean()),
-        interval=Interval(min(score.low, exact.low), max(score.high, exact.high)),
+        interval=test.interval(confidence),
         p_value=max(mcnemar_exact(first, second), two_sided_normal_p(_score(first, second, n, 0.0))),
         error=StandardError(_padded_error(first, second, n), n - 1),
         method="exact McNemar and Tango's score, the more cautious",
+        test=test,
     )
 
 
@@ -153,9 +237,10 @@ def paired_mean(
     # All groups have the same mean: the groups are the units, and they do not vary.
     if error.value < _ROUNDING:
         return PairedDifference(mean, None, None, None, "undefined: the groups do not vary")
-    interval = t_interval(centre, error, confidence)
+    test = StudentT(centre, error)
     method = "t by document" if clusters is None else "cluster t by group"
-    return PairedDifference(mean, interval, two_sided_t_p(centre / error.value, error.df), error, method)
+    p_value = 2 * min(test.p_above(0.0), test.p_below(0.0))
+    return PairedDifference(mean, test.interval(confidence), p_value, error, method, test)
 
 
 def _score(only_first: int, only_second: int, n: int, difference: float) -> float:
@@ -186,8 +271,9 @@ def _all_alike(values: Floats, units: int, confidence: float) -> PairedDifferenc
     if units < 2:
         mean = float(values.mean()) if len(values) else 0.0
         return PairedDifference(mean, None, None, None, "undefined: fewer than two independent units")
-    value, bound = float(values[0]), rule_of_three(units, 1 - (1 - confidence) / 2)
-    interval = Interval(value - bound * (1 + value), value + bound * (1 - value))
-    p_value = min(1.0, 2 * (1 + abs(value)) ** -units)
-    what = "no document differed" if value == 0 else "all documents differed alike"
-    return PairedDifference(value, interval, p_value, None, f"{what}: rule of three")
+    test = AllAlike(float(values[0]), units)
+    p_value = min(1.0, 2 * min(test.p_above(0.0), test.p_below(0.0)))
+    what = "no document differed" if test.value == 0 else "all documents differed alike"
+    return PairedDifference(
+        test.value, test.interval(confidence), p_value, None, f"{what}: rule of three", test
+    )

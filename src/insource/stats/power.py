@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import math
 
-from insource.stats.distributions import normal_quantile
+import numpy as np
+from numpy.typing import ArrayLike
+
+from insource.stats.distributions import (
+    chi_square_quantile,
+    noncentral_t_cdf,
+    normal_quantile,
+    t_quantile,
+)
+from insource.stats.intervals import Interval
+
+_LARGE = 2000  # from here on, t is normal in the digits that a sample size has
 
 
 def superiority_n(q: float, gap: float, alpha: float = 0.05, power: float = 0.8) -> int:
@@ -55,6 +66,55 @@ def mean_difference_n(
         raise ValueError("the distance must be positive")
     z = normal_quantile(1 - alpha / 2) + normal_quantile(power)
     return math.ceil(z * z * variance * design_effect / distance**2)
+
+
+def t_test_n(variance: float, distance: float, alpha: float = 0.05, power: float = 0.8) -> int:
+    """Return the units needed for a two-sided t interval of their mean to exclude a point ``distance`` away.
+
+    ``variance`` is that of one unit. The power is exact (noncentral t, n - 1 degrees of freedom), so that few
+    units pay for the wide tails of t. Above some thousand units it is ``mean_difference_n``.
+
+    Raises:
+        ValueError: the distance or the variance is not positive.
+    """
+    if variance <= 0:
+        raise ValueError("the variance must be positive")
+    normal = mean_difference_n(variance, distance, alpha, power)
+    if normal >= _LARGE:
+        return normal
+
+    def enough(n: int) -> bool:
+        limit = t_quantile(1 - alpha / 2, n - 1)
+        return 1 - noncentral_t_cdf(limit, n - 1, distance * math.sqrt(n / variance)) >= power
+
+    n = max(2, normal)  # t never needs fewer
+    while not enough(n):
+        n += 1
+    return n
+
+
+def variance_interval(variance: float, df: float, confidence: float = 0.8) -> Interval:
+    """Return the chi-square interval of a variance with ``df`` degrees of freedom."""
+    tail = (1 - confidence) / 2
+    return Interval(
+        variance * df / chi_square_quantile(1 - tail, df), variance * df / chi_square_quantile(tail, df)
+    )
+
+
+def variance_df(values: ArrayLike) -> float:
+    """Return the degrees of freedom that the variance of ``values`` is worth, from their kurtosis.
+
+    A normal sample of n values has about n - 1. Where most values are zero, the few others carry the
+    variance, and it is worth about twice their number. The first two moments are those of chi-square
+    (Satterthwaite 1946).
+    """
+    array = np.asarray(values, dtype=float)
+    centred = array - array.mean()
+    second = float(np.mean(centred**2))
+    if second == 0:
+        return 1.0
+    excess = float(np.mean(centred**4)) / second**2 - 1
+    return min(max(2 * len(array) / max(excess, 1e-9), 1.0), max(len(array) - 1.0, 1.0))
 
 
 def rule_of_three_n(margin: float, confidence: float = 0.95) -> int:

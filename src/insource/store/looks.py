@@ -12,8 +12,9 @@ from typing import NamedTuple
 from sqlalchemy import BigInteger, Column, Connection, LargeBinary, Table, Text, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from insource.foundation.clock import SYSTEM, Clock, to_microseconds
+from insource.foundation.clock import SYSTEM, Clock, from_microseconds, to_microseconds
 from insource.store.database import METADATA, Database
+from insource.types.comparison import Look
 
 INPUT_BYTES = 8
 
@@ -91,6 +92,22 @@ def looked(database: Database, dataset_digest: str, inputs: bytes) -> Looked:
             for one in current if digest == dataset_digest else current & _digests(known or b""):
                 seen[one] += count
     return Looked(len(seen), len(current), max(seen.values(), default=0))
+
+
+def looks_at(database: Database, dataset_digest: str, inputs: bytes) -> tuple[Look, ...]:
+    """Return every look at any of these documents, oldest first, whatever split they were in."""
+    current = _digests(inputs)
+    query = select(LOOKS, LOOKED_INPUTS.c.inputs).outerjoin(
+        LOOKED_INPUTS, LOOKED_INPUTS.c.dataset_digest == LOOKS.c.dataset_digest
+    )
+    with database.read() as connection:
+        rows = connection.execute(query.order_by(LOOKS.c.looked_at, LOOKS.c.run_id)).all()
+    shared = {row.dataset_digest: bool(current & _digests(row.inputs or b"")) for row in rows}
+    return tuple(
+        Look(arm=row.arm, run_id=row.run_id, at=from_microseconds(row.looked_at))
+        for row in rows
+        if row.dataset_digest == dataset_digest or shared[row.dataset_digest]
+    )
 
 
 def without_inputs(database: Database) -> set[str]:

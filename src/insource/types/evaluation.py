@@ -7,6 +7,16 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from insource.types.base import Frozen
+from insource.types.comparison import (
+    Adjusted,
+    Answered,
+    OtherTest,
+    Outcome,
+    Question,
+    RequiredSample,
+    SampleMix,
+    Standing,
+)
 from insource.types.estimate import Estimate
 from insource.types.message import Completion
 
@@ -183,9 +193,6 @@ class Evaluation(Frozen):
     expected: Estimate | None = None
 
 
-Outcome = Literal["better", "not worse", "worse", "inconclusive"]
-
-
 class NeverAnswered(Frozen):
     """Labels that occur in the documents and in none of a cloud's answers.
 
@@ -204,11 +211,15 @@ class NeverAnswered(Frozen):
 class Comparison(Frozen):
     """The difference between candidate and baseline (candidate minus baseline) on the same documents.
 
-    ``better``, ``worse`` and ``same`` count documents. ``p_value`` is two-sided and from ``test``, which
-    also gives ``difference`` its interval. ``required_n`` is the number of documents needed to decide, given
-    when the outcome is inconclusive. ``verdict_allowed`` is false when an arm is simulated; ``outcome`` is
-    then None. ``never_answered`` names the labels that a compared cloud never gave: it may not have been
-    offered them.
+    ``better``, ``worse`` and ``same`` count documents. ``outcome``, ``difference``, ``p_value`` (two-sided)
+    and ``p_not_worse`` (one-sided, at the margin) are from ``test`` and answer ``question``;
+    ``other_question`` has the answer to the other one where documents share groups. ``required`` is the
+    sample that would decide, given when the outcome is inconclusive; ``required_n`` is its expected number of
+    documents. ``verdict_allowed`` is false when an arm is simulated; ``outcome`` is then None.
+    ``not_comparable`` is the reason of that outcome. ``never_answered`` names the labels that a compared
+    cloud never gave: it may not have been offered them. ``mix`` sets the share of unseen groups against what
+    is to be expected, ``adjusted`` corrects a secondary comparison for their number, and ``standing`` says
+    whether it is confirmatory.
 
     Examples:
         >>> from insource import Arm, Comparison, EvalRecord, compare
@@ -245,6 +256,24 @@ class Comparison(Frozen):
     required_n: int | None = None
     never_answered: tuple[NeverAnswered, ...] = ()
     sentence: str = ""
+    question: Question = "documents"
+    weighting: str = ""
+    p_not_worse: float | None = None
+    required: RequiredSample | None = None
+    other_test: OtherTest | None = None
+    other_question: Answered | None = None
+    mix: SampleMix | None = None
+    not_comparable: str = ""
+    adjusted: Adjusted | None = None
+    standing: Standing | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _asked_of_its_units(cls, given: Any) -> Any:
+        """A result of the time when the groups decided wherever there were enough of them."""
+        if isinstance(given, dict) and "question" not in given and "by group" in str(given.get("test")):
+            return given | {"question": "groups"}
+        return given
 
 
 class Disagreement(Frozen):

@@ -122,10 +122,14 @@ def test_fewer_hallucinations_are_better():
     assert result.difference.high < 0
 
 
-def test_groups_that_repeat_are_the_unit():
+def test_groups_that_repeat_ask_a_second_question():
     ours, theirs = [1.0] * 30 + [0.8] * 30, [0.9] * 60
-    assert against(ours, theirs, group=lambda i: f"g{i // 6}").test == "cluster t by group"
-    assert against(ours, theirs, group=lambda i: f"g{i}").test == "t by document"
+    shared = against(ours, theirs, group=lambda i: f"g{i // 6}")
+    assert (shared.question, shared.test) == ("documents", "t by document")
+    assert (shared.other_question.question, shared.other_question.test) == ("groups", "cluster t by group")
+    assert (shared.other_question.units, shared.other_question.difference.n) == (10, 60)
+    alone = against(ours, theirs, group=lambda i: f"g{i}")
+    assert (alone.test, alone.other_question) == ("t by document", None)
 
 
 def test_a_simulated_arm_gets_no_verdict():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.weightstats import ttost_paired
 
 from insource.stats.paired import mcnemar_exact, mcnemar_interval, paired_binary, paired_mean, tango
 
@@ -142,3 +144,49 @@ def test_mean_interval_and_test_agree_and_swapping_negates(pairs, grouped):
     assert (result.interval.low > 0 or result.interval.high < 0) == (result.p_value < 0.05)
     assert swapped.interval == pytest.approx((-result.interval.high, -result.interval.low), abs=1e-12)
     assert result.interval.low < result.interval.high
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 60), st.floats(-0.6, 0.6))
+def test_the_interval_of_rates_is_what_the_one_sided_tests_do_not_reject(first, second, same, null):
+    if first + second + same < 2:
+        return
+    test = paired_binary([1.0] * first + [-1.0] * second + [0.0] * same).test
+    low, high = test.interval(0.9)
+    if min(abs(null - low), abs(null - high)) > 1e-6:
+        assert (null < low) == (test.p_above(null) < 0.05)
+        assert (null > high) == (test.p_below(null) < 0.05)
+
+
+@given(st.lists(st.integers(-12, 12), min_size=3, max_size=40), st.floats(-0.6, 0.6))
+def test_the_interval_of_means_is_what_the_one_sided_tests_do_not_reject(values, null):
+    test = paired_mean(np.array(values) / 12).test
+    low, high = test.interval(0.9)
+    if min(abs(null - low), abs(null - high)) > 1e-6:
+        assert (null < low) == (test.p_above(null) < 0.05)
+        assert (null > high) == (test.p_below(null) < 0.05)
+
+
+@pytest.mark.parametrize("margin", [0.02, 0.1, 0.3])
+def test_equivalence_of_means_agrees_with_statsmodels(margin):
+    ours = np.array([0.9, 0.7, 0.85, 0.95, 0.6, 0.75, 0.8, 1.0])
+    theirs = ours - np.array([0.1, 0.2, -0.1, 0.3, 0.25, -0.05, 0.02, 0.15])
+    test = paired_mean(ours - theirs).test
+    expected, lower, upper = ttost_paired(ours, theirs, -margin, margin)
+    assert test.p_above(-margin) == pytest.approx(lower[1], abs=1e-12)
+    assert test.p_below(margin) == pytest.approx(upper[1], abs=1e-12)
+    assert max(test.p_above(-margin), test.p_below(margin)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_cluster_t_is_the_cluster_robust_regression_of_statsmodels():
+    """Where every group differs no pseudo-group is added, and the intercept's robust error is ours."""
+    random = np.random.default_rng(7)
+    groups = np.repeat(np.arange(9), [3, 5, 8, 4, 6, 7, 3, 9, 5])
+    values = random.normal(0.1, 0.1, 9)[groups] + random.normal(0, 0.2, len(groups))
+    fitted = sm.OLS(values, np.ones(len(values))).fit(
+        cov_type="cluster", cov_kwds={"groups": groups, "df_correction": True}, use_t=True
+    )
+    found = paired_mean(np.clip(values, -1, 1), list(groups))
+    # statsmodels multiplies the variance by (n - 1) / (n - k) too, which is 1 with one coefficient.
+    assert found.error.value == pytest.approx(float(fitted.bse[0]), abs=1e-9)
+    assert found.interval == pytest.approx(tuple(fitted.conf_int()[0]), abs=1e-9)
+    assert found.p_value == pytest.approx(float(fitted.pvalues[0]), abs=1e-9)

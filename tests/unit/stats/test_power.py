@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.power import TTestPower
 
 from insource.stats.power import (
     design_effect,
@@ -14,6 +16,9 @@ from insource.stats.power import (
     rule_of_three_n,
     smallest_gap,
     superiority_n,
+    t_test_n,
+    variance_df,
+    variance_interval,
 )
 
 
@@ -55,3 +60,32 @@ def test_mean_difference_grows_with_the_design_effect():
 def test_rule_of_three_n_is_the_first_that_suffices():
     n = rule_of_three_n(0.05)
     assert 0.95**n < 0.05 <= 0.95 ** (n - 1)
+
+
+@pytest.mark.parametrize(("sd", "distance"), [(0.1, 0.1), (0.2, 0.1), (0.3, 0.05), (0.05, 0.2)])
+def test_units_by_t_agree_with_statsmodels(sd, distance):
+    expected = TTestPower().solve_power(distance / sd, alpha=0.025, power=0.8, alternative="larger")
+    assert t_test_n(sd**2, distance) == max(2, math.ceil(expected))
+
+
+def test_few_units_pay_for_the_tails_of_t():
+    assert t_test_n(0.04, 0.2) > mean_difference_n(0.04, 0.2)
+    assert t_test_n(1.0, 0.02) == mean_difference_n(1.0, 0.02)  # thousands: t is normal
+
+
+def test_the_range_of_a_variance():
+    low, high = variance_interval(2.0, 5, 0.8)
+    assert (low, high) == pytest.approx((2.0 * 5 / stats.chi2.ppf(0.9, 5), 2.0 * 5 / stats.chi2.ppf(0.1, 5)))
+
+
+def test_the_variance_of_rare_differences_is_worth_few_values():
+    rare = np.repeat([1.0, -1.0, 0.0], [5, 5, 990])
+    assert variance_df(rare) == pytest.approx(20, rel=0.03)
+    normal = stats.norm.ppf((np.arange(1000) + 0.5) / 1000)
+    assert variance_df(normal) == pytest.approx(1000, rel=0.03)
+
+
+@pytest.mark.parametrize("variance", [0.0, -1.0])
+def test_without_variance_there_is_no_sample_size(variance):
+    with pytest.raises(ValueError, match="variance"):
+        t_test_n(variance, 0.1)
