@@ -9,7 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from insource.evaluation.estimators import Units, sampling_units
-from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER, MEANS, document_value, estimate
+from insource.evaluation.metrics import (
+    BY_DOCUMENT,
+    LOWER_IS_BETTER,
+    document_value,
+    estimate,
+    has_document_value,
+    is_rate,
+)
 from insource.evaluation.never_answered import described, never_answered, notable
 from insource.evaluation.scorers import LABEL
 from insource.foundation.errors import ConfigError, DataError
@@ -81,7 +88,7 @@ def compare(
         >>> f"{found.difference.value:+.2f} [{found.difference.low:+.2f}, {found.difference.high:+.2f}]"
         '+0.40 [+0.24, +0.55]'
     """
-    _require_by_document(metric)
+    _require_by_document(metric, [*candidate[1], *baseline[1]])
     pairs = _pair(candidate, baseline, metric)
     units = sampling_units(pairs.groups)
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
@@ -117,8 +124,8 @@ def compare(
     return result.model_copy(update={"sentence": _sentence(result, simulated)})
 
 
-def _require_by_document(metric: str) -> None:
-    if metric not in BY_DOCUMENT:
+def _require_by_document(metric: str, records: Sequence[EvalRecord]) -> None:
+    if not has_document_value(metric, records):
         raise ConfigError(
             "metric-not-comparable",
             f"The metric `{metric}` has no value per document, so two arms cannot be compared on it.",
@@ -157,7 +164,7 @@ def _pair(
 
 def _difference(gains: Floats, units: Units, metric: str, confidence: float) -> PairedDifference:
     # A share of one field is 0 or 1, like a rate, and a t test of few such differences errs too often.
-    whole = metric not in MEANS or bool(np.isin(gains, (-1.0, 0.0, 1.0)).all())
+    whole = is_rate(metric) or bool(np.isin(gains, (-1.0, 0.0, 1.0)).all())
     if units.clusters is None and whole:
         return paired_binary(gains, confidence)
     return paired_mean(gains, units.clusters, confidence)
