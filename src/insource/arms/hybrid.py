@@ -12,11 +12,12 @@ import numpy as np
 from insource.arms.factory import ArmInputs
 from insource.arms.fitting import ask_directly
 from insource.arms.recorded import RecordedModel, by_document
-from insource.evaluation.metrics import RIGHT, estimate
+from insource.evaluation.metrics import estimate
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import Evaluated
 from insource.foundation.canonical import digest
 from insource.foundation.rng import generator
+from insource.matching.acceptable import RIGHT
 from insource.models.assembled import AssembledModel
 from insource.models.protocol import Model
 from insource.stats.paired import paired_mean

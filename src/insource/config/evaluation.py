@@ -47,3 +47,10 @@ class EvaluationSection(Frozen):
         gt=0,
         description="Maximum answer length (tokens); when empty, 1.5 times the longest training answer.",
     )
+    concurrency: int = Field(
+        4, ge=1, le=64, description="Calls in flight at once to a model that is not on this machine."
+    )
+    repeats: int = Field(
+        0, ge=0, description="How often documents are asked again, for the agreement from run to run."
+    )
+    repeat_documents: int = Field(20, gt=0, description="How many documents are asked again.")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from insource.types import Frozen
-from insource.types.task import AbsentFields
+from insource.types.task import AbsentFields, Style
 
-Metric = Literal["field_accuracy", "exact_match", "accuracy"]
+Metric = Literal["field_accuracy", "exact_match", "accuracy", "required_facts", "token_f1", "chrf"]
 
 
 class ProjectSection(Frozen):
@@ -35,8 +35,12 @@ class TaskSection(Frozen):
         "", alias="schemas", description="File with named JSON Schemas, for rows that name their schema."
     )
     labels: tuple[str, ...] = Field((), description="The labels of a classification task.")
-    primary_metric: Metric | None = Field(
-        None, description="Metric of the verdict; when empty, field_accuracy, or accuracy for labels."
+    primary_metric: str | None = Field(
+        None,
+        description="Metric of the verdict: "
+        + ", ".join(get_args(Metric))
+        + ", or one of your own scorer's; "
+        "when empty, field_accuracy, or accuracy for labels.",
     )
     margin: float = Field(
         0.02,
@@ -52,3 +56,23 @@ class TaskSection(Frozen):
     privacy: Literal["cloud-allowed", "local-only"] = Field(
         "cloud-allowed", description="Whether a document of this task may leave the machine."
     )
+    comparators: dict[str, str] = Field(
+        {},
+        description="How the values of a field compare, by its path: `quantity:V`, `date:day-first`, `id`. "
+        "`insource dataset schema` proposes them.",
+    )
+    abstain_with: tuple[str, ...] = Field(
+        (), description="Values by which an answer says that it does not know, such as `UNREADABLE`."
+    )
+    out_of_scope: str = Field("", description="The label of documents that belong to none of the others.")
+    scorer: str = Field(
+        "", description="A scorer of your own, as `module:function` or `path/to/file.py:function`."
+    )
+    style: Style = Style()
+
+    @model_validator(mode="after")
+    def _known_metric(self) -> Self:
+        known = get_args(Metric)
+        if self.primary_metric and not self.scorer and self.primary_metric not in known:
+            raise ValueError(f"primary_metric is one of {', '.join(known)}, or one of a scorer's own")
+        return self

@@ -108,7 +108,7 @@ def compare(
 
 def compared(candidate: Side, baseline: Side, terms: Terms, not_comparable: str = "") -> Compared:
     """Compare two arms as ``compare`` does, and keep the test of the outcome."""
-    require_by_document(terms.metric)
+    require_by_document(terms.metric, [*candidate[1], *baseline[1]])
     pairs = pair(candidate, baseline, terms.metric)
     gains, sign, confidence = pairs.gains(terms.metric), gain_sign(terms.metric), 1 - terms.alpha
     findings = [

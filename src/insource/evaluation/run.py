@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from insource.evaluation.answers import Answers, KeptAnswer
 from insource.foundation.errors import InsourceError, ProviderError
 from insource.foundation.files import sync
 from insource.models.protocol import Model, Request
@@ -36,11 +39,15 @@ def evaluate(
     groups_in_train: frozenset[str] = frozenset(),
     confidence: Confidence = lambda example, completion: None,
     progress: Callable[[Progress], None] = lambda progress: None,
+    answers: Answers | None = None,
+    workers: int = 1,
 ) -> list[EvalRecord]:
     """Return one record per example, in order; ``journal`` holds those of an interrupted attempt.
 
-    A document on which the model fails gets a ``failed`` record, which counts as a failure of the arm. The
-    evaluation stops after ``MAX_FAILURES_IN_A_ROW`` consecutive failures.
+    A document on which the model fails gets a ``failed`` record, which counts as a failure of the arm, and so
+    does one whose answer was cut, blocked, refused or empty. The evaluation stops after
+    ``MAX_FAILURES_IN_A_ROW`` consecutive calls without an answer. ``answers`` holds those of other
+    evaluations, and gets the new ones. At most ``workers`` calls are in flight at once.
 
     Raises:
         ProviderError: ``model-keeps-failing``, or the engine's own error when it cannot be kept running.
@@ -49,15 +56,21 @@ def evaluate(
     records: list[EvalRecord] = []
     # Failures are written only when an answer follows: an outage is not the model's fault
     streak: list[EvalRecord] = []
+
+    def answer(example: Example) -> KeptAnswer | ProviderError:
+        return _answer(model, example, ask, confidence, answers)
+
+    answered = _in_order([one for one in examples if one.row_id not in known], answer, workers)
     with journal.open("a", encoding="utf-8") as file:
         for index, example in enumerate(examples):
             record = known.get(example.row_id)
             if record is None:
-                record = _record(model, example, ask, scorer, confidence, groups_in_train)
+                record = _record(example, next(answered), scorer, groups_in_train)
                 streak.append(record)
-                if record.status != "failed":
+                if record.completion is not None:
                     _write(file, streak)
                 elif len(streak) >= MAX_FAILURES_IN_A_ROW:
+                    answered.close()
                     raise ProviderError(
                         "model-keeps-failing",
                         f"{model.info.name} failed on {len(streak)} documents in a row: {record.reason}",
@@ -71,6 +84,47 @@ def evaluate(
     return records
 
 
+def _in_order(
+    examples: Sequence[Example], answer: Callable[[Example], KeptAnswer | ProviderError], workers: int
+) -> Generator[KeptAnswer | ProviderError]:
+    """Yield the answers in the order of the examples, with at most ``workers`` questions in flight."""
+    if workers == 1:
+        yield from map(answer, examples)
+        return
+    pool = ThreadPoolExecutor(workers)
+    waiting: deque[Future[KeptAnswer | ProviderError]] = deque()
+    try:
+        for example in examples:
+            waiting.append(pool.submit(answer, example))
+            if len(waiting) >= 2 * workers:  # one slow answer does not hold up the others
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _answer(
+    model: Model,
+    example: Example,
+    ask: Callable[[Example], Request],
+    confidence: Confidence,
+    answers: Answers | None,
+) -> KeptAnswer | ProviderError:
+    request = ask(example)
+    if answers and (kept := answers.get(request)):
+        return kept
+    try:
+        completion = model.generate(request)
+    except ProviderError as error:
+        return error
+    # 20 candidates per token would make up most of the file
+    answer = KeptAnswer(completion.model_copy(update={"tokens": ()}), confidence(example, completion))
+    if answers and not model.info.replayed:
+        answers.keep(request, answer)
+    return answer
+
+
 def _write(file: TextIO, streak: list[EvalRecord]) -> None:
     for record in streak:
         file.write(record.model_dump_json() + "\n")
@@ -79,36 +133,32 @@ def _write(file: TextIO, streak: list[EvalRecord]) -> None:
 
 
 def _record(
-    model: Model,
     example: Example,
-    ask: Callable[[Example], Request],
+    answer: KeptAnswer | ProviderError,
     scorer: Scorer,
-    confidence: Confidence,
     groups_in_train: frozenset[str],
 ) -> EvalRecord:
     seen = example.group in groups_in_train if example.group is not None and groups_in_train else None
-    try:
-        completion = model.generate(ask(example))
-    except ProviderError as error:
-        if error.code in ENGINE_GONE:
-            raise
+    if isinstance(answer, ProviderError):
+        if answer.code in ENGINE_GONE:
+            raise answer
         return EvalRecord(
             row_id=example.row_id,
             group=example.group,
             group_seen=seen,
             status="failed",
-            reason=f"{error.code}: {error.message}",
+            reason=f"{answer.code}: {answer.message}",
         )
-    sure = confidence(example, completion)
+    score = scorer(example, answer.completion)
     return EvalRecord(
         row_id=example.row_id,
         group=example.group,
         group_seen=seen,
-        status="scored",
-        # 20 candidates per token would make up most of the file
-        completion=completion.model_copy(update={"tokens": ()}),
-        score=scorer(example, completion),
-        confidence=sure,
+        status="failed" if score.failure else "scored",
+        reason=score.failure,
+        completion=answer.completion,
+        score=score,
+        confidence=answer.confidence,
     )
 
 

@@ -31,6 +31,10 @@ class Comparator:
     one is in; ``abs_tol`` (in that unit, else in SI base units) and ``rel_tol`` widen numbers and
     quantities; ``aliases`` maps accepted spellings to the canonical one; ``day_first`` settles
     ``03/04/2024``, and ``decimal``, the field's decimal mark, settles ``1.234``.
+
+    Three options say what else scoring needs of a field: ``derived`` values are worked out, not read;
+    ``automation`` fields have to be right for a document that nobody touches; ``cost`` is what correcting it
+    costs, in any unit.
     """
 
     kind: Kind | None = None
@@ -40,6 +44,9 @@ class Comparator:
     day_first: bool | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     decimal: DecimalMark | None = None
+    derived: bool = False
+    automation: bool = False
+    cost: float | None = None
 
     def equal(self, gold: Any, predicted: Any) -> bool:
         """Return whether the two values are the same under this field's type. Never raises."""
@@ -140,6 +147,9 @@ def comparator_for(schema: Mapping[str, Any] | None) -> Comparator:
         day_first=declared.get("day_first"),
         aliases={fold_text(k): fold_text(v) for k, v in declared.get("aliases", {}).items()},
         decimal=decimal,
+        derived=declared.get("derived") is True,
+        automation=declared.get("automation") is True,
+        cost=declared.get("cost"),
     )
 
 

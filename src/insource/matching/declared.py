@@ -22,10 +22,10 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 KEYS = (
     "compare",
     "list",
-    "derived",
     *(field.name for field in dataclasses.fields(Comparator) if field.name != "kind"),
 )
-_NUMBERS = ("abs_tol", "rel_tol")
+_NUMBERS = ("abs_tol", "rel_tol", "cost")
+_FLAGS = ("day_first", "derived", "automation")
 
 
 def check_declared(schema: Mapping[str, Any]) -> None:
@@ -56,11 +56,11 @@ def _check(key: str, value: Any, path: str) -> None:
             "decimal": "a decimal mark",
         }
         raise _unknown(said, path, f"is not {whys[key]}", str(value), WORDS[key])
-    if key in _NUMBERS and not _tolerance(value):
+    if key in _NUMBERS and not _amount(value):
         raise _unknown(said, path, "is not a number from 0", "", ())
     if key == "unit" and not isinstance(value, str | None):
         raise _unknown(said, path, "is not a text", "", ())
-    if key == "day_first" and not isinstance(value, bool | None):
+    if key in _FLAGS and not isinstance(value, bool | None):
         raise _unknown(said, path, "is not true or false", "", ())
     if key == "aliases" and not _texts(value):
         raise _unknown(said, path, "is not an object of texts", "", ())
@@ -70,7 +70,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _tolerance(value: Any) -> bool:
+def _amount(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 

@@ -9,15 +9,14 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from insource.matching.comparators import Comparator
 from insource.matching.dates import Moment, parse_date
 from insource.matching.normal_forms import fold_text
 from insource.matching.numbers import DecimalMark, parse_number
 from insource.matching.quantities import parse_quantity
-
-Tier = Literal["exact", "normalised", "number", "date", "quantity", "alias"]
+from insource.types import Tier
 
 NUMBERS = re.compile(r"(?<![\w.,])[+\-−]?\(?\d[\d.,'’ \u00a0\u2009\u202f]*(?:[eE][+-]?\d+)?\)?\s*%?(?![\w])")
 MEASURES = re.compile(
@@ -35,8 +34,9 @@ def grounding_tier(value: Any, source: str, comparator: Comparator | None = None
     """Return the first rung of the ladder on which ``value`` is found in ``source``, None when unsupported.
 
     exact substring, then case, space and NFKC folding, number (separators, decimals, sign), date in
-    any format, quantity under unit conversion, enum alias. Matches end at token boundaries: 48 is not
-    in 480, nor in 1.48. Judges strings and numbers; null, booleans and containers have no tier.
+    any format, quantity under unit conversion, enum alias, and last what the schema declares ``derived``,
+    such as a sum of lines. Matches end at token boundaries: 48 is not in 480, nor in 1.48. Judges strings and
+    numbers; null, booleans and containers have no tier.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
@@ -49,7 +49,8 @@ def grounding_tier(value: Any, source: str, comparator: Comparator | None = None
     folded = fold_text(text)
     if folded and _stands_in(folded, _folded(source)):
         return "normalised"
-    return _typed_tier(value, source, comparator) or _alias_tier(folded, source, comparator)
+    found = _typed_tier(value, source, comparator) or _alias_tier(folded, source, comparator)
+    return found or ("derived" if comparator.derived else None)
 
 
 def _typed_tier(value: Any, source: str, comparator: Comparator) -> Tier | None:

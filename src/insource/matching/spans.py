@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from insource.matching.comparators import Comparator
-from insource.matching.grounding import DATES, MEASURES, NUMBERS, Tier, grounding_tier, occurrences
+from insource.matching.grounding import DATES, MEASURES, NUMBERS, grounding_tier, occurrences
 from insource.matching.normal_forms import fold_text
 from insource.matching.numbers import parse_number
+from insource.types import Tier
 
 MOST = 50
 _LOOSE = {"'": "['‘’‚‛′´`ʼ]", '"': '["“”„‟″«»]', "-": "[-‐‑‒–—―−﹣－]"}
@@ -27,7 +28,7 @@ def find_spans(value: Any, source: str, comparator: Comparator | None = None) ->
     """Return the first ``MOST`` places where a value stands in a source; empty when it is not grounded.
 
     All are on the rung that ``grounding_tier`` gives. What only full compatibility folding finds (a
-    ligature in the middle of a word) is grounded without a place.
+    ligature in the middle of a word) is grounded without a place, and so is what is derived.
     """
     comparator = comparator or Comparator()
     tier = grounding_tier(value, source, comparator)
@@ -56,7 +57,7 @@ def _found(value: Any, source: str, comparator: Comparator, tier: Tier) -> Itera
         yield from _matching(
             NUMBERS, source, lambda found: parse_number(found.strip(), comparator.decimal) == number
         )
-    else:
+    elif tier == "date":
         dated = Comparator("date", day_first=comparator.day_first)
         yield from _matching(DATES, source, lambda found: dated.equal(value, found))
 

@@ -46,7 +46,8 @@ def _mark(character: str) -> str:
     return character
 
 
-def _free_length(pattern: str) -> str:
+def free_length(pattern: str) -> str:
+    """Return a shape without the number of its digits: ``999 A`` is ``9 A``."""
     return re.sub(r"9+", "9", pattern)
 
 
@@ -106,7 +107,7 @@ class SurfaceForms:
         if gold is not None and (value != gold or isinstance(value, str) != isinstance(gold, str)):
             return False
         pattern = shape(value)
-        return pattern in allowed or _free_length(pattern) in allowed
+        return pattern in allowed or free_length(pattern) in allowed
 
 
 def marks_of(slot: Slot) -> set[DecimalMark]:
@@ -120,8 +121,8 @@ def _shapes(seen: list[str], measured: bool) -> frozenset[str]:
     """Return the shapes of a field, empty for free text. Patterns with free digit counts have one 9 a run."""
     by_length = defaultdict(set)
     for pattern in seen:
-        by_length[_free_length(pattern)].add(pattern)
-    once = sum(count == 1 for count in Counter(map(_free_length, seen)).values())
+        by_length[free_length(pattern)].add(pattern)
+    once = sum(count == 1 for count in Counter(map(free_length, seen)).values())
     if len(seen) < MIN_LABELS or once / len(seen) > MAX_UNSEEN:
         return frozenset()
     return frozenset(

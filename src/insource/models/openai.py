@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
 
+from insource.foundation.clock import SYSTEM
 from insource.foundation.errors import ProviderError
 from insource.models.protocol import ModelInfo, Request
 from insource.models.transport import Privacy, client
@@ -15,7 +18,9 @@ from insource.types.message import FinishReason
 
 TIMEOUT_S = 120.0
 ATTEMPTS = 4
-FIRST_PAUSE_S = 1.0
+LIMITED_ATTEMPTS = 8
+"""Attempts where the provider says that there are too many calls: waiting helps."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 DOCUMENT_REFUSED = frozenset({400, 413, 422})  # the document is refused, not the account
 RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
 FINISH_REASONS: dict[str, FinishReason] = {
@@ -57,12 +62,12 @@ class OpenAIModel:
             ) from error
 
     def _post(self, body: dict[str, Any]) -> httpx2.Response:
-        pause_s = FIRST_PAUSE_S
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, LIMITED_ATTEMPTS + 1):
+            pause_s = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
             try:
                 response = self._client.post("chat/completions", json=body)
             except httpx2.HTTPError as error:
-                if attempt == ATTEMPTS:
+                if attempt >= ATTEMPTS:
                     raise ProviderError(
                         "provider-unreachable",
                         f"{self._info.name} does not answer: {error}",
@@ -77,15 +82,29 @@ class OpenAIModel:
                         f"{self._info.name} refused this document ({response.status_code}): "
                         f"{response.text[:200]}",
                     )
-                if response.status_code not in RETRIED or attempt == ATTEMPTS:
+                attempts = LIMITED_ATTEMPTS if response.status_code == 429 else ATTEMPTS
+                if response.status_code not in RETRIED or attempt >= attempts:
                     raise ProviderError(
                         "provider-refused",
                         f"{self._info.name} answered {response.status_code}: {response.text[:200]}",
                         hint="Check the key named by reference.api_key_env, the model's name and the quota.",
                     )
+                pause_s = asked_pause_s(response) or pause_s
             time.sleep(pause_s)
-            pause_s *= 2
         raise AssertionError("the last attempt either returns or raises")
+
+
+def asked_pause_s(response: httpx2.Response) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for (RFC 9110, 10.2.3), at most ``LONGEST_PAUSE_S``."""
+    said = response.headers.get("retry-after", "").strip()
+    try:
+        seconds = float(said)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(said) - SYSTEM.now()).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(max(seconds, 0.0), LONGEST_PAUSE_S) if math.isfinite(seconds) else None
 
 
 def to_wire(request: Request, model: str) -> dict[str, Any]:

@@ -32,7 +32,8 @@ class Request(Frozen):
 
 
 class ModelInfo(Frozen):
-    """The identity of a model. ``simulated`` answers imitate a model and can never support a verdict.
+    """The identity of a model. ``simulated`` answers imitate a model and can never support a verdict;
+    ``replayed`` ones were given before, so that asking again says nothing about it.
 
     Examples:
         >>> from insource import ModelInfo
@@ -43,6 +44,7 @@ class ModelInfo(Frozen):
     name: str
     local: bool
     simulated: bool = False
+    replayed: bool = False
 
 
 class Model(Protocol):

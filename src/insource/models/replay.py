@@ -20,7 +20,7 @@ class ReplayModel:
         *,
         simulated: bool = False,
     ) -> None:
-        self._info = ModelInfo(name=name, local=False, simulated=simulated)
+        self._info = ModelInfo(name=name, local=False, simulated=simulated, replayed=True)
         self._answers = answers
         self._latency_s = latency_s or {}
 

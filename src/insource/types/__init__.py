@@ -18,13 +18,17 @@ from insource.types.estimate import NOT_MEASURED, Estimate
 from insource.types.evaluation import (
     Arm,
     Bucket,
+    ClassMetrics,
     Comparison,
     Disagreement,
     EvalRecord,
     Evaluation,
+    FieldGrounding,
     FieldMetrics,
     Score,
     SlotScore,
+    SurfaceForm,
+    Tier,
 )
 from insource.types.finding import Decided, Finding, Fix, FixDecision, FunnelStep, Instance, Severity
 from insource.types.message import Completion, FinishReason, Message, TokenLogprob, Usage
@@ -41,7 +45,7 @@ from insource.types.review import ReviewDecision, ReviewVerdict
 from insource.types.routing import Policy
 from insource.types.row import Row
 from insource.types.separation import Overlap, Shortfall
-from insource.types.task import AbsentFields, JsonSchema, Labels, OutputSpec, Task, Text
+from insource.types.task import AbsentFields, JsonSchema, Labels, OutputSpec, Style, Task, Text
 
 __all__ = [
     "NOT_MEASURED",
@@ -53,6 +57,7 @@ __all__ = [
     "BreakEven",
     "Bucket",
     "Call",
+    "ClassMetrics",
     "Comparison",
     "Completion",
     "Dataset",
@@ -64,6 +69,7 @@ __all__ = [
     "EvalRecord",
     "Evaluation",
     "Example",
+    "FieldGrounding",
     "FieldMetrics",
     "Finding",
     "FinishReason",
@@ -94,8 +100,11 @@ __all__ = [
     "SlotScore",
     "Split",
     "StageRun",
+    "Style",
+    "SurfaceForm",
     "Task",
     "Text",
+    "Tier",
     "TokenLogprob",
     "TrainingPoint",
     "TrainingSummary",

@@ -64,7 +64,9 @@ class Example(Frozen):
     ``target`` is the canonical answer: compact JSON in schema order, or a label. ``attributes`` are the
     requested fields when a document asks for only some; ``contract`` is the document's own JSON Schema, if it
     has one. ``cloud_outputs`` holds the logged answer of each model, unchanged except for accepted fixes that
-    changed the target too.
+    changed the target too. ``acceptable`` has further right values by path, null included; the path of a
+    label or text is empty. ``facts`` are what a text answer has to contain: ``value`` (or ``any_of`` several)
+    and the options of ``x-insource`` by which it is found.
 
     Examples:
         >>> from insource import Example
@@ -89,6 +91,9 @@ class Example(Frozen):
     time: str | None = None
     cloud_outputs: dict[str, str] = Field(default_factory=dict)
     cloud_latency_s: dict[str, float] = Field(default_factory=dict)
+    # Left out where empty, so that a dataset without them keeps its bytes, and with them its digest.
+    acceptable: dict[str, tuple[Any, ...]] = Field(default_factory=dict, exclude_if=lambda held: not held)
+    facts: tuple[dict[str, Any], ...] = Field((), exclude_if=lambda held: not held)
     provenance: Provenance
 
 

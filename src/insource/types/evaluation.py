@@ -22,7 +22,10 @@ from insource.types.message import Completion
 
 Role = Literal["candidate", "baseline", "reference"]
 
-Bucket = Literal["correct", "wrong", "missed", "invented", "correctly_empty"]
+Bucket = Literal["correct", "wrong", "missed", "invented", "correctly_empty", "abstained"]
+
+Tier = Literal["exact", "normalised", "number", "date", "quantity", "alias", "derived"]
+"""The rungs of the grounding ladder on which a value is found in its document."""
 
 
 class SlotScore(Frozen):
@@ -41,7 +44,10 @@ class Score(Frozen):
     parses after code fences and prose are stripped; always true when ``parsed``. ``schema_valid``: parsed and
     valid. ``canonical``: valid, with every value in its canonical surface form. ``exact``: no slot is wrong,
     missed or invented. ``unsearched`` counts the slots of list items without a partner in a list too long to
-    compare every label item with every answered one: some may have one after all.
+    compare every label item with every answered one: some may have one after all. ``metrics`` are further
+    values of this document by name: those of a text, and those of a scorer of the user's own. ``failure``
+    says why there is no answer to judge: cut, refused, empty. ``correction_cost`` is the declared cost of
+    correcting the answer, None where no field declares one.
     """
 
     slots: tuple[SlotScore, ...]
@@ -53,6 +59,9 @@ class Score(Frozen):
     answer: Any = None
     explanation: str = ""
     unsearched: int = 0
+    metrics: dict[str, float] = {}
+    failure: str = ""
+    correction_cost: float | None = None
 
     @property
     def field_accuracy(self) -> float | None:
@@ -143,12 +152,59 @@ class Effort(Frozen):
     note: str = ""
 
 
+class SurfaceForm(Frozen):
+    """How uniformly an arm writes one field.
+
+    ``dominant`` is the share of its values in ``pattern``, the most frequent one; ``evenness`` is one minus
+    the normalised entropy of the patterns; ``labels`` is the dominant share of the labels themselves.
+    """
+
+    pattern: str
+    dominant: Estimate
+    evenness: float
+    labels: float
+
+
 class FieldMetrics(Frozen):
-    """Bucket counts and accuracy of one field over all documents of an arm."""
+    """Bucket counts and accuracy of one field over all documents of an arm.
+
+    ``surface`` is None where the field is free text, or has too few values to tell.
+    """
 
     path: str
     accuracy: Estimate
     buckets: dict[Bucket, int]
+    surface: SurfaceForm | None = None
+
+
+class FieldGrounding(Frozen):
+    """Whether the values that an arm gives for one field stand in their documents.
+
+    ``tiers`` counts the values by the rung of the ladder that found them. ``unsupported`` is the observed
+    share without one, ``false_alarm`` that of the labels in their own documents, ``miss`` the share of other
+    documents' values that are found all the same. ``invented`` is the rate corrected for both (Rogan and
+    Gladen 1978); ``not_judged`` says why there is none.
+    """
+
+    path: str
+    values: int
+    tiers: dict[Tier, int]
+    unsupported: Estimate
+    false_alarm: Estimate
+    miss: Estimate
+    invented: Estimate
+    not_judged: str = ""
+
+
+class ClassMetrics(Frozen):
+    """One label of a classification: ``n`` documents have it, ``answered`` documents got it."""
+
+    label: str
+    n: int
+    answered: int
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
 
 
 class Evaluation(Frozen):
@@ -157,7 +213,9 @@ class Evaluation(Frozen):
     ``metrics`` holds the headline and component metrics by name (``docs/reference/metrics.md``);
     ``slices`` holds the primary metrics by slice (``seen groups``, ``unseen groups``). ``unsearched`` counts
     the documents with such slots (``Score.unsearched``). ``expected`` is the primary metric by
-    cross-validation on the training split, for an arm that was fitted there.
+    cross-validation on the training split, for an arm that was fitted there. ``classes`` and ``confusion``
+    (label, answered label, count; unusable answers under ``(no label)``) are of label tasks, ``grounding`` of
+    fields. ``reused`` counts the answers that were kept from an earlier evaluation.
 
     Examples:
         >>> from insource import Arm, EvalRecord, Evaluation, summarise
@@ -191,6 +249,10 @@ class Evaluation(Frozen):
     seconds: float = 0.0
     effort: Effort | None = None
     expected: Estimate | None = None
+    classes: tuple[ClassMetrics, ...] = ()
+    confusion: dict[str, dict[str, int]] = {}
+    grounding: tuple[FieldGrounding, ...] = ()
+    reused: int = 0
 
 
 class NeverAnswered(Frozen):

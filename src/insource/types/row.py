@@ -16,7 +16,7 @@ class Row(Frozen):
     ``output`` is unparsed: an object, or text that may contain one. ``time`` is ISO 8601, if the source has
     one. Rows of the same ``group`` (a customer, a thread, a layout) must not be in two splits. ``prompt`` is
     the instruction that the source stores with the document (a system message). ``confidence`` is between 0
-    and 1 and belongs to whoever produced the output.
+    and 1 and belongs to whoever produced the output. ``acceptable`` and ``facts`` are as in ``Example``.
     """
 
     line: int | None
@@ -32,4 +32,6 @@ class Row(Frozen):
     cloud_outputs: dict[str, str] = Field(default_factory=dict)
     cloud_latency_s: dict[str, float] = Field(default_factory=dict)
     confidence: float | None = None
+    acceptable: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    facts: tuple[dict[str, Any], ...] = ()
     provenance: Provenance

@@ -43,9 +43,30 @@ class Labels(Frozen):
 
 
 class Text(Frozen):
-    """Answers are free text; only exact match can be scored."""
+    """Answers are free text, judged by required facts, overlap with the label, and style checks."""
 
     kind: Literal["text"] = "text"
+
+
+class Style(Frozen):
+    """``[task.style]``: declared checks of a text answer. Each one that is set has a pass rate of its own.
+
+    ``max_lix`` is the readability of Björnsson (1968): words per sentence plus the percentage of words with
+    more than six letters; about 25 for children's books, 40 for newspapers, 60 for officialese.
+    """
+
+    min_words: int | None = Field(None, ge=1, description="Fewest words of an answer.")
+    max_words: int | None = Field(None, ge=1, description="Most words of an answer.")
+    min_characters: int | None = Field(None, ge=1, description="Fewest characters of an answer.")
+    max_characters: int | None = Field(None, ge=1, description="Most characters of an answer.")
+    required_words: tuple[str, ...] = Field((), description="Words or phrases that every answer holds.")
+    forbidden_words: tuple[str, ...] = Field((), description="Words or phrases that no answer holds.")
+    max_lix: float | None = Field(
+        None, gt=0, description="Hardest reading level (LIX: 25 easy, 40 newspapers, 60 officialese)."
+    )
+    markup: Literal["any", "none", "markdown"] = Field(
+        "any", description="Markup that an answer may hold: `any`, `none`, or `markdown` but no HTML."
+    )
 
 
 OutputSpec = Annotated[JsonSchema | Labels | Text, Field(discriminator="kind")]
@@ -58,7 +79,10 @@ class Task(Frozen):
 
     ``absent_fields`` says what a field missing from a label means: the document has no value (``null``), or
     the field was not annotated and is not judged (``unscored``). ``margin`` is the largest loss on the
-    primary metric that still counts as "not worse", as a ratio.
+    primary metric that still counts as "not worse", as a ratio. ``comparators`` are confirmed ones by path
+    (``matching.confirmed``), ``abstain_with`` the values by which an answer says that it does not know,
+    ``out_of_scope`` the label of documents without one, and ``scorer`` a function of the user's own
+    (``module:function`` or ``file.py:function``).
 
     Examples:
         >>> from insource import Labels, Task
@@ -82,6 +106,11 @@ class Task(Frozen):
     margin: float = 0.02
     absent_fields: AbsentFields = "null"
     privacy: Literal["cloud-allowed", "local-only"] = "cloud-allowed"
+    comparators: dict[str, str] = {}
+    abstain_with: tuple[str, ...] = ()
+    out_of_scope: str = ""
+    style: Style = Style()
+    scorer: str = ""
 
     def messages(
         self,

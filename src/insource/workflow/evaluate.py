@@ -14,8 +14,8 @@ from insource.evaluation.never_answered import fields_of_labels
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Progress
 from insource.evaluation.sample import sample
-from insource.evaluation.scorers import build_scorer
-from insource.evaluation.stage import Evaluated, evaluate_arm
+from insource.evaluation.scorers import build_scorer, compared
+from insource.evaluation.stage import Asking, Evaluated, evaluate_arm
 from insource.foundation.errors import ProviderError
 from insource.matching.surface import SurfaceForms
 from insource.types import Comparison, Dataset, JsonSchema, Split, Task
@@ -100,8 +100,10 @@ def evaluate_one(session: Session, dataset: Dataset, task: Task, split: Split, p
         session.display.progress(f"documents{seconds}", at.done, at.total)
 
     scorer = build_scorer(task, surface_forms(task, dataset))
+    section = session.config.evaluation
+    asking = Asking(section.concurrency, section.repeats, section.repeat_documents)
     evaluated = evaluate_arm(
-        session.project.runs, dataset, task, split, plan, scorer, look=look, progress=progress
+        session.project.runs, dataset, task, split, plan, scorer, look=look, progress=progress, asking=asking
     )
     session.done(evaluated.run, f"evaluate {name} on {split}")
     session.display.evaluated(evaluated.evaluation, task.primary_metric)
@@ -112,8 +114,10 @@ def surface_forms(task: Task, dataset: Dataset) -> SurfaceForms | None:
     """Return how values are written in the training labels; answers have to be spelled like that."""
     if not isinstance(task.output, JsonSchema):
         return None
+    schema = compared(task).output
+    assert isinstance(schema, JsonSchema)
     targets = (json.loads(example.target) for example in dataset.splits["train"])
-    return SurfaceForms.fit(targets, task.output.definition)
+    return SurfaceForms.fit(targets, schema.definition)
 
 
 def compare_arms(task: Task, evaluated: Sequence[Evaluated], choice: Choice | None) -> tuple[Comparison, ...]:

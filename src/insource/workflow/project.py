@@ -135,7 +135,17 @@ class Project(Frozen):
             margin=section.margin,
             absent_fields=section.absent_fields,
             privacy=section.privacy,
+            comparators=section.comparators,
+            abstain_with=section.abstain_with,
+            out_of_scope=section.out_of_scope,
+            style=section.style,
+            scorer=self._scorer(section.scorer),
         )
+
+    def _scorer(self, said: str) -> str:
+        """Return the scorer with the path of its file, if it is in one, beside insource.toml."""
+        file, separator, function = said.rpartition(":")
+        return f"{self.folder / file}{separator}{function}" if file.endswith(".py") else said
 
     def _read_json(self, name: str, key: str) -> dict[str, Any]:
         path = self.folder / name

@@ -58,6 +58,7 @@ def test_the_definitions_by_hand():
         "schema_valid_rate": 1.0,
         "hallucination_rate": 0.5,
         "invented_per_null_slot": 0.5,
+        "invented_per_document": 0.5,
     }
 
 
@@ -87,7 +88,14 @@ def test_failed_calls_with_unknown_slots_are_said():
 def test_one_field_is_a_rate_with_a_wilson_interval():
     result = summarise(ARM, "test", records(*[A] * 20, *[B] * 10))
     field = {field.path: field for field in result.fields}["b"]
-    assert field.buckets == {"correct": 20, "wrong": 0, "missed": 10, "invented": 0, "correctly_empty": 0}
+    assert field.buckets == {
+        "correct": 20,
+        "wrong": 0,
+        "missed": 10,
+        "invented": 0,
+        "correctly_empty": 0,
+        "abstained": 0,
+    }
     assert (field.accuracy.low, field.accuracy.high) == pytest.approx(
         proportion_confint(20, 30, method="wilson")
     )

@@ -23,7 +23,15 @@ SHOWN = 8
 
 def example_of(row: Row, target: str) -> Example:
     """Return the row as an example with this target."""
-    content = {"input": row.input, "attributes": row.attributes, "contract": row.contract, "target": target}
+    content: dict[str, Any] = {
+        "input": row.input,
+        "attributes": row.attributes,
+        "contract": row.contract,
+        "target": target,
+    }
+    # Only where there are some: the digests of rows without them stay what they were.
+    content |= {"acceptable": row.acceptable} if row.acceptable else {}
+    content |= {"facts": row.facts} if row.facts else {}
     return Example(
         row_id=row.row_id,
         digest=canonical.digest(content),
@@ -35,6 +43,8 @@ def example_of(row: Row, target: str) -> Example:
         time=row.time,
         cloud_outputs=dict(sorted(row.cloud_outputs.items())),
         cloud_latency_s=dict(sorted(row.cloud_latency_s.items())),
+        acceptable=row.acceptable,
+        facts=row.facts,
         provenance=row.provenance,
     )
 

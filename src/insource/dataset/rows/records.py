@@ -26,6 +26,8 @@ KEYS = (
     "prompt",
     "provenance",
     "confidence",
+    "acceptable",
+    "facts",
 )
 _ALIASES = {"val": "validation", "valid": "validation", "dev": "validation"}
 
@@ -86,6 +88,8 @@ def row_of(
         cloud_latency_s=_latency(record, cloud),
         prompt=_label(record, "prompt") or "",
         confidence=_confidence(record.get("confidence")),
+        acceptable=_acceptable(record.get("acceptable")),
+        facts=_facts(record.get("facts")),
         provenance=_provenance(record, source, line, vouched or {}),
     )
 
@@ -202,6 +206,36 @@ def _confidence(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise BadRow("wrong-type", f"`confidence` is {value!r}, not a number from 0 to 1")
     return float(value)
+
+
+def _acceptable(value: Any) -> dict[str, tuple[Any, ...]]:
+    """Return further right values by path; a list alone is for a label or text, whose path is empty."""
+    by_path = {"": value} if isinstance(value, list) else {} if value is None else value
+    if not isinstance(by_path, dict) or not all(isinstance(one, list) for one in by_path.values()):
+        raise BadRow("wrong-type", "`acceptable` is not a list of values, or an object of such lists by path")
+    return {path: tuple(by_path[path]) for path in sorted(by_path)}
+
+
+def _facts(value: Any) -> tuple[dict[str, Any], ...]:
+    """Return each fact as an object with ``any_of``, the values of which one has to be in the answer."""
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise BadRow("wrong-type", f"`facts` is {kind_of(value)}, not a list")
+    facts = []
+    for one in value:
+        fact = dict(one) if isinstance(one, dict) else {"value": one}
+        values = fact.pop("any_of", None) or [fact.pop("value", None)]
+        if not isinstance(values, list) or not all(_scalar(item) for item in values) or "value" in fact:
+            raise BadRow(
+                "wrong-type", f"the fact {one!r} has no `value` that is text or a number, or `any_of`"
+            )
+        facts.append({"any_of": values, **fact})
+    return tuple(facts)
+
+
+def _scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip() != ""
 
 
 def unknown_keys_note(unknown: Counter[str]) -> tuple[str, ...]:

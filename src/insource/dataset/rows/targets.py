@@ -13,6 +13,8 @@ from insource.contract.writable import unwritable
 from insource.dataset.rows.records import BadRow
 from insource.formats.strict_json import as_object, strict_json
 from insource.foundation.errors import ConfigError, DataError
+from insource.matching.acceptable import has, replaced
+from insource.matching.comparators import KEYWORD
 from insource.matching.declared import check_declared
 from insource.types import AbsentFields, Dropped, JsonSchema, Labels, OutputSpec, Row
 
@@ -34,10 +36,18 @@ class Targets:
         schema = row.contract
         if schema is not None:
             _check_own(schema)
+        for fact in row.facts:
+            _check_own({KEYWORD: {name: value for name, value in fact.items() if name != "any_of"}})
         if schema is None and isinstance(self._contract, JsonSchema):
             schema = self._contract.definition
         if schema is not None:
-            return _json_target(row, schema, self._absent)
+            target = _json_target(row, schema, self._absent)
+            _check_acceptable(row, target, schema)
+            return target
+        if set(row.acceptable) - {""} or not all(isinstance(one, str) for one in row.acceptable.get("", ())):
+            raise BadRow(
+                "wrong-type", f"`acceptable` is not a list of texts, but answers are {self._contract.kind}"
+            )
         if not isinstance(row.output, str):
             raise BadRow("wrong-type", f"`output` is an object, but answers are {self._contract.kind}")
         text = row.output.strip()
@@ -111,6 +121,18 @@ def _json_target(row: Row, schema: dict[str, Any], absent: AbsentFields) -> str:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise BadRow("schema-violation", problems[0] + more)
     return target
+
+
+def _check_acceptable(row: Row, target: str, schema: dict[str, Any]) -> None:
+    """Every acceptable value has to fit in the place of the label's own."""
+    schema = for_asked(schema, row.attributes) if row.acceptable else schema
+    for path, values in row.acceptable.items():
+        label = strict_json(target)
+        if not has(label, path):
+            raise BadRow("wrong-type", f"`acceptable` names {path!r}, which the label does not have")
+        for value in values:
+            if problems := violations(replaced(label, path, value), schema):
+                raise BadRow("schema-violation", f"an acceptable value of {path}: {problems[0]}")
 
 
 def _why_no_object(text: str) -> str:

@@ -49,7 +49,7 @@ def break_point(
     Raises:
         ConfigError, DataError: as ``compare``.
     """
-    require_by_document(metric)
+    require_by_document(metric, [*candidate[1], *baseline[1]])
     pairs = pair(candidate, baseline, metric)
     known = np.array([row in difficulty.values for row in pairs.row_ids])
     values = np.array([difficulty.values[row] for row in pairs.row_ids if row in difficulty.values])

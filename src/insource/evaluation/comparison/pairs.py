@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER, document_value
+from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER, document_value, has_document_value
 from insource.foundation.errors import ConfigError, DataError
 from insource.stats.intervals import Floats
 from insource.types import Arm, EvalRecord
@@ -38,13 +38,13 @@ def gain_sign(metric: str) -> float:
     return -1.0 if metric in LOWER_IS_BETTER else 1.0
 
 
-def require_by_document(metric: str) -> None:
-    """Refuse a metric without a value per document.
+def require_by_document(metric: str, records: Sequence[EvalRecord]) -> None:
+    """Refuse a metric without a value per document in these records.
 
     Raises:
         ConfigError: ``metric-not-comparable``.
     """
-    if metric not in BY_DOCUMENT:
+    if not has_document_value(metric, records):
         raise ConfigError(
             "metric-not-comparable",
             f"The metric `{metric}` has no value per document, so two arms cannot be compared on it.",

@@ -13,7 +13,7 @@ import numpy as np
 
 from insource.evaluation.comparison.required import required_sample
 from insource.evaluation.estimators import MIN_GROUPS, Units, shared_groups
-from insource.evaluation.metrics import MEANS
+from insource.evaluation.metrics import is_rate
 from insource.stats import sign_flip as flips
 from insource.stats.intervals import Floats, Interval, cluster_sums
 from insource.stats.paired import PairedDifference, paired_binary, paired_mean
@@ -41,7 +41,7 @@ def on_documents(gains: Floats, groups: Sequence[str | None], metric: str, confi
     common chance (Hoeffding 1956), so the test by document keeps its level whatever the groups are.
     """
     # A share of one field is 0 or 1, like a rate, and a t test of few such differences errs too often.
-    whole = metric not in MEANS or bool(np.isin(gains, (-1.0, 0.0, 1.0)).all())
+    whole = is_rate(metric) or bool(np.isin(gains, (-1.0, 0.0, 1.0)).all())
     gain = paired_binary(gains, confidence) if whole else paired_mean(gains, None, confidence)
     shared = shared_groups(groups)
     note = f"holds for documents of these {shared.size} groups" if shared else ""

@@ -19,7 +19,8 @@ from insource.evaluation.comparison.pairs import (
     require_by_document,
 )
 from insource.evaluation.comparison.questions import on_documents, signed_estimate
-from insource.evaluation.metrics import RIGHT, UNDECLARED
+from insource.evaluation.metrics import UNDECLARED
+from insource.matching.acceptable import RIGHT
 from insource.stats.multiplicity import benjamini_hochberg
 from insource.types import EvalRecord, Example
 from insource.types.comparison import SliceFinding, Slices
@@ -77,7 +78,7 @@ def compare_slices(
     Raises:
         ConfigError, DataError: as ``compare``.
     """
-    require_by_document(metric)
+    require_by_document(metric, [*candidate[1], *baseline[1]])
     pairs = pair(candidate, baseline, metric)
     parts = list(_parts(pairs, slices, metric, candidate, baseline))
     enough = [part for part in parts if len(part.pairs.row_ids) >= min_n]
