@@ -1,0 +1,1 @@
+"""Fit span ranking: what values look like, rankers, second stages, and figures by cross-validation."""

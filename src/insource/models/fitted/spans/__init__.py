@@ -1,0 +1,1 @@
+"""Learned span ranking: candidate values of a document, ranked field by field."""
