@@ -21,12 +21,39 @@ MAX_FAILURES_IN_A_ROW = 5
 ENGINE_GONE = frozenset({"engine-died", "engine-failed", "engine-unreachable"})
 
 
+def never(records: Sequence[EvalRecord]) -> str:
+    """Go on to the last document, whatever the records say."""
+    return ""
+
+
 class Progress(NamedTuple):
-    """The progress of an arm: documents done and in total, and the seconds of the last answer."""
+    """The progress of an arm: documents done and in total, and the seconds of the last answer.
+
+    ``left_s`` is an estimate of the seconds to the last document, None before one was answered.
+    """
 
     done: int
     total: int
     last_s: float | None
+    left_s: float | None = None
+
+
+class _Pace:
+    """The time that documents take, to estimate what is left."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done = total, 0
+        self._measured, self._seconds = 0, 0.0
+
+    def after(self, record: EvalRecord) -> Progress:
+        self._done += 1
+        last = record.completion.latency_s if record.completion else None
+        if last is not None:
+            self._measured += 1
+            self._seconds += last
+        each = self._seconds / self._measured if self._measured else None
+        left = None if each is None else each * (self._total - self._done)
+        return Progress(self._done, self._total, last, left)
 
 
 def evaluate(
@@ -41,19 +68,22 @@ def evaluate(
     progress: Callable[[Progress], None] = lambda progress: None,
     answers: Answers | None = None,
     workers: int = 1,
+    hopeless: Callable[[Sequence[EvalRecord]], str] = never,
 ) -> list[EvalRecord]:
     """Return one record per example, in order; ``journal`` holds those of an interrupted attempt.
 
     A document on which the model fails gets a ``failed`` record, which counts as a failure of the arm, and so
     does one whose answer was cut, blocked, refused or empty. The evaluation stops after
-    ``MAX_FAILURES_IN_A_ROW`` consecutive calls without an answer. ``answers`` holds those of other
-    evaluations, and gets the new ones. At most ``workers`` calls are in flight at once.
+    ``MAX_FAILURES_IN_A_ROW`` consecutive calls without an answer, and without an error when ``hopeless``
+    gives a reason; the records are then those so far. ``answers`` holds those of other evaluations, and gets
+    the new ones. At most ``workers`` calls are in flight at once.
 
     Raises:
         ProviderError: ``model-keeps-failing``, or the engine's own error when it cannot be kept running.
     """
     known = read_journal(journal)
     records: list[EvalRecord] = []
+    pace = _Pace(len(examples))
     # Failures are written only when an answer follows: an outage is not the model's fault
     streak: list[EvalRecord] = []
 
@@ -62,7 +92,7 @@ def evaluate(
 
     answered = _in_order([one for one in examples if one.row_id not in known], answer, workers)
     with journal.open("a", encoding="utf-8") as file:
-        for index, example in enumerate(examples):
+        for example in examples:
             record = known.get(example.row_id)
             if record is None:
                 record = _record(example, next(answered), scorer, groups_in_train)
@@ -77,8 +107,9 @@ def evaluate(
                         hint="Finished answers are kept. Fix the cause and run the same command again.",
                     )
             records.append(record)
-            last = record.completion.latency_s if record.completion else None
-            progress(Progress(index + 1, len(examples), last))
+            progress(pace.after(record))
+            if hopeless(records):
+                break
         _write(file, streak)
         sync(file)
     return records

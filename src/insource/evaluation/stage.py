@@ -93,6 +93,7 @@ def evaluate_arm(
                 progress=progress,
                 answers=answers,
                 workers=workers,
+                hopeless=plan.hopeless,
             )
             reused = answers.reused
             agreement = _agreement(model, task, plan, records, answers, asking)
@@ -111,6 +112,7 @@ def evaluate_arm(
             "metrics": result.metrics | agreement | grounded.metrics,
             "grounding": grounded.fields,
             "reused": reused,
+            "stopped": plan.hopeless(records) if len(records) < len(plan.examples) else "",
         }
         return result.model_copy(update=added).model_dump(mode="json")
 

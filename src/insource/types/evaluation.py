@@ -215,7 +215,8 @@ class Evaluation(Frozen):
     the documents with such slots (``Score.unsearched``). ``expected`` is the primary metric by
     cross-validation on the training split, for an arm that was fitted there. ``classes`` and ``confusion``
     (label, answered label, count; unusable answers under ``(no label)``) are of label tasks, ``grounding`` of
-    fields. ``reused`` counts the answers that were kept from an earlier evaluation.
+    fields. ``reused`` counts the answers that were kept from an earlier evaluation. ``stopped`` is
+    the reason why it was asked about fewer documents than planned, empty when it was asked about all.
 
     Examples:
         >>> from insource import Arm, EvalRecord, Evaluation, summarise
@@ -253,6 +254,7 @@ class Evaluation(Frozen):
     confusion: dict[str, dict[str, int]] = {}
     grounding: tuple[FieldGrounding, ...] = ()
     reused: int = 0
+    stopped: str = ""
 
 
 class NeverAnswered(Frozen):

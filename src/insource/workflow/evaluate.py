@@ -26,6 +26,7 @@ from insource.workflow.looks import look_at_test
 from insource.workflow.session import Session
 
 KEEPS_FAILING = "model-keeps-failing"
+WORTH_SAYING_S = 10.0
 
 
 def evaluate_arms(
@@ -83,7 +84,12 @@ def inputs_of(session: Session, dataset: Dataset, task: Task, made: Made | None)
         price=lambda model: cloud_price(session, dataset, task, model),
         runs=session.project.runs,
         progress=session.display.progress,
+        settings=section.model_copy(update={"knowledge": _inside(session, section.knowledge)}),
     )
+
+
+def _inside(session: Session, path: str) -> str:
+    return str(session.project.folder / path) if path else ""
 
 
 def evaluate_one(session: Session, dataset: Dataset, task: Task, split: Split, plan: ArmPlan) -> Evaluated:
@@ -97,6 +103,7 @@ def evaluate_one(session: Session, dataset: Dataset, task: Task, split: Split, p
 
     def progress(at: Progress) -> None:
         seconds = f", {at.last_s:.1f} s each" if at.last_s else ""
+        seconds += f", about {at.left_s:,.0f} s left" if at.left_s and at.left_s >= WORTH_SAYING_S else ""
         session.display.progress(f"documents{seconds}", at.done, at.total)
 
     scorer = build_scorer(task, surface_forms(task, dataset))
@@ -106,6 +113,8 @@ def evaluate_one(session: Session, dataset: Dataset, task: Task, split: Split, p
         session.project.runs, dataset, task, split, plan, scorer, look=look, progress=progress, asking=asking
     )
     session.done(evaluated.run, f"evaluate {name} on {split}")
+    if evaluated.evaluation.stopped:
+        session.skip(name, "; ".join(filter(None, (plan.note, evaluated.evaluation.stopped))))
     session.display.evaluated(evaluated.evaluation, task.primary_metric)
     return evaluated
 

@@ -53,7 +53,9 @@ class Chosen:
         judge, fit, equal = self.judge(path, everything), self.fits[path], self.group.equal[path]
         right = total = 0
         for n, ranking in enumerate(fit.rankings):
-            rivals = [f.rankings[n] for p, f in self.fits.items() if p != path and f.field.kind == fit.field.kind]
+            rivals = [
+                f.rankings[n] for p, f in self.fits.items() if p != path and f.field.kind == fit.field.kind
+            ]
             for scope in everything:
                 gold, here = self.group.golds[path][scope], ranking[scope]
                 if gold is None or here is None:

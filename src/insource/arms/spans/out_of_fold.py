@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from insource.arms.spans.folds import Fold
@@ -108,13 +108,9 @@ class _Work:
 
     def _count(self, data: Labelled, taught: Taught, train: frozenset[int]) -> None:
         none: dict[str, int] = {}
-        own: list[dict[str, int]] = [
-            dict(mine) if n in train else none for n, mine in enumerate(self._own)
-        ]
+        own: list[dict[str, int]] = [dict(mine) if n in train else none for n, mine in enumerate(self._own)]
         set_seen(data, seen_elsewhere(self._field, data, taught.vocabulary, own))
 
 
 def _same_candidates(one: Taught, other: Taught) -> bool:
     return replace(one, vocabulary={}) == replace(other, vocabulary={})
-
-

@@ -57,7 +57,9 @@ def compared(
         first = max((score for score, is_first in among if is_first), default=_FAR)
         gap = _gap(field, ranked, place)
         margin = max(min(one.total - most, -_FAR), _FAR)
-        rows.append([max(one.total, NOTHING), gap, float(place == 0), max(most, _FAR), max(first, _FAR), margin])
+        rows.append(
+            [max(one.total, NOTHING), gap, float(place == 0), max(most, _FAR), max(first, _FAR), margin]
+        )
     return np.array(rows, dtype=np.float64).reshape(-1, 6)
 
 
@@ -133,7 +135,9 @@ class Judge:
         """Read what ``to_json`` wrote."""
         rerank, outcome = value["rerank"], value["outcome"]
         return cls(
-            rerank and Logistic.from_json(rerank), outcome and Logistic.from_json(outcome), value["none_right"]
+            rerank and Logistic.from_json(rerank),
+            outcome and Logistic.from_json(outcome),
+            value["none_right"],
         )
 
 

@@ -26,7 +26,9 @@ def hashed(features: Iterable[str]) -> NDArray[np.int32]:
 def left(document: Document, position: int) -> NDArray[np.int32]:
     """Return the features of what stands before a place: tokens, words, label, column and lines above."""
     if (known := document.left.get(position)) is None:
-        known = hashed([*_before(document, position), *_labels(document, position), *_lines(document, position)])
+        known = hashed(
+            [*_before(document, position), *_labels(document, position), *_lines(document, position)]
+        )
         document.left[position] = known
     return known
 
@@ -106,4 +108,12 @@ def _behind(document: Document, position: int) -> list[str]:
         place += 1
     near, far = (*found, "$", "$")[:2]
     joined = document.text[position : position + 1].isalpha()
-    return [f"r1={one}", f"r2={two}", f"r12={one}_{two}", f"rw1={near}", f"rw2={far}", f"rw12={near}_{far}", f"rj={joined}"]
+    return [
+        f"r1={one}",
+        f"r2={two}",
+        f"r12={one}_{two}",
+        f"rw1={near}",
+        f"rw2={far}",
+        f"rw12={near}_{far}",
+        f"rj={joined}",
+    ]

@@ -16,7 +16,9 @@ from insource.models.fitted.spans.document import Document, Scope, squashed
 from insource.models.fitted.spans.fields import Field, Taught
 
 _ALONE = r"(?<![^\W_])(?<![^\W_][-./,])"
-_NUMBER = re.compile(rf"{_ALONE}[0-9]{{1,3}}(?: [0-9]{{3}})+[.,][0-9]{{1,2}}(?![0-9])|{_ALONE}[0-9]+(?:[.,'][0-9]+)*")
+_NUMBER = re.compile(
+    rf"{_ALONE}[0-9]{{1,3}}(?: [0-9]{{3}})+[.,][0-9]{{1,2}}(?![0-9])|{_ALONE}[0-9]+(?:[.,'][0-9]+)*"
+)
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _UNIT = re.compile(r"\s?([A-Za-zµμΩ°%\"][A-Za-z]{0,3})(?![A-Za-z])")
 _NEXT_WORD = re.compile(r"[\s\-]*([^\W\d_]*)")
@@ -115,7 +117,9 @@ def quantities(scope: Scope, field: Field, taught: Taught) -> Iterator[Candidate
         unit = _UNIT.match(text, one.end)
         amount, tag = one.value, "u0"
         if unit is not None:
-            found = parse_quantity(f"{text[one.start : one.end]} {unit[1]}", field.comparator.unit, field.comparator.decimal)
+            found = parse_quantity(
+                f"{text[one.start : one.end]} {unit[1]}", field.comparator.unit, field.comparator.decimal
+            )
             tag = "ux" if found is None or not found.known else "uc"
             if found is not None and base is not None and found.kind == base.kind:
                 amount, tag = float(found.low), "u1"
@@ -124,7 +128,9 @@ def quantities(scope: Scope, field: Field, taught: Taught) -> Iterator[Candidate
 
 
 def _quantity(amount: float, unit: str | None, field: Field, taught: Taught) -> str:
-    suffix = taught.suffix or (f" {field.comparator.unit}" if field.comparator.unit else f" {unit}" if unit else "")
+    suffix = taught.suffix or (
+        f" {field.comparator.unit}" if field.comparator.unit else f" {unit}" if unit else ""
+    )
     return f"{amount:.12g}{suffix}"
 
 
@@ -140,7 +146,9 @@ def dates(scope: Scope, field: Field, taught: Taught) -> Iterator[Candidate]:
     orders: tuple[tuple[bool | None, str], ...] = ((None, "d"), (True, "df"), (False, "mf"))
     for match in _DATE.finditer(text, scope.start, scope.end):
         spelling, seen = _HYPHEN_IN_DATE.sub(" ", match[0]), set()
-        for day_first, tag in orders if field.comparator.day_first is None else ((field.comparator.day_first, "d"),):
+        for day_first, tag in (
+            orders if field.comparator.day_first is None else ((field.comparator.day_first, "d"),)
+        ):
             moment = parse_date(spelling, day_first)
             if moment is not None and len(moment.day) == 3 and moment.day not in seen:
                 seen.add(moment.day)

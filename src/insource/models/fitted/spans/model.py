@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from insource.contract.asked import restricted
 from insource.contract.canonical_form import canonical_target
-from insource.contract.places import Place, place_of
+from insource.contract.places import place_of
 from insource.foundation.files import write_json
 from insource.models.fitted.protocol import Answer
 from insource.models.fitted.spans.assembly import Assembler, Part
@@ -22,7 +22,6 @@ from insource.models.fitted.spans.fields import Path, fields_of
 from insource.models.fitted.spans.logistic import Logistic
 from insource.models.fitted.spans.rows import RowFinder
 from insource.models.fitted.spans.stored import Arrays, field_from, field_to, finder_from, finder_to
-
 
 FILE = "spans"
 
@@ -78,7 +77,9 @@ class SpanModel:
 
     def _decided(self, document: Document, models: Sequence[FieldModel]) -> tuple[Part, dict[str, float]]:
         whole = decide(Scope.whole(document), [one for one in models if not one.field.rows])
-        confidences = {one.field.name: whole[one.field.path].confidence for one in models if not one.field.rows}
+        confidences = {
+            one.field.name: whole[one.field.path].confidence for one in models if not one.field.rows
+        }
         rows: dict[Path, list[Part]] = {}
         for path, finder in self.finders.items():
             inner = [one for one in models if one.field.rows == path]

@@ -75,7 +75,9 @@ def aliases(scope: Scope, taught: Taught) -> Iterator[Candidate]:
 def skipped(document: Document, at: int) -> str:
     """Return a token with the nearest word before it, ``phases>3``, where marks or digits lie between."""
     tokens, place = document.tokens, at - 1
-    while place >= 0 and at - place < _SKIPPED and tokens[place].text != "\n" and not words(tokens[place].text):
+    while (
+        place >= 0 and at - place < _SKIPPED and tokens[place].text != "\n" and not words(tokens[place].text)
+    ):
         place -= 1
     if place < 0 or place >= at - 1 or not (before := words(tokens[place].text)[-1:]):
         return ""
