@@ -7,8 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from insource.foundation.errors import ProviderError, UserError
-from insource.models.openai import ATTEMPTS, OpenAIModel, from_wire, to_wire
+from insource.models.openai import OpenAIModel, from_wire, to_wire
 from insource.models.protocol import Request
+from insource.models.transport import LIMITED_ATTEMPTS
 from insource.types import Message, Usage
 
 REQUEST = Request(messages=(Message(role="user", content="ü"),), max_tokens=7, seed=3, temperature=0.5)
@@ -87,7 +88,7 @@ def test_a_provider_that_stays_busy_is_given_up():
     with Provider((429, "slow down")) as provider, pytest.raises(ProviderError) as caught:
         ask(provider)
     assert caught.value.code == "provider-refused"
-    assert len(provider.seen) == ATTEMPTS
+    assert len(provider.seen) == LIMITED_ATTEMPTS
 
 
 def test_a_refusal_is_not_asked_again_and_is_quoted():
