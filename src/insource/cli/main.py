@@ -29,7 +29,7 @@ VERBS: dict[str, Verbs] = {
         "report": ("report", "Render the report of a run as html, md or json"),
     },
     "Serve": {
-        "serve": ("serve", "Serve the tuned model on loopback, OpenAI-compatible"),
+        "serve": ("serve", "Serve the chosen model on loopback, OpenAI-compatible"),
         "gateway": ("gateway", "Record every call; answer locally, escalate to the cloud"),
         "keys": ("keys", "Manage virtual keys: tasks, budgets and rate limits"),
     },

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import Literal, get_args
 
-Endpoint = Literal["chat", "completions", "responses", "embeddings", "messages", "generate_content", "other"]
+Endpoint = Literal[
+    "chat",
+    "completions",
+    "responses",
+    "embeddings",
+    "messages",
+    "generate_content",
+    "decisions",
+    "other",
+]
 ENDPOINTS: tuple[Endpoint, ...] = get_args(Endpoint)
 
 CALL_PATHS: dict[str, Endpoint] = {
@@ -14,8 +23,10 @@ CALL_PATHS: dict[str, Endpoint] = {
     "responses": "responses",
     "embeddings": "embeddings",
     "messages": "messages",
+    "decisions": "decisions",
+    "systemone": "decisions",
 }
-"""The ends of the paths of OpenAI's and Anthropic's APIs; what stands before them is the version."""
+"""The ends of the paths of OpenAI's, Anthropic's and TypeSafe's APIs; before them stands the version."""
 
 CALL_VERBS: dict[str, Endpoint] = {
     "rawPredict": "messages",  # Anthropic's models at Google

@@ -38,6 +38,7 @@ _DIALECTS: dict[Endpoint, type[Dialect]] = {
     "embeddings": EmbeddingsDialect,
     "messages": MessagesDialect,
     "generate_content": GeminiDialect,
+    "decisions": OtherDialect,
     "other": OtherDialect,
 }
 

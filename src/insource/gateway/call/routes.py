@@ -23,12 +23,12 @@ from insource.gateway.http.address import UpstreamKind, UpstreamSettings
 from insource.providers.endpoints import CALL_PATHS, CALL_VERBS, Endpoint
 from insource.providers.errors import ApiDialect
 
-# The known parts of OpenAI's and Anthropic's APIs below /v1.
+# The known parts of OpenAI's and Anthropic's APIs below /v1, with TypeSafe's, which is OpenAI's in form.
 _OPENAI = frozenset(
     (
         *("assistants", "audio", "batches", "chat", "completions", "containers", "conversations"),
-        *("embeddings", "evals", "files", "fine_tuning", "images", "models", "moderations", "responses"),
-        *("threads", "uploads", "vector_stores", "videos"),
+        *("decisions", "embeddings", "evals", "files", "fine_tuning", "images", "models", "moderations"),
+        *("responses", "systemone", "threads", "uploads", "vector_stores", "videos"),
     )
 )
 _ANTHROPIC = frozenset(["complete", "files", "messages", "models", "organizations", "skills"])
