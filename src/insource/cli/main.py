@@ -23,7 +23,7 @@ VERBS: dict[str, Verbs] = {
     "Step by step": {
         "dataset": ("dataset.group", "Check the rows and build the dataset with its four splits"),
         "train": ("train", "Fine-tune the small model on the training split"),
-        "export": ("export", "Export the adapter to GGUF and check parity"),
+        "export": ("export", "Export the chosen model: a package, or an adapter in GGUF"),
         "evaluate": ("evaluate", "Measure every candidate on the sealed test split"),
         "compare": ("compare", "Compare two candidates, paired by document"),
         "report": ("report", "Render the report of a run as html, md or json"),
