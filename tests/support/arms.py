@@ -10,7 +10,7 @@ from insource.config.training import ServingSection
 from insource.models.catalogue import BaseModel
 from insource.models.replay import ReplayModel
 from insource.runs.folders import Run, RunStore
-from insource.types import Dataset, DatasetManifest, ParitySummary, TrainingSummary
+from insource.types import Completion, Dataset, DatasetManifest, ParitySummary, TrainingSummary
 from insource.workflow.export import Made
 
 TRAINING = TrainingSummary(
@@ -37,6 +37,17 @@ PARITY = ParitySummary(
 )
 
 
+class TableModel(ReplayModel):
+    """A model that knows its answers, counts a word as a token and has no idea of any other prompt."""
+
+    def generate(self, request):
+        known = request.messages in self._answers
+        return super().generate(request) if known else Completion(text="no idea", model=self.info.name)
+
+    def count_tokens(self, messages):
+        return sum(len(message.content.split()) for message in messages)
+
+
 class TableLocal(Local):
     """A ``Local`` whose engine answers from a table: the tuned model its labels, the base model nothing."""
 
@@ -44,7 +55,7 @@ class TableLocal(Local):
 
     @contextmanager
     def serve(self, name, adapter):
-        yield ReplayModel(name, self.answers if adapter == 0 else dict.fromkeys(self.answers, "no idea"))
+        yield TableModel(name, self.answers if adapter == 0 else dict.fromkeys(self.answers, "no idea"))
 
 
 def local_of(task, folder, answers=None):

@@ -7,10 +7,11 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from insource.arms.local import Local
+from insource.config.evaluation import EvaluationSection
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Confidence
 from insource.runs.folders import RunStore
-from insource.types import Dataset, Example, Task
+from insource.types import Dataset, Estimate, Example, Task
 from insource.types.evaluation import Role
 
 
@@ -26,7 +27,9 @@ class ArmInputs(NamedTuple):
 
     ``test`` are the documents that every arm is asked about. ``few`` is a fixed sample of them, for arms
     that are slow; the one that is chosen is asked about all. ``price`` gives what a cloud model costs.
-    ``runs`` keeps what is fitted. ``local`` and ``confidence`` come with the trained model: before it is
+    ``runs`` keeps what is fitted. ``settings`` is the section ``[evaluation]``. ``best_expected`` is the best
+    expected figure of the arms that were fitted before; a slow arm that cannot reach it stops early.
+    ``local`` and ``confidence`` come with the trained model: before it is
     trained, ``local`` is None.
     """
 
@@ -39,6 +42,8 @@ class ArmInputs(NamedTuple):
     price: Callable[[str], CloudPrice]
     runs: RunStore
     progress: Callable[[str, float, float], None] = lambda text, done, total: None
+    settings: EvaluationSection = EvaluationSection()
+    best_expected: Estimate | None = None
 
     @property
     def engine(self) -> Local:
@@ -56,7 +61,8 @@ class ArmNeeds(NamedTuple):
     """What an arm cannot do without.
 
     ``extra`` is the name of an extra and ``module`` a module that it brings. ``rows`` is the least number
-    of training rows. ``outputs`` are the kinds of output contract that the arm can answer.
+    of training rows. ``outputs`` are the kinds of output contract that the arm can answer. ``configured``
+    returns the reason why the configuration does not ask for the arm, empty when it does.
     """
 
     extra: str = ""
@@ -64,9 +70,12 @@ class ArmNeeds(NamedTuple):
     cloud_answers: bool = False
     rows: int = 0
     outputs: tuple[str, ...] = ("json", "labels", "text")
+    configured: Callable[[EvaluationSection], str] = lambda settings: ""
 
     def missing(self, inputs: ArmInputs) -> str:
         """Return the reason why the arm cannot be run on these inputs, empty when it can."""
+        if reason := self.configured(inputs.settings):
+            return reason
         if self.module and find_spec(self.module) is None:
             return f"it needs the extra `{self.extra}`: pip install 'insource[{self.extra}]'"
         if self.cloud_answers and not inputs.dataset.manifest.cloud_models:

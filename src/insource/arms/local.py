@@ -21,11 +21,14 @@ from insource.types import Arm, Example, Task, TrainingSummary
 
 
 class Local(NamedTuple):
-    """What the local arms share: the base model, the exported adapter and the engine's settings."""
+    """What the local arms share: the base model, the exported adapter and the engine's settings.
+
+    ``adapter`` is None for another base model than the one that was trained.
+    """
 
     task: Task
     base: BaseModel
-    adapter: Path
+    adapter: Path | None
     serving: ServingSection
     max_new_tokens: int
     on_restart: Callable[[str], None]
@@ -38,7 +41,7 @@ class Local(NamedTuple):
     def settings(self) -> EngineSettings:
         return EngineSettings(
             gguf=self.base.gguf,
-            adapters=(self.adapter,),
+            adapters=() if self.adapter is None else (self.adapter,),
             alias=self.task.name,
             context_tokens=self.serving.context_tokens,
             threads=self.serving.threads or usable_cores(),
@@ -86,7 +89,7 @@ def local_plan(
         "max_tokens": str(max_tokens),
         "context_tokens": str(local.serving.context_tokens),
     }
-    if adapter is not None:
+    if adapter is not None and local.adapter is not None:
         identity["adapter"] = file_digest(local.adapter)
     return ArmPlan(
         arm=arm,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from insource.arms import floor, logged, prompted, tuned
+from insource.arms import floor, logged, optimised, prompted, rag, tuned
 from insource.arms.factory import ArmFactory
 
 ARMS: tuple[ArmFactory, ...] = (
     logged.FACTORY,
     floor.FACTORY,
-    prompted.FACTORY,
     tuned.FACTORY,
+    prompted.FACTORY,
+    optimised.FACTORY,
+    rag.FACTORY,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from insource.types import Frozen
@@ -24,14 +26,39 @@ class ReferenceSection(Frozen):
     cost_source: str = Field("", description="Source of that cost; shown beside it.")
 
 
+Rung = Literal[
+    "zero-shot", "few-shot", "retrieved", "optimised", "zero-shot free", "few-shot free", "retrieved free"
+]
+"""A way to prompt a base model; ``free`` is without the grammar of the answer."""
+
+
 class EvaluationSection(Frozen):
-    """``[evaluation]``: how many documents each evaluation uses."""
+    """``[evaluation]``: how many documents each evaluation uses, and which prompted models are measured."""
 
     test_documents: int | None = Field(
         None, gt=0, description="Maximum test documents for the tuned model; when empty, all."
     )
     base_documents: int = Field(
-        40, gt=0, description="Test documents for the base models, a subset of those above."
+        40, gt=0, description="Test documents for the prompted base models, a subset of those above."
+    )
+    prompted: tuple[Rung, ...] = Field(
+        ("zero-shot free", "zero-shot", "retrieved"),
+        description="Ways to prompt a base model: without examples, with fixed ones (few-shot), with those"
+        " most similar to the document (retrieved), or as chosen on validation (optimised); `free` is without"
+        " the grammar.",
+    )
+    prompted_models: tuple[str, ...] = Field(
+        (),
+        description="Base models to prompt, as catalogue names or gguf/PATH; when empty, the training model.",
+    )
+    shots: int = Field(3, gt=0, description="Maximum examples in a prompt; fewer when the context is full.")
+    prompt_budget: int = Field(
+        8, gt=0, description="Settings that `optimised` scores, each on 12 validation documents."
+    )
+    knowledge: str = Field(
+        "",
+        description="Folder of reference documents; their most similar passages are put into the prompt of an"
+        " arm of its own.",
     )
     calibration_documents: int | None = Field(
         None, gt=0, description="Maximum calibration documents; when empty, all."

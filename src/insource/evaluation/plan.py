@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
-from insource.evaluation.run import Confidence
+from insource.evaluation.run import Confidence, never
 from insource.models.protocol import Model, Request
-from insource.types import Arm, Estimate, Example
+from insource.types import Arm, Estimate, EvalRecord, Example
 from insource.types.evaluation import Effort
 
 
@@ -22,7 +22,8 @@ class ArmPlan(NamedTuple):
     ``is_look`` is false when nothing was fitted, and no arm is tuned or chosen by the score: scoring such
     answers on the test split is then not counted as a look at it. ``effort`` and ``expected`` are those of
     ``Evaluation``. ``answers_in`` is the folder of files from which this arm answers outside the evaluation
-    (``models.fitted.registry``), None when there is none.
+    (``models.fitted.registry``, ``models.prompting.folder``), None when there is none. ``hopeless`` is asked
+    after every document and returns the reason to ask no more, empty to go on.
     """
 
     arm: Arm
@@ -36,3 +37,4 @@ class ArmPlan(NamedTuple):
     effort: Effort | None = None
     expected: Estimate | None = None
     answers_in: Path | None = None
+    hopeless: Callable[[Sequence[EvalRecord]], str] = never

@@ -18,12 +18,39 @@ MAX_FAILURES_IN_A_ROW = 5
 ENGINE_GONE = frozenset({"engine-died", "engine-failed", "engine-unreachable"})
 
 
+def never(records: Sequence[EvalRecord]) -> str:
+    """Go on to the last document, whatever the records say."""
+    return ""
+
+
 class Progress(NamedTuple):
-    """The progress of an arm: documents done and in total, and the seconds of the last answer."""
+    """The progress of an arm: documents done and in total, and the seconds of the last answer.
+
+    ``left_s`` is an estimate of the seconds to the last document, None before one was answered.
+    """
 
     done: int
     total: int
     last_s: float | None
+    left_s: float | None = None
+
+
+class _Pace:
+    """The time that documents take, to estimate what is left."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done = total, 0
+        self._measured, self._seconds = 0, 0.0
+
+    def after(self, record: EvalRecord) -> Progress:
+        self._done += 1
+        last = record.completion.latency_s if record.completion else None
+        if last is not None:
+            self._measured += 1
+            self._seconds += last
+        each = self._seconds / self._measured if self._measured else None
+        left = None if each is None else each * (self._total - self._done)
+        return Progress(self._done, self._total, last, left)
 
 
 def evaluate(
@@ -36,21 +63,24 @@ def evaluate(
     groups_in_train: frozenset[str] = frozenset(),
     confidence: Confidence = lambda example, completion: None,
     progress: Callable[[Progress], None] = lambda progress: None,
+    hopeless: Callable[[Sequence[EvalRecord]], str] = never,
 ) -> list[EvalRecord]:
     """Return one record per example, in order; ``journal`` holds those of an interrupted attempt.
 
     A document on which the model fails gets a ``failed`` record, which counts as a failure of the arm. The
-    evaluation stops after ``MAX_FAILURES_IN_A_ROW`` consecutive failures.
+    evaluation stops after ``MAX_FAILURES_IN_A_ROW`` consecutive failures, and without an error when
+    ``hopeless`` gives a reason; the records are then those so far.
 
     Raises:
         ProviderError: ``model-keeps-failing``, or the engine's own error when it cannot be kept running.
     """
     known = read_journal(journal)
     records: list[EvalRecord] = []
+    pace = _Pace(len(examples))
     # Failures are written only when an answer follows: an outage is not the model's fault
     streak: list[EvalRecord] = []
     with journal.open("a", encoding="utf-8") as file:
-        for index, example in enumerate(examples):
+        for example in examples:
             record = known.get(example.row_id)
             if record is None:
                 record = _record(model, example, ask, scorer, confidence, groups_in_train)
@@ -64,8 +94,9 @@ def evaluate(
                         hint="Finished answers are kept. Fix the cause and run the same command again.",
                     )
             records.append(record)
-            last = record.completion.latency_s if record.completion else None
-            progress(Progress(index + 1, len(examples), last))
+            progress(pace.after(record))
+            if hopeless(records):
+                break
         _write(file, streak)
         sync(file)
     return records

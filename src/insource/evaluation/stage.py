@@ -65,6 +65,7 @@ def evaluate_arm(
                 groups_in_train=frozenset(dataset.manifest.groups_in_train),
                 confidence=plan.confidence,
                 progress=progress,
+                hopeless=plan.hopeless,
             )
         result = summarise(
             plan.arm,
@@ -73,7 +74,8 @@ def evaluate_arm(
             seconds=time.monotonic() - started,
             all_null=empty_scores(task, plan.examples),
         )
-        return result.model_dump(mode="json")
+        stopped = plan.hopeless(records) if len(records) < len(plan.examples) else ""
+        return result.model_copy(update={"stopped": stopped}).model_dump(mode="json")
 
     found = load(runs.run(_spec(dataset, task, split, plan), work))
     said = {"arm": plan.arm, "effort": plan.effort, "expected": plan.expected}

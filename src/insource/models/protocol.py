@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from insource.types import Completion, Frozen, Message
 
@@ -11,8 +11,9 @@ class Request(Frozen):
     """One request to a model.
 
     ``grammar`` is a complete llguidance grammar; only local engines apply it. ``top_logprobs`` is the number
-    of candidates per token to return (0: no log-probabilities). ``document`` and ``attributes`` (the fields
-    asked for; None: all) are what the messages were made from, for a model that reads no prompt.
+    of candidates per token to return (0: no log-probabilities). ``document``, ``attributes`` (the fields
+    asked for; None: all) and ``contract`` (the document's own schema) are what the messages were made from,
+    for a model that reads no prompt or makes its own.
 
     Examples:
         >>> from insource import Message, Request
@@ -29,6 +30,7 @@ class Request(Frozen):
     top_logprobs: int = 0
     document: str | None = None
     attributes: tuple[str, ...] | None = None
+    contract: dict[str, Any] | None = None
 
 
 class ModelInfo(Frozen):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
+from typing import TypeVar
 
 from insource.foundation.errors import ProviderError
 from insource.models.control_tokens import control_tokens_of
@@ -12,7 +13,9 @@ from insource.models.llamacpp import LlamaCppModel
 from insource.models.protocol import ModelInfo, Request
 from insource.serving.engine import EngineSettings
 from insource.serving.engines.llamacpp import LlamaCppEngine
-from insource.types import Completion
+from insource.types import Completion, Message
+
+Answer = TypeVar("Answer")
 
 MAX_RESTARTS = 2
 GRACE_S = 2.0  # a dying process closes its sockets before its end is visible
@@ -85,9 +88,20 @@ class ServedModel:
         Raises:
             ProviderError: ``engine-died`` after ``MAX_RESTARTS`` replacements, else the engine's own error.
         """
+        return self._ask(lambda model: model.generate(request))
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Return how many tokens a prompt has by the engine's own template and tokenizer.
+
+        Raises as ``generate``.
+        """
+        plain = Request(messages=tuple(messages), max_tokens=1)
+        return self._ask(lambda model: len(model.tokenize_prompt(plain)))
+
+    def _ask(self, ask: Callable[[LlamaCppModel], Answer]) -> Answer:
         while True:
             try:
-                return self.model.generate(request)
+                return ask(self.model)
             except ProviderError as error:
                 if not self.engine.ends(GRACE_S if error.code == "engine-unreachable" else 0.0):
                     raise

@@ -147,7 +147,8 @@ class Evaluation(Frozen):
     ``metrics`` holds the headline and component metrics by name (``docs/reference/metrics.md``);
     ``slices`` holds the primary metrics by slice (``seen groups``, ``unseen groups``). ``unsearched`` counts
     the documents with such slots (``Score.unsearched``). ``expected`` is the primary metric by
-    cross-validation on the training split, for an arm that was fitted there.
+    cross-validation on the training split, for an arm that was fitted there. ``stopped`` is the reason why
+    it was asked about fewer documents than planned, empty when it was asked about all.
 
     Examples:
         >>> from insource import Arm, EvalRecord, Evaluation, summarise
@@ -181,6 +182,7 @@ class Evaluation(Frozen):
     seconds: float = 0.0
     effort: Effort | None = None
     expected: Estimate | None = None
+    stopped: str = ""
 
 
 Outcome = Literal["better", "not worse", "worse", "inconclusive"]

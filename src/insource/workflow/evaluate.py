@@ -23,14 +23,16 @@ from insource.workflow.export import Made
 from insource.workflow.looks import look_at_test
 from insource.workflow.session import Session
 
+WORTH_SAYING_S = 10.0
+
 
 def evaluate_arms(
     session: Session, dataset: Dataset, task: Task, made: Made, arms: Sequence[ArmFactory] = ARMS
 ) -> tuple[Evaluated, ...]:
     """Evaluate every arm on the sealed test split, in the order of the registry.
 
-    An arm that cannot be run is skipped with its reason. So is a baseline or reference whose model keeps
-    failing. A candidate whose model keeps failing ends the walk: without it there is nothing to conclude.
+    An arm that cannot be run is skipped with its reason. So is one whose model keeps failing, unless it is
+    the served arm: without it there is nothing to conclude.
     """
     inputs = inputs_of(session, dataset, task, made)
     evaluated = []
@@ -46,7 +48,7 @@ def evaluate_arms(
             try:
                 evaluated.append(evaluate_one(session, dataset, task, "test", plan))
             except ProviderError as error:
-                if error.code != "model-keeps-failing" or arm.role == "candidate":
+                if error.code != "model-keeps-failing" or arm.serves:
                     raise
                 session.skip(plan.arm.name, f"not measured: {error.message}")
     return tuple(evaluated)
@@ -66,7 +68,12 @@ def inputs_of(session: Session, dataset: Dataset, task: Task, made: Made) -> Arm
         price=lambda model: cloud_price(session, dataset, task, model),
         runs=session.project.runs,
         progress=session.display.progress,
+        settings=section.model_copy(update={"knowledge": _inside(session, section.knowledge)}),
     )
+
+
+def _inside(session: Session, path: str) -> str:
+    return str(session.project.folder / path) if path else ""
 
 
 def evaluate_one(session: Session, dataset: Dataset, task: Task, split: Split, plan: ArmPlan) -> Evaluated:
@@ -80,6 +87,7 @@ def evaluate_one(session: Session, dataset: Dataset, task: Task, split: Split, p
 
     def progress(at: Progress) -> None:
         seconds = f", {at.last_s:.1f} s each" if at.last_s else ""
+        seconds += f", about {at.left_s:,.0f} s left" if at.left_s and at.left_s >= WORTH_SAYING_S else ""
         session.display.progress(f"documents{seconds}", at.done, at.total)
 
     scorer = build_scorer(task, surface_forms(task, dataset))
@@ -87,6 +95,8 @@ def evaluate_one(session: Session, dataset: Dataset, task: Task, split: Split, p
         session.project.runs, dataset, task, split, plan, scorer, look=look, progress=progress
     )
     session.done(evaluated.run, f"evaluate {name} on {split}")
+    if evaluated.evaluation.stopped:
+        session.skip(name, "; ".join(filter(None, (plan.note, evaluated.evaluation.stopped))))
     session.display.evaluated(evaluated.evaluation, task.primary_metric)
     return evaluated
 

@@ -1,11 +1,14 @@
 """The list of arms, and what it promises about each."""
 
+from typing import get_args
+
 import pytest
 from support.arms import dataset_of, inputs_of
 
 from insource.arms import factory
 from insource.arms.factory import ArmNeeds
 from insource.arms.registry import ARMS
+from insource.config.evaluation import EvaluationSection, Rung
 
 
 @pytest.fixture
@@ -13,7 +16,10 @@ def inputs(rows, label_task, tmp_path):
     lines = [row | {"cloud_outputs": {"gpt": "billing"}} for row in rows.tickets(9)]
     examples = rows.examples(lines)
     dataset = dataset_of(examples[:4], examples[4:], label_task, clouds=("gpt",))
-    return inputs_of(label_task, dataset, tmp_path)
+    (tmp_path / "knowledge").mkdir()
+    (tmp_path / "knowledge" / "desks.md").write_text("Billing answers questions about refunds.")
+    settings = EvaluationSection(prompted=get_args(Rung), knowledge=str(tmp_path / "knowledge"))
+    return inputs_of(label_task, dataset, tmp_path)._replace(settings=settings)
 
 
 @pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.kind)
