@@ -5,19 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import httpx2
-
 from insource.foundation.errors import ProviderError
 from insource.models.protocol import ModelInfo, Request
-from insource.models.transport import Privacy, client
+from insource.models.transport import Privacy, client, json_of, post
 from insource.types import Completion, Usage
 from insource.types.message import FinishReason
 
 TIMEOUT_S = 120.0
-ATTEMPTS = 4
-FIRST_PAUSE_S = 1.0
-DOCUMENT_REFUSED = frozenset({400, 413, 422})  # the document is refused, not the account
-RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
 FINISH_REASONS: dict[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
@@ -48,44 +42,14 @@ class OpenAIModel:
         """
         body = to_wire(request, self._info.name.partition("/")[2])
         started = time.monotonic()
-        response = self._post(body)
+        response = post(self._client, "chat/completions", body, name=self._info.name)
+        latency_s = time.monotonic() - started
         try:
-            return from_wire(response.json(), self._info.name, time.monotonic() - started)
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            return from_wire(json_of(response, self._info.name), self._info.name, latency_s)
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise ProviderError(
                 "provider-bad-answer", f"The answer of {self._info.name} has no choice: {response.text[:200]}"
             ) from error
-
-    def _post(self, body: dict[str, Any]) -> httpx2.Response:
-        pause_s = FIRST_PAUSE_S
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                response = self._client.post("chat/completions", json=body)
-            except httpx2.HTTPError as error:
-                if attempt == ATTEMPTS:
-                    raise ProviderError(
-                        "provider-unreachable",
-                        f"{self._info.name} does not answer: {error}",
-                        hint="Check the network and reference.base_url.",
-                    ) from error
-            else:
-                if response.is_success:
-                    return response
-                if response.status_code in DOCUMENT_REFUSED:
-                    raise ProviderError(
-                        "document-refused",
-                        f"{self._info.name} refused this document ({response.status_code}): "
-                        f"{response.text[:200]}",
-                    )
-                if response.status_code not in RETRIED or attempt == ATTEMPTS:
-                    raise ProviderError(
-                        "provider-refused",
-                        f"{self._info.name} answered {response.status_code}: {response.text[:200]}",
-                        hint="Check the key named by reference.api_key_env, the model's name and the quota.",
-                    )
-            time.sleep(pause_s)
-            pause_s *= 2
-        raise AssertionError("the last attempt either returns or raises")
 
 
 def to_wire(request: Request, model: str) -> dict[str, Any]:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Literal
+import math
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx2
 
-from insource.foundation.errors import UserError
+from insource.foundation.clock import SYSTEM
+from insource.foundation.errors import ProviderError, UserError
 
 Privacy = Literal["cloud-allowed", "local-only"]
+
+ATTEMPTS = 4
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
+DOCUMENT_REFUSED = frozenset({400, 413, 422})  # the document is refused, not the account
+RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
 
 
 def is_loopback(url: str) -> bool:
@@ -52,3 +63,81 @@ def client(base_url: str, *, privacy: Privacy, timeout_s: float, api_key: str | 
     return httpx2.Client(
         base_url=base_url, timeout=timeout_s, headers=headers, trust_env=not is_loopback(base_url)
     )
+
+
+def json_of(response: httpx2.Response, name: str) -> dict[str, Any]:
+    """Return the JSON object of a provider's answer.
+
+    Raises:
+        ProviderError: ``provider-bad-answer``.
+    """
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise ProviderError(
+            "provider-bad-answer", f"The answer of {name} is no JSON object: {response.text[:200]}"
+        )
+    return answer
+
+
+def post(http: httpx2.Client, path: str, body: Mapping[str, Any], *, name: str) -> httpx2.Response:
+    """Send a request that is safe to repeat, and return the answer with a status of success.
+
+    A busy provider is asked again, up to ``ATTEMPTS`` times in all, after the time that it names in
+    ``Retry-After`` (RFC 9110, section 10.2.3), else after twice the last pause. ``name`` is the model's.
+
+    Raises:
+        ProviderError: ``document-refused`` when only this request is refused, ``provider-refused`` with the
+            status and the provider's message, ``provider-unreachable``.
+    """
+    pause_s = FIRST_PAUSE_S
+    for attempt in range(1, ATTEMPTS + 1):
+        wait_s = pause_s
+        try:
+            response = http.post(path, json=body)
+        except httpx2.HTTPError as error:
+            if attempt == ATTEMPTS:
+                raise ProviderError(
+                    "provider-unreachable",
+                    f"{name} does not answer: {error or type(error).__name__}",
+                    hint="Check the network and its base_url in insource.toml.",
+                ) from error
+        else:
+            if response.is_success:
+                return response
+            asked_s = retry_after_s(response.headers)
+            wait_s = pause_s if asked_s is None else asked_s
+            _require_repeatable(response, name, last=attempt == ATTEMPTS or wait_s > LONGEST_PAUSE_S)
+        time.sleep(wait_s)
+        pause_s *= 2
+    raise AssertionError("the last attempt either returns or raises")
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds ``Retry-After`` or ``Retry-After-Ms`` asks to wait; None without either."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        text = headers.get(name, "")
+        try:
+            seconds = float(text) / unit
+        except ValueError:
+            try:
+                seconds = (parsedate_to_datetime(text) - SYSTEM.now()).total_seconds()
+            except (ValueError, TypeError):  # no date, or one without a time zone
+                continue
+        if math.isfinite(seconds):
+            return max(seconds, 0.0)
+    return None
+
+
+def _require_repeatable(response: httpx2.Response, name: str, *, last: bool) -> None:
+    said = f"{response.status_code}: {response.text[:200]}"
+    if response.status_code in DOCUMENT_REFUSED:
+        raise ProviderError("document-refused", f"{name} refused this document ({said})")
+    if response.status_code not in RETRIED or last:
+        raise ProviderError(
+            "provider-refused",
+            f"{name} answered {said}",
+            hint="Check the key named by its api_key_env, the model's name and the quota.",
+        )

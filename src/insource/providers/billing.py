@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
+from insource.models.decisions.answers import read_decisions
 from insource.providers.dialect import dicts, string
 from insource.providers.usage import Counts, iterations, read_counts
 
@@ -51,8 +52,9 @@ class Billing(NamedTuple):
 
     ``counts`` are the finer token counts, ``parts`` those of the parts that are billed one by one. ``terms``
     are the table's conditions, such as ``("service_tier", "flex")``, and ``geography`` is where the provider
-    kept the call. ``other_charge`` names a charge for which no price is known. ``charged_usd`` is the amount
-    that the provider itself reports, as OpenRouter does.
+    kept the call. ``input_only``: only what was read has a price, as with decision models. ``other_charge``
+    names a charge for which no price is known. ``charged_usd`` is the amount that the provider itself
+    reports, as OpenRouter does.
     """
 
     batch: bool = False
@@ -62,6 +64,7 @@ class Billing(NamedTuple):
     file_searches: int = 0
     terms: tuple[tuple[str, str], ...] = ()
     geography: str = ""
+    input_only: bool = False
     other_charge: str = ""
     charged_usd: Decimal | None = None
 
@@ -90,6 +93,7 @@ def billing_of(response: Mapping[str, Any] | None, *, batch: bool = False, state
         file_searches=files,
         terms=(("processing", "batch"), *terms) if batch else terms,
         geography=string(usage.get("inference_geo")).lower(),
+        input_only=bool(read_decisions(response)),
         other_charge=fee,
         charged_usd=_charged(response, usage, stated_usd),
     )

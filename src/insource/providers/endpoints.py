@@ -26,7 +26,7 @@ CALL_PATHS: dict[str, Endpoint] = {
     "decisions": "decisions",
     "systemone": "decisions",
 }
-"""The ends of the paths of OpenAI's, Anthropic's and TypeSafe's APIs; before them stands the version."""
+"""The ends of the paths of the APIs of OpenAI, Anthropic and TypeSafe; the version stands before them."""
 
 CALL_VERBS: dict[str, Endpoint] = {
     "rawPredict": "messages",  # Anthropic's models at Google

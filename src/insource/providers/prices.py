@@ -153,6 +153,8 @@ class PriceTable:
         factor, _ = regional_factor(model, provider, billing.geography)
         if factor is None:
             raise Unpriced("the price of a regional endpoint is not known for this model")
+        if billing.input_only:  # neither output nor the provider's cache changes the price
+            usage = Usage(input_tokens=usage.input_tokens, output_tokens=0)
         parts = table_components(_entry(model, provider), usage, at, billing)
         return [one._replace(usd=one.usd * factor) for one in parts] if factor != 1 else parts
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from insource.providers.characters import FIRST_HALF, whole_characters
 from insource.providers.chat import ChatDialect
+from insource.providers.decisions import DecisionsDialect
 from insource.providers.dialect import Dialect, decoded
 from insource.providers.embeddings import EmbeddingsDialect
 from insource.providers.endpoints import Endpoint
@@ -38,7 +39,7 @@ _DIALECTS: dict[Endpoint, type[Dialect]] = {
     "embeddings": EmbeddingsDialect,
     "messages": MessagesDialect,
     "generate_content": GeminiDialect,
-    "decisions": OtherDialect,
+    "decisions": DecisionsDialect,
     "other": OtherDialect,
 }
 

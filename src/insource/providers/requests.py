@@ -1,11 +1,12 @@
 """Read the messages of a request and the text of an answer, in any supported API format.
 
-Supported: OpenAI chat, responses and legacy completions, Anthropic messages, Gemini. Malformed documents
-never raise, because a log holds whatever clients sent.
+Supported: OpenAI chat, responses, legacy completions and decisions, Anthropic messages, Gemini, System One.
+Malformed documents never raise, because a log holds whatever clients sent.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,15 +72,26 @@ def messages_of(request: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for key in ("system", "instructions", "systemInstruction", "system_instruction"):
         if request.get(key):
             yield SYSTEM, request[key]
-    for key in ("messages", "input", "contents", "prompt"):
+    for question in _questions(request.get("questions")):
+        if question.get("instructions"):
+            yield SYSTEM, question["instructions"]
+    for key in ("messages", "input", "contents", "prompt", "state"):
         value = request.get(key)
         if isinstance(value, str):
             yield USER, value
+        elif key == "state" and value:  # System One takes any JSON as the document
+            yield USER, json.dumps(value, ensure_ascii=False)
+            continue
         for message in value if isinstance(value, list) else ():
             if isinstance(message, str):
                 yield USER, message
             elif isinstance(message, dict):
                 yield from _message(message)
+
+
+def _questions(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield the questions to a decision model: a list (OpenAI), or an object by name (System One)."""
+    return dicts_in(list(value.values()) if isinstance(value, dict) else value)
 
 
 def _message(message: dict[str, Any]) -> Iterator[tuple[str, Any]]:

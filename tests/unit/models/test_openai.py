@@ -7,8 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from insource.foundation.errors import ProviderError, UserError
-from insource.models.openai import ATTEMPTS, OpenAIModel, from_wire, to_wire
+from insource.models.openai import OpenAIModel, from_wire, to_wire
 from insource.models.protocol import Request
+from insource.models.transport import ATTEMPTS
 from insource.types import Message, Usage
 
 REQUEST = Request(messages=(Message(role="user", content="ü"),), max_tokens=7, seed=3, temperature=0.5)

@@ -21,7 +21,8 @@ from insource.providers.price_bound import HIDDEN_TOKENS, Price, dearest_usd
 LEGACY_MAX_TOKENS = 16  # OpenAI's default of POST /v1/completions
 
 _FREE_POSTS = ("/count_tokens", ":countTokens", "/cancel", "/files", "/input_tokens", "/moderations")
-_PRICED = ("chat", "responses", "completions", "embeddings", "messages", "generate_content")
+_PRICED = ("chat", "responses", "completions", "embeddings", "messages", "generate_content", "decisions")
+_WRITE_NOTHING = ("embeddings", "decisions")  # they are charged for what they read
 # Values that never raise the listed price of a token. Any other value may.
 _LISTED_TERMS = {
     "service_tier": ("auto", "default", "standard", "standard_only", "flex", "scale"),
@@ -37,7 +38,7 @@ _TEXTUAL_TYPES = frozenset(_TEXTUAL.split())
 _KEPT_ELSEWHERE = ("previous_response_id", "conversation", "cachedContent", "cached_content", "container")
 _GEMINI_MEDIA = frozenset({"inlineData", "inline_data", "fileData", "file_data"})
 _CLIENT_TOOLS = ("function", "custom", "bash_", "text_editor_", "computer_", "memory_")  # run by the caller
-_CONVERSATION = ("messages", "input", "contents", "system", "instructions", "systemInstruction")
+_CONVERSATION = ("messages", "input", "contents", "state", "system", "instructions", "systemInstruction")
 
 
 class Unbounded(Exception):
@@ -60,7 +61,7 @@ def worst_case_usd(asked: AdmissionRequest, price: Price, now: datetime) -> Deci
     sent = len(asked.body) + HIDDEN_TOKENS
     if _refers_elsewhere(asked.document):
         sent = max(sent, _window(asked.model, "it refers to content that is not in its bytes"))
-    output = 0 if asked.endpoint == "embeddings" else _output_tokens(asked, asked.document)
+    output = 0 if asked.endpoint in _WRITE_NOTHING else _output_tokens(asked, asked.document)
     worst = dearest_usd(price, asked.model, sent, output, now)
     if worst is None:
         raise Unbounded(f"The price of {asked.model or 'the model'} is not known.")

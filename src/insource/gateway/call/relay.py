@@ -26,7 +26,7 @@ Later = Callable[[AnswerReader], Awaitable[None]]
 EVENT_STREAM = b"text/event-stream"
 PAGE = b"text/html"
 # Answers of these kinds are recorded with their own bytes. Others, such as embeddings, are shortened.
-_KEPT_AS_SPELLED = ("chat", "completions", "messages", "responses", "generate_content")
+_KEPT_AS_SPELLED = ("chat", "completions", "messages", "responses", "generate_content", "decisions")
 # How much of a compressed error is searched for the upstream's key, which the caller must not see.
 _MOST_UNPACKED = 1 << 20
 KEY_REFUSED = "The upstream does not accept the key that the gateway has for it."
