@@ -23,9 +23,9 @@ def configure(folder, upstream, more=""):
 class Process:
     """The gateway; ``said`` waits for a line on its standard error. None in ``env`` unsets a variable."""
 
-    def __init__(self, folder, env=None):
+    def __init__(self, folder, env=None, module="insource.cli.main"):
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "insource.cli.main", "gateway", "--port", "0"],
+            [sys.executable, "-m", module, "gateway", "--port", "0"],
             cwd=folder,
             env={name: value for name, value in (os.environ | (env or {})).items() if value is not None},
             stderr=subprocess.PIPE,
@@ -81,8 +81,8 @@ def kill_with_drain(pid):
 
 
 @contextmanager
-def running(folder, env=None):
-    process = Process(folder, env)
+def running(folder, env=None, module="insource.cli.main"):
+    process = Process(folder, env, module)
     try:
         yield process
     finally:

@@ -12,7 +12,7 @@ from insource.arms.factory import ArmInputs
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import identity_of
 from insource.foundation.canonical import digest
-from insource.models.fitted.model import FittedModel
+from insource.models.fitted.model import FittedModel, request_to
 from insource.models.fitted.protocol import Fitted
 from insource.models.fitted.registry import load, save
 from insource.models.protocol import Model, Request
@@ -102,9 +102,4 @@ def _spec(inputs: ArmInputs, fit: Fit) -> StageSpec:
 
 def ask_directly(inputs: ArmInputs, example: Example) -> Request:
     """Return the request for a model that reads the document itself."""
-    return Request(
-        messages=inputs.task.messages(example.input, attributes=example.attributes),
-        max_tokens=1,
-        document=example.input,
-        attributes=example.attributes,
-    )
+    return request_to(inputs.task, example.input, example.attributes)

@@ -1,4 +1,4 @@
-"""``insource gateway``: run the gateway in front of the cloud APIs and the tuned model."""
+"""``insource gateway``: run the gateway in front of the cloud APIs and the chosen model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HOLD_UNTIL_RESTART = (
 )
 
 
-@click.command("gateway", short_help="Record every call; answer with the tuned model first")
+@click.command("gateway", short_help="Record every call; answer with the chosen model first")
 @click.argument("run", required=False)
 @click.option("--port", type=click.IntRange(0, 65535), help="Overrides gateway.port; 0 picks a free port.")
 @click.option(
@@ -45,7 +45,7 @@ HOLD_UNTIL_RESTART = (
 def command(run: str | None, port: int | None, only_pass: bool, config_path: Path) -> None:
     """Run a gateway that passes calls through unchanged and records every call.
 
-    Point your client's base_url at it. The tuned model of RUN (default: the newest run) answers its task;
+    Point your client's base_url at it. The model that RUN (default: the newest run) chose answers its task;
     the gateway escalates uncertain answers to reference.model. Callers send their own provider keys, which
     are never stored. Create a gateway key for other callers with `insource keys create`.
     """
@@ -64,7 +64,7 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     chosen = section.port if port is None else port
     workspace = loaded.folder / loaded.config.project.workspace
     ledger, prices = KeyLedger(workspace), PriceTable(loaded.config.prices.models)
-    # Fail before the engine loads, which takes seconds.
+    # Fail before an engine loads, which takes seconds.
     exposed = require_key_beyond_loopback(section.host, ledger)
     require_free_port(chosen)
     session = None
@@ -120,7 +120,7 @@ def _settings(
     prices: PriceTable,
     stack: ExitStack,
 ) -> tuple[GatewaySettings, list[str]]:
-    """Return the settings and the lines to print. An engine, if there is one, runs until ``stack`` closes."""
+    """Return the settings and the lines to print. The model, if any, is open until ``stack`` closes."""
     from insource.gateway.settings import GatewaySettings
     from insource.workflow.serve import deployed
 
@@ -142,7 +142,7 @@ def _settings(
     settings = _with_model(settings, found, loaded.config.reference, stack)
     cloud = loaded.config.reference.model
     about = [
-        f"Answers {found.task.name} with {found.local.tuned_name}",
+        f"Answers {found.task.name} with {found.name}",
         found.policy.reason,
         f"Escalates to {cloud or 'nothing: set reference.model to escalate to a cloud model'}",
     ]
@@ -152,10 +152,10 @@ def _settings(
 def _with_model(
     settings: GatewaySettings, found: Deployed, reference: ReferenceSection, stack: ExitStack
 ) -> GatewaySettings:
-    """Start the engine of a finished run, and return the settings with its model and the cloud behind it."""
+    """Open the model of a finished run, and return the settings with it and the cloud behind it."""
     from insource.gateway.settings import HttpCloud
 
-    served = stack.enter_context(found.local.serve(found.local.tuned_name, 0))
+    opened = stack.enter_context(found.open())
     cloud = None
     if reference.model:
         cloud = HttpCloud(model=reference.model.partition("/")[2], base_url=reference.base_url)
@@ -163,11 +163,12 @@ def _with_model(
         settings,
         task=found.task,
         policy=found.policy,
-        local=served,
+        local=opened.model,
         cloud=cloud,
+        ask=found.ask,
         confidence=found.confidence,
-        engine_alive=lambda: served.engine.alive,
-        max_tokens=found.local.max_new_tokens,
+        engine_alive=opened.alive,
+        local_slots=found.slots,
     )
 
 

@@ -23,14 +23,15 @@ VERBS: dict[str, Verbs] = {
     "Step by step": {
         "dataset": ("dataset.group", "Check the rows and build the dataset with its four splits"),
         "train": ("train", "Fine-tune the small model on the training split"),
-        "export": ("export", "Export the adapter to GGUF and check parity"),
+        "export": ("export", "Export the chosen model: a package, or an adapter in GGUF"),
         "evaluate": ("evaluate", "Measure every candidate on the sealed test split"),
         "compare": ("compare", "Compare two candidates, paired by document"),
         "report": ("report", "Render the report of a run as html, md or json"),
     },
     "Serve": {
-        "serve": ("serve", "Serve the tuned model on loopback, OpenAI-compatible"),
+        "serve": ("serve", "Serve the chosen model on loopback, OpenAI-compatible"),
         "gateway": ("gateway", "Record every call; answer locally, escalate to the cloud"),
+        "predict": ("predict", "Answer a file or folder of documents with the chosen model"),
         "keys": ("keys", "Manage virtual keys: tasks, budgets and rate limits"),
     },
     "Look": {

@@ -17,9 +17,18 @@ from typing import Any
 
 from insource.foundation.errors import InsourceError
 from insource.gateway.admission.ask import Admission, AdmissionRequest
+from insource.gateway.call.decisions_api import DECISION_PATHS
 from insource.gateway.call.exchange import CALL_ID, HUNG_UP, Exchange
 from insource.gateway.call.openai_api import CHAT_PATH, models_body
-from insource.gateway.call.read import ReadCall, chat_request, described, read_call, recorded, too_large
+from insource.gateway.call.read import (
+    ReadCall,
+    chat_request,
+    decision_request,
+    described,
+    read_call,
+    start_of_call,
+    too_large,
+)
 from insource.gateway.call.relay import forward, pass_along
 from insource.gateway.call.routes import Destination, UnknownRoute
 from insource.gateway.call.tags import marks_in, tags_of, without_marks
@@ -28,7 +37,7 @@ from insource.gateway.http.asgi import Disconnected, HttpReply, HttpRequest, Too
 from insource.gateway.http.refused import Refused
 from insource.gateway.live import Live
 from insource.gateway.settings import REFERENCE, GatewaySettings
-from insource.gateway.tasks.task import InsourcedTask
+from insource.gateway.tasks.task import Elsewhere, InsourcedTask
 from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.later_answers import complete_later
 from insource.providers import AnswerReader
@@ -73,8 +82,9 @@ class Calls:
             if await self._answered_here(request, reply, destination):
                 return
             call = await read_call(request, reply, destination, self._live.settings)
+            call = self._with_questions(call)
             insourced = self._task_for(call)
-            if insourced is not None:
+            if insourced is not None and call.decisions is None:
                 call = call._replace(chat=chat_request(call))
             admission = await self._admit(call, insourced)
             if destination.endpoint is None and not destination.batch:
@@ -98,8 +108,10 @@ class Calls:
         if destination.path == "/v1/models" and request.method == "GET":
             await reply.whole(200, models_body(self._insourced.models))
             return True
-        if destination.path == CHAT_PATH and request.method != "POST" and destination.upstream is None:
-            wrong = Refused(405, "method-not-allowed", f"{CHAT_PATH} takes POST.", [(b"allow", b"POST")])
+        path = destination.path
+        answered = path in (CHAT_PATH, *DECISION_PATHS)
+        if answered and request.method != "POST" and destination.upstream is None:
+            wrong = Refused(405, "method-not-allowed", f"{path} takes POST.", [(b"allow", b"POST")])
             body = error_document("openai", wrong.status, wrong.code, wrong.message)
             await reply.whole(wrong.status, body, wrong.headers)
             return True
@@ -112,13 +124,33 @@ class Calls:
             UnknownRoute: neither does.
         """
         insourced, destination = self._insourced, call.destination
-        if insourced is None or destination.endpoint != "chat" or destination.named:
+        if insourced is None or destination.named:
+            answers = False
+        elif call.decisions is not None:
+            answers = insourced.decides(call.model, call.decisions) or destination.upstream is None
+        elif destination.endpoint != "chat":
             answers = False
         else:
             answers = insourced.serves(call.model) or insourced.passes_on or destination.upstream is None
         if not answers and destination.upstream is None:
             raise UnknownRoute(f"No upstream is configured for {call.request.method} {call.request.path}.")
         return insourced if answers else None
+
+    def _with_questions(self, call: ReadCall) -> ReadCall:
+        """Return the call with its typed questions, if it has some that this gateway may answer.
+
+        Raises:
+            Refused: they cannot be read, and there is no upstream that could say so.
+        """
+        destination = call.destination
+        if self._insourced is None or destination.endpoint != "decisions" or destination.named:
+            return call
+        try:
+            return call._replace(decisions=decision_request(call))
+        except Refused:
+            if destination.upstream is None:
+                raise
+            return call
 
     # Admit
 
@@ -132,9 +164,10 @@ class Calls:
         upstream = destination.upstream.name if destination.upstream else ""
         model, tags, local = call.model, call.tags, False
         if insourced is not None:
-            upstream = REFERENCE if insourced.passes_on else ""
+            local = insourced.local is not None and (call.decisions is not None or insourced.serves(model))
+            if call.decisions is None or insourced.serves(model):
+                upstream = REFERENCE if insourced.passes_on else ""
             if insourced.serves(model):
-                local = insourced.local is not None
                 model = insourced.cloud.model if insourced.cloud is not None else model
                 tags = replace(tags, task=tags.task or insourced.task.name)
         asked = AdmissionRequest(
@@ -160,10 +193,10 @@ class Calls:
     ) -> Exchange | None:
         """Record that the call starts. If that fails, answer with the error and return None."""
         task = call.tags.task if admission.task is None else admission.task
-        if insourced is not None and insourced.serves(call.model):
+        if insourced is not None and (call.decisions is not None or insourced.serves(call.model)):
             task = insourced.task.name
         try:
-            recording = self._settings.recorder.begin_call(_start_of(call, admission, task))
+            recording = self._settings.recorder.begin_call(start_of_call(call, admission.key_name, task))
         except InsourceError as error:
             await admission.settle(Decimal(0))
             message = f"The call cannot be logged: {error.message}"
@@ -184,6 +217,7 @@ class Calls:
             model=call.model,
             streams=call.streams,
             chat=call.chat,
+            decisions=call.decisions,
             policy=None if insourced is None else insourced.policy,
         )
 
@@ -194,8 +228,22 @@ class Calls:
         if call.destination.batch:
             await self._to_its_end(exchange, self._batch(call, exchange))
             return
-        work = insourced.answer(exchange) if insourced is not None else self._forward(call, exchange)
+        if insourced is None:
+            work = self._forward(call, exchange)
+        elif call.decisions is None:
+            work = insourced.answer(exchange)
+        else:
+            work = insourced.decide(exchange, self._elsewhere(call, insourced, exchange))
         await call.request.cancelled_when_client_leaves(self._to_its_end(exchange, work), call.reply)
+
+    def _elsewhere(self, call: ReadCall, insourced: InsourcedTask, exchange: Exchange) -> Elsewhere | None:
+        """Return how a question goes to the upstream of its path; None if the task's own cloud answers it."""
+        destination = call.destination
+        if destination.upstream is None or insourced.serves(call.model):
+            return None
+        if exchange.admission.local_only and not self._live.upstreams[destination.upstream.name].local:
+            return None
+        return partial(self._forward, call, exchange)
 
     async def _forward(self, call: ReadCall, exchange: Exchange) -> None:
         body = call.request.body
@@ -327,25 +375,3 @@ class Calls:
             headers = [*headers, (CALL_ID, recording.call_id.encode())]
         body = error_document(dialect, refusal.status, refusal.code, refusal.message)
         await reply.whole(refusal.status, body, headers)
-
-
-def _start_of(call: ReadCall, admission: Admission, task: str) -> CallStart:
-    """Return what is recorded of a call before it is made."""
-    destination = call.destination
-    tags = {"key": admission.key_name} if admission.key_name else {}
-    if call.likely_task and task == call.likely_task:
-        tags["task_by"] = "rule"
-    return CallStart(
-        request=recorded(call),
-        request_bytes=call.request.body if call.as_spelled else None,
-        model_asked=call.model,
-        source="gateway",
-        task=task,
-        feature=call.tags.feature,
-        prompt_version=call.tags.prompt_version,
-        user=call.tags.user,
-        provider=destination.upstream.name if destination.upstream else "",
-        endpoint=destination.endpoint or "other",
-        streamed=call.streams,
-        tags=tags or None,
-    )

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 
@@ -49,9 +49,9 @@ def serve(
     Raises:
         PrerequisiteError: ``port-in-use``.
     """
-    with _listening(host, port) as listener:
-        url = _url(listener)
-        _server(settings, lambda: on_ready(url), on_stop, reload).run(sockets=[listener])
+    with listening(host, port) as listener:
+        url = url_of(listener)
+        _GatewayServer(create_app(settings), lambda: on_ready(url), on_stop, reload).run(sockets=[listener])
 
 
 class GatewayServer:
@@ -65,7 +65,7 @@ class GatewayServer:
 
     def __enter__(self) -> Self:
         self._listener = _listen(HOST, self._port)
-        self._server = _server(self._settings, self._ready.set)
+        self._server = _GatewayServer(create_app(self._settings), self._ready.set)
         self._thread = threading.Thread(target=self._run, name="insource-gateway", daemon=True)
         self._thread.start()
         self._ready.wait(START_S)
@@ -74,7 +74,7 @@ class GatewayServer:
             raise PrerequisiteError(
                 "gateway-failed", "The gateway did not start.", hint="Run it by itself: insource gateway"
             )
-        self.url = _url(self._listener)
+        self.url = url_of(self._listener)
         return self
 
     def __exit__(
@@ -97,28 +97,57 @@ class GatewayServer:
         self._listener.close()
 
 
-class _UvicornServer(uvicorn.Server):
+class PlainServer(uvicorn.Server):
+    """Serves an ASGI application and says nothing; ``on_ready`` is called when it listens."""
+
+    def __init__(self, app: Any, on_ready: Callable[[], None]) -> None:
+        logging.getLogger("uvicorn.error").addFilter(_is_a_defect)
+        config = uvicorn.Config(
+            app,
+            http=CallerProtocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,  # the answer has the upstream's own headers
+            date_header=False,
+            proxy_headers=False,  # the client's address is not used; forwarded headers belong to the upstream
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Do as uvicorn does, but do not raise the signal again: the log is still to be drained."""
+        with stopping_by(self.handle_exit):
+            yield
+
+
+class _GatewayServer(PlainServer):
     def __init__(
         self,
-        config: uvicorn.Config,
         gateway: Gateway,
         on_ready: Callable[[], None],
-        on_stop: Callable[[int], None],
-        reload: Reload,
+        on_stop: Callable[[int], None] = lambda under_way: None,
+        reload: Reload = lambda: None,
     ) -> None:
-        super().__init__(config)
+        super().__init__(gateway, on_ready)
         self._gateway = gateway
-        self._on_ready = on_ready
         self._on_stop = on_stop
         self._reload = reload
         self._reloading: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
         await super().startup(sockets=sockets)
-        if self.started:
-            if threading.current_thread() is threading.main_thread():
-                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
-            self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._on_stop(len(self.server_state.tasks))
@@ -133,36 +162,6 @@ class _UvicornServer(uvicorn.Server):
         if settings is not None:
             self._gateway.reload(settings)
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Do as uvicorn does, but do not raise the signal again: the log is still to be drained."""
-        with stopping_by(self.handle_exit):
-            yield
-
-
-def _server(
-    settings: GatewaySettings,
-    on_ready: Callable[[], None],
-    on_stop: Callable[[int], None] = lambda under_way: None,
-    reload: Reload = lambda: None,
-) -> _UvicornServer:
-    gateway = create_app(settings)
-    config = uvicorn.Config(
-        gateway,
-        http=CallerProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,  # the answer has the upstream's own headers
-        date_header=False,
-        proxy_headers=False,  # the client's address is not used; forwarded headers belong to the upstream
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_S,
-    )
-    logging.getLogger("uvicorn.error").addFilter(_is_a_defect)
-    return _UvicornServer(config, gateway, on_ready, on_stop, reload)
-
 
 def _is_a_defect(record: logging.LogRecord) -> bool:
     """Return False for two messages of uvicorn that do not mean a defect.
@@ -175,7 +174,8 @@ def _is_a_defect(record: logging.LogRecord) -> bool:
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Open a socket that listens. Raises ``PrerequisiteError`` (``port-in-use``)."""
     listener = _listen(host, port)
     try:
         yield listener
@@ -200,6 +200,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _url(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
+    """Return the base URL behind a listening socket, with the version as clients expect it."""
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from insource.gateway.admission.ask import AdmitAll, Admitter
 from insource.gateway.http.address import UpstreamSettings
 from insource.logs.recorder import Recorder
-from insource.models.protocol import Model
+from insource.models.protocol import Model, Request
 from insource.providers.billing import billing_of
 from insource.providers.prices import Priced, PriceTable
 from insource.types import Completion, Policy, Task, Usage
@@ -56,10 +56,11 @@ class GatewaySettings:
     """Upstreams to forward calls to, a task to answer here, or both.
 
     ``cloud`` is what the task escalates to: an API, or a ``Model`` in its place. Without it nothing can be
-    escalated. ``confidence`` returns how sure the local model is of an answer, None where that is unknown.
-    ``local_slots`` is the number of documents that the local model answers at the same time, and
-    ``max_tokens`` the length of its longest answer. ``/health`` calls ``engine_alive``. All of these are
-    used only with a ``task``.
+    escalated. ``ask`` makes the local model's request for a document; without it, that is the task's prompt
+    under its grammar, with at most ``max_tokens`` in the answer. ``confidence`` returns how sure the local
+    model is of an answer that does not state its own confidence, None where that is unknown. ``local_slots``
+    is the number of documents that the local model answers at the same time. ``/health`` calls
+    ``engine_alive``. All of these are used only with a ``task``.
 
     ``prices`` is the price table. Without it, ``price`` returns the cost of a call from its model, usage and
     start, and ``priced_by`` names that source. ``retention_days`` and ``retention_gb`` limit the log; None
@@ -72,6 +73,7 @@ class GatewaySettings:
     policy: Policy | None = None
     local: Model | None = None
     cloud: HttpCloud | Model | None = None
+    ask: Callable[[str], Request] | None = None
     confidence: Callable[[Completion], float | None] = lambda completion: None
     prices: PriceTable | None = None
     price: Callable[[str, Usage, datetime], Decimal | None] = lambda model, usage, at: None

@@ -92,11 +92,27 @@ class StageRun(Frozen):
     path: str = ""
 
 
+class Served(Frozen):
+    """What answers for the chosen arm outside the evaluation.
+
+    ``kind``: ``engine`` is the local engine with the exported adapter, ``fitted`` a fitted model that needs
+    no engine, ``prompted`` a base model with the prompt in its folder. ``model`` is the name under which it
+    answers. ``folder`` has its files, relative to the folder of all runs; empty for the engine, whose
+    adapter is in ``RunResult.paths``.
+    """
+
+    arm: str
+    model: str
+    kind: Literal["engine", "fitted", "prompted"] = "engine"
+    folder: str = ""
+
+
 class RunResult(Frozen):
     """The versioned results of a run; the report is rendered from this document alone.
 
     ``test_looks`` counts the evaluations of the sealed test split, including this run. ``skipped_arms``
-    gives, for each arm that was not measured, the reason. ``choice`` says how the candidate was chosen.
+    gives, for each arm that was not measured, the reason. ``choice`` says how the candidate was chosen,
+    ``served`` what answers for it; in results without it, that is the tuned model.
 
     Examples:
         Read the ``result.json`` of a run folder:
@@ -129,6 +145,7 @@ class RunResult(Frozen):
     comparisons: tuple[Comparison, ...]
     break_even: BreakEven
     routing: RoutingSummary | None = None
+    served: Served | None = None
     disagreements: tuple[Disagreement, ...] = ()
     skipped_arms: dict[str, str] = {}
     instruction: str = ""

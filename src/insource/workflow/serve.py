@@ -1,56 +1,153 @@
-"""Read the model of a finished run, ready to be served."""
+"""Open what answers for the chosen arm of a finished run, ready to be served."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from insource.arms.local import Local
 from insource.arms.prompts import task_grammar
+from insource.evaluation.plan import ArmPlan
 from insource.export.stage import TOKENIZER_FILE
 from insource.foundation.errors import IntegrityError, UserError
 from insource.models.catalogue import resolve
+from insource.models.fitted.model import FittedModel, request_to
+from insource.models.fitted.registry import load as load_fitted
+from insource.models.protocol import Model, Request
+from insource.routing.confidence import TOP_LOGPROBS, document_confidence, load_tokenizer
 from insource.runs.result import load
-from insource.types import Completion, Policy, RunResult, Task
+from insource.serving.supervisor import usable_cores
+from insource.types import Completion, Policy, RunResult, Served, Task
 from insource.workflow.session import Session
+
+RUN_THE_LOOP = "Run the whole loop: insource run"
+
+
+class Opened(NamedTuple):
+    """A model that answers, and whether what is behind it still runs."""
+
+    model: Model
+    alive: Callable[[], bool] = lambda: True
 
 
 class Deployed(NamedTuple):
-    """What `insource serve` and `insource gateway` start from."""
+    """What `insource serve`, `insource gateway`, `insource predict` and `insource export` start from.
+
+    ``open`` opens the model called ``name``. ``ask`` makes its request for a document, ``confidence`` judges
+    an answer that does not state its own confidence. ``slots`` is how many documents it answers at once.
+    ``folder`` has the files of a fitted model, and ``engine`` is the engine's part; each is None for the
+    other kinds.
+    """
 
     result: RunResult
     task: Task
-    local: Local
+    name: str
     policy: Policy
-    confidence: Callable[[Completion], float | None]
+    open: Callable[[], AbstractContextManager[Opened]]
+    ask: Callable[[str], Request]
+    confidence: Callable[[Completion], float | None] = lambda completion: completion.confidence
+    slots: int = 1
+    folder: Path | None = None
+    engine: Local | None = None
+
+
+def served_by(session: Session, plan: ArmPlan) -> Served:
+    """Return what answers for the arm of ``plan``, for ``RunResult.served``."""
+    if plan.answers_in is None:
+        return Served(arm=plan.arm.name, model=plan.arm.model)
+    folder = plan.answers_in.relative_to(session.project.runs.folder).as_posix()
+    return Served(arm=plan.arm.name, model=plan.arm.model, kind="fitted", folder=folder)
 
 
 def deployed(session: Session, run: str | None = None) -> Deployed:
-    """The newest complete run's model, or that of ``run``.
+    """Return what answers for the arm that the newest complete run chose, or ``run``.
 
     Raises:
-        UserError: ``no-such-run``, or ``model-not-found`` when its export was deleted.
+        UserError: ``no-such-run``, or ``model-not-found`` when the files of the model were deleted.
+        DataError: ``fitted-model-unreadable``.
+        IntegrityError: ``digest-mismatch`` when the base model is another file.
     """
-    from insource.routing.confidence import document_confidence, load_tokenizer
-
     result, _ = load(session.project.runs, run)
-    adapter = Path(result.paths["adapter"])
-    if result.training is None or result.routing is None:
+    served = result.served
+    if result.routing is None or (served is None and result.training is None):
+        raise UserError(
+            "model-not-found", f"{result.run_id} measured no model that can be served.", hint=RUN_THE_LOOP
+        )
+    # The prompt and the limits are those that were measured and calibrated, not today's configuration.
+    task = session.project.task(result.dataset.output)
+    task = task.model_copy(update={"instruction": result.instruction})
+    if served is None or served.kind == "engine":
+        return _engine(session, result, task, result.routing.policy)
+    return _fitted(session, result, task, result.routing.policy, served)
+
+
+def _fitted(session: Session, result: RunResult, task: Task, policy: Policy, served: Served) -> Deployed:
+    folder = session.project.runs.folder / served.folder
+    if not folder.is_dir():
         raise UserError(
             "model-not-found",
-            f"{result.run_id} measured no model that can be served.",
-            hint="Run the whole loop: insource run",
+            f"The model of {result.run_id} is not there any more: {folder}.",
+            hint="Make it again: insource run",
         )
-    if not adapter.is_file():
+    model = FittedModel(served.model, load_fitted(folder))
+
+    @contextmanager
+    def opened() -> Iterator[Opened]:
+        yield Opened(model)
+
+    return Deployed(
+        result=result,
+        task=task,
+        name=served.model,
+        policy=policy,
+        open=opened,
+        ask=lambda document: request_to(task, document),
+        slots=usable_cores(),
+        folder=folder,
+    )
+
+
+def _engine(session: Session, result: RunResult, task: Task, policy: Policy) -> Deployed:
+    local = _local(session, result, task)
+    tokenizer = local.adapter.with_name(TOKENIZER_FILE)
+    grammar = task_grammar(task)
+
+    def ask(document: str) -> Request:
+        return Request(
+            messages=task.messages(document),
+            max_tokens=local.max_new_tokens,
+            grammar=grammar,
+            top_logprobs=TOP_LOGPROBS,
+            document=document,
+        )
+
+    @contextmanager
+    def opened() -> Iterator[Opened]:
+        with local.serve(local.tuned_name, 0) as model:
+            yield Opened(model, lambda: model.engine.alive)
+
+    return Deployed(
+        result=result,
+        task=task,
+        name=local.tuned_name,
+        policy=policy,
+        open=opened,
+        ask=ask,
+        confidence=lambda completion: document_confidence(completion, grammar, load_tokenizer(tokenizer)),
+        engine=local,
+    )
+
+
+def _local(session: Session, result: RunResult, task: Task) -> Local:
+    adapter = Path(result.paths.get("adapter", ""))
+    if result.training is None or not adapter.is_file():
         raise UserError(
             "model-not-found",
             f"The adapter of {result.run_id} is not there any more: {adapter}.",
             hint="Make it again: insource run",
         )
-    # The prompt and the limits are those that were trained and calibrated, not today's configuration.
-    task = session.project.task(result.dataset.output)
-    task = task.model_copy(update={"instruction": result.instruction})
     base = resolve(result.training.base_model)
     if base.digest != result.base_digest:
         raise IntegrityError(
@@ -58,20 +155,11 @@ def deployed(session: Session, run: str | None = None) -> Deployed:
             f"The base model {base.name} is not the file that {result.run_id} was trained on.",
             hint="Put the old file back, or train on the new one: insource run",
         )
-    local = Local(
+    return Local(
         task=task,
         base=base,
         adapter=adapter,
         serving=session.config.serving,
         max_new_tokens=result.max_new_tokens,
         on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
-    )
-    tokenizer = adapter.with_name(TOKENIZER_FILE)
-    grammar = task_grammar(task)
-    return Deployed(
-        result=result,
-        task=task,
-        local=local,
-        policy=result.routing.policy,
-        confidence=lambda completion: document_confidence(completion, grammar, load_tokenizer(tokenizer)),
     )

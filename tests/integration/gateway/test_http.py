@@ -128,5 +128,5 @@ def test_what_could_be_read_in_two_ways_is_read_in_none(dial, upstream, smuggled
 
 
 def test_an_idle_connection_is_kept_longer_than_clients_keep_it(recorder):
-    config = server._server(GatewaySettings(recorder=recorder), lambda: None).config
+    config = server._GatewayServer(server.create_app(GatewaySettings(recorder=recorder)), lambda: None).config
     assert config.timeout_keep_alive > (httpx2.Limits().keepalive_expiry or 0)

@@ -41,7 +41,7 @@ def test_prompt_and_limit_are_those_of_the_run_not_of_today(finished):
     session, adapter, _ = finished
     found = deployed(session)
     assert found.task.instruction == "The words that were trained."
-    assert (found.local.adapter, found.local.max_new_tokens) == (adapter, 77)
+    assert (found.engine.adapter, found.ask("480 V").max_tokens) == (adapter, 77)
     assert found.policy == found.result.routing.policy
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from insource.foundation.clock import to_microseconds
 from insource.gateway.admission.ask import Admission
+from insource.gateway.call.decisions_api import DecisionRequest
 from insource.gateway.call.openai_api import ChatRequest, completion_body, completion_events
 from insource.gateway.http.asgi import Headers, HttpReply, HttpRequest
 from insource.logs.call_values import CallEnd
@@ -39,8 +40,8 @@ class Exchange:
     ``document`` is the parsed body of the request, None if it cannot be read. ``reader`` holds what was read
     of an upstream's answer, and ``answer`` its bytes if they are recorded unchanged. ``stated_usd`` is the
     price in its headers. ``provider`` is the base
-    URL of the upstream. ``chat`` and ``policy`` are set only for an insourced task. ``attempt`` is None if
-    the local model was not asked, and ``route`` is None until it is decided.
+    URL of the upstream. ``policy`` and one of ``chat`` and ``decisions`` are set only for an insourced task.
+    ``attempt`` is None if the local model was not asked, and ``route`` is None until it is decided.
     """
 
     request: HttpRequest
@@ -58,6 +59,7 @@ class Exchange:
     answer: bytes | None = None
     stated_usd: str = ""
     chat: ChatRequest | None = None
+    decisions: DecisionRequest | None = None
     policy: Policy | None = None
     attempt: Attempt | None = None
     route: Route | None = None
@@ -171,10 +173,13 @@ class Exchange:
         await self.settle()
         await self.reply.whole(status, error_document(self.dialect, status, code, message), self.headers())
 
-    async def deliver(self, completion: Completion, priced: Priced = UNPRICED) -> None:
-        """Record a completion and answer with it, as one document or as events."""
+    async def deliver(
+        self, completion: Completion, priced: Priced = UNPRICED, body: bytes | None = None
+    ) -> None:
+        """Record a completion and answer with it, as ``body``, as a chat completion or as its events."""
         self.end(
             CallEnd(
+                response_bytes=body,
                 response_text=completion.text,
                 finish_reason=completion.finish_reason,
                 model_answered=completion.model,
@@ -188,6 +193,9 @@ class Exchange:
         if priced.cost_usd is None and self.route is not None and self.route.to == "local":
             self.cost_usd = Decimal(0)  # no provider charges for it
         await self.settle()
+        if body is not None:
+            await self.reply.whole(200, body, self.headers())
+            return
         identifier = self.recording.call_id
         created = to_microseconds(self.recording.started_at) // 1_000_000
         if self.chat is None or not self.chat.stream:

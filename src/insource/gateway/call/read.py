@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from insource.formats.values import BadRecord, parse_json
+from insource.gateway.call.decisions_api import DecisionRequest, decisions_of
 from insource.gateway.call.openai_api import ChatRequest, chat_of
 from insource.gateway.call.routes import Destination
 from insource.gateway.call.tags import PREFIX, tags_of
 from insource.gateway.http.asgi import HttpReply, HttpRequest, TooLarge
 from insource.gateway.http.refused import Refused
 from insource.gateway.settings import PassThrough
+from insource.logs.call_values import CallStart
 from insource.providers.framing import start_of
 from insource.providers.tags import Tags
 
@@ -27,7 +29,8 @@ class ReadCall(NamedTuple):
     JSON, so its own bytes can be recorded. ``problem`` is why the gateway itself cannot answer the request;
     an upstream gets it as it came, and decides. ``likely_task`` is the task that the discovered rules name
     for a call without one. ``unguessed`` says that they could not, because the prompt cannot be read.
-    ``chat`` is set for calls that an insourced task answers.
+    ``decisions`` is set for calls that ask typed questions, ``chat`` for completions that an insourced task
+    answers.
     """
 
     request: HttpRequest
@@ -40,6 +43,7 @@ class ReadCall(NamedTuple):
     likely_task: str = ""
     unguessed: bool = False
     chat: ChatRequest | None = None
+    decisions: DecisionRequest | None = None
     as_spelled: bool = False
     problem: Refused | None = None
 
@@ -105,9 +109,45 @@ def chat_request(call: ReadCall) -> ChatRequest:
         raise Refused(400, "invalid-request", f"Not a chat completion request: {error}.") from error
 
 
+def decision_request(call: ReadCall) -> DecisionRequest:
+    """Return the call as typed questions about one input.
+
+    Raises:
+        Refused: it is not such a request.
+    """
+    if call.problem is not None:
+        raise call.problem
+    try:
+        return decisions_of(call.document or {})
+    except ValueError as error:
+        raise Refused(400, "invalid-request", f"Not a request for decisions: {error}.") from error
+
+
 def too_large(limit: int) -> Refused:
     """Return the refusal of a body of more than ``limit`` bytes."""
     return Refused(413, "request-too-large", f"The request is larger than {limit} bytes.")
+
+
+def start_of_call(call: ReadCall, key_name: str, task: str) -> CallStart:
+    """Return what is recorded of a call before it is made. ``key_name`` is that of the caller's key."""
+    destination = call.destination
+    tags = {"key": key_name} if key_name else {}
+    if call.likely_task and task == call.likely_task:
+        tags["task_by"] = "rule"
+    return CallStart(
+        request=recorded(call),
+        request_bytes=call.request.body if call.as_spelled else None,
+        model_asked=call.model,
+        source="gateway",
+        task=task,
+        feature=call.tags.feature,
+        prompt_version=call.tags.prompt_version,
+        user=call.tags.user,
+        provider=destination.upstream.name if destination.upstream else "",
+        endpoint=destination.endpoint or "other",
+        streamed=call.streams,
+        tags=tags or None,
+    )
 
 
 def recorded(call: ReadCall) -> dict[str, Any] | None:

@@ -89,7 +89,8 @@ class HttpUpstream:
             body = with_model(body, self.model)
         exchange.provider = self._base_url
         exchange.model = self.model if exchange.model in self._aliases else exchange.model
-        await forward(exchange, self._upstream, CHAT_PATH, body, inject=self._inject)
+        path = CHAT_PATH if exchange.decisions is None else exchange.decisions.path
+        await forward(exchange, self._upstream, path, body, inject=self._inject)
 
 
 class ModelUpstream:
@@ -109,7 +110,9 @@ class ModelUpstream:
 
     async def answer(self, exchange: Exchange) -> None:
         chat = exchange.chat
-        assert chat is not None
+        if chat is None:
+            await exchange.refuse(400, "not-supported", f"{self.model} answers chat completions only.")
+            return
         try:
             request = Request(
                 messages=messages_of(chat),

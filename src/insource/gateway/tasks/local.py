@@ -1,4 +1,4 @@
-"""Ask the local model with the task's prompt and grammar, and judge its answer."""
+"""Ask the local model about a document, and judge its answer."""
 
 from __future__ import annotations
 
@@ -15,32 +15,51 @@ from insource.routing.confidence import TOP_LOGPROBS
 from insource.types import Completion, JsonSchema, Task
 
 
+def prompt_of(task: Task, max_tokens: int) -> Callable[[str], Request]:
+    """Return the function that makes the task's prompt for a document, under the grammar of its output.
+
+    Raises:
+        DataError: ``schema-not-supported``.
+    """
+    grammar = compile_grammar(task.output).text
+
+    def ask(document: str) -> Request:
+        return Request(
+            messages=task.messages(document),
+            max_tokens=max_tokens,
+            grammar=grammar,
+            top_logprobs=TOP_LOGPROBS,
+            document=document,
+        )
+
+    return ask
+
+
 class LocalAnswerer:
     """The local model of a task. ``answer`` blocks, so the gateway calls it in a thread."""
 
     def __init__(
-        self, model: Model, task: Task, max_tokens: int, confidence: Callable[[Completion], float | None]
+        self,
+        model: Model,
+        task: Task,
+        ask: Callable[[str], Request],
+        confidence: Callable[[Completion], float | None],
     ) -> None:
         self.model = model
         self._task = task
-        self._max_tokens = max_tokens
+        self._ask = ask
         self._confidence = confidence
-        self._grammar = compile_grammar(task.output).text
 
     def answer(self, document: str) -> Attempt:
         """Return one attempt. It never raises, because the cloud may answer after any failure here."""
-        request = Request(
-            messages=self._task.messages(document),
-            max_tokens=self._max_tokens,
-            grammar=self._grammar,
-            top_logprobs=TOP_LOGPROBS,
-        )
         try:
-            completion = self.model.generate(request)
+            completion = self.model.generate(self._ask(document))
         except Exception as error:
             return Attempt("failed", error=f"{type(error).__name__}: {error}")
         if completion.finish_reason == "length" or not self._fits(completion.text):
             return Attempt("invalid", completion, 0.0, "the local answer does not fit the output contract")
+        if completion.confidence is not None:
+            return Attempt("valid", completion, completion.confidence)
         try:
             return Attempt("valid", completion, self._confidence(completion))
         except InsourceError as error:

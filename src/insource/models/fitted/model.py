@@ -6,7 +6,7 @@ import time
 
 from insource.models.fitted.protocol import Fitted
 from insource.models.protocol import ModelInfo, Request
-from insource.types import Completion
+from insource.types import Completion, Task
 
 
 class FittedModel:
@@ -33,3 +33,13 @@ class FittedModel:
             field_confidences=dict(answer.field_confidences),
             label_probabilities=dict(answer.label_probabilities),
         )
+
+
+def request_to(task: Task, document: str, attributes: tuple[str, ...] | None = None) -> Request:
+    """Return the request for a model that reads the document itself; the messages are for the record."""
+    return Request(
+        messages=task.messages(document, attributes=attributes),
+        max_tokens=1,
+        document=document,
+        attributes=attributes,
+    )

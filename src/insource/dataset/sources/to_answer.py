@@ -1,0 +1,96 @@
+"""Read documents that are to be answered: the rows of a table, the files of a folder, or one document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from insource.config.dataset import ColumnsSection, DatasetSection
+from insource.dataset.rows.records import BadRow, row_id_of
+from insource.dataset.sources.containers import read_records
+from insource.dataset.sources.documents import is_document, walk
+from insource.dataset.sources.record_shapes import by_columns
+from insource.dataset.sources.text_extraction import text_of_document
+from insource.formats.csv_records import CsvDialect
+from insource.foundation.canonical import digest, file_digest
+from insource.foundation.errors import DataError
+from insource.types import Dropped
+
+
+class ToAnswer(NamedTuple):
+    """One document, and how its row is called."""
+
+    row_id: str
+    text: str
+
+
+def documents_to_answer(path: Path, section: DatasetSection) -> Iterator[ToAnswer | Dropped]:
+    """Yield the documents in the order of the file, or of the names in the folder; a bad one with its reason.
+
+    The columns, the encoding and the delimiter are those of ``[dataset]``; no label is needed.
+
+    Raises:
+        DataError: ``rows-unreadable``, ``no-rows`` for a folder without documents, ``unknown-columns`` when
+            no record has the column of the input.
+        PrerequisiteError: ``missing-extra``.
+    """
+    if path.is_dir() or is_document(path):
+        yield from _documents(path, section)
+    else:
+        yield from _rows(path, section)
+
+
+def digest_of(path: Path) -> str:
+    """Return the digest of what ``documents_to_answer`` reads."""
+    if not path.is_dir():
+        return file_digest(path)
+    return digest([[one.relative_to(path).as_posix(), file_digest(one)] for one in _files(path)])
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in walk(folder) if path.is_file() and is_document(path)]
+
+
+def _documents(path: Path, section: DatasetSection) -> Iterator[ToAnswer | Dropped]:
+    files = _files(path) if path.is_dir() else [path]
+    if not files:
+        raise DataError("no-rows", f"There is no document in {path}.", hint="Name a folder of documents.")
+    for file in files:
+        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+        try:
+            yield ToAnswer(name, text_of_document(file, section.encoding).text)
+        except BadRow as bad:
+            yield Dropped(row_id=name, line=None, reason=bad.reason, detail=bad.detail)
+
+
+def _rows(path: Path, section: DatasetSection) -> Iterator[ToAnswer | Dropped]:
+    convert = by_columns(section.columns).convert
+    found_one, columns = False, tuple[str, ...]()
+    for line, record in read_records(path, section.encoding, CsvDialect(section.delimiter, section.quote)):
+        row_id = f"line-{line}"
+        try:
+            if isinstance(record, BadRow):
+                raise record
+            columns = columns or tuple(record)
+            converted = convert(record)
+            row_id = row_id if converted.get("id") is None else row_id_of(converted, line)
+            text = converted.get("input")
+            if not isinstance(text, str):
+                raise BadRow("no-input", f"it has no text in {_named(section.columns)}")
+            found_one = True
+            yield ToAnswer(row_id, text)
+        except BadRow as bad:
+            yield Dropped(row_id=row_id, line=line, reason=bad.reason, detail=bad.detail)
+    if not found_one and columns:
+        raise DataError(
+            "unknown-columns",
+            f"No row of {path.name} has a text in {_named(section.columns)}.",
+            details=(f"Its columns: {', '.join(columns)}.",),
+            hint='Say which column has the document in insource.toml: [dataset.columns] input = "…".',
+        )
+
+
+def _named(columns: ColumnsSection) -> str:
+    names = (columns.input,) if isinstance(columns.input, str) else columns.input
+    return " or ".join(f"`{name}`" for name in names)

@@ -1,0 +1,258 @@
+"""The contracts of hosted decision models, answered by a task's own model: real server, official client."""
+
+import json
+from contextlib import contextmanager
+
+import httpx2
+import openai
+import pytest
+from aiohttp import web
+from support.fitted_models import LABELS, SURE, UNSURE, fields_output, keyword_fields, keyword_labels
+from support.gateway_kit import POLICY, Provider
+
+from insource.gateway.http.address import UpstreamSettings
+from insource.gateway.server import GatewayServer
+from insource.gateway.settings import GatewaySettings, HttpCloud, PassThrough
+from insource.models.fitted.model import FittedModel, request_to
+from insource.store.calls.calls import find_calls
+from insource.types import Labels, Task
+
+HOSTED = {"model": "gpt-6-luna", "answers": [], "usage": {"input_tokens": 9}}
+TEAM = {
+    "type": "choice",
+    "name": "team",
+    "instructions": "Which team?",
+    "choices": [{"value": label} for label in LABELS],
+}
+URGENT_AND_TEAM = "The invoice is wrong, answer asap"
+
+
+@pytest.fixture
+def hosted():
+    """A hosted decision model, which sees what it is asked."""
+
+    async def answer(request):
+        return web.json_response(HOSTED)
+
+    with Provider(answer=answer) as provider:
+        yield provider
+
+
+def labels_task():
+    return Task(name="teams", instruction="Which team?", output=Labels(names=LABELS))
+
+
+def fields_task():
+    return Task(name="triage", instruction="Triage.", output=fields_output())
+
+
+@contextmanager
+def gateway(recorder, fitted=None, task=None, **changes):
+    task = task or labels_task()
+    settings = GatewaySettings(
+        recorder=recorder,
+        task=task,
+        policy=POLICY,
+        local=FittedModel("tfidf", fitted or keyword_labels()),
+        ask=lambda document: request_to(task, document),
+        **changes,
+    )
+    with (
+        GatewayServer(settings) as server,
+        openai.OpenAI(base_url=server.url, api_key="sk-own", max_retries=0) as client,
+    ):
+        yield client
+
+
+def passing_to(provider):
+    return PassThrough(upstreams=(UpstreamSettings(name="openai", base_url=provider.url),))
+
+
+def decide(client, *questions, document=SURE, model="gpt-6-luna"):
+    return client.decisions.with_raw_response.create(model=model, input=document, questions=questions)
+
+
+def system_one(client, questions, state=SURE):
+    return httpx2.post(
+        f"{client.base_url}systemone",
+        json={"model": "jev-latest", "state": state, "questions": questions},
+        trust_env=False,
+    )
+
+
+def only_call(recorder):
+    recorder.flush()
+    (call,) = find_calls(recorder.database)
+    return call
+
+
+def test_a_client_of_a_hosted_model_changes_its_address_and_nothing_else(recorder, hosted):
+    with gateway(recorder, pass_through=passing_to(hosted)) as client:
+        raw = decide(client, TEAM)
+    decision = raw.parse()
+    (answer,) = decision.answers
+    assert (answer.type, answer.name, answer.choice) == ("choice", "team", "billing")
+    shares = {one.value: one.probability for one in answer.probabilities}
+    assert list(shares) == list(LABELS)
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["billing"] == pytest.approx(keyword_labels().answer(SURE).confidence)
+    assert answer.confidence == pytest.approx((3 * shares["billing"] - 1) / 2)
+    assert (decision.model, decision.usage.total_tokens) == ("tfidf", 0)
+    assert raw.headers["x-insource-route"] == "local"
+    assert hosted.seen == []
+    call = only_call(recorder)
+    assert (call.endpoint, call.task, call.route.to) == ("decisions", "teams", "local")
+    assert call.response_text == "billing"
+    assert call.response["answers"][0]["choice"] == "billing"
+
+
+def test_an_unsure_answer_is_the_hosted_models_byte_for_byte(recorder, hosted):
+    with gateway(recorder, pass_through=passing_to(hosted)) as client:
+        raw = decide(client, TEAM, document=UNSURE)
+    assert json.loads(raw.content) == HOSTED
+    assert raw.headers["x-insource-reason"] == "low-confidence"
+    (seen,) = hosted.seen
+    assert (seen.target, json.loads(seen.body)["model"]) == ("/v1/decisions", "gpt-6-luna")
+    assert only_call(recorder).route.to == "cloud"
+
+
+@pytest.mark.parametrize("model", ["teams", "gpt-6-luna"])
+def test_the_tasks_own_cloud_is_asked_under_its_own_name(recorder, hosted, model):
+    cloud = HttpCloud(model="gpt-6-luna", base_url=hosted.url)
+    with gateway(recorder, cloud=cloud) as client:
+        decide(client, TEAM, document=UNSURE, model=model)
+        questions = {"team": {"type": "choice", "criteria": dict.fromkeys(LABELS)}}
+        httpx2.post(
+            f"{client.base_url}systemone",
+            json={"model": model, "state": UNSURE, "questions": questions},
+            trust_env=False,
+        )
+    assert [one.target for one in hosted.seen] == ["/v1/decisions", "/v1/systemone"]
+    assert {json.loads(one.body)["model"] for one in hosted.seen} == {"gpt-6-luna"}
+
+
+@pytest.mark.parametrize(
+    ("choices", "reason"),
+    [
+        ((*LABELS, "sales"), "not-insourced"),  # a label that the task does not know: another question
+        (("delivery", "technical"), "other-options"),  # the likeliest label is not offered
+    ],
+)
+def test_other_options_are_the_hosted_models(recorder, hosted, choices, reason):
+    cloud = HttpCloud(model="gpt-6-luna", base_url=hosted.url)
+    question = {"type": "choice", "instructions": "?", "choices": [{"value": one} for one in choices]}
+    with gateway(recorder, cloud=cloud) as client:
+        raw = decide(client, question)
+    assert raw.headers["x-insource-reason"] == reason
+    assert len(hosted.seen) == 1
+
+
+def test_fewer_options_share_the_probability_of_those_that_are_left(recorder):
+    question = {
+        "type": "choice",
+        "instructions": "?",
+        "choices": [{"value": "billing"}, {"value": "technical"}],
+    }
+    with gateway(recorder) as client:
+        (answer,) = decide(client, question).parse().answers
+    assert answer.choice == "billing"
+    assert sum(one.probability for one in answer.probabilities) == pytest.approx(1)
+
+
+def test_a_score_is_the_expected_level(recorder):
+    levels = [{"label": label} for label in LABELS]
+    with gateway(recorder) as client:
+        (answer,) = decide(client, {"type": "score", "instructions": "?", "levels": levels}).parse().answers
+    shares = [one.probability for one in answer.probabilities]
+    assert [one.label for one in answer.probabilities] == list(LABELS)
+    assert answer.score == pytest.approx(shares[1] + 2 * shares[2])
+
+
+def test_each_field_that_is_an_enum_or_a_boolean_answers_its_question(recorder):
+    predicate = {"type": "predicate", "name": "urgent", "instructions": "Is it urgent?"}
+    team = {"type": "choice", "instructions": "?", "choices": [{"value": "delivery"}, {"value": "billing"}]}
+    with gateway(recorder, keyword_fields(), fields_task()) as client:
+        urgent, choice = decide(client, predicate, team, document=URGENT_AND_TEAM).parse().answers
+    stated = keyword_fields().answer(URGENT_AND_TEAM).field_confidences
+    assert (urgent.type, urgent.probability) == ("predicate", pytest.approx(stated["urgent"]))
+    assert (choice.choice, choice.probabilities[1].probability) == ("billing", pytest.approx(stated["team"]))
+
+
+def test_system_one_is_answered_in_its_own_form(recorder):
+    questions = {
+        "urgent": {"type": "noul", "instructions": "Is it urgent?"},
+        "team": {"type": "choice", "criteria": {"billing": "money", "delivery": None}},
+    }
+    with gateway(recorder, keyword_fields(), fields_task()) as client:
+        reply = system_one(client, questions, URGENT_AND_TEAM)
+    body = reply.json()
+    stated = keyword_fields().answer(URGENT_AND_TEAM).field_confidences
+    assert body["answers"]["urgent"] == {"type": "noul", "noul": pytest.approx(stated["urgent"])}
+    team = body["answers"]["team"]
+    assert (team["type"], team["choice"]) == ("choice", "billing")
+    assert team["probabilities"] == {
+        "billing": pytest.approx(stated["team"]),
+        "delivery": pytest.approx(1 - stated["team"]),
+    }
+    assert body["usage"] == {"input_tokens": 0, "output_tokens": 0}
+    assert reply.headers["x-insource-route"] == "local"
+
+
+def test_system_one_gives_the_legend_of_a_score(recorder):
+    with gateway(recorder) as client:
+        body = system_one(client, {"level": {"type": "score", "criteria": list(LABELS)}}).json()
+    level = body["answers"]["level"]
+    assert level["legend"] == {"0": "billing", "1": "delivery", "2": "technical"}
+    assert level["score"] == pytest.approx(level["probabilities"]["1"] + 2 * level["probabilities"]["2"])
+
+
+def test_without_a_cloud_a_question_of_its_own_is_answered_however_unsure(recorder):
+    with gateway(recorder) as client:
+        unsure = decide(client, TEAM, document=UNSURE)
+        other = {"type": "choice", "instructions": "?", "choices": [{"value": "a"}, {"value": "b"}]}
+        with pytest.raises(openai.APIStatusError) as caught:
+            decide(client, other, model="teams")
+    assert unsure.headers["x-insource-reason"] == "no-cloud"
+    assert caught.value.status_code == 503
+    assert caught.value.code == "no-cloud"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"input": SURE},
+        {"input": SURE, "questions": []},
+        {"questions": [TEAM]},
+        {"input": SURE, "questions": [{"type": "essay"}]},
+        {"input": SURE, "questions": [TEAM | {"choices": [{"value": "billing"}]}]},
+        {"input": SURE, "questions": [TEAM | {"choices": [{"value": "billing"}, {"value": "billing"}]}]},
+        {"state": SURE, "questions": {"a": {"type": "score", "criteria": "low"}}},
+        {"state": SURE, "questions": {"a": None}},
+    ],
+)
+def test_what_is_no_request_for_decisions_is_refused_with_the_reason(recorder, body):
+    with gateway(recorder) as client:
+        reply = httpx2.post(f"{client.base_url}decisions", json=body | {"model": "teams"}, trust_env=False)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid-request")
+
+
+def test_what_is_no_request_for_decisions_is_the_hosted_models_to_refuse(recorder, hosted):
+    with gateway(recorder, pass_through=passing_to(hosted)) as client:
+        httpx2.post(
+            f"{client.base_url}decisions", json={"model": "gpt-6-luna", "input": "x"}, trust_env=False
+        )
+    assert len(hosted.seen) == 1
+
+
+def test_two_inputs_or_an_image_are_the_hosted_models(recorder, hosted):
+    message = {"role": "user", "content": SURE}
+    image = {"type": "input_image", "image_url": "data:image/png;base64,AA=="}
+    with gateway(recorder, pass_through=passing_to(hosted)) as client:
+        for document in ([message, message], [{"role": "user", "content": [image]}]):
+            raw = decide(client, TEAM, document=document)
+            assert raw.headers["x-insource-reason"] == "not-insourced"
+        one = decide(client, TEAM, document=[message])
+        parts = decide(
+            client, TEAM, document=[{"role": "user", "content": [{"type": "input_text", "text": SURE}]}]
+        )
+    assert (one.headers["x-insource-route"], parts.headers["x-insource-route"]) == ("local", "local")

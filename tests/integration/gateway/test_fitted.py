@@ -1,0 +1,130 @@
+"""The gateway with a fitted model: a real process on loopback, asked by the official client."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import openai
+import pytest
+from support.child_python import TESTS, python_path
+from support.fitted_models import LABELS, SURE, UNSURE, finished_run
+from support.gateway_kit import Provider
+from support.gateway_process import WAIT_S, recorded, running
+
+CONFIG = """
+[task]
+name = "teams"
+instruction = "Other words than those of the run."
+
+[reference]
+model = "openai/big-cloud"
+base_url = "{url}"
+
+[upstreams.openai]
+base_url = "{url}"
+"""
+NO_ENGINE = "import sys; sys.modules['xllamacpp'] = None"
+
+
+@pytest.fixture
+def provider():
+    with Provider() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def folder(tmp_path, provider):
+    (tmp_path / "insource.toml").write_text(CONFIG.format(url=provider.url))
+    finished_run(tmp_path / ".insource")
+    return tmp_path
+
+
+@pytest.fixture
+def environment(tmp_path_factory):
+    """The tests' modules can be imported, and the engine cannot."""
+    site = tmp_path_factory.mktemp("site")
+    (site / "sitecustomize.py").write_text(NO_ENGINE)
+    path = python_path(TESTS)["PYTHONPATH"]
+    return {"PYTHONPATH": f"{site}:{path}"}
+
+
+def client_of(gateway):
+    return openai.OpenAI(base_url=f"{gateway.root}/v1", api_key="sk-callers", max_retries=0)
+
+
+def chat(client, document, model="teams"):
+    return client.chat.completions.with_raw_response.create(
+        model=model, messages=[{"role": "user", "content": document}]
+    )
+
+
+def test_a_sure_label_is_answered_here_and_a_doubtful_one_by_the_cloud(folder, environment, provider):
+    with running(folder, environment, "support.fitted_models") as gateway, client_of(gateway) as client:
+        told = gateway.told
+        sure, unsure = chat(client, SURE), chat(client, UNSURE)
+        health = client.get("/../health", cast_to=object)
+    assert "Answers teams with tfidf" in told
+    answer = sure.parse()
+    assert (answer.choices[0].message.content, answer.model) == ("billing", "tfidf")
+    assert sure.headers["x-insource-route"] == "local"
+    assert float(sure.headers["x-insource-confidence"]) > 0.99
+    assert unsure.headers["x-insource-route"] == "cloud"
+    assert unsure.headers["x-insource-reason"] == "low-confidence"
+    assert len(provider.seen) == 1
+    assert health["engine"] == {"configured": True, "alive": True}
+    routes = {call.route.to: call for call in recorded(folder)}
+    assert routes["local"].response_text == "billing"
+    assert routes["local"].route.confidence > 0.99
+
+
+@pytest.fixture
+def served(folder, environment):
+    """``insource serve`` for a fitted model, in a process of its own: its address and its key."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "support.fitted_models", "serve", "--port", "0"],
+        cwd=folder,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    url, _, key = process.stdout.readline().strip().partition("  key ")
+    with openai.OpenAI(base_url=url, api_key=key, max_retries=0) as client:
+        yield client
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, output[0]) == (0, "")
+
+
+def test_a_fitted_model_is_served_alone_without_an_engine(served, folder, provider):
+    assert [model.id for model in served.models.list()] == ["teams"]
+    assert chat(served, SURE).parse().choices[0].message.content == "billing"
+    # It has no policy, so it answers however unsure it is.
+    assert chat(served, UNSURE).parse().choices[0].message.content in LABELS
+    events = served.chat.completions.create(
+        model="teams", messages=[{"role": "user", "content": SURE}], stream=True
+    )
+    assert "".join(event.choices[0].delta.content or "" for event in events) == "billing"
+    question = {"type": "choice", "instructions": "?", "choices": [{"value": label} for label in LABELS]}
+    decision = served.decisions.create(model="teams", input=SURE, questions=[question])
+    assert decision.answers[0].choice == "billing"
+    assert provider.seen == []
+
+
+def test_what_a_served_model_does_not_do_is_refused_with_the_reason(served):
+    with pytest.raises(openai.AuthenticationError) as caught:
+        chat(served.with_options(api_key="another"), SURE)
+    assert caught.value.code == "missing-key"
+    tool = {"type": "function", "function": {"name": "look", "parameters": {}}}
+    with pytest.raises(openai.BadRequestError, match="without tools"):
+        served.chat.completions.create(
+            model="teams", messages=[{"role": "user", "content": SURE}], tools=[tool]
+        )
+    with pytest.raises(openai.NotFoundError):
+        served.embeddings.create(model="teams", input=SURE)
+    yes_or_no = {"type": "predicate", "instructions": "Is it urgent?"}
+    with pytest.raises(openai.BadRequestError, match="options of its own task"):
+        served.decisions.create(model="teams", input=SURE, questions=[yes_or_no])
+    with pytest.raises(openai.BadRequestError, match="not JSON"):
+        served.post("/chat/completions", content=b"{", cast_to=object)

@@ -1,0 +1,143 @@
+"""Files and folders answered by the chosen model: order, bad rows, and where an interrupted call goes on."""
+
+import json
+
+import pytest
+from support.fitted_models import SURE, fields_output, finished_run, keyword_fields, keyword_labels
+from support.walks import session_on
+
+from insource.foundation.errors import DataError, UserError
+from insource.models.fitted.model import FittedModel
+from insource.workflow import predict as module
+from insource.workflow.predict import predict
+
+
+@pytest.fixture
+def folder(project):
+    made = project(config="[task]\nname = 'teams'\n")
+    finished_run(made / ".insource")
+    return made
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def rows(folder, *texts):
+    source = folder / "todo.jsonl"
+    source.write_text(
+        "".join(json.dumps({"id": f"r{n}", "input": text}) + "\n" for n, text in enumerate(texts))
+    )
+    return source
+
+
+def test_each_row_gets_a_line_in_order_with_its_confidence(folder):
+    source = rows(folder, SURE, "Where is the parcel?")
+    done = predict(session_on(folder), source, folder / "out.jsonl")
+    assert (done.documents, done.without_answer, done.resumed) == (2, 0, 0)
+    assert lines(done.path) == [
+        {"id": "r0", "output": "billing", "confidence": keyword_labels().answer(SURE).confidence},
+        {
+            "id": "r1",
+            "output": "delivery",
+            "confidence": keyword_labels().answer("Where is the parcel?").confidence,
+        },
+    ]
+    assert sorted(path.name for path in folder.glob(".out*")) == []
+
+
+def test_json_is_written_as_json_with_the_confidence_of_each_field(project):
+    folder = project(config="[task]\nname = 'triage'\n")
+    finished_run(folder / ".insource", keyword_fields(), fields_output())
+    predict(session_on(folder), rows(folder, "The invoice, asap"), folder / "out.jsonl")
+    (line,) = lines(folder / "out.jsonl")
+    assert line["output"] == {"team": "billing", "urgent": True}
+    assert line["field_confidences"].keys() == {"team", "urgent"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("todo.csv", 'id,input\na,"The invoice, charged"\nb,\n', {"a": "billing", "b": None}),
+        (
+            "todo.jsonl",
+            '{"input": "parcel"}\n{"input": 7}\nnot json\n',
+            {"line-1": "delivery", "line-2": None},
+        ),
+        ("todo.txt", "It leaks.", {"todo.txt": "technical"}),
+    ],
+)
+def test_a_bad_row_is_a_line_with_its_reason(folder, name, content, expected):
+    (folder / name).write_text(content)
+    predict(session_on(folder), folder / name, folder / "out.jsonl")
+    found = {line["id"]: line.get("output") for line in lines(folder / "out.jsonl")}
+    assert expected.items() <= found.items()
+    assert all(("error" in line) != ("output" in line) for line in lines(folder / "out.jsonl"))
+
+
+def test_the_documents_of_a_folder_are_named_by_their_paths(folder):
+    documents = folder / "inbox"
+    (documents / "may").mkdir(parents=True)
+    (documents / "may" / "one.txt").write_text("The courier is late.")
+    (documents / "empty.txt").write_text("")
+    predict(session_on(folder), documents, folder / "out.jsonl")
+    found = {line["id"]: line for line in lines(folder / "out.jsonl")}
+    assert found["may/one.txt"]["output"] == "delivery"
+    assert found["empty.txt"]["error"].startswith("empty-document")
+
+
+class Dying(KeyboardInterrupt):
+    """The user stops the command."""
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The documents that the model is asked; it stops the process at the text ``stop``, the first time."""
+    seen, stopped = [], []
+    generate = FittedModel.generate
+
+    def watched(self, request):
+        seen.append(request.document)
+        if request.document == "stop" and not stopped:
+            stopped.append(True)
+            raise Dying
+        return generate(self, request)
+
+    monkeypatch.setattr(FittedModel, "generate", watched)
+    monkeypatch.setattr(module, "BATCH", 2)
+    return seen
+
+
+def test_an_interrupted_call_goes_on_where_it_stopped(folder, asked):
+    texts = ["one", "two", "three", "stop", "five"]
+    source, target = rows(folder, *texts), folder / "out.jsonl"
+    with pytest.raises(Dying):
+        predict(session_on(folder), source, target)
+    assert not target.exists()
+    (kept,) = folder.glob(".out.jsonl.predicted")
+    kept.write_text(kept.read_text() + '{"id": "r3", "outp')  # the process died within a line
+    asked.clear()
+    done = predict(session_on(folder), source, target)
+    assert (done.documents, done.resumed) == (5, 3)
+    assert sorted(asked) == sorted(texts[3:])
+    assert [line["id"] for line in lines(target)] == ["r0", "r1", "r2", "r3", "r4"]
+
+
+def test_answers_to_another_file_are_not_taken_for_these(folder, asked):
+    source, target = rows(folder, "one", "two", "stop"), folder / "out.jsonl"
+    with pytest.raises(Dying):
+        predict(session_on(folder), source, target)
+    source = rows(folder, "other", "two", "three")
+    assert predict(session_on(folder), source, target).resumed == 0
+    assert "other" in asked
+
+
+def test_what_cannot_be_answered_at_all_says_what_to_do(folder):
+    with pytest.raises(UserError) as caught:
+        predict(session_on(folder), folder / "absent.jsonl", folder / "out.jsonl")
+    assert caught.value.code == "rows-not-found"
+    (folder / "todo.csv").write_text("text,label\nhello,a\n")
+    with pytest.raises(DataError) as caught:
+        predict(session_on(folder), folder / "todo.csv", folder / "out.jsonl")
+    assert caught.value.code == "unknown-columns"
+    assert not (folder / "out.jsonl").exists()
