@@ -23,9 +23,11 @@ from insource.types import RunResult
 from insource.workflow.build import build_dataset
 from insource.workflow.choose import choose, fit_early
 from insource.workflow.conclude import Findings, keep
+from insource.workflow.dissect import dissect
 from insource.workflow.evaluate import compare_arms, evaluate_arms
 from insource.workflow.export import make_model
 from insource.workflow.looks import looks_at_test
+from insource.workflow.register import register_choice, standing_of
 from insource.workflow.route import Drive, calibrate, drive_gateway, measure_cascade
 from insource.workflow.session import Session
 
@@ -59,10 +61,11 @@ def run(
     made = make_model(session, dataset, task)
     choice = choose(session, dataset, task, made, arms)
     chosen = choice.candidate if choice else None
+    registration = register_choice(session, dataset, task, choice)
     evaluated = evaluate_arms(session, dataset, task, made, arms, choice=choice)
     calibrated = calibrate(session, dataset, task, made, choice, arms)
     evaluated += measure_cascade(session, dataset, task, evaluated, choice, calibrated)
-    comparisons = compare_arms(task, evaluated, choice)
+    comparisons = compare_arms(session, dataset, task, evaluated, choice)
     routed = drive_gateway(session, dataset, made, calibrated, drive)
     economics = weigh(session.config.decision, evaluated, chosen)
     verdict = conclude(
@@ -80,6 +83,9 @@ def run(
         base_digest=made.local.base.digest,
         max_new_tokens=made.local.max_new_tokens,
         choice=choice,
+        registration=registration,
+        standing=standing_of(session, dataset.splits["test"], comparisons, registration),
+        parts=dissect(session, dataset, task, evaluated, comparisons),
         evaluated=evaluated,
         comparisons=comparisons,
         policy=calibrated.policy if calibrated else None,

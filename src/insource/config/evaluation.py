@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from insource.types import Frozen
+from insource.types.comparison import GroupTest, Question
 
 
 class ReferenceSection(Frozen):
@@ -59,6 +60,15 @@ class EvaluationSection(Frozen):
         "",
         description="Folder of reference documents; their most similar passages are put into the prompt of an"
         " arm of its own.",
+    )
+    question: Question = Field(
+        "documents",
+        description="What the verdict is about: `documents` from the groups of the test split, or `groups` "
+        "to come.",
+    )
+    group_test: GroupTest = Field(
+        "cluster t",
+        description="Test of the question on groups to come: `cluster t` or the exact `sign flip`.",
     )
     validation_documents: int | None = Field(
         100, gt=0, description="Maximum validation documents to choose the candidate on; when empty, all."

@@ -6,6 +6,7 @@ from typing import Literal
 
 from insource.types.base import Frozen
 from insource.types.choice import Choice
+from insource.types.comparison import BreakPoint, Registration, Slices, Standing
 from insource.types.dataset import DatasetManifest
 from insource.types.decision import BreakEven, Verdict
 from insource.types.evaluation import Comparison, Disagreement, Evaluation
@@ -112,6 +113,7 @@ class RunResult(Frozen):
 
     ``test_looks`` counts the evaluations of the sealed test split, including this run. ``skipped_arms``
     gives, for each arm that was not measured, the reason. ``choice`` says how the candidate was chosen,
+    ``standing`` whether the primary comparison was registered before the test split was read, and
     ``served`` what answers for it; in results without it, that is the tuned model.
 
     Examples:
@@ -141,6 +143,10 @@ class RunResult(Frozen):
     training: TrainingSummary | None = None
     parity: ParitySummary | None = None
     choice: Choice | None = None
+    registration: Registration | None = None
+    standing: Standing | None = None
+    slices: Slices | None = None
+    break_points: tuple[BreakPoint, ...] = ()
     evaluations: tuple[Evaluation, ...]
     comparisons: tuple[Comparison, ...]
     break_even: BreakEven

@@ -34,6 +34,8 @@ from insource.types import (
     Verdict,
 )
 from insource.types.choice import Choice
+from insource.types.comparison import Registration, Standing
+from insource.workflow.dissect import Parts
 from insource.workflow.session import Session
 
 SHOWN_DISAGREEMENTS = 12
@@ -50,6 +52,9 @@ class Findings(NamedTuple):
     base_digest: str
     max_new_tokens: int
     choice: Choice | None
+    registration: Registration | None
+    standing: Standing | None
+    parts: Parts
     evaluated: tuple[Evaluated, ...]
     comparisons: tuple[Comparison, ...]
     policy: Policy | None
@@ -109,6 +114,10 @@ def _assemble(session: Session, found: Findings, name: str, folder: Path, test_l
         break_even=found.economics,
         routing=RoutingSummary(policy=found.policy, calls=found.routed) if found.policy else None,
         choice=found.choice,
+        registration=found.registration,
+        standing=found.standing,
+        slices=found.parts.slices,
+        break_points=found.parts.break_points,
         disagreements=disagreements(
             found.dataset, found.evaluated, found.choice.candidate if found.choice else None
         ),

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from insource.arms.factory import ArmFactory, ArmInputs
 from insource.arms.hybrid import hybrid_plan
 from insource.arms.registry import ARMS
-from insource.evaluation.compare import compare
-from insource.evaluation.metrics import LOWER_IS_BETTER
+from insource.evaluation.compare import Terms
+from insource.evaluation.comparison.family import compare_family
+from insource.evaluation.comparison.mix import expected_unseen
+from insource.evaluation.comparison.pairs import gain_sign
 from insource.evaluation.never_answered import fields_of_labels
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Progress
@@ -129,17 +131,19 @@ def surface_forms(task: Task, dataset: Dataset) -> SurfaceForms | None:
     return SurfaceForms.fit(targets, schema.definition)
 
 
-def compare_arms(task: Task, evaluated: Sequence[Evaluated], choice: Choice | None) -> tuple[Comparison, ...]:
+def compare_arms(
+    session: Session, dataset: Dataset, task: Task, evaluated: Sequence[Evaluated], choice: Choice | None
+) -> tuple[Comparison, ...]:
     """Compare the chosen candidate with every other arm, paired by document.
 
-    The primary comparison comes first. The others follow: the clouds, the baselines, the other candidates,
-    simulated clouds last, and among equals the arm that the candidate gains least over, on the documents that
-    both were asked.
+    The primary comparison comes first; the others are corrected for their number. They follow in this order:
+    the clouds, the baselines, the other candidates, simulated clouds last, and among equals the arm that the
+    candidate gains least over, on the documents that both were asked.
     """
     if choice is None:
         return ()
     arms = {one.evaluation.arm.name: one.evaluation.arm for one in evaluated}
-    sign = -1.0 if task.primary_metric in LOWER_IS_BETTER else 1.0
+    sign = gain_sign(task.primary_metric)
     roles = ("reference", "baseline", "candidate")
 
     def order(found: Comparison) -> tuple[bool, bool, int, float]:
@@ -148,16 +152,18 @@ def compare_arms(task: Task, evaluated: Sequence[Evaluated], choice: Choice | No
         gain = sign * (found.difference.value or 0.0)
         return not primary, arm.simulated, roles.index(arm.role), gain
 
-    candidate = next(one for one in evaluated if one.evaluation.arm.name == choice.candidate)
-    others = [one for one in evaluated if one is not candidate]
-    found = [
-        compare(
-            (candidate.evaluation.arm, candidate.records),
-            (other.evaluation.arm, other.records),
-            metric=task.primary_metric,
-            margin=task.margin,
+    sides = {one.evaluation.arm.name: (one.evaluation.arm, one.records) for one in evaluated}
+    section = session.config.evaluation
+    found = compare_family(
+        [(sides[choice.candidate], side) for name, side in sides.items() if name != choice.candidate],
+        Terms(
+            task.primary_metric,
+            task.margin,
             label_fields=fields_of_labels(task.output),
-        )
-        for other in others
-    ]
+            question=section.question,
+            group_test=section.group_test,
+            unseen_share=expected_unseen([example.group for example in dataset.splits["train"]]),
+        ),
+        primary=(choice.candidate, choice.baseline),
+    )
     return tuple(sorted(found, key=order))

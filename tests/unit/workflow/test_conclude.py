@@ -14,6 +14,7 @@ from insource.types import Policy
 from insource.types.choice import Choice
 from insource.workflow import conclude as concluding
 from insource.workflow.conclude import SHOWN_DISAGREEMENTS, Findings, disagreements, keep
+from insource.workflow.dissect import Parts
 from insource.workflow.evaluate import compare_arms, evaluate_arms
 
 POLICY = Policy(
@@ -38,7 +39,7 @@ def found(project, rows, label_task, tmp_path):
         made.local.answers[messages] = "nobody's"
     choice = Choice(candidate="tuned", baseline="floor", metric="accuracy", margin=0.02, trials=(), reason="")
     evaluated = evaluate_arms(session, dataset, label_task, made, choice=choice)
-    comparisons = compare_arms(label_task, evaluated, choice)
+    comparisons = compare_arms(session, dataset, label_task, evaluated, choice)
     economics = weigh(session.config.decision, evaluated, "tuned")
     arms = [one.evaluation.arm for one in evaluated]
     return session, Findings(
@@ -49,6 +50,9 @@ def found(project, rows, label_task, tmp_path):
         base_digest="b" * 64,
         max_new_tokens=50,
         choice=choice,
+        registration=None,
+        standing=None,
+        parts=Parts(),
         evaluated=evaluated,
         comparisons=comparisons,
         policy=POLICY,

@@ -43,6 +43,11 @@ def walk(project):
     return session_on(project(config="[task]\nname = 'tickets'\n"), display), display
 
 
+def compare(session, task, examples, found, choice):
+    dataset = dataset_of(examples[:9], examples[9:], task)
+    return compare_arms(session, dataset, task, found, choice)
+
+
 def evaluated(walk, task, examples, folder, clouds=("gpt",)):
     dataset = dataset_of(examples[:9], examples[9:], task, clouds=clouds)
     return dataset, evaluate_arms(walk, dataset, task, made_of(task, folder, examples), choice=CHOICE)
@@ -148,7 +153,7 @@ def test_without_its_candidate_a_walk_ends(walk, label_task, examples, tmp_path)
 def test_the_comparison_that_decides_comes_first(walk, label_task, examples, tmp_path):
     session, _ = walk
     _, found = evaluated(session, label_task, examples, tmp_path)
-    pairs = [(one.candidate, one.baseline) for one in compare_arms(label_task, found, CHOICE)]
+    pairs = [(one.candidate, one.baseline) for one in compare(session, label_task, examples, found, CHOICE)]
     assert pairs[0] == ("tuned", "gpt")
     assert {candidate for candidate, _ in pairs} == {"tuned"}
     others = [baseline for _, baseline in pairs[1:]]
@@ -169,7 +174,7 @@ def test_a_cloud_that_was_not_offered_a_label_is_named_wherever_it_is_compared(
     )
     session = session_on(project(config="[task]\nname = 'tickets'\n"), FakeDisplay())
     _, found = evaluated(session, label_task, examples, tmp_path)
-    comparisons = compare_arms(label_task, found, CHOICE)
+    comparisons = compare(session, label_task, examples, found, CHOICE)
     (cloud,) = (one for one in comparisons if one.baseline == "gpt")
     affected = sum(example.target == hidden for example in examples[9:])
     (gap,) = cloud.never_answered
@@ -190,4 +195,5 @@ def test_without_a_candidate_nothing_is_compared(walk, label_task, examples, tmp
     dataset = dataset_of(examples[:9], examples[9:], label_task, clouds=("gpt",))
     others = [arm for arm in ARMS if arm.role != "candidate"]
     made = made_of(label_task, tmp_path, examples)
-    assert compare_arms(label_task, evaluate_arms(session, dataset, label_task, made, others), None) == ()
+    found = evaluate_arms(session, dataset, label_task, made, others)
+    assert compare(session, label_task, examples, found, None) == ()

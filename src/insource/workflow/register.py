@@ -1,0 +1,82 @@
+"""Write the primary comparison down before the test split is read, and say afterwards what it proves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from insource.dataset.rows.examples import sealed as sealed_test
+from insource.evaluation.registration import opened, register, sealed, standing
+from insource.foundation.canonical import digest
+from insource.foundation.files import replace_text
+from insource.logs.recorder import STORE_FILE
+from insource.store.database import open_database
+from insource.store.looks import looks_at
+from insource.types import Comparison, Dataset, Example, Task
+from insource.types.choice import Choice
+from insource.types.comparison import Look, Registration, Standing
+from insource.workflow.session import Session
+
+FOLDER = "registrations"
+
+
+def register_choice(
+    session: Session, dataset: Dataset, task: Task, choice: Choice | None
+) -> Registration | None:
+    """Register the comparison that ``choice`` decided on, or read back the one of the same terms.
+
+    The first registration of the same terms holds, so that a repeated run is not registered after its own
+    look. Returns None without a comparison to register.
+
+    Raises:
+        DataError: ``registration-changed``.
+    """
+    if choice is None or not choice.baseline:
+        return None
+    section = session.config.evaluation
+    test_digest, _ = sealed_test(dataset.splits["test"])
+    found = register(
+        choice.candidate,
+        choice.baseline,
+        metric=choice.metric,
+        margin=task.margin,
+        test_digest=test_digest,
+        chosen={trial.arm: trial.value for trial in choice.trials},
+        question=section.question,
+        group_test=section.group_test,
+        clock=session.clock,
+    )
+    path = _path(session, found)
+    if path.exists():
+        return opened(path.read_text(encoding="utf-8"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_text(path, sealed(found))
+    session.display.note(
+        f"Registered before the test split is read: {found.candidate} against {found.baseline} on "
+        f"{found.metric.replace('_', ' ')}"
+    )
+    return found
+
+
+def _path(session: Session, found: Registration) -> Path:
+    """Return where these terms are kept; what was measured before and when it was is no part of them."""
+    terms = digest(found.model_dump(mode="json", exclude={"registered_at", "chosen"}))
+    return session.project.workspace / FOLDER / f"{terms[:16]}.json"
+
+
+def standing_of(
+    session: Session,
+    test: Sequence[Example],
+    comparisons: Sequence[Comparison],
+    registration: Registration | None,
+) -> Standing | None:
+    """Return whether the first comparison is confirmatory; None when there is none."""
+    if not comparisons:
+        return None
+    test_digest, inputs = sealed_test(test)
+    store = session.project.workspace / STORE_FILE
+    looks: tuple[Look, ...] = ()
+    if store.exists():
+        with open_database(store) as database:
+            looks = looks_at(database, test_digest, inputs)
+    return standing(comparisons[0], registration, looks, test_digest)

@@ -1,0 +1,85 @@
+"""The primary comparison is written down before the test split is read, and what it proves follows from that."""
+
+import pytest
+from support.arms import dataset_of, made_of
+from support.walks import FakeDisplay, session_on
+
+from insource.evaluation.registration import sealed
+from insource.foundation.errors import DataError
+from insource.types import Estimate
+from insource.types.choice import Choice, Trial
+from insource.workflow.evaluate import compare_arms, evaluate_arms
+from insource.workflow.register import FOLDER, register_choice, standing_of
+
+TRIAL = Trial(arm="tuned", kind="tuned", role="candidate", value=Estimate(value=0.9, n=20))
+CHOICE = Choice(
+    candidate="tuned", baseline="gpt", metric="accuracy", margin=0.02, trials=(TRIAL,), reason="the best"
+)
+
+
+@pytest.fixture
+def walk(project):
+    return session_on(project(config="[task]\nname = 'tickets'\n"), FakeDisplay())
+
+
+@pytest.fixture
+def dataset(rows, label_task):
+    lines = [line | {"cloud_outputs": {"gpt": line["output"]}} for line in rows.tickets(40)]
+    examples = rows.examples(lines)
+    return dataset_of(examples[:10], examples[10:], label_task, clouds=("gpt",))
+
+
+def measured(session, dataset, task, folder):
+    made = made_of(task, folder, dataset.splits["test"])
+    evaluated = evaluate_arms(session, dataset, task, made, choice=CHOICE)
+    return compare_arms(session, dataset, task, evaluated, CHOICE)
+
+
+def stands(session, dataset, comparisons, registration):
+    return standing_of(session, dataset.splits["test"], comparisons, registration).kind
+
+
+def test_registered_before_the_first_look_it_is_confirmatory(walk, dataset, label_task, tmp_path):
+    registration = register_choice(walk, dataset, label_task, CHOICE)
+    assert (registration.candidate, registration.baseline) == ("tuned", "gpt")
+    assert registration.chosen == {"tuned": TRIAL.value}
+    comparisons = measured(walk, dataset, label_task, tmp_path)
+    assert stands(walk, dataset, comparisons, registration) == "confirmatory"
+    again = register_choice(walk, dataset, label_task, CHOICE)
+    assert again == registration  # the first one holds, whenever the command is repeated
+
+
+def test_registered_after_a_look_it_is_exploratory(walk, dataset, label_task, tmp_path):
+    comparisons = measured(walk, dataset, label_task, tmp_path)
+    registration = register_choice(walk, dataset, label_task, CHOICE)
+    assert stands(walk, dataset, comparisons, registration) == "exploratory"
+    assert stands(walk, dataset, comparisons, None) == "exploratory"
+
+
+def test_another_comparison_than_the_registered_one_is_exploratory(walk, dataset, label_task, tmp_path):
+    other = CHOICE.model_copy(update={"baseline": "floor"})
+    registration = register_choice(walk, dataset, label_task, other)
+    comparisons = measured(walk, dataset, label_task, tmp_path)
+    assert stands(walk, dataset, comparisons, registration) == "exploratory"
+
+
+def test_other_terms_are_another_registration(walk, dataset, label_task):
+    register_choice(walk, dataset, label_task, CHOICE)
+    register_choice(walk, dataset, label_task.model_copy(update={"margin": 0.05}), CHOICE)
+    assert len(list((walk.project.workspace / FOLDER).iterdir())) == 2
+
+
+def test_an_edited_registration_is_refused(walk, dataset, label_task):
+    registration = register_choice(walk, dataset, label_task, CHOICE)
+    (path,) = (walk.project.workspace / FOLDER).iterdir()
+    edited = sealed(registration).replace('"margin":0.02', '"margin":0.20')
+    path.write_text(edited)
+    with pytest.raises(DataError) as raised:
+        register_choice(walk, dataset, label_task, CHOICE)
+    assert raised.value.code == "registration-changed"
+
+
+@pytest.mark.parametrize("choice", [None, CHOICE.model_copy(update={"baseline": ""})])
+def test_without_a_comparison_nothing_is_registered(walk, dataset, label_task, choice):
+    assert register_choice(walk, dataset, label_task, choice) is None
+    assert standing_of(walk, dataset.splits["test"], (), None) is None
