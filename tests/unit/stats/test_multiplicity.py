@@ -11,7 +11,13 @@ from statsmodels.stats.multitest import multipletests
 from insource.stats.multiplicity import benjamini_hochberg, holm, simultaneous
 from insource.stats.paired import paired_binary
 
-P_VALUES = [[0.04], [0.01, 0.04, 0.03, 0.005], [0.5, 0.5, 1.0, 0.0], [0.001] * 14, [*np.linspace(1, 0.002, 14)]]
+P_VALUES = [
+    [0.04],
+    [0.01, 0.04, 0.03, 0.005],
+    [0.5, 0.5, 1.0, 0.0],
+    [0.001] * 14,
+    [*np.linspace(1, 0.002, 14)],
+]
 COUNTS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=6)
 
 
@@ -44,7 +50,9 @@ def test_the_intervals_and_the_p_values_decide_alike(counts):
         assert one.p_not_worse >= test.p_above(-margin) - 1e-12
 
 
-@pytest.mark.parametrize("counts", [[(30, 8), (20, 6), (18, 7)], [(16, 5), (30, 8)], [(9, 9), (3, 1), (22, 8)]])
+@pytest.mark.parametrize(
+    "counts", [[(30, 8), (20, 6), (18, 7)], [(16, 5), (30, 8)], [(9, 9), (3, 1), (22, 8)]]
+)
 def test_better_is_what_holm_rejects_in_statsmodels(counts):
     tests = paired_tests(counts)
     rejected = multipletests([test.p_above(0.0) for test in tests], alpha=0.025, method="holm")[0]

@@ -58,7 +58,9 @@ def test_permuted_groups_change_nothing_and_swapped_arms_negate(means, turn):
     assert sign_flip(-sums, sizes).interval(0.95) == pytest.approx((-high, -low))
 
 
-@pytest.mark.parametrize(("sums", "sizes"), [([0.1] * 5, [1] * 5), ([0.1] * 21, [1] * 21), ([0.1] * 6, [0] * 6)])
+@pytest.mark.parametrize(
+    ("sums", "sizes"), [([0.1] * 5, [1] * 5), ([0.1] * 21, [1] * 21), ([0.1] * 6, [0] * 6)]
+)
 def test_what_it_cannot_test(sums, sizes):
     with pytest.raises(ValueError, match="group"):
         sign_flip(sums, sizes)
