@@ -28,10 +28,8 @@ def label_records(
 
 
 _LABEL = {
-    one: SlotScore(
-        path="(label)", bucket="correct" if one else "wrong", gold="a", predicted="a" if one else "b"
-    )
-    for one in (True, False)
+    True: SlotScore(path="(label)", bucket="correct", gold="a", predicted="a"),
+    False: SlotScore(path="(label)", bucket="wrong", gold="a", predicted="b"),
 }
 
 

@@ -60,13 +60,13 @@ def break_point(
     known = np.array([row in difficulty.values for row in pairs.row_ids])
     values = np.array([difficulty.values[row] for row in pairs.row_ids if row in difficulty.values])
     gains, sign = pairs.gains(metric)[known], gain_sign(metric)
-    bins = _bins(values)
+    bins = bins_of(values)
     groups = tuple(group for group, kept in zip(pairs.groups, known, strict=True) if kept)
-    found = _Found("cannot be located", NOT_MEASURED, np.empty(0))
+    found = Located("cannot be located", NOT_MEASURED, np.empty(0))
     if bins.max(initial=0) > 0:
         units = shared_groups(groups) if question == "groups" else None
         of = None if units is None else units.clusters
-        found = _locate(values, gains, bins, of, margin, alpha, seed)
+        found = locate(values, gains, bins, of, margin, alpha, seed)
     at = found.at.value
     result = BreakPoint(
         candidate=candidate[0].name,
@@ -84,13 +84,15 @@ def break_point(
     return result.model_copy(update={"sentence": _sentence(result)})
 
 
-class _Found(NamedTuple):
+class Located(NamedTuple):
+    """Where the break point is, and the monotone difference by bin."""
+
     status: BreakStatus
     at: Estimate
     fitted: Floats
 
 
-def _bins(values: Floats) -> Bins:
+def bins_of(values: Floats) -> Bins:
     """Return the bin of each document, numbered from the easiest; equal values share a bin."""
     if not len(values):
         return np.zeros(0, dtype=int)
@@ -106,7 +108,7 @@ def _bins(values: Floats) -> Bins:
     return merged[bins]
 
 
-def _locate(
+def locate(
     values: Floats,
     gains: Floats,
     bins: Bins,
@@ -114,7 +116,8 @@ def _locate(
     margin: float,
     alpha: float,
     seed: int,
-) -> _Found:
+) -> Located:
+    """Find the first bin below minus the margin, from one difficulty, gain and bin a document."""
     count = int(bins.max()) + 1
     sizes = np.bincount(bins, minlength=count)
     centres = np.bincount(bins, weights=values, minlength=count) / sizes
@@ -136,11 +139,11 @@ def _locate(
             method=f"monotone difference over {count} bins, bootstrap of "
             f"{'documents' if clusters is None else 'groups'} ({DRAWS:,} draws)",
         )
-        return _Found("found", where, fitted)
+        return Located("found", where, fitted)
     # A flat fit may hide that the difference rises with difficulty, so every bin has to say the same.
     if latest == 0 and (means < -margin).all():
-        return _Found("below throughout", NOT_MEASURED, fitted)
-    return _Found("none seen" if first == count else "cannot be located", NOT_MEASURED, fitted)
+        return Located("below throughout", NOT_MEASURED, fitted)
+    return Located("none seen" if first == count else "cannot be located", NOT_MEASURED, fitted)
 
 
 def _falling(means: Floats, sizes: Floats | Bins) -> Floats:
