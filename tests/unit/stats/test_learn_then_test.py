@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mapie.risk_control.fwer_control import control_fwer
+from mapie.risk_control.methods import compute_hoeffding_bentkus_p_value
 from scipy import stats
 
 from insource.stats.learn_then_test import ltt_sizes, ltt_threshold, minimum_calibration_n
@@ -122,3 +124,21 @@ def test_outcomes_after_the_first_failure_change_nothing(correct):
     beyond = next((size for size in sizes if size > accepted), n)
     other = [*correct[:beyond], *(not right for right in correct[beyond:])]
     assert ltt_threshold(confidence, other, 0.1, 0.05) == threshold
+
+
+@pytest.mark.parametrize(("n", "max_error"), [(100, 0.1), (325, 0.1), (600, 0.05), (150, 0.2)])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_threshold_is_that_of_mapie(n, max_error, seed):
+    """Its p-values for a binary loss, and its fixed-sequence test, at the sizes that we test."""
+    random = np.random.default_rng([seed, n])
+    confidence = random.random(n)
+    correct = random.random(n) >= 0.6 * (1 - confidence) ** 2
+    order = np.argsort(-confidence)
+    sizes = np.array(ltt_sizes(n, max_error, 0.05))
+    risks = np.cumsum(~correct[order])[sizes - 1] / sizes
+    # Its ceil of n times the risk must not turn 3.0000000000000004 errors into 4.
+    risks = np.maximum(risks - 1e-12, 0.0)
+    p_values = compute_hoeffding_bentkus_p_value(risks, sizes, max_error, binary=True)[:, 0]
+    accepted = control_fwer(p_values, 0.05, "fixed_sequence")
+    expected = float(confidence[order][sizes[accepted[-1]] - 1]) if len(accepted) else None
+    assert ltt_threshold(confidence, correct, max_error, 0.05) == expected

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mapie.risk_control.fwer_control import control_fwer
 from statsmodels.stats.multitest import multipletests
 
 from insource.stats.multiplicity import benjamini_hochberg, holm, simultaneous
@@ -29,6 +30,13 @@ def test_corrections_agree_with_statsmodels(p_values):
 
 def paired_tests(counts):
     return [paired_binary([1.0] * a + [-1.0] * b + [0.0] * (100 - a - b)).test for a, b in counts]
+
+
+@pytest.mark.parametrize("p_values", P_VALUES)
+@pytest.mark.parametrize("level", [0.02, 0.05, 0.2])
+def test_holm_rejects_what_the_graph_of_mapie_rejects(p_values, level):
+    rejected = np.flatnonzero(holm(p_values) <= level)
+    assert rejected.tolist() == sorted(control_fwer(p_values, level, "bonferroni_holm").tolist())
 
 
 @given(COUNTS)

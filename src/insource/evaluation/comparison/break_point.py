@@ -2,7 +2,9 @@
 
 The documents are put into bins of equal size by difficulty. The paired difference by bin is made monotone
 (falling with difficulty; pool adjacent violators), and the break point is where it crosses minus the margin,
-interpolated between the centres of two bins. The interval is from the bootstrap by document or group.
+interpolated between the centres of two bins. The interval is from the bootstrap by document or group: each
+draw says which bin is the first below, and the crossing then lies after the centre of the bin before it and
+before the end of that bin.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from insource.evaluation.comparison.difficulty import Difficulty
 from insource.evaluation.comparison.pairs import Side, gain_sign, pair, require_by_document
@@ -21,6 +24,9 @@ from insource.foundation.rng import generator
 from insource.stats.intervals import Floats
 from insource.types import NOT_MEASURED, Estimate
 from insource.types.comparison import BreakBin, BreakPoint, BreakStatus, Question
+
+Bins = NDArray[np.int64]
+"""The bin of each document, from the easiest."""
 
 MIN_BIN = 30
 MAX_BINS = 10
@@ -54,13 +60,13 @@ def break_point(
     known = np.array([row in difficulty.values for row in pairs.row_ids])
     values = np.array([difficulty.values[row] for row in pairs.row_ids if row in difficulty.values])
     gains, sign = pairs.gains(metric)[known], gain_sign(metric)
-    bins = _bins(values)
+    bins = bins_of(values)
     groups = tuple(group for group, kept in zip(pairs.groups, known, strict=True) if kept)
-    found = _Found("cannot be located", NOT_MEASURED, np.empty(0))
+    found = Located("cannot be located", NOT_MEASURED, np.empty(0))
     if bins.max(initial=0) > 0:
         units = shared_groups(groups) if question == "groups" else None
         of = None if units is None else units.clusters
-        found = _locate(values, gains, bins, of, margin, alpha, seed)
+        found = locate(values, gains, bins, of, margin, alpha, seed)
     at = found.at.value
     result = BreakPoint(
         candidate=candidate[0].name,
@@ -78,13 +84,15 @@ def break_point(
     return result.model_copy(update={"sentence": _sentence(result)})
 
 
-class _Found(NamedTuple):
+class Located(NamedTuple):
+    """Where the break point is, and the monotone difference by bin."""
+
     status: BreakStatus
     at: Estimate
     fitted: Floats
 
 
-def _bins(values: Floats) -> np.ndarray:
+def bins_of(values: Floats) -> Bins:
     """Return the bin of each document, numbered from the easiest; equal values share a bin."""
     if not len(values):
         return np.zeros(0, dtype=int)
@@ -100,90 +108,80 @@ def _bins(values: Floats) -> np.ndarray:
     return merged[bins]
 
 
-def _locate(
+def locate(
     values: Floats,
     gains: Floats,
-    bins: np.ndarray,
+    bins: Bins,
     clusters: Sequence[str] | None,
     margin: float,
     alpha: float,
     seed: int,
-) -> _Found:
+) -> Located:
+    """Find the first bin below minus the margin, from one difficulty, gain and bin a document."""
     count = int(bins.max()) + 1
     sizes = np.bincount(bins, minlength=count)
     centres = np.bincount(bins, weights=values, minlength=count) / sizes
     means = np.bincount(bins, weights=gains, minlength=count) / sizes
     fitted = _falling(means, sizes)
-    at = _crossing(centres, fitted, -margin)
-    drawn = np.sort(_drawn(gains, bins, clusters, centres, margin, seed))
+    first = _first_below(fitted, -margin)
+    drawn = np.sort(_drawn(gains, bins, clusters, count, margin, seed))
     tail = int(alpha / 2 * len(drawn))
-    low, high = float(drawn[tail]), float(drawn[-tail - 1])
-    if np.isfinite([low, at, high]).all():
-        # Between two centres nothing is known, so the interval is never shorter than their distance.
-        after = int(np.searchsorted(centres, at))
-        low, high = min(low, float(centres[max(after - 1, 0)])), max(high, float(centres[after]))
-        unit = "documents" if clusters is None else "groups"
-        method = f"monotone difference over {count} bins, bootstrap of {unit} ({DRAWS:,} draws)"
-        where = Estimate(value=at, low=low, high=high, confidence=1 - alpha, n=len(gains), method=method)
-        return _Found("found", where, fitted)
+    earliest, latest = min(first, int(drawn[tail])), max(first, int(drawn[-tail - 1]))
+    if earliest > 0 and latest < count:
+        before, after = fitted[first - 1], fitted[first]
+        share = (before + margin) / (before - after)
+        where = Estimate(
+            value=float(centres[first - 1] + share * (centres[first] - centres[first - 1])),
+            low=float(centres[earliest - 1]),
+            high=float(values[bins == latest].max()),
+            confidence=1 - alpha,
+            n=len(gains),
+            method=f"monotone difference over {count} bins, bootstrap of "
+            f"{'documents' if clusters is None else 'groups'} ({DRAWS:,} draws)",
+        )
+        return Located("found", where, fitted)
     # A flat fit may hide that the difference rises with difficulty, so every bin has to say the same.
-    if high == -np.inf and (means < -margin).all():
-        return _Found("below throughout", NOT_MEASURED, fitted)
-    return _Found("none seen" if at == np.inf else "cannot be located", NOT_MEASURED, fitted)
+    if latest == 0 and (means < -margin).all():
+        return Located("below throughout", NOT_MEASURED, fitted)
+    return Located("none seen" if first == count else "cannot be located", NOT_MEASURED, fitted)
 
 
-def _falling(means: Floats, sizes: np.ndarray) -> Floats:
+def _falling(means: Floats, sizes: Floats | Bins) -> Floats:
     """Return the falling sequence closest to the means (isotonic regression, Barlow et al. 1972)."""
     from scipy.optimize import isotonic_regression
 
     return np.asarray(isotonic_regression(means, weights=sizes, increasing=False).x, dtype=float)
 
 
-def _crossing(centres: Floats, fitted: Floats, level: float) -> float:
-    """Return where a falling line crosses ``level``: -inf when it starts below, inf when it never does."""
+def _first_below(fitted: Floats, level: float) -> int:
+    """Return the first bin below ``level``, or the number of bins when there is none."""
     below = np.flatnonzero(fitted < level)
-    if not below.size:
-        return np.inf
-    first = int(below[0])
-    if first == 0:
-        return -np.inf
-    share = (fitted[first - 1] - level) / (fitted[first - 1] - fitted[first])
-    return float(centres[first - 1] + share * (centres[first] - centres[first - 1]))
+    return int(below[0]) if below.size else len(fitted)
 
 
 def _drawn(
-    gains: Floats,
-    bins: np.ndarray,
-    clusters: Sequence[str] | None,
-    centres: Floats,
-    margin: float,
-    seed: int,
-) -> Floats:
-    """Return the crossing in each bootstrap draw; units are drawn with Poisson weights of mean 1."""
-    count, codes = len(centres), np.arange(len(gains))
+    gains: Floats, bins: Bins, clusters: Sequence[str] | None, count: int, margin: float, seed: int
+) -> Bins:
+    """Return the first bin below in each bootstrap draw; units are drawn with Poisson weights of mean 1."""
+    units = np.arange(len(gains))
     if clusters is not None:
-        codes = np.unique(np.asarray(clusters), return_inverse=True)[1]
-    units = int(codes.max()) + 1
-    sums, sizes = np.zeros((units, count), np.float32), np.zeros((units, count), np.float32)
-    np.add.at(sums, (codes, bins), gains)
-    np.add.at(sizes, (codes, bins), 1)
-    random, found = generator(seed, "comparison.break_point"), np.empty(DRAWS)
+        units = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    sums = np.zeros((int(units.max()) + 1, count))
+    sizes = np.zeros_like(sums)
+    np.add.at(sums, (units, bins), gains)
+    np.add.at(sizes, (units, bins), 1)
+    random, found = generator(seed, "comparison.break_point"), []
     for start in range(0, DRAWS, _DRAWS_AT_ONCE):
-        weights = random.poisson(1.0, (_DRAWS_AT_ONCE, units)).astype(np.float32)
-        totals, of = weights @ sums, weights @ sizes
-        for row in range(_DRAWS_AT_ONCE):
-            kept = of[row] > 0  # with few groups a bin may be empty in a draw
-            means = totals[row, kept] / of[row, kept]
-            found[start + row] = (
-                _crossing(centres[kept], _falling(means.astype(float), of[row, kept]), -margin)
-                if kept.any()
-                else np.inf
-            )
-    return found
+        weights = random.poisson(1.0, (min(_DRAWS_AT_ONCE, DRAWS - start), len(sums))).astype(float)
+        for total, of in zip(weights @ sums, weights @ sizes, strict=True):
+            kept = np.flatnonzero(of)  # with few groups a bin may be empty in a draw
+            first = _first_below(_falling(total[kept] / of[kept], of[kept]), -margin) if kept.size else 0
+            found.append(int(kept[first]) if first < len(kept) else count)
+    return np.array(found)
 
 
 def _point(
-    values: Floats, gains: Floats, inside: np.ndarray, metric: str, sign: float, alpha: float
+    values: Floats, gains: Floats, inside: NDArray[np.bool_], metric: str, sign: float, alpha: float
 ) -> BreakBin:
     part, n = values[inside], int(inside.sum())
     gain = on_documents(gains[inside], (None,) * n, metric, 1 - alpha).gain

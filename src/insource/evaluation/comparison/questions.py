@@ -53,7 +53,7 @@ def on_groups(
 ) -> Finding | None:
     """Ask on groups to come: a test over groups; None where no two documents share a group.
 
-    The sign-flip test takes 6 to 20 groups. With more, the t test decides, as the finding's method says.
+    The sign-flip test takes 6 to 16 groups. With more, the t test decides, as the finding's method says.
     """
     units = shared_groups(groups)
     if units is None or units.clusters is None:
