@@ -5,6 +5,7 @@ from insource.types.call import Call, Route
 from insource.types.dataset import (
     SPLITS,
     TOKEN_LIMIT,
+    CloudCall,
     Dataset,
     DatasetManifest,
     Dropped,
@@ -27,6 +28,7 @@ from insource.types.evaluation import (
     SlotScore,
 )
 from insource.types.finding import Decided, Finding, Fix, FixDecision, FunnelStep, Instance, Severity
+from insource.types.handicap import Fairness, Handicap
 from insource.types.message import Completion, FinishReason, Message, TokenLogprob, Usage
 from insource.types.result import (
     ParitySummary,
@@ -53,6 +55,7 @@ __all__ = [
     "BreakEven",
     "Bucket",
     "Call",
+    "CloudCall",
     "Comparison",
     "Completion",
     "Dataset",
@@ -64,6 +67,7 @@ __all__ = [
     "EvalRecord",
     "Evaluation",
     "Example",
+    "Fairness",
     "FieldMetrics",
     "Finding",
     "FinishReason",
@@ -71,6 +75,7 @@ __all__ = [
     "FixDecision",
     "Frozen",
     "FunnelStep",
+    "Handicap",
     "Instance",
     "JsonSchema",
     "Labels",

@@ -51,11 +51,27 @@ class Provenance(Frozen):
         return self.label == "teacher" or bool(self.synthetic == "paraphrase" and self.model)
 
 
+class CloudCall(Frozen):
+    """How a cloud model was asked about one document, as far as it is recorded.
+
+    ``prompt`` is everything the model was sent except the document: instruction, schema, examples. ``time``
+    is ISO 8601. ``repeats`` holds its further answers to the same request.
+    """
+
+    prompt: str = ""
+    prompt_version: str = ""
+    temperature: float | None = None
+    time: str = ""
+    finish_reason: str = ""
+    repeats: tuple[str, ...] = ()
+
+
 class LoggedAnswer(Frozen):
     """A cloud model's answer to a document, with its latency in seconds if it was measured."""
 
     text: str
     latency_s: float | None = None
+    call: CloudCall | None = None
 
 
 class Example(Frozen):
@@ -64,7 +80,7 @@ class Example(Frozen):
     ``target`` is the canonical answer: compact JSON in schema order, or a label. ``attributes`` are the
     requested fields when a document asks for only some; ``contract`` is the document's own JSON Schema, if it
     has one. ``cloud_outputs`` holds the logged answer of each model, unchanged except for accepted fixes that
-    changed the target too.
+    changed the target too. ``cloud_calls`` says how a model was asked, where that is recorded.
 
     Examples:
         >>> from insource import Example
@@ -89,6 +105,8 @@ class Example(Frozen):
     time: str | None = None
     cloud_outputs: dict[str, str] = Field(default_factory=dict)
     cloud_latency_s: dict[str, float] = Field(default_factory=dict)
+    # Not written when there is none: datasets without it keep their bytes, and so their digests.
+    cloud_calls: dict[str, CloudCall] = Field(default_factory=dict, exclude_if=lambda calls: not calls)
     provenance: Provenance
 
 

@@ -107,13 +107,14 @@ class Refusals(PerRow):
         for path, value in view.leaves:
             if not isinstance(value, str) or value in known:
                 continue
-            said = _refusal(value[:READ])
+            said = refusal_in(value[:READ])
             if said and " ".join(said.casefold().split()) not in view.normal_input:
                 return f"{path}: {said[:80]!r}"
         return None
 
 
-def _refusal(text: str) -> str | None:
+def refusal_in(text: str) -> str | None:
+    """Return the words with which a text refuses, None when it does not."""
     if " " not in text:
         return None
     found = _REFUSAL.search(text) or _AS_MACHINE.search(text)
