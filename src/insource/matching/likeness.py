@@ -26,6 +26,19 @@ _LEADING = frozenset({"label", "answer", "class", "category", "intent", "the", "
 _SHORTEST = 4
 
 
+_NOTHING = frozenset(
+    {"n a", "na", "none", "null", "nil", "unknown", "not available", "not applicable", "not specified"}
+    | {"not given", "not mentioned", "not stated", "not found", "not provided", "missing", "empty"}
+)
+
+
+def says_nothing(value: Any) -> bool:
+    """Return whether a text stands for no value: ``n/a``, ``none``, a dash."""
+    if not isinstance(value, str):
+        return False
+    return " ".join(_WORD.findall(fold_text(value))) in _NOTHING or value.strip() in ("-", "–", "—", "?", "/")
+
+
 @lru_cache(maxsize=65536)
 def words_of(text: str) -> tuple[str, ...]:
     """Return a text's words in lower case, split at marks and in camelCase, plural endings removed."""

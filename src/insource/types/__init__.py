@@ -15,6 +15,7 @@ from insource.types.dataset import (
     Split,
 )
 from insource.types.decision import Assumption, BreakEven, Verdict
+from insource.types.error_mix import ErrorMix
 from insource.types.estimate import NOT_MEASURED, Estimate
 from insource.types.evaluation import (
     Arm,
@@ -63,6 +64,7 @@ __all__ = [
     "Decided",
     "Disagreement",
     "Dropped",
+    "ErrorMix",
     "Estimate",
     "EvalRecord",
     "Evaluation",

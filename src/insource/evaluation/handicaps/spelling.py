@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from insource.evaluation.handicaps.aliases import Aliases, aliases_of, mends, said_of
 from insource.evaluation.handicaps.case import SHOWN, Case, Found, handicap, share, shown, worth_naming
 from insource.evaluation.scorers import LABEL
-from insource.matching.likeness import same_otherwise_spelled
+from insource.matching.likeness import same_otherwise_spelled, says_nothing
 from insource.types import EvalRecord, Example, Score, SlotScore
 
 _LISTED = 12
@@ -80,6 +80,9 @@ def _mended(case: Case, aliases: Aliases, example: Example, record: EvalRecord) 
     for slot in score.slots:
         said = said_of(case, example, record, slot)
         partner = _partner(slot, spare)
+        if slot.bucket == "invented" and says_nothing(slot.predicted):
+            pairs.append((slot.path, str(slot.predicted), "null"))
+            slot = slot.model_copy(update={"bucket": "correctly_empty", "predicted": None})
         if mends(aliases, slot, said) or partner is not None:
             pairs.append((slot.path, said if partner is None else str(partner.predicted), str(slot.gold)))
             slot = slot.model_copy(update={"bucket": "correct"})

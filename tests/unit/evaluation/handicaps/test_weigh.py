@@ -206,3 +206,19 @@ def test_only_a_real_cloud_has_handicaps():
     case = labels(lambda n, gold: "card lost").case()
     for arm in (TUNED, Arm(name="s", model="s", kind="simulated")):
         assert find_handicaps(case._replace(arm=arm)) == ()
+
+
+def test_nothing_may_be_spelled_too():
+    """A cloud that writes n/a for null invents nothing."""
+    task = Task(
+        name="t",
+        instruction="i",
+        output=JsonSchema(
+            definition={"type": "object", "properties": {"a": {"type": ["string", "null"]}, "b": {}}}
+        ),
+    )
+    examples = {f"r{n}": example(n, "A thing.", '{"a":null,"b":1}') for n in range(20)}
+    cloud = Made(task, examples, dict.fromkeys(examples, '{"a": "n/a", "b": 1}'))
+    (handicap,) = fairness(cloud, Made(task, examples, dict.fromkeys(examples, '{"b": 1}')))[1].handicaps
+    assert handicap.aliases == {"a": {"n/a": "null"}}
+    assert handicap.remaining.cloud.value == 1.0
