@@ -15,7 +15,7 @@ from insource.providers.prices import PriceTable
 from insource.store.calls.paging import iterate_calls
 from insource.store.calls.selection import Selection
 from insource.store.database import Database
-from insource.types import Call, Example, LoggedAnswer
+from insource.types import Call, CloudCall, Example, LoggedAnswer
 
 ROW_TAG = "row_id"
 PROMPT_TAG = "prompt"
@@ -86,8 +86,8 @@ def logged(database: Database, examples: Iterable[Example], ask: Ask, *, task: s
     simulated: dict[str, set[str]] = {}
     for call in _calls(database, task):
         prompt = call.tags[PROMPT_TAG]
-        answer = LoggedAnswer(text=call.response_text, latency_s=call.latency_s)
-        known.setdefault(prompt, {})[call.model_asked] = answer
+        given = known.setdefault(prompt, {})
+        given[call.model_asked] = _answer(call, given.get(call.model_asked))
         if call.simulated:
             simulated.setdefault(prompt, set()).add(call.model_asked)
     answers, spoken = {}, set()
@@ -96,6 +96,20 @@ def logged(database: Database, examples: Iterable[Example], ask: Ask, *, task: s
             answers[example.row_id] = known[prompt]
             spoken |= simulated.get(prompt, set())
     return Logged(answers, frozenset(spoken))
+
+
+def _answer(call: Call, earlier: LoggedAnswer | None) -> LoggedAnswer:
+    """Return the answer with what else is known of its call, and the earlier answers to the same prompt."""
+    repeats = () if earlier is None else (*(earlier.call.repeats if earlier.call else ()), earlier.text)
+    temperature = call.request.get("temperature")
+    asked = CloudCall(
+        temperature=temperature if isinstance(temperature, int | float) else None,
+        finish_reason="" if call.finish_reason in ("stop", "unknown") else call.finish_reason,
+        repeats=repeats,
+    )
+    return LoggedAnswer(
+        text=call.response_text, latency_s=call.latency_s, call=None if asked == CloudCall() else asked
+    )
 
 
 def has_answers(database: Database, *, task: str) -> bool:

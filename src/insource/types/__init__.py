@@ -5,6 +5,7 @@ from insource.types.call import Call, Route
 from insource.types.dataset import (
     SPLITS,
     TOKEN_LIMIT,
+    CloudCall,
     Dataset,
     DatasetManifest,
     Dropped,
@@ -14,6 +15,7 @@ from insource.types.dataset import (
     Split,
 )
 from insource.types.decision import Assumption, BreakEven, Verdict
+from insource.types.error_mix import ErrorMix
 from insource.types.estimate import NOT_MEASURED, Estimate
 from insource.types.evaluation import (
     Arm,
@@ -31,6 +33,7 @@ from insource.types.evaluation import (
     Tier,
 )
 from insource.types.finding import Decided, Finding, Fix, FixDecision, FunnelStep, Instance, Severity
+from insource.types.handicap import Fairness, Handicap
 from insource.types.message import Completion, FinishReason, Message, TokenLogprob, Usage
 from insource.types.result import (
     ParitySummary,
@@ -59,6 +62,7 @@ __all__ = [
     "Bucket",
     "Call",
     "ClassMetrics",
+    "CloudCall",
     "Comparison",
     "Completion",
     "Dataset",
@@ -66,10 +70,12 @@ __all__ = [
     "Decided",
     "Disagreement",
     "Dropped",
+    "ErrorMix",
     "Estimate",
     "EvalRecord",
     "Evaluation",
     "Example",
+    "Fairness",
     "FieldGrounding",
     "FieldMetrics",
     "Finding",
@@ -78,6 +84,7 @@ __all__ = [
     "FixDecision",
     "Frozen",
     "FunnelStep",
+    "Handicap",
     "Instance",
     "JsonSchema",
     "Labels",

@@ -51,11 +51,27 @@ class Provenance(Frozen):
         return self.label == "teacher" or bool(self.synthetic == "paraphrase" and self.model)
 
 
+class CloudCall(Frozen):
+    """How a cloud model was asked about one document, as far as it is recorded.
+
+    ``prompt`` is everything the model was sent except the document: instruction, schema, examples. ``time``
+    is ISO 8601. ``repeats`` holds its further answers to the same request.
+    """
+
+    prompt: str = ""
+    prompt_version: str = ""
+    temperature: float | None = None
+    time: str = ""
+    finish_reason: str = ""
+    repeats: tuple[str, ...] = ()
+
+
 class LoggedAnswer(Frozen):
     """A cloud model's answer to a document, with its latency in seconds if it was measured."""
 
     text: str
     latency_s: float | None = None
+    call: CloudCall | None = None
 
 
 class Example(Frozen):
@@ -66,7 +82,8 @@ class Example(Frozen):
     has one. ``cloud_outputs`` holds the logged answer of each model, unchanged except for accepted fixes that
     changed the target too. ``acceptable`` has further right values by path, null included; the path of a
     label or text is empty. ``facts`` are what a text answer has to contain: ``value`` (or ``any_of`` several)
-    and the options of ``x-insource`` by which it is found.
+    and the options of ``x-insource`` by which it is found. ``cloud_calls`` says how
+    a model was asked, where that is recorded.
 
     Examples:
         >>> from insource import Example
@@ -94,6 +111,8 @@ class Example(Frozen):
     # Left out where empty, so that a dataset without them keeps its bytes, and with them its digest.
     acceptable: dict[str, tuple[Any, ...]] = Field(default_factory=dict, exclude_if=lambda held: not held)
     facts: tuple[dict[str, Any], ...] = Field((), exclude_if=lambda held: not held)
+    # Not written when there is none: datasets without it keep their bytes, and so their digests.
+    cloud_calls: dict[str, CloudCall] = Field(default_factory=dict, exclude_if=lambda calls: not calls)
     provenance: Provenance
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from insource.types.base import Frozen
-from insource.types.dataset import Provenance, Split
+from insource.types.dataset import CloudCall, Provenance, Split
 
 
 class Row(Frozen):
@@ -15,8 +15,9 @@ class Row(Frozen):
 
     ``output`` is unparsed: an object, or text that may contain one. ``time`` is ISO 8601, if the source has
     one. Rows of the same ``group`` (a customer, a thread, a layout) must not be in two splits. ``prompt`` is
-    the instruction that the source stores with the document (a system message). ``confidence`` is between 0
-    and 1 and belongs to whoever produced the output. ``acceptable`` and ``facts`` are as in ``Example``.
+    the instruction that the source stores with the document (a system message); ``cloud_calls`` says how each
+    cloud was asked, where that is recorded. ``confidence`` is between 0 and 1 and belongs to whoever produced
+    the output. ``acceptable`` and ``facts`` are as in ``Example``.
     """
 
     line: int | None
@@ -31,6 +32,7 @@ class Row(Frozen):
     contract: dict[str, Any] | None = None
     cloud_outputs: dict[str, str] = Field(default_factory=dict)
     cloud_latency_s: dict[str, float] = Field(default_factory=dict)
+    cloud_calls: dict[str, CloudCall] = Field(default_factory=dict, exclude_if=lambda calls: not calls)
     confidence: float | None = None
     acceptable: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     facts: tuple[dict[str, Any], ...] = ()

@@ -16,7 +16,7 @@ from insource.foundation import canonical
 from insource.foundation.value_names import told_apart
 from insource.similarity.normal_text import normalised
 from insource.store.looks import INPUT_BYTES
-from insource.types import SPLITS, Example, LoggedAnswer, Row, Split
+from insource.types import SPLITS, CloudCall, Example, LoggedAnswer, Row, Split
 
 SHOWN = 8
 
@@ -45,8 +45,16 @@ def example_of(row: Row, target: str) -> Example:
         cloud_latency_s=dict(sorted(row.cloud_latency_s.items())),
         acceptable=row.acceptable,
         facts=row.facts,
+        cloud_calls=_calls_of(row),
         provenance=row.provenance,
     )
+
+
+def _calls_of(row: Row) -> dict[str, CloudCall]:
+    """Return how the clouds were asked; a row's own ``prompt`` is what those without a record were sent."""
+    named = CloudCall(prompt=row.prompt)
+    unsaid = dict.fromkeys(row.cloud_outputs, named) if row.prompt else {}
+    return dict(sorted((unsaid | row.cloud_calls).items()))
 
 
 class Tally:

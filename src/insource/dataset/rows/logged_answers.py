@@ -11,9 +11,11 @@ def with_logged_answers(row: Row, answers: Mapping[str, LoggedAnswer]) -> Row:
     """Return the row with these answers, by model; they replace the row's own answers of the same model."""
     texts = {model: answer.text for model, answer in answers.items()}
     latency_s = {model: answer.latency_s for model, answer in answers.items() if answer.latency_s is not None}
+    calls = {model: answer.call for model, answer in answers.items() if answer.call is not None}
     return row.model_copy(
         update={
             "cloud_outputs": dict(sorted({**row.cloud_outputs, **texts}.items())),
+            "cloud_calls": dict(sorted({**row.cloud_calls, **calls}.items())),
             "cloud_latency_s": dict(sorted({**row.cloud_latency_s, **latency_s}.items())),
         }
     )

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from insource.formats.strict_json import kind_of
-from insource.types import Provenance, Row, Split
+from insource.types import CloudCall, Provenance, Row, Split
 
 KEYS = (
     "id",
@@ -22,6 +22,7 @@ KEYS = (
     "attributes",
     "schema",
     "cloud_outputs",
+    "cloud_calls",
     "latency_s",
     "prompt",
     "provenance",
@@ -86,6 +87,7 @@ def row_of(
         contract=_contract(record, schemas or {}),
         cloud_outputs=cloud,
         cloud_latency_s=_latency(record, cloud),
+        cloud_calls=_cloud_calls(record),
         prompt=_label(record, "prompt") or "",
         confidence=_confidence(record.get("confidence")),
         acceptable=_acceptable(record.get("acceptable")),
@@ -186,6 +188,20 @@ def _cloud_outputs(record: dict[str, Any]) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise BadRow("wrong-type", "`cloud_outputs` is not an object of answers (text) by model")
     return dict(sorted(value.items()))
+
+
+def _cloud_calls(record: dict[str, Any]) -> dict[str, CloudCall]:
+    value = record.get("cloud_calls")
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadRow("wrong-type", f"`cloud_calls` is {kind_of(value)}, not an object of calls by model")
+    try:
+        return {model: CloudCall.model_validate(value[model]) for model in sorted(value)}
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadRow("wrong-type", f"`cloud_calls`, {where or 'a call'}: {first['msg']}") from error
 
 
 def _latency(record: dict[str, Any], cloud: dict[str, str]) -> dict[str, float]:

@@ -1,0 +1,110 @@
+"""Who stands behind the labels: only against people's labels is a figure an accuracy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal
+
+from insource.types import EvalRecord, Example, Frozen
+
+ACCURACIES = frozenset({"accuracy", "field_accuracy", "exact_match", "macro_f1"})
+"""The metrics that say how right an arm is, and so need labels that are right."""
+
+
+class GoldSource(Frozen):
+    """What a figure on these documents is: *accuracy*, or *agreement* with the models that labelled them.
+
+    ``people`` counts the documents whose label people gave or checked, ``teachers`` those that a model
+    labelled, by its name. One label of a model makes the whole figure an agreement.
+    """
+
+    kind: Literal["accuracy", "agreement"]
+    people: int
+    teachers: dict[str, int] = {}
+
+    @property
+    def sentence(self) -> str:
+        if self.kind == "accuracy":
+            return f"People stand behind the labels of all {self.people:,} documents."
+        models, total = sum(self.teachers.values()), self.people + sum(self.teachers.values())
+        named = " and ".join(self.teachers)
+        return (
+            f"The labels of {models:,} of {total:,} documents are answers of {named} that nobody checked: "
+            "the figures say how far an arm agrees with them, not how often it is right."
+        )
+
+
+def gold_source(examples: Iterable[Example]) -> GoldSource:
+    """Return who stands behind the labels of these documents.
+
+    Examples:
+        >>> from insource import Example
+        >>> from insource.evaluation.gold.source import gold_source
+        >>> origin = {"source": "log", "label": "teacher", "provider": "openai", "model": "gpt-4o"}
+        >>> row = Example(row_id="1", digest="0", input="i", target="t", provenance=origin)
+        >>> gold_source([row]).kind, gold_source([row]).teachers
+        ('agreement', {'openai/gpt-4o': 1})
+    """
+    named = [teacher_of(example) for example in examples]
+    teachers = Counter(name for name in named if name)
+    return GoldSource(
+        kind="agreement" if teachers else "accuracy",
+        people=len(named) - teachers.total(),
+        teachers=dict(teachers.most_common()),
+    )
+
+
+def teacher_of(example: Example) -> str:
+    """Return the model whose unchecked answer the label is, as ``provider/model``; empty for people's."""
+    origin = example.provenance
+    if origin.label != "teacher":
+        return ""
+    return "/".join(part for part in (origin.provider, origin.model) if part) or "a model that is not named"
+
+
+def same_model(one: str, other: str) -> bool:
+    """Return whether two names are of one model; a provider is compared where both name one."""
+    first, second = one.casefold().split("/"), other.casefold().split("/")
+    shorter = min(len(first), len(second))
+    return first[-shorter:] == second[-shorter:]
+
+
+def titled(metric: str, source: GoldSource) -> str:
+    """Return what a metric is called in a title: a figure on a model's labels is never an accuracy.
+
+    Examples:
+        >>> from insource.evaluation.gold.source import GoldSource, titled
+        >>> titled("field_accuracy", GoldSource(kind="agreement", people=0, teachers={"gpt-4o": 20}))
+        'field agreement with gpt-4o'
+    """
+    words = metric.replace("_", " ")
+    if source.kind == "accuracy" or metric not in ACCURACIES:
+        return words
+    kind = {"accuracy": "agreement", "field_accuracy": "field agreement"}.get(metric, f"{words}, agreement")
+    return f"{kind} with {' and '.join(source.teachers)}"
+
+
+def unchecked_disagreements(
+    examples: Mapping[str, Example], candidate: Sequence[EvalRecord], cloud: Sequence[EvalRecord]
+) -> tuple[str, ...]:
+    """Return the documents on which the two differ and whose label nobody checked.
+
+    While there are any, it cannot be said that the candidate beats the cloud. Where two arms score the same
+    slots alike, the label adds nothing to their difference, so people need not have checked it.
+    """
+    theirs = {record.row_id: record for record in cloud if record.status != "unscored"}
+    return tuple(
+        record.row_id
+        for record in candidate
+        if record.row_id in theirs
+        and record.status != "unscored"
+        and (example := examples.get(record.row_id)) is not None
+        and teacher_of(example)
+        and _outcome(record) != _outcome(theirs[record.row_id])
+    )
+
+
+def _outcome(record: EvalRecord) -> Collection[tuple[str, str, str]]:
+    slots = record.score.slots if record.score else ()
+    return sorted((slot.path, slot.bucket, str(slot.predicted)) for slot in slots)

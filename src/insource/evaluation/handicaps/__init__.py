@@ -1,0 +1,1 @@
+"""What makes the measurement of a cloud unfair: one file a handicap, put together in ``suite``."""
