@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from insource.arms import floor, logged, prompted, tuned
+from insource.arms import classical_labels, floor, logged, prompted, tuned
 from insource.arms.factory import ArmFactory
 
 ARMS: tuple[ArmFactory, ...] = (
     logged.FACTORY,
     floor.FACTORY,
+    classical_labels.NGRAM_FACTORY,
+    classical_labels.EMBEDDING_FACTORY,
     prompted.FACTORY,
     tuned.FACTORY,
 )

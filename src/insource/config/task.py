@@ -52,3 +52,4 @@ class TaskSection(Frozen):
     privacy: Literal["cloud-allowed", "local-only"] = Field(
         "cloud-allowed", description="Whether a document of this task may leave the machine."
     )
+    out_of_scope: str = Field("", description="The label of documents that belong to none of the others.")

@@ -58,7 +58,8 @@ class Task(Frozen):
 
     ``absent_fields`` says what a field missing from a label means: the document has no value (``null``), or
     the field was not annotated and is not judged (``unscored``). ``margin`` is the largest loss on the
-    primary metric that still counts as "not worse", as a ratio.
+    primary metric that still counts as "not worse", as a ratio. ``out_of_scope`` is the label of documents
+    that belong to none of the others.
 
     Examples:
         >>> from insource import Labels, Task
@@ -82,6 +83,7 @@ class Task(Frozen):
     margin: float = 0.02
     absent_fields: AbsentFields = "null"
     privacy: Literal["cloud-allowed", "local-only"] = "cloud-allowed"
+    out_of_scope: str = ""
 
     def messages(
         self,

@@ -135,6 +135,7 @@ class Project(Frozen):
             margin=section.margin,
             absent_fields=section.absent_fields,
             privacy=section.privacy,
+            out_of_scope=section.out_of_scope,
         )
 
     def _read_json(self, name: str, key: str) -> dict[str, Any]:
