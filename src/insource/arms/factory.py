@@ -61,14 +61,16 @@ class ArmNeeds(NamedTuple):
     """What an arm cannot do without.
 
     ``extra`` is the name of an extra and ``module`` a module that it brings. ``rows`` is the least number
-    of training rows. ``outputs`` are the kinds of output contract that the arm can answer. ``configured``
-    returns the reason why the configuration does not ask for the arm, empty when it does.
+    of training rows, ``answers`` that of different targets among them. ``outputs`` are the kinds of output
+    contract that the arm can answer. ``configured`` returns the reason why the configuration does not ask for
+    the arm, empty when it does.
     """
 
     extra: str = ""
     module: str = ""
     cloud_answers: bool = False
     rows: int = 0
+    answers: int = 0
     outputs: tuple[str, ...] = ("json", "labels", "text")
     configured: Callable[[EvaluationSection], str] = lambda settings: ""
 
@@ -89,6 +91,9 @@ class ArmNeeds(NamedTuple):
         rows = len(inputs.dataset.splits["train"])
         if rows < self.rows:
             return f"it needs {self.rows:,} training rows, and there are {rows:,}"
+        targets = {example.target for example in inputs.dataset.splits["train"]} - {inputs.task.out_of_scope}
+        if len(targets) < self.answers:
+            return f"it needs training rows with {self.answers:,} answers, and they have {len(targets):,}"
         return ""
 
 

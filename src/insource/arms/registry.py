@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from insource.arms import floor, logged, optimised, prompted, rag, tuned
+from insource.arms import classical_labels, floor, logged, optimised, prompted, rag, tuned
 from insource.arms.factory import ArmFactory
 
 ARMS: tuple[ArmFactory, ...] = (
     logged.FACTORY,
     floor.FACTORY,
+    classical_labels.NGRAM_FACTORY,
+    classical_labels.EMBEDDING_FACTORY,
     tuned.FACTORY,
     prompted.FACTORY,
     optimised.FACTORY,

@@ -10,8 +10,8 @@ from insource.contract.reasoning import without_reasoning
 from insource.evaluation.error_mix.computed import is_computed
 from insource.evaluation.gold.doubt import Doubts, spot_of
 from insource.evaluation.gold.leaves import ANY, Leaf
-from insource.evaluation.metrics import RIGHT
 from insource.evaluation.scorers import LABEL, TEXT
+from insource.matching.acceptable import RIGHT
 from insource.matching.assignment import canonical
 from insource.matching.grounding import grounding_tier
 from insource.matching.likeness import label_meant, same_otherwise_spelled, says_nothing

@@ -15,7 +15,7 @@ from insource.evaluation.error_mix.causes import (
 )
 from insource.evaluation.gold.doubt import doubtful_labels
 from insource.evaluation.gold.leaves import leaves_of
-from insource.evaluation.metrics import RIGHT, document_value, estimate
+from insource.evaluation.metrics import document_value, estimate
 from insource.evaluation.scorers import empty_score, forfeited
 from insource.types import Arm, Estimate, EvalRecord, Example, Score, SlotScore, Task
 from insource.types.error_mix import Cause, CauseShare, ErrorMix, Lever, LeverGain

