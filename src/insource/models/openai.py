@@ -18,7 +18,7 @@ from insource.types.message import FinishReason
 
 TIMEOUT_S = 120.0
 ATTEMPTS = 4
-LIMITED_ATTEMPTS = 8
+LIMITED_ATTEMPTS = 6
 """Attempts where the provider says that there are too many calls: waiting helps."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 DOCUMENT_REFUSED = frozenset({400, 413, 422})  # the document is refused, not the account

@@ -2,12 +2,22 @@
 
 import json
 import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx2
 import pytest
 
 from insource.foundation.errors import ProviderError, UserError
-from insource.models.openai import ATTEMPTS, OpenAIModel, from_wire, to_wire
+from insource.models.openai import (
+    LIMITED_ATTEMPTS,
+    LONGEST_PAUSE_S,
+    OpenAIModel,
+    asked_pause_s,
+    from_wire,
+    to_wire,
+)
 from insource.models.protocol import Request
 from insource.types import Message, Usage
 
@@ -87,7 +97,7 @@ def test_a_provider_that_stays_busy_is_given_up():
     with Provider((429, "slow down")) as provider, pytest.raises(ProviderError) as caught:
         ask(provider)
     assert caught.value.code == "provider-refused"
-    assert len(provider.seen) == ATTEMPTS
+    assert len(provider.seen) == LIMITED_ATTEMPTS
 
 
 def test_a_refusal_is_not_asked_again_and_is_quoted():
@@ -138,3 +148,34 @@ def test_usage_and_finish_reason():
     assert completion.finish_reason == "unknown"
     assert completion.usage == Usage(input_tokens=9, output_tokens=4, cached_tokens=5, reasoning_tokens=2)
     assert from_wire(GOOD, "m", 0.5).usage == Usage()
+
+
+@pytest.mark.parametrize(
+    ("said", "pause"),
+    [
+        ("3", 3.0),
+        ("0", 0.0),
+        ("86400", LONGEST_PAUSE_S),
+        ("soon", None),
+        ("", None),
+        ("inf", None),
+        ("-1", 0.0),
+    ],
+)
+def test_the_pause_that_a_provider_asks_for_is_kept_to_a_minute(said, pause):
+    response = httpx2.Response(429, headers={"retry-after": said})
+    assert asked_pause_s(response) == pause
+
+
+def test_a_date_to_retry_after_is_read():
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    assert 20 < asked_pause_s(httpx2.Response(429, headers={"retry-after": later})) <= 30
+
+
+def test_too_many_calls_are_waited_for_longer_than_an_outage(monkeypatch):
+    waited = []
+    monkeypatch.setattr("insource.models.openai.time.sleep", waited.append)
+    limited = [(429, {"error": "slow down"})] * (LIMITED_ATTEMPTS - 1)
+    with Provider(*limited, (200, GOOD)) as provider:
+        assert ask(provider).text == "hello"
+    assert waited == [1, 2, 4, 8, 16]
