@@ -36,6 +36,36 @@ def test_a_schema_is_shown_written_and_in_force(project, insource, refuses):
     assert "already exists with other content" in insource("dataset", "schema", "--write").stderr
 
 
+MEASURED = [
+    {
+        "input": f"Pump {n}",
+        "output": {"rated": f"{20 * n + 100} V", "due": f"{n % 28 + 1:02}/03/2026", "no": f"P{n}"},
+    }
+    for n in range(60)
+]
+
+
+def test_comparators_are_proposed_confirmed_by_hand_and_then_in_force(project, insource, refuses):
+    folder = project(MEASURED, '[task]\nname = "pumps"\n')
+    shown = insource("dataset", "schema")
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    assert '# "rated" = "quantity:V"' in shown.stdout
+    assert "# # 60 of 60 values are an amount with a unit of one kind, such as 100 V" in shown.stdout
+    file = folder / "insource.toml"
+    assert "comparators" not in file.read_text(encoding="utf-8")
+    assert insource("dataset", "schema", "--write").returncode == 0
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith('[task]\nname = "pumps"\n')
+    assert "100 V" not in text  # no value of a document
+    assert insource("config", "show").returncode == 0
+    assert "has [task.comparators] already" in insource("dataset", "schema", "--write").stderr
+    file.write_text(text.replace("# [task", "[task").replace('# "', '"'), encoding="utf-8")
+    assert '"rated"' not in insource("dataset", "schema").stdout  # confirmed, so not proposed again
+    assert "quantity:V" in insource("config", "show").stdout
+    file.write_text('[task.comparators]\n"ratd" = "quantity:V"\n', encoding="utf-8")
+    assert 'Is "rated" meant?' in refuses("dataset", "schema", code="unknown-comparator", exit_code=2)
+
+
 def test_labels_and_free_text(project, rows, insource):
     project(rows.tickets(30))
     done = insource("dataset", "schema")

@@ -36,16 +36,8 @@ def _faults(slots: Sequence[Slot]) -> int:
     return sum(slot.bucket not in RIGHT for slot in slots)
 
 
-def has(label: Any, path: str) -> bool:
-    """Return whether a label holds a value, null included, at a path of keys."""
-    for key in path.split("."):
-        if not isinstance(label, dict) or key not in label:
-            return False
-        label = label[key]
-    return True
-
-
 def replaced(label: Any, path: str, value: Any) -> Any:
-    """Return the label with another value at a path that it has."""
+    """Return the label with another value at a path of keys; what is missing on the way there is made."""
     key, _, rest = path.partition(".")
-    return {**label, key: replaced(label[key], rest, value) if rest else value}
+    held = label if isinstance(label, dict) else {}
+    return {**held, key: replaced(held.get(key), rest, value) if rest else value}

@@ -5,15 +5,18 @@ A proposal counts only after a person confirmed it: a wrong comparator makes wro
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from textwrap import wrap
+from typing import Any
 
 from insource.matching.align import Slot, align
 from insource.matching.dates import parse_date
 from insource.matching.numbers import decimal_marks, parse_number
 from insource.matching.quantities import parse_quantity
+from insource.types import Frozen
 
 MIN_VALUES = 5
 """With fewer values nothing is proposed for a field."""
@@ -23,7 +26,7 @@ ENOUGH = 0.9
 SHOWN = 3
 
 
-class Proposal(NamedTuple):
+class Proposal(Frozen):
     """How the values of the field at ``path`` should compare: ``said`` as in ``[task.comparators]``."""
 
     path: str
@@ -50,21 +53,29 @@ def propose(targets: Iterable[Any], schema: Mapping[str, Any] | None = None) -> 
         said, reason = next(filter(None, (rule(texts) for rule in _RULES)), ("", ""))
         if said:
             examples = tuple(text for text, _ in Counter(texts).most_common(SHOWN))
-            found.append(Proposal(path, said, reason, examples))
+            found.append(Proposal(path=path, said=said, reason=reason, examples=examples))
     return tuple(found)
 
 
-def as_toml(proposals: Iterable[Proposal]) -> str:
-    """Return the proposals as a block of insource.toml, every line a comment until a person confirms it."""
+def as_toml(proposals: Iterable[Proposal], *, examples: bool = False) -> str:
+    """Return the proposals as a block of insource.toml, every line a comment until a person confirms it.
+
+    ``examples`` shows values; a file that is shared and versioned has no need of them.
+    """
     lines = [
-        "# Proposed comparators: take away the # of the header and of each line that is right.",
+        "# Proposed: take away the first # of the header and of each right line.",
         "# [task.comparators]",
     ]
     for one in proposals:
-        examples = ", ".join(" ".join(example.split())[:30] for example in one.examples)
-        key, said = (text.replace("\\", "\\\\").replace('"', '\\"') for text in (one.path, one.said))
-        lines.append(f'# "{key}" = "{said}"  # {one.reason}, such as {examples}')
+        shown = [" ".join(example.split())[:30] for example in one.examples] if examples else []
+        reason = one.reason + (f", such as {', '.join(shown)}" if shown else "")
+        lines += wrap(reason, 78, initial_indent="# # ", subsequent_indent="# # ")
+        lines.append(f"# {_quoted(one.path)} = {_quoted(one.said)}")
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _plain(slot: Slot) -> bool:
@@ -99,7 +110,7 @@ def _quantity(texts: list[str]) -> tuple[str, str] | None:
 
 
 def _date(texts: list[str]) -> tuple[str, str] | None:
-    enough, reason = _share(texts, lambda text: parse_date(text, day_first=True) is not None)
+    enough, reason = _share(texts, lambda text: any(parse_date(text, first) for first in (True, False)))
     if not enough:
         return None
     halves = [(int(found[1]), int(found[2])) for text in texts if (found := _HALVES.fullmatch(text.strip()))]

@@ -18,7 +18,7 @@ from insource.foundation.errors import ProviderError, UserError
 Privacy = Literal["cloud-allowed", "local-only"]
 
 ATTEMPTS = 4
-LIMITED_ATTEMPTS = 8
+LIMITED_ATTEMPTS = 6
 """Attempts where the provider says that there are too many calls: waiting helps."""
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0

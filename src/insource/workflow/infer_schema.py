@@ -1,17 +1,26 @@
-"""Infer the output contract from a source's rows."""
+"""Infer the output contract from a source's rows, and propose how its fields compare."""
 
 from __future__ import annotations
 
+from itertools import islice
+
 from insource.contract.field_evidence import FieldEvidence
 from insource.contract.infer import Inference
+from insource.dataset.rows.source import Source
+from insource.formats.strict_json import as_object
 from insource.foundation.errors import DataError
-from insource.types import Frozen, OutputSpec, Row
+from insource.matching.confirmed import with_comparators
+from insource.matching.proposals import Proposal, propose
+from insource.types import Frozen, JsonSchema, OutputSpec, Row
 from insource.workflow.build import source_of
 from insource.workflow.session import Session
 
 
 class ContractReport(Frozen):
-    """What the answers of a source come to, and what speaks for it. ``labels`` counts each label."""
+    """What the answers of a source come to, and what speaks for it.
+
+    ``labels`` counts each label; ``comparators`` are proposed for fields that compare as plain text.
+    """
 
     source: str
     rows: int
@@ -20,6 +29,7 @@ class ContractReport(Frozen):
     fields: tuple[FieldEvidence, ...]
     labels: dict[str, int]
     notes: tuple[str, ...]
+    comparators: tuple[Proposal, ...] = ()
 
 
 def infer_contract(session: Session) -> ContractReport:
@@ -47,4 +57,19 @@ def infer_contract(session: Session) -> ContractReport:
         fields=inference.evidence(),
         labels=inference.labels,
         notes=inference.notes(),
+        comparators=_proposed(session, chosen.source, inference.output),
     )
+
+
+READ = 10_000
+"""Labels from which comparators are proposed."""
+
+
+def _proposed(session: Session, source: Source, inferred: OutputSpec) -> tuple[Proposal, ...]:
+    """Return proposals for the configured schema, or for the inferred one, beside what is confirmed."""
+    output = session.project.given_output() or inferred
+    if not isinstance(output, JsonSchema):
+        return ()
+    schema = with_comparators(output.definition, session.config.task.comparators)
+    labels = (as_object(row.output) for row in source if isinstance(row, Row))
+    return propose(filter(None, islice(labels, READ)), schema)

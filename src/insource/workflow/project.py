@@ -8,6 +8,8 @@ from typing import Any
 
 from insource.config.loading import LoadedConfig
 from insource.config.sections import Config
+from insource.evaluation.scorers import compared
+from insource.evaluation.scoring.custom import custom_scorer
 from insource.foundation.errors import ConfigError, UserError
 from insource.matching.declared import check_declared
 from insource.runs.folders import RunStore
@@ -124,10 +126,15 @@ class Project(Frozen):
         return schemas
 
     def task(self, output: OutputSpec) -> Task:
-        """Return the task with this output contract."""
+        """Return the task with this output contract.
+
+        Raises:
+            ConfigError: ``unknown-comparator``, ``scorer-unusable``, or ``config-invalid`` when
+                ``out_of_scope`` is none of the labels.
+        """
         section = self.config.task
         default = "accuracy" if isinstance(output, Labels) else "field_accuracy"
-        return Task(
+        task = Task(
             name=section.name,
             instruction=section.instruction,
             output=output,
@@ -141,6 +148,8 @@ class Project(Frozen):
             style=section.style,
             scorer=self._scorer(section.scorer),
         )
+        _check(task)
+        return task
 
     def _scorer(self, said: str) -> str:
         """Return the scorer with the path of its file, if it is in one, beside insource.toml."""
@@ -164,3 +173,16 @@ class Project(Frozen):
                 hint="Write a JSON Schema, or an object of named JSON Schemas, to the file.",
             )
         return value
+
+
+def _check(task: Task) -> None:
+    """Refuse what scoring would refuse, before anything is trained or asked."""
+    compared(task)
+    if task.scorer:
+        custom_scorer(task.scorer)
+    if task.out_of_scope and isinstance(task.output, Labels) and task.out_of_scope not in task.output.names:
+        raise ConfigError(
+            "config-invalid",
+            f"task.out_of_scope is {task.out_of_scope!r}, which is none of the labels.",
+            hint="Name one of the labels of the task, or remove the key.",
+        )

@@ -139,3 +139,12 @@ def test_usage_and_finish_reason():
     assert completion.finish_reason == "unknown"
     assert completion.usage == Usage(input_tokens=9, output_tokens=4, cached_tokens=5, reasoning_tokens=2)
     assert from_wire(GOOD, "m", 0.5).usage == Usage()
+
+
+def test_too_many_calls_are_waited_for_longer_than_an_outage(monkeypatch):
+    waited = []
+    monkeypatch.setattr("insource.models.openai.time.sleep", waited.append)
+    limited = [(429, {"error": "slow down"})] * (LIMITED_ATTEMPTS - 1)
+    with Provider(*limited, (200, GOOD)) as provider:
+        assert ask(provider).text == "hello"
+    assert waited == [1, 2, 4, 8, 16]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from insource.cli.options import json_option, project_options
+from insource.foundation.files import replace_text
 
 if TYPE_CHECKING:
     from insource.workflow.infer_schema import ContractReport
@@ -27,8 +28,13 @@ def command(session: Session, write: bool, as_json: bool) -> None:
     --write writes an inferred JSON Schema to schema.json, for `schema` under [task]. Inferred labels are
     printed as a line for [task]. Edit either as needed. A contract in the configuration no longer changes
     with the rows.
+
+    For fields that would be compared as plain text, it proposes a comparator (quantity, date, number, id)
+    with the reason. --write appends them to insource.toml as comments; they count once you remove the marks.
     """
     from insource.cli.output import say
+    from insource.cli.printable import printable
+    from insource.matching.proposals import as_toml
     from insource.types import JsonSchema, Labels
     from insource.workflow.infer_schema import infer_contract
 
@@ -39,6 +45,10 @@ def command(session: Session, write: bool, as_json: bool) -> None:
         _show(report)
     for note in report.notes:
         say(note)
+    if report.comparators and not as_json:
+        click.echo("\n" + printable(as_toml(report.comparators, examples=True)), nl=False)
+    if report.comparators and write:
+        _append(session.project.folder / "insource.toml", as_toml(report.comparators))
     task = session.config.task
     if task.schema_path or task.labels:
         say("insource.toml already sets a contract under [task]; that contract applies.")
@@ -81,6 +91,18 @@ def _show(report: ContractReport) -> None:
             click.echo(paragraph(field.why, indent=4, lines=2))
             if field.examples:
                 click.echo(paragraph(f"such as {', '.join(field.examples)}", indent=4, lines=1))
+
+
+def _append(path: Path, block: str) -> None:
+    """Append the proposed comparators to insource.toml unless it has some."""
+    from insource.cli.output import say
+
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if "[task.comparators]" in text:
+        say(f"{path.name} has [task.comparators] already; nothing was added to it.")
+        return
+    replace_text(path, f"{text.rstrip()}\n\n{block}".lstrip())
+    say(f"Added the proposed comparators to {path.name} as comments.")
 
 
 def _distinct(count: int | None, texts: bool) -> str:

@@ -13,8 +13,9 @@ from insource.contract.writable import unwritable
 from insource.dataset.rows.records import BadRow
 from insource.formats.strict_json import as_object, strict_json
 from insource.foundation.errors import ConfigError, DataError
-from insource.matching.acceptable import has, replaced
+from insource.matching.acceptable import replaced
 from insource.matching.comparators import KEYWORD
+from insource.matching.confirmed import paths_of
 from insource.matching.declared import check_declared
 from insource.types import AbsentFields, Dropped, JsonSchema, Labels, OutputSpec, Row
 
@@ -126,10 +127,11 @@ def _json_target(row: Row, schema: dict[str, Any], absent: AbsentFields) -> str:
 def _check_acceptable(row: Row, target: str, schema: dict[str, Any]) -> None:
     """Every acceptable value has to fit in the place of the label's own."""
     schema = for_asked(schema, row.attributes) if row.acceptable else schema
+    known = frozenset(paths_of(schema)) if row.acceptable else frozenset()
     for path, values in row.acceptable.items():
         label = strict_json(target)
-        if not has(label, path):
-            raise BadRow("wrong-type", f"`acceptable` names {path!r}, which the label does not have")
+        if path not in known or "[]" in path:
+            raise BadRow("wrong-type", f"`acceptable` names {path!r}, which is no field outside of a list")
         for value in values:
             if problems := violations(replaced(label, path, value), schema):
                 raise BadRow("schema-violation", f"an acceptable value of {path}: {problems[0]}")

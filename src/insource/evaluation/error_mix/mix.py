@@ -17,6 +17,7 @@ from insource.evaluation.gold.doubt import doubtful_labels
 from insource.evaluation.gold.leaves import leaves_of
 from insource.evaluation.metrics import document_value, estimate
 from insource.evaluation.scorers import empty_score, forfeited
+from insource.matching.acceptable import RIGHT
 from insource.types import Arm, Estimate, EvalRecord, Example, Score, SlotScore, Task
 from insource.types.error_mix import Cause, CauseShare, ErrorMix, Lever, LeverGain
 
