@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import numpy as np
 
 from insource.evaluation.sample import sample
 from insource.foundation.errors import IntegrityError
-from insource.models.prompting.index import TextIndex
+from insource.models.embeddings.minilm import MODULES, TOKENIZER, WEIGHTS
+from insource.models.prompting.index import CharacterIndex, Embed, EmbeddingIndex, sentence_embeddings
 from insource.models.prompting.lookup import Examples
 from insource.models.prompting.prompt import Shot
 from insource.similarity.normal_text import normalised
@@ -44,7 +46,7 @@ def fixed_examples(rows: Sequence[Example], task: Task, count: int) -> Examples:
     shots = sorted(shots_of(sample(rows, MOST_COMPARED)), key=lambda shot: shot.row_id)
     if not shots:
         return Examples(())
-    similar = TextIndex.of([shot.input for shot in shots]).between()
+    similar = CharacterIndex.of([shot.input for shot in shots]).between()
     lengths = [len(shot.input) + len(shot.target) for shot in shots]
     short = [at for at, length in enumerate(lengths) if length <= np.median(lengths)]
     covered = np.zeros(len(shots))
@@ -60,10 +62,23 @@ def fixed_examples(rows: Sequence[Example], task: Task, count: int) -> Examples:
     return Examples([shots[at] for at in chosen])
 
 
-def retrieved_examples(rows: Sequence[Example]) -> Examples:
-    """Index all rows, to show the most similar ones to each document."""
+def retrieved_examples(rows: Sequence[Example], embed: Embed | None) -> Examples:
+    """Index all rows, to show the most similar ones to each document; by characters without ``embed``."""
     shots = shots_of(rows)
-    return Examples(shots, TextIndex.of([shot.input for shot in shots]) if shots else None)
+    texts = [shot.input for shot in shots]
+    if not texts:
+        return Examples(())
+    return Examples(shots, EmbeddingIndex.of(texts, embed) if embed else CharacterIndex.of(texts))
+
+
+def embeddings_at_hand() -> Embed | None:
+    """Return the sentence embeddings of the extra ``embeddings``.
+
+    None without the extra, and where its files were not fetched: the arms that are fitted to labels do.
+    """
+    installed = all(find_spec(module) for module in MODULES)
+    fetched = WEIGHTS.cached.exists() and TOKENIZER.cached.exists()
+    return sentence_embeddings if installed and fetched else None
 
 
 def require_no_test_rows(shots: Sequence[Shot], dataset: Dataset) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
 from insource.arms.few_shot import require_no_test_rows
 from insource.arms.local import Local
-from insource.arms.prompted import OPTIMISED, examples_of, measured, named, shown
+from insource.arms.prompted import OPTIMISED, examples_of, measured, named, shown, similarity
 from insource.arms.prompting import (
     Chosen,
     Making,
@@ -122,6 +122,7 @@ def _plan(inputs: ArmInputs, local: Local) -> ArmPlan:
         "shots": inputs.settings.shots,
         "wordings": list(WORDINGS[inputs.task.output.kind].values()),
         "metric": inputs.task.primary_metric,
+        "similarity": similarity(inputs),
     }
     digests = {"validation": identity_of(rows), "gold": digest([row.target for row in rows])}
     search = Search(inputs, local, arm, rows)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
-from insource.arms.few_shot import require_no_test_documents
+from insource.arms.few_shot import embeddings_at_hand, require_no_test_documents
 from insource.arms.local import Local
 from insource.arms.prompted import UNCHOSEN, named
 from insource.arms.prompting import Chosen, Making, local_of, prompt_of, prompted_plan
@@ -17,7 +17,7 @@ from insource.dataset.sources.text_extraction import EXTRACTORS, text_of_documen
 from insource.evaluation.plan import ArmPlan
 from insource.foundation.canonical import digest
 from insource.foundation.errors import DataError, PrerequisiteError, UserError
-from insource.models.prompting.index import TextIndex
+from insource.models.prompting.index import CharacterIndex, EmbeddingIndex, TextIndex
 from insource.models.prompting.lookup import Knowledge
 from insource.models.prompting.model import Prompting
 from insource.models.prompting.prompt import Passage
@@ -124,9 +124,15 @@ def _plan(inputs: ArmInputs, local: Local, read: Read) -> ArmPlan:
         description="untuned, with the most similar passages of the reference documents in its prompt",
     )
 
+    embed = embeddings_at_hand()
+
     def work(folder: Path) -> Chosen:
         passages = [one for name, text in read.texts.items() for one in passages_of(name, text)]
-        knowledge = Knowledge(tuple(passages), TextIndex.of([one.text for one in passages]))
+        texts = [one.text for one in passages]
+        indices: list[TextIndex] = [CharacterIndex.of(texts)]
+        if embed is not None:
+            indices.append(EmbeddingIndex.of(texts, embed))
+        knowledge = Knowledge(tuple(passages), tuple(indices))
         prompt = prompt_of(local, constrained=True).model_copy(update={"passages": PASSAGES})
         settings = {
             "instruction": local.task.instruction,
@@ -135,7 +141,7 @@ def _plan(inputs: ArmInputs, local: Local, read: Read) -> ArmPlan:
         effort = UNCHOSEN.model_copy(update={"settings": settings})
         return Chosen(Prompting(prompt, knowledge=knowledge), effort, _unread_note(read))
 
-    settings = {"passages": PASSAGES, "characters": PASSAGE_CHARACTERS}
+    settings = {"passages": PASSAGES, "characters": PASSAGE_CHARACTERS, "embeddings": embed is not None}
     return prompted_plan(inputs, Making(arm, local, settings, work, {"knowledge": digest(read._asdict())}))
 
 

@@ -8,7 +8,7 @@ from zipfile import BadZipFile
 
 from insource.foundation.errors import DataError
 from insource.foundation.files import write_json
-from insource.models.prompting.index import TextIndex
+from insource.models.prompting.index import load_index
 from insource.models.prompting.lookup import Examples, Knowledge
 from insource.models.prompting.model import Prompting
 from insource.models.prompting.prompt import Passage, Prompt, Shot
@@ -16,7 +16,7 @@ from insource.models.prompting.prompt import Passage, Prompt, Shot
 FILE = "prompt.json"
 SCHEMA_VERSION = 1
 SHOTS, SHOTS_INDEX = "examples.json", "examples.npz"
-PASSAGES, PASSAGES_INDEX = "passages.json", "passages.npz"
+PASSAGES, PASSAGES_INDEX = "passages.json", "passages-{}.npz"
 
 
 def save(prompting: Prompting, folder: Path) -> None:
@@ -28,7 +28,8 @@ def save(prompting: Prompting, folder: Path) -> None:
         examples.index.save(folder / SHOTS_INDEX)
     if knowledge is not None:
         write_json(folder / PASSAGES, [passage.model_dump(mode="json") for passage in knowledge.passages])
-        knowledge.ranking.save(folder / PASSAGES_INDEX)
+        for place, index in enumerate(knowledge.indices):
+            index.save(folder / PASSAGES_INDEX.format(place))
     write_json(folder / FILE, {"schema_version": SCHEMA_VERSION, "prompt": prompt.model_dump(mode="json")})
 
 
@@ -44,7 +45,7 @@ def load(folder: Path) -> Prompting:
             raise ValueError(f"it has version {head['schema_version']}, and this is {SCHEMA_VERSION}")
         prompt = Prompt.model_validate(head["prompt"])
         shots = [Shot.model_validate(shot) for shot in json.loads((folder / SHOTS).read_bytes())]
-        index = TextIndex.load(folder / SHOTS_INDEX) if prompt.examples == "retrieved" else None
+        index = load_index(folder / SHOTS_INDEX) if prompt.examples == "retrieved" else None
         return Prompting(prompt, Examples(shots, index), _knowledge(folder) if prompt.passages else None)
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise DataError(
@@ -56,4 +57,7 @@ def load(folder: Path) -> Prompting:
 
 def _knowledge(folder: Path) -> Knowledge:
     passages = [Passage.model_validate(one) for one in json.loads((folder / PASSAGES).read_bytes())]
-    return Knowledge(tuple(passages), TextIndex.load(folder / PASSAGES_INDEX))
+    written = sorted(folder.glob(PASSAGES_INDEX.format("*")))
+    if not written:
+        raise ValueError("it has passages without an index")
+    return Knowledge(tuple(passages), tuple(load_index(path) for path in written))

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from insource.models.prompting.index import Embed, TextIndex
+from insource.models.prompting.index import TextIndex, nearest
 from insource.models.prompting.prompt import Passage, Shot
 from insource.similarity.normal_text import normalised
 
@@ -18,12 +16,9 @@ class Examples:
     Without an index the rows are fixed: every document gets the same ones.
     """
 
-    def __init__(
-        self, shots: Sequence[Shot], index: TextIndex | None = None, embed: Embed | None = None
-    ) -> None:
+    def __init__(self, shots: Sequence[Shot], index: TextIndex | None = None) -> None:
         self.shots = tuple(shots)
         self.index = index
-        self._embed = embed
         self._texts = [normalised(shot.input) for shot in self.shots]
 
     def for_document(self, document: str, count: int) -> tuple[Shot, ...]:
@@ -33,12 +28,7 @@ class Examples:
         duplicates of it and their groups are left out. No example is shown twice.
         """
         left_out = self._of_the_document(document)
-        if self.index is None:
-            order: Sequence[int] = range(len(self.shots))
-        else:
-            order = [
-                int(at) for at in np.argsort(-self.index.similarities(document, self._embed), kind="stable")
-            ]
+        order = range(len(self.shots)) if self.index is None else nearest([self.index], document)
         chosen: list[int] = []
         shown: set[str] = set()
         for at in order:
@@ -57,16 +47,11 @@ class Examples:
 
 
 class Knowledge(NamedTuple):
-    """Passages of reference documents, to be looked up by a document."""
+    """Passages of reference documents, to be looked up by a document in all of ``indices`` together."""
 
     passages: tuple[Passage, ...]
-    ranking: TextIndex
+    indices: tuple[TextIndex, ...]
 
     def for_document(self, document: str, count: int) -> tuple[Passage, ...]:
-        """Return the ``count`` passages most similar to the document, the most similar first.
-
-        A passage that has nothing in common with the document is not returned.
-        """
-        found = self.ranking.similarities(document)
-        order = np.argsort(-found, kind="stable")[:count]
-        return tuple(self.passages[int(at)] for at in order if found[at] > 0)
+        """Return the ``count`` passages most similar to the document, the most similar first."""
+        return tuple(self.passages[at] for at in nearest(self.indices, document)[:count])
