@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from insource.arms.local import Local
+from insource.arms.paid import Pay
+from insource.config.reference import ReferenceSection
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Confidence
 from insource.runs.folders import RunStore
@@ -26,6 +28,7 @@ class ArmInputs(NamedTuple):
 
     ``test`` are the documents that every arm is asked about. ``few`` is a fixed sample of them, for arms
     that are slow; the one that is chosen is asked about all. ``price`` gives what a cloud model costs.
+    ``reference`` says which models may be asked for money, and ``pay`` asks them; None: nothing is bought.
     ``runs`` keeps what is fitted. ``local`` and ``confidence`` come with the trained model: before it is
     trained, ``local`` is None.
     """
@@ -39,6 +42,8 @@ class ArmInputs(NamedTuple):
     price: Callable[[str], CloudPrice]
     runs: RunStore
     progress: Callable[[str, float, float], None] = lambda text, done, total: None
+    reference: ReferenceSection = ReferenceSection()
+    pay: Pay | None = None
 
     @property
     def engine(self) -> Local:
@@ -56,7 +61,8 @@ class ArmNeeds(NamedTuple):
     """What an arm cannot do without.
 
     ``extra`` is the name of an extra and ``module`` a module that it brings. ``rows`` is the least number
-    of training rows. ``outputs`` are the kinds of output contract that the arm can answer.
+    of training rows. ``outputs`` are the kinds of output contract that the arm can answer. ``configured``
+    returns the reason why the configuration names nothing to measure, empty when it does.
     """
 
     extra: str = ""
@@ -64,6 +70,7 @@ class ArmNeeds(NamedTuple):
     cloud_answers: bool = False
     rows: int = 0
     outputs: tuple[str, ...] = ("json", "labels", "text")
+    configured: Callable[[ReferenceSection], str] = lambda reference: ""
 
     def missing(self, inputs: ArmInputs) -> str:
         """Return the reason why the arm cannot be run on these inputs, empty when it can."""
@@ -74,6 +81,8 @@ class ArmNeeds(NamedTuple):
                 "no cloud answers in the rows (`cloud_outputs`) and no cloud model asked; nothing is "
                 "simulated in its place"
             )
+        if missing := self.configured(inputs.reference):
+            return missing
         kind = inputs.task.output.kind
         if kind not in self.outputs:
             return f"it answers {' or '.join(self.outputs)}, and this task asks for {kind}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from insource.arms import floor, logged, prompted, tuned
+from insource.arms import cloud_schema, floor, hosted_decision, logged, prompted, tuned
 from insource.arms.factory import ArmFactory
 
 ARMS: tuple[ArmFactory, ...] = (
     logged.FACTORY,
+    cloud_schema.SCHEMA_FACTORY,
+    cloud_schema.TIER_FACTORY,
+    hosted_decision.FACTORY,
     floor.FACTORY,
     prompted.FACTORY,
     tuned.FACTORY,

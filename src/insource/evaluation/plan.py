@@ -22,7 +22,8 @@ class ArmPlan(NamedTuple):
     ``is_look`` is false when nothing was fitted, and no arm is tuned or chosen by the score: scoring such
     answers on the test split is then not counted as a look at it. ``effort`` and ``expected`` are those of
     ``Evaluation``. ``answers_in`` is the folder of files from which this arm answers outside the evaluation
-    (``models.fitted.registry``), None when there is none.
+    (``models.fitted.registry``), None when there is none. ``prepare`` asks about documents before they are
+    evaluated, see ``ready``.
     """
 
     arm: Arm
@@ -36,3 +37,11 @@ class ArmPlan(NamedTuple):
     effort: Effort | None = None
     expected: Estimate | None = None
     answers_in: Path | None = None
+    prepare: Callable[[tuple[Example, ...]], ArmPlan] | None = None
+
+    def ready(self) -> ArmPlan:
+        """Return the plan that can be evaluated: one whose answers cost money has asked for them now.
+
+        Its examples are those that were answered; ``note`` says why there are fewer.
+        """
+        return self if self.prepare is None else self.prepare(self.examples)

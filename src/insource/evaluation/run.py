@@ -10,6 +10,7 @@ from typing import NamedTuple, TextIO
 from insource.foundation.errors import InsourceError, ProviderError
 from insource.foundation.files import sync
 from insource.models.protocol import Model, Request
+from insource.models.replay import CALL_FAILED
 from insource.types import Completion, EvalRecord, Example, Score
 
 Scorer = Callable[[Example, Completion], Score]
@@ -40,7 +41,7 @@ def evaluate(
     """Return one record per example, in order; ``journal`` holds those of an interrupted attempt.
 
     A document on which the model fails gets a ``failed`` record, which counts as a failure of the arm. The
-    evaluation stops after ``MAX_FAILURES_IN_A_ROW`` consecutive failures.
+    evaluation stops after ``MAX_FAILURES_IN_A_ROW`` consecutive failures, those of replayed calls aside.
 
     Raises:
         ProviderError: ``model-keeps-failing``, or the engine's own error when it cannot be kept running.
@@ -55,7 +56,7 @@ def evaluate(
             if record is None:
                 record = _record(model, example, ask, scorer, confidence, groups_in_train)
                 streak.append(record)
-                if record.status != "failed":
+                if record.status != "failed" or record.reason.startswith(f"{CALL_FAILED}:"):
                     _write(file, streak)
                 elif len(streak) >= MAX_FAILURES_IN_A_ROW:
                     raise ProviderError(

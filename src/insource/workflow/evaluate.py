@@ -21,6 +21,7 @@ from insource.types import Comparison, Dataset, JsonSchema, Split, Task
 from insource.workflow.ask_cloud import cloud_price
 from insource.workflow.export import Made
 from insource.workflow.looks import look_at_test
+from insource.workflow.pay import Payer
 from insource.workflow.session import Session
 
 
@@ -38,7 +39,8 @@ def evaluate_arms(
         if reason := arm.why_not(inputs):
             session.skip(arm.kind, reason)
             continue
-        for plan in arm.make(inputs):
+        for made_plan in arm.make(inputs):
+            plan = made_plan.ready()
             if plan.note:
                 session.skip(plan.arm.name, plan.note)
             if not plan.examples:
@@ -66,6 +68,8 @@ def inputs_of(session: Session, dataset: Dataset, task: Task, made: Made) -> Arm
         price=lambda model: cloud_price(session, dataset, task, model),
         runs=session.project.runs,
         progress=session.display.progress,
+        reference=session.config.reference,
+        pay=Payer(session, task),
     )
 
 

@@ -6,6 +6,7 @@ from support.arms import dataset_of, inputs_of
 from insource.arms import factory
 from insource.arms.factory import ArmNeeds
 from insource.arms.registry import ARMS
+from insource.config.reference import ReferenceSection
 
 
 @pytest.fixture
@@ -13,7 +14,10 @@ def inputs(rows, label_task, tmp_path):
     lines = [row | {"cloud_outputs": {"gpt": "billing"}} for row in rows.tickets(9)]
     examples = rows.examples(lines)
     dataset = dataset_of(examples[:4], examples[4:], label_task, clouds=("gpt",))
-    return inputs_of(label_task, dataset, tmp_path)
+    reference = ReferenceSection(
+        model="openai/big", also=({"model": "openai/small"},), decisions=({"model": "openai/decider"},)
+    )
+    return inputs_of(label_task, dataset, tmp_path)._replace(reference=reference)
 
 
 @pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.kind)
