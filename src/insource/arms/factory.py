@@ -7,7 +7,9 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from insource.arms.local import Local
+from insource.arms.paid import Pay
 from insource.config.evaluation import EvaluationSection
+from insource.config.reference import ReferenceSection
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Confidence
 from insource.runs.folders import RunStore
@@ -29,6 +31,7 @@ class ArmInputs(NamedTuple):
     that are slow; the one that is chosen is asked about all. ``price`` gives what a cloud model costs.
     ``runs`` keeps what is fitted. ``settings`` is the section ``[evaluation]``. ``best_expected`` is the best
     expected figure of the arms that were fitted before; a slow arm that cannot reach it stops early.
+    ``reference`` says which models may be asked for money, and ``pay`` asks them; None: nothing is bought.
     ``local`` and ``confidence`` come with the trained model: before it is
     trained, ``local`` is None.
     """
@@ -44,6 +47,8 @@ class ArmInputs(NamedTuple):
     progress: Callable[[str, float, float], None] = lambda text, done, total: None
     settings: EvaluationSection = EvaluationSection()
     best_expected: Estimate | None = None
+    reference: ReferenceSection = ReferenceSection()
+    pay: Pay | None = None
 
     @property
     def engine(self) -> Local:
@@ -72,11 +77,11 @@ class ArmNeeds(NamedTuple):
     rows: int = 0
     answers: int = 0
     outputs: tuple[str, ...] = ("json", "labels", "text")
-    configured: Callable[[EvaluationSection], str] = lambda settings: ""
+    configured: Callable[[ArmInputs], str] = lambda inputs: ""
 
     def missing(self, inputs: ArmInputs) -> str:
         """Return the reason why the arm cannot be run on these inputs, empty when it can."""
-        if reason := self.configured(inputs.settings):
+        if reason := self.configured(inputs):
             return reason
         if self.module and find_spec(self.module) is None:
             return f"it needs the extra `{self.extra}`: pip install 'insource[{self.extra}]'"

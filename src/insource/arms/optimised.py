@@ -23,7 +23,6 @@ from insource.arms.prompting import (
     prompt_of,
     prompted_plan,
 )
-from insource.config.evaluation import EvaluationSection
 from insource.evaluation.metrics import LOWER_IS_BETTER, summarise
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import evaluate
@@ -215,8 +214,10 @@ def _surface_forms(task: Task, train: tuple[Example, ...]) -> SurfaceForms | Non
     return SurfaceForms.fit((json.loads(one.target) for one in train), task.output.definition)
 
 
-def _configured(settings: EvaluationSection) -> str:
-    return "" if OPTIMISED in settings.prompted else f"`evaluation.prompted` does not list `{OPTIMISED}`"
+def _configured(inputs: ArmInputs) -> str:
+    return (
+        "" if OPTIMISED in inputs.settings.prompted else f"`evaluation.prompted` does not list `{OPTIMISED}`"
+    )
 
 
 FACTORY = ArmFactory(

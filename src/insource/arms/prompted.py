@@ -9,7 +9,7 @@ from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
 from insource.arms.few_shot import embeddings_at_hand, fixed_examples, retrieved_examples
 from insource.arms.local import Local
 from insource.arms.prompting import Chosen, Making, local_of, prompt_of, prompted_plan, room_note
-from insource.config.evaluation import EvaluationSection, Rung
+from insource.config.evaluation import Rung
 from insource.evaluation.plan import ArmPlan
 from insource.models.prompting.lookup import Examples
 from insource.models.prompting.model import Prompting
@@ -117,8 +117,8 @@ def shown(choice: Choice, examples: Examples, shots: int) -> str:
     return f"the {shots} most similar of {len(examples.shots):,} training rows"
 
 
-def _configured(settings: EvaluationSection) -> str:
-    rungs = [rung for rung in settings.prompted if rung != OPTIMISED]
+def _configured(inputs: ArmInputs) -> str:
+    rungs = [rung for rung in inputs.settings.prompted if rung != OPTIMISED]
     return "" if rungs else "`evaluation.prompted` lists none"
 
 

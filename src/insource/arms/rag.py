@@ -11,7 +11,6 @@ from insource.arms.few_shot import embeddings_at_hand, require_no_test_documents
 from insource.arms.local import Local
 from insource.arms.prompted import UNCHOSEN, named
 from insource.arms.prompting import Chosen, Making, local_of, prompt_of, prompted_plan
-from insource.config.evaluation import EvaluationSection
 from insource.dataset.rows.records import BadRow
 from insource.dataset.sources.text_extraction import EXTRACTORS, text_of_document
 from insource.evaluation.plan import ArmPlan
@@ -152,10 +151,10 @@ def _unread_note(read: Read) -> str:
     return f"{len(read.unread)} of {len(read.texts) + len(read.unread)} files have no text: {first}"
 
 
-def _configured(settings: EvaluationSection) -> str:
+def _configured(inputs: ArmInputs) -> str:
     return (
         ""
-        if settings.knowledge
+        if inputs.settings.knowledge
         else "no folder of reference documents is configured (`evaluation.knowledge`)"
     )
 

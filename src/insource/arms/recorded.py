@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from insource.foundation.errors import ProviderError
 from insource.models.protocol import ModelInfo, Request
+from insource.models.replay import CALL_FAILED
 from insource.types import Completion, EvalRecord, Example
 
 
@@ -22,11 +23,11 @@ class RecordedModel:
         """Return the recorded answer, with the confidence that was recorded beside it.
 
         Raises:
-            ProviderError: ``recorded-failure``.
+            ProviderError: ``call-failed``.
         """
         record = self._records[request.document or ""]
         if record.completion is None:
-            raise ProviderError("recorded-failure", record.reason)
+            raise ProviderError(CALL_FAILED, record.reason)
         return record.completion.model_copy(update={"confidence": record.confidence})
 
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from insource.arms import classical_labels, floor, logged, optimised, prompted, rag, tuned
+from insource.arms import (
+    classical_labels,
+    cloud_schema,
+    floor,
+    hosted_decision,
+    logged,
+    optimised,
+    prompted,
+    rag,
+    tuned,
+)
 from insource.arms.factory import ArmFactory
 
 ARMS: tuple[ArmFactory, ...] = (
     logged.FACTORY,
+    cloud_schema.SCHEMA_FACTORY,
+    cloud_schema.TIER_FACTORY,
+    hosted_decision.FACTORY,
     floor.FACTORY,
     classical_labels.NGRAM_FACTORY,
     classical_labels.EMBEDDING_FACTORY,

@@ -13,8 +13,8 @@ import click
 from insource.config.loading import FILE_NAME
 
 if TYPE_CHECKING:
-    from insource.config.evaluation import ReferenceSection
     from insource.config.loading import LoadedConfig
+    from insource.config.reference import ReferenceSection
     from insource.config.sections import Config
     from insource.gateway.settings import GatewaySettings, PassThrough
     from insource.logs.recorder import Recorder

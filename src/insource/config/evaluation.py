@@ -1,4 +1,4 @@
-"""The sections ``[evaluation]`` and ``[reference]``."""
+"""The section ``[evaluation]``."""
 
 from __future__ import annotations
 
@@ -8,23 +8,6 @@ from pydantic import Field
 
 from insource.types import Frozen
 from insource.types.comparison import GroupTest, Question
-
-
-class ReferenceSection(Frozen):
-    """``[reference]``: the cloud model to compare with."""
-
-    model: str = Field(
-        "",
-        description="Cloud model to ask, as provider/model; when empty, only the rows' `cloud_outputs`.",
-    )
-    base_url: str = Field("https://api.openai.com/v1", description="Base URL of an OpenAI-compatible API.")
-    api_key_env: str = Field(
-        "OPENAI_API_KEY", description="Name of the environment variable with the provider's key."
-    )
-    cost_per_1000_usd: float | None = Field(
-        None, ge=0, description="Known cost of 1,000 documents in the cloud (US dollars)."
-    )
-    cost_source: str = Field("", description="Source of that cost; shown beside it.")
 
 
 Rung = Literal[

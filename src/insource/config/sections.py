@@ -8,9 +8,10 @@ from pydantic import Field
 
 from insource.config.dataset import DatasetSection
 from insource.config.decision import DecisionSection
-from insource.config.evaluation import EvaluationSection, ReferenceSection
+from insource.config.evaluation import EvaluationSection
 from insource.config.gateway import GatewaySection, UpstreamSection
 from insource.config.log import LogSection, PricesSection
+from insource.config.reference import ReferenceSection
 from insource.config.routing import RoutingSection
 from insource.config.task import ProjectSection, TaskSection
 from insource.config.training import ServingSection, TrainingSection

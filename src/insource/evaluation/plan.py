@@ -23,7 +23,8 @@ class ArmPlan(NamedTuple):
     answers on the test split is then not counted as a look at it. ``effort`` and ``expected`` are those of
     ``Evaluation``. ``answers_in`` is the folder of files from which this arm answers outside the evaluation
     (``models.fitted.registry``, ``models.prompting.folder``), None when there is none. ``hopeless`` is asked
-    after every document and returns the reason to ask no more, empty to go on.
+    after every document and returns the reason to ask no more, empty to go on. ``prepare`` asks about
+    documents before they are evaluated, see ``ready``.
     """
 
     arm: Arm
@@ -38,3 +39,11 @@ class ArmPlan(NamedTuple):
     expected: Estimate | None = None
     answers_in: Path | None = None
     hopeless: Callable[[Sequence[EvalRecord]], str] = never
+    prepare: Callable[[tuple[Example, ...]], ArmPlan] | None = None
+
+    def ready(self) -> ArmPlan:
+        """Return the plan that can be evaluated: one whose answers cost money has asked for them now.
+
+        Its examples are those that were answered; ``note`` says why there are fewer.
+        """
+        return self if self.prepare is None else self.prepare(self.examples)

@@ -13,6 +13,7 @@ from insource.evaluation.answers import Answers, KeptAnswer
 from insource.foundation.errors import InsourceError, ProviderError
 from insource.foundation.files import sync
 from insource.models.protocol import Model, Request
+from insource.models.replay import CALL_FAILED
 from insource.types import Completion, EvalRecord, Example, Score
 
 Scorer = Callable[[Example, Completion], Score]
@@ -74,7 +75,7 @@ def evaluate(
 
     A document on which the model fails gets a ``failed`` record, which counts as a failure of the arm, and so
     does one whose answer was cut, blocked, refused or empty. The evaluation stops after
-    ``MAX_FAILURES_IN_A_ROW`` consecutive calls without an answer, and without an error when ``hopeless``
+    ``MAX_FAILURES_IN_A_ROW`` consecutive calls without an answer, those of replayed calls aside, and without an error when ``hopeless``
     gives a reason; the records are then those so far. ``answers`` holds those of other evaluations, and gets
     the new ones. At most ``workers`` calls are in flight at once.
 
@@ -97,7 +98,7 @@ def evaluate(
             if record is None:
                 record = _record(example, next(answered), scorer, groups_in_train)
                 streak.append(record)
-                if record.completion is not None:
+                if record.completion is not None or record.reason.startswith(f"{CALL_FAILED}:"):
                     _write(file, streak)
                 elif len(streak) >= MAX_FAILURES_IN_A_ROW:
                     answered.close()

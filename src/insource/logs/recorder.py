@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from insource.foundation.clock import SYSTEM, Clock, from_microseconds, to_microseconds
+from insource.foundation.errors import InsourceError
 from insource.foundation.ids import uuid7
 from insource.logs.call_values import CallEnd, CallStart, EndFields, StartFields
 from insource.logs.content import Content, Contents, redacted_increment
@@ -34,6 +35,8 @@ from insource.types.call import Outcome
 
 STORE_FILE = "insource.db"
 SPOOL_FOLDER = "spool"
+CERTAINTY = {"confidence", "field_confidences", "label_probabilities"}
+"""What a completion says of its own certainty: it is kept as the answer document of a recorded model."""
 
 
 class Recorder:
@@ -368,11 +371,13 @@ class RecordedModel:
             completion = self._model.generate(request)
         except BaseException as error:
             outcome: Outcome = "error" if isinstance(error, Exception) else "interrupted"
-            recording.end_call(CallEnd(outcome=outcome, error=f"{type(error).__name__}: {error}"))
+            kind = error.code if isinstance(error, InsourceError) else type(error).__name__
+            recording.end_call(CallEnd(outcome=outcome, error=f"{kind}: {error}"))
             raise
         recording.end_call(
             CallEnd(
                 response_text=completion.text,
+                response=completion.model_dump(include=CERTAINTY, exclude_defaults=True) or None,
                 finish_reason=completion.finish_reason,
                 model_answered=completion.model or info.name,
                 usage=completion.usage,

@@ -7,6 +7,7 @@ from typing import Any
 
 from insource.foundation.errors import ProviderError
 from insource.models.protocol import ModelInfo, Request
+from insource.models.structured import response_format
 from insource.models.transport import Privacy, client, json_of, post
 from insource.types import Completion, Usage
 from insource.types.message import FinishReason
@@ -54,13 +55,16 @@ class OpenAIModel:
 
 def to_wire(request: Request, model: str) -> dict[str, Any]:
     """Return the request body for OpenAI's chat completions."""
-    return {
+    body = {
         "model": model,
         "messages": [message.model_dump() for message in request.messages],
         "temperature": request.temperature,
         "max_completion_tokens": request.max_tokens,
         "seed": request.seed,
     }
+    if request.json_schema is not None:
+        body["response_format"] = response_format(request.json_schema)
+    return body
 
 
 def from_wire(answer: dict[str, Any], name: str, latency_s: float) -> Completion:

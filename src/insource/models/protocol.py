@@ -10,10 +10,11 @@ from insource.types import Completion, Frozen, Message
 class Request(Frozen):
     """One request to a model.
 
-    ``grammar`` is a complete llguidance grammar; only local engines apply it. ``top_logprobs`` is the number
-    of candidates per token to return (0: no log-probabilities). ``document``, ``attributes`` (the fields
-    asked for; None: all) and ``contract`` (the document's own schema) are what the messages were made from,
-    for a model that reads no prompt or makes its own.
+    ``grammar`` is a complete llguidance grammar; only local engines apply it. ``json_schema`` is what the
+    answer has to fit; only providers with structured outputs apply it. ``top_logprobs`` is the number of
+    candidates per token to return (0: no log-probabilities). ``document``, ``attributes`` (the fields asked
+    for; None: all) and ``contract`` (the document's own schema) are what the messages were made from, for a
+    model that reads no prompt or makes its own.
 
     Examples:
         >>> from insource import Message, Request
@@ -27,6 +28,7 @@ class Request(Frozen):
     temperature: float = 0.0
     seed: int = 0
     grammar: str | None = None
+    json_schema: dict[str, Any] | None = None
     top_logprobs: int = 0
     document: str | None = None
     attributes: tuple[str, ...] | None = None

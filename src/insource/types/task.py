@@ -134,7 +134,7 @@ class Task(Frozen):
 
     def _described_output(self, contract: dict[str, Any] | None) -> str:
         if isinstance(self.output, JsonSchema):
-            schema = _plain(contract or self.output.definition)
+            schema = plain_schema(contract or self.output.definition)
             compact = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
             return f"Answer with one JSON object that fits this JSON Schema, and nothing else: {compact}"
         if isinstance(self.output, Labels):
@@ -148,8 +148,8 @@ class Task(Frozen):
         return ""
 
 
-def _plain(schema: Any) -> Any:
+def plain_schema(schema: Any) -> Any:
     """Return a schema without Insource's own keywords, which say how answers are compared."""
     if isinstance(schema, dict):
-        return {key: _plain(value) for key, value in schema.items() if key != "x-insource"}
-    return [_plain(value) for value in schema] if isinstance(schema, list) else schema
+        return {key: plain_schema(value) for key, value in schema.items() if key != "x-insource"}
+    return [plain_schema(value) for value in schema] if isinstance(schema, list) else schema

@@ -77,7 +77,7 @@ def choose(
 def _plans(inputs: ArmInputs, arms: Sequence[ArmFactory]) -> Iterator[ArmPlan]:
     for arm in arms:
         if not arm.why_not(inputs):
-            yield from arm.make(inputs)
+            yield from (plan.ready() for plan in arm.make(inputs))
 
 
 def _trial(session: Session, task: Task, plan: ArmPlan, measured: Evaluated | None) -> Trial:

@@ -25,6 +25,7 @@ from insource.types.choice import Choice
 from insource.workflow.ask_cloud import cloud_price
 from insource.workflow.export import Made
 from insource.workflow.looks import look_at_test
+from insource.workflow.pay import Payer
 from insource.workflow.session import Session
 
 KEEPS_FAILING = "model-keeps-failing"
@@ -53,17 +54,17 @@ def evaluate_arms(
         if reason := arm.why_not(inputs):
             session.skip(arm.kind, reason)
             continue
-        for plan in arm.make(inputs):
+        for made_plan in arm.make(inputs):
+            is_chosen = made_plan.arm.name in chosen
+            plan = (made_plan._replace(examples=inputs.test) if is_chosen else made_plan).ready()
             if plan.note:
                 session.skip(plan.arm.name, plan.note)
-            if plan.arm.name in chosen:
-                plan = plan._replace(examples=inputs.test)
             if not plan.examples:
                 continue
             try:
                 evaluated.append(evaluate_one(session, dataset, task, "test", plan))
             except ProviderError as error:
-                if error.code != KEEPS_FAILING or plan.arm.name in chosen:
+                if error.code != KEEPS_FAILING or is_chosen:
                     raise
                 session.skip(plan.arm.name, f"not measured: {error.message}")
     if choice is not None and choice.hybrid is not None:
@@ -87,6 +88,8 @@ def inputs_of(session: Session, dataset: Dataset, task: Task, made: Made | None)
         runs=session.project.runs,
         progress=session.display.progress,
         settings=section.model_copy(update={"knowledge": _inside(session, section.knowledge)}),
+        reference=session.config.reference,
+        pay=Payer(session, task),
     )
 
 

@@ -9,6 +9,7 @@ from insource.arms import factory
 from insource.arms.factory import ArmNeeds
 from insource.arms.registry import ARMS
 from insource.config.evaluation import EvaluationSection, Rung
+from insource.config.reference import ReferenceSection
 
 
 @pytest.fixture
@@ -19,7 +20,11 @@ def inputs(rows, label_task, tmp_path):
     (tmp_path / "knowledge").mkdir()
     (tmp_path / "knowledge" / "desks.md").write_text("Billing answers questions about refunds.")
     settings = EvaluationSection(prompted=get_args(Rung), knowledge=str(tmp_path / "knowledge"))
-    return inputs_of(label_task, dataset, tmp_path)._replace(settings=settings)
+    reference = ReferenceSection(
+        model="openai/big", also=({"model": "openai/small"},), decisions=({"model": "openai/decider"},)
+    )
+    made = inputs_of(label_task, dataset, tmp_path)
+    return made._replace(settings=settings, reference=reference)
 
 
 @pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.kind)

@@ -1,10 +1,7 @@
 """A provider on loopback that answers as told: what is asked again, what is refused at once."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
+from support.scripted_provider import ScriptedProvider as Provider
 
 from insource.foundation.errors import ProviderError, UserError
 from insource.models.openai import OpenAIModel, from_wire, to_wire
@@ -16,44 +13,9 @@ REQUEST = Request(messages=(Message(role="user", content="ü"),), max_tokens=7, 
 GOOD = {"choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]}
 
 
-class Provider(ThreadingHTTPServer):
-    """Gives the scripted (status, body) pairs in turn, the last one for ever after."""
-
-    def __init__(self, *script):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.script, self.seen = list(script), []
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *error):
-        self.shutdown()
-        self.server_close()
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.seen.append((self.path, self.headers["authorization"], json.loads(body)))
-        status, answer = self.server.script.pop(0) if len(self.server.script) > 1 else self.server.script[0]
-        text = answer if isinstance(answer, str) else json.dumps(answer)
-        self.send_response(status)
-        self.send_header("content-length", str(len(text.encode())))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    monkeypatch.setattr("insource.models.openai.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("insource.models.transport.time.sleep", lambda seconds: None)
 
 
 def ask(provider):
@@ -108,6 +70,61 @@ def test_an_answer_without_a_choice_is_an_error_not_a_crash(answer):
     with Provider((200, answer)) as provider, pytest.raises(ProviderError) as caught:
         ask(provider)
     assert caught.value.code == "provider-bad-answer"
+
+
+@pytest.mark.parametrize(
+    ("headers", "waited_s"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After-Ms": "250", "Retry-After": "7"}, 0.25),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"Retry-After": "soon"}, 1.0),
+        ({"Retry-After": "nan"}, 1.0),
+        ({}, 1.0),
+    ],
+)
+def test_a_busy_provider_says_how_long_to_wait(monkeypatch, headers, waited_s):
+    waited = []
+    monkeypatch.setattr("insource.models.transport.time.sleep", waited.append)
+    with Provider((429, "slow down", headers), (200, GOOD)) as provider:
+        assert ask(provider).text == "hello"
+    assert waited == [waited_s]
+
+
+def test_a_wait_of_an_hour_is_the_user_s_to_decide():
+    with (
+        Provider((429, "quota", {"Retry-After": "3600"})) as provider,
+        pytest.raises(ProviderError) as caught,
+    ):
+        ask(provider)
+    assert caught.value.code == "provider-refused"
+    assert len(provider.seen) == 1
+
+
+def test_an_answer_can_be_held_to_a_schema():
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {"voltage": {"type": ["string", "null"], "x-insource": {"compare": "quantity"}}},
+        "required": ["voltage"],
+        "additionalProperties": False,
+    }
+    with Provider((200, GOOD)) as provider:
+        model = OpenAIModel("openai/gpt-x", provider.url, "secret", "cloud-allowed")
+        model.generate(REQUEST.model_copy(update={"json_schema": schema}))
+    assert provider.seen[0][2]["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "answer",
+            "strict": True,
+            "schema": {
+                "type": "object",
+                "properties": {"voltage": {"type": ["string", "null"]}},
+                "required": ["voltage"],
+                "additionalProperties": False,
+            },
+        },
+    }
 
 
 def test_nobody_there():

@@ -1,0 +1,148 @@
+"""Answers that were bought for an evaluation: asked once, on record, and read back from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from insource.foundation.canonical import digest
+from insource.foundation.errors import ProviderError
+from insource.logs.recorder import RecordedModel, Recorder
+from insource.models.protocol import Model, Request
+from insource.store.calls.paging import iterate_calls
+from insource.store.calls.selection import Selection
+from insource.store.database import Database
+from insource.types import Call, Completion, Example, Usage
+
+ARM_TAG = "arm"
+"""The arm that a call was made for. Such a call is part of an evaluation, not of the team's traffic."""
+
+REQUEST_TAG = "arm_request"
+ESTIMATE_TAG = "arm_estimate_usd"
+FLUSH_EVERY = 50
+
+UNREADABLE = "provider-bad-answer"
+OF_THE_DOCUMENT = frozenset({"document-refused", UNREADABLE})
+"""Errors that another attempt would not change. They are the arm's failures."""
+
+
+Price = Callable[[str, Usage], Decimal | None]
+"""What a call of a model costs by its token counts, in US dollars; None when unknown."""
+
+
+class Bought(NamedTuple):
+    """Answers by the digest of their request (``request_key``): a completion, or the reason of a failure."""
+
+    answers: dict[str, Completion | str]
+    costs: dict[str, Decimal]
+
+    def per_1000_usd(self, keys: Iterable[str]) -> tuple[float, int] | None:
+        """Return the mean cost of 1,000 of these requests, and how many have a known cost; None without."""
+        known = [self.costs[key] for key in keys if key in self.costs]
+        return (float(1000 * sum(known, Decimal(0)) / len(known)), len(known)) if known else None
+
+
+class Order(NamedTuple):
+    """One request to send: its key, its row, and what it costs in US dollars: about, and at most."""
+
+    key: str
+    example: Example
+    request: Request
+    estimate_usd: Decimal
+    most_usd: Decimal
+
+
+def request_key(identity: Mapping[str, object], request: Request) -> str:
+    """Return the digest of all that decides an answer: ``identity`` names the model and its settings."""
+    return digest([dict(identity), request.model_dump(mode="json", exclude={"document", "attributes"})])
+
+
+def bought(database: Database, *, task: str, arm: str) -> Bought:
+    """Return what was bought for this arm; of several answers to a request, the last one."""
+    answers: dict[str, Completion | str] = {}
+    costs: dict[str, Decimal] = {}
+    for call in _calls(database, task):
+        if call.tags[ARM_TAG] != arm:
+            continue
+        key = call.tags.get(REQUEST_TAG, "")
+        if call.outcome == "ok":
+            answers[key] = _completion(call)
+            if call.cost_usd is not None:
+                costs[key] = call.cost_usd
+        elif call.error.partition(":")[0] in OF_THE_DOCUMENT:
+            answers.setdefault(key, call.error)
+    return Bought(answers, costs)
+
+
+def spent_usd(database: Database, *, task: str) -> Decimal:
+    """Return what all arms of a task have cost so far; a call without a known cost counts as estimated."""
+    total = Decimal(0)
+    for call in _calls(database, task):
+        if call.outcome == "ok" or call.error.startswith(UNREADABLE):  # no other error is charged
+            cost = call.cost_usd
+            total += Decimal(call.tags.get(ESTIMATE_TAG, "0")) if cost is None else cost
+    return total
+
+
+def buy(
+    model: Model,
+    orders: Sequence[Order],
+    recorder: Recorder,
+    *,
+    task: str,
+    arm: str,
+    price: Price,
+    budget_usd: Decimal,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> str:
+    """Send the orders one after the other; every call is recorded. Return why it stopped early, else "".
+
+    It stops before the budget could be exceeded, and at an error that is not about one document. What was
+    answered until then is in the log.
+    """
+    recorded = RecordedModel(model, recorder, task, price=lambda name, usage, at: price(name, usage))
+    left = budget_usd
+    for done, order in enumerate(orders):
+        if order.most_usd > left:
+            return "the next one could exceed reference.max_usd"
+        tags = {
+            ARM_TAG: arm,
+            REQUEST_TAG: order.key,
+            ESTIMATE_TAG: str(order.estimate_usd),
+            "row_id": order.example.row_id,
+        }
+        try:
+            usage = recorded.tagged(**tags).generate(order.request).usage
+        except ProviderError as error:
+            if error.code not in OF_THE_DOCUMENT:
+                return error.message
+            left -= order.estimate_usd if error.code == UNREADABLE else 0
+        else:
+            cost = price(model.info.name, usage)
+            left -= order.estimate_usd if cost is None else cost
+        if (done + 1) % FLUSH_EVERY == 0:
+            recorder.flush()
+        progress(done + 1, len(orders))
+    return ""
+
+
+def _completion(call: Call) -> Completion:
+    """Return a recorded answer, with what the model said of its certainty."""
+    said = Completion(
+        text=call.response_text,
+        finish_reason=call.finish_reason,
+        model=call.model_answered or call.model_asked,
+        usage=call.usage,
+        latency_s=call.latency_s,
+    )
+    try:
+        return Completion.model_validate({**said.model_dump(), **(call.response or {})})
+    except ValidationError:
+        return said
+
+
+def _calls(database: Database, task: str) -> Iterable[Call]:
+    return (call for call in iterate_calls(database, Selection(task=task)) if ARM_TAG in call.tags)
