@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from insource.arms.local import Local
 from insource.arms.prompts import task_grammar
 from insource.evaluation.plan import ArmPlan
 from insource.export.stage import TOKENIZER_FILE
 from insource.foundation.errors import IntegrityError, UserError
-from insource.models.catalogue import resolve
+from insource.models.catalogue import BaseModel, resolve
 from insource.models.fitted.model import FittedModel, request_to
 from insource.models.fitted.registry import load as load_fitted
+from insource.models.prompting.folder import FILE as PROMPT
+from insource.models.prompting.folder import load as load_prompt
+from insource.models.prompting.model import PromptedModel
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS, document_confidence, load_tokenizer
+from insource.routing.vocabulary import tokenizer_of
 from insource.runs.result import load
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, Policy, RunResult, Served, Task
@@ -58,7 +62,8 @@ def served_by(session: Session, plan: ArmPlan) -> Served:
     if plan.answers_in is None:
         return Served(arm=plan.arm.name, model=plan.arm.model)
     folder = plan.answers_in.relative_to(session.project.runs.folder).as_posix()
-    return Served(arm=plan.arm.name, model=plan.arm.model, kind="fitted", folder=folder)
+    kind: Literal["fitted", "prompted"] = "prompted" if (plan.answers_in / PROMPT).exists() else "fitted"
+    return Served(arm=plan.arm.name, model=plan.arm.model, kind=kind, folder=folder)
 
 
 def deployed(session: Session, run: str | None = None) -> Deployed:
@@ -80,10 +85,6 @@ def deployed(session: Session, run: str | None = None) -> Deployed:
     task = task.model_copy(update={"instruction": result.instruction})
     if served is None or served.kind == "engine":
         return _engine(session, result, task, result.routing.policy)
-    return _fitted(session, result, task, result.routing.policy, served)
-
-
-def _fitted(session: Session, result: RunResult, task: Task, policy: Policy, served: Served) -> Deployed:
     folder = session.project.runs.folder / served.folder
     if not folder.is_dir():
         raise UserError(
@@ -91,7 +92,13 @@ def _fitted(session: Session, result: RunResult, task: Task, policy: Policy, ser
             f"The model of {result.run_id} is not there any more: {folder}.",
             hint="Make it again: insource run",
         )
-    model = FittedModel(served.model, load_fitted(folder))
+    if served.kind == "prompted":
+        return _prompted(session, result, task, result.routing.policy, folder)
+    return _fitted(result, task, result.routing.policy, folder, served.model)
+
+
+def _fitted(result: RunResult, task: Task, policy: Policy, folder: Path, name: str) -> Deployed:
+    model = FittedModel(name, load_fitted(folder))
 
     @contextmanager
     def opened() -> Iterator[Opened]:
@@ -100,7 +107,7 @@ def _fitted(session: Session, result: RunResult, task: Task, policy: Policy, ser
     return Deployed(
         result=result,
         task=task,
-        name=served.model,
+        name=name,
         policy=policy,
         open=opened,
         ask=lambda document: request_to(task, document),
@@ -109,19 +116,48 @@ def _fitted(session: Session, result: RunResult, task: Task, policy: Policy, ser
     )
 
 
-def _engine(session: Session, result: RunResult, task: Task, policy: Policy) -> Deployed:
-    local = _local(session, result, task)
-    tokenizer = local.adapter.with_name(TOKENIZER_FILE)
-    grammar = task_grammar(task)
+def _prompted(session: Session, result: RunResult, task: Task, policy: Policy, folder: Path) -> Deployed:
+    prompting = load_prompt(folder)
+    prompt = prompting.prompt
+    base = _base(prompt.base, prompt.base_digest, result)
+    serving = session.config.serving.model_copy(update={"context_tokens": prompt.context_tokens})
+    local = _behind_engine(session, task, base, None, prompt.max_tokens)._replace(serving=serving)
+    grammar = task_grammar(task) if prompt.constrained else None
 
-    def ask(document: str) -> Request:
-        return Request(
-            messages=task.messages(document),
-            max_tokens=local.max_new_tokens,
-            grammar=grammar,
-            top_logprobs=TOP_LOGPROBS,
-            document=document,
+    @contextmanager
+    def opened() -> Iterator[Opened]:
+        with local.serve(base.name, None) as served:
+            model = PromptedModel(served, prompting, served.count_tokens)
+            yield Opened(model, lambda: served.engine.alive)
+
+    def confidence(completion: Completion) -> float | None:
+        if grammar is None or not completion.tokens:
+            return None
+        return document_confidence(completion, grammar, tokenizer_of(base.gguf))
+
+    return Deployed(
+        result=result,
+        task=task,
+        name=base.name,
+        policy=policy,
+        open=opened,
+        ask=_asking(task, prompt.max_tokens, grammar),
+        confidence=confidence,
+    )
+
+
+def _engine(session: Session, result: RunResult, task: Task, policy: Policy) -> Deployed:
+    adapter = Path(result.paths.get("adapter", ""))
+    if result.training is None or not adapter.is_file():
+        raise UserError(
+            "model-not-found",
+            f"The adapter of {result.run_id} is not there any more: {adapter}.",
+            hint="Make it again: insource run",
         )
+    base = _base(result.training.base_model, result.base_digest, result)
+    local = _behind_engine(session, task, base, adapter, result.max_new_tokens)
+    tokenizer = adapter.with_name(TOKENIZER_FILE)
+    grammar = task_grammar(task)
 
     @contextmanager
     def opened() -> Iterator[Opened]:
@@ -134,32 +170,46 @@ def _engine(session: Session, result: RunResult, task: Task, policy: Policy) -> 
         name=local.tuned_name,
         policy=policy,
         open=opened,
-        ask=ask,
+        ask=_asking(task, local.max_new_tokens, grammar),
         confidence=lambda completion: document_confidence(completion, grammar, load_tokenizer(tokenizer)),
         engine=local,
     )
 
 
-def _local(session: Session, result: RunResult, task: Task) -> Local:
-    adapter = Path(result.paths.get("adapter", ""))
-    if result.training is None or not adapter.is_file():
-        raise UserError(
-            "model-not-found",
-            f"The adapter of {result.run_id} is not there any more: {adapter}.",
-            hint="Make it again: insource run",
+def _asking(task: Task, max_tokens: int, grammar: str | None) -> Callable[[str], Request]:
+    """Return the function that asks a model behind the engine about a document."""
+
+    def ask(document: str) -> Request:
+        return Request(
+            messages=task.messages(document),
+            max_tokens=max_tokens,
+            grammar=grammar,
+            top_logprobs=TOP_LOGPROBS,
+            document=document,
         )
-    base = resolve(result.training.base_model)
-    if base.digest != result.base_digest:
+
+    return ask
+
+
+def _base(name: str, digest: str, result: RunResult) -> BaseModel:
+    base = resolve(name)
+    if base.digest != digest:
         raise IntegrityError(
             "digest-mismatch",
-            f"The base model {base.name} is not the file that {result.run_id} was trained on.",
-            hint="Put the old file back, or train on the new one: insource run",
+            f"The base model {base.name} is not the file that {result.run_id} used.",
+            hint="Put the old file back, or make a run with the new one: insource run",
         )
+    return base
+
+
+def _behind_engine(
+    session: Session, task: Task, base: BaseModel, adapter: Path | None, max_new_tokens: int
+) -> Local:
     return Local(
         task=task,
         base=base,
         adapter=adapter,
         serving=session.config.serving,
-        max_new_tokens=result.max_new_tokens,
+        max_new_tokens=max_new_tokens,
         on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
     )

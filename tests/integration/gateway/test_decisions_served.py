@@ -217,6 +217,15 @@ def test_without_a_cloud_a_question_of_its_own_is_answered_however_unsure(record
     assert caught.value.code == "no-cloud"
 
 
+def test_a_model_that_the_tasks_cloud_may_not_serve_is_not_asked_for_there(recorder, hosted):
+    """A key of one provider must not go to another."""
+    cloud = HttpCloud(model="gpt-4o", base_url=hosted.url)
+    with gateway(recorder, cloud=cloud) as client:
+        reply = system_one(client, {"team": {"type": "choice", "criteria": dict.fromkeys(LABELS)}}, UNSURE)
+    assert (reply.status_code, reply.headers["x-insource-reason"]) == (200, "no-cloud")
+    assert hosted.seen == []
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -1,16 +1,28 @@
 """The model of a finished run, read back to be served."""
 
 import json
+import shutil
+import sys
+from contextlib import contextmanager
 
 import pytest
 from support.example_results import example_result
+from support.fitted_models import LABELS, SURE, finished_run, keyword_labels
 from support.walks import session_on
 
+from insource.arms.local import Local
+from insource.evaluation.plan import ArmPlan
 from insource.foundation.errors import IntegrityError, UserError
 from insource.models.catalogue import BaseModel
+from insource.models.prompting.folder import save as save_prompt
+from insource.models.prompting.lookup import Examples
+from insource.models.prompting.model import Prompting
+from insource.models.prompting.prompt import Prompt, Shot
+from insource.models.protocol import ModelInfo
 from insource.runs.folders import MANIFEST
-from insource.workflow import serve
-from insource.workflow.serve import deployed
+from insource.types import Arm, Completion, Labels, Served, Task
+from insource.workflow import serve as serve_module
+from insource.workflow.serve import deployed, served_by
 
 
 @pytest.fixture
@@ -33,7 +45,7 @@ def finished(project, monkeypatch):
     manifest = {"key": "k", "seconds": 1, "outputs": [], "result": {}, "stage": "run", "run_id": run.name}
     (run / MANIFEST).write_text(json.dumps(manifest))
     base = BaseModel(name="small", licence="Apache-2.0", gguf=folder / "small.gguf", digest="b" * 64)
-    monkeypatch.setattr(serve, "resolve", lambda name: base)
+    monkeypatch.setattr(serve_module, "resolve", lambda name: base)
     return session_on(folder), adapter, base
 
 
@@ -64,7 +76,121 @@ def test_an_adapter_that_was_deleted_is_named(finished):
 
 def test_another_base_model_is_not_served_under_the_old_adapter(finished, monkeypatch):
     session, _, base = finished
-    monkeypatch.setattr(serve, "resolve", lambda name: base.model_copy(update={"digest": "c" * 64}))
+    monkeypatch.setattr(serve_module, "resolve", lambda name: base.model_copy(update={"digest": "c" * 64}))
     with pytest.raises(IntegrityError) as caught:
         deployed(session)
     assert caught.value.code == "digest-mismatch"
+
+
+def test_a_fitted_model_needs_neither_training_nor_an_engine(project, monkeypatch):
+    folder = project(config="[task]\nname = 'teams'\ninstruction = 'Today: other words.'\n")
+    result = finished_run(folder / ".insource")
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    found = deployed(session_on(folder))
+    assert (found.name, found.engine, found.policy) == ("tfidf", None, result.routing.policy)
+    assert found.task.instruction == result.instruction
+    with found.open() as opened:
+        completion = opened.model.generate(found.ask(SURE))
+        assert opened.alive()
+    assert completion.text == "billing"
+    assert completion.confidence == keyword_labels().answer(SURE).confidence
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (lambda folder: shutil.rmtree(folder), "model-not-found"),
+        (lambda folder: (folder / "model.json").unlink(), "fitted-model-unreadable"),
+        (lambda folder: (folder / "words.json").write_text("{"), "fitted-model-unreadable"),
+    ],
+)
+def test_files_of_a_fitted_model_that_are_gone_are_named(project, damage, code):
+    folder = project(config="[task]\nname = 'teams'\n")
+    result = finished_run(folder / ".insource")
+    files = folder / ".insource" / "runs" / result.served.folder
+    damage(files)
+    with pytest.raises(UserError) as caught:
+        deployed(session_on(folder))
+    assert caught.value.code == code
+    assert str(files) in caught.value.message
+
+
+def prompted_run(folder, base):
+    """A run that chose a base model with a kept prompt of one fixed example."""
+    task = Task(name="teams", instruction="Which team?", output=Labels(names=LABELS))
+    prompt = Prompt(
+        task=task,
+        base="small",
+        base_digest=base.digest,
+        context_tokens=512,
+        max_tokens=9,
+        examples="fixed",
+        shots=1,
+    )
+    shots = (Shot(row_id="r1", input="Where is my parcel?", target="delivery"),)
+    files = folder / ".insource" / "runs" / "20260101T000000Z-prompt-abcdef" / "prompt"
+    save_prompt(Prompting(prompt, Examples(shots)), files)
+    served = Served(arm="few-shot", model="small", kind="prompted", folder=f"{files.parent.name}/prompt")
+    return finished_run(folder / ".insource", served=served)
+
+
+def test_a_prompted_model_is_asked_with_its_kept_prompt(project, monkeypatch):
+    folder = project(config="[task]\nname = 'teams'\n")
+    base = BaseModel(name="small", licence="Apache-2.0", gguf=folder / "small.gguf", digest="b" * 64)
+    prompted_run(folder, base)
+    asked = []
+
+    class Engine:
+        alive = True
+
+    class Model:
+        info = ModelInfo(name="small", local=True)
+        engine = Engine()
+
+        def count_tokens(self, messages):
+            return 1
+
+        def generate(self, request):
+            asked.append(request)
+            return Completion(text="billing")
+
+    @contextmanager
+    def serve(local, name, adapter):
+        assert (name, adapter, local.adapter) == ("small", None, None)
+        assert local.serving.context_tokens == 512
+        yield Model()
+
+    monkeypatch.setattr(serve_module, "resolve", lambda name: base)
+    monkeypatch.setattr(Local, "serve", serve)
+    found = deployed(session_on(folder))
+    with found.open() as opened:
+        assert opened.model.generate(found.ask(SURE)).text == "billing"
+        assert opened.alive()
+    (request,) = asked
+    assert [message.content for message in request.messages][1:] == ["Where is my parcel?", "delivery", SURE]
+    assert (request.max_tokens, request.grammar is None) == (9, False)
+
+
+def test_what_answers_is_told_from_the_files_of_an_arm(project):
+    folder = project(config="[task]\nname = 'teams'\n")
+    session = session_on(folder)
+    base = BaseModel(name="small", licence="Apache-2.0", gguf=folder / "small.gguf", digest="b" * 64)
+    result = prompted_run(folder, base)
+    runs = session.project.runs.folder
+    arm = Arm(name="x", model="m", kind="x", role="candidate")
+
+    def told(answers_in):
+        plan = ArmPlan(arm=arm, examples=(), identity={}, model=None, ask=None, answers_in=answers_in)
+        return served_by(session, plan)
+
+    assert told(None) == Served(arm="x", model="m")
+    assert told(runs / result.served.folder).kind == "prompted"
+    fitted = told(runs / "20260101T000000Z-fit-abcdef" / "model")
+    assert (fitted.kind, fitted.folder) == ("fitted", "20260101T000000Z-fit-abcdef/model")
+
+
+def test_a_result_from_before_says_that_the_tuned_model_answers(finished):
+    session, adapter, _ = finished
+    found = deployed(session)
+    assert found.result.served is None
+    assert found.engine.adapter == adapter

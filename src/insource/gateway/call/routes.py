@@ -5,6 +5,7 @@
 /v1/messages…      the first upstream of the kind ``anthropic``
 /openai/…          the first of the kind ``azure``
 /v1beta/…          the first of the kind ``gemini``
+/v1/systemone      the first ``openai`` that is not OpenAI itself, which does not serve it
 /v1/…              ``anthropic`` if the caller sends its version header, else the first ``openai``
 
 The decision uses the plain form of a path (``plain``), because upstreams accept many spellings of one path.
@@ -48,6 +49,7 @@ _NO_CALLS = (
     "counttokens",
     "computetokens",
 )
+OPENAI_HOST = "//api.openai.com"
 _BATCHES = ("batches", "batchgeneratecontent", "asyncbatchembedcontent")
 _VERBS = {verb.lower(): endpoint for verb, endpoint in CALL_VERBS.items()}
 _GEMINI = re.compile(r"/models/(?P<model>[^/:]+):(?P<verb>\w+)$", re.I)
@@ -93,9 +95,14 @@ class Routes:
         for upstream in upstreams:
             self._first.setdefault(upstream.kind, upstream)
         openai, anthropic = self._first.get("openai"), self._first.get("anthropic")
+        # A caller's document and key for a decision model must not go to a provider that cannot answer.
+        others = (one for one in upstreams if one.kind == "openai" and OPENAI_HOST not in one.base_url)
+        self._system_one = next(others, None)
         # Nearly every request has one of these paths, so they are not parsed.
         self._usual = {
-            f"/v1/{rest}": Destination(openai, f"/v1/{rest}", endpoint)
+            f"/v1/{rest}": Destination(
+                self._system_one if _is_system_one(rest) else openai, f"/v1/{rest}", endpoint
+            )
             for rest, endpoint in CALL_PATHS.items()
             if endpoint != "messages"
         }
@@ -117,7 +124,8 @@ class Routes:
         named = upstream is not None
         clear = plain(rest)
         kind = upstream.kind if upstream else _kind_of(clear, header)
-        upstream = upstream or self._first.get(kind)
+        if upstream is None:
+            upstream = self._system_one if _is_system_one(clear) else self._first.get(kind)
         if not (named or _is_known(kind, clear)):
             raise UnknownRoute(f"There is nothing at {method} {path}.")
         dialect = cast(ApiDialect, kind if kind in get_args(ApiDialect) else "openai")
@@ -153,6 +161,10 @@ def plain(path: str) -> str:
     if _DOTS.search(clear):
         raise UnknownRoute("A path has no dot segments.")
     return clear
+
+
+def _is_system_one(path: str) -> bool:
+    return path.rpartition("/")[2].lower() == "systemone"
 
 
 def _kind_of(clear: str, header: Callable[[str], str]) -> UpstreamKind:

@@ -109,11 +109,13 @@ class InsourcedTask:
                         await self._serve_locally(exchange, reason)
                         return
                     reason = OTHER_OPTIONS
-        if elsewhere is None:
-            await self._escalate(exchange, reason)
-        else:
+        if elsewhere is not None:
             exchange.take("cloud", exchange.model, reason)
             await elsewhere()
+        elif self.serves(exchange.model):
+            await self._escalate(exchange, reason)
+        else:  # the cloud of the task may not serve the model that was named
+            await self._serve_or_refuse(exchange, reason, "no-cloud")
 
     async def _attempt(self, exchange: Exchange, local: LocalAnswerer, document: str) -> Attempt:
         loop = asyncio.get_running_loop()
@@ -151,7 +153,11 @@ class InsourcedTask:
         if cloud is not None:
             exchange.take("cloud", cloud.model, reason, simulated=cloud.simulated)
             await cloud.answer(exchange)
-        elif self._can_serve(exchange):
+        else:
+            await self._serve_or_refuse(exchange, reason, without)
+
+    async def _serve_or_refuse(self, exchange: Exchange, reason: str, without: str) -> None:
+        if self._can_serve(exchange):
             await self._serve_locally(exchange, without)
         else:
             why = "the task is local-only" if without == "local-only" else "no cloud is configured"

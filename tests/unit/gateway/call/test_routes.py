@@ -24,6 +24,10 @@ def find(path, method="POST", **headers):
         ("/v1/responses", "openai", "responses"),
         ("/v1/responses/resp_1/cancel", "openai", None),
         ("/v1/embeddings", "openai", "embeddings"),
+        ("/v1/decisions", "openai", "decisions"),
+        ("/v1/systemone", "router", "decisions"),  # OpenAI does not serve it
+        ("/v1/SystemOne", "router", "decisions"),
+        ("/u/openai/v1/systemone", "openai", "decisions"),
         ("/v1/completions", "openai", "completions"),
         ("/v1/images/generations", "openai", "other"),
         ("/v1/batches", "openai", None),
@@ -70,6 +74,11 @@ SPELLINGS = [
     "/v1/Chat/COMPLETIONS",
     "/v1/chat;a=b/completions;c",
 ]
+
+
+def test_openai_gets_no_document_and_no_key_for_a_model_that_it_does_not_serve():
+    found = Routes(UPSTREAMS[:2]).find("POST", "/v1/systemone", lambda name: "")
+    assert found.upstream is None
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
