@@ -57,12 +57,12 @@ def run(
     """
     require_extras(arms)
     dataset, task = build_dataset(session, cloud)
-    fit_early(session, dataset, task, arms)
+    best = fit_early(session, dataset, task, arms)
     made = make_model(session, dataset, task)
-    choice = choose(session, dataset, task, made, arms)
+    choice = choose(session, dataset, task, made, arms, best=best)
     chosen = choice.candidate if choice else None
     registration = register_choice(session, dataset, task, choice)
-    evaluated = evaluate_arms(session, dataset, task, made, arms, choice=choice)
+    evaluated = evaluate_arms(session, dataset, task, made, arms, choice=choice, best=best)
     calibrated = calibrate(session, dataset, task, made, choice, arms)
     evaluated += measure_cascade(session, dataset, task, evaluated, choice, calibrated)
     comparisons = compare_arms(session, dataset, task, evaluated, choice)

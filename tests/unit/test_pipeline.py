@@ -28,6 +28,10 @@ base_documents = 4
 """
 
 
+# Without the classical rungs, which may well be chosen: here the tuned model is to be.
+PLAIN = tuple(arm for arm in ARMS if arm.kind in ("cloud", "floor", "prompted", "tuned"))
+
+
 @pytest.fixture
 def walk(project, rows, monkeypatch, tmp_path):
     """A project of sixty tickets whose cloud is right two times in three, and a session on it."""
@@ -66,7 +70,7 @@ ABSENT = ArmFactory("absent", "baseline", trivial, ArmNeeds(rows=10**6))
 
 
 def test_a_run_ends_with_a_kept_result_and_a_report(walk):
-    result = pipeline.run(walk)
+    result = pipeline.run(walk, arms=PLAIN)
     assert result.verdict.sentence
     kept, folder = load(walk.project.runs)
     assert kept == result
@@ -76,7 +80,7 @@ def test_a_run_ends_with_a_kept_result_and_a_report(walk):
 
 
 def test_the_floor_is_in_result_comparison_and_report(walk):
-    result = pipeline.run(walk)
+    result = pipeline.run(walk, arms=PLAIN)
     floor = next(one for one in result.evaluations if one.arm.name == "floor")
     assert 0 < floor.metrics["accuracy"].value < 0.6
     against = next(one for one in result.comparisons if one.baseline == "floor")
@@ -86,7 +90,7 @@ def test_the_floor_is_in_result_comparison_and_report(walk):
 
 
 def test_one_factory_is_all_that_a_new_arm_takes(walk):
-    result = pipeline.run(walk, arms=(*ARMS, PARROT, ABSENT))
+    result = pipeline.run(walk, arms=(*PLAIN, PARROT, ABSENT))
     assert "parrot" in [one.arm.name for one in result.evaluations]
     assert ("tuned", "parrot") in [(one.candidate, one.baseline) for one in result.comparisons]
     missing = "not measured: it needs 1,000,000 training rows, and there are 36"
@@ -103,9 +107,9 @@ def another_candidate(inputs):
 
 
 def test_the_candidate_is_chosen_on_validation_whatever_stands_first(walk):
-    alone = pipeline.run(walk)
+    alone = pipeline.run(walk, arms=PLAIN)
     other = ArmFactory("other", "candidate", another_candidate)
-    for arms in ((*ARMS, other), (other, *ARMS)):
+    for arms in ((*PLAIN, other), (other, *PLAIN)):
         both = pipeline.run(session_on(walk.project.folder, FakeDisplay()), arms=arms)
         assert both.choice.candidate == "tuned"
         assert {"other", "tuned", "gpt"} <= {trial.arm for trial in both.choice.trials}
@@ -116,15 +120,15 @@ def test_the_candidate_is_chosen_on_validation_whatever_stands_first(walk):
 
 
 def test_without_a_candidate_the_result_says_so(walk):
-    result = pipeline.run(walk, arms=[arm for arm in ARMS if arm.role != "candidate"])
+    result = pipeline.run(walk, arms=[arm for arm in PLAIN if arm.role != "candidate"])
     assert (result.verdict.sentence, result.routing) == ("No candidate was evaluated.", None)
     assert (load(walk.project.runs)[1] / "report.html").is_file()
 
 
 def test_a_second_run_reads_everything_back_and_looks_no_more(walk):
-    first = pipeline.run(walk)
+    first = pipeline.run(walk, arms=PLAIN)
     display = FakeDisplay()
-    second = pipeline.run(session_on(walk.project.folder, display))
+    second = pipeline.run(session_on(walk.project.folder, display), arms=PLAIN)
     assert second.test_looks == first.test_looks == 1
     evaluations = [stage for stage in second.stages if stage.stage.startswith("evaluate")]
     assert evaluations
@@ -132,7 +136,7 @@ def test_a_second_run_reads_everything_back_and_looks_no_more(walk):
 
 
 def test_the_verdict_follows_from_the_arms_roles(walk):
-    result = pipeline.run(walk)
+    result = pipeline.run(walk, arms=PLAIN)
     assert "gpt" in result.verdict.reasons[0]
     assert result.comparisons[0].baseline == "gpt"
     assert result.break_even.cloud_per_1000_usd == 30.0
@@ -146,8 +150,19 @@ def test_two_documents_go_through_the_gateway_when_it_is_driven(walk):
         seen.extend(documents)
         return ()
 
-    pipeline.run(walk, drive=drive)
+    pipeline.run(walk, drive=drive, arms=PLAIN)
     assert len(seen) == 2
+
+
+def test_an_early_rung_is_shown_first_and_may_be_chosen(walk):
+    result = pipeline.run(walk)
+    early = [name for name, figure, _ in walk.display.expectations if figure is not None]
+    assert {"labels-ngrams"} <= set(early)
+    assert walk.display.stages.index("fit") < walk.display.stages.index("evaluate")
+    tried = {trial.arm: trial for trial in result.choice.trials}
+    assert {*early, "tuned", "gpt"} <= set(tried)
+    assert tried["labels-ngrams"].effort.validation_evaluations > 0
+    assert result.standing.kind == "confirmatory"
 
 
 def test_what_is_missing_is_said_before_anything_is_done(walk, monkeypatch):
@@ -155,6 +170,6 @@ def test_what_is_missing_is_said_before_anything_is_done(walk, monkeypatch):
 
     monkeypatch.setattr(pipeline, "find_spec", lambda module: None)
     with pytest.raises(PrerequisiteError) as caught:
-        pipeline.run(walk)
+        pipeline.run(walk, arms=PLAIN)
     assert caught.value.code == "missing-extra"
     assert walk.display.stages == []

@@ -26,10 +26,10 @@ def command(session: Session, as_json: bool) -> None:
     from insource.workflow.looks import looks_at_test
 
     dataset, task = build_dataset(session)
-    fit_early(session, dataset, task)
+    best = fit_early(session, dataset, task)
     made = make_model(session, dataset, task)
-    choice = choose(session, dataset, task, made)
-    evaluated = evaluate_arms(session, dataset, task, made, choice=choice)
+    choice = choose(session, dataset, task, made, best=best)
+    evaluated = evaluate_arms(session, dataset, task, made, choice=choice, best=best)
     if as_json:
         found = [one.evaluation.model_dump(mode="json") for one in evaluated]
         click.echo(json.dumps(found, ensure_ascii=False))

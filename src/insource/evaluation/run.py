@@ -75,9 +75,9 @@ def evaluate(
 
     A document on which the model fails gets a ``failed`` record, which counts as a failure of the arm, and so
     does one whose answer was cut, blocked, refused or empty. The evaluation stops after
-    ``MAX_FAILURES_IN_A_ROW`` consecutive calls without an answer, those of replayed calls aside, and without an error when ``hopeless``
-    gives a reason; the records are then those so far. ``answers`` holds those of other evaluations, and gets
-    the new ones. At most ``workers`` calls are in flight at once.
+    ``MAX_FAILURES_IN_A_ROW`` consecutive calls without an answer, those of replayed calls aside, and without
+    an error when ``hopeless`` gives a reason; the records are then those so far. ``answers`` holds those of
+    other evaluations, and gets the new ones. At most ``workers`` calls are in flight at once.
 
     Raises:
         ProviderError: ``model-keeps-failing``, or the engine's own error when it cannot be kept running.

@@ -8,43 +8,58 @@ from insource.arms.factory import ArmFactory, ArmInputs
 from insource.arms.hybrid import Hybrid, chosen_fields
 from insource.arms.registry import ARMS
 from insource.decision.cost import priced
-from insource.evaluation.metrics import LOWER_IS_BETTER
+from insource.evaluation.comparison.pairs import gain_sign
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
 from insource.foundation.errors import ProviderError
-from insource.types import NOT_MEASURED, Dataset, Task
+from insource.types import NOT_MEASURED, Dataset, Estimate, Task
 from insource.types.choice import HYBRID, Choice, Trial
 from insource.workflow.evaluate import KEEPS_FAILING, evaluate_one, inputs_of
 from insource.workflow.export import Made
 from insource.workflow.session import Session
 
 
-def fit_early(session: Session, dataset: Dataset, task: Task, arms: Sequence[ArmFactory] = ARMS) -> None:
+def fit_early(
+    session: Session, dataset: Dataset, task: Task, arms: Sequence[ArmFactory] = ARMS
+) -> Estimate | None:
     """Fit the candidates that need no language model, and show what they are expected to reach.
 
     The figures come from cross-validation on the training split. What is fitted is kept, so the evaluation
-    reads it back.
+    reads it back. Returns the best figure: a slow arm that cannot reach it is not asked about every document.
     """
     inputs = inputs_of(session, dataset, task, None)
+    figures: list[Estimate] = []
     for arm in arms:
         if arm.early and arm.role == "candidate" and not arm.why_not(inputs):
             session.begin("fit", f"{arm.kind} on {len(dataset.splits['train']):,} training documents")
             for plan in arm.make(inputs):
                 session.display.expected(plan.arm, plan.expected, task.primary_metric)
+                figures += [plan.expected] if plan.expected and plan.expected.value is not None else []
+    sign = gain_sign(task.primary_metric)
+    return max(figures, key=lambda figure: sign * (figure.value or 0.0), default=None)
 
 
 def choose(
-    session: Session, dataset: Dataset, task: Task, made: Made, arms: Sequence[ArmFactory] = ARMS
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    made: Made,
+    arms: Sequence[ArmFactory] = ARMS,
+    *,
+    best: Estimate | None = None,
 ) -> Choice | None:
     """Measure every candidate and cloud on the validation split, and choose; None without a candidate.
+
+    ``best`` is the best figure of ``fit_early``.
 
     Raises:
         ProviderError: every candidate's model keeps failing.
     """
     validation = sample(dataset.splits["validation"], session.config.evaluation.validation_documents)
     few = sample(validation, session.config.evaluation.base_documents)
-    inputs = inputs_of(session, dataset, task, made)._replace(test=validation, few=few)
+    inputs = inputs_of(session, dataset, task, made)
+    inputs = inputs._replace(test=validation, few=few, best_expected=best)
     trials: list[Trial] = []
     measured: list[Evaluated] = []
     failure: ProviderError | None = None
@@ -122,7 +137,7 @@ def _hybrid_trial(session: Session, hybrid: Hybrid, measured: Sequence[Evaluated
 
 def _choice(task: Task, candidates: Sequence[Trial], others: Sequence[Trial]) -> Choice:
     metric = task.primary_metric
-    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    sign = gain_sign(metric)
 
     def good(trial: Trial) -> float:
         return float("-inf") if trial.value.value is None else sign * trial.value.value

@@ -14,13 +14,13 @@ from insource.evaluation.comparison.mix import expected_unseen
 from insource.evaluation.comparison.pairs import gain_sign
 from insource.evaluation.never_answered import fields_of_labels
 from insource.evaluation.plan import ArmPlan
-from insource.evaluation.run import Progress
+from insource.evaluation.run import Progress, never
 from insource.evaluation.sample import sample
 from insource.evaluation.scorers import build_scorer, compared
 from insource.evaluation.stage import Asking, Evaluated, evaluate_arm
 from insource.foundation.errors import ProviderError
 from insource.matching.surface import SurfaceForms
-from insource.types import Comparison, Dataset, JsonSchema, Split, Task
+from insource.types import Comparison, Dataset, Estimate, JsonSchema, Split, Task
 from insource.types.choice import Choice
 from insource.workflow.ask_cloud import cloud_price
 from insource.workflow.export import Made
@@ -40,14 +40,15 @@ def evaluate_arms(
     arms: Sequence[ArmFactory] = ARMS,
     *,
     choice: Choice | None = None,
+    best: Estimate | None = None,
 ) -> tuple[Evaluated, ...]:
     """Evaluate every arm on the sealed test split, in the order of the registry, and the hybrid last.
 
     The chosen arm is asked about every test document, however slow it is. An arm that cannot be run is
     skipped with its reason. So is an arm whose model keeps failing, unless it is the chosen one: without it
-    there is nothing to conclude.
+    there is nothing to conclude. ``best`` is as in ``choose``.
     """
-    inputs = inputs_of(session, dataset, task, made)
+    inputs = inputs_of(session, dataset, task, made)._replace(best_expected=best)
     chosen = choice.answering if choice else ()
     evaluated = []
     for arm in arms:
@@ -56,7 +57,9 @@ def evaluate_arms(
             continue
         for made_plan in arm.make(inputs):
             is_chosen = made_plan.arm.name in chosen
-            plan = (made_plan._replace(examples=inputs.test) if is_chosen else made_plan).ready()
+            plan = (
+                made_plan._replace(examples=inputs.test, hopeless=never) if is_chosen else made_plan
+            ).ready()
             if plan.note:
                 session.skip(plan.arm.name, plan.note)
             if not plan.examples:

@@ -15,6 +15,9 @@ from insource.workflow.choose import choose, fit_early
 from insource.workflow.looks import looks_at_test
 
 
+PLAIN = tuple(arm for arm in ARMS if arm.kind in ("cloud", "floor"))
+
+
 @pytest.fixture
 def walk(project):
     return session_on(project(), FakeDisplay())
@@ -88,7 +91,7 @@ CASES = {
 def test_the_choice(walk, dataset, label_task, tmp_path, arms, chosen, why):
     made = made_of(label_task, tmp_path, ())
     factories = [candidate(name, right=right, price=price) for name, right, price in arms]
-    choice = choose(walk, dataset, label_task, made, (*factories, *ARMS[:2]))
+    choice = choose(walk, dataset, label_task, made, (*factories, *PLAIN))
     assert (choice.candidate, choice.baseline) == (chosen, "gpt")
     assert why in choice.reason
     assert walk.display.notes[-1] == choice.reason
@@ -98,7 +101,7 @@ def test_the_choice(walk, dataset, label_task, tmp_path, arms, chosen, why):
 def test_without_a_cloud_the_baseline_is_the_best_that_is_no_candidate(walk, dataset, label_task, tmp_path):
     made = made_of(label_task, tmp_path, ())
     alone = dataset.model_copy(update={"manifest": dataset.manifest.model_copy(update={"cloud_models": ()})})
-    arms = (candidate("a", right=80, price=1.0), *ARMS[:2])
+    arms = (candidate("a", right=80, price=1.0), *PLAIN)
     assert choose(walk, alone, label_task, made, arms).baseline == "floor"
     assert choose(walk, alone, label_task, made, arms[:1]).baseline == ""
 
@@ -116,7 +119,7 @@ def test_without_validation_documents_the_expected_figures_decide(walk, dataset,
 
 def test_early_rungs_are_shown_before_a_model_is_made(walk, dataset, label_task):
     figure = Estimate(value=0.9, n=9)
-    fit_early(walk, dataset, label_task, (*ARMS[:2], candidate("a", right=50, price=1.0, expected=figure)))
+    fit_early(walk, dataset, label_task, (*PLAIN, candidate("a", right=50, price=1.0, expected=figure)))
     assert walk.display.expectations == [("a", figure, "accuracy")]
     assert looks_at_test(walk, dataset.splits["test"]).most == 0
 
