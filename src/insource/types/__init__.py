@@ -2,6 +2,7 @@
 
 from insource.types.base import Frozen
 from insource.types.call import Call, Route
+from insource.types.ceiling import NoiseCeiling
 from insource.types.dataset import (
     SPLITS,
     TOKEN_LIMIT,
@@ -83,6 +84,7 @@ __all__ = [
     "Labels",
     "LoggedAnswer",
     "Message",
+    "NoiseCeiling",
     "OutputSpec",
     "Overlap",
     "ParitySummary",

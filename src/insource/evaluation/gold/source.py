@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from insource.types import EvalRecord, Example, Frozen
@@ -90,21 +90,30 @@ def unchecked_disagreements(
 ) -> tuple[str, ...]:
     """Return the documents on which the two differ and whose label nobody checked.
 
-    While there are any, it cannot be said that the candidate beats the cloud. Where two arms score the same
-    slots alike, the label adds nothing to their difference, so people need not have checked it.
+    While there are any, it cannot be said that the candidate beats the cloud.
+    """
+    return tuple(
+        row_id
+        for row_id in disagreements(candidate, cloud)
+        if (example := examples.get(row_id)) is not None and teacher_of(example)
+    )
+
+
+def disagreements(candidate: Sequence[EvalRecord], cloud: Sequence[EvalRecord]) -> tuple[str, ...]:
+    """Return the documents on which two arms do not answer the same.
+
+    On all others the label adds nothing to their difference, so nobody need check it.
     """
     theirs = {record.row_id: record for record in cloud if record.status != "unscored"}
     return tuple(
         record.row_id
         for record in candidate
-        if record.row_id in theirs
-        and record.status != "unscored"
-        and (example := examples.get(record.row_id)) is not None
-        and teacher_of(example)
-        and _outcome(record) != _outcome(theirs[record.row_id])
+        if record.status != "unscored"
+        and record.row_id in theirs
+        and _answered(record) != _answered(theirs[record.row_id])
     )
 
 
-def _outcome(record: EvalRecord) -> Collection[tuple[str, str, str]]:
+def _answered(record: EvalRecord) -> list[tuple[str, str, str]]:
     slots = record.score.slots if record.score else ()
     return sorted((slot.path, slot.bucket, str(slot.predicted)) for slot in slots)
