@@ -24,10 +24,11 @@ from insource.workflow.build import build_dataset
 from insource.workflow.choose import choose, fit_early
 from insource.workflow.conclude import Findings, keep
 from insource.workflow.dissect import dissect
-from insource.workflow.evaluate import compare_arms, evaluate_arms
+from insource.workflow.evaluate import evaluate_arms
 from insource.workflow.export import make_model
+from insource.workflow.judge import judge
 from insource.workflow.looks import looks_at_test
-from insource.workflow.register import register_choice, standing_of
+from insource.workflow.register import register_choice
 from insource.workflow.route import Drive, calibrate, drive_gateway, measure_cascade
 from insource.workflow.session import Session
 
@@ -65,12 +66,12 @@ def run(
     evaluated = evaluate_arms(session, dataset, task, made, arms, choice=choice, best=best)
     calibrated = calibrate(session, dataset, task, made, choice, arms)
     evaluated += measure_cascade(session, dataset, task, evaluated, choice, calibrated)
-    comparisons = compare_arms(session, dataset, task, evaluated, choice)
+    judged = judge(session, dataset, task, evaluated, choice, registration)
     routed = drive_gateway(session, dataset, made, calibrated, drive)
     economics = weigh(session.config.decision, evaluated, chosen)
     verdict = conclude(
         [one.evaluation.arm for one in evaluated],
-        comparisons,
+        judged.comparisons,
         economics,
         chosen=chosen,
         volume=session.config.decision.documents_per_month,
@@ -84,10 +85,9 @@ def run(
         max_new_tokens=made.local.max_new_tokens,
         choice=choice,
         registration=registration,
-        standing=standing_of(session, dataset.splits["test"], comparisons, registration),
-        parts=dissect(session, dataset, task, evaluated, comparisons),
+        parts=dissect(session, dataset, task, evaluated, judged.comparisons),
         evaluated=evaluated,
-        comparisons=comparisons,
+        judged=judged,
         policy=calibrated.policy if calibrated else None,
         routed=routed,
         economics=economics,

@@ -162,7 +162,7 @@ def test_an_early_rung_is_shown_first_and_may_be_chosen(walk):
     tried = {trial.arm: trial for trial in result.choice.trials}
     assert {*early, "tuned", "gpt"} <= set(tried)
     assert tried["labels-ngrams"].effort.validation_evaluations > 0
-    assert result.standing.kind == "confirmatory"
+    assert result.comparisons[0].standing.kind == "confirmatory"
 
 
 def test_what_is_missing_is_said_before_anything_is_done(walk, monkeypatch):

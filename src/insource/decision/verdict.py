@@ -42,14 +42,20 @@ def conclude(
         )
     else:
         found = _without_cloud(arms, model, against_baseline)
-    handicapped = [one for comparison in against_cloud for one in comparison.never_answered if notable(one)]
+    handicapped = [
+        one
+        for comparison in against_cloud
+        if comparison.outcome != "not comparable"  # its reason says so already
+        for one in comparison.never_answered
+        if notable(one)
+    ]
     sentence = " ".join([*(described(one) for one in handicapped), found.sentence])
     return found.model_copy(update={"sentence": sentence, "reasons": reasons})
 
 
 def _hardest(against: Sequence[Comparison]) -> Comparison:
     """Return the comparison that came out worst for the candidate."""
-    order = ["better", "not worse", "inconclusive", "worse"]
+    order = ["better", "not worse", "inconclusive", "not comparable", "worse"]
     return max(against, key=lambda c: order.index(str(c.outcome)))
 
 
@@ -86,6 +92,12 @@ def _stopped_by_cloud(model: str, against_cloud: Sequence[Comparison]) -> Verdic
             outcome="no-go",
             sentence=f"Stay with {hardest.baseline}: {_inside(model)} is worse.",
             flips_if=("More or better training examples, or a larger base model.",),
+        )
+    if hardest.outcome == "not comparable":
+        return Verdict(
+            outcome="undecided",
+            sentence=f"{model} and {hardest.baseline} are not comparable here. {hardest.not_comparable}",
+            flips_if=("Answers of the cloud without that handicap, on the same documents.",),
         )
     if hardest.outcome == "inconclusive":
         more = f" About {hardest.required_n:,} test documents would settle it." if hardest.required_n else ""

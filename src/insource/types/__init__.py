@@ -2,6 +2,7 @@
 
 from insource.types.base import Frozen
 from insource.types.call import Call, Route
+from insource.types.ceiling import NoiseCeiling
 from insource.types.dataset import (
     SPLITS,
     TOKEN_LIMIT,
@@ -90,6 +91,7 @@ __all__ = [
     "Labels",
     "LoggedAnswer",
     "Message",
+    "NoiseCeiling",
     "OutputSpec",
     "Overlap",
     "ParitySummary",

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 from insource.types.base import Frozen
+from insource.types.ceiling import NoiseCeiling
 from insource.types.choice import Choice
-from insource.types.comparison import BreakPoint, Registration, Slices, Standing
+from insource.types.comparison import BreakPoint, Registration, Slices
 from insource.types.dataset import DatasetManifest
 from insource.types.decision import BreakEven, Verdict
+from insource.types.error_mix import ErrorMix
 from insource.types.evaluation import Comparison, Disagreement, Evaluation
+from insource.types.gold import GoldSource
+from insource.types.handicap import Fairness
 from insource.types.routing import Policy
 
 
@@ -113,7 +117,7 @@ class RunResult(Frozen):
 
     ``test_looks`` counts the evaluations of the sealed test split, including this run. ``skipped_arms``
     gives, for each arm that was not measured, the reason. ``choice`` says how the candidate was chosen,
-    ``standing`` whether the primary comparison was registered before the test split was read, and
+    ``registration`` what was written down before the test split was read, and
     ``served`` what answers for it; in results without it, that is the tuned model.
 
     Examples:
@@ -144,11 +148,14 @@ class RunResult(Frozen):
     parity: ParitySummary | None = None
     choice: Choice | None = None
     registration: Registration | None = None
-    standing: Standing | None = None
     slices: Slices | None = None
     break_points: tuple[BreakPoint, ...] = ()
     evaluations: tuple[Evaluation, ...]
     comparisons: tuple[Comparison, ...]
+    fairness: dict[str, Fairness] = {}
+    error_mixes: tuple[ErrorMix, ...] = ()
+    gold: GoldSource | None = None
+    ceiling: NoiseCeiling | None = None
     break_even: BreakEven
     routing: RoutingSummary | None = None
     served: Served | None = None

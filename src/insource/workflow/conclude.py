@@ -23,7 +23,6 @@ from insource.runs.result import REPORT_FILE, RESULT_FILE, STAGE
 from insource.training.stage import summary
 from insource.types import (
     BreakEven,
-    Comparison,
     Dataset,
     Disagreement,
     Policy,
@@ -34,8 +33,9 @@ from insource.types import (
     Verdict,
 )
 from insource.types.choice import Choice
-from insource.types.comparison import Registration, Standing
+from insource.types.comparison import Registration
 from insource.workflow.dissect import Parts
+from insource.workflow.judge import Judged
 from insource.workflow.session import Session
 
 SHOWN_DISAGREEMENTS = 12
@@ -53,10 +53,9 @@ class Findings(NamedTuple):
     max_new_tokens: int
     choice: Choice | None
     registration: Registration | None
-    standing: Standing | None
     parts: Parts
     evaluated: tuple[Evaluated, ...]
-    comparisons: tuple[Comparison, ...]
+    judged: Judged
     policy: Policy | None
     routed: tuple[RoutedCall, ...]
     economics: BreakEven
@@ -110,12 +109,15 @@ def _assemble(session: Session, found: Findings, name: str, folder: Path, test_l
         training=summary(found.trained),
         parity=parity_of(found.exported),
         evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
-        comparisons=found.comparisons,
+        comparisons=found.judged.comparisons,
+        fairness=found.judged.fairness,
+        error_mixes=found.judged.mixes,
+        gold=found.judged.gold,
+        ceiling=found.judged.ceiling,
         break_even=found.economics,
         routing=RoutingSummary(policy=found.policy, calls=found.routed) if found.policy else None,
         choice=found.choice,
         registration=found.registration,
-        standing=found.standing,
         slices=found.parts.slices,
         break_points=found.parts.break_points,
         disagreements=disagreements(

@@ -8,11 +8,6 @@ from collections.abc import Sequence
 from insource.arms.factory import ArmFactory, ArmInputs
 from insource.arms.hybrid import hybrid_plan
 from insource.arms.registry import ARMS
-from insource.evaluation.compare import Terms
-from insource.evaluation.comparison.family import compare_family
-from insource.evaluation.comparison.mix import expected_unseen
-from insource.evaluation.comparison.pairs import gain_sign
-from insource.evaluation.never_answered import fields_of_labels
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Progress, never
 from insource.evaluation.sample import sample
@@ -20,7 +15,7 @@ from insource.evaluation.scorers import build_scorer, compared
 from insource.evaluation.stage import Asking, Evaluated, evaluate_arm
 from insource.foundation.errors import ProviderError
 from insource.matching.surface import SurfaceForms
-from insource.types import Comparison, Dataset, Estimate, JsonSchema, Split, Task
+from insource.types import Dataset, Estimate, JsonSchema, Split, Task
 from insource.types.choice import Choice
 from insource.workflow.ask_cloud import cloud_price
 from insource.workflow.export import Made
@@ -135,41 +130,3 @@ def surface_forms(task: Task, dataset: Dataset) -> SurfaceForms | None:
     assert isinstance(schema, JsonSchema)
     targets = (json.loads(example.target) for example in dataset.splits["train"])
     return SurfaceForms.fit(targets, schema.definition)
-
-
-def compare_arms(
-    session: Session, dataset: Dataset, task: Task, evaluated: Sequence[Evaluated], choice: Choice | None
-) -> tuple[Comparison, ...]:
-    """Compare the chosen candidate with every other arm, paired by document.
-
-    The primary comparison comes first; the others are corrected for their number. They follow in this order:
-    the clouds, the baselines, the other candidates, simulated clouds last, and among equals the arm that the
-    candidate gains least over, on the documents that both were asked.
-    """
-    if choice is None:
-        return ()
-    arms = {one.evaluation.arm.name: one.evaluation.arm for one in evaluated}
-    sign = gain_sign(task.primary_metric)
-    roles = ("reference", "baseline", "candidate")
-
-    def order(found: Comparison) -> tuple[bool, bool, int, float]:
-        arm = arms[found.baseline]
-        primary = found.baseline == choice.baseline
-        gain = sign * (found.difference.value or 0.0)
-        return not primary, arm.simulated, roles.index(arm.role), gain
-
-    sides = {one.evaluation.arm.name: (one.evaluation.arm, one.records) for one in evaluated}
-    section = session.config.evaluation
-    found = compare_family(
-        [(sides[choice.candidate], side) for name, side in sides.items() if name != choice.candidate],
-        Terms(
-            task.primary_metric,
-            task.margin,
-            label_fields=fields_of_labels(task.output),
-            question=section.question,
-            group_test=section.group_test,
-            unseen_share=expected_unseen([example.group for example in dataset.splits["train"]]),
-        ),
-        primary=(choice.candidate, choice.baseline),
-    )
-    return tuple(sorted(found, key=order))

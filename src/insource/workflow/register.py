@@ -14,7 +14,7 @@ from insource.store.database import open_database
 from insource.store.looks import looks_at
 from insource.types import Comparison, Dataset, Example, Task
 from insource.types.choice import Choice
-from insource.types.comparison import Look, Registration, Standing
+from insource.types.comparison import Look, Registration
 from insource.workflow.session import Session
 
 FOLDER = "registrations"
@@ -64,19 +64,20 @@ def _path(session: Session, found: Registration) -> Path:
     return session.project.workspace / FOLDER / f"{terms[:16]}.json"
 
 
-def standing_of(
+def with_standing(
     session: Session,
     test: Sequence[Example],
     comparisons: Sequence[Comparison],
     registration: Registration | None,
-) -> Standing | None:
-    """Return whether the first comparison is confirmatory; None when there is none."""
-    if not comparisons:
-        return None
+) -> tuple[Comparison, ...]:
+    """Return the comparisons, each with whether it is confirmatory or exploratory, and why."""
     test_digest, inputs = sealed_test(test)
     store = session.project.workspace / STORE_FILE
     looks: tuple[Look, ...] = ()
     if store.exists():
         with open_database(store) as database:
             looks = looks_at(database, test_digest, inputs)
-    return standing(comparisons[0], registration, looks, test_digest)
+    return tuple(
+        one.model_copy(update={"standing": standing(one, registration, looks, test_digest)})
+        for one in comparisons
+    )

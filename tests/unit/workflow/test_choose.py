@@ -14,7 +14,6 @@ from insource.types import Arm, Estimate
 from insource.workflow.choose import choose, fit_early
 from insource.workflow.looks import looks_at_test
 
-
 PLAIN = tuple(arm for arm in ARMS if arm.kind in ("cloud", "floor"))
 
 

@@ -15,7 +15,8 @@ from insource.types.choice import Choice
 from insource.workflow import conclude as concluding
 from insource.workflow.conclude import SHOWN_DISAGREEMENTS, Findings, disagreements, keep
 from insource.workflow.dissect import Parts
-from insource.workflow.evaluate import compare_arms, evaluate_arms
+from insource.workflow.evaluate import evaluate_arms
+from insource.workflow.judge import judge
 
 POLICY = Policy(
     max_error=0.1,
@@ -39,7 +40,7 @@ def found(project, rows, label_task, tmp_path):
         made.local.answers[messages] = "nobody's"
     choice = Choice(candidate="tuned", baseline="floor", metric="accuracy", margin=0.02, trials=(), reason="")
     evaluated = evaluate_arms(session, dataset, label_task, made, choice=choice)
-    comparisons = compare_arms(session, dataset, label_task, evaluated, choice)
+    judged = judge(session, dataset, label_task, evaluated, choice)
     economics = weigh(session.config.decision, evaluated, "tuned")
     arms = [one.evaluation.arm for one in evaluated]
     return session, Findings(
@@ -51,14 +52,13 @@ def found(project, rows, label_task, tmp_path):
         max_new_tokens=50,
         choice=choice,
         registration=None,
-        standing=None,
         parts=Parts(),
         evaluated=evaluated,
-        comparisons=comparisons,
+        judged=judged,
         policy=POLICY,
         routed=(),
         economics=economics,
-        verdict=conclude(arms, comparisons, economics, chosen="tuned", volume=100),
+        verdict=conclude(arms, judged.comparisons, economics, chosen="tuned", volume=100),
     )
 
 

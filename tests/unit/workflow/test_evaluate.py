@@ -12,7 +12,8 @@ from insource.decision.verdict import conclude
 from insource.foundation.errors import ProviderError
 from insource.types import BreakEven
 from insource.types.choice import Choice
-from insource.workflow.evaluate import compare_arms, evaluate_arms
+from insource.workflow.evaluate import evaluate_arms
+from insource.workflow.judge import judge
 from insource.workflow.looks import looks_at_test
 
 FREE = BreakEven(
@@ -45,7 +46,7 @@ def walk(project):
 
 def compare(session, task, examples, found, choice):
     dataset = dataset_of(examples[:9], examples[9:], task)
-    return compare_arms(session, dataset, task, found, choice)
+    return judge(session, dataset, task, found, choice).comparisons
 
 
 def evaluated(walk, task, examples, folder, clouds=("gpt",)):
@@ -183,8 +184,10 @@ def test_a_cloud_that_was_not_offered_a_label_is_named_wherever_it_is_compared(
     assert cloud.sentence.startswith(first)
     assert not any(one.never_answered for one in comparisons if one.baseline != "gpt")
     verdict = conclude([one.evaluation.arm for one in found], comparisons, FREE, chosen="tuned", volume=1000)
-    assert verdict.outcome == "go"
-    assert verdict.sentence.startswith(first)
+    # The candidate is better because of that label alone, so nothing is concluded.
+    assert (cloud.outcome, verdict.outcome) == ("not comparable", "undecided")
+    assert verdict.sentence.startswith("The tuned model and gpt are not comparable here.")
+    assert f"1 of the {gap.occurring} labels" in verdict.sentence or hidden in verdict.sentence
 
     main(["compare", "tuned", "gpt", "--config", str(session.project.folder / "insource.toml")])
     assert first in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The primary comparison is written down before the test split is read, and what it proves follows from that."""
+"""The primary comparison is written down before the test split is read, and only then does it prove."""
 
 import pytest
 from support.arms import dataset_of, made_of
@@ -8,8 +8,9 @@ from insource.evaluation.registration import sealed
 from insource.foundation.errors import DataError
 from insource.types import Estimate
 from insource.types.choice import Choice, Trial
-from insource.workflow.evaluate import compare_arms, evaluate_arms
-from insource.workflow.register import FOLDER, register_choice, standing_of
+from insource.workflow.evaluate import evaluate_arms
+from insource.workflow.judge import judge
+from insource.workflow.register import FOLDER, register_choice, with_standing
 
 TRIAL = Trial(arm="tuned", kind="tuned", role="candidate", value=Estimate(value=0.9, n=20))
 CHOICE = Choice(
@@ -32,11 +33,11 @@ def dataset(rows, label_task):
 def measured(session, dataset, task, folder):
     made = made_of(task, folder, dataset.splits["test"])
     evaluated = evaluate_arms(session, dataset, task, made, choice=CHOICE)
-    return compare_arms(session, dataset, task, evaluated, CHOICE)
+    return judge(session, dataset, task, evaluated, CHOICE).comparisons
 
 
 def stands(session, dataset, comparisons, registration):
-    return standing_of(session, dataset.splits["test"], comparisons, registration).kind
+    return with_standing(session, dataset.splits["test"], comparisons, registration)[0].standing.kind
 
 
 def test_registered_before_the_first_look_it_is_confirmatory(walk, dataset, label_task, tmp_path):
@@ -82,4 +83,4 @@ def test_an_edited_registration_is_refused(walk, dataset, label_task):
 @pytest.mark.parametrize("choice", [None, CHOICE.model_copy(update={"baseline": ""})])
 def test_without_a_comparison_nothing_is_registered(walk, dataset, label_task, choice):
     assert register_choice(walk, dataset, label_task, choice) is None
-    assert standing_of(walk, dataset.splits["test"], (), None) is None
+    assert with_standing(walk, dataset.splits["test"], (), None) == ()

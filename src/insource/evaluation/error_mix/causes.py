@@ -137,9 +137,8 @@ def _respelled(slots: Sequence[SlotScore]) -> frozenset[int]:
     found = set()
     spare = {place: slot for place, slot in enumerate(slots) if slot.bucket == "invented"}
     for place, slot in enumerate(slots):
-        if (slot.bucket == "wrong" and same_otherwise_spelled(slot.gold, slot.predicted)) or (
-            slot.bucket == "invented" and says_nothing(slot.predicted)
-        ):
+        empty = slot.bucket == "invented" and says_nothing(slot.predicted)
+        if empty or (slot.bucket == "wrong" and same_otherwise_spelled(slot.gold, slot.predicted)):
             found.add(place)
         elif slot.bucket == "missed" and slot.gold is not None:
             for other, one in spare.items():

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
 
-from insource.types import EvalRecord, Example, Frozen
+from insource.types import EvalRecord, Example
+from insource.types.gold import GoldSource
 
 ACCURACIES = frozenset({"accuracy", "field_accuracy", "exact_match", "macro_f1"})
 """The metrics that say how right an arm is, and so need labels that are right."""
-
-
-class GoldSource(Frozen):
-    """What a figure on these documents is: *accuracy*, or *agreement* with the models that labelled them.
-
-    ``people`` counts the documents whose label people gave or checked, ``teachers`` those that a model
-    labelled, by its name. One label of a model makes the whole figure an agreement.
-    """
-
-    kind: Literal["accuracy", "agreement"]
-    people: int
-    teachers: dict[str, int] = {}
-
-    @property
-    def sentence(self) -> str:
-        if self.kind == "accuracy":
-            return f"People stand behind the labels of all {self.people:,} documents."
-        models, total = sum(self.teachers.values()), self.people + sum(self.teachers.values())
-        named = " and ".join(self.teachers)
-        return (
-            f"The labels of {models:,} of {total:,} documents are answers of {named} that nobody checked: "
-            "the figures say how far an arm agrees with them, not how often it is right."
-        )
 
 
 def gold_source(examples: Iterable[Example]) -> GoldSource:
@@ -74,7 +51,8 @@ def titled(metric: str, source: GoldSource) -> str:
     """Return what a metric is called in a title: a figure on a model's labels is never an accuracy.
 
     Examples:
-        >>> from insource.evaluation.gold.source import GoldSource, titled
+        >>> from insource.evaluation.gold.source import titled
+        >>> from insource.types.gold import GoldSource
         >>> titled("field_accuracy", GoldSource(kind="agreement", people=0, teachers={"gpt-4o": 20}))
         'field agreement with gpt-4o'
     """
@@ -90,21 +68,30 @@ def unchecked_disagreements(
 ) -> tuple[str, ...]:
     """Return the documents on which the two differ and whose label nobody checked.
 
-    While there are any, it cannot be said that the candidate beats the cloud. Where two arms score the same
-    slots alike, the label adds nothing to their difference, so people need not have checked it.
+    While there are any, it cannot be said that the candidate beats the cloud.
+    """
+    return tuple(
+        row_id
+        for row_id in disagreements(candidate, cloud)
+        if (example := examples.get(row_id)) is not None and teacher_of(example)
+    )
+
+
+def disagreements(candidate: Sequence[EvalRecord], cloud: Sequence[EvalRecord]) -> tuple[str, ...]:
+    """Return the documents on which two arms do not answer the same.
+
+    On all others the label adds nothing to their difference, so nobody need check it.
     """
     theirs = {record.row_id: record for record in cloud if record.status != "unscored"}
     return tuple(
         record.row_id
         for record in candidate
-        if record.row_id in theirs
-        and record.status != "unscored"
-        and (example := examples.get(record.row_id)) is not None
-        and teacher_of(example)
-        and _outcome(record) != _outcome(theirs[record.row_id])
+        if record.status != "unscored"
+        and record.row_id in theirs
+        and _answered(record) != _answered(theirs[record.row_id])
     )
 
 
-def _outcome(record: EvalRecord) -> Collection[tuple[str, str, str]]:
+def _answered(record: EvalRecord) -> list[tuple[str, str, str]]:
     slots = record.score.slots if record.score else ()
     return sorted((slot.path, slot.bucket, str(slot.predicted)) for slot in slots)

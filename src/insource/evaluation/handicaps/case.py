@@ -68,11 +68,13 @@ class Found(NamedTuple):
 
     ``left_out`` are the row ids of documents that a fair comparison does not hold, ``unjudged`` the paths
     of slots that neither side is judged on, and ``mended`` the cloud's scores, by row id, as they would be
-    without the handicap.
+    without the handicap. ``of_labels`` says that only the labels of ``left_out`` are in doubt: where both
+    sides answer all of these documents alike, they add nothing to the difference, and stay.
     """
 
     handicap: Handicap
     left_out: frozenset[str] = frozenset()
+    of_labels: bool = False
     unjudged: frozenset[str] = frozenset()
     mended: Mapping[str, Score] = {}
 

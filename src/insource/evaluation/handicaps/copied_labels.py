@@ -47,6 +47,7 @@ def _labelled_by_itself(case: Case, own: frozenset[str]) -> Found:
             next_step="Have people check the labels, first where the two disagree: insource dataset review",
         ),
         left_out=own,
+        of_labels=True,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from insource.evaluation.gold.source import disagreements
 from insource.evaluation.handicaps import (
     copied_labels,
     missing_labels,
@@ -58,6 +59,11 @@ def weigh(
     because fewer documents are left; or when no document is left. Where one decides, or all together do, the
     reason says so: the outcome is then *not comparable*.
     """
+    differing = frozenset(disagreements(candidate, cloud))
+    found = [
+        one._replace(left_out=frozenset()) if one.of_labels and not one.left_out & differing else one
+        for one in found
+    ]
     certain = [one for one in found if one.handicap.certain]
     handicaps = tuple(
         _weighed(comparison, one, _without(comparison, [one], candidate, cloud, recompute)) for one in found

@@ -34,4 +34,5 @@ def find(case: Case) -> Found | None:
             next_step="Have people check the labels, first where the two disagree: insource dataset review",
         ),
         left_out=frozenset(rows),
+        of_labels=True,
     )
