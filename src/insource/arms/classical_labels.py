@@ -90,6 +90,13 @@ EMBEDDING_FACTORY = ArmFactory(
     EMBEDDED_KIND,
     "candidate",
     embedding_plans,
-    ArmNeeds(minilm.EXTRA, minilm.MODULES[0], rows=2, answers=2, outputs=("labels",)),
+    ArmNeeds(
+        minilm.EXTRA,
+        minilm.MODULES[0],
+        rows=2,
+        answers=2,
+        outputs=("labels",),
+        unavailable=minilm.unavailable,
+    ),
     early=True,
 )
