@@ -57,8 +57,8 @@ class ArmNeeds(NamedTuple):
 
     ``extra`` is the name of an extra and ``module`` a module that it brings. ``rows`` is the least number
     of training rows, ``answers`` that of different targets among them. ``outputs`` are the kinds of output
-    contract that the arm can answer. ``unavailable`` returns the reason why something else that the arm needs
-    cannot be had, empty when it can; it is asked last, because it may fetch it.
+    contract that the arm can answer. ``unavailable`` returns any other reason, empty when there is none;
+    it is asked last, because it may fetch weights.
     """
 
     extra: str = ""
@@ -67,7 +67,7 @@ class ArmNeeds(NamedTuple):
     rows: int = 0
     answers: int = 0
     outputs: tuple[str, ...] = ("json", "labels", "text")
-    unavailable: Callable[[], str] = str
+    unavailable: Callable[[ArmInputs], str] = lambda inputs: ""
 
     def missing(self, inputs: ArmInputs) -> str:
         """Return the reason why the arm cannot be run on these inputs, empty when it can."""
@@ -87,7 +87,7 @@ class ArmNeeds(NamedTuple):
         targets = {example.target for example in inputs.dataset.splits["train"]} - {inputs.task.out_of_scope}
         if len(targets) < self.answers:
             return f"it needs training rows with {self.answers:,} answers, and they have {len(targets):,}"
-        return self.unavailable()
+        return self.unavailable(inputs)
 
 
 class ArmFactory(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from insource.arms import classical_labels, floor, logged, prompted, tuned
+from insource.arms import classical_labels, crf_fields, floor, logged, prompted, tuned
 from insource.arms.factory import ArmFactory
 
 ARMS: tuple[ArmFactory, ...] = (
@@ -10,6 +10,7 @@ ARMS: tuple[ArmFactory, ...] = (
     floor.FACTORY,
     classical_labels.NGRAM_FACTORY,
     classical_labels.EMBEDDING_FACTORY,
+    crf_fields.FACTORY,
     prompted.FACTORY,
     tuned.FACTORY,
 )

@@ -8,7 +8,6 @@ from insource.foundation.errors import PrerequisiteError
 from insource.models import catalogue
 from insource.models.embeddings import minilm
 
-
 OPENED = minilm._opened
 
 
