@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.hashed_words import HashedWords
 
 from insource.foundation.canonical import digest
 from insource.models.catalogue import DEFAULT_MODEL, cache_dir, resolve
+from insource.models.embeddings import minilm
 from insource.training.base import unpacked
 from insource.types import Example, JsonSchema, Labels, Provenance, Task
 
@@ -290,3 +292,10 @@ def refuses(insource):
         return done.stderr
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def _embeddings_without_weights(request, monkeypatch):
+    """Sentence embeddings are hashed words, save in tests that may fetch weights (marker ``model``)."""
+    if not request.node.get_closest_marker("model"):
+        monkeypatch.setattr(minilm, "_opened", HashedWords)

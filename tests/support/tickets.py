@@ -9,7 +9,7 @@ WORDS = {
     "technical": ("crash", "error", "install", "login", "update"),
     "shipping": ("parcel", "courier", "delivery", "tracking", "address"),
 }
-FILLER = "please help me with this today because it is not right and the team said so".split()
+FILLER = ("please", "help", "me", "with", "this", "today", "because", "it", "is", "not", "right", "so")
 
 
 def tickets(n, labels=tuple(WORDS), seed=0):

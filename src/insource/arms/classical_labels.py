@@ -35,7 +35,7 @@ def embedding_plans(inputs: ArmInputs) -> tuple[ArmPlan, ...]:
 
 def _plan(inputs: ArmInputs, name: str, description: str, representations: Sequence[str]) -> ArmPlan:
     train = inputs.dataset.splits["train"]
-    out_of_scope = inputs.task.out_of_scope
+    out_of_scope = inputs.task.out_of_scope or None
 
     def work() -> Found:
         inputs.progress(f"fit {name}", 0, 1)
@@ -90,6 +90,13 @@ EMBEDDING_FACTORY = ArmFactory(
     EMBEDDED_KIND,
     "candidate",
     embedding_plans,
-    ArmNeeds(minilm.EXTRA, minilm.MODULES[0], rows=2, answers=2, outputs=("labels",)),
+    ArmNeeds(
+        minilm.EXTRA,
+        minilm.MODULES[0],
+        rows=2,
+        answers=2,
+        outputs=("labels",),
+        unavailable=lambda inputs: minilm.unavailable(),
+    ),
     early=True,
 )

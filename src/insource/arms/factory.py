@@ -68,7 +68,8 @@ class ArmNeeds(NamedTuple):
     ``extra`` is the name of an extra and ``module`` a module that it brings. ``rows`` is the least number
     of training rows, ``answers`` that of different targets among them. ``outputs`` are the kinds of output
     contract that the arm can answer. ``configured`` returns the reason why the configuration does not ask for
-    the arm, empty when it does.
+    the arm, empty when it does. ``unavailable`` returns any other reason; it is asked last, because it may
+    fetch weights.
     """
 
     extra: str = ""
@@ -78,6 +79,7 @@ class ArmNeeds(NamedTuple):
     answers: int = 0
     outputs: tuple[str, ...] = ("json", "labels", "text")
     configured: Callable[[ArmInputs], str] = lambda inputs: ""
+    unavailable: Callable[[ArmInputs], str] = lambda inputs: ""
 
     def missing(self, inputs: ArmInputs) -> str:
         """Return the reason why the arm cannot be run on these inputs, empty when it can."""
@@ -99,7 +101,7 @@ class ArmNeeds(NamedTuple):
         targets = {example.target for example in inputs.dataset.splits["train"]} - {inputs.task.out_of_scope}
         if len(targets) < self.answers:
             return f"it needs training rows with {self.answers:,} answers, and they have {len(targets):,}"
-        return ""
+        return self.unavailable(inputs)
 
 
 class ArmFactory(NamedTuple):

@@ -63,13 +63,15 @@ class LabelRows(NamedTuple):
 class LabelFit(NamedTuple):
     """A fitted classifier with what it answered to rows that it had not seen.
 
-    ``rows`` are the training rows in the order of ``held_out``, the held-out answers. ``scored`` counts the
+    ``rows`` are the training rows in the order of ``held_out``, the held-out answers, and ``likelihoods``,
+    the calibrated probabilities of the likeliest label. ``scored`` counts the
     settings that were scored on held-out rows; ``settings`` are those that were kept.
     """
 
     model: LabelModel
     rows: LabelRows
     held_out: tuple[str, ...]
+    likelihoods: tuple[float, ...]
     scored: int
     settings: dict[str, str]
 
@@ -88,7 +90,7 @@ class _Part(NamedTuple):
     scored: int
 
 
-def fit_labels(rows: LabelRows, representations: Sequence[str], out_of_scope: str = "") -> LabelFit:
+def fit_labels(rows: LabelRows, representations: Sequence[str], out_of_scope: str | None = None) -> LabelFit:
     """Fit a classifier on n-grams, on sentence embeddings, or on both.
 
     ``out_of_scope`` is the label of texts that belong to no other one; it is recognised by distance, not as a
@@ -109,7 +111,7 @@ def fit_labels(rows: LabelRows, representations: Sequence[str], out_of_scope: st
     answers = [names[likeliest] for likeliest in logs.argmax(axis=1)]
     settings = {f"strength, {kind}": part.strength for kind, part in zip(representations, parts, strict=True)}
     scope = None
-    if out_of_scope:
+    if out_of_scope is not None:
         vectors = embed(rows.texts) if EMBEDDING in representations else None
         scope, familiar = fit_scope(out_of_scope, logs, target, fold, vectors)
         outside = familiar < scope.threshold
@@ -119,6 +121,7 @@ def fit_labels(rows: LabelRows, representations: Sequence[str], out_of_scope: st
         model=LabelModel(names, [part.linear for part in parts], temperature, scope),
         rows=rows,
         held_out=tuple(answers),
+        likelihoods=tuple(np.exp(logs.max(axis=1)).tolist()),
         scored=sum(part.scored for part in parts),
         settings=settings,
     )
@@ -139,7 +142,7 @@ def _targets(rows: LabelRows, names: Sequence[str]) -> Array:
 
 
 @lru_cache(maxsize=4)  # the classifier on both representations needs the parts of the ones before it
-def _part(rows: LabelRows, out_of_scope: str, kind: str) -> _Part:
+def _part(rows: LabelRows, out_of_scope: str | None, kind: str) -> _Part:
     """Choose the strength on held-out rows, fit the temperature there, and the model on all rows in scope."""
     names = tuple(sorted(set(rows.labels) - {out_of_scope}))
     target, fold, labels = _targets(rows, names), assign(rows.units, rows.labels), len(names)

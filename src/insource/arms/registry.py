@@ -5,6 +5,7 @@ from __future__ import annotations
 from insource.arms import (
     classical_labels,
     cloud_schema,
+    crf_fields,
     floor,
     hosted_decision,
     logged,
@@ -23,6 +24,7 @@ ARMS: tuple[ArmFactory, ...] = (
     floor.FACTORY,
     classical_labels.NGRAM_FACTORY,
     classical_labels.EMBEDDING_FACTORY,
+    crf_fields.FACTORY,
     tuned.FACTORY,
     prompted.FACTORY,
     optimised.FACTORY,

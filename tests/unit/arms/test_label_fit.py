@@ -69,8 +69,8 @@ def test_a_torn_file_says_what_to_type(tmp_path, damage):
     assert caught.value.code == "fitted-model-unreadable"
 
 
-def test_a_group_is_never_on_both_sides(monkeypatch):
-    """Each group's label is told by a word of its own, so only a split group could make held-out rows right."""
+def test_a_group_is_never_on_both_sides():
+    """Each group's label is told by a word of its own, so only a split group lets held-out rows be right."""
     rng = np.random.default_rng(3)
     groups = [f"layout{n}" for n in range(12)]
     label_of = dict(zip(groups, rng.permutation(["a", "b"] * 6), strict=True))

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from insource.foundation.errors import missing_extra
+from insource.foundation.errors import IntegrityError, PrerequisiteError, missing_extra
 from insource.models.catalogue import WheelFile, fetched
 
 Vectors = npt.NDArray[np.float32]
@@ -73,6 +73,16 @@ def embed(texts: Sequence[str]) -> Vectors:
         IntegrityError: ``checksum-mismatch``.
     """
     return _opened().embed(texts)
+
+
+@cache
+def unavailable() -> str:
+    """Return the reason why nothing can be embedded here, empty when it can; asked once a process."""
+    try:
+        _opened()
+    except (PrerequisiteError, IntegrityError) as error:
+        return f"{error.message} {error.hint}"
+    return ""
 
 
 @cache

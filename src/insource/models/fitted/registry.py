@@ -14,6 +14,7 @@ from insource.models.fitted.protocol import Fitted
 FILE = "model.json"
 SCHEMA_VERSION = 1
 KINDS: dict[str, str] = {
+    "crf": "insource.models.fitted.crf:CrfModel",
     "labels": "insource.models.fitted.labels:LabelModel",
 }
 """The class of each kind, as ``module:name``: a class is imported when a model of its kind is read."""

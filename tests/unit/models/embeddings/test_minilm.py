@@ -8,12 +8,15 @@ from insource.foundation.errors import PrerequisiteError
 from insource.models import catalogue
 from insource.models.embeddings import minilm
 
+OPENED = minilm._opened
+
 
 @pytest.fixture(autouse=True)
-def _opened_anew():
-    minilm._opened.cache_clear()
+def _really_opened(monkeypatch, _embeddings_without_weights):
+    OPENED.cache_clear()
+    monkeypatch.setattr(minilm, "_opened", OPENED)
     yield
-    minilm._opened.cache_clear()
+    OPENED.cache_clear()
 
 
 @pytest.mark.parametrize("absent", minilm.MODULES)

@@ -3,7 +3,6 @@
 import hashlib
 
 import numpy as np
-import pytest
 
 from insource.models.embeddings import minilm
 
@@ -20,8 +19,3 @@ class HashedWords:
             seed = int.from_bytes(hashlib.sha256(word.encode("utf-8", "replace")).digest()[:4], "big")
             total += np.random.default_rng(seed).normal(size=minilm.DIMENSIONS)
         return total / np.linalg.norm(total)
-
-
-@pytest.fixture(autouse=True)
-def _hashed_words(monkeypatch):
-    monkeypatch.setattr(minilm, "_opened", HashedWords)
