@@ -33,7 +33,7 @@ STAGE, VERSION = "prompt", 1
 FOLDER = "prompt"
 LIBRARIES = ("scikit-learn", "scipy", "numpy", "xllamacpp", "llguidance")
 # The rows on which a prompt's room is measured.
-MEASURED_ROWS = 16
+MEASURED_ROWS = 8
 HOPELESS_AFTER, HOPELESS_LEVEL = 10, 0.95
 
 
