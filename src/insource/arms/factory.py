@@ -98,6 +98,8 @@ class ArmFactory(NamedTuple):
     ``serves`` says that `insource serve` and `insource gateway` start this arm's model. Its policy is
     calibrated, because what is served is what has to be certified. ``early`` says that its plans need no
     language model of this machine: they are made, and their expected figures shown, before one is trained.
+    ``verify`` raises for a mistake in the configuration that would otherwise show after the training; it gets
+    inputs whose ``local`` may be None.
     """
 
     kind: str
@@ -106,6 +108,7 @@ class ArmFactory(NamedTuple):
     needs: ArmNeeds = ArmNeeds()
     serves: bool = False
     early: bool = False
+    verify: Callable[[ArmInputs], None] = lambda inputs: None
 
     def make(self, inputs: ArmInputs) -> tuple[ArmPlan, ...]:
         """Return the plans.

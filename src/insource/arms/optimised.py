@@ -22,6 +22,7 @@ from insource.arms.prompting import (
     local_of,
     prompt_of,
     prompted_plan,
+    verify_models,
 )
 from insource.config.evaluation import EvaluationSection
 from insource.evaluation.metrics import LOWER_IS_BETTER, summarise
@@ -220,5 +221,9 @@ def _configured(settings: EvaluationSection) -> str:
 
 
 FACTORY = ArmFactory(
-    KIND, "candidate", plans, ArmNeeds(extra="serve", module="xllamacpp", rows=1, configured=_configured)
+    KIND,
+    "candidate",
+    plans,
+    ArmNeeds(extra="serve", module="xllamacpp", rows=1, configured=_configured),
+    verify=verify_models,
 )

@@ -60,6 +60,17 @@ class Making(NamedTuple):
     inputs: dict[str, str] = {}
 
 
+def verify_models(inputs: ArmInputs) -> None:
+    """Check that every base model to prompt is there.
+
+    Raises:
+        UserError: ``model-unknown`` or ``model-not-found``.
+        PrerequisiteError: ``model-unavailable``.
+    """
+    for name in inputs.settings.prompted_models:
+        resolve(name)
+
+
 def local_of(inputs: ArmInputs, name: str) -> Local:
     """Return the engine's part for a base model by its name; the empty name is the training model.
 

@@ -192,9 +192,12 @@ def test_another_base_model_is_a_rung_and_has_no_adapter(inputs, tmp_path):
 
 
 def test_an_unknown_base_model_is_named(inputs):
+    """Before anything is trained."""
+    asked = asking(inputs._replace(local=None), "zero-shot", prompted_models=("qwen-none",))
     with pytest.raises(UserError) as caught:
-        plans(inputs, "zero-shot", prompted_models=("qwen-none",))
+        FACTORY.verify(asked)
     assert caught.value.code == "model-unknown"
+    FACTORY.verify(asking(asked, "zero-shot"))
 
 
 def test_no_rung_at_all_is_a_reason(inputs):

@@ -105,12 +105,21 @@ def test_a_folder_that_is_not_there_and_one_without_texts_are_errors(tmp_path):
     assert caught.value.details == ("a.txt: empty-document: there is no text in it",)
 
 
+def test_mistakes_show_before_a_model_is_trained(inputs, tmp_path):
+    untrained = inputs._replace(local=None)
+    FACTORY.verify(untrained)
+    wrong = untrained._replace(settings=EvaluationSection(knowledge=str(tmp_path / "none")))
+    with pytest.raises(UserError):
+        FACTORY.verify(wrong)
+
+
 def test_a_folder_with_a_test_document_is_an_error(inputs, folder):
     (folder / "answers.md").write_text(f"Seen before: {inputs.test[0].input} Answer: billing")
-    with pytest.raises(IntegrityError) as caught:
-        FACTORY.make(inputs)
-    assert caught.value.code == "index-holds-test"
-    assert caught.value.details == ("answers.md",)
+    for check in (FACTORY.make, FACTORY.verify):
+        with pytest.raises(IntegrityError) as caught:
+            check(inputs)
+        assert caught.value.code == "index-holds-test"
+        assert caught.value.details == ("answers.md",)
 
 
 def test_a_document_with_a_long_passage_keeps_its_answer_s_room(inputs, folder):
