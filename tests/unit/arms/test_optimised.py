@@ -26,7 +26,8 @@ def test_the_search_stays_within_its_budget_and_says_what_it_chose(inputs):
     told = []
     (plan,) = FACTORY.make(inputs._replace(progress=lambda *at: told.append(at)))
     assert plan.effort.validation_evaluations == 6
-    assert [done for _, done, _ in told] == [1, 2, 3, 4, 5, 6]
+    assert [(done, total) for _, done, total in told] == [(n + 1, 72) for n in range(6 * DOCUMENTS)]
+    assert told[0][0].startswith("documents, prompt 1, about ")
     assert len(inputs.engine.model.asked) == 6 * DOCUMENTS
     assert "most similar" in plan.effort.settings["examples"]
     assert "100.0% accuracy" in plan.effort.note

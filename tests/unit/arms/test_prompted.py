@@ -3,10 +3,12 @@
 import json
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from support.arms import TableLocal, dataset_of, inputs_of
 from support.prompted import Copying
 
+from insource.arms import few_shot, prompted
 from insource.arms.few_shot import shots_of
 from insource.arms.local import Local
 from insource.arms.prompted import FACTORY
@@ -109,6 +111,32 @@ def test_the_kept_folder_answers_as_the_evaluation_does(inputs):
     bare = request.model_copy(update={"document": None, "attributes": None, "contract": None})
     assert served.generate(bare).text == evaluated.text
     assert inner.asked[0].messages == inputs.engine.model.asked[-1].messages
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_labels_are_retrieved_by_embeddings_where_they_are_there(inputs, monkeypatch, there):
+    asked = []
+
+    def embed(texts):
+        asked.extend(texts)
+        found = np.array([[len(text), 1.0] for text in texts], dtype=np.float32)
+        return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+    monkeypatch.setattr(prompted, "embeddings_at_hand", lambda: embed if there else None)
+    (plan,) = plans(inputs, "retrieved")
+    assert bool(asked) == there
+    with np.load(plan.answers_in / "examples.npz") as arrays:
+        assert ("vectors" in arrays) == there
+
+
+def test_embeddings_are_at_hand_once_they_were_fetched(monkeypatch, tmp_path):
+    monkeypatch.setenv("INSOURCE_CACHE", str(tmp_path))
+    assert few_shot.embeddings_at_hand() is None
+
+
+def test_documents_are_retrieved_by_characters(inputs, example_task, monkeypatch):
+    monkeypatch.setattr(prompted, "embeddings_at_hand", lambda: pytest.fail("not asked for"))
+    assert prompted.similarity(inputs._replace(task=example_task)) == "characters"
 
 
 def test_a_prompt_is_made_once_and_again_when_its_rows_change(inputs, rows):
