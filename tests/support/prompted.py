@@ -1,5 +1,9 @@
 """Prompted models without an engine: a model that copies from its prompt, and prompts to put before it."""
 
+from contextlib import contextmanager
+
+from support.arms import TableLocal
+
 from insource.models.prompting.prompt import Prompt, Shot
 from insource.models.protocol import ModelInfo
 from insource.types import Completion
@@ -20,6 +24,17 @@ class Copying:
 
     def count_tokens(self, messages):
         return sum(len(message.content.split()) for message in messages)
+
+
+class CopyingLocal(TableLocal):
+    """A ``Local`` whose base model copies the last answer in its prompt."""
+
+    model = None
+
+    @contextmanager
+    def serve(self, name, adapter):
+        self.model = self.model or Copying()
+        yield self.model
 
 
 def prompt_of(task, **changes):

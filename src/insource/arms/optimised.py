@@ -22,7 +22,7 @@ from insource.arms.prompting import (
     local_of,
     prompt_of,
     prompted_plan,
-    verify_models,
+    verify,
 )
 from insource.config.evaluation import EvaluationSection
 from insource.evaluation.metrics import LOWER_IS_BETTER, summarise
@@ -233,5 +233,5 @@ FACTORY = ArmFactory(
     "candidate",
     plans,
     ArmNeeds(extra="serve", module="xllamacpp", rows=1, configured=_configured),
-    verify=verify_models,
+    verify=verify,
 )

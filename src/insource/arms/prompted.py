@@ -15,7 +15,7 @@ from insource.arms.prompting import (
     prompt_of,
     prompted_plan,
     room_note,
-    verify_models,
+    verify,
 )
 from insource.config.evaluation import EvaluationSection, Rung
 from insource.evaluation.plan import ArmPlan
@@ -135,5 +135,5 @@ FACTORY = ArmFactory(
     "candidate",
     plans,
     ArmNeeds(extra="serve", module="xllamacpp", configured=_configured),
-    verify=verify_models,
+    verify=verify,
 )

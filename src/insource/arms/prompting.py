@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from insource.arms.factory import ArmInputs
-from insource.arms.few_shot import require_no_test_rows
+from insource.arms.few_shot import require_no_test_rows, shots_of
 from insource.arms.local import UNTUNED_ROOM, Local
 from insource.arms.prompts import grammar_for
 from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER
@@ -60,15 +60,17 @@ class Making(NamedTuple):
     inputs: dict[str, str] = {}
 
 
-def verify_models(inputs: ArmInputs) -> None:
-    """Check that every base model to prompt is there.
+def verify(inputs: ArmInputs) -> None:
+    """Check base models and training rows before anything is trained.
 
     Raises:
         UserError: ``model-unknown`` or ``model-not-found``.
         PrerequisiteError: ``model-unavailable``.
+        IntegrityError: ``index-holds-test``.
     """
     for name in inputs.settings.prompted_models:
         resolve(name)
+    require_no_test_rows(shots_of(inputs.dataset.splits["train"]), inputs.dataset)
 
 
 def local_of(inputs: ArmInputs, name: str) -> Local:

@@ -10,7 +10,7 @@ from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
 from insource.arms.few_shot import embeddings_at_hand, require_no_test_documents
 from insource.arms.local import Local
 from insource.arms.prompted import UNCHOSEN, named
-from insource.arms.prompting import Chosen, Making, local_of, prompt_of, prompted_plan, verify_models
+from insource.arms.prompting import Chosen, Making, local_of, prompt_of, prompted_plan, verify
 from insource.config.evaluation import EvaluationSection
 from insource.dataset.rows.records import BadRow
 from insource.dataset.sources.text_extraction import EXTRACTORS, text_of_document
@@ -57,9 +57,9 @@ def read_knowledge(inputs: ArmInputs) -> Read:
     return read
 
 
-def verify(inputs: ArmInputs) -> None:
-    """Check base models and folder before anything is trained; raises as ``read_knowledge``."""
-    verify_models(inputs)
+def verify_all(inputs: ArmInputs) -> None:
+    """Check models and folder before anything is trained; raises as ``verify`` and ``read_knowledge``."""
+    verify(inputs)
     read_knowledge(inputs)
 
 
@@ -177,5 +177,5 @@ FACTORY = ArmFactory(
     "candidate",
     plans,
     ArmNeeds(extra="serve", module="xllamacpp", configured=_configured),
-    verify=verify,
+    verify=verify_all,
 )

@@ -2,7 +2,7 @@
 
 import pytest
 from support.arms import dataset_of, inputs_of
-from unit.arms.test_prompted import CopyingLocal
+from support.prompted import CopyingLocal
 
 from insource.arms.optimised import DOCUMENTS, FACTORY, WORDINGS, Setting, Trial, settings_of
 from insource.config.evaluation import EvaluationSection

@@ -1,12 +1,11 @@
 """Prompted base models: what is planned, what is kept, what answers."""
 
 import json
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from support.arms import TableLocal, dataset_of, inputs_of
-from support.prompted import Copying
+from support.arms import dataset_of, inputs_of
+from support.prompted import Copying, CopyingLocal
 
 from insource.arms import few_shot, prompted
 from insource.arms.few_shot import shots_of
@@ -21,17 +20,6 @@ from insource.foundation.errors import IntegrityError, UserError
 from insource.models.prompting.folder import load
 from insource.models.prompting.model import PromptedModel
 from insource.types import Estimate, EvalRecord, Score, SlotScore
-
-
-class CopyingLocal(TableLocal):
-    """A ``Local`` whose base model copies the last answer in its prompt."""
-
-    model = None
-
-    @contextmanager
-    def serve(self, name, adapter):
-        self.model = self.model or Copying()
-        yield self.model
 
 
 def copying(inputs, **changes):
@@ -155,9 +143,10 @@ def test_a_kept_prompt_whose_rows_are_test_rows_now_is_an_error(inputs):
     (plan,) = plans(inputs, "retrieved")
     stolen = inputs.dataset.splits["train"][0].model_copy(update={"row_id": "new"})
     overlapping = dataset_of(inputs.dataset.splits["train"], (*inputs.test, stolen), inputs.task)
-    with pytest.raises(IntegrityError) as caught:
-        plans(inputs._replace(dataset=overlapping), "retrieved")
-    assert caught.value.code == "index-holds-test"
+    for check in (FACTORY.make, FACTORY.verify):
+        with pytest.raises(IntegrityError) as caught:
+            check(asking(inputs._replace(dataset=overlapping), "retrieved"))
+        assert caught.value.code == "index-holds-test"
     assert stolen.input in {shot.input for shot in load(plan.answers_in).examples.shots}
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.arms import dataset_of, inputs_of
-from unit.arms.test_prompted import CopyingLocal
+from support.prompted import CopyingLocal
 
 from insource.arms.rag import FACTORY, passages_of, read_folder
 from insource.config.evaluation import EvaluationSection
