@@ -22,10 +22,11 @@ from insource.arms.prompting import (
     local_of,
     prompt_of,
     prompted_plan,
+    verify,
 )
 from insource.evaluation.metrics import LOWER_IS_BETTER, summarise
 from insource.evaluation.plan import ArmPlan
-from insource.evaluation.run import evaluate
+from insource.evaluation.run import Progress, evaluate
 from insource.evaluation.sample import sample
 from insource.evaluation.scorers import build_scorer, empty_scores
 from insource.evaluation.stage import identity_of
@@ -166,11 +167,8 @@ class Search(NamedTuple):
         with self.local.serve(self.local.base.name, None) as served:
             for setting in settings_of(section.prompt_budget, section.shots, kind, trials):
                 model = PromptedModel(served, self.prompting(setting), served.count_tokens)
-                value = self._score(model, folder / f"trial-{len(trials) + 1}.jsonl")
+                value = self._score(model, folder / f"trial-{len(trials) + 1}.jsonl", len(trials))
                 trials.append(Trial(setting, value, len(trials)))
-                best = max(trial.value for trial in trials)
-                said = f"prompts tried, {self.inputs.task.primary_metric} at best {abs(best):.1%}"
-                self.inputs.progress(said, len(trials), section.prompt_budget)
         return trials
 
     def prompting(self, setting: Setting) -> Prompting:
@@ -191,15 +189,26 @@ class Search(NamedTuple):
         }
         return Prompting(plain.model_copy(update=update), examples)
 
-    def _score(self, model: PromptedModel, journal: Path) -> float:
-        """Return the primary metric on the documents, with its sign changed when less is better."""
+    def _score(self, model: PromptedModel, journal: Path, before: int) -> float:
+        """Return the primary metric on the documents, with its sign changed when less is better.
+
+        ``before`` counts the settings scored before, for the estimate of the time that is left.
+        """
         task = self.inputs.task
+        total = self.inputs.settings.prompt_budget * len(self.rows)
+
+        def progress(at: Progress) -> None:
+            done = before * len(self.rows) + at.done
+            left = f", about {at.last_s * (total - done):,.0f} s left" if at.last_s else ""
+            self.inputs.progress(f"documents, prompt {before + 1}{left}", done, total)
+
         records = evaluate(
             model,
             self.rows,
             lambda example: ask_plainly(task, example, constrained=True),
             build_scorer(task, _surface_forms(task, self.inputs.dataset.splits["train"])),
             journal=journal,
+            progress=progress,
         )
         found = summarise(
             self.arm, "validation", records, seconds=0.0, all_null=empty_scores(task, self.rows)
@@ -221,5 +230,9 @@ def _configured(inputs: ArmInputs) -> str:
 
 
 FACTORY = ArmFactory(
-    KIND, "candidate", plans, ArmNeeds(extra="serve", module="xllamacpp", rows=1, configured=_configured)
+    KIND,
+    "candidate",
+    plans,
+    ArmNeeds(extra="serve", module="xllamacpp", rows=1, configured=_configured),
+    verify=verify,
 )

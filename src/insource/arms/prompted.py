@@ -8,7 +8,15 @@ from typing import Any
 from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
 from insource.arms.few_shot import embeddings_at_hand, fixed_examples, retrieved_examples
 from insource.arms.local import Local
-from insource.arms.prompting import Chosen, Making, local_of, prompt_of, prompted_plan, room_note
+from insource.arms.prompting import (
+    Chosen,
+    Making,
+    local_of,
+    prompt_of,
+    prompted_plan,
+    room_note,
+    verify,
+)
 from insource.config.evaluation import Rung
 from insource.evaluation.plan import ArmPlan
 from insource.models.prompting.lookup import Examples
@@ -127,4 +135,5 @@ FACTORY = ArmFactory(
     "candidate",
     plans,
     ArmNeeds(extra="serve", module="xllamacpp", configured=_configured),
+    verify=verify,
 )

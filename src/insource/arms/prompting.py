@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from insource.arms.factory import ArmInputs
-from insource.arms.few_shot import require_no_test_rows
+from insource.arms.few_shot import require_no_test_rows, shots_of
 from insource.arms.local import UNTUNED_ROOM, Local
 from insource.arms.prompts import grammar_for
 from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER
@@ -33,7 +33,7 @@ STAGE, VERSION = "prompt", 1
 FOLDER = "prompt"
 LIBRARIES = ("scikit-learn", "scipy", "numpy", "xllamacpp", "llguidance")
 # The rows on which a prompt's room is measured.
-MEASURED_ROWS = 16
+MEASURED_ROWS = 8
 HOPELESS_AFTER, HOPELESS_LEVEL = 10, 0.95
 
 
@@ -58,6 +58,19 @@ class Making(NamedTuple):
     settings: dict[str, Any]
     work: Callable[[Path], Chosen]
     inputs: dict[str, str] = {}
+
+
+def verify(inputs: ArmInputs) -> None:
+    """Check base models and training rows before anything is trained.
+
+    Raises:
+        UserError: ``model-unknown`` or ``model-not-found``.
+        PrerequisiteError: ``model-unavailable``.
+        IntegrityError: ``index-holds-test``.
+    """
+    for name in inputs.settings.prompted_models:
+        resolve(name)
+    require_no_test_rows(shots_of(inputs.dataset.splits["train"]), inputs.dataset)
 
 
 def local_of(inputs: ArmInputs, name: str) -> Local:

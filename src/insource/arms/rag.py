@@ -10,7 +10,7 @@ from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
 from insource.arms.few_shot import embeddings_at_hand, require_no_test_documents
 from insource.arms.local import Local
 from insource.arms.prompted import UNCHOSEN, named
-from insource.arms.prompting import Chosen, Making, local_of, prompt_of, prompted_plan
+from insource.arms.prompting import Chosen, Making, local_of, prompt_of, prompted_plan, verify
 from insource.dataset.rows.records import BadRow
 from insource.dataset.sources.text_extraction import EXTRACTORS, text_of_document
 from insource.evaluation.plan import ArmPlan
@@ -36,18 +36,30 @@ class Read(NamedTuple):
 
 
 def plans(inputs: ArmInputs) -> tuple[ArmPlan, ...]:
-    """Return the plan of each base model, on the few documents.
+    """Return the plan of each base model, on the few documents; raises as ``read_knowledge``."""
+    read = read_knowledge(inputs)
+    return tuple(
+        _plan(inputs, local_of(inputs, model), read) for model in inputs.settings.prompted_models or ("",)
+    )
+
+
+def read_knowledge(inputs: ArmInputs) -> Read:
+    """Read the configured folder.
 
     Raises:
         UserError: ``knowledge-not-found``.
         DataError: ``knowledge-empty``.
-        IntegrityError: ``index-holds-test``.
+        IntegrityError: ``index-holds-test`` when a file holds a document of the test split.
     """
     read = read_folder(Path(inputs.settings.knowledge))
     require_no_test_documents(read.texts, inputs.dataset)
-    return tuple(
-        _plan(inputs, local_of(inputs, model), read) for model in inputs.settings.prompted_models or ("",)
-    )
+    return read
+
+
+def verify_all(inputs: ArmInputs) -> None:
+    """Check models and folder before anything is trained; raises as ``verify`` and ``read_knowledge``."""
+    verify(inputs)
+    read_knowledge(inputs)
 
 
 def read_folder(folder: Path) -> Read:
@@ -160,5 +172,9 @@ def _configured(inputs: ArmInputs) -> str:
 
 
 FACTORY = ArmFactory(
-    KIND, "candidate", plans, ArmNeeds(extra="serve", module="xllamacpp", configured=_configured)
+    KIND,
+    "candidate",
+    plans,
+    ArmNeeds(extra="serve", module="xllamacpp", configured=_configured),
+    verify=verify_all,
 )

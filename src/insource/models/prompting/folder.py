@@ -45,9 +45,10 @@ def load(folder: Path) -> Prompting:
             raise ValueError(f"it has version {head['schema_version']}, and this is {SCHEMA_VERSION}")
         prompt = Prompt.model_validate(head["prompt"])
         shots = [Shot.model_validate(shot) for shot in json.loads((folder / SHOTS).read_bytes())]
-        index = load_index(folder / SHOTS_INDEX) if prompt.examples == "retrieved" else None
+        retrieved = prompt.examples == "retrieved" and shots
+        index = load_index(folder / SHOTS_INDEX) if retrieved else None
         return Prompting(prompt, Examples(shots, index), _knowledge(folder) if prompt.passages else None)
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise DataError(
             "prompt-unreadable",
             f"The prompt in {folder} cannot be read: {error}",

@@ -100,11 +100,12 @@ def load_index(path: Path) -> TextIndex:
     """Read what ``save`` wrote. Nothing in the file is code.
 
     Raises:
-        OSError, ValueError, KeyError: the file is missing or damaged.
+        OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile: the file is missing or damaged.
     """
     from scipy.sparse import csr_matrix
 
-    with np.load(path, allow_pickle=False) as arrays:
+    # numpy leaves a file open that it cannot read.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         if "vectors" in arrays:
             return EmbeddingIndex(arrays["vectors"], sentence_embeddings)
         parts = (arrays["data"], arrays["indices"], arrays["indptr"])
