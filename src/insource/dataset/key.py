@@ -12,7 +12,7 @@ from insource.dataset.settings import BuildSettings
 from insource.foundation.canonical import digest
 from insource.runs.folders import StageSpec
 
-STAGE, VERSION = "dataset", 2
+STAGE, VERSION = "dataset", 3
 LIBRARIES = (
     "insource",
     "charset-normalizer",

@@ -9,13 +9,17 @@ from typing import NamedTuple
 from insource.config.log import OwnPrice
 from insource.foundation.canonical import digest
 from insource.foundation.errors import ProviderError
+from insource.logs.paid import MAX_TIMEOUTS_IN_A_ROW
 from insource.logs.recorder import RecordedModel, Recorder
 from insource.models.protocol import Model, Request
+from insource.models.transport import OF_THE_DOCUMENT, TIMEOUT
 from insource.providers.prices import PriceTable
 from insource.store.calls.paging import iterate_calls
 from insource.store.calls.selection import Selection
 from insource.store.database import Database
 from insource.types import Call, Example, LoggedAnswer
+from insource.types.call import Outcome
+from insource.types.dataset import ENDED_BADLY
 
 ROW_TAG = "row_id"
 PROMPT_TAG = "prompt"
@@ -42,10 +46,10 @@ def collect(
     confirm: Callable[[Sequence[Example]], None] = lambda pending: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
-    """Ask the model about every document whose prompt it has not answered yet; return the number of refusals.
+    """Ask the model about every document whose prompt it has not answered yet; return how many calls failed.
 
     ``confirm`` receives the documents that would be asked, and raises to stop before the first request. A
-    document that the provider refuses is recorded with its error and has no answer.
+    document that the provider refuses, or does not answer in time, is recorded with its error.
 
     Raises:
         ProviderError: the provider refuses or cannot be reached; earlier answers are in the log.
@@ -59,35 +63,41 @@ def collect(
     pending = [example for example in examples if _prompt(ask(example)) not in known]
     confirm(pending)
     recorded = RecordedModel(model, recorder, task, price=PriceTable(prices).cost)
-    done, refused = len(examples) - len(pending), 0
+    done, failed, timeouts = len(examples) - len(pending), 0, 0
     for example in pending:
         request = ask(example)
         tagged = recorded.tagged(**{ROW_TAG: example.row_id, PROMPT_TAG: _prompt(request)})
         try:
             tagged.generate(request)
+            timeouts = 0
         except ProviderError as error:
-            if error.code != "document-refused":
+            timeouts = timeouts + 1 if error.code == TIMEOUT else 0
+            if error.code not in OF_THE_DOCUMENT or timeouts == MAX_TIMEOUTS_IN_A_ROW:
                 raise
-            refused += 1
+            failed += 1
         done += 1
         if done % FLUSH_EVERY == 0:
             recorder.flush()
         progress(done, len(examples))
     recorder.flush()
-    return refused
+    return failed
 
 
 def logged(database: Database, examples: Iterable[Example], ask: Ask, *, task: str) -> Logged:
     """Return the answers in the log to the exact prompts of these documents, from every model.
 
-    An answer to a prompt with another instruction or schema is left out.
+    An answer to a prompt with another instruction or schema is left out. A call that failed for its document
+    is a failure of the model, unless another call answered the prompt; an outage is none.
     """
     known: dict[str, dict[str, LoggedAnswer]] = {}
     simulated: dict[str, set[str]] = {}
-    for call in _calls(database, task):
+    for call in _calls(database, task, outcome=None):
+        if (answer := _answer(call)) is None:
+            continue
         prompt = call.tags[PROMPT_TAG]
-        answer = LoggedAnswer(text=call.response_text, latency_s=call.latency_s)
-        known.setdefault(prompt, {})[call.model_asked] = answer
+        by_model = known.setdefault(prompt, {})
+        if call.outcome == "ok" or call.model_asked not in by_model:
+            by_model[call.model_asked] = answer
         if call.simulated:
             simulated.setdefault(prompt, set()).add(call.model_asked)
     answers, spoken = {}, set()
@@ -120,6 +130,17 @@ def _prompt(request: Request) -> str:
     return digest([message.model_dump() for message in request.messages])
 
 
-def _calls(database: Database, task: str) -> Iterator[Call]:
-    found = iterate_calls(database, Selection(task=task, outcome="ok"))
+def _answer(call: Call) -> LoggedAnswer | None:
+    """Return what a call says about its document; None when it says nothing, as in an outage."""
+    if call.outcome == "ok":
+        failure = ENDED_BADLY.get(call.finish_reason, "")
+        text = "" if failure else call.response_text
+        return LoggedAnswer(text=text, latency_s=call.latency_s, failure=failure)
+    if call.error.partition(":")[0] in OF_THE_DOCUMENT:
+        return LoggedAnswer(text="", failure=f"error: {call.error}")
+    return None
+
+
+def _calls(database: Database, task: str, outcome: Outcome | None = "ok") -> Iterator[Call]:
+    found = iterate_calls(database, Selection(task=task, outcome=outcome))
     return (call for call in found if PROMPT_TAG in call.tags)

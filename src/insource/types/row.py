@@ -31,5 +31,6 @@ class Row(Frozen):
     contract: dict[str, Any] | None = None
     cloud_outputs: dict[str, str] = Field(default_factory=dict)
     cloud_latency_s: dict[str, float] = Field(default_factory=dict)
+    cloud_failures: dict[str, str] = Field(default_factory=dict)
     confidence: float | None = None
     provenance: Provenance

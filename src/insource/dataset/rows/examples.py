@@ -35,6 +35,7 @@ def example_of(row: Row, target: str) -> Example:
         time=row.time,
         cloud_outputs=dict(sorted(row.cloud_outputs.items())),
         cloud_latency_s=dict(sorted(row.cloud_latency_s.items())),
+        cloud_failures=dict(sorted(row.cloud_failures.items())),
         provenance=row.provenance,
     )
 
@@ -62,7 +63,7 @@ class Tally:
             self._groups[split].add(example.group)
         self._labels[example.provenance.label] += 1
         self._synthetic.update(filter(None, (example.provenance.synthetic,)))
-        self._cloud.update(example.cloud_outputs.keys())
+        self._cloud.update(example.cloud_outputs.keys() | example.cloud_failures.keys())
         self._asked.append(_key([normalised(row.input), row.attributes]))
         self._targets.append(_key(example.target))
         self._agreement += split == "test" and example.provenance.label == "teacher"
@@ -72,7 +73,7 @@ class Tally:
             self._by_label.setdefault(example.target, Counter())[split] += 1
         self._answered += row.row_id in self.logged
         self._unasked += bool(row.attributes and set(as_object(row.output) or ()) - set(row.attributes))
-        self._timed += bool(set(row.cloud_latency_s) - set(row.cloud_outputs))
+        self._timed += bool(set(row.cloud_latency_s) - set(row.cloud_outputs) - set(row.cloud_failures))
 
     def manifest(self) -> dict[str, Any]:
         """Return the fields of the manifest that these counts are."""

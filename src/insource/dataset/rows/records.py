@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from insource.dataset.rows.cloud_answers import answers_in
 from insource.formats.strict_json import kind_of
 from insource.types import Provenance, Row, Split
 
@@ -71,7 +72,10 @@ def row_of(
     Raises:
         BadRow: with the key that is wrong.
     """
-    cloud = _cloud_outputs(record)
+    try:
+        cloud = answers_in(record.get("cloud_outputs"))
+    except ValueError as error:
+        raise BadRow("wrong-type", str(error)) from error
     return Row(
         line=line,
         row_id=row_id_of(record, line),
@@ -82,7 +86,8 @@ def row_of(
         time=_label(record, "time"),
         attributes=_attributes(record),
         contract=_contract(record, schemas or {}),
-        cloud_outputs=cloud,
+        cloud_outputs={model: one.text for model, one in cloud.items() if not one.failure},
+        cloud_failures={model: one.failure for model, one in cloud.items() if one.failure},
         cloud_latency_s=_latency(record, cloud),
         prompt=_label(record, "prompt") or "",
         confidence=_confidence(record.get("confidence")),
@@ -175,16 +180,7 @@ def _contract(record: dict[str, Any], schemas: Mapping[str, dict[str, Any]]) -> 
     return schemas[value]
 
 
-def _cloud_outputs(record: dict[str, Any]) -> dict[str, str]:
-    value = record.get("cloud_outputs")
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise BadRow("wrong-type", "`cloud_outputs` is not an object of answers (text) by model")
-    return dict(sorted(value.items()))
-
-
-def _latency(record: dict[str, Any], cloud: dict[str, str]) -> dict[str, float]:
+def _latency(record: dict[str, Any], cloud: Iterable[str]) -> dict[str, float]:
     value = record.get("latency_s")
     if value is None:
         return {}
