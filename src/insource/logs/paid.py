@@ -17,6 +17,7 @@ from insource.store.calls.paging import iterate_calls
 from insource.store.calls.selection import Selection
 from insource.store.database import Database
 from insource.types import Call, Completion, Example, Usage
+from insource.types.dataset import ENDED_BADLY
 
 ARM_SOURCE = "arm"
 """The source of a call that was made for an arm: a part of an evaluation, not of the team's traffic."""
@@ -71,7 +72,7 @@ def bought(database: Database, *, task: str, arm: str) -> Bought:
             continue
         key = call.tags.get(REQUEST_TAG, "")
         if call.outcome == "ok":
-            answers[key] = _completion(call)
+            answers[key] = ENDED_BADLY.get(call.finish_reason) or _completion(call)
             if call.cost_usd is not None:
                 costs[key] = call.cost_usd
         elif call.error.partition(":")[0] in OF_THE_DOCUMENT:

@@ -156,3 +156,14 @@ def test_usage_and_finish_reason():
     assert completion.finish_reason == "unknown"
     assert completion.usage == Usage(input_tokens=9, output_tokens=4, cached_tokens=5, reasoning_tokens=2)
     assert from_wire(GOOD, "m", 0.5).usage == Usage()
+
+
+def test_a_model_that_declines_is_no_answer_though_it_stopped():
+    message = {"content": None, "refusal": "I cannot help with that."}
+    completion = from_wire({"choices": [{"message": message, "finish_reason": "stop"}]}, "m", 0.5)
+    assert (completion.text, completion.finish_reason) == ("", "content_filter")
+    message = {"content": "hello", "refusal": None}
+    assert (
+        from_wire({"choices": [{"message": message, "finish_reason": "stop"}]}, "m", 0.5).finish_reason
+        == "stop"
+    )
