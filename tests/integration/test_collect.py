@@ -81,14 +81,14 @@ def test_a_no_sends_nothing(examples, tmp_path):
     assert cloud.asked == []
 
 
-def test_a_refused_document_is_on_record_and_has_no_answer(examples, tmp_path):
+def test_a_refused_document_is_on_record_as_a_failure(examples, tmp_path):
     with Recorder.open(tmp_path) as recorder:
         cloud = Cloud(refused=(examples[1].input,))
         assert collect(cloud, examples, ask, recorder, task="t") == 1
         found = by_row(recorder, examples)
         calls = find_calls(recorder.database, task="t")
-    assert examples[1].row_id not in found
-    assert len(found) == 3
+    assert found[examples[1].row_id].failure == "error: document-refused: content policy"
+    assert len(found) == 4
     assert sorted(call.outcome for call in calls) == ["error", "ok", "ok", "ok"]
 
 

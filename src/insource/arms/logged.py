@@ -15,13 +15,16 @@ from insource.types import Arm, Dataset, Example, Task
 
 
 def plans(inputs: ArmInputs) -> tuple[ArmPlan, ...]:
-    """Return a plan for each cloud model that answered a test document, on those that it answered."""
+    """Return a plan for each cloud model that was asked about a test document, on those that it was asked.
+
+    A call that failed counts as a failure of the cloud.
+    """
     found = []
     for name in inputs.dataset.manifest.cloud_models:
-        answered = tuple(example for example in inputs.test if name in example.cloud_outputs)
-        plan = cloud_plan(inputs.task, inputs.dataset, name, answered, inputs.price(name))
-        if len(answered) < len(inputs.test):
-            note = f"answered {len(answered)} of {len(inputs.test)} test documents; judged on those"
+        asked = tuple(one for one in inputs.test if name in one.cloud_outputs or name in one.cloud_failures)
+        plan = cloud_plan(inputs.task, inputs.dataset, name, asked, inputs.price(name))
+        if len(asked) < len(inputs.test):
+            note = f"answered {len(asked)} of {len(inputs.test)} test documents; judged on those"
             plan = plan._replace(note=note)
         found.append(plan)
     return tuple(found)
@@ -38,6 +41,7 @@ def cloud_plan(
 
     answers = {ask(e).messages: e.cloud_outputs[name] for e in examples if name in e.cloud_outputs}
     latency = {ask(e).messages: e.cloud_latency_s[name] for e in examples if name in e.cloud_latency_s}
+    failures = {ask(e).messages: e.cloud_failures[name] for e in examples if name in e.cloud_failures}
     arm = Arm(
         name=name,
         model=name,
@@ -50,11 +54,16 @@ def cloud_plan(
         assumed_latency_s=next(iter(latency.values()), None) if simulated else None,
     )
 
+    def failure(example: Example) -> list[str]:
+        return [example.cloud_failures[name]] if name in example.cloud_failures else []
+
     @contextmanager
     def model() -> Iterator[Model]:
-        yield ReplayModel(name, answers, latency, simulated=simulated)
+        yield ReplayModel(name, answers, latency, failures=failures, simulated=simulated)
 
-    logged = [[e.row_id, e.cloud_outputs.get(name), e.cloud_latency_s.get(name)] for e in examples]
+    logged: list[list[object]] = [
+        [e.row_id, e.cloud_outputs.get(name), e.cloud_latency_s.get(name), *failure(e)] for e in examples
+    ]
     return ArmPlan(arm=arm, examples=examples, identity={"answers": digest(logged)}, model=model, ask=ask)
 
 

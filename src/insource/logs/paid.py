@@ -12,21 +12,24 @@ from insource.foundation.canonical import digest
 from insource.foundation.errors import ProviderError
 from insource.logs.recorder import RecordedModel, Recorder
 from insource.models.protocol import Model, Request
+from insource.models.transport import OF_THE_DOCUMENT, TIMEOUT
 from insource.store.calls.paging import iterate_calls
 from insource.store.calls.selection import Selection
 from insource.store.database import Database
 from insource.types import Call, Completion, Example, Usage
+from insource.types.dataset import ENDED_BADLY
+
+ARM_SOURCE = "arm"
+"""The source of a call that was made for an arm: a part of an evaluation, not of the team's traffic."""
 
 ARM_TAG = "arm"
-"""The arm that a call was made for. Such a call is part of an evaluation, not of the team's traffic."""
 
 REQUEST_TAG = "arm_request"
 ESTIMATE_TAG = "arm_estimate_usd"
 FLUSH_EVERY = 50
 
 UNREADABLE = "provider-bad-answer"
-OF_THE_DOCUMENT = frozenset({"document-refused", UNREADABLE})
-"""Errors that another attempt would not change. They are the arm's failures."""
+MAX_TIMEOUTS_IN_A_ROW = 2
 
 
 Price = Callable[[str, Usage], Decimal | None]
@@ -65,11 +68,11 @@ def bought(database: Database, *, task: str, arm: str) -> Bought:
     answers: dict[str, Completion | str] = {}
     costs: dict[str, Decimal] = {}
     for call in _calls(database, task):
-        if call.tags[ARM_TAG] != arm:
+        if call.tags.get(ARM_TAG) != arm:
             continue
         key = call.tags.get(REQUEST_TAG, "")
         if call.outcome == "ok":
-            answers[key] = _completion(call)
+            answers[key] = ENDED_BADLY.get(call.finish_reason) or _completion(call)
             if call.cost_usd is not None:
                 costs[key] = call.cost_usd
         elif call.error.partition(":")[0] in OF_THE_DOCUMENT:
@@ -103,8 +106,10 @@ def buy(
     It stops before the budget could be exceeded, and at an error that is not about one document. What was
     answered until then is in the log.
     """
-    recorded = RecordedModel(model, recorder, task, price=lambda name, usage, at: price(name, usage))
-    left = budget_usd
+    recorded = RecordedModel(
+        model, recorder, task, price=lambda name, usage, at: price(name, usage), source=ARM_SOURCE
+    )
+    left, timeouts = budget_usd, 0
     for done, order in enumerate(orders):
         if order.most_usd > left:
             return "the next one could exceed reference.max_usd"
@@ -117,10 +122,12 @@ def buy(
         try:
             usage = recorded.tagged(**tags).generate(order.request).usage
         except ProviderError as error:
-            if error.code not in OF_THE_DOCUMENT:
+            timeouts = timeouts + 1 if error.code == TIMEOUT else 0
+            if error.code not in OF_THE_DOCUMENT or timeouts == MAX_TIMEOUTS_IN_A_ROW:
                 return error.message
             left -= order.estimate_usd if error.code == UNREADABLE else 0
         else:
+            timeouts = 0
             cost = price(model.info.name, usage)
             left -= order.estimate_usd if cost is None else cost
         if (done + 1) % FLUSH_EVERY == 0:
@@ -145,4 +152,4 @@ def _completion(call: Call) -> Completion:
 
 
 def _calls(database: Database, task: str) -> Iterable[Call]:
-    return (call for call in iterate_calls(database, Selection(task=task)) if ARM_TAG in call.tags)
+    return iterate_calls(database, Selection(task=task, source=ARM_SOURCE))

@@ -338,7 +338,9 @@ class RecordedModel:
         *,
         price: Price | None = None,
         tags: Mapping[str, str] | None = None,
+        source: str = "recorder",
     ) -> None:
+        self._source = source
         self._model = model
         self._recorder = recorder
         self._task = task
@@ -352,7 +354,12 @@ class RecordedModel:
     def tagged(self, **tags: str) -> RecordedModel:
         """Return the same model with further tags on its calls, such as ``row_id``."""
         return RecordedModel(
-            self._model, self._recorder, self._task, price=self._price, tags=self._tags | tags
+            self._model,
+            self._recorder,
+            self._task,
+            price=self._price,
+            tags=self._tags | tags,
+            source=self._source,
         )
 
     def generate(self, request: Request) -> Completion:
@@ -364,6 +371,7 @@ class RecordedModel:
                 model_asked=info.name,
                 task=self._task,
                 tags=self._tags,
+                source=self._source,
                 simulated=info.simulated,
             )
         )

@@ -27,6 +27,7 @@ _PROVIDERS = {
     "api.anthropic.com": "anthropic",
     "generativelanguage.googleapis.com": "google",
     "openrouter.ai": "openrouter",
+    "api.typesafe.ai": "typesafe",
 }
 
 

@@ -70,10 +70,13 @@ def to_wire(request: Request, model: str) -> dict[str, Any]:
 def from_wire(answer: dict[str, Any], name: str, latency_s: float) -> Completion:
     """Convert OpenAI's answer to a Completion."""
     choice = answer["choices"][0]
+    declined = bool(choice["message"].get("refusal"))
     usage = answer.get("usage") or {}
     return Completion(
         text=choice["message"].get("content") or "",
-        finish_reason=FINISH_REASONS.get(choice.get("finish_reason") or "", "unknown"),
+        finish_reason="content_filter"
+        if declined
+        else FINISH_REASONS.get(choice.get("finish_reason") or "", "unknown"),
         model=str(answer.get("model") or name),
         usage=Usage(
             input_tokens=usage.get("prompt_tokens"),

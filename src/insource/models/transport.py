@@ -23,6 +23,10 @@ LIMITED_ATTEMPTS = 6
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 DOCUMENT_REFUSED = frozenset({400, 413, 422})  # the document is refused, not the account
+TIMEOUT = "provider-timeout"
+OF_THE_DOCUMENT = frozenset({"document-refused", "provider-bad-answer", TIMEOUT})
+"""Codes of errors about one document: it has no answer, and the next one may have one."""
+
 RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504})
 
 
@@ -92,7 +96,7 @@ def post(http: httpx2.Client, path: str, body: Mapping[str, Any], *, name: str) 
 
     Raises:
         ProviderError: ``document-refused`` when only this request is refused, ``provider-refused`` with the
-            status and the provider's message, ``provider-unreachable``.
+            status and the provider's message, ``provider-timeout``, ``provider-unreachable``.
     """
     pause_s = FIRST_PAUSE_S
     for attempt in range(1, LIMITED_ATTEMPTS + 1):
@@ -101,11 +105,7 @@ def post(http: httpx2.Client, path: str, body: Mapping[str, Any], *, name: str) 
             response = http.post(path, json=body)
         except httpx2.HTTPError as error:
             if attempt >= ATTEMPTS:
-                raise ProviderError(
-                    "provider-unreachable",
-                    f"{name} does not answer: {error or type(error).__name__}",
-                    hint="Check the network and its base_url in insource.toml.",
-                ) from error
+                raise _unanswered(error, name) from error
         else:
             if response.is_success:
                 return response
@@ -116,6 +116,20 @@ def post(http: httpx2.Client, path: str, body: Mapping[str, Any], *, name: str) 
         time.sleep(wait_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
     raise AssertionError("the last attempt either returns or raises")
+
+
+def _unanswered(error: httpx2.HTTPError, name: str) -> ProviderError:
+    if isinstance(error, httpx2.ReadTimeout):
+        return ProviderError(
+            TIMEOUT,
+            f"{name} did not answer this document in time, asked {ATTEMPTS} times",
+            hint="Run the same command again later; finished answers are kept.",
+        )
+    return ProviderError(
+        "provider-unreachable",
+        f"{name} does not answer: {error or type(error).__name__}",
+        hint="Check the network and its base_url in insource.toml.",
+    )
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -31,7 +31,8 @@ class Route(Frozen):
 class Call(Frozen):
     """One call to a model, as the log stores it.
 
-    ``source`` says how the call was recorded: ``gateway``, ``wrap``, ``recorder`` or ``import:<format>``.
+    ``source`` says how the call was recorded: ``gateway``, ``wrap``, ``recorder``, ``arm`` (asked
+    for an evaluation) or ``import:<format>``.
     ``endpoint`` is the kind of call (``chat``, ``responses``, ``messages``, ``embeddings`` …), ``provider``
     the configured name of the upstream. ``response`` is the whole answer document (a stream is assembled into
     one); ``response_text`` is its text. Of an answer that could not be read, ``response`` has the start as

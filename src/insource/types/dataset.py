@@ -8,6 +8,7 @@ from pydantic import Field
 
 from insource.types.base import Frozen
 from insource.types.finding import FunnelStep
+from insource.types.message import FinishReason
 from insource.types.separation import Overlap, Shortfall
 from insource.types.task import OutputSpec
 
@@ -17,6 +18,14 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "calibration", "test")
 
 TOKEN_LIMIT = "token_limit"
 """The finish reason of an answer that used all tokens its request allowed, whatever the provider reported."""
+
+
+ENDED_BADLY: dict[FinishReason, str] = {
+    "length": "cut: the answer reached its length limit",
+    "content_filter": "refusal: the model or a filter of the provider declined",
+    "error": "error: the answer ended with an error",
+}
+"""How an answer that ended for this reason failed, though a part of it may have come."""
 
 
 class Provenance(Frozen):
@@ -67,11 +76,15 @@ class CloudCall(Frozen):
 
 
 class LoggedAnswer(Frozen):
-    """A cloud model's answer to a document, with its latency in seconds if it was measured."""
+    """A cloud model's answer to a document, with its latency in seconds if it was measured.
+
+    ``failure`` says why there is no usable answer (an error, a refusal, a cut, a time-out), else it is empty.
+    """
 
     text: str
     latency_s: float | None = None
     call: CloudCall | None = None
+    failure: str = ""
 
 
 class Example(Frozen):
@@ -83,7 +96,8 @@ class Example(Frozen):
     changed the target too. ``acceptable`` has further right values by path, null included; the path of a
     label or text is empty. ``facts`` are what a text answer has to contain: ``value`` (or ``any_of`` several)
     and the options of ``x-insource`` by which it is found. ``cloud_calls`` says how
-    a model was asked, where that is recorded.
+    a model was asked, where that is recorded, ``cloud_failures`` why it has no usable answer, which counts as
+    wrong.
 
     Examples:
         >>> from insource import Example
@@ -113,6 +127,7 @@ class Example(Frozen):
     facts: tuple[dict[str, Any], ...] = Field((), exclude_if=lambda held: not held)
     # Not written when there is none: datasets without it keep their bytes, and so their digests.
     cloud_calls: dict[str, CloudCall] = Field(default_factory=dict, exclude_if=lambda calls: not calls)
+    cloud_failures: dict[str, str] = Field(default_factory=dict, exclude_if=lambda held: not held)
     provenance: Provenance
 
 
@@ -129,9 +144,10 @@ class DatasetManifest(Frozen):
     """The identity of a dataset. ``read = sum(counts) + sum(dropped)`` always holds.
 
     ``groups`` counts the groups of each split, ``labels`` the examples by the source of their target, and
-    ``cloud_rows`` the examples with a logged answer of each model. ``groups_in_train`` lists the groups with
-    training rows; it divides the test split into seen and unseen groups. ``template_overlap`` counts the
-    groups in both train and test, which given splits may intend. ``overlaps`` lists what the splits share or
+    ``cloud_rows`` the examples with a logged answer, or a failure, of each model. ``groups_in_train`` lists
+    the groups with training rows; it divides the test split into seen and unseen groups.
+    ``template_overlap`` counts the groups in both train and test, which given splits may intend.
+    ``overlaps`` lists what the splits share or
     shared, ``shortfalls`` the splits that are too small, and ``label_counts`` the examples of each label by
     split when answers are labels. ``test_digest`` is the digest of the test split; looks are counted under
     it.

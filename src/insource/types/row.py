@@ -33,6 +33,7 @@ class Row(Frozen):
     cloud_outputs: dict[str, str] = Field(default_factory=dict)
     cloud_latency_s: dict[str, float] = Field(default_factory=dict)
     cloud_calls: dict[str, CloudCall] = Field(default_factory=dict, exclude_if=lambda calls: not calls)
+    cloud_failures: dict[str, str] = Field(default_factory=dict, exclude_if=lambda held: not held)
     confidence: float | None = None
     acceptable: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     facts: tuple[dict[str, Any], ...] = ()

@@ -97,7 +97,7 @@ def ask_cloud(
     session.begin("log", f"asking {cloud.info.name}{simulated}, every call on the record")
     started = time.monotonic()
     with session.recorder() as recorder:
-        refused = collect(
+        failed = collect(
             cloud,
             examples,
             ask,
@@ -107,8 +107,8 @@ def ask_cloud(
             confirm=lambda pending: confirm_cost(session, cloud, task, pending),
             progress=lambda done, total: session.display.progress("calls", done, total),
         )
-    if refused:
-        session.display.note(f"{cloud.info.name} refused {refused} documents; they have no answer")
+    if failed:
+        session.display.note(f"{cloud.info.name} failed on {failed} documents; they count as its failures")
     session.note_stage("log", started, digest_of=[cloud.info.name, [e.digest for e in examples]])
 
 

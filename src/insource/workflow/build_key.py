@@ -11,6 +11,7 @@ from insource.dataset.sources.files import content_digest, source_digest
 from insource.dataset.splits.stored import ledger
 from insource.foundation.canonical import digest
 from insource.foundation.errors import InsourceError
+from insource.logs.paid import ARM_SOURCE
 from insource.logs.query import Log
 from insource.logs.recorder import STORE_FILE
 from insource.models.catalogue import at_hand, resolve
@@ -93,19 +94,19 @@ def log_state(project: Project) -> str:
     """Return a digest of which calls a build may take rows or answers from, and of what was said about them.
 
     Answers to the dataset's documents are asked for by a recorder, never by the gateway, so the traffic of a
-    gateway changes only builds whose rows come from the log.
+    gateway changes only builds whose rows come from the log. What an arm bought changes no build.
     """
     path = project.workspace / STORE_FILE
     if not path.exists():
         return ""
     task, section = project.config.task.name, project.config.dataset
     with open_database(path) as database:
-        found = [calls_of(database, task, but_from=GATEWAY)]
+        found = [calls_of(database, task, but_from=(GATEWAY, ARM_SOURCE))]
         said = (0, 0)
         if section.format == "log":
             rows = section.calls.task or task
             of_rows = None if rows == "*" else rows
-            found.append(calls_of(database, of_rows))
+            found.append(calls_of(database, of_rows, but_from=(ARM_SOURCE,)))
             said = feedback_given(database, of_rows)
         if not any(one.calls for one in found):
             return ""  # as without a store

@@ -41,7 +41,7 @@ def open_workbench(session: Session, *, overlap: float = 0.0) -> Iterator[Workbe
             contract,
             file,
             answers={
-                row_id: {model: one.text for model, one in found.items()}
+                row_id: {model: one.text for model, one in found.items() if not one.failure}
                 for row_id, found in answers.answers.items()
             },
             seed=session.config.project.seed,

@@ -72,6 +72,7 @@ SYSTEMONE_SAID = {
     },
     "usage": {"input_tokens": 2000, "output_tokens": 12},
 }
+NAMES = ("openai", "typesafe")
 CONTRACTS = [
     pytest.param("/v1/decisions", OPENAI_ASKED, OPENAI_SAID, "0.0002", id="openai"),
     pytest.param("/v1/systemone", SYSTEMONE_ASKED, SYSTEMONE_SAID, "0.000084", id="systemone"),
@@ -82,7 +83,8 @@ CONTRACTS = [
 def gateway(tmp_path):
     """A gateway with the real price table, in front of one provider that speaks either contract."""
     with RawUpstream() as upstream, Recorder.open(tmp_path) as recorder:
-        through = PassThrough(upstreams=(UpstreamSettings(name="openai", base_url=f"{upstream.root}/v1"),))
+        upstreams = tuple(UpstreamSettings(name=one, base_url=f"{upstream.root}/v1") for one in NAMES)
+        through = PassThrough(upstreams=upstreams)
         settings = GatewaySettings(recorder=recorder, pass_through=through, prices=PriceTable())
         with GatewayServer(settings) as server:
             yield Bench(upstream, recorder, server.url.removesuffix("/v1"))
@@ -144,3 +146,32 @@ def test_a_client_of_openai_changes_its_base_url_and_nothing_else(gateway):
     assert said.json() == OPENAI_SAID
     (call,) = gateway.new_calls()
     assert (call.endpoint, call.response_text) == ("decisions", "billing")
+
+
+def test_typesafe_s_client_changes_its_base_url_and_nothing_else(gateway):
+    """The client adds the path to its base URL: TYPESAFE_BASE_URL=…/u/typesafe."""
+    upstream = gateway.answering(always(reply(json.dumps(SYSTEMONE_SAID).encode())))
+    answer = post(gateway, "/t/desk/u/typesafe/v1/systemone", SYSTEMONE_ASKED)
+    assert answer.json() == SYSTEMONE_SAID
+    assert upstream.seen[0].target == "/v1/systemone"
+    (call,) = gateway.new_calls()
+    assert (call.provider, call.task, call.endpoint) == ("typesafe", "desk", "decisions")
+    assert call.cost_usd == Decimal("0.000084")
+
+
+def test_recorded_decisions_become_rows(gateway, tmp_path):
+    """The document, the questions and the decided label, as of any other call."""
+    from insource.config.dataset import CallsSection
+    from insource.dataset.sources.calls import LoggedCalls
+
+    for path, asked, said in (
+        ("/v1/decisions", OPENAI_ASKED, OPENAI_SAID),
+        ("/v1/systemone", SYSTEMONE_ASKED, SYSTEMONE_SAID),
+    ):
+        gateway.answering(always(reply(json.dumps(said).encode())))
+        post(gateway, f"/t/desk{path}", asked)
+    gateway.new_calls()
+    rows = list(LoggedCalls(tmp_path, CallsSection(), task="desk"))
+    assert [(row.input, row.prompt, row.output) for row in rows] == [
+        (DOCUMENT, "Route the ticket.", "billing")
+    ] * 2

@@ -20,7 +20,7 @@ import insource
 from insource.cli.main import VERBS, cli
 from insource.config.loading import keys
 from insource.config.sections import Config
-from insource.types import RunResult
+from insource.types import Frozen, RunResult
 
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "docs" / "reference"
@@ -54,8 +54,11 @@ def type_name(annotation: Any) -> str:
         return " or ".join([*named, "empty"] if type(None) in arguments else named)
     if origin is dict:
         return "table"
+    if isinstance(annotation, type) and issubclass(annotation, Frozen):
+        return "table"
     if origin is tuple:
-        return f"list of {type_name(arguments[0])}"
+        inner = type_name(arguments[0])
+        return f"list of {inner}s" if inner == "table" else f"list of {inner}"
     if origin is dict:
         return "table a name"
     names = {str: "text", int: "integer", float: "number", bool: "true or false", datetime: "date or time"}

@@ -165,3 +165,14 @@ def test_too_many_calls_are_waited_for_longer_than_an_outage(monkeypatch):
     with Provider(*limited, (200, GOOD)) as provider:
         assert ask(provider).text == "hello"
     assert waited == [1, 2, 4, 8, 16]
+
+
+def test_a_model_that_declines_is_no_answer_though_it_stopped():
+    message = {"content": None, "refusal": "I cannot help with that."}
+    completion = from_wire({"choices": [{"message": message, "finish_reason": "stop"}]}, "m", 0.5)
+    assert (completion.text, completion.finish_reason) == ("", "content_filter")
+    message = {"content": "hello", "refusal": None}
+    assert (
+        from_wire({"choices": [{"message": message, "finish_reason": "stop"}]}, "m", 0.5).finish_reason
+        == "stop"
+    )

@@ -1,7 +1,9 @@
+import socket
+
 import pytest
 
-from insource.foundation.errors import UserError
-from insource.models.transport import client, is_loopback, require_allowed
+from insource.foundation.errors import ProviderError, UserError
+from insource.models.transport import client, is_loopback, post, require_allowed
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,15 @@ def test_the_key_goes_into_the_header_and_proxies_never_apply_to_loopback(monkey
         assert not http.trust_env
     with client("http://127.0.0.1:9", privacy="local-only", timeout_s=1) as http:
         assert "authorization" not in http.headers
+
+
+def test_a_read_that_times_out_is_about_the_document_and_no_server_is_about_the_provider(monkeypatch):
+    monkeypatch.setattr("insource.models.transport.time.sleep", lambda seconds: None)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts, and never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with pytest.raises(ProviderError) as caught:
+            post(client(url, privacy="cloud-allowed", timeout_s=0.05), "x", {}, name="m")
+        assert caught.value.code == "provider-timeout"
+    with pytest.raises(ProviderError) as caught:
+        post(client(url, privacy="cloud-allowed", timeout_s=0.05), "x", {}, name="m")
+    assert caught.value.code == "provider-unreachable"

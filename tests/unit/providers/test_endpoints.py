@@ -13,6 +13,8 @@ from insource.providers.endpoints import CALL_PATHS, CALL_VERBS, ENDPOINTS, wrap
         ("/v1/completions", "completions"),
         ("/openai/deployments/d/embeddings", "embeddings"),
         ("/v1/responses", "responses"),
+        ("/v1/decisions", "decisions"),
+        ("/api/v1/systemone", "decisions"),
         ("/v1/messages", "messages"),
         ("/v1/projects/p/publishers/anthropic/models/c:streamRawPredict", "messages"),
         ("/v1beta/models/g:generateContent", "generate_content"),

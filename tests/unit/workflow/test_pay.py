@@ -226,6 +226,23 @@ def test_a_refused_document_is_a_failure_of_the_arm_and_is_not_asked_again(walk)
     assert BIG not in session.skipped_arms
 
 
+@pytest.mark.parametrize(
+    ("message", "finish", "reason"),
+    [
+        ({"content": '{"label": "billing"}'}, "length", "cut: "),
+        ({"content": ""}, "content_filter", "refusal: "),
+        ({"content": None, "refusal": "I cannot."}, "stop", "refusal: "),
+    ],
+)
+def test_cuts_and_refusals_are_failures_of_the_arm(walk, message, finish, reason):
+    answer = {"choices": [{"message": message, "finish_reason": finish}], "usage": USAGE}
+    with ScriptedProvider((200, answer), (200, chat)) as provider:
+        found, _, _ = walk(reference(provider) + PRICE)
+    (failed,) = [one for one in found[BIG].records if one.status == "failed"]
+    assert failed.reason.startswith(f"call-failed: {reason}")
+    assert found[BIG].evaluation.n == 10
+
+
 def test_a_local_only_task_never_leaves(walk):
     config = (
         "[task]\nname = 'tickets'\n[reference]\nmodel = 'openai/big'\nbase_url = 'https://api.example.com/v1'\n"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Literal
 
+from insource.dataset.rows.cloud_answers import answers_of
 from insource.types import Example, Task
 
 Format = Literal["openai-chat", "prompt-completion", "hf"]
@@ -60,7 +61,7 @@ def hf_row(task: Task, example: Example) -> dict[str, Any]:
         "schema": _json(example.contract),
         "group": example.group,
         "time": example.time,
-        "cloud_outputs": _json(example.cloud_outputs),
+        "cloud_outputs": _json(answers_of(example)),
         "latency_s": _json(example.cloud_latency_s),
         "label_source": origin.label,
         "human_edited": origin.human_edited,

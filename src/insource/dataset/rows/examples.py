@@ -46,6 +46,7 @@ def example_of(row: Row, target: str) -> Example:
         acceptable=row.acceptable,
         facts=row.facts,
         cloud_calls=_calls_of(row),
+        cloud_failures=dict(sorted(row.cloud_failures.items())),
         provenance=row.provenance,
     )
 
@@ -80,7 +81,7 @@ class Tally:
             self._groups[split].add(example.group)
         self._labels[example.provenance.label] += 1
         self._synthetic.update(filter(None, (example.provenance.synthetic,)))
-        self._cloud.update(example.cloud_outputs.keys())
+        self._cloud.update(example.cloud_outputs.keys() | example.cloud_failures.keys())
         self._asked.append(_key([normalised(row.input), row.attributes]))
         self._targets.append(_key(example.target))
         self._agreement += split == "test" and example.provenance.label == "teacher"
@@ -90,7 +91,7 @@ class Tally:
             self._by_label.setdefault(example.target, Counter())[split] += 1
         self._answered += row.row_id in self.logged
         self._unasked += bool(row.attributes and set(as_object(row.output) or ()) - set(row.attributes))
-        self._timed += bool(set(row.cloud_latency_s) - set(row.cloud_outputs))
+        self._timed += bool(set(row.cloud_latency_s) - set(row.cloud_outputs) - set(row.cloud_failures))
 
     def manifest(self) -> dict[str, Any]:
         """Return the fields of the manifest that these counts are."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from insource.dataset.rows.cloud_answers import answers_in
 from insource.formats.strict_json import kind_of
 from insource.types import CloudCall, Provenance, Row, Split
 
@@ -74,7 +75,10 @@ def row_of(
     Raises:
         BadRow: with the key that is wrong.
     """
-    cloud = _cloud_outputs(record)
+    try:
+        cloud = answers_in(record.get("cloud_outputs"))
+    except ValueError as error:
+        raise BadRow("wrong-type", str(error)) from error
     return Row(
         line=line,
         row_id=row_id_of(record, line),
@@ -85,7 +89,8 @@ def row_of(
         time=_label(record, "time"),
         attributes=_attributes(record),
         contract=_contract(record, schemas or {}),
-        cloud_outputs=cloud,
+        cloud_outputs={model: one.text for model, one in cloud.items() if not one.failure},
+        cloud_failures={model: one.failure for model, one in cloud.items() if one.failure},
         cloud_latency_s=_latency(record, cloud),
         cloud_calls=_cloud_calls(record),
         prompt=_label(record, "prompt") or "",
@@ -181,15 +186,6 @@ def _contract(record: dict[str, Any], schemas: Mapping[str, dict[str, Any]]) -> 
     return schemas[value]
 
 
-def _cloud_outputs(record: dict[str, Any]) -> dict[str, str]:
-    value = record.get("cloud_outputs")
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise BadRow("wrong-type", "`cloud_outputs` is not an object of answers (text) by model")
-    return dict(sorted(value.items()))
-
-
 def _cloud_calls(record: dict[str, Any]) -> dict[str, CloudCall]:
     value = record.get("cloud_calls")
     if value is None:
@@ -204,7 +200,7 @@ def _cloud_calls(record: dict[str, Any]) -> dict[str, CloudCall]:
         raise BadRow("wrong-type", f"`cloud_calls`, {where or 'a call'}: {first['msg']}") from error
 
 
-def _latency(record: dict[str, Any], cloud: dict[str, str]) -> dict[str, float]:
+def _latency(record: dict[str, Any], cloud: Iterable[str]) -> dict[str, float]:
     value = record.get("latency_s")
     if value is None:
         return {}

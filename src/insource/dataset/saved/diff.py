@@ -15,7 +15,10 @@ from insource.types import SPLITS, DatasetManifest, Example, Frozen, JsonSchema,
 
 SHOWN = 8
 _COMPARED = ("input", "target", "split", "provenance", "other")
-_OTHER = ("group", "time", "attributes", "contract", "cloud_outputs", "cloud_latency_s", "cloud_calls")
+_OTHER = (
+    *("group", "time", "attributes", "contract"),
+    *("cloud_outputs", "cloud_latency_s", "cloud_failures", "cloud_calls"),
+)
 _MOVING = {"source", "line"}  # where a row stands now is none of what it is
 
 

@@ -14,7 +14,7 @@ from insource.dataset.rows.records import BadRow
 from insource.dataset.sources.conversation import Conversations, asked
 from insource.foundation.clock import iso
 from insource.foundation.errors import DataError, InsourceError
-from insource.logs.paid import ARM_TAG
+from insource.logs.paid import ARM_SOURCE
 from insource.logs.query import Log, Where
 from insource.providers.output_limit import output_limit
 from insource.providers.requests import called_tool
@@ -81,7 +81,9 @@ class LoggedCalls:
             while page := list(islice(found, _PAGE)):
                 given = log.feedback(*(call.call_id for call in page))
                 for call in page:
-                    if ARM_TAG in call.tags:  # an evaluation asked this: it is none of the task's traffic
+                    if (
+                        call.source == ARM_SOURCE
+                    ):  # an evaluation asked this: it is none of the task's traffic
                         continue
                     said = _said(given.get(call.call_id, ()))
                     if self._calls.feedback and said.kind not in self._calls.feedback:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import ColumnElement, func, select
 
 from insource.store.calls.feedback import FEEDBACK
@@ -28,15 +30,15 @@ class SetOfCalls(Frozen):
     checksum: int
 
 
-def calls_of(database: Database, task: str | None, *, but_from: str = "") -> SetOfCalls:
+def calls_of(database: Database, task: str | None, *, but_from: Collection[str] = ()) -> SetOfCalls:
     """Return the set of a task's calls, of all calls when ``task`` is None.
 
-    ``but_from`` leaves out the calls of one source. That reads each row's columns, not only the index.
+    ``but_from`` leaves out the calls of these sources. That reads each row's columns, not only the index.
     """
     at = CALLS.c.started_at
     conditions: list[ColumnElement[bool]] = [] if task is None else [CALLS.c.task == task]
     if but_from:
-        conditions.append(CALLS.c.source != but_from)
+        conditions.append(CALLS.c.source.not_in(but_from))
     query = select(
         func.count(),
         func.coalesce(func.min(at), 0),

@@ -89,6 +89,28 @@ def test_embeddings_have_no_answer():
 
 
 @pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/v1/decisions", {"input": "x" * 100, "questions": [{"type": "predicate", "instructions": "?"}]}),
+        ("/v1/systemone", {"state": "x" * 100, "questions": {"q": {"type": "noul", "instructions": "?"}}}),
+        ("/v1/systemone", {"state": {"text": ["x" * 100]}, "questions": {"q": {"type": "noul"}}}),
+    ],
+)
+def test_decisions_are_charged_for_what_they_read(path, document):
+    request = asked({"model": "toy", **document}, endpoint="decisions", path=path)
+    between(worst(request), 2 * (len(request.body) + HIDDEN_TOKENS))
+    real = asked({"model": "jev-latest", **document}, endpoint="decisions", path=path)
+    bound = worst_case_usd(real, PriceTable().dearest, NOW)
+    assert 0 < bound <= (len(real.body) + HIDDEN_TOKENS) * ROOM * Decimal("0.042") / 1_000_000
+
+
+def test_the_pictures_of_a_decision_are_bounded_by_the_context_window():
+    picture = [{"role": "user", "content": [{"type": "input_image", "image_url": "https://x/y"}]}]
+    request = asked({"model": "gpt-4o", "input": picture}, endpoint="decisions", path="/v1/decisions")
+    assert worst(request) >= 2 * 128_000
+
+
+@pytest.mark.parametrize(
     "more",
     [
         {
