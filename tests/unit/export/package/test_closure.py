@@ -3,9 +3,11 @@
 import sys
 
 import pytest
+import support.fitted_models  # noqa: F401 (two small kinds beside the real ones)
 
 import insource
 from insource.export.package.closure import copied
+from insource.models.fitted.registry import KINDS
 
 MODULES = {
     "made/__init__.py": "from insource.made.shapes import Shape as Form\n"
@@ -107,3 +109,21 @@ def test_a_value_at_the_top_is_replaced(made):
 def test_what_cannot_be_followed_is_refused(made, text):
     with pytest.raises(ValueError, match="insource"):
         made(text)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_fitted_model_answers_without_the_rest_of_insource(kind):
+    found = copied([KINDS[kind].partition(":")[0]], "mine", {})
+    folders = {name.partition("/")[0] for name in found.files} - {"__init__.py"}
+    assert folders <= {
+        "contract",
+        "formats",
+        "foundation",
+        "matching",
+        "models",
+        "similarity",
+        "stats",
+        "types",
+    }
+    heavy = {"torch", "transformers", "sqlalchemy", "uvicorn", "xllamacpp", "llguidance", "sklearn"}
+    assert found.needed.keys() & heavy == set()
