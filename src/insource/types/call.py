@@ -17,7 +17,7 @@ could not be read as an answer, or only promised one; tokens and cost are unknow
 
 class Route(Frozen):
     """The model that served a call, and the reason (``confident``, ``low-confidence``,
-    ``local-failed`` …).
+    ``local-failed`` …). ``field_confidences`` are those that a fitted model stated of its answer.
     """
 
     to: Literal["local", "cloud"]
@@ -26,6 +26,7 @@ class Route(Frozen):
     confidence: float | None = None
     threshold: float | None = None
     simulated: bool = False
+    field_confidences: dict[str, float] = {}
 
 
 class Call(Frozen):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from insource.contract.answers import read_answer
 from insource.contract.validate import fits
-from insource.dataset.sources.to_answer import ToAnswer, digest_of, documents_to_answer
+from insource.dataset.to_answer import ToAnswer, digest_of, documents_to_answer
 from insource.foundation.errors import InsourceError, UserError
 from insource.foundation.files import locked, replacing, sync
 from insource.models.protocol import Model

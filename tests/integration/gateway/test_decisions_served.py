@@ -174,6 +174,7 @@ def test_each_field_that_is_an_enum_or_a_boolean_answers_its_question(recorder):
     with gateway(recorder, keyword_fields(), fields_task()) as client:
         urgent, choice = decide(client, predicate, team, document=URGENT_AND_TEAM).parse().answers
     stated = keyword_fields().answer(URGENT_AND_TEAM).field_confidences
+    assert only_call(recorder).route.field_confidences == stated
     assert (urgent.type, urgent.probability) == ("predicate", pytest.approx(stated["urgent"]))
     assert (choice.choice, choice.probabilities[1].probability) == ("billing", pytest.approx(stated["team"]))
 

@@ -1,8 +1,12 @@
 """Files and folders answered by the chosen model: order, bad rows, and where an interrupted call goes on."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
+from support.child_python import TESTS, python_path
 from support.fitted_models import SURE, fields_output, finished_run, keyword_fields, keyword_labels
 from support.walks import session_on
 
@@ -141,3 +145,21 @@ def test_what_cannot_be_answered_at_all_says_what_to_do(folder):
         predict(session_on(folder), folder / "todo.csv", folder / "out.jsonl")
     assert caught.value.code == "unknown-columns"
     assert not (folder / "out.jsonl").exists()
+
+
+def test_the_command_counts_what_has_no_answer_and_says_where_it_is(folder):
+    rows(folder, SURE)
+    with (folder / "todo.jsonl").open("a") as file:
+        file.write('{"id": "bad"}\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "support.fitted_models", "predict", "todo.jsonl", "--json"],
+        cwd=folder,
+        env=os.environ | python_path(TESTS),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told == {"path": "todo.predicted.jsonl", "documents": 2, "without_answer": 1, "resumed": 0}
+    assert "Answered 1 of 2 documents" in done.stderr
+    assert [line["id"] for line in lines(folder / "todo.predicted.jsonl")] == ["r0", "bad"]

@@ -71,6 +71,7 @@ class Exchange:
         self, to: Literal["local", "cloud"], model: str, reason: str, *, simulated: bool = False
     ) -> None:
         """Set the route of the answer. The reason of a simulated cloud says that it is simulated."""
+        tried = self.attempt.completion if self.attempt else None
         self.route = Route(
             to=to,
             model=model,
@@ -78,6 +79,7 @@ class Exchange:
             confidence=self.attempt.confidence if self.attempt else None,
             threshold=self.policy.threshold if self.policy else None,
             simulated=simulated,
+            field_confidences=tried.field_confidences if tried else {},
         )
 
     def headers(self) -> Headers:

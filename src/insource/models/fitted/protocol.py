@@ -23,7 +23,9 @@ class Fitted(Protocol):
     """A model that was fitted to a task's rows. What fits it stands in ``arms/``; this only answers.
 
     Its files hold numbers and texts, never pickled objects, so that a file from elsewhere runs no code.
-    ``kind`` names it in the file and in ``registry.KINDS``.
+    ``kind`` names it in the file and in ``registry.KINDS``. ``answer`` is called from several threads at
+    once. A model that needs the sentence embeddings has an attribute ``embeds`` that is true, so that an
+    exported package brings their files.
     """
 
     kind: ClassVar[str]

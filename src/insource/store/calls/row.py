@@ -65,6 +65,7 @@ class _Route(Struct, frozen=True):
     confidence: float | None = None
     threshold: float | None = None
     simulated: bool = False
+    field_confidences: dict[str, float] = {}
 
 
 class SpooledCall(Struct):

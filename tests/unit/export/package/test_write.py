@@ -20,8 +20,8 @@ from support.fitted_models import (
 )
 from support.walks import session_on
 
-from insource.export.package.write import package_name, write_package
-from insource.foundation.errors import UserError
+from insource.export.package.write import build_wheel, package_name, write_package
+from insource.foundation.errors import PrerequisiteError, UserError
 from insource.models.fitted.registry import save
 from insource.workflow.package import can_package, package_model
 
@@ -198,3 +198,13 @@ def test_the_command_writes_it_and_python_runs_it(project_folder, command_line):
     absent = command_line("-m", "teams_model", "absent.txt", env=env)
     assert absent.returncode == 1
     assert absent.stderr.startswith("error: absent.txt cannot be read")
+
+
+def test_a_wheel_that_cannot_be_built_leaves_the_package(project_folder, monkeypatch):
+    finished_run(project_folder / ".insource", task="teams")
+    packaged = package_model(session_on(project_folder))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(PrerequisiteError) as caught:
+        build_wheel(packaged)
+    assert caught.value.code == "wheel-not-built"
+    assert answers_of(packaged.folder, [SURE])[0][0] == "billing"
