@@ -42,7 +42,7 @@ def conclude(
 
 def _hardest(against: Sequence[Comparison]) -> Comparison:
     """Return the comparison that came out worst for the candidate."""
-    order = ["better", "not worse", "inconclusive", "worse"]
+    order = ["better", "not worse", "inconclusive", "not comparable", "worse"]
     return max(against, key=lambda c: order.index(str(c.outcome)))
 
 
@@ -80,8 +80,16 @@ def _stopped_by_cloud(model: str, against_cloud: Sequence[Comparison]) -> Verdic
             sentence=f"Stay with {hardest.baseline}: {_inside(model)} is worse.",
             flips_if=("More or better training examples, or a larger base model.",),
         )
+    if hardest.outcome == "not comparable":
+        return Verdict(
+            outcome="undecided",
+            sentence=f"{model} and {hardest.baseline} are not comparable: {hardest.not_comparable}",
+            flips_if=("Answers of the cloud without this handicap on the same documents.",),
+        )
     if hardest.outcome == "inconclusive":
-        more = f" About {hardest.required_n:,} test documents would settle it." if hardest.required_n else ""
+        more = f" It takes about {hardest.required.words}." if hardest.required else ""
+        if not more and hardest.required_n:  # a result of before the unit was stated
+            more = f" About {hardest.required_n:,} test documents would settle it."
         return Verdict(
             outcome="undecided",
             sentence=f"The test set cannot tell {_inside(model)} from {hardest.baseline}.{more}",
