@@ -101,6 +101,14 @@ def test_groups_that_do_not_vary_are_no_certainty():
     assert (alike.outcome, alike.difference.low) == ("inconclusive", None)
 
 
+@pytest.mark.parametrize("test", ["cluster t", "sign flip"])
+def test_differences_that_cancel_in_every_group_are_no_certainty(test):
+    sides = against([1, -1] * 40, [str(i // 10) for i in range(80)])
+    other = compare(*sides, **TERMS, group_test=test).other_question
+    assert (other.outcome, other.test) == ("inconclusive", "cluster t by group")
+    assert other.difference.low < 0 < other.difference.high
+
+
 def test_the_range_of_the_required_documents_follows_the_spread():
     found = compare(*against([1] * 9 + [-1] * 7 + [0] * 84), **TERMS)
     assert found.required.unit == "documents"
