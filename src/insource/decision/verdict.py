@@ -81,9 +81,10 @@ def _stopped_by_cloud(model: str, against_cloud: Sequence[Comparison]) -> Verdic
             flips_if=("More or better training examples, or a larger base model.",),
         )
     if hardest.outcome == "not comparable":
+        reason = hardest.not_comparable.rstrip(".")
         return Verdict(
             outcome="undecided",
-            sentence=f"{model} and {hardest.baseline} are not comparable: {hardest.not_comparable}",
+            sentence=f"{model} and {hardest.baseline} are not comparable: {reason}.",
             flips_if=("Answers of the cloud without this handicap on the same documents.",),
         )
     if hardest.outcome == "inconclusive":
