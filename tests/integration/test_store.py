@@ -21,7 +21,7 @@ from insource.store.calls import rollups as _rollups
 from insource.store.calls import tombstones as _tombstones
 from insource.store.calls.calls import call_stats, find_calls, get_call, insert_calls
 from insource.store.database import METADATA, open_database
-from insource.store.looks import keep_inputs, looked, record_look, without_inputs
+from insource.store.looks import keep_inputs, looked, looks_at, record_look, without_inputs
 from insource.store.spool import progress as _segments
 from insource.types import Call, Route, Usage
 
@@ -125,6 +125,23 @@ def test_looks_follow_a_document_into_other_test_splits(database):
     found = looked(database, "d3", c + bytes([9]) * 8)
     assert found.summary == "1 of 2 test documents were looked at, at most 1 time"
     assert looked(database, "d3", bytes([9]) * 8).summary == "The test split has been looked at 0 times"
+
+
+def test_every_look_at_a_document_is_found_with_its_arm_and_time(database):
+    a, b, c = (bytes([n]) * 8 for n in range(3))
+    record_look(database, "d1", "run-a", "tuned", inputs=a + b)
+    record_look(database, "d2", "run-b", "cloud", inputs=b + c)
+    record_look(database, "d3", "run-c", "floor", inputs=c)
+    record_look(database, "d4", "run-d", "spans")  # of before documents were kept
+    assert [(look.arm, look.run_id) for look in looks_at(database, "d1", a + b)] == [
+        ("tuned", "run-a"),
+        ("cloud", "run-b"),
+    ]
+    assert [look.arm for look in looks_at(database, "d4", a)] == ["tuned", "spans"]
+    assert looks_at(database, "d9", bytes([9]) * 8) == ()
+    times = [look.at for look in looks_at(database, "d1", a + b + c)]
+    assert times == sorted(times)
+    assert all(time.tzinfo is not None for time in times)
 
 
 def test_looks_of_before_documents_were_kept_still_count(database):

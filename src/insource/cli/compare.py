@@ -118,6 +118,9 @@ def _say(found: Comparison) -> None:
     p = f" · two-sided p = {found.p_value:.2g} ({found.test})" if found.p_value is not None else ""
     say(f"\n  {found.better} better · {found.worse} worse · {found.same} same{p}")
     say(f"\n{found.sentence}")
+    for more in (found.other_question, found.mix):
+        if more is not None and more.sentence:
+            say(more.sentence)
     minor_gaps(found)
 
 

@@ -100,7 +100,9 @@ def _stopped_by_cloud(model: str, against_cloud: Sequence[Comparison]) -> Verdic
             flips_if=("Answers of the cloud without that handicap, on the same documents.",),
         )
     if hardest.outcome == "inconclusive":
-        more = f" About {hardest.required_n:,} test documents would settle it." if hardest.required_n else ""
+        more = f" It takes about {hardest.required.words}." if hardest.required else ""
+        if not more and hardest.required_n:  # a result of before the unit was stated
+            more = f" About {hardest.required_n:,} test documents would settle it."
         return Verdict(
             outcome="undecided",
             sentence=f"The test set cannot tell {_inside(model)} from {hardest.baseline}.{more}",

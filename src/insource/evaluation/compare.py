@@ -166,6 +166,7 @@ def _comparison(candidate: Side, baseline: Side, terms: Terms, pairs: Pairs, ans
         margin=terms.margin,
         outcome=answer.outcome,
         question=answer.question,
+        units=answer.units,
         weighting=answer.weighting,
         required=answer.required,
         other_test=answer.other_test,

@@ -277,13 +277,13 @@ class Comparison(Frozen):
 
     ``better``, ``worse`` and ``same`` count documents. ``outcome``, ``difference``, ``p_value`` (two-sided)
     and ``p_not_worse`` (one-sided, at the margin) are from ``test`` and answer ``question``;
-    ``other_question`` has the answer to the other one where documents share groups. ``required`` is the
-    sample that would decide, given when the outcome is inconclusive; ``required_n`` is its expected number of
-    documents. ``verdict_allowed`` is false when an arm is simulated; ``outcome`` is then None.
-    ``not_comparable`` is the reason of that outcome. ``never_answered`` names the labels that a compared
-    cloud never gave: it may not have been offered them. ``mix`` sets the share of unseen groups against what
-    is to be expected, ``adjusted`` corrects a secondary comparison for their number, and ``standing`` says
-    whether it is confirmatory.
+    ``other_question`` has the answer to the other one where documents share groups. ``units`` counts the
+    documents or groups of the question. ``required`` is the sample that would decide, given when the outcome
+    is inconclusive; ``required_n`` is its expected number of documents. ``verdict_allowed`` is false when an
+    arm is simulated; ``outcome`` is then None. ``not_comparable`` is the reason of that outcome.
+    ``never_answered`` names the labels that a compared cloud never gave: it may not have been offered them.
+    ``mix`` sets the share of unseen groups against what is to be expected, ``adjusted`` corrects a secondary
+    comparison for their number, and ``standing`` says whether it is confirmatory.
 
     Examples:
         >>> from insource import Arm, Comparison, EvalRecord, compare
@@ -321,6 +321,7 @@ class Comparison(Frozen):
     never_answered: tuple[NeverAnswered, ...] = ()
     sentence: str = ""
     question: Question = "documents"
+    units: int | None = None
     weighting: str = ""
     p_not_worse: float | None = None
     required: RequiredSample | None = None

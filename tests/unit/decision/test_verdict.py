@@ -4,6 +4,7 @@ import pytest
 
 from insource.decision.verdict import conclude
 from insource.types import Arm, BreakEven, Comparison, Estimate
+from insource.types.comparison import RequiredSample
 
 TUNED = Arm(name="tuned", model="m", kind="tuned")
 BASE = Arm(name="base", model="m", kind="base")
@@ -108,6 +109,20 @@ def test_open_economics_are_said_in_a_go():
 def test_an_inconclusive_test_says_how_many_documents_would_settle_it():
     found = decide((TUNED, GPT), (against(GPT, "inconclusive", required_n=1234),))
     assert "1,234" in found.sentence
+
+
+def test_what_is_not_comparable_is_undecided_and_says_why():
+    reason = "the cloud was never offered 12 labels."
+    comparison = against(GPT, "not comparable").model_copy(update={"not_comparable": reason})
+    found = decide((TUNED, GPT), (comparison,))
+    assert found.outcome == "undecided"
+    assert reason in found.sentence
+
+
+def test_the_sample_that_decides_is_in_the_unit_that_counts():
+    needed = RequiredSample(unit="groups", low=7, expected=9, high=21)
+    comparison = against(GPT, "inconclusive").model_copy(update={"required": needed})
+    assert "It takes about 9 groups in all (7 to 21)." in decide((TUNED, GPT), (comparison,)).sentence
 
 
 def test_without_a_tuned_model_there_is_nothing_to_decide():

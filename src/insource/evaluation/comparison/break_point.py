@@ -163,16 +163,20 @@ def _drawn(
     gains: Floats, bins: Bins, clusters: Sequence[str] | None, count: int, margin: float, seed: int
 ) -> Bins:
     """Return the first bin below in each bootstrap draw; units are drawn with Poisson weights of mean 1."""
-    units = np.arange(len(gains))
-    if clusters is not None:
+    if clusters is None:
+        # Equal documents have one weight together: the sum of c draws of mean 1 is a draw of mean c.
+        cells, counts = np.unique(np.column_stack([bins, gains]), axis=0, return_counts=True)
+        sizes = (cells[:, :1] == np.arange(count)).astype(float)
+        sums = sizes * cells[:, 1:]
+    else:
         units = np.unique(np.asarray(clusters), return_inverse=True)[1]
-    sums = np.zeros((int(units.max()) + 1, count))
-    sizes = np.zeros_like(sums)
-    np.add.at(sums, (units, bins), gains)
-    np.add.at(sizes, (units, bins), 1)
+        counts = np.ones(int(units.max()) + 1, dtype=int)
+        sums, sizes = np.zeros((2, len(counts), count))
+        np.add.at(sums, (units, bins), gains)
+        np.add.at(sizes, (units, bins), 1)
     random, found = generator(seed, "comparison.break_point"), []
-    for start in range(0, DRAWS, _DRAWS_AT_ONCE):
-        weights = random.poisson(1.0, (min(_DRAWS_AT_ONCE, DRAWS - start), len(sums))).astype(float)
+    for _ in range(DRAWS // _DRAWS_AT_ONCE):
+        weights = random.poisson(counts, (_DRAWS_AT_ONCE, len(counts))).astype(float)
         for total, of in zip(weights @ sums, weights @ sizes, strict=True):
             kept = np.flatnonzero(of)  # with few groups a bin may be empty in a draw
             first = _first_below(_falling(total[kept] / of[kept], of[kept]), -margin) if kept.size else 0

@@ -22,6 +22,7 @@ from insource.types.comparison import Answered, GroupTest, OtherTest, Outcome, Q
 
 BY_SIZE = "groups weigh by their number of documents"
 SIGN_FLIP = "exact sign flip by group"
+_ROUNDING = 1e-12
 
 
 class Finding(NamedTuple):
@@ -78,7 +79,10 @@ def _flipped(
     if not flips.MIN_GROUPS <= units.size <= flips.MAX_GROUPS:
         return None
     sums = cluster_sums(gains, units.clusters)
-    test = flips.sign_flip(sums, cluster_sums(np.ones(len(gains)), units.clusters))
+    sizes = cluster_sums(np.ones(len(gains)), units.clusters)
+    if np.ptp(sums / sizes) < _ROUNDING:
+        return None  # every sum of signs is the same, and an interval would have no width
+    test = flips.sign_flip(sums, sizes)
     p_value = min(1.0, 2 * min(test.p_above(0.0), test.p_below(0.0)))
     return student._replace(interval=test.interval(confidence), p_value=p_value, method=SIGN_FLIP, test=test)
 

@@ -64,7 +64,10 @@ def _figures(result: Comparison) -> str:
     text = f"{percent(ours.value)} against {percent(theirs.value)}, a difference of "
     text += f"{points(difference.value)} {interval(difference)}"
     comma = "," if difference.low is None else ""
-    return f"{text}{comma} on {result.n} {_plural('document', result.n)}"
+    text += f"{comma} on {result.n} {_plural('document', result.n)}"
+    if result.question == "groups" and result.units:
+        text += f" in {result.units:,} {_plural('group', result.units)}; {result.weighting}"
+    return text
 
 
 def interval(difference: Estimate) -> str:
@@ -97,8 +100,8 @@ def _turns(answer: Comparison | Answered) -> str:
     other = answer.other_test
     if other is None or other.outcome == answer.outcome:
         return ""
-    assumes = ", which assumes that the groups are symmetric" if "flip" in other.test else ""
-    return f"It turns on the test: {other.test} (p = {other.p_value:.2g}{assumes}) says {other.outcome}."
+    assumes = ", which assumes that the groups' differences are symmetric," if "flip" in other.test else ""
+    return f"It turns on the test: {other.test}{assumes} says {other.outcome} (p = {other.p_value:.2g})."
 
 
 def _takes(answer: Comparison | Answered) -> str:

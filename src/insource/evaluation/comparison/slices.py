@@ -25,6 +25,7 @@ from insource.stats.multiplicity import benjamini_hochberg
 from insource.types import EvalRecord, Example
 from insource.types.comparison import SliceFinding, Slices
 
+_READ = 500  # characters, enough to tell a language
 MIN_N = 30
 """On fewer documents a slice shows little but noise."""
 
@@ -202,7 +203,7 @@ def _newest_month(test: Sequence[Example]) -> dict[str, str]:
 def _languages(test: Sequence[Example]) -> dict[str, str]:
     from insource.dataset.checks.language_mix import language_of
 
-    found = {e.row_id: language_of(e.input) for e in test}
+    found = {e.row_id: language_of(e.input[:_READ]) for e in test}
     # What is not certain says nothing, and neither does a slip or two of the identifier.
     often = {name for name, count in Counter(found.values()).items() if name and count >= MIN_N}
     return {row: name for row, name in found.items() if name in often} if len(often) > 1 else {}

@@ -75,9 +75,10 @@ def _sentence(comparison: Comparison) -> str:
     sentence = comparison.sentence.strip()
     if sentence and sentence[-1] not in ".!?":
         sentence += "."
-    if comparison.outcome == "inconclusive" and comparison.required_n and "need" not in sentence:
+    if comparison.outcome == "inconclusive" and comparison.required_n and "settle" not in sentence:
         sentence += f" About {comparison.required_n:,} documents would decide it."
-    return sentence
+    more = (one.sentence for one in (comparison.other_question, comparison.mix) if one is not None)
+    return " ".join(part for part in (sentence, *more) if part)
 
 
 def _caption(first: Comparison, comparisons: Sequence[Comparison]) -> str:

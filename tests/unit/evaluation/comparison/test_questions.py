@@ -35,7 +35,8 @@ def test_a_loss_on_six_layouts_is_certain_for_these_and_open_for_others():
     assert other.required.unit == "groups"
     assert 6 < other.required.low <= other.required.expected < other.required.high
     assert other.sentence.startswith("On groups to come, it is open whether tuned is as good as cloud")
-    assert "It turns on the test: exact sign flip by group (p = 0.031" in other.sentence
+    assert "It turns on the test: exact sign flip by group, which assumes" in other.sentence
+    assert "says worse (p = 0.031)" in other.sentence
     assert "It takes more groups, not documents: about" in other.sentence
     assert "groups weigh by their number of documents" in other.sentence
 
@@ -44,6 +45,7 @@ def test_the_other_question_can_be_the_main_one():
     documents, groups = (compare(*six_layouts(), **TERMS, question=q) for q in ("documents", "groups"))
     assert groups.outcome == "inconclusive"
     assert groups.sentence.startswith("On groups to come, it is open whether")
+    assert "on 420 documents in 6 groups" in groups.sentence
     assert groups.required == documents.other_question.required
     assert groups.required_n is None  # documents would not settle it
     assert groups.other_test == documents.other_question.other_test
@@ -101,6 +103,14 @@ def test_groups_that_do_not_vary_are_no_certainty():
     assert (alike.outcome, alike.difference.low) == ("inconclusive", None)
 
 
+@pytest.mark.parametrize("test", ["cluster t", "sign flip"])
+def test_differences_that_cancel_in_every_group_are_no_certainty(test):
+    sides = against([1, -1] * 40, [str(i // 10) for i in range(80)])
+    other = compare(*sides, **TERMS, group_test=test).other_question
+    assert (other.outcome, other.test) == ("inconclusive", "cluster t by group")
+    assert other.difference.low < 0 < other.difference.high
+
+
 def test_the_range_of_the_required_documents_follows_the_spread():
     found = compare(*against([1] * 9 + [-1] * 7 + [0] * 84), **TERMS)
     assert found.required.unit == "documents"
@@ -152,7 +162,7 @@ def test_doubled_documents_are_refused():
 def test_a_result_of_one_question_is_still_read():
     kept = compare(*six_layouts(), **TERMS, question="groups").model_dump(mode="json")
     new = {"question", "weighting", "p_not_worse", "required", "other_test", "other_question", "mix"}
-    new |= {"not_comparable", "adjusted", "standing"}
+    new |= {"units", "not_comparable", "adjusted", "standing"}
     older = {key: value for key, value in kept.items() if key not in new}
     assert Comparison.model_validate(older).question == "groups"
     assert Comparison.model_validate(older | {"test": "t by document"}).question == "documents"
