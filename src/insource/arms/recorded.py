@@ -16,7 +16,7 @@ class RecordedModel:
     def __init__(
         self, name: str, records: Mapping[str, EvalRecord], *, local: bool = False, simulated: bool = False
     ) -> None:
-        self.info = ModelInfo(name=name, local=local, simulated=simulated)
+        self.info = ModelInfo(name=name, local=local, simulated=simulated, replayed=True)
         self._records = records
 
     def generate(self, request: Request) -> Completion:

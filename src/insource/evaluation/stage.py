@@ -78,47 +78,62 @@ def evaluate_arm(
     def work(folder: Path) -> dict[str, Any]:
         if plan.is_look:
             look()
-        started = time.monotonic()
         answers = Answers(runs.folder.parent / "answers", _answering(plan))
-        workers = 1 if plan.arm.local else asking.concurrency
-        with OpenedWhenAsked(plan.model) as model:
-            records = evaluate(
-                model,
-                plan.examples,
-                plan.ask,
-                scorer,
-                journal=folder / RECORDS_FILE,
-                groups_in_train=frozenset(dataset.manifest.groups_in_train),
-                confidence=plan.confidence,
-                progress=progress,
-                answers=answers,
-                workers=workers,
-                hopeless=plan.hopeless,
-            )
-            reused = answers.reused
-            agreement = _agreement(model, task, plan, records, answers, asking)
+        found = _measured(folder, dataset, task, split, plan, scorer, answers, asking, progress)
         answers.sync()
-        result = summarise(
-            plan.arm,
-            split,
-            records,
-            seconds=time.monotonic() - started,
-            all_null=empty_scores(task, plan.examples),
-            out_of_scope_label=task.out_of_scope,
-            concurrency=workers,
-        )
-        grounded = grounding(compared(task), plan.examples, records)
-        added = {
-            "metrics": result.metrics | agreement | grounded.metrics,
-            "grounding": grounded.fields,
-            "reused": reused,
-            "stopped": plan.hopeless(records) if len(records) < len(plan.examples) else "",
-        }
-        return result.model_copy(update=added).model_dump(mode="json")
+        return found.model_dump(mode="json")
 
     found = load(runs.run(_spec(dataset, task, split, plan, asking), work))
     said = {"arm": plan.arm, "effort": plan.effort, "expected": plan.expected}
     return found._replace(evaluation=found.evaluation.model_copy(update=said))
+
+
+def _measured(
+    folder: Path,
+    dataset: Dataset,
+    task: Task,
+    split: Split,
+    plan: ArmPlan,
+    scorer: Scorer,
+    answers: Answers,
+    asking: Asking,
+    progress: Callable[[Progress], None],
+) -> Evaluation:
+    started = time.monotonic()
+    workers = 1 if plan.arm.local else asking.concurrency
+    with OpenedWhenAsked(plan.model) as model:
+        records = evaluate(
+            model,
+            plan.examples,
+            plan.ask,
+            scorer,
+            journal=folder / RECORDS_FILE,
+            groups_in_train=frozenset(dataset.manifest.groups_in_train),
+            confidence=plan.confidence,
+            progress=progress,
+            answers=answers,
+            workers=workers,
+            hopeless=plan.hopeless,
+        )
+        reused = answers.reused
+        agreement = _agreement(model, task, plan, records, answers, asking)
+    result = summarise(
+        plan.arm,
+        split,
+        records,
+        seconds=time.monotonic() - started,
+        all_null=empty_scores(task, plan.examples),
+        out_of_scope_label=task.out_of_scope,
+        concurrency=workers,
+    )
+    grounded = grounding(compared(task), plan.examples, records)
+    added = {
+        "metrics": result.metrics | agreement | grounded.metrics,
+        "grounding": grounded.fields,
+        "reused": reused,
+        "stopped": plan.hopeless(records) if len(records) < len(plan.examples) else "",
+    }
+    return result.model_copy(update=added)
 
 
 def _answering(plan: ArmPlan) -> dict[str, str]:

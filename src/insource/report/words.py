@@ -63,6 +63,45 @@ METRICS: dict[str, Metric] = {
         "Share of the empty fields that were filled.",
         lower_is_better=True,
     ),
+    "invented_per_document": Metric(
+        "Invented per document", "Fields per document that were filled without a label.", True, ratio=False
+    ),
+    "surface_consistency": Metric(
+        "Surface consistency",
+        "Share of a field's values written in its most frequent pattern, mean of the fields.",
+    ),
+    "run_agreement": Metric(
+        "Run-to-run agreement", "Share of documents that get the identical answer when they are asked again."
+    ),
+    "unsupported_rate": Metric(
+        "Not in the document",
+        "Share of the values that are not found in their document, in fields that can be judged so.",
+        lower_is_better=True,
+    ),
+    "source_invention_rate": Metric(
+        "Invented, by the document",
+        "Share of the values that are invented, from those not found, corrected for what the search misses.",
+        lower_is_better=True,
+    ),
+    "abstention_rate": Metric(
+        "Abstained",
+        "Share of the fields for which the answer says that it does not know.",
+        lower_is_better=True,
+    ),
+    "correction_cost": Metric(
+        "Correction cost", "Declared cost of correcting a document.", lower_is_better=True, ratio=False
+    ),
+    "required_facts": Metric(
+        "Required facts", "Share of a document's required facts that the answer contains."
+    ),
+    "token_f1": Metric("Token F1", "Overlap of the answer's words with the reference's."),
+    "chrf": Metric("chrF", "Overlap of the answer's character sequences with the reference's."),
+    "out_of_scope_recall": Metric(
+        "Out-of-scope recall", "Share of the out-of-scope documents that are recognised."
+    ),
+    "out_of_scope_precision": Metric(
+        "Out-of-scope precision", "Share of the documents called out of scope that are."
+    ),
     "edit_burden": Metric(
         "Edit burden", "Fields per document that a person must correct.", lower_is_better=True, ratio=False
     ),

@@ -33,7 +33,7 @@ class ServedModel:
         >>> from insource.serving.engine import EngineSettings
         >>> served = ServedModel("specs", EngineSettings(gguf=Path("base.gguf"), threads=2))
         >>> served.info
-        ModelInfo(name='specs', local=True, simulated=False)
+        ModelInfo(name='specs', local=True, simulated=False, replayed=False)
         >>> with served:  # doctest: +SKIP
         ...     served.generate(Request(messages=(Message(role="user", content="480 V"),), max_tokens=8)).text
         '{"voltage":"480 V"}'

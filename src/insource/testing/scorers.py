@@ -33,9 +33,9 @@ def check_scorer(scorer: Scorer, examples: Sequence[Example], *, generated: int 
 
     The rules: nothing that a model may say raises an exception; the same answer has the same score, whatever
     was scored before; the label against itself is perfect; no metric is infinite or not a number; an answer
-    whose keys stand in another order scores the same. For a scorer that returns a ``Score``: every slot with a label and every
-    value in the answer is in exactly one bucket, ``exact`` says that no slot is at fault, and what was cut,
-    blocked or empty is not exact.
+    whose keys stand in another order scores the same. For a scorer that returns a ``Score``: the bucket of a
+    slot is that of its two values, an answer without a fault is exact, and what was cut, blocked or empty is
+    not.
 
     Args:
         scorer: ``(example, completion) -> Score``, or a mapping of metrics by name.
