@@ -20,7 +20,8 @@ SIMILAR = 0.85
 """Share of equal characters from which two names of labels count as the same misspelled name."""
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_WORD = re.compile(r"[^\W_]+")
+_DIGIT = re.compile(r"\d")
+_WORD = re.compile(r"[^\W_]+[+#]*")  # C++ and C# are not C
 _LEADING = frozenset({"label", "answer", "class", "category", "intent", "the", "is", "a", "an"})
 """Words that stand before a label in an answer and are no part of its name."""
 _SHORTEST = 4
@@ -86,6 +87,8 @@ def _same_moment(first: str, second: str) -> bool:
 
 
 def _same_quantity(first: str, second: str) -> bool:
+    if not (_DIGIT.search(first) and _DIGIT.search(second)):
+        return False  # reading a quantity takes long
     one, other = parse_quantity(first, None, None), parse_quantity(second, None, None)
     if one is None or other is None or one.kind != other.kind or one.kind == "dimensionless":
         return False

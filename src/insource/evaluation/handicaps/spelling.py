@@ -9,10 +9,11 @@ from insource.evaluation.handicaps.aliases import Aliases, aliases_of, mends, sa
 from insource.evaluation.handicaps.case import SHOWN, Case, Found, handicap, share, shown, worth_naming
 from insource.evaluation.scorers import LABEL
 from insource.matching.likeness import same_otherwise_spelled, says_nothing
-from insource.types import EvalRecord, Example, Score, SlotScore
+from insource.types import EvalRecord, Example, Labels, Score, SlotScore
 
 _LISTED = 12
 _RIGHT = ("correct", "correctly_empty")
+_OF_FORMAT = ("format_consistency", "parse_rate", "schema_valid_rate")
 
 
 class _Mended(NamedTuple):
@@ -33,6 +34,8 @@ def find(case: Case) -> Found | None:
     repaired: list[str] = []
     table: Counter[tuple[str, str, str]] = Counter()
     wrong = 0
+    # Fences around JSON cost nothing but format; a label that is only read after repair is spelled otherwise.
+    counts_repairs = isinstance(case.task.output, Labels) or case.task.primary_metric in _OF_FORMAT
     for example, record in case.documents():
         if record.score is None:
             continue
@@ -41,7 +44,7 @@ def find(case: Case) -> Found | None:
         if found.pairs:
             mended[record.row_id] = found.score
             table.update(found.pairs)
-        elif record.score.repairable and not record.score.parsed:
+        elif counts_repairs and record.score.repairable and not record.score.parsed:
             repaired.append(record.row_id)
     affected = len(mended) + len(repaired)
     if not worth_naming(affected, case.size):

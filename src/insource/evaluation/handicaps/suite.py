@@ -19,6 +19,7 @@ from insource.evaluation.handicaps import (
 from insource.evaluation.handicaps.case import Case, Detector, Found, Records
 from insource.evaluation.metrics import LOWER_IS_BETTER
 from insource.foundation.errors import DataError
+from insource.matching.assignment import canonical
 from insource.types import Comparison, EvalRecord, Fairness, Handicap
 from insource.types.handicap import Remaining
 
@@ -57,8 +58,15 @@ def weigh(
 
     A handicap decides when the outcome without it is another, and so because the difference is another, not
     because fewer documents are left; or when no document is left. Where one decides, or all together do, the
-    reason says so: the outcome is then *not comparable*.
+    reason says so: the outcome is then *not comparable*. It is so, too, where the two were scored against
+    different labels.
     """
+    if other := scored_otherwise(candidate, cloud):
+        return Fairness(
+            reason=f"{comparison.candidate} and {comparison.baseline} are not scored against the same "
+            f"labels: {len(other):,} documents differ ({', '.join(other[:3])}), as after a change of the "
+            "schema. Evaluate both again: insource evaluate"
+        )
     differing = frozenset(disagreements(candidate, cloud))
     found = [
         one._replace(left_out=frozenset()) if one.of_labels and not one.left_out & differing else one
@@ -74,6 +82,21 @@ def weigh(
         remaining=everything,
         reason=_reason(comparison, handicaps, everything),
     )
+
+
+def scored_otherwise(candidate: Records, cloud: Records) -> tuple[str, ...]:
+    """Return the documents whose label has other values for one arm than for the other."""
+    theirs = {record.row_id: _labelled(record) for record in cloud if record.score is not None}
+    return tuple(
+        record.row_id
+        for record in candidate
+        if record.score is not None and record.row_id in theirs and _labelled(record) != theirs[record.row_id]
+    )
+
+
+def _labelled(record: EvalRecord) -> list[tuple[str, str]]:
+    slots = record.score.slots if record.score else ()
+    return sorted((slot.path, canonical(slot.gold)) for slot in slots if slot.gold is not None)
 
 
 def _weighed(comparison: Comparison, found: Found, remaining: Remaining) -> Handicap:

@@ -222,3 +222,38 @@ def test_nothing_may_be_spelled_too():
     (handicap,) = fairness(cloud, Made(task, examples, dict.fromkeys(examples, '{"b": 1}')))[1].handicaps
     assert handicap.aliases == {"a": {"n/a": "null"}}
     assert handicap.remaining.cloud.value == 1.0
+
+
+def test_fences_around_json_are_no_handicap_of_the_content():
+    fenced = fields(dict)
+    fenced = fenced._replace(
+        answers={row_id: f"```json\n{text}\n```" for row_id, text in fenced.answers.items()}
+    )
+    assert [one.kind for one in fairness(fenced, fields(dict))[1].handicaps if one.kind == "spelling"] == []
+    strict = fenced.task.model_copy(update={"primary_metric": "parse_rate"})
+    kinds = [one.kind for one in fairness(fenced._replace(task=strict), fields(dict))[1].handicaps]
+    assert kinds == ["spelling"]
+
+
+def test_arms_scored_under_different_schemas_are_not_comparable():
+    new = fields(dict)
+    properties = {"rated_voltage": {"type": "string"}, "phase": {"type": "integer"}}
+    old = new._replace(
+        examples={
+            k: e.model_copy(update={"target": json.dumps({"rated_voltage": json.loads(e.target)["phase"]})})
+            for k, e in new.examples.items()
+        },
+        task=new.task.model_copy(
+            update={"output": JsonSchema(definition={"type": "object", "properties": properties})}
+        ),
+    )
+    ours, theirs = new.case(), old.case()
+
+    def again(mine, others):
+        return compare((TUNED, mine), (CLOUD, others), metric="field_accuracy", margin=0.02)
+
+    fair = weigh(
+        again(ours.records, theirs.records), find_handicaps(theirs), ours.records, theirs.records, again
+    )
+    assert not fair.comparable
+    assert "60 documents differ" in fair.reason
