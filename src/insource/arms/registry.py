@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from insource.arms import floor, logged, prompted, tuned
+from insource.arms import classical_fields, floor, logged, prompted, tuned
 from insource.arms.factory import ArmFactory
 
 ARMS: tuple[ArmFactory, ...] = (
     logged.FACTORY,
     floor.FACTORY,
+    classical_fields.FACTORY,
     prompted.FACTORY,
     tuned.FACTORY,
 )

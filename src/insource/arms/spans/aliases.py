@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from insource.arms.spans.samples import Equality
-from insource.models.fitted.spans.document import squashed
-from insource.models.fitted.spans.measures import Reading, as_number, whole
+from insource.models.fitted.spans.document import Reading, squashed
+from insource.models.fitted.spans.measures import as_number, whole
 
 MIN_SUPPORT = 2
 """A spelling or factor that fewer rows show is chance."""
@@ -32,7 +32,11 @@ def learned_aliases(
         literal.setdefault(squashed(str(choice)), choice)
     values = [set(gold) for gold in golds]
     todo = [
-        {value for value in row if not any(literal.get(spelling) == value for spelling in here & literal.keys())}
+        {
+            value
+            for value in row
+            if not any(literal.get(spelling) == value for spelling in here & literal.keys())
+        }
         for here, row in zip(spellings, values, strict=True)
     ]
     return {**literal, **_covering(spellings, values, todo, frozenset(literal))}
@@ -51,7 +55,9 @@ def _covering(
     """
     left = {(n, value) for n, row in enumerate(todo) for value in row}
     hopeful = Counter((spelling, value) for n, value in left for spelling in spellings[n])
-    pairs = {pair: set[int]() for pair, count in hopeful.items() if count >= MIN_SUPPORT and pair[0] not in taken}
+    pairs = {
+        pair: set[int]() for pair, count in hopeful.items() if count >= MIN_SUPPORT and pair[0] not in taken
+    }
     wanted = frozenset(spelling for spelling, _ in pairs)
     total: Counter[str] = Counter()
     for n, (here, row) in enumerate(zip(spellings, values, strict=True)):
@@ -65,10 +71,14 @@ def _covering(
     found: dict[str, Any] = {}
     while pairs:
         gains = {pair: sum((n, pair[1]) in left for n in seen) for pair, seen in pairs.items()}
-        pairs = {pair: pairs[pair] for pair, gain in gains.items() if gain >= MIN_SUPPORT and pair[0] not in found}
+        pairs = {
+            pair: pairs[pair] for pair, gain in gains.items() if gain >= MIN_SUPPORT and pair[0] not in found
+        }
         if not pairs:
             break
-        best = min(pairs, key=lambda p: (-gains[p], -len(pairs[p]) / total[p[0]], -len(p[0]), p[0], repr(p[1])))
+        best = min(
+            pairs, key=lambda p: (-gains[p], -len(pairs[p]) / total[p[0]], -len(p[0]), p[0], repr(p[1]))
+        )
         found[best[0]] = best[1]
         left -= {(n, best[1]) for n in pairs.pop(best)}
     return found
@@ -95,7 +105,8 @@ def learned_numbers(
     factors, unread = [], []
     for gold, same in zip(golds, equal, strict=True):
         missing = [
-            {as_number(value) for value in values if not any(same(value, whole(one.value)) for one in found)} - {None}
+            {as_number(value) for value in values if not any(same(value, whole(one.value)) for one in found)}
+            - {None}
             for values, found in zip(gold, read, strict=True)
         ]
         unread.append(missing)

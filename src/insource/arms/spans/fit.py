@@ -117,7 +117,9 @@ def _held_out(
         fields: list[FieldModel] = [one for group in groups for one in group.models(k, fold.train.tolist())]
         finders = {path: one.folds[k] for path, one in rows.items()}
         model = replace(
-            blank, fields=tuple(fields), finders={path: one for path, one in finders.items() if one is not None}
+            blank,
+            fields=tuple(fields),
+            finders={path: one for path, one in finders.items() if one is not None},
         )
         for n in fold.held.tolist():
             example = samples[n].example

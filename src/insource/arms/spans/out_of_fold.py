@@ -108,13 +108,9 @@ class _Work:
 
     def _count(self, data: Labelled, taught: Taught, train: frozenset[int]) -> None:
         none: dict[str, int] = {}
-        own: list[dict[str, int]] = [
-            dict(mine) if n in train else none for n, mine in enumerate(self._own)
-        ]
+        own: list[dict[str, int]] = [dict(mine) if n in train else none for n, mine in enumerate(self._own)]
         set_seen(data, seen_elsewhere(self._field, data, taught.vocabulary, own))
 
 
 def _same_candidates(one: Taught, other: Taught) -> bool:
     return replace(one, vocabulary={}) == replace(other, vocabulary={})
-
-

@@ -48,7 +48,9 @@ class Labelled:
         judged: NDArray[np.bool_],
     ) -> Labelled:  # fmt: skip
         """Put the scopes' features together; the last place of each row is left for ``times_seen``."""
-        lengths = np.concatenate([np.zeros(0, np.int64), *(np.diff(part.starts) for part in parts)]).astype(np.int64)
+        lengths = np.concatenate([np.zeros(0, np.int64), *(np.diff(part.starts) for part in parts)]).astype(
+            np.int64
+        )
         starts = np.concatenate([[0], np.cumsum(lengths + 1)]).astype(np.int64)
         places = np.zeros(int(starts[-1]), dtype=np.int32)
         keep = np.ones(len(places), dtype=bool)

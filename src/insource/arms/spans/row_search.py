@@ -38,7 +38,9 @@ def locate(samples: Sequence[Sample], path: Path, fields: Sequence[Field]) -> Lo
     width = len(path)
     golds = {
         one.path: [
-            None if rows is None else [v for row in rows for v in values_at(row, one.path[width:], False) or ()]
+            None
+            if rows is None
+            else [v for row in rows for v in values_at(row, one.path[width:], False) or ()]
             for rows in items
         ]
         for one in fields
@@ -117,7 +119,8 @@ def fit_finders(
 ) -> tuple[RowFinder | None, list[RowFinder | None]]:
     """Fit the row finder to all samples, and to each fold."""
     parts = [
-        unit_features(sample.document, list(found)) for sample, found in zip(samples, located.units, strict=True)
+        unit_features(sample.document, list(found))
+        for sample, found in zip(samples, located.units, strict=True)
     ]
     right = np.concatenate(
         [

@@ -76,7 +76,9 @@ def taught_forms(field: Field, golds: Sequence[Gold], equal: Equality, scopes: S
         )
     if field.kind == "quantity":
         suffixes = Counter(match[1] for value in flat if (match := _SUFFIX.search(str(value))))
-        return replace(taught, suffix=min(suffixes, key=lambda one: (-suffixes[one], one)) if suffixes else "")
+        return replace(
+            taught, suffix=min(suffixes, key=lambda one: (-suffixes[one], one)) if suffixes else ""
+        )
     if field.kind == "date":
         return _taught_dates(field, replace(taught, date_format=_date_format(flat)), golds, equal, scopes)
     return taught
@@ -96,7 +98,9 @@ def _spellings(flat: Sequence[Any]) -> dict[str, str]:
             spelled.setdefault(fold_text(value), set()).add(value)
     counts = Counter(fold_text(value) for value in flat if isinstance(value, str))
     return {
-        folded: next(iter(forms)) for folded, forms in spelled.items() if len(forms) == 1 and counts[folded] > 1
+        folded: next(iter(forms))
+        for folded, forms in spelled.items()
+        if len(forms) == 1 and counts[folded] > 1
     }
 
 

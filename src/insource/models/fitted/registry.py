@@ -12,7 +12,9 @@ from insource.models.fitted.protocol import Fitted
 
 FILE = "model.json"
 SCHEMA_VERSION = 1
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "spans": "insource.models.fitted.spans.model:SpanModel",
+}
 """The class of each kind, as ``module:name``: a class is imported when a model of its kind is read."""
 
 

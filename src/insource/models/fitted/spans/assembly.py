@@ -59,7 +59,9 @@ class Assembler:
         if field.many and (made := _list(place, field, values, others)) is not None:
             return made
         if not field.many and values:
-            found = next((value for value in (*values, *others[: len(decision.others)]) if place.accepts(value)), None)
+            found = next(
+                (value for value in (*values, *others[: len(decision.others)]) if place.accepts(value)), None
+            )
             if found is not None:
                 return found
         return self._nothing(place, self._forms.get(path, ""), [*values, *others], required=required)
@@ -114,7 +116,9 @@ class Assembler:
 def _list(place: Place, field: Field, values: list[Any], others: list[Any]) -> Any:
     """Return the values as a list, or one alone where the field may be; None where nothing fits."""
     items = place.items
-    fitting = [value for value in values if items is None or "array" not in place.types or items.accepts(value)]
+    fitting = [
+        value for value in values if items is None or "array" not in place.types or items.accepts(value)
+    ]
     if len(fitting) == 1 and field.single and place.accepts(fitting[0]):
         return fitting[0]
     fitting = fitting[: place.keywords.get("maxItems")]

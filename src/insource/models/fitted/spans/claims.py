@@ -57,7 +57,9 @@ def compared(
         first = max((score for score, is_first in among if is_first), default=_FAR)
         gap = _gap(field, ranked, place)
         margin = max(min(one.total - most, -_FAR), _FAR)
-        rows.append([max(one.total, NOTHING), gap, float(place == 0), max(most, _FAR), max(first, _FAR), margin])
+        rows.append(
+            [max(one.total, NOTHING), gap, float(place == 0), max(most, _FAR), max(first, _FAR), margin]
+        )
     return np.array(rows, dtype=np.float64).reshape(-1, 6)
 
 
@@ -83,13 +85,10 @@ class Judge:
     outcome: Logistic | None = None
     none_right: float = 0.5
 
-    def claims(
-        self, field: Field, ranked: tuple[Ranked, ...], others: Iterable[tuple[Ranked, ...]]
-    ) -> list[Claim]:
-        """Return the values of a field in the order of the second stage."""
-        if not ranked:
+    def claims(self, ranked: tuple[Ranked, ...], features: NDArray[np.float64]) -> list[Claim]:
+        """Return the values of a field in the order of the second stage; ``features`` by ``compared``."""
+        if not len(features):
             return []
-        features = compared(field, ranked, others)
         scores = features[:, 0]
         if self.rerank is not None:
             scores = features @ self.rerank.coefficients[-1] + self.rerank.intercepts[-1]
@@ -133,7 +132,9 @@ class Judge:
         """Read what ``to_json`` wrote."""
         rerank, outcome = value["rerank"], value["outcome"]
         return cls(
-            rerank and Logistic.from_json(rerank), outcome and Logistic.from_json(outcome), value["none_right"]
+            rerank and Logistic.from_json(rerank),
+            outcome and Logistic.from_json(outcome),
+            value["none_right"],
         )
 
 

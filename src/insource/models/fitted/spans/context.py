@@ -26,7 +26,9 @@ def hashed(features: Iterable[str]) -> NDArray[np.int32]:
 def left(document: Document, position: int) -> NDArray[np.int32]:
     """Return the features of what stands before a place: tokens, words, label, column and lines above."""
     if (known := document.left.get(position)) is None:
-        known = hashed([*_before(document, position), *_labels(document, position), *_lines(document, position)])
+        known = hashed(
+            [*_before(document, position), *_labels(document, position), *_lines(document, position)]
+        )
         document.left[position] = known
     return known
 
@@ -45,7 +47,7 @@ def _before(document: Document, position: int) -> list[str]:
     found: list[str] = []
     place = at - 1
     while place >= 0 and len(found) < _WORDS_LEFT and at - place < _TOKENS_LEFT:
-        found += reversed(words(tokens[place].text))
+        found += reversed(document.token_words[place])
         place -= 1
     near, far = (*found, "^", "^")[:2]
     return [
@@ -102,8 +104,16 @@ def _behind(document: Document, position: int) -> list[str]:
     found: list[str] = []
     place = at
     while place < len(tokens) and len(found) < 2 and place - at < 6:
-        found += words(tokens[place].text)
+        found += document.token_words[place]
         place += 1
     near, far = (*found, "$", "$")[:2]
     joined = document.text[position : position + 1].isalpha()
-    return [f"r1={one}", f"r2={two}", f"r12={one}_{two}", f"rw1={near}", f"rw2={far}", f"rw12={near}_{far}", f"rj={joined}"]
+    return [
+        f"r1={one}",
+        f"r2={two}",
+        f"r12={one}_{two}",
+        f"rw1={near}",
+        f"rw2={far}",
+        f"rw12={near}_{far}",
+        f"rj={joined}",
+    ]

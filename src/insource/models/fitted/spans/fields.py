@@ -53,7 +53,9 @@ class Field:
         """Return the field of a leaf's place."""
         comparator = comparator_for(place.keywords)
         kind = _KINDS.get(comparator.kind, "text")
-        choices = tuple(v for v in listed_values(place) or () if v is not None and not isinstance(v, dict | list))
+        choices = tuple(
+            v for v in listed_values(place) or () if v is not None and not isinstance(v, dict | list)
+        )
         if comparator.kind == "boolean":
             kind, choices = "choice", choices or (True, False)
         return cls(

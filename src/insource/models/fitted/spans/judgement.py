@@ -62,5 +62,6 @@ class Judgement:
         kept = [k for k in order if self.labels[k] is not None][:KEPT]
         end = len(document.text)
         return tuple(
-            Ranked(self.labels[k], json.dumps(self.labels[k]), float(odds[k]), float(odds[k]), 0, end) for k in kept
+            Ranked(self.labels[k], json.dumps(self.labels[k]), float(odds[k]), float(odds[k]), 0, end)
+            for k in kept
         )

@@ -78,7 +78,9 @@ class SpanModel:
 
     def _decided(self, document: Document, models: Sequence[FieldModel]) -> tuple[Part, dict[str, float]]:
         whole = decide(Scope.whole(document), [one for one in models if not one.field.rows])
-        confidences = {one.field.name: whole[one.field.path].confidence for one in models if not one.field.rows}
+        confidences = {
+            one.field.name: whole[one.field.path].confidence for one in models if not one.field.rows
+        }
         rows: dict[Path, list[Part]] = {}
         for path, finder in self.finders.items():
             inner = [one for one in models if one.field.rows == path]
