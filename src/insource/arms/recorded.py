@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from insource.foundation.errors import ProviderError
 from insource.models.protocol import ModelInfo, Request
-from insource.models.replay import CALL_FAILED
 from insource.types import Completion, EvalRecord, Example
 
 
@@ -27,7 +26,7 @@ class RecordedModel:
         """
         record = self._records[request.document or ""]
         if record.completion is None:
-            raise ProviderError(CALL_FAILED, record.reason)
+            raise ProviderError("call-failed", record.reason)
         return record.completion.model_copy(update={"confidence": record.confidence})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from insource.arms import (
+    classical_fields,
     classical_labels,
     cloud_schema,
     crf_fields,
@@ -25,6 +26,7 @@ ARMS: tuple[ArmFactory, ...] = (
     classical_labels.NGRAM_FACTORY,
     classical_labels.EMBEDDING_FACTORY,
     crf_fields.FACTORY,
+    classical_fields.FACTORY,
     tuned.FACTORY,
     prompted.FACTORY,
     optimised.FACTORY,

@@ -9,7 +9,6 @@ from pydantic import Field
 from insource.types import Frozen
 from insource.types.comparison import GroupTest, Question
 
-
 Rung = Literal[
     "zero-shot", "few-shot", "retrieved", "optimised", "zero-shot free", "few-shot free", "retrieved free"
 ]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from insource.arms.spans.samples import Equality
-from insource.models.fitted.spans.document import squashed
-from insource.models.fitted.spans.measures import Reading, as_number, whole
+from insource.models.fitted.spans.document import Reading, squashed
+from insource.models.fitted.spans.measures import as_number, whole
 
 MIN_SUPPORT = 2
 """A spelling or factor that fewer rows show is chance."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 from insource.arms.spans.folds import Fold
 from insource.arms.spans.judgements import judged
-from insource.arms.spans.judging import fit_judge
+from insource.arms.spans.judging import Seen, fit_judge, seen_of
 from insource.arms.spans.out_of_fold import FieldFit
 from insource.arms.spans.teaching import Group
-from insource.models.fitted.spans.claims import Judge
 from insource.models.fitted.spans.field_model import FieldModel
 from insource.models.fitted.spans.fields import Path
 
@@ -26,45 +26,45 @@ class Chosen:
     fits: Mapping[Path, FieldFit]
     judged: tuple[str, ...]
     compared: int
+    _seen: dict[Path, list[Seen]] = dataclass_field(default_factory=dict)
 
     def models(self, fold: int | None, samples: Iterable[int]) -> list[FieldModel]:
         """Return the models fitted to all samples, or to a fold of the first set.
 
         The second stages are fitted to the out-of-fold rankings of ``samples``.
         """
-        scopes = self.group.of_samples(samples)
+        scopes = frozenset(self.group.of_samples(samples))
         found = []
         for path, fit in self.fits.items():
             part = fit.whole if fold is None else fit.folds[fold]
-            judge = self.judge(path, scopes)
+            judge = fit_judge(fit.field, [one for one in self.seen(path) if one.scope in scopes])
             found.append(FieldModel(fit.field, part.taught, part.ranker, part.judgement, judge))
         return found
 
-    def judge(self, path: Path, scopes: Sequence[int]) -> Judge:
-        """Return a field's second stage, fitted to these scopes."""
-        rankings = {other: fit.rankings for other, fit in self.fits.items()}
-        kinds = {other: fit.field.kind for other, fit in self.fits.items()}
-        field = self.fits[path].field
-        return fit_judge(field, rankings, kinds, self.group.golds[path], self.group.equal[path], scopes)
+    def seen(self, path: Path) -> list[Seen]:
+        """Return what a field's second stage is fitted to."""
+        if path not in self._seen:
+            fit = self.fits[path]
+            rivals = [
+                other.rankings
+                for name, other in self.fits.items()
+                if name != path and other.field.kind == fit.field.kind
+            ]
+            golds, equal = self.group.golds[path], self.group.equal[path]
+            self._seen[path] = seen_of(fit.field, fit.rankings, rivals, golds, equal)
+        return self._seen[path]
 
     def share_right(self, path: Path) -> float:
-        """Return how often the field is answered rightly out of fold (its second stage has seen the rows)."""
-        everything = range(len(self.group.scopes))
-        judge, fit, equal = self.judge(path, everything), self.fits[path], self.group.equal[path]
-        right = total = 0
-        for n, ranking in enumerate(fit.rankings):
-            rivals = [
-                f.rankings[n] for p, f in self.fits.items() if p != path and f.field.kind == fit.field.kind
+        """Return how often a field with one value is right out of fold; its second stage has seen the rows."""
+        field, seen = self.fits[path].field, self.seen(path)
+        judge, right = fit_judge(field, seen), 0
+        for one in seen:
+            said = judge.decide(field, judge.claims(one.ranked, one.features)).values
+            best = [
+                flag for ranked, flag in zip(one.ranked, one.right, strict=False) if (ranked.value,) == said
             ]
-            for scope in everything:
-                gold, here = self.group.golds[path][scope], ranking[scope]
-                if gold is None or here is None:
-                    continue
-                others = [other for rival in rivals if (other := rival[scope])]
-                said = judge.decide(fit.field, judge.claims(fit.field, here, others)).values
-                total += 1
-                right += len(said) == len(gold) and all(equal(g, s) for g, s in zip(gold, said, strict=True))
-        return right / total if total else 1.0
+            right += any(best) if said else one.empty
+        return right / len(seen) if seen else 1.0
 
 
 def chosen(group: Group, fold_sets: Sequence[Sequence[Fold]], fits: Mapping[Path, FieldFit]) -> Chosen:

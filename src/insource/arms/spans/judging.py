@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from insource.arms.spans.out_of_fold import Ranking
 from insource.models.fitted.spans.claims import EMPTY, RIGHT, WRONG, Judge, compared
-from insource.models.fitted.spans.fields import Field, Path
+from insource.models.fitted.spans.fields import Field
 from insource.models.fitted.spans.logistic import Logistic
+from insource.models.fitted.spans.ranking import Ranked
 
 RERANK_STRENGTH, OUTCOME_STRENGTH = 1.0, 10.0
 """Inverse strengths of the penalty."""
@@ -19,62 +20,66 @@ RERANK_STRENGTH, OUTCOME_STRENGTH = 1.0, 10.0
 Golds = Sequence[Sequence[Any] | None]
 
 
-def fit_judge(
+class Seen(NamedTuple):
+    """A field's ranked values in one scope, by a model that had not seen it. ``right`` says which are."""
+
+    scope: int
+    ranked: tuple[Ranked, ...]
+    features: NDArray[np.float64]
+    right: tuple[bool, ...]
+    empty: bool
+
+
+def seen_of(
     field: Field,
-    rankings: Mapping[Path, Sequence[Ranking]],
-    kinds: Mapping[Path, str],
+    rankings: Sequence[Ranking],
+    rivals: Sequence[Sequence[Ranking]],
     golds: Golds,
     equal: Callable[[Any, Any], bool],
-    scopes: Iterable[int],
-) -> Judge:
-    """Fit one field's second stage on the scopes given.
+) -> list[Seen]:
+    """Return what the second stage of a field is fitted to.
 
     Args:
         field: the field.
-        rankings: of every field, by fold set and scope.
-        kinds: the kind of each field; only those of one kind compete for a value.
-        golds: the field's values in each scope.
+        rankings: its rankings, by fold set and scope.
+        rivals: those of the fields that compete with it.
+        golds: its values in each scope, None where it is not judged.
         equal: its comparator.
-        scopes: those to fit on.
     """
-    scopes = [scope for scope in scopes if golds[scope] is not None]
-    rivals = [path for path in rankings if path != field.path and kinds[path] == field.kind]
-    seen = [
-        (scope, ranked, [other for path in rivals if (other := rankings[path][n][scope])])
-        for n, ranking in enumerate(rankings[field.path])
-        for scope in scopes
-        if (ranked := ranking[scope])
-    ]
-    parts = [compared(field, ranked, others) for _, ranked, others in seen]
-    if not parts:
-        return Judge(none_right=_none_right(golds, scopes, rankings[field.path]))
-    right = [
-        any(equal(gold, one.value) for gold in golds[scope] or ())
-        for (scope, ranked, _), part in zip(seen, parts, strict=True)
-        for one in ranked[: len(part)]
-    ]
-    judge = Judge(
-        rerank=logistic(np.concatenate(parts), right, RERANK_STRENGTH),
-        none_right=_none_right(golds, scopes, rankings[field.path]),
-    )
+    found = []
+    for n, ranking in enumerate(rankings):
+        for scope, ranked in enumerate(ranking):
+            gold = golds[scope]
+            if gold is None or ranked is None:
+                continue
+            features = compared(field, ranked, [other for rival in rivals if (other := rival[n][scope])])
+            right = tuple(any(equal(value, one.value) for value in gold) for one in ranked[: len(features)])
+            found.append(Seen(scope, ranked, features, right, not gold))
+    return found
+
+
+def fit_judge(field: Field, seen: Sequence[Seen]) -> Judge:
+    """Fit a field's second stage."""
+    filled = [one for one in seen if one.ranked]
+    without = [one.empty for one in seen if not one.ranked]
+    none_right = (sum(without) + 1) / (len(without) + 2)
+    if not filled:
+        return Judge(none_right=none_right)
+    right = [flag for one in filled for flag in one.right]
+    first = Judge(logistic(np.concatenate([one.features for one in filled]), right, RERANK_STRENGTH))
     features, outcomes = [], []
-    for scope, ranked, others in seen:
-        claims = judge.claims(field, ranked, others)
+    for one in filled:
+        by_value = {id(ranked.value): flag for ranked, flag in zip(one.ranked, one.right, strict=False)}
+        claims = first.claims(one.ranked, one.features)
         for claim in claims if field.many else claims[:1]:
-            gold = golds[scope] or ()
             features.append(claim.features)
-            is_right = any(equal(value, claim.value) for value in gold)
-            outcomes.append(RIGHT if is_right else EMPTY if not gold and not field.many else WRONG)
-    return Judge(judge.rerank, logistic(np.array(features), outcomes, OUTCOME_STRENGTH), judge.none_right)
+            is_right = by_value[id(claim.value)]
+            outcomes.append(RIGHT if is_right else EMPTY if one.empty and not field.many else WRONG)
+    outcome = logistic(np.array(features), outcomes, OUTCOME_STRENGTH)
+    return Judge(first.rerank, outcome, none_right)
 
 
-def _none_right(golds: Golds, scopes: Iterable[int], rankings: Sequence[Ranking]) -> float:
-    """Return the share of scopes without a value among those without a candidate (Laplace)."""
-    empty = [not golds[scope] for ranking in rankings for scope in scopes if not ranking[scope]]
-    return (sum(empty) + 1) / (len(empty) + 2)
-
-
-def logistic(features: np.ndarray[Any, Any], labels: ArrayLike, strength: float) -> Logistic | None:
+def logistic(features: NDArray[np.float64], labels: ArrayLike, strength: float) -> Logistic | None:
     """Fit a logistic model, None for fewer than two classes."""
     from sklearn.linear_model import LogisticRegression
 

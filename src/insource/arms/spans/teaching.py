@@ -14,9 +14,9 @@ from insource.arms.spans.aliases import learned_aliases, learned_numbers
 from insource.arms.spans.samples import Equality
 from insource.arms.spans.values import settled, taught_forms
 from insource.matching.normal_forms import fold_text
-from insource.models.fitted.spans.document import Scope
+from insource.models.fitted.spans.document import Reading, Scope
 from insource.models.fitted.spans.fields import Field, Path, Taught
-from insource.models.fitted.spans.measures import Reading, readings
+from insource.models.fitted.spans.measures import readings
 from insource.models.fitted.spans.texts import spellings_in
 
 Golds = Sequence[Sequence[Any] | None]

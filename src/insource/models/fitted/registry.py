@@ -16,6 +16,7 @@ SCHEMA_VERSION = 1
 KINDS: dict[str, str] = {
     "crf": "insource.models.fitted.crf:CrfModel",
     "labels": "insource.models.fitted.labels:LabelModel",
+    "spans": "insource.models.fitted.spans.model:SpanModel",
 }
 """The class of each kind, as ``module:name``: a class is imported when a model of its kind is read."""
 

@@ -85,13 +85,10 @@ class Judge:
     outcome: Logistic | None = None
     none_right: float = 0.5
 
-    def claims(
-        self, field: Field, ranked: tuple[Ranked, ...], others: Iterable[tuple[Ranked, ...]]
-    ) -> list[Claim]:
-        """Return the values of a field in the order of the second stage."""
-        if not ranked:
+    def claims(self, ranked: tuple[Ranked, ...], features: NDArray[np.float64]) -> list[Claim]:
+        """Return the values of a field in the order of the second stage; ``features`` by ``compared``."""
+        if not len(features):
             return []
-        features = compared(field, ranked, others)
         scores = features[:, 0]
         if self.rerank is not None:
             scores = features @ self.rerank.coefficients[-1] + self.rerank.intercepts[-1]

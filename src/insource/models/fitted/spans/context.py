@@ -47,7 +47,7 @@ def _before(document: Document, position: int) -> list[str]:
     found: list[str] = []
     place = at - 1
     while place >= 0 and len(found) < _WORDS_LEFT and at - place < _TOKENS_LEFT:
-        found += reversed(words(tokens[place].text))
+        found += reversed(document.token_words[place])
         place -= 1
     near, far = (*found, "^", "^")[:2]
     return [
@@ -104,7 +104,7 @@ def _behind(document: Document, position: int) -> list[str]:
     found: list[str] = []
     place = at
     while place < len(tokens) and len(found) < 2 and place - at < 6:
-        found += words(tokens[place].text)
+        found += document.token_words[place]
         place += 1
     near, far = (*found, "$", "$")[:2]
     joined = document.text[position : position + 1].isalpha()

@@ -24,6 +24,8 @@ _CAMEL = re.compile(r"([a-z])([A-Z])")
 _COLUMNS = ("|", "\t", ";", ",")
 _GAP = re.compile(r" {2,}")
 _LOOK_BACK = 200
+_SKIPPED = 8
+SPELLING_TOKENS = 4
 
 
 class Token(NamedTuple):
@@ -33,6 +35,23 @@ class Token(NamedTuple):
     start: int
     end: int
     folded: str
+
+
+class Reading(NamedTuple):
+    """A number as it stands in a text: its place, its value, and the word behind it in lower case."""
+
+    start: int
+    end: int
+    value: float
+    unit: str
+
+
+class Spelling(NamedTuple):
+    """What may stand for a value: the squashed text of the tokens from ``first`` to ``last``."""
+
+    text: str
+    first: int
+    last: int
 
 
 def words(text: str) -> list[str]:
@@ -46,7 +65,7 @@ def squashed(text: str) -> str:
 
 
 class Document:
-    """The text of a document and what is read off it once. ``left`` and ``right`` keep context features."""
+    """The text of a document and what is read off it once. ``left``, ``right`` and ``own`` keep features."""
 
     def __init__(self, text: str) -> None:
         if len(text) > MAX_CHARACTERS:
@@ -65,6 +84,7 @@ class Document:
         self.left: dict[int, NDArray[np.int32]] = {}
         self.right: dict[int, NDArray[np.int32]] = {}
         self.own: dict[tuple[object, ...], NDArray[np.int32]] = {}
+        self.readings: dict[str | None, list[Reading]] = {}
         self._starts = [token.start for token in self.tokens]
         self._counts: dict[str, int] = {}
         self._blocks: dict[tuple[int, str], int] = {}
@@ -77,6 +97,38 @@ class Document:
     def line_words(self) -> list[list[str]]:
         """The words of each line."""
         return [words(line) for line in self.lines]
+
+    @cached_property
+    def token_words(self) -> list[list[str]]:
+        """The words in each token."""
+        return [words(token.text) for token in self.tokens]
+
+    @cached_property
+    def spellings(self) -> list[Spelling]:
+        """Every run of tokens on a line, up to ``SPELLING_TOKENS``, and every token with the word before it.
+
+        The latter, ``phases>3``, only where marks or digits lie between. They are in the order of the text.
+        """
+        squashes = [squashed(token.text) for token in self.tokens]
+        found: list[Spelling] = []
+        for first, token in enumerate(self.tokens):
+            text = ""
+            for last in range(first, min(len(self.tokens), first + SPELLING_TOKENS)):
+                if self.tokens[last].text == "\n":
+                    break
+                text += squashes[last]
+                found.append(Spelling(text, first, last))
+            if token.text != "\n" and (word := self._word_before(first)):
+                found.append(Spelling(f"{word}>{squashes[first]}", first, first))
+        return found
+
+    def _word_before(self, at: int) -> str:
+        place = at - 1
+        while place >= 0 and at - place < _SKIPPED and self.tokens[place].text != "\n":
+            if self.token_words[place]:
+                return self.token_words[place][-1] if place < at - 1 else ""
+            place -= 1
+        return ""
 
     def token_from(self, position: int) -> int:
         """Return the index of the first token that starts at ``position`` or behind it."""

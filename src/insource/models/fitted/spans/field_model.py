@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from insource.models.fitted.spans.candidates import candidates
-from insource.models.fitted.spans.claims import Decision, Judge
+from insource.models.fitted.spans.claims import Decision, Judge, compared
 from insource.models.fitted.spans.document import Scope
 from insource.models.fitted.spans.features import features, times_seen
 from insource.models.fitted.spans.fields import Field, Path, Taught
@@ -41,13 +41,12 @@ def decide(scope: Scope, models: Iterable[FieldModel]) -> dict[Path, Decision]:
     """Return each field's answer in a scope, with what the other fields of its kind claim in view."""
     models = list(models)
     ranked = {one.field.path: one.rank(scope) for one in models}
-    return {
-        one.field.path: one.judge.decide(
-            one.field,
-            one.judge.claims(one.field, ranked[one.field.path], rivals(one, models, ranked)),
-        )
-        for one in models
-    }
+    found = {}
+    for one in models:
+        here = ranked[one.field.path]
+        claims = one.judge.claims(here, compared(one.field, here, rivals(one, models, ranked)))
+        found[one.field.path] = one.judge.decide(one.field, claims)
+    return found
 
 
 def rivals(

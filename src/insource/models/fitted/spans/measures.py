@@ -6,13 +6,13 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from insource.matching.dates import parse_date
 from insource.matching.numbers import DecimalMark, parse_number
 from insource.matching.quantities import parse_quantity
 from insource.models.fitted.spans.candidate import Candidate
-from insource.models.fitted.spans.document import Document, Scope, squashed
+from insource.models.fitted.spans.document import Document, Reading, Scope
 from insource.models.fitted.spans.fields import Field, Taught
 
 _ALONE = r"(?<![^\W_])(?<![^\W_][-./,])"
@@ -35,19 +35,16 @@ _MAX_DIGITS = 40
 _MAX_DAYS = 366
 
 
-class Reading(NamedTuple):
-    """A number as it stands in a text: its place, its value, and the word behind it in lower case."""
-
-    start: int
-    end: int
-    value: float
-    unit: str
-
-
 def readings(scope: Scope, decimal: DecimalMark | None = None) -> Iterator[Reading]:
     """Yield the numbers of a scope; of what is no number as a whole, the plain numbers in it."""
-    text = scope.document.text
-    for match in _NUMBER.finditer(text, scope.start, scope.end):
+    document = scope.document
+    if (known := document.readings.get(decimal)) is None:
+        known = document.readings[decimal] = list(_readings(document.text, decimal))
+    return (one for one in known if scope.start <= one.start and one.end <= scope.end)
+
+
+def _readings(text: str, decimal: DecimalMark | None) -> Iterator[Reading]:
+    for match in _NUMBER.finditer(text):
         parts = [match] if _value(match[0], decimal) is not None else _PLAIN.finditer(text, *match.span())
         for part in parts:
             if (value := _value(part[0], decimal)) is not None:
@@ -92,18 +89,23 @@ def _numbers(one: Reading, field: Field, tag: str) -> Iterator[Candidate]:
 
 
 def _number_words(scope: Scope, taught: Taught) -> Iterator[Candidate]:
-    tokens, (first, behind) = scope.document.tokens, scope.tokens()
-    for token in tokens[first:behind]:
-        spans = [(0, len(token.text))]
-        if squashed(token.text) not in taught.aliases:
-            spans = [m.span() for m in _LETTERS.finditer(token.text) if squashed(m[0]) in taught.aliases]
-        for start, end in spans:
-            value = taught.aliases[squashed(token.text[start:end])]
+    document, (first, behind) = scope.document, scope.tokens()
+    for token in document.tokens[first:behind]:
+        for start, end in _word_places(token.text, token.folded, taught):
+            value = taught.aliases[token.text[start:end].casefold()]
             yield Candidate(token.start + start, token.start + end, value, "w")
-            for factor in taught.factors.get(next_word(scope.document.text, token.start + end), ()):
+            for factor in taught.factors.get(next_word(document.text, token.start + end), ()):
                 scaled = value * factor
                 if math.isclose(scaled, round(scaled), abs_tol=1e-6):
                     yield Candidate(token.start + start, token.start + end, round(scaled), f"wx{factor:.6g}")
+
+
+def _word_places(text: str, folded: str, taught: Taught) -> list[tuple[int, int]]:
+    if folded in taught.aliases:
+        return [(0, len(text))]
+    if folded.isalpha():
+        return []
+    return [match.span() for match in _LETTERS.finditer(text) if match[0].casefold() in taught.aliases]
 
 
 def quantities(scope: Scope, field: Field, taught: Taught) -> Iterator[Candidate]:

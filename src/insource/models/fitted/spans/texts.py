@@ -6,14 +6,12 @@ import re
 from collections.abc import Iterator
 
 from insource.models.fitted.spans.candidate import Candidate
-from insource.models.fitted.spans.document import Document, Scope, squashed, words
+from insource.models.fitted.spans.document import Scope
 from insource.models.fitted.spans.fields import Taught
 
 MAX_TOKENS = 9
 """A longer text is a candidate only as the remainder of its line."""
 
-_ALIAS_TOKENS = 4
-_SKIPPED = 8
 _REMAINDER = re.compile(r"[:=|\t;]\s*|^\s*|(?<= - )|(?<=  )", re.MULTILINE)
 _REMAINDER_END = re.compile(r" {2,}|\s*[|\t;]|\s*$", re.MULTILINE)
 _MAX_REMAINDER = 300
@@ -58,43 +56,21 @@ def remainders(scope: Scope, taught: Taught) -> Iterator[Candidate]:
 
 def aliases(scope: Scope, taught: Taught) -> Iterator[Candidate]:
     """Yield the values whose learned spellings occur."""
-    tokens, (first, behind) = scope.document.tokens, scope.tokens()
-    for i in range(first, behind):
-        spelling = ""
-        for j in range(i, min(behind, i + _ALIAS_TOKENS)):
-            if tokens[j].text == "\n":
-                break
-            spelling += squashed(tokens[j].text)
-            if spelling in taught.aliases:
-                yield Candidate(tokens[i].start, tokens[j].end, taught.aliases[spelling], f"a={spelling}")
-        spelling = skipped(scope.document, i)
-        if spelling in taught.aliases:
-            yield Candidate(tokens[i].start, tokens[i].end, taught.aliases[spelling], f"a={spelling}")
-
-
-def skipped(document: Document, at: int) -> str:
-    """Return a token with the nearest word before it, ``phases>3``, where marks or digits lie between."""
-    tokens, place = document.tokens, at - 1
-    while (
-        place >= 0 and at - place < _SKIPPED and tokens[place].text != "\n" and not words(tokens[place].text)
-    ):
-        place -= 1
-    if place < 0 or place >= at - 1 or not (before := words(tokens[place].text)[-1:]):
-        return ""
-    return f"{before[0]}>{squashed(tokens[at].text)}"
+    document, (first, behind) = scope.document, scope.tokens()
+    for one in document.spellings:
+        if one.text in taught.aliases and first <= one.first and one.last < behind:
+            start, end = document.tokens[one.first].start, document.tokens[one.last].end
+            yield Candidate(start, end, taught.aliases[one.text], f"a={one.text}")
 
 
 def spellings_in(scope: Scope, most: int = 3) -> set[str]:
-    """Return every spelling that could be an alias: up to ``most`` tokens, and ``skipped`` ones."""
-    tokens, (first, behind) = scope.document.tokens, scope.tokens()
-    found: set[str] = set()
-    for i in range(first, behind):
-        spelling = ""
-        for j in range(i, min(behind, i + most)):
-            if tokens[j].text == "\n":
-                break
-            spelling += squashed(tokens[j].text)
-            found.add(spelling)
-        if most > 1:
-            found.add(skipped(scope.document, i))
-    return found - {""}
+    """Return every spelling of up to ``most`` tokens that could be an alias; one token has none before it."""
+    first, behind = scope.tokens()
+    return {
+        one.text
+        for one in scope.document.spellings
+        if first <= one.first
+        and one.last < behind
+        and one.last - one.first < most
+        and (most > 1 or ">" not in one.text)
+    } - {""}
