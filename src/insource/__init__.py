@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from insource.evaluation.scorers import build_scorer
     from insource.foundation.errors import InsourceError
     from insource.logs.query import Log
-    from insource.logs.recorder import RecordedModel, Recorder
+    from insource.logs.recorded_model import RecordedModel
+    from insource.logs.recorder import Recorder
     from insource.logs.wrap import wrap
     from insource.models.protocol import Model, ModelInfo, Request
     from insource.pipeline import run
@@ -71,7 +72,7 @@ _PUBLIC = {
     "Model": ("insource.models.protocol", "Model"),
     "ModelInfo": ("insource.models.protocol", "ModelInfo"),
     "Project": ("insource.workflow.project", "Project"),
-    "RecordedModel": ("insource.logs.recorder", "RecordedModel"),
+    "RecordedModel": ("insource.logs.recorded_model", "RecordedModel"),
     "Recorder": ("insource.logs.recorder", "Recorder"),
     "Request": ("insource.models.protocol", "Request"),
     "RunResult": ("insource.types", "RunResult"),

@@ -6,7 +6,8 @@ from insource.config.dataset import CallsSection
 from insource.dataset.sources.calls import LoggedCalls
 from insource.logs.collect import has_answers
 from insource.logs.paid import ARM_SOURCE, Order, bought, buy, request_key, spent_usd
-from insource.logs.recorder import RecordedModel, Recorder
+from insource.logs.recorded_model import RecordedModel
+from insource.logs.recorder import Recorder
 from insource.models.protocol import ModelInfo, Request
 from insource.store.calls.calls import find_calls
 from insource.types import Completion, Message, Usage

@@ -11,7 +11,8 @@ import pytest
 
 from insource.config.log import LogSection
 from insource.foundation.errors import ProviderError
-from insource.logs.recorder import RecordedModel, Recorder
+from insource.logs.recorded_model import RecordedModel
+from insource.logs.recorder import Recorder
 from insource.models.protocol import ModelInfo, Request
 from insource.providers.prices import PriceTable
 from insource.redaction import Redactor

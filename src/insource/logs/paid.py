@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from insource.foundation.canonical import digest
 from insource.foundation.errors import ProviderError
-from insource.logs.recorder import RecordedModel, Recorder
+from insource.logs.recorded_model import RecordedModel
+from insource.logs.recorder import Recorder
 from insource.models.protocol import Model, Request
 from insource.models.transport import OF_THE_DOCUMENT, TIMEOUT
 from insource.store.calls.paging import iterate_calls

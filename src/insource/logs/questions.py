@@ -10,7 +10,8 @@ from threading import Lock
 from insource.config.log import OwnPrice
 from insource.foundation.canonical import digest
 from insource.foundation.errors import ProviderError, UserError
-from insource.logs.recorder import RecordedModel, Recorder
+from insource.logs.recorded_model import RecordedModel
+from insource.logs.recorder import Recorder
 from insource.models.protocol import Model, Request
 from insource.providers.price_bound import HIDDEN_TOKENS, dearest_usd
 from insource.providers.prices import PriceTable

@@ -45,7 +45,7 @@ class ReplayModel:
         """
         answer = self._answers.get(request.messages)
         if answer is None and request.messages in self._failures:
-            raise ProviderError(CALL_FAILED, self._failures[request.messages])
+            raise ProviderError("call-failed", self._failures[request.messages])
         if answer is None:
             raise ProviderError("not-logged", f"{self._info.name} has no logged answer for this document.")
         if isinstance(answer, Completion):

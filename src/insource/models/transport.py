@@ -121,7 +121,7 @@ def post(http: httpx2.Client, path: str, body: Mapping[str, Any], *, name: str) 
 def _unanswered(error: httpx2.HTTPError, name: str) -> ProviderError:
     if isinstance(error, httpx2.ReadTimeout):
         return ProviderError(
-            TIMEOUT,
+            "provider-timeout",
             f"{name} did not answer this document in time, asked {ATTEMPTS} times",
             hint="Run the same command again later; finished answers are kept.",
         )

@@ -144,10 +144,9 @@ class DatasetManifest(Frozen):
     """The identity of a dataset. ``read = sum(counts) + sum(dropped)`` always holds.
 
     ``groups`` counts the groups of each split, ``labels`` the examples by the source of their target, and
-    ``cloud_rows`` the examples with a logged answer, or a failure, of each model. ``groups_in_train`` lists
-    the groups with training rows; it divides the test split into seen and unseen groups.
-    ``template_overlap`` counts the groups in both train and test, which given splits may intend.
-    ``overlaps`` lists what the splits share or
+    ``cloud_rows`` the examples with an answer or failure of each model. ``groups_in_train`` lists the groups
+    with training rows; it divides the test split into seen and unseen groups. ``template_overlap`` counts the
+    groups in both train and test, which given splits may intend. ``overlaps`` lists what the splits share or
     shared, ``shortfalls`` the splits that are too small, and ``label_counts`` the examples of each label by
     split when answers are labels. ``test_digest`` is the digest of the test split; looks are counted under
     it.
