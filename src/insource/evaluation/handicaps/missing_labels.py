@@ -19,8 +19,11 @@ from insource.matching.normal_forms import fold_text
 
 CHANCE = 1e-3
 """The largest chance that a fair cloud never gives these labels, below which their absence is no accident."""
-_CAUTION = 0.5
-"""A fair cloud may find a single label half as often as the others, and slip into it half as often."""
+SPREAD, FEWER = 0.1, 0.2
+"""The least correlation by which recall differs between labels, and what is added to it over their number:
+of few labels, little is known about how much it differs."""
+_SLIPS = 0.5
+"""A fair cloud may slip into a single label half as often as into the others."""
 _NAMED = 8
 
 
@@ -37,8 +40,8 @@ def find(case: Case) -> Found | None:
     """Find the labels that this cloud could not give, and the documents that have one.
 
     Where its prompt is recorded, those are the labels that the prompt does not name, though it names others,
-    and that no answer has. Where it is not, those that no answer has although a fair cloud as accurate as
-    this one would have given them. The comparison without them is on the documents that could be answered.
+    and that no answer has. Where it is not, those that no answer has although a fair cloud with the recall
+    of this one would have given them. The comparison without them is on the documents that could be answered.
     """
     missing: dict[str, Counter[str]] = {}
     rows: set[str] = set()
@@ -146,25 +149,44 @@ def _by_chance(field: _Field) -> dict[str, frozenset[str]]:
     if not absent or len(absent) == len(field.rows):
         return {}
     documents = len(frozenset().union(*field.rows.values()))
+    recall = _recall(field)
     chance = {
-        label: _never(len(rows), documents, _accuracy(field), len(field.rows))
-        for label, rows in field.rows.items()
+        label: _never(len(rows), documents, recall, len(field.rows)) for label, rows in field.rows.items()
     }
     if _tail(list(chance.values()), len(absent)) < CHANCE:
         return absent
     return {label: rows for label, rows in absent.items() if chance[label] * len(field.rows) < CHANCE}
 
 
-def _accuracy(field: _Field) -> float:
-    asked = sum(len(rows) for label, rows in field.rows.items() if label in field.given)
-    return sum(field.right.values()) / max(1, asked)
+class _Recall(NamedTuple):
+    """How often a label is found: its mean over labels, and the correlation within a label."""
+
+    mean: float
+    correlation: float
 
 
-def _never(rows: int, documents: int, accuracy: float, labels: int) -> float:
+def _recall(field: _Field) -> _Recall:
+    """Estimate the recall of the labels that were given, as beta-binomial, by the method of moments."""
+    given = [label for label in field.rows if label in field.given]
+    sizes = np.array([len(field.rows[label]) for label in given], dtype=float)
+    right = np.array([field.right.get(label, 0) for label in given], dtype=float)
+    total, count = sizes.sum(), len(given)
+    mean = float(right.sum() / total)
+    spread = float((sizes * (right / sizes - mean) ** 2).sum())
+    room = total - float((sizes**2).sum()) / total - (count - 1)
+    known = 0 < mean < 1 and room > 0
+    correlation = (spread / (mean * (1 - mean)) - (count - 1)) / room if known else 0.0
+    return _Recall(mean, min(0.9, max(SPREAD, correlation) + FEWER / count))
+
+
+def _never(rows: int, documents: int, recall: _Recall, labels: int) -> float:
     """Return the chance that a fair cloud never gives a label: neither rightly nor by mistake."""
-    missed = (1 - _CAUTION * accuracy) ** rows
-    slipped = _CAUTION * (1 - accuracy) * (documents - rows) / max(1, labels - 1)
-    return float(missed * np.exp(-slipped))
+    size = 1 / recall.correlation - 1
+    failing = (1 - recall.mean) * size
+    steps = np.arange(rows)
+    missed = float(np.prod((failing + steps) / (size + steps)))
+    slipped = _SLIPS * (1 - recall.mean) * (documents - rows) / max(1, labels - 1)
+    return missed * float(np.exp(-slipped))
 
 
 def _tail(chances: list[float], count: int) -> float:

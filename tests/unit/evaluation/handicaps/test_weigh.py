@@ -257,3 +257,23 @@ def test_arms_scored_under_different_schemas_are_not_comparable():
     )
     assert not fair.comparable
     assert "60 documents differ" in fair.reason
+
+
+def test_of_many_labels_the_missing_ones_are_told_from_the_rare_ones():
+    """77 labels with four documents each: one that is found three times in four is not missed by accident."""
+    names = tuple(f"matter {n}" for n in range(77))
+    task = Task(name="t", instruction="i", output=Labels(names=names), primary_metric="accuracy")
+
+    def cloud(never):
+        kept = [n for n in range(77) if n not in never]
+
+        def said(n):
+            label = n % 77 if n * 0.6180339887 % 1 < 0.75 else (n + 1) % 77
+            return names[label if label not in never else kept[n % len(kept)]]
+
+        examples = {f"r{n}": example(n, f"letter {n} of a customer", names[n % 77]) for n in range(308)}
+        return find_handicaps(Made(task, examples, {f"r{n}": said(n) for n in range(308)}).case())
+
+    assert cloud(frozenset()) == ()
+    (found,) = cloud(frozenset(range(0, 77, 6)))
+    assert (found.handicap.kind, found.handicap.documents) == ("missing-labels", 52)
