@@ -22,7 +22,7 @@ from insource.training.base import require_extra
 from insource.types import RunResult
 from insource.workflow.build import build_dataset
 from insource.workflow.choose import choose, fit_early
-from insource.workflow.conclude import Findings, keep
+from insource.workflow.conclude import Findings, assemble, keep
 from insource.workflow.dissect import dissect
 from insource.workflow.evaluate import evaluate_arms
 from insource.workflow.export import make_model
@@ -67,7 +67,6 @@ def run(
     calibrated = calibrate(session, dataset, task, made, choice, arms)
     evaluated += measure_cascade(session, dataset, task, evaluated, choice, calibrated)
     judged = judge(session, dataset, task, evaluated, choice, registration)
-    routed = drive_gateway(session, dataset, made, calibrated, drive)
     economics = weigh(session.config.decision, evaluated, chosen)
     verdict = conclude(
         [one.evaluation.arm for one in evaluated],
@@ -89,11 +88,12 @@ def run(
         evaluated=evaluated,
         judged=judged,
         policy=calibrated.policy if calibrated else None,
-        routed=routed,
+        served=calibrated.served if calibrated else None,
         economics=economics,
         verdict=verdict,
     )
-    return keep(session, found, test_looks=looks_at_test(session, dataset.splits["test"]).most)
+    result = assemble(session, found, test_looks=looks_at_test(session, dataset.splits["test"]).most)
+    return keep(session, drive_gateway(session, dataset, result, calibrated, drive))
 
 
 def require_extras(arms: Sequence[ArmFactory] = ARMS) -> None:
@@ -103,7 +103,9 @@ def require_extras(arms: Sequence[ArmFactory] = ARMS) -> None:
         PrerequisiteError: ``missing-extra``.
     """
     require_extra()
-    candidates = [(f"The {arm.kind} model", arm.needs) for arm in arms if arm.role == "candidate"]
+    candidates = [
+        (f"The {arm.kind} model", arm.needs) for arm in arms if arm.role == "candidate" and not arm.early
+    ]
     for feature, needs in (*candidates, ("The report", ArmNeeds(extra="report", module="vl_convert"))):
         if needs.module and find_spec(needs.module) is None:
             raise missing_extra(feature, needs.extra, needs.module)

@@ -146,7 +146,7 @@ def test_the_verdict_follows_from_the_arms_roles(walk):
 def test_two_documents_go_through_the_gateway_when_it_is_driven(walk):
     seen = []
 
-    def drive(session, made, policy, documents):
+    def drive(session, found, documents):
         seen.extend(documents)
         return ()
 

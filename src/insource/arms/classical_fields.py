@@ -83,5 +83,9 @@ def _settings() -> dict[str, Any]:
 
 
 FACTORY = ArmFactory(
-    "classical", "candidate", plans, ArmNeeds(rows=MIN_ROWS, outputs=("json",)), early=True, serves=False
+    "classical",
+    "candidate",
+    plans,
+    ArmNeeds(rows=MIN_ROWS, outputs=("json",)),
+    early=True,
 )

@@ -12,32 +12,28 @@ from insource.gateway.settings import AUTO, GatewaySettings
 from insource.models.transport import client
 from insource.providers.tags import HEADER
 from insource.store.calls.calls import get_call
-from insource.types import Call, Example, Policy, Route, RoutedCall
+from insource.types import Call, Example, Route, RoutedCall, RunResult
 from insource.workflow.ask_cloud import cloud_model
-from insource.workflow.export import Made
+from insource.workflow.serve import answering
 from insource.workflow.session import Session
 
 TIMEOUT_S = 120.0
 
 
-def drive(
-    session: Session, made: Made, policy: Policy, documents: Sequence[Example]
-) -> tuple[RoutedCall, ...]:
-    """Start engine and gateway, send each document as an OpenAI client would, and read the logged calls."""
-    local = made.local
+def drive(session: Session, result: RunResult, documents: Sequence[Example]) -> tuple[RoutedCall, ...]:
+    """Start model and gateway, send each document as an OpenAI client would, and read the logged calls."""
     cloud = cloud_model(session) or simulated_cloud(session)
-    with (
-        local.serve(local.tuned_name, 0) as served,
-        session.recorder() as recorder,
-    ):
+    found = answering(session, result)
+    with found.open() as opened, session.recorder() as recorder:
         settings = GatewaySettings(
-            task=local.task,
-            policy=policy,
+            task=found.task,
+            policy=found.policy,
             recorder=recorder,
-            local=served,
+            local=opened.model,
             cloud=cloud,
-            confidence=lambda completion: made.confidence(documents[0], completion),
-            max_tokens=local.max_new_tokens,
+            ask=found.ask,
+            confidence=found.confidence,
+            local_slots=found.slots,
         )
         with GatewayServer(settings) as gateway:
             ids = [_ask(gateway.url, document.input) for document in documents]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from insource.contract.answers import read_answer
@@ -11,6 +11,32 @@ from insource.contract.validate import fits
 from insource.foundation.errors import ProviderError
 from insource.models.protocol import Model, ModelInfo, Request
 from insource.types import Completion, JsonSchema
+
+
+class AskedModel:
+    """A model with its own way to be asked about a document, and its own confidence in the answer."""
+
+    def __init__(
+        self,
+        model: Model,
+        ask: Callable[[str], Request],
+        confidence: Callable[[Completion], float | None],
+    ) -> None:
+        self._model = model
+        self._ask = ask
+        self._confidence = confidence
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._model.info
+
+    def generate(self, request: Request) -> Completion:
+        """Ask about the document of ``request``. Raises as the model does."""
+        document = request.messages[-1].content if request.document is None else request.document
+        completion = self._model.generate(self._ask(document))
+        if completion.confidence is not None:
+            return completion
+        return completion.model_copy(update={"confidence": self._confidence(completion)})
 
 
 class AssembledModel:

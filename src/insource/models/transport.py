@@ -91,8 +91,9 @@ def json_of(response: httpx2.Response, name: str) -> dict[str, Any]:
 def post(http: httpx2.Client, path: str, body: Mapping[str, Any], *, name: str) -> httpx2.Response:
     """Send a request that is safe to repeat, and return the answer with a status of success.
 
-    A busy provider is asked again, up to ``ATTEMPTS`` times in all (``LIMITED_ATTEMPTS`` at status 429), after the time that it names in
-    ``Retry-After`` (RFC 9110, section 10.2.3), else after twice the last pause. ``name`` is the model's.
+    A busy provider is asked again, up to ``ATTEMPTS`` times in all (``LIMITED_ATTEMPTS`` at status 429),
+    after the time that it names in ``Retry-After`` (RFC 9110, section 10.2.3), else after twice the last
+    pause. ``name`` is the model's.
 
     Raises:
         ProviderError: ``document-refused`` when only this request is refused, ``provider-refused`` with the

@@ -101,15 +101,18 @@ class Served(Frozen):
     """What answers for the chosen arm outside the evaluation.
 
     ``kind``: ``engine`` is the local engine with the exported adapter, ``fitted`` a fitted model that needs
-    no engine, ``prompted`` a base model with the prompt in its folder. ``model`` is the name under which it
-    answers. ``folder`` has its files, relative to the folder of all runs; empty for the engine, whose
-    adapter is in ``RunResult.paths``.
+    no engine, ``prompted`` a base model with the prompt in its folder, ``hybrid`` is made of ``parts``, of
+    which ``source`` names the one that answers a field; the first answers the others. ``model`` is the name
+    under which it answers. ``folder`` has its files, relative to the folder of all runs; empty for the
+    engine, whose adapter is in ``RunResult.paths``.
     """
 
     arm: str
     model: str
-    kind: Literal["engine", "fitted", "prompted"] = "engine"
+    kind: Literal["engine", "fitted", "prompted", "hybrid"] = "engine"
     folder: str = ""
+    parts: tuple[Served, ...] = ()
+    source: dict[str, int] = {}
 
 
 class RunResult(Frozen):

@@ -29,9 +29,12 @@ def fit_early(
     reads it back. Returns the best figure: a slow arm that cannot reach it is not asked about every document.
     """
     inputs = inputs_of(session, dataset, task, None)
+    possible = [arm for arm in arms if not arm.why_not(inputs)]
+    for arm in possible:
+        arm.verify(inputs)  # a mistake in the configuration shows before hours of training
     figures: list[Estimate] = []
-    for arm in arms:
-        if arm.early and arm.role == "candidate" and not arm.why_not(inputs):
+    for arm in possible:
+        if arm.early and arm.role == "candidate":
             session.begin("fit", f"{arm.kind} on {len(dataset.splits['train']):,} training documents")
             for plan in arm.make(inputs):
                 session.display.expected(plan.arm, plan.expected, task.primary_metric)

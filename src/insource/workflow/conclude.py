@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from insource.decision.cost import priced
 from insource.evaluation.stage import Evaluated
@@ -26,9 +26,9 @@ from insource.types import (
     Dataset,
     Disagreement,
     Policy,
-    RoutedCall,
     RoutingSummary,
     RunResult,
+    Served,
     Task,
     Verdict,
 )
@@ -57,28 +57,26 @@ class Findings(NamedTuple):
     evaluated: tuple[Evaluated, ...]
     judged: Judged
     policy: Policy | None
-    routed: tuple[RoutedCall, ...]
+    served: Served | None
     economics: BreakEven
     verdict: Verdict
 
 
-def keep(session: Session, found: Findings, *, test_looks: int) -> RunResult:
+def keep(session: Session, result: RunResult) -> RunResult:
     """Write the result and its report into a run folder; the manifest comes last, then the rename."""
-    key = digest(
-        [stage.digest for stage in session.stages] + [session.config.model_dump(mode="json"), session.look_id]
-    )
-    name = run_id(STAGE, session.started, key)
     runs = session.project.runs.folder
-    result = _assemble(session, found, name, runs / name, test_looks)
-    partial = runs / f".{name}.partial"
+    result = result.model_copy(
+        update={"stages": tuple(session.stages), "finished_at": iso(session.clock.now())}
+    )
+    partial = runs / f".{result.run_id}.partial"
     partial.mkdir(parents=True, exist_ok=True)
     write_json(partial / RESULT_FILE, result.model_dump(mode="json"))
     write_report(result, partial / REPORT_FILE)
     manifest = {
         "schema_version": 1,
-        "run_id": name,
+        "run_id": result.run_id,
         "stage": STAGE,
-        "key": key,
+        "key": _key(session),
         "started_at": result.started_at,
         "finished_at": result.finished_at,
         "seconds": round((session.clock.now() - session.started).total_seconds(), 3),
@@ -87,48 +85,40 @@ def keep(session: Session, found: Findings, *, test_looks: int) -> RunResult:
         "result": {"verdict": result.verdict.outcome, "sentence": result.verdict.sentence},
     }
     write_json(partial / MANIFEST, manifest)
-    partial.rename(runs / name)
+    partial.rename(runs / result.run_id)
     sync_folder(runs)
     return result
 
 
-def _assemble(session: Session, found: Findings, name: str, folder: Path, test_looks: int) -> RunResult:
-    manifest = found.dataset.manifest
+def _key(session: Session) -> str:
+    return digest([session.config.model_dump(mode="json"), session.look_id])
+
+
+def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult:
+    """Return the result as one document, before it is written."""
+    name = run_id(STAGE, session.started, _key(session))
+    folder = session.project.runs.folder / name
+    manifest, task, choice = found.dataset.manifest, found.task, found.choice
     return RunResult(
-        insource_version=__version__,
+        **_of_session(session),
+        **_of_comparisons(found.judged, found.parts),
         run_id=name,
-        task=found.task.name,
-        title=session.project.title,
-        started_at=iso(session.started),
-        finished_at=iso(session.clock.now()),
-        command=session.command,
-        seed=session.config.project.seed,
-        machine=machine(),
+        task=task.name,
+        instruction=task.instruction,
         verdict=found.verdict,
         dataset=manifest,
         training=summary(found.trained),
         parity=parity_of(found.exported),
-        evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
-        comparisons=found.judged.comparisons,
-        fairness=found.judged.fairness,
-        error_mixes=found.judged.mixes,
-        gold=found.judged.gold,
-        ceiling=found.judged.ceiling,
-        break_even=found.economics,
-        routing=RoutingSummary(policy=found.policy, calls=found.routed) if found.policy else None,
-        choice=found.choice,
+        choice=choice,
         registration=found.registration,
-        slices=found.parts.slices,
-        break_points=found.parts.break_points,
-        disagreements=disagreements(
-            found.dataset, found.evaluated, found.choice.candidate if found.choice else None
-        ),
-        skipped_arms=dict(session.skipped_arms),
-        instruction=found.task.instruction,
+        served=found.served,
+        evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
+        break_even=found.economics,
+        routing=RoutingSummary(policy=found.policy) if found.policy else None,
+        disagreements=disagreements(found.dataset, found.evaluated, choice.candidate if choice else None),
         base_digest=found.base_digest,
         max_new_tokens=found.max_new_tokens,
         test_looks=test_looks,
-        stages=tuple(session.stages),
         paths={
             "run": str(folder),
             "report": str(folder / REPORT_FILE),
@@ -141,8 +131,34 @@ def _assemble(session: Session, found: Findings, name: str, folder: Path, test_l
             "training": found.trained.digest,
             "export": found.exported.digest,
         },
-        packages={package: installed(package) for package in PACKAGES},
     )
+
+
+def _of_session(session: Session) -> dict[str, Any]:
+    return {
+        "insource_version": __version__,
+        "title": session.project.title,
+        "started_at": iso(session.started),
+        "finished_at": iso(session.clock.now()),
+        "command": session.command,
+        "seed": session.config.project.seed,
+        "machine": machine(),
+        "skipped_arms": dict(session.skipped_arms),
+        "stages": tuple(session.stages),
+        "packages": {package: installed(package) for package in PACKAGES},
+    }
+
+
+def _of_comparisons(judged: Judged, parts: Parts) -> dict[str, Any]:
+    return {
+        "comparisons": judged.comparisons,
+        "fairness": judged.fairness,
+        "error_mixes": judged.mixes,
+        "gold": judged.gold,
+        "ceiling": judged.ceiling,
+        "slices": parts.slices,
+        "break_points": parts.break_points,
+    }
 
 
 def disagreements(

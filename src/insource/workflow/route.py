@@ -14,20 +14,22 @@ from insource.decision.cost import priced
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
 from insource.routing.cascade import fit_policy
-from insource.types import Dataset, Example, Policy, RoutedCall, Task
+from insource.types import Dataset, Example, Policy, RoutedCall, RunResult, Served, Task
 from insource.types.choice import HYBRID, Choice
 from insource.workflow.evaluate import evaluate_one, inputs_of
 from insource.workflow.export import Made
+from insource.workflow.serve import served_by, served_by_parts
 from insource.workflow.session import Session
 
-Drive = Callable[[Session, Made, Policy, Sequence[Example]], tuple[RoutedCall, ...]]
+Drive = Callable[[Session, RunResult, Sequence[Example]], tuple[RoutedCall, ...]]
 
 
 class Calibrated(NamedTuple):
-    """A policy, and the evaluation on the calibration split that it was fitted on."""
+    """A policy, the evaluation on the calibration split that it was fitted on, and what answered there."""
 
     policy: Policy
     evaluated: Evaluated
+    served: Served
 
 
 def calibrate(
@@ -44,9 +46,10 @@ def calibrate(
     """
     examples = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
     inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=examples)
-    evaluated = _on_calibration(session, dataset, task, inputs, choice, arms)
-    if evaluated is None:
+    found = _on_calibration(session, dataset, task, inputs, choice, arms)
+    if found is None:
         return None
+    evaluated, served = found
     section = session.config.routing
     policy = fit_policy(
         [record.confidence for record in evaluated.records],
@@ -65,7 +68,7 @@ def calibrate(
             }
         )
     session.display.note(policy.reason)
-    return Calibrated(policy, evaluated)
+    return Calibrated(policy, evaluated, served)
 
 
 def _on_calibration(
@@ -75,20 +78,21 @@ def _on_calibration(
     inputs: ArmInputs,
     choice: Choice | None,
     arms: Sequence[ArmFactory],
-) -> Evaluated | None:
+) -> tuple[Evaluated, Served] | None:
     """Measure the chosen arm, or the parts of the chosen hybrid and then the hybrid."""
     if choice is None:
         return None
     possible = [arm for arm in arms if arm.role == "candidate" and not arm.why_not(inputs)]
     plans = {plan.arm.name: plan for arm in possible for plan in arm.make(inputs)}
-    found = [plans.get(name) for name in choice.answering]
-    if any(plan is None or not plan.arm.local for plan in found):
+    found = [plan for name in choice.answering if (plan := plans.get(name)) and plan.arm.local]
+    if len(found) < len(choice.answering):
         return None
-    measured = [evaluate_one(session, dataset, task, "calibration", plan) for plan in found if plan]
+    measured = [evaluate_one(session, dataset, task, "calibration", plan) for plan in found]
     if choice.candidate != HYBRID or choice.hybrid is None:
-        return measured[0]
+        return measured[0], served_by(session, found[0])
     plan = hybrid_plan(inputs, choice.hybrid, measured)
-    return evaluate_one(session, dataset, task, "calibration", plan)
+    evaluated = evaluate_one(session, dataset, task, "calibration", plan)
+    return evaluated, served_by_parts(session, choice.hybrid, found)
 
 
 def measure_cascade(
@@ -130,20 +134,24 @@ OWN_FIELDS = (
 def drive_gateway(
     session: Session,
     dataset: Dataset,
-    made: Made,
+    result: RunResult,
     calibrated: Calibrated | None,
     drive: Drive | None,
-) -> tuple[RoutedCall, ...]:
-    """Send two calibration documents through the running gateway: the surest answer and the least sure."""
-    if drive is None or calibrated is None:
-        return ()
+) -> RunResult:
+    """Send two calibration documents through the running gateway: the surest answer and the least sure.
+
+    Returns the result with what became of them.
+    """
+    if drive is None or calibrated is None or result.routing is None:
+        return result
     known = [record for record in calibrated.evaluated.records if record.confidence is not None]
     if len(known) < 2:
-        return ()
+        return result
     session.begin("route", "the gateway answers one document here and escalates a doubtful one")
     ranked = sorted(known, key=lambda record: record.confidence or 0.0)
     by_id = {example.row_id: example for example in dataset.splits["calibration"]}
     started = time.monotonic()
-    calls = drive(session, made, calibrated.policy, [by_id[ranked[-1].row_id], by_id[ranked[0].row_id]])
+    documents = [by_id[ranked[-1].row_id], by_id[ranked[0].row_id]]
+    calls = drive(session, result, documents)
     session.note_stage("route", started, digest_of=[call.row_id for call in calls])
-    return calls
+    return result.model_copy(update={"routing": result.routing.model_copy(update={"calls": calls})})

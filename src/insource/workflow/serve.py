@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -12,6 +12,7 @@ from insource.arms.prompts import task_grammar
 from insource.evaluation.plan import ArmPlan
 from insource.export.stage import TOKENIZER_FILE
 from insource.foundation.errors import IntegrityError, UserError
+from insource.models.assembled import AskedModel, AssembledModel
 from insource.models.catalogue import BaseModel, resolve
 from insource.models.fitted.model import FittedModel, request_to
 from insource.models.fitted.registry import load as load_fitted
@@ -23,7 +24,8 @@ from insource.routing.confidence import TOP_LOGPROBS, document_confidence, load_
 from insource.routing.vocabulary import tokenizer_of
 from insource.runs.result import load
 from insource.serving.supervisor import usable_cores
-from insource.types import Completion, Policy, RunResult, Served, Task
+from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
+from insource.types.choice import HYBRID, HybridParts
 from insource.workflow.session import Session
 
 RUN_THE_LOOP = "Run the whole loop: insource run"
@@ -66,15 +68,32 @@ def served_by(session: Session, plan: ArmPlan) -> Served:
     return Served(arm=plan.arm.name, model=plan.arm.model, kind=kind, folder=folder)
 
 
+def served_by_parts(session: Session, parts: HybridParts, plans: Sequence[ArmPlan]) -> Served:
+    """Return what answers for a hybrid; ``plans`` are those of ``parts.names``, in their order."""
+    found = tuple(served_by(session, plan) for plan in plans)
+    source = {field: parts.names.index(name) for field, name in parts.source.items()}
+    model = " + ".join(part.model for part in found)
+    return Served(arm=HYBRID, model=model, kind="hybrid", parts=found, source=source)
+
+
 def deployed(session: Session, run: str | None = None) -> Deployed:
     """Return what answers for the arm that the newest complete run chose, or ``run``.
 
     Raises:
-        UserError: ``no-such-run``, or ``model-not-found`` when the files of the model were deleted.
+        UserError: ``no-such-run``, and those of ``answering``.
+        DataError, IntegrityError: as ``answering``.
+    """
+    return answering(session, load(session.project.runs, run)[0])
+
+
+def answering(session: Session, result: RunResult) -> Deployed:
+    """Return what answers for the arm that a result chose.
+
+    Raises:
+        UserError: ``model-not-found`` when the files of the model were deleted, or there never were any.
         DataError: ``fitted-model-unreadable``.
         IntegrityError: ``digest-mismatch`` when the base model is another file.
     """
-    result, _ = load(session.project.runs, run)
     served = result.served
     if result.routing is None or (served is None and result.training is None):
         raise UserError(
@@ -83,8 +102,17 @@ def deployed(session: Session, run: str | None = None) -> Deployed:
     # The prompt and the limits are those that were measured and calibrated, not today's configuration.
     task = session.project.task(result.dataset.output)
     task = task.model_copy(update={"instruction": result.instruction})
+    return _answering(session, result, task, result.routing.policy, served)
+
+
+def _answering(
+    session: Session, result: RunResult, task: Task, policy: Policy, served: Served | None
+) -> Deployed:
     if served is None or served.kind == "engine":
-        return _engine(session, result, task, result.routing.policy)
+        return _engine(session, result, task, policy)
+    if served.kind == "hybrid":
+        parts = [_answering(session, result, task, policy, part) for part in served.parts]
+        return _hybrid(result, task, policy, served, parts)
     folder = session.project.runs.folder / served.folder
     if not folder.is_dir():
         raise UserError(
@@ -93,8 +121,41 @@ def deployed(session: Session, run: str | None = None) -> Deployed:
             hint="Make it again: insource run",
         )
     if served.kind == "prompted":
-        return _prompted(session, result, task, result.routing.policy, folder)
-    return _fitted(result, task, result.routing.policy, folder, served.model)
+        return _prompted(session, result, task, policy, folder)
+    return _fitted(result, task, policy, folder, served.model)
+
+
+def _hybrid(
+    result: RunResult, task: Task, policy: Policy, served: Served, parts: Sequence[Deployed]
+) -> Deployed:
+    output = task.output
+    if not isinstance(output, JsonSchema):
+        raise IntegrityError(
+            "digest-mismatch",
+            f"{result.run_id} chose a hybrid, which answers in JSON, and the task has no JSON answers.",
+            hint=RUN_THE_LOOP,
+        )
+
+    @contextmanager
+    def opened() -> Iterator[Opened]:
+        with ExitStack() as stack:
+            found = [stack.enter_context(part.open()) for part in parts]
+            models = [
+                AskedModel(one.model, part.ask, part.confidence)
+                for one, part in zip(found, parts, strict=True)
+            ]
+            model = AssembledModel(served.model, models, served.source, output)
+            yield Opened(model, lambda: all(one.alive() for one in found))
+
+    return Deployed(
+        result=result,
+        task=task,
+        name=served.model,
+        policy=policy,
+        open=opened,
+        ask=lambda document: request_to(task, document),
+        slots=min(part.slots for part in parts),
+    )
 
 
 def _fitted(result: RunResult, task: Task, policy: Policy, folder: Path, name: str) -> Deployed:

@@ -13,7 +13,7 @@ from insource.runs.result import load
 from insource.types import Policy
 from insource.types.choice import Choice
 from insource.workflow import conclude as concluding
-from insource.workflow.conclude import SHOWN_DISAGREEMENTS, Findings, disagreements, keep
+from insource.workflow.conclude import SHOWN_DISAGREEMENTS, Findings, assemble, disagreements, keep
 from insource.workflow.dissect import Parts
 from insource.workflow.evaluate import evaluate_arms
 from insource.workflow.judge import judge
@@ -56,7 +56,7 @@ def found(project, rows, label_task, tmp_path):
         evaluated=evaluated,
         judged=judged,
         policy=POLICY,
-        routed=(),
+        served=None,
         economics=economics,
         verdict=conclude(arms, judged.comparisons, economics, chosen="tuned", volume=100),
     )
@@ -64,7 +64,7 @@ def found(project, rows, label_task, tmp_path):
 
 def test_what_is_kept_is_what_is_read_back(found):
     session, findings = found
-    result = keep(session, findings, test_looks=3)
+    result = keep(session, assemble(session, findings, test_looks=3))
     kept, folder = load(session.project.runs)
     assert kept == result
     assert (kept.test_looks, kept.base_digest, kept.max_new_tokens) == (3, "b" * 64, 50)
@@ -81,7 +81,7 @@ def test_a_report_that_fails_leaves_no_run(found, monkeypatch):
     monkeypatch.setattr(concluding, "write_report", fails)
     before = list(session.project.runs.complete("run"))
     with pytest.raises(OSError, match="no space"):
-        keep(session, findings, test_looks=1)
+        keep(session, assemble(session, findings, test_looks=1))
     assert list(session.project.runs.complete("run")) == before == []
 
 

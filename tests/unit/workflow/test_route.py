@@ -2,12 +2,15 @@
 
 import pytest
 from support.arms import dataset_of, made_of
+from support.example_results import example_result, example_routing
 from support.walks import FakeDisplay, session_on
 
+from insource.types import RoutingSummary
 from insource.types.choice import Choice
 from insource.workflow.looks import looks_at_test
 from insource.workflow.route import OWN_FIELDS, calibrate, drive_gateway
 
+RESULT = example_result(routing=RoutingSummary(policy=example_routing().policy))
 CHOICE = Choice(candidate="tuned", baseline="", metric="accuracy", margin=0.02, trials=(), reason="")
 
 
@@ -24,13 +27,16 @@ def walk(project):
 def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_task, tmp_path):
     examples = rows.examples(rows.tickets(72))
     dataset = calibration(label_task, examples)
-    policy, evaluated = calibrate(walk, dataset, label_task, made_of(label_task, tmp_path, examples), CHOICE)
+    policy, evaluated, served = calibrate(
+        walk, dataset, label_task, made_of(label_task, tmp_path, examples), CHOICE
+    )
     assert (policy.basis, evaluated.evaluation.split, evaluated.evaluation.n) == (
         "guaranteed",
         "calibration",
         60,
     )
     assert walk.display.notes[-1] == policy.reason
+    assert (served.arm, served.kind) == ("tuned", "engine")
     assert looks_at_test(walk, dataset.splits["test"]).most == 0
 
 
@@ -40,7 +46,7 @@ def test_documents_with_fields_of_their_own_all_go_to_the_cloud(walk, rows, exam
         for one in rows.examples(rows.pumps(72))
     )
     made = made_of(example_task, tmp_path, examples)
-    policy, _ = calibrate(walk, calibration(example_task, examples), example_task, made, CHOICE)
+    policy, *_ = calibrate(walk, calibration(example_task, examples), example_task, made, CHOICE)
     assert (policy.basis, policy.threshold, policy.reason) == ("infeasible", None, OWN_FIELDS)
 
 
@@ -54,11 +60,11 @@ def test_the_surest_and_the_least_sure_document_are_sent(walk, rows, label_task,
     calibrated = calibrate(walk, dataset, label_task, made, CHOICE)
     sent = []
 
-    def drive(session, made, policy, documents):
+    def drive(session, result, documents):
         sent.extend(one.row_id for one in documents)
         return ()
 
-    assert drive_gateway(walk, dataset, made, calibrated, drive) == ()
+    assert drive_gateway(walk, dataset, RESULT, calibrated, drive).routing.calls == ()
     assert sent == [examples[-1].row_id, examples[12].row_id]
     assert walk.stages[-1].stage == "route"
 
@@ -68,8 +74,8 @@ def test_nothing_is_driven_without_somebody_to_drive_or_something_to_send(walk, 
     dataset = calibration(label_task, examples)
     made = made_of(label_task, tmp_path, examples)
     calibrated = calibrate(walk, dataset, label_task, made, CHOICE)
-    assert drive_gateway(walk, dataset, made, calibrated, None) == ()
-    assert drive_gateway(walk, dataset, made, None, never) == ()
+    assert drive_gateway(walk, dataset, RESULT, calibrated, None).routing.calls == ()
+    assert drive_gateway(walk, dataset, RESULT, None, never).routing.calls == ()
 
 
 def test_without_confidence_nothing_is_driven(walk, rows, label_task, tmp_path):
@@ -78,7 +84,7 @@ def test_without_confidence_nothing_is_driven(walk, rows, label_task, tmp_path):
     made = made_of(label_task, tmp_path, examples)._replace(confidence=lambda example, completion: None)
     calibrated = calibrate(walk, dataset, label_task, made, CHOICE)
     assert calibrated.policy.threshold is None
-    assert drive_gateway(walk, dataset, made, calibrated, never) == ()
+    assert drive_gateway(walk, dataset, RESULT, calibrated, never).routing.calls == ()
 
 
 def test_only_the_chosen_arm_is_calibrated(walk, rows, label_task, tmp_path):
@@ -93,5 +99,5 @@ def test_only_the_chosen_arm_is_calibrated(walk, rows, label_task, tmp_path):
     assert calibrate(walk, dataset, label_task, made, CHOICE).evaluated.evaluation.arm.name == "tuned"
 
 
-def never(session, made, policy, documents):
+def never(session, result, documents):
     pytest.fail("the gateway was driven")
