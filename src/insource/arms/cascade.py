@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from insource.arms.recorded import RecordedModel
+from insource.arms.recorded import RecordsModel
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import Evaluated
 from insource.foundation.canonical import digest
@@ -51,7 +51,7 @@ def cascade_plan(
 
     @contextmanager
     def model() -> Iterator[Model]:
-        yield RecordedModel(arm.model, records, simulated=simulated)
+        yield RecordsModel(arm.model, records, simulated=simulated)
 
     def ask(example: Example) -> Request:
         return Request(messages=task.messages(example.input), max_tokens=1, document=example.input)

@@ -11,7 +11,7 @@ import numpy as np
 
 from insource.arms.factory import ArmInputs
 from insource.arms.fitting import ask_directly
-from insource.arms.recorded import RecordedModel, by_document
+from insource.arms.recorded import RecordsModel, by_document
 from insource.evaluation.metrics import estimate
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import Evaluated
@@ -165,7 +165,7 @@ def hybrid_plan(
     @contextmanager
     def model() -> Iterator[Model]:
         models = [
-            RecordedModel(
+            RecordsModel(
                 one.evaluation.arm.model, by_document(examples, one.records), local=one.evaluation.arm.local
             )
             for one in arms

@@ -9,7 +9,7 @@ from insource.models.protocol import ModelInfo, Request
 from insource.types import Completion, EvalRecord, Example
 
 
-class RecordedModel:
+class RecordsModel:
     """Answers the document of a request; a failed record fails again, for its reason."""
 
     def __init__(
