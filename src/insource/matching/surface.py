@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import string
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from insource.matching.align import Slot, align
@@ -21,6 +23,12 @@ MAX_UNSEEN = 0.01
 _MEASURED: frozenset[Kind | None] = frozenset({"quantity", "number", "integer"})
 
 
+_ASCII = str.maketrans(
+    string.digits + string.ascii_uppercase + string.ascii_lowercase, "9" * 10 + "A" * 26 + "a" * 26
+)
+_RUN = re.compile(r"(A|a)\1+")
+
+
 def shape(value: Any) -> str:
     """Return the pattern of a value: ``480 V`` is ``999 A``, ``2026-04-12`` is ``9999-99-99``.
 
@@ -34,8 +42,13 @@ def shape(value: Any) -> str:
         return "<number>"
     if not isinstance(value, str):
         return f"<{type(value).__name__}>"
-    marked = "".join(_mark(character) for character in value)
-    return re.sub(r"A+", "A", re.sub(r"a+", "a", marked))
+    return _text_shape(value)
+
+
+@lru_cache(maxsize=65_536)
+def _text_shape(value: str) -> str:
+    marked = value.translate(_ASCII) if value.isascii() else "".join(map(_mark, value))
+    return _RUN.sub(r"\1", marked)
 
 
 def _mark(character: str) -> str:

@@ -60,27 +60,28 @@ def surface_forms(
             usual = _usual(patterns)
             counts = _by_document(given[path], [usual[one] == how for one, how in patterns], len(documents))
             labels = [written(value) for value in golds[path]]
+            first = _usual(labels)
             forms[path] = SurfaceForm(
                 pattern=Counter(usual[one] for one, _ in patterns).most_common(1)[0][0],
                 dominant=ratio(*counts, units),
                 evenness=_evenness(patterns),
-                labels=float(np.mean([_usual(labels)[one] == how for one, how in labels])),
+                labels=float(np.mean([first[one] == how for one, how in labels])),
             )
             counted.append(counts)
     return forms, mean_of_ratios(counted, units)
 
 
 def _written(golds: Sequence[Any]) -> Written | None:
-    """Return how this field's values are looked at, None where it is free text or has too few labels."""
-    if len(golds) < MIN_VALUES:
+    """Return how this field's values are looked at, None for free text, JSON numbers and too few labels."""
+    if len(golds) < MIN_VALUES or not any(isinstance(gold, str) for gold in golds):
         return None
     if all(isinstance(gold, str) for gold in golds):
         distinct = len({fold_text(gold) for gold in golds})
         if distinct <= CLOSED and len(golds) >= REPEATED * distinct:
             return lambda value: (fold_text(str(value)), str(value))
     digits: dict[str, set[str]] = defaultdict(set)
-    for gold in golds:
-        digits[free_length(shape(gold))].add(shape(gold))
+    for pattern in set(map(shape, golds)):
+        digits[free_length(pattern)].add(pattern)
     if len(digits) > FREE_TEXT * len(golds):
         return None
     fixed = all(len(shapes) == 1 for shapes in digits.values())

@@ -8,7 +8,6 @@ import importlib.util
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -26,7 +25,6 @@ class CustomScorer(NamedTuple):
     digest: str
 
 
-@lru_cache(maxsize=8)
 def custom_scorer(said: str) -> CustomScorer:
     """Return the scorer that ``module:function`` or ``path/to/file.py:function`` names.
 
