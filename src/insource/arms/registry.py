@@ -7,10 +7,10 @@ from insource.arms.factory import ArmFactory
 
 ARMS: tuple[ArmFactory, ...] = (
     logged.FACTORY,
-    cloud_schema.SCHEMA_FACTORY,
-    cloud_schema.TIER_FACTORY,
-    hosted_decision.FACTORY,
     floor.FACTORY,
     prompted.FACTORY,
     tuned.FACTORY,
+    cloud_schema.SCHEMA_FACTORY,
+    cloud_schema.TIER_FACTORY,
+    hosted_decision.FACTORY,
 )
