@@ -27,8 +27,8 @@ ARMS: tuple[ArmFactory, ...] = (
     classical_labels.EMBEDDING_FACTORY,
     crf_fields.FACTORY,
     classical_fields.FACTORY,
-    tuned.FACTORY,
     prompted.FACTORY,
     optimised.FACTORY,
     rag.FACTORY,
+    tuned.FACTORY,
 )
