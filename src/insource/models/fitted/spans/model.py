@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from insource.contract.asked import restricted
 from insource.contract.canonical_form import canonical_target
-from insource.contract.places import Place, place_of
+from insource.contract.places import place_of
 from insource.foundation.files import write_json
 from insource.models.fitted.protocol import Answer
 from insource.models.fitted.spans.assembly import Assembler, Part
@@ -22,7 +22,6 @@ from insource.models.fitted.spans.fields import Path, fields_of
 from insource.models.fitted.spans.logistic import Logistic
 from insource.models.fitted.spans.rows import RowFinder
 from insource.models.fitted.spans.stored import Arrays, field_from, field_to, finder_from, finder_to
-
 
 FILE = "spans"
 
