@@ -29,7 +29,7 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
         kind="classical",
         role="candidate",
         local=True,
-        description="ranks the values that stand in the document; a linear model fitted to the training split",
+        description="ranks the values that stand in the document; linear, fitted to the training split",
         cost_per_1000_usd=0.0,
         cost_basis="milliseconds on this machine's processor",
     )

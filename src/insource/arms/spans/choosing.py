@@ -11,8 +11,12 @@ from insource.arms.spans.judgements import judged
 from insource.arms.spans.judging import Seen, fit_judge, seen_of
 from insource.arms.spans.out_of_fold import FieldFit
 from insource.arms.spans.teaching import Group
+from insource.models.fitted.spans.document import squashed
 from insource.models.fitted.spans.field_model import FieldModel
 from insource.models.fitted.spans.fields import Path
+
+SPELLED = 0.9
+"""With this share of values spelled out in the documents, a field is no label of the whole text."""
 
 GOOD_ENOUGH = 0.97
 """With this share of rows answered rightly by spans, no label of the whole text is fitted."""
@@ -54,8 +58,17 @@ class Chosen:
             self._seen[path] = seen_of(fit.field, fit.rankings, rivals, golds, equal)
         return self._seen[path]
 
+    def share_spelled(self, path: Path) -> float:
+        """Return the share of the field's values that the documents spell out."""
+        spelled = [
+            squashed(str(value)) in squashed(scope.document.text)
+            for scope, gold in zip(self.group.scopes, self.group.golds[path], strict=True)
+            for value in gold or ()
+        ]
+        return sum(spelled) / len(spelled) if spelled else 1.0
+
     def share_right(self, path: Path) -> float:
-        """Return how often a field with one value is right out of fold; its second stage has seen the rows."""
+        """Return how often a field with one value is right out of fold; its second stage saw the rows."""
         field, seen = self.fits[path].field, self.seen(path)
         judge, right = fit_judge(field, seen), 0
         for one in seen:
@@ -74,12 +87,12 @@ def chosen(group: Group, fold_sets: Sequence[Sequence[Fold]], fits: Mapping[Path
     for path, fit in fits.items():
         if not whole or fit.field.kind != "choice" or fit.field.many or not fold_sets:
             continue
+        if now.share_spelled(path) >= SPELLED:
+            continue
         before = now.share_right(path)
         if before >= GOOD_ENOUGH or (other := judged(fit.field, group, fold_sets, fit)) is None:
             continue
         changed = Chosen(group, {**now.fits, path: other}, (*now.judged, fit.field.name), 2)
-        if changed.share_right(path) > before:
-            now = changed
-        else:
-            now = Chosen(group, now.fits, now.judged, 2)
+        better = changed.share_right(path) > before
+        now = changed if better else Chosen(group, now.fits, now.judged, 2)
     return now

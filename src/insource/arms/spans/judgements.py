@@ -18,7 +18,7 @@ STRENGTH = 10.0
 MIN_DOCUMENTS = 2
 """A term that fewer documents have is left out."""
 
-MOST_LABELS = 200
+MOST_LABELS = 60
 
 
 def judged(field: Field, group: Group, fold_sets: Sequence[Sequence[Fold]], fit: FieldFit) -> FieldFit | None:

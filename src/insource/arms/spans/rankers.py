@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from insource.models.fitted.spans.candidate import Candidate
 from insource.models.fitted.spans.candidates import candidates
 from insource.models.fitted.spans.document import Scope
 from insource.models.fitted.spans.features import WIDTH, Rows, features, times_seen
@@ -28,12 +27,13 @@ CERTAIN = 4.0
 
 @dataclass(frozen=True)
 class Labelled:
-    """The candidates of one field in every scope, with their features; ``right`` says which have the value.
+    """The candidates of one field in every scope, or the units that may be rows, with their features.
 
-    The candidates of scope n are ``bounds[n]`` to ``bounds[n + 1]``. ``judged`` says which scopes count.
+    ``right`` says which have the field's value. The candidates of scope n are ``bounds[n]`` to
+    ``bounds[n + 1]``. ``judged`` says which scopes count.
     """
 
-    found: Sequence[Sequence[Candidate]]
+    found: Sequence[Sequence[Any]]
     rows: Rows
     bounds: NDArray[np.int64]
     right: NDArray[np.bool_]
@@ -44,7 +44,7 @@ class Labelled:
 
     @classmethod
     def of(
-        cls, found: Sequence[Sequence[Candidate]], parts: Sequence[Rows], right: NDArray[np.bool_],
+        cls, found: Sequence[Sequence[Any]], parts: Sequence[Rows], right: NDArray[np.bool_],
         judged: NDArray[np.bool_],
     ) -> Labelled:  # fmt: skip
         """Put the scopes' features together; the last place of each row is left for ``times_seen``."""
@@ -148,7 +148,7 @@ def ranked(data: Labelled, field: Field, ranker: Ranker, scope: int) -> tuple[Ra
 def seen_elsewhere(
     field: Field, data: Labelled, vocabulary: dict[str, int], own: Sequence[dict[str, int]]
 ) -> list[NDArray[np.int32]]:
-    """Return ``times_seen`` of every scope; what a training scope itself has in the vocabulary is not counted."""
+    """Return ``times_seen`` of every scope, without what a training scope itself adds to it."""
     found = []
     for here, mine in zip(data.found, own, strict=True):
         others = ChainMap({value: vocabulary[value] - count for value, count in mine.items()}, vocabulary)

@@ -46,7 +46,9 @@ def settled(field: Field, scopes: Sequence[Scope], golds: Sequence[Gold]) -> Fie
     if field.kind not in ("text", "id") or not flat:
         return field
     texts = [str(value) for value in flat]
-    if all((moment := parse_date(text)) is not None and len(moment.day) == 3 for text in texts):
+    if all(
+        (moment := parse_date(text, field.comparator.day_first)) and len(moment.day) == 3 for text in texts
+    ):
         return replace(field, kind="date")
     inside = sum(
         fold_text(str(value)) in fold_text(scope.document.text[scope.start : scope.end])
@@ -80,7 +82,13 @@ def taught_forms(field: Field, golds: Sequence[Gold], equal: Equality, scopes: S
             taught, suffix=min(suffixes, key=lambda one: (-suffixes[one], one)) if suffixes else ""
         )
     if field.kind == "date":
-        return _taught_dates(field, replace(taught, date_format=_date_format(flat)), golds, equal, scopes)
+        return _taught_dates(
+            field,
+            replace(taught, date_format=_date_format(flat, field.comparator.day_first)),
+            golds,
+            equal,
+            scopes,
+        )
     return taught
 
 
@@ -104,9 +112,9 @@ def _spellings(flat: Sequence[Any]) -> dict[str, str]:
     }
 
 
-def _date_format(flat: Sequence[Any]) -> str:
+def _date_format(flat: Sequence[Any], day_first: bool | None) -> str:
     """Return the format that writes all training dates as they are, empty for ISO 8601."""
-    moments = [(str(value), moment) for value in flat if (moment := parse_date(value)) is not None]
+    moments = [(str(value), moment) for value in flat if (moment := parse_date(value, day_first))]
     for form in _DATE_FORMATS:
         written_so = sum(
             len(moment.day) == 3 and date(*moment.day).strftime(form) == text for text, moment in moments

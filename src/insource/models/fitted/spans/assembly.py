@@ -30,7 +30,7 @@ class Part(NamedTuple):
 
 
 _ABSENT = object()
-_PLAIN = ("", 0, False, [], {}, 0.5)
+_PLAIN: tuple[Any, ...] = ("", 0, False, [], {}, 0.5)
 
 
 class Assembler:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 from insource.models.fitted.spans.candidates import candidates
 from insource.models.fitted.spans.claims import Decision, Judge, compared
@@ -25,7 +26,7 @@ class FieldModel:
     taught: Taught
     ranker: Ranker | None = None
     judgement: Judgement | None = None
-    judge: Judge = Judge()
+    judge: Judge = dataclass_field(default_factory=Judge)
 
     def rank(self, scope: Scope) -> tuple[Ranked, ...]:
         """Return the best values of a scope."""

@@ -32,7 +32,7 @@ class Field:
 
     path: Path
     kind: Kind
-    comparator: Comparator = Comparator()
+    comparator: Comparator = field(default_factory=Comparator)
     many: bool = False
     single: bool = True
     choices: tuple[Any, ...] = ()

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ _CLIP = 12.0
 def term_counts(document: Document) -> dict[int, int]:
     """Return how often each hashed term occurs: tokens, and pairs of them."""
     tokens = [token.folded for token in document.tokens if token.text != "\n"]
-    pairs = (f"{one} {other}" for one, other in zip(tokens, tokens[1:], strict=False))
+    pairs = (f"{one} {other}" for one, other in pairwise(tokens))
     return Counter(hashed([*tokens, *pairs]).tolist())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -82,7 +83,7 @@ def _parts(document: Document, separator: re.Pattern[str]) -> Iterator[tuple[int
     for begin, line in zip(document.line_starts, document.lines, strict=True):
         cuts = [(0, 0), *(match.span() for match in separator.finditer(line)), (len(line), len(line))]
         if len(cuts) > 2:
-            for (_, start), (end, _) in zip(cuts, cuts[1:], strict=False):
+            for (_, start), (end, _) in pairwise(cuts):
                 if line[start:end].strip():
                     yield begin + start, begin + end
 

@@ -134,7 +134,8 @@ def _table(mark: str, header: str, total: str) -> Callable[[dict[str, Any], np.r
 def _aligned(gold: dict[str, Any], rng: np.random.Generator) -> str:
     rows = [f"{'Qty':<6}{'Description':<34}{'Each':>10}{'Amount':>12}"]
     rows += [
-        f"{line['quantity']:<6}{line['item']:<34}{line['price']:>10.2f}{line['quantity'] * line['price']:>12.2f}"
+        f"{line['quantity']:<6}{line['item']:<34}{line['price']:>10.2f}"
+        f"{line['quantity'] * line['price']:>12.2f}"
         for line in gold["lines"]
     ]
     end = f"{'Total due':<40}{_money(gold['total'], gold, True):>22}"
@@ -191,7 +192,10 @@ HELD_OUT = ("tabs", "commas")
 
 
 def generate(counts: Mapping[str, int], seed: int) -> Iterator[dict[str, Any]]:
-    """Yield rows ``{"id", "input", "output", "split", "group"}``; two of five test rows have a held-out layout."""
+    """Yield rows with ``id``, ``input``, ``output``, ``split`` and the layout as ``group``.
+
+    Two of five test rows have an unseen layout.
+    """
     seen = tuple(name for name in LAYOUTS if name not in HELD_OUT)
     for split, count in counts.items():
         for index in range(count):
