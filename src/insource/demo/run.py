@@ -66,8 +66,8 @@ class Sizes(Frozen):
 
 QUICK = Sizes(
     train=480,
-    validation=16,
-    calibration=40,
+    validation=40,
+    calibration=150,
     test=100,
     base=40,
     epochs=1,
