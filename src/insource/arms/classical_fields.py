@@ -16,7 +16,7 @@ from insource.evaluation.plan import ArmPlan
 from insource.types import NOT_MEASURED, Arm, Estimate, EvalRecord, Example, Score, Task
 from insource.types.evaluation import Effort
 
-NAME = "span ranking"
+KIND, NAME = "classical fields", "span ranking"
 VERSION = 1
 MIN_ROWS = 1
 
@@ -26,7 +26,7 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
     arm = Arm(
         name=NAME,
         model=NAME,
-        kind="classical",
+        kind=KIND,
         role="candidate",
         local=True,
         description="ranks the values that stand in the document; linear, fitted to the training split",
@@ -82,10 +82,4 @@ def _settings() -> dict[str, Any]:
     }
 
 
-FACTORY = ArmFactory(
-    "classical",
-    "candidate",
-    plans,
-    ArmNeeds(rows=MIN_ROWS, outputs=("json",)),
-    early=True,
-)
+FACTORY = ArmFactory(KIND, "candidate", plans, ArmNeeds(rows=MIN_ROWS, outputs=("json",)), early=True)
