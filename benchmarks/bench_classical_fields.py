@@ -23,7 +23,7 @@ import numpy as np
 from bench_datasets import PUBLISHED_MICRO_F1, micro_f1, prepared, read, thinned
 from claims import Claims, parser
 
-from insource.arms.spans.fit import FittedSpans, fit_spans
+from insource.arms.classical.spans.fit import FittedSpans, fit_spans
 from insource.contract.field_evidence import ObservedField
 from insource.demo.documents import generate
 from insource.demo.layouts import SEEN

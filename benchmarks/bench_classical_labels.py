@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from claims import Claims, parser
 
-from insource.arms.crf_fit import fit_crf
-from insource.arms.label_fit import LabelRows, fit_labels
+from insource.arms.classical.label_fit import LabelRows, fit_labels
+from insource.arms.classical.tagger_fit import fit_crf
 from insource.foundation.rng import generator
 from insource.models.embeddings import minilm
 from insource.models.fitted.labels import EMBEDDING, NGRAMS, LabelModel

@@ -8,7 +8,7 @@ from llguidance import LLTokenizer
 from support.arms import dataset_of, inputs_of
 
 from insource.arms.local import Local
-from insource.arms.prompted import FACTORY
+from insource.arms.prompting.rungs import FACTORY
 from insource.config.evaluation import EvaluationSection
 from insource.config.training import ServingSection
 from insource.foundation.errors import IntegrityError

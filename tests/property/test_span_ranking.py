@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.made_invoices import SCHEMA, generate
 
-from insource.arms.spans.fit import fit_spans
+from insource.arms.classical.spans.fit import fit_spans
 from insource.contract.validate import fits
 from insource.models.fitted.spans.document import Document, Scope
 from insource.models.fitted.spans.texts import spellings_in

@@ -1,6 +1,6 @@
 """Made tickets with labels: a few words tell the label, the rest is filler."""
 
-from insource.arms.label_fit import LabelRows
+from insource.arms.classical.label_fit import LabelRows
 from insource.foundation.rng import generator
 from insource.types import Example
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from insource.arms.local import Local
-from insource.arms.paid import Pay
+from insource.arms.paid.plans import Pay
 from insource.config.evaluation import EvaluationSection
 from insource.config.reference import ReferenceSection
 from insource.evaluation.plan import ArmPlan

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from insource.arms import (
-    classical_fields,
-    classical_labels,
-    cloud_schema,
-    crf_fields,
-    floor,
-    hosted_decision,
-    logged,
-    optimised,
-    prompted,
-    rag,
-    tuned,
-)
+from insource.arms import floor, logged, tuned
+from insource.arms.classical import fields, labels, tagger
 from insource.arms.factory import ArmFactory
+from insource.arms.paid import cloud_schema, hosted_decision
+from insource.arms.prompting import optimised, rag, rungs
 
 ARMS: tuple[ArmFactory, ...] = (
     logged.FACTORY,
@@ -23,11 +14,11 @@ ARMS: tuple[ArmFactory, ...] = (
     cloud_schema.TIER_FACTORY,
     hosted_decision.FACTORY,
     floor.FACTORY,
-    classical_labels.NGRAM_FACTORY,
-    classical_labels.EMBEDDING_FACTORY,
-    crf_fields.FACTORY,
-    classical_fields.FACTORY,
-    prompted.FACTORY,
+    labels.NGRAM_FACTORY,
+    labels.EMBEDDING_FACTORY,
+    tagger.FACTORY,
+    fields.FACTORY,
+    rungs.FACTORY,
     optimised.FACTORY,
     rag.FACTORY,
     tuned.FACTORY,

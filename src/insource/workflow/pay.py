@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from insource.arms.paid import Asked, Asking
+from insource.arms.paid.plans import Asked, Asking
 from insource.foundation.errors import UserError
 from insource.foundation.money import show_usd
 from insource.logs.paid import Bought, Order, bought, buy, request_key, spent_usd

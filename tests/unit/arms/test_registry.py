@@ -35,12 +35,6 @@ def json_inputs(tmp_path):
     )
 
 
-@pytest.fixture
-def json_inputs(rows, example_task, tmp_path):
-    examples = rows.examples(rows.pumps(9))
-    return inputs_of(example_task, dataset_of(examples[:6], examples[6:], example_task), tmp_path)
-
-
 @pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.kind)
 def test_every_arm_says_what_it_is_and_its_plans_agree(arm, request):
     inputs = request.getfixturevalue("inputs" if "labels" in arm.needs.outputs else "json_inputs")

@@ -7,7 +7,7 @@ from support.arms import dataset_of, made_of
 from support.scripted_provider import ScriptedProvider
 from support.walks import FakeDisplay, session_on
 
-from insource.arms import cloud_schema, hosted_decision
+from insource.arms.paid import cloud_schema, hosted_decision
 from insource.logs.paid import ARM_TAG, spent_usd
 from insource.logs.recorder import STORE_FILE
 from insource.store.calls.calls import find_calls

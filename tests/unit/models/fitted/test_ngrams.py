@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.tickets import tickets
 
-from insource.arms.label_features import NgramFeatures
+from insource.arms.classical.label_features import NgramFeatures
 from insource.models.fitted.ngrams import MAX_CHARACTERS, Ngrams, ngrams
 
 
