@@ -94,8 +94,7 @@ def evaluate(
     answered = _in_order([one for one in examples if one.row_id not in known], answer, workers)
     with journal.open("a", encoding="utf-8") as file:
         for example in examples:
-            record = known.get(example.row_id)
-            if record is None:
+            if (record := known.get(example.row_id)) is None:
                 record = _record(example, next(answered), scorer, groups_in_train)
                 streak.append(record)
                 if record.completion is not None or record.reason.startswith(f"{CALL_FAILED}:"):

@@ -127,13 +127,9 @@ def _measured(
         concurrency=workers,
     )
     grounded = grounding(compared(task), plan.examples, records)
-    added = {
-        "metrics": result.metrics | agreement | grounded.metrics,
-        "grounding": grounded.fields,
-        "reused": reused,
-        "stopped": plan.hopeless(records) if len(records) < len(plan.examples) else "",
-    }
-    return result.model_copy(update=added)
+    added = {"metrics": result.metrics | agreement | grounded.metrics, "grounding": grounded.fields}
+    stopped = plan.hopeless(records) if len(records) < len(plan.examples) else ""
+    return result.model_copy(update=added | {"reused": reused, "stopped": stopped})
 
 
 def _answering(plan: ArmPlan) -> dict[str, str]:
