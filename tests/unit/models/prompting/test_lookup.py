@@ -84,9 +84,9 @@ class Ranked:
         return self.found
 
 
-def test_two_rankings_are_fused():
-    """What is second in both comes before what is first in one and last in the other."""
-    assert nearest([Ranked(3, 2, 0, 1), Ranked(0, 2, 3, 1)], "x")[0] == 1
+def test_two_rankings_are_taken_in_turn():
+    """The first of each index leads, and the first index goes first; no place is named twice."""
+    assert nearest([Ranked(3, 2, 0, 1), Ranked(0, 2, 3, 1)], "x") == [0, 2, 1, 3]
     assert nearest([Ranked(3, 2, 0, 1)], "x") == [0, 1, 3, 2]
 
 
