@@ -30,15 +30,11 @@ STRENGTHS = {NGRAMS: (0.1, 0.3, 1.0, 3.0, 10.0), EMBEDDING: (1.0, 10.0, 100.0)}
 
 # Above this many rows × labels only the middle strength is scored (a fit takes seconds); above the next, the
 # weights of a label are the mean of its rows (one fit a label would take minutes).
-MANY, TOO_MANY = 1_000_000, 5_000_000
-# Rows × labels whose scores are kept, 4 bytes each; of more rows, evenly spaced ones are taken.
-MOST = 50_000_000
-# Above this many rows × labels only the middle strength is scored (a fit takes seconds); above the next, the
-# weights of a label are the mean of its rows (one fit a label would take minutes).
-MANY, TOO_MANY = 1_000_000, 5_000_000
+MANY, TOO_MANY = 500_000, 5_000_000
 # Rows × labels whose scores are kept, 4 bytes each; of more rows, evenly spaced ones are taken.
 MOST = 50_000_000
 LOG_TEMPERATURES = (-5.0, 5.0)
+ENOUGH = 1_000_000  # scores that the temperature is fitted to
 OUTSIDE = -1  # the target of a row out of scope
 ABSENT = -1e4  # the score of a label without a row in the other folds: its probability is 0
 
@@ -210,7 +206,7 @@ def temperature_of(scores: Array, target: Array) -> float:
 
     if not len(target):
         return 1.0
-    every = max(1, scores.size // MANY)  # a million scores are enough for one number
+    every = max(1, scores.size // ENOUGH)  # so many scores are enough for one number
     scores, target = scores[::every].astype(np.float64), target[::every]
     rows = np.arange(len(target))
     others = scores.copy()
