@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.arms.factory import ArmInputs
+from insource.contract.places import place_of
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import identity_of
 from insource.foundation.canonical import digest
@@ -101,5 +102,11 @@ def _spec(inputs: ArmInputs, fit: Fit) -> StageSpec:
 
 
 def ask_directly(inputs: ArmInputs, example: Example) -> Request:
-    """Return the request for a model that reads the document itself."""
-    return request_to(inputs.task, example.input, example.attributes)
+    """Return the request for a model that reads the document itself.
+
+    A document with its own schema is asked for the fields of that schema.
+    """
+    fields = example.attributes
+    if fields is None and example.contract is not None:
+        fields = tuple(place_of(example.contract).properties)
+    return request_to(inputs.task, example.input, fields)

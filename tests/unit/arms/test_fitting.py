@@ -107,3 +107,18 @@ def test_a_damaged_model_says_what_to_type(tmp_path, head):
     with pytest.raises(DataError) as raised:
         registry.load(tmp_path)
     assert raised.value.code == "fitted-model-unreadable"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "contract", "asked"),
+    [
+        (None, None, None),
+        (("x",), None, ("x",)),
+        (None, {"type": "object", "properties": {"a": {}, "b": {}}}, ("a", "b")),
+        (("b",), {"type": "object", "properties": {"a": {}, "b": {}}}, ("b",)),
+    ],
+)
+def test_a_document_is_asked_for_its_own_fields(tmp_path, attributes, contract, asked):
+    one = example(0, "a").model_copy(update={"attributes": attributes, "contract": contract})
+    inputs = inputs_of(TASK, dataset_of((one,), (one,), TASK), tmp_path)
+    assert fitting.ask_directly(inputs, one).attributes == asked
