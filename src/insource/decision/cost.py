@@ -144,3 +144,13 @@ def priced(section: DecisionSection, one: Evaluated) -> Evaluation:
     costs = LocalCosts(**section.model_dump())
     update = {"cost_per_1000_usd": costs.per_1000_usd(seconds), "cost_basis": costs.basis()}
     return evaluation.model_copy(update={"arm": evaluation.arm.model_copy(update=update)})
+
+
+def priced_together(section: DecisionSection, parts: Sequence[Evaluated]) -> float | None:
+    """Return what 1,000 documents cost that each of these local arms answers, one after the other.
+
+    The result is None when one of them was not timed.
+    """
+    seconds = [mean_latency_s(one) for one in parts]
+    known = [one for one in seconds if one is not None]
+    return LocalCosts(**section.model_dump()).per_1000_usd(sum(known)) if len(known) == len(seconds) else None
