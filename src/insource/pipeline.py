@@ -16,6 +16,7 @@ from insource.arms.factory import ArmFactory, ArmNeeds
 from insource.arms.registry import ARMS
 from insource.decision.cost import weigh
 from insource.decision.verdict import conclude
+from insource.evaluation.scoring.text import rests_on
 from insource.foundation.errors import missing_extra
 from insource.models.protocol import Model
 from insource.training.base import require_extra
@@ -74,6 +75,8 @@ def run(
         economics,
         chosen=chosen,
         volume=session.config.decision.documents_per_month,
+        gold=judged.gold,
+        rests_on=rests_on(task.primary_metric) if task.output.kind == "text" else "",
     )
     found = Findings(
         dataset=dataset,

@@ -12,7 +12,7 @@ import numpy as np
 from insource.arms.factory import ArmInputs
 from insource.arms.fitting import ask_directly
 from insource.arms.recorded import RecordsModel, by_document
-from insource.evaluation.metrics import estimate
+from insource.evaluation.metrics import UNDECLARED, document_value, estimate
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import Evaluated
 from insource.foundation.canonical import digest
@@ -26,6 +26,8 @@ from insource.types.choice import HYBRID, HybridParts
 from insource.types.evaluation import Effort
 
 FOLDS = 5
+METRICS = frozenset({"field_accuracy", "exact_match"})
+"""The metrics that follow from the right slots of each field."""
 
 Shares = dict[str, tuple[int, int]]
 """Right slots and all slots of one document, by top-level field."""
@@ -35,23 +37,29 @@ class Hybrid(NamedTuple):
     """Which arm answers which field, and what that reaches on validation documents.
 
     ``expected`` is by nested folds: each fold is answered by a hybrid that was chosen on the others.
+    ``values`` are the figures behind it, by row id.
     """
 
     parts: HybridParts
     expected: Estimate
     effort: Effort
+    values: dict[str, float]
 
 
 def chosen_fields(default: Evaluated, others: Sequence[Evaluated], metric: str) -> Hybrid | None:
     """Choose the fields that another arm answers better on the validation split; None when there is none.
 
     A field goes to another arm only where that arm's paired gain in right slots exceeds its standard error,
-    by group where documents share groups. The hybrid has to gain by nested folds, too: what is chosen and
-    measured on the same few documents looks better than it is.
+    by group where documents share groups. A failed or unreadable answer counts as the hybrid would treat it:
+    the default's is a failure, another's is replaced by the default's. The hybrid has to gain by nested
+    folds, too: what is chosen and measured on the same few documents looks better than it is.
     """
+    if metric not in METRICS:
+        return None
     shares = {one.evaluation.arm.name: _shares(one.records) for one in (default, *others)}
-    common = set.intersection(*(set(found) for found in shares.values()))
-    records = [record for record in default.records if record.row_id in common]
+    asked = [{record.row_id for record in one.records} for one in (default, *others)]
+    records = [record for record in default.records if record.row_id in set.intersection(*asked)]
+    records = [record for record in records if document_value(record, metric) is not None]
     if len(records) < 2 * FOLDS:
         return None
     name = default.evaluation.arm.name
@@ -76,13 +84,15 @@ def chosen_fields(default: Evaluated, others: Sequence[Evaluated], metric: str) 
             validation_evaluations=FOLDS + 1,
             settings={field: f"from {arm}" for field, arm in source.items()} | {"others": f"from {name}"},
         ),
+        values={record.row_id: float(value) for record, value in zip(records, nested, strict=True)},
     )
 
 
 def _shares(records: Sequence[EvalRecord]) -> dict[str, Shares]:
+    """Return the shares of each document with a readable answer: only such an answer is assembled."""
     found: dict[str, Shares] = {}
     for record in records:
-        if record.score is None:
+        if record.status == "failed" or record.score is None or not record.score.repairable:
             continue
         right: dict[str, list[bool]] = defaultdict(list)
         for slot in record.score.slots:
@@ -101,26 +111,26 @@ def _source(
 ) -> dict[str, str]:
     """Return, by field, the arm whose gain over the default exceeds its standard error most."""
     source: dict[str, str] = {}
-    fields = sorted({field for record in records for field in shares[default][record.row_id]})
+    kept = [record for record in records if record.row_id in shares[default]]
+    fields = sorted({field for record in kept for field in shares[default][record.row_id]})
     for field in fields:
         best = 0.0
+        having = [record for record in kept if field in shares[default][record.row_id]]
+        groups = [record.group for record in having]
         for arm in shares:
-            if arm == default:
+            if arm == default or field.endswith(UNDECLARED):
                 continue
-            pairs = [
-                (_share(shares[arm], record, field) - _share(shares[default], record, field), record.group)
-                for record in records
-                if field in shares[arm][record.row_id] and field in shares[default][record.row_id]
-            ]
-            gain = _gain([difference for difference, _ in pairs], [group for _, group in pairs])
+            gain = _gain([_lead(shares, arm, default, record.row_id, field) for record in having], groups)
             if gain > best:
                 best, source[field] = gain, arm
     return source
 
 
-def _share(of_arm: Mapping[str, Shares], record: EvalRecord, field: str) -> float:
-    right, slots = of_arm[record.row_id][field]
-    return right / slots
+def _lead(shares: Mapping[str, Mapping[str, Shares]], arm: str, default: str, row: str, field: str) -> float:
+    """Return by how much the share of right slots is larger with the field of ``arm``, where it has one."""
+    own = shares[default][row][field]
+    other = shares[arm].get(row, {}).get(field, own)
+    return other[0] / other[1] - own[0] / own[1]
 
 
 def _gain(differences: Sequence[float], groups: Sequence[str | None]) -> float:
@@ -137,15 +147,20 @@ def _gain(differences: Sequence[float], groups: Sequence[str | None]) -> float:
 def _value(
     shares: Mapping[str, Mapping[str, Shares]], default: str, source: Mapping[str, str], row: str, metric: str
 ) -> float:
-    """Return the metric of one document whose fields come from ``source``, else from the default."""
+    """Return the metric of one document whose fields come from ``source``, else from the default.
+
+    Without a readable answer of the default there is no answer (``AssembledModel``).
+    """
+    if row not in shares[default]:
+        return 0.0
     parts = [
-        shares[source.get(field, default)][row].get(field, counts)
+        shares[source.get(field, default)].get(row, {}).get(field, counts)
         for field, counts in shares[default][row].items()
     ]
     right, slots = sum(part[0] for part in parts), sum(part[1] for part in parts)
     if metric == "exact_match":
         return float(right == slots)
-    return right / slots if slots else 1.0
+    return right / slots
 
 
 def hybrid_plan(

@@ -24,11 +24,13 @@ def command(session: Session, as_json: bool) -> None:
     from insource.workflow.evaluate import evaluate_arms
     from insource.workflow.export import make_model
     from insource.workflow.looks import looks_at_test
+    from insource.workflow.register import register_choice
 
     dataset, task = build_dataset(session)
     best = fit_early(session, dataset, task)
     made = make_model(session, dataset, task)
     choice = choose(session, dataset, task, made, best=best)
+    register_choice(session, dataset, task, choice)
     evaluated = evaluate_arms(session, dataset, task, made, choice=choice, best=best)
     if as_json:
         found = [one.evaluation.model_dump(mode="json") for one in evaluated]

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from insource.config.decision import DecisionSection
 from insource.evaluation.stage import Evaluated
-from insource.types import Assumption, BreakEven, Evaluation, Frozen
+from insource.foundation.money import show_usd
+from insource.types import Arm, Assumption, BreakEven, Evaluation, Frozen
 
 SECONDS_PER_MONTH = 730 * 3600
 
@@ -115,18 +116,56 @@ def _sentence(
 
 
 def weigh(section: DecisionSection, evaluated: Sequence[Evaluated], chosen: str | None) -> BreakEven:
-    """Return the volume from which the chosen arm costs less than the cheapest cloud of known price."""
+    """Return the volume from which the chosen arm costs less than the cheapest cloud of known price.
+
+    An arm that runs elsewhere has no such volume: it costs less from the first document, or never.
+    """
     clouds = [one.evaluation.arm for one in evaluated if one.evaluation.arm.role == "reference"]
     known = [arm for arm in clouds if arm.cost_per_1000_usd is not None]
     cheapest = min(known, key=lambda arm: (arm.simulated, arm.cost_per_1000_usd), default=None)
     candidate = next((one for one in evaluated if one.evaluation.arm.name == chosen), None)
+    price = cheapest.cost_per_1000_usd if cheapest else None
+    source = (cheapest.cost_basis if cheapest else "") or "not given"
+    if candidate is not None and not candidate.evaluation.arm.local:
+        return _elsewhere(candidate.evaluation.arm, price, source)
     return break_even(
         LocalCosts(**section.model_dump()),
-        seconds_per_document=mean_latency_s(candidate)
-        if candidate and candidate.evaluation.arm.local
-        else None,
-        cloud_per_1000_usd=cheapest.cost_per_1000_usd if cheapest else None,
-        cloud_source=(cheapest.cost_basis if cheapest else "") or "not given",
+        seconds_per_document=mean_latency_s(candidate) if candidate else None,
+        cloud_per_1000_usd=price,
+        cloud_source=source,
+    )
+
+
+def _elsewhere(arm: Arm, cloud: float | None, source: str) -> BreakEven:
+    """Return the economics of an arm that runs elsewhere: two prices, and nothing fixed."""
+    own = arm.cost_per_1000_usd
+    assumptions = [
+        Assumption(name=name, value=price, unit="USD per 1,000 documents", source=basis or "not given")
+        for name, price, basis in (
+            ("cloud price", cloud, source),
+            (f"price of {arm.name}", own, arm.cost_basis),
+        )
+        if price is not None
+    ]
+    unknown = "the cloud's price is unknown" if cloud is None else f"the price of {arm.name} is unknown"
+    never, hosted, reason = False, False, unknown
+    if own is not None and cloud is not None:
+        never, hosted = own > cloud, True
+        reason = f"it costs {show_usd(own)} for 1,000 documents, and the cloud {show_usd(cloud)}"
+    sentence = (
+        reason.replace("it costs", f"{arm.name} costs", 1) if hosted else f"No saving is known: {reason}"
+    )
+    return BreakEven(
+        cloud_per_1000_usd=cloud,
+        local_per_1000_usd=None,
+        fixed_monthly_usd=0.0,
+        documents_per_month=None,
+        never=never,
+        capacity_documents_per_month=None,
+        reason=reason,
+        sentence=f"{sentence}.",
+        assumptions=tuple(assumptions),
+        hosted=hosted,
     )
 
 
@@ -144,3 +183,13 @@ def priced(section: DecisionSection, one: Evaluated) -> Evaluation:
     costs = LocalCosts(**section.model_dump())
     update = {"cost_per_1000_usd": costs.per_1000_usd(seconds), "cost_basis": costs.basis()}
     return evaluation.model_copy(update={"arm": evaluation.arm.model_copy(update=update)})
+
+
+def priced_together(section: DecisionSection, parts: Sequence[Evaluated]) -> float | None:
+    """Return what 1,000 documents cost that each of these local arms answers, one after the other.
+
+    The result is None when one of them was not timed.
+    """
+    seconds = [mean_latency_s(one) for one in parts]
+    known = [one for one in seconds if one is not None]
+    return LocalCosts(**section.model_dump()).per_1000_usd(sum(known)) if len(known) == len(seconds) else None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from insource.evaluation.never_answered import described, notable
 from insource.types import Arm, BreakEven, Comparison, Verdict
+from insource.types.evaluation import Role
+from insource.types.gold import GoldSource
+
+IMPROVED = "More or better training examples, or a larger base model."
 
 
 def conclude(
@@ -15,30 +19,35 @@ def conclude(
     *,
     chosen: str | None,
     volume: float,
+    gold: GoldSource | None = None,
+    rests_on: str = "",
 ) -> Verdict:
     """Go, no-go or undecided about the arm named ``chosen``, from real cloud answers only.
 
     A simulated cloud or none at all leaves the question open, however good the candidate is. Among
     several cloud models the candidate has to hold against each. Where a cloud never gave labels that more
-    than 1 % of the documents have, the sentence begins with it.
+    than 1 % of the documents have, the sentence begins with it. It ends with what weakens it: labels of
+    ``gold`` that nobody checked, what a text task ``rests_on``, an exploratory comparison, and other
+    candidates that did better on the test documents.
     """
     role = {arm.name: arm.role for arm in arms}
     candidate = next((arm for arm in arms if arm.name == chosen), None)
     if candidate is None:
-        return Verdict(outcome="undecided", sentence="No candidate was evaluated.")
+        none = f"{chosen} was chosen, but it answered no test document." if chosen else ""
+        return Verdict(outcome="undecided", sentence=none or "No candidate was evaluated.")
     mine = [c for c in comparisons if c.candidate == candidate.name]
     against_cloud = [c for c in mine if role.get(c.baseline) == "reference" and c.verdict_allowed]
     against_baseline = [c for c in mine if role.get(c.baseline) == "baseline" and c.outcome]
     reasons = tuple(c.sentence for c in (*against_cloud, *against_baseline))
     model = f"The {candidate.kind} model"
     if candidate.name != candidate.kind:
-        model += f" ({candidate.name})"
+        model = f"The candidate {candidate.name} ({candidate.kind})"
     if against_cloud:
         found = (
-            _stopped_by_cloud(model, against_cloud)
+            _stopped_by_cloud(model, against_cloud, local=candidate.local)
             or _stopped_by_baseline(model, against_baseline)
-            or _stopped_by_money(economics, volume)
-            or _go(model, _hardest(against_cloud), economics)
+            or _stopped_by_money(model, _hardest(against_cloud), economics, volume)
+            or _go(model, against_cloud, economics)
         )
     else:
         found = _without_cloud(arms, model, against_baseline)
@@ -49,14 +58,46 @@ def conclude(
         for one in comparison.never_answered
         if notable(one)
     ]
-    sentence = " ".join([*(described(one) for one in handicapped), found.sentence])
+    parts = [*(described(one) for one in handicapped), found.sentence, *_weakened(mine, role, found, gold)]
+    sentence = " ".join([*parts, rests_on] if rests_on else parts)
     return found.model_copy(update={"sentence": sentence, "reasons": reasons})
+
+
+def _weakened(
+    mine: Sequence[Comparison], role: Mapping[str, Role], found: Verdict, gold: GoldSource | None
+) -> list[str]:
+    """Return what makes the outcome worth less."""
+    parts = [gold.sentence] if gold is not None and gold.kind == "agreement" else []
+    standing = mine[0].standing if mine and found.outcome != "undecided" else None
+    if standing is not None and standing.kind == "exploratory":
+        parts.append(f"This is exploratory: {standing.reason}.")
+    better = [
+        c.baseline
+        for c in mine
+        if role.get(c.baseline) == "candidate" and c.adjusted is not None and c.adjusted.outcome == "worse"
+    ]
+    if better:
+        parts.append(
+            f"On these test documents {' and '.join(better)} did better; that is exploratory, because the "
+            "candidate was chosen on validation documents."
+        )
+    return parts
+
+
+def _outcome(comparison: Comparison) -> str | None:
+    """Return the outcome that counts.
+
+    To hold against each of several clouds needs no correction for their number (Berger 1982). To be worse
+    than any of them does: among many equal clouds one looks better by chance.
+    """
+    corrected = comparison.adjusted
+    return corrected.outcome if corrected and comparison.outcome == "worse" else comparison.outcome
 
 
 def _hardest(against: Sequence[Comparison]) -> Comparison:
     """Return the comparison that came out worst for the candidate."""
     order = ["better", "not worse", "inconclusive", "not comparable", "worse"]
-    return max(against, key=lambda c: order.index(str(c.outcome)))
+    return max(against, key=lambda c: order.index(str(_outcome(c))))
 
 
 def _without_cloud(arms: Sequence[Arm], model: str, against_baseline: Sequence[Comparison]) -> Verdict:
@@ -74,7 +115,7 @@ def _without_cloud(arms: Sequence[Arm], model: str, against_baseline: Sequence[C
         "worse": f"{model} is worse than {baseline}",
         "inconclusive": f"Whether {_inside(model)} is better than {baseline} is not settled",
         None: f"{model} was measured alone",
-    }[hardest.outcome if hardest else None]
+    }[_outcome(hardest) if hardest else None]
     return Verdict(
         outcome="undecided",
         sentence=f"{so_far}. Whether it can replace your cloud model is open: {gap}.",
@@ -85,21 +126,22 @@ def _without_cloud(arms: Sequence[Arm], model: str, against_baseline: Sequence[C
     )
 
 
-def _stopped_by_cloud(model: str, against_cloud: Sequence[Comparison]) -> Verdict | None:
+def _stopped_by_cloud(model: str, against_cloud: Sequence[Comparison], *, local: bool) -> Verdict | None:
     hardest = _hardest(against_cloud)
-    if hardest.outcome == "worse":
+    outcome = _outcome(hardest)
+    if outcome == "worse":
         return Verdict(
             outcome="no-go",
             sentence=f"Stay with {hardest.baseline}: {_inside(model)} is worse.",
-            flips_if=("More or better training examples, or a larger base model.",),
+            flips_if=(IMPROVED if local else "Another model or prompt.",),
         )
-    if hardest.outcome == "not comparable":
+    if outcome == "not comparable":
         return Verdict(
             outcome="undecided",
             sentence=f"{model} and {hardest.baseline} are not comparable here. {hardest.not_comparable}",
             flips_if=("Answers of the cloud without that handicap, on the same documents.",),
         )
-    if hardest.outcome == "inconclusive":
+    if outcome == "inconclusive":
         more = f" It takes about {hardest.required.words}." if hardest.required else ""
         if not more and hardest.required_n:  # a result of before the unit was stated
             more = f" About {hardest.required_n:,} test documents would settle it."
@@ -113,18 +155,25 @@ def _stopped_by_cloud(model: str, against_cloud: Sequence[Comparison]) -> Verdic
 
 def _stopped_by_baseline(model: str, against_baseline: Sequence[Comparison]) -> Verdict | None:
     """A baseline is what a candidate has to beat: one that is certainly better is also simpler."""
-    worse = next((c for c in against_baseline if c.outcome == "worse"), None)
+    worse = next((c for c in against_baseline if _outcome(c) == "worse"), None)
     if worse is None:
         return None
     return Verdict(
         outcome="no-go",
         sentence=f"{model} is as good as the cloud, but worse than {worse.baseline}, which is simpler.",
-        flips_if=("More or better training examples, or a larger base model.",),
+        flips_if=(IMPROVED,),
     )
 
 
-def _stopped_by_money(economics: BreakEven, volume: float) -> Verdict | None:
+def _stopped_by_money(model: str, hardest: Comparison, economics: BreakEven, volume: float) -> Verdict | None:
     needed, capacity = economics.documents_per_month, economics.capacity_documents_per_month
+    if economics.never and economics.hosted and hardest.outcome == "better":
+        return Verdict(
+            outcome="undecided",
+            sentence=f"{model} is better than {hardest.baseline}, but {economics.reason}: whether it is "
+            "worth that is for you to say.",
+            flips_if=("A price cut.",),
+        )
     if economics.never:
         return Verdict(
             outcome="no-go",
@@ -148,14 +197,18 @@ def _stopped_by_money(economics: BreakEven, volume: float) -> Verdict | None:
     return None
 
 
-def _go(model: str, hardest: Comparison, economics: BreakEven) -> Verdict:
-    needed = economics.documents_per_month
-    priced = "" if needed is not None else f" Its economics are open: {economics.reason}."
+def _go(model: str, against_cloud: Sequence[Comparison], economics: BreakEven) -> Verdict:
+    hardest, needed = _hardest(against_cloud), economics.documents_per_month
+    known = needed is not None or economics.hosted
+    priced = "" if known else f" Its economics are open: {economics.reason}."
+    saving = f" {economics.sentence}" if economics.hosted else ""
     margin = " within the margin" if hardest.outcome == "not worse" else ""
+    others = [c.baseline for c in against_cloud if c is not hardest]
+    also = f", and it holds against {' and '.join(others)}, too" if others else ""
     volume = () if needed is None else (f"A volume below {needed:,.0f} documents a month.",)
     return Verdict(
         outcome="go",
-        sentence=f"{model} is {hardest.outcome} than {hardest.baseline}{margin}.{priced}",
+        sentence=f"{model} is {hardest.outcome} than {hardest.baseline}{margin}{also}.{priced}{saving}",
         flips_if=(
             "A cloud price cut, a change of the documents, or labels that turn out to be wrong.",
             *volume,

@@ -34,7 +34,8 @@ BY_DOCUMENT: dict[str, Callable[[Score], float | None]] = {
     "parse_rate": lambda score: float(score.parsed),
     "repairable_rate": lambda score: float(score.repairable),
     "schema_valid_rate": lambda score: float(score.schema_valid),
-    "hallucination_rate": lambda score: float(score.invented > 0),
+    # Nobody can use an answer that cannot be read: it must not look like one that invents nothing.
+    "hallucination_rate": lambda score: float(score.invented > 0 or not score.repairable),
 }
 """The metrics that every task has by document. ``Score.metrics`` has those of a text and of own scorers."""
 
@@ -73,10 +74,10 @@ class _Judged(NamedTuple):
 
 
 def document_value(record: EvalRecord, metric: str, score: Score | None = None) -> float | None:
-    """Return the metric of one document; a failed call scores 0 on every metric, like an unusable answer.
+    """Return the metric of one document; a failed call has the worst value, like an unusable answer.
 
-    The result is None when the document has nothing to judge, such as no slot for field accuracy or no
-    required fact.
+    That is 0, and 1 where a smaller value is better. The result is None when the document has nothing to
+    judge, such as no slot for field accuracy or no required fact.
     """
     score = score or record.score
     if metric not in BY_DOCUMENT:
@@ -84,7 +85,7 @@ def document_value(record: EvalRecord, metric: str, score: Score | None = None) 
         unknown = 0.0 if record.status == "failed" and not (score and score.metrics) else None
         return score.metrics.get(metric, unknown) if score else unknown
     if record.status == "failed" or score is None:
-        return 0.0
+        return float(metric in LOWER_IS_BETTER)
     return BY_DOCUMENT[metric](score)
 
 

@@ -11,7 +11,12 @@ HYBRID = "hybrid"
 
 
 class Trial(Frozen):
-    """One arm on the validation split: its primary metric there, its effort and its cost."""
+    """One arm on the validation split: its primary metric there, its effort and its cost.
+
+    ``on_equal_terms`` is the metric as it is expected on the documents of the arm that was asked about most,
+    from the paired difference on common documents: arms are chosen by it, not by figures of different
+    documents. ``note`` says why an arm could not be chosen.
+    """
 
     arm: str
     kind: str
@@ -19,6 +24,8 @@ class Trial(Frozen):
     value: Estimate
     effort: Effort | None = None
     cost_per_1000_usd: float | None = None
+    on_equal_terms: float | None = None
+    note: str = ""
 
 
 class HybridParts(Frozen):
@@ -37,8 +44,9 @@ class Choice(Frozen):
     """The candidate that the test split is to judge, and what it is compared with first.
 
     ``candidate`` is the cheapest arm whose ``metric`` on the validation split is within ``margin`` (ratio) of
-    the best. ``baseline`` is the arm of the primary comparison: the cloud that does best there, or without
-    one the best arm that is no candidate; empty when there is none. ``hybrid`` is the hybrid that was tried,
+    the best, on equal terms, and of those that cost about the same the best. ``baseline`` is the arm of the
+    primary comparison: the real cloud that does best there, or without one the best arm that is no candidate;
+    empty when there is none. ``hybrid`` is the hybrid that was tried,
     chosen or not; its figure is by nested folds, because it was put together on the same documents.
     """
 

@@ -20,7 +20,9 @@ class BreakEven(Frozen):
     """The number of documents per month from which running locally costs less than the cloud.
 
     ``documents_per_month`` is None when no volume breaks even; ``reason`` says why. ``never`` is true when
-    the cloud costs less per document, and false when a cost is unknown.
+    the cloud costs less per document, and false when a cost is unknown. ``hosted`` is true where the chosen
+    arm runs elsewhere and both prices are known: it has no fixed cost, so no volume breaks even, and
+    ``sentence`` has both prices.
     """
 
     cloud_per_1000_usd: float | None
@@ -32,6 +34,7 @@ class BreakEven(Frozen):
     reason: str
     sentence: str
     assumptions: tuple[Assumption, ...]
+    hosted: bool = False
 
 
 class Verdict(Frozen):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
+from statistics import fmean
+from typing import NamedTuple
 
 from insource.arms.factory import ArmFactory, ArmInputs
 from insource.arms.hybrid import Hybrid, chosen_fields
 from insource.arms.registry import ARMS
-from insource.decision.cost import priced
+from insource.decision.cost import priced, priced_together
+from insource.evaluation.comparison.equal_terms import Values, on_equal_terms, values_of
 from insource.evaluation.comparison.pairs import gain_sign
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.sample import sample
@@ -18,6 +22,10 @@ from insource.types.choice import HYBRID, Choice, Trial
 from insource.workflow.evaluate import KEEPS_FAILING, evaluate_one, inputs_of
 from insource.workflow.export import Made
 from insource.workflow.session import Session
+
+SAME_COST = 1.05
+"""Costs up to this ratio are the same: latency is not measured more precisely."""
+TOO_FEW = "asked about {} documents only, too few to be chosen by"
 
 
 def fit_early(
@@ -63,30 +71,28 @@ def choose(
     few = sample(validation, session.config.evaluation.base_documents)
     inputs = inputs_of(session, dataset, task, made)
     inputs = inputs._replace(test=validation, few=few, best_expected=best)
-    trials: list[Trial] = []
-    measured: list[Evaluated] = []
+    tried: list[_Tried] = []
     failure: ProviderError | None = None
     for plan in _plans(inputs, arms):
         try:
-            if plan.examples:
-                measured.append(evaluate_one(session, dataset, task, "validation", plan))
-                trials.append(_trial(session, task, plan, measured[-1]))
-            else:
-                trials.append(_trial(session, task, plan, None))
+            measured = evaluate_one(session, dataset, task, "validation", plan) if plan.examples else None
         except ProviderError as error:
             if error.code != KEEPS_FAILING:
                 raise
             failure = error
             session.skip(plan.arm.name, f"not measured: {error.message}")
-    candidates = [trial for trial in trials if trial.role == "candidate"]
-    if not candidates and failure is not None:
-        raise failure
+        else:
+            tried.append(_tried(session, task, plan, measured))
+    candidates = [one for one in tried if one.trial.role == "candidate"]
     if not candidates:
+        if failure is not None:
+            raise failure
         return None
-    hybrid = _hybrid(task, measured)
+    hybrid = _hybrid(task, _enough(candidates, len(few)))
     if hybrid is not None:
-        candidates.append(_hybrid_trial(session, hybrid, measured))
-    choice = _choice(task, candidates, [trial for trial in trials if trial.role != "candidate"])
+        candidates.append(_tried_hybrid(session, hybrid, candidates))
+    others = [one for one in tried if one.trial.role != "candidate"]
+    choice = _choice(task, candidates, others, len(few))
     choice = choice.model_copy(update={"hybrid": hybrid.parts if hybrid else None})
     session.display.note(choice.reason)
     return choice
@@ -98,13 +104,26 @@ def _plans(inputs: ArmInputs, arms: Sequence[ArmFactory]) -> Iterator[ArmPlan]:
             yield from (plan.ready() for plan in arm.make(inputs))
 
 
-def _trial(session: Session, task: Task, plan: ArmPlan, measured: Evaluated | None) -> Trial:
+class _Tried(NamedTuple):
+    """An arm on the validation split: its figures, how many documents it was asked about, and its metric by
+    document."""
+
+    trial: Trial
+    documents: int = 0
+    values: Values = {}
+    measured: Evaluated | None = None
+    simulated: bool = False
+
+
+def _tried(session: Session, task: Task, plan: ArmPlan, measured: Evaluated | None) -> _Tried:
     """Return one arm's figures; without validation documents, only what is expected of it is known."""
-    value, arm = plan.expected or NOT_MEASURED, plan.arm
+    value, arm, documents, values = plan.expected or NOT_MEASURED, plan.arm, 0, {}
     if measured is not None:
+        documents = len(measured.records) - measured.evaluation.unscored
         value = measured.evaluation.metrics[task.primary_metric]
         arm = priced(session.config.decision, measured).arm
-    return Trial(
+        values = values_of(measured.records, task.primary_metric)
+    trial = Trial(
         arm=arm.name,
         kind=arm.kind,
         role=arm.role,
@@ -112,68 +131,105 @@ def _trial(session: Session, task: Task, plan: ArmPlan, measured: Evaluated | No
         effort=plan.effort,
         cost_per_1000_usd=arm.cost_per_1000_usd,
     )
+    return _Tried(trial, documents, values, measured, arm.simulated)
 
 
-def _hybrid(task: Task, measured: Sequence[Evaluated]) -> Hybrid | None:
-    """Return the hybrid around the best local candidate, None where no field gains by another arm."""
-    local = [one for one in measured if one.evaluation.arm.role == "candidate" and one.evaluation.arm.local]
+def _enough(tried: Sequence[_Tried], few: int) -> list[_Tried]:
+    """Return the arms that were asked about enough documents: no fewer than the slow ones, if any was.
+
+    One that stopped early, or for which the money ran out, may look good on a handful of documents.
+    """
+    least = min(few, max((one.documents for one in tried), default=0))
+    return [one for one in tried if one.documents >= least]
+
+
+def _figures(tried: Sequence[_Tried], candidates: Sequence[_Tried], sign: float) -> dict[str, float]:
+    """Return the metric of each arm on equal terms; what is expected of it where nothing was measured."""
+    if not any(one.values for one in candidates):
+        return {one.trial.arm: one.trial.value.value for one in tried if one.trial.value.value is not None}
+    yardstick = max(candidates, key=lambda one: (one.documents, sign * fmean(one.values.values() or [0.0])))
+    return on_equal_terms({one.trial.arm: one.values for one in tried}, yardstick.trial.arm)
+
+
+def _hybrid(task: Task, candidates: Sequence[_Tried]) -> Hybrid | None:
+    """Return the hybrid around the best local candidate, None where no field gains by another arm.
+
+    Its parts have answered every document that the best one was asked about.
+    """
+    local = [one for one in candidates if one.measured and one.measured.evaluation.arm.local]
     if task.output.kind != "json" or len(local) < 2:
         return None
-    best = max(local, key=lambda one: one.evaluation.metrics[task.primary_metric].value or 0.0)
-    return chosen_fields(best, [one for one in local if one is not best], task.primary_metric)
+    sign = gain_sign(task.primary_metric)
+    figures = _figures(local, local, sign)
+    best = max(local, key=lambda one: sign * figures.get(one.trial.arm, -sign * inf))
+    others = [one.measured for one in local if one is not best and one.values.keys() >= best.values.keys()]
+    if best.measured is None:
+        return None
+    return chosen_fields(best.measured, [one for one in others if one], task.primary_metric)
 
 
-def _hybrid_trial(session: Session, hybrid: Hybrid, measured: Sequence[Evaluated]) -> Trial:
-    """Return the hybrid's figures. It costs what its dearest part costs, or an unknown amount."""
-    arms = {one.evaluation.arm.name: priced(session.config.decision, one).arm for one in measured}
-    costs = [arms[name].cost_per_1000_usd for name in hybrid.parts.names]
-    known = [cost for cost in costs if cost is not None]
-    return Trial(
+def _tried_hybrid(session: Session, hybrid: Hybrid, candidates: Sequence[_Tried]) -> _Tried:
+    """Return the hybrid's figures. It costs what its parts cost one after the other, if that is known."""
+    parts = [one.measured for one in candidates if one.trial.arm in hybrid.parts.names and one.measured]
+    trial = Trial(
         arm=HYBRID,
         kind=HYBRID,
         role="candidate",
         value=hybrid.expected,
         effort=hybrid.effort,
-        cost_per_1000_usd=max(known) if len(known) == len(costs) else None,
+        cost_per_1000_usd=priced_together(session.config.decision, parts),
     )
+    return _Tried(trial, len(hybrid.values), hybrid.values)
 
 
-def _choice(task: Task, candidates: Sequence[Trial], others: Sequence[Trial]) -> Choice:
+def _choice(task: Task, candidates: Sequence[_Tried], others: Sequence[_Tried], few: int) -> Choice:
     metric = task.primary_metric
     sign = gain_sign(metric)
+    possible = _enough(candidates, few)
+    figures = _figures([*candidates, *others], possible, sign)
 
-    def good(trial: Trial) -> float:
-        return float("-inf") if trial.value.value is None else sign * trial.value.value
+    def good(one: _Tried) -> float:
+        figure = figures.get(one.trial.arm)
+        return -inf if figure is None else sign * figure
 
-    def cost(trial: Trial) -> float:
-        return float("inf") if trial.cost_per_1000_usd is None else trial.cost_per_1000_usd
+    def cost(one: _Tried) -> float:
+        return inf if one.trial.cost_per_1000_usd is None else one.trial.cost_per_1000_usd
 
-    best = max(candidates, key=good)
-    near = [trial for trial in candidates if good(trial) >= good(best) - task.margin]
-    chosen = min(near, key=lambda trial: (cost(trial), -good(trial)))
-    clouds = [trial for trial in others if trial.role == "reference"]
-    baseline = max(clouds or others, key=good, default=None)
+    best = max(possible, key=good)
+    near = [one for one in possible if good(one) >= good(best) - task.margin]
+    cheapest = min(map(cost, near))
+    chosen = max((one for one in near if cost(one) <= cheapest * SAME_COST), key=good)
+    clouds = [one for one in others if one.trial.role == "reference"]
+    clouds = [one for one in clouds if not one.simulated] or clouds
+    baseline = max(_enough(clouds or others, few), key=good, default=None)
+    trials = []
+    for one in (*candidates, *others):
+        known = {"on_equal_terms": figures.get(one.trial.arm) if one.values else None}
+        note = TOO_FEW.format(one.documents) if one in candidates and one not in possible else ""
+        trials.append(one.trial.model_copy(update=known | {"note": note}))
     return Choice(
-        candidate=chosen.arm,
-        baseline=baseline.arm if baseline else "",
+        candidate=chosen.trial.arm,
+        baseline=baseline.trial.arm if baseline else "",
         metric=metric,
         margin=task.margin,
-        trials=(*candidates, *others),
-        reason=_reason(chosen, best, candidates, metric, task.margin),
+        trials=tuple(trials),
+        reason=_reason(chosen, best, len(possible), figures, metric, task.margin),
     )
 
 
-def _reason(chosen: Trial, best: Trial, candidates: Sequence[Trial], metric: str, margin: float) -> str:
-    if len(candidates) == 1:
-        return f"Candidate: {chosen.arm}, the only one."
-    if best.value.value is None:
-        return f"Candidate: {chosen.arm}. Nothing was measured on validation documents: there are none."
-    figure = (
-        f"{100 * best.value.value:.1f} % {metric.replace('_', ' ')} on {best.value.n} validation documents"
-    )
+def _reason(
+    chosen: _Tried, best: _Tried, among: int, figures: Mapping[str, float], metric: str, margin: float
+) -> str:
+    name, of_best = chosen.trial.arm, best.trial.arm
+    if among == 1:
+        return f"Candidate: {name}, the only one."
+    if of_best not in figures:
+        return f"Candidate: {name}. Nothing was measured on validation documents: there are none."
+    where = f"on {best.documents} validation documents" if best.values else "by cross-validation on training"
+    figure = f"{100 * figures[of_best]:.1f} % {metric.replace('_', ' ')} {where}"
     if chosen is best:
-        return f"Candidate: {chosen.arm}, the best of {len(candidates)} with {figure}."
+        return f"Candidate: {name}, the best of {among} with {figure}."
     return (
-        f"Candidate: {chosen.arm}, the cheapest within the margin of {100 * margin:.1f} points of the best, "
-        f"{best.arm}, with {figure}."
+        f"Candidate: {name}, the cheapest within the margin of {100 * margin:.1f} points of the best, "
+        f"{of_best}, with {figure}."
     )

@@ -65,7 +65,8 @@ def evaluate_arms(
                 if error.code != KEEPS_FAILING or is_chosen:
                     raise
                 session.skip(plan.arm.name, f"not measured: {error.message}")
-    if choice is not None and choice.hybrid is not None:
+    measured = {one.evaluation.arm.name for one in evaluated}
+    if choice is not None and choice.hybrid is not None and measured.issuperset(choice.hybrid.names):
         plan = hybrid_plan(inputs, choice.hybrid, evaluated)
         evaluated.append(evaluate_one(session, dataset, task, "test", plan))
     return tuple(evaluated)

@@ -7,18 +7,19 @@ from typing import NamedTuple
 
 from insource.dataset.review.decisions import read_reviews
 from insource.evaluation.compare import Terms, compared
+from insource.evaluation.comparison.equal_terms import values_of
 from insource.evaluation.comparison.family import compare_family
 from insource.evaluation.comparison.mix import expected_unseen
 from insource.evaluation.comparison.pairs import Side, gain_sign
 from insource.evaluation.error_mix.mix import error_mix
 from insource.evaluation.gold.ceiling import noise_ceiling
-from insource.evaluation.gold.source import gold_source
-from insource.evaluation.handicaps.case import Case, Records
+from insource.evaluation.gold.source import gold_source, same_model, unfounded_win
+from insource.evaluation.handicaps.case import Case, Found, Records
 from insource.evaluation.handicaps.suite import find_handicaps, weigh
 from insource.evaluation.never_answered import fields_of_labels
 from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import Evaluated
-from insource.types import Comparison, Dataset, Example, Fairness, Task
+from insource.types import Arm, Comparison, Dataset, Example, Fairness, Task
 from insource.types.ceiling import NoiseCeiling
 from insource.types.choice import Choice
 from insource.types.comparison import Registration
@@ -54,22 +55,30 @@ def judge(
 
     The primary comparison comes first; the others are corrected for their number. They follow in this order:
     the clouds, the baselines, the other candidates, simulated clouds last, and among equals the arm that the
-    candidate gains least over, on the documents that both were asked. Where a cloud's handicap decides an
-    outcome, the two are not comparable. Only the registered comparison can be confirmatory.
+    candidate gains least over, on the documents that both were asked. An arm without one is left out. Where a
+    cloud's handicap decides an outcome, the two are not comparable; neither are they where the candidate wins
+    by labels that nobody checked. Only the registered comparison can be confirmatory.
     """
     test = {example.row_id: example for example in dataset.splits["test"]}
     gold = gold_source(test.values()) if test else None
     if choice is None:
         return Judged(gold=gold)
     sides = {one.evaluation.arm.name: (one.evaluation.arm, one.records) for one in evaluated}
+    if choice.candidate not in sides:  # bought on validation, and no money was left for the test split
+        session.skip(choice.candidate, "chosen, but it answered no test document")
+        return Judged(gold=gold, ceiling=_ceiling(session, task))
+    ours = sides[choice.candidate]
     terms = _terms(session, dataset, task)
-    fairness = {
-        name: _fairness(dataset, task, test, sides, name, choice.candidate, terms)
-        for name, (arm, _) in sides.items()
+    others = {name: sides[name] for name in _in_common(session, sides, choice.candidate, terms.metric)}
+    cases = {
+        name: _case(dataset, task, test, sides, name)
+        for name, (arm, _) in others.items()
         if arm.role == "reference" and not arm.simulated
     }
+    handicaps = {name: find_handicaps(case) for name, case in cases.items()}
+    fairness = {name: _fairness(case, handicaps[name], ours, terms) for name, case in cases.items()}
     found: Sequence[Comparison] = compare_family(
-        [(sides[choice.candidate], side) for name, side in sides.items() if name != choice.candidate],
+        [(ours, side) for side in others.values()],
         terms,
         primary=(choice.candidate, choice.baseline),
         not_comparable={(choice.candidate, name): one.reason for name, one in fairness.items() if one.reason},
@@ -78,7 +87,7 @@ def judge(
     return Judged(
         comparisons=with_standing(session, dataset.splits["test"], found, registration),
         fairness={name: one for name, one in fairness.items() if one.handicaps},
-        mixes=_mixes(task, test, sides, (choice.candidate, choice.baseline)),
+        mixes=_mixes(task, test, sides, (choice.candidate, choice.baseline), handicaps),
         gold=gold,
         ceiling=_ceiling(session, task),
     )
@@ -110,60 +119,79 @@ def _order(
     return order
 
 
-def _fairness(
-    dataset: Dataset,
-    task: Task,
-    test: Mapping[str, Example],
-    sides: Mapping[str, Side],
-    cloud: str,
-    candidate: str,
-    terms: Terms,
-) -> Fairness:
-    """Return what is unfair to one cloud, and what remains of its comparison without it."""
-    (arm, records), (ours, our_records) = sides[cloud], sides[candidate]
-    others = tuple(
-        (one, tuple(answers))
-        for name, (one, answers) in sides.items()
-        if name != cloud and one.role == "reference" and not one.simulated
-    )
-    case = Case(
+def _in_common(session: Session, sides: Mapping[str, Side], candidate: str, metric: str) -> list[str]:
+    """Return the other arms that were asked about a document of the candidate's; say which were not."""
+    ours = values_of(sides[candidate][1], metric)
+    others = [name for name in sides if name != candidate]
+    common = [name for name in others if ours.keys() & values_of(sides[name][1], metric).keys()]
+    for name in set(others) - set(common):
+        session.skip(name, f"not compared: it was asked about no document that {candidate} was asked about")
+    return common
+
+
+def _case(
+    dataset: Dataset, task: Task, test: Mapping[str, Example], sides: Mapping[str, Side], cloud: str
+) -> Case:
+    arm, records = sides[cloud]
+    return Case(
         task=task,
         arm=arm,
         examples=test,
         records=tuple(records),
         score=build_scorer(task, surface_forms(task, dataset)),
-        others=others,
+        others=tuple((one, tuple(answers)) for one, answers in _other_clouds(sides, arm)),
     )
+
+
+def _other_clouds(sides: Mapping[str, Side], than: Arm) -> list[Side]:
+    """Return the real clouds of other models, one a model: runs of one model share their mistakes."""
+    found: list[Side] = []
+    for arm, records in sides.values():
+        known = any(same_model(arm.model, one.model) for one in (than, *(one for one, _ in found)))
+        if arm.role == "reference" and not arm.simulated and not known:
+            found.append((arm, records))
+    return found
+
+
+def _fairness(case: Case, handicaps: Sequence[Found], candidate: Side, terms: Terms) -> Fairness:
+    """Return what is unfair to one cloud, and what remains of its comparison without it."""
+    ours, our_records = candidate[0], tuple(candidate[1])
 
     def again(candidates: Records, answers: Records) -> Comparison:
-        return compared((ours, candidates), (arm, answers), terms).comparison
+        return compared((ours, candidates), (case.arm, answers), terms).comparison
 
-    return weigh(
-        again(tuple(our_records), tuple(records)),
-        find_handicaps(case),
-        tuple(our_records),
-        tuple(records),
-        again,
-    )
+    whole = again(our_records, case.records)
+    found = weigh(whole, handicaps, our_records, case.records, again)
+    if found.comparable and whole.outcome == "better":
+        found = found.model_copy(update={"reason": unfounded_win(case.examples, our_records, case.records)})
+    return found
 
 
 def _mixes(
-    task: Task, test: Mapping[str, Example], sides: Mapping[str, Side], names: Sequence[str]
+    task: Task,
+    test: Mapping[str, Example],
+    sides: Mapping[str, Side],
+    names: Sequence[str],
+    handicaps: Mapping[str, Sequence[Found]],
 ) -> tuple[ErrorMix, ...]:
-    return tuple(
-        error_mix(
-            task,
-            test,
-            *sides[name],
-            clouds=[
-                answers
-                for other, (arm, answers) in sides.items()
-                if other != name and arm.role == "reference" and not arm.simulated
-            ],
+    """Return why these arms err. Only a cloud's own prompt may lack labels."""
+    mixes = []
+    for name in names:
+        if name not in sides:
+            continue
+        never_offered = [
+            one.left_out for one in handicaps.get(name, ()) if one.handicap.kind == "missing-labels"
+        ]
+        mixes.append(
+            error_mix(
+                task,
+                test,
+                *sides[name],
+                clouds=[records for _, records in _other_clouds(sides, sides[name][0])],
+                never_offered=frozenset().union(*never_offered),
+            )
         )
-        for name in names
-        if name in sides
-    )
+    return tuple(mixes)
 
 
 def _ceiling(session: Session, task: Task) -> NoiseCeiling | None:

@@ -108,7 +108,7 @@ def measure_cascade(
     Returns nothing, and says why, when no bound was feasible or no cloud was measured.
     """
     arms = {one.evaluation.arm.name: one for one in evaluated}
-    if choice is None or calibrated is None:
+    if choice is None or calibrated is None or choice.candidate not in arms:
         return ()
     cloud = arms.get(choice.baseline)
     if cloud is None or cloud.evaluation.arm.role != "reference":

@@ -10,6 +10,7 @@ from support.arms import dataset_of, inputs_of
 from insource.arms.hybrid import FOLDS, chosen_fields, field_of, hybrid_plan
 from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import Evaluated
+from insource.foundation.errors import ProviderError
 from insource.models.assembled import AssembledModel
 from insource.models.protocol import Request
 from insource.models.replay import ReplayModel
@@ -42,12 +43,16 @@ def examples(n, groups=0):
     )
 
 
-def arm(name, documents, rates, seed=0, role="candidate"):
-    """An arm that gets each field right at its rate, independently."""
+def arm(name, documents, rates, seed=0, role="candidate", fails=0.0):
+    """An arm that gets each field right at its rate, independently, and none at the rate ``fails``."""
     random = np.random.default_rng([seed, *name.encode()])
     score = build_scorer(TASK)
     records = []
     for example in documents:
+        if random.random() < fails:
+            failed = {"row_id": example.row_id, "group": example.group, "status": "failed"}
+            records.append(EvalRecord(**failed, reason="timeout"))
+            continue
         answer = {f: v if random.random() < rates[f] else "wrong" for f, v in TARGET.items()}
         completion = Completion(text=json.dumps(answer), latency_s=0.1)
         records.append(
@@ -94,6 +99,42 @@ def test_equal_arms_seldom_make_a_hybrid_and_never_a_better_looking_one():
             figures.append(found.expected.value)
     assert len(figures) < 32
     assert np.mean(figures or [0.7]) < 0.78
+
+
+@pytest.mark.parametrize("metric", ["field_accuracy", "exact_match"])
+def test_what_fails_is_no_gain_and_the_figure_is_that_of_the_assembled_answers(metric, tmp_path):
+    """The default fails on a part of the documents, the other arm on another part: nothing is left out."""
+    documents = examples(400)
+    default, other = arm("a", documents, GOOD, fails=0.3), arm("b", documents, OTHER, fails=0.4)
+    found = chosen_fields(default, [other], metric)
+    assert found.parts.source == {"phase": "b"}
+    assert len(found.values) == found.expected.n == len(documents)
+    plan = hybrid_plan(
+        inputs_of(TASK, dataset_of((), documents, TASK), tmp_path), found.parts, [default, other]
+    )
+    score, values = build_scorer(TASK), []
+    with plan.model() as model:
+        for example in documents:
+            try:
+                given = score(example, model.generate(plan.ask(example)))
+            except ProviderError:
+                values.append(0.0)
+            else:
+                values.append(given.field_accuracy if metric == "field_accuracy" else given.exact)
+    assert found.expected.value == pytest.approx(np.mean(values), abs=1e-9)
+
+
+def test_an_arm_that_answers_easy_documents_only_gains_nothing_by_that():
+    documents = examples(200)
+    sure = arm("b", documents, dict.fromkeys(FIELDS, 0.6), fails=0.7)
+    assert chosen_fields(arm("a", documents, dict.fromkeys(FIELDS, 0.9)), [sure], "field_accuracy") is None
+
+
+def test_a_metric_that_does_not_follow_from_the_fields_makes_none():
+    documents = examples(100)
+    assert (
+        chosen_fields(arm("a", documents, GOOD), [arm("b", documents, OTHER)], "hallucination_rate") is None
+    )
 
 
 @pytest.mark.parametrize("n", [0, 1, 2 * FOLDS - 1])

@@ -2,9 +2,14 @@
 
 import pytest
 
+from insource.config.decision import DecisionSection
+from insource.decision.cost import weigh
 from insource.decision.verdict import conclude
-from insource.types import Arm, BreakEven, Comparison, Estimate
-from insource.types.comparison import RequiredSample
+from insource.evaluation.scoring.text import rests_on
+from insource.evaluation.stage import Evaluated
+from insource.types import Arm, BreakEven, Comparison, Estimate, Evaluation
+from insource.types.comparison import Adjusted, RequiredSample, Standing
+from insource.types.gold import GoldSource
 
 TUNED = Arm(name="tuned", model="m", kind="tuned")
 BASE = Arm(name="base", model="m", kind="base")
@@ -142,3 +147,122 @@ def test_an_engine_too_slow_for_the_volume_is_no_go_ahead():
     found = decide((TUNED, GPT), (against(GPT, "better"),), even=even, volume=50_000)
     assert found.outcome == "undecided"
     assert "20,000" in found.sentence
+
+
+TIER = Arm(
+    name="mini asked",
+    model="mini",
+    kind="other cloud",
+    role="candidate",
+    cost_per_1000_usd=3.0,
+    cost_basis="list",
+)
+SPANS = Arm(name="span ranking", model="spans", kind="classical fields", role="candidate", local=True)
+
+
+def adjusted(comparison, outcome):
+    return comparison.model_copy(
+        update={
+            "adjusted": Adjusted(
+                family=3,
+                method="Holm",
+                difference=comparison.difference,
+                p_value=0.2,
+                p_not_worse=0.2,
+                outcome=outcome,
+            )
+        }
+    )
+
+
+def of(arm, cloud_usd, outcome):
+    """The verdict about an arm that runs elsewhere, with its economics as they are computed."""
+    gpt = GPT.model_copy(update={"cost_per_1000_usd": cloud_usd})
+    ones = [Evaluated(None, example_evaluation(one), ()) for one in (arm, gpt)]
+    even = weigh(DecisionSection(), ones, arm.name)
+    comparison = against(gpt, outcome).model_copy(update={"candidate": arm.name})
+    return conclude((arm, gpt), (comparison,), even, chosen=arm.name, volume=50_000)
+
+
+def example_evaluation(arm):
+    return Evaluation(arm=arm, split="test", n=0, scored=0, failed=0, unscored=0, metrics={}, fields=())
+
+
+@pytest.mark.parametrize(
+    ("cloud_usd", "outcome", "verdict", "said"),
+    [
+        (30.0, "not worse", "go", "mini asked costs $3.00 for 1,000 documents, and the cloud $30.00"),
+        (3.0, "not worse", "go", "the cloud $3.00"),
+        (1.0, "not worse", "no-go", "not worth it: it costs $3.00"),
+        (1.0, "better", "undecided", "it costs $3.00 for 1,000 documents, and the cloud $1.00"),
+        (None, "better", "go", "Its economics are open: the cloud's price is unknown"),
+        (30.0, "worse", "no-go", "Stay with gpt: the candidate mini asked (other cloud) is worse."),
+    ],
+)
+def test_a_candidate_that_runs_elsewhere_is_judged_by_the_two_prices(cloud_usd, outcome, verdict, said):
+    found = of(TIER, cloud_usd, outcome)
+    assert found.outcome == verdict
+    assert said in found.sentence
+    for local in ("electricity", "latency", "break even", "training", "month"):
+        assert local not in " ".join((found.sentence, *found.flips_if))
+
+
+def test_a_price_that_nobody_knows_leaves_the_economics_open():
+    found = of(TIER.model_copy(update={"cost_per_1000_usd": None}), 30.0, "not worse")
+    assert "the price of mini asked is unknown" in found.sentence
+
+
+def test_agreement_is_never_said_as_accuracy():
+    gold = GoldSource(kind="agreement", people=0, teachers={"gpt": 40})
+    found = conclude(
+        (TUNED, GPT), (against(GPT, "not worse"),), economics(), chosen="tuned", volume=1e6, gold=gold
+    )
+    assert gold.sentence in found.sentence
+    checked = GoldSource(kind="accuracy", people=40)
+    found = conclude(
+        (TUNED, GPT), (against(GPT, "not worse"),), economics(), chosen="tuned", volume=1e6, gold=checked
+    )
+    assert "labels of all" not in found.sentence
+
+
+def test_a_text_task_says_what_its_verdict_rests_on():
+    rests = rests_on("chrf")
+    found = conclude(
+        (TUNED, GPT), (against(GPT, "not worse"),), economics(), chosen="tuned", volume=1e6, rests_on=rests
+    )
+    assert found.sentence.endswith("No person compared the answers.")
+
+
+def test_another_candidate_that_did_better_on_the_test_documents_is_named_as_exploratory():
+    better = adjusted(against(SPANS, "worse"), "worse")
+    found = decide((TUNED, SPANS, GPT), (against(GPT, "better"), better))
+    assert found.outcome == "go"
+    assert "span ranking did better; that is exploratory" in found.sentence
+    unsure = adjusted(against(SPANS, "worse"), "inconclusive")
+    assert "span ranking" not in decide((TUNED, SPANS, GPT), (against(GPT, "better"), unsure)).sentence
+
+
+def test_one_of_several_clouds_that_looks_better_by_chance_stops_nothing_for_good():
+    unsure = adjusted(against(CLAUDE, "worse"), "inconclusive")
+    assert decide((TUNED, GPT, CLAUDE), (against(GPT, "better"), unsure)).outcome == "undecided"
+    sure = adjusted(against(CLAUDE, "worse"), "worse")
+    assert decide((TUNED, GPT, CLAUDE), (against(GPT, "better"), sure)).outcome == "no-go"
+
+
+def test_the_hardest_of_several_clouds_is_named_and_the_others_too():
+    found = decide((TUNED, GPT, CLAUDE), (against(GPT, "better"), against(CLAUDE, "not worse")))
+    assert "is not worse than claude within the margin, and it holds against gpt, too." in found.sentence
+
+
+@pytest.mark.parametrize(("kind", "said"), [("exploratory", True), ("confirmatory", False)])
+def test_an_exploratory_decision_says_so(kind, said):
+    standing = Standing(kind=kind, reason="tuned was evaluated on test documents 2 times")
+    comparison = against(GPT, "better").model_copy(update={"standing": standing})
+    sentence = decide((TUNED, GPT), (comparison,)).sentence
+    assert ("This is exploratory: tuned was evaluated" in sentence) == said
+
+
+def test_a_chosen_arm_without_a_test_document_is_named():
+    found = conclude((GPT,), (), economics(), chosen="mini asked", volume=1.0)
+    assert found.outcome == "undecided"
+    assert found.sentence == "mini asked was chosen, but it answered no test document."

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from insource.evaluation.comparison.pairs import gain_sign
 from insource.evaluation.estimators import mean, rate, ratio, sampling_units
-from insource.evaluation.metrics import summarise
+from insource.evaluation.metrics import document_value, summarise
 from insource.types import Arm, Completion, EvalRecord, Score, SlotScore
 
 ARM = Arm(name="tuned", model="local/tuned", kind="tuned")
@@ -166,3 +167,17 @@ def test_groups_widen_the_interval_and_few_groups_are_said():
 
 def test_nothing_to_divide_by_is_not_a_number():
     assert ratio([0, 0], [0, 0], sampling_units([None, None])).value is None
+
+
+FAILED = EvalRecord(row_id="0", status="failed", reason="timeout")
+CUT = EvalRecord(row_id="0", status="failed", reason="cut", score=A)
+UNREAD = records(A.model_copy(update={"parsed": False, "repairable": False, "exact": False}))[0]
+
+
+@pytest.mark.parametrize("record", [FAILED, CUT, UNREAD], ids=["failed", "cut", "unreadable"])
+@pytest.mark.parametrize("metric", ["exact_match", "parse_rate", "hallucination_rate"])
+def test_no_answer_is_the_worst_answer_on_every_metric(record, metric):
+    """An arm that fails must not win on a metric where less is better."""
+    right = records(score(["correct", "correctly_empty"]))[0]
+    failed, answered = (gain_sign(metric) * document_value(one, metric) for one in (record, right))
+    assert failed == answered - 1

@@ -50,10 +50,14 @@ class Silent:
         raise ProviderError("engine-failed-to-answer", "nothing came")
 
 
-def candidate(name, *, right, price, expected=None, fails=False):
-    """An arm that answers the first ``right`` % of the documents as labelled, and the rest wrongly."""
+def candidate(name, *, right, price, expected=None, fails=False, asked=None):
+    """An arm that answers the first ``right`` % of the documents as labelled, and the rest wrongly.
+
+    It is asked about the documents ``asked``, a slice; None: all.
+    """
 
     def plans(inputs):
+        examples = inputs.test if asked is None else inputs.test[asked]
         targets = {fitting.ask_directly(inputs, one).messages: one.target for one in inputs.test}
         keep = len(targets) * right // 100
         answers = {key: target if n < keep else "?" for n, (key, target) in enumerate(targets.items())}
@@ -62,7 +66,7 @@ def candidate(name, *, right, price, expected=None, fails=False):
         )
         plan = ArmPlan(
             arm=arm,
-            examples=inputs.test,
+            examples=examples,
             identity={"answers": f"{name} {right}"},
             model=lambda: Opened(Silent() if fails else ReplayModel(name, answers)),
             ask=lambda one: fitting.ask_directly(inputs, one),
@@ -95,6 +99,54 @@ def test_the_choice(walk, dataset, label_task, tmp_path, arms, chosen, why):
     assert why in choice.reason
     assert walk.display.notes[-1] == choice.reason
     assert looks_at_test(walk, dataset.splits["test"]).most == 0
+
+
+def test_arms_are_compared_on_the_documents_that_both_were_asked_about(walk, dataset, label_task, tmp_path):
+    """The first half is easy: an arm that was asked about it alone looks better than one asked about all."""
+    made = made_of(label_task, tmp_path, ())
+    easy = candidate("easy", right=49, price=1.0, asked=slice(0, 50))  # 98 % of the fifty
+    full = candidate("full", right=70, price=5.0)  # all of the fifty
+    choice = choose(walk, dataset, label_task, made, (easy, full, *PLAIN))
+    assert choice.candidate == "easy"  # within the margin and cheaper
+    assert {one.arm: one.value.value for one in choice.trials}["easy"] == 0.98
+    assert {one.arm: one.on_equal_terms for one in choice.trials}["easy"] == pytest.approx(0.68)
+    worse = candidate("worse", right=45, price=1.0, asked=slice(0, 50))  # 90 %, and 10 points behind
+    assert choose(walk, dataset, label_task, made, (worse, full, *PLAIN)).candidate == "full"
+
+
+def test_an_arm_that_answered_a_handful_is_shown_and_not_chosen(walk, dataset, label_task, tmp_path):
+    made = made_of(label_task, tmp_path, ())
+    arms = (
+        candidate("lucky", right=100, price=0.1, asked=slice(0, 10)),
+        candidate("full", right=70, price=5),
+    )
+    choice = choose(walk, dataset, label_task, made, (*arms, *PLAIN))
+    assert choice.candidate == "full"
+    (lucky,) = (one for one in choice.trials if one.arm == "lucky")
+    assert "10 documents only" in lucky.note
+    assert choose(walk, dataset, label_task, made, arms[:1]).candidate == "lucky"  # there is no other
+
+
+def test_a_real_cloud_is_the_baseline_however_good_a_simulated_one_is(
+    walk, dataset, label_task, tmp_path, rows
+):
+    made = made_of(label_task, tmp_path, ())
+
+    def answered(one):
+        wrong = next(name for name in label_task.output.names if name != one.target)
+        return one.model_copy(update={"cloud_outputs": {"fake": one.target, "gpt": wrong}})
+
+    said = {name: tuple(map(answered, split)) for name, split in dataset.splits.items()}
+    clouds = {"cloud_models": ("fake", "gpt"), "simulated_models": ("fake",)}
+    both = dataset.model_copy(update={"splits": said, "manifest": dataset.manifest.model_copy(update=clouds)})
+    choice = choose(walk, both, label_task, made, (candidate("a", right=80, price=1.0), *PLAIN))
+    assert choice.baseline == "gpt"
+
+
+def test_a_cost_that_differs_by_less_than_it_is_measured_decides_nothing(walk, dataset, label_task, tmp_path):
+    made = made_of(label_task, tmp_path, ())
+    arms = (candidate("a", right=100, price=5.0), candidate("b", right=99, price=4.99))
+    assert choose(walk, dataset, label_task, made, (*arms, *PLAIN)).candidate == "a"
 
 
 def test_without_a_cloud_the_baseline_is_the_best_that_is_no_candidate(walk, dataset, label_task, tmp_path):

@@ -77,6 +77,21 @@ def unchecked_disagreements(
     )
 
 
+def unfounded_win(
+    examples: Mapping[str, Example], candidate: Sequence[EvalRecord], cloud: Sequence[EvalRecord]
+) -> str:
+    """Return why the candidate cannot be said to beat the cloud, with the next step; empty if it can."""
+    rows = unchecked_disagreements(examples, candidate, cloud)
+    if not rows:
+        return ""
+    teachers = " and ".join(dict.fromkeys(teacher_of(examples[row]) for row in rows))
+    return (
+        f"On {len(rows):,} documents the two differ and the label is an answer of {teachers} that nobody "
+        "checked: to agree with it more often is not to be better. "
+        "Have people check these labels first: insource dataset review"
+    )
+
+
 def disagreements(candidate: Sequence[EvalRecord], cloud: Sequence[EvalRecord]) -> tuple[str, ...]:
     """Return the documents on which two arms do not answer the same.
 

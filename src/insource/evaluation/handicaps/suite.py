@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from insource.evaluation.comparison.pairs import gain_sign
+from insource.evaluation.comparison.questions import decide
 from insource.evaluation.gold.source import disagreements
 from insource.evaluation.handicaps import (
     copied_labels,
@@ -17,9 +19,9 @@ from insource.evaluation.handicaps import (
     teacher_labels,
 )
 from insource.evaluation.handicaps.case import Case, Detector, Found, Records
-from insource.evaluation.metrics import LOWER_IS_BETTER
 from insource.foundation.errors import DataError
 from insource.matching.assignment import canonical
+from insource.stats.intervals import Interval
 from insource.types import Comparison, EvalRecord, Fairness, Handicap
 from insource.types.handicap import Remaining
 
@@ -186,14 +188,9 @@ def _moved(comparison: Comparison, remaining: Remaining) -> str:
 
 
 def _at(comparison: Comparison, shift: float) -> str:
+    """Return the outcome of this comparison's interval, moved by ``shift``."""
     low, high = comparison.difference.low, comparison.difference.high
     if low is None or high is None:
         return "inconclusive" if not shift else "without an interval"
-    low, high = low + shift, high + shift
-    if comparison.metric in LOWER_IS_BETTER:
-        low, high = -high, -low
-    if low > 0:
-        return "better"
-    if low > -comparison.margin:
-        return "not worse"
-    return "worse" if high < 0 else "inconclusive"
+    ends = sorted(gain_sign(comparison.metric) * (end + shift) for end in (low, high))
+    return decide(Interval(*ends), comparison.margin)
