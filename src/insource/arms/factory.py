@@ -108,7 +108,8 @@ class ArmFactory(NamedTuple):
     """One file of arms: ``kind`` names it, ``plans`` makes what is evaluated, in report order.
 
     ``early`` says that its plans need no language model of this machine: they are made, and their expected
-    figures shown, before one is trained. ``verify`` raises for a mistake in the configuration that would
+    figures shown, before one is trained. ``paid`` says that they need money instead: a person is asked before
+    the training. ``verify`` raises for a mistake in the configuration that would
     otherwise show after the training; it gets inputs whose ``local`` may be None.
     """
 
@@ -117,6 +118,7 @@ class ArmFactory(NamedTuple):
     plans: Callable[[ArmInputs], Sequence[ArmPlan]]
     needs: ArmNeeds = ArmNeeds()
     early: bool = False
+    paid: bool = False
     verify: Callable[[ArmInputs], None] = lambda inputs: None
 
     def make(self, inputs: ArmInputs) -> tuple[ArmPlan, ...]:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from insource.arms.factory import ArmInputs
 from insource.contract.places import place_of
+from insource.dataset.identity import identity_of
 from insource.evaluation.plan import ArmPlan
-from insource.evaluation.stage import identity_of
 from insource.foundation.canonical import digest
 from insource.models.fitted.model import FittedModel, request_to
 from insource.models.fitted.protocol import Fitted

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from insource.types import Frozen
 
@@ -50,7 +50,8 @@ class ReferenceSection(AskedModel):
         None, ge=0, description="Known cost of 1,000 documents in the cloud (US dollars)."
     )
     with_schema: bool = Field(
-        True, description="Measure this model also with its answers held to the schema or labels."
+        False,
+        description="Ask this model anew with its answers held to the schema or labels, for money.",
     )
     also: tuple[TierSection, ...] = Field(
         (),
@@ -68,3 +69,17 @@ class ReferenceSection(AskedModel):
         description="Most that the task may spend on measuring these other models and the schema, all runs "
         "together (US dollars).",
     )
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        """Refuse two arms of one name: the figures of one would stand for the other."""
+        asked = [(tier.model, tier.with_schema) for tier in self.also]
+        asked += [(self.model, True)] if self.with_schema else []
+        deciding = [section.model for section in self.decisions]
+        for listed, where in (
+            (asked, "[reference] and [[reference.also]]"),
+            (deciding, "[[reference.decisions]]"),
+        ):
+            if len(set(listed)) < len(listed):
+                raise ValueError(f"{where} name the same model twice; give each one a name of its own")
+        return self

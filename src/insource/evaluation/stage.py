@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from insource.dataset.identity import identity_of
 from insource.evaluation.answers import Answers, KeptAnswer, OpenedWhenAsked
 from insource.evaluation.measures.grounding import grounding
 from insource.evaluation.measures.repeats import repeated, run_agreement
@@ -78,7 +79,7 @@ def evaluate_arm(
     def work(folder: Path) -> dict[str, Any]:
         if plan.is_look:
             look()
-        answers = Answers(runs.folder.parent / "answers", _answering(plan))
+        answers = Answers(runs.answers, _answering(plan))
         found = _measured(folder, dataset, task, split, plan, scorer, answers, asking, progress)
         answers.sync()
         return found.model_dump(mode="json")
@@ -185,11 +186,6 @@ def _spec(dataset: Dataset, task: Task, split: Split, plan: ArmPlan, asking: Ask
         libraries=LIBRARIES,
         former_libraries=FORMER_LIBRARIES,
     )
-
-
-def identity_of(examples: Sequence[Example]) -> str:
-    """Return the digest of these documents: their rows, groups and contents, in order."""
-    return digest([[example.row_id, example.group, example.digest] for example in examples])
 
 
 def load(run: Run) -> Evaluated:

@@ -13,7 +13,7 @@ from insource.foundation.errors import ProviderError
 from insource.logs.recorded_model import RecordedModel
 from insource.logs.recorder import Recorder
 from insource.models.protocol import Model, Request
-from insource.models.transport import OF_THE_DOCUMENT, TIMEOUT
+from insource.models.transport import ATTEMPTS, OF_THE_DOCUMENT, TIMEOUT
 from insource.store.calls.paging import iterate_calls
 from insource.store.calls.selection import Selection
 from insource.store.database import Database
@@ -31,6 +31,9 @@ FLUSH_EVERY = 50
 
 UNREADABLE = "provider-bad-answer"
 MAX_TIMEOUTS_IN_A_ROW = 2
+
+CHARGED = {UNREADABLE: 1, TIMEOUT: ATTEMPTS}
+"""The errors after which a provider may have charged for answers that nobody got, with their number."""
 
 
 Price = Callable[[str, Usage], Decimal | None]
@@ -82,12 +85,18 @@ def bought(database: Database, *, task: str, arm: str) -> Bought:
 
 
 def spent_usd(database: Database, *, task: str) -> Decimal:
-    """Return what all arms of a task have cost so far; a call without a known cost counts as estimated."""
+    """Return what all arms of a task have cost so far.
+
+    A call without a known cost counts as estimated, and so does one whose process was killed, and each
+    attempt of one that had no answer in time: the provider may have charged for them.
+    """
     total = Decimal(0)
     for call in _calls(database, task):
-        if call.outcome == "ok" or call.error.startswith(UNREADABLE):  # no other error is charged
-            cost = call.cost_usd
-            total += Decimal(call.tags.get(ESTIMATE_TAG, "0")) if cost is None else cost
+        estimate = Decimal(call.tags.get(ESTIMATE_TAG, "0"))
+        if call.outcome == "error":
+            total += estimate * CHARGED.get(call.error.partition(":")[0], 0)
+        else:
+            total += estimate if call.cost_usd is None else call.cost_usd
     return total
 
 
@@ -126,7 +135,7 @@ def buy(
             timeouts = timeouts + 1 if error.code == TIMEOUT else 0
             if error.code not in OF_THE_DOCUMENT or timeouts == MAX_TIMEOUTS_IN_A_ROW:
                 return error.message
-            left -= order.estimate_usd if error.code == UNREADABLE else 0
+            left -= order.estimate_usd * CHARGED.get(error.code, 0)
         else:
             timeouts = 0
             cost = price(model.info.name, usage)

@@ -8,6 +8,7 @@ with Log(".insource") as log:
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -20,6 +21,7 @@ from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.logs.recorder import SPOOL_FOLDER, STORE_FILE
 from insource.redaction import redact
+from insource.runs.folders import RunStore
 from insource.store.calls.calls import call_ids_beginning, get_call
 from insource.store.calls.feedback import Feedback, add_feedback, feedback_of
 from insource.store.calls.model_names import with_names
@@ -185,10 +187,13 @@ class Log:
     ) -> PurgeReport:
         """Delete these calls permanently from every file; without a condition, all calls.
 
+        The answers that evaluations share are deleted with them: they are a cache without row ids.
+
         Raises:
             InsourceError: the store's failures. ``store-locked`` after the calls were removed means that the
                 file could not be rewritten while others read; repeating the purge rewrites it.
         """
+        shutil.rmtree(RunStore(self.root).answers, ignore_errors=True)
         return purge(
             self.database,
             self._spool,

@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from insource.foundation.version import __version__
 from insource.types import Frozen
 
 MANIFEST = "manifest.json"
+ANSWERS_FOLDER = "answers"
 CHECKED_BYTES = 64 * 1024 * 1024
 
 
@@ -86,10 +87,14 @@ class Run(Frozen):
 
 
 class RunStore:
-    """The runs of one workspace, in ``<workspace>/runs``."""
+    """The runs of one workspace, in ``<workspace>/runs``.
+
+    ``answers`` is the folder beside them with the answers that evaluations share, a cache.
+    """
 
     def __init__(self, workspace: Path, clock: Clock = SYSTEM) -> None:
         self.folder = workspace / "runs"
+        self.answers = workspace / ANSWERS_FOLDER
         self._clock = clock
 
     def run(self, spec: StageSpec, work: Callable[[Path], Mapping[str, Any]]) -> Run:
@@ -161,6 +166,16 @@ class RunStore:
             run = _read(path)
             if stage in (None, run.stage):
                 yield run
+
+    def made_from(self, digests: Set[str]) -> list[Run]:
+        """Return the complete runs that have or name one of these digests, or such a run; oldest first."""
+        names, found = set(digests), []
+        for run in reversed(list(self.complete())) if names else ():
+            text = json.dumps(run.manifest)
+            if any(name in text for name in names):
+                found.append(run)
+                names.add(run.digest)
+        return found
 
     def interrupted(self) -> list[str]:
         """Return the names of the stages that were started and not finished."""

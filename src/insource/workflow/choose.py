@@ -19,7 +19,7 @@ from insource.evaluation.stage import Evaluated
 from insource.foundation.errors import ProviderError
 from insource.types import NOT_MEASURED, Dataset, Estimate, Task
 from insource.types.choice import HYBRID, Choice, Trial
-from insource.workflow.evaluate import KEEPS_FAILING, evaluate_one, inputs_of
+from insource.workflow.evaluate import KEEPS_FAILING, evaluate_one, inputs_of, validation_documents
 from insource.workflow.export import Made
 from insource.workflow.session import Session
 
@@ -35,6 +35,7 @@ def fit_early(
 
     The figures come from cross-validation on the training split. What is fitted is kept, so the evaluation
     reads it back. Returns the best figure: a slow arm that cannot reach it is not asked about every document.
+    Then the paid arms are asked: a person is there now, and hours later perhaps not.
     """
     inputs = inputs_of(session, dataset, task, None)
     possible = [arm for arm in arms if not arm.why_not(inputs)]
@@ -47,6 +48,9 @@ def fit_early(
             for plan in arm.make(inputs):
                 session.display.expected(plan.arm, plan.expected, task.primary_metric)
                 figures += [plan.expected] if plan.expected and plan.expected.value is not None else []
+    for plan in (plan for arm in possible if arm.paid for plan in arm.make(inputs)):
+        if note := plan.ready().note:
+            session.skip(plan.arm.name, note)
     sign = gain_sign(task.primary_metric)
     return max(figures, key=lambda figure: sign * (figure.value or 0.0), default=None)
 
@@ -67,13 +71,13 @@ def choose(
     Raises:
         ProviderError: every candidate's model keeps failing.
     """
-    validation = sample(dataset.splits["validation"], session.config.evaluation.validation_documents)
+    validation = validation_documents(session, dataset)
     few = sample(validation, session.config.evaluation.base_documents)
     inputs = inputs_of(session, dataset, task, made)
     inputs = inputs._replace(test=validation, few=few, best_expected=best)
     tried: list[_Tried] = []
     failure: ProviderError | None = None
-    for plan in _plans(inputs, arms):
+    for plan in _plans(session, inputs, arms):
         try:
             measured = evaluate_one(session, dataset, task, "validation", plan) if plan.examples else None
         except ProviderError as error:
@@ -98,10 +102,16 @@ def choose(
     return choice
 
 
-def _plans(inputs: ArmInputs, arms: Sequence[ArmFactory]) -> Iterator[ArmPlan]:
+def _plans(session: Session, inputs: ArmInputs, arms: Sequence[ArmFactory]) -> Iterator[ArmPlan]:
+    """Yield what can be chosen or compared with: a paid arm only with its answers to every document."""
     for arm in arms:
-        if not arm.why_not(inputs):
-            yield from (plan.ready() for plan in arm.make(inputs))
+        if arm.why_not(inputs):
+            continue
+        for plan in (plan.ready() for plan in arm.make(inputs)):
+            if arm.paid and (plan.note or not plan.examples):
+                session.skip(plan.arm.name, plan.note or "not measured: there are no validation documents")
+            else:
+                yield plan
 
 
 class _Tried(NamedTuple):

@@ -15,7 +15,7 @@ from insource.evaluation.scorers import build_scorer, compared
 from insource.evaluation.stage import Asking, Evaluated, evaluate_arm
 from insource.foundation.errors import ProviderError
 from insource.matching.surface import SurfaceForms
-from insource.types import Dataset, Estimate, JsonSchema, Split, Task
+from insource.types import Dataset, Estimate, Example, JsonSchema, Split, Task
 from insource.types.choice import Choice
 from insource.workflow.ask_cloud import cloud_price
 from insource.workflow.export import Made
@@ -76,6 +76,8 @@ def inputs_of(session: Session, dataset: Dataset, task: Task, made: Made | None)
     """Return what this walk's arms are made from; those behind the engine need a model that is made."""
     section = session.config.evaluation
     test = sample(dataset.splits["test"], section.test_documents)
+    # The test documents come first: an arm that the cap cuts is then not measured on validation, nor chosen.
+    paid_for = (*test, *validation_documents(session, dataset))
     return ArmInputs(
         task=task,
         dataset=dataset,
@@ -88,8 +90,13 @@ def inputs_of(session: Session, dataset: Dataset, task: Task, made: Made | None)
         progress=session.display.progress,
         settings=section.model_copy(update={"knowledge": _inside(session, section.knowledge)}),
         reference=session.config.reference,
-        pay=Payer(session, task),
+        pay=Payer(session, task, paid_for),
     )
+
+
+def validation_documents(session: Session, dataset: Dataset) -> tuple[Example, ...]:
+    """Return the documents that the candidate is chosen on."""
+    return sample(dataset.splits["validation"], session.config.evaluation.validation_documents)
 
 
 def _inside(session: Session, path: str) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from insource.arms.paid.plans import Asked, Asking
 from insource.foundation.errors import UserError
+from insource.foundation.files import locked
 from insource.foundation.money import show_usd
 from insource.logs.paid import Bought, Order, bought, buy, request_key, spent_usd
 from insource.logs.recorder import Recorder
@@ -27,37 +28,61 @@ ADDED_TOKENS = 300
 
 UNKNOWN = Decimal(-1)
 
+LOCK_FILE = ".paying.lock"
+
 
 class Payer:
     """Asks paid models about documents, for one session.
 
-    A model is asked only with its key, a known price, and a yes. All of a task's paid arms together stay
-    below ``reference.max_usd``, all runs counted. What was asked before is read from the log.
+    ``documents`` are all that the session will ask about: the one question about an arm is about them all. A
+    model is asked only with its key, a known price, and a yes. All of a task's paid arms together stay below
+    ``reference.max_usd``, all runs counted. What was asked before is read from the log.
     """
 
-    def __init__(self, session: Session, task: Task) -> None:
+    def __init__(self, session: Session, task: Task, documents: Sequence[Example] = ()) -> None:
         self._session = session
         self._task = task
+        self._documents = documents
         self._prices = PriceTable(session.config.prices.models)
-        self._declined: dict[str, str] = {}
 
     def __call__(self, asking: Asking, examples: Sequence[Example]) -> Asked:
         """Buy what is missing, and return all answers to these documents, with the reason of each gap."""
-        asked = [(example, asking.ask(example)) for example in examples]
+        every = {example.row_id: example for example in (*examples, *self._documents)}
+        asked = [(example, asking.ask(example)) for example in every.values()]
         keys = {example.row_id: request_key(asking.identity, request) for example, request in asked}
         with self._session.recorder() as recorder:
+            if asking.arm not in self._session.paid_arms:
+                self._session.paid_arms[asking.arm] = self._buy_missing(asking, asked, keys, recorder)
             recorder.flush()
             known = bought(recorder.database, task=self._task.name, arm=asking.arm)
-            orders = self._orders(asking, asked, keys, known)
-            why = ""
-            if orders:
-                left = self._left_usd(spent_usd(recorder.database, task=self._task.name))
-                why = self._buy(asking, orders, recorder, left)
+        wanted = {example.row_id: keys[example.row_id] for example in examples}
+        answers = {row: known.answers[key] for row, key in wanted.items() if key in known.answers}
+        cost, basis = self._cost(asking, known, wanted.values())
+        note = _note(len(answers), len(wanted), self._session.paid_arms[asking.arm])
+        return Asked(answers, note, cost, basis)
+
+    def _buy_missing(
+        self,
+        asking: Asking,
+        asked: Sequence[tuple[Example, Request]],
+        keys: dict[str, str],
+        recorder: Recorder,
+    ) -> str:
+        """Buy what nobody has bought; return why documents are left, empty when none is.
+
+        One process at a time: two that read the same sum of the log would each spend what is left.
+        """
+        try:
+            with locked(self._session.project.workspace / LOCK_FILE, wait=False):
                 recorder.flush()
                 known = bought(recorder.database, task=self._task.name, arm=asking.arm)
-        answers = {row: known.answers[key] for row, key in keys.items() if key in known.answers}
-        cost, basis = self._cost(asking, known, keys.values())
-        return Asked(answers, _note(len(answers), len(examples), why), cost, basis)
+                orders = self._orders(asking, asked, keys, known)
+                if not orders:
+                    return ""
+                left = self._left_usd(spent_usd(recorder.database, task=self._task.name))
+                return self._buy(asking, orders, recorder, left)
+        except BlockingIOError:
+            return "another command is asking paid models here; run this one again when it has ended"
 
     def _orders(
         self,
@@ -76,7 +101,7 @@ class Payer:
 
     def _buy(self, asking: Asking, orders: Sequence[Order], recorder: Recorder, left_usd: Decimal) -> str:
         """Ask as far as the money goes; return why documents are left, empty when none is."""
-        if why := self._declined.get(asking.arm) or self._impossible(asking, orders):
+        if why := self._impossible(asking, orders):
             return why
         affordable = _affordable(orders, left_usd)
         if not affordable:
@@ -84,12 +109,12 @@ class Payer:
         try:
             model = asking.open(os.environ[asking.section.api_key_env])
             cost = sum((order.estimate_usd for order in affordable), Decimal(0))
+            about = f"{len(affordable)} {'test and validation ' if self._documents else ''}documents"
             limit = f"at most {show_usd(left_usd)} more for paid arms"
-            confirm_spending(self._session, f"{asking.arm} about {len(affordable)} documents ({limit})", cost)
+            confirm_spending(self._session, f"{asking.arm} about {about} ({limit})", cost)
         except UserError as error:
             if error.code not in ("local-only", "not-confirmed"):
                 raise
-            self._declined[asking.arm] = error.message
             return error.message
         return self._ask(asking, model, orders, recorder, left_usd)
 

@@ -72,7 +72,8 @@ class Session:
     """The state of one run of a command.
 
     ``command`` is the command as typed, for the report. ``look_id`` identifies the session in the counter of
-    looks at the test split.
+    looks at the test split. ``paid_arms`` has why each paid arm was asked no more, empty when it was asked
+    about every document: nobody is asked twice for money in a session.
 
     Examples:
         >>> from pathlib import Path
@@ -95,6 +96,7 @@ class Session:
         self.started: datetime = clock.now()
         self.stages: list[StageRun] = []
         self.skipped_arms: dict[str, str] = {}
+        self.paid_arms: dict[str, str] = {}
 
     @property
     def config(self) -> Config:

@@ -22,7 +22,10 @@ def inputs(rows, label_task, tmp_path):
     (tmp_path / "knowledge" / "desks.md").write_text("Billing answers questions about refunds.")
     settings = EvaluationSection(prompted=get_args(Rung), knowledge=str(tmp_path / "knowledge"))
     reference = ReferenceSection(
-        model="openai/big", also=({"model": "openai/small"},), decisions=({"model": "openai/decider"},)
+        with_schema=True,
+        model="openai/big",
+        also=({"model": "openai/small"},),
+        decisions=({"model": "openai/decider"},),
     )
     made = inputs_of(label_task, dataset, tmp_path)
     return made._replace(settings=settings, reference=reference)

@@ -7,13 +7,18 @@ from support.arms import dataset_of, made_of
 from support.scripted_provider import ScriptedProvider
 from support.walks import FakeDisplay, session_on
 
+from insource.arms import floor
 from insource.arms.paid import cloud_schema, hosted_decision
-from insource.logs.paid import ARM_TAG, spent_usd
+from insource.foundation.errors import ConfigError
+from insource.foundation.files import locked
+from insource.logs.paid import ARM_SOURCE, ARM_TAG, ESTIMATE_TAG, spent_usd
 from insource.logs.recorder import STORE_FILE
+from insource.models.transport import ATTEMPTS
 from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
+from insource.workflow.choose import choose, fit_early
 from insource.workflow.evaluate import evaluate_arms, inputs_of
-from insource.workflow.pay import Payer
+from insource.workflow.pay import LOCK_FILE
 
 ARMS = (cloud_schema.SCHEMA_FACTORY, cloud_schema.TIER_FACTORY, hosted_decision.FACTORY)
 BIG, DECIDER = "openai/big + schema", "openai/decider decisions"
@@ -91,7 +96,9 @@ def test_the_cloud_is_asked_again_with_the_labels_as_its_schema(walk):
     assert evaluated.evaluation.arm.cost_per_1000_usd == pytest.approx(1.0)
     assert "mean of 10 logged calls" in evaluated.evaluation.arm.cost_basis
     (question,) = display.questions
-    assert question.startswith("Asking openai/big + schema about 10 documents (at most $5.00 more for paid")
+    assert question.startswith(
+        "Asking openai/big + schema about 10 test and validation documents (at most $5.00 more for paid"
+    )
     assert "costs about $" in question
     calls = calls_of(session)
     assert len(calls) == 10
@@ -131,11 +138,107 @@ def test_a_no_sends_nothing_and_is_not_asked_again(walk, project):
         _, session, display = walk(reference(provider) + PRICE, answer=False)
         assert session.skipped_arms[BIG] == "not measured: Nothing was sent: spending money needs a yes."
         inputs = inputs_of(session, walk.dataset, walk.task, made_of(walk.task, project(), ()))
-        (plan,) = cloud_schema.SCHEMA_FACTORY.make(inputs._replace(pay=Payer(session, walk.task)))
-        asked = len(display.questions)
-        assert plan.ready().examples == plan.ready().examples == ()
-    assert len(display.questions) == asked + 1
+        (plan,) = cloud_schema.SCHEMA_FACTORY.make(inputs)
+        assert plan.ready().examples == ()
+    assert len(display.questions) == 1
     assert provider.seen == []
+
+
+@pytest.fixture
+def loop(project, rows, label_task, tmp_path):
+    """Walk fit_early, choose and evaluate_arms as the loop does, with validation documents."""
+    examples = rows.examples(rows.tickets(30))
+    dataset = dataset_of(examples[:2], examples[2:12], label_task)
+    dataset = dataset.model_copy(update={"splits": dataset.splits | {"validation": examples[12:]}})
+    arms = (floor.FACTORY, *ARMS)
+
+    def run(config, *, answer=True):
+        session = session_on(project(config=config), display := FakeDisplay(answer))
+        fit_early(session, dataset, label_task, arms)
+        asked_early = list(display.questions)
+        made = made_of(label_task, tmp_path, examples)
+        choice = choose(session, dataset, label_task, made, arms)
+        found = evaluate_arms(session, dataset, label_task, made, arms, choice=choice)
+        assert display.questions == asked_early  # nobody is asked for money hours later
+        return choice, {one.evaluation.arm.name: one for one in found}, session, display
+
+    return run
+
+
+def test_one_question_before_the_training_is_about_both_splits(loop):
+    with ScriptedProvider((200, chat)) as provider:
+        choice, found, _, display = loop(reference(provider) + PRICE)
+        assert len(provider.seen) == 28
+        (question,) = display.questions
+        assert question.startswith("Asking openai/big + schema about 28 test and validation documents")
+        assert (choice.candidate, len(found[BIG].records)) == (BIG, 10)
+        _, _, _, display = loop(reference(provider) + PRICE)
+    assert (len(provider.seen), display.questions) == (28, [])
+
+
+@pytest.mark.parametrize(
+    ("more", "script", "measured", "reason"),
+    [
+        ("max_usd = 0.0205", [(200, chat)], 10, "the next one could exceed reference.max_usd"),
+        ("", [*[(200, chat)] * 15, (401, "no credit")], 10, "401: no credit"),
+        ("", [(401, "no credit")], 0, "401: no credit"),
+    ],
+    ids=["the cap", "an outage in between", "an outage from the start"],
+)
+def test_an_arm_without_all_its_answers_is_not_chosen(loop, more, script, measured, reason):
+    with ScriptedProvider(*script) as provider:
+        choice, found, session, _ = loop(reference(provider, more) + PRICE)
+    assert choice is None
+    assert (len(found[BIG].records) if measured else 0) == measured
+    assert reason in session.skipped_arms[BIG]
+    assert measured < len(provider.seen) <= 21  # what failed is not tried again in this session
+
+
+def test_what_a_provider_may_have_charged_for_counts_into_the_cap(walk):
+    """A killed process, and answers that came too late, cost money that no answer shows."""
+    with ScriptedProvider((200, chat)) as provider:
+        _, session, _ = walk(reference(provider) + PRICE)
+    ends = [
+        {"outcome": "ok"},
+        {"outcome": "interrupted"},
+        {"outcome": "error", "error": "provider-timeout: too late"},
+        {"outcome": "error", "error": "provider-bad-answer: <html>"},
+        {"outcome": "error", "error": "document-refused: 400"},
+        {"outcome": "error", "error": "provider-refused: 401"},
+    ]
+    with session.recorder() as recorder:
+        for end in ends:
+            start = {"model_asked": "openai/big", "task": "other", "source": ARM_SOURCE}
+            tags = {ARM_TAG: BIG, ESTIMATE_TAG: "0.01"}
+            recorder.begin({"messages": []}, tags=tags, **start).end(**end)
+        recorder.flush()
+        assert spent_usd(recorder.database, task="other") == Decimal("0.01") * (1 + 1 + ATTEMPTS + 1)
+
+
+def test_two_commands_at_once_do_not_both_spend_what_is_left(walk):
+    with ScriptedProvider((200, chat)) as provider:
+        _, session, _ = walk(reference(provider, "max_usd = 0") + PRICE)
+        with locked(session.project.workspace / LOCK_FILE):
+            _, second, display = walk(reference(provider) + PRICE)
+        assert (provider.seen, display.questions) == ([], [])
+        assert "another command" in second.skipped_arms[BIG]
+        whole, _, _ = walk(reference(provider) + PRICE)
+    assert len(whole[BIG].records) == 10
+
+
+def test_the_reference_is_not_asked_anew_unless_the_configuration_says_so(walk):
+    with ScriptedProvider((200, chat)) as provider:
+        silent = reference(provider).replace("with_schema = true\n", "") + PRICE
+        found, session, display = walk(silent)
+    assert (found, provider.seen, display.questions) == ({}, [], [])
+    assert "set reference.with_schema = true" in session.skipped_arms["cloud + schema"]
+
+
+def test_two_arms_of_one_name_are_refused(project):
+    twice = "[[reference.also]]\nmodel = 'openai/small'\n" * 2
+    with pytest.raises(ConfigError, match="insource") as caught:
+        session_on(project(config=TASK + twice))
+    assert any("name the same model twice" in line for line in caught.value.details)
 
 
 def test_the_cap_stops_keeps_what_was_answered_and_says_so(walk):
@@ -246,7 +349,7 @@ def test_cuts_and_refusals_are_failures_of_the_arm(walk, message, finish, reason
 def test_a_local_only_task_never_leaves(walk):
     config = (
         "[task]\nname = 'tickets'\n[reference]\nmodel = 'openai/big'\nbase_url = 'https://api.example.com/v1'\n"
-        f"api_key_env = 'PAID_KEY'\n{PRICE}"
+        f"api_key_env = 'PAID_KEY'\nwith_schema = true\n{PRICE}"
     )
     object.__setattr__(walk.task, "privacy", "local-only")
     found, session, display = walk(config)
@@ -270,7 +373,9 @@ def test_a_cheaper_tier_has_its_own_key_and_address(walk, monkeypatch):
         )
         found, session, _ = walk(reference(provider, tier, schema=False))
     assert provider.seen == []
-    assert session.skipped_arms["cloud + schema"] == "not measured: reference.with_schema is false"
+    assert session.skipped_arms["cloud + schema"] == (
+        "not measured: it costs money; set reference.with_schema = true"
+    )
     assert {key for _, key, _ in cheap.seen} == {"Bearer other"}
     assert "response_format" not in cheap.seen[0][2]
     arm = found["vendor/small asked"].evaluation.arm
@@ -301,6 +406,7 @@ def test_other_documents_of_a_plan_are_bought_when_it_is_ready(walk, project):
         (plan,) = cloud_schema.SCHEMA_FACTORY.make(inputs)
         assert provider.seen == []  # a plan costs nothing
         other = plan._replace(examples=walk.dataset.splits["train"]).ready()
-    assert len(provider.seen) == 2
+    assert len(provider.seen) == 12  # and those that the session will ask about
+    assert other.examples == walk.dataset.splits["train"]
     with other.model() as model:
         assert model.generate(other.ask(other.examples[0])).text in walk.task.output.names

@@ -83,7 +83,7 @@ def schema_of(task: Task, example: Example | None = None) -> dict[str, object]:
 def _reference(inputs: ArmInputs) -> str:
     if not inputs.reference.model:
         return "no cloud model is named by reference.model"
-    return "" if inputs.reference.with_schema else "reference.with_schema is false"
+    return "" if inputs.reference.with_schema else "it costs money; set reference.with_schema = true"
 
 
 def _tiers(inputs: ArmInputs) -> str:
@@ -91,5 +91,5 @@ def _tiers(inputs: ArmInputs) -> str:
 
 
 SCHEMA_NEEDS = ArmNeeds(outputs=("json", "labels"), configured=_reference)
-SCHEMA_FACTORY = ArmFactory(SCHEMA_KIND, "candidate", schema_plans, SCHEMA_NEEDS)
-TIER_FACTORY = ArmFactory(TIER_KIND, "candidate", tier_plans, ArmNeeds(configured=_tiers))
+SCHEMA_FACTORY = ArmFactory(SCHEMA_KIND, "candidate", schema_plans, SCHEMA_NEEDS, paid=True)
+TIER_FACTORY = ArmFactory(TIER_KIND, "candidate", tier_plans, ArmNeeds(configured=_tiers), paid=True)

@@ -71,4 +71,4 @@ def _configured(inputs: ArmInputs) -> str:
 
 
 NEEDS = ArmNeeds(outputs=("json", "labels"), configured=_configured)
-FACTORY = ArmFactory(KIND, "candidate", plans, NEEDS)
+FACTORY = ArmFactory(KIND, "candidate", plans, NEEDS, paid=True)

@@ -24,12 +24,12 @@ from insource.arms.prompting.plans import (
     verify,
 )
 from insource.arms.prompting.rungs import OPTIMISED, examples_of, measured, named, shown, similarity
+from insource.dataset.identity import identity_of
 from insource.evaluation.metrics import LOWER_IS_BETTER, summarise
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Progress, evaluate
 from insource.evaluation.sample import sample
 from insource.evaluation.scorers import build_scorer, empty_scores
-from insource.evaluation.stage import identity_of
 from insource.foundation.canonical import digest
 from insource.matching.surface import SurfaceForms
 from insource.models.prompting.lookup import Examples

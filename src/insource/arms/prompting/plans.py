@@ -13,10 +13,10 @@ from insource.arms.factory import ArmInputs
 from insource.arms.local import UNTUNED_ROOM, Local
 from insource.arms.prompting.few_shot import require_no_test_rows, shots_of
 from insource.arms.prompts import grammar_for
+from insource.dataset.identity import identity_of
 from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.sample import sample
-from insource.evaluation.stage import identity_of
 from insource.foundation.canonical import digest
 from insource.models.catalogue import BaseModel, resolve
 from insource.models.prompting.folder import load, save

@@ -43,10 +43,12 @@ def command(
 
     The store's file is rewritten, which needs disk space for a second copy. A tombstone with id, date and
     reason stays, so that a later import does not restore the call. Datasets and runs made from these calls
-    are listed, not removed. Purge your backups yourself.
+    are listed, not removed; exported models are not known here. Purge your backups yourself.
     """
     from insource.cli.output import Terminal, say
     from insource.dataset.saved.purged_answers import affected
+    from insource.evaluation.purged_records import runs_holding
+    from insource.runs.folders import RunStore
 
     where = {name: value for name, value in given.items() if value is not None}
     where |= {"since": since} if since is not None else {}
@@ -66,9 +68,15 @@ def command(
     say(f"Removed {report.calls:,} calls; {report.spool_bytes:,} bytes of the spool overwritten.")
     if report.under_way:
         say(f"{report.under_way:,} calls have not ended and are not in the log yet. Purge again later.")
+    named: set[str] = set()
     for one in affected(log.root, report.row_answers, report.call_ids):
+        named |= set(one.runs)
         runs = f", runs made from it: {', '.join(one.runs)}" if one.runs else ""
         say(f"Not removed: {one.rows:,} answers in dataset {one.dataset}{runs}")
+    if others := [run for run in runs_holding(log.root, report.row_answers) if run not in named]:
+        say(f"Not removed: answers in the runs {', '.join(others)}")
+    if report.calls and (stages := RunStore(log.root).interrupted()):
+        say(f"Interrupted runs may hold some, too ({', '.join(stages)}): finish or delete them.")
 
 
 def _name_missing(log: Log, call_ids: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from insource.dataset.identity import identity_of_rows
 from insource.dataset.saved.folder import MANIFEST
 from insource.dataset.sources.calls import SOURCE
 from insource.foundation.canonical import digest
@@ -36,7 +37,7 @@ def affected(
     found = []
     wanted = bool(row_answers or call_ids)
     for path in sorted((workspace / "datasets").glob(f"*@*/{MANIFEST}")) if wanted else ():
-        rows = chain.from_iterable(_rows(path.with_name(f"{split}.jsonl")) for split in SPLITS)
+        rows = chain.from_iterable(_rows(_file(path, split)) for split in SPLITS)
         holding = sum(_holds(row, row_answers, call_ids) for row in rows)
         if holding:
             found.append(Affected(dataset=path.parent.name, rows=holding, runs=_runs_of(workspace, path)))
@@ -50,15 +51,17 @@ def _holds(row: dict[str, Any], row_answers: Set[tuple[str, str]], call_ids: Set
 
 
 def _runs_of(workspace: Path, manifest: Path) -> tuple[str, ...]:
-    """Return the runs made from the dataset, its training rows, or such a run; oldest first."""
-    trained_on = digest([row["digest"] for row in _rows(manifest.with_name("train.jsonl"))])
-    names, found = {str(json.loads(manifest.read_text(encoding="utf-8"))["digest"]), trained_on}, []
-    for run in reversed(list(RunStore(workspace).complete())):
-        text = json.dumps(run.manifest)
-        if any(name in text for name in names):
-            found.append(run.run_id)
-            names.add(run.digest)
-    return tuple(found)
+    """Return the runs made from the dataset, one of its splits, or such a run; oldest first."""
+    names = {str(json.loads(manifest.read_text(encoding="utf-8"))["digest"])}
+    for split in SPLITS:
+        rows = [(row["row_id"], row.get("group"), row["digest"]) for row in _rows(_file(manifest, split))]
+        # As evaluations, fits and prompts name a split, and as a training names its rows.
+        names |= {identity_of_rows(rows), digest([one for _, _, one in rows])} if rows else set()
+    return tuple(run.run_id for run in RunStore(workspace).made_from(names))
+
+
+def _file(manifest: Path, split: str) -> Path:
+    return manifest.with_name(f"{split}.jsonl")
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
