@@ -277,10 +277,10 @@ def demo_run(n: int = 240) -> RunResult:
     )
 
 
-TOPICS = tuple(
-    "billing,card lost,card blocked,transfer,exchange rate,top up,fees,refund,identity check,pin,limits,"
-    "cash withdrawal,closing,address,statement,direct debit,mortgage,savings,insurance,travel notice,fraud,"
-    "app login".split(",")
+TOPICS = (
+    *("billing", "card lost", "card blocked", "transfer", "exchange rate", "top up", "fees", "refund"),
+    *("identity check", "pin", "limits", "cash withdrawal", "closing", "address", "statement"),
+    *("direct debit", "mortgage", "savings", "insurance", "travel notice", "fraud", "app login"),
 )
 
 
@@ -335,7 +335,7 @@ def labels_run(n: int = 300) -> RunResult:
 
 @cache
 def unfair_run(n: int = 300) -> RunResult:
-    """A run against two real clouds. One was never offered three labels, one spells two labels its own way."""
+    """A run against two real clouds. One was never offered three labels, one spells two in its own way."""
     never = dict.fromkeys(("billing", "card lost", "fees"), "transfer")
     spelled = {"card blocked": "Card-Blocked", "transfer": "TRANSFER."}
     clouds = [

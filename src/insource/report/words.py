@@ -98,12 +98,14 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Format a duration as ``0.84 s``, ``12.3 s`` or ``4 min 05 s``."""
+    """Format a duration as ``3.1 ms``, ``0.84 s``, ``12.3 s`` or ``4 min 05 s``."""
     if finite(value) is None or value is None:
         return NOT_MEASURED
     if value >= 120:
         minutes, rest = divmod(round(value), 60)
         return f"{minutes} min {rest:02d} s"
+    if 0 < value < 0.1:
+        return f"{value * 1000:.3g} ms"
     return f"{value:.1f} s" if value >= 10 else f"{value:.2f} s"
 
 

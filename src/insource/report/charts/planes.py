@@ -156,16 +156,19 @@ def _side_by_side(marks: Sequence[Mark], axis: vega.Axis, width: int) -> list[Ma
 
 
 def _names(marks: Sequence[Mark], axis: vega.Axis, scale: float, width: int) -> list[vega.Layer]:
-    """Return the names right of their marks, or left of those at the right edge, a little above them.
+    """Return the names beside their marks, a little above them, on the side with fewer other marks.
 
     ``scale`` is pixels per unit of value. A halo keeps lines behind a name from crossing it.
     """
-    sides = ["left" if vega.position(mark.x, axis) <= 0.6 or width <= NARROW else "right" for mark in marks]
-    spans = []
-    for mark, side in zip(marks, sides, strict=True):
-        at, length = vega.position(mark.x, axis) * width, 12 + LETTER * len(mark.label)
-        spans.append((at, at + length) if side == "left" else (at - length, at))
-    placed = spread([mark.point.value * scale for mark in marks], 14, spans)
+    places = [(vega.position(m.x, axis) * width, m.point.value * scale) for m in marks]
+    sides, spans = [], []
+    for mark, (x, y) in zip(marks, places, strict=True):
+        length = 14 + LETTER * len(mark.label)
+        found = {"left": (x, x + length), "right": (x - length, x)}  # by the alignment of the text
+        crossed = {side: _crossed(span, x, y, places, width) for side, span in found.items()}
+        sides.append(min(crossed, key=lambda side: crossed[side]))
+        spans.append(found[sides[-1]])
+    placed = spread([y for _, y in places], 14, spans)
     layers = []
     for halo in ({"stroke": "var(--card)", "strokeWidth": 3}, {}):
         for side, offset in (("left", 9), ("right", -9)):
@@ -177,6 +180,16 @@ def _names(marks: Sequence[Mark], axis: vega.Axis, scale: float, width: int) -> 
             style = vega.text_style(align=side, dx=offset, dy=-9) | halo
             layers.append(vega.layer(rows, "text", style, **_at("x", "y"), text=vega.nominal("label")))
     return layers
+
+
+def _crossed(
+    span: tuple[float, float], x: float, y: float, places: Sequence[tuple[float, float]], width: int
+) -> int:
+    """Return how many other marks lie under a name, many when it leaves the plot."""
+    low, high = span
+    if low < 0 or high > width * 0.97:
+        return 100
+    return sum(low - 8 < at < high + 8 and abs(level - y - 9) < 13 for at, level in places if at != x)
 
 
 def _upright(rule: RuleLine, index: int, *, late: bool) -> list[vega.Layer]:

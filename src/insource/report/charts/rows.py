@@ -169,9 +169,10 @@ class _Rows:
         ]
         y, name = vega.quantitative("y"), vega.text_style(align="left")
         layers = [vega.layer(lines, "text", name, x={"value": 0}, y=y, text=vega.nominal("label"))]
-        below = self.LINE * self.lines if self.narrow else 0
         notes = [
-            {"y": y + below, "note": row.note} for y, row in zip(tops, self.rows, strict=True) if row.note
+            {"y": y + (self.LINE * len(label) if self.narrow else 0), "note": row.note}
+            for y, row, label in zip(tops, self.rows, self.labels, strict=True)
+            if row.note
         ]
         if notes:
             style = vega.text_style(color="var(--muted)", align="left" if self.narrow else "right")

@@ -47,7 +47,9 @@ def compared(result: RunResult) -> Section:
         _every_estimate(result),
     )
     lead = (_lead(result), *_failures(result))
-    return Section("arms", "How good is each candidate?", lead, tuple(table for table in tables if table))
+    return Section(
+        "arms", "How good is each arm in every figure?", lead, tuple(table for table in tables if table)
+    )
 
 
 def latency(result: RunResult) -> Section | None:
@@ -64,8 +66,8 @@ def latency(result: RunResult) -> Section | None:
     plot = Plot(
         question="How long does an answer take?",
         answer=_latency_sentence(result),
-        caption="Wall-clock time of one document, as the caller measures it. Hollow marks are assumed. "
-        + _methods(result),
+        caption="Wall-clock time of one document, as the caller measures it, "
+        f"n = {_sizes(result)} documents. Hollow marks are assumed. {_methods(result)}",
         draw=lambda width: charts.dot_plot(rows, axis, width=width, joined=True),
         table=Table("The data", ("Arm", *PERCENTILES), table_rows, numeric=(1, 2), folded=True),
         legend=tuple(
@@ -103,7 +105,10 @@ def _latency_cell(evaluation: Evaluation, name: str) -> Cell:
     if is_assumed(evaluation) or estimate.method == "assumed":
         return Cell(words.seconds(estimate.value), detail="assumed")
     low, high = words.finite(estimate.low), words.finite(estimate.high)
-    bounds = "no interval" if low is None or high is None else f"[{low:.2f},{words.NBSP}{high:.2f}]"
+    bounds = "no interval"
+    if low is not None and high is not None:
+        span = f"[{words.seconds(low)}, {words.seconds(high)}]"
+        bounds = span.replace(" ", words.NBSP)
     return Cell(words.seconds(estimate.value), detail=f"{bounds}\n{words.sample(estimate.n)}")
 
 
@@ -122,7 +127,7 @@ def _latency_dots(evaluation: Evaluation) -> charts.DotRow:
 
 def _latency_sentence(result: RunResult) -> str:
     parts = []
-    for evaluation in result.evaluations:
+    for evaluation in words.main_arms(result):
         p50, p95 = (words.finite(_latency(evaluation, name).value) for name in PERCENTILES)
         if p50 is None or p95 is None:
             continue
@@ -132,10 +137,13 @@ def _latency_sentence(result: RunResult) -> str:
     return "; ".join(parts) + "."
 
 
+def _sizes(result: RunResult) -> str:
+    sizes = sorted({_latency(e, "p50").n for e in result.evaluations if not is_assumed(e)} or {0})
+    return " to ".join(f"{n:,}" for n in dict.fromkeys((sizes[0], sizes[-1])))
+
+
 def _methods(result: RunResult) -> str:
-    methods = {_latency(e, "p50").method for e in result.evaluations if not is_assumed(e)}
-    found = sorted(method for method in methods - {"", NOT_MEASURED.method})
-    return f"Method: {'; '.join(found)}." if found else ""
+    return f"Method: {words.methods(_latency(e, 'p50') for e in result.evaluations if not is_assumed(e))}."
 
 
 def _lead(result: RunResult) -> str:

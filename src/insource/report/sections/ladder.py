@@ -179,7 +179,7 @@ def _answer(result: RunResult, best: Sequence[Rung]) -> str:
     if [one.evaluation.arm.name for one in best] == [chosen.arm.name]:
         return f"{reached} No other rung is better, and none is as good for less."
     others = [words.arm_label(one.evaluation.arm) for one in best]
-    return f"{reached} No other rung is as good for less as {words.listed(others)}."
+    return f"{reached} On the Pareto front, the cheapest first: {words.listed(others)}."
 
 
 def _dollars(cost: Estimate) -> str:
@@ -202,7 +202,7 @@ def _caption(result: RunResult, drawn: Sequence[Rung], cloud: Evaluation | None)
             f"{words.arm_label(cloud.arm)} by more than {(_margin(result) or 0) * 100:.1f} points; the "
             "paired test below decides, not this band."
         )
-    parts.append("Dashed: the Pareto front of the measured rungs.")
+    parts.append("Dashed: the Pareto front, the measured rungs that no other equals for less.")
     if any(is_assumed(rung.evaluation) for rung in drawn):
         parts.append("A hollow mark is a simulated cloud with an assumed cost; it is not on the front.")
     if any(rung.cost.value == 0 for rung in drawn):

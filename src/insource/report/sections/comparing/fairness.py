@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from insource.report import charts, words
-from insource.report.page import Block, Cell, Plot, Row, Section, Table
+from insource.report.page import Block, Plot, Row, Section, Table, Terms
 from insource.report.sections.estimates import difference_axis, difference_cell, estimate_cell, point
 from insource.types import NOT_MEASURED, Comparison, Fairness, Handicap, RunResult
 from insource.types.handicap import HandicapKind, Remaining
@@ -20,7 +20,7 @@ NAMES: dict[HandicapKind, str] = {
     "sampled-answers": "Answers drawn at a temperature",
 }
 LOOKED_FOR = len(NAMES)
-COLUMNS = ("Handicap", "Documents", "Without it: cloud", "Difference", "Outcome", "What to do")
+COLUMNS = ("Comparison", "Documents", "The cloud", "Difference", "Outcome")
 
 
 def fairness(result: RunResult) -> Section | None:
@@ -54,8 +54,7 @@ def _blocks(result: RunResult, name: str, found: Fairness) -> list[Block]:
     blocks: list[Block] = []
     if measured is not None and (plot := _plot(result, name, found, measured)) is not None:
         blocks.append(plot)
-    rows = [_row(result, one) for one in found.handicaps]
-    blocks.append(Table(f"What was found: {name}", COLUMNS, rows, (1, 2, 3)))
+    blocks.append(Terms(f"What was found: {name}", tuple(_described(one) for one in found.handicaps)))
     aliases: list[Row] = [
         (field, written, meant)
         for one in found.handicaps
@@ -87,10 +86,7 @@ def _plot(result: RunResult, name: str, found: Fairness, measured: Comparison) -
     tolerated = (0.0, measured.margin) if metric.lower_is_better else (-measured.margin, 0.0)
     values = [*charts.bounds(mark for row in rows for mark in row.points), *tolerated]
     axis = difference_axis(f"Difference in {words.inside(metric.label)}", values, ratio=metric.ratio)
-    table: list[Row] = [
-        (label, difference_cell(one.difference, ratio=metric.ratio), one.outcome or "–")
-        for label, one in views
-    ]
+    table = [_row(label, one, ratio=metric.ratio) for label, one in views]
     sizes = words.listed(f"{n:,}" for n in sorted({one.documents for _, one in views if one.documents}))
     return Plot(
         question=f"Does the outcome against {name} hold without what is unfair to it?",
@@ -99,12 +95,17 @@ def _plot(result: RunResult, name: str, found: Fairness, measured: Comparison) -
         f"{measured.difference.confidence:.0%} intervals. Shaded: the margin of “not worse”. "
         f"Method: {measured.test}.",
         draw=lambda width: charts.dot_plot(rows, axis, width=width, zero=True, shaded=tolerated),
-        table=Table("The data", ("Comparison", "Difference", "Outcome"), table, (1,), folded=True),
+        table=Table("The data", COLUMNS, table, (1, 2, 3), folded=True),
     )
 
 
 def _views(found: Fairness, measured: Comparison) -> list[tuple[str, Remaining]]:
-    whole = Remaining(documents=measured.n, difference=measured.difference, outcome=measured.outcome)
+    whole = Remaining(
+        documents=measured.n,
+        cloud=measured.baseline_value,
+        difference=measured.difference,
+        outcome=measured.outcome,
+    )
     views = [("As measured", whole)]
     views += [(f"Without: {NAMES[h.kind].lower()}", h.remaining) for h in found.handicaps if h.remaining]
     if found.remaining is not None and sum(one.certain for one in found.handicaps) > 1:
@@ -120,20 +121,22 @@ def _holds(found: Fairness, measured: Comparison) -> str:
     return f"Yes: {measured.candidate} is {measured.outcome or 'without a verdict'} with and without."
 
 
-def _row(result: RunResult, one: Handicap) -> Row:
-    remaining = one.remaining or Remaining()
-    metric = words.metric(words.primary_metric(result))
-    sure = "certain" if one.certain else "likely, not certain"
-    certain = f"{sure}; the outcome rests on it" if one.decides else sure
+def _described(one: Handicap) -> tuple[str, str]:
+    """Return what was found, how sure it is, and what to do."""
+    sure = "Certain" if one.certain else "Likely, not certain"
+    decides = ", and the outcome rests on it" if one.decides else ""
+    text = f"{one.documents:,} of {one.of:,} documents. {one.sentence} {sure}{decides}."
     agreement = one.agreement or NOT_MEASURED
-    detail = one.sentence
     if agreement.measured:
-        detail += f" Repeated answers are the same on {words.described(agreement)}."
+        text += f" Repeated answers are the same on {words.described(agreement)}."
+    return NAMES[one.kind], f"{text} {one.next_step}".strip()
+
+
+def _row(label: str, one: Remaining, *, ratio: bool) -> Row:
     return (
-        Cell(NAMES[one.kind], detail=detail, badge="decides" if one.decides else ""),
-        Cell(f"{one.documents:,} of {one.of:,}", detail=certain),
-        estimate_cell(remaining.cloud, ratio=metric.ratio),
-        difference_cell(remaining.difference, ratio=metric.ratio),
-        remaining.outcome or "–",
-        one.next_step or "–",
+        label,
+        f"{one.documents:,}",
+        estimate_cell(one.cloud, ratio=ratio),
+        difference_cell(one.difference, ratio=ratio),
+        one.outcome or "–",
     )

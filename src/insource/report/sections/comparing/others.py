@@ -9,7 +9,7 @@ from insource.evaluation.never_answered import described
 from insource.report import charts, words
 from insource.report.page import Block, Cell, Plot, Row, Section, Table
 from insource.report.sections.comparing.primary import p_value, primary_comparison, sentences
-from insource.report.sections.estimates import difference_axis, point
+from insource.report.sections.estimates import difference_axis, estimate_cell, point
 from insource.report.sections.ladder import outcome_of
 from insource.types import Comparison, Estimate, RunResult
 
@@ -85,7 +85,7 @@ def _forest(result: RunResult, comparisons: Sequence[Comparison]) -> Plot:
     axis = difference_axis(f"Difference in {words.inside(metric.label)}", values, ratio=metric.ratio)
     return Plot(
         question=f"Does {words.inside(metric.label)} differ?",
-        answer=_summary(comparisons, labels),
+        answer=summarised(comparisons, labels),
         caption=_caption(first, comparisons),
         draw=lambda width: charts.dot_plot(rows, axis, width=width, zero=True, shaded=tolerated),
         table=Table(
@@ -94,7 +94,7 @@ def _forest(result: RunResult, comparisons: Sequence[Comparison]) -> Plot:
     )
 
 
-def _summary(comparisons: Sequence[Comparison], labels: dict[str, str]) -> str:
+def summarised(comparisons: Sequence[Comparison], labels: dict[str, str]) -> str:
     """Return who is better than whom in a sentence; what each comparison found stands in its own row."""
     found: dict[str, list[str]] = {}
     for one in comparisons:
@@ -134,8 +134,8 @@ def _row(comparison: Comparison, labels: dict[str, str]) -> Row:
     test = f"{comparison.test}\nadjusted" if adjusted else comparison.test
     return (
         _pair(comparison, labels),
-        words.value(comparison.candidate_value, ratio=ratio),
-        words.value(comparison.baseline_value, ratio=ratio),
+        estimate_cell(comparison.candidate_value, ratio=ratio),
+        estimate_cell(comparison.baseline_value, ratio=ratio),
         Cell(words.gap(shown(comparison), ratio=ratio), detail=words.sample(comparison.n)),
         f"{comparison.better:,} · {comparison.worse:,} · {comparison.same:,}",
         Cell(p_value(p), detail=test),

@@ -24,7 +24,8 @@ def primary(result: RunResult) -> Section | None:
     found = primary_comparison(result)
     if found is None:
         return None
-    lead = [described(gap) for gap in found.never_answered]
+    gaps = (described(gap) for gap in found.never_answered)
+    lead = [gap for gap in gaps if gap not in found.sentence]
     if not found.verdict_allowed:
         lead.insert(0, "The cloud is simulated, so nothing is concluded from this comparison.")
     elif found.standing is not None:

@@ -39,13 +39,15 @@ def _plot(result: RunResult, found: Slices) -> Plot:
     axis = difference_axis(f"Difference in {words.inside(metric.label)}", values, ratio=metric.ratio)
     shown = f"The {DRAWN} worst of {len(found.found)} slices" if len(found.found) > DRAWN else "All slices"
     methods = words.methods(one.difference for one in found.found)
+    sizes = sorted({one.n for one in found.found})
+    span = " to ".join(f"{n:,}" for n in dict.fromkeys((sizes[0], sizes[-1])))
     small = f" Left out: {found.too_small:,} with fewer documents." if found.too_small else ""
     return Plot(
         question=f"On which documents does {pair[0]} differ from {pair[1]}?",
         answer=found.sentence,
-        caption=f"{shown} with at least {found.min_n} documents, the worst first; {pair[0]} minus {pair[1]}. "
-        f"A field is compared by its own accuracy. Intervals are not corrected; a possible regression is, by "
-        f"Benjamini and Hochberg over all slices.{small} Method: {methods}.",
+        caption=f"{shown} with at least {found.min_n} documents, n = {span}, the worst first; {pair[0]} "
+        f"minus {pair[1]}. A field is compared by its own accuracy. Intervals are not corrected; a possible "
+        f"regression is, by Benjamini and Hochberg over all slices.{small} Method: {methods}.",
         draw=lambda width: charts.dot_plot(rows, axis, width=width, zero=True),
         table=Table(
             "The data",

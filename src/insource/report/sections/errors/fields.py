@@ -94,7 +94,8 @@ def _accuracy(result: RunResult, chosen: Evaluation) -> Plot:
         answer=_field_sentence(label, ranked),
         caption=f"Share of documents with the field as in the label, hardest for {label} first.{cut} "
         f"{_drawn_arms(result)}n = {chosen.n:,} documents, "
-        f"{chosen.fields[0].accuracy.confidence:.0%} intervals, {words.methods(f.accuracy for f in ranked)}.",
+        f"{chosen.fields[0].accuracy.confidence:.0%} intervals. "
+        f"Method: {words.methods(f.accuracy for f in ranked)}.",
         draw=lambda width: charts.dot_plot(rows, axis, width=width),
         table=Table(full.caption, ("Field", "Arm", *full.columns[1:]), full.rows, (2, 3, 4, 5, 6), True),
         legend=arm_legend(result, words.main_arms(result)),

@@ -59,7 +59,7 @@ def _by_label(chosen: Evaluation) -> Plot:
         question=f"Which labels does {label} miss?",
         answer=_hardest(label, ranked),
         caption=f"{cut}, the hardest first: the share of a label's documents that got it, with 95 % "
-        f"intervals; n is the number of its documents. Method: {methods}.",
+        f"intervals; n = {chosen.n:,} documents in all. Method: {methods}.",
         draw=lambda width: charts.dot_plot(rows, axis, width=width),
         table=Table(
             "The data",
