@@ -72,15 +72,18 @@ def _levers(result: RunResult, found: ErrorMix) -> Plot:
     label, metric = _label(result, found), words.metric(found.metric, result.gold)
     views = [("as measured", found.measured), *((one.lever, one.without) for one in found.levers)]
     rows = [
-        charts.DotRow(name, (mark,), _gain(one, found.measured) if index else "")
+        charts.DotRow(
+            name,
+            (mark,) if (mark := point(one, series=min(index, 1))) else (),
+            _gain(one, found.measured) if index else "",
+        )
         for index, (name, one) in enumerate(views)
-        if (mark := point(one, series=min(index, 1)))
     ]
     axis = vega.ratio_axis(metric.label, charts.bounds(mark for row in rows for mark in row.points))
     slots = ["–", *(f"{one.slots:,}" for one in found.levers)]
     table: list[Row] = [
-        (name, count, estimate_cell(one), _gain(one, found.measured) or "–")
-        for (name, one), count in zip(views, slots, strict=True)
+        (row.label, count, estimate_cell(one), row.note or "–")
+        for row, (_, one), count in zip(rows, views, slots, strict=True)
     ]
     return Plot(
         question=f"What is the most that each lever could gain for {label}?",
