@@ -74,7 +74,7 @@ def test_tables_show_the_numbers_of_the_result(page):
             assert words.interval(estimate) in text
     everything = page.locator("#arms details tbody tr")
     assert everything.count() == sum(len(e.metrics) for e in example_result().evaluations)
-    differences = page.locator("#difference tbody tr").all_inner_texts()
+    differences = page.locator("#difference figure tbody tr").all_inner_texts()
     for comparison, text in zip(example_result().comparisons, differences, strict=True):
         assert words.difference(comparison) in text
         assert f"{comparison.better} · {comparison.worse} · {comparison.same}" in text

@@ -15,10 +15,13 @@ from insource.cli.printable import printable
 from insource.foundation.errors import InsourceError
 
 if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
     from insource.training.recipe import Recipe
-    from insource.types import Arm, Comparison, DatasetManifest, Estimate, Evaluation, RunResult
+    from insource.types import Arm, Comparison, DatasetManifest, Estimate, Evaluation, Fairness, RunResult
 
 EXIT_INTERRUPTED = 130
+WIDTH = 80
 PACKAGE = Path(__file__).parents[1]
 PAGE = re.compile(r"\bdocs/[\w/-]+\.md\b")
 REFRESH_S = 0.2
@@ -204,42 +207,79 @@ def minor_gaps(comparison: Comparison) -> None:
 
 
 def summary(result: RunResult) -> None:
-    """Print the table of the arms, the comparisons, break-even and the verdict."""
+    """Print the ladder, what it was compared with, what makes that unfair, break-even and the verdict."""
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    labels = result.dataset.output.kind == "labels"
-    names = [
-        "accuracy" if labels else "field_accuracy",
-        "format_consistency",
-        "hallucination_rate",
-        "exact_match",
-    ]
-    if labels:
-        names.remove("hallucination_rate")
-    for heading in ("arm", "n", *(name.replace("_", " ") for name in names), "p50", "per 1,000"):
-        table.add_column(heading, overflow="fold")
-    for evaluation in result.evaluations:
-        arm = evaluation.arm
-        simulated = arm.simulated
-        latency = evaluation.latency_s.get("p50")
-        seconds = f"{latency.value:.2f} s" if latency and latency.value is not None else "not measured"
-        cost = f"${arm.cost_per_1000_usd:.2f}" if arm.cost_per_1000_usd is not None else "not measured"
-        table.add_row(
-            f"{arm.name} (simulated)" if simulated else arm.name,
-            str(evaluation.n),
-            *(show(evaluation.metrics.get(name)) for name in names),
-            f"{seconds} assumed" if simulated and latency else seconds,
-            f"{cost} assumed" if simulated else cost,
-        )
-    console = Console(stderr=True, width=None if sys.stderr.isatty() else 160)
+    width = max(WIDTH, Console(stderr=True).width) if sys.stderr.isatty() else WIDTH
+    console = Console(stderr=True, width=width)
     console.print()
-    console.print(table)
+    console.print(_ladder(result))
     for arm_name, reason in result.skipped_arms.items():
         say(f"{arm_name}: {reason}")
+    say()
+    for line in findings(result):
+        say(printable(line))
     for comparison in result.comparisons:
-        say(comparison.sentence)
         minor_gaps(comparison)
     say(result.break_even.sentence)
     say(f"\n{styled('Verdict', bold=True)}: {result.verdict.outcome}. {result.verdict.sentence}")
+
+
+def _ladder(result: RunResult) -> RichTable:
+    """Return the table of the arms, the chosen one marked."""
+    from rich.table import Table
+
+    from insource.foundation.money import show_usd
+    from insource.report import words
+    from insource.report.sections.ladder import correct_rate
+
+    primary, chosen = words.primary_metric(result), words.candidate(result)
+    exact = correct_rate(result) if correct_rate(result) != primary else None
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("", no_wrap=True)
+    table.add_column("arm", overflow="fold")
+    table.add_column("kind", overflow="fold")
+    table.add_column(words.inside(words.metric(primary, result.gold).label), no_wrap=True)
+    if exact:
+        table.add_column("exact", no_wrap=True, justify="right")
+    table.add_column("per 1,000", no_wrap=True, justify="right")
+    table.add_column("n", no_wrap=True, justify="right")
+    for evaluation in result.evaluations:
+        arm = evaluation.arm
+        mark = "→" if chosen is not None and arm.name == chosen.arm.name else ""
+        right = evaluation.metrics.get(exact) if exact else None
+        rate = "–" if right is None or right.value is None else f"{100 * right.value:.1f} %"
+        cost = f"~{show_usd(arm.cost_per_1000_usd)}" if arm.simulated else show_usd(arm.cost_per_1000_usd)
+        kind = arm.kind if arm.kind != arm.name else ""
+        figures = (show(evaluation.metrics.get(primary)), *([rate] if exact else []), cost)
+        names = (printable(arm.name), printable("simulated" if arm.simulated else kind))
+        table.add_row(mark, *names, *figures, f"{evaluation.n:,}")
+    return table
+
+
+def findings(result: RunResult) -> list[str]:
+    """Return what the comparisons found, what is unfair to a cloud, and why the arm is wrong, a line each.
+
+    The primary comparison and those with real clouds are said in full, the others in one line.
+    """
+    from insource.report import words
+    from insource.report.sections.comparing.others import summarised
+
+    role = {e.arm.name: e.arm.role for e in result.evaluations if not e.arm.simulated}
+    first = result.comparisons[:1]
+    full = [*first, *(c for c in result.comparisons[1:] if role.get(c.baseline) == "reference")]
+    rest = [c for c in result.comparisons if c not in full]
+    lines = [c.sentence for c in full]
+    lines += [c.other_question.sentence for c in first if c.other_question is not None]
+    lines += [summarised(rest, words.arm_labels(result))] if rest else []
+    lines += [_unfair(cloud, found) for cloud, found in result.fairness.items() if found.handicaps]
+    lines += [f"Errors: {mix.sentence}" for mix in result.error_mixes[:1] if mix.causes]
+    return [line for line in lines if line]
+
+
+def _unfair(cloud: str, found: Fairness) -> str:
+    from insource.report.sections.comparing.fairness import NAMES
+
+    kinds = ", ".join(NAMES[one.kind].lower() for one in found.handicaps)
+    rests = "the outcome rests on it" if found.reason else "the outcome is the same without"
+    return f"Fairness: {cloud} has a handicap ({kinds}); {rests}."

@@ -1,47 +1,103 @@
-"""Render the short report for a pull request or a chat: verdict, arms and comparisons."""
+"""Render the report as Markdown, for a pull request, a chat or a terminal.
+
+It starts with the summary: verdict, the ladder and the comparisons. All sections of the page follow, a plot
+as its question, answer and table, so that a reader who stops anywhere has read the most important part.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from insource.foundation.money import show_usd
 from insource.report import words
-from insource.report.sections.banner import WORDS, simulation_warning
+from insource.report.page import Block, Cell, Section, Table
+from insource.report.sections.banner import WORDS, basis, simulation_warning
+from insource.report.sections.contents import sections
 from insource.types import NOT_MEASURED, Evaluation, RunResult
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~!&])")
+LONGEST = 1500  # letters of a document: the page has all of it
 
 
 def render_markdown(result: RunResult) -> str:
-    """Return verdict, table of arms with intervals, and comparisons as sentences, in GitHub's Markdown."""
+    """Return the summary and every section of the report, in GitHub's Markdown."""
     shown = RunResult.model_validate(words.visible(result.model_dump()))
-    headline = words.headline_metrics(shown)
-    columns = ("Arm", "n", *(words.metric(name).label for name in headline), "p50", "p95", "Cost per 1,000")
-    verdict = shown.verdict
-    lines = [
-        f"### {WORDS[verdict.outcome]}: {_text(verdict.sentence)}",
-        "",
-        *(f"- {_text(reason)}" for reason in verdict.reasons),
-        *(f"- Would change the verdict: {_text(flip)}" for flip in verdict.flips_if),
-        "",
-        _row(columns),
-        _row("---" if index == 0 else "--:" for index in range(len(columns))),
-        *(_row(_cells(evaluation, headline)) for evaluation in shown.evaluations),
-        *(_row((_text(name), *[words.NOT_MEASURED] * (len(columns) - 1))) for name in shown.skipped_arms),
-        "",
-    ]
-    if warning := simulation_warning(shown):
-        lines += [f"> {_text(warning)}", ""]
-    lines += [f"- {_text(comparison.sentence)}" for comparison in shown.comparisons if comparison.sentence]
+    lines = [*_summary(shown)]
+    for section in sections(shown):
+        lines += _section(section)
     lines += [
-        "",
-        f"{_text(shown.break_even.sentence)}",
         "",
         f"Run `{shown.run_id.replace('`', '')}`, test split evaluated {shown.test_looks:,} times, "
         f"seed {shown.seed}, Insource {_text(shown.insource_version)}.",
     ]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
+
+
+def _summary(shown: RunResult) -> Iterator[str]:
+    headline = words.headline_metrics(shown)
+    labels = (words.metric(name, shown.gold).label for name in headline)
+    columns = ("Arm", "n", *map(_text, labels), "p50", "p95", "Cost per 1,000")
+    verdict = shown.verdict
+    yield f"### {WORDS[verdict.outcome]}: {_text(verdict.sentence)}"
+    yield ""
+    yield from (f"- {_text(reason)}" for reason in verdict.reasons)
+    yield from (f"- Would change the verdict: {_text(flip)}" for flip in verdict.flips_if)
+    yield from (f"- {_text(line)}" for line in basis(shown))
+    yield from ("", _row(columns), _rule(len(columns), range(1, len(columns))))
+    yield from (_row(_cells(evaluation, headline)) for evaluation in shown.evaluations)
+    yield from (
+        _row((_text(name), *[words.NOT_MEASURED] * (len(columns) - 1))) for name in shown.skipped_arms
+    )
+    yield ""
+    if warning := simulation_warning(shown):
+        yield from (f"> {_text(warning)}", "")
+    yield from (f"- {_text(comparison.sentence)}" for comparison in shown.comparisons if comparison.sentence)
+    yield from ("", _text(shown.break_even.sentence), "")
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield from ("", f"## {_text(section.title)}", "")
+    for paragraph in section.lead:
+        yield from (_text(paragraph), "")
+    for block in section.blocks:
+        yield from _block(block)
+        yield ""
+
+
+def _block(block: Block) -> Iterator[str]:
+    if block.kind == "table":
+        yield from (f"#### {_text(block.caption)}", "", *_table(block))
+    elif block.kind == "plot":
+        yield from (f"#### {_text(block.question)}", "")
+        yield from (_text(line) + "  " for line in block.answer.splitlines())
+        yield from ("", f"*{_text(block.caption)}*", "", *_table(block.table))
+    elif block.kind == "example":
+        yield from (f"#### {_text(block.title)} {_text(block.explanation)}".rstrip(), "")
+        cut = " …" if len(block.document) > LONGEST else ""
+        yield from (f"> {_text(block.document[:LONGEST])}{cut}", "", *_table(block.table))
+    else:
+        if block.heading:
+            yield from (f"#### {_text(block.heading)}", "")
+        if block.kind == "bullets":
+            yield from (f"- {_text(item)}" for item in block.items)
+        else:
+            yield from (f"- **{_text(name)}**: {_text(meaning)}" for name, meaning in block.items)
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield _row(map(_text, table.columns))
+    yield _rule(len(table.columns), table.numeric)
+    yield from (_row(map(_cell, row)) for row in table.rows)
+
+
+def _cell(cell: str | Cell) -> str:
+    if isinstance(cell, str):
+        return _text(cell)
+    mark = "≠ " if cell.marked else ""
+    badge = f" ({cell.badge})" if cell.badge else ""
+    detail = f"<br>{_text(cell.detail)}" if cell.detail else ""
+    return f"{mark}{_text(cell.text)}{_text(badge)}{detail}"
 
 
 def _cells(evaluation: Evaluation, headline: Iterable[str]) -> tuple[str, ...]:
@@ -63,6 +119,11 @@ def _cells(evaluation: Evaluation, headline: Iterable[str]) -> tuple[str, ...]:
 
 def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _rule(columns: int, numeric: Iterable[int]) -> str:
+    right = set(numeric)
+    return _row("--:" if index in right else "---" for index in range(columns))
 
 
 def _text(content: str) -> str:

@@ -108,7 +108,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Banner:
-    """The verdict: a word, a sentence, three numbers, reasons, and what would change it."""
+    """The verdict: a word, a sentence, three numbers, reasons, and what would change it.
+
+    ``basis`` says what it rests on.
+    """
 
     outcome: str
     word: str
@@ -117,3 +120,4 @@ class Banner:
     reasons: tuple[str, ...]
     flips_if: tuple[str, ...]
     warning: str = ""
+    basis: tuple[str, ...] = ()

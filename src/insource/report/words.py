@@ -5,124 +5,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
+from insource.evaluation.gold.source import ACCURACIES, titled
+from insource.report.vocabulary import METRICS, Metric
 from insource.types import Arm, Comparison, Estimate, Evaluation, Labels, RunResult, Text
+from insource.types.gold import GoldSource
 
 NOT_MEASURED = "not measured"
 NBSP = "\u00a0"  # keeps an interval and an n on one line
 
 
-class Metric(NamedTuple):
-    """The label of a metric, its meaning in one sentence, and how its values are shown."""
-
-    label: str
-    meaning: str
-    lower_is_better: bool = False
-    ratio: bool = True
-
-
-METRICS: dict[str, Metric] = {
-    "field_accuracy": Metric(
-        "Field accuracy",
-        "Share of a document's fields that are correct (the right value, or correctly empty), averaged over "
-        "documents.",
-    ),
-    "accuracy": Metric("Accuracy", "Share of documents with the right label."),
-    "macro_f1": Metric("Macro F1", "Unweighted mean of the F1 of each label."),
-    "format_consistency": Metric(
-        "Format consistency",
-        "Share of answers that are valid under the schema, with every value in its canonical spelling.",
-    ),
-    "hallucination_rate": Metric(
-        "Hallucination rate",
-        "Share of answers with at least one invented value or key.",
-        lower_is_better=True,
-    ),
-    "exact_match": Metric(
-        "Document exact match", "Share of documents without a wrong, missed or invented field."
-    ),
-    "all_null_floor": Metric(
-        "All-null floor",
-        "Field accuracy of an answer with every field empty, on the same documents.",
-    ),
-    "field_accuracy_micro": Metric(
-        "Field accuracy, micro", "Share of correct fields among all fields of all documents."
-    ),
-    "field_accuracy_macro": Metric("Field accuracy, macro", "Mean of the accuracies of the fields."),
-    "parse_rate": Metric("Parses", "Share of answers that parse without repair."),
-    "repairable_rate": Metric(
-        "Repairable", "Share of answers that parse after removal of fences and surrounding prose."
-    ),
-    "schema_valid_rate": Metric("Schema-valid", "Share of answers that are valid under the schema."),
-    "precision": Metric("Precision", "Share of the given values that are correct."),
-    "recall": Metric("Recall", "Share of the labelled values that were found."),
-    "f1": Metric("F1", "Harmonic mean of precision and recall."),
-    "invented_per_null_slot": Metric(
-        "Invented per empty field",
-        "Share of the empty fields that were filled.",
-        lower_is_better=True,
-    ),
-    "invented_per_document": Metric(
-        "Invented per document", "Fields per document that were filled without a label.", True, ratio=False
-    ),
-    "surface_consistency": Metric(
-        "Surface consistency",
-        "Share of a field's values written in its most frequent pattern, mean of the fields.",
-    ),
-    "run_agreement": Metric(
-        "Run-to-run agreement", "Share of documents that get the identical answer when they are asked again."
-    ),
-    "unsupported_rate": Metric(
-        "Not in the document",
-        "Share of the values that are not found in their document, in fields that can be judged so.",
-        lower_is_better=True,
-    ),
-    "source_invention_rate": Metric(
-        "Invented, by the document",
-        "Share of the values that are invented, from those not found, corrected for what the search misses.",
-        lower_is_better=True,
-    ),
-    "abstention_rate": Metric(
-        "Abstained",
-        "Share of the fields for which the answer says that it does not know.",
-        lower_is_better=True,
-    ),
-    "correction_cost": Metric(
-        "Correction cost", "Declared cost of correcting a document.", lower_is_better=True, ratio=False
-    ),
-    "required_facts": Metric(
-        "Required facts", "Share of a document's required facts that the answer contains."
-    ),
-    "token_f1": Metric("Token F1", "Overlap of the answer's words with the reference's."),
-    "chrf": Metric("chrF", "Overlap of the answer's character sequences with the reference's."),
-    "out_of_scope_recall": Metric(
-        "Out-of-scope recall", "Share of the out-of-scope documents that are recognised."
-    ),
-    "out_of_scope_precision": Metric(
-        "Out-of-scope precision", "Share of the documents called out of scope that are."
-    ),
-    "edit_burden": Metric(
-        "Edit burden", "Fields per document that a person must correct.", lower_is_better=True, ratio=False
-    ),
-}
-
-TERMS: dict[str, str] = {
-    "Arm": "One candidate for the task: a model, its prompt and its decoding.",
-    "Document": "One input with its answer. The statistics count documents, not fields.",
-    "Interval": "Confidence interval: a range of plausible values; [91.8, 96.0] means 91.8 to 96.0.",
-    "n": "Number of documents behind a figure; for a field, the number of values.",
-    "Paired difference": "Candidate minus baseline on the same documents. Pairing removes the variation "
-    "between documents.",
-    "Margin": "Largest loss that still counts as “not worse”. It is set before the evaluation.",
-    "p50, p95": "50 % and 95 % of the answers took at most this long.",
-    "Simulated cloud": "Generated answers that follow a published error profile. They test the software and "
-    "say nothing about any provider.",
-}
-
 HEADLINE_FIELDS = ("field_accuracy", "format_consistency", "hallucination_rate", "exact_match")
 HEADLINE_LABELS = ("accuracy", "macro_f1", "format_consistency")
-HEADLINE_TEXT = ("exact_match",)
+HEADLINE_TEXT = ("required_facts", "token_f1", "chrf", "exact_match")
+SHOWN_ARMS = 5
+
+_SIZES = re.compile(r"(?<=effective n )[\d,]+ | \([\d,]+ groups?\)")
 
 
 def headline_metrics(result: RunResult) -> tuple[str, ...]:
@@ -130,17 +29,42 @@ def headline_metrics(result: RunResult) -> tuple[str, ...]:
     output = result.dataset.output
     if isinstance(output, Labels):
         return HEADLINE_LABELS
-    return HEADLINE_TEXT if isinstance(output, Text) else HEADLINE_FIELDS
+    if not isinstance(output, Text):
+        return HEADLINE_FIELDS
+    known = {name for evaluation in result.evaluations for name in evaluation.metrics}
+    return tuple(name for name in HEADLINE_TEXT if name in known or name == "exact_match")
 
 
 def primary_metric(result: RunResult) -> str:
-    """Return the metric of the verdict: that of the first comparison, else the task's first headline."""
-    return result.comparisons[0].metric if result.comparisons else headline_metrics(result)[0]
+    """Return the metric of the verdict: of the first comparison, the choice, or the first headline."""
+    if result.comparisons:
+        return result.comparisons[0].metric
+    return result.choice.metric if result.choice else headline_metrics(result)[0]
 
 
-def metric(name: str) -> Metric:
-    """Return the label and meaning of a metric. An unknown metric gets its name as the label."""
-    return METRICS.get(name) or Metric(name.replace("_", " ").capitalize(), "")
+def metric(name: str, gold: GoldSource | None = None) -> Metric:
+    """Return the label and meaning of a metric. An unknown metric gets its name as the label.
+
+    Against labels that a model gave, no label says *accuracy*: it says *agreement*, and with which model.
+    """
+    found = METRICS.get(name) or Metric(name.replace("_", " ").capitalize(), "")
+    if gold is None or gold.kind == "accuracy":
+        return found
+    if name not in ACCURACIES:
+        return found._replace(label=found.label.replace("accuracy", "agreement"))
+    named = gold if len(gold.teachers) < 3 else _counted(gold)
+    label = titled(name, named)
+    return found._replace(label=label[:1].upper() + label[1:])
+
+
+def _counted(gold: GoldSource) -> GoldSource:
+    """Return the source of labels without the names of its models, for titles."""
+    return gold.model_copy(update={"teachers": {f"{len(gold.teachers)} models": sum(gold.teachers.values())}})
+
+
+def inside(label: str) -> str:
+    """Return a label as it stands inside a sentence; names and abbreviations keep their capitals."""
+    return label if label[1:2].isupper() or label == "chrF" else label[:1].lower() + label[1:]
 
 
 def finite(value: float | None) -> float | None:
@@ -174,12 +98,14 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Format a duration as ``0.84 s``, ``12.3 s`` or ``4 min 05 s``."""
+    """Format a duration as ``3.1 ms``, ``0.84 s``, ``12.3 s`` or ``4 min 05 s``."""
     if finite(value) is None or value is None:
         return NOT_MEASURED
     if value >= 120:
         minutes, rest = divmod(round(value), 60)
         return f"{minutes} min {rest:02d} s"
+    if 0 < value < 0.1:
+        return f"{value * 1000:.3g} ms"
     return f"{value:.1f} s" if value >= 10 else f"{value:.2f} s"
 
 
@@ -220,13 +146,24 @@ def support(estimate: Estimate, *, ratio: bool = True) -> str:
 
 def difference(comparison: Comparison) -> str:
     """Format a difference as ``+3.1 [+0.2, +6.0]``, in points or in the unit of the metric."""
-    estimate, scale = comparison.difference, 100 if metric(comparison.metric).ratio else 1
+    return gap(comparison.difference, ratio=metric(comparison.metric).ratio)
+
+
+def gap(estimate: Estimate, *, ratio: bool = True) -> str:
+    """Format a difference as ``+3.1 [+0.2, +6.0]``, in points or in the unit of the metric."""
+    scale = 100 if ratio else 1
     middle, low, high = (finite(part) for part in (estimate.value, estimate.low, estimate.high))
     if middle is None:
         return NOT_MEASURED
     if low is None or high is None:
         return signed(middle * scale)
     return f"{signed(middle * scale)} [{signed(low * scale)}, {signed(high * scale)}]"
+
+
+def methods(estimates: Iterable[Estimate]) -> str:
+    """Name the methods of several estimates once each, without the sample sizes that differ between them."""
+    named = (_SIZES.sub("", estimate.method) for estimate in estimates if estimate.measured)
+    return "; ".join(sorted(set(named) - {""})) or "not stated"
 
 
 def arm_label(arm: Arm) -> str:
@@ -242,12 +179,34 @@ def arm_labels(result: RunResult) -> dict[str, str]:
 
 
 def candidate(result: RunResult) -> Evaluation | None:
-    """Return the main arm: the first comparison's candidate, else the first candidate, else the first arm."""
+    """Return the main arm: the chosen one, else the first comparison's candidate or the first candidate."""
     named = {evaluation.arm.name: evaluation for evaluation in result.evaluations}
-    if result.comparisons and result.comparisons[0].candidate in named:
-        return named[result.comparisons[0].candidate]
+    wanted = [result.choice.candidate] if result.choice else []
+    wanted += [comparison.candidate for comparison in result.comparisons[:1]]
     candidates = [evaluation for evaluation in result.evaluations if evaluation.arm.role == "candidate"]
-    return next(iter(candidates or result.evaluations), None)
+    found = (named[name] for name in wanted if name in named)
+    return next(found, next(iter(candidates or result.evaluations), None))
+
+
+def main_arms(result: RunResult) -> list[Evaluation]:
+    """Return the few arms that crowded plots show, in report order.
+
+    They are the chosen arm and the one it is first compared with, then clouds, other candidates and
+    baselines, the best first.
+    """
+    chosen = candidate(result)
+    first = [chosen.arm.name] if chosen else []
+    first += [comparison.baseline for comparison in result.comparisons[:1]]
+    roles, name = ("reference", "candidate", "baseline"), primary_metric(result)
+    sign = 1 if metric(name).lower_is_better else -1
+
+    def rank(evaluation: Evaluation) -> tuple[bool, int, float]:
+        found = evaluation.metrics.get(name)
+        quality = (found.value if found else None) or 0.0
+        return evaluation.arm.name not in first, roles.index(evaluation.arm.role), sign * quality
+
+    kept = {evaluation.arm.name for evaluation in sorted(result.evaluations, key=rank)[:SHOWN_ARMS]}
+    return [evaluation for evaluation in result.evaluations if evaluation.arm.name in kept]
 
 
 def listed(items: Iterable[str]) -> str:

@@ -17,14 +17,15 @@ from insource.types import NOT_MEASURED, Estimate, Evaluation, RunResult
 
 COMPONENTS = (
     "all_null_floor",
-    "parse_rate",
-    "schema_valid_rate",
-    "repairable_rate",
     "precision",
     "recall",
     "f1",
-    "invented_per_null_slot",
     "edit_burden",
+    "correction_cost",
+    "abstention_rate",
+    "required_facts",
+    "token_f1",
+    "chrf",
 )
 PERCENTILES = {"p50": "p50, the median", "p95": "p95, 1 in 20 is slower"}
 
@@ -32,19 +33,23 @@ PERCENTILES = {"p50": "p50, the median", "p95": "p95, 1 in 20 is slower"}
 def compared(result: RunResult) -> Section:
     """Return the section with the table of arms, the component rates, and every estimate in full."""
     headline = words.headline_metrics(result)
-    columns = ("Arm", *(words.metric(name).label for name in headline), *PERCENTILES, "Cost per 1,000")
+    columns = (
+        "Arm",
+        *(words.metric(name, result.gold).label for name in headline),
+        *PERCENTILES,
+        "Cost per 1,000",
+    )
     rows: list[Row] = [_arm_row(evaluation, headline) for evaluation in result.evaluations]
-    missing = Cell(words.NOT_MEASURED, muted=True)
-    for name, reason in result.skipped_arms.items():
-        rows.append((Cell(name, detail=reason), *[missing] * (len(columns) - 1)))
     caption = "Each figure with its interval and its number of documents"
     tables = (
         Table(caption, columns, rows, numeric=tuple(range(1, len(columns)))),
         _components(result),
         _every_estimate(result),
     )
-    lead = tuple(part for part in (_lead(result), _failures(result)) if part)
-    return Section("arms", "How good is each candidate?", lead, tuple(table for table in tables if table))
+    lead = (_lead(result), *_failures(result))
+    return Section(
+        "arms", "How good is each arm in every figure?", lead, tuple(table for table in tables if table)
+    )
 
 
 def latency(result: RunResult) -> Section | None:
@@ -61,8 +66,8 @@ def latency(result: RunResult) -> Section | None:
     plot = Plot(
         question="How long does an answer take?",
         answer=_latency_sentence(result),
-        caption="Wall-clock time of one document, as the caller measures it. Hollow marks are assumed. "
-        + _methods(result),
+        caption="Wall-clock time of one document, as the caller measures it, "
+        f"n = {_sizes(result)} documents. Hollow marks are assumed. {_methods(result)}",
         draw=lambda width: charts.dot_plot(rows, axis, width=width, joined=True),
         table=Table("The data", ("Arm", *PERCENTILES), table_rows, numeric=(1, 2), folded=True),
         legend=tuple(
@@ -100,7 +105,10 @@ def _latency_cell(evaluation: Evaluation, name: str) -> Cell:
     if is_assumed(evaluation) or estimate.method == "assumed":
         return Cell(words.seconds(estimate.value), detail="assumed")
     low, high = words.finite(estimate.low), words.finite(estimate.high)
-    bounds = "no interval" if low is None or high is None else f"[{low:.2f},{words.NBSP}{high:.2f}]"
+    bounds = "no interval"
+    if low is not None and high is not None:
+        span = f"[{words.seconds(low)}, {words.seconds(high)}]"
+        bounds = span.replace(" ", words.NBSP)
     return Cell(words.seconds(estimate.value), detail=f"{bounds}\n{words.sample(estimate.n)}")
 
 
@@ -119,7 +127,7 @@ def _latency_dots(evaluation: Evaluation) -> charts.DotRow:
 
 def _latency_sentence(result: RunResult) -> str:
     parts = []
-    for evaluation in result.evaluations:
+    for evaluation in words.main_arms(result):
         p50, p95 = (words.finite(_latency(evaluation, name).value) for name in PERCENTILES)
         if p50 is None or p95 is None:
             continue
@@ -129,18 +137,21 @@ def _latency_sentence(result: RunResult) -> str:
     return "; ".join(parts) + "."
 
 
+def _sizes(result: RunResult) -> str:
+    sizes = sorted({_latency(e, "p50").n for e in result.evaluations if not is_assumed(e)} or {0})
+    return " to ".join(f"{n:,}" for n in dict.fromkeys((sizes[0], sizes[-1])))
+
+
 def _methods(result: RunResult) -> str:
-    methods = {_latency(e, "p50").method for e in result.evaluations if not is_assumed(e)}
-    found = sorted(method for method in methods - {"", NOT_MEASURED.method})
-    return f"Method: {'; '.join(found)}." if found else ""
+    return f"Method: {words.methods(_latency(e, 'p50') for e in result.evaluations if not is_assumed(e))}."
 
 
 def _lead(result: RunResult) -> str:
     chosen, name = words.candidate(result), words.primary_metric(result)
     if chosen is None:
         return "No arm was measured."
-    metric = words.metric(name)
-    sentence = f"{words.arm_label(chosen.arm)}: {metric.label.lower()} "
+    metric = words.metric(name, result.gold)
+    sentence = f"{words.arm_label(chosen.arm)}: {words.inside(metric.label)} "
     sentence += words.described(chosen.metrics.get(name, NOT_MEASURED), ratio=metric.ratio)
     floor = chosen.metrics.get("all_null_floor", NOT_MEASURED)
     if floor.measured:
@@ -154,7 +165,7 @@ def _lead(result: RunResult) -> str:
     return sentence + "."
 
 
-def _failures(result: RunResult) -> str:
+def _failures(result: RunResult) -> tuple[str, ...]:
     parts = []
     for evaluation in result.evaluations:
         if evaluation.failed or evaluation.unscored:
@@ -162,13 +173,15 @@ def _failures(result: RunResult) -> str:
             parts.append(
                 f"{words.arm_label(evaluation.arm)}: {evaluation.failed:,} of {evaluation.n:,} calls failed "
                 f"and count as wrong, {evaluation.unscored:,} could not be scored"
-                + (f" ({reasons})" if reasons else "")
+                + (f" ({reasons})." if reasons else ".")
             )
-    return "; ".join(parts) + "." if parts else ""
+    return tuple(parts)
 
 
 def _components(result: RunResult) -> Table | None:
-    names = [name for name in COMPONENTS if any(name in e.metrics for e in result.evaluations)]
+    headline = words.headline_metrics(result)
+    names = [name for name in COMPONENTS if name not in headline]
+    names = [name for name in names if any(name in e.metrics for e in result.evaluations)]
     if not names:
         return None
     rows = [
@@ -185,7 +198,9 @@ def _components(result: RunResult) -> Table | None:
 def _every_estimate(result: RunResult) -> Table:
     rows = [
         estimate_row(
-            (words.arm_label(e.arm), words.metric(name).label), estimate, ratio=words.metric(name).ratio
+            (words.arm_label(e.arm), words.metric(name, result.gold).label),
+            estimate,
+            ratio=words.metric(name).ratio,
         )
         for e in result.evaluations
         for name, estimate in e.metrics.items()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from insource.evaluation.scoring.text import rests_on
 from insource.foundation.money import show_usd
 from insource.report import words
 from insource.report.page import Banner, Cell
+from insource.report.sections.comparing.primary import primary_comparison
 from insource.report.sections.estimates import estimate_cell
-from insource.types import Comparison, RunResult
+from insource.types import Comparison, RunResult, Text
 
 WORDS = {"go": "Go", "no-go": "No-go", "undecided": "Undecided"}
 
@@ -22,7 +24,21 @@ def banner(result: RunResult) -> Banner:
         reasons=verdict.reasons,
         flips_if=verdict.flips_if,
         warning=simulation_warning(result),
+        basis=basis(result),
     )
+
+
+def basis(result: RunResult) -> tuple[str, ...]:
+    """Return what the verdict rests on: how it was registered, the labels, and for a text the metric."""
+    lines = []
+    first = primary_comparison(result)
+    if first is not None and first.standing is not None and first.verdict_allowed:
+        lines.append(f"{first.standing.kind.capitalize()}: {first.standing.reason}.")
+    if result.gold is not None and result.gold.kind == "agreement":
+        lines.append(result.gold.sentence)
+    if isinstance(result.dataset.output, Text):
+        lines.append(rests_on(words.primary_metric(result)))
+    return tuple(lines)
 
 
 def simulation_warning(result: RunResult) -> str:
@@ -43,7 +59,7 @@ def deciding_comparison(result: RunResult) -> Comparison | None:
 
 def _quality(result: RunResult) -> tuple[str, Cell]:
     name, chosen = words.primary_metric(result), words.candidate(result)
-    metric = words.metric(name)
+    metric = words.metric(name, result.gold)
     if chosen is None:
         return metric.label, Cell(words.NOT_MEASURED, muted=True)
     title = f"{metric.label}, {words.arm_label(chosen.arm)}"

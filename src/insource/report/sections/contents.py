@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from insource.report.page import Section
 from insource.report.sections import (
     arms,
     data,
     economics,
-    examples,
-    fields,
-    paired,
+    effort,
+    gold,
+    ladder,
+    not_measured,
     provenance,
     routing,
     training,
 )
+from insource.report.sections.comparing import break_point, fairness, others, primary, slices
+from insource.report.sections.errors import error_mix, examples, fields, formats, invention, labels
 from insource.types import RunResult
+
+SECTIONS: tuple[Callable[[RunResult], Section | None], ...] = (
+    ladder.ladder,
+    primary.primary,
+    others.differences,
+    fairness.fairness,
+    gold.gold,
+    error_mix.error_mix,
+    slices.slices,
+    break_point.break_points,
+    fields.per_field,
+    fields.per_group,
+    labels.labels,
+    invention.invention,
+    formats.formats,
+    arms.compared,
+    arms.latency,
+    economics.break_even,
+    effort.effort,
+    training.training,
+    routing.routing,
+    examples.disagreements,
+    not_measured.not_measured,
+    data.data,
+    provenance.provenance,
+    provenance.glossary,
+)
+"""One function a section, in the order of the page."""
 
 
 def sections(result: RunResult) -> tuple[Section, ...]:
     """Return every section that this result has data for."""
-    found = (
-        arms.compared(result),
-        paired.differences(result),
-        economics.quality_against_cost(result),
-        fields.per_field(result),
-        fields.per_group(result),
-        training.training(result),
-        arms.latency(result),
-        economics.break_even(result),
-        routing.routing(result),
-        examples.disagreements(result),
-        data.data(result),
-        provenance.provenance(result),
-        provenance.glossary(result),
-    )
-    return tuple(section for section in found if section is not None)
+    return tuple(section for make in SECTIONS if (section := make(result)) is not None)

@@ -1,4 +1,4 @@
-"""The sections on cost: quality against cost, and the break-even volume."""
+"""The section on break-even: what a month costs at which volume."""
 
 from __future__ import annotations
 
@@ -8,41 +8,11 @@ from collections.abc import Sequence
 from insource.foundation.money import show_usd
 from insource.report import charts, vega, words
 from insource.report.page import LegendKey, Plot, Row, Section, Table
-from insource.report.sections.estimates import arm_cell, arm_legend, is_assumed, point
-from insource.types import NOT_MEASURED, BreakEven, Evaluation, RunResult
+from insource.report.sections.estimates import is_assumed
+from insource.types import BreakEven, RunResult
 
 USD = "'$' + format(datum.value, ',~r')"
 CURVE_POINTS = 60
-
-
-def quality_against_cost(result: RunResult) -> Section | None:
-    """Return the section with the primary metric against cost. Arms of unknown cost are named, not drawn."""
-    name = words.primary_metric(result)
-    known = _costs(result, name)
-    positive = [cost for _, _, cost in known if cost > 0]
-    if not positive:
-        return None
-    free = min(positive) / 10
-    marks = [_mark(evaluation, name, index, cost or free, cost) for index, evaluation, cost in known]
-    metric = words.metric(name)
-    bounds = [v for m in marks for v in (m.point.value, m.point.low, m.point.high) if v is not None]
-    x_axis = vega.log_axis("Cost per 1,000 documents, logarithmic", [mark.x for mark in marks], USD)
-    y_axis = vega.ratio_axis(metric.label, bounds)
-    plot = Plot(
-        question="What does quality cost?",
-        answer=_cost_sentence(known, name),
-        caption=_cost_caption(result, known, name),
-        draw=lambda width: charts.scatter(marks, x_axis, y_axis, width=width),
-        table=Table(
-            "The data",
-            ("Arm", metric.label, "Interval", "n", "Cost per 1,000", "Basis"),
-            [_cost_row(evaluation, name) for evaluation in result.evaluations],
-            numeric=(1, 2, 3, 4),
-            folded=True,
-        ),
-        legend=arm_legend(result.evaluations),
-    )
-    return Section("cost", "Quality against cost", blocks=(plot,))
 
 
 def break_even(result: RunResult) -> Section:
@@ -58,58 +28,6 @@ def break_even(result: RunResult) -> Section:
     plot = _monthly(result)
     blocks = ((plot,) if plot else ()) + ((assumptions,) if rows else ())
     return Section("break-even", "When does it pay?", lead, blocks)
-
-
-def _costs(result: RunResult, name: str) -> list[tuple[int, Evaluation, float]]:
-    return [
-        (index, evaluation, evaluation.arm.cost_per_1000_usd)
-        for index, evaluation in enumerate(result.evaluations)
-        if evaluation.arm.cost_per_1000_usd is not None
-        and evaluation.metrics.get(name, NOT_MEASURED).measured
-    ]
-
-
-def _mark(evaluation: Evaluation, name: str, index: int, x: float, cost: float) -> charts.Mark:
-    drawn = point(evaluation.metrics[name], series=index, hollow=is_assumed(evaluation))
-    assert drawn is not None, "only measured arms are drawn"
-    label = words.arm_label(evaluation.arm)
-    return charts.Mark(label if cost else f"{label}, $0", x, drawn)
-
-
-def _cost_sentence(known: Sequence[tuple[int, Evaluation, float]], name: str) -> str:
-    parts = []
-    for _, evaluation, cost in known:
-        assumed = " (assumed)" if is_assumed(evaluation) else ""
-        quality = words.value(evaluation.metrics[name], ratio=words.metric(name).ratio)
-        parts.append(f"{words.arm_label(evaluation.arm)} {quality} at {show_usd(cost)}{assumed}")
-    return "Per 1,000 documents: " + "; ".join(parts) + "."
-
-
-def _cost_caption(result: RunResult, known: Sequence[tuple[int, Evaluation, float]], name: str) -> str:
-    drawn = {evaluation.arm.name for _, evaluation, _ in known}
-    absent = [words.arm_label(e.arm) for e in result.evaluations if e.arm.name not in drawn]
-    sizes = words.listed(f"{e.metrics[name].n:,}" for _, e, _ in known)
-    parts = [f"Up and to the left is better. Whiskers are intervals; n = {sizes}."]
-    if any(is_assumed(e) for _, e, _ in known):
-        parts.append("A hollow mark is a simulated cloud with an assumed cost.")
-    if any(cost == 0 for _, _, cost in known):
-        parts.append("An arm that costs $0 is drawn at the left edge.")
-    if absent:
-        parts.append(f"Not drawn, because cost or metric is unknown: {words.listed(absent)}.")
-    return " ".join(parts)
-
-
-def _cost_row(evaluation: Evaluation, name: str) -> Row:
-    estimate, ratio = evaluation.metrics.get(name, NOT_MEASURED), words.metric(name).ratio
-    basis = ["assumed"] if is_assumed(evaluation) else []
-    return (
-        arm_cell(evaluation, model=False),
-        words.value(estimate, ratio=ratio),
-        words.interval(estimate, ratio=ratio) or "–",
-        f"{estimate.n:,}",
-        show_usd(evaluation.arm.cost_per_1000_usd),
-        ": ".join([*basis, evaluation.arm.cost_basis]).strip(": "),
-    )
 
 
 def _monthly(result: RunResult) -> Plot | None:

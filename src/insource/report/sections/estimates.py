@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from insource.report import words
+from insource.report import vega, words
 from insource.report.charts import Point, colour, glyph
 from insource.report.page import Cell, LegendKey, Row, Table
-from insource.types import Estimate, Evaluation
+from insource.types import Estimate, Evaluation, RunResult
 
 ESTIMATE_COLUMNS = ("Value", "Low", "High", "Confidence", "n", "Method")
 ESTIMATE_NUMERIC = (1, 2, 3, 4, 5)
@@ -62,13 +62,37 @@ def point(estimate: Estimate, *, series: int = 0, hollow: bool = False) -> Point
     return Point(value, words.finite(estimate.low), words.finite(estimate.high), series, hollow)
 
 
-def arm_legend(evaluations: Sequence[Evaluation]) -> tuple[LegendKey, ...]:
-    """Return the legend of the arms. Simulated arms have hollow marks."""
-    return tuple(
-        LegendKey(
-            colour(index),
-            glyph(index, hollow=is_assumed(evaluation)),
-            words.arm_label(evaluation.arm),
-        )
-        for index, evaluation in enumerate(evaluations)
-    )
+def arm_legend(
+    result: RunResult, evaluations: Sequence[Evaluation], *, numbers: Mapping[int, int] | None = None
+) -> tuple[LegendKey, ...]:
+    """Return the legend of some arms, whose look is by their place in the result.
+
+    Simulated arms have hollow marks. ``numbers`` are those beside the marks, by that place.
+    """
+    places = {evaluation.arm.name: place for place, evaluation in enumerate(result.evaluations)}
+    keys = []
+    for evaluation in evaluations:
+        place, label = places[evaluation.arm.name], words.arm_label(evaluation.arm)
+        number = f"{numbers[place]} · " if numbers else ""
+        mark = glyph(place, hollow=is_assumed(evaluation))
+        keys.append(LegendKey(colour(place), mark, f"{number}{label}"))
+    return tuple(keys)
+
+
+def difference_cell(estimate: Estimate, *, ratio: bool = True) -> Cell:
+    """Return a difference in points with its interval and n below, or "not measured"."""
+    if words.finite(estimate.value) is None:
+        return Cell(words.NOT_MEASURED, detail=estimate.note, muted=True)
+    value, _, interval = words.gap(estimate, ratio=ratio).partition(" ")
+    below = f"{interval.replace(' ', words.NBSP) or 'no interval'}\n{words.sample(estimate.n)}"
+    return Cell(value, detail=below)
+
+
+def difference_axis(title: str, values: Sequence[float], *, ratio: bool = True) -> vega.Axis:
+    """Return an axis of differences around zero, labelled in points or in the unit of the metric."""
+    if not ratio:
+        reach = max(map(abs, values)) * 1.1 or 1.0
+        return vega.Axis(title, (min(0.0, *values, -0.1 * reach), max(0.1 * reach, *values)), format="+~r")
+    axis = vega.ratio_axis(title, values, floor=-1.0, ceiling=1.0)
+    points = "datum.value == 0 ? '0' : format(datum.value * 100, '+~r')"
+    return vega.Axis(f"{title}, points", axis.domain, expression=points)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from insource.report import words
 from insource.report.page import Block, Bullets, Cell, Row, Section, Table, Terms
+from insource.report.vocabulary import METRICS, TERMS
 from insource.types import RunResult, StageRun
 
 
@@ -40,10 +41,12 @@ def provenance(result: RunResult) -> Section:
 def glossary(result: RunResult) -> Section:
     """Return the section that defines the metrics of this report and the statistical terms."""
     used = {name for evaluation in result.evaluations for name in evaluation.metrics}
-    metrics = tuple((m.label, m.meaning) for name, m in words.METRICS.items() if name in used)
-    return Section(
-        "glossary", "What do the words mean?", blocks=(Terms("", (*metrics, *words.TERMS.items())),)
+    metrics = tuple(
+        (words.metric(name, result.gold).label, metric.meaning)
+        for name, metric in METRICS.items()
+        if name in used
     )
+    return Section("glossary", "What do the words mean?", blocks=(Terms("", (*metrics, *TERMS.items())),))
 
 
 def _stage(stage: StageRun) -> Row:

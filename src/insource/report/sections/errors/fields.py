@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from insource.report import charts, vega, words
 from insource.report.page import LegendKey, Plot, Row, Section, Table
 from insource.report.sections.estimates import arm_legend, estimate_row, estimate_table, is_assumed, point
-from insource.types import NOT_MEASURED, Bucket, Evaluation, FieldMetrics, RunResult
+from insource.types import NOT_MEASURED, Bucket, Evaluation, FieldMetrics, JsonSchema, RunResult
 
 BUCKETS: dict[Bucket, tuple[str, str]] = {
     "correct": ("correct", "var(--b-correct)"),
@@ -15,15 +15,16 @@ BUCKETS: dict[Bucket, tuple[str, str]] = {
     "wrong": ("wrong", "var(--b-wrong)"),
     "missed": ("missed", "var(--b-missed)"),
     "invented": ("invented", "var(--b-invented)"),
+    "abstained": ("abstained", "var(--b-abstained)"),
 }
 COLOURS = {name: colour for name, colour in BUCKETS.values()}
 DRAWN_FIELDS = 30
 
 
 def per_field(result: RunResult) -> Section | None:
-    """Return the section with the accuracy per field, and the five buckets per arm and per field."""
+    """Return the section with the accuracy per field, and the buckets per arm and per field."""
     chosen = words.candidate(result)
-    if chosen is None or not chosen.fields:
+    if chosen is None or not chosen.fields or not isinstance(result.dataset.output, JsonSchema):
         return None
     blocks = (_accuracy(result, chosen), _arm_buckets(result), _field_buckets(chosen))
     return Section("fields", "Which fields are hard?", _long_lists(result), blocks)
@@ -49,10 +50,10 @@ def per_group(result: RunResult) -> Section | None:
     rows = [row for evaluation in sliced if (row := _slice_dots(evaluation, names, primary)).points]
     if not rows:
         return None
-    metric = words.metric(primary)
+    metric = words.metric(primary, result.gold)
     axis = vega.ratio_axis(metric.label, _bounds(rows))
     table_rows = [
-        estimate_row((f"{words.arm_label(e.arm)}, {name}", words.metric(m).label), estimate)
+        estimate_row((f"{words.arm_label(e.arm)}, {name}", words.metric(m, result.gold).label), estimate)
         for e in sliced
         for name, found in e.slices.items()
         for m, estimate in found.items()
@@ -76,7 +77,8 @@ def _accuracy(result: RunResult, chosen: Evaluation) -> Plot:
     measured = [field for field in chosen.fields if field.accuracy.measured]
     ranked = sorted(measured, key=lambda field: (field.accuracy.value or 0.0, field.path))
     rows = [_field_dots(result, field.path) for field in ranked[:DRAWN_FIELDS]]
-    axis = vega.ratio_axis("Accuracy", _bounds(rows))
+    agreement = result.gold is not None and result.gold.kind == "agreement"
+    axis = vega.ratio_axis("Agreement" if agreement else "Accuracy", _bounds(rows))
     table_rows = [
         estimate_row((field.path, words.arm_label(evaluation.arm)), field.accuracy)
         for evaluation in result.evaluations
@@ -86,13 +88,17 @@ def _accuracy(result: RunResult, chosen: Evaluation) -> Plot:
     label = words.arm_label(chosen.arm)
     cut = f" The {DRAWN_FIELDS} hardest of {len(ranked)} fields." if len(ranked) > DRAWN_FIELDS else ""
     return Plot(
-        question="How accurate is each field?",
+        question="How far does each field agree with its label?"
+        if agreement
+        else "How accurate is each field?",
         answer=_field_sentence(label, ranked),
-        caption=f"Share of documents with the field right, hardest for {label} first.{cut} "
-        f"{chosen.fields[0].accuracy.confidence:.0%} intervals, {chosen.fields[0].accuracy.method}.",
+        caption=f"Share of documents with the field as in the label, hardest for {label} first.{cut} "
+        f"{_drawn_arms(result)}n = {chosen.n:,} documents, "
+        f"{chosen.fields[0].accuracy.confidence:.0%} intervals. "
+        f"Method: {words.methods(f.accuracy for f in ranked)}.",
         draw=lambda width: charts.dot_plot(rows, axis, width=width),
         table=Table(full.caption, ("Field", "Arm", *full.columns[1:]), full.rows, (2, 3, 4, 5, 6), True),
-        legend=arm_legend(result.evaluations),
+        legend=arm_legend(result, words.main_arms(result)),
     )
 
 
@@ -104,10 +110,16 @@ def _field_sentence(label: str, ranked: Sequence[FieldMetrics]) -> str:
     return f"{sentence}; strongest on {best.path}: {words.described(best.accuracy)}."
 
 
+def _drawn_arms(result: RunResult) -> str:
+    shown, total = len(words.main_arms(result)), len(result.evaluations)
+    return f"Drawn are {shown} of {total} arms; the table has all. " if shown < total else ""
+
+
 def _field_dots(result: RunResult, path: str) -> charts.DotRow:
     points = []
+    shown = {evaluation.arm.name for evaluation in words.main_arms(result)}
     for series, evaluation in enumerate(result.evaluations):
-        for field in evaluation.fields:
+        for field in evaluation.fields if evaluation.arm.name in shown else ():
             drawn = point(field.accuracy, series=series, hollow=is_assumed(evaluation))
             if field.path == path and drawn:
                 points.append(drawn)
@@ -115,8 +127,7 @@ def _field_dots(result: RunResult, path: str) -> charts.DotRow:
 
 
 def _bounds(rows: Sequence[charts.DotRow]) -> list[float]:
-    points = [found for row in rows for found in row.points]
-    return [bound for p in points for bound in (p.value, p.low, p.high) if bound is not None] or [0.0, 1.0]
+    return charts.bounds(found for row in rows for found in row.points)
 
 
 def _arm_buckets(result: RunResult) -> Plot:
@@ -125,8 +136,11 @@ def _arm_buckets(result: RunResult) -> Plot:
         for evaluation in result.evaluations
         if evaluation.fields
     ]
-    answers = []
+    answers, shown = [], {words.arm_label(evaluation.arm) for evaluation in words.main_arms(result)}
+    sizes = sorted({sum(count for _, count in parts) for _, parts in rows})
     for label, parts in rows:
+        if label not in shown:
+            continue
         counts = dict(parts)
         total = sum(counts.values()) or 1
         errors = [f"{name} {words.percent(counts[name] / total)}" for name in ("wrong", "missed", "invented")]
@@ -135,8 +149,8 @@ def _arm_buckets(result: RunResult) -> Plot:
         question="What kinds of errors?",
         answer="Of all fields, " + "; ".join(answers) + ".",
         caption="Every field of every document falls in exactly one bucket; n = "
-        + words.listed(f"{sum(count for _, count in parts):,}" for _, parts in rows)
-        + " fields. Counts, without intervals.",
+        + " to ".join(f"{n:,}" for n in dict.fromkeys((sizes[0], sizes[-1])))
+        + " fields an arm. Counts, without intervals.",
         draw=lambda width: charts.stacked_bars(rows, COLOURS, width=width),
         table=_bucket_table("Arm", rows),
         legend=_bucket_legend(),
@@ -170,7 +184,7 @@ def _errors(field: FieldMetrics) -> int:
 def _bucket_table(first: str, rows: Sequence[tuple[str, list[tuple[str, int]]]]) -> Table:
     columns = (first, *(name for name, _ in BUCKETS.values()))
     body: list[Row] = [(label, *(f"{count:,}" for _, count in parts)) for label, parts in rows]
-    return Table("The data", columns, body, (1, 2, 3, 4, 5), folded=True)
+    return Table("The data", columns, body, tuple(range(1, len(columns))), folded=True)
 
 
 def _bucket_legend() -> tuple[LegendKey, ...]:
@@ -201,5 +215,7 @@ def _slice_sentence(chosen: Evaluation | None, names: Sequence[str], primary: st
 
 
 def _slice_method(sliced: Sequence[Evaluation], primary: str) -> str:
-    methods = {found[primary].method for e in sliced for found in e.slices.values() if primary in found}
-    return f"Method: {'; '.join(sorted(methods - {''}))}." if methods - {""} else ""
+    found = [found[primary] for e in sliced for found in e.slices.values() if primary in found]
+    sizes = sorted({estimate.n for estimate in found})
+    span = " to ".join(f"{n:,}" for n in dict.fromkeys((sizes[0], sizes[-1]))) if sizes else "0"
+    return f"n = {span} documents. Method: {words.methods(found)}."

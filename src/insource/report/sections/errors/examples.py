@@ -11,6 +11,7 @@ from insource.types import Disagreement, RunResult
 
 ABSENT = "–"
 NOT_JSON = object()
+SIDE_BY_SIDE = 5
 
 
 def disagreements(result: RunResult) -> Section | None:
@@ -30,9 +31,33 @@ def _example(found: Disagreement, labels: dict[str, str]) -> ShownExample:
     target = _parsed(found.target)
     answers = {labels.get(name, name): text for name, text in found.answers.items()}
     structured = isinstance(target, dict)
+    if len(answers) > SIDE_BY_SIDE:
+        return ShownExample(found.row_id, found.explanation, found.input, _listed(found.target, answers))
     rows = _by_leaf(target, answers) if structured else _whole(found.target, answers)
     columns = ("Field" if structured else "Part", "Label", *answers)
     return ShownExample(found.row_id, found.explanation, found.input, Table("Answers", columns, rows))
+
+
+def _listed(target: str, answers: dict[str, str]) -> Table:
+    """Return a row for the label and one for each arm, with what differs: many columns fit no page."""
+    gold = _parsed(target)
+    leaves = _leaves(gold) if isinstance(gold, dict) else {}
+    whole = "\n".join(f"{path}: {value}" for path, value in leaves.items()) if leaves else target
+    rows: list[Row] = [("Label", whole)]
+    rows += [(name, _differing(target, leaves, text)) for name, text in answers.items()]
+    return Table("Answers", ("Arm", "Where it differs from the label"), rows)
+
+
+def _differing(target: str, gold: dict[str, str], text: str) -> Cell:
+    answer = _parsed(text)
+    if not gold or not isinstance(answer, dict):
+        same = text.strip() == target.strip()
+        return Cell("as the label", muted=True) if same else Cell(text, marked=True)
+    given = _leaves(answer)
+    paths = dict.fromkeys((*gold, *given))
+    unlike = [path for path in paths if given.get(path, ABSENT) != gold.get(path, ABSENT)]
+    lines = [f"{path}: {given.get(path, ABSENT)} (label {gold.get(path, ABSENT)})" for path in unlike]
+    return Cell("\n".join(lines), marked=True) if lines else Cell("as the label", muted=True)
 
 
 def _whole(target: str, answers: dict[str, str]) -> list[Row]:

@@ -1,0 +1,252 @@
+"""Plots of two axes: named points, lines, and steps with points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from insource.report import vega
+from insource.report.charts.marks import (
+    NARROW,
+    SHAPES,
+    Line,
+    Mark,
+    RuleLine,
+    colour,
+    look,
+    points_layer,
+)
+from insource.report.page import Spec
+
+LETTER = 6.6  # the width of a letter of a name, in pixels
+
+
+def scatter(
+    marks: Sequence[Mark],
+    x_axis: vega.Axis,
+    y_axis: vega.Axis,
+    *,
+    width: int,
+    band: tuple[float, float] | None = None,
+    front: Sequence[tuple[float, float]] = (),
+) -> Spec:
+    """Draw named points with whiskers; a narrow plot has their numbers instead of their names.
+
+    ``band`` is a shaded range of the vertical axis, ``front`` the corners of a dashed staircase.
+    """
+    height = 280 if width <= NARROW else 340
+    marks = _side_by_side(marks, x_axis, width)
+    values = [
+        {"x": mark.x, "left": mark.low, "right": mark.high}
+        | {"value": mark.point.value, "low": mark.point.low, "high": mark.point.high}
+        | look(mark.point)
+        for mark in marks
+    ]
+    layers = [_axes(x_axis, y_axis)]
+    if band is not None:
+        layers.append(_across(*band))
+    if front:
+        corners = [{"x": x, "y": y} for x, y in front]
+        stairs = {"stroke": "var(--muted)", "strokeDash": [2, 3], "interpolate": "step-after"}
+        layers.append(vega.layer(corners, "line", stairs, **_at("x", "y")))
+    layers += [_whiskers(values), _sideways(values, x_axis.domain), points_layer(values, x="x", y="value")]
+    scale = height / (y_axis.domain[1] - y_axis.domain[0])
+    named = marks if width > NARROW else [replace(mark, label=str(mark.number or "")) for mark in marks]
+    layers += _names(named, x_axis, scale, width)
+    return vega.chart(layers, width, height, fit=True)
+
+
+def steps(
+    marks: Sequence[Mark],
+    line: Line,
+    rules: Sequence[RuleLine],
+    x_axis: vega.Axis,
+    y_axis: vega.Axis,
+    *,
+    level: float,
+    width: int,
+) -> Spec:
+    """Draw points with whiskers, the line fitted to them, and where it falls to a ``level``."""
+    height = 250 if width <= NARROW else 280
+    values = [
+        {"x": mark.x, "value": mark.point.value, "low": mark.point.low, "high": mark.point.high}
+        | look(mark.point)
+        for mark in marks
+    ]
+    layers = [_axes(x_axis, y_axis)]
+    for rule in rules:
+        if rule.low is not None and rule.high is not None:
+            low, high = x_axis.domain
+            span = [{"low": max(rule.low, low), "high": min(rule.high, high)}]
+            tall = {"x": vega.quantitative("low"), "x2": "high", "y": {"value": 0}, "y2": {"value": height}}
+            layers.append(vega.layer(span, "rect", {"color": "var(--band)"}, **tall))
+    for value, style in ((0.0, {}), (level, {"strokeDash": [6, 4]})):
+        layers.append(
+            vega.layer([{"y": value}], "rule", {"color": "var(--muted)"} | style, y=vega.quantitative("y"))
+        )
+    fitted = [{"x": x, "y": y} for x, y in zip(line.xs, line.ys, strict=True)]
+    layers += [
+        vega.layer(fitted, "line", {"stroke": colour(line.series), "strokeWidth": 2}, **_at("x", "y")),
+        _whiskers(values),
+        points_layer(values, x="x", y="value"),
+    ]
+    for index, rule in enumerate(rules):
+        layers += _upright(rule, index, late=vega.position(rule.x, x_axis) > 0.6)
+    return vega.chart(layers, width, height, fit=True)
+
+
+def line_plot(
+    lines: Sequence[Line], rules: Sequence[RuleLine], x_axis: vega.Axis, y_axis: vega.Axis, *, width: int
+) -> Spec:
+    """Draw lines over a common axis, with labelled vertical rules."""
+    height = 250 if width <= NARROW else 300
+    layers: list[vega.Layer] = []
+    for line in lines:
+        values = [{"x": x, "y": y} for x, y in zip(line.xs, line.ys, strict=True)]
+        mark: dict[str, Any] = {"stroke": colour(line.series), "strokeWidth": 2, "clip": False}
+        if line.dashed:
+            mark["strokeDash"] = [6, 4]
+        layers.append(
+            vega.layer(
+                values, "line", mark, x=vega.x_channel(x_axis, field="x"), y=vega.y_channel(y_axis, "y")
+            )
+        )
+        if line.dots:
+            dot = {"fill": colour(line.series), "size": 28, "shape": SHAPES[line.series % len(SHAPES)]}
+            layers.append(
+                vega.layer(
+                    values,
+                    "point",
+                    dot | {"opacity": 1, "stroke": None},
+                    x=vega.quantitative("x"),
+                    y=vega.quantitative("y"),
+                )
+            )
+    for index, rule in enumerate(rules):
+        layers += _upright(rule, index, late=vega.position(rule.x, x_axis) > 0.6)
+    return vega.chart(layers, width, height, fit=True)
+
+
+def spread(
+    wanted: Sequence[float], gap: float, spans: Sequence[tuple[float, float]] | None = None
+) -> list[float]:
+    """Return positions at or above the wanted ones, with at least ``gap`` between any two that overlap.
+
+    ``spans`` are the horizontal extents of the labels; without them, all overlap.
+    """
+    placed: dict[int, float] = {}
+    for index in sorted(range(len(wanted)), key=lambda i: wanted[i]):
+        at = wanted[index]
+        for other, taken in sorted(placed.items(), key=lambda item: item[1]):
+            apart = spans and (spans[other][1] < spans[index][0] or spans[index][1] < spans[other][0])
+            if not apart and at < taken + gap:
+                at = taken + gap
+        placed[index] = at
+    return [placed[index] for index in range(len(wanted))]
+
+
+def _side_by_side(marks: Sequence[Mark], axis: vega.Axis, width: int) -> list[Mark]:
+    """Move marks of equal cost a few pixels apart, so that no whisker hides another."""
+    pixel = math.log(axis.domain[1] / axis.domain[0]) / width
+    costs = [mark.x for mark in marks]
+    shifts = [7 * (costs[:i].count(x) - (costs.count(x) - 1) / 2) for i, x in enumerate(costs)]
+    return [replace(m, x=m.x * math.exp(pixel * shift)) for m, shift in zip(marks, shifts, strict=True)]
+
+
+def _names(marks: Sequence[Mark], axis: vega.Axis, scale: float, width: int) -> list[vega.Layer]:
+    """Return the names beside their marks, a little above them, on the side with fewer other marks.
+
+    ``scale`` is pixels per unit of value. A halo keeps lines behind a name from crossing it.
+    """
+    places = [(vega.position(m.x, axis) * width, m.point.value * scale) for m in marks]
+    sides, spans = [], []
+    for mark, (x, y) in zip(marks, places, strict=True):
+        length = 14 + LETTER * len(mark.label)
+        found = {"left": (x, x + length), "right": (x - length, x)}  # by the alignment of the text
+        crossed = {side: _crossed(span, x, y, places, width) for side, span in found.items()}
+        sides.append(min(crossed, key=lambda side: crossed[side]))
+        spans.append(found[sides[-1]])
+    placed = spread([y for _, y in places], 14, spans)
+    layers = []
+    for halo in ({"stroke": "var(--card)", "strokeWidth": 3}, {}):
+        for side, offset in (("left", 9), ("right", -9)):
+            rows = [
+                {"x": mark.x, "y": at / scale, "label": mark.label}
+                for mark, at, found in zip(marks, placed, sides, strict=True)
+                if found == side
+            ]
+            style = vega.text_style(align=side, dx=offset, dy=-9) | halo
+            layers.append(vega.layer(rows, "text", style, **_at("x", "y"), text=vega.nominal("label")))
+    return layers
+
+
+def _crossed(
+    span: tuple[float, float], x: float, y: float, places: Sequence[tuple[float, float]], width: int
+) -> int:
+    """Return how many other marks lie under a name, many when it leaves the plot."""
+    low, high = span
+    if low < 0 or high > width * 0.97:
+        return 100
+    return sum(low - 8 < at < high + 8 and abs(level - y - 9) < 13 for at, level in places if at != x)
+
+
+def _upright(rule: RuleLine, index: int, *, late: bool) -> list[vega.Layer]:
+    """Return a dashed line and its label above the plot; with ``late``, the label is left of the line."""
+    row = [{"x": rule.x, "label": rule.label}]
+    x = vega.quantitative("x")
+    dashes = {"color": "var(--muted)", "strokeDash": [3, 3]}
+    words = vega.text_style(align="right" if late else "left", dx=-6 if late else 6)
+    above = {"value": -8 - 16 * index}
+    return [
+        vega.layer(row, "rule", dashes, x=x),
+        vega.layer(row, "text", words, x=x, y=above, text=vega.nominal("label")),
+    ]
+
+
+def _at(x: str, y: str) -> dict[str, Any]:
+    return {"x": vega.quantitative(x), "y": vega.quantitative(y)}
+
+
+def _axes(x_axis: vega.Axis, y_axis: vega.Axis) -> vega.Layer:
+    """Return a layer without marks that has both axes, so that they exist whatever else is drawn."""
+    return vega.layer([], "point", {}, x=vega.x_channel(x_axis), y=vega.y_channel(y_axis, "y"))
+
+
+def _across(low: float, high: float) -> vega.Layer:
+    """Return a shaded range of the vertical axis over the whole width."""
+    y = {"y": vega.quantitative("low"), "y2": "high"}
+    wide = {"x": {"value": 0}, "x2": {"value": "width"}}
+    return vega.layer([{"low": low, "high": high}], "rect", {"color": "var(--band)"}, **y, **wide)
+
+
+def _whiskers(values: Sequence[dict[str, Any]]) -> vega.Layer:
+    """Return the vertical intervals of points."""
+    return vega.layer(
+        [row for row in values if row["low"] is not None and row["high"] is not None],
+        "rule",
+        vega.stroke(2),
+        x=vega.quantitative("x"),
+        y=vega.quantitative("low"),
+        y2="high",
+        stroke=vega.as_given("colour"),
+    )
+
+
+def _sideways(values: Sequence[dict[str, Any]], domain: tuple[float, float]) -> vega.Layer:
+    """Return the horizontal intervals of points, cut at the ends of the axis."""
+    cut = [
+        row | {"left": max(row["left"], domain[0]), "right": min(row["right"], domain[1])}
+        for row in values
+        if row["left"] is not None and row["right"] is not None
+    ]
+    return vega.layer(
+        cut,
+        "rule",
+        vega.stroke(1),
+        x=vega.quantitative("left"),
+        x2="right",
+        y=vega.quantitative("value"),
+        stroke=vega.as_given("colour"),
+    )

@@ -1,0 +1,1 @@
+"""The sections on differences: the primary comparison, the others, fairness, slices, break points."""
