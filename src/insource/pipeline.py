@@ -14,9 +14,6 @@ from importlib.util import find_spec
 
 from insource.arms.factory import ArmFactory, ArmNeeds
 from insource.arms.registry import ARMS
-from insource.decision.cost import weigh
-from insource.decision.verdict import conclude
-from insource.evaluation.scoring.text import rests_on
 from insource.foundation.errors import missing_extra
 from insource.models.protocol import Model
 from insource.training.base import require_extra
@@ -24,6 +21,7 @@ from insource.types import RunResult
 from insource.workflow.build import build_dataset
 from insource.workflow.choose import choose, fit_early
 from insource.workflow.conclude import Findings, assemble, keep
+from insource.workflow.decide import decide
 from insource.workflow.dissect import dissect
 from insource.workflow.evaluate import evaluate_arms
 from insource.workflow.export import make_model
@@ -62,38 +60,22 @@ def run(
     best = fit_early(session, dataset, task, arms)
     made = make_model(session, dataset, task)
     choice = choose(session, dataset, task, made, arms, best=best)
-    chosen = choice.candidate if choice else None
     registration = register_choice(session, dataset, task, choice)
     evaluated = evaluate_arms(session, dataset, task, made, arms, choice=choice, best=best)
     calibrated = calibrate(session, dataset, task, made, choice, arms)
     evaluated += measure_cascade(session, dataset, task, evaluated, choice, calibrated)
     judged = judge(session, dataset, task, evaluated, choice, registration)
-    economics = weigh(session.config.decision, evaluated, chosen)
-    verdict = conclude(
-        [one.evaluation.arm for one in evaluated],
-        judged.comparisons,
-        economics,
-        chosen=chosen,
-        volume=session.config.decision.documents_per_month,
-        gold=judged.gold,
-        rests_on=rests_on(task.primary_metric) if task.output.kind == "text" else "",
-    )
     found = Findings(
         dataset=dataset,
         task=task,
-        trained=made.trained,
-        exported=made.exported,
-        base_digest=made.local.base.digest,
-        max_new_tokens=made.local.max_new_tokens,
+        made=made,
         choice=choice,
         registration=registration,
-        parts=dissect(session, dataset, task, evaluated, judged.comparisons),
         evaluated=evaluated,
         judged=judged,
-        policy=calibrated.policy if calibrated else None,
-        served=calibrated.served if calibrated else None,
-        economics=economics,
-        verdict=verdict,
+        parts=dissect(session, dataset, task, evaluated, judged.comparisons),
+        calibrated=calibrated,
+        decided=decide(session, task, evaluated, judged, choice),
     )
     result = assemble(session, found, test_looks=looks_at_test(session, dataset.splits["test"]).most)
     return keep(session, drive_gateway(session, dataset, result, calibrated, drive))

@@ -18,24 +18,23 @@ from insource.foundation.files import sync_folder, write_json
 from insource.foundation.ids import run_id
 from insource.foundation.version import __version__
 from insource.report.render import write_report
-from insource.runs.folders import MANIFEST, Run, installed
+from insource.runs.folders import MANIFEST, installed
 from insource.runs.result import REPORT_FILE, RESULT_FILE, STAGE
 from insource.training.stage import summary
 from insource.types import (
-    BreakEven,
     Dataset,
     Disagreement,
-    Policy,
     RoutingSummary,
     RunResult,
-    Served,
     Task,
-    Verdict,
 )
 from insource.types.choice import Choice
 from insource.types.comparison import Registration
+from insource.workflow.decide import Decided
 from insource.workflow.dissect import Parts
+from insource.workflow.export import Made
 from insource.workflow.judge import Judged
+from insource.workflow.route import Calibrated
 from insource.workflow.session import Session
 
 SHOWN_DISAGREEMENTS = 12
@@ -47,19 +46,14 @@ class Findings(NamedTuple):
 
     dataset: Dataset
     task: Task
-    trained: Run
-    exported: Run
-    base_digest: str
-    max_new_tokens: int
+    made: Made
     choice: Choice | None
     registration: Registration | None
-    parts: Parts
     evaluated: tuple[Evaluated, ...]
     judged: Judged
-    policy: Policy | None
-    served: Served | None
-    economics: BreakEven
-    verdict: Verdict
+    parts: Parts
+    calibrated: Calibrated | None
+    decided: Decided
 
 
 def keep(session: Session, result: RunResult) -> RunResult:
@@ -99,37 +93,38 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
     name = run_id(STAGE, session.started, _key(session))
     folder = session.project.runs.folder / name
     manifest, task, choice = found.dataset.manifest, found.task, found.choice
+    calibrated = found.calibrated
     return RunResult(
         **_of_session(session),
         **_of_comparisons(found.judged, found.parts),
         run_id=name,
         task=task.name,
         instruction=task.instruction,
-        verdict=found.verdict,
+        verdict=found.decided.verdict,
         dataset=manifest,
-        training=summary(found.trained),
-        parity=parity_of(found.exported),
+        training=summary(found.made.trained),
+        parity=parity_of(found.made.exported),
         choice=choice,
         registration=found.registration,
-        served=found.served,
+        served=calibrated.served if calibrated else None,
         evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
-        break_even=found.economics,
-        routing=RoutingSummary(policy=found.policy) if found.policy else None,
+        break_even=found.decided.economics,
+        routing=RoutingSummary(policy=calibrated.policy) if calibrated else None,
         disagreements=disagreements(found.dataset, found.evaluated, choice.candidate if choice else None),
-        base_digest=found.base_digest,
-        max_new_tokens=found.max_new_tokens,
+        base_digest=found.made.local.base.digest,
+        max_new_tokens=found.made.local.max_new_tokens,
         test_looks=test_looks,
         paths={
             "run": str(folder),
             "report": str(folder / REPORT_FILE),
             "result": str(folder / RESULT_FILE),
-            "adapter": str(found.exported.path / ADAPTER_FILE),
+            "adapter": str(found.made.exported.path / ADAPTER_FILE),
             "log": str(session.project.workspace),
         },
         digests={
             "dataset": manifest.digest,
-            "training": found.trained.digest,
-            "export": found.exported.digest,
+            "training": found.made.trained.digest,
+            "export": found.made.exported.digest,
         },
     )
 

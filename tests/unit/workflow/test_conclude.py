@@ -6,17 +6,17 @@ import pytest
 from support.arms import dataset_of, made_of
 from support.walks import FakeDisplay, session_on
 
-from insource.decision.cost import weigh
-from insource.decision.verdict import conclude
 from insource.runs.folders import MANIFEST
 from insource.runs.result import load
-from insource.types import Policy
+from insource.types import Policy, Served
 from insource.types.choice import Choice
 from insource.workflow import conclude as concluding
 from insource.workflow.conclude import SHOWN_DISAGREEMENTS, Findings, assemble, disagreements, keep
+from insource.workflow.decide import decide
 from insource.workflow.dissect import Parts
 from insource.workflow.evaluate import evaluate_arms
 from insource.workflow.judge import judge
+from insource.workflow.route import Calibrated
 
 POLICY = Policy(
     max_error=0.1,
@@ -41,24 +41,17 @@ def found(project, rows, label_task, tmp_path):
     choice = Choice(candidate="tuned", baseline="floor", metric="accuracy", margin=0.02, trials=(), reason="")
     evaluated = evaluate_arms(session, dataset, label_task, made, choice=choice)
     judged = judge(session, dataset, label_task, evaluated, choice)
-    economics = weigh(session.config.decision, evaluated, "tuned")
-    arms = [one.evaluation.arm for one in evaluated]
     return session, Findings(
         dataset=dataset,
         task=label_task,
-        trained=made.trained,
-        exported=made.exported,
-        base_digest="b" * 64,
-        max_new_tokens=50,
+        made=made,
         choice=choice,
         registration=None,
-        parts=Parts(),
         evaluated=evaluated,
         judged=judged,
-        policy=POLICY,
-        served=None,
-        economics=economics,
-        verdict=conclude(arms, judged.comparisons, economics, chosen="tuned", volume=100),
+        parts=Parts(),
+        calibrated=Calibrated(POLICY, evaluated[0], Served(arm="tuned", model="small")),
+        decided=decide(session, label_task, evaluated, judged, choice),
     )
 
 
@@ -67,7 +60,11 @@ def test_what_is_kept_is_what_is_read_back(found):
     result = keep(session, assemble(session, findings, test_looks=3))
     kept, folder = load(session.project.runs)
     assert kept == result
-    assert (kept.test_looks, kept.base_digest, kept.max_new_tokens) == (3, "b" * 64, 50)
+    assert (kept.test_looks, kept.base_digest, kept.max_new_tokens) == (
+        3,
+        findings.made.local.base.digest,
+        50,
+    )
     assert (folder / "report.html").read_text().startswith("<!DOCTYPE html>")
     assert json.loads((folder / MANIFEST).read_text())["result"]["verdict"] == result.verdict.outcome
 
