@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from statistics import fmean
@@ -45,7 +46,10 @@ def fit_early(
     for arm in possible:
         if arm.early and arm.role == "candidate":
             session.begin("fit", f"{arm.kind} on {len(dataset.splits['train']):,} training documents")
-            for plan in arm.make(inputs):
+            started = time.monotonic()
+            plans = arm.make(inputs)
+            session.note_stage(f"fit {arm.kind}", started, [plan.identity for plan in plans])
+            for plan in plans:
                 session.display.expected(plan.arm, plan.expected, task.primary_metric)
                 figures += [plan.expected] if plan.expected and plan.expected.value is not None else []
     for plan in (plan for arm in possible if arm.paid for plan in arm.make(inputs)):
