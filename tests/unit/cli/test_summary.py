@@ -85,7 +85,7 @@ def test_every_format_is_rebuilt_from_the_run_folder(run, tmp_path, monkeypatch)
         json.dumps(manifest | {"insource": "0", "outputs": [], "result": {}})
     )
     (tmp_path / "rows.jsonl").write_text('{"input": "a", "output": "b"}\n')
-    (tmp_path / "insource.toml").write_text('[project]\nseed = 7\n')
+    (tmp_path / "insource.toml").write_text("[project]\nseed = 7\n")
     monkeypatch.chdir(tmp_path)
 
     def rebuilt(*arguments: str) -> str:
