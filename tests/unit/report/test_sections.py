@@ -13,6 +13,7 @@ from insource.report.sections.contents import sections
 from insource.report.sections.errors.error_mix import NAMES
 from insource.report.sections.estimates import ESTIMATE_COLUMNS
 from insource.types import ClassMetrics, Estimate, RunResult, Text
+from insource.types.result import Served
 
 RUNS = [example_result, demo_run, labels_run, unfair_run, agreement_run]
 
@@ -238,6 +239,13 @@ def test_many_labels_and_arms_stay_a_page_of_bounded_size():
     html = render(result.model_copy(update={"evaluations": tuple(arms)}))
     assert len(html.encode()) < 1_000_000
     assert html.count("label-149") < 40
+
+
+def test_what_is_served_for_the_chosen_arm_is_named():
+    served = Served(arm="spans", model="insource/equipment", kind="fitted", folder="x-fit-y")
+    said = "insource/equipment (fitted), for spans"
+    assert said in render_markdown(example_result(served=served)).replace("\\", "")
+    assert "Served" not in render_markdown(example_result())
 
 
 def test_a_cell_that_is_chosen_says_so():

@@ -13,6 +13,7 @@ from insource.report.charts.marks import (
     SHAPES,
     Line,
     Mark,
+    Point,
     RuleLine,
     colour,
     look,
@@ -20,6 +21,7 @@ from insource.report.charts.marks import (
 )
 from insource.report.page import Spec
 
+NEAR = 4  # marks less apart, in pixels, hide each other
 LETTER = 6.6  # the width of a letter of a name, in pixels
 
 
@@ -31,10 +33,12 @@ def scatter(
     width: int,
     band: tuple[float, float] | None = None,
     front: Sequence[tuple[float, float]] = (),
+    level: tuple[str, float] | None = None,
 ) -> Spec:
     """Draw named points with whiskers; a narrow plot has their numbers instead of their names.
 
-    ``band`` is a shaded range of the vertical axis, ``front`` the corners of a dashed staircase.
+    ``band`` is a shaded range of the vertical axis, ``front`` the corners of a dashed staircase, ``level`` a
+    horizontal line, named in a wide plot.
     """
     height = 280 if width <= NARROW else 340
     marks = _side_by_side(marks, x_axis, width)
@@ -47,6 +51,8 @@ def scatter(
     layers = [_axes(x_axis, y_axis)]
     if band is not None:
         layers.append(_across(*band))
+    if level is not None:
+        layers += _level(*level)[: 1 if width <= NARROW else 2]
     if front:
         corners = [{"x": x, "y": y} for x, y in front]
         stairs = {"stroke": "var(--muted)", "strokeDash": [2, 3], "interpolate": "step-after"}
@@ -148,11 +154,30 @@ def spread(
 
 
 def _side_by_side(marks: Sequence[Mark], axis: vega.Axis, width: int) -> list[Mark]:
-    """Move marks of equal cost a few pixels apart, so that no whisker hides another."""
-    pixel = math.log(axis.domain[1] / axis.domain[0]) / width
-    costs = [mark.x for mark in marks]
-    shifts = [7 * (costs[:i].count(x) - (costs.count(x) - 1) / 2) for i, x in enumerate(costs)]
-    return [replace(m, x=m.x * math.exp(pixel * shift)) for m, shift in zip(marks, shifts, strict=True)]
+    """Move marks of nearly equal cost a few pixels apart where one whisker would hide another."""
+    per_pixel = math.log(axis.domain[1] / axis.domain[0]) / width
+    order = sorted(range(len(marks)), key=lambda index: (marks[index].x, -marks[index].point.value))
+    groups: list[list[int]] = []
+    for index in order:
+        near = groups and math.log(marks[index].x / marks[groups[-1][-1]].x) < NEAR * per_pixel
+        if near and any(_overlap(marks[index].point, marks[other].point) for other in groups[-1]):
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    moved = list(marks)
+    for group in groups:
+        for place, index in enumerate(group):
+            shift = 2 * NEAR * (place - (len(group) - 1) / 2)
+            moved[index] = replace(marks[index], x=marks[index].x * math.exp(per_pixel * shift))
+    return moved
+
+
+def _overlap(one: Point, other: Point) -> bool:
+    """Return whether two whiskers meet; a point without an interval is as high as its mark."""
+    first, second = (
+        (p.value, p.value) if p.low is None or p.high is None else (p.low, p.high) for p in (one, other)
+    )
+    return first[0] <= second[1] and second[0] <= first[1]
 
 
 def _names(marks: Sequence[Mark], axis: vega.Axis, scale: float, width: int) -> list[vega.Layer]:
@@ -219,6 +244,16 @@ def _across(low: float, high: float) -> vega.Layer:
     y = {"y": vega.quantitative("low"), "y2": "high"}
     wide = {"x": {"value": 0}, "x2": {"value": "width"}}
     return vega.layer([{"low": low, "high": high}], "rect", {"color": "var(--band)"}, **y, **wide)
+
+
+def _level(label: str, value: float) -> list[vega.Layer]:
+    """Return a horizontal line with its name below it, at the left."""
+    row, y = [{"y": value, "label": label}], vega.quantitative("y")
+    style = vega.text_style(align="left", color="var(--muted)", dx=4, dy=9, fontSize=11)
+    return [
+        vega.layer(row, "rule", {"color": "var(--muted)", "strokeDash": [8, 3]}, y=y),
+        vega.layer(row, "text", style, x={"value": 0}, y=y, text=vega.nominal("label")),
+    ]
 
 
 def _whiskers(values: Sequence[dict[str, Any]]) -> vega.Layer:

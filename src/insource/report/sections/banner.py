@@ -6,8 +6,10 @@ from insource.evaluation.scoring.text import rests_on
 from insource.foundation.money import show_usd
 from insource.report import words
 from insource.report.page import Banner, Cell
+from insource.report.sections.comparing.others import shown
 from insource.report.sections.comparing.primary import primary_comparison
 from insource.report.sections.estimates import estimate_cell
+from insource.report.sections.ladder import outcome_of
 from insource.types import Comparison, RunResult, Text
 
 WORDS = {"go": "Go", "no-go": "No-go", "undecided": "Undecided"}
@@ -74,9 +76,10 @@ def _difference(result: RunResult) -> tuple[str, Cell]:
         )
     labels = words.arm_labels(result)
     title = f"Difference from {labels.get(comparison.baseline, comparison.baseline)}"
-    unit = "points" if words.metric(comparison.metric).ratio else ""
-    value, _, interval = words.difference(comparison).partition(" ")
-    outcome = f"{comparison.outcome} · " if comparison.outcome else ""
+    ratio = words.metric(comparison.metric).ratio
+    unit = "points" if ratio else ""
+    value, _, interval = words.gap(shown(comparison), ratio=ratio).partition(" ")
+    outcome = f"{outcome_of(comparison)} · " if comparison.outcome else ""
     return title, Cell(
         f"{value} {unit}".strip(), detail=f"{outcome}{interval} · {words.sample(comparison.n)} pairs"
     )

@@ -103,7 +103,9 @@ def _plot(result: RunResult, rungs: Sequence[Rung], drawn: Sequence[Rung]) -> Pl
     corners = [(rung.cost.value or free, rung.quality.value or 0.0) for rung in best]
     ends = charts.bounds(mark.point for mark in marks)
     band, level = _band(result), _cloud(result)
-    y_axis = vega.ratio_axis(metric.label, [*ends, *(v for v in band or () if 0 < v < 1)])
+    ceiling = _ceiling(result)
+    marked = [*(band or ()), *(ceiling[1:] if ceiling else ())]
+    y_axis = vega.ratio_axis(metric.label, [*ends, *(v for v in marked if 0 < v < 1)])
     if corners and max(costs) > corners[-1][0]:
         corners.append((x_axis.domain[1], corners[-1][1]))
     shaded = None if band is None else (max(band[0], y_axis.domain[0]), min(band[1], y_axis.domain[1]))
@@ -112,7 +114,13 @@ def _plot(result: RunResult, rungs: Sequence[Rung], drawn: Sequence[Rung]) -> Pl
         answer=_answer(result, best),
         caption=_caption(result, drawn, level),
         draw=lambda width: charts.scatter(
-            marks, x_axis, y_axis, width=width, band=shaded, front=corners if len(best) > 1 else ()
+            marks,
+            x_axis,
+            y_axis,
+            width=width,
+            band=shaded,
+            front=corners if len(best) > 1 else (),
+            level=ceiling,
         ),
         table=_table(result, rungs),
         legend=arm_legend(result, [rung.evaluation for rung in drawn], numbers=number),
@@ -161,6 +169,14 @@ def _band(result: RunResult) -> tuple[float, float] | None:
     return (0.0, value + margin) if words.metric(primary).lower_is_better else (value - margin, 1.0)
 
 
+def _ceiling(result: RunResult) -> tuple[str, float] | None:
+    """Return the ceiling of the labels, where the primary metric is the share of correct documents."""
+    found = result.ceiling
+    if found is None or found.ceiling.value is None or words.primary_metric(result) != correct_rate(result):
+        return None
+    return f"ceiling of the labels, {words.percent(found.ceiling.value)}", found.ceiling.value
+
+
 def _margin(result: RunResult) -> float | None:
     if result.choice:
         return result.choice.margin
@@ -203,6 +219,12 @@ def _caption(result: RunResult, drawn: Sequence[Rung], cloud: Evaluation | None)
             "paired test below decides, not this band."
         )
     parts.append("Dashed: the Pareto front, the measured rungs that no other equals for less.")
+    if result.ceiling is not None and _ceiling(result) is not None:
+        share = words.described(result.ceiling.ceiling)
+        parts.append(
+            f"Long dashes: the ceiling of the labels, {share}; an arm that is always right is measured at it."
+        )
+    parts.append("Marks that would hide each other stand side by side.")
     if any(is_assumed(rung.evaluation) for rung in drawn):
         parts.append("A hollow mark is a simulated cloud with an assumed cost; it is not on the front.")
     if any(rung.cost.value == 0 for rung in drawn):

@@ -10,7 +10,7 @@ from insource.types import RunResult, StageRun
 
 def provenance(result: RunResult) -> Section:
     """Return the section with the limits, the run, its stages, digests and versions."""
-    run = (
+    run: tuple[tuple[str, str], ...] = (
         ("Run", result.run_id),
         ("Reproduce with", result.command),
         ("Seed", str(result.seed)),
@@ -21,6 +21,8 @@ def provenance(result: RunResult) -> Section:
         ("Dataset", f"{result.dataset.name}@{result.dataset.digest}"),
         ("Test split evaluated", f"{result.test_looks:,} {'time' if result.test_looks == 1 else 'times'}"),
     )
+    if result.served is not None:
+        run += (("Served", f"{result.served.model} ({result.served.kind}), for {result.served.arm}"),)
     stages = Table("Stages", ("Stage", "Time", "Digest", "Run"), [_stage(s) for s in result.stages], (1,))
     blocks: list[Block] = [
         Bullets("Limits", _limits(result)),

@@ -20,7 +20,7 @@ def disagreements(result: RunResult) -> Section | None:
         return None
     labels = words.arm_labels(result)
     lead = (
-        "The documents on which the arms differ most. ≠ marks a value that is not written as in the label. "
+        "The documents that the main arm did worst on. ≠ marks a value that is not written as in the label. "
         "The score accepts equivalent spellings, so a marked value is not always an error.",
     )
     blocks = tuple(_example(found, labels) for found in result.disagreements)
