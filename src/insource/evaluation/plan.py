@@ -19,7 +19,7 @@ class ArmPlan(NamedTuple):
     ``examples`` are the documents it is asked about. ``identity`` names what answers, by digests of
     weights, adapter, grammar or logged answers: equal identity, equal answers. ``model`` opens the model
     only when there is work to do. ``note`` is what a reader has to know about this measurement.
-    ``is_look`` is false when nothing was fitted, and no arm is tuned or chosen by the score: scoring such
+    ``is_look`` is false when nothing was fitted or chosen, and no arm is tuned by the score: scoring such
     answers on the test split is then not counted as a look at it. ``effort`` and ``expected`` are those of
     ``Evaluation``. ``answers_in`` is the folder of files from which this arm answers outside the evaluation
     (``models.fitted.registry``, ``models.prompting.folder``), None when there is none. ``hopeless`` is asked

@@ -76,7 +76,7 @@ def evaluate_arm(
     """
 
     def work(folder: Path) -> dict[str, Any]:
-        if plan.is_look:
+        if plan.is_look and not (folder / RECORDS_FILE).exists():  # else a killed attempt has looked
             look()
         answers = Answers(runs.folder.parent / "answers", _answering(plan))
         found = _measured(folder, dataset, task, split, plan, scorer, answers, asking, progress)
