@@ -23,7 +23,8 @@ class ArmPlan(NamedTuple):
     answers on the test split is then not counted as a look at it. ``effort`` and ``expected`` are those of
     ``Evaluation``. ``answers_in`` is the folder of files from which this arm answers outside the evaluation
     (``models.fitted.registry``, ``models.prompting.folder``), None when there is none. ``hopeless`` is asked
-    after every document and returns the reason to ask no more, empty to go on. ``prepare`` asks about
+    after every document and returns the reason to ask no more, empty to go on; ``stops`` says by what it
+    decides, because a measurement that may stop is another one. ``prepare`` asks about
     documents before they are evaluated, see ``ready``.
     """
 
@@ -39,6 +40,7 @@ class ArmPlan(NamedTuple):
     expected: Estimate | None = None
     answers_in: Path | None = None
     hopeless: Callable[[Sequence[EvalRecord]], str] = never
+    stops: str = ""
     prepare: Callable[[tuple[Example, ...]], ArmPlan] | None = None
 
     def ready(self) -> ArmPlan:

@@ -162,6 +162,7 @@ def _agreement(
 
 
 def _spec(dataset: Dataset, task: Task, split: Split, plan: ArmPlan, asking: Asking) -> StageSpec:
+    stops = {"stops below": plan.stops} if plan.stops else {}
     repeats = {"repeats": [asking.repeats, asking.repeat_documents]} if asking.repeats else {}
     own = {"scorer": custom_scorer(task.scorer).digest} if task.scorer else {}
     return StageSpec(
@@ -169,6 +170,7 @@ def _spec(dataset: Dataset, task: Task, split: Split, plan: ArmPlan, asking: Ask
         version=VERSION,
         inputs=plan.identity
         | own
+        | stops
         | {
             "examples": identity_of(plan.examples),
             "split": identity_of(dataset.splits[split]),

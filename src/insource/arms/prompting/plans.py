@@ -134,7 +134,7 @@ def prompted_plan(inputs: ArmInputs, making: Making) -> ArmPlan:
     return ArmPlan(
         arm=arm,
         examples=inputs.few if run.result["usable"] else (),
-        identity={"prompt": run.digest, "stops below": str(best)},
+        identity={"prompt": run.digest},
         model=model,
         ask=lambda example: ask_plainly(inputs.task, example, constrained=arm.constrained),
         confidence=lambda example, completion: confidence(local, inputs.task, arm, example, completion),
@@ -142,6 +142,7 @@ def prompted_plan(inputs: ArmInputs, making: Making) -> ArmPlan:
         effort=Effort.model_validate(run.result["effort"]),
         answers_in=folder,
         hopeless=lambda records: hopeless(records, inputs.task.primary_metric, best),
+        stops="" if best is None else str(best),
     )
 
 
