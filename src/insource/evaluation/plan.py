@@ -24,8 +24,9 @@ class ArmPlan(NamedTuple):
     ``Evaluation``. ``answers_in`` is the folder of files from which this arm answers outside the evaluation
     (``models.fitted.registry``, ``models.prompting.folder``), None when there is none. ``hopeless`` is asked
     after every document and returns the reason to ask no more, empty to go on; ``stops`` says by what it
-    decides, because a measurement that may stop is another one. ``prepare`` asks about
-    documents before they are evaluated, see ``ready``.
+    decides, because a measurement that may stop is another one. ``chosen_on`` are the row ids of validation
+    documents on which the settings of this arm were chosen: they look better than others. ``prepare`` asks
+    about documents before they are evaluated, see ``ready``.
     """
 
     arm: Arm
@@ -41,6 +42,7 @@ class ArmPlan(NamedTuple):
     answers_in: Path | None = None
     hopeless: Callable[[Sequence[EvalRecord]], str] = never
     stops: str = ""
+    chosen_on: frozenset[str] = frozenset()
     prepare: Callable[[tuple[Example, ...]], ArmPlan] | None = None
 
     def ready(self) -> ArmPlan:

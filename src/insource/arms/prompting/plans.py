@@ -13,7 +13,7 @@ from insource.arms.factory import ArmInputs
 from insource.arms.local import UNTUNED_ROOM, Local
 from insource.arms.prompting.few_shot import require_no_test_rows, shots_of
 from insource.arms.prompts import grammar_for
-from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER
+from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER, document_value
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import identity_of
@@ -179,7 +179,7 @@ def hopeless(records: Sequence[EvalRecord], metric: str, best: float | None) -> 
         return ""
     if any(record.score is not None and record.score.exact for record in records):
         return ""
-    values = [(record.score and BY_DOCUMENT[metric](record.score)) or 0.0 for record in records]
+    values = [document_value(record, metric) or 0.0 for record in records]
     slack = math.sqrt(-math.log(1 - HOPELESS_LEVEL) / (2 * len(values)))
     high = sum(values) / len(values) + slack
     if high >= best:
