@@ -17,17 +17,18 @@ from insource.arms.registry import ARMS
 from insource.decision.cost import weigh
 from insource.decision.verdict import conclude
 from insource.evaluation.scoring.text import rests_on
+from insource.evaluation.stage import Evaluated
 from insource.foundation.errors import missing_extra
 from insource.models.protocol import Model
 from insource.training.base import require_extra
-from insource.types import RunResult
+from insource.types import BreakEven, RunResult, Task, Verdict
 from insource.workflow.build import build_dataset
 from insource.workflow.choose import choose, fit_early
 from insource.workflow.conclude import Findings, assemble, keep
 from insource.workflow.dissect import dissect
 from insource.workflow.evaluate import evaluate_arms
 from insource.workflow.export import make_model
-from insource.workflow.judge import judge
+from insource.workflow.judge import Judged, judge
 from insource.workflow.looks import looks_at_test
 from insource.workflow.register import register_choice
 from insource.workflow.route import Drive, calibrate, drive_gateway, measure_cascade
@@ -68,16 +69,7 @@ def run(
     calibrated = calibrate(session, dataset, task, made, choice, arms)
     evaluated += measure_cascade(session, dataset, task, evaluated, choice, calibrated)
     judged = judge(session, dataset, task, evaluated, choice, registration)
-    economics = weigh(session.config.decision, evaluated, chosen)
-    verdict = conclude(
-        [one.evaluation.arm for one in evaluated],
-        judged.comparisons,
-        economics,
-        chosen=chosen,
-        volume=session.config.decision.documents_per_month,
-        gold=judged.gold,
-        rests_on=rests_on(task.primary_metric) if task.output.kind == "text" else "",
-    )
+    economics, verdict = _decide(session, task, evaluated, judged, chosen)
     found = Findings(
         dataset=dataset,
         task=task,
@@ -97,6 +89,22 @@ def run(
     )
     result = assemble(session, found, test_looks=looks_at_test(session, dataset.splits["test"]).most)
     return keep(session, drive_gateway(session, dataset, result, calibrated, drive))
+
+
+def _decide(
+    session: Session, task: Task, evaluated: Sequence[Evaluated], judged: Judged, chosen: str | None
+) -> tuple[BreakEven, Verdict]:
+    economics = weigh(session.config.decision, evaluated, chosen)
+    verdict = conclude(
+        [one.evaluation.arm for one in evaluated],
+        judged.comparisons,
+        economics,
+        chosen=chosen,
+        volume=session.config.decision.documents_per_month,
+        gold=judged.gold,
+        rests_on=rests_on(task.primary_metric) if task.output.kind == "text" else "",
+    )
+    return economics, verdict
 
 
 def require_extras(arms: Sequence[ArmFactory] = ARMS) -> None:
