@@ -5,6 +5,7 @@ import pytest
 
 from insource.foundation.rng import generator
 from insource.stats.intervals import mean_t
+from insource.stats.paired import paired_binary, paired_mean
 from insource.stats.two_phase import labels_needed, two_phase_mean
 
 
@@ -41,6 +42,30 @@ def test_the_interval_covers_the_truth(documents, differs, labels):
         interval = two_phase_mean(chosen, len(among), documents).interval
         covered += interval.low <= truth <= interval.high
     assert covered >= 0.93 * 600
+
+
+@pytest.mark.parametrize("wins", [0.02, 0.05])
+def test_the_interval_covers_the_truth_where_few_labels_favour_one(wins):
+    """Most labels say that both are wrong: the plain spread of a hundred of them is far too small."""
+    random, truth, covered = generator(3, f"two-phase {wins}"), 0.3 * wins, 0
+    for _ in range(600):
+        differing = int(random.binomial(1000, 0.3))
+        labels = (random.random(100) < wins).astype(float)
+        interval = two_phase_mean(labels, differing, 1000).interval
+        covered += interval.low <= truth <= interval.high
+    assert covered >= 0.93 * 600
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1.0, -1.0, 0.0], [0.5, 0.25, -0.1], [0.0] * 4])
+def test_with_every_label_it_is_the_paired_comparison(values):
+    """With nothing that differs, too: the interval of no difference has a width."""
+    everything = np.array([*values, *[0.0] * (50 - len(values))])
+    whole = np.isin(everything, (-1, 0, 1)).all()
+    paired = (paired_binary if whole else paired_mean)(everything)
+    found = two_phase_mean(values, len(values), 50)
+    assert found.value == pytest.approx(paired.value)
+    assert found.interval == paired.interval
+    assert found.interval.low < found.interval.high
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.0, 1.0])

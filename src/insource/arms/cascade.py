@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from insource.arms.recorded import RecordsModel
+from insource.arms.recorded import RecordsModel, by_document
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import Evaluated
 from insource.foundation.canonical import digest
+from insource.models.fitted.model import request_to
 from insource.models.protocol import Model, Request
 from insource.routing.cascade import decide
 from insource.types import Arm, EvalRecord, Example, Policy, Task
@@ -31,10 +32,13 @@ def cascade_plan(
     theirs = {record.row_id: record for record in cloud.records}
     both = tuple(one for one in examples if one.row_id in ours and one.row_id in theirs)
     kept = {one.row_id for one in both if _is_kept(policy, ours[one.row_id])}
-    records = {
-        one.input: ours[one.row_id] if one.row_id in kept else _after(ours[one.row_id], theirs[one.row_id])
-        for one in both
-    }
+    records = by_document(
+        both,
+        (
+            ours[one.row_id] if one.row_id in kept else _after(ours[one.row_id], theirs[one.row_id])
+            for one in both
+        ),
+    )
     ours_arm, cloud_arm = local.evaluation.arm, cloud.evaluation.arm
     share = len(kept) / len(both) if both else 0.0
     simulated = ours_arm.simulated or cloud_arm.simulated
@@ -54,14 +58,14 @@ def cascade_plan(
         yield RecordsModel(arm.model, records, simulated=simulated)
 
     def ask(example: Example) -> Request:
-        return Request(messages=task.messages(example.input), max_tokens=1, document=example.input)
+        return request_to(task, example.input, example.attributes)
 
     identity = {
         "local": local.run.digest,
         "cloud": cloud.run.digest,
         "policy": digest(policy.model_dump(mode="json")),
     }
-    return ArmPlan(arm=arm, examples=both, identity=identity, model=model, ask=ask, is_look=False)
+    return ArmPlan(arm=arm, examples=both, identity=identity, model=model, ask=ask)
 
 
 def _is_kept(policy: Policy, record: EvalRecord) -> bool:

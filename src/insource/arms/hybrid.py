@@ -196,7 +196,6 @@ def hybrid_plan(
         confidence=lambda example, completion: completion.confidence,
         effort=found.effort if found else None,
         expected=found.expected if found else None,
-        is_look=False,
     )
 
 

@@ -81,7 +81,7 @@ def command(
     With --predictions they are the models of these files, and no project is needed.
     """
     from insource.cli.output import say
-    from insource.evaluation.compare import compare
+    from insource.evaluation.compare import Terms, compared
     from insource.workflow.compare import evaluated_pair, predicted_pair
 
     session = open_session(config_path, {}, or_defaults=bool(predictions))
@@ -93,13 +93,14 @@ def command(
         if predictions
         else evaluated_pair(session, candidate, baseline)
     )
-    found = compare(
-        pair.candidate,
-        pair.baseline,
-        metric=metric or pair.metric,
-        margin=margin or session.config.task.margin,
+    terms = Terms(
+        metric or pair.metric,
+        session.config.task.margin if margin is None else margin,
         label_fields=pair.label_fields,
+        question=session.config.evaluation.question,
+        group_test=session.config.evaluation.group_test,
     )
+    found = compared(pair.candidate, pair.baseline, terms, pair.why_not(terms)).comparison
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json"), ensure_ascii=False))
     for note in pair.notes:

@@ -54,7 +54,7 @@ def met(expression: str, comparison: Comparison) -> bool | None:
     _check(tree, values, expression)
     try:
         return _truth(tree, values, expression)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise _invalid(expression, str(error)) from error
 
 
@@ -86,10 +86,12 @@ def _truth(node: ast.expr, values: dict[str, Any], expression: str) -> bool | No
 def _value(node: ast.expr, values: dict[str, Any]) -> Any:
     if isinstance(node, ast.Constant):
         return node.value
-    if isinstance(node, ast.UnaryOp):
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_value(node.operand, values)
     if isinstance(node, ast.List | ast.Tuple):
         return [_value(part, values) for part in node.elts]
+    if not isinstance(node, ast.Name | ast.Attribute):
+        raise TypeError(f"`{ast.unparse(node)}` is no value; join comparisons with `and` and `or`")
     found = _named(node, values)
     if found is None:
         raise _Unknown

@@ -116,6 +116,8 @@ def _left(
     low, high = sorted((sign * difference.low, sign * difference.high))
     if low > -margin or high < 0:
         return 0
+    if len(gains) == len(found.differing):
+        return None
     value = sign * difference.value
     needed = labels_needed(gains, len(found.differing), found.documents, max(value + margin, -value))
     return None if needed is None else max(needed - len(gains), 1)
@@ -135,9 +137,10 @@ def _same(one: Prediction, other: Prediction, scorer: Scorer) -> bool:
 
 def _value(one: Prediction, target: str, task: Task, scorer: Scorer) -> float:
     if one.output is None:
-        return 0.0
-    score = scorer(_example(one, target), Completion(text=one.output))
-    record = EvalRecord(row_id=one.id, status="scored", score=score)
+        record = EvalRecord(row_id=one.id, status="failed", reason=one.reason)
+    else:
+        score = scorer(_example(one, target), Completion(text=one.output))
+        record = EvalRecord(row_id=one.id, status="scored", score=score)
     return document_value(record, task.primary_metric) or 0.0
 
 

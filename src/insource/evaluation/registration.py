@@ -82,13 +82,18 @@ def opened(text: str) -> Registration:
 
 
 def standing(
-    comparison: Comparison, registration: Registration | None, looks: Sequence[Look], test_digest: str
+    comparison: Comparison,
+    registration: Registration | None,
+    looks: Sequence[Look],
+    test_digest: str,
+    others: Sequence[Registration] = (),
 ) -> Standing:
     """Return whether a comparison on the test split is confirmatory, with the reason.
 
-    It is when it is the registered one, no look at any of the documents came before the registration, and
-    each of its two arms has been looked at in one run. ``looks`` are those at the test documents
-    (``store.looks.looks_at``).
+    It is when it is the registered one, no look at any of the documents came before the registration, it is
+    the last that was registered before the first look, and each of its two arms has been looked at in one
+    run. ``looks`` are those at the test documents (``store.looks.looks_at``), ``others`` the other
+    registrations on them.
     """
     if registration is None:
         arms = len({look.arm for look in looks})
@@ -105,6 +110,14 @@ def standing(
         return _exploratory(
             f"{runs} {'run' if runs == 1 else 'runs'} had read test documents before the registration of "
             f"{iso(registration.registered_at)}"
+        )
+    first = min((look.at for look in looks), default=None)
+    later = [one for one in others if first and registration.registered_at < one.registered_at <= first]
+    if later:
+        newest = max(later, key=lambda one: one.registered_at)
+        return _exploratory(
+            f"another comparison, {newest.candidate} with {newest.baseline}, was registered after it at "
+            f"{iso(newest.registered_at)}, before any test document was read: that one decides"
         )
     for arm in (registration.candidate, registration.baseline):
         runs = len({look.run_id for look in looks if look.arm == arm})

@@ -77,7 +77,7 @@ def evaluate_arm(
     """
 
     def work(folder: Path) -> dict[str, Any]:
-        if plan.is_look:
+        if plan.is_look and not (folder / RECORDS_FILE).exists():  # else a killed attempt has looked
             look()
         answers = Answers(runs.answers, _answering(plan))
         found = _measured(folder, dataset, task, split, plan, scorer, answers, asking, progress)
@@ -163,6 +163,7 @@ def _agreement(
 
 
 def _spec(dataset: Dataset, task: Task, split: Split, plan: ArmPlan, asking: Asking) -> StageSpec:
+    stops = {"stops below": plan.stops} if plan.stops else {}
     repeats = {"repeats": [asking.repeats, asking.repeat_documents]} if asking.repeats else {}
     own = {"scorer": custom_scorer(task.scorer).digest} if task.scorer else {}
     return StageSpec(
@@ -170,6 +171,7 @@ def _spec(dataset: Dataset, task: Task, split: Split, plan: ArmPlan, asking: Ask
         version=VERSION,
         inputs=plan.identity
         | own
+        | stops
         | {
             "examples": identity_of(plan.examples),
             "split": identity_of(dataset.splits[split]),

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from insource.stats.distributions import t_quantile
 from insource.stats.intervals import Interval, StandardError, clopper_pearson, t_interval
+from insource.stats.paired import paired_binary, paired_mean
 
 
 class TwoPhase(NamedTuple):
@@ -26,9 +27,10 @@ def two_phase_mean(labelled: ArrayLike, differing: int, documents: int, confiden
     Of ``documents``, ``differing`` have answers that differ, and ``labelled`` holds the differences (each in
     [-1, 1]) of a simple random sample of those. Each stands for ``differing / len(labelled)`` documents. The
     variance is that of double sampling (Cochran 1977, Sampling Techniques, section 12.2): of the documents
-    as a sample from all documents to come, and of the labelled ones as a sample of those that differ. Where
-    every difference is the same, the interval comes from the exact one of a share, because a standard error
-    of zero would claim certainty.
+    as a sample from all documents to come, and of the labelled ones as a sample of those that differ, padded
+    where few of them are not zero (``paired_mean``). Where every difference is the same, the interval comes
+    from the exact one of a share, because a standard error of zero would claim certainty. With every label,
+    it is the paired comparison of all documents.
 
     Raises:
         ValueError: there are more labels than differing documents, or more of those than documents.
@@ -37,8 +39,13 @@ def two_phase_mean(labelled: ArrayLike, differing: int, documents: int, confiden
     n = len(values)
     if not n <= differing <= documents:
         raise ValueError("labelled <= differing <= documents does not hold")
+    if n == differing:
+        everything = np.concatenate([values, np.zeros(documents - n)])
+        whole = bool(np.isin(values, (-1.0, 0.0, 1.0)).all())
+        full = (paired_binary if whole else paired_mean)(everything, confidence=confidence)
+        return TwoPhase(full.value, full.interval, full.error)
     if n == 0:
-        return TwoPhase(0.0, None, None) if differing == 0 else TwoPhase(math.nan, None, None)
+        return TwoPhase(math.nan, None, None)
     share = differing / documents
     mean = float(values.mean())
     value = share * mean
@@ -52,7 +59,9 @@ def two_phase_mean(labelled: ArrayLike, differing: int, documents: int, confiden
             for extreme in (-1.0, 1.0)
         ]
         return TwoPhase(value, Interval(min(*ends, value), max(*ends, value)), None)
-    within = float(values.var(ddof=1)) / n * (1 - n / differing)
+    padded = paired_mean(values).error
+    spread = float(values.var(ddof=1)) / n if padded is None else padded.value**2
+    within = spread * (1 - n / differing)
     second = float(np.mean(values**2))
     among = (share * second - value**2) / (documents - 1) if documents > 1 else 0.0
     error = StandardError(math.sqrt(share**2 * within + max(among, 0.0)), n - 1)

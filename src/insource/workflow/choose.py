@@ -120,7 +120,8 @@ def _plans(session: Session, inputs: ArmInputs, arms: Sequence[ArmFactory]) -> I
 
 class _Tried(NamedTuple):
     """An arm on the validation split: its figures, how many documents it was asked about, and its metric by
-    document."""
+    document, without those on which its settings were chosen.
+    """
 
     trial: Trial
     documents: int = 0
@@ -137,6 +138,8 @@ def _tried(session: Session, task: Task, plan: ArmPlan, measured: Evaluated | No
         value = measured.evaluation.metrics[task.primary_metric]
         arm = priced(session.config.decision, measured).arm
         values = values_of(measured.records, task.primary_metric)
+        unseen = {row: value for row, value in values.items() if row not in plan.chosen_on}
+        values = unseen or values
     trial = Trial(
         arm=arm.name,
         kind=arm.kind,

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from insource.dataset.saved.folder import examples, newest_first
+from insource.dataset.saved.folder import load as load_dataset
+from insource.evaluation.compare import Terms
+from insource.evaluation.comparison.pairs import Side
 from insource.evaluation.labelling import Labelled, Queue, estimate_from, queue
 from insource.evaluation.never_answered import fields_of_labels
 from insource.evaluation.predictions.judged import TEXT_TASK, gold_of, judge, require_known, task_of
 from insource.evaluation.predictions.prediction import Prediction
 from insource.evaluation.predictions.read import read_predictions
-from insource.evaluation.stage import Evaluated, load
+from insource.evaluation.stage import Evaluated, identity_of, load
 from insource.foundation.errors import UserError
 from insource.foundation.files import replace_text
-from insource.types import Arm, EvalRecord, Task
+from insource.types import Dataset, Task
+from insource.workflow.judge import fairness_of
 from insource.workflow.session import Session
 
 
 class Pair(NamedTuple):
     """Two arms with their records, the metric that compares them, and the fields that hold labels.
 
-    ``notes`` are what a reader has to know about the records.
+    ``notes`` are what a reader has to know about the records. ``why_not`` returns, for the terms, why the two
+    are not comparable, empty when they are.
     """
 
-    candidate: tuple[Arm, Sequence[EvalRecord]]
-    baseline: tuple[Arm, Sequence[EvalRecord]]
+    candidate: Side
+    baseline: Side
     metric: str
     label_fields: Collection[str]
     notes: tuple[str, ...] = ()
+    why_not: Callable[[Terms], str] = lambda terms: ""
 
 
 def evaluated_pair(session: Session, candidate: str, baseline: str) -> Pair:
@@ -48,12 +55,33 @@ def evaluated_pair(session: Session, candidate: str, baseline: str) -> Pair:
     first, second = (_pick(evaluated, name) for name in (candidate, baseline))
     labels = "accuracy" in first.evaluation.metrics
     task = Task.model_validate(first.run.manifest["spec"]["config"]["task"])
+    sides = [(one.evaluation.arm, one.records) for one in (first, second)]
+    clouds = [arm.role == "reference" and not arm.simulated for arm, _ in sides]
+    dataset = _dataset_of(session, test_split) if any(clouds) else None
+    note = "The dataset of these evaluations is gone: handicaps of the cloud were not looked for."
+
+    def why_not(terms: Terms) -> str:
+        if dataset is None or all(clouds):
+            return ""
+        other, cloud = sides if clouds[1] else sides[::-1]
+        return fairness_of(dataset, task, cloud, other, terms).reason
+
     return Pair(
-        (first.evaluation.arm, first.records),
-        (second.evaluation.arm, second.records),
+        sides[0],
+        sides[1],
         session.config.task.primary_metric or ("accuracy" if labels else "field_accuracy"),
         fields_of_labels(task.output),
+        notes=(note,) if any(clouds) and dataset is None else (),
+        why_not=why_not,
     )
+
+
+def _dataset_of(session: Session, test_split: str | None) -> Dataset | None:
+    """Return the dataset with this test split, None when its folder is gone."""
+    for folder in newest_first(session.project.workspace / "datasets"):
+        if identity_of(tuple(examples(folder, "test"))) == test_split:
+            return load_dataset(folder)
+    return None
 
 
 def _pick(evaluated: dict[str, Evaluated], name: str) -> Evaluated:
@@ -125,7 +153,7 @@ def to_label(files: Iterable[str], candidate: str, baseline: str, margin: float 
     for name in (candidate, baseline):
         require_known(name, by_model)
     task = task_of({f"{one.model} {one.id}": one.output for one in predictions if one.output})
-    task = task.model_copy(update={"margin": margin or task.margin})
+    task = task.model_copy(update={"margin": task.margin if margin is None else margin})
     return ToLabel(queue(by_model[candidate], by_model[baseline], task), task)
 
 

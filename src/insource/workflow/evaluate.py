@@ -53,7 +53,7 @@ def evaluate_arms(
         for made_plan in arm.make(inputs):
             is_chosen = made_plan.arm.name in chosen
             plan = (
-                made_plan._replace(examples=inputs.test, hopeless=never) if is_chosen else made_plan
+                made_plan._replace(examples=inputs.test, hopeless=never, stops="") if is_chosen else made_plan
             ).ready()
             if plan.note:
                 session.skip(plan.arm.name, plan.note)

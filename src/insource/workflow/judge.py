@@ -143,6 +143,13 @@ def _case(
     )
 
 
+def fairness_of(dataset: Dataset, task: Task, cloud: Side, candidate: Side, terms: Terms) -> Fairness:
+    """Return what is unfair to a cloud in its comparison with a candidate, and whether the outcome stands."""
+    test = {example.row_id: example for example in dataset.splits["test"]}
+    case = _case(dataset, task, test, {cloud[0].name: cloud}, cloud[0].name)
+    return _fairness(case, find_handicaps(case), candidate, terms)
+
+
 def _other_clouds(sides: Mapping[str, Side], than: Arm) -> list[Side]:
     """Return the real clouds of other models, one a model: runs of one model share their mistakes."""
     found: list[Side] = []

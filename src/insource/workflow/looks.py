@@ -11,8 +11,9 @@ from insource.dataset.saved.folder import MANIFEST, newest_first
 from insource.dataset.saved.folder import examples as read_examples
 from insource.logs.recorder import STORE_FILE
 from insource.store.database import Database, open_database
-from insource.store.looks import Looked, keep_inputs, looked, record_look, without_inputs
+from insource.store.looks import Looked, keep_inputs, looked, looks_at, record_look, without_inputs
 from insource.types import Example
+from insource.types.comparison import Look
 from insource.workflow.session import Session
 
 
@@ -33,6 +34,18 @@ def looks_at_test(session: Session, test: Iterable[Example]) -> Looked:
         if unknown := without_inputs(database):
             _keep_older_inputs(database, unknown, session.project.workspace / "datasets")
         return looked(database, digest, inputs)
+
+
+def every_look(session: Session, test: Iterable[Example]) -> tuple[Look, ...]:
+    """Return the looks at any of these test documents, oldest first, in whatever split they were then."""
+    digest, inputs = sealed(test)
+    store = session.project.workspace / STORE_FILE
+    if not store.exists():
+        return ()
+    with open_database(store) as database:
+        if unknown := without_inputs(database):
+            _keep_older_inputs(database, unknown, session.project.workspace / "datasets")
+        return looks_at(database, digest, inputs)
 
 
 def _keep_older_inputs(database: Database, unknown: set[str], datasets: Path) -> None:

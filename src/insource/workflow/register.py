@@ -9,12 +9,10 @@ from insource.dataset.rows.examples import sealed as sealed_test
 from insource.evaluation.registration import opened, register, sealed, standing
 from insource.foundation.canonical import digest
 from insource.foundation.files import replace_text
-from insource.logs.recorder import STORE_FILE
-from insource.store.database import open_database
-from insource.store.looks import looks_at
 from insource.types import Comparison, Dataset, Example, Task
 from insource.types.choice import Choice
-from insource.types.comparison import Look, Registration
+from insource.types.comparison import Registration
+from insource.workflow.looks import every_look
 from insource.workflow.session import Session
 
 FOLDER = "registrations"
@@ -26,7 +24,8 @@ def register_choice(
     """Register the comparison that ``choice`` decided on, or read back the one of the same terms.
 
     The first registration of the same terms holds, so that a repeated run is not registered after its own
-    look. Returns None without a comparison to register.
+    look; before any look, terms that are returned to after others are registered anew. Returns None without
+    a comparison to register.
 
     Raises:
         DataError: ``registration-changed``.
@@ -48,7 +47,10 @@ def register_choice(
     )
     path = _path(session, found)
     if path.exists():
-        return opened(path.read_text(encoding="utf-8"))
+        first = opened(path.read_text(encoding="utf-8"))
+        later = any(one.registered_at > first.registered_at for one in _others(session, first))
+        if not later or every_look(session, dataset.splits["test"]):
+            return first
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_text(path, sealed(found))
     session.display.note(
@@ -71,13 +73,17 @@ def with_standing(
     registration: Registration | None,
 ) -> tuple[Comparison, ...]:
     """Return the comparisons, each with whether it is confirmatory or exploratory, and why."""
-    test_digest, inputs = sealed_test(test)
-    store = session.project.workspace / STORE_FILE
-    looks: tuple[Look, ...] = ()
-    if store.exists():
-        with open_database(store) as database:
-            looks = looks_at(database, test_digest, inputs)
+    test_digest, _ = sealed_test(test)
+    looks = every_look(session, test)
+    others = _others(session, registration) if registration else ()
     return tuple(
-        one.model_copy(update={"standing": standing(one, registration, looks, test_digest)})
+        one.model_copy(update={"standing": standing(one, registration, looks, test_digest, others)})
         for one in comparisons
     )
+
+
+def _others(session: Session, registration: Registration) -> tuple[Registration, ...]:
+    """Return what else was registered on the same test documents."""
+    folder = session.project.workspace / FOLDER
+    found = (opened(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json")))
+    return tuple(one for one in found if one.test_digest == registration.test_digest and one != registration)

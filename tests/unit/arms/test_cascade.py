@@ -110,3 +110,11 @@ def test_only_documents_that_both_were_asked_about_are_judged():
 def test_with_a_simulated_cloud_it_proves_nothing():
     fake = evaluated("fake", "reference", CLOUD.records, price=20.0, simulated=True)
     assert cascade_plan(TASK, EXAMPLES, LOCAL, fake, POLICY).arm.simulated
+
+
+def test_one_text_that_is_asked_for_other_fields_has_an_answer_each():
+    twice = (EXAMPLES[0], EXAMPLES[1].model_copy(update={"input": "text 0", "attributes": ("a",)}))
+    theirs = evaluated("gpt", "reference", [record(0, "all"), record(1, "some")], price=20.0)
+    unsure = evaluated("here", "candidate", [record(0, "here"), record(1, "here")], price=1.0, local=True)
+    plan = cascade_plan(TASK, twice, unsure, theirs, POLICY)
+    assert [one.text for one in answers(plan)] == ["all", "some"]

@@ -69,6 +69,8 @@ def test_an_expression_is_met_or_not_or_undecided(expression, answer):
         "outcome > 3",
         "difference.__class__ == 1",
         "n > 10 if n else 1",
+        "(better > 1) == (n > 10)",
+        "(not better) == 0",
         "f'{n}' == '100'",
         "(" * 500 + "n > 1" + ")" * 500,
     ],

@@ -115,3 +115,18 @@ def test_the_best_of_twenty_arms_is_exploratory_and_says_so():
     found = standing(COMPARED, None, [look(f"arm {i}", i, f"r{i}") for i in range(20)], "d1")
     assert found.kind == "exploratory"
     assert "20 arms were evaluated" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("minutes", "kind"),
+    [
+        (0.5, "exploratory"),  # it was registered later, and before the first look
+        (5, "confirmatory"),  # it was registered when the test documents had been read
+        (-5, "confirmatory"),
+    ],
+)
+def test_of_several_registrations_the_last_before_the_first_look_decides(minutes, kind):
+    """Else one could register every pair of arms, and call the one that wins confirmatory."""
+    first = registered()
+    later = {"candidate": "spans", "registered_at": NOW + timedelta(minutes=minutes)}
+    assert standing(COMPARED, first, AFTER, "d1", [first.model_copy(update=later)]).kind == kind

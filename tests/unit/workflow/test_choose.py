@@ -50,10 +50,11 @@ class Silent:
         raise ProviderError("engine-failed-to-answer", "nothing came")
 
 
-def candidate(name, *, right, price, expected=None, fails=False, asked=None):
+def candidate(name, *, right, price, expected=None, fails=False, asked=None, chosen_on=0):
     """An arm that answers the first ``right`` % of the documents as labelled, and the rest wrongly.
 
-    It is asked about the documents ``asked``, a slice; None: all.
+    It is asked about the documents ``asked``, a slice; None: all. Its settings were chosen on the first
+    ``chosen_on``.
     """
 
     def plans(inputs):
@@ -71,6 +72,7 @@ def candidate(name, *, right, price, expected=None, fails=False, asked=None):
             model=lambda: Opened(Silent() if fails else ReplayModel(name, answers)),
             ask=lambda one: fitting.ask_directly(inputs, one),
             expected=expected,
+            chosen_on=frozenset(one.row_id for one in inputs.test[:chosen_on]),
         )
         return (plan,)
 
@@ -112,6 +114,20 @@ def test_arms_are_compared_on_the_documents_that_both_were_asked_about(walk, dat
     assert {one.arm: one.on_equal_terms for one in choice.trials}["easy"] == pytest.approx(0.68)
     worse = candidate("worse", right=45, price=1.0, asked=slice(0, 50))  # 90 %, and 10 points behind
     assert choose(walk, dataset, label_task, made, (worse, full, *PLAIN)).candidate == "full"
+
+
+@pytest.mark.parametrize(("chosen_on", "candidate_is"), [(0, "fitted"), (20, "plain")])
+def test_documents_on_which_an_arm_was_chosen_do_not_speak_for_it(
+    walk, dataset, label_task, tmp_path, chosen_on, candidate_is
+):
+    """On the first twenty it is five points ahead; on the others both are always wrong."""
+    made = made_of(label_task, tmp_path, ())
+    fitted = candidate("fitted", right=20, price=9.0, chosen_on=chosen_on)
+    choice = choose(
+        walk, dataset, label_task, made, (fitted, candidate("plain", right=15, price=1.0), *PLAIN)
+    )
+    assert choice.candidate == candidate_is
+    assert {one.arm: one.value.value for one in choice.trials}["fitted"] == 0.2  # shown as it is
 
 
 def test_an_arm_that_answered_a_handful_is_shown_and_not_chosen(walk, dataset, label_task, tmp_path):

@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import pytest
-from support.arms import dataset_of
+from support.arms import dataset_of, made_of
 from support.walks import FakeDisplay, session_on
 
+from insource.cli.main import main
+from insource.dataset.saved.folder import save
 from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import Evaluated
 from insource.runs.folders import Run
 from insource.types import Arm, Completion, EvalRecord, Evaluation
 from insource.types.choice import Choice
+from insource.workflow.evaluate import evaluate_arms
 from insource.workflow.judge import judge
 from insource.workflow.route import Calibrated, measure_cascade
 
@@ -118,3 +121,32 @@ def test_a_label_that_the_cloud_was_not_offered_is_a_cause_of_its_own_errors_alo
     causes = {mix.arm: {one.cause: one.slots for one in mix.causes} for mix in judged.mixes}
     assert causes["gpt"] == {"not-offered": len(lacking)}
     assert "not-offered" not in causes["ours"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "checked", "said"),
+    [
+        (True, 0, "are not comparable"),
+        (True, 60, "is better than"),
+        (False, 60, "handicaps of the cloud were not looked for"),
+    ],
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_command_says_what_the_run_says(
+    walk, rows, label_task, tmp_path, capsys, kept, checked, said, swapped
+):
+    """Whichever arm is named first."""
+    examples = [
+        one.model_copy(update={"cloud_outputs": {"gpt": one.target if place % 2 else "technical"}})
+        for place, one in enumerate(examples_of(rows, checked)[:60])
+    ]
+    dataset = dataset_of(examples[:9], examples[9:], label_task, clouds=("gpt",))
+    counts = {"counts": {name: len(split) for name, split in dataset.splits.items()}}
+    manifest = dataset.manifest.model_copy(update=counts)
+    if kept:
+        save(dataset.model_copy(update={"manifest": manifest}), walk.project.workspace / "datasets")
+    choice = CHOICE.model_copy(update={"candidate": "tuned"})
+    evaluate_arms(walk, dataset, label_task, made_of(label_task, tmp_path, examples), choice=choice)
+    names = ["gpt", "tuned"] if swapped else ["tuned", "gpt"]
+    main(["compare", *names, "--config", str(walk.project.folder / "insource.toml")])
+    assert said.replace("better", "worse" if swapped else "better") in capsys.readouterr().err

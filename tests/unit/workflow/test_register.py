@@ -10,6 +10,7 @@ from insource.types import Estimate
 from insource.types.choice import Choice, Trial
 from insource.workflow.evaluate import evaluate_arms
 from insource.workflow.judge import judge
+from insource.workflow.looks import every_look
 from insource.workflow.register import FOLDER, register_choice, with_standing
 
 TRIAL = Trial(arm="tuned", kind="tuned", role="candidate", value=Estimate(value=0.9, n=20))
@@ -68,6 +69,38 @@ def test_other_terms_are_another_registration(walk, dataset, label_task):
     register_choice(walk, dataset, label_task, CHOICE)
     register_choice(walk, dataset, label_task.model_copy(update={"margin": 0.05}), CHOICE)
     assert len(list((walk.project.workspace / FOLDER).iterdir())) == 2
+
+
+def test_terms_that_are_returned_to_are_registered_anew_until_somebody_has_looked(
+    walk, dataset, label_task, tmp_path
+):
+    other = CHOICE.model_copy(update={"candidate": "base"})
+    first = register_choice(walk, dataset, label_task, CHOICE)
+    register_choice(walk, dataset, label_task, other)
+    again = register_choice(walk, dataset, label_task, CHOICE)
+    assert again.registered_at > first.registered_at
+    comparisons = measured(walk, dataset, label_task, tmp_path)
+    assert stands(walk, dataset, comparisons, again) == "confirmatory"
+    late = register_choice(walk, dataset, label_task, other)
+    assert late.registered_at < again.registered_at  # it stays what it was, and decides nothing
+    assert register_choice(walk, dataset, label_task, CHOICE) == again
+
+
+def test_a_measurement_that_was_interrupted_is_one_look(walk, dataset, label_task, tmp_path):
+    """What was answered before is read from the journal: nobody has seen a result in between."""
+    registration = register_choice(walk, dataset, label_task, CHOICE)
+
+    def interrupt(text, done, total):
+        if text.startswith("documents") and done == 15:  # in the midst of the cloud, which is the baseline
+            raise KeyboardInterrupt
+
+    walk.display.progress = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        measured(walk, dataset, label_task, tmp_path)
+    again = session_on(walk.project.folder, FakeDisplay())
+    comparisons = measured(again, dataset, label_task, tmp_path)
+    assert len({look.run_id for look in every_look(again, dataset.splits["test"])}) == 2
+    assert stands(again, dataset, comparisons, registration) == "confirmatory"
 
 
 def test_an_edited_registration_is_refused(walk, dataset, label_task):

@@ -126,7 +126,8 @@ def _plan(inputs: ArmInputs, local: Local) -> ArmPlan:
     }
     digests = {"validation": identity_of(rows), "gold": digest([row.target for row in rows])}
     search = Search(inputs, local, arm, rows)
-    return prompted_plan(inputs, Making(arm, local, settings, search.work, digests))
+    plan = prompted_plan(inputs, Making(arm, local, settings, search.work, digests))
+    return plan._replace(chosen_on=frozenset(row.row_id for row in rows))
 
 
 class Search(NamedTuple):

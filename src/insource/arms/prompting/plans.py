@@ -14,7 +14,7 @@ from insource.arms.local import UNTUNED_ROOM, Local
 from insource.arms.prompting.few_shot import require_no_test_rows, shots_of
 from insource.arms.prompts import grammar_for
 from insource.dataset.identity import identity_of
-from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER
+from insource.evaluation.metrics import BY_DOCUMENT, LOWER_IS_BETTER, document_value
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.sample import sample
 from insource.foundation.canonical import digest
@@ -134,7 +134,7 @@ def prompted_plan(inputs: ArmInputs, making: Making) -> ArmPlan:
     return ArmPlan(
         arm=arm,
         examples=inputs.few if run.result["usable"] else (),
-        identity={"prompt": run.digest, "stops below": str(best)},
+        identity={"prompt": run.digest},
         model=model,
         ask=lambda example: ask_plainly(inputs.task, example, constrained=arm.constrained),
         confidence=lambda example, completion: confidence(local, inputs.task, arm, example, completion),
@@ -142,6 +142,7 @@ def prompted_plan(inputs: ArmInputs, making: Making) -> ArmPlan:
         effort=Effort.model_validate(run.result["effort"]),
         answers_in=folder,
         hopeless=lambda records: hopeless(records, inputs.task.primary_metric, best),
+        stops="" if best is None else str(best),
     )
 
 
@@ -178,7 +179,7 @@ def hopeless(records: Sequence[EvalRecord], metric: str, best: float | None) -> 
         return ""
     if any(record.score is not None and record.score.exact for record in records):
         return ""
-    values = [(record.score and BY_DOCUMENT[metric](record.score)) or 0.0 for record in records]
+    values = [document_value(record, metric) or 0.0 for record in records]
     slack = math.sqrt(-math.log(1 - HOPELESS_LEVEL) / (2 * len(values)))
     high = sum(values) / len(values) + slack
     if high >= best:

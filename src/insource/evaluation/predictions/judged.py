@@ -80,14 +80,16 @@ def judge(
             hint="Give the right answers as JSON Lines or CSV with `id` and `output`: --gold FILE",
         )
     scorer = build_scorer(task)
+    # A document has one group, whichever file names it.
+    groups = {one.id: one.group for one in predictions if one.group is not None}
 
     def record(name: str, row: str) -> EvalRecord:
-        found = by_model[name][row]
+        found, group = by_model[name][row], groups.get(row)
         if found.output is None:
-            return EvalRecord(row_id=row, group=found.group, status="failed", reason=found.reason)
+            return EvalRecord(row_id=row, group=group, status="failed", reason=found.reason)
         completion = Completion(text=found.output, model=name)
         score = _as_judged(found) if by_tool else scorer(_example(row, found, gold[row]), completion)
-        return EvalRecord(row_id=row, group=found.group, status="scored", completion=completion, score=score)
+        return EvalRecord(row_id=row, group=group, status="scored", completion=completion, score=score)
 
     def arm(name: str) -> Arm:
         return Arm(

@@ -14,6 +14,7 @@ from insource.arms.prompting.plans import HOPELESS_AFTER, hopeless
 from insource.arms.prompting.rungs import FACTORY
 from insource.arms.prompts import described
 from insource.config.evaluation import EvaluationSection
+from insource.evaluation.run import never
 from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import evaluate_arm
 from insource.foundation.errors import IntegrityError, UserError
@@ -250,6 +251,8 @@ def test_a_hopeless_arm_stops_early_and_says_so(inputs, rows, label_task):
     found = evaluate_arm(inputs.runs, dataset, label_task, "test", plan, scorer).evaluation
     assert (found.n, found.metrics["accuracy"].value) == (HOPELESS_AFTER, 0.0)
     assert found.stopped.startswith("no answer of the first 10 documents is right")
+    chosen = plan._replace(hopeless=never, stops="")  # it is asked about all, whatever was measured before
+    assert evaluate_arm(inputs.runs, dataset, label_task, "test", chosen, scorer).evaluation.n == 40
     (good,) = plans(asked, "retrieved")
     found = evaluate_arm(inputs.runs, dataset, label_task, "test", good, scorer).evaluation
     assert (found.n, found.stopped) == (40, "")
