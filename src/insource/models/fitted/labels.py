@@ -96,11 +96,11 @@ class LabelModel:
         self._parts = tuple(parts)
         self._temperature = temperature
         self._out_of_scope = out_of_scope
-        self._embeds = any(part.ngrams is None for part in parts)
+        self.embeds = any(part.ngrams is None for part in parts)
 
     def answer(self, document: str, attributes: Sequence[str] | None = None) -> Answer:
         """Answer one document. ``label_probabilities`` has the ``LIKELIEST`` labels, likeliest first."""
-        embedding = embed([document])[0] if self._embeds else None
+        embedding = embed([document])[0] if self.embeds else None
         each = [part.log_probabilities(document, embedding) for part in self._parts]
         logs = log_softmax(np.mean(each, axis=0) / self._temperature)
         order = np.argsort(-logs, kind="stable")[:LIKELIEST]
@@ -149,7 +149,7 @@ class LabelModel:
             rows = arrays["rows"].astype(np.float32) if "rows" in arrays else None
             out = OutOfScope(**out, rows=rows)
         model = cls(document["labels"], parts, document["temperature"], out)
-        if model._embeds:
+        if model.embeds:
             embed([])  # what is missing is said when the model is opened, not at the first answer
         return model
 
