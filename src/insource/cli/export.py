@@ -31,10 +31,15 @@ def command(
     A fitted model becomes a small Python package, which answers without Insource. Otherwise, train and write
     the GGUF adapter, the Modelfile and the model card; fail when the parity check fails.
     """
-    from insource.workflow.package import can_package
+    from insource.workflow.package import can_package, only_served
 
     if package is None:
         package = bool(to or wheel or run) or can_package(session)
+        if not package and (other := only_served(session)):
+            from insource.cli.output import say
+
+            say(f"The newest run chose {other}, which cannot be exported: serve it with insource serve.")
+            say("This exports the adapter of the tuned model instead.")
     if package:
         _package(session, run, to, wheel=wheel, as_json=as_json)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from insource.config.dataset import ColumnsSection, DatasetSection
 from insource.dataset.rows.records import BadRow, row_id_of
 from insource.dataset.sources.containers import read_records
-from insource.dataset.sources.documents import is_document, walk
+from insource.dataset.sources.documents import is_document, unreadable_folder, walk
 from insource.dataset.sources.record_shapes import by_columns
 from insource.dataset.sources.text_extraction import text_of_document
 from insource.formats.csv_records import CsvDialect
@@ -45,19 +46,36 @@ def digest_of(path: Path) -> str:
     """Return the digest of what ``documents_to_answer`` reads."""
     if not path.is_dir():
         return file_digest(path)
-    return digest([[one.relative_to(path).as_posix(), file_digest(one)] for one in _files(path)])
+    return digest([[_name_of(one, path), _content_of(one)] for one in _found(path)])
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in walk(folder) if path.is_file() and is_document(path)]
+def _found(folder: Path) -> list[Path]:
+    """Return the documents of a folder, and the folders in it that cannot be read."""
+    return [path for path in walk(folder) if path.is_dir() or (path.is_file() and is_document(path))]
+
+
+def _name_of(path: Path, folder: Path) -> str:
+    """Return the path in the folder as text; of a name in another encoding, what can be read of it."""
+    name = path.relative_to(folder).as_posix() if folder.is_dir() else path.name
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _content_of(path: Path) -> str:
+    try:
+        return file_digest(path)
+    except OSError as error:  # no reason to answer nothing: the document gets a line with its error
+        return f"unreadable: {error.strerror}"
 
 
 def _documents(path: Path, section: DatasetSection) -> Iterator[ToAnswer | Dropped]:
-    files = _files(path) if path.is_dir() else [path]
+    files = _found(path) if path.is_dir() else [path]
     if not files:
         raise DataError("no-rows", f"There is no document in {path}.", hint="Name a folder of documents.")
     for file in files:
-        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+        name = _name_of(file, path)
+        if file.is_dir():
+            yield unreadable_folder(name)
+            continue
         try:
             yield ToAnswer(name, text_of_document(file, section.encoding).text)
         except BadRow as bad:

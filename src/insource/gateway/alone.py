@@ -73,7 +73,8 @@ class Alone:
         if request.path == "/health":
             await reply.whole(200, msgspec.json.encode({"status": "ok"}))
             return
-        if not hmac.compare_digest(request.header("authorization"), f"Bearer {self.api_key}"):
+        given, right = request.header("authorization"), f"Bearer {self.api_key}"
+        if not hmac.compare_digest(given.encode(), right.encode()):  # of texts, only ASCII is compared
             raise Refused(401, "missing-key", "Send the key that `insource serve` printed as a bearer token.")
         if request.path == "/v1/models" and request.method == "GET":
             await reply.whole(200, models_body([self._task.name]))

@@ -169,6 +169,7 @@ class Calls:
                 upstream = REFERENCE if insourced.passes_on else ""
             if insourced.serves(model):
                 model = insourced.cloud.model if insourced.cloud is not None else model
+            if call.decisions is not None or insourced.serves(call.model):
                 tags = replace(tags, task=tags.task or insourced.task.name)
         asked = AdmissionRequest(
             method=request.method,
@@ -241,7 +242,8 @@ class Calls:
         destination = call.destination
         if destination.upstream is None or insourced.serves(call.model):
             return None
-        if exchange.admission.local_only and not self._live.upstreams[destination.upstream.name].local:
+        stays = exchange.admission.local_only or insourced.task.privacy == "local-only"
+        if stays and not self._live.upstreams[destination.upstream.name].local:
             return None
         return partial(self._forward, call, exchange)
 

@@ -8,7 +8,7 @@ from typing import Any
 from insource.foundation.errors import ProviderError
 from insource.models.protocol import ModelInfo, Request
 from insource.models.structured import response_format
-from insource.models.transport import Privacy, client, json_of, post
+from insource.models.transport import Privacy, client, json_of, post, said_by
 from insource.types import Completion, Usage
 from insource.types.message import FinishReason
 
@@ -49,7 +49,7 @@ class OpenAIModel:
             return from_wire(json_of(response, self._info.name), self._info.name, latency_s)
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise ProviderError(
-                "provider-bad-answer", f"The answer of {self._info.name} has no choice: {response.text[:200]}"
+                "provider-bad-answer", f"The answer of {self._info.name} has no choice: {said_by(response)}"
             ) from error
 
 

@@ -83,9 +83,16 @@ def json_of(response: httpx2.Response, name: str) -> dict[str, Any]:
         answer = None
     if not isinstance(answer, dict):
         raise ProviderError(
-            "provider-bad-answer", f"The answer of {name} is no JSON object: {response.text[:200]}"
+            "provider-bad-answer", f"The answer of {name} is no JSON object: {said_by(response)}"
         )
     return answer
+
+
+def said_by(response: httpx2.Response) -> str:
+    """Return how a provider's answer begins, for a message; the caller's key is left out of it."""
+    key = response.request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    text = response.text.replace(key, "[secret:key]") if key else response.text
+    return text[:200]
 
 
 def post(http: httpx2.Client, path: str, body: Mapping[str, Any], *, name: str) -> httpx2.Response:
@@ -150,7 +157,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _require_repeatable(response: httpx2.Response, name: str, *, last: bool) -> None:
-    said = f"{response.status_code}: {response.text[:200]}"
+    said = f"{response.status_code}: {said_by(response)}"
     if response.status_code in DOCUMENT_REFUSED:
         raise ProviderError("document-refused", f"{name} refused this document ({said})")
     if response.status_code not in RETRIED or last:

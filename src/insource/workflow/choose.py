@@ -112,10 +112,18 @@ def _plans(session: Session, inputs: ArmInputs, arms: Sequence[ArmFactory]) -> I
         if arm.why_not(inputs):
             continue
         for plan in (plan.ready() for plan in arm.make(inputs)):
-            if arm.paid and (plan.note or not plan.examples):
-                session.skip(plan.arm.name, plan.note or "not measured: there are no validation documents")
+            if reason := _unpaid(session, plan) if arm.paid else "":
+                session.skip(plan.arm.name, reason)
             else:
                 yield plan
+
+
+def _unpaid(session: Session, plan: ArmPlan) -> str:
+    """Return why a paid arm cannot be chosen, empty when it has all answers, those to the test included."""
+    if plan.note or not plan.examples:
+        return plan.note or "not measured: there are no validation documents"
+    missing = session.paid_arms.get(plan.arm.name, "")
+    return f"not to be chosen: answers to test documents are missing; {missing}" if missing else ""
 
 
 class _Tried(NamedTuple):

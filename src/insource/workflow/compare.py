@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from insource.dataset.identity import identity_of
 from insource.dataset.saved.folder import examples, newest_first
 from insource.dataset.saved.folder import load as load_dataset
 from insource.evaluation.compare import Terms
@@ -16,7 +17,7 @@ from insource.evaluation.never_answered import fields_of_labels
 from insource.evaluation.predictions.judged import TEXT_TASK, gold_of, judge, require_known, task_of
 from insource.evaluation.predictions.prediction import Prediction
 from insource.evaluation.predictions.read import read_predictions
-from insource.evaluation.stage import Evaluated, identity_of, load
+from insource.evaluation.stage import Evaluated, load
 from insource.foundation.errors import UserError
 from insource.foundation.files import replace_text
 from insource.types import Dataset, Task

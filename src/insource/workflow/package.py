@@ -22,6 +22,15 @@ def can_package(session: Session, run: str | None = None) -> bool:
     return result.served is not None and result.served.kind == "fitted"
 
 
+def only_served(session: Session) -> str:
+    """Return the model that the newest run chose if it can be served and not exported, else an empty text."""
+    try:
+        served = load(session.project.runs, None)[0].served
+    except UserError:
+        return ""
+    return served.model if served is not None and served.kind in ("prompted", "hybrid") else ""
+
+
 def package_model(session: Session, run: str | None = None, folder: Path | None = None) -> Packaged:
     """Write the package of the model that the newest run, or ``run``, chose.
 
@@ -34,8 +43,8 @@ def package_model(session: Session, run: str | None = None, folder: Path | None 
     if found.folder is None:
         raise UserError(
             "nothing-to-package",
-            f"{found.result.run_id} chose {found.name}, which is no fitted model.",
-            hint="Serve it instead: insource serve",
+            f"{found.result.run_id} chose {found.name}, which is no single fitted model.",
+            hint="Serve it instead: insource serve. The tuned model: insource export --adapter",
         )
     name = package_name(found.result.task).replace("_", "-")
     return write_package(found.result, found.folder, folder or session.project.folder / name)

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from insource.contract.answers import read_answer
 from insource.contract.validate import fits
 from insource.dataset.to_answer import ToAnswer, digest_of, documents_to_answer
+from insource.evaluation.run import ENGINE_GONE
+from insource.foundation.canonical import digest
 from insource.foundation.errors import InsourceError, UserError
 from insource.foundation.files import locked, replacing, sync
 from insource.models.protocol import Model
@@ -40,16 +42,23 @@ def predict(session: Session, source: Path, target: Path, run: str | None = None
     with the same source and model goes on from them.
 
     Raises:
-        UserError: ``rows-not-found``, ``prediction-in-progress``; and as ``deployed``.
+        UserError: ``rows-not-found``, ``target-is-source``, ``prediction-in-progress``; and as ``deployed``.
         DataError: as ``documents_to_answer``.
+        ProviderError: the engine of the model cannot be kept running; finished answers are kept.
     """
     if not source.exists():
         raise UserError(
             "rows-not-found", f"There is no {source}.", hint="Name a file or a folder of documents."
         )
+    if target.exists() and target.samefile(source):
+        raise UserError(
+            "target-is-source",
+            f"The answers would replace the documents in {source}.",
+            hint="Name another file with --to.",
+        )
     found = deployed(session, run)
     kept = target.with_name(f".{target.name}.predicted")
-    head = json.dumps({"run": found.result.run_id, "model": found.name, "source": digest_of(source)})
+    head = json.dumps(_identity(session, found, source))
     kept.parent.mkdir(parents=True, exist_ok=True)
     try:
         with locked(kept.with_suffix(".lock"), wait=False):
@@ -66,10 +75,22 @@ def predict(session: Session, source: Path, target: Path, run: str | None = None
     return Predicted(target, *counts, resumed)
 
 
+def _identity(session: Session, found: Deployed, source: Path) -> dict[str, Any]:
+    """Return what decides the lines: the model, the source, and how its rows are read."""
+    reading = session.config.dataset.model_dump(include={"columns", "encoding", "delimiter", "quote"})
+    return {
+        "run": found.result.run_id,
+        "model": found.name,
+        "source": digest_of(source),
+        "reading": digest(reading),
+    }
+
+
 def _kept_lines(kept: Path, head: str) -> int:
-    """Return how many answers an interrupted call left; what is of another source or model is removed."""
-    lines = kept.read_text(encoding="utf-8").split("\n") if kept.exists() else []
-    if lines[:1] != [head]:
+    """Return how many answers an interrupted call left; what is of another ``head`` is removed."""
+    # A killed process may have left part of a character.
+    lines = kept.read_text(encoding="utf-8", errors="replace").split("\n") if kept.exists() else []
+    if len(lines) < 2 or lines[0] != head:
         kept.write_text(f"{head}\n", encoding="utf-8")
         return 0
     if lines[-1]:  # a killed process left part of a line
@@ -85,7 +106,8 @@ def _answer_rest(session: Session, found: Deployed, source: Path, kept: Path, re
         with ThreadPoolExecutor(found.slots) as threads:
             for batch in _batches(documents):
                 for line in threads.map(answered, batch):
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                    text = json.dumps(line, ensure_ascii=False)
+                    file.write(text.encode("utf-8", "replace").decode() + "\n")
                 sync(file)
                 done += len(batch)
                 session.display.progress("documents answered", done, done)
@@ -104,7 +126,11 @@ def _answered(found: Deployed, model: Model, document: ToAnswer | Dropped) -> di
         sure = completion.confidence
         sure = found.confidence(completion) if sure is None else sure
     except InsourceError as error:
+        if error.code in ENGINE_GONE:
+            raise
         return {"id": document.row_id, "error": f"{error.code}: {error.message}"}
+    except Exception as error:  # one document that a model stumbles over does not end the others
+        return {"id": document.row_id, "error": f"model-failed: {type(error).__name__}: {error}"}
     output = found.task.output
     read = read_answer(completion.text, output)
     if not read.parsed or (isinstance(output, JsonSchema) and not fits(read.value, output.definition)):

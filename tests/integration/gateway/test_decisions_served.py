@@ -1,6 +1,7 @@
 """The contracts of hosted decision models, answered by a task's own model: real server, official client."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx2
@@ -235,6 +236,7 @@ def test_a_model_that_the_tasks_cloud_may_not_serve_is_not_asked_for_there(recor
         {"questions": [TEAM]},
         {"input": SURE, "questions": [{"type": "essay"}]},
         {"input": SURE, "questions": [TEAM | {"choices": [{"value": "billing"}]}]},
+        {"input": SURE, "questions": [TEAM | {"choices": 5}]},
         {"input": SURE, "questions": [TEAM | {"choices": [{"value": "billing"}, {"value": "billing"}]}]},
         {"state": SURE, "questions": {"a": {"type": "score", "criteria": "low"}}},
         {"state": SURE, "questions": {"a": None}},
@@ -266,3 +268,70 @@ def test_two_inputs_or_an_image_are_the_hosted_models(recorder, hosted):
             client, TEAM, document=[{"role": "user", "content": [{"type": "input_text", "text": SURE}]}]
         )
     assert (one.headers["x-insource-route"], parts.headers["x-insource-route"]) == ("local", "local")
+
+
+def test_documents_of_a_local_only_task_are_not_sent_to_the_hosted_model(recorder, hosted):
+    task = labels_task().model_copy(update={"privacy": "local-only"})
+    elsewhere = UpstreamSettings(name="openai", base_url="https://not.this.machine/v1")
+    for upstream in (elsewhere, UpstreamSettings(name="openai", base_url=hosted.url)):
+        with gateway(recorder, task=task, pass_through=PassThrough(upstreams=(upstream,))) as client:
+            raw = decide(client, TEAM, document=UNSURE)
+        stays = upstream is elsewhere
+        assert raw.headers["x-insource-route"] == ("local" if stays else "cloud")
+        assert raw.headers["x-insource-reason"] == ("local-only" if stays else "low-confidence")
+    assert len(hosted.seen) == 1  # on this machine
+
+
+def test_a_yes_or_no_question_of_somebody_else_is_the_hosted_models(recorder, hosted):
+    question = {"type": "predicate", "name": "spam", "instructions": "Is it spam?"}
+    with gateway(recorder, keyword_fields(), fields_task(), pass_through=passing_to(hosted)) as client:
+        decide(client, question, document=URGENT_AND_TEAM)
+        own = decide(client, question | {"name": "urgent"}, document=URGENT_AND_TEAM)
+    assert len(hosted.seen) == 1
+    assert own.headers["x-insource-route"] == "local"
+
+
+class Breaking:
+    """A fitted model with a bug, which only some documents find."""
+
+    embeds = False
+
+    def answer(self, document, attributes=None):
+        if "broken" in document:
+            raise IndexError("index 7 is out of bounds")
+        return keyword_labels().answer(document)
+
+
+def test_a_model_that_breaks_leaves_its_calls_to_the_cloud_and_the_record_says_so(recorder, hosted):
+    with gateway(recorder, Breaking(), pass_through=passing_to(hosted)) as client:
+        broken = decide(client, TEAM, document="broken")
+        fine = decide(client, TEAM)
+    assert (broken.headers["x-insource-route"], broken.headers["x-insource-reason"]) == (
+        "cloud",
+        "local-failed",
+    )
+    assert fine.headers["x-insource-route"] == "local"
+    recorder.flush()
+    assert sorted(call.route.to for call in find_calls(recorder.database)) == ["cloud", "local"]
+
+
+def test_many_at_once_streams_and_a_long_document_are_all_answered_and_recorded(recorder):
+    def ask(client, number):
+        document = SURE if number % 4 else f"{SURE} {'lorem ipsum ' * 100_000}"
+        stream = bool(number % 2)
+        said = client.chat.completions.create(
+            model="teams", messages=[{"role": "user", "content": document}], stream=stream
+        )
+        if not stream:
+            return said.choices[0].message.content
+        return "".join(event.choices[0].delta.content or "" for event in said if event.choices)
+
+    with gateway(recorder) as client, ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(lambda number: ask(client, number), range(24)))
+    assert set(answers) == {"billing"}
+    recorder.flush()
+    calls = list(find_calls(recorder.database))
+    assert len(calls) == 24
+    assert {(call.outcome, call.response_text, call.route.to) for call in calls} == {
+        ("ok", "billing", "local")
+    }

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 
+import httpx2
 import openai
 import pytest
 from support.child_python import TESTS, python_path
@@ -116,6 +117,9 @@ def test_what_a_served_model_does_not_do_is_refused_with_the_reason(served):
     with pytest.raises(openai.AuthenticationError) as caught:
         chat(served.with_options(api_key="another"), SURE)
     assert caught.value.code == "missing-key"
+    headers = {"authorization": "Bearer schlüssel".encode()}
+    strange = httpx2.post(f"{served.base_url}chat/completions", headers=headers, json={}, trust_env=False)
+    assert (strange.status_code, strange.json()["error"]["code"]) == (401, "missing-key")
     tool = {"type": "function", "function": {"name": "look", "parameters": {}}}
     with pytest.raises(openai.BadRequestError, match="without tools"):
         served.chat.completions.create(
@@ -126,5 +130,17 @@ def test_what_a_served_model_does_not_do_is_refused_with_the_reason(served):
     yes_or_no = {"type": "predicate", "instructions": "Is it urgent?"}
     with pytest.raises(openai.BadRequestError, match="options of its own task"):
         served.decisions.create(model="teams", input=SURE, questions=[yes_or_no])
+    for body in (
+        {},
+        {"messages": 5},
+        {"messages": [None]},
+        {"messages": [{"role": "user"}]},
+        {"messages": []},
+    ):
+        with pytest.raises(openai.BadRequestError):
+            served.post("/chat/completions", body=body, cast_to=object)
+    for body in ({}, {"questions": 5}, {"questions": [{"type": "choice", "choices": 5}], "input": "x"}):
+        with pytest.raises(openai.BadRequestError):
+            served.post("/decisions", body=body, cast_to=object)
     with pytest.raises(openai.BadRequestError, match="not JSON"):
         served.post("/chat/completions", content=b"{", cast_to=object)

@@ -28,6 +28,7 @@ class KeywordModel:
     """``weights`` maps each label to the weights of its words."""
 
     kind = "keyword"
+    embeds = False
 
     def __init__(self, weights):
         self._weights = weights

@@ -27,6 +27,7 @@ class Echo:
     """Answers the label it was given, to any document."""
 
     kind = "echo"
+    embeds = False
 
     def __init__(self, label):
         self.label = label

@@ -62,6 +62,20 @@ def test_a_refusal_is_not_asked_again_and_is_quoted():
     assert len(provider.seen) == 1
 
 
+KEY = "key-of-the-company-" + "7" * 200
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+def test_a_key_that_the_provider_repeats_is_not_in_the_message(status):
+    """It would stand in the log, in the report and on the terminal; cut off, too."""
+    answer = f"{'x' * 150} Incorrect API key: {KEY}"
+    for body in (answer, {"choices": [], "key": KEY}):
+        with Provider((status, body)) as provider, pytest.raises(ProviderError) as caught:
+            OpenAIModel("openai/gpt-x", provider.url, KEY, "cloud-allowed").generate(REQUEST)
+        assert KEY[:25] not in caught.value.message
+        assert "[secret:key]" in caught.value.message
+
+
 @pytest.mark.parametrize(
     "answer",
     ["<html>", {}, {"choices": []}, {"choices": [{}]}, {"choices": [{"message": None}]}, [], "null"],

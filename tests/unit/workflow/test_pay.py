@@ -194,6 +194,17 @@ def test_an_arm_without_all_its_answers_is_not_chosen(loop, more, script, measur
     assert measured < len(provider.seen) <= 21  # what failed is not tried again in this session
 
 
+def test_an_arm_without_all_its_test_answers_is_not_chosen_either(loop, monkeypatch):
+    with ScriptedProvider((200, chat)) as provider:
+        few = reference(provider) + PRICE + "[evaluation]\ntest_documents = 4\n"
+        assert loop(few)[0].candidate == BIG
+        monkeypatch.delenv("PAID_KEY")
+        choice, found, session, _ = loop(reference(provider) + PRICE)
+    assert choice is None
+    assert len(found[BIG].records) == 4
+    assert "cut: answered 4 of 10" in session.skipped_arms[BIG]
+
+
 def test_what_a_provider_may_have_charged_for_counts_into_the_cap(walk):
     """A killed process, and answers that came too late, cost money that no answer shows."""
     with ScriptedProvider((200, chat)) as provider:

@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.child_python import TESTS, python_path
 from support.fitted_models import SURE, fields_output, finished_run, keyword_fields, keyword_labels
 from support.walks import session_on
 
-from insource.foundation.errors import DataError, UserError
+from insource.dataset import to_answer
+from insource.foundation.errors import DataError, ProviderError, UserError
 from insource.models.fitted.model import FittedModel
 from insource.workflow import predict as module
 from insource.workflow.predict import predict
@@ -125,6 +127,107 @@ def test_an_interrupted_call_goes_on_where_it_stopped(folder, asked):
     assert (done.documents, done.resumed) == (5, 3)
     assert sorted(asked) == sorted(texts[3:])
     assert [line["id"] for line in lines(target)] == ["r0", "r1", "r2", "r3", "r4"]
+
+
+@pytest.mark.parametrize("torn", ["within a character", "within the first line", "before the first line"])
+def test_a_line_that_was_not_written_to_its_end_is_no_answer(folder, asked, torn):
+    source, target = rows(folder, "one", "two", "stop"), folder / "out.jsonl"
+    with pytest.raises(Dying):
+        predict(session_on(folder), source, target)
+    (kept,) = folder.glob(".out.jsonl.predicted")
+    whole = kept.read_bytes()
+    left = {
+        "within a character": whole + "ä".encode()[:1],
+        "within the first line": whole.split(b"\n")[0],
+        "before the first line": b"",
+    }
+    kept.write_bytes(left[torn])
+    done = predict(session_on(folder), source, target)
+    assert done.resumed == (2 if torn == "within a character" else 0)
+    assert [line["id"] for line in lines(target)] == ["r0", "r1", "r2"]
+
+
+def test_answers_to_another_column_are_not_taken_for_these(folder, project, asked):
+    source, target = folder / "todo.jsonl", folder / "out.jsonl"
+    texts = [("a parcel", "an invoice"), ("a parcel", "an invoice"), ("stop", "an invoice")]
+    source.write_text("".join(json.dumps({"input": one, "body": other}) + "\n" for one, other in texts))
+    with pytest.raises(Dying):
+        predict(session_on(folder), source, target)
+    project(config="[task]\nname = 'teams'\n[dataset.columns]\ninput = 'body'\n")
+    assert predict(session_on(folder), source, target).resumed == 0
+    assert {line["output"] for line in lines(target)} == {"billing"}
+
+
+def failing_at(monkeypatch, text, error):
+    generate = FittedModel.generate
+
+    def watched(self, request):
+        if request.document == text:
+            raise error
+        return generate(self, request)
+
+    monkeypatch.setattr(FittedModel, "generate", watched)
+
+
+def test_a_document_that_a_model_stumbles_over_does_not_end_the_others(folder, monkeypatch):
+    failing_at(monkeypatch, "bad", ValueError("no such column"))
+    done = predict(session_on(folder), rows(folder, "one", "bad", "three"), folder / "out.jsonl")
+    assert done.without_answer == 1
+    assert lines(done.path)[1] == {"id": "r1", "error": "model-failed: ValueError: no such column"}
+
+
+def test_a_dead_engine_ends_the_command_and_not_the_answers(folder, asked, monkeypatch):
+    source, target = rows(folder, "one", "two", "three", "four"), folder / "out.jsonl"
+    with monkeypatch.context() as broken:
+        failing_at(broken, "three", ProviderError("engine-died", "it is gone"))
+        with pytest.raises(ProviderError, match="it is gone"):
+            predict(session_on(folder), source, target)
+    assert not target.exists()
+    assert predict(session_on(folder), source, target).resumed == 2
+    assert all("output" in line for line in lines(target))
+
+
+@pytest.mark.parametrize("name", ["todo.jsonl", "link.jsonl"])
+def test_the_documents_are_never_written_over(folder, name):
+    source = rows(folder, SURE)
+    (folder / "link.jsonl").symlink_to(source)
+    before = source.read_bytes()
+    with pytest.raises(UserError) as caught:
+        predict(session_on(folder), source, folder / name)
+    assert caught.value.code == "target-is-source"
+    assert source.read_bytes() == before
+
+
+def test_what_cannot_be_read_in_a_folder_is_a_line(folder, monkeypatch):
+    documents = folder / "inbox"
+    (documents / "closed").mkdir(parents=True)
+    (documents / "closed" / "in.txt").write_text("no")
+    for name in (b"good.txt", b"caf\xe9.txt", b"shut.txt"):
+        (documents / os.fsdecode(name)).write_text("The courier is late.")
+    iterdir, read_bytes = Path.iterdir, Path.read_bytes
+
+    def refused(method, shut):
+        def guarded(path, *args):
+            if path.name == shut:
+                raise PermissionError(13, "Permission denied")
+            return method(path, *args)
+
+        return guarded
+
+    monkeypatch.setattr(Path, "iterdir", refused(iterdir, "closed"))
+    monkeypatch.setattr(Path, "read_bytes", refused(read_bytes, "shut.txt"))
+    monkeypatch.setattr(to_answer, "file_digest", refused(to_answer.file_digest, "shut.txt"))
+    predict(session_on(folder), documents, folder / "out.jsonl")
+    found = {
+        line["id"]: line.get("output") or line["error"].partition(":")[0]
+        for line in lines(folder / "out.jsonl")
+    }
+    assert found == {
+        "caf\ufffd.txt": "delivery",
+        "closed": "unreadable-path",
+        "good.txt": "delivery",
+        "shut.txt": "unreadable-document",
+    }
 
 
 def test_answers_to_another_file_are_not_taken_for_these(folder, asked):

@@ -106,7 +106,7 @@ class Documents:
         for path in self._walk():
             name = self._name_of(path)
             if path.is_dir():
-                yield _unreadable_folder(name)
+                yield unreadable_folder(name)
             elif is_document(path):
                 item = self._item(name, None, partial(self._label_of, path, used))
                 if not self._is_about(path, item):
@@ -142,7 +142,7 @@ class Documents:
             yield self._item(name, line, partial(self._shape.convert, found))
         for path in self._walk():
             if path.is_dir():
-                yield _unreadable_folder(self._name_of(path))
+                yield unreadable_folder(self._name_of(path))
             elif path.suffix.lower() not in EXTRACTORS:
                 if path != table:
                     self._others[path.suffix.lower()] += 1
@@ -243,7 +243,8 @@ def _walk(folder: Path, root: Path, seen: set[bytes]) -> Iterator[Path]:
             yield path
 
 
-def _unreadable_folder(name: str) -> Dropped:
+def unreadable_folder(name: str) -> Dropped:
+    """Return the drop of a folder that ``walk`` names because it cannot be read."""
     detail = "the folder cannot be read, nor what is in it"
     return Dropped(row_id=name, line=None, reason="unreadable-path", detail=detail)
 

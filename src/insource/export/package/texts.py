@@ -116,6 +116,15 @@ dependencies = {dependencies}
 packages = [{package}]
 """
 
+HOLDS = {
+    "labels": "the labels; the words, pairs of words and pieces of words of the documents; where some rows"
+    " belong to no label, embeddings of rows.",
+    "crf": "the labels of whole documents; the words of the documents, each with its neighbours.",
+    "spans": "the output's schema; the values of the training rows, field by field, rare ones too; the words"
+    " around them.",
+}
+"""What of the training rows stands in the files of each kind of fitted model."""
+
 README = """# {task}
 
 {about}
@@ -137,6 +146,11 @@ The arm `{arm}` of the run `{run}`, fitted to `{dataset}`. On that run's test sp
 `{package}/provenance.json` has the same with methods and versions. The folder `{package}/_source` is a part
 of Insource {insource} (Apache-2.0, see `LICENSE`). The folder `{package}/model` was made from your rows and
 is yours.
+
+## What it holds of your rows
+
+No document as a whole, but parts that a person can read in its files: {holds}
+Give it only to those who may see these.
 {more}"""
 
 

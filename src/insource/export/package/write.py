@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from insource.export.package.closure import Closure, copied
 from insource.export.package.texts import (
     EMBEDDED,
     EMBEDDING,
+    HOLDS,
     INIT,
     MAIN,
     MODEL,
@@ -53,7 +54,8 @@ def package_name(task: str) -> str:
 def write_package(result: RunResult, model: Path, folder: Path) -> Packaged:
     """Write the model in ``model``, which ``result`` chose, as a package into ``folder``.
 
-    The folder is written beside it first, and takes its name when it is complete.
+    Everything is written beside it first, and takes its place when it is complete. Another package of
+    Insource in the folder is replaced; what else is in there stays.
 
     Raises:
         UserError: ``already-exported`` when there is something else in the folder.
@@ -66,9 +68,9 @@ def write_package(result: RunResult, model: Path, folder: Path) -> Packaged:
             hint="Name another folder: insource export --to FOLDER",
         )
     package = package_name(result.task)
-    loaded = registry.load(model)
-    embeds = bool(getattr(loaded, "embeds", False))
-    closure = _closure(model, package)
+    embeds = registry.load(model).embeds
+    kinds = _kinds(model)
+    closure = _closure(kinds, package)
     requirements = _requirements(closure, embeds=embeds)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -79,21 +81,35 @@ def write_package(result: RunResult, model: Path, folder: Path) -> Packaged:
         path.write_text(text, encoding="utf-8")
     shutil.copytree(model, inner / MODEL)
     embedding = _copy_embedding(inner, package) if embeds else ""
-    _write_texts(partial, inner, result, package, requirements, embedding)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    _write_texts(partial, inner, result, package, requirements, embedding, kinds)
+    _put(partial, folder)
     return Packaged(folder, package, requirements)
+
+
+def _put(written: Path, folder: Path) -> None:
+    """Give the written entries their places; what else is in the folder stays, such as ``.git``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry in sorted(written.iterdir()):
+        place = folder / entry.name
+        if place.is_dir():
+            place.rename(written / f".{entry.name}.old")
+        entry.rename(place)
+    shutil.rmtree(written)
 
 
 def _is_ours(folder: Path) -> bool:
     return any(folder.glob(f"*_model/{PROVENANCE}"))
 
 
-def _closure(model: Path, package: str) -> Closure:
-    """Return the source behind a fitted model, and behind the models in folders of it."""
+def _kinds(model: Path) -> list[str]:
+    """Return the kinds of a fitted model and of the models in folders of it."""
     heads = [json.loads(path.read_text(encoding="utf-8")) for path in model.rglob(registry.FILE)]
-    kinds = {head["kind"] for head in heads if "kind" in head}
-    classes = {kind: registry.KINDS[kind] for kind in sorted(kinds)}
+    return sorted({head["kind"] for head in heads if "kind" in head})
+
+
+def _closure(kinds: Sequence[str], package: str) -> Closure:
+    """Return the source behind these kinds of fitted models."""
+    classes = {kind: registry.KINDS[kind] for kind in kinds}
     inside = f"{package}.{SOURCE}"
     renamed = {kind: inside + place.removeprefix("insource") for kind, place in classes.items()}
     start = [REGISTRY, *(place.partition(":")[0] for place in classes.values())]
@@ -125,7 +141,13 @@ def _copy_embedding(inner: Path, package: str) -> str:
 
 
 def _write_texts(
-    folder: Path, inner: Path, result: RunResult, package: str, requirements: tuple[str, ...], embedding: str
+    folder: Path,
+    inner: Path,
+    result: RunResult,
+    package: str,
+    requirements: tuple[str, ...],
+    embedding: str,
+    kinds: Sequence[str],
 ) -> None:
     about = f"Answers the task “{result.task}”: {result.instruction}".replace('"', "'").strip()
     about = re.sub(r"\s+", " ", about.replace("\\", "/"))
@@ -139,6 +161,7 @@ def _write_texts(
         arm=said["arm"],
         dataset=f"{result.dataset.name}@{result.dataset.digest[:12]}",
         figures=figure_lines(said["figures"]),
+        holds=" ".join(HOLDS[kind] for kind in kinds if kind in HOLDS),
         more=more,
     )
     (inner / "__init__.py").write_text(INIT.format(**known), encoding="utf-8")

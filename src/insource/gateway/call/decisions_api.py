@@ -95,10 +95,11 @@ def _options(given: Mapping[str, Any], kind: str) -> list[Option]:
         return [_spelled(one) for one in criteria]
     member, key = ("choices", "value") if kind == "choice" else ("levels", "label")
     listed = given.get(member)
-    options = [one.get(key) if isinstance(one, dict) else None for one in listed or () if listed]
-    if not isinstance(listed, list) or not all(isinstance(one, Option) for one in options):
+    found = [one.get(key) for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    options = [one for one in found if isinstance(one, Option)]
+    if not isinstance(listed, list) or len(options) < len(listed):
         raise ValueError(f"a {kind} has `{member}`, each with a `{key}`")
-    return [one for one in options if one is not None]
+    return options
 
 
 def _text_of(given: Any) -> str | None:

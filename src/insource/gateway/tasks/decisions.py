@@ -36,6 +36,17 @@ class Decider:
         """Return whether every question is one that the task answers."""
         return all(self._of(question) is not None for question in questions)
 
+    def recognises(self, questions: Sequence[Question]) -> bool:
+        """Return whether the questions alone say that the task answers them, whichever model is named.
+
+        Every question of yes or no has the same options, so such a one has to have the name of its field.
+        """
+        known = [self._of(question) for question in questions]
+        return all(
+            one is not None and (not _yes_or_no(question) or (one.field or "") == question.name)
+            for one, question in zip(known, questions, strict=True)
+        )
+
     def decide(self, questions: Sequence[Question], attempt: Attempt) -> tuple[Decided, ...] | None:
         """Return the probabilities of all options, or None.
 
@@ -104,6 +115,10 @@ def _values(schema: Mapping[str, Any]) -> tuple[Option, ...]:
 
 def _fits(question: Question, known: _Known) -> bool:
     return all(_value_of(option, known) is not None for option in question.options)
+
+
+def _yes_or_no(question: Question) -> bool:
+    return all(str(option).casefold() in (*_TRUE, *_FALSE) for option in question.options)
 
 
 def _value_of(option: Option, known: _Known) -> Option | None:

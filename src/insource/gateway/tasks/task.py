@@ -67,11 +67,11 @@ class InsourcedTask:
         return model in self.models
 
     def decides(self, model: str, asked: DecisionRequest) -> bool:
-        """Return whether these questions are the task's: by the name of the model, or by their options.
+        """Return whether these questions are the task's: by the name of the model, or of themselves.
 
         A client of a hosted decision model names that model, and changes nothing but its base URL.
         """
-        return self.serves(model) or (self.local is not None and self._decider.answers(asked.questions))
+        return self.serves(model) or (self.local is not None and self._decider.recognises(asked.questions))
 
     @property
     def passes_on(self) -> bool:
@@ -115,7 +115,8 @@ class InsourcedTask:
         elif self.serves(exchange.model):
             await self._escalate(exchange, reason)
         else:  # the cloud of the task may not serve the model that was named
-            await self._serve_or_refuse(exchange, reason, "no-cloud")
+            stays = exchange.admission.local_only or self.task.privacy == "local-only"
+            await self._serve_or_refuse(exchange, reason, "local-only" if stays else "no-cloud")
 
     async def _attempt(self, exchange: Exchange, local: LocalAnswerer, document: str) -> Attempt:
         loop = asyncio.get_running_loop()

@@ -47,9 +47,12 @@ class DecisionModel:
     def generate(self, request: Request) -> Completion:
         """Return the answer to ``request.document``; without it, the last message is the document.
 
+        When the model declines a question, the answer is empty and ends with ``content_filter``: it was
+        charged for.
+
         Raises:
-            ProviderError: as ``OpenAIModel.generate``; ``document-refused`` also when the model declines a
-                question, ``provider-bad-answer`` when an answer is missing or is none of the options.
+            ProviderError: as ``OpenAIModel.generate``; ``provider-bad-answer`` when an answer is missing or
+                is none of the options.
         """
         document = request.messages[-1].content if request.document is None else request.document
         asked = self._questions.about(request.attributes)
@@ -59,12 +62,12 @@ class DecisionModel:
         latency_s = time.monotonic() - started
         answer = json_of(response, self._info.name)
         found = {one.name: one for one in read_decisions(answer)}
+        if any(one.name in found and found[one.name].kind == "refusal" for one in asked):
+            return self._declined(answer, latency_s)
         return self._completion(answer, [(one, self._answered(one, found)) for one in asked], latency_s)
 
     def _answered(self, question: Question, found: dict[str, Decided]) -> Decided:
         decided = found.get(question.name)
-        if decided is not None and decided.kind == "refusal":
-            raise ProviderError("document-refused", f"{self._info.name} declined to decide {question.name}.")
         wanted = "choice" if question.options else "predicate"
         if decided is None or decided.kind != wanted:
             raise ProviderError(
@@ -76,6 +79,15 @@ class DecisionModel:
                 f"{self._info.name} chose {_option(decided)!r}, which is no option of {question.name}.",
             )
         return decided
+
+    def _declined(self, answer: dict[str, Any], latency_s: float) -> Completion:
+        return Completion(
+            text="",
+            finish_reason="content_filter",
+            model=str(answer.get("model") or self._info.name),
+            usage=_usage(answer.get("usage")),
+            latency_s=latency_s,
+        )
 
     def _completion(
         self, answer: dict[str, Any], pairs: Sequence[tuple[Question, Decided]], latency_s: float

@@ -29,6 +29,9 @@ DIMENSIONS = 384
 EXTRA, MODULES = "embeddings", ("onnxruntime", "tokenizers")
 # The length the model was trained with; the rest of a longer text is not read.
 MAX_TOKENS = 256
+# Tokens are counted after the whole text is split into them, 15 s for 10 MB: so it is cut before, where only
+# words of more than 190 characters on average make fewer tokens.
+MAX_CHARACTERS = 50_000
 # Vectors kept in memory, 1.5 kB each: several arms embed the same documents.
 KEPT = 50_000
 
@@ -112,7 +115,9 @@ class MiniLm:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of ``texts``, as the function ``embed``."""
-        readable = [text.encode("utf-8", "replace") for text in texts]  # a lone surrogate is no Unicode text
+        readable = [
+            text[:MAX_CHARACTERS].encode("utf-8", "replace") for text in texts
+        ]  # a lone surrogate is no Unicode text
         keys = [hashlib.sha256(text).digest() for text in readable]
         new = {key: text for key, text in zip(keys, readable, strict=True) if key not in self._kept}
         # One text at a time: the int8 weights scale their input by its largest value, so that in a batch the

@@ -105,6 +105,7 @@ class CrfModel:
         self._tagger = pycrfsuite.Tagger()
         if tagger:
             self._tagger.open_inmemory(tagger)
+        self.embeds = any(judge.embeds for judge in judges.values())
         self._lock = threading.Lock()  # a tagger holds one text at a time
 
     def answer(self, document: str, attributes: Sequence[str] | None = None) -> Answer:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from insource.foundation.files import write_json
+from insource.models.arrays import read_arrays
 from insource.models.embeddings.minilm import embed
 from insource.models.fitted.ngrams import Ngrams
 from insource.models.fitted.protocol import Answer
@@ -141,19 +142,19 @@ class LabelModel:
             PrerequisiteError: it uses sentence embeddings, and they are not there (``embed``).
         """
         document = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        with (folder / ARRAYS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            parts = [_part(number, stated, arrays) for number, stated in enumerate(document["parts"])]
-            out = document["out_of_scope"]
-            if out is not None:
-                rows = arrays["rows"].astype(np.float32) if "rows" in arrays else None
-                out = OutOfScope(**out, rows=rows)
+        arrays = read_arrays(folder / ARRAYS)
+        parts = [_part(number, stated, arrays) for number, stated in enumerate(document["parts"])]
+        out = document["out_of_scope"]
+        if out is not None:
+            rows = arrays["rows"].astype(np.float32) if "rows" in arrays else None
+            out = OutOfScope(**out, rows=rows)
         model = cls(document["labels"], parts, document["temperature"], out)
         if model.embeds:
             embed([])  # what is missing is said when the model is opened, not at the first answer
         return model
 
 
-def _part(number: int, stated: dict[str, Any], arrays: Any) -> Linear:
+def _part(number: int, stated: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Linear:
     vocabulary = stated["vocabulary"]
     return Linear(
         weights=arrays[f"weights_{number}"],

@@ -24,11 +24,13 @@ class Fitted(Protocol):
 
     Its files hold numbers and texts, never pickled objects, so that a file from elsewhere runs no code.
     ``kind`` names it in the file and in ``registry.KINDS``. ``answer`` is called from several threads at
-    once. A model that needs the sentence embeddings has an attribute ``embeds`` that is true, so that an
-    exported package brings their files.
+    once. ``embeds`` says that it needs the sentence embeddings: an exported package then brings their files.
     """
 
     kind: ClassVar[str]
+
+    @property
+    def embeds(self) -> bool: ...
 
     def answer(self, document: str, attributes: Sequence[str] | None = None) -> Answer:
         """Answer one document. ``attributes`` are the fields asked for; None means all. Never raises."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from zipfile import BadZipFile
 
-from insource.foundation.errors import DataError
+from insource.foundation.errors import DataError, InsourceError
 from insource.foundation.files import write_json
 from insource.models.prompting.index import load_index
 from insource.models.prompting.lookup import Examples, Knowledge
@@ -48,7 +47,9 @@ def load(folder: Path) -> Prompting:
         retrieved = prompt.examples == "retrieved" and shots
         index = load_index(folder / SHOTS_INDEX) if retrieved else None
         return Prompting(prompt, Examples(shots, index), _knowledge(folder) if prompt.passages else None)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
+    except InsourceError:
+        raise  # an extra is missing
+    except Exception as error:  # whatever a damaged file makes of it
         raise DataError(
             "prompt-unreadable",
             f"The prompt in {folder} cannot be read: {error}",

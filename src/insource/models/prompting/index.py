@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from insource.models.arrays import read_arrays
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -99,17 +101,16 @@ def load_index(path: Path) -> TextIndex:
     """Read what ``save`` wrote. Nothing in the file is code.
 
     Raises:
-        OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile: the file is missing or damaged.
+        KeyError, TypeError, and as ``read_arrays``: the file is missing or damaged.
     """
     from scipy.sparse import csr_matrix
 
-    # numpy leaves a file open that it cannot read.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        if "vectors" in arrays:
-            return EmbeddingIndex(arrays["vectors"], sentence_embeddings)
-        parts = (arrays["data"], arrays["indices"], arrays["indptr"])
-        weights = csr_matrix(parts, shape=(len(arrays["indptr"]) - 1, FEATURES))
-        return CharacterIndex(weights, arrays["rarity"])
+    arrays = read_arrays(path)
+    if "vectors" in arrays:
+        return EmbeddingIndex(arrays["vectors"], sentence_embeddings)
+    parts = (arrays["data"], arrays["indices"], arrays["indptr"])
+    weights = csr_matrix(parts, shape=(len(arrays["indptr"]) - 1, FEATURES))
+    return CharacterIndex(weights, arrays["rarity"])
 
 
 def sentence_embeddings(texts: Sequence[str]) -> NDArray[np.float32]:

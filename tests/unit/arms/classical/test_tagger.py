@@ -84,12 +84,24 @@ def test_what_is_saved_answers_the_same(fit, tmp_path):
     assert [again.answer(one.input) for one in TEST] == [fit.model.answer(one.input) for one in TEST]
 
 
-def test_a_torn_tagger_says_what_to_type(fit, tmp_path):
+@pytest.mark.parametrize(
+    "damage", [lambda b: b"torn", lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"[" * 9999]
+)
+@pytest.mark.parametrize("name", ["tagger.crfsuite", "crf.json", "model.json", "judge-0/labels.json"])
+def test_a_torn_file_says_what_to_type(fit, tmp_path, name, damage):
+    """A tagger that is cut off would end the process in native code."""
     registry.save(fit.model, tmp_path)
-    (tmp_path / "tagger.crfsuite").write_bytes(b"torn")
+    (tmp_path / name).write_bytes(damage((tmp_path / name).read_bytes()))
     with pytest.raises(DataError) as caught:
         registry.load(tmp_path)
     assert caught.value.code == "fitted-model-unreadable"
+
+
+def test_a_model_written_before_its_files_were_noted_is_read(fit, tmp_path):
+    registry.save(fit.model, tmp_path)
+    head = json.loads((tmp_path / registry.FILE).read_text())
+    (tmp_path / registry.FILE).write_text(json.dumps({key: head[key] for key in ("schema_version", "kind")}))
+    assert registry.load(tmp_path).answer(TEST[0].input) == fit.model.answer(TEST[0].input)
 
 
 def test_the_order_of_rows_means_nothing(fit):

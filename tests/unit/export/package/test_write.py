@@ -3,6 +3,7 @@
 import ast
 import importlib
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -18,12 +19,17 @@ from support.fitted_models import (
     keyword_fields,
     keyword_labels,
 )
+from support.orders import orders
+from support.tickets import label_rows, tickets
 from support.walks import session_on
 
+from insource.export.package.texts import HOLDS
 from insource.export.package.write import build_wheel, package_name, write_package
 from insource.foundation.errors import PrerequisiteError, UserError
-from insource.models.fitted.registry import save
-from insource.workflow.package import can_package, package_model
+from insource.models.fitted.labels import EMBEDDING, NGRAMS
+from insource.models.fitted.registry import KINDS, save
+from insource.types import Served
+from insource.workflow.package import can_package, only_served, package_model
 
 DOCUMENTS = [SURE, UNSURE, "The courier left the parcel, answer asap!", "", "Ü ß 🙂 \x00"]
 ASK = """
@@ -40,13 +46,14 @@ print(json.dumps([list(package.answer(one)) for one in documents]))
 """
 
 
-def answers_of(folder, documents):
+def answers_of(folder, documents, **environment):
     """What the package answers in a process that cannot import Insource; its start is empty of our paths."""
     done = subprocess.run(
         [sys.executable, "-I", "-c", ASK, str(folder)],
         input=json.dumps(documents),
         capture_output=True,
         text=True,
+        env=os.environ | environment,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -66,6 +73,53 @@ def test_the_package_answers_as_the_model_without_insource(project_folder, model
     expected = [list(model().answer(one)) for one in DOCUMENTS]
     assert json.dumps(answers_of(packaged.folder, DOCUMENTS)) == json.dumps(expected)
     assert packaged.requirements == ()  # words in a dictionary need nothing
+
+
+def label_model():
+    from insource.arms.classical.label_fit import fit_labels
+
+    return fit_labels(label_rows(tickets(60)), (NGRAMS,)).model
+
+
+def tagger_model():
+    from insource.arms.classical.tagger_fit import fit_crf
+
+    return fit_crf(orders(40), lambda path: [0], lambda example, text: True).model
+
+
+@pytest.mark.parametrize("model", [label_model, tagger_model])
+def test_a_real_package_answers_to_the_last_bit_and_names_no_place(project_folder, model):
+    made = model()
+    finished_run(project_folder / ".insource", made, task="teams")
+    packaged = package_model(session_on(project_folder))
+    for path in packaged.folder.rglob("*"):
+        assert not path.is_file() or str(project_folder).encode() not in path.read_bytes(), path
+    documents = [*DOCUMENTS, *(one.input for one in orders(5, seed=9))]
+    expected = [list(made.answer(one)) for one in documents]
+    assert json.dumps(answers_of(packaged.folder, documents)) == json.dumps(expected)
+    assert "What it holds of your rows" in (packaged.folder / "README.md").read_text()
+
+
+def test_every_kind_says_what_of_the_rows_a_package_holds():
+    assert {*HOLDS} == {kind for kind, place in KINDS.items() if "keyword" not in place}
+
+
+@pytest.mark.model
+def test_a_package_brings_the_sentence_embeddings(project_folder):
+    """In a process without a package index and without the cache of their files."""
+    from insource.arms.classical.label_fit import fit_labels
+
+    made = fit_labels(label_rows(tickets(24)), (EMBEDDING,)).model
+    finished_run(project_folder / ".insource", made, task="teams")
+    packaged = package_model(session_on(project_folder))
+    assert {one.partition(">=")[0] for one in packaged.requirements} >= {"onnxruntime", "tokenizers"}
+    assert sorted(path.suffix for path in (packaged.folder / "teams_model/embedding").iterdir()) == [
+        ".json",
+        ".onnx",
+    ]
+    elsewhere = {"INSOURCE_CACHE": str(project_folder / "empty"), "PIP_NO_INDEX": "1"}
+    expected = [list(made.answer(one)) for one in DOCUMENTS]
+    assert json.dumps(answers_of(packaged.folder, DOCUMENTS, **elsewhere)) == json.dumps(expected)
 
 
 def test_no_module_of_the_package_names_insource(project_folder):
@@ -134,6 +188,11 @@ def test_an_export_replaces_itself_and_nothing_else(project_folder):
     (first.folder / "teams_model" / "left.txt").write_text("from before")
     assert package_model(session).folder == first.folder
     assert not (first.folder / "teams_model" / "left.txt").exists()
+    (first.folder / ".git").mkdir()
+    (first.folder / ".git" / "HEAD").write_text("main")
+    package_model(session)
+    assert (first.folder / ".git" / "HEAD").read_text() == "main"
+    assert sorted(path.name for path in project_folder.glob(".*partial")) == []
     mine = project_folder / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")
@@ -147,6 +206,15 @@ def test_only_a_fitted_model_is_a_package(project_folder):
     assert not can_package(session_on(project_folder))
     finished_run(project_folder / ".insource", task="teams")
     assert can_package(session_on(project_folder))
+
+
+@pytest.mark.parametrize("kind", ["prompted", "hybrid"])
+def test_a_winner_that_can_only_be_served_is_named(project_folder, kind):
+    assert only_served(session_on(project_folder)) == ""
+    served = Served(arm="best", model="a + b", kind=kind)
+    finished_run(project_folder / ".insource", task="teams", served=served)
+    assert only_served(session_on(project_folder)) == "a + b"
+    assert not can_package(session_on(project_folder))
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,23 @@ def test_which_questions_are_the_tasks(output, question, answers):
     assert Decider(output).answers([question]) is answers
 
 
+@pytest.mark.parametrize(
+    ("output", "question", "recognised"),
+    [
+        (Labels(names=("a", "b", "c")), choice("a", "b", "c"), True),
+        (Labels(names=("Yes", "no")), YES, False),
+        (Labels(names=("yes", "no")), choice("yes", "no", name="spam"), False),
+        (schema(open=OPEN), YES, False),
+        (schema(open=OPEN), YES._replace(name="spam"), False),
+        (schema(open=OPEN), choice("true", "false", name="spam"), False),
+        (schema(open=OPEN), YES._replace(name="open"), True),
+        (schema(team=TEAM, open=OPEN), choice("a", "b"), True),
+    ],
+)
+def test_a_question_that_anybody_could_ask_is_not_taken_for_the_tasks(output, question, recognised):
+    assert Decider(output).recognises([question]) is recognised
+
+
 def attempt(text, confidence, **stated):
     return Attempt("valid", Completion(text=text, confidence=confidence, **stated), confidence)
 

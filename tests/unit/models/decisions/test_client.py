@@ -170,14 +170,11 @@ def test_no_json_object_is_an_error(body):
     assert caught.value.code == "provider-bad-answer"
 
 
-def test_a_declined_question_is_a_refusal():
-    answers = {"model": "m", "answers": [{"type": "refusal", "name": "label"}]}
-    with ScriptedProvider((200, answers)) as provider, pytest.raises(ProviderError) as caught:
-        ask(provider, "openai", LABELS)
-    assert (caught.value.code, caught.value.message) == (
-        "document-refused",
-        "vendor/decider declined to decide label.",
-    )
+def test_a_declined_question_is_a_refusal_that_was_charged_for():
+    answers = {"model": "m", "answers": [{"type": "refusal", "name": "label"}], "usage": {"input_tokens": 70}}
+    with ScriptedProvider((200, answers)) as provider:
+        found = ask(provider, "openai", LABELS)
+    assert (found.text, found.finish_reason, found.usage.input_tokens) == ("", "content_filter", 70)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ class SpanModel:
     """
 
     kind: ClassVar[str] = "spans"
+    embeds: ClassVar[bool] = False
     schema: dict[str, Any]
     contracts: tuple[dict[str, Any], ...]
     fields: tuple[FieldModel, ...]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insource.foundation.files import write_synced
+from insource.models.arrays import read_arrays
 from insource.models.fitted.spans.claims import Judge
 from insource.models.fitted.spans.field_model import FieldModel
 from insource.models.fitted.spans.fields import Path, from_json, spelled, to_json
@@ -33,8 +34,7 @@ class Arrays:
     @classmethod
     def read(cls, path: FilePath) -> Self:
         """Read what ``write`` wrote."""
-        with np.load(path, allow_pickle=False) as found:
-            return cls({name: found[name] for name in found.files})
+        return cls(read_arrays(path))
 
 
 def field_to(model: FieldModel, name: str, arrays: Arrays) -> dict[str, Any]:
