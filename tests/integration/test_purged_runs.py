@@ -119,3 +119,15 @@ def test_an_interrupted_run_is_named(workspace):
     with pytest.raises(InsourceError):
         workspace.runs.run(spec, killed)
     assert "Interrupted runs may hold some, too (evaluate)" in purge(workspace, "--model", "gpt")
+
+
+@pytest.mark.parametrize("manifest", ["", "{", "[]", "{}", None], ids=str)
+def test_a_damaged_run_does_not_hide_the_others(workspace, manifest):
+    """The calls are gone by then, so a second purge could not name them."""
+    first = next(iter(workspace.runs.complete("fit")))
+    if manifest is None:
+        next(workspace.runs.folder.glob("*-evaluate-*/records.jsonl")).unlink()
+    else:
+        (first.path / "manifest.json").write_text(manifest)
+    said = purge(workspace, "--model", "gpt")
+    assert {name for name in holding(workspace.runs.folder) if name not in said} == set()

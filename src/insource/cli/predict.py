@@ -31,7 +31,8 @@ def command(session: Session, source: Path, run: str | None, to: Path | None, as
     from insource.cli.output import near, say
     from insource.workflow.predict import predict
 
-    done = predict(session, source, to or source.with_name(f"{source.stem}.predicted.jsonl"), run)
+    named = source if source.name not in ("", "..") else source.resolve()
+    done = predict(session, source, to or named.with_name(f"{named.stem}.predicted.jsonl"), run)
     if as_json:
         click.echo(json.dumps(done._asdict() | {"path": str(done.path)}, ensure_ascii=False))
     resumed = f", {done.resumed:,} of them before this command" if done.resumed else ""

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator, Set
 from pathlib import Path
 
-from insource.evaluation.stage import RECORDS_FILE, STAGE
-from insource.runs.folders import Run, RunStore
+from insource.evaluation.stage import RECORDS_FILE
+from insource.runs.folders import MANIFEST, RunStore
 
 
 def runs_holding(workspace: Path, row_answers: Set[tuple[str, str]]) -> tuple[str, ...]:
@@ -18,16 +18,18 @@ def runs_holding(workspace: Path, row_answers: Set[tuple[str, str]]) -> tuple[st
 
     The runs made from such an evaluation are among them.
     """
-    store = RunStore(workspace)
-    models = {model for _, model in row_answers}
-    holding = set()
-    for run in store.complete(STAGE) if models else ():
-        model = run.manifest["spec"]["config"]["arm"]["model"]
-        if model in models and any((row_id, model) in row_answers for row_id in _row_ids(run)):
-            holding.add(run.digest)
-    return tuple(run.run_id for run in store.made_from(holding))
+    store, holding = RunStore(workspace), set()
+    for path in store.folder.glob(f"*/{RECORDS_FILE}") if row_answers else ():
+        try:
+            manifest = json.loads((path.parent / MANIFEST).read_text(encoding="utf-8"))
+            model, key = manifest["spec"]["config"]["arm"]["model"], manifest["key"]
+            if any((row_id, model) in row_answers for row_id in _row_ids(path)):
+                holding.add(key)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # interrupted or damaged: such runs are named without being read
+    return tuple(store.made_from(holding))
 
 
-def _row_ids(run: Run) -> Iterator[str]:
-    with (run.path / RECORDS_FILE).open(encoding="utf-8") as lines:
+def _row_ids(records: Path) -> Iterator[str]:
+    with records.open(encoding="utf-8") as lines:
         yield from (json.loads(line)["row_id"] for line in lines)

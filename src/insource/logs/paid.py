@@ -31,6 +31,7 @@ FLUSH_EVERY = 50
 
 UNREADABLE = "provider-bad-answer"
 MAX_TIMEOUTS_IN_A_ROW = 2
+MAX_FAILURES_AT_FIRST = 5
 
 CHARGED = {UNREADABLE: 1, TIMEOUT: ATTEMPTS}
 """The errors after which a provider may have charged for answers that nobody got, with their number."""
@@ -68,8 +69,13 @@ def request_key(identity: Mapping[str, object], request: Request) -> str:
 
 
 def bought(database: Database, *, task: str, arm: str) -> Bought:
-    """Return what was bought for this arm; of several answers to a request, the last one."""
+    """Return what was bought for this arm; of several answers to a request, the last one.
+
+    Until it has answered one document, its failures say nothing of the documents: an endpoint that does not
+    know a parameter refuses them all.
+    """
     answers: dict[str, Completion | str] = {}
+    failures: dict[str, str] = {}
     costs: dict[str, Decimal] = {}
     for call in _calls(database, task):
         if call.tags.get(ARM_TAG) != arm:
@@ -80,8 +86,8 @@ def bought(database: Database, *, task: str, arm: str) -> Bought:
             if call.cost_usd is not None:
                 costs[key] = call.cost_usd
         elif call.error.partition(":")[0] in OF_THE_DOCUMENT:
-            answers.setdefault(key, call.error)
-    return Bought(answers, costs)
+            failures.setdefault(key, call.error)
+    return Bought({**failures, **answers} if answers else {}, costs)
 
 
 def spent_usd(database: Database, *, task: str) -> Decimal:
@@ -109,17 +115,19 @@ def buy(
     arm: str,
     price: Price,
     budget_usd: Decimal,
+    proven: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> str:
     """Send the orders one after the other; every call is recorded. Return why it stopped early, else "".
 
-    It stops before the budget could be exceeded, and at an error that is not about one document. What was
-    answered until then is in the log.
+    It stops before the budget could be exceeded, at an error that is not about one document, and when the
+    arm is not ``proven``, has not answered before, and fails on the first documents. What was answered until
+    then is in the log.
     """
     recorded = RecordedModel(
         model, recorder, task, price=lambda name, usage, at: price(name, usage), source=ARM_SOURCE
     )
-    left, timeouts = budget_usd, 0
+    left, timeouts, answered = budget_usd, 0, proven
     for done, order in enumerate(orders):
         if order.most_usd > left:
             return "the next one could exceed reference.max_usd"
@@ -135,9 +143,11 @@ def buy(
             timeouts = timeouts + 1 if error.code == TIMEOUT else 0
             if error.code not in OF_THE_DOCUMENT or timeouts == MAX_TIMEOUTS_IN_A_ROW:
                 return error.message
+            if not answered and done + 1 == MAX_FAILURES_AT_FIRST:
+                return f"it failed on the first {done + 1} documents: {error.message}"
             left -= order.estimate_usd * CHARGED.get(error.code, 0)
         else:
-            timeouts = 0
+            timeouts, answered = 0, True
             cost = price(model.info.name, usage)
             left -= order.estimate_usd if cost is None else cost
         if (done + 1) % FLUSH_EVERY == 0:

@@ -160,22 +160,32 @@ class RunStore:
         Raises:
             IntegrityError: ``run-damaged`` for an invalid manifest.
         """
-        for path in sorted(self.folder.glob(f"*/{MANIFEST}"), reverse=True):
-            if path.parent.name.endswith(".partial"):
-                continue
+        for path in reversed(self._manifests()):
             run = _read(path)
             if stage in (None, run.stage):
                 yield run
 
-    def made_from(self, digests: Set[str]) -> list[Run]:
-        """Return the complete runs that have or name one of these digests, or such a run; oldest first."""
+    def made_from(self, digests: Set[str]) -> list[str]:
+        """Return the ids of the runs that have or name one of these digests, or such a run; oldest first.
+
+        A run whose manifest cannot be read is among them: it may be one.
+        """
         names, found = set(digests), []
-        for run in reversed(list(self.complete())) if names else ():
-            text = json.dumps(run.manifest)
-            if any(name in text for name in names):
-                found.append(run)
-                names.add(run.digest)
+        for path in self._manifests() if names else ():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            try:
+                key = _read(path).digest
+            except IntegrityError:
+                key = ""
+            if not key or any(name in text for name in names):
+                found.append(path.parent.name)
+                names |= {key} if key else set()
         return found
+
+    def _manifests(self) -> list[Path]:
+        """Return the manifests of complete runs, the oldest first."""
+        found = sorted(self.folder.glob(f"*/{MANIFEST}"))
+        return [path for path in found if not path.parent.name.endswith(".partial")]
 
     def interrupted(self) -> list[str]:
         """Return the names of the stages that were started and not finished."""

@@ -80,7 +80,7 @@ class Payer:
                 if not orders:
                     return ""
                 left = self._left_usd(spent_usd(recorder.database, task=self._task.name))
-                return self._buy(asking, orders, recorder, left)
+                return self._buy(asking, orders, recorder, left, proven=bool(known.answers))
         except BlockingIOError:
             return "another command is asking paid models here; run this one again when it has ended"
 
@@ -99,7 +99,15 @@ class Payer:
                 orders.setdefault(key, Order(key, example, request, estimate, most))
         return list(orders.values())
 
-    def _buy(self, asking: Asking, orders: Sequence[Order], recorder: Recorder, left_usd: Decimal) -> str:
+    def _buy(
+        self,
+        asking: Asking,
+        orders: Sequence[Order],
+        recorder: Recorder,
+        left_usd: Decimal,
+        *,
+        proven: bool,
+    ) -> str:
         """Ask as far as the money goes; return why documents are left, empty when none is."""
         if why := self._impossible(asking, orders):
             return why
@@ -116,7 +124,7 @@ class Payer:
             if error.code not in ("local-only", "not-confirmed"):
                 raise
             return error.message
-        return self._ask(asking, model, orders, recorder, left_usd)
+        return self._ask(asking, model, orders, recorder, left_usd, proven=proven)
 
     def _ask(
         self,
@@ -125,6 +133,8 @@ class Payer:
         orders: Sequence[Order],
         recorder: Recorder,
         left_usd: Decimal,
+        *,
+        proven: bool,
     ) -> str:
         session, started = self._session, time.monotonic()
         session.begin("log", f"asking {asking.arm}, every call on the record")
@@ -136,6 +146,7 @@ class Payer:
             arm=asking.arm,
             price=lambda name, usage: self._price(asking, name, usage),
             budget_usd=left_usd,
+            proven=proven,
             progress=lambda done, total: session.display.progress("calls", done, total),
         )
         session.note_stage("log", started, digest_of=[asking.arm, [order.key for order in orders]])

@@ -340,6 +340,19 @@ def test_a_refused_document_is_a_failure_of_the_arm_and_is_not_asked_again(walk)
     assert BIG not in session.skipped_arms
 
 
+@pytest.mark.parametrize("status", [400, 422])
+def test_an_endpoint_that_refuses_everything_is_not_measured_as_a_bad_model(walk, status):
+    """It does not know a parameter; a later walk asks again, when it does."""
+    with ScriptedProvider((status, "unsupported parameter: seed")) as provider:
+        found, session, _ = walk(reference(provider) + PRICE)
+        assert (found, len(provider.seen)) == ({}, 5)
+        assert session.skipped_arms[BIG].startswith("not measured: it failed on the first 5 documents: ")
+        assert "unsupported parameter" in session.skipped_arms[BIG]
+        provider.script[:] = [(200, chat)]
+        found, _, _ = walk(reference(provider) + PRICE)
+    assert (found[BIG].evaluation.failed, len(found[BIG].records)) == (0, 10)
+
+
 @pytest.mark.parametrize(
     ("message", "finish", "reason"),
     [

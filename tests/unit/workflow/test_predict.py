@@ -266,3 +266,18 @@ def test_the_command_counts_what_has_no_answer_and_says_where_it_is(folder):
     assert told == {"path": "todo.predicted.jsonl", "documents": 2, "without_answer": 1, "resumed": 0}
     assert "Answered 1 of 2 documents" in done.stderr
     assert [line["id"] for line in lines(folder / "todo.predicted.jsonl")] == ["r0", "bad"]
+
+
+@pytest.mark.parametrize("source", [".", "in/..", "../inbox"])
+def test_a_folder_without_a_name_gets_its_answers_beside_it(folder, source):
+    (folder / "inbox" / "in").mkdir(parents=True)
+    (folder / "inbox" / "one.txt").write_text("It leaks.")
+    done = subprocess.run(
+        [sys.executable, "-m", "support.fitted_models", "predict", source, "--config", "../insource.toml"],
+        cwd=folder / "inbox",
+        env=os.environ | python_path(TESTS),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line["id"] for line in lines(folder / "inbox.predicted.jsonl")] == ["one.txt"]

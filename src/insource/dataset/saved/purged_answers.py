@@ -57,7 +57,7 @@ def _runs_of(workspace: Path, manifest: Path) -> tuple[str, ...]:
         rows = [(row["row_id"], row.get("group"), row["digest"]) for row in _rows(_file(manifest, split))]
         # As evaluations, fits and prompts name a split, and as a training names its rows.
         names |= {identity_of_rows(rows), digest([one for _, _, one in rows])} if rows else set()
-    return tuple(run.run_id for run in RunStore(workspace).made_from(names))
+    return tuple(RunStore(workspace).made_from(names))
 
 
 def _file(manifest: Path, split: str) -> Path:
