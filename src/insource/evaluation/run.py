@@ -28,33 +28,11 @@ def never(records: Sequence[EvalRecord]) -> str:
 
 
 class Progress(NamedTuple):
-    """The progress of an arm: documents done and in total, and the seconds of the last answer.
-
-    ``left_s`` is an estimate of the seconds to the last document, None before one was answered.
-    """
+    """The progress of an arm: documents done and in total, and the seconds of the last answer."""
 
     done: int
     total: int
     last_s: float | None
-    left_s: float | None = None
-
-
-class _Pace:
-    """The time that documents take, to estimate what is left."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._done = total, 0
-        self._measured, self._seconds = 0, 0.0
-
-    def after(self, record: EvalRecord) -> Progress:
-        self._done += 1
-        last = record.completion.latency_s if record.completion else None
-        if last is not None:
-            self._measured += 1
-            self._seconds += last
-        each = self._seconds / self._measured if self._measured else None
-        left = None if each is None else each * (self._total - self._done)
-        return Progress(self._done, self._total, last, left)
 
 
 def evaluate(
@@ -84,7 +62,6 @@ def evaluate(
     """
     known = read_journal(journal)
     records: list[EvalRecord] = []
-    pace = _Pace(len(examples))
     # Failures are written only when an answer follows: an outage is not the model's fault
     streak: list[EvalRecord] = []
 
@@ -107,7 +84,8 @@ def evaluate(
                         hint="Finished answers are kept. Fix the cause and run the same command again.",
                     )
             records.append(record)
-            progress(pace.after(record))
+            last = record.completion.latency_s if record.completion else None
+            progress(Progress(len(records), len(examples), last))
             if hopeless(records):
                 break
         _write(file, streak)

@@ -24,7 +24,6 @@ from insource.workflow.pay import Payer
 from insource.workflow.session import Session
 
 KEEPS_FAILING = "model-keeps-failing"
-WORTH_SAYING_S = 10.0
 
 
 def evaluate_arms(
@@ -114,7 +113,6 @@ def evaluate_one(session: Session, dataset: Dataset, task: Task, split: Split, p
 
     def progress(at: Progress) -> None:
         seconds = f", {at.last_s:.1f} s each" if at.last_s else ""
-        seconds += f", about {at.left_s:,.0f} s left" if at.left_s and at.left_s >= WORTH_SAYING_S else ""
         session.display.progress(f"documents{seconds}", at.done, at.total)
 
     scorer = build_scorer(task, surface_forms(task, dataset))

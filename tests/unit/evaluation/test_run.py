@@ -185,10 +185,3 @@ def test_an_arm_without_hope_is_asked_no_more_and_what_it_answered_is_kept(examp
         run(again, examples, tmp_path / "j", hopeless=lambda records: "no" * (len(records) == 4)) == records
     )
     assert again.asked == []
-
-
-def test_the_time_that_is_left_is_estimated_from_what_was_answered(examples, tmp_path):
-    seen = []
-    run(Scripted({"d0": "timeout"}), examples, tmp_path / "j", progress=seen.append)
-    assert seen[0].left_s is None
-    assert [at.left_s for at in seen[1:]] == [0.5 * (12 - at.done) for at in seen[1:]]
