@@ -13,7 +13,7 @@ from insource.config.reference import ReferenceSection
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Confidence
 from insource.runs.folders import RunStore
-from insource.types import Dataset, Estimate, Example, Task
+from insource.types import Dataset, Estimate, Example, Task, TrainingSummary
 from insource.types.evaluation import Role
 
 
@@ -32,7 +32,7 @@ class ArmInputs(NamedTuple):
     ``runs`` keeps what is fitted. ``settings`` is the section ``[evaluation]``. ``best_expected`` is the best
     expected figure of the arms that were fitted before; a slow arm that cannot reach it stops early.
     ``reference`` says which models may be asked for money, and ``pay`` asks them; None: nothing is bought.
-    ``local`` and ``confidence`` come with the trained model: before it is
+    ``local``, ``confidence`` and ``training`` come with the trained model: before it is
     trained, ``local`` is None.
     """
 
@@ -49,6 +49,7 @@ class ArmInputs(NamedTuple):
     best_expected: Estimate | None = None
     reference: ReferenceSection = ReferenceSection()
     pay: Pay | None = None
+    training: TrainingSummary | None = None
 
     @property
     def engine(self) -> Local:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
 from insource.arms.local import local_plan
 from insource.evaluation.plan import ArmPlan
-from insource.types import Arm
+from insource.types import Arm, TrainingSummary
+from insource.types.evaluation import Effort
 
 NAME = "tuned"
 
@@ -22,7 +23,16 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
         description="fine-tuned, exported and served under the grammar",
     )
     plan = local_plan(inputs.engine, arm, inputs.test, adapter=0, describe=False)
-    return (plan._replace(confidence=inputs.confidence),)
+    return (plan._replace(confidence=inputs.confidence, effort=_effort(inputs.training)),)
+
+
+def _effort(training: TrainingSummary | None) -> Effort | None:
+    """Return how often a checkpoint was scored on the validation split, by its loss, to keep the best."""
+    if training is None:
+        return None
+    scored = sum(point.validation_loss is not None for point in training.curve)
+    kept = {name: value for name, value, _ in training.choices} | {"step": str(training.best_step)}
+    return Effort(validation_evaluations=scored, settings=kept, note="checkpoints, by validation loss")
 
 
 NEEDS = ArmNeeds(extra="serve", module="xllamacpp")

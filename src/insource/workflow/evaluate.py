@@ -15,6 +15,7 @@ from insource.evaluation.scorers import build_scorer, compared
 from insource.evaluation.stage import Asking, Evaluated, evaluate_arm
 from insource.foundation.errors import ProviderError
 from insource.matching.surface import SurfaceForms
+from insource.training.stage import summary
 from insource.types import Dataset, Estimate, Example, JsonSchema, Split, Task
 from insource.types.choice import Choice
 from insource.workflow.ask_cloud import cloud_price
@@ -83,6 +84,7 @@ def inputs_of(session: Session, dataset: Dataset, task: Task, made: Made | None)
         test=test,
         few=sample(test, section.base_documents),
         local=made.local if made else None,
+        training=summary(made.trained) if made else None,
         confidence=made.confidence if made else lambda example, completion: None,
         price=lambda model: cloud_price(session, dataset, task, model),
         runs=session.project.runs,

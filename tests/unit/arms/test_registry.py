@@ -4,13 +4,14 @@ from typing import get_args
 
 import pytest
 from support import orders
-from support.arms import dataset_of, inputs_of
+from support.arms import TRAINING, dataset_of, inputs_of
 
 from insource.arms import factory
 from insource.arms.factory import ArmNeeds
 from insource.arms.registry import ARMS
 from insource.config.evaluation import EvaluationSection, Rung
 from insource.config.reference import ReferenceSection
+from insource.types.result import TrainingPoint
 
 
 @pytest.fixture
@@ -83,3 +84,14 @@ def test_a_missing_extra_is_named_with_its_line(inputs, monkeypatch):
         "it needs the extra `serve`: pip install 'insource[serve]'"
     )
     assert ArmNeeds().missing(inputs) == ""
+
+
+def test_the_tuned_arm_says_how_often_a_checkpoint_was_scored(inputs):
+    (tuned,) = (arm for arm in ARMS if arm.kind == "tuned")
+    losses = {1: 2.0, 2: None, 3: 1.0}
+    curve = tuple(TrainingPoint(step=n, epoch=0.1 * n, validation_loss=loss) for n, loss in losses.items())
+    said = {"curve": curve, "choices": (("method", "LoRA", "why"),), "best_step": 3}
+    training = TRAINING.model_copy(update=said)
+    (plan,) = tuned.make(inputs._replace(training=training))
+    assert plan.effort.validation_evaluations == 2
+    assert plan.effort.settings == {"method": "LoRA", "step": "3"}
