@@ -18,7 +18,10 @@ from insource.types.comparison import Answered, GroupTest, Question
 
 
 class Terms(NamedTuple):
-    """What is compared and how; see ``compare``."""
+    """What is compared and how; see ``compare``.
+
+    ``called`` is what sentences call the metric, such as *agreement with gpt-4o*; without it, its own name.
+    """
 
     metric: str
     margin: float
@@ -27,6 +30,11 @@ class Terms(NamedTuple):
     question: Question = "documents"
     group_test: GroupTest = "cluster t"
     unseen_share: float | None = None
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.called or self.metric.replace("_", " ")
 
 
 class Compared(NamedTuple):
@@ -136,8 +144,10 @@ def compared(candidate: Side, baseline: Side, terms: Terms, not_comparable: str 
         nothing["outcome"] = None if simulated else "not comparable"
         result = result.model_copy(update=nothing)
     else:
-        result = result.model_copy(update={"other_question": _other(result, answers, main.question)})
-    words = sentence(result, simulated, asked=len(known) > 1)
+        result = result.model_copy(
+            update={"other_question": _other(result, answers, main.question, terms.name)}
+        )
+    words = sentence(result, simulated, asked=len(known) > 1, name=terms.name)
     return Compared(result.model_copy(update={"sentence": words}), main.gain.test)
 
 
@@ -174,7 +184,9 @@ def _comparison(candidate: Side, baseline: Side, terms: Terms, pairs: Pairs, ans
     )
 
 
-def _other(result: Comparison, answers: dict[Question, Answered], asked: Question) -> Answered | None:
+def _other(
+    result: Comparison, answers: dict[Question, Answered], asked: Question, name: str
+) -> Answered | None:
     """Return the answer to the question that was not asked, in words too."""
     rest = next((answer for question, answer in answers.items() if question != asked), None)
-    return rest and rest.model_copy(update={"sentence": other_sentence(result, rest)})
+    return rest and rest.model_copy(update={"sentence": other_sentence(result, rest, name)})

@@ -13,7 +13,7 @@ from insource.evaluation.comparison.mix import expected_unseen
 from insource.evaluation.comparison.pairs import Side, gain_sign
 from insource.evaluation.error_mix.mix import error_mix
 from insource.evaluation.gold.ceiling import noise_ceiling
-from insource.evaluation.gold.source import gold_source, same_model, unfounded_win
+from insource.evaluation.gold.source import gold_source, same_model, titled, unfounded_win
 from insource.evaluation.handicaps.case import Case, Found, Records
 from insource.evaluation.handicaps.suite import find_handicaps, weigh
 from insource.evaluation.never_answered import fields_of_labels
@@ -68,7 +68,7 @@ def judge(
         session.skip(choice.candidate, "chosen, but it answered no test document")
         return Judged(gold=gold, ceiling=_ceiling(session, task))
     ours = sides[choice.candidate]
-    terms = _terms(session, dataset, task)
+    terms = _terms(session, dataset, task, gold)
     others = {name: sides[name] for name in _in_common(session, sides, choice.candidate, terms.metric)}
     cases = {
         name: _case(dataset, task, test, sides, name)
@@ -93,7 +93,7 @@ def judge(
     )
 
 
-def _terms(session: Session, dataset: Dataset, task: Task) -> Terms:
+def _terms(session: Session, dataset: Dataset, task: Task, gold: GoldSource | None) -> Terms:
     section = session.config.evaluation
     return Terms(
         task.primary_metric,
@@ -102,6 +102,7 @@ def _terms(session: Session, dataset: Dataset, task: Task) -> Terms:
         question=section.question,
         group_test=section.group_test,
         unseen_share=expected_unseen([example.group for example in dataset.splits["train"]]),
+        called=titled(task.primary_metric, gold) if gold else "",
     )
 
 

@@ -75,6 +75,18 @@ def test_a_win_needs_labels_that_people_checked(walk, rows, label_task, checked,
     assert ("insource dataset review" in judged.comparisons[0].sentence) == (checked < 100)
 
 
+@pytest.mark.parametrize(
+    ("checked", "called"), [(100, "than gpt on accuracy:"), (0, "agreement with openai/gpt-5:")]
+)
+def test_a_sentence_calls_a_figure_on_a_model_s_labels_agreement(walk, rows, label_task, checked, called):
+    examples = examples_of(rows, checked)
+    ours = measured(label_task, examples, "ours", lambda place: place >= 60)
+    gpt = measured(label_task, examples, "gpt", lambda place: True, "reference")
+    said = found(walk, label_task, examples, (ours, gpt)).comparisons[0].sentence
+    assert called in said
+    assert ("on accuracy" in said) == (checked == 100)
+
+
 def test_a_chosen_arm_without_a_test_document_ends_in_words(walk, rows, label_task):
     examples = examples_of(rows, 100)
     gpt = measured(label_task, examples, "gpt", every(2), "reference")

@@ -12,15 +12,17 @@ from insource.types.comparison import Answered, Outcome, Question
 _ASKED: dict[Question, str] = {"documents": "On documents like these, ", "groups": "On groups to come, "}
 
 
-def sentence(result: Comparison, simulated: Sequence[str], asked: bool) -> str:
-    """Return what was found. ``asked``: say which question is answered, because there are two."""
+def sentence(result: Comparison, simulated: Sequence[str], asked: bool, name: str) -> str:
+    """Return what was found on the metric called ``name``.
+
+    ``asked``: say which question is answered, because there are two.
+    """
     first = [described(gap) for gap in result.never_answered if notable(gap)]
-    return " ".join([*first, _finding(result, simulated, asked)])
+    return " ".join([*first, _finding(result, simulated, asked, name)])
 
 
-def other_sentence(result: Comparison, answer: Answered) -> str:
+def other_sentence(result: Comparison, answer: Answered, name: str) -> str:
     """Return the answer to the other question of the same comparison."""
-    name = result.metric.replace("_", " ")
     opening = _opening(result, answer.outcome, f"{{}} {result.baseline} on {name}")
     figures = f"a difference of {points(answer.difference.value)} {interval(answer.difference)}"
     if answer.question == "documents":
@@ -30,8 +32,8 @@ def other_sentence(result: Comparison, answer: Answered) -> str:
     return f"{_ASKED[answer.question]}{opening}: {figures} ({answer.test}).{_addition(result, answer)}"
 
 
-def _finding(result: Comparison, simulated: Sequence[str], asked: bool) -> str:
-    name, values = result.metric.replace("_", " "), _figures(result)
+def _finding(result: Comparison, simulated: Sequence[str], asked: bool, name: str) -> str:
+    values = _figures(result)
     if simulated:
         return (
             f"No verdict between {result.candidate} and {result.baseline}: {' and '.join(simulated)} is "
