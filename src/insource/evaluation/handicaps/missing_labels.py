@@ -56,9 +56,10 @@ def find(case: Case) -> Found | None:
     if not rows or not worth_naming(len(rows), case.size):
         return None
     what = "; ".join(_named(path, labels) for path, labels in missing.items())
+    they = "they are" if sum(map(len, missing.values())) > 1 else "it is"
     verb = "was never offered" if recorded else "never gave, in any answer,"
     sentence = (
-        f"{case.arm.name} {verb} {what}: they are right on {share(len(rows), case.size)}. On these it could "
+        f"{case.arm.name} {verb} {what}: {they} right on {share(len(rows), case.size)}. On these it could "
         "only fail."
     )
     return Found(
@@ -200,7 +201,8 @@ def _tail(chances: list[float], count: int) -> float:
 def _named(path: str, labels: Counter[str]) -> str:
     first = ", ".join(f"“{label}”" for label, _ in labels.most_common(_NAMED))
     more = f" and {len(labels) - _NAMED:,} more" if len(labels) > _NAMED else ""
-    what = "labels" if path == LABEL else f"values of `{path}`"
+    plural = "" if len(labels) == 1 else "s"
+    what = f"label{plural}" if path == LABEL else f"value{plural} of `{path}`"
     return f"{len(labels):,} {what} ({first}{more})"
 
 
