@@ -65,12 +65,12 @@ def test_the_demo_and_the_same_again(insource, tmp_path):
     # Every rung on the sealed test split, each figure with its interval, n and method.
     arms = by_name(result)
     kinds = {name: evaluation.arm.kind for name, evaluation in arms.items()}
-    assert {"simulated", "floor", "tagger", "classical fields", "prompted", "tuned"} <= set(kinds.values())
+    assert {"simulated", "floor", "classical fields", "prompted", "tuned"} <= set(kinds.values())
 
     # The classical rungs came first; the candidate was chosen on validation and registered before the looks.
     assert first.stderr.index("span ranking: field accuracy") < first.stderr.index("LoRA on")
     tried = {trial.arm for trial in result.choice.trials}
-    assert {"span ranking", "crf", "base + schema", "tuned"} <= tried
+    assert {"span ranking", "base + schema", "tuned"} <= tried
     assert result.choice.candidate in tried
     assert result.registration.candidate == result.choice.candidate
     assert result.served.arm == result.choice.candidate

@@ -53,7 +53,7 @@ REGISTERED = datetime(2026, 4, 12, 10, 20, tzinfo=UTC)
 class Planned(NamedTuple):
     """An arm, how often it is wrong on an easy document, and how much more on the hardest.
 
-    ``instead`` has what it answers for some targets, always.
+    ``instead`` has what it says where it means some labels, always.
     """
 
     arm: Arm
@@ -82,7 +82,8 @@ def measured(
         records = []
         for example in test:
             bad = draws.random() < plan.error + plan.slope * hardness[example.row_id]
-            text = wrong(example, draws) if bad else plan.instead.get(example.target, example.target)
+            meant = wrong(example, draws) if bad else example.target
+            text = plan.instead.get(meant, meant)
             said = Completion(text=text, latency_s=0.02 + 0.01 * draws.random())
             records.append(
                 EvalRecord(

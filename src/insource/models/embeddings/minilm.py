@@ -100,6 +100,8 @@ class MiniLm:
     """The model, opened. A vector is the mean of the token vectors, as its authors prescribe."""
 
     def __init__(self, paths: Files) -> None:
+        # Read when the library is loaded; without it, onnxruntime reports to its maker from version 1.32 on.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
         from tokenizers import Tokenizer
 

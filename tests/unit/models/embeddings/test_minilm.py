@@ -1,6 +1,9 @@
 """Sentence embeddings: what they are without their packages, their files, and with both."""
 
 import hashlib
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -50,3 +53,15 @@ def test_both_files_are_pinned():
     for file in (minilm.WEIGHTS, minilm.TOKENIZER):
         assert "==" in file.requirement
         assert len(file.wheel_sha256) == len(file.sha256) == 64
+
+
+def test_its_library_is_told_not_to_report_before_it_is_loaded(tmp_path):
+    """The library reads the variable when it is loaded: later is too late."""
+    stub = "import os\nraise SystemExit(os.environ.get('ORT_DISABLE_TELEMETRY') != '1')\n"
+    (tmp_path / "onnxruntime.py").write_text(stub)
+    code = (
+        "import sys; from pathlib import Path; from insource.models.embeddings.minilm import Files, MiniLm; "
+        f"sys.path.insert(0, {str(tmp_path)!r}); MiniLm(Files(Path('weights'), Path('tokenizer')))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
