@@ -10,7 +10,7 @@ import sys
 
 import httpx2
 import pytest
-from support.outward import Watched
+from support.outward import Watched, has_ended
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.usefixtures("embedded_model")]
 SMALL = """
@@ -49,6 +49,12 @@ def test_no_command_reaches_another_machine(project, rows, tmp_path):
         reached[arguments[0]] = watched.beyond_loopback()
     reached["gateway"] = gateway(folder, tmp_path / "gateway-log")
     assert reached == {name: [] for name in reached}
+
+
+@pytest.mark.parametrize("pid", [7, 1234, 17603, 4194303])
+def test_the_end_of_a_process_is_seen_whatever_its_number(pid):
+    assert has_ended(pid, f"{pid:<5d} connect(3, ...) = 0\n{pid:<5d} +++ exited with 0 +++\n")
+    assert not has_ended(pid, f"{pid}1    +++ exited with 0 +++\n{pid:<5d} connect(3, ...) = 0\n")
 
 
 def gateway(folder, log):

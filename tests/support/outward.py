@@ -50,12 +50,16 @@ class Watched:
         python = self._python.read_text(encoding="utf-8").splitlines() if self._python.exists() else []
         found = {line for line in python if not _here(line.partition(" ")[2])}
         if STRACE:
-            ended = re.compile(rf"^{self.process.pid} \++ exited", re.MULTILINE)
-            eventually(lambda: ended.search(self._native.read_text(encoding="utf-8")))
+            eventually(lambda: has_ended(self.process.pid, self._native.read_text(encoding="utf-8")))
             for port, host in ADDRESS.findall(self._native.read_text(encoding="utf-8")):
                 if port == NAME_SERVER or not _here(host):
                     found.add(f"{host} port {port}")
         return sorted(found)
+
+
+def has_ended(pid, trace):
+    """Whether strace has written the last line of a process; it pads short process numbers with spaces."""
+    return re.search(rf"^{pid} +\++ (exited|killed)", trace, re.MULTILINE) is not None
 
 
 def _source():
