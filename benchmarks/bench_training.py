@@ -24,8 +24,10 @@ from insource.demo.documents import generate
 from insource.demo.schema import INSTRUCTION, SCHEMA
 from insource.models.catalogue import DEFAULT_MODEL, resolve
 from insource.training.base import best_dtype, load_model, load_tokenizer
+from insource.training.loop.batches import Collator, token_dataset
+from insource.training.loop.fine_tune import training_arguments
+from insource.training.loop.trainers import CompletionSFT, ResumableSFT
 from insource.training.recipe import plan
-from insource.training.sft import Collator, CompletionSFT, ResumableSFT, _config, _hf
 from insource.training.tokenize import TrainingRow, tokenize
 from insource.types import Example, JsonSchema, Provenance, Task
 
@@ -87,11 +89,15 @@ def measure(
     )
     watch, record = Stopwatch(), BatchRecord(2)
     with tempfile.TemporaryDirectory() as folder:
-        config = _config(recipe, Path(folder), on_cuda=False)
+        config = training_arguments(recipe, Path(folder), on_cuda=False)
         config.gradient_checkpointing = config.activation_checkpointing = checkpointing
         config.eval_strategy, config.save_strategy, config.load_best_model_at_end = "no", "no", False
         trainer = trainer_class(
-            model=model, args=config, train_dataset=_hf(rows), data_collator=record, callbacks=[watch]
+            model=model,
+            args=config,
+            train_dataset=token_dataset(rows),
+            data_collator=record,
+            callbacks=[watch],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()

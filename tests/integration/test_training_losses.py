@@ -92,7 +92,7 @@ def train(base, tmp_path, monkeypatch):
 def test_losses_gradients_and_weights_are_the_stock_trainer_s(train):
     import torch
 
-    from insource.training.sft import CompletionSFT, ResumableSFT
+    from insource.training.loop.trainers import CompletionSFT, ResumableSFT
 
     ours, our_points, our_end = train("ours", CompletionSFT)
     stock, stock_points, stock_end = train("stock", ResumableSFT)  # TRL's loss on the same batches
@@ -109,7 +109,7 @@ def test_losses_gradients_and_weights_are_the_stock_trainer_s(train):
 
 
 def test_every_row_is_trained_once_an_epoch_and_epochs_differ():
-    from insource.training.sft import LengthGrouped
+    from insource.training.loop.batches import LengthGrouped
 
     lengths = [len(row.input_ids) for row in token_rows(50, 1)]
     sampler = LengthGrouped(lengths, 4, seed=3)
@@ -123,7 +123,7 @@ def test_every_row_is_trained_once_an_epoch_and_epochs_differ():
 
 
 def test_it_learns_and_every_look_is_on_the_curve(train):
-    from insource.training.sft import CompletionSFT
+    from insource.training.loop.trainers import CompletionSFT
 
     _, points, trained = train("one", CompletionSFT)
     losses = [point.loss for point in points if point.loss is not None]
@@ -137,7 +137,7 @@ def test_it_learns_and_every_look_is_on_the_curve(train):
 def test_the_same_seed_makes_the_same_bytes(train):
     import torch
 
-    from insource.training.sft import CompletionSFT
+    from insource.training.loop.trainers import CompletionSFT
 
     first, _, _ = train("first", CompletionSFT)
     second, _, _ = train("second", CompletionSFT)

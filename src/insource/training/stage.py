@@ -22,7 +22,7 @@ from insource.training.tokenize import TrainingRow, tokenize
 from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 
 if TYPE_CHECKING:
-    from insource.training.sft import Trained
+    from insource.training.loop.fine_tune import Trained
 
 STAGE, VERSION = "train", 4
 LIBRARIES = ("torch", "transformers", "peft", "trl")
@@ -106,7 +106,7 @@ def _work(
             file.write(point.model_dump_json() + "\n")
         watch.point(point, recipe)
 
-    from insource.training.sft import fine_tune
+    from insource.training.loop.fine_tune import fine_tune
 
     started = time.monotonic()
     try:

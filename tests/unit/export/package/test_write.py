@@ -162,7 +162,7 @@ def test_a_requirement_is_named_with_its_version(project_folder, tmp_path, monke
     (tmp_path / "arrays.py").write_text(
         "from typing import TYPE_CHECKING\n"
         "from insource.models.fitted.keyword import KeywordModel\n"
-        "if TYPE_CHECKING:\n    import torch\n    from insource.training.sft import train\n"
+        "if TYPE_CHECKING:\n    import torch\n    from insource.training.loop.fine_tune import fine_tune\n"
         "class Arrays(KeywordModel):\n"
         "    kind = 'arrays'\n"
         "    def answer(self, document, attributes=None):\n"

@@ -1,0 +1,1 @@
+"""The training run itself: batches, trainers, adapters, progress."""
