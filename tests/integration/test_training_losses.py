@@ -60,11 +60,11 @@ def train(base, tmp_path, monkeypatch):
     import torch
     from safetensors.torch import load_file
 
-    from insource.training import sft
+    from insource.training.loop import fine_tune
 
     def run(name, trainer):
-        monkeypatch.setattr(sft, "CompletionSFT", trainer)
-        monkeypatch.setattr(sft, "best_dtype", lambda: (torch.float32, "for the test"))
+        monkeypatch.setattr(fine_tune, "CompletionSFT", trainer)
+        monkeypatch.setattr(fine_tune, "best_dtype", lambda: (torch.float32, "for the test"))
         recipe = plan(
             examples=24,
             hidden_size=32,
@@ -75,7 +75,7 @@ def train(base, tmp_path, monkeypatch):
             batch_size=4,
         )
         points = []
-        trained = sft.fine_tune(
+        trained = fine_tune.fine_tune(
             base,
             recipe,
             token_rows(24, 1),
