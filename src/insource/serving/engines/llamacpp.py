@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO
 
 from insource.foundation.errors import PrerequisiteError, ProviderError, missing_extra
+from insource.models.gguf_metadata import require_sound
 from insource.serving.engine import EngineSettings
 
 START_TIMEOUT_S = 120.0
@@ -61,10 +62,13 @@ class LlamaCppEngine:
 
         Raises:
             PrerequisiteError: ``missing-extra`` or ``port-in-use``.
+            UserError: ``model-unreadable`` for a file that the engine must not read.
             ProviderError: ``engine-failed``, with the last lines of the engine's log.
         """
         if find_spec("xllamacpp") is None:
             raise missing_extra("Serving a model", "serve", "xllamacpp")
+        for file in (self._settings.gguf, *self._settings.adapters):
+            require_sound(file)
         if self._settings.port:
             require_free_port(self._settings.port)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
