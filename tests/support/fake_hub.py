@@ -5,7 +5,6 @@ import json
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import PurePosixPath
 
 COMMIT = "a1" * 20
 LARGE = (".safetensors", ".bin")
@@ -45,59 +44,63 @@ class Hub:
             siblings.append(entry)
         return {"id": "org/tiny", "sha": self.commit, "siblings": siblings, "private": False, "tags": []}
 
+    def respond(self, path):
+        """The status, the content and the headers for a path."""
+        if self.status != 200:
+            return (
+                self.status,
+                b"{}",
+                {"X-Error-Code": {403: "GatedRepo", 404: "RepoNotFound"}.get(self.status, "")},
+            )
+        if path.startswith("/api/models/org/tiny/tree/"):
+            return 200, json.dumps(self.tree()).encode(), {}
+        if path.startswith("/api/models/org/tiny"):
+            return 200, json.dumps(self.described()).encode(), {}
+        name = path.partition("/resolve/")[2].partition("/")[2]
+        if name not in self.files():
+            return 404, b"{}", {"X-Error-Code": "EntryNotFound"}
+        content = self.files()[name].read_bytes()
+        headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": self.commit}
+        if name == self.corrupt:
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        return 200, content, headers
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers for the hub of its server."""
+
+    def do_GET(self):
+        self.answer(body=True)
+
+    def do_HEAD(self):
+        self.answer(body=False)
+
+    def answer(self, *, body):
+        hub, path = self.server.hub, self.path.partition("?")[0]
+        hub.asked.append(path)
+        hub.tokens.append(self.headers.get("authorization"))
+        status, content, headers = hub.respond(path)
+        self.send_response(status)
+        for name, value in (headers | {"Content-Length": str(len(content))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.close_connection = bool(hub.cut) and path.endswith(hub.cut)
+        if body:
+            self.wfile.write(content[: len(content) // 2] if self.close_connection else content)
+
+    def log_message(self, *arguments):
+        pass
+
 
 @contextmanager
 def fake_hub(folder):
     """Serve ``folder`` as the repository ``org/tiny``; give the hub and its address."""
-    hub = Hub(folder)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.answer(body=True)
-
-        def do_HEAD(self):
-            self.answer(body=False)
-
-        def answer(self, *, body):
-            path = self.path.partition("?")[0]
-            hub.asked.append(path)
-            hub.tokens.append(self.headers.get("authorization"))
-            headers = {}
-            if hub.status != 200:
-                headers = {"X-Error-Code": {403: "GatedRepo", 404: "RepoNotFound"}.get(hub.status, "")}
-                return self.reply(hub.status, b"{}", headers, body=body)
-            if path.startswith("/api/models/org/tiny/tree/"):
-                return self.reply(200, json.dumps(hub.tree()).encode(), headers, body=body)
-            if path.startswith("/api/models/org/tiny"):
-                return self.reply(200, json.dumps(hub.described()).encode(), headers, body=body)
-            _, _, rest = path.partition("/resolve/")
-            name = PurePosixPath(rest).relative_to(rest.split("/")[0]).as_posix() if rest else ""
-            if name not in hub.files():
-                return self.reply(404, b"{}", {"X-Error-Code": "EntryNotFound"}, body=body)
-            content = hub.files()[name].read_bytes()
-            headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": hub.commit}
-            if name == hub.corrupt:
-                content = bytes(content[:-1]) + bytes([content[-1] ^ 1])
-            return self.reply(200, content, headers, body=body, cut=name == hub.cut)
-
-        def reply(self, status, content, headers, *, body, cut=False):
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if body:
-                self.wfile.write(content[: len(content) // 2] if cut else content)
-            self.close_connection = cut
-
-        def log_message(self, *arguments):
-            pass
-
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.hub = Hub(folder)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield hub, f"http://127.0.0.1:{server.server_port}"
+        yield server.hub, f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
