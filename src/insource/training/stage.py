@@ -24,7 +24,7 @@ from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 if TYPE_CHECKING:
     from insource.training.loop.fine_tune import Trained
 
-STAGE, VERSION = "train", 4
+STAGE, VERSION = "train", 5
 LIBRARIES = ("torch", "transformers", "peft", "trl")
 
 
@@ -151,8 +151,10 @@ def _summary(
         choices=(
             *((choice.name, choice.value, choice.reason) for choice in recipe.choices),
             ("weights", *trained.dtype_reason.split(": ", 1)),
+            *((choice.name, choice.value, choice.reason) for choice in trained.speed),
         ),
         curve=tuple(points),
+        peak_memory_bytes=trained.peak_memory_bytes,
     )
 
 

@@ -32,7 +32,8 @@ class TrainingPoint(Frozen):
 class TrainingSummary(Frozen):
     """The training result: the curve, the chosen checkpoint and the reason training stopped.
 
-    ``seconds`` and ``tokens_per_s`` describe the last attempt when training was interrupted.
+    ``seconds`` and ``tokens_per_s`` describe the last attempt when training was interrupted, and so does
+    ``peak_memory_bytes``; 0: not measured.
     """
 
     base_model: str
@@ -49,6 +50,7 @@ class TrainingSummary(Frozen):
     choices: tuple[tuple[str, str, str], ...] = ()
     curve: tuple[TrainingPoint, ...] = ()
     seconds: float = 0.0
+    peak_memory_bytes: int = 0
 
 
 class ParitySummary(Frozen):

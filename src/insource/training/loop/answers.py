@@ -17,9 +17,9 @@ SHORTEST_PREFIX = 16
 class Levers(NamedTuple):
     """What makes a step faster; all but the type of the adapters leave the loss what it is.
 
-    ``attention`` is transformers' name. ``loss_in_place`` makes the gradient of the loss in the logits' memory.
-    ``fused_adapters`` computes an adapter with its layer in the layer's type. ``shared_prefix`` computes the
-    tokens that all rows begin with once.
+    ``attention`` is transformers' name. ``loss_in_place`` makes the gradient of the loss in the logits'
+    memory. ``fused_adapters`` computes an adapter with its layer in the layer's type. ``shared_prefix``
+    computes the tokens that all rows begin with once.
     """
 
     attention: str = "sdpa"
@@ -67,6 +67,8 @@ def _after_prefix(model: Any, batch: dict[str, Any], shared: int) -> dict[str, A
     )
     rows = rows_of(batch)
     for layer in cache.layers:
+        if not layer.is_initialized:  # a layer that keeps nothing
+            continue
         layer.keys = layer.keys.expand(rows, -1, -1, -1)
         layer.values = layer.values.expand(rows, -1, -1, -1)
     return {

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
 from insource.models.catalogue import BaseModel
 from insource.training.base import best_dtype, quiet
@@ -16,7 +16,8 @@ from insource.training.loop.adapters import adapted
 from insource.training.loop.batches import Collator, token_dataset
 from insource.training.loop.reporter import Progress, Reporter
 from insource.training.loop.trainers import CompletionSFT, ResumableSFT
-from insource.training.recipe import Recipe
+from insource.training.memory import peak_memory
+from insource.training.recipe import Choice, Recipe
 from insource.training.tokenize import TrainingRow
 
 
@@ -30,6 +31,8 @@ class Trained(NamedTuple):
     best_validation_loss: float | None
     stopped: str
     dtype_reason: str
+    speed: tuple[Choice, ...] = ()
+    peak_memory_bytes: int = 0
 
 
 def fine_tune(
@@ -48,7 +51,7 @@ def fine_tune(
         KeyboardInterrupt: after Ctrl-C; the last checkpoint is complete.
     """
     dtype, dtype_reason = best_dtype()
-    with quiet():
+    with quiet(), peak_memory() as peak:
         trainer = _trainer(base, recipe, train, validation, pad_id, folder, progress, dtype)
         trainer.train(resume_from_checkpoint=_last_checkpoint(folder / "checkpoints"))
     state = trainer.state
@@ -63,6 +66,8 @@ def fine_tune(
         best_validation_loss=state.best_metric,
         stopped="early: no improvement on validation" if early else "at the planned number of steps",
         dtype_reason=f"{str(dtype).removeprefix('torch.')}: {dtype_reason}",
+        speed=trainer.speed.choices,
+        peak_memory_bytes=peak(),
     )
 
 
@@ -75,7 +80,7 @@ def _trainer(
     folder: Path,
     progress: Progress,
     dtype: Any,
-) -> SFTTrainer:
+) -> ResumableSFT:
     model = adapted(base, recipe, dtype)
     mean_tokens = sum(len(row.input_ids) for row in train) / len(train)
     on_cuda = torch.cuda.is_available()
@@ -92,6 +97,7 @@ def _trainer(
         ],
     )
     trainer.remove_callback(PrinterCallback)  # standard output is for results
+    trainer.choose_speed(train, pad_id, folder, base.digest)
     return trainer
 
 

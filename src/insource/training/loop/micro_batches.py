@@ -1,7 +1,7 @@
 """The parts of a batch that are computed at once, within a budget of tokens.
 
-Activations are most of the memory of training, and a CPU gains nothing from wide batches. So a step's rows are
-computed in parts whose gradients add up; the step stays the same.
+Activations are most of the memory of training, and a CPU gains nothing from wide batches. So a step's rows
+are computed in parts whose gradients add up; the step stays the same.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def groups(lengths: Sequence[int], tokens: int) -> list[list[int]]:
 
 
 def split(batch: dict[str, Any], tokens: int) -> list[dict[str, Any]]:
-    """Return the batch in parts of at most ``tokens``, without the columns that are padding in all of a part."""
+    """Return the batch in parts of at most ``tokens``, without columns that are only padding."""
     lengths = batch["attention_mask"].sum(dim=1).tolist()
     return [
         {name: values[rows, : max(lengths[row] for row in rows)] for name, values in batch.items()}
@@ -48,16 +48,7 @@ def common_prefix(batch: dict[str, Any]) -> int:
     first = learned.nonzero()[:1].flatten().tolist()
     end = min([ids.shape[1], *first]) - 1
     differs = (~alike[:end]).nonzero()[:1].flatten().tolist()
-    return max(0, differs[0] if differs else end)
-
-
-def padded_share(lengths: Sequence[int], batch: int, tokens: int) -> float:
-    """Return the padding's share of the computed tokens, for consecutive batches of these rows."""
-    computed = 0
-    for start in range(0, len(lengths), batch):
-        part = lengths[start : start + batch]
-        computed += sum(len(rows) * max(part[row] for row in rows) for rows in groups(part, tokens))
-    return 1 - sum(lengths) / computed if computed else 0.0
+    return int(differs[0]) if differs else max(0, end)
 
 
 def rows_of(batch: dict[str, Any]) -> int:

@@ -1,13 +1,15 @@
 """Trainers whose loss is computed at the answer's positions only.
 
 TRL 1.16 skips the vocabulary projection of prompt positions on Triton devices only; on a CPU it projects
-every position. ``CompletionSFT`` projects the answer's positions, and computes a step's rows in parts that fit
-in memory. The losses are equal and training is faster; ``benchmarks/bench_training.py`` measures both.
+every position. ``CompletionSFT`` projects the answer's positions, and computes a step's rows in parts that
+fit in memory. The losses are equal and training is faster; ``benchmarks/bench_training.py`` measures both.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,11 +18,17 @@ from trl import SFTTrainer
 from insource.training.loop import micro_batches
 from insource.training.loop.answers import Levers, summed_loss
 from insource.training.loop.batches import LengthGrouped
-from insource.training.tokenize import IGNORE
+from insource.training.loop.speed import Speed, chosen_speed
+from insource.training.tokenize import IGNORE, TrainingRow
 
 
 class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
     """``SFTTrainer`` with the same batches whether or not training was interrupted."""
+
+    speed = Speed(Levers(), ())
+
+    def choose_speed(self, rows: Sequence[TrainingRow], pad_id: int, folder: Path, base: str) -> None:
+        """Choose how steps are computed. The stock loss is computed as it is."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGrouped:
         rows = self.train_dataset if train_dataset is None else train_dataset
@@ -31,11 +39,22 @@ class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
 class CompletionSFT(ResumableSFT):
     """A trainer that projects only the positions whose next token contributes to the loss.
 
-    ``micro_batch_tokens`` bounds the tokens computed at once; ``levers`` is how they are computed.
+    ``micro_batch_tokens`` bounds the tokens computed at once; ``speed`` is how they are computed.
     """
 
-    levers = Levers()
     micro_batch_tokens = micro_batches.TOKENS
+
+    def choose_speed(self, rows: Sequence[TrainingRow], pad_id: int, folder: Path, base: str) -> None:
+        """Choose how steps are computed, as measured on ``rows`` or kept in ``folder``."""
+        self.speed = chosen_speed(
+            self.model,
+            rows,
+            tokens=self.micro_batch_tokens,
+            batch_size=self.args.train_batch_size,
+            pad_id=pad_id,
+            folder=folder,
+            base=base,
+        )
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
         model.train()
@@ -54,7 +73,7 @@ class CompletionSFT(ResumableSFT):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         total = num_items_in_batch if num_items_in_batch is not None else _answer_tokens(inputs)
-        loss = summed_loss(model, inputs, self.levers) / torch.as_tensor(total).clamp(min=1)
+        loss = summed_loss(model, inputs, self.speed.levers) / torch.as_tensor(total).clamp(min=1)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             # As in the stock trainer: the count spans all ranks, and DDP averages their gradients.
             loss = loss * self.accelerator.num_processes
