@@ -21,13 +21,14 @@ import torch
 
 from insource.foundation.canonical import digest
 from insource.foundation.files import replace_text
-from insource.models.catalogue import cache_dir
+from insource.models.weights.wheel import cache_dir
 from insource.training.loop.answers import Levers, summed_loss
 from insource.training.loop.batches import Collator
 from insource.training.loop.fused_lora import fuse
 from insource.training.recipe import Choice
 from insource.training.tokenize import IGNORE, TrainingRow
 
+KEPT = "speed.json"
 BUDGET_S = 5.0
 ROUNDS = 10
 LAYERS = 4
@@ -83,7 +84,7 @@ def chosen_speed(
         base: digest of the base model.
     """
     batch = _typical(rows, tokens, batch_size, pad_id)
-    kept = folder / "speed.json"
+    kept = folder / KEPT
     cached = cache_dir() / "speed" / f"{_key(model, batch, base)}.json"
     found = _read(kept) or _read(cached)
     if found is None:
@@ -93,6 +94,12 @@ def chosen_speed(
         replace_text(path, json.dumps(_as_json(found), indent=1))
     apply(model, found.levers)
     return found
+
+
+def kept_choices(folder: Path) -> tuple[Choice, ...]:
+    """Return the choices of the run in this folder, if it has made them."""
+    found = _read(folder / KEPT)
+    return found.choices if found else ()
 
 
 def measure(model: Any, batch: dict[str, Any]) -> Speed:

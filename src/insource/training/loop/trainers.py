@@ -18,17 +18,19 @@ from trl import SFTTrainer
 from insource.training.loop import micro_batches
 from insource.training.loop.answers import Levers, summed_loss
 from insource.training.loop.batches import LengthGrouped
-from insource.training.loop.speed import Speed, chosen_speed
+from insource.training.loop.speed import chosen_speed
+from insource.training.recipe import Choice
 from insource.training.tokenize import IGNORE, TrainingRow
 
 
 class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
     """``SFTTrainer`` with the same batches whether or not training was interrupted."""
 
-    speed = Speed(Levers(), ())
-
-    def choose_speed(self, rows: Sequence[TrainingRow], pad_id: int, folder: Path, base: str) -> None:
-        """Choose how steps are computed. The stock loss is computed as it is."""
+    def choose_speed(
+        self, rows: Sequence[TrainingRow], pad_id: int, folder: Path, base: str
+    ) -> tuple[Choice, ...]:
+        """Choose how steps are computed, and return the choices. The stock loss has none."""
+        return ()
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGrouped:
         rows = self.train_dataset if train_dataset is None else train_dataset
@@ -39,14 +41,17 @@ class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
 class CompletionSFT(ResumableSFT):
     """A trainer that projects only the positions whose next token contributes to the loss.
 
-    ``micro_batch_tokens`` bounds the tokens computed at once; ``speed`` is how they are computed.
+    ``micro_batch_tokens`` bounds the tokens computed at once; ``levers`` are how they are computed.
     """
 
+    levers = Levers()
     micro_batch_tokens = micro_batches.TOKENS
 
-    def choose_speed(self, rows: Sequence[TrainingRow], pad_id: int, folder: Path, base: str) -> None:
+    def choose_speed(
+        self, rows: Sequence[TrainingRow], pad_id: int, folder: Path, base: str
+    ) -> tuple[Choice, ...]:
         """Choose how steps are computed, as measured on ``rows`` or kept in ``folder``."""
-        self.speed = chosen_speed(
+        found = chosen_speed(
             self.model,
             rows,
             tokens=self.micro_batch_tokens,
@@ -55,6 +60,8 @@ class CompletionSFT(ResumableSFT):
             folder=folder,
             base=base,
         )
+        self.levers = found.levers
+        return found.choices
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
         model.train()
@@ -73,7 +80,7 @@ class CompletionSFT(ResumableSFT):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         total = num_items_in_batch if num_items_in_batch is not None else _answer_tokens(inputs)
-        loss = summed_loss(model, inputs, self.speed.levers) / torch.as_tensor(total).clamp(min=1)
+        loss = summed_loss(model, inputs, self.levers) / torch.as_tensor(total).clamp(min=1)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             # As in the stock trainer: the count spans all ranks, and DDP averages their gradients.
             loss = loss * self.accelerator.num_processes
