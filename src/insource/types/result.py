@@ -60,7 +60,8 @@ class TrainingSummary(Frozen):
     the task's metric that chose the checkpoint, empty when the validation loss did; ``score`` is its value
     there. ``gap`` is the validation loss minus the training loss at the chosen step, ``overfitting`` a
     sentence when the run overfits. ``trials`` are those of the mini-sweep. ``chosen_on`` are the row ids of
-    the validation documents that chose the checkpoint.
+    the validation documents that chose the checkpoint. ``forced`` are the checks before training that failed
+    and that ``--force`` overrode. Planned memory and time are 0 where they are not known.
     """
 
     base_model: str
@@ -83,7 +84,11 @@ class TrainingSummary(Frozen):
     overfitting: str = ""
     trials: tuple[SweepTrial, ...] = ()
     chosen_on: tuple[str, ...] = ()
+    method: str = "lora"
+    planned_memory_bytes: int = 0
     peak_memory_bytes: int = 0
+    planned_seconds: float = 0.0
+    forced: tuple[str, ...] = ()
 
 
 class ParitySummary(Frozen):
