@@ -56,7 +56,7 @@ def fine_tune(
     """
     chooser = chooser or by_loss(folder, recipe, progress)
     dtype, dtype_reason = best_dtype()
-    if not chooser.ended:
+    if chooser.left_to_train():
         newest = chooser.newest
         with quiet():
             trainer = _trainer(base, recipe, train, validation, pad_id, folder, chooser, dtype)
