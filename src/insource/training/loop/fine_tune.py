@@ -66,7 +66,7 @@ def fine_tune(
     """
     chooser = chooser or by_loss(folder, recipe, progress)
     speed, peak = kept_choices(folder), 0
-    if not chooser.ended:
+    if chooser.left_to_train():
         newest = chooser.newest
         with quiet(), peak_memory() as peak_so_far:
             trainer = _trainer(base, recipe, train, validation, pad_id, folder, chooser)
