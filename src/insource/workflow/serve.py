@@ -23,7 +23,7 @@ from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS, document_confidence, load_tokenizer
 from insource.routing.vocabulary import CONTROL_MARK, tokenizer_of
 from insource.runs.result import load
-from insource.serving.shared import Engines
+from insource.serving.adapters import Engines
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
 from insource.types.choice import HYBRID, HybridParts

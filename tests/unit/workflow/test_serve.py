@@ -19,7 +19,7 @@ from insource.models.prompting.model import Prompting
 from insource.models.prompting.prompt import Prompt, Shot
 from insource.models.protocol import ModelInfo
 from insource.runs.folders import MANIFEST
-from insource.serving.shared import SharedEngine
+from insource.serving.adapters import SharedEngine
 from insource.types import Arm, Completion, Labels, Served, Task
 from insource.workflow import serve as serve_module
 from insource.workflow.serve import deployed, served_by
