@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from importlib.util import find_spec
 from types import TracebackType
 from typing import IO
@@ -28,10 +29,14 @@ milliseconds: where another process takes its core, all others burn theirs, and 
 
 
 class LlamaCppEngine:
-    """One llama.cpp server. Use it as a context manager, or call ``start`` and ``stop``."""
+    """One llama.cpp server. Use it as a context manager, or call ``start`` and ``stop``.
 
-    def __init__(self, settings: EngineSettings) -> None:
+    ``environment`` is added to the child's.
+    """
+
+    def __init__(self, settings: EngineSettings, *, environment: Mapping[str, str] = ENVIRONMENT) -> None:
         self._settings = settings
+        self._environment = environment
         self._api_key = secrets.token_urlsafe(24)
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[bytes] | None = None
@@ -80,7 +85,7 @@ class LlamaCppEngine:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=os.environ | ENVIRONMENT,
+            env=os.environ | self._environment,
             start_new_session=True,  # the parent handles Ctrl-C; closing the pipe stops the child
         )
         assert self._process.stdin is not None
