@@ -273,4 +273,5 @@ def _behind_engine(
         serving=session.config.serving,
         max_new_tokens=max_new_tokens,
         on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
+        note=session.display.note,
     )
