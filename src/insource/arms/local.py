@@ -32,6 +32,7 @@ class Local(NamedTuple):
     serving: ServingSection
     max_new_tokens: int
     on_restart: Callable[[str], None]
+    note: Callable[[str], None] = lambda text: None
 
     @property
     def tuned_name(self) -> str:
@@ -45,13 +46,25 @@ class Local(NamedTuple):
             alias=self.task.name,
             context_tokens=self.serving.context_tokens,
             threads=self.serving.threads or usable_cores(),
+            memory_limit_bytes=_bytes(self.serving.memory_limit_gb),
+            kind=self.serving.engine,
+            url=self.serving.url,
+            model=self.serving.model,
+            api_key_env=self.serving.api_key_env,
+            privacy=self.task.privacy,
         )
 
     @contextmanager
     def serve(self, name: str, adapter: int | None) -> Iterator[ServedModel]:
         """Run the engine and yield its model: with adapter 0, or the base model alone for None."""
-        with ServedModel(name, self.settings(), adapter=adapter, on_restart=self.on_restart) as served:
+        with ServedModel(
+            name, self.settings(), adapter=adapter, on_restart=self.on_restart, note=self.note
+        ) as served:
             yield served
+
+
+def _bytes(gigabytes: float | None) -> int | None:
+    return None if gigabytes is None else int(gigabytes * 1e9)
 
 
 def longest_answer(training: TrainingSummary) -> int:
@@ -94,6 +107,8 @@ def local_plan(
         "max_tokens": str(max_tokens),
         "context_tokens": str(local.serving.context_tokens),
     }
+    if local.serving.engine != "llamacpp":  # another engine may answer otherwise
+        identity["engine"] = f"{local.serving.engine} {local.serving.url} {local.serving.model}"
     if adapter is not None and local.adapter is not None:
         identity["adapter"] = file_digest(local.adapter)
     return ArmPlan(

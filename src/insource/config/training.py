@@ -8,7 +8,6 @@ from pydantic import Field
 
 from insource.types import Frozen
 
-
 Method = Literal["lora", "qlora", "rslora", "dora", "full"]
 Precision = Literal["float32", "bfloat16"]
 Optimizer = Literal["adamw", "adamw_8bit", "paged_adamw_8bit"]

@@ -14,7 +14,7 @@ from typing import Any
 
 from insource.foundation.errors import IntegrityError
 from insource.models.catalogue import BaseModel
-from insource.models.llamacpp import LlamaCppModel
+from insource.models.engines.protocol import EngineModel
 from insource.models.protocol import Request
 from insource.training.base import best_dtype, load_model, load_tokenizer, quiet
 from insource.training.tokenize import control_tokens, prompt_ids
@@ -29,7 +29,7 @@ MAX_MEAN_LOGPROB_DIFFERENCE = 0.10
 def check_parity(
     base: BaseModel,
     adapter: Path,
-    served: LlamaCppModel,
+    served: EngineModel,
     task: Task,
     prompts: Sequence[Example],
     max_tokens: int,

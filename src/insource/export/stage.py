@@ -15,7 +15,7 @@ from insource.foundation.errors import IntegrityError
 from insource.foundation.files import write_synced
 from insource.models.catalogue import BaseModel
 from insource.models.control_tokens import control_tokens_of
-from insource.models.llamacpp import LlamaCppModel
+from insource.models.engines.protocol import EngineModel
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, unpacked
 from insource.training.memory import release
@@ -26,7 +26,7 @@ STAGE, VERSION = "export", 3
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
 ADAPTER_FILE, TOKENIZER_FILE = "adapter.gguf", "tokenizer.json"
 
-Serve = Callable[[Path], AbstractContextManager[LlamaCppModel]]
+Serve = Callable[[Path], AbstractContextManager[EngineModel]]
 
 
 def export(

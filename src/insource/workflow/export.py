@@ -12,7 +12,7 @@ from insource.arms.prompts import grammar_for
 from insource.evaluation.run import Confidence
 from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
 from insource.models.catalogue import resolve
-from insource.models.llamacpp import LlamaCppModel
+from insource.models.engines.protocol import EngineModel
 from insource.routing.confidence import confidence_scorer
 from insource.runs.folders import Run
 from insource.training.stage import summary
@@ -43,10 +43,11 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
         serving=session.config.serving,
         max_new_tokens=section.max_new_tokens or longest_answer(summary(trained)),
         on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
+        note=session.display.note,
     )
 
     @contextmanager
-    def serve(adapter: Path) -> Iterator[LlamaCppModel]:
+    def serve(adapter: Path) -> Iterator[EngineModel]:
         with local._replace(adapter=adapter).serve("parity", 0) as served:
             yield served.model
 

@@ -332,4 +332,5 @@ def _behind_engine(
         serving=serving,
         max_new_tokens=max_new_tokens,
         on_restart=_restarted(found.session),
+        note=found.session.display.note,
     )

@@ -89,7 +89,7 @@ def fit(
 def _limits(section: TrainingSection, machine: Machine) -> tuple[float, ...]:
     if section.max_memory_gb:
         return (section.max_memory_gb * GB,)
-    if machine.device == "cpu" and CPU_MEMORY_GB * GB < machine.free_bytes:
+    if machine.device == "cpu" and machine.free_bytes > CPU_MEMORY_GB * GB:
         return (CPU_MEMORY_GB * GB, machine.free_bytes)
     return (machine.free_bytes,)
 
