@@ -11,6 +11,7 @@ from typing import NamedTuple
 from insource.arms.prompts import described, grammar_for
 from insource.config.training import ServingSection
 from insource.evaluation.plan import ArmPlan
+from insource.export.adapter_gguf import ADAPTER_FILE
 from insource.foundation.canonical import file_digest
 from insource.models.catalogue import BaseModel
 from insource.models.protocol import Request
@@ -23,7 +24,8 @@ from insource.types import Arm, Example, Task, TrainingSummary
 class Local(NamedTuple):
     """What the local arms share: the base model, the exported adapter and the engine's settings.
 
-    ``adapter`` is None for another base model than the one that was trained.
+    ``adapter`` is None for another base model than the one that was trained. ``merged`` is the whole trained
+    model in one file; where there is one, it answers instead of the base model with the adapter.
     """
 
     task: Task
@@ -32,11 +34,18 @@ class Local(NamedTuple):
     serving: ServingSection
     max_new_tokens: int
     on_restart: Callable[[str], None]
+    merged: Path | None = None
 
     @property
     def tuned_name(self) -> str:
         """The name under which the base model with the adapter answers."""
         return f"{self.base.name} + {self.task.name}"
+
+    def of(self, file: Path) -> Local:
+        """Return this with a file of an export: a GGUF adapter for the base model, or a whole model."""
+        if file.name == ADAPTER_FILE:
+            return self._replace(adapter=file, merged=None)
+        return self._replace(adapter=None, merged=file)
 
     def settings(self) -> EngineSettings:
         return EngineSettings(
@@ -49,8 +58,11 @@ class Local(NamedTuple):
 
     @contextmanager
     def serve(self, name: str, adapter: int | None) -> Iterator[ServedModel]:
-        """Run the engine and yield its model: with adapter 0, or the base model alone for None."""
-        with ServedModel(name, self.settings(), adapter=adapter, on_restart=self.on_restart) as served:
+        """Run the engine and yield its model: the tuned one for adapter 0, the base model alone for None."""
+        settings = self.settings()
+        if adapter is not None and self.merged is not None:
+            settings, adapter = settings.model_copy(update={"gguf": self.merged, "adapters": ()}), None
+        with ServedModel(name, settings, adapter=adapter, on_restart=self.on_restart) as served:
             yield served
 
 
@@ -89,7 +101,9 @@ def local_plan(
         "max_tokens": str(max_tokens),
         "context_tokens": str(local.serving.context_tokens),
     }
-    if adapter is not None and local.adapter is not None:
+    if adapter is not None and local.merged is not None:
+        identity["merged"] = file_digest(local.merged)
+    elif adapter is not None and local.adapter is not None:
         identity["adapter"] = file_digest(local.adapter)
     return ArmPlan(
         arm=arm,

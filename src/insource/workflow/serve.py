@@ -216,7 +216,7 @@ def _engine(session: Session, result: RunResult, task: Task, policy: Policy) -> 
             hint="Make it again: insource run",
         )
     base = _base(result.training.base_model, result.base_digest, result)
-    local = _behind_engine(session, task, base, adapter, result.max_new_tokens)
+    local = _behind_engine(session, task, base, None, result.max_new_tokens).of(adapter)
     tokenizer = adapter.with_name(TOKENIZER_FILE)
     grammar = task_grammar(task)
 
