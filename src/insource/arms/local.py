@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource.arms.prompts import described, grammar_for
-from insource.config.training import ServingSection
+from insource.config.serving import ServingSection
 from insource.evaluation.plan import ArmPlan
 from insource.export.adapter_gguf import ADAPTER_FILE
 from insource.foundation.canonical import file_digest
@@ -48,8 +48,9 @@ class Local(NamedTuple):
         return self._replace(adapter=None, merged=file)
 
     def settings(self) -> EngineSettings:
+        """Return what runs the tuned model: the whole model where there is one, else base and adapter."""
         return EngineSettings(
-            gguf=self.base.gguf,
+            gguf=self.merged or self.base.gguf,
             adapters=() if self.adapter is None else (self.adapter,),
             alias=self.task.name,
             context_tokens=self.serving.context_tokens,
@@ -60,15 +61,22 @@ class Local(NamedTuple):
     def serve(self, name: str, adapter: int | None) -> Iterator[ServedModel]:
         """Run the engine and yield its model: the tuned one for adapter 0, the base model alone for None."""
         settings = self.settings()
-        if adapter is not None and self.merged is not None:
-            settings, adapter = settings.model_copy(update={"gguf": self.merged, "adapters": ()}), None
+        if adapter is None:
+            settings = settings.model_copy(update={"gguf": self.base.gguf})
+        elif not settings.adapters:
+            adapter = None
         with ServedModel(name, settings, adapter=adapter, on_restart=self.on_restart) as served:
             yield served
 
 
 def longest_answer(training: TrainingSummary) -> int:
+    """Return how many tokens an answer of the trained model may have."""
+    return room_for_answer(training.longest_answer_tokens)
+
+
+def room_for_answer(longest_tokens: int) -> int:
     """Return how many tokens an answer may have: half as many again as the longest one in training."""
-    return math.ceil(1.5 * training.longest_answer_tokens)
+    return math.ceil(1.5 * longest_tokens)
 
 
 # A factor on the room for an answer: an untuned model writes spaces, line breaks and code fences.

@@ -1,6 +1,8 @@
-"""The sections ``[training]`` and ``[serving]``."""
+"""The section ``[training]``."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field
 
@@ -21,15 +23,14 @@ class TrainingSection(Frozen):
     validation_documents: int = Field(
         32, gt=0, description="Maximum validation documents per checkpoint evaluation."
     )
-
-
-class ServingSection(Frozen):
-    """``[serving]``: the engine of the local model."""
-
-    threads: int | None = Field(
-        None, gt=0, description="Threads of the engine; when empty, the cores available to the process."
+    scored_documents: int | None = Field(
+        None,
+        ge=0,
+        description="Validation documents on which every checkpoint is scored by the task's metric; 0 keeps "
+        "the checkpoint of the lowest validation loss; when empty, chosen from the measured time.",
     )
-    context_tokens: int = Field(
-        2048, gt=0, description="Context length of one request: prompt and answer (tokens)."
+    sweep: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Try learning rates and batch sizes on a part of the rows first; `auto`: where that "
+        "takes at most a third of the run.",
     )
-    port: int = Field(0, ge=0, le=65535, description="Port of `insource serve`; 0 picks a free port.")

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from insource.foundation.errors import IntegrityError
+from insource.models.conversion.architectures import ARCHITECTURES
+from insource.models.conversion.convert import permute
 
 ADAPTER_FILE = "adapter.gguf"
 """The name of an adapter among the files of an export; any other GGUF file is a whole model."""
 
-PERMUTED_ARCHITECTURES = frozenset({"llama", "mistral"})
+PERMUTED_ARCHITECTURES = frozenset({one.name for one in ARCHITECTURES.values() if one.permuted})
 PREFIX = "base_model.model."
 
 
@@ -64,17 +65,6 @@ def _stops(fields: Any) -> tuple[str, ...]:
     ids = dict.fromkeys(int(fields[kind].contents()) for kind in kinds if kind in fields)
     tokens = fields.get("tokenizer.ggml.tokens")
     return tuple(str(tokens.contents(place)) for place in ids) if tokens is not None else ()
-
-
-def permute(matrix: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
-    """Reorder the rows of a q or k projection from Hugging Face's rotary layout to llama.cpp's.
-
-    ``matrix`` has shape (heads · head size, columns). Per head, the rows change from two halves to
-    interleaved pairs. Source: llama.cpp, ``LlamaModel.permute`` in its converter.
-    """
-    rows, columns = matrix.shape
-    halves = matrix.reshape(heads, 2, rows // heads // 2, columns)
-    return halves.swapaxes(1, 2).reshape(rows, columns)
 
 
 def write_adapter(adapter: Path, base_gguf: Path, destination: Path) -> int:
