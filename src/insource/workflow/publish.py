@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource.evaluation.sample import sample
-from insource.evaluation.scorers import build_scorer
+from insource.evaluation.scorers import build_scorer, training_forms
 from insource.export.adapter_gguf import ADAPTER_FILE, read_base
 from insource.export.agreement import Measure
 from insource.export.merged.steps import FILE_TYPES, MERGED_FOLDER, Steps, gguf_name, parity_of
@@ -23,7 +23,6 @@ from insource.models.llamacpp import LlamaCppModel
 from insource.runs.folders import Run
 from insource.types import Dataset, Estimate, Task
 from insource.types.export import ExportedFile
-from insource.workflow.evaluate import surface_forms
 from insource.workflow.export import Made
 from insource.workflow.session import Session
 
@@ -57,7 +56,7 @@ def steps_of(session: Session, dataset: Dataset, task: Task, made: Made, prompts
         trained=made.trained,
         served=served_file(made.exported),
         serve=serve,
-        measure=Measure(examples, build_scorer(task, surface_forms(task, dataset)), task),
+        measure=Measure(examples, build_scorer(task, training_forms(task, dataset.splits["train"])), task),
         max_tokens=made.local.max_new_tokens,
         progress=lambda step: session.begin("export", f"{step}, then the parity gate"),
     )

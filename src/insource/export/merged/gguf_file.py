@@ -17,7 +17,7 @@ import numpy.typing as npt
 from insource.export.merged.layouts import Array, Weights, sources
 from insource.export.merged.quantise import FileType, file_type_of, pack, quantisable, type_of
 from insource.foundation.errors import IntegrityError
-from insource.models.catalogue import require_disk_space
+from insource.models.weights.wheel import require_disk_space
 
 # Tables that follow from the configuration; training changes none of them.
 COMPUTED = ("rope_freqs", "rope_factors")

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from insource.export.adapter_gguf import permute, read_base
+from insource.export.adapter_gguf import read_base
 from insource.foundation.errors import IntegrityError
+from insource.models.conversion.convert import permute
 
 Array = npt.NDArray[np.float32]
 Layout = Callable[[Array], Array]

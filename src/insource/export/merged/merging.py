@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from insource.foundation.errors import IntegrityError
-from insource.models.catalogue import BaseModel, require_disk_space
+from insource.models.catalogue import BaseModel
+from insource.models.weights.wheel import require_disk_space
 from insource.training.base import load_model, load_tokenizer, quiet, unpacked
 
 CONFIG = "adapter_config.json"
