@@ -10,7 +10,7 @@ from typing import NamedTuple
 from insource.arms.local import Local, longest_answer
 from insource.arms.prompts import grammar_for
 from insource.evaluation.run import Confidence
-from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
+from insource.export.stage import TOKENIZER_FILE, export, served_file
 from insource.models.catalogue import resolve
 from insource.models.engines.protocol import EngineModel
 from insource.routing.confidence import confidence_scorer
@@ -47,8 +47,8 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
     )
 
     @contextmanager
-    def serve(adapter: Path) -> Iterator[EngineModel]:
-        with local._replace(adapter=adapter).serve("parity", 0) as served:
+    def serve(file: Path) -> Iterator[EngineModel]:
+        with local.of(file).serve("parity", 0) as served:
             yield served.model
 
     exported = session.done(
@@ -64,6 +64,6 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
             context_tokens=session.config.serving.context_tokens,
         )
     )
-    local = local._replace(adapter=exported.path / ADAPTER_FILE)
+    local = local.of(served_file(exported))
     confidence = confidence_scorer(exported.path / TOKENIZER_FILE, lambda e: grammar_for(task, e))
     return Made(trained, exported, local, confidence)

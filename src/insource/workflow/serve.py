@@ -260,9 +260,10 @@ def _tuned(found: _Found) -> Deployed:
             hint="Make it again: insource run",
         )
     base = _base(result.training.base_model, result.base_digest, result)
-    local = _behind_engine(found, base, adapter, result.max_new_tokens)
-    engine = found.engines.of(local.settings())
-    index = engine.join(local.settings())
+    local = _behind_engine(found, base, None, result.max_new_tokens).of(adapter)
+    settings = local.settings()
+    engine = found.engines.of(settings)
+    index = engine.join(settings)
     tokenizer = adapter.with_name(TOKENIZER_FILE)
     grammar = task_grammar(task)
 
@@ -280,7 +281,7 @@ def _tuned(found: _Found) -> Deployed:
         ask=_asking(task, local.max_new_tokens, grammar),
         confidence=lambda completion: document_confidence(completion, grammar, load_tokenizer(tokenizer)),
         spelled=_spelling(lambda: load_tokenizer(tokenizer)),
-        engine=str(base.gguf),
+        engine=str(settings.gguf),
     )
 
 
