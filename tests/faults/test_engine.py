@@ -160,3 +160,11 @@ def test_a_taken_port_is_said_before_the_model_is_loaded(settings):
             LlamaCppEngine(settings.model_copy(update={"port": port})).start()
         assert caught.value.code == "port-in-use"
     require_free_port(port)
+
+
+def test_the_engines_threads_do_not_spin_for_long_whatever_the_environment_says(settings, monkeypatch):
+    monkeypatch.setenv("GOMP_SPINCOUNT", "infinity")
+    with LlamaCppEngine(settings) as engine:
+        environment = Path(f"/proc/{engine.pid}/environ").read_bytes().split(b"\0")
+    assert b"GOMP_SPINCOUNT=1000" in environment
+    assert b"GOMP_SPINCOUNT=infinity" not in environment

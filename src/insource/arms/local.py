@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource.arms.prompts import described, grammar_for
-from insource.config.training import ServingSection
+from insource.config.serving import ServingSection
 from insource.evaluation.plan import ArmPlan
 from insource.foundation.canonical import file_digest
 from insource.models.catalogue import BaseModel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import select
 import socket
@@ -19,6 +20,11 @@ from insource.serving.engine import EngineSettings
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 5.0
+
+ENVIRONMENT = {"GOMP_SPINCOUNT": "1000"}
+"""The engine's threads meet at a barrier many times a token and spin there. By default a thread spins for
+milliseconds: where another process takes its core, all others burn theirs, and an answer of 0.4 s takes up to
+40 s. After 1,000 turns (microseconds) it sleeps instead. `benchmarks/bench_serving.py` compares settings."""
 
 
 class LlamaCppEngine:
@@ -74,6 +80,7 @@ class LlamaCppEngine:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
+            env=os.environ | ENVIRONMENT,
             start_new_session=True,  # the parent handles Ctrl-C; closing the pipe stops the child
         )
         assert self._process.stdin is not None
