@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 from insource.arms.classical.spans.folds import Fold, fold_sets
 from insource.arms.classical.spans.samples import Sample, all_fields, samples_of, values_at
 from insource.arms.classical.spans.teaching import Group, group_of, teach
+from insource.models.fitted.spans.candidate import value_key
 from insource.models.fitted.spans.candidates import candidates
 from insource.models.fitted.spans.document import Scope
 from insource.models.fitted.spans.fields import ITEM, Field, Path, Taught
 from insource.models.grounding.grounding import MOST_VALUES, Grounding
-from insource.models.grounding.values import MEASURED, Context, GroundedField, context_of, scopes_of
+from insource.models.grounding.values import Context, GroundedField, context_of, scopes_of
 from insource.types import Example, Task
 
 VERSION = 1
@@ -27,6 +28,15 @@ LEAST_VALUES = 20
 
 SEEN, NEVER = 5, 0.02
 """A context is barred when it is in this many documents, and right in less than this share of them."""
+
+EXPECTED = 10
+"""A value is a stranger to a context when it would be right there this often by chance, but never is."""
+
+SETTINGS = {
+    "share": LEAST_SHARE, "values": LEAST_VALUES, "most": MOST_VALUES, "seen": SEEN, "never": NEVER,
+    "expected": EXPECTED,
+}  # fmt: skip
+"""What decides, for the key of a run."""
 
 
 class FieldShare(NamedTuple):
@@ -116,7 +126,7 @@ class _Fit:
         """Return every field with what these samples teach about it."""
         taught = teach(self.group, train)
         return {
-            path: GroundedField(field, taught[path], self._barred(field, taught[path], train))
+            path: GroundedField(field, taught[path], *self._barred(field, taught[path], train))
             for path, field in self.group.fields.items()
         }
 
@@ -136,15 +146,43 @@ class _Fit:
             for path, field in self.group.fields.items()
         }
 
-    def _barred(self, field: Field, taught: Taught, train: Sequence[int]) -> frozenset[Context]:
-        """Return the contexts in which values like those of the field stand, but never one of its own."""
-        if field.kind not in MEASURED:
-            return frozenset()
-        seen, right = Counter[Context](), Counter[Context]()
+    def _barred(
+        self, field: Field, taught: Taught, train: Sequence[int]
+    ) -> tuple[frozenset[Context], frozenset[tuple[Context, Any]]]:
+        """Return the contexts, and the values in the other contexts, that are none of the field's."""
+        equal = self.group.equal[field.path]
+        found, right = [], []
         for n in train:
             gold = self.group.golds[field.path][n] or ()
-            found = [(context_of(s, c), c.value) for s in self._scopes[n] for c in candidates(s, field, taught)]
-            seen.update({context for context, _ in found})
-            equal = self.group.equal[field.path]
-            right.update({context for context, value in found if any(equal(one, value) for one in gold)})
-        return frozenset(one for one, times in seen.items() if times >= SEEN and right[one] < NEVER * times)
+            here = {
+                (context_of(scope, field, one), value_key(field, one.value)): one.value
+                for scope in self._scopes[n]
+                for one in candidates(scope, field, taught)
+            }
+            found.append(set(here))
+            right.append({key for key, value in here.items() if any(equal(one, value) for one in gold)})
+        rates = _rates(found, right)
+        barred = frozenset(context for context, rate in rates.items() if rate < NEVER)
+        seen = Counter(key for here in found for key in here)
+        known = {key for here in right for key in here}
+        strangers = {
+            key
+            for key, times in seen.items()
+            if key not in known and key[0] not in barred and times * rates.get(key[0], 0.0) >= EXPECTED
+        }
+        return barred, frozenset(strangers)
+
+
+def _rates(
+    found: Sequence[set[tuple[Context, Any]]], right: Sequence[set[tuple[Context, Any]]]
+) -> dict[Context, float]:
+    """Return how often each context that is in ``SEEN`` documents explains a value of the field.
+
+    "60 months" is no reason to read 60 Hz there: of several contexts of a right value, the most reliable
+    explains it, and the others are chance.
+    """
+    seen = Counter(context for here in found for context in {context for context, _ in here})
+    hits = Counter(context for here in right for context in {context for context, _ in here})
+    best = [max(here, key=lambda one: (hits[one[0]] / seen[one[0]], one[0])) for here in right if here]
+    explains = Counter(context for context, _ in best)
+    return {context: explains[context] / times for context, times in seen.items() if times >= SEEN}

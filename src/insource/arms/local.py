@@ -13,6 +13,7 @@ from insource.config.serving import ServingSection
 from insource.evaluation.plan import ArmPlan
 from insource.foundation.canonical import file_digest
 from insource.models.catalogue import BaseModel
+from insource.models.grounding.grounding import Grounding
 from insource.models.protocol import Request
 from insource.routing.confidence import TOP_LOGPROBS
 from insource.serving.engine import EngineSettings
@@ -23,7 +24,8 @@ from insource.types import Arm, Example, Task, TrainingSummary
 class Local(NamedTuple):
     """What the local arms share: the base model, the exported adapter and the engine's settings.
 
-    ``adapter`` is None for another base model than the one that was trained.
+    ``adapter`` is None for another base model than the one that was trained. ``grounding`` holds the answers
+    of the tuned model to their documents.
     """
 
     task: Task
@@ -32,6 +34,7 @@ class Local(NamedTuple):
     serving: ServingSection
     max_new_tokens: int
     on_restart: Callable[[str], None]
+    grounding: Grounding | None = None
 
     @property
     def tuned_name(self) -> str:
@@ -73,6 +76,7 @@ def local_plan(
     """
     room = 1.0 if adapter is not None else UNTUNED_ROOM
     max_tokens = math.ceil(room * local.max_new_tokens)
+    grounding = local.grounding if adapter is not None else None
 
     def ask(example: Example) -> Request:
         return Request(
@@ -80,7 +84,7 @@ def local_plan(
             if describe
             else local.task.messages(example.input, attributes=example.attributes),
             max_tokens=max_tokens,
-            grammar=grammar_for(local.task, example) if arm.constrained else None,
+            grammar=grammar_for(local.task, example, grounding) if arm.constrained else None,
             top_logprobs=TOP_LOGPROBS if adapter is not None else 0,
         )
 
@@ -91,6 +95,8 @@ def local_plan(
     }
     if adapter is not None and local.adapter is not None:
         identity["adapter"] = file_digest(local.adapter)
+    if grounding is not None:
+        identity["grounding"] = grounding.digest
     return ArmPlan(
         arm=arm,
         examples=examples,

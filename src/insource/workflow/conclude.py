@@ -119,6 +119,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             "report": str(folder / REPORT_FILE),
             "result": str(folder / RESULT_FILE),
             "adapter": str(found.made.exported.path / ADAPTER_FILE),
+            **({"grounding": str(found.made.grounding)} if found.made.grounding else {}),
             "log": str(session.project.workspace),
         },
         digests={

@@ -12,22 +12,28 @@ from insource.arms.prompts import grammar_for
 from insource.evaluation.run import Confidence
 from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
 from insource.models.catalogue import resolve
+from insource.models.grounding.grounding import Grounding
 from insource.models.llamacpp import LlamaCppModel
 from insource.routing.confidence import confidence_scorer
 from insource.runs.folders import Run
 from insource.training.stage import summary
 from insource.types import Dataset, Task
+from insource.workflow.ground import ground
 from insource.workflow.session import Session
 from insource.workflow.train import train_model
 
 
 class Made(NamedTuple):
-    """The tuned model: its training run, its export, and what it takes to serve it."""
+    """The tuned model: its training run, its export, and what it takes to serve it.
+
+    ``grounding`` is the file of ``local.grounding``.
+    """
 
     trained: Run
     exported: Run
     local: Local
     confidence: Confidence
+    grounding: Path | None = None
 
 
 def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
@@ -63,6 +69,8 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
             context_tokens=session.config.serving.context_tokens,
         )
     )
-    local = local._replace(adapter=exported.path / ADAPTER_FILE)
-    confidence = confidence_scorer(exported.path / TOKENIZER_FILE, lambda e: grammar_for(task, e))
-    return Made(trained, exported, local, confidence)
+    file = ground(session, dataset, task)
+    grounding = Grounding.load(file) if file else None
+    local = local._replace(adapter=exported.path / ADAPTER_FILE, grounding=grounding)
+    confidence = confidence_scorer(exported.path / TOKENIZER_FILE, lambda e: grammar_for(task, e, grounding))
+    return Made(trained, exported, local, confidence, file)

@@ -16,11 +16,13 @@ from insource.models.assembled import AskedModel, AssembledModel
 from insource.models.catalogue import BaseModel, resolve
 from insource.models.fitted.model import FittedModel, request_to
 from insource.models.fitted.registry import load as load_fitted
+from insource.models.grounding.grounding import Grounding
 from insource.models.prompting.folder import FILE as PROMPT
 from insource.models.prompting.folder import load as load_prompt
 from insource.models.prompting.model import PromptedModel
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS, document_confidence, load_tokenizer
+from insource.routing.grounded import GroundedModel
 from insource.routing.vocabulary import tokenizer_of
 from insource.runs.result import load
 from insource.serving.supervisor import usable_cores
@@ -115,11 +117,7 @@ def _answering(
         return _hybrid(result, task, policy, served, parts)
     folder = session.project.runs.folder / served.folder
     if not folder.is_dir():
-        raise UserError(
-            "model-not-found",
-            f"The model of {result.run_id} is not there any more: {folder}.",
-            hint="Make it again: insource run",
-        )
+        raise _gone(result, "model", folder)
     if served.kind == "prompted":
         return _prompted(session, result, task, policy, folder)
     return _fitted(result, task, policy, folder, served.model)
@@ -210,20 +208,18 @@ def _prompted(session: Session, result: RunResult, task: Task, policy: Policy, f
 def _engine(session: Session, result: RunResult, task: Task, policy: Policy) -> Deployed:
     adapter = Path(result.paths.get("adapter", ""))
     if result.training is None or not adapter.is_file():
-        raise UserError(
-            "model-not-found",
-            f"The adapter of {result.run_id} is not there any more: {adapter}.",
-            hint="Make it again: insource run",
-        )
+        raise _gone(result, "adapter", adapter)
     base = _base(result.training.base_model, result.base_digest, result)
     local = _behind_engine(session, task, base, adapter, result.max_new_tokens)
     tokenizer = adapter.with_name(TOKENIZER_FILE)
     grammar = task_grammar(task)
+    grounding = _grounding(result)
 
     @contextmanager
     def opened() -> Iterator[Opened]:
         with local.serve(local.tuned_name, 0) as model:
-            yield Opened(model, lambda: model.engine.alive)
+            held = model if grounding is None else GroundedModel(model, task, grounding, tokenizer)
+            yield Opened(held, lambda: model.engine.alive)
 
     return Deployed(
         result=result,
@@ -233,7 +229,24 @@ def _engine(session: Session, result: RunResult, task: Task, policy: Policy) -> 
         open=opened,
         ask=_asking(task, local.max_new_tokens, grammar),
         confidence=lambda completion: document_confidence(completion, grammar, load_tokenizer(tokenizer)),
-        engine=local,
+        engine=local._replace(grounding=grounding),
+    )
+
+
+def _grounding(result: RunResult) -> Grounding | None:
+    path = result.paths.get("grounding")
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise _gone(result, "grounding", path)
+    return Grounding.load(Path(path))
+
+
+def _gone(result: RunResult, what: str, path: Path | str) -> UserError:
+    return UserError(
+        "model-not-found",
+        f"The {what} of {result.run_id} is not there any more: {path}.",
+        hint="Make it again: insource run",
     )
 
 

@@ -17,11 +17,13 @@ from typing import Any, Self
 from insource.contract.grammar import compile_grammar
 from insource.contract.places import Place, place_of
 from insource.contract.resolved import resolved
+from insource.foundation.canonical import digest
 from insource.foundation.errors import DataError
 from insource.foundation.files import write_json
 from insource.models.fitted.spans.fields import ITEM, Path, from_json, properties_of, to_json
 from insource.models.grounding.values import GroundedField, scopes_of
 
+VERSION = 1
 MOST_VALUES = 200
 """A field with more values in a document is left open in it: a grammar with all of them would be slow."""
 
@@ -56,12 +58,30 @@ class Grounding:
         grounded = json.dumps(self.schema(schema, document), ensure_ascii=False)
         return _grammar(grounded, json.dumps(schema, ensure_ascii=False))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The paths of the fields."""
+        return tuple(one.field.name for one in self.fields)
+
+    @property
+    def digest(self) -> str:
+        """A digest of everything that changes an answer."""
+        return digest(self._to_json())
+
     def save(self, path: FilePath) -> None:
         """Write a JSON file."""
+        write_json(path, self._to_json())
+
+    def _to_json(self) -> dict[str, Any]:
         fields = [
-            to_json(one.field, one.taught) | {"barred": sorted(map(list, one.barred))} for one in self.fields
+            to_json(one.field, one.taught)
+            | {
+                "barred": sorted(map(list, one.barred)),
+                "strangers": sorted(([*context, key] for context, key in one.strangers), key=repr),
+            }
+            for one in self.fields
         ]
-        write_json(path, {"schema_version": 1, "fields": fields})
+        return {"schema_version": VERSION, "fields": fields}
 
     @classmethod
     def load(cls, path: FilePath) -> Self:
@@ -69,10 +89,18 @@ class Grounding:
         value = json.loads(path.read_text(encoding="utf-8"))
         return cls(
             tuple(
-                GroundedField(*from_json(one), frozenset((tag, unit) for tag, unit in one["barred"]))
+                GroundedField(*from_json(one), _pairs(one["barred"]), _strangers(one["strangers"]))
                 for one in value["fields"]
             )
         )
+
+
+def _pairs(values: list[list[str]]) -> frozenset[tuple[str, str]]:
+    return frozenset((one, other) for one, other in values)
+
+
+def _strangers(values: list[Any]) -> frozenset[tuple[tuple[str, str], Any]]:
+    return frozenset(((tag, word), tuple(key) if isinstance(key, list) else key) for tag, word, key in values)
 
 
 @lru_cache(maxsize=256)
@@ -86,15 +114,19 @@ def _grammar(grounded: str, plain: str) -> str | None:
 
 def _limits(values: list[Any], place: Place) -> dict[str, Any]:
     """Return the keywords that hold a place to these values; none when that would leave no answer."""
-    if len(values) > MOST_VALUES or place.types > {"array", "null"}:
+    if len(values) > MOST_VALUES:
         return {}
     if "array" in place.types:
-        return {"items": {"enum": values}} if values else {"items": False} if place.accepts([]) else _only_null(place)
+        return {} if place.types - {"array", "null"} else _limits_of_list(values, place)
     nothing = [value for value in (None, "") if place.accepts(value)][:1]
     return {"enum": [*values, *nothing]} if nothing or any(map(place.accepts, values)) else {}
 
 
-def _only_null(place: Place) -> dict[str, Any]:
+def _limits_of_list(values: list[Any], place: Place) -> dict[str, Any]:
+    if values:
+        return {"items": {"enum": values}}
+    if place.accepts([]):
+        return {"items": False}
     return {"type": "null"} if place.accepts(None) else {}
 
 

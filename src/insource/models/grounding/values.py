@@ -8,29 +8,33 @@ from typing import Any, NamedTuple
 
 from insource.matching.normal_forms import fold_text
 from insource.matching.number_words import in_figures
-from insource.models.fitted.spans.candidate import Candidate
+from insource.models.fitted.spans.candidate import Candidate, value_key
 from insource.models.fitted.spans.candidates import candidates
 from insource.models.fitted.spans.document import MAX_CHARACTERS, Document, Scope
 from insource.models.fitted.spans.fields import Field, Taught
-from insource.models.fitted.spans.measures import unit_behind
 
 Context = tuple[str, str]
-"""In which way a value was read, and the unit behind it: ``("u1", "hz")``."""
+"""In which way a value was read, and the word behind it or the shape of a text: ``("u1", "hz")``."""
 
-MEASURED = ("number", "quantity")
-"""The kinds of fields whose values have a unit behind them."""
+_MEASURED = ("number", "quantity")
 
 _COLUMNS, _STEM = 3, 4
+_LETTERS, _DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"[0-9]+")
+_BEHIND = re.compile(r"[ \-]?([^\W\d_]+|[°%\"]\w?)")
 _PART = re.compile(r"[^\W\d_]+|[0-9]+")
 _TIGHT_COMMA = re.compile(r",(?=\S)")
 
 
 class GroundedField(NamedTuple):
-    """A field, what training taught about its values, and the contexts in which no value of it stands."""
+    """A field, what training taught about its values, and what stands in documents but is none of them.
+
+    ``barred`` are contexts, ``strangers`` contexts with a value (``value_key``).
+    """
 
     field: Field
     taught: Taught
     barred: frozenset[Context] = frozenset()
+    strangers: frozenset[tuple[Context, Any]] = frozenset()
 
     def values(self, scopes: tuple[Scope, ...]) -> list[Any]:
         """Return the values that the document states, as training targets spell them, each once."""
@@ -38,7 +42,7 @@ class GroundedField(NamedTuple):
             one.value
             for scope in scopes
             for one in candidates(scope, self.field, self.taught)
-            if context_of(scope, one) not in self.barred
+            if not self._is_stranger(context_of(scope, self.field, one), one.value)
         ]
         spelt = [
             self.taught.spellings.get(fold_text(value), value) for value in found if isinstance(value, str)
@@ -46,14 +50,29 @@ class GroundedField(NamedTuple):
         scattered = _scattered(scopes[-1].document, self.field.choices) if scopes else ()
         return list(dict.fromkeys([*found, *spelt, *scattered]))
 
+    def _is_stranger(self, context: Context, value: Any) -> bool:
+        return context in self.barred or (context, value_key(self.field, value)) in self.strangers
 
-def context_of(scope: Scope, candidate: Candidate) -> Context:
+
+def context_of(scope: Scope, field: Field, candidate: Candidate) -> Context:
     """Return the context of a candidate."""
-    return candidate.tag, unit_behind(scope.document, candidate.end)
+    if field.kind in _MEASURED:
+        word = _BEHIND.match(scope.document.text, candidate.end)
+        return candidate.tag, word[1].casefold() if word else ""
+    return candidate.tag, shape_of(candidate.value) if field.kind in ("id", "text") else ""
+
+
+def shape_of(value: Any) -> str:
+    """Return a text with ``A`` for each run of letters and ``0`` for one of digits: ``NVR-20K`` is ``A-0A``.
+
+    A text of several words has no shape.
+    """
+    text = str(value)
+    return "" if " " in text else _DIGITS.sub("0", _LETTERS.sub("A", text))
 
 
 def _scattered(document: Document, choices: tuple[Any, ...]) -> Iterator[Any]:
-    """Yield the choices of several words and figures that all stand on one line: ``3-phase``, "Phases | 3"."""
+    """Yield the choices of several words and figures that stand on one line: ``3-phase`` in "Phases | 3"."""
     lines = [(line.casefold(), frozenset(_PART.findall(line.casefold()))) for line in document.lines]
     for choice in choices:
         parts = _PART.findall(choice.casefold()) if isinstance(choice, str) else []
