@@ -58,8 +58,13 @@ class Local(NamedTuple):
 
 
 def longest_answer(training: TrainingSummary) -> int:
+    """Return how many tokens an answer of the trained model may have."""
+    return room_for_answer(training.longest_answer_tokens)
+
+
+def room_for_answer(longest_tokens: int) -> int:
     """Return how many tokens an answer may have: half as many again as the longest one in training."""
-    return math.ceil(1.5 * training.longest_answer_tokens)
+    return math.ceil(1.5 * longest_tokens)
 
 
 # A factor on the room for an answer: an untuned model writes spaces, line breaks and code fences.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from insource.types import Frozen
@@ -20,4 +22,15 @@ class TrainingSection(Frozen):
     )
     validation_documents: int = Field(
         32, gt=0, description="Maximum validation documents per checkpoint evaluation."
+    )
+    scored_documents: int | None = Field(
+        None,
+        ge=0,
+        description="Validation documents on which every checkpoint is scored by the task's metric; 0 keeps "
+        "the checkpoint of the lowest validation loss; when empty, chosen from the measured time.",
+    )
+    sweep: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Try learning rates and batch sizes on a part of the rows first; `auto`: where that "
+        "takes at most a third of the run.",
     )

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from insource.foundation.errors import IntegrityError
+from insource.models.conversion.architectures import ARCHITECTURES
+from insource.models.conversion.convert import permute
 
-PERMUTED_ARCHITECTURES = frozenset({"llama", "mistral"})
+PERMUTED_ARCHITECTURES = frozenset({one.name for one in ARCHITECTURES.values() if one.permuted})
 PREFIX = "base_model.model."
 
 
@@ -49,17 +50,6 @@ def read_base(path: Path) -> BaseFacts:
         chat_template=field("tokenizer.chat_template", ""),
         eos_id=field("tokenizer.ggml.eos_token_id", -1),
     )
-
-
-def permute(matrix: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
-    """Reorder the rows of a q or k projection from Hugging Face's rotary layout to llama.cpp's.
-
-    ``matrix`` has shape (heads · head size, columns). Per head, the rows change from two halves to
-    interleaved pairs. Source: llama.cpp, ``LlamaModel.permute`` in its converter.
-    """
-    rows, columns = matrix.shape
-    halves = matrix.reshape(heads, 2, rows // heads // 2, columns)
-    return halves.swapaxes(1, 2).reshape(rows, columns)
 
 
 def write_adapter(adapter: Path, base_gguf: Path, destination: Path) -> int:

@@ -19,6 +19,7 @@ from insource.types.message import FinishReason
 
 REQUEST_TIMEOUT_S = 300.0
 PLAIN_GRAMMAR, UNFORCED_GRAMMAR = "%llguidance {}", '%llguidance {"no_forcing": true}'
+PROMPT_TOO_LONG = "prompt-too-long"
 FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
@@ -41,7 +42,7 @@ class LlamaCppModel:
     ) -> None:
         self._control = control
         self._info = ModelInfo(name=name, local=True)
-        self._lora = [{"id": index, "scale": scale} for index, scale in enumerate(adapter_scales)]
+        self._scales = adapter_scales
         self._client = client(base_url, privacy="local-only", timeout_s=REQUEST_TIMEOUT_S, api_key=api_key)
 
     @property
@@ -62,16 +63,20 @@ class LlamaCppModel:
     ) -> None:
         self.close()
 
-    def generate(self, request: Request) -> Completion:
+    def generate(self, request: Request, adapter_scales: tuple[float, ...] | None = None) -> Completion:
         """Ask for one completion. ``latency_s`` is wall time from the request to the complete answer.
 
+        ``adapter_scales`` replace those of this model for one request.
+
         Raises:
-            ProviderError: ``model-timeout``, ``engine-unreachable``, ``engine-refused`` or
-                ``engine-bad-answer``.
+            ProviderError: ``model-timeout``, ``engine-unreachable``, ``engine-refused``,
+                ``engine-bad-answer``, or ``prompt-too-long`` for a prompt beyond the context.
         """
         started = time.monotonic()
         request = request.model_copy(update={"grammar": self._unforced(request.grammar)})
-        answer = self._post("/v1/completions", to_wire(request, self.tokenize_prompt(request), self._lora))
+        scales = self._scales if adapter_scales is None else adapter_scales
+        lora = [{"id": index, "scale": scale} for index, scale in enumerate(scales)]
+        answer = self._post("/v1/completions", to_wire(request, self.tokenize_prompt(request), lora))
         return from_wire(answer, self._info.name, time.monotonic() - started)
 
     def tokenize_prompt(self, request: Request) -> list[int]:
@@ -119,6 +124,10 @@ class LlamaCppModel:
             ) from error
         except httpx2.HTTPError as error:
             raise ProviderError("engine-unreachable", f"The local engine does not answer: {error}") from error
+        if response.status_code == httpx2.codes.BAD_REQUEST and "exceed_context_size" in response.text:
+            raise ProviderError(
+                PROMPT_TOO_LONG, f"The prompt is longer than the engine's context: {response.text[:300]}"
+            )
         if response.status_code != httpx2.codes.OK:
             raise ProviderError(
                 "engine-refused", f"The local engine answered {response.status_code}: {response.text[:300]}"

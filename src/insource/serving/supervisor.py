@@ -49,7 +49,7 @@ class ServedModel:
     ) -> None:
         self._info = ModelInfo(name=name, local=True)
         self._settings = settings
-        self._scales = tuple(float(index == adapter) for index in range(len(settings.adapters)))
+        self._adapter = adapter
         self._on_restart = on_restart
         self._restarts = 0
         self.engine = LlamaCppEngine(settings)
@@ -72,7 +72,7 @@ class ServedModel:
             self._info.name,
             self.engine.url,
             control_tokens_of(self._settings.gguf),
-            adapter_scales=self._scales,
+            adapter_scales=self._scales(self._adapter),
             api_key=self.engine.api_key,
         )
 
@@ -88,7 +88,15 @@ class ServedModel:
         Raises:
             ProviderError: ``engine-died`` after ``MAX_RESTARTS`` replacements, else the engine's own error.
         """
-        return self._ask(lambda model: model.generate(request))
+        return self.generate_with(self._adapter, request)
+
+    def generate_with(self, adapter: int | None, request: Request) -> Completion:
+        """Return the answer of another adapter, or of the base model. Raises as ``generate``."""
+        scales = self._scales(adapter)
+        return self._ask(lambda model: model.generate(request, scales))
+
+    def _scales(self, adapter: int | None) -> tuple[float, ...]:
+        return tuple(float(index == adapter) for index in range(len(self._settings.adapters)))
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Return how many tokens a prompt has by the engine's own template and tokenizer.

@@ -11,6 +11,7 @@ from insource.types.comparison import BreakPoint, Registration, Slices
 from insource.types.dataset import DatasetManifest
 from insource.types.decision import BreakEven, Verdict
 from insource.types.error_mix import ErrorMix
+from insource.types.estimate import Estimate
 from insource.types.evaluation import Comparison, Disagreement, Evaluation
 from insource.types.gold import GoldSource
 from insource.types.handicap import Fairness
@@ -18,7 +19,10 @@ from insource.types.routing import Policy
 
 
 class TrainingPoint(Frozen):
-    """One logged point of the training curve; ``tokens`` is cumulative."""
+    """One logged point of the training curve; ``tokens`` is cumulative.
+
+    ``task_metric`` is the task's metric of the checkpoint of this step, on validation documents.
+    """
 
     step: int
     epoch: float
@@ -27,12 +31,35 @@ class TrainingPoint(Frozen):
     learning_rate: float | None = None
     tokens: int = 0
     tokens_per_s: float | None = None
+    task_metric: Estimate | None = None
+
+
+class SweepTrial(Frozen):
+    """One setting of the mini-sweep, trained on ``rows`` rows. ``score`` is the task's metric on validation.
+
+    ``training_s``, ``starting_s`` and ``answering_s`` are the seconds of its training, of the start of the
+    engine, and of the answers.
+    """
+
+    rung: int
+    learning_rate: float
+    batch_size: int
+    rows: int
+    validation_loss: float | None
+    score: Estimate | None = None
+    training_s: float = 0.0
+    starting_s: float = 0.0
+    answering_s: float = 0.0
 
 
 class TrainingSummary(Frozen):
     """The training result: the curve, the chosen checkpoint and the reason training stopped.
 
-    ``seconds`` and ``tokens_per_s`` describe the last attempt when training was interrupted.
+    ``seconds`` and ``tokens_per_s`` describe the last attempt when training was interrupted. ``metric`` is
+    the task's metric that chose the checkpoint, empty when the validation loss did; ``score`` is its value
+    there. ``gap`` is the validation loss minus the training loss at the chosen step, ``overfitting`` a
+    sentence when the run overfits. ``trials`` are those of the mini-sweep. ``chosen_on`` are the row ids of
+    the validation documents that chose the checkpoint.
     """
 
     base_model: str
@@ -49,6 +76,12 @@ class TrainingSummary(Frozen):
     choices: tuple[tuple[str, str, str], ...] = ()
     curve: tuple[TrainingPoint, ...] = ()
     seconds: float = 0.0
+    metric: str = ""
+    score: Estimate | None = None
+    gap: Estimate | None = None
+    overfitting: str = ""
+    trials: tuple[SweepTrial, ...] = ()
+    chosen_on: tuple[str, ...] = ()
 
 
 class ParitySummary(Frozen):

@@ -2,7 +2,8 @@ import pytest
 
 from insource.foundation.canonical import file_digest
 from insource.foundation.errors import UserError
-from insource.models.catalogue import DEFAULT_MODEL, EMBEDDED, cache_dir, resolve
+from insource.models.catalogue import DEFAULT_MODEL, EMBEDDED, resolve
+from insource.models.weights.wheel import cache_dir
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from transformers import EarlyStoppingCallback, PrinterCallback
+from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from insource.models.catalogue import BaseModel
@@ -17,6 +18,8 @@ from insource.training.loop.batches import Collator, token_dataset
 from insource.training.loop.reporter import Progress, Reporter
 from insource.training.loop.trainers import CompletionSFT, ResumableSFT
 from insource.training.recipe import Recipe
+from insource.training.select.callback import Choosing
+from insource.training.select.chooser import Chooser, by_loss
 from insource.training.tokenize import TrainingRow
 
 
@@ -40,30 +43,42 @@ def fine_tune(
     *,
     pad_id: int,
     folder: Path,
-    progress: Progress,
+    progress: Progress = lambda point: None,
+    chooser: Chooser | None = None,
 ) -> Trained:
     """Train a LoRA adapter; a second call resumes from the checkpoints in ``folder``.
+
+    ``chooser`` has the curve of earlier attempts and gets every point. Without one, the checkpoint is chosen
+    by validation loss, and ``progress`` gets the points.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C; the last checkpoint is complete.
     """
+    chooser = chooser or by_loss(folder, recipe, progress)
     dtype, dtype_reason = best_dtype()
-    with quiet():
-        trainer = _trainer(base, recipe, train, validation, pad_id, folder, progress, dtype)
-        trainer.train(resume_from_checkpoint=_last_checkpoint(folder / "checkpoints"))
-    state = trainer.state
-    adapter = folder / "adapter"
-    trainer.model.save_pretrained(adapter)
-    early = state.global_step < state.max_steps
+    if not chooser.ended:
+        newest = chooser.newest
+        with quiet():
+            trainer = _trainer(base, recipe, train, validation, pad_id, folder, chooser, dtype)
+            trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+    kept = chooser.finish()
     return Trained(
-        adapter=adapter,
-        steps=state.global_step,
-        epochs=float(state.epoch or 0.0),
-        best_step=int((state.best_model_checkpoint or f"-{state.global_step}").rpartition("-")[2]),
-        best_validation_loss=state.best_metric,
-        stopped="early: no improvement on validation" if early else "at the planned number of steps",
+        adapter=_copied(kept.folder, folder / "adapter"),
+        steps=kept.last.step,
+        epochs=kept.last.epoch,
+        best_step=kept.checkpoint.step,
+        best_validation_loss=kept.checkpoint.validation_loss,
+        stopped=kept.stopped,
         dtype_reason=f"{str(dtype).removeprefix('torch.')}: {dtype_reason}",
     )
+
+
+def _copied(checkpoint: Path, adapter: Path) -> Path:
+    """Copy the adapter of a checkpoint, without the state of its optimiser."""
+    adapter.mkdir(exist_ok=True)
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copyfile(checkpoint / name, adapter / name)
+    return adapter
 
 
 def _trainer(
@@ -73,7 +88,7 @@ def _trainer(
     validation: Sequence[TrainingRow],
     pad_id: int,
     folder: Path,
-    progress: Progress,
+    chooser: Chooser,
     dtype: Any,
 ) -> SFTTrainer:
     model = adapted(base, recipe, dtype)
@@ -87,8 +102,8 @@ def _trainer(
         eval_dataset=token_dataset(validation),
         data_collator=Collator(pad_id),
         callbacks=[
-            Reporter(progress, mean_tokens, recipe.batch_size),
-            EarlyStoppingCallback(early_stopping_patience=recipe.patience),
+            Reporter(chooser.record, mean_tokens, recipe.batch_size),
+            Choosing(chooser),
         ],
     )
     trainer.remove_callback(PrinterCallback)  # standard output is for results
@@ -115,11 +130,7 @@ def training_arguments(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTCon
         eval_steps=recipe.evaluate_every,
         save_strategy="steps",
         save_steps=recipe.evaluate_every,
-        save_total_limit=2,
-        restore_callback_states_from_checkpoint=True,  # otherwise a resumed run restarts its patience
-        load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
-        greater_is_better=False,
+        save_total_limit=None,  # the chooser deletes them: it keeps the best by the task's metric
         prediction_loss_only=True,
         use_cpu=not on_cuda,
         bf16=False,  # the base already has its final type; autocast would cast the adapter
@@ -132,10 +143,3 @@ def training_arguments(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTCon
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
     )
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """Return the newest complete checkpoint; the trainer writes its state file last."""
-    whole = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    newest = max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-    return str(newest) if newest else None
