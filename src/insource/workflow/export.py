@@ -12,7 +12,6 @@ from insource.arms.prompts import grammar_for
 from insource.evaluation.run import Confidence
 from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
 from insource.models.catalogue import resolve
-from insource.models.grounding.grounding import Grounding
 from insource.models.llamacpp import LlamaCppModel
 from insource.routing.confidence import confidence_scorer
 from insource.runs.folders import Run
@@ -38,7 +37,8 @@ class Made(NamedTuple):
 
 def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
     """Train, export, and check that what is served answers as what was trained."""
-    trained = train_model(session, dataset, task)
+    grounded = ground(session, dataset, task)
+    trained = train_model(session, dataset, task, grounded.grounding)
     base = resolve(session.config.training.model)
     section = session.config.evaluation
     session.begin("export", "adapter to GGUF, then the parity gate")
@@ -69,8 +69,8 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
             context_tokens=session.config.serving.context_tokens,
         )
     )
-    file = ground(session, dataset, task)
-    grounding = Grounding.load(file) if file else None
-    local = local._replace(adapter=exported.path / ADAPTER_FILE, grounding=grounding)
-    confidence = confidence_scorer(exported.path / TOKENIZER_FILE, lambda e: grammar_for(task, e, grounding))
-    return Made(trained, exported, local, confidence, file)
+    local = local._replace(adapter=exported.path / ADAPTER_FILE, grounding=grounded.grounding)
+    confidence = confidence_scorer(
+        exported.path / TOKENIZER_FILE, lambda e: grammar_for(task, e, grounded.grounding)
+    )
+    return Made(trained, exported, local, confidence, grounded.file)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from insource.arms.grounding import SETTINGS, VERSION, FittedGrounding, fit_grounding
 from insource.foundation.canonical import digest
+from insource.models.grounding.grounding import Grounding
 from insource.runs.folders import StageSpec
 from insource.types import Dataset, JsonSchema, Task
 from insource.workflow.session import Session
@@ -15,10 +16,17 @@ STAGE, FILE = "ground", "grounding.json"
 LIBRARIES = ("numpy",)
 
 
-def ground(session: Session, dataset: Dataset, task: Task) -> Path | None:
-    """Return the file of the grounding, None where nothing is held to the document; the reasons are shown."""
+class Grounded(NamedTuple):
+    """The grounding with its file; both are None where nothing is held to the document."""
+
+    grounding: Grounding | None = None
+    file: Path | None = None
+
+
+def ground(session: Session, dataset: Dataset, task: Task) -> Grounded:
+    """Find, or read back, what the tuned model's answers are held to, and show the reasons."""
     if session.config.serving.grounding == "off" or not isinstance(task.output, JsonSchema):
-        return None
+        return Grounded()
     train, seed = dataset.splits["train"], session.config.project.seed
     session.begin(STAGE, "find the fields whose values stand in their documents")
 
@@ -38,7 +46,9 @@ def ground(session: Session, dataset: Dataset, task: Task) -> Path | None:
     run = session.done(session.project.runs.run(spec, work))
     for line in run.result["lines"]:
         session.display.note(line)
-    return run.path / FILE if run.result["held"] else None
+    if not run.result["held"]:
+        return Grounded()
+    return Grounded(Grounding.load(run.path / FILE), run.path / FILE)
 
 
 def _lines(found: FittedGrounding) -> list[str]:
