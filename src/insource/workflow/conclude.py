@@ -154,6 +154,7 @@ def _of_comparisons(judged: Judged, parts: Parts) -> dict[str, Any]:
         "ceiling": judged.ceiling,
         "slices": parts.slices,
         "break_points": parts.break_points,
+        "added": parts.added,
     }
 
 
