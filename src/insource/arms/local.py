@@ -14,6 +14,7 @@ from insource.evaluation.plan import ArmPlan
 from insource.export.adapter_gguf import ADAPTER_FILE
 from insource.foundation.canonical import file_digest
 from insource.models.catalogue import BaseModel
+from insource.models.grounding.grounding import Grounding
 from insource.models.protocol import Request
 from insource.routing.confidence import TOP_LOGPROBS
 from insource.serving.engine import EngineSettings
@@ -26,6 +27,7 @@ class Local(NamedTuple):
 
     ``adapter`` is None for another base model than the one that was trained. ``merged`` is the whole trained
     model in one file; where there is one, it answers instead of the base model with the adapter.
+    ``grounding`` holds the answers of the tuned model to their documents.
     """
 
     task: Task
@@ -36,6 +38,7 @@ class Local(NamedTuple):
     on_restart: Callable[[str], None]
     note: Callable[[str], None] = lambda text: None
     merged: Path | None = None
+    grounding: Grounding | None = None
 
     @property
     def tuned_name(self) -> str:
@@ -106,6 +109,7 @@ def local_plan(
     """
     room = 1.0 if adapter is not None else UNTUNED_ROOM
     max_tokens = math.ceil(room * local.max_new_tokens)
+    grounding = local.grounding if adapter is not None else None
 
     def ask(example: Example) -> Request:
         return Request(
@@ -113,7 +117,7 @@ def local_plan(
             if describe
             else local.task.messages(example.input, attributes=example.attributes),
             max_tokens=max_tokens,
-            grammar=grammar_for(local.task, example) if arm.constrained else None,
+            grammar=grammar_for(local.task, example, grounding) if arm.constrained else None,
             top_logprobs=TOP_LOGPROBS if adapter is not None else 0,
         )
 
@@ -128,6 +132,8 @@ def local_plan(
         identity["merged"] = file_digest(local.merged)
     elif adapter is not None and local.adapter is not None:
         identity["adapter"] = file_digest(local.adapter)
+    if grounding is not None:
+        identity["grounding"] = grounding.digest
     return ArmPlan(
         arm=arm,
         examples=examples,

@@ -198,6 +198,7 @@ class RunResult(Frozen):
     choice: Choice | None = None
     registration: Registration | None = None
     slices: Slices | None = None
+    added: Slices | None = None
     break_points: tuple[BreakPoint, ...] = ()
     evaluations: tuple[Evaluation, ...]
     comparisons: tuple[Comparison, ...]
