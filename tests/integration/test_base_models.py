@@ -9,7 +9,9 @@ import pytest
 from support.tiny_models import ARCHITECTURES, tiny_model
 
 from insource.cli.main import main
+from insource.foundation.canonical import file_digest
 from insource.models.catalogue import resolve
+from insource.models.chat_format import chat_format_of
 from insource.models.conversion import architectures, convert, vocabulary
 from insource.models.conversion.pre_tokenizers import named
 
@@ -53,7 +55,12 @@ def test_what_is_served_answers_as_what_was_trained(exported, name):
     assert parity["passed"]
     assert parity["prompt_tokens_equal"]
     assert parity["tokens"] > 3
-    assert resolve("hf/./model").weights.name == "model"
+    base = resolve("hf/./model")
+    assert base.weights.name == "model"
+    told = json.loads((found / "chat_format.json").read_text())
+    assert told["digest"] == chat_format_of(base.gguf).digest
+    assert told["tokenizer_digest"] == file_digest(found / "tokenizer.json")
+    assert (found / "chat_template.jinja").read_text() == told["template"]
 
 
 def broken_norms(monkeypatch):

@@ -1,13 +1,14 @@
 """A GGUF header that lies is refused with the reason, before any native code reads it."""
 
+import re
 import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.foundation.errors import UserError
-from insource.models.gguf_metadata import BLOCKS, read_header, require_sound
+from insource.foundation.errors import IntegrityError, UserError
+from insource.models.gguf_metadata import BLOCKS, read_header, require_fit, require_sound
 from insource.serving.engine import EngineSettings
 from insource.serving.engines.llamacpp import LlamaCppEngine
 
@@ -106,6 +107,39 @@ def test_the_engine_does_not_start_on_one(path, tmp_path, role):
     with pytest.raises(UserError, match="cannot be read"):
         engine.start()
     assert not engine.alive
+
+
+def adapter(layer="a.weight", widths=(32, 4)):
+    return gguf(
+        [entry("general.architecture", STRING, text("llama"))],
+        [tensor(f"{layer}.lora_a", (widths[0], 2)), tensor(f"{layer}.lora_b", (2, widths[1]), offset=512)],
+        data=1024,
+    )
+
+
+BASE = gguf([entry("general.architecture", STRING, text("llama"))], [tensor(shape=(32, 4))], data=512)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (adapter(), ""),
+        (adapter("b.weight"), "has no layer `b.weight`"),
+        (adapter(widths=(64, 4)), "`a.weight` is 64 wide in the adapter and 32 in the base model"),
+        (adapter(widths=(32, 8)), "`a.weight` is 8 wide in the adapter and 4 in the base model"),
+        (adapter().replace(b"llama", b"qwen2"), "it is for qwen2, the base model is llama"),
+    ],
+)
+def test_an_adapter_of_another_base_is_refused(path, tmp_path, content, reason):
+    base = tmp_path / "base.gguf"
+    base.write_bytes(BASE)
+    path.write_bytes(content)
+    if not reason:
+        require_fit(path, base)
+        return
+    with pytest.raises(IntegrityError, match=re.escape(reason)) as caught:
+        LlamaCppEngine(EngineSettings(gguf=base, adapters=(path,), threads=1)).start()
+    assert caught.value.code == "adapter-of-another-base"
 
 
 @given(place=st.integers(0, len(gguf()) - 1), value=st.integers(0, 255), cut=st.integers(0, len(gguf())))
