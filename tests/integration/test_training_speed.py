@@ -252,11 +252,29 @@ def test_a_lever_that_computes_something_else_is_refused(
     assert said in found.choices[-1].reason
 
 
-def test_with_dropout_no_prefix_is_shared(make_model, speed, tmp_path):
+def test_with_dropout_or_checkpointing_no_prefix_is_shared(make_model, speed, batch):
     import torch
 
-    found = choose(make_model(torch.float32, lora_dropout=0.1), tmp_path)
-    assert "prefix" not in [choice.name for choice in found.choices]
+    random = speed.measure(make_model(torch.float32, lora_dropout=0.1), batch)
+    assert [choice.name for choice in random.choices] == ["attention", "loss"]
+    twice = speed.measure(make_model(torch.float32), batch, checkpointing=True)
+    assert [choice.name for choice in twice.choices] == ["attention", "loss", "adapters"]
+
+
+def test_full_fine_tuning_has_the_stock_gradient(make_model, batch, speed):
+    """Every weight learns, the output layer among them; there are no adapters."""
+    import torch
+
+    from insource.training.loop.answers import Levers, summed_loss
+
+    model = make_model().merge_and_unload().train().requires_grad_(True)
+    expected = stock_loss(model, batch)
+    slopes = gradient(model, expected)
+    for levers in (Levers("eager", loss_in_place=True), Levers(loss_in_place=True, shared_prefix=True)):
+        speed.apply(model, levers)
+        loss = summed_loss(model, batch, levers)
+        torch.testing.assert_close(gradient(model, loss), slopes, rtol=1e-4, atol=1e-5)
+    assert [choice.name for choice in speed.measure(model, batch).choices] == ["attention", "loss", "prefix"]
 
 
 def test_parts_have_every_row_once_and_stay_within_the_budget():

@@ -129,6 +129,7 @@ def _trainer(
         ],
     )
     trainer.remove_callback(PrinterCallback)  # standard output is for results
+    trainer.micro_batch_tokens = recipe.micro_batch_tokens
     return trainer
 
 
