@@ -22,6 +22,7 @@ from insource.training.memory import peak_memory
 from insource.training.recipe import Choice, Recipe
 from insource.training.select.callback import Choosing
 from insource.training.select.chooser import Chooser, by_loss
+from insource.training.threads import waiting
 from insource.training.tokenize import TrainingRow
 
 OPTIMISERS = {
@@ -70,7 +71,9 @@ def fine_tune(
         newest = chooser.newest
         with quiet(), peak_memory() as peak_so_far:
             trainer = _trainer(base, recipe, train, validation, pad_id, folder, chooser)
-            speed = trainer.choose_speed(train, pad_id, folder, base.digest)
+            value, reason = waiting()
+            threads = Choice(name="threads", value=value, reason=reason)
+            speed = (threads, *trainer.choose_speed(train, pad_id, folder, base.digest))
             for choice in speed:
                 note(f"{choice.name}: {choice.value} ({choice.reason})")
             trainer.train(resume_from_checkpoint=str(newest) if newest else None)
@@ -129,6 +132,7 @@ def _trainer(
         ],
     )
     trainer.remove_callback(PrinterCallback)  # standard output is for results
+    trainer.micro_batch_tokens = recipe.micro_batch_tokens
     return trainer
 
 

@@ -24,7 +24,12 @@ from insource.training.tokenize import IGNORE, TrainingRow
 
 
 class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
-    """``SFTTrainer`` with the same batches whether or not training was interrupted."""
+    """``SFTTrainer`` with the same batches whether or not training was interrupted.
+
+    ``micro_batch_tokens`` bounds the tokens computed at once, where the loss computes a batch in parts.
+    """
+
+    micro_batch_tokens = micro_batches.TOKENS
 
     def choose_speed(
         self, rows: Sequence[TrainingRow], pad_id: int, folder: Path, base: str
@@ -41,11 +46,10 @@ class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
 class CompletionSFT(ResumableSFT):
     """A trainer that projects only the positions whose next token contributes to the loss.
 
-    ``micro_batch_tokens`` bounds the tokens computed at once; ``levers`` are how they are computed.
+    It computes a batch in parts, in the way that ``levers`` says.
     """
 
     levers = Levers()
-    micro_batch_tokens = micro_batches.TOKENS
 
     def choose_speed(
         self, rows: Sequence[TrainingRow], pad_id: int, folder: Path, base: str
@@ -59,6 +63,7 @@ class CompletionSFT(ResumableSFT):
             pad_id=pad_id,
             folder=folder,
             base=base,
+            checkpointing=self.args.gradient_checkpointing,
         )
         self.levers = found.levers
         return found.choices
