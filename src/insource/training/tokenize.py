@@ -47,6 +47,13 @@ def prompt_ids(tokenizer: Any, control: ControlTokens, messages: Sequence[Messag
     return ids
 
 
+def boundary(tokenizer: Any, control: ControlTokens, messages: Sequence[Message]) -> str:
+    """Return the text between the prompt's last control token and the answer, empty when there is none."""
+    render = partial(tokenizer.apply_chat_template, add_generation_prompt=True, tokenize=False)
+    last = control.pieces(messages, render)[-1]
+    return last if isinstance(last, str) else ""
+
+
 def text_ids(tokenizer: Any, text: str) -> list[int]:
     """Return the tokens of a text, none of them a control token."""
     return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
