@@ -29,12 +29,14 @@ def command(session: Session, only_plan: bool, as_json: bool) -> None:
     from insource.cli.output import near, say
     from insource.training.stage import summary
     from insource.workflow.build import build_dataset
+    from insource.workflow.ground import ground
     from insource.workflow.train import plan_training, train_model
 
+    dataset, task = build_dataset(session)
     if only_plan:
-        _show(plan_training(session, *build_dataset(session)), as_json=as_json)
+        _show(plan_training(session, dataset, task), as_json=as_json)
         return
-    trained = train_model(session, *build_dataset(session))
+    trained = train_model(session, dataset, task, ground(session, dataset, task).grounding)
     found = summary(trained)
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json")))

@@ -14,7 +14,7 @@ from insource.contract.writable import unwritable
 from insource.foundation.errors import DataError, InsourceError, IntegrityError, PrerequisiteError
 from insource.models.weights.wheel import require_disk_space
 from insource.training.recipe import Recipe
-from insource.training.tokenize import IGNORE, TrainingRow, boundary, control_tokens, text_ids
+from insource.training.tokenize import IGNORE, TrainingRow, control_tokens, prompt_pieces, text_ids
 from insource.types import Example, JsonSchema, Task
 
 SHOWN = 5
@@ -81,8 +81,8 @@ def check_system_prompt(tokenizer: Any, task: Task) -> None:
     Raises:
         IntegrityError: ``system-prompt-lost``.
     """
-    turns = [message.model_dump() for message in task.messages("a document")]
-    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    pieces = prompt_pieces(tokenizer, control_tokens(tokenizer), task.messages("a document"))
+    text = "".join(piece for piece in pieces if isinstance(piece, str))
     said = task.instruction.strip()
     if said and said in text:
         return
@@ -91,7 +91,7 @@ def check_system_prompt(tokenizer: Any, task: Task) -> None:
         "The task has no instruction, so the chat template may write a system prompt of its own."
         if not said
         else "The chat template does not write the task's instruction into the prompt.",
-        hint="Set `task.instruction`." if not said else "Use a base model whose template has one.",
+        hint="Set `task.instruction`." if not said else "Use another base model.",
     )
 
 
@@ -163,7 +163,8 @@ def check_prefixes(tokenizer: Any, task: Task, examples: Iterable[Example]) -> N
     broken = []
     for example in examples:
         messages = task.messages(example.input, attributes=example.attributes)
-        pair = boundary(tokenizer, control, messages), example.target[:32]
+        last = prompt_pieces(tokenizer, control, messages)[-1]
+        pair = last if isinstance(last, str) else "", example.target[:32]
         if pair not in seen:
             prompt = text_ids(tokenizer, pair[0])
             seen[pair] = text_ids(tokenizer, "".join(pair))[: len(prompt)] == prompt

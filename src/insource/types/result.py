@@ -11,7 +11,7 @@ from insource.types.comparison import BreakPoint, Registration, Slices
 from insource.types.dataset import DatasetManifest
 from insource.types.decision import BreakEven, Verdict
 from insource.types.error_mix import ErrorMix
-from insource.types.estimate import Estimate
+from insource.types.estimate import NOT_MEASURED, Estimate
 from insource.types.evaluation import Comparison, Disagreement, Evaluation
 from insource.types.gold import GoldSource
 from insource.types.handicap import Fairness
@@ -92,7 +92,11 @@ class TrainingSummary(Frozen):
 
 
 class ParitySummary(Frozen):
-    """Whether the served model gives the same answers as the trained one."""
+    """Whether the served model gives the same answers as the trained one.
+
+    ``exact`` is the share of prompts whose whole answer is the same, ``first_difference`` the earliest token
+    at which two answers part.
+    """
 
     prompts: int
     tokens: int
@@ -101,6 +105,8 @@ class ParitySummary(Frozen):
     prompt_tokens_equal: bool
     passed: bool
     sentence: str
+    exact: Estimate = NOT_MEASURED
+    first_difference: int | None = None
 
 
 class RoutedCall(Frozen):
@@ -192,6 +198,7 @@ class RunResult(Frozen):
     choice: Choice | None = None
     registration: Registration | None = None
     slices: Slices | None = None
+    added: Slices | None = None
     break_points: tuple[BreakPoint, ...] = ()
     evaluations: tuple[Evaluation, ...]
     comparisons: tuple[Comparison, ...]

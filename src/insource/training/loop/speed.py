@@ -62,7 +62,7 @@ class _Tried(NamedTuple):
 
 def apply(model: Any, levers: Levers) -> None:
     """Prepare the model for these levers."""
-    model.get_base_model().set_attn_implementation(levers.attention)
+    _without_adapters(model).set_attn_implementation(levers.attention)
     fuse(model, levers.fused_adapters)
 
 
@@ -177,10 +177,15 @@ def _typical(rows: Sequence[TrainingRow], tokens: int, batch_size: int, pad_id: 
     return Collator(pad_id)([{"input_ids": row.input_ids, "labels": row.labels} for row in chosen])
 
 
+def _without_adapters(model: Any) -> Any:
+    """Return the model of which adapters are a part, or the model itself where every weight is trained."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 @contextmanager
 def _few_layers(model: Any) -> Iterator[int]:
     """Shorten the model within the block to its first layers, with each kind of layer among them."""
-    decoder = model.get_base_model().get_decoder()
+    decoder = _without_adapters(model).get_decoder()
     layers = decoder.layers
     kinds = getattr(model.config, "layer_types", None) or [""] * len(layers)
     needed = max(LAYERS, *(kinds.index(kind) + 1 for kind in set(kinds)))
