@@ -28,6 +28,7 @@ def summarised(
     chosen_on: Sequence[Example],
     validation_rows: int,
     seconds: float,
+    forced: Sequence[str],
 ) -> TrainingSummary:
     """Return the summary of a run that followed ``recipe`` and ``plan`` along the curve ``points``."""
     speeds = [point.tokens_per_s for point in points if point.tokens_per_s]
@@ -36,6 +37,8 @@ def summarised(
     return TrainingSummary(
         base_model=base,
         method=recipe.method,
+        planned_memory_bytes=recipe.memory.total,
+        forced=tuple(forced),
         examples=examples,
         steps=trained.steps,
         planned_steps=recipe.steps,

@@ -40,6 +40,14 @@ def prompt_ids(tokenizer: Any, control: ControlTokens, messages: Sequence[Messag
 
     Control tokens come from the template only; one that a message spells is text.
     """
+    ids: list[int] = []
+    for piece in prompt_pieces(tokenizer, control, messages):
+        ids += [piece] if isinstance(piece, int) else text_ids(tokenizer, piece)
+    return ids
+
+
+def prompt_pieces(tokenizer: Any, control: ControlTokens, messages: Sequence[Message]) -> list[int | str]:
+    """Return the rendered prompt, cut at the template's control tokens: ids of those, texts between them."""
 
     def render(turns: list[dict[str, str]]) -> str:
         template = tokenizer.chat_template
@@ -52,10 +60,7 @@ def prompt_ids(tokenizer: Any, control: ControlTokens, messages: Sequence[Messag
         )
         return str(said)
 
-    ids: list[int] = []
-    for piece in control.pieces(messages, render):
-        ids += [piece] if isinstance(piece, int) else text_ids(tokenizer, piece)
-    return ids
+    return control.pieces(messages, render)
 
 
 def text_ids(tokenizer: Any, text: str) -> list[int]:

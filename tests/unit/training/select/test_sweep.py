@@ -5,8 +5,8 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import recipes
 
-from insource.training.recipe import plan
 from insource.training.select.scoring import Scoring
 from insource.training.select.sweep import LEAST_ROWS, Setting, best_first, plan_sweep, run_sweep
 from insource.types import Estimate, SweepTrial
@@ -15,9 +15,7 @@ SCORING = Scoring("field_accuracy", 1.0, {}, lambda folder, documents, longest: 
 
 
 def recipe(examples=3000, epochs=3, **given_values):
-    return plan(
-        examples=examples, hidden_size=576, longest_row_tokens=200, seed=1, epochs=epochs, **given_values
-    )
+    return recipes.recipe(recipes.rows(examples), epochs=epochs, **given_values)
 
 
 def planned(mode="auto", made=None, *, rate=False, batch=False, scoring=SCORING, documents=40):
