@@ -175,7 +175,8 @@ def _swept(
     if found.setting is not None:
         given = section.model_copy(update=found.setting._asdict())
         recipe = _recipe(rows, validation, order.base, given, order.seed)
-        for name in ("learning rate", "batch"):
+        swept = {"learning rate": section.learning_rate is None, "batch": section.batch_size is None}
+        for name in (name for name, free in swept.items() if free):
             recipe = _with_reason(recipe, name, found.reason)
     on = found.setting is not None
     value = f"{len(planned.settings)} settings" if on else "off"

@@ -57,10 +57,8 @@ def fine_tune(
     chooser = chooser or by_loss(folder, recipe, progress)
     dtype, dtype_reason = best_dtype()
     if chooser.left_to_train():
-        newest = chooser.newest
         with quiet():
-            trainer = _trainer(base, recipe, train, validation, pad_id, folder, chooser, dtype)
-            trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+            _train(_trainer(base, recipe, train, validation, pad_id, folder, chooser, dtype), chooser.newest)
     kept = chooser.finish()
     return Trained(
         adapter=_copied(kept.folder, folder / "adapter"),
@@ -71,6 +69,11 @@ def fine_tune(
         stopped=kept.stopped,
         dtype_reason=f"{str(dtype).removeprefix('torch.')}: {dtype_reason}",
     )
+
+
+def _train(trainer: SFTTrainer, newest: Path | None) -> None:
+    """Train; the trainer and its memory end here, before finalists are scored."""
+    trainer.train(resume_from_checkpoint=str(newest) if newest else None)
 
 
 def _copied(checkpoint: Path, adapter: Path) -> Path:

@@ -98,7 +98,10 @@ class Chooser:
         One that a killed process did not come to score is scored now.
         """
         newest = self.newest
-        return newest is None or (step_of(newest) < self._recipe.steps and not self.after(newest))
+        if newest is None:
+            return True
+        stop = self.after(newest)
+        return not stop and step_of(newest) < self._recipe.steps
 
     @property
     def newest(self) -> Path | None:
