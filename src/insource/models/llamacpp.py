@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import Any
 
-import httpx2
-
 from insource.foundation.errors import ProviderError
 from insource.models.control_tokens import ControlTokens
+from insource.models.engines.http import EngineHttp
 from insource.models.protocol import ModelInfo, Request
-from insource.models.transport import client
-from insource.types import Completion, TokenLogprob, Usage
+from insource.models.transport import Privacy
+from insource.types import Completion, Message, TokenLogprob, Usage
 from insource.types.message import FinishReason
 
-REQUEST_TIMEOUT_S = 300.0
 PLAIN_GRAMMAR, UNFORCED_GRAMMAR = "%llguidance {}", '%llguidance {"no_forcing": true}'
 FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
@@ -27,7 +26,7 @@ class LlamaCppModel:
 
     ``control`` are the control tokens of the served vocabulary. ``adapter_scales`` lists the scale of each
     adapter on the server. It is sent with every request; without it, llama.cpp may reuse the KV cache of
-    another adapter and answer differently.
+    another adapter and answer differently. ``engine`` names the server in messages.
     """
 
     def __init__(
@@ -38,18 +37,20 @@ class LlamaCppModel:
         *,
         adapter_scales: tuple[float, ...] = (),
         api_key: str | None = None,
+        engine: str = "The local engine",
+        privacy: Privacy = "local-only",
     ) -> None:
         self._control = control
         self._info = ModelInfo(name=name, local=True)
         self._lora = [{"id": index, "scale": scale} for index, scale in enumerate(adapter_scales)]
-        self._client = client(base_url, privacy="local-only", timeout_s=REQUEST_TIMEOUT_S, api_key=api_key)
+        self._http = EngineHttp(base_url, api_key=api_key, name=engine, privacy=privacy)
 
     @property
     def info(self) -> ModelInfo:
         return self._info
 
     def close(self) -> None:
-        self._client.close()
+        self._http.close()
 
     def __enter__(self) -> LlamaCppModel:
         return self
@@ -71,7 +72,9 @@ class LlamaCppModel:
         """
         started = time.monotonic()
         request = request.model_copy(update={"grammar": self._unforced(request.grammar)})
-        answer = self._post("/v1/completions", to_wire(request, self.tokenize_prompt(request), self._lora))
+        answer = self._http.post(
+            "/v1/completions", to_wire(request, self.tokenize_prompt(request), self._lora)
+        )
         return from_wire(answer, self._info.name, time.monotonic() - started)
 
     def tokenize_prompt(self, request: Request) -> list[int]:
@@ -82,7 +85,11 @@ class LlamaCppModel:
         """
         pieces = [*self._opening, *self._control.pieces(request.messages, self._render)]
         body = {"content": pieces, "add_special": bool(self._opening), "parse_special": False}
-        return [int(token) for token in self._post("/tokenize", body)["tokens"]]
+        return [int(token) for token in self._http.post("/tokenize", body)["tokens"]]
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Return how many tokens a prompt has. Raises as ``generate``."""
+        return len(self.tokenize_prompt(Request(messages=tuple(messages), max_tokens=1)))
 
     @cached_property
     def _opening(self) -> list[str]:
@@ -90,7 +97,7 @@ class LlamaCppModel:
 
         Where the server's tokenizer adds BOS, its ``/apply-template`` leaves the template's own out.
         """
-        server = self._ask("GET", "/props")
+        server = self._http.get("/props")
         writes = "bos_token" in server["chat_template"] or server["bos_token"] in server["chat_template"]
         return [""] if writes else []
 
@@ -105,26 +112,7 @@ class LlamaCppModel:
         return grammar.replace(PLAIN_GRAMMAR, UNFORCED_GRAMMAR, 1)
 
     def _render(self, messages: list[dict[str, str]]) -> str:
-        return str(self._post("/apply-template", {"messages": messages})["prompt"])
-
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._ask("POST", path, body)
-
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        try:
-            response = self._client.request(method, path, json=body)
-        except httpx2.TimeoutException as error:
-            raise ProviderError(
-                "model-timeout", f"The local engine did not answer within {REQUEST_TIMEOUT_S:.0f} s."
-            ) from error
-        except httpx2.HTTPError as error:
-            raise ProviderError("engine-unreachable", f"The local engine does not answer: {error}") from error
-        if response.status_code != httpx2.codes.OK:
-            raise ProviderError(
-                "engine-refused", f"The local engine answered {response.status_code}: {response.text[:300]}"
-            )
-        answer: dict[str, Any] = response.json()
-        return answer
+        return str(self._http.post("/apply-template", {"messages": messages})["prompt"])
 
 
 def to_wire(request: Request, prompt: list[int], lora: list[dict[str, Any]]) -> dict[str, Any]:

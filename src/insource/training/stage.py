@@ -20,6 +20,9 @@ from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, require_extra, unpacked
 from insource.training.memory import release
 from insource.training.outcome import summarised
+from insource.training.planning.data import facts_of
+from insource.training.planning.machine import this_machine
+from insource.training.planning.shape import shape_of
 from insource.training.preflight import check_leakage, check_rows, check_template
 from insource.training.recipe import Choice, Recipe, plan
 from insource.training.select.chooser import STATE_FILE, Chooser, Judge, step_of
@@ -34,7 +37,7 @@ from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 if TYPE_CHECKING:
     from insource.training.loop.fine_tune import Trained
 
-STAGE, VERSION = "train", 5
+STAGE, VERSION = "train", 6
 LIBRARIES = ("torch", "transformers", "peft", "trl", "xllamacpp", "llguidance")
 
 
@@ -207,6 +210,7 @@ def _trained(
             pad_id=material.pad_id,
             folder=folder,
             chooser=chooser,
+            note=watch.note,
         )
     except KeyboardInterrupt as stop:
         step = points[-1].step if points else 0
@@ -246,16 +250,13 @@ def _recipe(
     section: TrainingSection,
     seed: int,
 ) -> Recipe:
-    config = json.loads((unpacked(base) / "config.json").read_text())
+    config = json.loads((unpacked(base) / "config.json").read_text(encoding="utf-8"))
     return plan(
-        examples=len(rows),
-        hidden_size=config["hidden_size"],
-        longest_row_tokens=max(len(row.input_ids) for row in [*rows, *validation]),
+        data=facts_of(rows, validation),
+        shape=shape_of(config),
+        machine=this_machine(),
         seed=derived_seed(seed, "training"),
-        epochs=section.epochs,
-        learning_rate=section.learning_rate,
-        batch_size=section.batch_size,
-        rank=section.rank,
+        section=section,
     )
 
 
