@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @json_option
 def command(session: Session, as_json: bool) -> None:
     """Plan, check and train. After Ctrl-C, the same command resumes from the last checkpoint."""
-    from insource.cli.output import near, say
+    from insource.cli.output import near, say, show
     from insource.training.stage import summary
     from insource.workflow.build import build_dataset
     from insource.workflow.ground import ground
@@ -29,6 +29,7 @@ def command(session: Session, as_json: bool) -> None:
     found = summary(trained)
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json")))
-    say(f"\nKept step {found.best_step} of {found.steps}; stopped {found.stopped}")
+    by = f"{found.metric.replace('_', ' ')} {show(found.score)}" if found.metric else "validation loss"
+    say(f"\nKept step {found.best_step} of {found.steps} by {by}; stopped {found.stopped}")
     say(f"Wrote {near(trained.path)}")
     say("Next: insource export")

@@ -1,9 +1,9 @@
 """The chooser beside an imaginary trainer: what it keeps on disk, and that a killed run keeps the same."""
 
 import pytest
+from support import recipes
 
 from insource.foundation.errors import IntegrityError, ProviderError
-from insource.training.recipe import plan
 from insource.training.select.chooser import STATE_FILE, Chooser, Judge, by_loss, step_of
 from insource.training.select.scoring import Scored, Scoring
 from insource.types import Estimate, TrainingPoint
@@ -11,9 +11,7 @@ from insource.types import Estimate, TrainingPoint
 LOSSES = (2.0, 1.0, 0.8, 0.7, 0.75, 0.8, 0.9, 0.6)
 SCORES = (0.1, 0.5, 0.9, 0.6, 0.7, 0.8, 0.9, 0.5)
 STEPS = 16
-RECIPE = plan(
-    examples=64, hidden_size=32, longest_row_tokens=10, seed=1, epochs=1, batch_size=4, learning_rate=1e-3
-)
+RECIPE = recipes.recipe(recipes.rows(64), epochs=1, batch_size=4)
 
 
 class Killed(Exception):
