@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from insource.arms.local import Local, local_plan, room_for_answer
+from insource.config.training import Method
 from insource.dataset.rows.teacher_policy import check_teachers, read_policy
 from insource.evaluation.comparison.pairs import gain_sign
 from insource.evaluation.metrics import summarise
@@ -23,11 +24,15 @@ from insource.models.grounding.grounding import Grounding
 from insource.runs.folders import Run
 from insource.training.select.scoring import Scored, Scoring
 from insource.training.stage import Watch, line, train
-from insource.types import Arm, Dataset, Example, Task
+from insource.types import NOT_MEASURED, Arm, Dataset, Example, Task
 from insource.workflow.session import Session
 
 NOT_SCORED_WITH = {"margin", "privacy", "scorer"}
 ENGINE = "xllamacpp"
+NO_ADAPTER: dict[Method, str] = {
+    "full": "every checkpoint of a whole model would have to be converted",
+    "dora": "GGUF has no DoRA adapters: every checkpoint would have to be merged and converted",
+}
 
 
 def train_model(session: Session, dataset: Dataset, task: Task, grounding: Grounding | None) -> Run:
@@ -83,8 +88,15 @@ def checkpoint_scoring(
             **({"grounding": grounding.digest} if grounding else {}),
         },
         score=score,
-        why_not="" if find_spec(ENGINE) else "it needs the extra `serve`: pip install 'insource[serve]'",
+        why_not=_why_not(session.config.training.method),
     )
+
+
+def _why_not(method: Method) -> str:
+    """Return why checkpoints of this method cannot be scored here, empty when they can."""
+    if method in NO_ADAPTER:
+        return NO_ADAPTER[method]
+    return "" if find_spec(ENGINE) else "it needs the extra `serve`: pip install 'insource[serve]'"
 
 
 def _scored(local: Local, task: Task, examples: tuple[Example, ...], scorer: Scorer, journal: Path) -> Scored:
@@ -96,5 +108,5 @@ def _scored(local: Local, task: Task, examples: tuple[Example, ...], scorer: Sco
         records = evaluate(model, examples, plan.ask, scorer, journal=journal)
         ended = time.monotonic()
     found = summarise(arm, "validation", records, all_null=empty_scores(task, examples))
-    value = found.metrics[task.primary_metric]
+    value = found.metrics.get(task.primary_metric, NOT_MEASURED)
     return Scored(value, starting_s=started - began, answering_s=ended - started)
