@@ -196,7 +196,8 @@ def _trained(
         points.append(point)
         with log.open("a", encoding="utf-8") as file:
             file.write(point.model_dump_json() + "\n")
-        watch.curve(points, recipe)
+        if point.task_metric is None:  # the chooser has a line of its own for a score
+            watch.curve(points, recipe)
 
     chooser = Chooser(folder, recipe, points, record, judge, watch.note)
     from insource.training.loop.fine_tune import fine_tune
