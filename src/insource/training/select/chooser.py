@@ -140,7 +140,8 @@ class Chooser:
                 if one.step not in scored:
                     self._score(self._checkpoints / f"checkpoint-{one.step}", one, plan)
         best = ranked(checkpoints_of(self._points), self._judge.sign)[0]
-        stopped = self._exhausted(seen) or "at the planned number of steps"
+        early = seen[-1].step < self._recipe.steps
+        stopped = self._exhausted(seen) if early else "at the planned number of steps"
         return Kept(self._checkpoints / f"checkpoint-{best.step}", best, seen[-1], stopped)
 
     def _seen(self, plan: ScoringPlan) -> list[Checkpoint]:
