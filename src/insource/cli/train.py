@@ -26,7 +26,7 @@ def command(session: Session, only_plan: bool, as_json: bool) -> None:
     With --plan, print what would be trained and why, its memory, time and price, and what would stop it; the
     exit code is 1 when a check would.
     """
-    from insource.cli.output import near, say
+    from insource.cli.output import near, say, show
     from insource.training.stage import summary
     from insource.workflow.build import build_dataset
     from insource.workflow.ground import ground
@@ -40,7 +40,8 @@ def command(session: Session, only_plan: bool, as_json: bool) -> None:
     found = summary(trained)
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json")))
-    say(f"\nKept step {found.best_step} of {found.steps}; stopped {found.stopped}")
+    by = f"{found.metric.replace('_', ' ')} {show(found.score)}" if found.metric else "validation loss"
+    say(f"\nKept step {found.best_step} of {found.steps} by {by}; stopped {found.stopped}")
     say(f"Wrote {near(trained.path)}")
     say("Next: insource export")
 

@@ -49,11 +49,7 @@ def summarised(
         best_validation_loss=trained.best_validation_loss,
         stopped=trained.stopped,
         longest_answer_tokens=longest_answer,
-        choices=(
-            *((choice.name, choice.value, choice.reason) for choice in recipe.choices),
-            *((choice.name, choice.value, choice.reason) for choice in trained.speed),
-            ("checkpoint", plan.value, plan.reason),
-        ),
+        choices=_choices(recipe, trained, plan),
         curve=tuple(points),
         seconds=seconds,
         peak_memory_bytes=trained.peak_memory_bytes,
@@ -63,4 +59,12 @@ def summarised(
         overfitting=overfitting(evaluations),
         trials=tuple(trials),
         chosen_on=tuple(example.row_id for example in chosen_on),
+    )
+
+
+def _choices(recipe: Recipe, trained: Trained, plan: ScoringPlan) -> tuple[tuple[str, str, str], ...]:
+    """Return every automatic choice: its name, its value, its reason."""
+    return (
+        *((choice.name, choice.value, choice.reason) for choice in (*recipe.choices, *trained.speed)),
+        ("checkpoint", plan.value, plan.reason),
     )

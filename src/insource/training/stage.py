@@ -179,7 +179,8 @@ def _swept(
     if found.setting is not None:
         given = section.model_copy(update=found.setting._asdict())
         recipe = _recipe(folder, order, rows, validation, given)
-        for name in ("learning rate", "batch"):
+        swept = {"learning rate": section.learning_rate is None, "batch": section.batch_size is None}
+        for name in (name for name, free in swept.items() if free):
             recipe = _with_reason(recipe, name, found.reason)
     on = found.setting is not None
     value = f"{len(planned.settings)} settings" if on else "off"
@@ -196,7 +197,8 @@ def _trained(
         points.append(point)
         with log.open("a", encoding="utf-8") as file:
             file.write(point.model_dump_json() + "\n")
-        watch.curve(points, recipe)
+        if point.task_metric is None:  # the chooser has a line of its own for a score
+            watch.curve(points, recipe)
 
     chooser = Chooser(folder, recipe, points, record, judge, watch.note)
     from insource.training.loop.fine_tune import fine_tune

@@ -27,11 +27,15 @@ from insource.training.planned import planned
 from insource.training.planning.training_plan import TrainingPlan
 from insource.training.select.scoring import Scored, Scoring
 from insource.training.stage import Watch, line, train
-from insource.types import Arm, Dataset, Example, Task
+from insource.types import NOT_MEASURED, Arm, Dataset, Example, Task
 from insource.workflow.session import Session
 
 NOT_SCORED_WITH = {"margin", "privacy", "scorer"}
 ENGINE = "xllamacpp"
+NO_ADAPTER: dict[Method, str] = {
+    "full": "every checkpoint of a whole model would have to be converted",
+    "dora": "GGUF has no DoRA adapters: every checkpoint would have to be merged and converted",
+}
 
 
 def train_model(session: Session, dataset: Dataset, task: Task, grounding: Grounding | None) -> Run:
@@ -113,8 +117,9 @@ def checkpoint_scoring(
 
 
 def _why_not(method: Method) -> str:
-    if method == "full":
-        return "a whole model is served only after export"
+    """Return why checkpoints of this method cannot be scored here, empty when they can."""
+    if method in NO_ADAPTER:
+        return NO_ADAPTER[method]
     return "" if find_spec(ENGINE) else "it needs the extra `serve`: pip install 'insource[serve]'"
 
 
@@ -127,5 +132,5 @@ def _scored(local: Local, task: Task, examples: tuple[Example, ...], scorer: Sco
         records = evaluate(model, examples, plan.ask, scorer, journal=journal)
         ended = time.monotonic()
     found = summarise(arm, "validation", records, all_null=empty_scores(task, examples))
-    value = found.metrics[task.primary_metric]
+    value = found.metrics.get(task.primary_metric, NOT_MEASURED)
     return Scored(value, starting_s=started - began, answering_s=ended - started)

@@ -82,6 +82,7 @@ def fine_tune(
             trainer.note = note
             trainer.train(resume_from_checkpoint=str(newest) if newest else None)
             speed, peak = (*speed, *trainer.narrowed), peak_so_far()
+        del trainer  # its memory, before an engine scores finalists
     kept = chooser.finish()
     return Trained(
         adapter=_copied(kept.folder, folder, base, recipe),

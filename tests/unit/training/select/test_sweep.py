@@ -63,7 +63,7 @@ def test_six_settings_around_the_prior_then_the_best_two():
         ({"made": recipe(200, 8)}, "a third of a run of 1,600 rows leaves 33 rows for each of 6 settings"),
         ({"scoring": None}, "no task metric: nothing that scores an answer was given"),
         ({"scoring": SCORING._replace(why_not="no engine")}, "no task metric: no engine"),
-        ({"documents": 5}, "5 validation documents are too few"),
+        ({"documents": 5}, "5 validation documents to score are too few"),
     ],
 )
 def test_it_is_off_with_the_reason(options, reason):
