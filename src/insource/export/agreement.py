@@ -11,6 +11,7 @@ from insource.evaluation.estimators import rate, sampling_units
 from insource.evaluation.metrics import document_value, estimate, has_document_value
 from insource.evaluation.run import Scorer
 from insource.foundation.errors import IntegrityError
+from insource.models.llamacpp import AnswerIds
 from insource.types import Arm, Completion, Estimate, EvalRecord, Example, Task
 from insource.types.export import StepParity
 
@@ -28,12 +29,12 @@ class Said(NamedTuple):
     stopped: bool = True
 
     @classmethod
-    def of(cls, completion: Completion, stops: frozenset[int]) -> Said:
+    def of(cls, answer: AnswerIds, stops: frozenset[int]) -> Said:
         """Return what a served model said."""
-        tokens = tuple(token.id for token in completion.tokens)
+        tokens = answer.tokens
         while tokens and tokens[-1] in stops:
             tokens = tokens[:-1]
-        return cls(tokens, completion.text, completion.finish_reason == "stop")
+        return cls(tokens, answer.text, answer.stopped)
 
     def completion(self) -> Completion:
         return Completion(text=self.text, finish_reason="stop" if self.stopped else "length")

@@ -6,7 +6,7 @@ import json
 import time
 from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 
@@ -21,6 +21,14 @@ REQUEST_TIMEOUT_S = 300.0
 PLAIN_GRAMMAR, UNFORCED_GRAMMAR = "%llguidance {}", '%llguidance {"no_forcing": true}'
 PROMPT_TOO_LONG = "prompt-too-long"
 FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+
+
+class AnswerIds(NamedTuple):
+    """An answer as token ids, its text, and whether it ended with a stop token."""
+
+    tokens: tuple[int, ...]
+    text: str
+    stopped: bool
 
 
 class LlamaCppModel:
@@ -78,6 +86,18 @@ class LlamaCppModel:
         lora = [{"id": index, "scale": scale} for index, scale in enumerate(scales)]
         answer = self._post("/v1/completions", to_wire(request, self.tokenize_prompt(request), lora))
         return from_wire(answer, self._info.name, time.monotonic() - started)
+
+    def answer_ids(self, request: Request) -> AnswerIds:
+        """Answer a request and return every token's id, without log-probabilities.
+
+        ``generate`` lists no token within a character that takes several: the engine has no text for it.
+        Raises as ``generate``.
+        """
+        lora = [{"id": index, "scale": scale} for index, scale in enumerate(self._scales)]
+        body = to_wire(request, self.tokenize_prompt(request), lora)
+        body |= {"n_predict": request.max_tokens, "return_tokens": True}
+        answer = self._post("/completion", body)
+        return AnswerIds(tuple(answer["tokens"]), answer["content"], answer["stop_type"] == "eos")
 
     def tokenize_prompt(self, request: Request) -> list[int]:
         """Return the prompt's token ids, by the server's own template and tokenizer.

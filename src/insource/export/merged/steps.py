@@ -130,11 +130,11 @@ class Steps(NamedTuple):
         """Return what the served file answers, greedily and without a grammar."""
         stops = frozenset({load_tokenizer(self.base).eos_token_id})
         with self.serve(file) as served:
-            return [Said.of(served.generate(self._request(e)), stops) for e in self.measure.examples]
+            return [Said.of(served.answer_ids(self._request(e)), stops) for e in self.measure.examples]
 
     def _request(self, example: Example) -> Request:
         messages = self.task.messages(example.input, attributes=example.attributes)
-        return Request(messages=messages, max_tokens=self.max_tokens, top_logprobs=1)
+        return Request(messages=messages, max_tokens=self.max_tokens)
 
     def _read_back(self, model: Any, drafts: Sequence[Said]) -> list[Said]:
         """Return the model's own greedy answers; ``drafts`` make that cheap where they are right."""
