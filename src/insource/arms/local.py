@@ -14,6 +14,7 @@ from insource.evaluation.plan import ArmPlan
 from insource.export.adapter_gguf import ADAPTER_FILE
 from insource.foundation.canonical import file_digest
 from insource.models.catalogue import BaseModel
+from insource.models.grounding.grounding import Grounding
 from insource.models.protocol import Request
 from insource.routing.confidence import TOP_LOGPROBS
 from insource.serving.engine import EngineSettings
@@ -26,6 +27,7 @@ class Local(NamedTuple):
 
     ``adapter`` is None for another base model than the one that was trained. ``merged`` is the whole trained
     model in one file; where there is one, it answers instead of the base model with the adapter.
+    ``grounding`` holds the answers of the tuned model to their documents.
     """
 
     task: Task
@@ -34,7 +36,9 @@ class Local(NamedTuple):
     serving: ServingSection
     max_new_tokens: int
     on_restart: Callable[[str], None]
+    note: Callable[[str], None] = lambda text: None
     merged: Path | None = None
+    grounding: Grounding | None = None
 
     @property
     def tuned_name(self) -> str:
@@ -55,6 +59,12 @@ class Local(NamedTuple):
             alias=self.task.name,
             context_tokens=self.serving.context_tokens,
             threads=self.serving.threads or usable_cores(),
+            memory_limit_bytes=_bytes(self.serving.memory_limit_gb),
+            kind=self.serving.engine,
+            url=self.serving.url,
+            model=self.serving.model,
+            api_key_env=self.serving.api_key_env,
+            privacy=self.task.privacy,
         )
 
     @contextmanager
@@ -65,8 +75,14 @@ class Local(NamedTuple):
             settings = settings.model_copy(update={"gguf": self.base.gguf})
         elif not settings.adapters:
             adapter = None
-        with ServedModel(name, settings, adapter=adapter, on_restart=self.on_restart) as served:
+        with ServedModel(
+            name, settings, adapter=adapter, on_restart=self.on_restart, note=self.note
+        ) as served:
             yield served
+
+
+def _bytes(gigabytes: float | None) -> int | None:
+    return None if gigabytes is None else int(gigabytes * 1e9)
 
 
 def longest_answer(training: TrainingSummary) -> int:
@@ -93,6 +109,7 @@ def local_plan(
     """
     room = 1.0 if adapter is not None else UNTUNED_ROOM
     max_tokens = math.ceil(room * local.max_new_tokens)
+    grounding = local.grounding if adapter is not None else None
 
     def ask(example: Example) -> Request:
         return Request(
@@ -100,7 +117,7 @@ def local_plan(
             if describe
             else local.task.messages(example.input, attributes=example.attributes),
             max_tokens=max_tokens,
-            grammar=grammar_for(local.task, example) if arm.constrained else None,
+            grammar=grammar_for(local.task, example, grounding) if arm.constrained else None,
             top_logprobs=TOP_LOGPROBS if adapter is not None else 0,
         )
 
@@ -109,10 +126,14 @@ def local_plan(
         "max_tokens": str(max_tokens),
         "context_tokens": str(local.serving.context_tokens),
     }
+    if local.serving.engine != "llamacpp":  # another engine may answer otherwise
+        identity["engine"] = f"{local.serving.engine} {local.serving.url} {local.serving.model}"
     if adapter is not None and local.merged is not None:
         identity["merged"] = file_digest(local.merged)
     elif adapter is not None and local.adapter is not None:
         identity["adapter"] = file_digest(local.adapter)
+    if grounding is not None:
+        identity["grounding"] = grounding.digest
     return ArmPlan(
         arm=arm,
         examples=examples,

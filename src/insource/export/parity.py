@@ -16,7 +16,7 @@ from insource.evaluation.estimators import Units, rate
 from insource.export.merged.merging import load_trained
 from insource.foundation.errors import IntegrityError
 from insource.models.catalogue import BaseModel
-from insource.models.llamacpp import LlamaCppModel
+from insource.models.engines.protocol import EngineModel
 from insource.models.protocol import Request
 from insource.training.base import best_dtype, load_tokenizer
 from insource.training.tokenize import control_tokens, prompt_ids
@@ -31,7 +31,7 @@ MAX_MEAN_LOGPROB_DIFFERENCE = 0.10
 def check_parity(
     base: BaseModel,
     weights: Path,
-    served: LlamaCppModel,
+    served: EngineModel,
     task: Task,
     prompts: Sequence[Example],
     max_tokens: int,

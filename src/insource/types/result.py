@@ -55,11 +55,13 @@ class SweepTrial(Frozen):
 class TrainingSummary(Frozen):
     """The training result: the curve, the chosen checkpoint and the reason training stopped.
 
-    ``seconds`` and ``tokens_per_s`` describe the last attempt when training was interrupted. ``metric`` is
+    ``seconds``, ``tokens_per_s`` and ``peak_memory_bytes`` (0: not measured) describe the last attempt when
+    training was interrupted. ``metric`` is
     the task's metric that chose the checkpoint, empty when the validation loss did; ``score`` is its value
     there. ``gap`` is the validation loss minus the training loss at the chosen step, ``overfitting`` a
     sentence when the run overfits. ``trials`` are those of the mini-sweep. ``chosen_on`` are the row ids of
-    the validation documents that chose the checkpoint.
+    the validation documents that chose the checkpoint. ``forced`` are the checks before training that failed
+    and that ``--force`` overrode. Planned memory and time are 0 where they are not known.
     """
 
     base_model: str
@@ -82,6 +84,11 @@ class TrainingSummary(Frozen):
     overfitting: str = ""
     trials: tuple[SweepTrial, ...] = ()
     chosen_on: tuple[str, ...] = ()
+    method: str = "lora"
+    planned_memory_bytes: int = 0
+    peak_memory_bytes: int = 0
+    planned_seconds: float = 0.0
+    forced: tuple[str, ...] = ()
 
 
 class ParitySummary(Frozen):
@@ -191,6 +198,7 @@ class RunResult(Frozen):
     choice: Choice | None = None
     registration: Registration | None = None
     slices: Slices | None = None
+    added: Slices | None = None
     break_points: tuple[BreakPoint, ...] = ()
     evaluations: tuple[Evaluation, ...]
     comparisons: tuple[Comparison, ...]

@@ -119,6 +119,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             "report": str(folder / REPORT_FILE),
             "result": str(folder / RESULT_FILE),
             "adapter": str(served_file(found.made.exported)),
+            **({"grounding": str(found.made.grounding)} if found.made.grounding else {}),
             "log": str(session.project.workspace),
         },
         digests={
@@ -153,6 +154,7 @@ def _of_comparisons(judged: Judged, parts: Parts) -> dict[str, Any]:
         "ceiling": judged.ceiling,
         "slices": parts.slices,
         "break_points": parts.break_points,
+        "added": parts.added,
     }
 
 

@@ -19,6 +19,7 @@ from insource.evaluation.stage import VERSION as EVALUATION_VERSION
 from insource.export.adapter_gguf import write_adapter
 from insource.foundation.canonical import digest
 from insource.models.catalogue import BaseModel, resolve
+from insource.models.grounding.grounding import Grounding
 from insource.runs.folders import Run
 from insource.training.select.scoring import Scored, Scoring
 from insource.training.stage import Watch, line, train
@@ -29,7 +30,7 @@ NOT_SCORED_WITH = {"margin", "privacy", "scorer"}
 ENGINE = "xllamacpp"
 
 
-def train_model(session: Session, dataset: Dataset, task: Task) -> Run:
+def train_model(session: Session, dataset: Dataset, task: Task, grounding: Grounding | None) -> Run:
     """A LoRA adapter on the embedded model, from the training split's labels."""
     section = session.config.training
     policy_path = session.project.policy_path
@@ -41,13 +42,15 @@ def train_model(session: Session, dataset: Dataset, task: Task) -> Run:
         curve=lambda points, recipe: session.display.progress(line(points), points[-1].step, recipe.steps),
         note=session.display.note,
     )
-    scoring = checkpoint_scoring(session, dataset, task, base)
+    scoring = checkpoint_scoring(session, dataset, task, base, grounding)
     return session.done(
         train(session.project.runs, dataset, task, base, section, session.config.project.seed, watch, scoring)
     )
 
 
-def checkpoint_scoring(session: Session, dataset: Dataset, task: Task, base: BaseModel) -> Scoring:
+def checkpoint_scoring(
+    session: Session, dataset: Dataset, task: Task, base: BaseModel, grounding: Grounding | None
+) -> Scoring:
     """Return what scores an adapter as the tuned arm will be scored: exported, served, under the grammar."""
     local = Local(
         task=task,
@@ -56,6 +59,7 @@ def checkpoint_scoring(session: Session, dataset: Dataset, task: Task, base: Bas
         serving=session.config.serving,
         max_new_tokens=session.config.evaluation.max_new_tokens or 0,
         on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
+        grounding=grounding,
     )
     scorer = build_scorer(task, training_forms(task, dataset.splits["train"]))
 
@@ -76,6 +80,7 @@ def checkpoint_scoring(session: Session, dataset: Dataset, task: Task, base: Bas
             "task": digest([said, own]),
             "evaluation": str(EVALUATION_VERSION),
             "room": f"{local.max_new_tokens} of {local.serving.context_tokens}",
+            **({"grounding": grounding.digest} if grounding else {}),
         },
         score=score,
         why_not="" if find_spec(ENGINE) else "it needs the extra `serve`: pip install 'insource[serve]'",
