@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,13 +13,14 @@ from insource.export.adapter_gguf import ADAPTER_FILE, BaseFacts, read_base, why
 from insource.export.card import model_card
 from insource.export.merged.gguf_file import merged_gguf
 from insource.export.merged.merging import merge
-from insource.export.merged.steps import Serve, is_adapter, trained_weights
+from insource.export.merged.steps import is_adapter, trained_weights
 from insource.export.modelfile import modelfile, ollama_template
 from insource.export.parity import check_parity
 from insource.foundation.errors import IntegrityError
 from insource.foundation.files import write_synced
 from insource.models.catalogue import BaseModel
 from insource.models.control_tokens import control_tokens_of
+from insource.models.engines.protocol import EngineModel
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, unpacked
 from insource.training.memory import release
@@ -27,6 +30,9 @@ from insource.types import Dataset, ParitySummary, Task
 STAGE, VERSION = "export", 4
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
 MODEL_FILE, TOKENIZER_FILE = "model.gguf", "tokenizer.json"
+
+
+Serve = Callable[[Path], AbstractContextManager[EngineModel]]
 
 
 class Made(NamedTuple):

@@ -91,10 +91,9 @@ class LlamaCppModel:
         ``generate`` lists no token within a character that takes several: the engine has no text for it.
         Raises as ``generate``.
         """
-        lora = [{"id": index, "scale": scale} for index, scale in enumerate(self._scales)]
-        body = to_wire(request, self.tokenize_prompt(request), lora)
+        body = to_wire(request, self.tokenize_prompt(request), self._lora)
         body |= {"n_predict": request.max_tokens, "return_tokens": True}
-        answer = self._post("/completion", body)
+        answer = self._http.post("/completion", body)
         return AnswerIds(tuple(answer["tokens"]), answer["content"], answer["stop_type"] == "eos")
 
     def tokenize_prompt(self, request: Request) -> list[int]:

@@ -20,7 +20,7 @@ from insource.export.merged.merging import CONFIG, load_trained, merge
 from insource.export.merged.quantise import FileType, short_name
 from insource.foundation.files import write_json
 from insource.models.catalogue import BaseModel
-from insource.models.engines.protocol import EngineModel
+from insource.models.llamacpp import LlamaCppModel
 from insource.models.protocol import Request
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import best_dtype, load_tokenizer, unpacked
@@ -34,7 +34,7 @@ ANSWERS_FILE, MERGED_FOLDER = "answers.json", "merged"
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
 FILE_TYPES: tuple[FileType, ...] = ("f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m")
 
-Serve = Callable[[Path], AbstractContextManager[EngineModel]]
+Serve = Callable[[Path], AbstractContextManager[LlamaCppModel]]
 """Starts an engine: with an adapter on the base model, or with a whole model, by the file's kind."""
 
 
