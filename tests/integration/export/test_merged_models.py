@@ -175,7 +175,7 @@ def test_where_rows_are_no_multiple_of_256_the_file_says_what_it_is(tiny, tmp_pa
 @pytest.mark.parametrize("settings", [{}, {"use_rslora": True}, {"use_dora": True}])
 def test_variants_of_lora_answer_as_trained(settings, tiny, tmp_path, rows):
     """rsLoRA by the scale that is written, DoRA merged, because llama.cpp would leave its magnitudes out."""
-    base = tiny("llama", dtype="float32")
+    base = tiny("llama", dtype="float32", initializer_range=0.3)
     adapter = adapter_of(base, tmp_path / "train" / "adapter", **settings)
     assert bool(why_merged(adapter)) == ("use_dora" in settings)
     with steps_of(base, tmp_path / "train", tmp_path, rows) as steps:
@@ -188,7 +188,7 @@ def test_variants_of_lora_answer_as_trained(settings, tiny, tmp_path, rows):
 def test_the_wrong_scale_fails_the_gate(tiny, tmp_path, rows, monkeypatch):
     from insource.export import adapter_gguf
 
-    base = tiny("llama", dtype="float32")
+    base = tiny("llama", dtype="float32", initializer_range=0.3)
     adapter_of(base, tmp_path / "train" / "adapter", use_rslora=True)
     monkeypatch.setattr(adapter_gguf, "_alpha", lambda config: float(config["lora_alpha"]))
     with (
@@ -203,7 +203,7 @@ def test_the_wrong_scale_fails_the_gate(tiny, tmp_path, rows, monkeypatch):
 def test_full_fine_tuning_is_exported_whole(tiny, tmp_path, rows):
     import torch
 
-    base = tiny("qwen3", dtype="float32")
+    base = tiny("qwen3", dtype="float32", initializer_range=0.3)
     model = load_trained(base, unpacked(base), torch.float32)
     with torch.no_grad():
         for weights in model.parameters():
