@@ -8,6 +8,8 @@ from insource.report.sections.estimates import difference_cell, estimate_cell, p
 from insource.types import Estimate, RunResult
 from insource.types.step_ladder import LadderStep, StepLadder
 
+MEGABYTE = 1e6
+
 
 def step_ladder(result: RunResult) -> Section | None:
     """Return the section with the steps as a picture and as a table, None where they were not measured."""
@@ -15,15 +17,15 @@ def step_ladder(result: RunResult) -> Section | None:
     if found is None or not found.steps:
         return None
     metric = words.metric(found.metric, result.gold)
-    rows = [_dots(step, place) for place, step in enumerate(found.steps)]
+    rows = [_dots(step) for step in found.steps]
     ends = charts.bounds(point for row in rows for point in row.points)
     axis = vega.ratio_axis(metric.label, ends)
     plot = Plot(
         question="What does each step down cost?",
         answer=_answer(found),
-        caption=f"{metric.label} under the grammar, n = {found.documents:,} {found.split} documents, the same "
-        "for every step; the test split is not looked at. Whiskers are 95 % intervals. Each step is compared "
-        f"with the one above it, paired by document, with a margin of {found.margin * 100:.1f} points. At the "
+        caption=f"{metric.label} under the grammar, n = {found.documents:,} {found.split} documents, "
+        "the same for every step; the test split is not looked at. Whiskers are 95 % intervals. Each step is "
+        f"compared with the one above it, paired by document, margin {found.margin * 100:.1f} points. At the "
         f"right: what has to be on the disk. Method: {words.methods(step.quality for step in found.steps)}.",
         draw=lambda width: charts.dot_plot(rows, axis, width=width),
         table=_table(found, ratio=metric.ratio),
@@ -35,9 +37,9 @@ def step_ladder(result: RunResult) -> Section | None:
     return Section("steps", "How small can the tuned model be?", lead, blocks)
 
 
-def _dots(step: LadderStep, place: int) -> charts.DotRow:
-    drawn = point(step.quality, series=place)
-    return charts.DotRow(step.name, (drawn,) if drawn else (), f"{step.bytes / 1e6:,.0f} MB")
+def _dots(step: LadderStep) -> charts.DotRow:
+    drawn = point(step.quality)
+    return charts.DotRow(step.name, (drawn,) if drawn else (), f"{step.bytes / MEGABYTE:,.0f} MB")
 
 
 def _answer(found: StepLadder) -> str:
@@ -50,9 +52,7 @@ def _answer(found: StepLadder) -> str:
     worse = [step for step in found.steps if step.outcome == "worse"]
     smallest = min(held, key=lambda step: step.bytes)
     undecided = [step.name for step in held[1:] if step.outcome == "inconclusive"]
-    text = (
-        f"{smallest.name} is the smallest ({smallest.bytes / 1e6:,.0f} MB) without a certain loss before it."
-    )
+    text = f"{smallest.name} is the smallest ({smallest.bytes / MEGABYTE:,.0f} MB) without a certain loss before it."
     if worse:
         names = words.listed(f"{step.name} against {step.above}" for step in worse)
         text = f"Certainly worse: {names}. {text}"
@@ -65,9 +65,8 @@ def _seeds(found: StepLadder, *, ratio: bool) -> str:
     values = [run.quality.value for run in found.seeds if run.quality.value is not None]
     shown = words.listed(f"{words.value(run.quality, ratio=ratio)} (seed {run.seed})" for run in found.seeds)
     spread = max(values) - min(values) if values else 0.0
-    return (
-        f"Trained {len(found.seeds)} times with other seeds: {shown}; the range is {spread * 100:.1f} points."
-    )
+    reach = f"{spread * 100:.1f} points" if ratio else words.number(spread)
+    return f"Trained {len(found.seeds)} times with other seeds: {shown}; the range is {reach}."
 
 
 def _table(found: StepLadder, *, ratio: bool) -> Table:
@@ -90,12 +89,12 @@ def _row(step: LadderStep, *, ratio: bool) -> Row:
     if step.above:
         cell = difference_cell(step.difference, ratio=ratio)
         difference = Cell(cell.text, detail="\n".join(part for part in (cell.detail, step.outcome) if part))
-    memory = f"{step.memory_bytes / 1e6:,.0f} MB" if step.memory_bytes else words.NOT_MEASURED
+    memory = f"{step.memory_bytes / MEGABYTE:,.0f} MB" if step.memory_bytes else words.NOT_MEASURED
     return (
         Cell(step.name, detail=f"the file is {step.file_type}" if step.note else ""),
         estimate_cell(step.quality, ratio=ratio),
         difference,
-        Cell(f"{step.bytes / 1e6:,.0f} MB"),
+        Cell(f"{step.bytes / MEGABYTE:,.0f} MB"),
         Cell(memory, muted=not step.memory_bytes),
         estimate_cell(step.tokens_per_s, ratio=False),
         _seconds(step.p50_s),
