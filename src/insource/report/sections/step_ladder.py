@@ -52,7 +52,8 @@ def _answer(found: StepLadder) -> str:
     worse = [step for step in found.steps if step.outcome == "worse"]
     smallest = min(held, key=lambda step: step.bytes)
     undecided = [step.name for step in held[1:] if step.outcome == "inconclusive"]
-    text = f"{smallest.name} is the smallest ({smallest.bytes / MEGABYTE:,.0f} MB) without a certain loss before it."
+    size = f"{smallest.bytes / MEGABYTE:,.0f} MB"
+    text = f"{smallest.name} is the smallest ({size}) without a certain loss before it."
     if worse:
         names = words.listed(f"{step.name} against {step.above}" for step in worse)
         text = f"Certainly worse: {names}. {text}"
