@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from functools import partial
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from insource.export.adapter_gguf import ADAPTER_FILE, BaseFacts, read_base, why
 from insource.export.card import model_card
 from insource.export.merged.gguf_file import merged_gguf
 from insource.export.merged.merging import merge
-from insource.export.merged.steps import Serve, is_adapter, trained_weights
+from insource.export.merged.steps import is_adapter, trained_weights
 from insource.export.modelfile import modelfile, ollama_template
 from insource.export.parity import check_parity
 from insource.foundation.errors import IntegrityError
@@ -19,15 +20,20 @@ from insource.foundation.files import write_synced
 from insource.models.catalogue import BaseModel
 from insource.models.chat_format import ChatFormat, chat_format_of, write_beside
 from insource.models.control_tokens import control_tokens_of
+from insource.models.engines.protocol import EngineModel
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, unpacked
 from insource.training.memory import release
 from insource.training.stage import summary as training_summary
+from insource.training.tokenize import chat_render
 from insource.types import Dataset, ParitySummary, Task
 
 STAGE, VERSION = "export", 4
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
 MODEL_FILE, TOKENIZER_FILE = "model.gguf", "tokenizer.json"
+
+
+Serve = Callable[[Path], AbstractContextManager[EngineModel]]
 
 
 class Made(NamedTuple):
@@ -148,13 +154,12 @@ def modelfile_of(
 ) -> str:
     """Return the Modelfile of a file made from ``base``. Raises as ``modelfile``."""
     tokenizer = load_tokenizer(base)
-    render = partial(tokenizer.apply_chat_template, add_generation_prompt=True, tokenize=False)
     return modelfile(
         task,
-        ollama_template(render, tokenizer.bos_token or ""),
+        ollama_template(chat_render(tokenizer), tokenizer.bos_token or ""),
         model_file,
         context_tokens,
-        stops=facts.stops,
+        stops=tuple(dict.fromkeys((*chat_format_of(base.gguf).stop_tokens, *facts.stops))),
         adapter=adapter,
         control=control_tokens_of(base.gguf),
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from insource.models.chat_format import folded, takes_system
-from insource.models.control_tokens import ControlTokens
+from insource.models.control_tokens import ControlTokens, Render
 from insource.types import Example, Message, Task
 
 IGNORE = -100
@@ -35,6 +35,23 @@ def control_tokens(tokenizer: Any) -> ControlTokens:
     return ControlTokens({token.content: place for place, token in added if token.special})
 
 
+def chat_render(tokenizer: Any) -> Render:
+    """Return the function that writes messages as the model is asked, ending where the answer begins."""
+
+    def render(turns: list[dict[str, str]]) -> str:
+        template = tokenizer.chat_template
+        known = takes_system(template, tokenizer.bos_token or "", tokenizer.eos_token or "")
+        said = tokenizer.apply_chat_template(
+            turns if known else folded(turns),
+            add_generation_prompt=True,
+            tokenize=False,
+            enable_thinking=False,  # as the engine asks: an answer begins at once
+        )
+        return str(said)
+
+    return render
+
+
 def prompt_ids(tokenizer: Any, control: ControlTokens, messages: Sequence[Message]) -> list[int]:
     """Return the prompt's tokens by the model's chat template, ending where the answer begins.
 
@@ -48,19 +65,7 @@ def prompt_ids(tokenizer: Any, control: ControlTokens, messages: Sequence[Messag
 
 def prompt_pieces(tokenizer: Any, control: ControlTokens, messages: Sequence[Message]) -> list[int | str]:
     """Return the rendered prompt, cut at the template's control tokens: ids of those, texts between them."""
-
-    def render(turns: list[dict[str, str]]) -> str:
-        template = tokenizer.chat_template
-        known = takes_system(template, tokenizer.bos_token or "", tokenizer.eos_token or "")
-        said = tokenizer.apply_chat_template(
-            turns if known else folded(turns),
-            add_generation_prompt=True,
-            tokenize=False,
-            enable_thinking=False,  # as the engine asks: an answer begins at once
-        )
-        return str(said)
-
-    return control.pieces(messages, render)
+    return control.pieces(messages, chat_render(tokenizer))
 
 
 def text_ids(tokenizer: Any, text: str) -> list[int]:
