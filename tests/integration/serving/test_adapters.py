@@ -8,6 +8,7 @@ from support.adapters import write_adapter
 
 from insource.foundation.errors import InsourceError, UserError
 from insource.models.protocol import Request
+from insource.serving.busy import Busy
 from insource.serving.engine import EngineSettings
 from insource.serving.engines.llamacpp import LlamaCppEngine
 from insource.serving.shared import SharedEngine
@@ -112,3 +113,39 @@ def test_a_llama_server_by_url_answers_as_the_embedded_engine(settings, adapters
             ServedModel("m", by_url.model_copy(update={"adapters": (adapters["c"],)}), adapter=0).start()
         assert caught.value.code == "engine-lacks-model"
         assert "--lora" in caught.value.hint
+
+
+def test_a_busy_machine_is_said_and_gets_fewer_threads(settings, monkeypatch):
+    monkeypatch.setattr("insource.serving.shared.look", lambda: Busy(1.0, 2))
+    told = []
+    unset = settings.model_copy(update={"threads": None})
+    with SharedEngine(unset, {}, note=told.append) as shared:
+        shared.model("base", None).generate(QUESTION)
+    (said,) = told
+    assert "1.0 of 2 cores" in said
+    assert "1 of 2 threads" in said
+
+
+def test_the_answer_does_not_depend_on_the_number_of_threads(settings):
+    answers = []
+    for threads in (1, 2, 3):
+        with ServedModel("m", settings.model_copy(update={"threads": threads})) as served:
+            answers.append(served.generate(QUESTION.model_copy(update={"top_logprobs": 3})).tokens)
+    assert answers[0] == answers[1] == answers[2]
+
+
+def test_a_neighbour_that_comes_later_moves_the_engine_to_fewer_threads(settings, monkeypatch):
+    monkeypatch.setattr("insource.serving.shared.look", lambda: Busy(0.0, 2))
+    monkeypatch.setattr("insource.serving.threads.FEWER_AFTER_S", 0.0)
+    told = []
+    with SharedEngine(settings.model_copy(update={"threads": None}), {}, note=told.append) as shared:
+        first = shared.engine
+        before = shared.model("base", None).generate(QUESTION).text
+        monkeypatch.setattr("insource.serving.shared.between", lambda *_: Busy(1.0, 2))
+        deadline = time.monotonic() + 60
+        while shared.engine is first and time.monotonic() < deadline:
+            assert shared.model("base", None).generate(QUESTION).text == before
+        assert shared.engine is not first
+        assert shared.model("base", None).generate(QUESTION).text == before
+    assert len(told) == 1
+    assert "1 of 2 threads" in told[0]

@@ -4,7 +4,15 @@ import time
 
 import pytest
 
-from insource.serving.busy import Busy, Sample, SlowAnswers, between, computed_s, sample, usable_cores
+from insource.serving.busy import (
+    Busy,
+    Sample,
+    SlowAnswers,
+    between,
+    computed_s,
+    sample,
+    usable_cores,
+)
 
 BUSY, IDLE = Busy(1.4, 2), Busy(0.1, 2)
 
