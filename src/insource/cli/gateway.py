@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from insource.cli.answering import host_config_option, project_option
 from insource.config.loading import FILE_NAME
 
 if TYPE_CHECKING:
+    from insource.cli.answering import Answering
     from insource.config.loading import LoadedConfig
-    from insource.config.reference import ReferenceSection
     from insource.config.sections import Config
     from insource.gateway.settings import GatewaySettings, PassThrough
     from insource.logs.recorder import Recorder
     from insource.providers.prices import PriceTable
-    from insource.workflow.serve import Deployed
-    from insource.workflow.session import Session
 
 HOLD_UNTIL_RESTART = (
     *("project", "task", "reference", "serving", "routing", "log", "prices"),
-    *("gateway.host", "gateway.port", "gateway.on_log_failure"),
+    *("gateway.host", "gateway.port", "gateway.on_log_failure", "gateway.projects"),
+    *("gateway.max_waiting", "gateway.deadline_s", "gateway.overload"),
 )
 
 
@@ -34,29 +33,24 @@ HOLD_UNTIL_RESTART = (
 @click.option(
     "--pass-through", "only_pass", is_flag=True, help="Never answer locally, even when a run exists."
 )
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path),
-    default=Path(FILE_NAME),
-    show_default=True,
-    help="The project's configuration. Without the file, defaults apply.",
-)
-def command(run: str | None, port: int | None, only_pass: bool, config_path: Path) -> None:
+@project_option
+@host_config_option
+def command(
+    run: str | None, port: int | None, only_pass: bool, folders: tuple[Path, ...], config_path: Path
+) -> None:
     """Run a gateway that passes calls through unchanged and records every call.
 
     Point your client's base_url at it. The model that RUN (default: the newest run) chose answers its task;
-    the gateway escalates uncertain answers to reference.model. Callers send their own provider keys, which
-    are never stored. Create a gateway key for other callers with `insource keys create`.
+    the gateway escalates uncertain answers to reference.model. With --project or gateway.projects, it also
+    answers the tasks of other projects. Callers send their own provider keys, which are never stored. Create
+    a gateway key for other callers with `insource keys create`.
     """
-    from insource.cli.options import open_session
+    from insource.cli.answering import open_log, open_tasks, sessions_of
     from insource.gateway.admission.keys import require_key_beyond_loopback
     from insource.gateway.admission.ledger import KeyLedger
     from insource.gateway.from_config import key_admitter, pass_through
     from insource.gateway.server import serve
-    from insource.logs.recorder import Recorder
     from insource.providers.prices import PriceTable
-    from insource.redaction import Redactor
     from insource.serving.engines.llamacpp import require_free_port
 
     loaded = _configuration(config_path, run)
@@ -67,24 +61,18 @@ def command(run: str | None, port: int | None, only_pass: bool, config_path: Pat
     # Fail before an engine loads, which takes seconds.
     exposed = require_key_beyond_loopback(section.host, ledger)
     require_free_port(chosen)
-    session = None
-    if not only_pass and config_path.is_file():
-        session = open_session(config_path, {})
-        session = session if run or _has_run(session) else None
+    sessions = [] if only_pass else sessions_of(loaded, config_path, folders, run, needed=False)
+    others = [session.config for session in sessions]
 
     def passing(config: Config) -> PassThrough:
-        admitter = key_admitter(config, ledger, prices.dearest, exposed=exposed)
+        admitter = key_admitter(config, ledger, prices.dearest, exposed=exposed, others=others)
         return pass_through(config, admitter, workspace=workspace)
 
     with ExitStack() as stack:
         stack.callback(ledger.close)
-        redactor = Redactor.from_config(loaded.config.log, workspace)
-        recorder = stack.enter_context(
-            Recorder.open(
-                workspace, on_log_failure=section.on_log_failure, redactor=redactor, drain_apart=True
-            )
-        )
-        settings, told = _settings(loaded, session, run, recorder, passing(loaded.config), prices, stack)
+        recorder = open_log(loaded, stack)
+        answering = open_tasks(loaded.config, sessions, run, stack, alone=False)
+        settings, told = _settings(loaded, answering, recorder, passing(loaded.config), prices)
         serve(
             settings,
             port=chosen,
@@ -113,63 +101,38 @@ def _say_stopping(under_way: int) -> None:
 
 def _settings(
     loaded: LoadedConfig,
-    session: Session | None,
-    run: str | None,
+    answering: Sequence[Answering],
     recorder: Recorder,
     passing: PassThrough,
     prices: PriceTable,
-    stack: ExitStack,
 ) -> tuple[GatewaySettings, list[str]]:
-    """Return the settings and the lines to print. The model, if any, is open until ``stack`` closes."""
+    """Return the settings and the lines to print."""
+    from insource.cli.answering import limits_of
     from insource.gateway.settings import GatewaySettings
-    from insource.workflow.serve import deployed
 
     log = loaded.config.log
     names = ", ".join(f"{upstream.name} ({upstream.base_url})" for upstream in passing.upstreams)
-    told = [f"Forwards calls to {names}" if names else "Forwards no calls: the task is local-only"]
+    told = []
+    for one in answering:
+        cloud = one.config.reference.model
+        told += [
+            f"Answers {one.found.task.name} with {one.found.name}",
+            one.found.policy.reason,
+            f"Escalates to {cloud or 'nothing: set reference.model to escalate to a cloud model'}",
+        ]
+    told.append(f"Forwards calls to {names}" if names else "Forwards no calls: the task is local-only")
     if passing.task_of is not None:
         told.append("Tags calls without a task with the rules from `insource logs discover --apply`")
     settings = GatewaySettings(
         recorder=recorder,
         pass_through=passing,
+        tasks=tuple(one.settings for one in answering),
+        limits=limits_of(loaded.config),
         prices=prices,
         retention_days=log.retention_days,
         retention_gb=log.retention_gb,
     )
-    if session is None:
-        return settings, told
-    found = deployed(session, run)
-    settings = _with_model(settings, found, loaded.config.reference, stack)
-    cloud = loaded.config.reference.model
-    about = [
-        f"Answers {found.task.name} with {found.name}",
-        found.policy.reason,
-        f"Escalates to {cloud or 'nothing: set reference.model to escalate to a cloud model'}",
-    ]
-    return settings, [*about, *told]
-
-
-def _with_model(
-    settings: GatewaySettings, found: Deployed, reference: ReferenceSection, stack: ExitStack
-) -> GatewaySettings:
-    """Open the model of a finished run, and return the settings with it and the cloud behind it."""
-    from insource.gateway.settings import HttpCloud
-
-    opened = stack.enter_context(found.open())
-    cloud = None
-    if reference.model:
-        cloud = HttpCloud(model=reference.model.partition("/")[2], base_url=reference.base_url)
-    return replace(
-        settings,
-        task=found.task,
-        policy=found.policy,
-        local=opened.model,
-        cloud=cloud,
-        ask=found.ask,
-        confidence=found.confidence,
-        engine_alive=opened.alive,
-        local_slots=found.slots,
-    )
+    return settings, told
 
 
 def _configuration(path: Path, run: str | None = None) -> LoadedConfig:
@@ -177,17 +140,6 @@ def _configuration(path: Path, run: str | None = None) -> LoadedConfig:
     from insource.config.loading import load
 
     return load(path, or_defaults=run is None and path == Path(FILE_NAME))
-
-
-def _has_run(session: Session) -> bool:
-    from insource.foundation.errors import UserError
-    from insource.runs.result import load
-
-    try:
-        load(session.project.runs)
-    except UserError:
-        return False
-    return True
 
 
 def _read_again(path: Path, passing: Callable[[Config], PassThrough], at_start: Config) -> PassThrough | None:

@@ -1,75 +1,101 @@
-"""``insource serve``: serve the chosen model alone, OpenAI-compatible, on loopback."""
+"""``insource serve``: serve the chosen models alone, OpenAI-compatible."""
 
 from __future__ import annotations
 
-import signal
-import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from insource.cli.options import project_options
+from insource.cli.answering import host_config_option, project_option
 
 if TYPE_CHECKING:
-    from insource.arms.local import Local
-    from insource.workflow.serve import Deployed
-    from insource.workflow.session import Session
+    from insource.cli.answering import Answering
+    from insource.config.sections import Config
+    from insource.gateway.admission.ledger import KeyLedger
+    from insource.gateway.admission.session_key import SessionKey
+    from insource.gateway.settings import GatewaySettings
+    from insource.logs.recorder import Recorder
+
+MB = 1 << 20
 
 
-@click.command("serve", short_help="Serve the chosen model on loopback")
+@click.command("serve", short_help="Serve the chosen models alone, without a cloud")
 @click.argument("run", required=False)
 @click.option("--port", type=click.IntRange(0, 65535), help="Overrides serving.port; 0 picks a free port.")
-@project_options
-def command(session: Session, run: str | None, port: int | None) -> None:
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on. Callers always send a key."
+)
+@project_option
+@host_config_option
+def command(
+    run: str | None, port: int | None, host: str, folders: tuple[Path, ...], config_path: Path
+) -> None:
     """Serve the model that RUN (default: the newest run) chose; print its address and key.
 
-    It has no cloud, no log and no policy; use `insource gateway` for those. A fitted model answers chat
-    completions, /v1/decisions and /v1/systemone. A tuned model answers chat completions of the engine; send
-    the adapter's scale in every request: "lora": [{"id": 0, "scale": 1}].
+    It answers chat completions, /v1/decisions and /v1/systemone, whatever model a client names, records every
+    call, and opens no connection; `insource gateway` has a cloud behind it. With --project or
+    gateway.projects, it serves the tasks of several projects. Callers send the printed key or one of
+    `insource keys create`.
     """
-    from insource.workflow.serve import deployed
+    from insource.cli.answering import open_log, open_tasks, sessions_of
+    from insource.config.loading import load
+    from insource.gateway.admission.ledger import KeyLedger
+    from insource.gateway.server import serve
+    from insource.serving.engines.llamacpp import require_free_port
 
-    found = deployed(session, run)
-    chosen = session.config.serving.port if port is None else port
-    if found.engine is not None:
-        _serve_engine(found.engine, chosen)
-    else:
-        _serve_model(found, chosen)
-
-
-def _serve_model(found: Deployed, port: int) -> None:
-    from insource.gateway.alone import Alone, serve_alone
-    from insource.gateway.tasks.local import LocalAnswerer
-
-    with found.open() as opened:
-        answerer = LocalAnswerer(opened.model, found.task, found.ask, found.confidence)
-        app = Alone(found.task, answerer, found.slots)
-        serve_alone(app, port=port, on_ready=lambda url: _say_ready(found.name, url, app.api_key))
-
-
-def _serve_engine(local: Local, port: int) -> None:
-    from insource.foundation.errors import ProviderError
-    from insource.serving.engines.llamacpp import LlamaCppEngine
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with LlamaCppEngine(local.settings().model_copy(update={"port": port})) as engine:
-        _say_ready(local.tuned_name, f"{engine.url}/v1", engine.api_key)
-        try:
-            while engine.alive:
-                time.sleep(0.5)
-        except KeyboardInterrupt:
-            return
-        raise ProviderError(
-            "engine-died",
-            "The engine stopped unexpectedly.",
-            details=engine.log_tail(),
-            hint="Check the free memory, then start it again: insource serve",
+    loaded = load(config_path, or_defaults=bool(folders))
+    config = loaded.config
+    chosen = config.serving.port if port is None else port
+    if chosen:  # fail before an engine loads, which takes seconds
+        require_free_port(chosen, host)
+    sessions = sessions_of(loaded, config_path, folders, run, needed=True)
+    with ExitStack() as stack:
+        answering = open_tasks(config, sessions, run, stack, alone=True)
+        ledger = KeyLedger(loaded.folder / config.project.workspace)
+        stack.callback(ledger.close)
+        admission = _admission(config, answering, ledger)
+        settings = _settings(config, answering, admission, open_log(loaded, stack))
+        serve(
+            settings,
+            port=chosen,
+            host=host,
+            on_ready=lambda url: _say_ready(answering, url, admission.secret),
         )
 
 
-def _say_ready(name: str, url: str, key: str) -> None:
+def _admission(config: Config, answering: Sequence[Answering], ledger: KeyLedger) -> SessionKey:
+    from insource.gateway.admission.session_key import SessionKey
+    from insource.gateway.from_config import key_admitter
+    from insource.providers.prices import PriceTable
+
+    price, others = PriceTable(config.prices.models).dearest, [one.config for one in answering]
+    return SessionKey(key_admitter(config, ledger, price, exposed=True, others=others))
+
+
+def _settings(
+    config: Config, answering: Sequence[Answering], admission: SessionKey, recorder: Recorder
+) -> GatewaySettings:
+    """Return the settings of a gateway that forwards nothing."""
+    from insource.cli.answering import limits_of
+    from insource.gateway.settings import GatewaySettings, PassThrough
+
+    return GatewaySettings(
+        recorder=recorder,
+        pass_through=PassThrough(admission=admission, max_body_bytes=int(config.gateway.max_body_mb * MB)),
+        tasks=tuple(one.settings for one in answering),
+        limits=limits_of(config),
+        retention_days=config.log.retention_days,
+        retention_gb=config.log.retention_gb,
+    )
+
+
+def _say_ready(answering: Sequence[Answering], url: str, key: str) -> None:
     from insource.cli.output import say
 
-    say(f"Serving {name}")
+    for one in answering:
+        say(f"Serving {one.found.task.name}@{one.found.version} with {one.found.name}")
     click.echo(f"{url}  key {key}")
     say("Stop with Ctrl-C")

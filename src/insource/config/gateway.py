@@ -24,6 +24,20 @@ class GatewaySection(Frozen):
         "127.0.0.1", description="Address to listen on. The default accepts local callers only."
     )
     port: int = Field(8790, ge=0, le=65535, description="Port of `insource gateway`; 0 picks a free port.")
+    projects: list[str] = Field(
+        [], description="Folders of other projects whose tasks are answered too, relative to this file."
+    )
+    max_waiting: int = Field(
+        64, ge=0, description="Calls that may wait for a local model; what is beyond that is overload."
+    )
+    deadline_s: float = Field(
+        60, gt=0, description="Maximum time a call waits for the answer of a local model (seconds)."
+    )
+    overload: Literal["cloud", "refuse"] = Field(
+        "cloud",
+        description="What becomes of a call that may not wait longer: the task's `cloud` answers, or 429 "
+        "does; without a cloud always 429.",
+    )
     max_body_mb: float = Field(
         64,
         gt=0,

@@ -32,6 +32,11 @@ class ServingSection(Frozen):
     memory_limit_gb: float | None = Field(
         None, gt=0, description="Memory that the engine may take; when empty, what is free (GB)."
     )
+    grounding: Literal["auto", "off"] = Field(
+        "auto",
+        description="Values of the tuned model's JSON answers held to what the document states: `auto` for "
+        "the fields whose training values are found in their documents, `off` for none.",
+    )
     port: int = Field(0, ge=0, le=65535, description="Port of `insource serve`; 0 picks a free port.")
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from typing import Any
 from insource.demo.simulated import simulated_cloud
 from insource.foundation.errors import ProviderError
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import AUTO, GatewaySettings
+from insource.gateway.settings import AUTO, GatewaySettings, TaskSettings
 from insource.models.transport import client
 from insource.providers.tags import HEADER
 from insource.store.calls.calls import get_call
@@ -25,16 +25,16 @@ def drive(session: Session, result: RunResult, documents: Sequence[Example]) -> 
     cloud = cloud_model(session) or simulated_cloud(session)
     found = answering(session, result)
     with found.open() as opened, session.recorder() as recorder:
-        settings = GatewaySettings(
+        own = TaskSettings(
             task=found.task,
             policy=found.policy,
-            recorder=recorder,
             local=opened.model,
             cloud=cloud,
             ask=found.ask,
             confidence=found.confidence,
-            local_slots=found.slots,
+            slots=found.slots,
         )
+        settings = GatewaySettings(recorder=recorder, tasks=(own,))
         with GatewayServer(settings) as gateway:
             ids = [_ask(gateway.url, document.input) for document in documents]
         recorder.flush()

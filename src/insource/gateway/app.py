@@ -1,7 +1,7 @@
 """The gateway as an ASGI application: its start and end, its health, and the reload of its settings.
 
-A client changes its base URL and nothing else. Calls to a model are forwarded unchanged and recorded; a
-task that was insourced is answered here. ``calls.py`` handles the requests.
+A client changes its base URL and nothing else. Calls to a model are forwarded unchanged and recorded;
+tasks that were insourced are answered here. ``calls.py`` handles the requests.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import Any
 import msgspec
 
 from insource.foundation.errors import InsourceError
-from insource.gateway.call.exchange import describe_policy
 from insource.gateway.calls import Calls
 from insource.gateway.http.asgi import HttpReply, HttpRequest, Receive, Send
 from insource.gateway.live import Live
 from insource.gateway.settings import GatewaySettings, PassThrough
-from insource.gateway.tasks.task import InsourcedTask
+from insource.gateway.tasks.tasks import Tasks
 
 RETENTION_INTERVAL_S = 60.0
 
@@ -29,7 +28,7 @@ def create_app(settings: GatewaySettings) -> Gateway:
     """Return the gateway as an ASGI application; it needs the lifespan protocol.
 
     Raises:
-        DataError: ``schema-not-supported`` when the task's output contract has no grammar.
+        DataError: ``schema-not-supported`` when a task's output contract has no grammar.
         ConfigError: ``config-invalid`` for an upstream whose base URL is not valid.
     """
     return Gateway(settings)
@@ -40,9 +39,7 @@ class Gateway:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
-        self._insourced: InsourcedTask | None = None
-        if settings.task is not None and settings.policy is not None:
-            self._insourced = InsourcedTask(settings, settings.task, settings.policy)
+        self._tasks = Tasks(settings)
         self._drain_failures = 0
         self._settling: set[asyncio.Task[None]] = set()
         self._live = Live(settings.pass_through)
@@ -67,7 +64,7 @@ class Gateway:
         before.retire(self._live)
 
     def _handling(self, live: Live) -> Calls:
-        return Calls(self._settings, live, self._insourced, self._settling)
+        return Calls(self._settings, live, self._tasks, self._settling)
 
     async def _http(self, request: HttpRequest, reply: HttpReply) -> None:
         if request.path == "/health" and request.method in ("GET", "HEAD"):
@@ -79,16 +76,16 @@ class Gateway:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        if self._insourced is not None:
-            self._insourced.open()
+        for task in self._tasks.all:
+            task.open()
         drainer = asyncio.create_task(self._drain())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         drainer.cancel()
         await asyncio.gather(drainer, *self._settling, return_exceptions=True)
         self._live.retire()
-        if self._insourced is not None:
-            self._insourced.close()
+        for task in self._tasks.all:
+            task.close()
         await self._flush()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -121,15 +118,12 @@ class Gateway:
             return False
 
     async def _health(self, reply: HttpReply) -> None:
-        insourced, live, recorder = self._insourced, self._live, self._settings.recorder
-        state: dict[str, Any] = {"status": "ok"}
-        if insourced is not None:
-            cloud, configured = insourced.cloud, insourced.local is not None
-            alive = configured and self._settings.engine_alive()
-            state["status"] = "ok" if alive else "degraded" if cloud or live.upstreams else "down"
-            state["engine"] = {"configured": configured, "alive": alive}
-            state["cloud"] = {"configured": cloud is not None, "model": cloud and cloud.model}
-            state["policy"] = describe_policy(insourced.policy)
+        tasks, live, recorder = self._tasks.all, self._live, self._settings.recorder
+        dead = [task for task in tasks if not task.alive]
+        answered = live.upstreams or all(task.cloud is not None for task in dead)
+        state: dict[str, Any] = {"status": "ok" if not dead else "degraded" if answered else "down"}
+        if tasks:
+            state["tasks"] = {task.task.name: task.state() for task in tasks}
         state["upstreams"] = {
             name: {"kind": upstream.settings.kind, "under_way": len(upstream.pool.busy)}
             for name, upstream in live.upstreams.items()

@@ -36,8 +36,9 @@ from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.http.asgi import Disconnected, HttpReply, HttpRequest, TooLarge
 from insource.gateway.http.refused import Refused
 from insource.gateway.live import Live
-from insource.gateway.settings import REFERENCE, GatewaySettings
+from insource.gateway.settings import AUTO, GatewaySettings
 from insource.gateway.tasks.task import Elsewhere, InsourcedTask
+from insource.gateway.tasks.tasks import Tasks
 from insource.logs.call_values import CallEnd, CallStart
 from insource.logs.later_answers import complete_later
 from insource.providers import AnswerReader
@@ -62,12 +63,12 @@ class Calls:
         self,
         settings: GatewaySettings,
         live: Live,
-        insourced: InsourcedTask | None,
+        tasks: Tasks,
         settling: set[asyncio.Task[None]],
     ) -> None:
         self._settings = settings
         self._live = live
-        self._insourced = insourced
+        self._tasks = tasks
         self._settling = settling
 
     async def handle(self, request: HttpRequest, reply: HttpReply) -> None:
@@ -83,7 +84,8 @@ class Calls:
                 return
             call = await read_call(request, reply, destination, self._live.settings)
             call = self._with_questions(call)
-            insourced = self._task_for(call)
+            insourced, own = self._task_for(call)
+            call = call._replace(own=own)
             if insourced is not None and call.decisions is None:
                 call = call._replace(chat=chat_request(call))
             admission = await self._admit(call, insourced)
@@ -102,11 +104,16 @@ class Calls:
     # Route
 
     async def _answered_here(self, request: HttpRequest, reply: HttpReply, destination: Destination) -> bool:
-        """Answer what a task has besides its calls: the list of models, and a wrong method."""
-        if self._insourced is None or destination.named:
+        """Answer what tasks have besides their calls: the list of models, and a wrong method.
+
+        Raises:
+            Refused: the caller may not see the list.
+        """
+        if not self._tasks.all or destination.named:
             return False
         if destination.path == "/v1/models" and request.method == "GET":
-            await reply.whole(200, models_body(self._insourced.models))
+            await self._live.settings.admission.recognise(request.headers_and_key)
+            await reply.whole(200, models_body(self._tasks.models))
             return True
         path = destination.path
         answered = path in (CHAT_PATH, *DECISION_PATHS)
@@ -117,24 +124,28 @@ class Calls:
             return True
         return False
 
-    def _task_for(self, call: ReadCall) -> InsourcedTask | None:
-        """Return the task if it answers this call, None if an upstream does.
+    def _task_for(self, call: ReadCall) -> tuple[InsourcedTask | None, bool]:
+        """Return the task that answers this call, None if an upstream does, and whether it is for the task.
 
         Raises:
             UnknownRoute: neither does.
+            Refused: the call leaves open which task it is for.
         """
-        insourced, destination = self._insourced, call.destination
-        if insourced is None or destination.named:
-            answers = False
-        elif call.decisions is not None:
-            answers = insourced.decides(call.model, call.decisions) or destination.upstream is None
-        elif destination.endpoint != "chat":
-            answers = False
-        else:
-            answers = insourced.serves(call.model) or insourced.passes_on or destination.upstream is None
-        if not answers and destination.upstream is None:
+        destination, asked, found, own = call.destination, call.decisions, None, False
+        named = call.tags.task or call.key_task
+        if not destination.named and (asked is not None or destination.endpoint == "chat"):
+            found = self._tasks.of(call.model, named, asked)
+            own = found is not None and found.serves(call.model)
+            if found is None and asked is None:
+                found = self._tasks.elsewhere(named)
+            unknown = destination.upstream is None or call.model == AUTO
+            if found is None and unknown and self._tasks.all:
+                if asked is None:
+                    chat_request(call)  # what is no call at all is refused for that
+                raise Refused(404, "model-not-found", f"There is no model {call.model[:200]!r} here.")
+        if found is None and destination.upstream is None:
             raise UnknownRoute(f"No upstream is configured for {call.request.method} {call.request.path}.")
-        return insourced if answers else None
+        return found, own
 
     def _with_questions(self, call: ReadCall) -> ReadCall:
         """Return the call with its typed questions, if it has some that this gateway may answer.
@@ -143,7 +154,7 @@ class Calls:
             Refused: they cannot be read, and there is no upstream that could say so.
         """
         destination = call.destination
-        if self._insourced is None or destination.endpoint != "decisions" or destination.named:
+        if not self._tasks.all or destination.endpoint != "decisions" or destination.named:
             return call
         try:
             return call._replace(decisions=decision_request(call))
@@ -164,13 +175,13 @@ class Calls:
         upstream = destination.upstream.name if destination.upstream else ""
         model, tags, local = call.model, call.tags, False
         if insourced is not None:
-            local = insourced.local is not None and (call.decisions is not None or insourced.serves(model))
-            if call.decisions is None or insourced.serves(model):
-                upstream = REFERENCE if insourced.passes_on else ""
-            if insourced.serves(model):
-                model = insourced.cloud.model if insourced.cloud is not None else model
-            if call.decisions is not None or insourced.serves(call.model):
-                tags = replace(tags, task=tags.task or insourced.task.name)
+            local = insourced.local is not None and (call.decisions is not None or call.own)
+            if call.decisions is None or call.own:
+                upstream = insourced.reference if insourced.passes_on else ""
+            if (call.own or model == AUTO) and insourced.cloud is not None:
+                model = insourced.cloud.model
+            if call.decisions is not None or call.own:
+                tags = replace(tags, task=insourced.task.name)
         asked = AdmissionRequest(
             method=request.method,
             path=destination.path,
@@ -194,7 +205,7 @@ class Calls:
     ) -> Exchange | None:
         """Record that the call starts. If that fails, answer with the error and return None."""
         task = call.tags.task if admission.task is None else admission.task
-        if insourced is not None and (call.decisions is not None or insourced.serves(call.model)):
+        if insourced is not None and (call.decisions is not None or call.own):
             task = insourced.task.name
         try:
             recording = self._settings.recorder.begin_call(start_of_call(call, admission.key_name, task))
@@ -217,6 +228,7 @@ class Calls:
             provider=destination.upstream.base_url if destination.upstream else "",
             model=call.model,
             streams=call.streams,
+            own=call.own,
             chat=call.chat,
             decisions=call.decisions,
             policy=None if insourced is None else insourced.policy,
@@ -240,7 +252,7 @@ class Calls:
     def _elsewhere(self, call: ReadCall, insourced: InsourcedTask, exchange: Exchange) -> Elsewhere | None:
         """Return how a question goes to the upstream of its path; None if the task's own cloud answers it."""
         destination = call.destination
-        if destination.upstream is None or insourced.serves(call.model):
+        if destination.upstream is None or call.own:
             return None
         stays = exchange.admission.local_only or insourced.task.privacy == "local-only"
         if stays and not self._live.upstreams[destination.upstream.name].local:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,22 +41,35 @@ _KINDS: dict[str, UpstreamKind] = {
 }
 
 
-def key_admitter(config: Config, ledger: KeyLedger, price: Price, *, exposed: bool) -> KeyAdmitter:
+def key_admitter(
+    config: Config, ledger: KeyLedger, price: Price, *, exposed: bool, others: Sequence[Config] = ()
+) -> KeyAdmitter:
     """Return the admission by virtual keys; callers without one are admitted unless a key is required.
 
-    ``exposed`` means that other machines can reach the gateway. Raises as ``pass_through``.
+    ``exposed`` means that other machines can reach the gateway. ``others`` are the projects whose tasks are
+    answered too. Raises as ``pass_through``.
     """
     sections = _sections(config)
     access = {name: _access(_upstream(name, section), section) for name, section in sections.items()}
-    reference = config.reference
-    access[REFERENCE] = Access(reference.base_url, reference.api_key_env)
+    for one in (*others, config):
+        reference = one.reference
+        access[reference_name(config, one)] = Access(reference.base_url, reference.api_key_env)
     return KeyAdmitter(
         ledger,
-        rules=TaskRules.of(config),
+        rules=TaskRules.of(config, others),
         upstreams=access,
         price=price,
         require_key=exposed or config.gateway.require_key,
     )
+
+
+def reference_name(host: Config, project: Config) -> str:
+    """Return the name of a project's cloud among the upstreams that keys are bound to."""
+    same = (host.reference.base_url, host.reference.api_key_env) == (
+        project.reference.base_url,
+        project.reference.api_key_env,
+    )
+    return REFERENCE if same else f"{REFERENCE}:{project.task.name}"
 
 
 def pass_through(

@@ -20,6 +20,7 @@ AUTO = "insource/auto"
 REFERENCE = "reference"  # the name of the upstream that a task escalates to
 
 StreamUsage = Literal["estimate", "inject"]
+Overload = Literal["cloud", "refuse"]
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,54 @@ class PassThrough:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatewaySettings:
-    """Upstreams to forward calls to, a task to answer here, or both.
+class TaskSettings:
+    """A task to answer here.
 
-    ``cloud`` is what the task escalates to: an API, or a ``Model`` in its place. Without it nothing can be
-    escalated. ``ask`` makes the local model's request for a document; without it, that is the task's prompt
-    under its grammar, with at most ``max_tokens`` in the answer. ``confidence`` returns how sure the local
-    model is of an answer that does not state its own confidence, None where that is unknown. ``local_slots``
-    is the number of documents that the local model answers at the same time. ``/health`` calls
-    ``engine_alive``. All of these are used only with a ``task``.
+    ``version`` names what answers: callers may ask for ``task@version``. ``cloud`` is what the task escalates
+    to: an API, or a ``Model`` in its place. Without it nothing can be escalated. ``reference`` is the name of
+    that cloud among the upstreams that keys are bound to. ``ask`` makes the local model's request for a
+    document; without it, that is the task's prompt under its grammar, with at most ``max_tokens`` in the
+    answer. ``confidence`` returns how sure the local model is of an answer that does not state its own
+    confidence, None where that is unknown. ``spelled`` returns the bytes of a token of the local model.
+
+    ``slots`` is the number of documents that are answered at the same time; tasks with the same ``engine``
+    share them. ``/health`` calls ``alive``. ``any_model`` answers callers that name another model too, for a
+    server that has nothing else to answer with.
+    """
+
+    task: Task
+    policy: Policy
+    version: str = ""
+    local: Model | None = None
+    cloud: HttpCloud | Model | None = None
+    reference: str = REFERENCE
+    ask: Callable[[str], Request] | None = None
+    confidence: Callable[[Completion], float | None] = lambda completion: None
+    spelled: Callable[[int], bytes] | None = None
+    alive: Callable[[], bool] = lambda: True
+    max_tokens: int = 512
+    slots: int = 1
+    engine: str = ""
+    any_model: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How long a call may wait for a local model, and what happens to one that may not.
+
+    At most ``waiting`` calls wait for the slots of a model, and none longer than ``deadline_s`` for its
+    answer. ``overload`` sends what is beyond that to the task's cloud, or refuses it with a 429. Without a
+    cloud it is refused.
+    """
+
+    waiting: int = 64
+    deadline_s: float = 60.0
+    overload: Overload = "cloud"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySettings:
+    """Upstreams to forward calls to, tasks to answer here, or both.
 
     ``prices`` is the price table. Without it, ``price`` returns the cost of a call from its model, usage and
     start, and ``priced_by`` names that source. ``retention_days`` and ``retention_gb`` limit the log; None
@@ -69,18 +109,11 @@ class GatewaySettings:
 
     recorder: Recorder
     pass_through: PassThrough = PassThrough()
-    task: Task | None = None
-    policy: Policy | None = None
-    local: Model | None = None
-    cloud: HttpCloud | Model | None = None
-    ask: Callable[[str], Request] | None = None
-    confidence: Callable[[Completion], float | None] = lambda completion: None
+    tasks: tuple[TaskSettings, ...] = ()
+    limits: Limits = Limits()
     prices: PriceTable | None = None
     price: Callable[[str, Usage, datetime], Decimal | None] = lambda model, usage, at: None
     priced_by: str = ""
-    engine_alive: Callable[[], bool] = lambda: True
-    max_tokens: int = 512
-    local_slots: int = 1
     drain_interval_s: float = 1.0
     retention_days: float | None = None
     retention_gb: float | None = None

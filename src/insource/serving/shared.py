@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ from insource.serving.busy import Busy, SlowAnswers, between, computed_s, look, 
 from insource.serving.engine import Engine, EngineSettings
 from insource.serving.engines.choose import engine_for
 from insource.serving.threads import ThreadChoice
-from insource.types import Completion
+from insource.types import Completion, Message
 
 Answer = TypeVar("Answer")
 Say = Callable[[str], None]
@@ -248,10 +248,19 @@ class AdapterModel:
     def info(self) -> ModelInfo:
         return self._info
 
+    @property
+    def alive(self) -> bool:
+        """Whether the engine runs."""
+        return self._shared.engine.alive
+
     def generate(self, request: Request) -> Completion:
         """Return the answer, by this model's name. Raises as ``SharedEngine.ask``."""
         completion = self._shared.ask(self._adapter, lambda model: model.generate(request))
         return completion.model_copy(update={"model": self._info.name})
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Return how many tokens a prompt has. Raises as ``SharedEngine.ask``."""
+        return self._shared.ask(self._adapter, lambda model: model.count_tokens(messages))
 
 
 class _Running:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from insource.arms.local import Local
 from insource.arms.prompts import task_grammar
@@ -16,13 +16,16 @@ from insource.models.assembled import AskedModel, AssembledModel
 from insource.models.catalogue import BaseModel, resolve
 from insource.models.fitted.model import FittedModel, request_to
 from insource.models.fitted.registry import load as load_fitted
+from insource.models.grounding.grounding import Grounding
 from insource.models.prompting.folder import FILE as PROMPT
 from insource.models.prompting.folder import load as load_prompt
 from insource.models.prompting.model import PromptedModel
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS, document_confidence, load_tokenizer
-from insource.routing.vocabulary import tokenizer_of
+from insource.routing.grounded import GroundedModel
+from insource.routing.vocabulary import CONTROL_MARK, tokenizer_of
 from insource.runs.result import load
+from insource.serving.adapters import Engines
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
 from insource.types.choice import HYBRID, HybridParts
@@ -42,9 +45,9 @@ class Deployed(NamedTuple):
     """What `insource serve`, `insource gateway`, `insource predict` and `insource export` start from.
 
     ``open`` opens the model called ``name``. ``ask`` makes its request for a document, ``confidence`` judges
-    an answer that does not state its own confidence. ``slots`` is how many documents it answers at once.
-    ``folder`` has the files of a fitted model, and ``engine`` is the engine's part; each is None for the
-    other kinds.
+    an answer that does not state its own confidence, ``spelled`` returns the bytes of a token of a language
+    model. ``slots`` is how many documents it answers at once; what has the same ``engine`` shares them. It is
+    empty for models without one. ``folder`` has the files of a fitted model, None for the other kinds.
     """
 
     result: RunResult
@@ -54,9 +57,15 @@ class Deployed(NamedTuple):
     open: Callable[[], AbstractContextManager[Opened]]
     ask: Callable[[str], Request]
     confidence: Callable[[Completion], float | None] = lambda completion: completion.confidence
+    spelled: Callable[[int], bytes] | None = None
     slots: int = 1
+    engine: str = ""
     folder: Path | None = None
-    engine: Local | None = None
+
+    @property
+    def version(self) -> str:
+        """What names this model among others of its task: the run that made it."""
+        return self.result.run_id
 
 
 def served_by(session: Session, plan: ArmPlan) -> Served:
@@ -76,18 +85,42 @@ def served_by_parts(session: Session, parts: HybridParts, plans: Sequence[ArmPla
     return Served(arm=HYBRID, model=model, kind="hybrid", parts=found, source=source)
 
 
-def deployed(session: Session, run: str | None = None) -> Deployed:
+def deployed(session: Session, run: str | None = None, engines: Engines | None = None) -> Deployed:
     """Return what answers for the arm that the newest complete run chose, or ``run``.
 
     Raises:
         UserError: ``no-such-run``, and those of ``answering``.
         DataError, IntegrityError: as ``answering``.
     """
-    return answering(session, load(session.project.runs, run)[0])
+    return answering(session, load(session.project.runs, run)[0], engines)
 
 
-def answering(session: Session, result: RunResult) -> Deployed:
-    """Return what answers for the arm that a result chose.
+def deployed_together(sessions: Sequence[Session], run: str | None = None) -> tuple[Deployed, ...]:
+    """Return what answers for the tasks of several projects, on one engine for each base model.
+
+    ``run`` is a run of the first project; the others answer by their newest.
+
+    Raises:
+        UserError: ``duplicate-task`` when two projects have the same task; and as ``deployed``.
+        DataError, IntegrityError: as ``deployed``.
+    """
+    folders: dict[str, Path] = {}
+    for session in sessions:
+        name, folder = session.config.task.name, session.project.folder
+        if name in folders:
+            raise UserError(
+                "duplicate-task",
+                f"Two projects have the task {name!r}: {folders[name]} and {folder}.",
+                hint="Rename one of them: `name` under [task] in its insource.toml.",
+            )
+        folders[name] = folder
+    engines = Engines(_restarted(sessions[0])) if sessions else None
+    runs = [run, *[None] * len(sessions)]
+    return tuple(deployed(session, run, engines) for session, run in zip(sessions, runs, strict=False))
+
+
+def answering(session: Session, result: RunResult, engines: Engines | None = None) -> Deployed:
+    """Return what answers for the arm that a result chose, on an engine of its own or one of ``engines``.
 
     Raises:
         UserError: ``model-not-found`` when the files of the model were deleted, or there never were any.
@@ -102,63 +135,68 @@ def answering(session: Session, result: RunResult) -> Deployed:
     # The prompt and the limits are those that were measured and calibrated, not today's configuration.
     task = session.project.task(result.dataset.output)
     task = task.model_copy(update={"instruction": result.instruction})
-    return _answering(session, result, task, result.routing.policy, served)
+    found = _Found(session, result, task, result.routing.policy, engines or Engines(_restarted(session)))
+    return _answering(found, served)
 
 
-def _answering(
-    session: Session, result: RunResult, task: Task, policy: Policy, served: Served | None
-) -> Deployed:
+class _Found(NamedTuple):
+    """What every kind of model is opened with."""
+
+    session: Session
+    result: RunResult
+    task: Task
+    policy: Policy
+    engines: Engines
+
+
+def _restarted(session: Session) -> Callable[[str], None]:
+    return lambda reason: session.display.note(f"The engine was started again: {reason}")
+
+
+def _answering(found: _Found, served: Served | None) -> Deployed:
     if served is None or served.kind == "engine":
-        return _engine(session, result, task, policy)
+        return _tuned(found)
     if served.kind == "hybrid":
-        parts = [_answering(session, result, task, policy, part) for part in served.parts]
-        return _hybrid(result, task, policy, served, parts)
-    folder = session.project.runs.folder / served.folder
+        return _hybrid(found, served, [_answering(found, part) for part in served.parts])
+    folder = found.session.project.runs.folder / served.folder
     if not folder.is_dir():
-        raise UserError(
-            "model-not-found",
-            f"The model of {result.run_id} is not there any more: {folder}.",
-            hint="Make it again: insource run",
-        )
-    if served.kind == "prompted":
-        return _prompted(session, result, task, policy, folder)
-    return _fitted(result, task, policy, folder, served.model)
+        raise _gone(found.result, "model", folder)
+    return _prompted(found, folder) if served.kind == "prompted" else _fitted(found, folder, served.model)
 
 
-def _hybrid(
-    result: RunResult, task: Task, policy: Policy, served: Served, parts: Sequence[Deployed]
-) -> Deployed:
-    output = task.output
+def _hybrid(found: _Found, served: Served, parts: Sequence[Deployed]) -> Deployed:
+    output = found.task.output
     if not isinstance(output, JsonSchema):
         raise IntegrityError(
             "digest-mismatch",
-            f"{result.run_id} chose a hybrid, which answers in JSON, and the task has no JSON answers.",
+            f"{found.result.run_id} chose a hybrid, which answers in JSON, and the task has no JSON answers.",
             hint=RUN_THE_LOOP,
         )
 
     @contextmanager
     def opened() -> Iterator[Opened]:
         with ExitStack() as stack:
-            found = [stack.enter_context(part.open()) for part in parts]
+            ready = [stack.enter_context(part.open()) for part in parts]
             models = [
                 AskedModel(one.model, part.ask, part.confidence)
-                for one, part in zip(found, parts, strict=True)
+                for one, part in zip(ready, parts, strict=True)
             ]
             model = AssembledModel(served.model, models, served.source, output)
-            yield Opened(model, lambda: all(one.alive() for one in found))
+            yield Opened(model, lambda: all(one.alive() for one in ready))
 
     return Deployed(
-        result=result,
-        task=task,
+        result=found.result,
+        task=found.task,
         name=served.model,
-        policy=policy,
+        policy=found.policy,
         open=opened,
-        ask=lambda document: request_to(task, document),
+        ask=lambda document: request_to(found.task, document),
         slots=min(part.slots for part in parts),
+        engine=next((part.engine for part in parts if part.engine), ""),
     )
 
 
-def _fitted(result: RunResult, task: Task, policy: Policy, folder: Path, name: str) -> Deployed:
+def _fitted(found: _Found, folder: Path, name: str) -> Deployed:
     model = FittedModel(name, load_fitted(folder))
 
     @contextmanager
@@ -166,30 +204,31 @@ def _fitted(result: RunResult, task: Task, policy: Policy, folder: Path, name: s
         yield Opened(model)
 
     return Deployed(
-        result=result,
-        task=task,
+        result=found.result,
+        task=found.task,
         name=name,
-        policy=policy,
+        policy=found.policy,
         open=opened,
-        ask=lambda document: request_to(task, document),
+        ask=lambda document: request_to(found.task, document),
         slots=usable_cores(),
         folder=folder,
     )
 
 
-def _prompted(session: Session, result: RunResult, task: Task, policy: Policy, folder: Path) -> Deployed:
+def _prompted(found: _Found, folder: Path) -> Deployed:
     prompting = load_prompt(folder)
     prompt = prompting.prompt
-    base = _base(prompt.base, prompt.base_digest, result)
-    serving = session.config.serving.model_copy(update={"context_tokens": prompt.context_tokens})
-    local = _behind_engine(session, task, base, None, prompt.max_tokens)._replace(serving=serving)
-    grammar = task_grammar(task) if prompt.constrained else None
+    base = _base(prompt.base, prompt.base_digest, found.result)
+    settings = _behind_engine(found, base, None, prompt.max_tokens, prompt.context_tokens).settings()
+    engine = found.engines.of(settings)
+    engine.join(settings)
+    grammar = task_grammar(found.task) if prompt.constrained else None
 
     @contextmanager
     def opened() -> Iterator[Opened]:
-        with local.serve(base.name, None) as served:
+        with engine.model(base.name, None) as served:
             model = PromptedModel(served, prompting, served.count_tokens)
-            yield Opened(model, lambda: served.engine.alive)
+            yield Opened(model, lambda: served.alive)
 
     def confidence(completion: Completion) -> float | None:
         if grammar is None or not completion.tokens:
@@ -197,44 +236,71 @@ def _prompted(session: Session, result: RunResult, task: Task, policy: Policy, f
         return document_confidence(completion, grammar, tokenizer_of(base.gguf))
 
     return Deployed(
-        result=result,
-        task=task,
+        result=found.result,
+        task=found.task,
         name=base.name,
-        policy=policy,
+        policy=found.policy,
         open=opened,
-        ask=_asking(task, prompt.max_tokens, grammar),
+        ask=_asking(found.task, prompt.max_tokens, grammar),
         confidence=confidence,
+        spelled=_spelling(lambda: tokenizer_of(base.gguf)),
+        engine=str(base.gguf),
     )
 
 
-def _engine(session: Session, result: RunResult, task: Task, policy: Policy) -> Deployed:
+def _tuned(found: _Found) -> Deployed:
+    result, task = found.result, found.task
     adapter = Path(result.paths.get("adapter", ""))
     if result.training is None or not adapter.is_file():
-        raise UserError(
-            "model-not-found",
-            f"The adapter of {result.run_id} is not there any more: {adapter}.",
-            hint="Make it again: insource run",
-        )
+        raise _gone(result, "adapter", adapter)
     base = _base(result.training.base_model, result.base_digest, result)
-    local = _behind_engine(session, task, base, adapter, result.max_new_tokens)
+    local = _behind_engine(found, base, None, result.max_new_tokens).of(adapter)
+    settings = local.settings()
+    engine = found.engines.of(settings)
+    index = engine.join(settings)
     tokenizer = adapter.with_name(TOKENIZER_FILE)
     grammar = task_grammar(task)
+    grounding = _grounding(result)
 
     @contextmanager
     def opened() -> Iterator[Opened]:
-        with local.serve(local.tuned_name, 0) as model:
-            yield Opened(model, lambda: model.engine.alive)
+        with engine.model(local.tuned_name, index) as model:
+            held = model if grounding is None else GroundedModel(model, task, grounding, tokenizer)
+            yield Opened(held, lambda: model.alive)
 
     return Deployed(
         result=result,
         task=task,
         name=local.tuned_name,
-        policy=policy,
+        policy=found.policy,
         open=opened,
         ask=_asking(task, local.max_new_tokens, grammar),
         confidence=lambda completion: document_confidence(completion, grammar, load_tokenizer(tokenizer)),
-        engine=local,
+        spelled=_spelling(lambda: load_tokenizer(tokenizer)),
+        engine=str(settings.gguf),
     )
+
+
+def _grounding(result: RunResult) -> Grounding | None:
+    path = result.paths.get("grounding")
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise _gone(result, "grounding", path)
+    return Grounding.load(Path(path))
+
+
+def _gone(result: RunResult, what: str, path: Path | str) -> UserError:
+    return UserError(
+        "model-not-found",
+        f"The {what} of {result.run_id} is not there any more: {path}.",
+        hint="Make it again: insource run",
+    )
+
+
+def _spelling(tokenizer: Callable[[], Any]) -> Callable[[int], bytes]:
+    """Return the function that spells a token, without the mark of control tokens."""
+    return lambda token: bytes(tokenizer().decode_bytes([token])).removeprefix(CONTROL_MARK)
 
 
 def _asking(task: Task, max_tokens: int, grammar: str | None) -> Callable[[str], Request]:
@@ -264,14 +330,21 @@ def _base(name: str, digest: str, result: RunResult) -> BaseModel:
 
 
 def _behind_engine(
-    session: Session, task: Task, base: BaseModel, adapter: Path | None, max_new_tokens: int
+    found: _Found,
+    base: BaseModel,
+    adapter: Path | None,
+    max_new_tokens: int,
+    context_tokens: int | None = None,
 ) -> Local:
+    serving = found.session.config.serving
+    if context_tokens is not None:
+        serving = serving.model_copy(update={"context_tokens": context_tokens})
     return Local(
-        task=task,
+        task=found.task,
         base=base,
         adapter=adapter,
-        serving=session.config.serving,
+        serving=serving,
         max_new_tokens=max_new_tokens,
-        on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
-        note=session.display.note,
+        on_restart=_restarted(found.session),
+        note=found.session.display.note,
     )

@@ -13,7 +13,7 @@ import pytest
 from support.waiting import eventually, spooled
 
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings
+from insource.gateway.settings import GatewaySettings, TaskSettings
 from insource.logs.recorder import Recorder
 from insource.models.protocol import ModelInfo
 from insource.store.calls.calls import find_calls
@@ -41,7 +41,7 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from insource.gateway.server import serve
-from insource.gateway.settings import GatewaySettings
+from insource.gateway.settings import GatewaySettings, TaskSettings
 from insource.logs.recorder import Recorder
 from insource.models.protocol import ModelInfo
 from insource.types import Completion, Policy, Task, Text
@@ -60,10 +60,11 @@ class Slow:
 policy = Policy(threshold=0.5, basis="median", max_error=0.1, delta=0.05, calibration_n=9,
                 expected_local_share=0.5, reason="test")
 with Recorder.open(Path(sys.argv[1])) as recorder:
-    settings = GatewaySettings(
-        task=Task(name="echo", instruction="Echo.", output=Text()), policy=policy, recorder=recorder,
-        local=Slow(), confidence=lambda completion: 0.9, drain_interval_s=float(sys.argv[2]),
+    own = TaskSettings(
+        task=Task(name="echo", instruction="Echo.", output=Text()), policy=policy, local=Slow(),
+        confidence=lambda completion: 0.9,
     )
+    settings = GatewaySettings(recorder=recorder, tasks=(own,), drain_interval_s=float(sys.argv[2]))
     serve(settings, port=0, on_ready=lambda url: print(url, flush=True))
 print("stopped", flush=True)
 """
@@ -142,13 +143,13 @@ def test_a_full_disk_passes_or_refuses_as_configured(tmp_path, monkeypatch, on_l
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with Recorder.open(tmp_path, on_log_failure=on_log_failure) as recorder:
-        settings = GatewaySettings(
+        own = TaskSettings(
             task=Task(name="echo", instruction="Echo.", output=Text()),
             policy=POLICY,
-            recorder=recorder,
             local=Echo(),
             confidence=lambda completion: 0.9,
         )
+        settings = GatewaySettings(recorder=recorder, tasks=(own,))
         with GatewayServer(settings) as server:
             with monkeypatch.context() as patch:
                 patch.setattr("insource.store.spool.writer.os.write", full)

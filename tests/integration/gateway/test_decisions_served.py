@@ -13,7 +13,7 @@ from support.gateway_kit import POLICY, Provider
 
 from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings, HttpCloud, PassThrough
+from insource.gateway.settings import GatewaySettings, HttpCloud, PassThrough, TaskSettings
 from insource.models.fitted.model import FittedModel, request_to
 from insource.store.calls.calls import find_calls
 from insource.types import Labels, Task
@@ -48,16 +48,16 @@ def fields_task():
 
 
 @contextmanager
-def gateway(recorder, fitted=None, task=None, **changes):
+def gateway(recorder, fitted=None, task=None, cloud=None, **changes):
     task = task or labels_task()
-    settings = GatewaySettings(
-        recorder=recorder,
+    own = TaskSettings(
         task=task,
         policy=POLICY,
         local=FittedModel("tfidf", fitted or keyword_labels()),
+        cloud=cloud,
         ask=lambda document: request_to(task, document),
-        **changes,
     )
+    settings = GatewaySettings(recorder=recorder, tasks=(own,), **changes)
     with (
         GatewayServer(settings) as server,
         openai.OpenAI(base_url=server.url, api_key="sk-own", max_retries=0) as client,
@@ -215,8 +215,7 @@ def test_without_a_cloud_a_question_of_its_own_is_answered_however_unsure(record
         with pytest.raises(openai.APIStatusError) as caught:
             decide(client, other, model="teams")
     assert unsure.headers["x-insource-reason"] == "no-cloud"
-    assert caught.value.status_code == 503
-    assert caught.value.code == "no-cloud"
+    assert (caught.value.status_code, caught.value.code) == (400, "not-supported")
 
 
 def test_a_model_that_the_tasks_cloud_may_not_serve_is_not_asked_for_there(recorder, hosted):

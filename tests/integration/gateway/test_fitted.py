@@ -9,7 +9,7 @@ import httpx2
 import openai
 import pytest
 from support.child_python import TESTS, python_path
-from support.fitted_models import LABELS, SURE, UNSURE, finished_run
+from support.fitted_models import LABELS, RUN, SURE, UNSURE, finished_run
 from support.gateway_kit import Provider
 from support.gateway_process import WAIT_S, recorded, running
 
@@ -25,6 +25,7 @@ base_url = "{url}"
 [upstreams.openai]
 base_url = "{url}"
 """
+VERSION = f"teams@{RUN}"
 NO_ENGINE = "import sys; sys.modules['xllamacpp'] = None"
 
 
@@ -67,13 +68,15 @@ def test_a_sure_label_is_answered_here_and_a_doubtful_one_by_the_cloud(folder, e
         health = client.get("/../health", cast_to=object)
     assert "Answers teams with tfidf" in told
     answer = sure.parse()
-    assert (answer.choices[0].message.content, answer.model) == ("billing", "tfidf")
+    assert (answer.choices[0].message.content, answer.model) == ("billing", VERSION)
     assert sure.headers["x-insource-route"] == "local"
     assert float(sure.headers["x-insource-confidence"]) > 0.99
     assert unsure.headers["x-insource-route"] == "cloud"
     assert unsure.headers["x-insource-reason"] == "low-confidence"
     assert len(provider.seen) == 1
-    assert health["engine"] == {"configured": True, "alive": True}
+    teams = health["tasks"]["teams"]
+    assert teams["engine"] == {"configured": True, "alive": True}
+    assert (teams["model"], teams["reasons"]) == (VERSION, {"confident": 1, "low-confidence": 1})
     routes = {call.route.to: call for call in recorded(folder)}
     assert routes["local"].response_text == "billing"
     assert routes["local"].route.confidence > 0.99
@@ -99,7 +102,7 @@ def served(folder, environment):
 
 
 def test_a_fitted_model_is_served_alone_without_an_engine(served, folder, provider):
-    assert [model.id for model in served.models.list()] == ["teams"]
+    assert [model.id for model in served.models.list()] == [VERSION, "teams", "insource/auto"]
     assert chat(served, SURE).parse().choices[0].message.content == "billing"
     # It has no policy, so it answers however unsure it is.
     assert chat(served, UNSURE).parse().choices[0].message.content in LABELS

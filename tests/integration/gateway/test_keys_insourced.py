@@ -17,7 +17,7 @@ from insource.config.loading import validate
 from insource.gateway.admission.ledger import KeyLedger
 from insource.gateway.from_config import key_admitter, pass_through
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings, HttpCloud
+from insource.gateway.settings import GatewaySettings, HttpCloud, TaskSettings
 from insource.logs.recorder import Recorder
 from insource.store.calls.calls import find_calls
 from insource.store.database import open_database
@@ -55,14 +55,12 @@ def insourced(provider, tmp_path, monkeypatch):
         ledger = KeyLedger(tmp_path)
         admitter = key_admitter(config, ledger, price, exposed=False)
         with Recorder.open(tmp_path) as recorder:
+            cloud = HttpCloud(model="big-cloud", base_url=provider.url)
+            own = TaskSettings(task=TASK, policy=POLICY, local=Local(), cloud=cloud, confidence=confidence)
             settings = GatewaySettings(
                 recorder=recorder,
                 pass_through=pass_through(config, admitter),
-                task=TASK,
-                policy=POLICY,
-                local=Local(),
-                cloud=HttpCloud(model="big-cloud", base_url=provider.url),
-                confidence=confidence,
+                tasks=(own,),
                 price=price,
             )
             with GatewayServer(settings) as server:

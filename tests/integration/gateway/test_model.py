@@ -8,7 +8,7 @@ import pytest
 from insource.contract.grammar import compile_grammar
 from insource.contract.validate import violations
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings
+from insource.gateway.settings import GatewaySettings, TaskSettings
 from insource.logs.recorder import Recorder
 from insource.models.fake import FakeCloud
 from insource.routing.confidence import document_confidence, field_confidences, load_tokenizer
@@ -60,13 +60,17 @@ def test_the_real_model_behind_the_gateway(embedded_model, tmp_path):
         answers = [
             answer_through(
                 GatewaySettings(
-                    task=TASK,
-                    policy=policy(threshold),
                     recorder=recorder,
-                    local=local,
-                    cloud=FakeCloud({DOCUMENT: {"voltage": "480 V", "phase": "3-phase"}}, seed=0),
-                    confidence=confidence,
-                    engine_alive=lambda: local.engine.alive,
+                    tasks=(
+                        TaskSettings(
+                            task=TASK,
+                            policy=policy(threshold),
+                            local=local,
+                            cloud=FakeCloud({DOCUMENT: {"voltage": "480 V", "phase": "3-phase"}}, seed=0),
+                            confidence=confidence,
+                            alive=lambda: local.engine.alive,
+                        ),
+                    ),
                 )
             )
             for threshold in (0.0, 1.0)

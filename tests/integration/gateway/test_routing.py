@@ -32,7 +32,7 @@ from support.gateway_kit import (
 
 from insource.foundation.errors import PrerequisiteError
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings, HttpCloud, PassThrough
+from insource.gateway.settings import GatewaySettings, HttpCloud, PassThrough, TaskSettings
 from insource.models.fake import FakeCloud
 from insource.store.calls.calls import find_calls
 from insource.types import Usage
@@ -52,9 +52,11 @@ def local():
 
 
 @contextmanager
-def gateway(recorder, local=None, cloud=None, **changes):
-    settings = {"task": TASK, "policy": POLICY, "confidence": confidence} | changes
-    with GatewayServer(GatewaySettings(recorder=recorder, local=local, cloud=cloud, **settings)) as server:
+def gateway(recorder, local=None, cloud=None, all_calls=None, **changes):
+    given = {"task": TASK, "policy": POLICY, "confidence": confidence} | changes
+    own = TaskSettings(local=local, cloud=cloud, **given)
+    settings = GatewaySettings(recorder=recorder, tasks=(own,), **(all_calls or {}))
+    with GatewayServer(settings) as server:
         yield server
 
 
@@ -113,9 +115,12 @@ def test_a_doubtful_answer_is_the_clouds_byte_for_byte(recorder, local, provider
     )
     price = {("big-cloud-2026", 5): Decimal("0.25")}
     with gateway(
-        recorder, local, http_cloud(provider), price=lambda m, u, at: price[(m, u.output_tokens)]
+        recorder,
+        local,
+        http_cloud(provider),
+        all_calls={"price": lambda m, u, at: price[(m, u.output_tokens)]},
     ) as server:
-        reply = post(server, body, **{"OpenAI-Organization": "org-1", "X-Insource-Task": "mine"})
+        reply = post(server, body, **{"OpenAI-Organization": "org-1", "X-Insource-Task": "specs"})
     assert reply.content == WHOLE
     assert reply.headers["x-request-id"] == "req-1"
     assert reply.headers["x-ratelimit-remaining-requests"] == "99"
@@ -407,7 +412,7 @@ def test_without_a_cloud_a_valid_local_answer_is_better_than_none(recorder, loca
         other = post(server, ask(SURE, model="gpt-of-another-job"))
     assert doubtful.json()["choices"][0]["message"]["content"] == '{"voltage":null}'
     assert doubtful.headers["x-insource-reason"] == "no-cloud"
-    assert {r.status_code for r in (malformed, broken, tools)} == {503}
+    assert [r.status_code for r in (malformed, broken, tools)] == [503, 503, 400]
     assert malformed.json()["error"]["code"] == "no-cloud"
     assert (other.status_code, other.json()["error"]["code"]) == (404, "model-not-found")
     recorder.flush()
@@ -429,7 +434,7 @@ def test_a_local_only_task_fails_closed(recorder, local, document):
 
 def test_malformed_calls_get_openais_error_shape_and_a_record(recorder, local):
     deep = b'{"model":"specs","messages":[{"role":"user","content":' + b"[" * 100_000
-    with gateway(recorder, local, pass_through=PassThrough(max_body_bytes=500_000)) as server:
+    with gateway(recorder, local, all_calls={"pass_through": PassThrough(max_body_bytes=500_000)}) as server:
         replies = [
             post(server, b"{"),
             post(server, b"[]"),
@@ -451,7 +456,7 @@ def test_malformed_calls_get_openais_error_shape_and_a_record(recorder, local):
 def test_other_addresses(recorder, local, provider):
     alive = [True]
     with (
-        gateway(recorder, local, http_cloud(provider), engine_alive=lambda: alive[0]) as server,
+        gateway(recorder, local, http_cloud(provider), alive=lambda: alive[0]) as server,
         client_of(server) as client,
     ):
         root = server.url.removesuffix("/v1")
@@ -461,10 +466,11 @@ def test_other_addresses(recorder, local, provider):
         alive[0] = False
         degraded = get("/health").json()
         missing, wrong_method = get("/v1/nothing"), get("/v1/chat/completions")
-    assert (health["status"], health["engine"]["alive"]) == ("ok", True)
-    assert health["cloud"] == {"configured": True, "model": "big-cloud"}
+    specs = health["tasks"]["specs"]
+    assert (health["status"], specs["engine"]["alive"]) == ("ok", True)
+    assert specs["cloud"] == {"configured": True, "model": "big-cloud"}
     assert health["log"] == {"lost": 0, "damaged": 0, "drain_failures": 0}
-    assert (degraded["status"], degraded["engine"]["alive"]) == ("degraded", False)
+    assert (degraded["status"], degraded["tasks"]["specs"]["engine"]["alive"]) == ("degraded", False)
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "unknown-route")
     assert (wrong_method.status_code, wrong_method.headers["allow"]) == (405, "POST")
 
@@ -483,7 +489,7 @@ def test_a_call_that_cannot_be_logged_is_refused_when_asked_to(recorder, local, 
 def test_a_port_in_use_is_named(recorder, local):
     with gateway(recorder, local) as server:
         taken = urlsplit(server.url).port
-        settings = GatewaySettings(task=TASK, policy=POLICY, recorder=recorder, local=local)
+        settings = GatewaySettings(recorder=recorder)
         with pytest.raises(PrerequisiteError) as raised, GatewayServer(settings, port=taken):
             pass
     assert raised.value.code == "port-in-use"

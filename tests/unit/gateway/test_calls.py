@@ -16,8 +16,8 @@ from insource.gateway.http.asgi import HttpReply, HttpRequest
 from insource.gateway.http.connections import UpstreamFailed
 from insource.gateway.http.refused import Refused
 from insource.gateway.live import Live
-from insource.gateway.settings import GatewaySettings, PassThrough
-from insource.gateway.tasks.task import InsourcedTask
+from insource.gateway.settings import GatewaySettings, PassThrough, TaskSettings
+from insource.gateway.tasks.tasks import Tasks
 from insource.logs.recorder import Recorder
 from insource.store.calls.calls import find_calls
 
@@ -127,6 +127,7 @@ class Admitter:
     async def recognise(self, headers):
         if self._stranger is not None:
             raise self._stranger
+        return ""
 
     async def admit(self, asked):
         self.asked.append(asked)
@@ -148,24 +149,22 @@ def handled(recorder, client, answer=None, admitter=None, *, task=False, **throu
     """Handle the client's request; returns the upstream that was in front of it."""
     upstreams = () if answer is None else (OPENAI,)
     passing = PassThrough(upstreams=upstreams, admission=admitter or Admitter(), **through)
+    own = TaskSettings(task=TASK, policy=POLICY, local=Local(), confidence=confidence)
     settings = GatewaySettings(
         recorder=recorder,
         pass_through=passing,
-        task=TASK if task else None,
-        policy=POLICY if task else None,
-        local=Local() if task else None,
-        confidence=confidence,
+        tasks=(own,) if task else (),
         price=lambda model, usage, at: Decimal("0.01"),
     )
     upstream = Upstream(answer)
-    with opened(settings) as insourced:
+    with opened(settings) as tasks:
         live = Live(passing)
         if upstreams:
             live.upstreams["openai"] = upstream
 
         async def main():
             settling = set()
-            await Calls(settings, live, insourced, settling).handle(client.request, client.reply)
+            await Calls(settings, live, tasks, settling).handle(client.request, client.reply)
             await asyncio.gather(*settling)
 
         asyncio.run(main())
@@ -174,12 +173,10 @@ def handled(recorder, client, answer=None, admitter=None, *, task=False, **throu
 
 @contextmanager
 def opened(settings):
-    if settings.task is None:
-        yield None
-        return
-    insourced = InsourcedTask(settings, settings.task, settings.policy)
-    yield insourced
-    insourced.close()
+    tasks = Tasks(settings)
+    yield tasks
+    for task in tasks.all:
+        task.close()
 
 
 def recorded(recorder):

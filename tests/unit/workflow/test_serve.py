@@ -10,7 +10,6 @@ from support.example_results import example_result
 from support.fitted_models import LABELS, SURE, finished_run, keyword_labels
 from support.walks import session_on
 
-from insource.arms.local import Local
 from insource.evaluation.plan import ArmPlan
 from insource.foundation.errors import IntegrityError, UserError
 from insource.models.catalogue import BaseModel
@@ -20,6 +19,7 @@ from insource.models.prompting.model import Prompting
 from insource.models.prompting.prompt import Prompt, Shot
 from insource.models.protocol import ModelInfo
 from insource.runs.folders import MANIFEST
+from insource.serving.adapters import BaseEngine
 from insource.types import Arm, Completion, Labels, Served, Task
 from insource.workflow import serve as serve_module
 from insource.workflow.serve import deployed, served_by
@@ -50,10 +50,10 @@ def finished(project, monkeypatch):
 
 
 def test_prompt_and_limit_are_those_of_the_run_not_of_today(finished):
-    session, adapter, _ = finished
+    session, _, base = finished
     found = deployed(session)
     assert found.task.instruction == "The words that were trained."
-    assert (found.engine.adapter, found.ask("480 V").max_tokens) == (adapter, 77)
+    assert (found.engine, found.ask("480 V").max_tokens) == (str(base.gguf), 77)
     assert found.policy == found.result.routing.policy
 
 
@@ -87,7 +87,7 @@ def test_a_fitted_model_needs_neither_training_nor_an_engine(project, monkeypatc
     result = finished_run(folder / ".insource")
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     found = deployed(session_on(folder))
-    assert (found.name, found.engine, found.policy) == ("tfidf", None, result.routing.policy)
+    assert (found.name, found.engine, found.policy) == ("tfidf", "", result.routing.policy)
     assert found.task.instruction == result.instruction
     with found.open() as opened:
         completion = opened.model.generate(found.ask(SURE))
@@ -140,12 +140,9 @@ def test_a_prompted_model_is_asked_with_its_kept_prompt(project, monkeypatch):
     prompted_run(folder, base)
     asked = []
 
-    class Engine:
-        alive = True
-
     class Model:
         info = ModelInfo(name="small", local=True)
-        engine = Engine()
+        alive = True
 
         def count_tokens(self, messages):
             return 1
@@ -155,13 +152,13 @@ def test_a_prompted_model_is_asked_with_its_kept_prompt(project, monkeypatch):
             return Completion(text="billing")
 
     @contextmanager
-    def serve(local, name, adapter):
-        assert (name, adapter, local.adapter) == ("small", None, None)
-        assert local.serving.context_tokens == 512
+    def model(engine, name, adapter):
+        assert (name, adapter) == ("small", None)
+        assert engine.settings.context_tokens == 512
         yield Model()
 
     monkeypatch.setattr(serve_module, "resolve", lambda name: base)
-    monkeypatch.setattr(Local, "serve", serve)
+    monkeypatch.setattr(BaseEngine, "model", model)
     found = deployed(session_on(folder))
     with found.open() as opened:
         assert opened.model.generate(found.ask(SURE)).text == "billing"
@@ -190,7 +187,7 @@ def test_what_answers_is_told_from_the_files_of_an_arm(project):
 
 
 def test_a_result_from_before_says_that_the_tuned_model_answers(finished):
-    session, adapter, _ = finished
+    session, _, base = finished
     found = deployed(session)
     assert found.result.served is None
-    assert found.engine.adapter == adapter
+    assert found.engine == str(base.gguf)

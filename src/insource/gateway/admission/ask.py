@@ -68,8 +68,10 @@ class Admission:
 class Admitter(Protocol):
     """Decides about every call. It runs on the event loop, so blocking work needs a thread."""
 
-    async def recognise(self, headers: Headers) -> None:
+    async def recognise(self, headers: Headers) -> str:
         """Check the caller before the body is read, because a large body takes memory.
+
+        Returns the task that the caller's key is bound to, empty if it is bound to none or to several.
 
         Raises:
             Refused: the caller is unknown.
@@ -88,8 +90,9 @@ class Admitter(Protocol):
 class AdmitAll:
     """Admits everyone who can reach the gateway; each caller sends a provider key of their own."""
 
-    async def recognise(self, headers: Headers) -> None:
+    async def recognise(self, headers: Headers) -> str:
         """Accept every caller."""
+        return ""
 
     async def admit(self, asked: AdmissionRequest) -> Admission:
         return Admission(task=asked.likely_task) if asked.likely_task else _WITHOUT_CONDITIONS

@@ -11,7 +11,7 @@ import ipaddress
 import logging
 import math
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -53,12 +53,12 @@ class TaskRules:
     untagged: Literal["refuse", "allow"] = "refuse"
 
     @classmethod
-    def of(cls, config: Config) -> TaskRules:
-        """Return the rules of ``[gateway.tasks]`` and of the project's task. The stricter rule wins."""
+    def of(cls, config: Config, others: Sequence[Config] = ()) -> TaskRules:
+        """Return the rules of ``[gateway.tasks]`` and of the projects' tasks. The stricter rule wins."""
         privacy: dict[str, Privacy] = {name: task.privacy for name, task in config.gateway.tasks.items()}
-        own = config.task
-        if own.privacy == "local-only" or own.name not in privacy:
-            privacy[own.name] = own.privacy
+        for own in (one.task for one in (config, *others)):
+            if own.privacy == "local-only" or own.name not in privacy:
+                privacy[own.name] = own.privacy
         return cls(privacy, config.gateway.untagged)
 
     def stays(self, asked: AdmissionRequest, task: str, *, here: bool) -> bool:
@@ -140,9 +140,10 @@ class KeyAdmitter:
         self._environment = environment
         self._clock = clock
 
-    async def recognise(self, headers: Headers) -> None:
+    async def recognise(self, headers: Headers) -> str:
         """Refuse an unknown key, and a missing one where a key is required; see ``Admitter``."""
-        await self._key(headers)
+        key = await self._key(headers)
+        return key.tasks[0] if key is not None and len(key.tasks) == 1 else ""
 
     async def admit(self, asked: AdmissionRequest) -> Admission:
         """Return the permission to make this call; see ``Admitter``.

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from insource.foundation.clock import to_microseconds
 from insource.gateway.admission.ask import Admission
 from insource.gateway.call.decisions_api import DecisionRequest
-from insource.gateway.call.openai_api import ChatRequest, completion_body, completion_events
+from insource.gateway.call.openai_api import ChatRequest, Logprobs, completion_body, completion_events
 from insource.gateway.http.asgi import Headers, HttpReply, HttpRequest
 from insource.logs.call_values import CallEnd
 from insource.logs.recorder import Recording
@@ -39,8 +39,9 @@ class Exchange:
 
     ``document`` is the parsed body of the request, None if it cannot be read. ``reader`` holds what was read
     of an upstream's answer, and ``answer`` its bytes if they are recorded unchanged. ``stated_usd`` is the
-    price in its headers. ``provider`` is the base
-    URL of the upstream. ``policy`` and one of ``chat`` and ``decisions`` are set only for an insourced task.
+    price in its headers. ``provider`` is the base URL of the upstream. ``own`` says that the call is for an
+    insourced task by its model or its tag. ``policy`` and one of ``chat`` and ``decisions`` are set only for
+    an insourced task.
     ``attempt`` is None if the local model was not asked, and ``route`` is None until it is decided.
     """
 
@@ -58,6 +59,7 @@ class Exchange:
     reader: AnswerReader | None = None
     answer: bytes | None = None
     stated_usd: str = ""
+    own: bool = False
     chat: ChatRequest | None = None
     decisions: DecisionRequest | None = None
     policy: Policy | None = None
@@ -165,7 +167,14 @@ class Exchange:
             await self.admission.settle(self.cost_usd)
 
     async def refuse(
-        self, status: int, code: str, message: str, *, error: str = "", sent: bool = False
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        error: str = "",
+        sent: bool = False,
+        headers: Headers | None = None,
     ) -> None:
         """Record an error and answer with it. ``sent``: the request was sent, so it may have a cost."""
         error = error or f"{code}: {message}"
@@ -173,10 +182,15 @@ class Exchange:
         if not sent:
             self.cost_usd = Decimal(0)
         await self.settle()
-        await self.reply.whole(status, error_document(self.dialect, status, code, message), self.headers())
+        body = error_document(self.dialect, status, code, message)
+        await self.reply.whole(status, body, [*self.headers(), *(headers or [])])
 
     async def deliver(
-        self, completion: Completion, priced: Priced = UNPRICED, body: bytes | None = None
+        self,
+        completion: Completion,
+        priced: Priced = UNPRICED,
+        body: bytes | None = None,
+        logprobs: Logprobs | None = None,
     ) -> None:
         """Record a completion and answer with it, as ``body``, as a chat completion or as its events."""
         self.end(
@@ -201,11 +215,15 @@ class Exchange:
         identifier = self.recording.call_id
         created = to_microseconds(self.recording.started_at) // 1_000_000
         if self.chat is None or not self.chat.stream:
-            await self.reply.whole(200, completion_body(completion, identifier, created), self.headers())
+            await self.reply.whole(
+                200, completion_body(completion, identifier, created, logprobs), self.headers()
+            )
             return
         await self.reply.start(200, [*EVENT_STREAM, *self.headers()])
         include_usage = self.chat.include_usage
-        for data in completion_events(completion, identifier, created, include_usage=include_usage):
+        for data in completion_events(
+            completion, identifier, created, include_usage=include_usage, logprobs=logprobs
+        ):
             await self.reply.chunk(data)
         await self.reply.finish()
 
@@ -216,9 +234,15 @@ def describe_policy(policy: Policy) -> str:
 
 
 class Attempt(NamedTuple):
-    """The result of a local attempt. If it failed, ``completion`` is None and ``error`` has the reason."""
+    """The result of a local attempt. If it failed, ``completion`` is None and ``error`` has the reason.
+
+    ``why`` is the reason of the route where the outcome alone does not tell it: ``too-long`` or
+    ``overloaded``, with the seconds after which to ask again.
+    """
 
     outcome: LocalAnswer
     completion: Completion | None = None
     confidence: float | None = None
     error: str = ""
+    why: str = ""
+    retry_after_s: int = 0

@@ -16,6 +16,9 @@ from insource.types import Completion, Message, Usage
 CHAT_PATH = "/v1/chat/completions"
 INSTRUCTING_ROLES = ("system", "developer")
 
+Logprobs = dict[str, list[dict[str, Any]] | None]
+"""The member ``logprobs`` of a choice."""
+
 
 class ChatMessage(msgspec.Struct):
     role: str
@@ -33,6 +36,8 @@ class ChatRequest(msgspec.Struct):
     max_completion_tokens: int | None = None
     n: Any = None
     logprobs: Any = None
+    top_logprobs: int | None = None
+    response_format: Any = None
     tools: Any = None
     functions: Any = None
     modalities: Any = None
@@ -54,9 +59,9 @@ def chat_of(document: Any) -> ChatRequest:
 def document_of(chat: ChatRequest) -> str | None:
     """Return the document that a task's model can answer, None if the request asks for more.
 
-    That model does not support several turns, tools, images, several choices or log-probabilities.
+    That model does not support several turns, tools, images or several choices.
     """
-    beyond = chat.tools or chat.functions or chat.logprobs or chat.n not in (None, 1)
+    beyond = chat.tools or chat.functions or chat.n not in (None, 1)
     if beyond or chat.modalities not in (None, ["text"]):
         return None
     documents = [message for message in chat.messages if message.role not in INSTRUCTING_ROLES]
@@ -90,11 +95,13 @@ def _text(content: Any) -> str | None:
     return None
 
 
-def completion_body(completion: Completion, identifier: str, created: int) -> bytes:
+def completion_body(
+    completion: Completion, identifier: str, created: int, logprobs: Logprobs | None = None
+) -> bytes:
     """Return an answer as one document."""
     finish = _finish_reason(completion)
     message = {"role": "assistant", "content": completion.text, "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
+    choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": finish}
     return msgspec.json.encode(
         _envelope("chat.completion", completion, identifier, created)
         | {"choices": [choice], "usage": _usage(completion.usage)}
@@ -102,18 +109,23 @@ def completion_body(completion: Completion, identifier: str, created: int) -> by
 
 
 def completion_events(
-    completion: Completion, identifier: str, created: int, *, include_usage: bool
+    completion: Completion,
+    identifier: str,
+    created: int,
+    *,
+    include_usage: bool,
+    logprobs: Logprobs | None = None,
 ) -> list[bytes]:
     """Return an answer as server-sent events: role, text, end, usage if requested, ``[DONE]``."""
     envelope = _envelope("chat.completion.chunk", completion, identifier, created)
-    steps: list[tuple[dict[str, str], str | None]] = [
-        ({"role": "assistant", "content": ""}, None),
-        ({"content": completion.text}, None),
-        ({}, _finish_reason(completion)),
+    steps: list[tuple[dict[str, str], Logprobs | None, str | None]] = [
+        ({"role": "assistant", "content": ""}, None, None),
+        ({"content": completion.text}, logprobs, None),
+        ({}, None, _finish_reason(completion)),
     ]
     chunks: list[dict[str, Any]] = [
-        {"choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]}
-        for delta, finish in steps
+        {"choices": [{"index": 0, "delta": delta, "logprobs": sure, "finish_reason": finish}]}
+        for delta, sure, finish in steps
     ]
     if include_usage:
         chunks = [chunk | {"usage": None} for chunk in chunks]

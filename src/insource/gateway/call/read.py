@@ -27,10 +27,11 @@ class ReadCall(NamedTuple):
 
     ``document`` is the parsed body, None where it cannot be read. ``as_spelled`` says that the body is strict
     JSON, so its own bytes can be recorded. ``problem`` is why the gateway itself cannot answer the request;
-    an upstream gets it as it came, and decides. ``likely_task`` is the task that the discovered rules name
-    for a call without one. ``unguessed`` says that they could not, because the prompt cannot be read.
-    ``decisions`` is set for calls that ask typed questions, ``chat`` for completions that an insourced task
-    answers.
+    an upstream gets it as it came, and decides. ``key_task`` is the only task of the caller's key.
+    ``likely_task`` is the task that the discovered rules name for a call without one. ``unguessed`` says that
+    they could not, because the prompt cannot be read. ``own`` says that the call is for an insourced task;
+    otherwise that task's cloud gets it as it came. ``decisions`` is set for calls that ask typed
+    questions, ``chat`` for completions that an insourced task answers.
     """
 
     request: HttpRequest
@@ -40,8 +41,10 @@ class ReadCall(NamedTuple):
     document: dict[str, Any] | None = None
     model: str = ""
     streams: bool = False
+    key_task: str = ""
     likely_task: str = ""
     unguessed: bool = False
+    own: bool = False
     chat: ChatRequest | None = None
     decisions: DecisionRequest | None = None
     as_spelled: bool = False
@@ -67,7 +70,7 @@ async def read_call(
     """
     if destination.endpoint is None:
         return ReadCall(request, reply, destination, tags_of(request, None, destination.task))
-    await settings.admission.recognise(request.headers_and_key)
+    key_task = await settings.admission.recognise(request.headers_and_key)
     try:
         await request.read(settings.max_body_bytes)
     except TooLarge:
@@ -88,6 +91,7 @@ async def read_call(
         document,
         model if isinstance(model, str) else destination.model,
         destination.streams or bool(document and document.get("stream") is True),
+        key_task,
         likely,
         unguessed,
         as_spelled=document is not None and body.strict,

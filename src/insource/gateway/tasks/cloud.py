@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from insource.foundation.errors import InsourceError, UserError
@@ -12,10 +13,9 @@ from insource.gateway.call.relay import forward
 from insource.gateway.call.tags import marks_in, with_model, without_marks
 from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.http.upstream import Upstream
-from insource.gateway.settings import AUTO, REFERENCE, GatewaySettings, HttpCloud
+from insource.gateway.settings import AUTO, GatewaySettings, HttpCloud, TaskSettings
 from insource.models.protocol import Model, Request
 from insource.models.transport import require_allowed
-from insource.types import Task
 
 
 class Cloud(Protocol):
@@ -36,12 +36,15 @@ class Cloud(Protocol):
     def close(self) -> None: ...
 
 
-def open_cloud(settings: GatewaySettings, task: Task) -> tuple[Cloud | None, str]:
-    """Return the cloud that this task may ask, or None and the reason: ``no-cloud`` or ``local-only``.
+def open_cloud(
+    settings: GatewaySettings, own: TaskSettings, names: Sequence[str]
+) -> tuple[Cloud | None, str]:
+    """Return the cloud that a task may ask, or None and the reason: ``no-cloud`` or ``local-only``.
 
-    A local-only task gets no cloud beyond this machine, so its calls cannot leave.
+    A local-only task gets no cloud beyond this machine, so its calls cannot leave. ``names`` are the names
+    of the task among the models, which the cloud does not know.
     """
-    cloud = settings.cloud
+    cloud, task = own.cloud, own.task
     if cloud is None:
         return None, "no-cloud"
     if isinstance(cloud, HttpCloud):
@@ -50,10 +53,10 @@ def open_cloud(settings: GatewaySettings, task: Task) -> tuple[Cloud | None, str
         except UserError:
             return None, "local-only"
         inject = settings.pass_through.stream_usage == "inject"
-        return HttpUpstream(cloud, aliases=(task.name, AUTO), inject=inject), ""
+        return HttpUpstream(cloud, own.reference, aliases=(*names, AUTO), inject=inject), ""
     if task.privacy == "local-only" and not cloud.info.local:
         return None, "local-only"
-    return ModelUpstream(cloud, settings), ""
+    return ModelUpstream(cloud, settings, own.max_tokens), ""
 
 
 class HttpUpstream:
@@ -62,14 +65,14 @@ class HttpUpstream:
     simulated = False
     passes_on = True
 
-    def __init__(self, cloud: HttpCloud, *, aliases: tuple[str, ...], inject: bool) -> None:
+    def __init__(self, cloud: HttpCloud, reference: str, *, aliases: tuple[str, ...], inject: bool) -> None:
         self.model = cloud.model
         self._aliases = aliases
         self._inject = inject
         self._base_url = cloud.base_url
         self._upstream = Upstream(
             UpstreamSettings(
-                name=REFERENCE,
+                name=reference,
                 base_url=cloud.base_url,
                 timeout_s=cloud.timeout_s,
                 connect_timeout_s=cloud.connect_timeout_s,
@@ -98,12 +101,13 @@ class ModelUpstream:
 
     passes_on = False
 
-    def __init__(self, model: Model, settings: GatewaySettings) -> None:
+    def __init__(self, model: Model, settings: GatewaySettings, max_tokens: int) -> None:
         self.model = model.info.name
         self.simulated = model.info.simulated
         self.local = model.info.local
         self._model = model
         self._settings = settings
+        self._max_tokens = max_tokens
 
     def close(self) -> None:
         """Do nothing, because nothing is open."""
@@ -116,7 +120,7 @@ class ModelUpstream:
         try:
             request = Request(
                 messages=messages_of(chat),
-                max_tokens=chat.max_completion_tokens or chat.max_tokens or self._settings.max_tokens,
+                max_tokens=chat.max_completion_tokens or chat.max_tokens or self._max_tokens,
             )
         except ValueError as error:
             await exchange.refuse(400, "not-supported", f"{self.model} answers text only: {error}.")

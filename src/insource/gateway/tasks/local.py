@@ -10,9 +10,12 @@ from insource.contract.reasoning import without_reasoning
 from insource.contract.validate import fits
 from insource.foundation.errors import InsourceError
 from insource.gateway.call.exchange import Attempt
+from insource.models.engines.http import PROMPT_TOO_LONG
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS
 from insource.types import Completion, JsonSchema, Task
+
+TOO_LONG = "too-long"
 
 
 def prompt_of(task: Task, max_tokens: int) -> Callable[[str], Request]:
@@ -55,7 +58,10 @@ class LocalAnswerer:
         try:
             completion = self.model.generate(self._ask(document))
         except Exception as error:
-            return Attempt("failed", error=f"{type(error).__name__}: {error}")
+            too_long = isinstance(error, InsourceError) and error.code == PROMPT_TOO_LONG
+            return Attempt(
+                "failed", error=f"{type(error).__name__}: {error}", why=TOO_LONG if too_long else ""
+            )
         if completion.finish_reason == "length" or not self._fits(completion.text):
             return Attempt("invalid", completion, 0.0, "the local answer does not fit the output contract")
         if completion.confidence is not None:

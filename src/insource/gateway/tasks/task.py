@@ -2,69 +2,101 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
+from insource.gateway.call.chat_options import accepting, logprobs_of
 from insource.gateway.call.decisions_api import DecisionRequest, decisions_body
-from insource.gateway.call.exchange import Attempt, Exchange
-from insource.gateway.call.openai_api import document_of
-from insource.gateway.settings import AUTO, GatewaySettings
+from insource.gateway.call.exchange import Attempt, Exchange, describe_policy
+from insource.gateway.call.openai_api import ChatRequest, Logprobs, document_of
+from insource.gateway.settings import AUTO, GatewaySettings, TaskSettings
 from insource.gateway.tasks.cloud import Cloud, open_cloud
 from insource.gateway.tasks.decisions import Decider
-from insource.gateway.tasks.local import LocalAnswerer, prompt_of
+from insource.gateway.tasks.line import Line, Overloaded
+from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer, prompt_of
 from insource.routing.cascade import decide
-from insource.types import Policy, Task
+from insource.types import JsonSchema, Labels
 
-NOT_INSOURCED, OTHER_OPTIONS = "not-insourced", "other-options"
+NOT_INSOURCED, OTHER_OPTIONS, OTHER_FORMAT = "not-insourced", "other-options", "other-format"
+OVERLOADED = "overloaded"
+# The answer to a call that cannot be answered here and has no cloud, by its reason: status, code, problem.
+_REFUSALS = {
+    NOT_INSOURCED: (400, "not-supported", "The local model cannot answer a call of this form"),
+    OTHER_FORMAT: (400, "not-supported", "The local answer does not have the format that the call asks for"),
+    OTHER_OPTIONS: (422, "not-supported", "The local answer is none of the options of a question"),
+    TOO_LONG: (400, "context_length_exceeded", "The document is longer than the context of the local model"),
+}
+_ANSWERED = {
+    True: "It answers questions about one text, with the options of its own task only.",
+    False: "It answers one document as one user message of text, without tools, several choices or formats "
+    "of another task.",
+}
 
 Elsewhere = Callable[[], Awaitable[None]]
 """Sends a call to the upstream that it would have gone to without the task, and answers with what comes."""
 
 
 class InsourcedTask:
-    """The task that this gateway answers.
+    """A task that this gateway answers. ``line`` has the slots of its local model.
 
     Raises:
         DataError: ``schema-not-supported`` if its output contract has no grammar.
     """
 
-    def __init__(self, settings: GatewaySettings, task: Task, policy: Policy) -> None:
-        self.task = task
-        self.policy = policy
+    def __init__(self, settings: GatewaySettings, own: TaskSettings, line: Line) -> None:
+        self.task = own.task
+        self.policy = own.policy
+        self.version = f"{own.task.name}@{own.version}" if own.version else ""
+        self.reference = own.reference
         self.local = (
             LocalAnswerer(
-                settings.local,
-                task,
-                settings.ask or prompt_of(task, settings.max_tokens),
-                settings.confidence,
+                own.local,
+                own.task,
+                own.ask or prompt_of(own.task, own.max_tokens),
+                own.confidence,
             )
-            if settings.local is not None
+            if own.local is not None
             else None
         )
         self.cloud: Cloud | None = None
         self._settings = settings
-        self._decider = Decider(task.output)
+        self._own = own
+        self._line = line
+        self._decider = Decider(own.task.output)
         self._without_cloud = "no-cloud"
-        self._threads = ThreadPoolExecutor(settings.local_slots, "insource-local")
+        self._reasons: Counter[str] = Counter()
 
     def open(self) -> None:
         """Open the cloud, in the event loop of the server."""
-        self.cloud, self._without_cloud = open_cloud(self._settings, self.task)
+        self.cloud, self._without_cloud = open_cloud(self._settings, self._own, self.names)
 
     def close(self) -> None:
         if self.cloud is not None:
             self.cloud.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._line.close()
 
     @property
-    def models(self) -> list[str]:
-        """The names of models that callers may ask for."""
-        return [self.task.name, AUTO, *([self.cloud.model] if self.cloud else [])]
+    def names(self) -> tuple[str, ...]:
+        """The names of models that mean this task and no other."""
+        return (self.version, self.task.name) if self.version else (self.task.name,)
+
+    @property
+    def model(self) -> str:
+        """The name of what answers here, in answers and in the log."""
+        return self.version or ("" if self.local is None else self.local.model.info.name)
 
     def serves(self, model: str) -> bool:
-        """Return whether this is the task's name, ``insource/auto`` or the name of its cloud's model."""
-        return model in self.models
+        """Return whether a model's name leaves the call to this task: its own or its cloud's."""
+        if model in self.names or model == AUTO or (self.cloud is not None and model == self.cloud.model):
+            return True
+        return self.answers_any
+
+    @property
+    def answers_any(self) -> bool:
+        """Return whether this task answers callers that name another model."""
+        return self._own.any_model
 
     def decides(self, model: str, asked: DecisionRequest) -> bool:
         """Return whether these questions are the task's: by the name of the model, or of themselves.
@@ -78,22 +110,42 @@ class InsourcedTask:
         """Return whether the task's cloud accepts requests for any model."""
         return self.cloud is not None and self.cloud.passes_on
 
+    @property
+    def alive(self) -> bool:
+        """Return whether a model on this machine can answer."""
+        return self.local is not None and self._own.alive()
+
+    def state(self) -> dict[str, Any]:
+        """Return what ``/health`` tells about the task; ``reasons`` counts its calls by their reason."""
+        cloud = self.cloud
+        return {
+            "model": self.model or None,
+            "engine": {"configured": self.local is not None, "alive": self.alive},
+            "cloud": {"configured": cloud is not None, "model": cloud and cloud.model},
+            "policy": describe_policy(self.policy),
+            "waiting": self._line.waiting,
+            "under_way": self._line.under_way,
+            "reasons": dict(self._reasons),
+        }
+
     async def answer(self, exchange: Exchange) -> None:
         """Answer a chat completion and record its end."""
-        assert exchange.chat is not None
-        served = self.serves(exchange.model)
-        document = document_of(exchange.chat) if served else None
-        if not served and not self.passes_on:
-            await exchange.refuse(404, "model-not-found", f"There is no model {exchange.model!r} here.")
-        elif document is None or self.local is None:
+        chat = exchange.chat
+        assert chat is not None
+        document = self._document_of(chat) if exchange.own else None
+        if document is None or self.local is None:
             await self._escalate(exchange, NOT_INSOURCED if document is None else "local-failed")
+            return
+        attempt = await self._attempt(exchange, self.local, document)
+        to, reason = decide(self.policy, attempt.confidence, attempt.outcome)
+        reason = attempt.why or reason
+        if attempt.outcome == "valid" and (other := self._other_answer(chat, attempt)):
+            exchange.attempt = attempt._replace(outcome="invalid", error=_REFUSALS[other][2])
+            to, reason = "cloud", other
+        if to == "cloud":
+            await self._escalate(exchange, reason)
         else:
-            attempt = await self._attempt(exchange, self.local, document)
-            to, reason = decide(self.policy, attempt.confidence, attempt.outcome)
-            if to == "cloud":
-                await self._escalate(exchange, reason)
-            else:
-                await self._serve_locally(exchange, reason)
+            await self._serve_locally(exchange, reason)
 
     async def decide(self, exchange: Exchange, elsewhere: Elsewhere | None) -> None:
         """Answer typed questions and record the end; the cloud or ``elsewhere`` answers doubtful ones."""
@@ -104,23 +156,52 @@ class InsourcedTask:
             if self.local is not None:
                 attempt = await self._attempt(exchange, self.local, asked.document)
                 to, reason = decide(self.policy, attempt.confidence, attempt.outcome)
+                reason = attempt.why or reason
                 if to == "local":
                     if self._decided(exchange) is not None:
                         await self._serve_locally(exchange, reason)
                         return
                     reason = OTHER_OPTIONS
-        if elsewhere is not None:
+        if elsewhere is not None and not self._refuses(reason):
+            self._reasons[reason] += 1
             exchange.take("cloud", exchange.model, reason)
             await elsewhere()
-        elif self.serves(exchange.model):
+        elif exchange.own:
             await self._escalate(exchange, reason)
         else:  # the cloud of the task may not serve the model that was named
             stays = exchange.admission.local_only or self.task.privacy == "local-only"
             await self._serve_or_refuse(exchange, reason, "local-only" if stays else "no-cloud")
 
+    def _document_of(self, chat: ChatRequest) -> str | None:
+        """Return the document of a request, None if the local model cannot answer as it asks."""
+        output, form = self.task.output, chat.response_format
+        wants_json = isinstance(form, dict) and form.get("type") != "text"
+        if accepting(form) is None or (wants_json and not isinstance(output, JsonSchema)):
+            return None
+        if chat.logprobs and self._own.spelled is None and not isinstance(output, Labels):
+            return None
+        return document_of(chat)
+
+    def _other_answer(self, chat: ChatRequest, attempt: Attempt) -> str:
+        """Return why a valid answer is not what the request asks for, empty if it is."""
+        assert attempt.completion is not None
+        accepts = accepting(chat.response_format)
+        if accepts is None or not accepts(attempt.completion.text):
+            return OTHER_FORMAT
+        return NOT_INSOURCED if chat.logprobs and self._logprobs(chat, attempt) is None else ""
+
+    def _logprobs(self, chat: ChatRequest | None, attempt: Attempt) -> Logprobs | None:
+        if chat is None or not chat.logprobs or attempt.completion is None:
+            return None
+        return logprobs_of(attempt.completion, chat.top_logprobs or 0, self._own.spelled)
+
     async def _attempt(self, exchange: Exchange, local: LocalAnswerer, document: str) -> Attempt:
-        loop = asyncio.get_running_loop()
-        exchange.attempt = await loop.run_in_executor(self._threads, local.answer, document)
+        try:
+            exchange.attempt = await self._line.run(partial(local.answer, document))
+        except Overloaded as error:
+            exchange.attempt = Attempt(
+                "failed", error=str(error), why=OVERLOADED, retry_after_s=error.retry_after_s
+            )
         return exchange.attempt
 
     def _decided(self, exchange: Exchange) -> bytes | None:
@@ -129,29 +210,35 @@ class InsourcedTask:
         if asked is None or attempt is None or self.local is None:
             return None
         decided = self._decider.decide(asked.questions, attempt)
-        name, identifier = self.local.model.info.name, exchange.recording.call_id
-        return None if decided is None else decisions_body(asked.path, decided, name, identifier)
+        identifier = exchange.recording.call_id
+        return None if decided is None else decisions_body(asked.path, decided, self.model, identifier)
 
     async def _serve_locally(self, exchange: Exchange, reason: str) -> None:
-        assert self.local is not None
-        assert exchange.attempt is not None
-        assert exchange.attempt.completion is not None
-        name = self.local.model.info.name
-        exchange.take("local", name, reason)
-        completion = exchange.attempt.completion.model_copy(update={"model": name})
-        await exchange.deliver(completion, body=self._decided(exchange))
+        attempt = exchange.attempt
+        assert attempt is not None
+        assert attempt.completion is not None
+        self._reasons[reason] += 1
+        exchange.take("local", self.model, reason)
+        completion = attempt.completion.model_copy(update={"model": self.model})
+        logprobs = self._logprobs(exchange.chat, attempt)
+        await exchange.deliver(completion, body=self._decided(exchange), logprobs=logprobs)
 
     def _can_serve(self, exchange: Exchange) -> bool:
         if exchange.attempt is None or exchange.attempt.outcome != "valid":
             return False
         return exchange.decisions is None or self._decided(exchange) is not None
 
+    def _refuses(self, reason: str) -> bool:
+        """Return whether a call is refused for this reason although another model could answer it."""
+        return reason == OVERLOADED and self._settings.limits.overload == "refuse"
+
     async def _escalate(self, exchange: Exchange, reason: str) -> None:
         """Ask the cloud. Without one, serve the local answer if it fits the output contract."""
         cloud, without = self.cloud, self._without_cloud
         if exchange.admission.local_only and cloud is not None and not cloud.local:
             cloud, without = None, "local-only"
-        if cloud is not None:
+        if cloud is not None and not self._refuses(reason):
+            self._reasons[reason] += 1
             exchange.take("cloud", cloud.model, reason, simulated=cloud.simulated)
             await cloud.answer(exchange)
         else:
@@ -160,8 +247,19 @@ class InsourcedTask:
     async def _serve_or_refuse(self, exchange: Exchange, reason: str, without: str) -> None:
         if self._can_serve(exchange):
             await self._serve_locally(exchange, without)
-        else:
-            why = "the task is local-only" if without == "local-only" else "no cloud is configured"
-            problem = f"The local model cannot answer this ({reason}), and {why}."
-            detail = f"{problem} {exchange.attempt.error}" if exchange.attempt else problem
-            await exchange.refuse(503, without, problem, error=detail)
+            return
+        self._reasons[reason] += 1
+        attempt = exchange.attempt
+        if reason == OVERLOADED and attempt is not None:
+            wait = str(attempt.retry_after_s).encode()
+            message = f"This task has more calls than its model can answer: {attempt.error}."
+            await exchange.refuse(429, OVERLOADED, message, headers=[(b"retry-after", wait)])
+            return
+        why = "the task is local-only" if without == "local-only" else "no cloud is configured"
+        other = (503, without, f"The local model cannot answer this ({reason})")
+        status, code, problem = _REFUSALS.get(reason, other)
+        problem = f"{problem}, and {why}."
+        if reason == NOT_INSOURCED:
+            problem += f" {_ANSWERED[exchange.decisions is not None]}"
+        detail = f"{problem} {attempt.error}" if attempt else problem
+        await exchange.refuse(status, code, problem, error=detail)

@@ -10,6 +10,7 @@ from insource.foundation.errors import ProviderError
 from insource.models.transport import Privacy, client
 
 REQUEST_TIMEOUT_S = 300.0
+PROMPT_TOO_LONG = "prompt-too-long"
 
 
 class EngineHttp:
@@ -44,7 +45,8 @@ class EngineHttp:
         """Return the JSON object of the answer; without one, an empty object.
 
         Raises:
-            ProviderError: ``model-timeout``, ``engine-unreachable`` or ``engine-refused``.
+            ProviderError: ``model-timeout``, ``engine-unreachable``, ``prompt-too-long`` or
+                ``engine-refused``.
         """
         answer = self._ask("GET", path)
         return answer if isinstance(answer, dict) else {}
@@ -64,6 +66,10 @@ class EngineHttp:
             ) from error
         except httpx2.HTTPError as error:
             raise ProviderError("engine-unreachable", f"{self.name} does not answer: {error}") from error
+        if response.status_code == httpx2.codes.BAD_REQUEST and "exceed_context_size" in response.text:
+            raise ProviderError(
+                PROMPT_TOO_LONG, f"The prompt is longer than the engine's context: {response.text[:300]}"
+            )
         if response.status_code != httpx2.codes.OK:
             raise ProviderError(
                 "engine-refused", f"{self.name} answered {response.status_code}: {response.text[:300]}"

@@ -19,6 +19,7 @@ from typing import IO
 
 from insource.foundation.errors import PrerequisiteError, ProviderError, missing_extra
 from insource.models.control_tokens import control_tokens_of
+from insource.models.gguf_metadata import require_sound
 from insource.models.llamacpp import LlamaCppModel
 from insource.serving.busy import usable_cores
 from insource.serving.engine import EngineSettings
@@ -77,11 +78,13 @@ class LlamaCppEngine:
 
         Raises:
             PrerequisiteError: ``missing-extra``, ``not-enough-memory`` or ``port-in-use``.
-            UserError: ``model-unreadable``.
+            UserError: ``model-unreadable`` for a file that the engine must not read.
             ProviderError: ``engine-failed``, with the last lines of the engine's log.
         """
         if find_spec("xllamacpp") is None:
             raise missing_extra("Serving a model", "serve", "xllamacpp")
+        for file in (self._settings.gguf, *self._settings.adapters):
+            require_sound(file)
         require_memory(self._settings)
         if self._settings.port:
             require_free_port(self._settings.port)

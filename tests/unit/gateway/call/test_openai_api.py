@@ -40,7 +40,7 @@ IMAGE_PART = {"type": "image_url", "image_url": {"url": "data:"}}
         (chat(user("a"), tools=[{"type": "function"}]), None),
         (chat(user("a"), functions=[{"name": "f"}]), None),
         (chat(user("a"), n=2), None),
-        (chat(user("a"), logprobs=True), None),
+        (chat(user("a"), logprobs=True), "a"),
         (chat(user("a"), modalities=["text", "audio"]), None),
         (chat(user(None)), None),
     ],
