@@ -82,7 +82,7 @@ def peak(shape: ModelShape, step: Step) -> Memory:
 
     Sources: ``W = N_linear·q + V·h·(1 or 2)·2``; adapters in float32 with gradient and Adam; activations of
     L checkpoints and one live block, or 0.75 of every block's; logits of V entries at 10 bytes;
-    4·h·max(ff, h) to unpack 4-bit weights. DoRA is counted as LoRA with a tenth more activations (PEFT's method comparison
+    4·h·max(ff, h) to unpack 4-bit weights. DoRA is counted as LoRA with a tenth more activations (PEFT
     measured 22.8 against 20.8 GiB).
     """
     return Memory(
