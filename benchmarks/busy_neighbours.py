@@ -22,12 +22,12 @@ Ask = Callable[[Request], Completion]
 
 TOKENS = 32
 WARM, QUICK, FULL = 3, 8, 60
-GIVE_UP_S = 60.0
+GIVE_UP_S, QUICK_GIVE_UP_S = 60.0, 12.0
 """A cell of a setting that collapses ends after that time, whatever it has answered."""
 WITHIN = 3.0
 SETTLE_S = 0.5
-NOTICE_S, RECOVER_S = 8.0, 25.0
-"""Seconds to move to fewer threads beside a neighbour, and back when it has gone."""
+NOTICE_S = 8.0
+"""Seconds to move to fewer threads beside a neighbour."""
 LONG = "%llguidance {}\nstart: /[a-z ]{400}/"  # no answer ends before its tokens are used up
 COMPUTE = "while True: sum(range(1000))"
 WORDS = [
@@ -89,26 +89,24 @@ BESIDE = (
 def measure(claims: Claims, *, quick: bool) -> None:
     """State p50 and p99 of each cell; the shipped setting has the target.
 
-    It is asked until it has had the time to notice its neighbours, and its slowest answer until then is
-    stated by itself.
+    Its engine starts on an idle machine, and its slowest answer until it has had the time to notice its
+    neighbours is stated by itself.
     """
+    count, give_up_s = (QUICK, QUICK_GIVE_UP_S) if quick else (FULL, GIVE_UP_S)
     for setting in (SHIPPED, *OTHERS):
         judged = setting is SHIPPED
-        with served(setting) as ask:
-            idle_s = 0.0
-            for beside in (IDLE, *BESIDE):
-                where = f"{setting.name}, {beside.name}"
-                with computing(beside):
-                    if judged and beside.processes:
-                        noticing = times(ask, 1000, give_up_s=NOTICE_S)
-                        claims.add(f"{where}: slowest while it notices", max(noticing), "s")
-                    taken = times(ask, QUICK if quick else FULL)
+        idle_s = 0.0
+        for beside in (IDLE, *BESIDE):
+            where = f"{setting.name}, {beside.name}"
+            with served(setting) as ask, computing(beside):
                 if judged and beside.processes:
-                    times(ask, 1000, give_up_s=RECOVER_S)
-                p50, p99 = float(np.median(taken)), float(np.quantile(taken, 0.99))
-                idle_s = idle_s or p50
-                claims.add(f"{where}: p50", p50, "s")
-                claims.add(f"{where}: p99", p99, "s", at_most=WITHIN * idle_s if judged else None)
+                    noticing = times(ask, 1000, give_up_s=NOTICE_S)
+                    claims.add(f"{where}: slowest while it notices", max(noticing), "s")
+                taken = times(ask, count, give_up_s=give_up_s)
+            p50, p99 = float(np.median(taken)), float(np.quantile(taken, 0.99))
+            idle_s = idle_s or p50
+            claims.add(f"{where}: p50", p50, "s")
+            claims.add(f"{where}: p99", p99, "s", at_most=WITHIN * idle_s if judged else None)
 
 
 @contextmanager
