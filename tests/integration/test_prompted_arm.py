@@ -10,7 +10,7 @@ from support.arms import dataset_of, inputs_of
 from insource.arms.local import Local
 from insource.arms.prompting.rungs import FACTORY
 from insource.config.evaluation import EvaluationSection
-from insource.config.training import ServingSection
+from insource.config.serving import ServingSection
 from insource.foundation.errors import IntegrityError
 from insource.models.protocol import Request
 from insource.routing.vocabulary import tokenizer_of

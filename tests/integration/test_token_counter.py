@@ -4,7 +4,8 @@ from support.planted_rows import CONTRACT, clean
 
 from insource.dataset.rows.examples import example_of
 from insource.dataset.rows.targets import Targets
-from insource.models.catalogue import EMBEDDED, cache_dir
+from insource.models.catalogue import EMBEDDED
+from insource.models.weights.wheel import cache_dir
 from insource.training.base import load_tokenizer
 from insource.training.count import token_counter
 from insource.training.tokenize import tokenize

@@ -6,7 +6,7 @@ from pathlib import Path
 from insource.arms.factory import ArmInputs, CloudPrice
 from insource.arms.local import Local
 from insource.arms.prompts import described
-from insource.config.training import ServingSection
+from insource.config.serving import ServingSection
 from insource.models.catalogue import BaseModel
 from insource.models.replay import ReplayModel
 from insource.runs.folders import Run, RunStore

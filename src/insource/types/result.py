@@ -11,6 +11,7 @@ from insource.types.comparison import BreakPoint, Registration, Slices
 from insource.types.dataset import DatasetManifest
 from insource.types.decision import BreakEven, Verdict
 from insource.types.error_mix import ErrorMix
+from insource.types.estimate import NOT_MEASURED, Estimate
 from insource.types.evaluation import Comparison, Disagreement, Evaluation
 from insource.types.gold import GoldSource
 from insource.types.handicap import Fairness
@@ -18,7 +19,10 @@ from insource.types.routing import Policy
 
 
 class TrainingPoint(Frozen):
-    """One logged point of the training curve; ``tokens`` is cumulative."""
+    """One logged point of the training curve; ``tokens`` is cumulative.
+
+    ``task_metric`` is the task's metric of the checkpoint of this step, on validation documents.
+    """
 
     step: int
     epoch: float
@@ -27,12 +31,37 @@ class TrainingPoint(Frozen):
     learning_rate: float | None = None
     tokens: int = 0
     tokens_per_s: float | None = None
+    task_metric: Estimate | None = None
+
+
+class SweepTrial(Frozen):
+    """One setting of the mini-sweep, trained on ``rows`` rows. ``score`` is the task's metric on validation.
+
+    ``training_s``, ``starting_s`` and ``answering_s`` are the seconds of its training, of the start of the
+    engine, and of the answers.
+    """
+
+    rung: int
+    learning_rate: float
+    batch_size: int
+    rows: int
+    validation_loss: float | None
+    score: Estimate | None = None
+    training_s: float = 0.0
+    starting_s: float = 0.0
+    answering_s: float = 0.0
 
 
 class TrainingSummary(Frozen):
     """The training result: the curve, the chosen checkpoint and the reason training stopped.
 
-    ``seconds`` and ``tokens_per_s`` describe the last attempt when training was interrupted.
+    ``seconds``, ``tokens_per_s`` and ``peak_memory_bytes`` (0: not measured) describe the last attempt when
+    training was interrupted. ``metric`` is
+    the task's metric that chose the checkpoint, empty when the validation loss did; ``score`` is its value
+    there. ``gap`` is the validation loss minus the training loss at the chosen step, ``overfitting`` a
+    sentence when the run overfits. ``trials`` are those of the mini-sweep. ``chosen_on`` are the row ids of
+    the validation documents that chose the checkpoint. ``forced`` are the checks before training that failed
+    and that ``--force`` overrode. Planned memory and time are 0 where they are not known.
     """
 
     base_model: str
@@ -49,10 +78,25 @@ class TrainingSummary(Frozen):
     choices: tuple[tuple[str, str, str], ...] = ()
     curve: tuple[TrainingPoint, ...] = ()
     seconds: float = 0.0
+    metric: str = ""
+    score: Estimate | None = None
+    gap: Estimate | None = None
+    overfitting: str = ""
+    trials: tuple[SweepTrial, ...] = ()
+    chosen_on: tuple[str, ...] = ()
+    method: str = "lora"
+    planned_memory_bytes: int = 0
+    peak_memory_bytes: int = 0
+    planned_seconds: float = 0.0
+    forced: tuple[str, ...] = ()
 
 
 class ParitySummary(Frozen):
-    """Whether the served model gives the same answers as the trained one."""
+    """Whether the served model gives the same answers as the trained one.
+
+    ``exact`` is the share of prompts whose whole answer is the same, ``first_difference`` the earliest token
+    at which two answers part.
+    """
 
     prompts: int
     tokens: int
@@ -61,6 +105,8 @@ class ParitySummary(Frozen):
     prompt_tokens_equal: bool
     passed: bool
     sentence: str
+    exact: Estimate = NOT_MEASURED
+    first_difference: int | None = None
 
 
 class RoutedCall(Frozen):
@@ -152,6 +198,7 @@ class RunResult(Frozen):
     choice: Choice | None = None
     registration: Registration | None = None
     slices: Slices | None = None
+    added: Slices | None = None
     break_points: tuple[BreakPoint, ...] = ()
     evaluations: tuple[Evaluation, ...]
     comparisons: tuple[Comparison, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from insource.arms.factory import ArmFactory, ArmInputs
@@ -11,12 +10,11 @@ from insource.arms.registry import ARMS
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.run import Progress, never
 from insource.evaluation.sample import sample
-from insource.evaluation.scorers import build_scorer, compared
+from insource.evaluation.scorers import build_scorer, training_forms
 from insource.evaluation.stage import Asking, Evaluated, evaluate_arm
 from insource.foundation.errors import ProviderError
-from insource.matching.surface import SurfaceForms
 from insource.training.stage import summary
-from insource.types import Dataset, Estimate, Example, JsonSchema, Split, Task
+from insource.types import Dataset, Estimate, Example, Split, Task
 from insource.types.choice import Choice
 from insource.workflow.ask_cloud import cloud_price
 from insource.workflow.export import Made
@@ -117,7 +115,7 @@ def evaluate_one(session: Session, dataset: Dataset, task: Task, split: Split, p
         seconds = f", {at.last_s:.1f} s each" if at.last_s else ""
         session.display.progress(f"documents{seconds}", at.done, at.total)
 
-    scorer = build_scorer(task, surface_forms(task, dataset))
+    scorer = build_scorer(task, training_forms(task, dataset.splits["train"]))
     section = session.config.evaluation
     asking = Asking(section.concurrency, section.repeats, section.repeat_documents)
     evaluated = evaluate_arm(
@@ -128,13 +126,3 @@ def evaluate_one(session: Session, dataset: Dataset, task: Task, split: Split, p
         session.skip(name, "; ".join(filter(None, (plan.note, evaluated.evaluation.stopped))))
     session.display.evaluated(evaluated.evaluation, task.primary_metric)
     return evaluated
-
-
-def surface_forms(task: Task, dataset: Dataset) -> SurfaceForms | None:
-    """Return how values are written in the training labels; answers have to be spelled like that."""
-    if not isinstance(task.output, JsonSchema):
-        return None
-    schema = compared(task).output
-    assert isinstance(schema, JsonSchema)
-    targets = (json.loads(example.target) for example in dataset.splits["train"])
-    return SurfaceForms.fit(targets, schema.definition)

@@ -10,29 +10,35 @@ from typing import NamedTuple
 from insource.arms.local import Local, longest_answer
 from insource.arms.prompts import grammar_for
 from insource.evaluation.run import Confidence
-from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
+from insource.export.stage import TOKENIZER_FILE, export, served_file
 from insource.models.catalogue import resolve
-from insource.models.llamacpp import LlamaCppModel
+from insource.models.engines.protocol import EngineModel
 from insource.routing.confidence import confidence_scorer
 from insource.runs.folders import Run
 from insource.training.stage import summary
 from insource.types import Dataset, Task
+from insource.workflow.ground import ground
 from insource.workflow.session import Session
 from insource.workflow.train import train_model
 
 
 class Made(NamedTuple):
-    """The tuned model: its training run, its export, and what it takes to serve it."""
+    """The tuned model: its training run, its export, and what it takes to serve it.
+
+    ``grounding`` is the file of ``local.grounding``.
+    """
 
     trained: Run
     exported: Run
     local: Local
     confidence: Confidence
+    grounding: Path | None = None
 
 
 def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
     """Train, export, and check that what is served answers as what was trained."""
-    trained = train_model(session, dataset, task)
+    grounded = ground(session, dataset, task)
+    trained = train_model(session, dataset, task, grounded.grounding)
     base = resolve(session.config.training.model)
     section = session.config.evaluation
     session.begin("export", "adapter to GGUF, then the parity gate")
@@ -43,11 +49,12 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
         serving=session.config.serving,
         max_new_tokens=section.max_new_tokens or longest_answer(summary(trained)),
         on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
+        note=session.display.note,
     )
 
     @contextmanager
-    def serve(adapter: Path) -> Iterator[LlamaCppModel]:
-        with local._replace(adapter=adapter).serve("parity", 0) as served:
+    def serve(file: Path) -> Iterator[EngineModel]:
+        with local.of(file).serve("parity", 0) as served:
             yield served.model
 
     exported = session.done(
@@ -63,6 +70,8 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
             context_tokens=session.config.serving.context_tokens,
         )
     )
-    local = local._replace(adapter=exported.path / ADAPTER_FILE)
-    confidence = confidence_scorer(exported.path / TOKENIZER_FILE, lambda e: grammar_for(task, e))
-    return Made(trained, exported, local, confidence)
+    local = local.of(served_file(exported))._replace(grounding=grounded.grounding)
+    confidence = confidence_scorer(
+        exported.path / TOKENIZER_FILE, lambda e: grammar_for(task, e, grounded.grounding)
+    )
+    return Made(trained, exported, local, confidence, grounded.file)

@@ -17,7 +17,7 @@ from insource.evaluation.gold.source import gold_source, same_model, titled, unf
 from insource.evaluation.handicaps.case import Case, Found, Records
 from insource.evaluation.handicaps.suite import find_handicaps, weigh
 from insource.evaluation.never_answered import fields_of_labels
-from insource.evaluation.scorers import build_scorer
+from insource.evaluation.scorers import build_scorer, training_forms
 from insource.evaluation.stage import Evaluated
 from insource.types import Arm, Comparison, Dataset, Example, Fairness, Task
 from insource.types.ceiling import NoiseCeiling
@@ -25,7 +25,6 @@ from insource.types.choice import Choice
 from insource.types.comparison import Registration
 from insource.types.error_mix import ErrorMix
 from insource.types.gold import GoldSource
-from insource.workflow.evaluate import surface_forms
 from insource.workflow.register import with_standing
 from insource.workflow.session import Session
 
@@ -139,7 +138,7 @@ def _case(
         arm=arm,
         examples=test,
         records=tuple(records),
-        score=build_scorer(task, surface_forms(task, dataset)),
+        score=build_scorer(task, training_forms(task, dataset.splits["train"])),
         others=tuple((one, tuple(answers)) for one, answers in _other_clouds(sides, arm)),
     )
 

@@ -16,11 +16,13 @@ from insource.models.assembled import AskedModel, AssembledModel
 from insource.models.catalogue import BaseModel, resolve
 from insource.models.fitted.model import FittedModel, request_to
 from insource.models.fitted.registry import load as load_fitted
+from insource.models.grounding.grounding import Grounding
 from insource.models.prompting.folder import FILE as PROMPT
 from insource.models.prompting.folder import load as load_prompt
 from insource.models.prompting.model import PromptedModel
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS, document_confidence, load_tokenizer
+from insource.routing.grounded import GroundedModel
 from insource.routing.vocabulary import CONTROL_MARK, tokenizer_of
 from insource.runs.result import load
 from insource.serving.adapters import Engines
@@ -158,11 +160,7 @@ def _answering(found: _Found, served: Served | None) -> Deployed:
         return _hybrid(found, served, [_answering(found, part) for part in served.parts])
     folder = found.session.project.runs.folder / served.folder
     if not folder.is_dir():
-        raise UserError(
-            "model-not-found",
-            f"The model of {found.result.run_id} is not there any more: {folder}.",
-            hint="Make it again: insource run",
-        )
+        raise _gone(found.result, "model", folder)
     return _prompted(found, folder) if served.kind == "prompted" else _fitted(found, folder, served.model)
 
 
@@ -254,22 +252,21 @@ def _tuned(found: _Found) -> Deployed:
     result, task = found.result, found.task
     adapter = Path(result.paths.get("adapter", ""))
     if result.training is None or not adapter.is_file():
-        raise UserError(
-            "model-not-found",
-            f"The adapter of {result.run_id} is not there any more: {adapter}.",
-            hint="Make it again: insource run",
-        )
+        raise _gone(result, "adapter", adapter)
     base = _base(result.training.base_model, result.base_digest, result)
-    local = _behind_engine(found, base, adapter, result.max_new_tokens)
-    engine = found.engines.of(local.settings())
-    index = engine.join(local.settings())
+    local = _behind_engine(found, base, None, result.max_new_tokens).of(adapter)
+    settings = local.settings()
+    engine = found.engines.of(settings)
+    index = engine.join(settings)
     tokenizer = adapter.with_name(TOKENIZER_FILE)
     grammar = task_grammar(task)
+    grounding = _grounding(result)
 
     @contextmanager
     def opened() -> Iterator[Opened]:
         with engine.model(local.tuned_name, index) as model:
-            yield Opened(model, lambda: model.alive)
+            held = model if grounding is None else GroundedModel(model, task, grounding, tokenizer)
+            yield Opened(held, lambda: model.alive)
 
     return Deployed(
         result=result,
@@ -280,7 +277,24 @@ def _tuned(found: _Found) -> Deployed:
         ask=_asking(task, local.max_new_tokens, grammar),
         confidence=lambda completion: document_confidence(completion, grammar, load_tokenizer(tokenizer)),
         spelled=_spelling(lambda: load_tokenizer(tokenizer)),
-        engine=str(base.gguf),
+        engine=str(settings.gguf),
+    )
+
+
+def _grounding(result: RunResult) -> Grounding | None:
+    path = result.paths.get("grounding")
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise _gone(result, "grounding", path)
+    return Grounding.load(Path(path))
+
+
+def _gone(result: RunResult, what: str, path: Path | str) -> UserError:
+    return UserError(
+        "model-not-found",
+        f"The {what} of {result.run_id} is not there any more: {path}.",
+        hint="Make it again: insource run",
     )
 
 
@@ -332,4 +346,5 @@ def _behind_engine(
         serving=serving,
         max_new_tokens=max_new_tokens,
         on_restart=_restarted(found.session),
+        note=found.session.display.note,
     )

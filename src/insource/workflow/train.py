@@ -1,16 +1,36 @@
-"""Train the adapter."""
+"""Train the adapter, and score its checkpoints as it will be served."""
 
 from __future__ import annotations
 
+import tempfile
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from insource.arms.local import Local, local_plan, room_for_answer
 from insource.dataset.rows.teacher_policy import check_teachers, read_policy
-from insource.models.catalogue import resolve
+from insource.evaluation.comparison.pairs import gain_sign
+from insource.evaluation.metrics import summarise
+from insource.evaluation.run import Scorer, evaluate
+from insource.evaluation.scorers import build_scorer, empty_scores, training_forms
+from insource.evaluation.scoring.custom import custom_scorer
+from insource.evaluation.stage import VERSION as EVALUATION_VERSION
+from insource.export.adapter_gguf import write_adapter
+from insource.foundation.canonical import digest
+from insource.models.catalogue import BaseModel, resolve
+from insource.models.grounding.grounding import Grounding
 from insource.runs.folders import Run
+from insource.training.select.scoring import Scored, Scoring
 from insource.training.stage import Watch, line, train
-from insource.types import Dataset, Task
+from insource.types import Arm, Dataset, Example, Task
 from insource.workflow.session import Session
 
+NOT_SCORED_WITH = {"margin", "privacy", "scorer"}
+ENGINE = "xllamacpp"
 
-def train_model(session: Session, dataset: Dataset, task: Task) -> Run:
+
+def train_model(session: Session, dataset: Dataset, task: Task, grounding: Grounding | None) -> Run:
     """A LoRA adapter on the embedded model, from the training split's labels."""
     section = session.config.training
     policy_path = session.project.policy_path
@@ -19,8 +39,62 @@ def train_model(session: Session, dataset: Dataset, task: Task) -> Run:
     session.begin("train", f"LoRA on {base.name}, loss on the answers only")
     watch = Watch(
         planned=session.display.planned,
-        point=lambda point, recipe: session.display.progress(line(point), point.step, recipe.steps),
+        curve=lambda points, recipe: session.display.progress(line(points), points[-1].step, recipe.steps),
+        note=session.display.note,
     )
+    scoring = checkpoint_scoring(session, dataset, task, base, grounding)
     return session.done(
-        train(session.project.runs, dataset, task, base, section, session.config.project.seed, watch)
+        train(session.project.runs, dataset, task, base, section, session.config.project.seed, watch, scoring)
     )
+
+
+def checkpoint_scoring(
+    session: Session, dataset: Dataset, task: Task, base: BaseModel, grounding: Grounding | None
+) -> Scoring:
+    """Return what scores an adapter as the tuned arm will be scored: exported, served, under the grammar."""
+    local = Local(
+        task=task,
+        base=base,
+        adapter=None,
+        serving=session.config.serving,
+        max_new_tokens=session.config.evaluation.max_new_tokens or 0,
+        on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
+        grounding=grounding,
+    )
+    scorer = build_scorer(task, training_forms(task, dataset.splits["train"]))
+
+    def score(adapter: Path, examples: Sequence[Example], longest_answer: int) -> Scored:
+        room = local.max_new_tokens or room_for_answer(longest_answer)
+        with tempfile.TemporaryDirectory(prefix="insource-checkpoint-") as folder:
+            file = Path(folder) / "adapter.gguf"
+            write_adapter(adapter, base.gguf, file)
+            asked = local._replace(adapter=file, max_new_tokens=room)
+            return _scored(asked, task, tuple(examples), scorer, Path(folder) / "records.jsonl")
+
+    own = custom_scorer(task.scorer).digest if task.scorer else ""
+    said = task.model_dump(mode="json", exclude=NOT_SCORED_WITH)
+    return Scoring(
+        metric=task.primary_metric,
+        sign=gain_sign(task.primary_metric),
+        identity={
+            "task": digest([said, own]),
+            "evaluation": str(EVALUATION_VERSION),
+            "room": f"{local.max_new_tokens} of {local.serving.context_tokens}",
+            **({"grounding": grounding.digest} if grounding else {}),
+        },
+        score=score,
+        why_not="" if find_spec(ENGINE) else "it needs the extra `serve`: pip install 'insource[serve]'",
+    )
+
+
+def _scored(local: Local, task: Task, examples: tuple[Example, ...], scorer: Scorer, journal: Path) -> Scored:
+    arm = Arm(name="checkpoint", model=local.tuned_name, kind="tuned", local=True, constrained=True)
+    plan = local_plan(local, arm, examples, adapter=0, describe=False)
+    began = time.monotonic()
+    with plan.model() as model:
+        started = time.monotonic()
+        records = evaluate(model, examples, plan.ask, scorer, journal=journal)
+        ended = time.monotonic()
+    found = summarise(arm, "validation", records, all_null=empty_scores(task, examples))
+    value = found.metrics[task.primary_metric]
+    return Scored(value, starting_s=started - began, answering_s=ended - started)

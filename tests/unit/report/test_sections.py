@@ -65,6 +65,7 @@ def metrics(*prefixes: str):
         ("labels-behind", labels_run, without(gold=None, ceiling=None)),
         ("error-mix", demo_run, without(error_mixes=())),
         ("slices", demo_run, without(slices=None)),
+        ("added", demo_run, without(added=None)),
         ("break-point", demo_run, without(break_points=())),
         ("fields", demo_run, evaluations(fields=())),
         ("groups", demo_run, evaluations(slices={})),

@@ -6,26 +6,9 @@ import re
 from functools import lru_cache
 
 from insource.matching.normal_forms import fold_text
+from insource.matching.number_words import NUMBERS, TENS
 from insource.matching.quantities import parse_quantity
 
-# German null and Spanish once are left out: what is not there, and one time.
-_NUMBERS = {
-    word: str(number)
-    for words in (
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-        " sixteen seventeen eighteen nineteen",
-        "0 eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
-        "zéro un deux trois quatre cinq six sept huit neuf dix onze douze",
-        "cero uno dos tres cuatro cinco seis siete ocho nueve diez 11 doce",
-    )
-    for number, word in enumerate(words.split())
-} | {"single": "1", "ein": "1", "eine": "1", "une": "1", "una": "1"}
-_TENS = {
-    word: 10 * number
-    for number, word in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
-    )
-}
 _TOKEN = re.compile(r"(?<![\w.,])[-+]?\d+(?:[.,]\d+)*|\d+(?:[.,]\d+)*|[^\W\d_]+|[+#%°<>&=*@$€£]")
 _TOKEN_OF_VALUE = re.compile(rf"{_TOKEN.pattern}|(?<=\w)-(?!\w)")
 MIN_SLIP = 5
@@ -37,12 +20,12 @@ def words(text: str, token: re.Pattern[str] = _TOKEN) -> tuple[str, ...]:
     found: list[str] = []
     tens = 0
     for word in token.findall(fold_text(text)):
-        said = _NUMBERS.get(word, word)
+        said = NUMBERS.get(word, word)
         if tens and said.isdigit() and len(said) == 1 and word != said:
             found[-1] = str(tens + int(said))
         else:
-            found.append(str(_TENS.get(said, said)))
-        tens = _TENS.get(said, 0)
+            found.append(str(TENS.get(said, said)))
+        tens = TENS.get(said, 0)
     return tuple(found)
 
 

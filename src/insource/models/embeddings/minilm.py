@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from insource.foundation.errors import IntegrityError, PrerequisiteError, missing_extra
-from insource.models.catalogue import WheelFile, fetched
+from insource.models.weights.wheel import WheelFile, fetched
 
 Vectors = npt.NDArray[np.float32]
 

@@ -28,6 +28,7 @@ SECTIONS: tuple[Callable[[RunResult], Section | None], ...] = (
     fairness.fairness,
     gold.gold,
     error_mix.error_mix,
+    slices.added,
     slices.slices,
     break_point.break_points,
     fields.per_field,

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from transformers import EarlyStoppingCallback, PrinterCallback
-from trl import SFTConfig, SFTTrainer
+from transformers import PrinterCallback
+from trl import SFTConfig
 
 from insource.models.catalogue import BaseModel
-from insource.training.base import best_dtype, quiet
-from insource.training.loop.adapters import adapted
+from insource.training.base import load_tokenizer, quiet
+from insource.training.loop.adapters import ADAPTER, MODEL, adapted
 from insource.training.loop.batches import Collator, token_dataset
 from insource.training.loop.reporter import Progress, Reporter
+from insource.training.loop.speed import kept_choices
 from insource.training.loop.trainers import CompletionSFT, ResumableSFT
-from insource.training.recipe import Recipe
+from insource.training.memory import peak_memory
+from insource.training.recipe import Choice, Recipe
+from insource.training.select.callback import Choosing
+from insource.training.select.chooser import Chooser, by_loss
 from insource.training.tokenize import TrainingRow
+
+OPTIMISERS = {
+    "adamw": "adamw_torch_fused",
+    "adamw_8bit": "adamw_bnb_8bit",
+    "paged_adamw_8bit": "paged_adamw_8bit",
+}
 
 
 class Trained(NamedTuple):
-    """The result of a finished run; the adapter itself is in the folder ``adapter``."""
+    """The result of a finished run. ``adapter`` is the folder of the adapter, or of the whole model."""
 
     adapter: Path
     steps: int
@@ -29,7 +40,8 @@ class Trained(NamedTuple):
     best_step: int
     best_validation_loss: float | None
     stopped: str
-    dtype_reason: str
+    speed: tuple[Choice, ...] = ()
+    peak_memory_bytes: int = 0
 
 
 def fine_tune(
@@ -40,30 +52,56 @@ def fine_tune(
     *,
     pad_id: int,
     folder: Path,
-    progress: Progress,
+    progress: Progress = lambda point: None,
+    chooser: Chooser | None = None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Trained:
-    """Train a LoRA adapter; a second call resumes from the checkpoints in ``folder``.
+    """Train an adapter or the whole model; a second call resumes from the checkpoints in ``folder``.
+
+    ``chooser`` has the curve of earlier attempts and gets every point. Without one, the checkpoint is chosen
+    by validation loss, and ``progress`` gets the points. ``note`` gets each choice of how steps are computed.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C; the last checkpoint is complete.
     """
-    dtype, dtype_reason = best_dtype()
-    with quiet():
-        trainer = _trainer(base, recipe, train, validation, pad_id, folder, progress, dtype)
-        trainer.train(resume_from_checkpoint=_last_checkpoint(folder / "checkpoints"))
-    state = trainer.state
-    adapter = folder / "adapter"
-    trainer.model.save_pretrained(adapter)
-    early = state.global_step < state.max_steps
+    chooser = chooser or by_loss(folder, recipe, progress)
+    speed, peak = kept_choices(folder), 0
+    if chooser.left_to_train():
+        newest = chooser.newest
+        with quiet(), peak_memory() as peak_so_far:
+            trainer = _trainer(base, recipe, train, validation, pad_id, folder, chooser)
+            speed = trainer.choose_speed(train, pad_id, folder, base.digest)
+            for choice in speed:
+                note(f"{choice.name}: {choice.value} ({choice.reason})")
+            trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+            peak = peak_so_far()
+    kept = chooser.finish()
     return Trained(
-        adapter=adapter,
-        steps=state.global_step,
-        epochs=float(state.epoch or 0.0),
-        best_step=int((state.best_model_checkpoint or f"-{state.global_step}").rpartition("-")[2]),
-        best_validation_loss=state.best_metric,
-        stopped="early: no improvement on validation" if early else "at the planned number of steps",
-        dtype_reason=f"{str(dtype).removeprefix('torch.')}: {dtype_reason}",
+        adapter=_copied(kept.folder, folder, base, recipe),
+        steps=kept.last.step,
+        epochs=kept.last.epoch,
+        best_step=kept.checkpoint.step,
+        best_validation_loss=kept.checkpoint.validation_loss,
+        stopped=kept.stopped,
+        speed=speed,
+        peak_memory_bytes=peak,
     )
+
+
+def _copied(checkpoint: Path, folder: Path, base: BaseModel, recipe: Recipe) -> Path:
+    """Copy what a checkpoint trained, without its optimiser's state; a whole model with its tokenizer."""
+    if recipe.method == "full":
+        model = folder / MODEL
+        model.mkdir(exist_ok=True)
+        for path in (*checkpoint.glob("*.safetensors*"), *checkpoint.glob("*config.json")):
+            shutil.copyfile(path, model / path.name)
+        load_tokenizer(base).save_pretrained(model)
+        return model
+    adapter = folder / ADAPTER
+    adapter.mkdir(exist_ok=True)
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copyfile(checkpoint / name, adapter / name)
+    return adapter
 
 
 def _trainer(
@@ -73,10 +111,9 @@ def _trainer(
     validation: Sequence[TrainingRow],
     pad_id: int,
     folder: Path,
-    progress: Progress,
-    dtype: Any,
-) -> SFTTrainer:
-    model = adapted(base, recipe, dtype)
+    chooser: Chooser,
+) -> ResumableSFT:
+    model = adapted(base, recipe, getattr(torch, recipe.precision))
     mean_tokens = sum(len(row.input_ids) for row in train) / len(train)
     on_cuda = torch.cuda.is_available()
     trainer_class = ResumableSFT if on_cuda else CompletionSFT  # on CUDA, TRL's own loss skips the prompt too
@@ -87,8 +124,8 @@ def _trainer(
         eval_dataset=token_dataset(validation),
         data_collator=Collator(pad_id),
         callbacks=[
-            Reporter(progress, mean_tokens, recipe.batch_size),
-            EarlyStoppingCallback(early_stopping_patience=recipe.patience),
+            Reporter(chooser.record, mean_tokens, recipe.batch_size),
+            Choosing(chooser),
         ],
     )
     trainer.remove_callback(PrinterCallback)  # standard output is for results
@@ -105,25 +142,23 @@ def training_arguments(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTCon
         per_device_eval_batch_size=max(8, recipe.batch_size),
         max_steps=recipe.steps,
         learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine",
+        lr_scheduler_type=recipe.scheduler,
         warmup_steps=recipe.warmup,
-        weight_decay=0.0,
-        max_grad_norm=1.0,
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        optim=OPTIMISERS[recipe.optimizer],
         max_length=recipe.max_tokens,
         logging_steps=1,
         eval_strategy="steps",
         eval_steps=recipe.evaluate_every,
         save_strategy="steps",
         save_steps=recipe.evaluate_every,
-        save_total_limit=2,
-        restore_callback_states_from_checkpoint=True,  # otherwise a resumed run restarts its patience
-        load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
-        greater_is_better=False,
+        save_total_limit=None,  # the chooser deletes them: it keeps the best by the task's metric
         prediction_loss_only=True,
         use_cpu=not on_cuda,
-        bf16=False,  # the base already has its final type; autocast would cast the adapter
-        gradient_checkpointing=on_cuda,
+        # A frozen base has its final type already; autocast would cast the adapters
+        bf16=on_cuda and recipe.method == "full" and recipe.precision == "float32",
+        gradient_checkpointing=recipe.checkpointing,
         dataloader_num_workers=0,
         dataloader_pin_memory=on_cuda,
         disable_tqdm=True,
@@ -132,10 +167,3 @@ def training_arguments(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTCon
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
     )
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """Return the newest complete checkpoint; the trainer writes its state file last."""
-    whole = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    newest = max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-    return str(newest) if newest else None

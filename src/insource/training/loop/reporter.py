@@ -19,27 +19,24 @@ class Reporter(TrainerCallback):  # type: ignore[misc] # transformers ships no t
     def __init__(self, progress: Progress, mean_row_tokens: float, batch_size: int) -> None:
         self._progress = progress
         self._tokens_per_step = mean_row_tokens * batch_size
-        self._evaluating_s = 0.0
-        self._started = 0.0
+        self._training_s = 0.0
+        self._step_began = 0.0
         self._first_step = 0
-        self._step_ended = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._started = self._step_ended = time.monotonic()
         self._first_step = state.global_step
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._step_ended = time.monotonic()
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._step_began = time.monotonic()
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._evaluating_s += time.monotonic() - self._step_ended
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._training_s += time.monotonic() - self._step_began  # without evaluating, saving and scoring
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         logs = logs or {}
         if "loss" not in logs and "eval_loss" not in logs:
             return
         steps = state.global_step - self._first_step
-        training_s = time.monotonic() - self._started - self._evaluating_s
         self._progress(
             TrainingPoint(
                 step=state.global_step,
@@ -48,6 +45,6 @@ class Reporter(TrainerCallback):  # type: ignore[misc] # transformers ships no t
                 validation_loss=logs.get("eval_loss"),
                 learning_rate=logs.get("learning_rate"),
                 tokens=round(state.global_step * self._tokens_per_step),
-                tokens_per_s=steps * self._tokens_per_step / training_s if training_s > 0 else None,
+                tokens_per_s=steps * self._tokens_per_step / self._training_s if self._training_s else None,
             )
         )

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from insource.foundation.errors import PrerequisiteError
-from insource.models import catalogue
 from insource.models.embeddings import minilm
+from insource.models.weights import wheel
 
 OPENED = minilm._opened
 
@@ -46,7 +46,7 @@ def test_a_file_put_into_the_cache_by_hand_is_used(monkeypatch, tmp_path):
     file = minilm.WEIGHTS.model_copy(update={"sha256": hashlib.sha256(b"weights").hexdigest()})
     file.cached.parent.mkdir(parents=True)
     file.cached.write_bytes(b"weights")
-    assert catalogue.fetched(file) == file.cached
+    assert wheel.fetched(file) == file.cached
 
 
 def test_both_files_are_pinned():

@@ -10,6 +10,8 @@ from insource.types import RunResult
 from insource.types.comparison import SliceFinding, Slices
 
 DRAWN = 20
+NAMED = 4
+SURE = 0.05
 KINDS = ("no sign of a loss", "possible regression")
 
 
@@ -25,6 +27,37 @@ def slices(result: RunResult) -> Section | None:
         "documents.",
     )
     return Section("slices", "Where is it better or worse?", lead, (_plot(result, found),))
+
+
+def added(result: RunResult) -> Section | None:
+    """Return the section on what the tuned language model adds over the best model without one."""
+    found = result.added
+    if found is None:
+        return None
+    title = "What does the language model add?"
+    if not found.found:
+        return Section("added", title, (found.sentence,))
+    return Section("added", title, (_gains(result, found),), (_plot(result, found),))
+
+
+def _gains(result: RunResult, found: Slices) -> str:
+    """Say on how many slices, and on which, the language model is better and worse."""
+    labels = words.arm_labels(result)
+    candidate, baseline = (labels.get(name, name) for name in (found.candidate, found.baseline))
+    sure = [one for one in found.found if one.q_value is not None and one.q_value <= SURE]
+    worse = [_name(one) for one in sure if one.regression]
+    better = [_name(one) for one in sure if not one.regression and one.difference.value]
+    said = [
+        f"{relation} on {len(names)} ({words.listed(names[:NAMED])}{', …' if len(names) > NAMED else ''})"
+        for relation, names in (("better", better), ("worse", worse))
+        if names
+    ]
+    verdict = " and ".join(said) if said else "shows no difference on any"
+    return (
+        f"Of {len(found.found)} slices and fields, {candidate} {'is ' if said else ''}{verdict} "
+        f"against {baseline}, the best arm without a language model; by p-values corrected over all of them "
+        f"({SURE:.0%}, Benjamini and Hochberg)."
+    )
 
 
 def _plot(result: RunResult, found: Slices) -> Plot:

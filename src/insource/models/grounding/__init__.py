@@ -1,0 +1,1 @@
+"""Grounded decoding: an answer may hold only values that its document states."""

@@ -1,0 +1,63 @@
+"""The summary of a finished training run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from insource.training.recipe import Recipe
+from insource.training.select.checkpoints import checkpoints_of, gap, overfitting
+from insource.training.select.scoring import ScoringPlan
+from insource.types import Example, SweepTrial, TrainingPoint, TrainingSummary
+
+if TYPE_CHECKING:
+    from insource.training.loop.fine_tune import Trained
+
+
+def summarised(
+    trained: Trained,
+    recipe: Recipe,
+    points: Sequence[TrainingPoint],
+    *,
+    base: str,
+    examples: int,
+    longest_answer: int,
+    metric: str,
+    plan: ScoringPlan,
+    trials: Sequence[SweepTrial],
+    chosen_on: Sequence[Example],
+    validation_rows: int,
+    seconds: float,
+) -> TrainingSummary:
+    """Return the summary of a run that followed ``recipe`` and ``plan`` along the curve ``points``."""
+    speeds = [point.tokens_per_s for point in points if point.tokens_per_s]
+    evaluations = checkpoints_of(points)
+    best = next(one for one in evaluations if one.step == trained.best_step)
+    return TrainingSummary(
+        base_model=base,
+        method=recipe.method,
+        examples=examples,
+        steps=trained.steps,
+        planned_steps=recipe.steps,
+        epochs=round(trained.epochs, 2),
+        tokens=points[-1].tokens if points else 0,
+        tokens_per_s=round(speeds[-1], 1) if speeds else 0.0,
+        best_step=trained.best_step,
+        best_validation_loss=trained.best_validation_loss,
+        stopped=trained.stopped,
+        longest_answer_tokens=longest_answer,
+        choices=(
+            *((choice.name, choice.value, choice.reason) for choice in recipe.choices),
+            *((choice.name, choice.value, choice.reason) for choice in trained.speed),
+            ("checkpoint", plan.value, plan.reason),
+        ),
+        curve=tuple(points),
+        seconds=seconds,
+        peak_memory_bytes=trained.peak_memory_bytes,
+        metric=metric if best.score else "",
+        score=best.score,
+        gap=gap(best, validation_rows),
+        overfitting=overfitting(evaluations),
+        trials=tuple(trials),
+        chosen_on=tuple(example.row_id for example in chosen_on),
+    )
