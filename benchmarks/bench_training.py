@@ -20,13 +20,17 @@ from claims import Claims, parser
 from peft import LoraConfig, get_peft_model
 from transformers import PrinterCallback, TrainerCallback
 
+from insource.config.training import TrainingSection
 from insource.demo.documents import generate
 from insource.demo.schema import INSTRUCTION, SCHEMA
 from insource.models.catalogue import DEFAULT_MODEL, resolve
-from insource.training.base import best_dtype, load_model, load_tokenizer
+from insource.training.base import best_dtype, load_model, load_tokenizer, unpacked
 from insource.training.loop.batches import Collator, token_dataset
 from insource.training.loop.fine_tune import training_arguments
 from insource.training.loop.trainers import CompletionSFT, ResumableSFT
+from insource.training.planning.data import facts_of
+from insource.training.planning.machine import this_machine
+from insource.training.planning.shape import shape_of
 from insource.training.recipe import plan
 from insource.training.tokenize import TrainingRow, tokenize
 from insource.types import Example, JsonSchema, Provenance, Task
@@ -76,11 +80,11 @@ def measure(
     """One trainer over the first ``steps`` batches."""
     base = resolve(DEFAULT_MODEL)
     recipe = plan(
-        examples=len(rows),
-        hidden_size=576,
-        longest_row_tokens=max(len(row.input_ids) for row in rows),
+        data=facts_of(rows, ()),
+        shape=shape_of(json.loads((unpacked(base) / "config.json").read_text(encoding="utf-8"))),
+        machine=this_machine(),
         seed=0,
-        batch_size=BATCH,
+        section=TrainingSection(batch_size=BATCH),
     ).model_copy(update={"steps": steps})
     torch.manual_seed(0)
     model = get_peft_model(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import socket
+import struct
 
 import pytest
 from support.example_results import example_result
@@ -26,8 +27,8 @@ def served_project(project, tmp_path, rows):
     """A project whose run is complete, with a base model and an adapter that are only files."""
     folder = project(rows.pumps(30))
     base, adapter = folder / "base.gguf", folder / "adapter.gguf"
-    base.write_bytes(b"GGUF base")
-    adapter.write_bytes(b"GGUF adapter")
+    base.write_bytes(EMPTY_GGUF)
+    adapter.write_bytes(EMPTY_GGUF)
     digest = hashlib.sha256(base.read_bytes()).hexdigest()
     unpacked = tmp_path / "cache" / "unpacked" / digest[:16]
     unpacked.mkdir(parents=True)
@@ -179,5 +180,5 @@ def test_a_damaged_result_is_said_with_what_to_delete(served_project, refuses):
 
 
 def test_another_base_model_under_the_same_name_is_not_served(served_project, refuses, cache):
-    (served_project / "base.gguf").write_bytes(b"GGUF another")
+    (served_project / "base.gguf").write_bytes(struct.pack("<4sIQQ", b"GGUF", 2, 0, 0))
     refuses("serve", code="digest-mismatch", env=cache)

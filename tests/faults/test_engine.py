@@ -79,11 +79,11 @@ def test_an_engine_that_always_dies_ends_it_and_the_next_call_asks_the_rest(
     settings, examples, ask, tmp_path, monkeypatch
 ):
     journal, asked, told = tmp_path / "j", [], []
-    start = ServedModel.start
+    start = LlamaCppEngine.start
 
-    def start_and_die(served):
-        start(served)
-        kill(served)
+    def start_and_die(engine):
+        start(engine)
+        os.kill(engine.pid, signal.SIGKILL)
 
     def watched(example):
         asked.append(example.row_id)
@@ -93,7 +93,7 @@ def test_an_engine_that_always_dies_ends_it_and_the_next_call_asks_the_rest(
 
         def progress(at):
             if at.done == 3:
-                monkeypatch.setattr(ServedModel, "start", start_and_die)
+                monkeypatch.setattr(LlamaCppEngine, "start", start_and_die)
                 kill(served)
 
         with pytest.raises(ProviderError) as caught:
@@ -102,7 +102,7 @@ def test_an_engine_that_always_dies_ends_it_and_the_next_call_asks_the_rest(
     assert len(told) == MAX_RESTARTS
     assert list(read_journal(journal)) == [example.row_id for example in examples[:3]]
 
-    monkeypatch.setattr(ServedModel, "start", start)
+    monkeypatch.setattr(LlamaCppEngine, "start", start)
     asked.clear()
     with ServedModel("base", settings) as served:
         records = evaluate(served, examples, watched, score, journal=journal)

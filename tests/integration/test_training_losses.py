@@ -1,10 +1,10 @@
 """The loss computed on answers only is the stock trainer's loss, step by step; on a random tiny model."""
 
 import pytest
+from support.recipes import recipe, rows
 
 from insource.foundation.rng import generator
 from insource.models.catalogue import BaseModel
-from insource.training.recipe import plan
 from insource.training.tokenize import IGNORE, TrainingRow
 
 pytestmark = pytest.mark.model
@@ -57,27 +57,19 @@ def token_rows(count, seed):
 @pytest.fixture
 def train(base, tmp_path, monkeypatch):
     """Trains with the given trainer class in float32; returns the adapter's weights and the curve."""
-    import torch
     from safetensors.torch import load_file
 
     from insource.training.loop import fine_tune
 
     def run(name, trainer):
         monkeypatch.setattr(fine_tune, "CompletionSFT", trainer)
-        monkeypatch.setattr(fine_tune, "best_dtype", lambda: (torch.float32, "for the test"))
-        recipe = plan(
-            examples=24,
-            hidden_size=32,
-            longest_row_tokens=32,
-            seed=3,
-            epochs=2,
-            learning_rate=1e-3,
-            batch_size=4,
+        planned = recipe(
+            rows(24, longest=32), seed=3, epochs=2, learning_rate=1e-3, batch_size=4, precision="float32"
         )
         points = []
         trained = fine_tune.fine_tune(
             base,
-            recipe,
+            planned,
             token_rows(24, 1),
             token_rows(6, 2),
             pad_id=0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+from insource.training.select.checkpoints import checkpoints_of, overfitting
 from insource.types import (
     Arm,
     Assumption,
@@ -23,6 +24,7 @@ from insource.types import (
     RoutingSummary,
     RunResult,
     StageRun,
+    SweepTrial,
     TrainingPoint,
     TrainingSummary,
     Verdict,
@@ -153,6 +155,22 @@ def example_training() -> TrainingSummary:
         )
         for step in range(10, 281, 10)
     )
+    scores = {30: 0.31, 60: 0.62, 90: 0.81, 120: 0.86, 150: 0.91, 180: 0.93, 210: 0.95, 240: 0.94, 270: 0.95}
+    scored = tuple(
+        TrainingPoint(step=step, epoch=step / 95, task_metric=example_score(value))
+        for step, value in scores.items()
+    )
+    trials = tuple(
+        SweepTrial(
+            rung=0,
+            learning_rate=rate,
+            batch_size=batch,
+            rows=160,
+            validation_loss=0.9 - value / 2,
+            score=example_score(value),
+        )
+        for rate, batch, value in ((3e-4, 16, 0.21), (3e-4, 4, 0.35), (1e-3, 16, 0.44), (1e-3, 4, 0.58))
+    )
     return TrainingSummary(
         base_model="SmolLM2-135M-Instruct",
         examples=190,
@@ -168,8 +186,20 @@ def example_training() -> TrainingSummary:
             ("learning rate", "5e-4", "a small model and a rank of 16 take a high rate"),
             ("LoRA rank", "16", "the default; below 8 recall suffers on rare fields"),
         ),
-        curve=curve,
+        curve=(*curve, *scored),
         seconds=568.0,
+        metric="field_accuracy",
+        score=example_score(0.95),
+        overfitting=overfitting(checkpoints_of(curve)),
+        gap=Estimate(value=0.021, n=32, method="validation loss minus training loss"),
+        trials=trials,
+    )
+
+
+def example_score(value: float) -> Estimate:
+    """A task metric on 40 documents."""
+    return Estimate(
+        value=value, low=max(0.0, value - 0.09), high=min(1.0, value + 0.07), n=40, method="by document"
     )
 
 

@@ -19,6 +19,12 @@ LLAMA_3 = (
     "{%- endfor %}{%- if add_generation_prompt %}"
     "{{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{%- endif %}"
 )
+THINKING = CHATML.replace(
+    "assistant\\n' }}{%- endif",
+    "assistant\\n' }}{%- if enable_thinking is defined and enable_thinking is false %}"
+    "{{ '<think>\\n\\n</think>\\n\\n' }}{%- endif %}{%- endif",
+)
+DATED = "{{- '<|im_start|>system\\nToday: ' + strftime_now('%d %B %Y') + '<|im_end|>\\n' }}" + CHATML
 GEMMA = (
     "{{ bos_token }}{%- if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}"
     "{%- endif %}{%- for m in messages %}"
@@ -151,7 +157,7 @@ ARCHITECTURES = {
     "mistral": ("Mistral", {"head_dim": 16}, ("prefix", MISTRAL_TOKENS), MISTRAL, "<s>", "</s>"),
     "mistral-tekken": ("Mistral", {"head_dim": 32}, ("tekken", MISTRAL_TOKENS), MISTRAL, "<s>", "</s>"),
     "qwen2": ("Qwen2", {}, ("qwen2", QWEN_TOKENS), CHATML, None, "<|im_end|>"),
-    "qwen3": ("Qwen3", {"head_dim": 32}, ("qwen2", QWEN_TOKENS), CHATML, None, "<|im_end|>"),
+    "qwen3": ("Qwen3", {"head_dim": 32}, ("qwen2", QWEN_TOKENS), THINKING, None, "<|im_end|>"),
     "gemma2": (
         "Gemma2",
         {"head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 16},
@@ -192,7 +198,7 @@ ARCHITECTURES = {
         "SmolLM3",
         {"num_hidden_layers": 4},
         ("llama-bpe", QWEN_TOKENS),
-        CHATML,
+        DATED,
         None,
         "<|im_end|>",
     ),

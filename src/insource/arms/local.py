@@ -11,6 +11,7 @@ from typing import NamedTuple
 from insource.arms.prompts import described, grammar_for
 from insource.config.serving import ServingSection
 from insource.evaluation.plan import ArmPlan
+from insource.export.adapter_gguf import ADAPTER_FILE
 from insource.foundation.canonical import file_digest
 from insource.models.catalogue import BaseModel
 from insource.models.grounding.grounding import Grounding
@@ -24,8 +25,9 @@ from insource.types import Arm, Example, Task, TrainingSummary
 class Local(NamedTuple):
     """What the local arms share: the base model, the exported adapter and the engine's settings.
 
-    ``adapter`` is None for another base model than the one that was trained. ``grounding`` holds the answers
-    of the tuned model to their documents.
+    ``adapter`` is None for another base model than the one that was trained. ``merged`` is the whole trained
+    model in one file; where there is one, it answers instead of the base model with the adapter.
+    ``grounding`` holds the answers of the tuned model to their documents.
     """
 
     task: Task
@@ -34,6 +36,8 @@ class Local(NamedTuple):
     serving: ServingSection
     max_new_tokens: int
     on_restart: Callable[[str], None]
+    note: Callable[[str], None] = lambda text: None
+    merged: Path | None = None
     grounding: Grounding | None = None
 
     @property
@@ -41,20 +45,44 @@ class Local(NamedTuple):
         """The name under which the base model with the adapter answers."""
         return f"{self.base.name} + {self.task.name}"
 
+    def of(self, file: Path) -> Local:
+        """Return this with a file of an export: a GGUF adapter for the base model, or a whole model."""
+        if file.name == ADAPTER_FILE:
+            return self._replace(adapter=file, merged=None)
+        return self._replace(adapter=None, merged=file)
+
     def settings(self) -> EngineSettings:
+        """Return what runs the tuned model: the whole model where there is one, else base and adapter."""
         return EngineSettings(
-            gguf=self.base.gguf,
+            gguf=self.merged or self.base.gguf,
             adapters=() if self.adapter is None else (self.adapter,),
             alias=self.task.name,
             context_tokens=self.serving.context_tokens,
             threads=self.serving.threads or usable_cores(),
+            memory_limit_bytes=_bytes(self.serving.memory_limit_gb),
+            kind=self.serving.engine,
+            url=self.serving.url,
+            model=self.serving.model,
+            api_key_env=self.serving.api_key_env,
+            privacy=self.task.privacy,
         )
 
     @contextmanager
     def serve(self, name: str, adapter: int | None) -> Iterator[ServedModel]:
-        """Run the engine and yield its model: with adapter 0, or the base model alone for None."""
-        with ServedModel(name, self.settings(), adapter=adapter, on_restart=self.on_restart) as served:
+        """Run the engine and yield its model: the tuned one for adapter 0, the base model alone for None."""
+        settings = self.settings()
+        if adapter is None:
+            settings = settings.model_copy(update={"gguf": self.base.gguf})
+        elif not settings.adapters:
+            adapter = None
+        with ServedModel(
+            name, settings, adapter=adapter, on_restart=self.on_restart, note=self.note
+        ) as served:
             yield served
+
+
+def _bytes(gigabytes: float | None) -> int | None:
+    return None if gigabytes is None else int(gigabytes * 1e9)
 
 
 def longest_answer(training: TrainingSummary) -> int:
@@ -98,7 +126,11 @@ def local_plan(
         "max_tokens": str(max_tokens),
         "context_tokens": str(local.serving.context_tokens),
     }
-    if adapter is not None and local.adapter is not None:
+    if local.serving.engine != "llamacpp":  # another engine may answer otherwise
+        identity["engine"] = f"{local.serving.engine} {local.serving.url} {local.serving.model}"
+    if adapter is not None and local.merged is not None:
+        identity["merged"] = file_digest(local.merged)
+    elif adapter is not None and local.adapter is not None:
         identity["adapter"] = file_digest(local.adapter)
     if grounding is not None:
         identity["grounding"] = grounding.digest

@@ -24,9 +24,10 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
         description=_description(inputs.engine.grounding),
     )
     plan = local_plan(inputs.engine, arm, inputs.test, adapter=0, describe=False)
-    return (
-        plan._replace(confidence=inputs.confidence, effort=_effort(inputs.training, inputs.engine.grounding)),
-    )
+    training = inputs.training
+    chosen_on = frozenset(training.chosen_on) if training else frozenset()
+    effort = _effort(training, inputs.engine.grounding)
+    return (plan._replace(confidence=inputs.confidence, effort=effort, chosen_on=chosen_on),)
 
 
 def _description(grounding: Grounding | None) -> str:
@@ -35,14 +36,19 @@ def _description(grounding: Grounding | None) -> str:
 
 
 def _effort(training: TrainingSummary | None, grounding: Grounding | None) -> Effort | None:
-    """Return how often a checkpoint was scored on the validation split, by its loss, to keep the best."""
+    """Return how often checkpoints and settings were scored on the validation split, to keep the best."""
     if training is None:
         return None
-    scored = sum(point.validation_loss is not None for point in training.curve)
+    by_loss = sum(point.validation_loss is not None for point in training.curve)
+    by_metric = sum(point.task_metric is not None for point in training.curve)
+    note = f"checkpoints, by {training.metric.replace('_', ' ') if by_metric else 'validation loss'}"
+    if training.trials:
+        note += f", and {len(training.trials)} trials of a sweep"
+    scored = max(by_loss, by_metric) + len(training.trials)
     kept = {name: value for name, value, _ in training.choices} | {"step": str(training.best_step)}
     if grounding is not None:
         kept["held to the document"] = ", ".join(grounding.names)
-    return Effort(validation_evaluations=scored, settings=kept, note="checkpoints, by validation loss")
+    return Effort(validation_evaluations=scored, settings=kept, note=note)
 
 
 NEEDS = ArmNeeds(extra="serve", module="xllamacpp")

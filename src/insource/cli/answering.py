@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from insource.config.loading import LoadedConfig
     from insource.config.sections import Config
     from insource.gateway.settings import HttpCloud, Limits, TaskSettings
+    from insource.logs.recorder import Recorder
     from insource.workflow.serve import Deployed
     from insource.workflow.session import Session
 
@@ -120,6 +121,22 @@ def _cloud(config: Config) -> HttpCloud | None:
     if not reference.model:
         return None
     return HttpCloud(model=reference.model.partition("/")[2], base_url=reference.base_url)
+
+
+def open_log(host: LoadedConfig, stack: ExitStack) -> Recorder:
+    """Open the log in the host's workspace until ``stack`` closes; every task is recorded there.
+
+    Raises as ``Recorder.open``.
+    """
+    from insource.logs.recorder import Recorder
+    from insource.redaction import Redactor
+
+    workspace = host.folder / host.config.project.workspace
+    redactor = Redactor.from_config(host.config.log, workspace)
+    failure = host.config.gateway.on_log_failure
+    return stack.enter_context(
+        Recorder.open(workspace, on_log_failure=failure, redactor=redactor, drain_apart=True)
+    )
 
 
 def limits_of(host: Config) -> Limits:

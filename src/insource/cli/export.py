@@ -19,18 +19,40 @@ if TYPE_CHECKING:
 @click.option(
     "--package/--adapter", "package", default=None, help="Default: what the model that RUN chose can be."
 )
-@click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Folder of the package.")
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Folder of the export.")
+@click.option(
+    "--format",
+    "formats",
+    callback=lambda context, option, value: _formats(value),
+    help="Formats of the tuned model, with commas: adapter, merged, f16, q8_0, q6_k, q5_k_m, q4_k_m.",
+)
+@click.option(
+    "--prompts", type=click.IntRange(1), help="Validation documents of each parity gate; default: 50."
+)
 @click.option("--wheel", is_flag=True, help="Also build the package's wheel.")
 @training_options
 @json_option
 def command(
-    session: Session, run: str | None, package: bool | None, to: Path | None, wheel: bool, as_json: bool
+    session: Session,
+    run: str | None,
+    package: bool | None,
+    to: Path | None,
+    formats: tuple[str, ...],
+    prompts: int | None,
+    wheel: bool,
+    as_json: bool,
 ) -> None:
     """Export the model that RUN (default: the newest run) chose.
 
     A fitted model becomes a small Python package, which answers without Insource. Otherwise, train and write
     the GGUF adapter, the Modelfile and the model card; fail when the parity check fails.
+
+    With --format, write the tuned model into the folder --to: its adapter, its merged weights as safetensors,
+    or as GGUF in a type. Each is compared with the trained model on validation documents first.
     """
+    if formats:
+        _publish(session, formats, to, prompts, as_json=as_json)
+        return
     from insource.workflow.package import can_package, only_served
 
     if package is None:
@@ -44,6 +66,44 @@ def command(
         _package(session, run, to, wheel=wheel, as_json=as_json)
     else:
         _adapter(session, as_json=as_json)
+
+
+def _formats(value: str | None) -> tuple[str, ...]:
+    """Return the formats of an option's value; a usage error for one that does not exist."""
+    if not value:
+        return ()
+    from insource.workflow.publish import FORMATS
+
+    named = tuple(dict.fromkeys(part.strip().lower() for part in value.split(",") if part.strip()))
+    if unknown := [name for name in named if name not in FORMATS]:
+        raise click.BadParameter(f"there is no {unknown[0]}; choose of {', '.join(FORMATS)}")
+    return named
+
+
+def _publish(
+    session: Session, formats: tuple[str, ...], to: Path | None, prompts: int | None, *, as_json: bool
+) -> None:
+    from insource.cli.output import near, say
+    from insource.workflow.build import build_dataset
+    from insource.workflow.export import make_model
+    from insource.workflow.publish import PROMPTS, publish
+
+    dataset, task = build_dataset(session)
+    made = make_model(session, dataset, task)
+    folder = to or session.project.folder / f"{task.name}-model"
+    done = publish(session, dataset, task, made, formats, folder, prompts or PROMPTS)
+    if as_json:
+        files = [file.model_dump(mode="json") for file in done.files]
+        told = {"folder": str(done.folder), "files": files, "no_modelfile": done.no_modelfile}
+        click.echo(json.dumps(told, ensure_ascii=False))
+    for file in done.files:
+        say(f"  {file.bytes:>13,} bytes  {file.file}")
+        say(f"      {file.parity.sentence}")
+        if file.note:
+            say(f"      {file.note}")
+    if done.no_modelfile:
+        say(f"No Modelfile: {done.no_modelfile}")
+    say(f"Wrote {near(done.folder)}")
 
 
 def _package(session: Session, run: str | None, to: Path | None, *, wheel: bool, as_json: bool) -> None:

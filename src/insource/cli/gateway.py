@@ -45,14 +45,12 @@ def command(
     answers the tasks of other projects. Callers send their own provider keys, which are never stored. Create
     a gateway key for other callers with `insource keys create`.
     """
-    from insource.cli.answering import open_tasks, sessions_of
+    from insource.cli.answering import open_log, open_tasks, sessions_of
     from insource.gateway.admission.keys import require_key_beyond_loopback
     from insource.gateway.admission.ledger import KeyLedger
     from insource.gateway.from_config import key_admitter, pass_through
     from insource.gateway.server import serve
-    from insource.logs.recorder import Recorder
     from insource.providers.prices import PriceTable
-    from insource.redaction import Redactor
     from insource.serving.engines.llamacpp import require_free_port
 
     loaded = _configuration(config_path, run)
@@ -72,12 +70,7 @@ def command(
 
     with ExitStack() as stack:
         stack.callback(ledger.close)
-        redactor = Redactor.from_config(loaded.config.log, workspace)
-        recorder = stack.enter_context(
-            Recorder.open(
-                workspace, on_log_failure=section.on_log_failure, redactor=redactor, drain_apart=True
-            )
-        )
+        recorder = open_log(loaded, stack)
         answering = open_tasks(loaded.config, sessions, run, stack, alone=False)
         settings, told = _settings(loaded, answering, recorder, passing(loaded.config), prices)
         serve(

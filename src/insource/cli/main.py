@@ -35,6 +35,7 @@ VERBS: dict[str, Verbs] = {
         "keys": ("keys", "Manage virtual keys: tasks, budgets and rate limits"),
     },
     "Look": {
+        "models": ("models.group", "List, show and fetch base models"),
         "logs": ("logs.group", "Query, import, export and purge the recorded calls"),
         "config": ("config", "Show every setting and where it comes from"),
     },

@@ -13,6 +13,13 @@ from insource.cli.answering import host_config_option, project_option
 
 if TYPE_CHECKING:
     from insource.cli.answering import Answering
+    from insource.config.sections import Config
+    from insource.gateway.admission.ledger import KeyLedger
+    from insource.gateway.admission.session_key import SessionKey
+    from insource.gateway.settings import GatewaySettings
+    from insource.logs.recorder import Recorder
+
+MB = 1 << 20
 
 
 @click.command("serve", short_help="Serve the chosen models alone, without a cloud")
@@ -33,16 +40,10 @@ def command(
     gateway.projects, it serves the tasks of several projects. Callers send the printed key or one of
     `insource keys create`.
     """
-    from insource.cli.answering import limits_of, open_tasks, sessions_of
+    from insource.cli.answering import open_log, open_tasks, sessions_of
     from insource.config.loading import load
     from insource.gateway.admission.ledger import KeyLedger
-    from insource.gateway.admission.session_key import SessionKey
-    from insource.gateway.from_config import key_admitter
     from insource.gateway.server import serve
-    from insource.gateway.settings import GatewaySettings, PassThrough
-    from insource.logs.recorder import Recorder
-    from insource.providers.prices import PriceTable
-    from insource.redaction import Redactor
     from insource.serving.engines.llamacpp import require_free_port
 
     loaded = load(config_path, or_defaults=bool(folders))
@@ -50,34 +51,45 @@ def command(
     chosen = config.serving.port if port is None else port
     if chosen:  # fail before an engine loads, which takes seconds
         require_free_port(chosen, host)
-    workspace = loaded.folder / config.project.workspace
     sessions = sessions_of(loaded, config_path, folders, run, needed=True)
     with ExitStack() as stack:
         answering = open_tasks(config, sessions, run, stack, alone=True)
-        ledger, prices = KeyLedger(workspace), PriceTable(config.prices.models)
+        ledger = KeyLedger(loaded.folder / config.project.workspace)
         stack.callback(ledger.close)
-        others = [one.config for one in answering]
-        admission = SessionKey(key_admitter(config, ledger, prices.dearest, exposed=True, others=others))
-        redactor = Redactor.from_config(config.log, workspace)
-        recorder = stack.enter_context(
-            Recorder.open(
-                workspace, on_log_failure=config.gateway.on_log_failure, redactor=redactor, drain_apart=True
-            )
-        )
-        settings = GatewaySettings(
-            recorder=recorder,
-            pass_through=PassThrough(admission=admission),
-            tasks=tuple(one.settings for one in answering),
-            limits=limits_of(config),
-            retention_days=config.log.retention_days,
-            retention_gb=config.log.retention_gb,
-        )
+        admission = _admission(config, answering, ledger)
+        settings = _settings(config, answering, admission, open_log(loaded, stack))
         serve(
             settings,
             port=chosen,
             host=host,
             on_ready=lambda url: _say_ready(answering, url, admission.secret),
         )
+
+
+def _admission(config: Config, answering: Sequence[Answering], ledger: KeyLedger) -> SessionKey:
+    from insource.gateway.admission.session_key import SessionKey
+    from insource.gateway.from_config import key_admitter
+    from insource.providers.prices import PriceTable
+
+    price, others = PriceTable(config.prices.models).dearest, [one.config for one in answering]
+    return SessionKey(key_admitter(config, ledger, price, exposed=True, others=others))
+
+
+def _settings(
+    config: Config, answering: Sequence[Answering], admission: SessionKey, recorder: Recorder
+) -> GatewaySettings:
+    """Return the settings of a gateway that forwards nothing."""
+    from insource.cli.answering import limits_of
+    from insource.gateway.settings import GatewaySettings, PassThrough
+
+    return GatewaySettings(
+        recorder=recorder,
+        pass_through=PassThrough(admission=admission, max_body_bytes=int(config.gateway.max_body_mb * MB)),
+        tasks=tuple(one.settings for one in answering),
+        limits=limits_of(config),
+        retention_days=config.log.retention_days,
+        retention_gb=config.log.retention_gb,
+    )
 
 
 def _say_ready(answering: Sequence[Answering], url: str, key: str) -> None:

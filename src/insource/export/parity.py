@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from insource.evaluation.estimators import Units, rate
+from insource.export.merged.merging import load_trained
 from insource.foundation.errors import IntegrityError
 from insource.models.catalogue import BaseModel
-from insource.models.llamacpp import LlamaCppModel
+from insource.models.engines.protocol import EngineModel
 from insource.models.protocol import Request
-from insource.training.base import best_dtype, load_model, load_tokenizer, quiet
+from insource.training.base import best_dtype, load_tokenizer
 from insource.training.tokenize import control_tokens, prompt_ids
 from insource.types import Completion, Example, ParitySummary, Task
 
@@ -28,26 +30,27 @@ MAX_MEAN_LOGPROB_DIFFERENCE = 0.10
 
 def check_parity(
     base: BaseModel,
-    adapter: Path,
-    served: LlamaCppModel,
+    weights: Path,
+    served: EngineModel,
     task: Task,
     prompts: Sequence[Example],
     max_tokens: int,
 ) -> ParitySummary:
     """Compare both models on ``prompts`` (a few validation documents), without a grammar.
 
+    ``weights`` is the folder of the trained adapter, or of a whole model.
+
     Raises:
         IntegrityError: ``parity-failed``; the export is then not published.
     """
     import torch
-    from peft import PeftModel
 
     tokenizer = load_tokenizer(base)
     control = control_tokens(tokenizer)
-    with quiet():
-        trained = PeftModel.from_pretrained(load_model(base, best_dtype()[0]), str(adapter)).eval()
+    trained = load_trained(base, weights, best_dtype()[0])
     same = tied = total = 0
     differences: list[float] = []
+    apart: list[int] = []
     prompts_equal = True
     for example in prompts:
         request = Request(
@@ -60,11 +63,14 @@ def check_parity(
         prompts_equal &= ids == served.tokenize_prompt(request)
         with torch.no_grad():
             behind, gaps = _read_back(trained, ids, completion)
+        apart += [place for place, nats in enumerate(behind) if nats > 0][:1]
         same += sum(nats == 0 for nats in behind)
         tied += sum(0 < nats <= NEAR_TIE for nats in behind)
         total += len(gaps)
         differences += gaps
     summary = judge(len(prompts), same, tied, total, differences, prompts_equal)
+    exact = rate([1.0] * (len(prompts) - len(apart)) + [0.0] * len(apart), Units(None, len(prompts)))
+    summary = summary.model_copy(update={"exact": exact, "first_difference": min(apart, default=None)})
     if not summary.passed:
         raise IntegrityError(
             "parity-failed",

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from insource.export.adapter_gguf import read_base, write_adapter
-from insource.export.modelfile import model_card, modelfile
+from insource.export.adapter_gguf import ADAPTER_FILE, BaseFacts, read_base, why_merged, write_adapter
+from insource.export.card import model_card
+from insource.export.merged.gguf_file import merged_gguf
+from insource.export.merged.merging import merge
+from insource.export.merged.steps import Serve, is_adapter, trained_weights
+from insource.export.modelfile import modelfile, ollama_template
 from insource.export.parity import check_parity
 from insource.foundation.errors import IntegrityError
 from insource.foundation.files import write_synced
 from insource.models.catalogue import BaseModel
 from insource.models.control_tokens import control_tokens_of
-from insource.models.llamacpp import LlamaCppModel
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, unpacked
 from insource.training.memory import release
 from insource.training.stage import summary as training_summary
 from insource.types import Dataset, ParitySummary, Task
 
-STAGE, VERSION = "export", 3
+STAGE, VERSION = "export", 4
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
-ADAPTER_FILE, TOKENIZER_FILE = "adapter.gguf", "tokenizer.json"
+MODEL_FILE, TOKENIZER_FILE = "model.gguf", "tokenizer.json"
 
-Serve = Callable[[Path], AbstractContextManager[LlamaCppModel]]
+
+class Made(NamedTuple):
+    """The file that is served, the number of its tensors, and why it is no adapter (empty: it is one)."""
+
+    file: str
+    tensors: int
+    merged_because: str = ""
 
 
 def export(
@@ -43,7 +51,8 @@ def export(
 ) -> Run:
     """Return a complete export of a training run, with its parity checked on validation documents.
 
-    ``serve`` starts an engine on the base model with the given adapter.
+    ``serve`` starts an engine with the file that it is given: the base model with the GGUF adapter, or the
+    whole model where training changed every weight, or made an adapter that llama.cpp cannot apply (DoRA).
 
     Raises:
         IntegrityError: ``adapter-not-exportable``, ``template-differs``, ``parity-failed``.
@@ -63,47 +72,95 @@ def export(
     )
 
     def work(folder: Path) -> dict[str, Any]:
-        adapter = folder / ADAPTER_FILE
-        tensors = write_adapter(trained.path / "adapter", base.gguf, adapter)
+        weights = trained_weights(trained)
+        made = _write_weights(base, weights, folder)
         facts = read_base(base.gguf)
         _check_template(base, facts.chat_template, facts.eos_id)
         prompts = dataset.splits["validation"][:parity_prompts]
-        with serve(adapter) as served:
-            parity = check_parity(base, trained.path / "adapter", served, task, prompts, max_new_tokens)
+        with serve(folder / made.file) as served:
+            parity = check_parity(base, weights, served, task, prompts, max_new_tokens)
         release()
-        _write_beside(folder, base, trained)
-        no_modelfile = _write_modelfile(folder, task, base, facts.chat_template, context_tokens)
-        card = _card(task, dataset, base, trained, parity, no_modelfile)
+        _write_beside(folder, base, weights)
+        no_modelfile = _write_modelfile(folder, made, task, base, facts, context_tokens)
+        card = card_of(task, dataset, base, trained, parity, no_modelfile=no_modelfile)
         write_synced(folder / "README.md", card.encode())
         measured = parity.model_dump(mode="json")
-        return {"tensors": tensors, "parity": measured, "no_modelfile": no_modelfile}
+        return made._asdict() | {"parity": measured, "no_modelfile": no_modelfile}
 
     return runs.run(spec, work)
 
 
-def _write_beside(folder: Path, base: BaseModel, trained: Run) -> None:
-    """Copy what belongs beside the GGUF adapter: the PEFT adapter and the tokenizer."""
-    shutil.copytree(trained.path / "adapter", folder / "adapter", dirs_exist_ok=True)
+def _write_weights(base: BaseModel, weights: Path, folder: Path) -> Made:
+    """Write what is served: the adapter as GGUF, else the whole model with the reason."""
+    if is_adapter(weights):
+        if not (reason := why_merged(weights)):
+            return Made(ADAPTER_FILE, write_adapter(weights, base.gguf, folder / ADAPTER_FILE))
+        merge(base, weights, folder / "merged")
+        written = merged_gguf(base.gguf, unpacked(base), folder / "merged", folder / MODEL_FILE)
+        shutil.rmtree(folder / "merged")
+        return Made(MODEL_FILE, sum(written.tensors.values()), reason)
+    written = merged_gguf(base.gguf, unpacked(base), weights, folder / MODEL_FILE)
+    return Made(MODEL_FILE, sum(written.tensors.values()), "training changed every weight")
+
+
+def served_file(run: Run) -> Path:
+    """Return the file of an export that is served: ``ADAPTER_FILE`` on the base model, or ``MODEL_FILE``."""
+    return run.path / str(run.result.get("file", ADAPTER_FILE))
+
+
+def _write_beside(folder: Path, base: BaseModel, weights: Path) -> None:
+    """Copy what belongs beside a GGUF adapter: the PEFT adapter and the tokenizer."""
+    if is_adapter(weights):
+        # PEFT's own README is a form with nothing filled in.
+        unfilled = shutil.ignore_patterns("README.md")
+        shutil.copytree(weights, folder / "adapter", dirs_exist_ok=True, ignore=unfilled)
     # Confidence replays tokens. With the tokenizer beside the adapter, serving needs no PyTorch.
     shutil.copyfile(unpacked(base) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
 
 
 def _write_modelfile(
-    folder: Path, task: Task, base: BaseModel, chat_template: str, context_tokens: int
+    folder: Path, made: Made, task: Task, base: BaseModel, facts: BaseFacts, context_tokens: int
 ) -> str:
     """Write the Modelfile, or return why there can be none: an export without it can still be served here."""
+    adapter = made.file == ADAPTER_FILE
+    model_file = base.gguf.name if adapter else made.file
     try:
-        control = control_tokens_of(base.gguf)
-        text = modelfile(task, chat_template, base.gguf.name, context_tokens, control)
+        text = modelfile_of(
+            base, task, facts, model_file, context_tokens, adapter=ADAPTER_FILE if adapter else ""
+        )
     except ValueError as refusal:
         return str(refusal)
     write_synced(folder / "Modelfile", text.encode())
     return ""
 
 
-def _card(
-    task: Task, dataset: Dataset, base: BaseModel, trained: Run, parity: ParitySummary, no_modelfile: str
+def modelfile_of(
+    base: BaseModel,
+    task: Task,
+    facts: BaseFacts,
+    model_file: str,
+    context_tokens: int,
+    *,
+    adapter: str = "",
 ) -> str:
+    """Return the Modelfile of a file made from ``base``. Raises as ``modelfile``."""
+    tokenizer = load_tokenizer(base)
+    render = partial(tokenizer.apply_chat_template, add_generation_prompt=True, tokenize=False)
+    return modelfile(
+        task,
+        ollama_template(render, tokenizer.bos_token or ""),
+        model_file,
+        context_tokens,
+        stops=facts.stops,
+        adapter=adapter,
+        control=control_tokens_of(base.gguf),
+    )
+
+
+def card_of(
+    task: Task, dataset: Dataset, base: BaseModel, trained: Run, parity: ParitySummary, **more: Any
+) -> str:
+    """Return the model card of an export of a training run; ``more`` are arguments of ``model_card``."""
     return model_card(
         task,
         base=base.name,
@@ -111,7 +168,7 @@ def _card(
         dataset=f"{dataset.manifest.name}@{dataset.manifest.digest[:12]}",
         training=training_summary(trained),
         parity=parity,
-        no_modelfile=no_modelfile,
+        **more,
     )
 
 

@@ -122,7 +122,8 @@ class Gateway:
         dead = [task for task in tasks if not task.alive]
         answered = live.upstreams or all(task.cloud is not None for task in dead)
         state: dict[str, Any] = {"status": "ok" if not dead else "degraded" if answered else "down"}
-        state["tasks"] = {task.task.name: task.state() for task in tasks}
+        if tasks:
+            state["tasks"] = {task.task.name: task.state() for task in tasks}
         state["upstreams"] = {
             name: {"kind": upstream.settings.kind, "under_way": len(upstream.pool.busy)}
             for name, upstream in live.upstreams.items()

@@ -1,7 +1,7 @@
 """The chat template of a model, with what follows from it: the generation prompt and the stop token.
 
-The three travel with every model that is made, because a model that is asked with another template
-than it was trained with is another model. The template is rendered as transformers does it, in Jinja's sandbox.
+The three travel with every model that is made: asked with another template than it was trained with, a model
+is another one. The template is rendered as transformers does it, in Jinja's sandbox.
 """
 
 from __future__ import annotations
@@ -9,13 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from insource.foundation.canonical import digest
 from insource.foundation.errors import IntegrityError
+from insource.models.gguf_metadata import read_values
 from insource.types import Frozen
 
+TEMPLATE, TOKENS, TYPES = "tokenizer.chat_template", "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
+BOS, STOP = "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"
+CONTROL = 3  # a value of ``TYPES``
 ASKED, ANSWERED = "a question asked", "an answer given"
+FIXED_DATE = "{%- macro strftime_now(form) -%}1 January 2025{%- endmacro %}"
 
 
 class ChatFormat(Frozen):
@@ -65,23 +71,8 @@ def _compiled(template: str) -> Any:
     from datetime import datetime
 
     import jinja2
-    from jinja2.ext import loopcontrols
+    from jinja2.ext import Extension, loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    def refuse(message: str) -> None:
-        raise jinja2.TemplateError(message)
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _Generation]
-    )
-    environment.filters["tojson"] = lambda value, **form: json.dumps(value, ensure_ascii=False, **form)
-    environment.globals["raise_exception"] = refuse
-    environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
-    return environment.from_string(template)
-
-
-def _generation_extension() -> Any:
-    from jinja2.ext import Extension
 
     class Generation(Extension):
         """The tag ``generation``: it marks an answer, and writes what it holds."""
@@ -92,10 +83,33 @@ def _generation_extension() -> Any:
             next(parser.stream)
             return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
-    return Generation
+    def refuse(message: str) -> None:
+        raise jinja2.TemplateError(message)
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, Generation]
+    )
+    environment.filters["tojson"] = lambda value, **form: json.dumps(value, ensure_ascii=False, **form)
+    environment.globals["raise_exception"] = refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
+    return environment.from_string(template)
 
 
-_Generation = _generation_extension()
+def chat_format_of(gguf: Path) -> ChatFormat:
+    """Return the format in a GGUF file.
+
+    Raises:
+        IntegrityError: ``template-not-usable``, as ``chat_format``, or the file has no template.
+        ValueError: as ``read_values``.
+    """
+    found = read_values(gguf, TEMPLATE, TOKENS, TYPES, BOS, STOP)
+    tokens, types = found.get(TOKENS, []), found.get(TYPES, ())
+    if TEMPLATE not in found:
+        raise _not_usable("the file has none")
+    spelled = {key: tokens[found[key]] for key in (BOS, STOP) if 0 <= found.get(key, -1) < len(tokens)}
+    specials = {token for token, kind in zip(tokens, types, strict=False) if token and kind == CONTROL}
+    stop = spelled.get(STOP, "")
+    return chat_format(found[TEMPLATE], specials | ({stop} - {""}), bos=spelled.get(BOS, ""), eos=stop)
 
 
 def chat_format(template: str, specials: Collection[str], *, bos: str = "", eos: str = "") -> ChatFormat:
@@ -108,7 +122,6 @@ def chat_format(template: str, specials: Collection[str], *, bos: str = "", eos:
     import jinja2
 
     try:
-        takes_system = _takes_system(template, bos, eos)
         asked = [{"role": "user", "content": ASKED}]
         said = [*asked, {"role": "assistant", "content": ANSWERED}]
         bare = render(template, asked, bos=bos, eos=eos, add_generation_prompt=False)
@@ -123,7 +136,7 @@ def chat_format(template: str, specials: Collection[str], *, bos: str = "", eos:
     if not prompt.startswith(before):
         missing = before.removeprefix(prompt) if before.startswith(prompt) else before
         raise _not_usable(
-            f"it has no generation prompt: an answer begins after {missing[-60:]!r}, the prompt ends before it"
+            f"it has no generation prompt: an answer begins after {missing[-60:]!r}, the prompt before"
         )
     ends = [token for token in specials if after.lstrip().startswith(token)]
     if not ends:
@@ -134,11 +147,13 @@ def chat_format(template: str, specials: Collection[str], *, bos: str = "", eos:
         bos=bos,
         stop_tokens=(stop, *([eos] if eos and eos != stop else [])),
         generation_prompt=prompt.removeprefix(bare) if prompt.startswith(bare) else "",
-        takes_system=takes_system,
+        takes_system=takes_system(template, bos, eos),
     )
 
 
-def _takes_system(template: str, bos: str, eos: str) -> bool:
+@lru_cache(maxsize=8)
+def takes_system(template: str, bos: str, eos: str) -> bool:
+    """Return whether the template writes a system message; some refuse it, some leave it out."""
     import jinja2
 
     mark = "a system message"
@@ -147,6 +162,28 @@ def _takes_system(template: str, bos: str, eos: str) -> bool:
         return mark in render(template, messages, bos=bos, eos=eos)
     except jinja2.TemplateError:
         return False
+
+
+def folded(messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Return the messages with the system message in front of the user's, as llama.cpp writes them.
+
+    For a template that does not take a system message.
+    """
+    if len(messages) < 2 or messages[0]["role"] != "system":
+        return list(messages)
+    system, user, *rest = messages
+    return [user | {"content": f"{system['content']}\n{user['content']}"}, *rest]
+
+
+def with_fixed_date(template: str) -> str:
+    """Return the template with one fixed date in the place of today's.
+
+    Some templates write the date into the prompt. A model would then be asked on each day with another prompt
+    than it was trained with.
+    """
+    return (
+        f"{FIXED_DATE}{template}" if "strftime_now" in template and FIXED_DATE not in template else template
+    )
 
 
 def _not_usable(reason: str) -> IntegrityError:

@@ -50,6 +50,10 @@ class ControlTokens:
         self._begins = re.compile(f"(?={either}).", re.DOTALL)
 
     @property
+    def by_spelling(self) -> Mapping[str, int]:
+        return self._ids
+
+    @property
     def spellings(self) -> Collection[str]:
         return self._ids.keys()
 

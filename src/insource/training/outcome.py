@@ -35,6 +35,7 @@ def summarised(
     best = next(one for one in evaluations if one.step == trained.best_step)
     return TrainingSummary(
         base_model=base,
+        method=recipe.method,
         examples=examples,
         steps=trained.steps,
         planned_steps=recipe.steps,
@@ -47,11 +48,12 @@ def summarised(
         longest_answer_tokens=longest_answer,
         choices=(
             *((choice.name, choice.value, choice.reason) for choice in recipe.choices),
-            ("weights", *trained.dtype_reason.split(": ", 1)),
+            *((choice.name, choice.value, choice.reason) for choice in trained.speed),
             ("checkpoint", plan.value, plan.reason),
         ),
         curve=tuple(points),
         seconds=seconds,
+        peak_memory_bytes=trained.peak_memory_bytes,
         metric=metric if best.score else "",
         score=best.score,
         gap=gap(best, validation_rows),

@@ -1,14 +1,19 @@
-"""The training recipe: every setting with its reason, chosen before anything heavy is loaded."""
+"""The training recipe: every setting with its reason, chosen before the weights are loaded."""
 
 from __future__ import annotations
 
 import math
 
+from insource.config.training import Method, Optimizer, Precision, Scheduler, TrainingSection
+from insource.training import defaults
+from insource.training.defaults import GIVEN, METHODS
+from insource.training.planning.data import DataFacts
+from insource.training.planning.fit import Chosen, Fit, fit
+from insource.training.planning.machine import Machine
+from insource.training.planning.shape import ModelShape
 from insource.types import Frozen
 
-LORA_ALPHA = 32
-RANK = 16
-ENOUGH_STEPS = 150
+EVALUATIONS = 8
 
 
 class Choice(Frozen):
@@ -20,110 +25,160 @@ class Choice(Frozen):
 
 
 class Recipe(Frozen):
-    """A LoRA run: adapters on every linear layer, loss on the answer only.
+    """How a model is trained; the loss is on the answer only.
 
-    ``batch_size`` is rows per step. ``steps`` counts optimiser steps. ``evaluate_every`` is the number of
-    steps between two evaluations on the validation split; training stops after ``patience`` evaluations
-    without improvement.
+    ``targets`` are the linear layers with adapters, empty for all. ``batch_size`` is rows per step,
+    ``micro_batch_tokens`` the tokens computed at once, with padding. ``steps`` counts optimiser steps.
+    ``evaluate_every`` is the number of steps between two evaluations on the validation split; training stops
+    after ``patience`` evaluations without improvement, never early when it is 0. ``memory_bytes`` is the
+    planned peak.
     """
 
+    method: Method
     rank: int
     alpha: int
+    dropout: float
+    targets: tuple[str, ...]
     learning_rate: float
+    scheduler: Scheduler
+    warmup: float
+    weight_decay: float
+    max_grad_norm: float
+    optimizer: Optimizer
     epochs: float
     batch_size: int
+    micro_batch_tokens: int
     steps: int
     evaluate_every: int
     patience: int
-    warmup: float
     max_tokens: int
+    precision: Precision
+    checkpointing: bool
     seed: int
+    memory_bytes: int
     choices: tuple[Choice, ...]
-
-
-def learning_rate_prior(hidden_size: int) -> float:
-    """Return ``5e-5 · 10 · (2000 / hidden)^0.781``, clamped to [1e-4, 1e-3].
-
-    Source: "LoRA Without Regret" (Thinking Machines, 2025), the fit for Llama-like models. It was fitted for
-    hidden sizes of 2048 and above, hence the clamp.
-    """
-    return float(min(max(5e-4 * (2000 / hidden_size) ** 0.781, 1e-4), 1e-3))
-
-
-def default_epochs(examples: int) -> tuple[float, str]:
-    """Return the number of epochs and the reason: more epochs for less data; early stopping may end them
-    sooner.
-    """
-    for limit, epochs in ((200, 8), (1000, 5), (5000, 3)):
-        if examples <= limit:
-            return float(epochs), f"{examples} training examples are at most {limit:,}"
-    return 2.0, f"{examples:,} training examples are more than 5,000"
-
-
-def default_batch(rows_seen: float) -> tuple[int, str]:
-    """Return the largest usual batch size that leaves ``ENOUGH_STEPS`` steps, and the reason."""
-    for size in (16, 8, 4):
-        if rows_seen / size >= ENOUGH_STEPS:
-            return size, f"the largest with at least {ENOUGH_STEPS} steps"
-    return 2, f"the smallest, because there are too few rows for {ENOUGH_STEPS} steps"
 
 
 def plan(
     *,
-    examples: int,
-    hidden_size: int,
-    longest_row_tokens: int,
+    data: DataFacts,
+    shape: ModelShape,
+    machine: Machine,
     seed: int,
-    epochs: float | None = None,
-    learning_rate: float | None = None,
-    batch_size: int | None = None,
-    rank: int | None = None,
+    section: TrainingSection | None = None,
 ) -> Recipe:
-    """Return the recipe for this amount of data and model width; given values take
-    precedence and are marked.
+    """Return the recipe for these rows, this model and this machine.
+
+    Values given in ``section`` take precedence and are marked.
     """
-    chosen_epochs, epochs_reason = (epochs, "given") if epochs else default_epochs(examples)
-    chosen_rate, rate_reason = (
-        (learning_rate, "given")
-        if learning_rate
-        else (learning_rate_prior(hidden_size), f"prior for a hidden size of {hidden_size}")
-    )
-    batch, batch_reason = (batch_size, "given") if batch_size else default_batch(examples * chosen_epochs)
-    steps = max(1, math.ceil(math.ceil(examples / batch) * chosen_epochs))
-    every = max(1, steps // 8)
-    reasons = {
-        "method": "given" if rank else "a narrow task does not need a higher rank",
-        "learning rate": rate_reason,
-        "epochs": epochs_reason,
-        "batch": batch_reason,
-        "validation": "eight evaluations per run; stops after three without improvement",
-        "length": "the longest row; nothing is truncated",
-    }
+    section = section or TrainingSection()
+    epochs = defaults.epochs(section, data)
+    batch = defaults.batch(section, data.examples * epochs.value)
+    if section.steps:
+        epochs = Chosen(section.steps * batch.value / data.examples, f"{section.steps} steps are given")
+    steps = section.steps or max(1, math.ceil(math.ceil(data.examples / batch.value) * epochs.value))
+    rank = defaults.rank(section, shape, data)
+    rate = defaults.learning_rate(section, shape)
+    fitted = fit(section, shape, machine, data, batch_size=batch.value, rank=rank.value)
     recipe = Recipe(
-        rank=rank or RANK,
-        alpha=LORA_ALPHA,
-        learning_rate=chosen_rate,
-        epochs=chosen_epochs,
-        batch_size=batch,
+        method=section.method,
+        rank=rank.value,
+        alpha=section.alpha,
+        dropout=section.dropout,
+        targets=section.target_modules,
+        learning_rate=rate.value,
+        scheduler=section.scheduler,
+        warmup=section.warmup,
+        weight_decay=section.weight_decay,
+        max_grad_norm=section.max_grad_norm,
+        optimizer=fitted.optimizer.value,
+        epochs=epochs.value,
+        batch_size=batch.value,
+        micro_batch_tokens=fitted.micro_batch_tokens.value,
         steps=steps,
-        evaluate_every=every,
-        patience=3,
-        warmup=0.05,
-        max_tokens=longest_row_tokens,
-        seed=seed,
+        evaluate_every=min(steps, section.evaluate_every or max(1, steps // EVALUATIONS)),
+        patience=section.patience,
+        max_tokens=data.longest_row_tokens,
+        precision=fitted.precision.value,
+        checkpointing=fitted.checkpointing.value,
+        seed=section.seed if section.seed is not None else seed,
+        memory_bytes=fitted.memory.total,
         choices=(),
     )
+    reasons = {
+        "method": defaults.method(section).reason,
+        **({} if section.method == "full" else {"rank": rank.reason}),
+        "learning rate": rate.reason,
+        "epochs": epochs.reason,
+        "batch": batch.reason,
+        **_reasons_of(fitted),
+        **_stated(section),
+    }
     values = _in_words(recipe)
-    choices = tuple(Choice(name=name, value=values[name], reason=reasons[name]) for name in reasons)
+    choices = tuple(
+        Choice(name=name, value=values[name], reason=reasons[name]) for name in values if name in reasons
+    )
     return recipe.model_copy(update={"choices": choices})
 
 
-def _in_words(recipe: Recipe) -> dict[str, str]:
+def _reasons_of(fitted: Fit) -> dict[str, str]:
     return {
-        "method": f"LoRA r={recipe.rank}, all linear layers",
+        "precision": fitted.precision.reason,
+        "optimiser": fitted.optimizer.reason,
+        "checkpointing": fitted.checkpointing.reason,
+        "micro-batch": fitted.micro_batch_tokens.reason,
+    }
+
+
+def _stated(section: TrainingSection) -> dict[str, str]:
+    """Return the reasons of settings with a fixed default: that reason, or that the setting was given."""
+    fixed = {
+        "schedule": (
+            ("scheduler", "warmup"),
+            "large steps late undo what was learned; the rise avoids a jump",
+        ),
+        "weight decay": (("weight_decay",), "early stopping and few adapters limit overfitting already"),
+        "clipping": (("max_grad_norm",), "one odd row moves the weights no further than others"),
+        "validation": (
+            ("evaluate_every", "patience"),
+            "eight evaluations per run; stops after three without improvement",
+        ),
+        "length": (("max_tokens",), "the longest row; nothing is truncated"),
+        "seed": (("seed",), "from project.seed"),
+    }
+    if section.method != "full":
+        fixed |= {
+            "scaling": (("alpha",), "the best learning rate then hardly depends on the rank"),
+            "dropout": (("dropout",), "the published defaults of narrow tasks have none"),
+            "layers": (("target_modules",), "adapters on attention alone lose at equal parameters"),
+        }
+    return {
+        name: GIVEN if section.model_fields_set & set(keys) and name != "length" else reason
+        for name, (keys, reason) in fixed.items()
+    }
+
+
+def _in_words(recipe: Recipe) -> dict[str, str]:
+    patience = f"patience {recipe.patience}" if recipe.patience else "never stops early"
+    return {
+        "method": METHODS[recipe.method],
+        "rank": str(recipe.rank),
+        "scaling": f"alpha / {'√' if recipe.method == 'rslora' else ''}rank, alpha {recipe.alpha}",
+        "layers": ", ".join(recipe.targets) or "all linear layers",
+        "dropout": f"{recipe.dropout:g}",
         "learning rate": f"{recipe.learning_rate:.2g}",
-        "epochs": f"{recipe.epochs:g}",
+        "schedule": f"{recipe.scheduler}, {100 * recipe.warmup:g} % warm-up",
+        "weight decay": f"{recipe.weight_decay:g}",
+        "clipping": f"norm {recipe.max_grad_norm:g}" if recipe.max_grad_norm else "none",
+        "optimiser": recipe.optimizer,
+        "epochs": f"{recipe.epochs:g}"
+        if recipe.epochs == round(recipe.epochs, 2)
+        else f"{recipe.epochs:.2f}",
         "batch": f"{recipe.batch_size} rows",
-        "validation": f"every {recipe.evaluate_every} steps",
+        "micro-batch": f"{recipe.micro_batch_tokens:,} tokens",
+        "validation": f"every {recipe.evaluate_every} steps, {patience}",
         "length": f"{recipe.max_tokens} tokens",
+        "precision": recipe.precision,
+        "checkpointing": "on" if recipe.checkpointing else "off",
+        "seed": str(recipe.seed),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,9 +20,12 @@ from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, require_extra, unpacked
 from insource.training.memory import release
 from insource.training.outcome import summarised
+from insource.training.planning.data import facts_of
+from insource.training.planning.machine import this_machine
+from insource.training.planning.shape import shape_of
 from insource.training.preflight import check_leakage, check_rows, check_template
 from insource.training.recipe import Choice, Recipe, plan
-from insource.training.select.chooser import Chooser, Judge, step_of
+from insource.training.select.chooser import STATE_FILE, Chooser, Judge, step_of
 from insource.training.select.curve import progress_line
 from insource.training.select.documents import checkpoint_documents
 from insource.training.select.scoring import MOST_DOCUMENTS, Scoring, ScoringPlan
@@ -33,7 +37,7 @@ from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 if TYPE_CHECKING:
     from insource.training.loop.fine_tune import Trained
 
-STAGE, VERSION = "train", 5
+STAGE, VERSION = "train", 6
 LIBRARIES = ("torch", "transformers", "peft", "trl", "xllamacpp", "llguidance")
 
 
@@ -176,8 +180,10 @@ def _swept(
         recipe = _recipe(rows, validation, order.base, given, order.seed)
         for name in ("learning rate", "batch"):
             recipe = _with_reason(recipe, name, found.reason)
-    value = f"{len(found.trials)} trials" if found.trials else "off"
-    return _with_choice(recipe, "sweep", value, found.reason.removeprefix("off: ")), found
+    on = found.setting is not None
+    value = f"{len(planned.settings)} settings" if on else "off"
+    reason = planned.reason if on else found.reason
+    return _with_choice(recipe, "sweep", value, reason), found
 
 
 def _trained(
@@ -203,6 +209,7 @@ def _trained(
             pad_id=material.pad_id,
             folder=folder,
             chooser=chooser,
+            note=watch.note,
         )
     except KeyboardInterrupt as stop:
         step = points[-1].step if points else 0
@@ -242,25 +249,30 @@ def _recipe(
     section: TrainingSection,
     seed: int,
 ) -> Recipe:
-    config = json.loads((unpacked(base) / "config.json").read_text())
+    config = json.loads((unpacked(base) / "config.json").read_text(encoding="utf-8"))
     return plan(
-        examples=len(rows),
-        hidden_size=config["hidden_size"],
-        longest_row_tokens=max(len(row.input_ids) for row in [*rows, *validation]),
+        data=facts_of(rows, validation),
+        shape=shape_of(config),
+        machine=this_machine(),
         seed=derived_seed(seed, "training"),
-        epochs=section.epochs,
-        learning_rate=section.learning_rate,
-        batch_size=section.batch_size,
-        rank=section.rank,
+        section=section,
     )
 
 
 def _earlier_points(log: Path) -> tuple[list[TrainingPoint], Path]:
-    """Return the curve of an interrupted attempt, up to the checkpoint from which training resumes."""
-    checkpoints = (log.parent / "checkpoints").glob("checkpoint-*/trainer_state.json")
-    reached = max((step_of(path.parent) for path in checkpoints), default=0)
+    """Return the curve of an interrupted attempt, up to the checkpoint from which training resumes.
+
+    Checkpoints without their evaluation cannot be compared: training then begins anew.
+    """
+    checkpoints = log.parent / "checkpoints"
+    reached = max(
+        (step_of(path.parent) for path in checkpoints.glob(f"checkpoint-*/{STATE_FILE}")), default=0
+    )
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
     points = [TrainingPoint.model_validate_json(line) for line in lines if line.endswith("\n")]
     kept = [point for point in points if point.step <= reached]
+    if not any(point.step == reached and point.validation_loss is not None for point in kept):
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        kept = []
     log.write_text("".join(point.model_dump_json() + "\n" for point in kept), encoding="utf-8")
     return kept, log

@@ -5,9 +5,9 @@ on the prompt.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
+from insource.models.chat_format import folded, takes_system
 from insource.models.control_tokens import ControlTokens
 from insource.types import Example, Message, Task
 
@@ -40,7 +40,18 @@ def prompt_ids(tokenizer: Any, control: ControlTokens, messages: Sequence[Messag
 
     Control tokens come from the template only; one that a message spells is text.
     """
-    render = partial(tokenizer.apply_chat_template, add_generation_prompt=True, tokenize=False)
+
+    def render(turns: list[dict[str, str]]) -> str:
+        template = tokenizer.chat_template
+        known = takes_system(template, tokenizer.bos_token or "", tokenizer.eos_token or "")
+        said = tokenizer.apply_chat_template(
+            turns if known else folded(turns),
+            add_generation_prompt=True,
+            tokenize=False,
+            enable_thinking=False,  # as the engine asks: an answer begins at once
+        )
+        return str(said)
+
     ids: list[int] = []
     for piece in control.pieces(messages, render):
         ids += [piece] if isinstance(piece, int) else text_ids(tokenizer, piece)

@@ -11,7 +11,7 @@ from insource.types.comparison import BreakPoint, Registration, Slices
 from insource.types.dataset import DatasetManifest
 from insource.types.decision import BreakEven, Verdict
 from insource.types.error_mix import ErrorMix
-from insource.types.estimate import Estimate
+from insource.types.estimate import NOT_MEASURED, Estimate
 from insource.types.evaluation import Comparison, Disagreement, Evaluation
 from insource.types.gold import GoldSource
 from insource.types.handicap import Fairness
@@ -55,11 +55,13 @@ class SweepTrial(Frozen):
 class TrainingSummary(Frozen):
     """The training result: the curve, the chosen checkpoint and the reason training stopped.
 
-    ``seconds`` and ``tokens_per_s`` describe the last attempt when training was interrupted. ``metric`` is
+    ``seconds``, ``tokens_per_s`` and ``peak_memory_bytes`` (0: not measured) describe the last attempt when
+    training was interrupted. ``metric`` is
     the task's metric that chose the checkpoint, empty when the validation loss did; ``score`` is its value
     there. ``gap`` is the validation loss minus the training loss at the chosen step, ``overfitting`` a
     sentence when the run overfits. ``trials`` are those of the mini-sweep. ``chosen_on`` are the row ids of
-    the validation documents that chose the checkpoint.
+    the validation documents that chose the checkpoint. ``forced`` are the checks before training that failed
+    and that ``--force`` overrode. Planned memory and time are 0 where they are not known.
     """
 
     base_model: str
@@ -82,10 +84,19 @@ class TrainingSummary(Frozen):
     overfitting: str = ""
     trials: tuple[SweepTrial, ...] = ()
     chosen_on: tuple[str, ...] = ()
+    method: str = "lora"
+    planned_memory_bytes: int = 0
+    peak_memory_bytes: int = 0
+    planned_seconds: float = 0.0
+    forced: tuple[str, ...] = ()
 
 
 class ParitySummary(Frozen):
-    """Whether the served model gives the same answers as the trained one."""
+    """Whether the served model gives the same answers as the trained one.
+
+    ``exact`` is the share of prompts whose whole answer is the same, ``first_difference`` the earliest token
+    at which two answers part.
+    """
 
     prompts: int
     tokens: int
@@ -94,6 +105,8 @@ class ParitySummary(Frozen):
     prompt_tokens_equal: bool
     passed: bool
     sentence: str
+    exact: Estimate = NOT_MEASURED
+    first_difference: int | None = None
 
 
 class RoutedCall(Frozen):

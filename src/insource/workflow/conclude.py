@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from insource.decision.cost import priced
 from insource.evaluation.stage import Evaluated
-from insource.export.stage import ADAPTER_FILE
 from insource.export.stage import parity as parity_of
+from insource.export.stage import served_file
 from insource.foundation.canonical import digest
 from insource.foundation.clock import iso
 from insource.foundation.files import sync_folder, write_json
@@ -118,7 +118,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             "run": str(folder),
             "report": str(folder / REPORT_FILE),
             "result": str(folder / RESULT_FILE),
-            "adapter": str(found.made.exported.path / ADAPTER_FILE),
+            "adapter": str(served_file(found.made.exported)),
             **({"grounding": str(found.made.grounding)} if found.made.grounding else {}),
             "log": str(session.project.workspace),
         },

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from insource.arms.local import Local, longest_answer
 from insource.arms.prompts import grammar_for
 from insource.evaluation.run import Confidence
-from insource.export.stage import ADAPTER_FILE, TOKENIZER_FILE, export
+from insource.export.stage import TOKENIZER_FILE, export, served_file
 from insource.models.catalogue import resolve
-from insource.models.llamacpp import LlamaCppModel
+from insource.models.engines.protocol import EngineModel
 from insource.routing.confidence import confidence_scorer
 from insource.runs.folders import Run
 from insource.training.stage import summary
@@ -49,11 +49,12 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
         serving=session.config.serving,
         max_new_tokens=section.max_new_tokens or longest_answer(summary(trained)),
         on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
+        note=session.display.note,
     )
 
     @contextmanager
-    def serve(adapter: Path) -> Iterator[LlamaCppModel]:
-        with local._replace(adapter=adapter).serve("parity", 0) as served:
+    def serve(file: Path) -> Iterator[EngineModel]:
+        with local.of(file).serve("parity", 0) as served:
             yield served.model
 
     exported = session.done(
@@ -69,7 +70,7 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
             context_tokens=session.config.serving.context_tokens,
         )
     )
-    local = local._replace(adapter=exported.path / ADAPTER_FILE, grounding=grounded.grounding)
+    local = local.of(served_file(exported))._replace(grounding=grounded.grounding)
     confidence = confidence_scorer(
         exported.path / TOKENIZER_FILE, lambda e: grammar_for(task, e, grounded.grounding)
     )

@@ -25,7 +25,7 @@ from insource.routing.confidence import TOP_LOGPROBS, document_confidence, load_
 from insource.routing.grounded import GroundedModel
 from insource.routing.vocabulary import CONTROL_MARK, tokenizer_of
 from insource.runs.result import load
-from insource.serving.shared import Engines
+from insource.serving.adapters import Engines
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
 from insource.types.choice import HYBRID, HybridParts
@@ -254,9 +254,10 @@ def _tuned(found: _Found) -> Deployed:
     if result.training is None or not adapter.is_file():
         raise _gone(result, "adapter", adapter)
     base = _base(result.training.base_model, result.base_digest, result)
-    local = _behind_engine(found, base, adapter, result.max_new_tokens)
-    engine = found.engines.of(local.settings())
-    index = engine.join(local.settings())
+    local = _behind_engine(found, base, None, result.max_new_tokens).of(adapter)
+    settings = local.settings()
+    engine = found.engines.of(settings)
+    index = engine.join(settings)
     tokenizer = adapter.with_name(TOKENIZER_FILE)
     grammar = task_grammar(task)
     grounding = _grounding(result)
@@ -276,7 +277,7 @@ def _tuned(found: _Found) -> Deployed:
         ask=_asking(task, local.max_new_tokens, grammar),
         confidence=lambda completion: document_confidence(completion, grammar, load_tokenizer(tokenizer)),
         spelled=_spelling(lambda: load_tokenizer(tokenizer)),
-        engine=str(base.gguf),
+        engine=str(settings.gguf),
     )
 
 
@@ -345,4 +346,5 @@ def _behind_engine(
         serving=serving,
         max_new_tokens=max_new_tokens,
         on_restart=_restarted(found.session),
+        note=found.session.display.note,
     )

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 import pytest
+from support.recipes import recipe
 from unit.docs.generated_pages import ROOT
 
 from insource.cli import main as command_line
 from insource.cli import output
 from insource.cli.output import Terminal, duration, fail, interrupted, near, show
 from insource.foundation.errors import ConfigError, DataError, Interrupted
-from insource.training.recipe import plan
 from insource.types import NOT_MEASURED, Estimate
 
 
@@ -135,15 +135,15 @@ def test_progress_of_nothing_and_quiet_progress_say_nothing(capsys):
     quiet.progress("documents", 5, 10)
     quiet.stage("train", "x")
     quiet.note("x")
-    quiet.planned(plan(examples=10, hidden_size=64, longest_row_tokens=5, seed=0))
+    quiet.planned(recipe())
     assert capsys.readouterr().err == ""
 
 
 def test_every_planned_choice_is_shown_with_its_reason(capsys):
-    recipe = plan(examples=10, hidden_size=64, longest_row_tokens=5, seed=0)
-    Terminal().planned(recipe)
+    planned = recipe()
+    Terminal().planned(planned)
     said = capsys.readouterr().err
-    assert all(choice.value in said and choice.reason in said for choice in recipe.choices)
+    assert all(choice.value in said and choice.reason in said for choice in planned.choices)
 
 
 def test_yes_is_shown_and_no_terminal_is_a_no(capsys, monkeypatch):

@@ -1,4 +1,5 @@
 import pytest
+from support.model_files import EMPTY_GGUF
 
 from insource.foundation.canonical import file_digest
 from insource.foundation.errors import UserError
@@ -26,14 +27,14 @@ def test_an_unknown_name_lists_the_known_ones():
 
 def test_a_file_of_one_s_own_is_known_by_its_content(tmp_path):
     path = tmp_path / "mine.gguf"
-    path.write_bytes(b"GGUF mine")
+    path.write_bytes(EMPTY_GGUF)
     found = resolve(f"gguf/{path}")
     assert (found.gguf, found.digest, found.licence) == (path, file_digest(path), "unknown")
 
 
 def test_a_path_may_start_at_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "mine.gguf").write_bytes(b"GGUF")
+    (tmp_path / "mine.gguf").write_bytes(EMPTY_GGUF)
     assert resolve("gguf/~/mine.gguf").gguf == tmp_path / "mine.gguf"
 
 

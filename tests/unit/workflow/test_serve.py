@@ -19,7 +19,7 @@ from insource.models.prompting.model import Prompting
 from insource.models.prompting.prompt import Prompt, Shot
 from insource.models.protocol import ModelInfo
 from insource.runs.folders import MANIFEST
-from insource.serving.shared import SharedEngine
+from insource.serving.adapters import BaseEngine
 from insource.types import Arm, Completion, Labels, Served, Task
 from insource.workflow import serve as serve_module
 from insource.workflow.serve import deployed, served_by
@@ -158,7 +158,7 @@ def test_a_prompted_model_is_asked_with_its_kept_prompt(project, monkeypatch):
         yield Model()
 
     monkeypatch.setattr(serve_module, "resolve", lambda name: base)
-    monkeypatch.setattr(SharedEngine, "model", model)
+    monkeypatch.setattr(BaseEngine, "model", model)
     found = deployed(session_on(folder))
     with found.open() as opened:
         assert opened.model.generate(found.ask(SURE)).text == "billing"

@@ -10,7 +10,7 @@ from insource.contract.reasoning import without_reasoning
 from insource.contract.validate import fits
 from insource.foundation.errors import InsourceError
 from insource.gateway.call.exchange import Attempt
-from insource.models.llamacpp import PROMPT_TOO_LONG
+from insource.models.engines.http import PROMPT_TOO_LONG
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS
 from insource.types import Completion, JsonSchema, Task

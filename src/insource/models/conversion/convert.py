@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from insource.foundation.errors import IntegrityError, missing_extra
-from insource.models.chat_format import ChatFormat, chat_format
+from insource.models.chat_format import ChatFormat, chat_format, with_fixed_date
 from insource.models.conversion.architectures import (
     Architecture,
     facts,
@@ -58,7 +58,7 @@ def read_source(folder: Path) -> Source:
         token for token, kind in zip(known.tokens, known.types, strict=True) if token and kind == CONTROL
     ]
     chat = chat_format(
-        template_of(folder, tokenizer_config),
+        with_fixed_date(template_of(folder, tokenizer_config)),
         specials,
         bos=bos or "",
         eos=spelling(tokenizer_config.get("eos_token")) or "",

@@ -26,8 +26,8 @@ PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 LICENCE = re.compile(r"^licen[sc]e:\s*[\"']?([\w.+-]+)", re.MULTILINE)
 
 
-def check(folder: Path) -> None:
-    """Check that the folder holds a model in safetensors.
+def checked(folder: Path) -> Path:
+    """Return the folder with the model in safetensors: this one, or what was made of its pickles.
 
     Raises:
         UserError: ``model-not-found``, ``pickled-weights`` or ``model-unreadable``.
@@ -47,13 +47,14 @@ def check(folder: Path) -> None:
             hint="Fetch the file again, or choose another model with training.model.",
         ) from error
     if any(folder.glob("*.safetensors")):
-        return
-    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
-    if pickles:
+        return folder
+    if found := pickles(folder):
+        if (made := from_pickles(folder)).is_dir():
+            return made
         raise UserError(
             "pickled-weights",
-            f"The weights in {folder} are pickles ({', '.join(pickles[:3])}), which can run code when they "
-            "are read.",
+            f"The weights in {folder} are pickles, which can run code when they are read.",
+            details=tuple(path.name for path in found[:3]),
             hint="Use a release with safetensors files. If you trust the source, convert them once:\n"
             f"      insource models pull hf/{folder} --allow-pickles",
         )
@@ -62,6 +63,17 @@ def check(folder: Path) -> None:
         f"The folder {folder} has no *.safetensors file.",
         hint="Fetch the weights, too: insource models pull hf/org/name",
     )
+
+
+def pickles(folder: Path) -> list[Path]:
+    """Return the pickles of the folder, sorted by name."""
+    return sorted(path for pattern in PICKLES for path in folder.glob(pattern))
+
+
+def from_pickles(folder: Path) -> Path:
+    """Return where the safetensors are that were made of this folder's pickles, known by their content."""
+    found = {path.name: _file_digest(path) for path in (*pickles(folder), *files(folder))}
+    return cache_dir() / "from-pickles" / digest(found)[:16]
 
 
 def files(folder: Path) -> list[Path]:
@@ -74,13 +86,18 @@ def folder_digest(folder: Path) -> str:
 
     The version of the converter counts, because it makes the file that is served.
     """
-    found = {path.name: _digest(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files(folder)}
+    found = {path.name: _file_digest(path) for path in files(folder)}
     return digest({"files": found, "converter": VERSION})
+
+
+def _file_digest(path: Path) -> str:
+    """Return a file's digest, once while it does not change: every step of the loop asks for it."""
+    found = path.stat()
+    return _digest(path, found.st_size, found.st_mtime_ns)
 
 
 @lru_cache(maxsize=256)
 def _digest(path: Path, size: int, changed: int) -> str:
-    """Return a file's digest, once while it does not change: weights are read at every step of the loop."""
     return file_digest(path)
 
 

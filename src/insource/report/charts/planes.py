@@ -76,11 +76,7 @@ def steps(
 ) -> Spec:
     """Draw points with whiskers, the line fitted to them, and where it falls to a ``level``."""
     height = 250 if width <= NARROW else 280
-    values = [
-        {"x": mark.x, "value": mark.point.value, "low": mark.point.low, "high": mark.point.high}
-        | look(mark.point)
-        for mark in marks
-    ]
+    values = [_placed(mark) for mark in marks]
     layers = [_axes(x_axis, y_axis)]
     for rule in rules:
         if rule.low is not None and rule.high is not None:
@@ -104,9 +100,15 @@ def steps(
 
 
 def line_plot(
-    lines: Sequence[Line], rules: Sequence[RuleLine], x_axis: vega.Axis, y_axis: vega.Axis, *, width: int
+    lines: Sequence[Line],
+    rules: Sequence[RuleLine],
+    x_axis: vega.Axis,
+    y_axis: vega.Axis,
+    *,
+    width: int,
+    marks: Sequence[Mark] = (),
 ) -> Spec:
-    """Draw lines over a common axis, with labelled vertical rules."""
+    """Draw lines over a common axis, with labelled vertical rules and points with whiskers."""
     height = 250 if width <= NARROW else 300
     layers: list[vega.Layer] = []
     for line in lines:
@@ -130,6 +132,8 @@ def line_plot(
                     y=vega.quantitative("y"),
                 )
             )
+    values = [_placed(mark) for mark in marks]
+    layers += [_whiskers(values), points_layer(values, x="x", y="value")] if values else []
     for index, rule in enumerate(rules):
         layers += _upright(rule, index, late=vega.position(rule.x, x_axis) > 0.6)
     return vega.chart(layers, width, height, fit=True)
@@ -228,6 +232,12 @@ def _upright(rule: RuleLine, index: int, *, late: bool) -> list[vega.Layer]:
         vega.layer(row, "rule", dashes, x=x),
         vega.layer(row, "text", words, x=x, y=above, text=vega.nominal("label")),
     ]
+
+
+def _placed(mark: Mark) -> dict[str, Any]:
+    """Return a mark's place, its interval and how it looks."""
+    ends = {"value": mark.point.value, "low": mark.point.low, "high": mark.point.high}
+    return {"x": mark.x} | ends | look(mark.point)
 
 
 def _at(x: str, y: str) -> dict[str, Any]:

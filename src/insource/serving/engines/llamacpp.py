@@ -7,16 +7,22 @@ import json
 import os
 import secrets
 import select
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from importlib.util import find_spec
 from types import TracebackType
 from typing import IO
 
 from insource.foundation.errors import PrerequisiteError, ProviderError, missing_extra
+from insource.models.control_tokens import control_tokens_of
+from insource.models.gguf_metadata import require_sound
+from insource.models.llamacpp import LlamaCppModel
 from insource.serving.engine import EngineSettings
+from insource.serving.memory import memory_sentence, require_memory
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 5.0
@@ -28,10 +34,14 @@ milliseconds: where another process takes its core, all others burn theirs, and 
 
 
 class LlamaCppEngine:
-    """One llama.cpp server. Use it as a context manager, or call ``start`` and ``stop``."""
+    """One llama.cpp server. Use it as a context manager, or call ``start`` and ``stop``.
 
-    def __init__(self, settings: EngineSettings) -> None:
+    ``environment`` is added to the child's.
+    """
+
+    def __init__(self, settings: EngineSettings, *, environment: Mapping[str, str] = ENVIRONMENT) -> None:
         self._settings = settings
+        self._environment = environment
         self._api_key = secrets.token_urlsafe(24)
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[bytes] | None = None
@@ -66,11 +76,15 @@ class LlamaCppEngine:
         """Start the server and wait until it has loaded the model.
 
         Raises:
-            PrerequisiteError: ``missing-extra`` or ``port-in-use``.
+            PrerequisiteError: ``missing-extra``, ``not-enough-memory`` or ``port-in-use``.
+            UserError: ``model-unreadable`` for a file that the engine must not read.
             ProviderError: ``engine-failed``, with the last lines of the engine's log.
         """
         if find_spec("xllamacpp") is None:
             raise missing_extra("Serving a model", "serve", "xllamacpp")
+        for file in (self._settings.gguf, *self._settings.adapters):
+            require_sound(file)
+        require_memory(self._settings)
         if self._settings.port:
             require_free_port(self._settings.port)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
@@ -80,7 +94,7 @@ class LlamaCppEngine:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=os.environ | ENVIRONMENT,
+            env=os.environ | self._environment,
             start_new_session=True,  # the parent handles Ctrl-C; closing the pipe stops the child
         )
         assert self._process.stdin is not None
@@ -97,15 +111,32 @@ class LlamaCppEngine:
         answer = json.loads(line) if line.startswith("{") else {}
         if "url" in answer:
             return str(answer["url"])
-        reason = answer.get("error") or ("it did not start in time" if not ready else "the process ended")
+        reason = answer.get("error") or (self.death() if ready else "it did not start in time")
         tail = self.log_tail()
         self.stop()
         raise ProviderError(
             "engine-failed",
             f"The local engine could not serve {self._settings.gguf.name}: {reason}.",
-            details=tail,
-            hint="Check that the file is a GGUF model and that there is enough free memory.",
+            details=(*tail, memory_sentence(self._settings)),
+            hint="Fetch the file again if it is damaged, or free memory:\n"
+            "      lower serving.context_tokens, or choose a smaller training.model.",
         )
+
+    def client(self, name: str, adapter: int | None) -> LlamaCppModel:
+        """Connect to one of the adapters, or to the base model alone for None."""
+        scales = tuple(float(place == adapter) for place in range(len(self._settings.adapters)))
+        control = control_tokens_of(self._settings.gguf)
+        return LlamaCppModel(name, self._url, control, adapter_scales=scales, api_key=self._api_key)
+
+    def death(self) -> str:
+        """Say how the child ended."""
+        code = None if self._process is None else self._process.wait(STOP_TIMEOUT_S)
+        if code is None or code >= 0:
+            return f"the process ended with code {code}"
+        name = signal.Signals(-code).name
+        if -code == signal.SIGKILL:
+            return f"the process was killed ({name}), as the system does when memory runs out"
+        return f"the process was ended by {name}"
 
     def log_tail(self, lines: int = 5) -> tuple[str, ...]:
         """Return the last lines of the engine's log, for error messages."""

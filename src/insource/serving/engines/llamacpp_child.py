@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 from typing import Any
 
@@ -44,6 +45,9 @@ def main() -> None:
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     try:
+        if settings["memory_limit_bytes"]:
+            limit = settings["memory_limit_bytes"]
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         import xllamacpp
 
         server = xllamacpp.Server(_parameters(settings))

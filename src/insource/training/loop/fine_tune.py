@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from transformers import PrinterCallback
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
 from insource.models.catalogue import BaseModel
-from insource.training.base import best_dtype, quiet
-from insource.training.loop.adapters import adapted
+from insource.training.base import load_tokenizer, quiet
+from insource.training.loop.adapters import ADAPTER, MODEL, adapted
 from insource.training.loop.batches import Collator, token_dataset
 from insource.training.loop.reporter import Progress, Reporter
+from insource.training.loop.speed import kept_choices
 from insource.training.loop.trainers import CompletionSFT, ResumableSFT
-from insource.training.recipe import Recipe
+from insource.training.memory import peak_memory
+from insource.training.recipe import Choice, Recipe
 from insource.training.select.callback import Choosing
 from insource.training.select.chooser import Chooser, by_loss
 from insource.training.tokenize import TrainingRow
 
+OPTIMISERS = {
+    "adamw": "adamw_torch_fused",
+    "adamw_8bit": "adamw_bnb_8bit",
+    "paged_adamw_8bit": "paged_adamw_8bit",
+}
+
 
 class Trained(NamedTuple):
-    """The result of a finished run; the adapter itself is in the folder ``adapter``."""
+    """The result of a finished run. ``adapter`` is the folder of the adapter, or of the whole model."""
 
     adapter: Path
     steps: int
@@ -32,7 +40,8 @@ class Trained(NamedTuple):
     best_step: int
     best_validation_loss: float | None
     stopped: str
-    dtype_reason: str
+    speed: tuple[Choice, ...] = ()
+    peak_memory_bytes: int = 0
 
 
 def fine_tune(
@@ -45,36 +54,50 @@ def fine_tune(
     folder: Path,
     progress: Progress = lambda point: None,
     chooser: Chooser | None = None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Trained:
-    """Train a LoRA adapter; a second call resumes from the checkpoints in ``folder``.
+    """Train an adapter or the whole model; a second call resumes from the checkpoints in ``folder``.
 
     ``chooser`` has the curve of earlier attempts and gets every point. Without one, the checkpoint is chosen
-    by validation loss, and ``progress`` gets the points.
+    by validation loss, and ``progress`` gets the points. ``note`` gets each choice of how steps are computed.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C; the last checkpoint is complete.
     """
     chooser = chooser or by_loss(folder, recipe, progress)
-    dtype, dtype_reason = best_dtype()
-    if not chooser.ended:
+    speed, peak = kept_choices(folder), 0
+    if chooser.left_to_train():
         newest = chooser.newest
-        with quiet():
-            trainer = _trainer(base, recipe, train, validation, pad_id, folder, chooser, dtype)
+        with quiet(), peak_memory() as peak_so_far:
+            trainer = _trainer(base, recipe, train, validation, pad_id, folder, chooser)
+            speed = trainer.choose_speed(train, pad_id, folder, base.digest)
+            for choice in speed:
+                note(f"{choice.name}: {choice.value} ({choice.reason})")
             trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+            peak = peak_so_far()
     kept = chooser.finish()
     return Trained(
-        adapter=_copied(kept.folder, folder / "adapter"),
+        adapter=_copied(kept.folder, folder, base, recipe),
         steps=kept.last.step,
         epochs=kept.last.epoch,
         best_step=kept.checkpoint.step,
         best_validation_loss=kept.checkpoint.validation_loss,
         stopped=kept.stopped,
-        dtype_reason=f"{str(dtype).removeprefix('torch.')}: {dtype_reason}",
+        speed=speed,
+        peak_memory_bytes=peak,
     )
 
 
-def _copied(checkpoint: Path, adapter: Path) -> Path:
-    """Copy the adapter of a checkpoint, without the state of its optimiser."""
+def _copied(checkpoint: Path, folder: Path, base: BaseModel, recipe: Recipe) -> Path:
+    """Copy what a checkpoint trained, without its optimiser's state; a whole model with its tokenizer."""
+    if recipe.method == "full":
+        model = folder / MODEL
+        model.mkdir(exist_ok=True)
+        for path in (*checkpoint.glob("*.safetensors*"), *checkpoint.glob("*config.json")):
+            shutil.copyfile(path, model / path.name)
+        load_tokenizer(base).save_pretrained(model)
+        return model
+    adapter = folder / ADAPTER
     adapter.mkdir(exist_ok=True)
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         shutil.copyfile(checkpoint / name, adapter / name)
@@ -89,9 +112,8 @@ def _trainer(
     pad_id: int,
     folder: Path,
     chooser: Chooser,
-    dtype: Any,
-) -> SFTTrainer:
-    model = adapted(base, recipe, dtype)
+) -> ResumableSFT:
+    model = adapted(base, recipe, getattr(torch, recipe.precision))
     mean_tokens = sum(len(row.input_ids) for row in train) / len(train)
     on_cuda = torch.cuda.is_available()
     trainer_class = ResumableSFT if on_cuda else CompletionSFT  # on CUDA, TRL's own loss skips the prompt too
@@ -120,10 +142,11 @@ def training_arguments(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTCon
         per_device_eval_batch_size=max(8, recipe.batch_size),
         max_steps=recipe.steps,
         learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine",
+        lr_scheduler_type=recipe.scheduler,
         warmup_steps=recipe.warmup,
-        weight_decay=0.0,
-        max_grad_norm=1.0,
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        optim=OPTIMISERS[recipe.optimizer],
         max_length=recipe.max_tokens,
         logging_steps=1,
         eval_strategy="steps",
@@ -133,8 +156,9 @@ def training_arguments(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTCon
         save_total_limit=None,  # the chooser deletes them: it keeps the best by the task's metric
         prediction_loss_only=True,
         use_cpu=not on_cuda,
-        bf16=False,  # the base already has its final type; autocast would cast the adapter
-        gradient_checkpointing=on_cuda,
+        # A frozen base has its final type already; autocast would cast the adapters
+        bf16=on_cuda and recipe.method == "full" and recipe.precision == "float32",
+        gradient_checkpointing=recipe.checkpointing,
         dataloader_num_workers=0,
         dataloader_pin_memory=on_cuda,
         disable_tqdm=True,

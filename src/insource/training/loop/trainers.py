@@ -1,24 +1,36 @@
 """Trainers whose loss is computed at the answer's positions only.
 
 TRL 1.16 skips the vocabulary projection of prompt positions on Triton devices only; on a CPU it projects
-every position. ``CompletionSFT`` requests only the answer's logits from the model. The losses are equal and
-training is faster; ``benchmarks/bench_training.py`` measures both.
+every position. ``CompletionSFT`` projects the answer's positions, and computes a step's rows in parts that
+fit in memory. The losses are equal and training is faster; ``benchmarks/bench_training.py`` measures both.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from trl import SFTTrainer
 
+from insource.training.loop import micro_batches
+from insource.training.loop.answers import Levers, summed_loss
 from insource.training.loop.batches import LengthGrouped
-from insource.training.tokenize import IGNORE
+from insource.training.loop.speed import chosen_speed
+from insource.training.recipe import Choice
+from insource.training.tokenize import IGNORE, TrainingRow
 
 
 class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
     """``SFTTrainer`` with the same batches whether or not training was interrupted."""
+
+    def choose_speed(
+        self, rows: Sequence[TrainingRow], pad_id: int, folder: Path, base: str
+    ) -> tuple[Choice, ...]:
+        """Choose how steps are computed, and return the choices. The stock loss has none."""
+        return ()
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGrouped:
         rows = self.train_dataset if train_dataset is None else train_dataset
@@ -27,20 +39,59 @@ class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
 
 
 class CompletionSFT(ResumableSFT):
-    """A trainer that projects only the positions whose next token contributes to the loss."""
+    """A trainer that projects only the positions whose next token contributes to the loss.
+
+    ``micro_batch_tokens`` bounds the tokens computed at once; ``levers`` are how they are computed.
+    """
+
+    levers = Levers()
+    micro_batch_tokens = micro_batches.TOKENS
+
+    def choose_speed(
+        self, rows: Sequence[TrainingRow], pad_id: int, folder: Path, base: str
+    ) -> tuple[Choice, ...]:
+        """Choose how steps are computed, as measured on ``rows`` or kept in ``folder``."""
+        found = chosen_speed(
+            self.model,
+            rows,
+            tokens=self.micro_batch_tokens,
+            batch_size=self.args.train_batch_size,
+            pad_id=pad_id,
+            folder=folder,
+            base=base,
+        )
+        self.levers = found.levers
+        return found.choices
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        model.train()
+        parts = micro_batches.split(self._prepare_inputs(inputs), self._tokens_at_once(inputs))
+        total = num_items_in_batch if num_items_in_batch is not None else _answer_tokens(inputs)
+        losses = []
+        for number, part in enumerate(parts, start=1):
+            last = number == len(parts)
+            with nullcontext() if last else self.accelerator.no_sync(model):
+                loss = self.compute_loss(model, part, num_items_in_batch=total)
+                self.accelerator.backward(loss)
+            losses.append(loss.detach())
+        return torch.stack(losses).sum()
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        batch = dict(inputs)
-        labels = batch.pop("labels")
-        targets = F.pad(labels, (0, 1), value=IGNORE)[:, 1:]
-        keep = targets != IGNORE
-        outputs = model(**batch, logits_to_keep=keep, use_cache=False)
-        total = num_items_in_batch if num_items_in_batch is not None else keep.sum()
-        loss = F.cross_entropy(outputs.logits.float(), targets[keep], reduction="sum")
-        loss = loss / torch.as_tensor(total).clamp(min=1)
+        total = num_items_in_batch if num_items_in_batch is not None else _answer_tokens(inputs)
+        loss = summed_loss(model, inputs, self.levers) / torch.as_tensor(total).clamp(min=1)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
             # As in the stock trainer: the count spans all ranks, and DDP averages their gradients.
             loss = loss * self.accelerator.num_processes
-        return (loss, outputs) if return_outputs else loss
+        return (loss, {}) if return_outputs else loss
+
+    def _tokens_at_once(self, inputs: Any) -> int:
+        # Processes have to compute the same number of parts, because they wait for each other in each
+        if self.accelerator.num_processes > 1:
+            return int(inputs["input_ids"].numel())
+        return self.micro_batch_tokens
+
+
+def _answer_tokens(inputs: Any) -> Any:
+    return (inputs["labels"][:, 1:] != IGNORE).sum()

@@ -53,7 +53,7 @@ def ranked(checkpoints: Sequence[Checkpoint], sign: float) -> list[Checkpoint]:
 
 
 def exhausted(checkpoints: Sequence[Checkpoint], patience: int, sign: float, metric: str) -> str:
-    """Return why training should stop now, empty to go on.
+    """Return why training should stop now, empty to go on; a patience of 0 never stops.
 
     An evaluation without improvement is one in which neither the task's metric nor the validation loss was
     better than ever before: the metric of a few documents stands still by chance while the model improves.
@@ -63,7 +63,7 @@ def exhausted(checkpoints: Sequence[Checkpoint], patience: int, sign: float, met
         better = _loss(one) < best_loss or _merit(one, sign) > best_merit
         without = 0 if better else without + 1
         best_merit, best_loss = max(best_merit, _merit(one, sign)), min(best_loss, _loss(one))
-    if without < patience:
+    if not patience or without < patience:
         return ""
     scored = any(one.score is not None for one in checkpoints)
     what = f"neither {metric.replace('_', ' ')} nor validation loss improved" if scored else "no improvement"

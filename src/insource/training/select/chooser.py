@@ -92,13 +92,13 @@ class Chooser:
         self._note = note
         self._warned = ""
 
-    @property
-    def ended(self) -> bool:
-        """Whether nothing is left to train, by the newest checkpoint on disk; one that a killed process did
-        not come to score is scored now.
+    def left_to_train(self) -> bool:
+        """Return whether training is not over, by the newest checkpoint on disk.
+
+        One that a killed process did not come to score is scored now.
         """
         newest = self.newest
-        return newest is not None and (self.after(newest) or step_of(newest) >= self._recipe.steps)
+        return newest is None or (step_of(newest) < self._recipe.steps and not self.after(newest))
 
     @property
     def newest(self) -> Path | None:
@@ -119,7 +119,7 @@ class Chooser:
         plan = self.plan(checkpoint)
         if plan.which == "each" and seen[-1].score is None:
             self._score(checkpoint, seen[-1], plan)
-            seen = checkpoints_of(self._points)
+        seen = self._seen(plan)
         best = ranked(seen, self._judge.sign)
         self._note(checkpoint_line(seen, self._judge.metric, best=best[0] is seen[-1]))
         self._warn(seen)
@@ -128,15 +128,22 @@ class Chooser:
 
     def finish(self) -> Kept:
         """Return the checkpoint to keep; finalists are scored first."""
-        seen = checkpoints_of(self._points)
-        plan = self.plan(self._checkpoints / f"checkpoint-{seen[-1].step}")
+        newest = checkpoints_of(self._points)[-1]
+        plan = self.plan(self._checkpoints / f"checkpoint-{newest.step}")
+        seen = self._seen(plan)
         if plan.which == "finalists":
-            for one in ranked([c._replace(score=None) for c in seen], self._judge.sign)[: plan.kept]:
-                if next(c for c in seen if c.step == one.step).score is None:
+            scored = {point.step for point in self._points if point.task_metric}
+            for one in ranked(seen, self._judge.sign)[: plan.kept]:
+                if one.step not in scored:
                     self._score(self._checkpoints / f"checkpoint-{one.step}", one, plan)
         best = ranked(checkpoints_of(self._points), self._judge.sign)[0]
         stopped = self._exhausted(seen) or "at the planned number of steps"
         return Kept(self._checkpoints / f"checkpoint-{best.step}", best, seen[-1], stopped)
+
+    def _seen(self, plan: ScoringPlan) -> list[Checkpoint]:
+        """Return the evaluations with the scores that decide while training goes on: none of finalists."""
+        seen = checkpoints_of(self._points)
+        return seen if plan.which == "each" else [one._replace(score=None) for one in seen]
 
     def plan(self, checkpoint: Path) -> ScoringPlan:
         """Return how checkpoints of this run are scored: as decided before, or by a measurement now."""

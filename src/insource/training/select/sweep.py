@@ -54,7 +54,7 @@ class SweepPlan(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """What a sweep found: the setting to use, None for the recipe's own; all trials; the reason in words."""
+    """What a sweep found: the setting to use, None for the recipe's own, and why; all trials."""
 
     setting: Setting | None
     trials: tuple[SweepTrial, ...]
@@ -127,7 +127,7 @@ def run_sweep(
     whole sweep is known: one that would take more than its limit ends there.
     """
     if not plan.settings:
-        return Swept(None, (), f"off: {plan.reason}")
+        return Swept(None, (), plan.reason)
     done = _read(kept)
     trials: list[SweepTrial] = []
     left = plan.settings
@@ -141,7 +141,7 @@ def run_sweep(
             in_rung.append(trial)
             trials.append(trial)
             if len(trials) == 1 and (reason := too_slow(plan, trial)):
-                return Swept(None, tuple(trials), f"off: {reason}")
+                return Swept(None, tuple(trials), reason)
         survivors = math.ceil(len(left) / NARROWS)
         left = tuple(
             Setting(one.learning_rate, one.batch_size) for one in best_first(in_rung, sign)[:survivors]

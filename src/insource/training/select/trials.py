@@ -38,8 +38,8 @@ def sweep(
 ) -> Swept:
     """Run the sweep in ``folder``; a second call goes on with the first trial that has no result."""
     folder.mkdir(exist_ok=True)
-    names = [f"{count} settings on {rows} rows" for count, rows in plan.rungs if count]
-    note(f"sweep: {', then '.join(names) or 'off'} ({plan.reason})")
+    rungs = [f"{count} settings on {rows} rows" for count, rows in plan.rungs if count]
+    note(f"sweep: {', then '.join(rungs) or 'off'} ({plan.reason})")
 
     def attempt(rung: int, setting: Setting, rows: int) -> SweepTrial:
         made = _trial(folder / "trial", rung, setting, rows, plan.documents, recipe, material, judge, point)
@@ -51,8 +51,8 @@ def sweep(
         return made
 
     found = run_sweep(plan, folder / "trials.jsonl", judge.sign, attempt)
-    if found.trials:
-        note(f"sweep: {found.reason}")
+    if found.trials and found.setting is None:
+        note(f"sweep: off after the first trial: {found.reason}")
     return found
 
 

@@ -1,0 +1,1 @@
+"""``insource models``: the base models, one file a sub-verb."""

@@ -1,0 +1,100 @@
+"""The model card of an export, with Hugging Face's headings; every value comes from the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from insource.types import Estimate, ParitySummary, Task, TrainingSummary
+from insource.types.export import ExportedFile
+
+
+def model_card(
+    task: Task,
+    *,
+    base: str,
+    licence: str,
+    dataset: str,
+    training: TrainingSummary,
+    parity: ParitySummary,
+    no_modelfile: str = "",
+    files: Sequence[ExportedFile] = (),
+    measured: tuple[str, Estimate] | None = None,
+) -> str:
+    """Return the card of an export.
+
+    ``no_modelfile`` says why there is no Modelfile, if there is none. ``files`` are the formats beside the
+    adapter, ``measured`` the metric and its value on the sealed test split, where it was measured.
+    """
+    merged = bool(files) and all(file.format != "adapter" for file in files)
+    ollama = no_modelfile or "The Modelfile has this prompt and these settings."
+    return f"""---
+base_model: {_hub_name(base)}
+base_model_relation: {"finetune" if merged else "adapter"}
+library_name: {"transformers" if merged else "peft"}
+pipeline_tag: text-generation
+license: {licence.lower()}
+---
+
+# {task.name}
+
+## Use
+
+The model does one job: it answers the system message "{task.instruction}" and a document.
+Send exactly this prompt, temperature 0{"" if merged else " and adapter scale 1 in every request"}.
+
+Ollama: {ollama}
+
+## Training
+
+{_method(training)} on {training.examples} examples of `{dataset}`, {training.epochs:g} epochs,
+{training.steps} steps; kept step {training.best_step}, stopped {training.stopped}.
+
+## Parity
+
+{_parity(parity, files)}
+{_files(files)}
+## Evaluation and limits
+
+{_evaluation(measured)} The model is not meant for other uses.
+"""
+
+
+def _hub_name(base: str) -> str:
+    """Return the base as a card may name it: never a path of the machine that made it."""
+    kind, _, name = base.partition("/")
+    return (
+        PurePath(name).name
+        if kind == "gguf" or name.startswith(("/", ".", "~"))
+        else base.removeprefix("hf/")
+    )
+
+
+def _method(training: TrainingSummary) -> str:
+    return next((value for name, value, _ in training.choices if name == "method"), "LoRA")
+
+
+def _parity(parity: ParitySummary, files: Sequence[ExportedFile]) -> str:
+    lines = [f"- Served against trained: {parity.sentence}"]
+    return "\n".join([*lines, *(f"- {file.parity.sentence}" for file in files)])
+
+
+def _files(files: Sequence[ExportedFile]) -> str:
+    if not files:
+        return ""
+    rows = [
+        f"| `{file.file}` | {file.file_type.upper() or file.format} | {file.bytes:,} | {file.note or '–'} |"
+        for file in files
+    ]
+    return "\n".join(["", "## Files", "", "| file | type | bytes | note |", "|---|---|---|---|", *rows, ""])
+
+
+def _evaluation(measured: tuple[str, Estimate] | None) -> str:
+    if measured is None or measured[1].value is None:
+        return "See the report of the run that made this model."
+    name, found = measured
+    span = "" if found.low is None else f" [{found.low:.3f}, {found.high:.3f}]"
+    return (
+        f"{name.replace('_', ' ').capitalize()} on the sealed test split: {found.value:.3f}{span}, "
+        f"n = {found.n} ({found.method})."
+    )

@@ -1,0 +1,69 @@
+"""The engines of several tasks: those with the same base model share one, each with its own adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from insource.serving.engine import EngineSettings
+from insource.serving.shared import AdapterModel, SharedEngine
+
+
+class BaseEngine:
+    """The engine of one base model, which starts for its first user and stops after its last.
+
+    Adapters are loaded when it starts, so whoever has one has to ``join`` before.
+    """
+
+    def __init__(self, settings: EngineSettings, on_restart: Callable[[str], None]) -> None:
+        self.settings = settings
+        self._on_restart = on_restart
+        self._shared: SharedEngine | None = None
+        self._users = 0
+
+    def join(self, settings: EngineSettings) -> str | None:
+        """Make room for what ``settings`` serve; return the name of its adapter, None if it has none."""
+        own, other = self.settings, settings
+        adapters = list(own.adapters)
+        adapters += [adapter for adapter in other.adapters if adapter not in adapters]
+        update = {
+            "adapters": tuple(adapters),
+            "context_tokens": max(own.context_tokens, other.context_tokens),
+            "slots": max(own.slots, other.slots),
+            "threads": max(own.threads, other.threads),
+        }
+        self.settings = own.model_copy(update=update)
+        return str(other.adapters[0]) if other.adapters else None
+
+    @contextmanager
+    def model(self, name: str, adapter: str | None) -> Iterator[AdapterModel]:
+        """Yield the engine with this adapter. Raises as ``SharedEngine.start``."""
+        if self._shared is None:
+            adapters = {str(path): path for path in self.settings.adapters}
+            shared = SharedEngine(self.settings, adapters, on_restart=self._on_restart)
+            shared.start()
+            self._shared = shared
+        self._users += 1
+        try:
+            yield self._shared.model(name, adapter)
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._shared.stop()
+                self._shared = None
+
+
+class Engines:
+    """The engines of several tasks, by the file of their base model. ``on_restart`` as ``SharedEngine``."""
+
+    def __init__(self, on_restart: Callable[[str], None] = lambda reason: None) -> None:
+        self._on_restart = on_restart
+        self._by_base: dict[Path, BaseEngine] = {}
+
+    def of(self, settings: EngineSettings) -> BaseEngine:
+        """Return the engine of a base model; ``join`` it with the same settings."""
+        found = self._by_base.get(settings.gguf)
+        if found is None:
+            found = self._by_base[settings.gguf] = BaseEngine(settings, self._on_restart)
+        return found

@@ -1,0 +1,135 @@
+"""How much memory an engine needs, and whether this machine has it.
+
+An engine that runs out of memory in the middle of a batch is killed by the system, so the need is computed
+from the model file before the engine starts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from insource.foundation.errors import PrerequisiteError, UserError
+from insource.models.control_tokens import TOKENS
+from insource.models.gguf_metadata import read_values
+from insource.serving.engine import EngineSettings
+
+GB = 1e9
+CACHE_BYTES = 2  # keys and values are kept in float16
+BATCH = 512  # tokens that llama.cpp computes at once
+PROMPT_CACHE_BYTES = 256 << 20  # as the engine's child is told
+PROCESS_BYTES = 150 << 20  # Python, the library and its buffers
+CGROUPS = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ),
+)
+
+
+class Need(NamedTuple):
+    """The engine's memory in bytes, by what it is for."""
+
+    weights: int
+    cache: int
+    work: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.cache + self.work
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.total / GB:.1f} GB: weights {self.weights / GB:.2f}, context {self.cache / GB:.2f}, "
+            f"work {self.work / GB:.2f}"
+        )
+
+
+def need(settings: EngineSettings) -> Need:
+    """Return what an engine with these settings needs.
+
+    Raises:
+        UserError: ``model-unreadable`` for a damaged or missing file.
+    """
+    try:
+        weights = sum(file.stat().st_size for file in (settings.gguf, *settings.adapters))
+        architecture = read_values(settings.gguf, "general.architecture").get("general.architecture", "")
+        sizes = ("block_count", "embedding_length", "attention.head_count", "attention.head_count_kv")
+        found = read_values(settings.gguf, TOKENS, *(f"{architecture}.{size}" for size in sizes))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "model-unreadable",
+            f"The model file {settings.gguf} cannot be read: {error}.",
+            hint="Fetch the file again, or choose another model with training.model.",
+        ) from error
+    layers, width, heads, kept = (_number(found.get(f"{architecture}.{size}")) for size in sizes)
+    width_kept = width * (kept or heads) // max(heads, 1)
+    tokens = settings.context_tokens * settings.slots
+    return Need(
+        weights=weights,
+        cache=2 * layers * width_kept * CACHE_BYTES * tokens,
+        work=4 * BATCH * (len(found.get(TOKENS, ())) + 8 * width) + PROMPT_CACHE_BYTES + PROCESS_BYTES,
+    )
+
+
+def require_memory(settings: EngineSettings) -> None:
+    """Check that an engine with these settings fits into the memory that is free, or that it may take.
+
+    Raises:
+        PrerequisiteError: ``not-enough-memory``, with the numbers.
+        UserError: as ``need``.
+    """
+    needed = need(settings)
+    limit = settings.memory_limit_bytes
+    allowed = limit if limit is not None else free_bytes()
+    if allowed is None or needed.total <= allowed:
+        return
+    given = "serving.memory_limit_gb allows" if limit is not None else "this machine has free"
+    raise PrerequisiteError(
+        "not-enough-memory",
+        f"The engine needs {needed.total / GB:.1f} GB, and {given} {allowed / GB:.1f} GB.",
+        details=(needed.sentence,),
+        hint=_what_fits(settings, needed, allowed),
+    )
+
+
+def memory_sentence(settings: EngineSettings) -> str:
+    """Say what the engine was expected to need, and what is free."""
+    free = free_bytes()
+    return f"It needs {need(settings).sentence}" + (
+        "." if free is None else f"; {free / GB:.1f} GB are free."
+    )
+
+
+def free_bytes() -> int | None:
+    """Return the bytes that a new process may take: of the machine, or of the control group if less."""
+    free = []
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                free.append(int(line.split()[1]) * 1024)
+    except OSError:  # no Linux
+        return None
+    for limit, used in CGROUPS:
+        try:
+            free.append(int(limit.read_text()) - int(used.read_text()))
+        except (OSError, ValueError):  # another version of control groups, or no limit ("max")
+            continue
+    return max(0, min(free)) if free else None
+
+
+def _what_fits(settings: EngineSettings, needed: Need, allowed: int) -> str:
+    for_context = allowed - needed.total + needed.cache
+    tokens = settings.context_tokens * for_context // max(needed.cache, 1)
+    if tokens >= settings.context_tokens // 4 and tokens > 0:
+        return f"Set context_tokens = {tokens} or less in [serving], or close other programs."
+    return "Choose a smaller base model in training.model, or close other programs."
+
+
+def _number(value: object) -> int:
+    """Some architectures list a value for each layer."""
+    if isinstance(value, list):
+        return max((int(one) for one in value), default=0)
+    return int(value) if isinstance(value, int | float) else 0

@@ -1,0 +1,1 @@
+"""Plan a training run before it starts: the model's shape, the machine, memory, time."""

@@ -1,0 +1,104 @@
+"""The machine that trains: its device, memory and cores, as the process may use them."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Literal
+
+from insource.types import Frozen
+
+GIB = 2**30
+CONTROL_GROUP = Path("/sys/fs/cgroup")
+MEMORY_INFO = Path("/proc/meminfo")
+
+
+class Machine(Frozen):
+    """What trains. ``memory_bytes`` is all of the device's memory, ``free_bytes`` what is free of it now.
+
+    ``bfloat16`` says that the device multiplies that type natively, ``bitsandbytes`` that 4-bit and 8-bit
+    training is installed and works on this device.
+    """
+
+    device: Literal["cpu", "cuda"]
+    name: str
+    cores: int
+    memory_bytes: int
+    free_bytes: int
+    bfloat16: bool
+    bitsandbytes: bool = False
+
+    @property
+    def in_words(self) -> str:
+        what = self.name if self.device == "cuda" else f"CPU, {self.cores} cores"
+        type_ = "native bfloat16" if self.bfloat16 else "no native bfloat16"
+        memory = f"{self.free_bytes / GIB:.1f} of {self.memory_bytes / GIB:.1f} GiB free"
+        return f"{what}, {type_}, {memory}"
+
+
+def this_machine() -> Machine:
+    """Return the device that training will use: the first CUDA device, else the CPU."""
+    import torch
+
+    cores = len(os.sched_getaffinity(0))
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        return Machine(
+            device="cuda",
+            name=torch.cuda.get_device_name(),
+            cores=cores,
+            memory_bytes=total,
+            free_bytes=free,
+            bfloat16=torch.cuda.is_bf16_supported(),
+            bitsandbytes=_installed("bitsandbytes"),
+        )
+    total, free = cpu_memory()
+    return Machine(
+        device="cpu",
+        name=platform.machine(),
+        cores=cores,
+        memory_bytes=total,
+        free_bytes=free,
+        bfloat16=bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()),
+    )
+
+
+def cpu_memory(info: Path = MEMORY_INFO, group: Path = CONTROL_GROUP) -> tuple[int, int]:
+    """Return total and available memory in bytes, within the limit of the process's control group.
+
+    Sources: ``MemTotal`` and ``MemAvailable`` of proc(5); ``memory.max``, ``memory.current`` of cgroups v2,
+    or ``memory.limit_in_bytes`` and ``memory.usage_in_bytes`` of v1.
+    """
+    fields = dict(line.split(":", 1) for line in info.read_text(encoding="ascii").splitlines() if ":" in line)
+    total, free = (1024 * int(fields[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
+    for folder, limit_name, used_name in (
+        (group, "memory.max", "memory.current"),
+        (group / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        limit, used = _number(folder / limit_name), _number(folder / used_name)
+        if limit is not None and used is not None and limit < total:
+            total, free = limit, min(free, max(0, limit - used + _reclaimable(folder)))
+    return total, free
+
+
+def _reclaimable(folder: Path) -> int:
+    """Return the bytes of cached files that the kernel gives up first; a group's use counts them."""
+    try:
+        lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # no such group, or "max"
+        return None
+
+
+def _installed(module: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(module) is not None
