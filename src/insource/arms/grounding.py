@@ -20,7 +20,7 @@ from insource.models.grounding.values import Context, GroundedField, context_of,
 from insource.types import Example, Task
 
 VERSION = 1
-LEAST_SHARE = 0.9
+LEAST_SHARE = 0.95
 """A field is grounded when its values were found in at least this share of the cases."""
 
 LEAST_VALUES = 20
@@ -76,10 +76,11 @@ class FittedGrounding(NamedTuple):
 def fit_grounding(task: Task, examples: Iterable[Example], seed: int = 0) -> FittedGrounding:
     """Return the grounding of a task with JSON answers.
 
-    A field is grounded when its values are found in documents of groups that taught nothing about them.
+    A field is grounded when its values are found in documents of groups that taught nothing about them. An
+    answer that is no object has no fields.
     """
     samples = samples_of(task, examples)
-    fit = _Fit(samples, _group(samples, all_fields(task, samples).values()))
+    fit = _Fit(samples, _group(samples, [one for one in all_fields(task, samples).values() if one.path]))
     folds = next(iter(fold_sets(samples, seed)), [])
     shares = fit.shares(folds)
     grounded = {path for path, share in shares.items() if share.grounded}

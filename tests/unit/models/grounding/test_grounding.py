@@ -179,9 +179,27 @@ def test_fields_that_a_contract_does_not_have_change_nothing():
     assert Grounding((INPUTS, VOLTAGE, BUSES)).schema(contract, "5 inputs") == contract
 
 
-def test_a_field_that_may_be_one_value_or_a_list_stays_open():
-    contract = schema(buses={"type": ["string", "array"], "items": {"type": "string"}})
-    assert Grounding((BUSES,)).schema(contract, "nothing") == contract
+@pytest.mark.parametrize(
+    ("answer", "allowed"),
+    [("CANopen", True), (["CANopen"], True), ("DNP3", False), (["CANopen", "DNP3"], False), (None, True)],
+)
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"type": ["string", "array", "null"], "maxLength": 9, "items": {"type": "string", "maxLength": 9}},
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": 9},
+                {"type": "array", "items": {"type": "string", "maxLength": 9}, "maxItems": 3},
+                {"type": "null"},
+            ]
+        },
+    ],
+)
+def test_one_value_and_a_list_of_values_are_held_alike(field, answer, allowed):
+    contract = schema(buses=field)
+    assert writes(Grounding((BUSES,)), contract, "speaks CANopen", {"buses": answer}) is allowed
+    assert writes(Grounding((BUSES,)), contract, "speaks nothing", {"buses": answer}) is (answer is None)
 
 
 def test_it_is_read_back_as_it_was_written(tmp_path):
