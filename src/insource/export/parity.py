@@ -16,6 +16,7 @@ from insource.evaluation.estimators import Units, rate
 from insource.export.merged.merging import load_trained
 from insource.foundation.errors import IntegrityError
 from insource.models.catalogue import BaseModel
+from insource.models.conversion.pre_tokenizers import PROBES
 from insource.models.engines.protocol import EngineModel
 from insource.models.protocol import Request
 from insource.training.base import best_dtype, load_tokenizer
@@ -51,7 +52,7 @@ def check_parity(
     same = tied = total = 0
     differences: list[float] = []
     apart: list[int] = []
-    prompts_equal = True
+    prompts_equal = _probes_equal(tokenizer, served, task)
     for example in prompts:
         request = Request(
             messages=task.messages(example.input, attributes=example.attributes),
@@ -80,6 +81,16 @@ def check_parity(
             "      disagree: try another version of the `serve` extra, and report the line above.",
         )
     return summary
+
+
+def _probes_equal(tokenizer: Any, served: EngineModel, task: Task) -> bool:
+    """Return whether both split the texts alike that tell pre-tokenizers apart; few documents have all."""
+    control = control_tokens(tokenizer)
+    requests = [Request(messages=task.messages(text), max_tokens=1) for text in PROBES]
+    return all(
+        prompt_ids(tokenizer, control, request.messages) == served.tokenize_prompt(request)
+        for request in requests
+    )
 
 
 def _read_back(model: Any, prompt: list[int], completion: Completion) -> tuple[list[float], list[float]]:
