@@ -261,6 +261,8 @@ def against_stock(
         Way("stock tuned", dtype),
         Way("Insource", dtype, chosen(claims, kind, dtype, rows)),
     ]
+    if bf16:
+        ways.append(Way("Insource, adapters in bfloat16", dtype, WITHOUT_PREFIX))
     found = repeated(ways, rows, *sizes)
     medians = state(claims, kind, found)
     if not bf16:
