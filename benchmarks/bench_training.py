@@ -162,7 +162,9 @@ def repeated(
     found: dict[str, list[Measured]] = {way.name: [] for way in ways}
     for _ in range(repeats):
         for way in ways:
-            found[way.name].append(measure(way, rows, steps))
+            one = measure(way, rows, steps)
+            found[way.name].append(one)
+            print(f"  {way.name}: {one.tokens_per_s:.0f} tokens/s, losses {one.losses}", flush=True)
     batches = [one.batches for each in found.values() for one in each]
     if any(other != batches[0] for other in batches):
         raise SystemExit("The trainers had different batches: their losses and speeds compare nothing.")
