@@ -45,7 +45,7 @@ from insource.training.recipe import plan
 from insource.training.tokenize import TrainingRow, tokenize
 from insource.types import Example, JsonSchema, Provenance, Task
 
-BATCH, WHOLE = 8, 1_000_000
+BATCH, WHOLE = 4, 1_000_000
 TASK = Task(name="s", instruction=INSTRUCTION, output=JsonSchema(definition=SCHEMA))
 LADDER = (
     ("answers' logits only", Levers()),
@@ -162,7 +162,9 @@ def repeated(
     found: dict[str, list[Measured]] = {way.name: [] for way in ways}
     for _ in range(repeats):
         for way in ways:
-            found[way.name].append(measure(way, rows, steps))
+            one = measure(way, rows, steps)
+            found[way.name].append(one)
+            print(f"  {way.name}: {one.tokens_per_s:.0f} tokens/s, losses {one.losses}", flush=True)
     batches = [one.batches for each in found.values() for one in each]
     if any(other != batches[0] for other in batches):
         raise SystemExit("The trainers had different batches: their losses and speeds compare nothing.")
@@ -178,7 +180,8 @@ def state(claims: Claims, kind: str, found: dict[str, list[Measured]]) -> dict[s
         spread = f" ({min(speeds):.0f} to {max(speeds):.0f})" if len(speeds) > 1 else ""
         claims.add(f"{kind}, {name}{spread}", medians[name], "tokens/s")
         claims.add(f"{kind}, {name}: rows", statistics.median(one.rows_per_s for one in each), "rows/s")
-        claims.add(f"{kind}, {name}: peak memory", max(one.peak_bytes for one in each) / 1e9, "GB")
+        peak = max(one.peak_bytes for one in each) / 1e9
+        claims.add(f"{kind}, {name}: peak memory", peak, "GB", at_most=4 if name == "Insource" else None)
     return medians
 
 
@@ -260,6 +263,8 @@ def against_stock(
         Way("stock tuned", dtype),
         Way("Insource", dtype, chosen(claims, kind, dtype, rows)),
     ]
+    if bf16:
+        ways.append(Way("Insource, adapters in bfloat16", dtype, WITHOUT_PREFIX))
     found = repeated(ways, rows, *sizes)
     medians = state(claims, kind, found)
     if not bf16:
@@ -273,7 +278,7 @@ def against_stock(
 
 def main() -> None:
     options = parser(__doc__).parse_args()
-    sizes = (3, 1) if options.quick else (5, 3)
+    sizes = (3, 1) if options.quick else (6, 3)
     rows = training_rows(BATCH * sizes[0])
     claims = Claims()
     kinds = [("float32", torch.float32)]

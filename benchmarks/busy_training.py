@@ -28,6 +28,8 @@ SETTINGS = {
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
 CHILD = "--child"
+NEIGHBOUR = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+"""Computes until it is killed, or until nobody is left who would kill it."""
 
 
 def child(seconds: float) -> None:
@@ -51,8 +53,7 @@ def child(seconds: float) -> None:
 def trained_beside(busy: int, setting: dict[str, str], seconds: float) -> tuple[float, float]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
     neighbours = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
-        for _ in range(busy)
+        subprocess.Popen([sys.executable, "-c", NEIGHBOUR], start_new_session=True) for _ in range(busy)
     ]
     try:
         printed = subprocess.check_output(

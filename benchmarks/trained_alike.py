@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from claims import Claims
+import torch
+from claims import Claims, parser
 
 from insource.arms.local import Local, local_plan, room_for_answer
 from insource.config.serving import ServingSection
@@ -101,3 +102,17 @@ def accuracies(
         scorer = build_scorer(task, training_forms(task, trained))
         records = evaluate(model, asked, plan.ask, scorer, journal=adapter.parent / "records.jsonl")
     return np.array([document_value(record, "field_accuracy") for record in records])
+
+
+def main() -> None:
+    from bench_training import TASK, WITHOUT_PREFIX, Way, trainer_of
+
+    options = parser(__doc__).parse_args()
+    claims = Claims()
+    ways = (Way("stock tuned", torch.bfloat16), Way("Insource", torch.bfloat16, WITHOUT_PREFIX))
+    compare_trained(claims, TASK, trainer_of, *ways)
+    claims.write(options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -81,12 +81,28 @@ def train(base, tmp_path, monkeypatch):
     return run
 
 
-def test_losses_gradients_and_weights_are_the_stock_trainer_s(train):
+def with_every_lever():
+    """A trainer that computes in every faster way, in parts of two or three rows, whatever pays here."""
+    from insource.training.loop import speed
+    from insource.training.loop.answers import Levers
+    from insource.training.loop.trainers import CompletionSFT
+
+    class EveryLever(CompletionSFT):
+        def choose_speed(self, *args):
+            self.levers, self.micro_batch_tokens = Levers("eager", True, True, True), 48
+            speed.apply(self.model, self.levers)
+            return ()
+
+    return EveryLever
+
+
+@pytest.mark.parametrize("levers", ["as chosen", "every one"])
+def test_losses_gradients_and_weights_are_the_stock_trainer_s(train, levers):
     import torch
 
     from insource.training.loop.trainers import CompletionSFT, ResumableSFT
 
-    ours, our_points, our_end = train("ours", CompletionSFT)
+    ours, our_points, our_end = train("ours", CompletionSFT if levers == "as chosen" else with_every_lever())
     stock, stock_points, stock_end = train("stock", ResumableSFT)  # TRL's loss on the same batches
     assert len(our_points) == len(stock_points) > 12
     for our, other in zip(our_points, stock_points, strict=True):

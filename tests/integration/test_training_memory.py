@@ -28,3 +28,27 @@ def test_memory_goes_back_to_the_machine():
     used, kept, left = map(int, subprocess.check_output(**python_child(USE_AND_RELEASE)).split())
     assert used - kept < 100e6  # what nobody refers to is not given back by itself
     assert used - left > 400e6
+
+
+PEAK = """
+import torch
+from insource.training.memory import peak_memory, release
+
+def used(megabytes):
+    block = torch.ones(megabytes * 250_000)
+    return float(block[0])
+
+used(600)
+release()
+with peak_memory() as peak:
+    before = peak()
+    used(200)
+    print(before, peak())
+"""
+
+
+@pytest.mark.model
+def test_the_peak_is_that_of_the_block():
+    before, peak = map(int, subprocess.check_output(**python_child(PEAK)).split())
+    assert peak - before > 150e6  # what the block used
+    assert peak - before < 400e6  # and not what was used before it
