@@ -18,7 +18,7 @@ from insource.models.grounding.grounding import Grounding
 from insource.models.protocol import Request
 from insource.routing.confidence import TOP_LOGPROBS
 from insource.serving.engine import EngineSettings
-from insource.serving.supervisor import ServedModel, usable_cores
+from insource.serving.supervisor import ServedModel
 from insource.types import Arm, Example, Task, TrainingSummary
 
 
@@ -62,7 +62,7 @@ class Local(NamedTuple):
             adapters=() if self.adapter is None else (self.adapter,),
             alias=self.task.name,
             context_tokens=self.serving.context_tokens,
-            threads=self.serving.threads or usable_cores(),
+            threads=self.serving.threads,
             memory_limit_bytes=_bytes(self.serving.memory_limit_gb),
             kind=self.serving.engine,
             url=self.serving.url,

@@ -18,7 +18,7 @@ from insource.export.parity import check_parity
 from insource.foundation.errors import IntegrityError
 from insource.foundation.files import write_synced
 from insource.models.catalogue import BaseModel
-from insource.models.chat_format import chat_format_of
+from insource.models.chat_format import ChatFormat, chat_format_of, write_beside
 from insource.models.control_tokens import control_tokens_of
 from insource.models.engines.protocol import EngineModel
 from insource.runs.folders import Run, RunStore, StageSpec
@@ -82,12 +82,13 @@ def export(
         weights = trained_weights(trained)
         made = _write_weights(base, weights, folder)
         facts = read_base(base.gguf)
-        _check_template(base, facts.chat_template, facts.eos_id)
+        chat = chat_format_of(base.gguf)
+        _check_template(base, chat)
         prompts = dataset.splits["validation"][:parity_prompts]
         with serve(folder / made.file) as served:
             parity = check_parity(base, weights, served, task, prompts, max_new_tokens)
         release()
-        _write_beside(folder, base, weights)
+        _write_beside(folder, base, weights, chat)
         no_modelfile = _write_modelfile(folder, made, task, base, facts, context_tokens)
         card = card_of(task, dataset, base, trained, parity, no_modelfile=no_modelfile)
         write_synced(folder / "README.md", card.encode())
@@ -115,14 +116,15 @@ def served_file(run: Run) -> Path:
     return run.path / str(run.result.get("file", ADAPTER_FILE))
 
 
-def _write_beside(folder: Path, base: BaseModel, weights: Path) -> None:
-    """Copy what belongs beside a GGUF adapter: the PEFT adapter and the tokenizer."""
+def _write_beside(folder: Path, base: BaseModel, weights: Path, chat: ChatFormat) -> None:
+    """Copy what belongs beside a GGUF adapter: the PEFT adapter, the tokenizer, how the model is asked."""
     if is_adapter(weights):
         # PEFT's own README is a form with nothing filled in.
         unfilled = shutil.ignore_patterns("README.md")
         shutil.copytree(weights, folder / "adapter", dirs_exist_ok=True, ignore=unfilled)
     # Confidence replays tokens. With the tokenizer beside the adapter, serving needs no PyTorch.
     shutil.copyfile(unpacked(base) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+    write_beside(folder, chat, folder / TOKENIZER_FILE)
 
 
 def _write_modelfile(
@@ -188,14 +190,14 @@ def parity(run: Run) -> ParitySummary:
     return ParitySummary.model_validate(run.result["parity"])
 
 
-def _check_template(base: BaseModel, served_template: str, served_eos: int) -> None:
+def _check_template(base: BaseModel, served: ChatFormat) -> None:
     """Check that the template and stop token in the served file are those used in training.
 
     Raises:
         IntegrityError: ``template-differs``.
     """
     tokenizer = load_tokenizer(base)
-    if tokenizer.chat_template != served_template or tokenizer.eos_token_id != served_eos:
+    if tokenizer.chat_template != served.template or tokenizer.eos_token != served.stop_tokens[0]:
         raise IntegrityError(
             "template-differs",
             "The chat template or the stop token inside the GGUF differs from the one used in training.",

@@ -58,9 +58,14 @@ def prompt_ids(tokenizer: Any, control: ControlTokens, messages: Sequence[Messag
     Control tokens come from the template only; one that a message spells is text.
     """
     ids: list[int] = []
-    for piece in control.pieces(messages, chat_render(tokenizer)):
+    for piece in prompt_pieces(tokenizer, control, messages):
         ids += [piece] if isinstance(piece, int) else text_ids(tokenizer, piece)
     return ids
+
+
+def prompt_pieces(tokenizer: Any, control: ControlTokens, messages: Sequence[Message]) -> list[int | str]:
+    """Return the rendered prompt, cut at the template's control tokens: ids of those, texts between them."""
+    return control.pieces(messages, chat_render(tokenizer))
 
 
 def text_ids(tokenizer: Any, text: str) -> list[int]:
