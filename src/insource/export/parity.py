@@ -140,7 +140,8 @@ def judge(
         passed=passed,
         sentence=(
             f"{same} of {total} greedy tokens equal and {tied} nearly tied on {prompts} prompts "
-            f"({agreement:.1%}, needed {MIN_TOKEN_AGREEMENT:.0%}); mean log-probability difference {gaps_say} "
+            f"({agreement:.1%}, needed {MIN_TOKEN_AGREEMENT:.0%}); "
+            f"mean log-probability difference {gaps_say} "
             f"(allowed {MAX_MEAN_LOGPROB_DIFFERENCE}); prompt tokens {prompts_say}."
         ),
     )

@@ -1,4 +1,4 @@
-"""`insource export --format` and `insource evaluate --ladder` on a tiny random model, with the real engine."""
+"""`insource export --format` and `evaluate --ladder` on a tiny random model, with the real engine."""
 
 import errno
 import json
