@@ -47,27 +47,30 @@ def made(project, rows, tmp_path, monkeypatch):
         monkeypatch.setattr(module, "best_dtype", lambda: (torch.float32, "exact"))
     model = tiny_model(tmp_path / "base", "llama", dtype="float32", initializer_range=0.3)
     folder = project(rows.tickets(60), CONFIG.format(model=model))
-    weights = {"method": "lora"}
+    configured = {"method": "lora"}
 
     def trained(session, *others):
+        section = session.config.training
+        method = section.method if section.method != "lora" else configured["method"]
+        seed = section.seed or 0
         run = session.project.runs.run(
-            steps_module.StageSpec(stage="train", version=1, inputs=weights, config={}, seed=0),
-            lambda run: _trained(run, resolve(session.config.training.model), weights["method"]),
+            steps_module.StageSpec(stage="train", version=1, inputs={"method": method}, config={}, seed=seed),
+            lambda run: _trained(run, resolve(section.model), method, seed),
         )
         return session.done(run)
 
     monkeypatch.setattr(export_module, "train_model", trained)
     monkeypatch.chdir(folder)
-    return weights
+    return configured
 
 
-def _trained(folder, base, method):
+def _trained(folder, base, method, seed):
     import torch
     from peft import LoraConfig, get_peft_model
 
     from insource.training.base import load_model
 
-    torch.manual_seed(3)
+    torch.manual_seed(3 + seed)
     model = load_model(base, torch.float32)
     if method == "full":
         with torch.no_grad():
@@ -199,3 +202,18 @@ def test_the_ladder_measures_each_step_against_the_one_above(made, tmp_path):
     kept = next(RunStore(tmp_path / ".insource").complete("ladder"))
     assert json.loads((kept.path / "ladder.json").read_text()) == told
     assert RunResult.model_fields["step_ladder"].default is None
+
+
+def test_further_methods_and_seeds_are_trained_and_announced(made, tmp_path):
+    done = CliRunner().invoke(
+        cli, ["evaluate", "--ladder", "--methods", "full", "--seeds", "2", "--documents", "4", "--json"]
+    )
+    assert done.exit_code == 0, (done.output, done.exception)
+    told = json.loads(next(line for line in done.output.splitlines() if line.startswith("{")))
+    assert [step["name"] for step in told["steps"]][:2] == ["full, F16", "lora, adapter on ALL_F32"]
+    assert told["steps"][1]["above"] == "full, F16"
+    assert [one["seed"] for one in told["seeds"]] == [0, 1]
+    assert "2 more trainings: about" in done.output.replace("\n", " ")
+    assert len(list(RunStore(tmp_path / ".insource").complete("train"))) == 3
+    unknown = run("evaluate", "--ladder", "--methods", "prefix")
+    assert unknown.exit_code == 2
