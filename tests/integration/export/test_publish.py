@@ -2,20 +2,24 @@
 
 import errno
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support.example_results import example_result
 from support.tiny_models import tiny_model
 
 from insource.cli.main import cli
+from insource.cli.options import open_session
 from insource.export import parity as parity_module
 from insource.export.merged import gguf_file
 from insource.export.merged import steps as steps_module
 from insource.foundation.errors import InsourceError
 from insource.models.catalogue import resolve
 from insource.runs.folders import RunStore
-from insource.types import RunResult, TrainingSummary
+from insource.types import Labels, RunResult, Served, TrainingSummary
 from insource.workflow import export as export_module
+from insource.workflow.serve import answering
 
 pytestmark = pytest.mark.model
 
@@ -105,12 +109,16 @@ def run(*arguments):
 
 
 def test_a_folder_has_every_format_with_its_parity(made, tmp_path):
+    killed = tmp_path / ".out.partial"  # what a call that was killed left
+    killed.mkdir()
+    (killed / "half.gguf").write_bytes(b"GG")
     done = run(
         "export", "--format", "adapter,merged,f16,q8_0,q4_k_m", "--to", "out", "--prompts", "4", "--json"
     )
     assert done.exit_code == 0, (done.output, getattr(done.exception, "details", done.exception))
     told = json.loads(next(line for line in done.output.splitlines() if line.startswith("{")))
     folder = tmp_path / "out"
+    assert not killed.exists()
     assert {path.name for path in folder.iterdir()} == {
         "adapter", "adapter.gguf", "merged", "model-f16.gguf", "model-q8_0.gguf", "model-q4_k_m.gguf",
         "tokenizer.json", "Modelfile", "README.md", "export.json",
@@ -141,6 +149,35 @@ def test_what_has_no_gguf_adapter_is_served_and_exported_whole(method, made, tmp
     refused = run("export", "--format", "adapter,q8_0", "--to", "other")
     assert refused.exception.code == "format-not-possible"
     assert not (tmp_path / "other").exists()
+
+
+def test_a_whole_model_is_served_without_an_adapter(made, tmp_path):
+    """`insource serve` and `insource predict` open a run whose export is one file."""
+    made["method"] = "full"
+    assert run("export", "--adapter").exit_code == 0
+    exported = next(RunStore(tmp_path / ".insource").complete("export"))
+    session = open_session(Path("insource.toml"), {}, quiet=True)
+    base = resolve(session.config.training.model)
+    plain = example_result()
+    result = plain.model_copy(
+        update={
+            "instruction": "Route the ticket.",
+            "training": plain.training.model_copy(update={"base_model": base.name}),
+            "base_digest": base.digest,
+            "max_new_tokens": 6,
+            "served": Served(arm="tuned", model="tuned"),
+            "paths": {"adapter": str(exported.path / "model.gguf")},
+            "dataset": plain.dataset.model_copy(
+                update={"output": Labels(names=("billing", "delivery", "technical"))}
+            ),
+        }
+    )
+    found = answering(session, result)
+    with found.open() as opened:
+        completion = opened.model.generate(found.ask("I was charged twice."))
+    assert completion.text in ("billing", "delivery", "technical")
+    assert 0 <= found.confidence(completion) <= 1
+    assert found.engine == str(exported.path / "model.gguf")
 
 
 def test_a_gate_that_fails_publishes_nothing(made, tmp_path, monkeypatch):
