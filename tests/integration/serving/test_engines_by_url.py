@@ -11,7 +11,7 @@ from insource.foundation.canonical import file_digest
 from insource.foundation.errors import InsourceError, UserError
 from insource.models.protocol import Request
 from insource.serving.engine import EngineSettings
-from insource.serving.shared import SharedEngine
+from insource.serving.shared_engine import SharedEngine
 from insource.serving.supervisor import ServedModel
 from insource.types import Message
 

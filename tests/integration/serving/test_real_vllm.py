@@ -13,7 +13,7 @@ from insource.contract.grammar import compile_grammar
 from insource.foundation.errors import InsourceError
 from insource.models.protocol import Request
 from insource.serving.engine import EngineSettings
-from insource.serving.shared import SharedEngine
+from insource.serving.shared_engine import SharedEngine
 from insource.training.base import unpacked
 from insource.types import Message
 
