@@ -93,7 +93,7 @@ def test_adapters_that_cannot_be_loaded_leave_the_old_ones_served(settings, adap
     with SharedEngine(settings, {"v1": adapters["a"]}) as shared:
         with pytest.raises(InsourceError) as caught:
             shared.load({"v2": broken})
-        assert caught.value.code == "engine-failed"
+        assert caught.value.code == "model-unreadable"
         assert shared.model("v1", "v1").generate(QUESTION).text == alone["a"]
 
 
