@@ -51,6 +51,10 @@ class Local(NamedTuple):
             return self._replace(adapter=file, merged=None)
         return self._replace(adapter=None, merged=file)
 
+    def here(self) -> Local:
+        """Return this behind the embedded engine: one that runs elsewhere cannot be given a file."""
+        return self._replace(serving=self.serving.model_copy(update={"engine": "llamacpp"}))
+
     def settings(self) -> EngineSettings:
         """Return what runs the tuned model: the whole model where there is one, else base and adapter."""
         return EngineSettings(

@@ -19,7 +19,7 @@ from typing import IO
 
 from insource.foundation.errors import PrerequisiteError, ProviderError, missing_extra
 from insource.models.control_tokens import control_tokens_of
-from insource.models.gguf_metadata import require_sound
+from insource.models.gguf_metadata import require_fit, require_sound
 from insource.models.llamacpp import LlamaCppModel
 from insource.serving.busy import usable_cores
 from insource.serving.engine import EngineSettings
@@ -85,6 +85,8 @@ class LlamaCppEngine:
             raise missing_extra("Serving a model", "serve", "xllamacpp")
         for file in (self._settings.gguf, *self._settings.adapters):
             require_sound(file)
+        for adapter in self._settings.adapters:
+            require_fit(adapter, self._settings.gguf)
         require_memory(self._settings)
         if self._settings.port:
             require_free_port(self._settings.port)
