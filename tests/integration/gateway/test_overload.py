@@ -13,7 +13,6 @@ from support.waiting import eventually
 from insource.foundation.errors import ProviderError
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings, HttpCloud, Limits, TaskSettings
-from insource.models.llamacpp import PROMPT_TOO_LONG
 from insource.models.protocol import ModelInfo
 from insource.store.calls.calls import find_calls
 
@@ -32,7 +31,7 @@ class Busy(Local):
 
     def generate(self, request):
         if request.document == LONG:
-            raise ProviderError(PROMPT_TOO_LONG, "3,000 tokens, and the context has 2,048")
+            raise ProviderError("prompt-too-long", "3,000 tokens, and the context has 2,048")
         with self.lock:
             self.now += 1
             self.most = max(self.most, self.now)
