@@ -250,7 +250,7 @@ class InsourcedTask:
         if reason == OVERLOADED and attempt is not None:
             wait = str(attempt.retry_after_s).encode()
             message = f"This task has more calls than its model can answer: {attempt.error}."
-            await exchange.refuse(429, "overloaded", message, headers=[(b"retry-after", wait)])
+            await exchange.refuse(429, "model-overloaded", message, headers=[(b"retry-after", wait)])
             return
         why = "the task is local-only" if without == "local-only" else "no cloud is configured"
         other = (503, without, f"The local model cannot answer this ({reason})")
