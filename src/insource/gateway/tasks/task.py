@@ -30,8 +30,8 @@ _REFUSALS = {
 }
 _ANSWERED = {
     True: "It answers questions about one text, with the options of its own task only.",
-    False: "It answers one document as one user message of text, without tools, several choices or formats "
-    "of another task.",
+    False: "It answers one document as one user message of text, without tools or several choices, in the "
+    "format of its own task, with log-probabilities only if it states them.",
 }
 
 Elsewhere = Callable[[], Awaitable[None]]
