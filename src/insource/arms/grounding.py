@@ -14,7 +14,7 @@ from insource.arms.classical.spans.teaching import Group, group_of, teach
 from insource.models.fitted.spans.candidate import value_key
 from insource.models.fitted.spans.candidates import candidates
 from insource.models.fitted.spans.document import Scope
-from insource.models.fitted.spans.fields import ITEM, Field, Path, Taught
+from insource.models.fitted.spans.fields import ITEM, Field, Kind, Path, Taught
 from insource.models.grounding.grounding import MOST_VALUES, Grounding
 from insource.models.grounding.values import Context, GroundedField, context_of, scopes_of
 from insource.types import Example, Task
@@ -43,9 +43,13 @@ SETTINGS = {
 
 
 class FieldShare(NamedTuple):
-    """How many of a field's values were found in the documents of groups that taught nothing."""
+    """How many of a field's values were found in the documents of groups that taught nothing.
+
+    Free text is never grounded: where a value begins and ends in its document is a matter of judgement.
+    """
 
     name: str
+    kind: Kind
     found: int
     values: int
     most: int
@@ -54,11 +58,13 @@ class FieldShare(NamedTuple):
     def grounded(self) -> bool:
         """Whether the field is held to its document."""
         enough = self.values >= LEAST_VALUES and self.found >= LEAST_SHARE * self.values
-        return enough and self.most <= MOST_VALUES
+        return enough and self.most <= MOST_VALUES and self.kind != "text"
 
     @property
     def reason(self) -> str:
         """The evidence in words."""
+        if self.kind == "text":
+            return "free text"
         if self.values < LEAST_VALUES:
             return f"{self.values} values are too few to tell"
         if self.most > MOST_VALUES:
@@ -97,6 +103,11 @@ def _group(samples: Sequence[Sample], fields: Iterable[Field]) -> Group:
     return group_of(scopes, range(len(samples)), wide, golds)
 
 
+def _own(field: Field) -> Field:
+    """Return a field inside of a list of objects as the schema has it: one value of an item."""
+    return replace(field, many=False, single=True) if field.rows else field
+
+
 def _values(sample: Sample, path: Path) -> tuple[Any, ...] | None:
     """Return the values at a path, those of all items of a list; None where it is not judged."""
     if path not in sample.paths:
@@ -130,7 +141,7 @@ class _Fit:
         """Return every field with what these samples teach about it."""
         taught = teach(self.group, train)
         return {
-            path: GroundedField(field, taught[path], *self._barred(field, taught[path], train))
+            path: GroundedField(_own(field), taught[path], *self._barred(field, taught[path], train))
             for path, field in self.group.fields.items()
         }
 
@@ -146,7 +157,7 @@ class _Fit:
                         values[path] += 1
                         found[path] += any(self.group.equal[path](gold, value) for value in stated)
         return {
-            path: FieldShare(field.name, found[path], values[path], most[path])
+            path: FieldShare(_own(field).name, field.kind, found[path], values[path], most[path])
             for path, field in self.group.fields.items()
         }
 
