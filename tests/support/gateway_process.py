@@ -8,6 +8,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from insource.logs.recorder import Recorder
 from insource.store.calls.calls import find_calls
@@ -23,9 +24,9 @@ def configure(folder, upstream, more=""):
 class Process:
     """The gateway; ``said`` waits for a line on its standard error. None in ``env`` unsets a variable."""
 
-    def __init__(self, folder, env=None, module="insource.cli.main"):
+    def __init__(self, folder, env=None, module="insource.cli.main", arguments=()):
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, "gateway", "--port", "0"],
+            [sys.executable, "-m", module, "gateway", "--port", "0", *arguments],
             cwd=folder,
             env={name: value for name, value in (os.environ | (env or {})).items() if value is not None},
             stderr=subprocess.PIPE,
@@ -71,18 +72,47 @@ def kill_with_drain(pid):
 
     On its own, the drain would still finish what it has begun, and leave nothing for the next gateway.
     """
-    drains = [
-        int(child)
-        for path in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in path.read_text().split()
-    ]
-    for one in (pid, *drains):
+    for one in (pid, *children(pid)):
         os.kill(one, signal.SIGKILL)
 
 
+def children(pid):
+    """The processes that a process has started."""
+    paths = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in paths for child in path.read_text().split()]
+
+
+class Serving(NamedTuple):
+    """Where ``insource serve`` answers, the key that it printed, and its process."""
+
+    url: str
+    key: str
+    pid: int
+
+
 @contextmanager
-def running(folder, env=None, module="insource.cli.main"):
-    process = Process(folder, env, module)
+def serving(folder, *arguments, env=None, module="insource.cli.main"):
+    """``insource serve`` in a process of its own, until SIGTERM."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, "serve", "--port", "0", *arguments],
+        cwd=folder,
+        env=os.environ | (env or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    url, _, key = process.stdout.readline().strip().partition("  key ")
+    try:
+        yield Serving(url, key, process.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, output[0]) == (0, ""), output
+
+
+@contextmanager
+def running(folder, env=None, module="insource.cli.main", arguments=()):
+    process = Process(folder, env, module, arguments)
     try:
         yield process
     finally:

@@ -1,17 +1,12 @@
 """The gateway with a fitted model: a real process on loopback, asked by the official client."""
 
-import os
-import signal
-import subprocess
-import sys
-
 import httpx2
 import openai
 import pytest
 from support.child_python import TESTS, python_path
 from support.fitted_models import LABELS, RUN, SURE, UNSURE, finished_run
 from support.gateway_kit import Provider
-from support.gateway_process import WAIT_S, recorded, running
+from support.gateway_process import recorded, running, serving
 
 CONFIG = """
 [task]
@@ -85,20 +80,11 @@ def test_a_sure_label_is_answered_here_and_a_doubtful_one_by_the_cloud(folder, e
 @pytest.fixture
 def served(folder, environment):
     """``insource serve`` for a fitted model, in a process of its own: its address and its key."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "support.fitted_models", "serve", "--port", "0"],
-        cwd=folder,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    url, _, key = process.stdout.readline().strip().partition("  key ")
-    with openai.OpenAI(base_url=url, api_key=key, max_retries=0) as client:
+    with (
+        serving(folder, env=environment, module="support.fitted_models") as (url, key, _),
+        openai.OpenAI(base_url=url, api_key=key, max_retries=0) as client,
+    ):
         yield client
-    process.send_signal(signal.SIGTERM)
-    output = process.communicate(timeout=WAIT_S)
-    assert (process.returncode, output[0]) == (0, "")
 
 
 def test_a_fitted_model_is_served_alone_without_an_engine(served, folder, provider):

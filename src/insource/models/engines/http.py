@@ -11,6 +11,8 @@ from insource.models.transport import Privacy, client
 
 REQUEST_TIMEOUT_S = 300.0
 PROMPT_TOO_LONG = "prompt-too-long"
+# What llama.cpp and vLLM say of a prompt that does not fit into their context.
+TOO_LONG = ("exceed_context_size", "maximum context length")
 
 
 class EngineHttp:
@@ -66,9 +68,11 @@ class EngineHttp:
             ) from error
         except httpx2.HTTPError as error:
             raise ProviderError("engine-unreachable", f"{self.name} does not answer: {error}") from error
-        if response.status_code == httpx2.codes.BAD_REQUEST and "exceed_context_size" in response.text:
+        if response.status_code == httpx2.codes.BAD_REQUEST and any(
+            said in response.text for said in TOO_LONG
+        ):
             raise ProviderError(
-                PROMPT_TOO_LONG, f"The prompt is longer than the engine's context: {response.text[:300]}"
+                "prompt-too-long", f"The prompt is longer than the engine's context: {response.text[:300]}"
             )
         if response.status_code != httpx2.codes.OK:
             raise ProviderError(

@@ -1,0 +1,77 @@
+"""The format and the log-probabilities that a chat completion request asks for."""
+
+import math
+
+import pytest
+
+from insource.gateway.call.chat_options import MAX_SCHEMA_BYTES, NEVER, accepting, logprobs_of
+from insource.types import Completion
+from insource.types.message import TokenLogprob
+
+INTEGER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+def form(schema, **more):
+    return {"type": "json_schema", "json_schema": {"name": "x", "schema": schema, **more}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "accepted"),
+    [
+        (None, "anything", True),
+        ({"type": "text"}, "anything", True),
+        ({"type": "json_object"}, '{"n":1}', True),
+        ({"type": "json_object"}, "[1]", False),
+        ({"type": "json_object"}, "billing", False),
+        (form(INTEGER), '{"n":1}', True),
+        (form(INTEGER, strict=True), '{"n":"1"}', False),
+        (form({}), "billing", False),  # any value fits, but this is none
+        (form({"type": "null"}), "null", True),
+        (form({"type": "null"}), "no JSON", False),
+    ],
+)
+def test_an_answer_has_the_format_that_was_asked_for(asked, text, accepted):
+    assert accepting(asked)(text) is accepted
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"type": "grammar"},
+        {},
+        "json_object",
+        {"type": "json_schema"},
+        {"type": "json_schema", "json_schema": {"name": "x"}},
+        {"type": "json_schema", "json_schema": []},
+        form({"type": "objekt"}),
+        form({"$ref": "https://example.com/schema.json"}),
+        form({"description": "x" * MAX_SCHEMA_BYTES}),
+    ],
+)
+def test_a_format_that_cannot_be_checked_is_not_promised(asked):
+    assert accepting(asked) is None
+
+
+def test_tokens_are_spelled_with_their_alternatives():
+    tokens = (
+        TokenLogprob(id=5, bytes=b"4", logprob=-0.1, top=((5, -0.1), (6, -2.5), (7, -9.0))),
+        TokenLogprob(id=8, bytes="ü".encode()[:1], logprob=-1.0),
+        TokenLogprob(id=2, bytes=b"", logprob=-0.2),  # the stop token
+    )
+    spelled = {5: b"4", 6: b"48", 7: b""}.__getitem__
+    found = logprobs_of(Completion(text="4", tokens=tokens), 2, spelled)
+    first, second = found["content"]
+    assert (first["token"], first["bytes"], first["logprob"]) == ("4", [52], -0.1)
+    assert [(one["token"], one["logprob"]) for one in first["top_logprobs"]] == [("4", -0.1), ("48", -2.5)]
+    assert (second["bytes"], second["top_logprobs"]) == ([0xC3], [])
+
+
+def test_a_label_is_one_token_and_the_others_are_its_alternatives():
+    answer = Completion(text="billing", label_probabilities={"billing": 0.75, "delivery": 0.25, "other": 0.0})
+    (found,) = logprobs_of(answer, 3, None)["content"]
+    assert (found["token"], found["logprob"]) == ("billing", math.log(0.75))
+    assert [one["logprob"] for one in found["top_logprobs"]] == [math.log(0.75), math.log(0.25), NEVER]
+
+
+def test_without_any_there_are_none():
+    assert logprobs_of(Completion(text="{}", confidence=0.9), 5, None) is None
