@@ -23,6 +23,9 @@ VERSION = 1
 LEAST_SHARE = 0.95
 """A field is grounded when its values were found in at least this share of the cases."""
 
+MOST_ROWS = 2000
+"""Of more training rows, some evenly spaced ones between this number and its double are read."""
+
 LEAST_VALUES = 20
 """With fewer values, the share says too little."""
 
@@ -36,7 +39,8 @@ An identifier seldom comes twice, so that fewer documents show it of one.
 """
 
 SETTINGS = {
-    "share": LEAST_SHARE, "values": LEAST_VALUES, "most": MOST_VALUES, "seen": SEEN, "never": NEVER,
+    "share": LEAST_SHARE,
+    "rows": MOST_ROWS, "values": LEAST_VALUES, "most": MOST_VALUES, "seen": SEEN, "never": NEVER,
     "expected": [EXPECTED, EXPECTED_OF_ID],
 }  # fmt: skip
 """What decides, for the key of a run."""
@@ -86,6 +90,7 @@ def fit_grounding(task: Task, examples: Iterable[Example], seed: int = 0) -> Fit
     answer that is no object has no fields.
     """
     samples = samples_of(task, examples)
+    samples = samples[:: max(1, len(samples) // MOST_ROWS)]
     fit = _Fit(samples, _group(samples, [one for one in all_fields(task, samples).values() if one.path]))
     folds = next(iter(fold_sets(samples, seed)), [])
     shares = fit.shares(folds)
@@ -143,6 +148,7 @@ class _Fit:
         return {
             path: GroundedField(_own(field), taught[path], *self._barred(field, taught[path], train))
             for path, field in self.group.fields.items()
+            if field.kind != "text"
         }
 
     def shares(self, folds: Sequence[Fold]) -> dict[Path, FieldShare]:
