@@ -15,8 +15,9 @@ from insource.foundation.errors import PrerequisiteError, ProviderError
 from insource.models.protocol import Request
 from insource.serving.engine import EngineSettings
 from insource.serving.engines.llamacpp import LlamaCppEngine, require_free_port
+from insource.serving.memory import PROMPT_CACHE_BYTES, need
 from insource.serving.supervisor import MAX_RESTARTS, ServedModel, usable_cores
-from insource.types import Score
+from insource.types import Message, Score
 
 
 @pytest.fixture
@@ -168,3 +169,45 @@ def test_the_engines_threads_do_not_spin_for_long_whatever_the_environment_says(
         environment = Path(f"/proc/{engine.pid}/environ").read_bytes().split(b"\0")
     assert b"GOMP_SPINCOUNT=1000" in environment
     assert b"GOMP_SPINCOUNT=infinity" not in environment
+
+
+def test_a_damaged_model_file_is_named_with_the_reason(settings, tmp_path):
+    """Its metadata are whole, its weights end early: only the engine notices."""
+    cut = tmp_path / "cut.gguf"
+    with settings.gguf.open("rb") as whole:
+        cut.write_bytes(whole.read(20_000_000))
+    engine = LlamaCppEngine(settings.model_copy(update={"gguf": cut}))
+    with pytest.raises(ProviderError) as caught:
+        engine.start()
+    assert caught.value.code == "engine-failed"
+    assert "cut.gguf" in caught.value.message
+    assert not engine.alive
+
+
+def test_an_engine_that_needs_more_than_its_limit_is_refused_before_it_starts(settings):
+    engine = LlamaCppEngine(settings.model_copy(update={"memory_limit_bytes": 50_000_000}))
+    with pytest.raises(PrerequisiteError) as caught:
+        engine.start()
+    assert caught.value.code == "not-enough-memory"
+    assert engine.pid is None
+
+
+def test_an_engine_that_outgrows_its_limit_ends_and_the_reason_is_said(settings, monkeypatch):
+    """The limit holds for the process, also where the need was computed too low."""
+    monkeypatch.setattr("insource.serving.engines.llamacpp.require_memory", lambda settings: None)
+    engine = LlamaCppEngine(settings.model_copy(update={"memory_limit_bytes": 60_000_000}))
+    with pytest.raises(ProviderError) as caught:
+        engine.start()
+    assert caught.value.code == "engine-failed"
+    assert any("GB" in line for line in caught.value.details)
+
+
+def test_the_computed_need_is_near_what_the_engine_takes(settings):
+    with ServedModel("base", settings) as served:
+        served.generate(Request(messages=(Message(role="user", content="pump " * 300),), max_tokens=4))
+        status = Path(f"/proc/{served.engine.pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    taken = int(line.split()[1]) * 1024
+    total = need(settings).total  # with the prompt cache, which fills up over many documents
+    assert taken <= total
+    assert total - PROMPT_CACHE_BYTES <= 2 * taken

@@ -1,4 +1,7 @@
-"""A random Llama of two layers as a GGUF file that the engine serves and the trainer unpacks."""
+"""A random Llama of two layers as a GGUF file that the engine serves and the trainer unpacks.
+
+Its weights are large enough that an adapter learns to tell a few labels apart in a hundred steps.
+"""
 
 import numpy as np
 from gguf import GGUFWriter, TokenType
@@ -42,7 +45,7 @@ def write_tiny_gguf(path, seed=0):
     writer.add_chat_template(TEMPLATE)
     rng = generator(seed, "tiny gguf")
     for name, shape in _shapes(len(words)).items():
-        weights = np.ones(shape) if len(shape) == 1 else rng.normal(0, 0.05, shape)
+        weights = np.ones(shape) if len(shape) == 1 else rng.normal(0, 0.15, shape)
         writer.add_tensor(name, weights.astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

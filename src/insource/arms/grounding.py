@@ -20,7 +20,7 @@ from insource.models.grounding.values import Context, GroundedField, context_of,
 from insource.types import Example, Task
 
 VERSION = 1
-LEAST_SHARE = 0.9
+LEAST_SHARE = 0.95
 """A field is grounded when its values were found in at least this share of the cases."""
 
 LEAST_VALUES = 20
@@ -29,12 +29,15 @@ LEAST_VALUES = 20
 SEEN, NEVER = 5, 0.02
 """A context is barred when it is in this many documents, and right in less than this share of them."""
 
-EXPECTED = 10
-"""A value is a stranger to a context when it would be right there this often by chance, but never is."""
+EXPECTED, EXPECTED_OF_ID = 20, 5
+"""A value is a stranger to a context when it would be right there this often by chance, but never is.
+
+An identifier seldom comes twice, so that fewer documents show it of one.
+"""
 
 SETTINGS = {
     "share": LEAST_SHARE, "values": LEAST_VALUES, "most": MOST_VALUES, "seen": SEEN, "never": NEVER,
-    "expected": EXPECTED,
+    "expected": [EXPECTED, EXPECTED_OF_ID],
 }  # fmt: skip
 """What decides, for the key of a run."""
 
@@ -73,10 +76,11 @@ class FittedGrounding(NamedTuple):
 def fit_grounding(task: Task, examples: Iterable[Example], seed: int = 0) -> FittedGrounding:
     """Return the grounding of a task with JSON answers.
 
-    A field is grounded when its values are found in documents of groups that taught nothing about them.
+    A field is grounded when its values are found in documents of groups that taught nothing about them. An
+    answer that is no object has no fields.
     """
     samples = samples_of(task, examples)
-    fit = _Fit(samples, _group(samples, all_fields(task, samples).values()))
+    fit = _Fit(samples, _group(samples, [one for one in all_fields(task, samples).values() if one.path]))
     folds = next(iter(fold_sets(samples, seed)), [])
     shares = fit.shares(folds)
     grounded = {path for path, share in shares.items() if share.grounded}
@@ -165,10 +169,11 @@ class _Fit:
         barred = frozenset(context for context, rate in rates.items() if rate < NEVER)
         seen = Counter(key for here in found for key in here)
         known = {key for here in right for key in here}
+        least = EXPECTED_OF_ID if field.kind == "id" else EXPECTED
         strangers = {
             key
             for key, times in seen.items()
-            if key not in known and key[0] not in barred and times * rates.get(key[0], 0.0) >= EXPECTED
+            if key not in known and key[0] not in barred and times * rates.get(key[0], 0.0) >= least
         }
         return barred, frozenset(strangers)
 

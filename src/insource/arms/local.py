@@ -18,7 +18,7 @@ from insource.models.grounding.grounding import Grounding
 from insource.models.protocol import Request
 from insource.routing.confidence import TOP_LOGPROBS
 from insource.serving.engine import EngineSettings
-from insource.serving.supervisor import ServedModel, usable_cores
+from insource.serving.supervisor import ServedModel
 from insource.types import Arm, Example, Task, TrainingSummary
 
 
@@ -51,6 +51,10 @@ class Local(NamedTuple):
             return self._replace(adapter=file, merged=None)
         return self._replace(adapter=None, merged=file)
 
+    def here(self) -> Local:
+        """Return this behind the embedded engine: one that runs elsewhere cannot be given a file."""
+        return self._replace(serving=self.serving.model_copy(update={"engine": "llamacpp"}))
+
     def settings(self) -> EngineSettings:
         """Return what runs the tuned model: the whole model where there is one, else base and adapter."""
         return EngineSettings(
@@ -58,7 +62,7 @@ class Local(NamedTuple):
             adapters=() if self.adapter is None else (self.adapter,),
             alias=self.task.name,
             context_tokens=self.serving.context_tokens,
-            threads=self.serving.threads or usable_cores(),
+            threads=self.serving.threads,
             memory_limit_bytes=_bytes(self.serving.memory_limit_gb),
             kind=self.serving.engine,
             url=self.serving.url,

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 @click.option(
     "--prompts", type=click.IntRange(1), help="Validation documents of each parity gate; default: 50."
 )
+@click.option(
+    "--hub", help="With --format: upload the folder to this repository of a hub, owner/name; private."
+)
+@click.option("--public", is_flag=True, help="With --hub: make the repository public.")
 @click.option("--wheel", is_flag=True, help="Also build the package's wheel.")
 @training_options
 @json_option
@@ -39,6 +43,8 @@ def command(
     to: Path | None,
     formats: tuple[str, ...],
     prompts: int | None,
+    hub: str | None,
+    public: bool,
     wheel: bool,
     as_json: bool,
 ) -> None:
@@ -50,8 +56,12 @@ def command(
     With --format, write the tuned model into the folder --to: its adapter, its merged weights as safetensors,
     or as GGUF in a type. Each is compared with the trained model on validation documents first.
     """
+    if hub and not formats:
+        raise click.UsageError("--hub needs --format, which says what to upload.")
     if formats:
-        _publish(session, formats, to, prompts, as_json=as_json)
+        folder = _publish(session, formats, to, prompts, as_json=as_json)
+        if hub:
+            _upload(session, folder, hub, public=public)
         return
     from insource.workflow.package import can_package, only_served
 
@@ -82,7 +92,7 @@ def _formats(value: str | None) -> tuple[str, ...]:
 
 def _publish(
     session: Session, formats: tuple[str, ...], to: Path | None, prompts: int | None, *, as_json: bool
-) -> None:
+) -> Path:
     from insource.cli.output import near, say
     from insource.workflow.build import build_dataset
     from insource.workflow.export import make_model
@@ -104,6 +114,15 @@ def _publish(
     if done.no_modelfile:
         say(f"No Modelfile: {done.no_modelfile}")
     say(f"Wrote {near(done.folder)}")
+    return done.folder
+
+
+def _upload(session: Session, folder: Path, repository: str, *, public: bool) -> None:
+    from insource.cli.output import say
+    from insource.export.hub import upload
+
+    address = upload(folder, repository, privacy=session.config.task.privacy, public=public)
+    say(f"Uploaded to {address}")
 
 
 def _package(session: Session, run: str | None, to: Path | None, *, wheel: bool, as_json: bool) -> None:

@@ -7,15 +7,27 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from insource.config.loading import FILE_NAME
+from insource.config.training import Method
 
 if TYPE_CHECKING:
     from insource.workflow.session import Session
 
+
+TRAINING = "training_"
+TRAINING_KEYS = {
+    "model": str,
+    "method": click.Choice(get_args(Method)),
+    "epochs": float,
+    "steps": int,
+    "learning_rate": float,
+    "batch_size": int,
+    "rank": int,
+}
 
 config_option = click.option(
     "--config",
@@ -40,29 +52,26 @@ def project_options(function: Callable[..., Any]) -> Callable[..., Any]:
         seed: int | None,
         yes: bool,
         quiet: bool,
-        training_model: str | None = None,
-        training_epochs: float | None = None,
         **others: Any,
     ) -> Any:
-        flags = {
-            "project.seed": seed,
-            "training.model": training_model,
-            "training.epochs": training_epochs,
-        }
+        given = {name for name in others if name.startswith(TRAINING)}
+        flags = {f"training.{name.removeprefix(TRAINING)}": others.pop(name) for name in given}
+        flags["project.seed"] = seed
         return function(open_session(config_path, flags, yes=yes, quiet=quiet), **others)
 
     return wrapped
 
 
 def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what ``project_options`` adds, and ``--model`` and ``--epochs``: for commands that may train."""
-    for option in (
-        click.option("--epochs", "training_epochs", type=float, help="Overrides training.epochs."),
-        click.option("--model", "training_model", help="Overrides training.model."),
-        project_options,
-    ):
-        function = option(function)
-    return function
+    """Add what ``project_options`` adds, and keys of ``[training]``: for commands that may train."""
+    function = project_options(function)
+    for name, kind in reversed(TRAINING_KEYS.items()):
+        flag = f"--{name.replace('_', '-')}"
+        function = click.option(flag, f"{TRAINING}{name}", type=kind, help=f"Overrides training.{name}.")(
+            function
+        )
+    forced = "Train although a check failed that may be overridden; the run records which."
+    return click.option("--force", f"{TRAINING}force", is_flag=True, default=None, help=forced)(function)
 
 
 def open_session(

@@ -94,6 +94,7 @@ class Terminal:
         self._live = sys.stderr.isatty() and not os.environ.get("INSOURCE_NO_PROGRESS")
         self._first: tuple[float, float] | None = None  # time and amount of this stage's first progress
         self._printed = (-1, 0.0)
+        self._reached = 0.0
         self._open_line = False
 
     def stage(self, name: str, about: str) -> None:
@@ -112,6 +113,9 @@ class Terminal:
         if self._quiet or not total:
             return
         now = time.monotonic()
+        if done < self._reached:  # another part of the stage, such as the next trial of a sweep
+            self._first, self._printed = None, (-1, 0.0)
+        self._reached = done
         self._first = self._first or (now, done)
         since, begun = self._first
         ended = done >= total

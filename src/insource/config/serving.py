@@ -24,7 +24,7 @@ class ServingSection(Frozen):
     )
     api_key_env: str = Field("", description="Environment variable with the key of the engine at `url`.")
     threads: int | None = Field(
-        None, gt=0, description="Threads of the engine; when empty, the cores available to the process."
+        None, gt=0, description="Threads of the engine; when empty, the cores that other processes leave."
     )
     context_tokens: int = Field(
         2048, gt=0, description="Context length of one request: prompt and answer (tokens)."

@@ -78,6 +78,11 @@ class TrainingSection(Frozen):
         3, ge=0, description="Evaluations without improvement before training stops; 0: never early."
     )
     seed: int | None = Field(None, description="Seed of the training; when empty, from project.seed.")
+    force: bool = Field(
+        False, description="Train although a check failed that may be overridden; the run records which."
+    )
     usd_per_hour: float | None = Field(
-        None, ge=0, description="Price of the training machine, for the plan (US dollars per hour)."
+        None,
+        ge=0,
+        description="Price of the machine (US dollars per hour); when empty, electricity.",
     )

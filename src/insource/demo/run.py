@@ -27,7 +27,10 @@ TITLE = "Technical specifications to JSON"
 
 
 class Sizes(Frozen):
-    """Documents per split, and training settings. The base models get ``base`` of the test documents."""
+    """Documents per split, and training settings. The base models get ``base`` of the test documents.
+
+    The learning rate is given: to search for one would take as long as the training itself.
+    """
 
     train: int
     validation: int
@@ -70,7 +73,7 @@ QUICK = Sizes(
     calibration=150,
     test=100,
     base=40,
-    epochs=1,
+    epochs=2,
     learning_rate=1.5e-3,
 )
 FULL = Sizes(
@@ -115,6 +118,7 @@ def _settings(
     training: dict[str, Any] = {
         "epochs": epochs or sizes.epochs,
         "learning_rate": sizes.learning_rate,
+        "sweep": "off",
     }
     if model:
         training["model"] = model

@@ -11,6 +11,7 @@ from insource.evaluation.estimators import rate, sampling_units
 from insource.evaluation.metrics import document_value, estimate, has_document_value
 from insource.evaluation.run import Scorer
 from insource.foundation.errors import IntegrityError
+from insource.models.llamacpp import AnswerIds
 from insource.types import Arm, Completion, Estimate, EvalRecord, Example, Task
 from insource.types.export import StepParity
 
@@ -28,12 +29,12 @@ class Said(NamedTuple):
     stopped: bool = True
 
     @classmethod
-    def of(cls, completion: Completion, stops: frozenset[int]) -> Said:
+    def of(cls, answer: AnswerIds, stops: frozenset[int]) -> Said:
         """Return what a served model said."""
-        tokens = tuple(token.id for token in completion.tokens)
+        tokens = answer.tokens
         while tokens and tokens[-1] in stops:
             tokens = tokens[:-1]
-        return cls(tokens, completion.text, completion.finish_reason == "stop")
+        return cls(tokens, answer.text, answer.stopped)
 
     def completion(self) -> Completion:
         return Completion(text=self.text, finish_reason="stop" if self.stopped else "length")
@@ -93,8 +94,8 @@ def judge_step(
     units = sampling_units([example.group for example in measure.examples])
     exact = rate([float(example.row_id not in parted) for example in measure.examples], units)
     sides = [_records(measure, said) for said in (trained, here)]
-    metric = _metric(measure.task, sides[0])
-    of_trained, quality = (_estimate(records, metric) for records in sides)
+    metric = metric_of(measure.task, sides[0])
+    of_trained, quality = (quality_of(records, metric) for records in sides)
     arms = [Arm(name=name, model=name, kind="tuned") for name in ("trained", step)]
     margin = max(measure.task.margin, MIN_ALLOWED_LOSS)
     found = compare((arms[1], sides[1]), (arms[0], sides[0]), metric=metric, margin=margin)
@@ -165,14 +166,15 @@ def _records(measure: Measure, said: Sequence[Said]) -> list[EvalRecord]:
     return found
 
 
-def _metric(task: Task, records: Sequence[EvalRecord]) -> str:
+def metric_of(task: Task, records: Sequence[EvalRecord]) -> str:
     """Return the task's metric, or the share of right documents where it has no value per document."""
     if has_document_value(task.primary_metric, records):
         return task.primary_metric
     return "accuracy" if task.output.kind == "labels" else "exact_match"
 
 
-def _estimate(records: Sequence[EvalRecord], metric: str) -> Estimate:
+def quality_of(records: Sequence[EvalRecord], metric: str) -> Estimate:
+    """Return a metric over the documents that have it."""
 
     valued = [(r.group, value) for r in records if (value := document_value(r, metric)) is not None]
     return estimate([value for _, value in valued], [group for group, _ in valued], metric)

@@ -47,8 +47,7 @@ Ollama: {ollama}
 
 ## Training
 
-{_method(training)} on {training.examples} examples of `{dataset}`, {training.epochs:g} epochs,
-{training.steps} steps; kept step {training.best_step}, stopped {training.stopped}.
+{_trained(training, dataset)}
 
 ## Parity
 
@@ -63,15 +62,17 @@ Ollama: {ollama}
 def _hub_name(base: str) -> str:
     """Return the base as a card may name it: never a path of the machine that made it."""
     kind, _, name = base.partition("/")
+    if kind == "gguf" or (kind == "hf" and name.startswith(("/", ".", "~"))):
+        return PurePath(name).name
+    return name if kind == "hf" else base
+
+
+def _trained(training: TrainingSummary, dataset: str) -> str:
+    method = next((value for name, value, _ in training.choices if name == "method"), training.method)
     return (
-        PurePath(name).name
-        if kind == "gguf" or name.startswith(("/", ".", "~"))
-        else base.removeprefix("hf/")
+        f"{method} on {training.examples} examples of `{dataset}`, {training.epochs:g} epochs, "
+        f"{training.steps} steps;\nkept step {training.best_step}, stopped {training.stopped}."
     )
-
-
-def _method(training: TrainingSummary) -> str:
-    return next((value for name, value, _ in training.choices if name == "method"), "LoRA")
 
 
 def _parity(parity: ParitySummary, files: Sequence[ExportedFile]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from functools import partial
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,22 +12,28 @@ from insource.export.adapter_gguf import ADAPTER_FILE, BaseFacts, read_base, why
 from insource.export.card import model_card
 from insource.export.merged.gguf_file import merged_gguf
 from insource.export.merged.merging import merge
-from insource.export.merged.steps import Serve, is_adapter, trained_weights
+from insource.export.merged.steps import is_adapter, trained_weights
 from insource.export.modelfile import modelfile, ollama_template
 from insource.export.parity import check_parity
 from insource.foundation.errors import IntegrityError
 from insource.foundation.files import write_synced
 from insource.models.catalogue import BaseModel
+from insource.models.chat_format import ChatFormat, chat_format_of, write_beside
 from insource.models.control_tokens import control_tokens_of
+from insource.models.engines.protocol import EngineModel
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import load_tokenizer, unpacked
 from insource.training.memory import release
 from insource.training.stage import summary as training_summary
+from insource.training.tokenize import chat_render
 from insource.types import Dataset, ParitySummary, Task
 
 STAGE, VERSION = "export", 4
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
 MODEL_FILE, TOKENIZER_FILE = "model.gguf", "tokenizer.json"
+
+
+Serve = Callable[[Path], AbstractContextManager[EngineModel]]
 
 
 class Made(NamedTuple):
@@ -75,12 +82,13 @@ def export(
         weights = trained_weights(trained)
         made = _write_weights(base, weights, folder)
         facts = read_base(base.gguf)
-        _check_template(base, facts.chat_template, facts.eos_id)
+        chat = chat_format_of(base.gguf)
+        _check_template(base, chat)
         prompts = dataset.splits["validation"][:parity_prompts]
         with serve(folder / made.file) as served:
             parity = check_parity(base, weights, served, task, prompts, max_new_tokens)
         release()
-        _write_beside(folder, base, weights)
+        _write_beside(folder, base, weights, chat)
         no_modelfile = _write_modelfile(folder, made, task, base, facts, context_tokens)
         card = card_of(task, dataset, base, trained, parity, no_modelfile=no_modelfile)
         write_synced(folder / "README.md", card.encode())
@@ -108,14 +116,15 @@ def served_file(run: Run) -> Path:
     return run.path / str(run.result.get("file", ADAPTER_FILE))
 
 
-def _write_beside(folder: Path, base: BaseModel, weights: Path) -> None:
-    """Copy what belongs beside a GGUF adapter: the PEFT adapter and the tokenizer."""
+def _write_beside(folder: Path, base: BaseModel, weights: Path, chat: ChatFormat) -> None:
+    """Copy what belongs beside a GGUF adapter: the PEFT adapter, the tokenizer, how the model is asked."""
     if is_adapter(weights):
         # PEFT's own README is a form with nothing filled in.
         unfilled = shutil.ignore_patterns("README.md")
         shutil.copytree(weights, folder / "adapter", dirs_exist_ok=True, ignore=unfilled)
     # Confidence replays tokens. With the tokenizer beside the adapter, serving needs no PyTorch.
     shutil.copyfile(unpacked(base) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+    write_beside(folder, chat, folder / TOKENIZER_FILE)
 
 
 def _write_modelfile(
@@ -145,13 +154,12 @@ def modelfile_of(
 ) -> str:
     """Return the Modelfile of a file made from ``base``. Raises as ``modelfile``."""
     tokenizer = load_tokenizer(base)
-    render = partial(tokenizer.apply_chat_template, add_generation_prompt=True, tokenize=False)
     return modelfile(
         task,
-        ollama_template(render, tokenizer.bos_token or ""),
+        ollama_template(chat_render(tokenizer), tokenizer.bos_token or ""),
         model_file,
         context_tokens,
-        stops=facts.stops,
+        stops=tuple(dict.fromkeys((*chat_format_of(base.gguf).stop_tokens, *facts.stops))),
         adapter=adapter,
         control=control_tokens_of(base.gguf),
     )
@@ -182,14 +190,14 @@ def parity(run: Run) -> ParitySummary:
     return ParitySummary.model_validate(run.result["parity"])
 
 
-def _check_template(base: BaseModel, served_template: str, served_eos: int) -> None:
+def _check_template(base: BaseModel, served: ChatFormat) -> None:
     """Check that the template and stop token in the served file are those used in training.
 
     Raises:
         IntegrityError: ``template-differs``.
     """
     tokenizer = load_tokenizer(base)
-    if tokenizer.chat_template != served_template or tokenizer.eos_token_id != served_eos:
+    if tokenizer.chat_template != served.template or tokenizer.eos_token != served.stop_tokens[0]:
         raise IntegrityError(
             "template-differs",
             "The chat template or the stop token inside the GGUF differs from the one used in training.",

@@ -12,13 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from insource.foundation.canonical import digest
+from insource.foundation.canonical import digest, file_digest
 from insource.foundation.errors import IntegrityError
+from insource.foundation.files import write_synced
 from insource.models.gguf_metadata import read_values
 from insource.types import Frozen
 
 TEMPLATE, TOKENS, TYPES = "tokenizer.chat_template", "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 BOS, STOP = "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"
+FORMAT_FILE = "chat_format.json"
 CONTROL = 3  # a value of ``TYPES``
 ASKED, ANSWERED = "a question asked", "an answer given"
 FIXED_DATE = "{%- macro strftime_now(form) -%}1 January 2025{%- endmacro %}"
@@ -93,6 +95,13 @@ def _compiled(template: str) -> Any:
     environment.globals["raise_exception"] = refuse
     environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
     return environment.from_string(template)
+
+
+def write_beside(folder: Path, chat: ChatFormat, tokenizer: Path) -> None:
+    """Write what a model has to be asked with into its folder: the template, and all of it with digests."""
+    write_synced(folder / "chat_template.jinja", chat.template.encode())
+    told = chat.model_dump(mode="json") | {"digest": chat.digest, "tokenizer_digest": file_digest(tokenizer)}
+    write_synced(folder / FORMAT_FILE, json.dumps(told, ensure_ascii=False, indent=2).encode())
 
 
 def chat_format_of(gguf: Path) -> ChatFormat:

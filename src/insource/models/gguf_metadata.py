@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from insource.foundation.errors import UserError
+from insource.foundation.errors import IntegrityError, UserError
 
 # The struct format of a scalar by its type in the file.
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -30,7 +30,7 @@ BLOCKS = {
     34: (256, 54), 35: (256, 66), 39: (32, 17), 40: (64, 36), 41: (128, 18),
 }
 # fmt: on
-ALIGNMENT = "general.alignment"
+ALIGNMENT, ARCHITECTURE = "general.alignment", "general.architecture"
 MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_DIMENSIONS = 65_535, 63, 4  # what llama.cpp can hold
 
 
@@ -92,6 +92,39 @@ def require_sound(gguf: Path) -> None:
             f"The model file {gguf} cannot be read: {error}.",
             hint="Fetch the file again, or choose another model with training.model.",
         ) from error
+
+
+def require_fit(adapter: Path, base: Path) -> None:
+    """Check that every layer of a GGUF adapter is in the base model, with its widths.
+
+    Raises:
+        UserError: ``model-unreadable``, as ``require_sound``.
+        IntegrityError: ``adapter-of-another-base``, naming the first layer that does not fit.
+    """
+    for path in (adapter, base):
+        require_sound(path)
+    theirs, ours = read_header(adapter, [ARCHITECTURE]), read_header(base, [ARCHITECTURE])
+    reason = ""
+    if theirs.values != ours.values:
+        reason = (
+            f"it is for {theirs.values.get(ARCHITECTURE)}, the base model is {ours.values.get(ARCHITECTURE)}"
+        )
+    for name, tensor in theirs.tensors.items():
+        layer, _, side = name.rpartition(".")
+        if reason or side not in ("lora_a", "lora_b"):
+            continue
+        place = 0 if side == "lora_a" else 1  # the width of the input, or of the output
+        if layer not in ours.tensors:
+            reason = f"the base model has no layer `{layer}`"
+        elif tensor.shape[place] != ours.tensors[layer].shape[place]:
+            widths = tensor.shape[place], ours.tensors[layer].shape[place]
+            reason = f"`{layer}` is {widths[0]} wide in the adapter and {widths[1]} in the base model"
+    if reason:
+        raise IntegrityError(
+            "adapter-of-another-base",
+            f"The adapter {adapter.name} was trained on another base model than {base.name}: {reason}.",
+            hint="Serve it on the base model it was trained on, or train again: insource train",
+        )
 
 
 @lru_cache(maxsize=32)

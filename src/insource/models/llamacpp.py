@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from insource.foundation.errors import ProviderError
 from insource.models.control_tokens import ControlTokens
@@ -19,6 +19,14 @@ from insource.types.message import FinishReason
 
 PLAIN_GRAMMAR, UNFORCED_GRAMMAR = "%llguidance {}", '%llguidance {"no_forcing": true}'
 FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+
+
+class AnswerIds(NamedTuple):
+    """An answer as token ids, its text, and whether it ended with a stop token."""
+
+    tokens: tuple[int, ...]
+    text: str
+    stopped: bool
 
 
 class LlamaCppModel:
@@ -76,6 +84,17 @@ class LlamaCppModel:
             "/v1/completions", to_wire(request, self.tokenize_prompt(request), self._lora)
         )
         return from_wire(answer, self._info.name, time.monotonic() - started)
+
+    def answer_ids(self, request: Request) -> AnswerIds:
+        """Answer a request and return every token's id, without log-probabilities.
+
+        ``generate`` lists no token within a character that takes several: the engine has no text for it.
+        Raises as ``generate``.
+        """
+        body = to_wire(request, self.tokenize_prompt(request), self._lora)
+        body |= {"n_predict": request.max_tokens, "return_tokens": True}
+        answer = self._http.post("/completion", body)
+        return AnswerIds(tuple(answer["tokens"]), answer["content"], answer["stop_type"] == "eos")
 
     def tokenize_prompt(self, request: Request) -> list[int]:
         """Return the prompt's token ids, by the server's own template and tokenizer.

@@ -16,9 +16,15 @@ class BaseEngine:
     Adapters are loaded when it starts, so whoever has one has to ``join`` before.
     """
 
-    def __init__(self, settings: EngineSettings, on_restart: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: EngineSettings,
+        on_restart: Callable[[str], None],
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.settings = settings
         self._on_restart = on_restart
+        self._note = note
         self._shared: SharedEngine | None = None
         self._users = 0
 
@@ -31,7 +37,7 @@ class BaseEngine:
             "adapters": tuple(adapters),
             "context_tokens": max(own.context_tokens, other.context_tokens),
             "slots": max(own.slots, other.slots),
-            "threads": max(own.threads, other.threads),
+            "threads": max(own.threads, other.threads) if own.threads and other.threads else None,
         }
         self.settings = own.model_copy(update=update)
         return str(other.adapters[0]) if other.adapters else None
@@ -41,7 +47,7 @@ class BaseEngine:
         """Yield the engine with this adapter. Raises as ``SharedEngine.start``."""
         if self._shared is None:
             adapters = {str(path): path for path in self.settings.adapters}
-            shared = SharedEngine(self.settings, adapters, on_restart=self._on_restart)
+            shared = SharedEngine(self.settings, adapters, on_restart=self._on_restart, note=self._note)
             shared.start()
             self._shared = shared
         self._users += 1
@@ -55,15 +61,24 @@ class BaseEngine:
 
 
 class Engines:
-    """The engines of several tasks, by the file of their base model. ``on_restart`` as ``SharedEngine``."""
+    """The engines of several tasks, by the file of their base model and the address of the engine.
 
-    def __init__(self, on_restart: Callable[[str], None] = lambda reason: None) -> None:
+    ``on_restart`` and ``note`` as ``SharedEngine``.
+    """
+
+    def __init__(
+        self,
+        on_restart: Callable[[str], None] = lambda reason: None,
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self._on_restart = on_restart
-        self._by_base: dict[Path, BaseEngine] = {}
+        self._note = note
+        self._by_base: dict[tuple[Path, str, str], BaseEngine] = {}
 
     def of(self, settings: EngineSettings) -> BaseEngine:
         """Return the engine of a base model; ``join`` it with the same settings."""
-        found = self._by_base.get(settings.gguf)
+        key = (settings.gguf, settings.url, settings.model)
+        found = self._by_base.get(key)
         if found is None:
-            found = self._by_base[settings.gguf] = BaseEngine(settings, self._on_restart)
+            found = self._by_base[key] = BaseEngine(settings, self._on_restart, self._note)
         return found

@@ -14,6 +14,8 @@ from insource.types import Frozen
 class EngineSettings(Frozen):
     """What to serve and how: ``context_tokens`` per slot, ``threads`` for all slots together.
 
+    Without a number of ``threads``, they are as many as the cores that other processes leave.
+
     ``kind`` is the engine. One that already runs is at ``url`` and knows the model as ``model`` (empty: the
     only one it has); its key is in the environment variable ``api_key_env``. ``gguf`` is the base model in
     any case: its vocabulary is needed here. ``memory_limit_bytes`` bounds the memory of a child process.
@@ -24,7 +26,7 @@ class EngineSettings(Frozen):
     alias: str = "insource"
     context_tokens: int = 2048
     slots: int = 1
-    threads: int
+    threads: int | None = None
     port: int = 0
     memory_limit_bytes: int | None = None
     kind: EngineKind = "llamacpp"

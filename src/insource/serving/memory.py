@@ -18,7 +18,7 @@ GB = 1e9
 CACHE_BYTES = 2  # keys and values are kept in float16
 BATCH = 512  # tokens that llama.cpp computes at once
 PROMPT_CACHE_BYTES = 256 << 20  # as the engine's child is told
-PROCESS_BYTES = 150 << 20  # Python, the library and its buffers
+PROCESS_BYTES = 100 << 20  # Python, the library and its buffers
 CGROUPS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (
@@ -67,10 +67,11 @@ def need(settings: EngineSettings) -> Need:
     layers, width, heads, kept = (_number(found.get(f"{architecture}.{size}")) for size in sizes)
     width_kept = width * (kept or heads) // max(heads, 1)
     tokens = settings.context_tokens * settings.slots
+    vocabulary = len(found.get(TOKENS, ()))
     return Need(
         weights=weights,
         cache=2 * layers * width_kept * CACHE_BYTES * tokens,
-        work=4 * BATCH * (len(found.get(TOKENS, ())) + 8 * width) + PROMPT_CACHE_BYTES + PROCESS_BYTES,
+        work=4 * (8 * BATCH * width + settings.slots * vocabulary) + PROMPT_CACHE_BYTES + PROCESS_BYTES,
     )
 
 

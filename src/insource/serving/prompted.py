@@ -12,7 +12,7 @@ from insource.models.prompting.folder import load
 from insource.models.prompting.model import PromptedModel
 from insource.models.prompting.prompt import Prompt
 from insource.serving.engine import EngineSettings
-from insource.serving.supervisor import ServedModel, usable_cores
+from insource.serving.supervisor import ServedModel
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def serve_prompted(
         gguf=base_of(prompt).gguf,
         alias=prompt.task.name,
         context_tokens=prompt.context_tokens,
-        threads=threads or usable_cores(),
+        threads=threads,
         port=port,
     )
     with ServedModel(prompt.base, settings, on_restart=on_restart) as served:

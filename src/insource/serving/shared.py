@@ -10,17 +10,17 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from insource.foundation.errors import ProviderError
+from insource.foundation.errors import InsourceError, ProviderError
 from insource.models.engines.protocol import EngineModel
 from insource.models.protocol import ModelInfo, Request
 from insource.serving.busy import Busy, SlowAnswers, between, computed_s, look, sample
 from insource.serving.engine import Engine, EngineSettings
 from insource.serving.engines.choose import engine_for
+from insource.serving.threads import ThreadChoice
 from insource.types import Completion, Message
 
 Answer = TypeVar("Answer")
@@ -58,6 +58,7 @@ class SharedEngine:
         self._on_restart = on_restart
         self._note = note
         self._slow = SlowAnswers()
+        self._threads: ThreadChoice | None = None
         self._restarts = 0
         self._lock = threading.Lock()  # of what runs
         self._changing = threading.Lock()  # of the one that replaces it
@@ -79,9 +80,11 @@ class SharedEngine:
 
     def start(self) -> None:
         """Start the engine. Raises as the engine does."""
-        busy = _at_start()
-        if busy:
-            self._note(f"The machine is busy: {busy.sentence}. Answers will take longer.")
+        if self._settings.kind == "llamacpp" and self._settings.threads is None:
+            busy = look()
+            self._threads = ThreadChoice(busy)
+            if busy:
+                self._note(_said(busy, self._threads.threads))
         self._running = self._started(self._adapters)
 
     def stop(self) -> None:
@@ -118,7 +121,6 @@ class SharedEngine:
             with self._lock:
                 old, self._running = self._running, new
                 self._adapters = dict(adapters)
-                self._restarts = 0
         if old is not None:
             old.drain()
             old.stop()
@@ -152,8 +154,13 @@ class SharedEngine:
         if isinstance(answer, Completion) and before and after:
             busy = between(before, after, computed_s(own) - own_s)
             tokens = answer.usage.output_tokens or 1
-            if said := self._slow.note(after.at_s - before.at_s, tokens, busy):
+            took_s = after.at_s - before.at_s
+            if said := self._slow.note(took_s, tokens, busy):
                 self._note(said)
+            with self._lock:
+                changed = self._threads.answered(took_s, busy) if self._threads else None
+            if changed:
+                self._rethread(changed)
         return answer
 
     def _replace(self, dead: _Running, error: ProviderError) -> None:
@@ -174,10 +181,25 @@ class SharedEngine:
             self._running = self._started(self._adapters)
 
     def _started(self, adapters: Mapping[str, Path]) -> _Running:
-        settings = self._settings.model_copy(update={"adapters": tuple(adapters.values())})
-        engine = engine_for(settings)
+        changed: dict[str, object] = {"adapters": tuple(adapters.values())}
+        if self._threads is not None:
+            changed["threads"] = self._threads.threads
+        engine = engine_for(self._settings.model_copy(update=changed))
         engine.start()
         return _Running(engine, tuple(adapters))
+
+    def _rethread(self, busy: Busy) -> None:
+        """Move to an engine with another number of threads, in the background; the answers go on."""
+
+        def move() -> None:
+            try:
+                self.load(self._adapters)
+            except InsourceError as error:
+                self._note(f"The engine keeps its threads: {error.message}")
+
+        assert self._threads is not None
+        self._note(_said(busy, self._threads.threads))
+        threading.Thread(target=move, name="insource-rethread", daemon=True).start()
 
     def _current(self) -> _Running:
         if self._running is None:
@@ -205,6 +227,13 @@ class SharedEngine:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _said(busy: Busy, threads: int) -> str:
+    return (
+        f"The engine computes with {threads} of {busy.of} threads: {busy.sentence}, "
+        "and a thread whose core is taken would hold up the others."
+    )
 
 
 class AdapterModel:
@@ -279,9 +308,3 @@ class _Running:
         for client in self._clients.values():
             client.close()
         self.engine.stop()
-
-
-@cache
-def _at_start() -> Busy | None:
-    """How busy the machine was before the first engine of this process started."""
-    return look()

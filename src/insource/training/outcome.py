@@ -28,6 +28,7 @@ def summarised(
     chosen_on: Sequence[Example],
     validation_rows: int,
     seconds: float,
+    forced: Sequence[str],
 ) -> TrainingSummary:
     """Return the summary of a run that followed ``recipe`` and ``plan`` along the curve ``points``."""
     speeds = [point.tokens_per_s for point in points if point.tokens_per_s]
@@ -36,6 +37,8 @@ def summarised(
     return TrainingSummary(
         base_model=base,
         method=recipe.method,
+        planned_memory_bytes=recipe.memory.total,
+        forced=tuple(forced),
         examples=examples,
         steps=trained.steps,
         planned_steps=recipe.steps,
@@ -46,11 +49,7 @@ def summarised(
         best_validation_loss=trained.best_validation_loss,
         stopped=trained.stopped,
         longest_answer_tokens=longest_answer,
-        choices=(
-            *((choice.name, choice.value, choice.reason) for choice in recipe.choices),
-            *((choice.name, choice.value, choice.reason) for choice in trained.speed),
-            ("checkpoint", plan.value, plan.reason),
-        ),
+        choices=_choices(recipe, trained, plan),
         curve=tuple(points),
         seconds=seconds,
         peak_memory_bytes=trained.peak_memory_bytes,
@@ -60,4 +59,12 @@ def summarised(
         overfitting=overfitting(evaluations),
         trials=tuple(trials),
         chosen_on=tuple(example.row_id for example in chosen_on),
+    )
+
+
+def _choices(recipe: Recipe, trained: Trained, plan: ScoringPlan) -> tuple[tuple[str, str, str], ...]:
+    """Return every automatic choice: its name, its value, its reason."""
+    return (
+        *((choice.name, choice.value, choice.reason) for choice in (*recipe.choices, *trained.speed)),
+        ("checkpoint", plan.value, plan.reason),
     )

@@ -10,6 +10,7 @@ from insource.training.defaults import GIVEN, METHODS
 from insource.training.planning.data import DataFacts
 from insource.training.planning.fit import Chosen, Fit, fit
 from insource.training.planning.machine import Machine
+from insource.training.planning.memory import Memory
 from insource.training.planning.shape import ModelShape
 from insource.types import Frozen
 
@@ -30,8 +31,8 @@ class Recipe(Frozen):
     ``targets`` are the linear layers with adapters, empty for all. ``batch_size`` is rows per step,
     ``micro_batch_tokens`` the tokens computed at once, with padding. ``steps`` counts optimiser steps.
     ``evaluate_every`` is the number of steps between two evaluations on the validation split; training stops
-    after ``patience`` evaluations without improvement, never early when it is 0. ``memory_bytes`` is the
-    planned peak.
+    after ``patience`` evaluations without improvement, never early when it is 0. ``memory`` is the planned
+    peak, of which ``available_bytes`` may be taken.
     """
 
     method: Method
@@ -55,8 +56,19 @@ class Recipe(Frozen):
     precision: Precision
     checkpointing: bool
     seed: int
-    memory_bytes: int
+    memory: Memory
+    available_bytes: int
     choices: tuple[Choice, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether the planned peak fits, with a margin for fragmentation."""
+        return self.memory.needed <= self.available_bytes
+
+    def trained_parameters(self, shape: ModelShape) -> int:
+        """Return how many parameters this recipe trains of a model."""
+        adapters = shape.adapter_parameters(self.rank, self.targets)
+        return shape.parameters if self.method == "full" else adapters
 
 
 def plan(
@@ -102,7 +114,8 @@ def plan(
         precision=fitted.precision.value,
         checkpointing=fitted.checkpointing.value,
         seed=section.seed if section.seed is not None else seed,
-        memory_bytes=fitted.memory.total,
+        memory=fitted.memory,
+        available_bytes=fitted.available_bytes,
         choices=(),
     )
     reasons = {

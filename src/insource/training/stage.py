@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -13,31 +12,30 @@ from insource.config.training import TrainingSection
 from insource.dataset.identity import identity_of
 from insource.evaluation.sample import sample
 from insource.foundation.canonical import digest
-from insource.foundation.errors import Interrupted
-from insource.foundation.rng import derived_seed
+from insource.foundation.errors import InsourceError, Interrupted
 from insource.models.catalogue import BaseModel
 from insource.runs.folders import Run, RunStore, StageSpec
-from insource.training.base import load_tokenizer, require_extra, unpacked
+from insource.training.base import require_extra
 from insource.training.memory import release
 from insource.training.outcome import summarised
-from insource.training.planning.data import facts_of
-from insource.training.planning.machine import this_machine
-from insource.training.planning.shape import shape_of
-from insource.training.preflight import check_leakage, check_rows, check_template
-from insource.training.recipe import Choice, Recipe, plan
+from insource.training.planning.machine import kept_machine
+from insource.training.preflight import check_disk, check_memory, failures, stop_on
+from insource.training.prepare import base_shape, prepare, recipe_for
+from insource.training.recipe import Choice, Recipe
 from insource.training.select.chooser import STATE_FILE, Chooser, Judge, step_of
 from insource.training.select.curve import progress_line
-from insource.training.select.documents import checkpoint_documents
 from insource.training.select.scoring import MOST_DOCUMENTS, Scoring, ScoringPlan
 from insource.training.select.sweep import Swept, plan_sweep
 from insource.training.select.trials import Material, sweep
-from insource.training.tokenize import TrainingRow, tokenize
+from insource.training.tokenize import TrainingRow
 from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 
 if TYPE_CHECKING:
     from insource.training.loop.fine_tune import Trained
 
-STAGE, VERSION = "train", 6
+STAGE, VERSION = "train", 7
+NO_RESULT = {"force", "usd_per_hour"}
+"""Settings that change no byte of a run. A check that was overridden is in its summary."""
 LIBRARIES = ("torch", "transformers", "peft", "trl", "xllamacpp", "llguidance")
 
 
@@ -92,7 +90,7 @@ def train(
             "validation": identity_of(dataset.splits["validation"]),
         }
         | scored_by,
-        config=section.model_dump() | {"instruction": task.instruction},
+        config=section.model_dump(exclude=NO_RESULT) | {"instruction": task.instruction},
         seed=seed,
         libraries=LIBRARIES,
     )
@@ -112,19 +110,15 @@ def line(points: Sequence[TrainingPoint]) -> str:
 
 def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
     require_extra()
-    splits, section = order.dataset.splits, order.section
-    held_out = (e for split, examples in splits.items() if split != "train" for e in examples)
-    check_leakage(splits["train"], tuple(held_out))
-    tokenizer = load_tokenizer(order.base)
-    check_template(tokenizer)
-    choosing = checkpoint_documents(splits["validation"])
-    rows = tokenize(tokenizer, order.task, splits["train"])
-    seen = sample(choosing.examples, section.validation_documents)
-    material = Material(
-        order.base, rows, tokenize(tokenizer, order.task, seen), pad_id=tokenizer.pad_token_id
-    )
-    check_rows([*rows, *material.validation], section.max_tokens)
-    longest = max(row.answer_tokens for row in [*rows, *material.validation])
+    section = order.section
+    prepared = prepare(order.dataset, order.task, order.base, section)
+    rows, seen, choosing = prepared.rows, prepared.seen, prepared.choosing
+    recipe = _recipe(folder, order, prepared.rows, prepared.validation, section)
+    forced = stop_on([*prepared.failed, *_lacking(folder, order.base, recipe)], force=section.force)
+    for reason in forced:
+        watch.note(f"--force overrides {reason}")
+    material = Material(order.base, rows, prepared.validation, pad_id=prepared.pad_id)
+    longest = prepared.longest_answer
     judge = Judge(order.scoring, choosing.examples, section.scored_documents, longest)
     started = time.monotonic()
     recipe, swept = _swept(folder, order, material, judge, watch)
@@ -146,8 +140,15 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
         chosen_on=sample(choosing.examples, asked),
         validation_rows=len(seen),
         seconds=round(time.monotonic() - started, 1),
+        forced=forced,
     )
     return found.model_dump(mode="json")
+
+
+def _lacking(folder: Path, base: BaseModel, recipe: Recipe) -> list[InsourceError]:
+    """Return what this machine lacks for the recipe."""
+    trained = recipe.trained_parameters(base_shape(base))
+    return failures((lambda: check_memory(recipe), lambda: check_disk(folder, trained)))
 
 
 def _swept(
@@ -155,7 +156,7 @@ def _swept(
 ) -> tuple[Recipe, Swept]:
     """Return the recipe with what the sweep found."""
     section, rows, validation = order.section, material.rows, material.validation
-    recipe = _recipe(rows, validation, order.base, section, order.seed)
+    recipe = _recipe(folder, order, rows, validation, section)
     documents = MOST_DOCUMENTS if section.scored_documents is None else section.scored_documents
     planned = plan_sweep(
         section.sweep,
@@ -177,8 +178,9 @@ def _swept(
         raise _interrupted("in the sweep") from stop
     if found.setting is not None:
         given = section.model_copy(update=found.setting._asdict())
-        recipe = _recipe(rows, validation, order.base, given, order.seed)
-        for name in ("learning rate", "batch"):
+        recipe = _recipe(folder, order, rows, validation, given)
+        swept = {"learning rate": section.learning_rate is None, "batch": section.batch_size is None}
+        for name in (name for name, free in swept.items() if free):
             recipe = _with_reason(recipe, name, found.reason)
     on = found.setting is not None
     value = f"{len(planned.settings)} settings" if on else "off"
@@ -195,7 +197,8 @@ def _trained(
         points.append(point)
         with log.open("a", encoding="utf-8") as file:
             file.write(point.model_dump_json() + "\n")
-        watch.curve(points, recipe)
+        if point.task_metric is None:  # the chooser has a line of its own for a score
+            watch.curve(points, recipe)
 
     chooser = Chooser(folder, recipe, points, record, judge, watch.note)
     from insource.training.loop.fine_tune import fine_tune
@@ -243,20 +246,13 @@ def _with_reason(recipe: Recipe, name: str, reason: str) -> Recipe:
 
 
 def _recipe(
+    folder: Path,
+    order: Order,
     rows: Sequence[TrainingRow],
     validation: Sequence[TrainingRow],
-    base: BaseModel,
     section: TrainingSection,
-    seed: int,
 ) -> Recipe:
-    config = json.loads((unpacked(base) / "config.json").read_text(encoding="utf-8"))
-    return plan(
-        data=facts_of(rows, validation),
-        shape=shape_of(config),
-        machine=this_machine(),
-        seed=derived_seed(seed, "training"),
-        section=section,
-    )
+    return recipe_for(rows, validation, order.base, section, order.seed, kept_machine(folder))
 
 
 def _earlier_points(log: Path) -> tuple[list[TrainingPoint], Path]:

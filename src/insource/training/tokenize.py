@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from insource.models.chat_format import folded, takes_system
-from insource.models.control_tokens import ControlTokens
+from insource.models.control_tokens import ControlTokens, Render
 from insource.types import Example, Message, Task
 
 IGNORE = -100
@@ -35,11 +35,8 @@ def control_tokens(tokenizer: Any) -> ControlTokens:
     return ControlTokens({token.content: place for place, token in added if token.special})
 
 
-def prompt_ids(tokenizer: Any, control: ControlTokens, messages: Sequence[Message]) -> list[int]:
-    """Return the prompt's tokens by the model's chat template, ending where the answer begins.
-
-    Control tokens come from the template only; one that a message spells is text.
-    """
+def chat_render(tokenizer: Any) -> Render:
+    """Return the function that writes messages as the model is asked, ending where the answer begins."""
 
     def render(turns: list[dict[str, str]]) -> str:
         template = tokenizer.chat_template
@@ -52,10 +49,23 @@ def prompt_ids(tokenizer: Any, control: ControlTokens, messages: Sequence[Messag
         )
         return str(said)
 
+    return render
+
+
+def prompt_ids(tokenizer: Any, control: ControlTokens, messages: Sequence[Message]) -> list[int]:
+    """Return the prompt's tokens by the model's chat template, ending where the answer begins.
+
+    Control tokens come from the template only; one that a message spells is text.
+    """
     ids: list[int] = []
-    for piece in control.pieces(messages, render):
+    for piece in prompt_pieces(tokenizer, control, messages):
         ids += [piece] if isinstance(piece, int) else text_ids(tokenizer, piece)
     return ids
+
+
+def prompt_pieces(tokenizer: Any, control: ControlTokens, messages: Sequence[Message]) -> list[int | str]:
+    """Return the rendered prompt, cut at the template's control tokens: ids of those, texts between them."""
+    return control.pieces(messages, chat_render(tokenizer))
 
 
 def text_ids(tokenizer: Any, text: str) -> list[int]:

@@ -16,6 +16,7 @@ from insource.types.evaluation import Comparison, Disagreement, Evaluation
 from insource.types.gold import GoldSource
 from insource.types.handicap import Fairness
 from insource.types.routing import Policy
+from insource.types.step_ladder import StepLadder
 
 
 class TrainingPoint(Frozen):
@@ -167,7 +168,8 @@ class RunResult(Frozen):
     ``test_looks`` counts the evaluations of the sealed test split, including this run. ``skipped_arms``
     gives, for each arm that was not measured, the reason. ``choice`` says how the candidate was chosen,
     ``registration`` what was written down before the test split was read, and
-    ``served`` what answers for it; in results without it, that is the tuned model.
+    ``served`` what answers for it; in results without it, that is the tuned model. ``step_ladder`` says what
+    each smaller form of the tuned model costs, where it was measured.
 
     Examples:
         Read the ``result.json`` of a run folder:
@@ -209,6 +211,7 @@ class RunResult(Frozen):
     break_even: BreakEven
     routing: RoutingSummary | None = None
     served: Served | None = None
+    step_ladder: StepLadder | None = None
     disagreements: tuple[Disagreement, ...] = ()
     skipped_arms: dict[str, str] = {}
     instruction: str = ""

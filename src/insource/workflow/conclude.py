@@ -36,6 +36,7 @@ from insource.workflow.export import Made
 from insource.workflow.judge import Judged
 from insource.workflow.route import Calibrated
 from insource.workflow.session import Session
+from insource.workflow.step_ladder import ladder_of
 
 SHOWN_DISAGREEMENTS = 12
 PACKAGES = ("torch", "transformers", "peft", "trl", "gguf", "xllamacpp", "llguidance", "numpy", "scipy")
@@ -114,6 +115,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         base_digest=found.made.local.base.digest,
         max_new_tokens=found.made.local.max_new_tokens,
         test_looks=test_looks,
+        step_ladder=ladder_of(session.project.runs, found.made.trained.digest),
         paths={
             "run": str(folder),
             "report": str(folder / REPORT_FILE),

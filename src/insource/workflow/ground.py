@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from insource.arms.grounding import SETTINGS, VERSION, FittedGrounding, fit_grounding
+from insource.arms.grounding import LEAST_VALUES, SETTINGS, VERSION, FittedGrounding, fit_grounding
 from insource.foundation.canonical import digest
 from insource.models.grounding.grounding import Grounding
 from insource.runs.folders import StageSpec
@@ -54,7 +54,11 @@ def ground(session: Session, dataset: Dataset, task: Task) -> Grounded:
 def _lines(found: FittedGrounding) -> list[str]:
     """Say which fields are held to the document and which are not, each with its evidence."""
     held = [f"{one.name} ({one.reason})" for one in found.shares if one.grounded]
-    free = [f"{one.name} ({one.reason})" for one in found.shares if not one.grounded]
+    enough = [one for one in found.shares if not one.grounded and one.values >= LEAST_VALUES]
+    free = [f"{one.name} ({one.reason})" for one in enough]
+    few = len(found.shares) - len(held) - len(free)
+    if few:
+        free.append(f"{few} fields with fewer than {LEAST_VALUES} values in training")
     lines = []
     if held:
         lines.append("Values the document does not state are ruled out for " + ", ".join(held))

@@ -19,7 +19,7 @@ from insource.export.stage import parity as served_parity
 from insource.foundation.canonical import digest, file_digest
 from insource.foundation.errors import UserError
 from insource.foundation.files import sync_folder, write_json, write_synced
-from insource.models.engines.protocol import EngineModel
+from insource.models.llamacpp import LlamaCppModel
 from insource.runs.folders import Run
 from insource.types import Dataset, Estimate, Task
 from insource.types.export import ExportedFile
@@ -45,8 +45,9 @@ def steps_of(session: Session, dataset: Dataset, task: Task, made: Made, prompts
     examples = sample(dataset.splits["validation"], prompts)
 
     @contextmanager
-    def serve(file: Path) -> Iterator[EngineModel]:
-        with made.local.of(file).serve("parity", 0) as served:
+    def serve(file: Path) -> Iterator[LlamaCppModel]:
+        with made.local.here().of(file).serve("parity", 0) as served:
+            assert isinstance(served.model, LlamaCppModel), "the embedded engine is asked through this client"
             yield served.model
 
     return Steps(

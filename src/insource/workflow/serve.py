@@ -114,7 +114,7 @@ def deployed_together(sessions: Sequence[Session], run: str | None = None) -> tu
                 hint="Rename one of them: `name` under [task] in its insource.toml.",
             )
         folders[name] = folder
-    engines = Engines(_restarted(sessions[0])) if sessions else None
+    engines = Engines(_restarted(sessions[0]), sessions[0].display.note) if sessions else None
     runs = [run, *[None] * len(sessions)]
     return tuple(deployed(session, run, engines) for session, run in zip(sessions, runs, strict=False))
 
@@ -135,7 +135,13 @@ def answering(session: Session, result: RunResult, engines: Engines | None = Non
     # The prompt and the limits are those that were measured and calibrated, not today's configuration.
     task = session.project.task(result.dataset.output)
     task = task.model_copy(update={"instruction": result.instruction})
-    found = _Found(session, result, task, result.routing.policy, engines or Engines(_restarted(session)))
+    found = _Found(
+        session,
+        result,
+        task,
+        result.routing.policy,
+        engines or Engines(_restarted(session), session.display.note),
+    )
     return _answering(found, served)
 
 

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from insource.arms.local import Local, local_plan, room_for_answer
+from insource.config.training import Method
 from insource.dataset.rows.teacher_policy import check_teachers, read_policy
 from insource.evaluation.comparison.pairs import gain_sign
 from insource.evaluation.metrics import summarise
@@ -21,22 +22,28 @@ from insource.foundation.canonical import digest
 from insource.models.catalogue import BaseModel, resolve
 from insource.models.grounding.grounding import Grounding
 from insource.runs.folders import Run
+from insource.training.defaults import METHODS
+from insource.training.planned import planned
+from insource.training.planning.training_plan import TrainingPlan
 from insource.training.select.scoring import Scored, Scoring
 from insource.training.stage import Watch, line, train
-from insource.types import Arm, Dataset, Example, Task
+from insource.types import NOT_MEASURED, Arm, Dataset, Example, Task
 from insource.workflow.session import Session
 
 NOT_SCORED_WITH = {"margin", "privacy", "scorer"}
 ENGINE = "xllamacpp"
+NO_ADAPTER: dict[Method, str] = {
+    "full": "every checkpoint of a whole model would have to be converted",
+    "dora": "GGUF has no DoRA adapters: every checkpoint would have to be merged and converted",
+}
 
 
 def train_model(session: Session, dataset: Dataset, task: Task, grounding: Grounding | None) -> Run:
-    """A LoRA adapter on the embedded model, from the training split's labels."""
+    """An adapter on the base model, or a whole model, from the training split's labels."""
     section = session.config.training
-    policy_path = session.project.policy_path
-    check_teachers(dataset.splits["train"], read_policy(policy_path), policy_path)
+    _check_teachers(session, dataset)
     base = resolve(section.model)
-    session.begin("train", f"LoRA on {base.name}, loss on the answers only")
+    session.begin("train", f"{METHODS[section.method]} on {base.name}, loss on the answers only")
     watch = Watch(
         planned=session.display.planned,
         curve=lambda points, recipe: session.display.progress(line(points), points[-1].step, recipe.steps),
@@ -46,6 +53,28 @@ def train_model(session: Session, dataset: Dataset, task: Task, grounding: Groun
     return session.done(
         train(session.project.runs, dataset, task, base, section, session.config.project.seed, watch, scoring)
     )
+
+
+def plan_training(session: Session, dataset: Dataset, task: Task) -> TrainingPlan:
+    """What `train_model` would do on this machine, and what would stop it; nothing is trained."""
+    config = session.config
+    power = config.decision.power_watts / 1000 * config.decision.kwh_usd
+    given = config.training.usd_per_hour
+    return planned(
+        session.project.runs,
+        dataset,
+        task,
+        resolve(config.training.model),
+        config.training,
+        config.project.seed,
+        usd_per_hour=power if given is None else given,
+        checks=(lambda: _check_teachers(session, dataset),),
+    )
+
+
+def _check_teachers(session: Session, dataset: Dataset) -> None:
+    path = session.project.policy_path
+    check_teachers(dataset.splits["train"], read_policy(path), path)
 
 
 def checkpoint_scoring(
@@ -83,8 +112,15 @@ def checkpoint_scoring(
             **({"grounding": grounding.digest} if grounding else {}),
         },
         score=score,
-        why_not="" if find_spec(ENGINE) else "it needs the extra `serve`: pip install 'insource[serve]'",
+        why_not=_why_not(session.config.training.method),
     )
+
+
+def _why_not(method: Method) -> str:
+    """Return why checkpoints of this method cannot be scored here, empty when they can."""
+    if method in NO_ADAPTER:
+        return NO_ADAPTER[method]
+    return "" if find_spec(ENGINE) else "it needs the extra `serve`: pip install 'insource[serve]'"
 
 
 def _scored(local: Local, task: Task, examples: tuple[Example, ...], scorer: Scorer, journal: Path) -> Scored:
@@ -96,5 +132,5 @@ def _scored(local: Local, task: Task, examples: tuple[Example, ...], scorer: Sco
         records = evaluate(model, examples, plan.ask, scorer, journal=journal)
         ended = time.monotonic()
     found = summarise(arm, "validation", records, all_null=empty_scores(task, examples))
-    value = found.metrics[task.primary_metric]
+    value = found.metrics.get(task.primary_metric, NOT_MEASURED)
     return Scored(value, starting_s=started - began, answering_s=ended - started)

@@ -11,7 +11,7 @@ from insource.arms.factory import ArmNeeds
 from insource.arms.registry import ARMS
 from insource.config.evaluation import EvaluationSection, Rung
 from insource.config.reference import ReferenceSection
-from insource.types.result import TrainingPoint
+from insource.types import Estimate, SweepTrial, TrainingPoint
 
 
 @pytest.fixture
@@ -95,3 +95,17 @@ def test_the_tuned_arm_says_how_often_a_checkpoint_was_scored(inputs):
     (plan,) = tuned.make(inputs._replace(training=training))
     assert plan.effort.validation_evaluations == 2
     assert plan.effort.settings == {"method": "LoRA", "step": "3"}
+
+
+def test_what_chose_the_checkpoint_does_not_compare_the_tuned_arm(inputs):
+    (tuned,) = (arm for arm in ARMS if arm.kind == "tuned")
+    curve = (
+        TrainingPoint(step=1, epoch=0.1, validation_loss=2.0),
+        TrainingPoint(step=1, epoch=0.1, task_metric=Estimate(value=0.5, n=40)),
+    )
+    trial = SweepTrial(rung=0, learning_rate=1e-3, batch_size=4, rows=160, validation_loss=1.0)
+    said = {"curve": curve, "metric": "accuracy", "trials": (trial, trial), "chosen_on": ("r1", "r2")}
+    (plan,) = tuned.make(inputs._replace(training=TRAINING.model_copy(update=said)))
+    assert plan.chosen_on == {"r1", "r2"}
+    assert plan.effort.validation_evaluations == 3
+    assert plan.effort.note == "checkpoints, by accuracy, and 2 trials of a sweep"

@@ -129,6 +129,19 @@ def test_without_a_terminal_progress_is_at_most_a_line_a_tenth(monkeypatch, caps
     assert all(("left" in line) == (not line.startswith("  100/")) for line in lines)
 
 
+def test_what_is_left_of_a_second_part_is_counted_from_its_beginning(monkeypatch, capsys):
+    terminal = Terminal()
+    clock = 1000.0
+    for _ in range(2):
+        for done in range(1, 5):
+            clock += 10.0
+            monkeypatch.setattr("time.monotonic", lambda now=clock: now)
+            terminal.progress("rows", done, 4)
+    lines = capsys.readouterr().err.splitlines()
+    first, second = lines[: len(lines) // 2], lines[len(lines) // 2 :]
+    assert first == second == ["  2/4  rows, 20 s left", "  3/4  rows, 10 s left", "  4/4  rows"]
+
+
 def test_progress_of_nothing_and_quiet_progress_say_nothing(capsys):
     Terminal().progress("documents", 0, 0)
     quiet = Terminal(quiet=True)

@@ -1,13 +1,16 @@
 """The permutation of rotary weights, checked against the rotation itself."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.export.adapter_gguf import _require_plain_lora, permute
+from insource.export.adapter_gguf import _alpha, why_merged, write_adapter
 from insource.foundation.errors import IntegrityError
 from insource.foundation.rng import generator
+from insource.models.conversion.convert import permute
 
 
 def rotate_halves(vector, angles):
@@ -49,13 +52,26 @@ def test_the_order_of_rows_of_one_head():
     assert permute(np.arange(8)[:, None], 2)[:, 0].tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
 
 
-@pytest.mark.parametrize(
-    "key", ["use_rslora", "use_dora", "rank_pattern", "alpha_pattern", "modules_to_save"]
-)
-def test_what_llama_cpp_would_ignore_is_refused(key):
-    _require_plain_lora({key: None, "r": 8})
-    _require_plain_lora({key: False})
+@pytest.mark.parametrize("key", ["use_dora", "rank_pattern", "alpha_pattern", "modules_to_save"])
+def test_what_llama_cpp_would_ignore_is_merged_instead(key, tmp_path):
+    def adapter(**settings):
+        (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 8, "lora_alpha": 16} | settings))
+        return tmp_path
+
+    assert (
+        why_merged(adapter()) == why_merged(adapter(**{key: None})) == why_merged(adapter(**{key: {}})) == ""
+    )
+    assert key in why_merged(adapter(**{key: {"q_proj": 4}}))
     with pytest.raises(IntegrityError) as caught:
-        _require_plain_lora({key: True})
+        write_adapter(adapter(**{key: True}), tmp_path / "base.gguf", tmp_path / "out.gguf")
     assert caught.value.code == "adapter-not-exportable"
     assert key in caught.value.message
+    assert not (tmp_path / "out.gguf").exists()
+
+
+@given(alpha=st.integers(1, 256), rank=st.integers(1, 256))
+def test_the_written_alpha_gives_the_scale_of_training(alpha, rank):
+    """llama.cpp's alpha / rank is PEFT's alpha / rank, and for rsLoRA its alpha / sqrt(rank)."""
+    config = {"lora_alpha": alpha, "r": rank}
+    assert _alpha(config) / rank == pytest.approx(alpha / rank)
+    assert _alpha(config | {"use_rslora": True}) / rank == pytest.approx(alpha / rank**0.5)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from support.example_results import example_result
 from support.measured_runs import agreement_run, demo_run, labels_run, unfair_run
+from support.step_ladders import stepped_run
 
 from insource.report import render, render_markdown, words
 from insource.report.page import Cell, Plot, ShownExample, Table
@@ -15,7 +16,7 @@ from insource.report.sections.estimates import ESTIMATE_COLUMNS
 from insource.types import ClassMetrics, Estimate, RunResult, Text
 from insource.types.result import Served
 
-RUNS = [example_result, demo_run, labels_run, unfair_run, agreement_run]
+RUNS = [example_result, demo_run, labels_run, unfair_run, agreement_run, stepped_run]
 
 
 def small(run) -> RunResult:
@@ -75,6 +76,7 @@ def metrics(*prefixes: str):
         ("latency", demo_run, evaluations(latency_s={})),
         ("effort", demo_run, lambda r: evaluations(effort=None)(r.model_copy(update={"choice": None}))),
         ("training", demo_run, without(training=None)),
+        ("steps", stepped_run, without(step_ladder=None)),
         ("routing", example_result, without(routing=None)),
         ("disagreements", demo_run, without(disagreements=())),
     ],

@@ -13,7 +13,8 @@ class Characters:
 
     eos_token = "~"
     eos_token_id = ord("~")
-    chat_template = "made up"
+    bos_token = None
+    chat_template = "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}~\n{% endfor %}"
     added_tokens_decoder = {ord("~"): AddedToken("~", special=True)}
 
     def __init__(self, close="~\n"):
@@ -24,7 +25,7 @@ class Characters:
         assert not add_special_tokens
         return {"input_ids": [ord(c) for c in text]}
 
-    def apply_chat_template(self, turns, tokenize=True, add_generation_prompt=False, return_dict=True):
+    def apply_chat_template(self, turns, tokenize=True, add_generation_prompt=False, **others):
         text = "".join(f"{turn['role'][0]}:{turn['content']}{self.close}" for turn in turns)
         text += "a:" if add_generation_prompt else ""
         return [ord(c) for c in text] if tokenize else text

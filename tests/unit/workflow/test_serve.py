@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 from support.example_results import example_result
@@ -13,14 +14,16 @@ from support.walks import session_on
 from insource.evaluation.plan import ArmPlan
 from insource.foundation.errors import IntegrityError, UserError
 from insource.models.catalogue import BaseModel
+from insource.models.grounding.grounding import Grounding
 from insource.models.prompting.folder import save as save_prompt
 from insource.models.prompting.lookup import Examples
 from insource.models.prompting.model import Prompting
 from insource.models.prompting.prompt import Prompt, Shot
 from insource.models.protocol import ModelInfo
+from insource.routing.grounded import GroundedModel
 from insource.runs.folders import MANIFEST
 from insource.serving.adapters import BaseEngine
-from insource.types import Arm, Completion, Labels, Served, Task
+from insource.types import Arm, Completion, Labels, RunResult, Served, Task
 from insource.workflow import serve as serve_module
 from insource.workflow.serve import deployed, served_by
 
@@ -72,6 +75,40 @@ def test_an_adapter_that_was_deleted_is_named(finished):
         deployed(session)
     assert caught.value.code == "model-not-found"
     assert str(adapter) in caught.value.message
+
+
+def grounded_run(finished):
+    """Say in the finished run's result that its answers are held to their documents; return that file."""
+    session, adapter, _ = finished
+    file = adapter.with_name("grounding.json")
+    kept = adapter.with_name("result.json")
+    result = RunResult.model_validate_json(kept.read_text())
+    kept.write_text(
+        result.model_copy(update={"paths": result.paths | {"grounding": str(file)}}).model_dump_json()
+    )
+    return session, file
+
+
+def test_a_grounding_that_was_deleted_is_named_and_nothing_is_served_without_it(finished):
+    session, file = grounded_run(finished)
+    with pytest.raises(UserError) as caught:
+        deployed(session)
+    assert caught.value.code == "model-not-found"
+    assert str(file) in caught.value.message
+
+
+def test_what_is_served_is_held_to_its_documents_as_it_was_measured(finished, monkeypatch):
+    session, file = grounded_run(finished)
+    Grounding(()).save(file)
+
+    @contextmanager
+    def engine_model(engine, name, index):
+        yield SimpleNamespace(info=ModelInfo(name=name, local=True), alive=True)
+
+    monkeypatch.setattr("insource.serving.adapters.BaseEngine.model", engine_model)
+    with deployed(session).open() as opened:
+        assert isinstance(opened.model, GroundedModel)
+        assert opened.alive()
 
 
 def test_another_base_model_is_not_served_under_the_old_adapter(finished, monkeypatch):

@@ -34,7 +34,7 @@ FOLDER = "prompt"
 LIBRARIES = ("scikit-learn", "scipy", "numpy", "xllamacpp", "llguidance")
 # The rows on which a prompt's room is measured.
 MEASURED_ROWS = 8
-HOPELESS_AFTER, HOPELESS_LEVEL = 10, 0.95
+HOPELESS_LOOKS, HOPELESS_LEVEL = (5, 10), 0.95
 
 
 class Chosen(NamedTuple):
@@ -142,7 +142,7 @@ def prompted_plan(inputs: ArmInputs, making: Making) -> ArmPlan:
         effort=Effort.model_validate(run.result["effort"]),
         answers_in=folder,
         hopeless=lambda records: hopeless(records, inputs.task.primary_metric, best),
-        stops="" if best is None else str(best),
+        stops="" if best is None else f"{best} after {' or '.join(map(str, HOPELESS_LOOKS))}",
     )
 
 
@@ -169,18 +169,20 @@ def confidence(local: Local, task: Task, arm: Arm, example: Example, completion:
 def hopeless(records: Sequence[EvalRecord], metric: str, best: float | None) -> str:
     """Return why the arm is asked no more: nothing right, and the bound of its mean is below ``best``.
 
-    It is asked once, after ``HOPELESS_AFTER`` documents, so the level of the bound holds. The bound is
+    It looks after each number of ``HOPELESS_LOOKS`` documents, and each look has its part of the error, so
+    that the level of the bound holds over all of them. The bound is
     Hoeffding's (1963), for values between 0 and 1 of any distribution. Nothing is stopped on a metric whose
     value does not rise with quality, or that has no value per document.
     """
-    if best is None or len(records) != HOPELESS_AFTER:
+    if best is None or len(records) not in HOPELESS_LOOKS:
         return ""
     if metric not in BY_DOCUMENT or metric in LOWER_IS_BETTER:
         return ""
     if any(record.score is not None and record.score.exact for record in records):
         return ""
     values = [document_value(record, metric) or 0.0 for record in records]
-    slack = math.sqrt(-math.log(1 - HOPELESS_LEVEL) / (2 * len(values)))
+    error = (1 - HOPELESS_LEVEL) / len(HOPELESS_LOOKS)
+    slack = math.sqrt(-math.log(error) / (2 * len(values)))
     high = sum(values) / len(values) + slack
     if high >= best:
         return ""

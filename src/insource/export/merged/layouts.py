@@ -82,8 +82,8 @@ def sources(
     names = gguf.get_tensor_name_map(architecture, base.blocks)
     layouts: dict[str, Layout] = {
         "as it is": lambda array: array,
-        "rows of query heads": lambda array: _permuted(array, base.heads),
-        "rows of key heads": lambda array: _permuted(array, base.kv_heads),
+        "rows of query heads": lambda array: _permuted(array, _most(base.heads)),
+        "rows of key heads": lambda array: _permuted(array, _most(base.kv_heads)),
         "one added": lambda array: array + 1,
         "without axes of length one": lambda array: array.squeeze(),
     }
@@ -114,6 +114,11 @@ def _layout(name: str, ours: Array, theirs: Array, layouts: dict[str, Layout]) -
     if not best or differences[best] > ALIKE:
         raise _not_exportable(f"`{name}` stands in the base's file in a layout that is not known here")
     return layouts[best]
+
+
+def _most(heads: int | list[int]) -> int:
+    """Return the number of heads; where layers differ, that of those with attention."""
+    return heads if isinstance(heads, int) else max(heads)
 
 
 def _permuted(array: Array, heads: int) -> Array:

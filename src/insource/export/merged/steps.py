@@ -20,7 +20,7 @@ from insource.export.merged.merging import CONFIG, load_trained, merge
 from insource.export.merged.quantise import FileType, short_name
 from insource.foundation.files import write_json
 from insource.models.catalogue import BaseModel
-from insource.models.engines.protocol import EngineModel
+from insource.models.llamacpp import LlamaCppModel
 from insource.models.protocol import Request
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import best_dtype, load_tokenizer, unpacked
@@ -34,7 +34,7 @@ ANSWERS_FILE, MERGED_FOLDER = "answers.json", "merged"
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
 FILE_TYPES: tuple[FileType, ...] = ("f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m")
 
-Serve = Callable[[Path], AbstractContextManager[EngineModel]]
+Serve = Callable[[Path], AbstractContextManager[LlamaCppModel]]
 """Starts an engine: with an adapter on the base model, or with a whole model, by the file's kind."""
 
 
@@ -130,11 +130,11 @@ class Steps(NamedTuple):
         """Return what the served file answers, greedily and without a grammar."""
         stops = frozenset({load_tokenizer(self.base).eos_token_id})
         with self.serve(file) as served:
-            return [Said.of(served.generate(self._request(e)), stops) for e in self.measure.examples]
+            return [Said.of(served.answer_ids(self._request(e)), stops) for e in self.measure.examples]
 
     def _request(self, example: Example) -> Request:
         messages = self.task.messages(example.input, attributes=example.attributes)
-        return Request(messages=messages, max_tokens=self.max_tokens, top_logprobs=1)
+        return Request(messages=messages, max_tokens=self.max_tokens)
 
     def _read_back(self, model: Any, drafts: Sequence[Said]) -> list[Said]:
         """Return the model's own greedy answers; ``drafts`` make that cheap where they are right."""

@@ -119,7 +119,7 @@ def _sliding(config: Config, every: int) -> Settings:
         "sliding_attention" if (place + 1) % every else "full_attention" for place in range(len(layers))
     ]
     if list(layers) != expected:
-        raise not_supported(f"llama.cpp expects full attention in every {every}th layer")
+        raise not_supported(f"llama.cpp expects full attention in one layer of {every}")
     scale = config.get("query_pre_attn_scalar", config["head_dim"])
     if scale not in (config["head_dim"], config["hidden_size"] // config["num_attention_heads"]):
         raise not_supported(f"llama.cpp does not divide attention by the root of {scale}")

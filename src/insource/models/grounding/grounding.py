@@ -117,17 +117,20 @@ def _limits(values: list[Any], place: Place) -> dict[str, Any]:
     if len(values) > MOST_VALUES:
         return {}
     if "array" in place.types:
-        return {} if place.types - {"array", "null"} else _limits_of_list(values, place)
+        return _limits_of_list(values, place)
     nothing = [value for value in (None, "") if place.accepts(value)][:1]
     return {"enum": [*values, *nothing]} if nothing or any(map(place.accepts, values)) else {}
 
 
 def _limits_of_list(values: list[Any], place: Place) -> dict[str, Any]:
-    if values:
-        return {"items": {"enum": values}}
-    if place.accepts([]):
-        return {"items": False}
-    return {"type": "null"} if place.accepts(None) else {}
+    """Return the keywords for a list of values, or for a place that may hold one value or a list."""
+    if not values:
+        nothing = [value for value in (None, []) if place.accepts(value)]
+        return {"enum": nothing} if nothing else {}
+    items = {"items": {"enum": values}}
+    if place.types <= {"array", "null"}:
+        return items
+    return {"anyOf": [{"enum": [*values, None]}, {"type": "array", **items}]}
 
 
 def _place_at(place: Place | None, path: Path) -> Place | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from insource.matching.normal_forms import fold_text
@@ -14,13 +15,14 @@ from insource.models.fitted.spans.document import MAX_CHARACTERS, Document, Scop
 from insource.models.fitted.spans.fields import Field, Taught
 
 Context = tuple[str, str]
-"""In which way a value was read, and the word behind it or the shape of a text: ``("u1", "hz")``."""
+"""In which way a value was read, and the word at its side or the shape of a text: ``("u1", "hz")``."""
 
 _MEASURED = ("number", "quantity")
 
-_COLUMNS, _STEM = 3, 4
+_COLUMNS, _STEM, _LOOK_BACK = 3, 4, 60
 _LETTERS, _DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"[0-9]+")
 _BEHIND = re.compile(r"[ \-]?([^\W\d_]+|[°%\"]\w?)")
+_LAST_WORD = re.compile(r"[\W_]*([^\W\d_]+)")
 _PART = re.compile(r"[^\W\d_]+|[0-9]+")
 _TIGHT_COMMA = re.compile(r",(?=\S)")
 
@@ -57,9 +59,18 @@ class GroundedField(NamedTuple):
 def context_of(scope: Scope, field: Field, candidate: Candidate) -> Context:
     """Return the context of a candidate."""
     if field.kind in _MEASURED:
-        word = _BEHIND.match(scope.document.text, candidate.end)
-        return candidate.tag, word[1].casefold() if word else ""
+        return candidate.tag, _word_beside(scope.document.text, candidate.start, candidate.end)
     return candidate.tag, shape_of(candidate.value) if field.kind in ("id", "text") else ""
+
+
+@lru_cache(maxsize=1 << 15)
+def _word_beside(text: str, start: int, end: int) -> str:
+    """Return the word right behind a number, or where none is the word before it with ``>``, on its line."""
+    if behind := _BEHIND.match(text, end):
+        return behind[1].casefold()
+    line = max(start - _LOOK_BACK, text.rfind("\n", 0, start) + 1)
+    before = _LAST_WORD.match(text[line:start][::-1])
+    return f"{before[1][::-1].casefold()}>" if before else ""
 
 
 def shape_of(value: Any) -> str:

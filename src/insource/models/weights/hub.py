@@ -157,7 +157,7 @@ def _asked(wanted: Repository, call: Any) -> Any:
             f"The hub has no {wanted.name} at the revision `{wanted.revision}`, or keeps it private.",
             hint="Check the name; for a private repository set HF_TOKEN.",
         ) from error
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except (HfHubHTTPError, OSError, ValueError, TypeError, KeyError) as error:
         raise _unreachable(
             wanted, str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         ) from error

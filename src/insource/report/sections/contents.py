@@ -15,6 +15,7 @@ from insource.report.sections import (
     not_measured,
     provenance,
     routing,
+    step_ladder,
     training,
 )
 from insource.report.sections.comparing import break_point, fairness, others, primary, slices
@@ -41,6 +42,7 @@ SECTIONS: tuple[Callable[[RunResult], Section | None], ...] = (
     economics.break_even,
     effort.effort,
     training.training,
+    step_ladder.step_ladder,
     routing.routing,
     examples.disagreements,
     not_measured.not_measured,

@@ -19,8 +19,9 @@ from typing import IO
 
 from insource.foundation.errors import PrerequisiteError, ProviderError, missing_extra
 from insource.models.control_tokens import control_tokens_of
-from insource.models.gguf_metadata import require_sound
+from insource.models.gguf_metadata import require_fit, require_sound
 from insource.models.llamacpp import LlamaCppModel
+from insource.serving.busy import usable_cores
 from insource.serving.engine import EngineSettings
 from insource.serving.memory import memory_sentence, require_memory
 
@@ -84,6 +85,8 @@ class LlamaCppEngine:
             raise missing_extra("Serving a model", "serve", "xllamacpp")
         for file in (self._settings.gguf, *self._settings.adapters):
             require_sound(file)
+        for adapter in self._settings.adapters:
+            require_fit(adapter, self._settings.gguf)
         require_memory(self._settings)
         if self._settings.port:
             require_free_port(self._settings.port)
@@ -98,7 +101,8 @@ class LlamaCppEngine:
             start_new_session=True,  # the parent handles Ctrl-C; closing the pipe stops the child
         )
         assert self._process.stdin is not None
-        settings = self._settings.model_dump(mode="json") | {"api_key": self._api_key}
+        threads = self._settings.threads or usable_cores()
+        settings = self._settings.model_dump(mode="json") | {"api_key": self._api_key, "threads": threads}
         self._process.stdin.write(json.dumps(settings) + "\n")
         self._process.stdin.flush()
         self._url = self._await_url()

@@ -21,20 +21,21 @@ class _SummedCrossEntropy(Function):  # type: ignore[misc] # torch is not read b
     @staticmethod
     def forward(ctx: Any, hidden: Any, weight: Any, bias: Any, targets: Any) -> Any:
         need_hidden, need_weight, need_bias, _ = ctx.needs_input_grad
-        loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        wide = torch.promote_types(hidden.dtype, torch.float32)
+        loss = torch.zeros((), dtype=wide, device=hidden.device)
         d_hidden = torch.empty_like(hidden) if need_hidden else None
-        d_weight = torch.zeros_like(weight, dtype=torch.float32) if need_weight else None
-        d_bias = torch.zeros_like(bias, dtype=torch.float32) if need_bias else None
+        d_weight = torch.zeros_like(weight, dtype=wide) if need_weight else None
+        d_bias = torch.zeros_like(bias, dtype=wide) if need_bias else None
         for start in range(0, len(targets), CHUNK):
             rows = slice(start, start + CHUNK)
-            logits = torch.nn.functional.linear(hidden[rows], weight, bias).float()
+            logits = torch.nn.functional.linear(hidden[rows], weight, bias).to(wide)
             wanted = targets[rows, None]
             total = logits.logsumexp(dim=-1, keepdim=True)
             loss += (total - logits.gather(1, wanted)).sum()
             if not (need_hidden or need_weight or need_bias):
                 continue
             slopes = logits.sub_(total).exp_()
-            slopes.scatter_add_(1, wanted, slopes.new_full((1, 1), -1.0).expand_as(wanted))
+            slopes.scatter_add_(1, wanted, torch.full_like(total, -1.0))
             if d_bias is not None:
                 d_bias += slopes.sum(dim=0)
             slopes = slopes.to(weight.dtype)
@@ -59,7 +60,7 @@ class _SummedCrossEntropy(Function):  # type: ignore[misc] # torch is not read b
 
 
 def summed_cross_entropy(hidden: Any, head: Any, targets: Any) -> Any:
-    """Return the sum of ``cross_entropy(head(hidden), targets)`` in nats, a scalar in float32.
+    """Return the sum of ``cross_entropy(head(hidden), targets)`` in nats, a scalar in float32 or wider.
 
     Args:
         hidden: ``(rows, width)``, the hidden states of the positions that predict a target.

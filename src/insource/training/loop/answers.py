@@ -41,10 +41,10 @@ def summed_loss(model: Any, batch: dict[str, Any], levers: Levers) -> Any:
     keep = targets != IGNORE
     if not levers.loss_in_place:
         logits = model(**inputs, logits_to_keep=keep).logits
-        return F.cross_entropy(logits.float(), targets[keep], reduction="sum")
-    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
-    if head is None:  # wrapped by DistributedDataParallel
-        head = model.module.get_output_embeddings()
+        return F.cross_entropy(
+            logits.to(torch.promote_types(logits.dtype, torch.float32)), targets[keep], reduction="sum"
+        )
+    head = getattr(model, "module", model).get_output_embeddings()  # DistributedDataParallel wraps the model
     with headless(head):
         hidden = model(**inputs, logits_to_keep=keep).logits
     return summed_cross_entropy(hidden, head, targets[keep])
@@ -58,7 +58,7 @@ def _after_prefix(model: Any, batch: dict[str, Any], shared: int) -> dict[str, A
     """
     from transformers import DynamicCache
 
-    cache = DynamicCache(config=model.config)
+    cache = DynamicCache(config=getattr(model, "module", model).config)
     model(
         input_ids=batch["input_ids"][:1, :shared],
         past_key_values=cache,

@@ -15,6 +15,7 @@ from insource.models.catalogue import BaseModel
 from insource.training.base import load_tokenizer, quiet
 from insource.training.loop.adapters import ADAPTER, MODEL, adapted
 from insource.training.loop.batches import Collator, token_dataset
+from insource.training.loop.faults import StopWithoutNumber, named
 from insource.training.loop.reporter import Progress, Reporter
 from insource.training.loop.speed import kept_choices
 from insource.training.loop.trainers import CompletionSFT, ResumableSFT
@@ -22,6 +23,7 @@ from insource.training.memory import peak_memory
 from insource.training.recipe import Choice, Recipe
 from insource.training.select.callback import Choosing
 from insource.training.select.chooser import Chooser, by_loss
+from insource.training.threads import waiting
 from insource.training.tokenize import TrainingRow
 
 OPTIMISERS = {
@@ -63,18 +65,24 @@ def fine_tune(
 
     Raises:
         KeyboardInterrupt: after Ctrl-C; the last checkpoint is complete.
+        PrerequisiteError: ``out-of-memory`` when half a micro-batch does not fit either, ``disk-full``.
+        ProviderError: ``loss-not-a-number``.
     """
     chooser = chooser or by_loss(folder, recipe, progress)
     speed, peak = kept_choices(folder), 0
     if chooser.left_to_train():
         newest = chooser.newest
-        with quiet(), peak_memory() as peak_so_far:
+        with quiet(), named(folder, recipe), peak_memory() as peak_so_far:
             trainer = _trainer(base, recipe, train, validation, pad_id, folder, chooser)
-            speed = trainer.choose_speed(train, pad_id, folder, base.digest)
+            value, reason = waiting()
+            threads = Choice(name="threads", value=value, reason=reason)
+            speed = (threads, *trainer.choose_speed(train, pad_id, folder, base.digest))
             for choice in speed:
                 note(f"{choice.name}: {choice.value} ({choice.reason})")
+            trainer.note = note
             trainer.train(resume_from_checkpoint=str(newest) if newest else None)
-            peak = peak_so_far()
+            speed, peak = (*speed, *trainer.narrowed), peak_so_far()
+        del trainer  # its memory, before an engine scores finalists
     kept = chooser.finish()
     return Trained(
         adapter=_copied(kept.folder, folder, base, recipe),
@@ -124,11 +132,14 @@ def _trainer(
         eval_dataset=token_dataset(validation),
         data_collator=Collator(pad_id),
         callbacks=[
+            StopWithoutNumber(recipe),
             Reporter(chooser.record, mean_tokens, recipe.batch_size),
             Choosing(chooser),
         ],
     )
+    trainer.micro_batch_tokens = recipe.micro_batch_tokens
     trainer.remove_callback(PrinterCallback)  # standard output is for results
+    trainer.micro_batch_tokens = recipe.micro_batch_tokens
     return trainer
 
 
@@ -163,6 +174,7 @@ def training_arguments(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTCon
         dataloader_pin_memory=on_cuda,
         disable_tqdm=True,
         logging_strategy="steps",
+        logging_nan_inf_filter=False,  # it would show the mean of other losses where one is no number
         log_level="error",
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,

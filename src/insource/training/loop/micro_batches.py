@@ -14,7 +14,7 @@ import torch
 from insource.training.tokenize import IGNORE
 
 TOKENS = 1024
-"""Tokens computed at once, with padding. A longer row is computed alone."""
+"""Tokens computed at once where no recipe says otherwise, with padding. A longer row is computed alone."""
 
 
 def groups(lengths: Sequence[int], tokens: int) -> list[list[int]]:

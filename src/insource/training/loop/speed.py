@@ -62,7 +62,7 @@ class _Tried(NamedTuple):
 
 def apply(model: Any, levers: Levers) -> None:
     """Prepare the model for these levers."""
-    model.get_base_model().set_attn_implementation(levers.attention)
+    _plain(model).set_attn_implementation(levers.attention)
     fuse(model, levers.fused_adapters)
 
 
@@ -75,6 +75,7 @@ def chosen_speed(
     pad_id: int,
     folder: Path,
     base: str,
+    checkpointing: bool = False,
 ) -> Speed:
     """Return the levers for this model, these rows and this machine, and prepare the model for them.
 
@@ -83,17 +84,22 @@ def chosen_speed(
         folder: of the run; an earlier choice there is taken.
         base: digest of the base model.
     """
-    batch = _typical(rows, tokens, batch_size, pad_id)
+    batch = typical(rows, tokens, batch_size, pad_id)
     kept = folder / KEPT
-    cached = cache_dir() / "speed" / f"{_key(model, batch, base)}.json"
+    cached = cache_dir() / "speed" / f"{_key(model, batch, base, checkpointing)}.json"
     found = _read(kept) or _read(cached)
     if found is None:
-        found = measure(model, batch)
+        found = measure(model, batch, checkpointing=checkpointing)
     for path in (kept, cached):
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_text(path, json.dumps(_as_json(found), indent=1))
     apply(model, found.levers)
     return found
+
+
+def _plain(model: Any) -> Any:
+    """Return transformers' model: PEFT wraps it for adapters, not for full fine-tuning."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def kept_choices(folder: Path) -> tuple[Choice, ...]:
@@ -102,14 +108,14 @@ def kept_choices(folder: Path) -> tuple[Choice, ...]:
     return found.choices if found else ()
 
 
-def measure(model: Any, batch: dict[str, Any]) -> Speed:
+def measure(model: Any, batch: dict[str, Any], *, checkpointing: bool = False) -> Speed:
     """Try each lever on top of those that paid, for about five seconds in all."""
     levers, choices = Levers(), []
     with _few_layers(model) as layers, torch.random.fork_rng(devices=[]):
         model.train()
         share = BUDGET_S / len(CANDIDATES)
         reference = _step(model, batch, levers)
-        for name, value, change in CANDIDATES:
+        for name, value, change in _applicable(model, checkpointing):
             tried = levers._replace(**change)
             found, pays = _compare(model, batch, levers, tried, reference, share)
             reason = f"`{value}` {found} `{WITHOUT[name]}`"
@@ -121,6 +127,19 @@ def measure(model: Any, batch: dict[str, Any]) -> Speed:
     return Speed(
         levers, tuple(choice.model_copy(update={"reason": choice.reason + note}) for choice in choices)
     )
+
+
+def _applicable(model: Any, checkpointing: bool) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return the candidates that this model could use.
+
+    A prefix cannot be shared when each row draws its own dropout, nor its keys kept with checkpointing.
+    """
+    random = any(isinstance(part, torch.nn.Dropout) and part.p > 0 for part in model.modules())
+    without = {
+        "adapters": fuse(model) == 0,
+        "prefix": random or checkpointing,
+    }
+    return [candidate for candidate in CANDIDATES if not without.get(candidate[0], False)]
 
 
 def _compare(
@@ -167,7 +186,7 @@ def _step(model: Any, batch: dict[str, Any], levers: Levers) -> _Tried:
     return _Tried(seconds, float(loss.detach()), gradient, next(model.parameters()).dtype)
 
 
-def _typical(rows: Sequence[TrainingRow], tokens: int, batch_size: int, pad_id: int) -> dict[str, Any]:
+def typical(rows: Sequence[TrainingRow], tokens: int, batch_size: int, pad_id: int) -> dict[str, Any]:
     """Return a micro-batch of rows around the median length."""
     by_length = sorted(rows, key=lambda row: len(row.input_ids))
     middle = len(by_length) // 2
@@ -180,7 +199,7 @@ def _typical(rows: Sequence[TrainingRow], tokens: int, batch_size: int, pad_id: 
 @contextmanager
 def _few_layers(model: Any) -> Iterator[int]:
     """Shorten the model within the block to its first layers, with each kind of layer among them."""
-    decoder = model.get_base_model().get_decoder()
+    decoder = _plain(model).get_decoder()
     layers = decoder.layers
     kinds = getattr(model.config, "layer_types", None) or [""] * len(layers)
     needed = max(LAYERS, *(kinds.index(kind) + 1 for kind in set(kinds)))
@@ -191,13 +210,14 @@ def _few_layers(model: Any) -> Iterator[int]:
         decoder.layers = layers
 
 
-def _key(model: Any, batch: dict[str, Any], base: str) -> str:
+def _key(model: Any, batch: dict[str, Any], base: str, checkpointing: bool) -> str:
     trained = [(tuple(p.shape), str(p.dtype)) for p in model.parameters() if p.requires_grad]
     return digest(
         {
             "base": base,
             "type": str(next(model.parameters()).dtype),
             "trained": digest(trained),
+            "checkpointing": checkpointing,
             "rows": [list(batch["input_ids"].shape), int((batch["labels"] != IGNORE).sum())],
             "machine": [platform.machine(), _processor(), torch.get_num_threads()],
             "libraries": [version(name) for name in ("torch", "transformers", "peft")],

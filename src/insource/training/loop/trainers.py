@@ -7,7 +7,7 @@ fit in memory. The losses are equal and training is faster; ``benchmarks/bench_t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,23 @@ from trl import SFTTrainer
 from insource.training.loop import micro_batches
 from insource.training.loop.answers import Levers, summed_loss
 from insource.training.loop.batches import LengthGrouped
+from insource.training.loop.faults import ran_out_of_memory
 from insource.training.loop.speed import chosen_speed
+from insource.training.memory import release
 from insource.training.recipe import Choice
 from insource.training.tokenize import IGNORE, TrainingRow
 
 
 class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
-    """``SFTTrainer`` with the same batches whether or not training was interrupted."""
+    """``SFTTrainer`` with the same batches whether or not training was interrupted.
+
+    ``micro_batch_tokens`` bounds the tokens computed at once. ``narrowed`` has the choice of a smaller bound,
+    made when a step did not fit into the memory.
+    """
+
+    micro_batch_tokens = micro_batches.TOKENS
+    narrowed: tuple[Choice, ...] = ()
+    note: Callable[[str], None] = staticmethod(lambda text: None)
 
     def choose_speed(
         self, rows: Sequence[TrainingRow], pad_id: int, folder: Path, base: str
@@ -37,15 +47,53 @@ class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
         lengths = [len(ids) for ids in rows["input_ids"]]
         return LengthGrouped(lengths, self.args.train_batch_size, self.args.data_seed)
 
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        """Compute a step in micro-batches; the first time that one does not fit, in half as wide ones."""
+        model.train()
+        try:
+            return self._in_parts(model, inputs, num_items_in_batch)
+        except (MemoryError, RuntimeError) as error:
+            half = min(self.micro_batch_tokens, inputs["input_ids"].numel()) // 2
+            if self.narrowed or not ran_out_of_memory(error) or half < inputs["input_ids"].shape[1]:
+                raise
+        # Here, because an error in hand keeps the tensors of its frames
+        self._narrow(half)
+        model.zero_grad(set_to_none=True)
+        release()
+        return self._in_parts(model, inputs, num_items_in_batch)
+
+    def _narrow(self, tokens: int) -> None:
+        self.micro_batch_tokens = tokens
+        reason = f"halved at step {self.state.global_step + 1}: a wider one did not fit into the memory"
+        self.narrowed = (Choice(name="micro-batch", value=f"{tokens:,} tokens", reason=reason),)
+        self.note(f"out of memory: going on with micro-batches of {tokens:,} tokens")
+
+    def _in_parts(self, model: Any, inputs: Any, num_items_in_batch: Any) -> Any:
+        parts = micro_batches.split(self._prepare_inputs(inputs), self._tokens_at_once(inputs))
+        total = num_items_in_batch if num_items_in_batch is not None else _answer_tokens(inputs)
+        losses = []
+        for number, part in enumerate(parts, start=1):
+            last = number == len(parts)
+            with nullcontext() if last else self.accelerator.no_sync(model):
+                loss = self.compute_loss(model, part, num_items_in_batch=total)
+                self.accelerator.backward(loss)
+            losses.append(loss.detach())
+        return torch.stack(losses).sum()
+
+    def _tokens_at_once(self, inputs: Any) -> int:
+        # Processes have to compute the same number of parts, because they wait for each other in each
+        if self.accelerator.num_processes > 1:
+            return int(inputs["input_ids"].numel())
+        return self.micro_batch_tokens
+
 
 class CompletionSFT(ResumableSFT):
     """A trainer that projects only the positions whose next token contributes to the loss.
 
-    ``micro_batch_tokens`` bounds the tokens computed at once; ``levers`` are how they are computed.
+    It computes a batch in parts, in the way that ``levers`` says.
     """
 
     levers = Levers()
-    micro_batch_tokens = micro_batches.TOKENS
 
     def choose_speed(
         self, rows: Sequence[TrainingRow], pad_id: int, folder: Path, base: str
@@ -59,22 +107,10 @@ class CompletionSFT(ResumableSFT):
             pad_id=pad_id,
             folder=folder,
             base=base,
+            checkpointing=self.args.gradient_checkpointing,
         )
         self.levers = found.levers
         return found.choices
-
-    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
-        model.train()
-        parts = micro_batches.split(self._prepare_inputs(inputs), self._tokens_at_once(inputs))
-        total = num_items_in_batch if num_items_in_batch is not None else _answer_tokens(inputs)
-        losses = []
-        for number, part in enumerate(parts, start=1):
-            last = number == len(parts)
-            with nullcontext() if last else self.accelerator.no_sync(model):
-                loss = self.compute_loss(model, part, num_items_in_batch=total)
-                self.accelerator.backward(loss)
-            losses.append(loss.detach())
-        return torch.stack(losses).sum()
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -85,12 +121,6 @@ class CompletionSFT(ResumableSFT):
             # As in the stock trainer: the count spans all ranks, and DDP averages their gradients.
             loss = loss * self.accelerator.num_processes
         return (loss, {}) if return_outputs else loss
-
-    def _tokens_at_once(self, inputs: Any) -> int:
-        # Processes have to compute the same number of parts, because they wait for each other in each
-        if self.accelerator.num_processes > 1:
-            return int(inputs["input_ids"].numel())
-        return self.micro_batch_tokens
 
 
 def _answer_tokens(inputs: Any) -> Any:

@@ -33,7 +33,7 @@ class Chosen(NamedTuple, Generic[T]):
 
 
 class Fit(NamedTuple):
-    """What a step is made of, and whether it fits. ``available_bytes`` is what the step may take."""
+    """What a step is made of, its peak, and what it may take of the memory."""
 
     precision: Chosen[Precision]
     optimizer: Chosen[Optimizer]
@@ -41,7 +41,6 @@ class Fit(NamedTuple):
     micro_batch_tokens: Chosen[int]
     memory: Memory
     available_bytes: int
-    fits: bool
 
 
 class _Candidate(Frozen):
@@ -73,7 +72,7 @@ def fit(
     for available in _limits(section, machine):
         fitting = (pair for pair in tried if pair[1].needed <= available)
         chosen, memory = next(fitting, smallest)
-        if fits := memory.needed <= available:
+        if memory.needed <= available:
             break
     return Fit(
         precision=Chosen(chosen.precision, _precision_reason(section, machine)),
@@ -82,7 +81,6 @@ def fit(
         micro_batch_tokens=Chosen(chosen.tokens, _micro_batch_reason(section, machine, data, chosen)),
         memory=memory,
         available_bytes=round(available),
-        fits=fits,
     )
 
 
@@ -147,7 +145,7 @@ def _step(
         precision=candidate.precision,
         optimizer=candidate.optimizer,
         checkpointing=candidate.checkpointing,
-        loss="fused" if on_cuda else "answers",
+        loss="fused" if on_cuda else "chunks",
         context_bytes=CUDA_CONTEXT_BYTES if on_cuda else PROCESS_BYTES,
     )
 

@@ -7,9 +7,11 @@ import platform
 from pathlib import Path
 from typing import Literal
 
+from insource.foundation.files import write_json
 from insource.types import Frozen
 
 GIB = 2**30
+KEPT = "machine.json"
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 MEMORY_INFO = Path("/proc/meminfo")
 
@@ -62,6 +64,19 @@ def this_machine() -> Machine:
         free_bytes=free,
         bfloat16=bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()),
     )
+
+
+def kept_machine(folder: Path) -> Machine:
+    """Return the machine as the first attempt in this run folder found it.
+
+    What is free changes; a resumed run has to compute its steps in the same parts to get the same bytes.
+    """
+    kept = folder / KEPT
+    if kept.exists():
+        return Machine.model_validate_json(kept.read_text(encoding="utf-8"))
+    machine = this_machine()
+    write_json(kept, machine.model_dump())
+    return machine
 
 
 def cpu_memory(info: Path = MEMORY_INFO, group: Path = CONTROL_GROUP) -> tuple[int, int]:

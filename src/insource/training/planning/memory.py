@@ -72,6 +72,11 @@ class Memory(Frozen):
         return sum(self.model_dump().values())
 
     @property
+    def in_words(self) -> str:
+        parts = {name: value for name, value in self.model_dump().items() if value}
+        return ", ".join(f"{name} {value / GIB:.2f} GiB" for name, value in parts.items())
+
+    @property
     def needed(self) -> int:
         """The total with the margin for fragmentation: what has to be free."""
         return round(self.total * MARGIN)
@@ -82,8 +87,8 @@ def peak(shape: ModelShape, step: Step) -> Memory:
 
     Sources: ``W = N_linear·q + V·h·(1 or 2)·2``; adapters in float32 with gradient and Adam; activations of
     L checkpoints and one live block, or 0.75 of every block's; logits of V entries at 10 bytes;
-    4·h·max(ff, h) to unpack 4-bit weights. DoRA is counted as LoRA with a tenth more activations (PEFT's method comparison
-    measured 22.8 against 20.8 GiB).
+    4·h·max(ff, h) to unpack 4-bit weights. DoRA is counted as LoRA with a tenth more activations:
+    PEFT's method comparison has 22.8 against 20.8 GiB.
     """
     return Memory(
         weights=round(_weights(shape, step)),

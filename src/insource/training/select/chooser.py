@@ -98,7 +98,10 @@ class Chooser:
         One that a killed process did not come to score is scored now.
         """
         newest = self.newest
-        return newest is None or (step_of(newest) < self._recipe.steps and not self.after(newest))
+        if newest is None:
+            return True
+        stop = self.after(newest)
+        return not stop and step_of(newest) < self._recipe.steps
 
     @property
     def newest(self) -> Path | None:
@@ -137,7 +140,8 @@ class Chooser:
                 if one.step not in scored:
                     self._score(self._checkpoints / f"checkpoint-{one.step}", one, plan)
         best = ranked(checkpoints_of(self._points), self._judge.sign)[0]
-        stopped = self._exhausted(seen) or "at the planned number of steps"
+        early = seen[-1].step < self._recipe.steps
+        stopped = self._exhausted(seen) if early else "at the planned number of steps"
         return Kept(self._checkpoints / f"checkpoint-{best.step}", best, seen[-1], stopped)
 
     def _seen(self, plan: ScoringPlan) -> list[Checkpoint]:

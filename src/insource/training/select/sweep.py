@@ -106,7 +106,7 @@ def _why_off(
     if scoring is None or scoring.why_not:
         return f"no task metric: {scoring.why_not if scoring else 'nothing that scores an answer was given'}"
     if documents < LEAST_DOCUMENTS:
-        return f"{documents} validation documents are too few to tell settings apart"
+        return f"{documents} validation documents to score are too few to tell settings apart"
     if rows < LEAST_ROWS:
         return (
             f"a third of a run of {seen:,} rows leaves {rows} rows for each of {len(settings)} settings, "

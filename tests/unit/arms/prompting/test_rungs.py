@@ -10,7 +10,7 @@ from support.prompted import Copying, CopyingLocal
 from insource.arms.local import Local
 from insource.arms.prompting import few_shot, rungs
 from insource.arms.prompting.few_shot import shots_of
-from insource.arms.prompting.plans import HOPELESS_AFTER, hopeless
+from insource.arms.prompting.plans import HOPELESS_LOOKS, hopeless
 from insource.arms.prompting.rungs import FACTORY
 from insource.arms.prompts import described
 from insource.config.evaluation import EvaluationSection
@@ -18,6 +18,7 @@ from insource.evaluation.run import never
 from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import evaluate_arm
 from insource.foundation.errors import IntegrityError, UserError
+from insource.foundation.rng import generator
 from insource.models.prompting.folder import load
 from insource.models.prompting.model import PromptedModel
 from insource.types import Estimate, EvalRecord, Score, SlotScore
@@ -228,17 +229,27 @@ def scored(exact, accuracy=0.0):
     return EvalRecord(row_id="r", status="scored", score=Score(slots=tuple(slots), exact=exact, **flags))
 
 
-def test_an_arm_that_gets_nothing_right_is_hopeless_once_the_bound_says_so():
-    wrong = [scored(exact=False)] * HOPELESS_AFTER
-    assert "below 39%, where 90% is expected" in hopeless(wrong, "accuracy", 0.9)
-    assert hopeless(wrong, "accuracy", 0.3) == ""  # 10 documents do not show that it is below 30 %
+@pytest.mark.parametrize(("looked", "below"), [(5, "61%"), (10, "43%")])
+def test_an_arm_that_gets_nothing_right_is_hopeless_once_the_bound_says_so(looked, below):
+    wrong = [scored(exact=False)] * looked
+    assert f"below {below}, where 90% is expected" in hopeless(wrong, "accuracy", 0.9)
+    assert hopeless(wrong, "accuracy", 0.4) == ""  # so few documents do not show that it is below 40 %
     assert hopeless(wrong, "accuracy", None) == ""
     assert hopeless(wrong[:-1], "accuracy", 0.9) == ""
-    assert hopeless([*wrong, *wrong], "accuracy", 0.9) == ""  # one look, so that its level holds
+    assert hopeless([*wrong, *wrong, *wrong], "accuracy", 0.9) == ""  # two looks, so that the level holds
     assert hopeless([scored(exact=True), *wrong[1:]], "accuracy", 0.9) == ""
-    nearly = [scored(exact=False, accuracy=0.8)] * HOPELESS_AFTER
+    nearly = [scored(exact=False, accuracy=0.8)] * looked
     assert hopeless(nearly, "field_accuracy", 0.9) == ""
     assert hopeless(wrong, "hallucination_rate", 0.9) == hopeless(wrong, "macro_f1", 0.9) == ""
+
+
+def test_the_bound_holds_over_both_looks():
+    """An arm as good as the best is stopped in at most 5 % of draws."""
+    rng, stopped, draws = generator(1, "hopeless"), 0, 4000
+    for _ in range(draws):
+        records = [scored(exact=False, accuracy=float(right)) for right in rng.random(10) < 0.5]
+        stopped += any(hopeless(records[:n], "field_accuracy", 0.5) for n in HOPELESS_LOOKS)
+    assert stopped <= 0.05 * draws
 
 
 def test_a_hopeless_arm_stops_early_and_says_so(inputs, rows, label_task):
@@ -249,8 +260,8 @@ def test_a_hopeless_arm_stops_early_and_says_so(inputs, rows, label_task):
     (plan,) = plans(asked, "zero-shot")
     scorer = build_scorer(label_task, None)
     found = evaluate_arm(inputs.runs, dataset, label_task, "test", plan, scorer).evaluation
-    assert (found.n, found.metrics["accuracy"].value) == (HOPELESS_AFTER, 0.0)
-    assert found.stopped.startswith("no answer of the first 10 documents is right")
+    assert (found.n, found.metrics["accuracy"].value) == (HOPELESS_LOOKS[0], 0.0)
+    assert found.stopped.startswith("no answer of the first 5 documents is right")
     chosen = plan._replace(hopeless=never, stops="")  # it is asked about all, whatever was measured before
     assert evaluate_arm(inputs.runs, dataset, label_task, "test", chosen, scorer).evaluation.n == 40
     (good,) = plans(asked, "retrieved")

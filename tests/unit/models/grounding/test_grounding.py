@@ -6,9 +6,10 @@ import pytest
 
 from insource.contract.writable import _bytes
 from insource.matching.comparators import Comparator
+from insource.models.fitted.spans.candidates import candidates
 from insource.models.fitted.spans.fields import Field, Taught
 from insource.models.grounding.grounding import MOST_VALUES, Grounding
-from insource.models.grounding.values import GroundedField, scopes_of
+from insource.models.grounding.values import GroundedField, context_of, scopes_of
 
 VOLTAGE = GroundedField(
     Field(("power", "voltage"), "quantity", Comparator("quantity", unit="V")), Taught(suffix=" V")
@@ -64,6 +65,24 @@ def test_a_value_in_a_barred_context_is_ruled_out():
     barred = VOLTAGE._replace(barred=frozenset({("u1", "kv")}))
     assert not writes(Grounding((barred,)), POWER, "tested at 2 kV", {"power": {"voltage": "2000 V"}})
     assert writes(Grounding((VOLTAGE,)), POWER, "tested at 2 kV", {"power": {"voltage": "2000 V"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "context"),
+    [
+        ("Supply 5 kHz", ("x1", "khz")),
+        ("5-phase", ("x1", "phase")),
+        ("HZ | - | 5", ("x1", "hz>")),
+        ("num_di=5;", ("x1", "di>")),
+        ("Rated current ........... 5", ("x1", "current>")),
+        ("inputs\n5\nyears", ("x1", "")),
+        ("3, 5", ("x1", "")),
+    ],
+)
+def test_a_number_is_known_by_the_word_at_its_side_on_its_line(text, context):
+    (scope,) = scopes_of(text)
+    found = [one for one in candidates(scope, INPUTS.field, INPUTS.taught) if one.value == 5]
+    assert [context_of(scope, INPUTS.field, one) for one in found] == [context]
 
 
 def test_a_value_that_is_a_stranger_to_its_context_is_ruled_out_only_there():
@@ -160,9 +179,27 @@ def test_fields_that_a_contract_does_not_have_change_nothing():
     assert Grounding((INPUTS, VOLTAGE, BUSES)).schema(contract, "5 inputs") == contract
 
 
-def test_a_field_that_may_be_one_value_or_a_list_stays_open():
-    contract = schema(buses={"type": ["string", "array"], "items": {"type": "string"}})
-    assert Grounding((BUSES,)).schema(contract, "nothing") == contract
+@pytest.mark.parametrize(
+    ("answer", "allowed"),
+    [("CANopen", True), (["CANopen"], True), ("DNP3", False), (["CANopen", "DNP3"], False), (None, True)],
+)
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"type": ["string", "array", "null"], "maxLength": 9, "items": {"type": "string", "maxLength": 9}},
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": 9},
+                {"type": "array", "items": {"type": "string", "maxLength": 9}, "maxItems": 3},
+                {"type": "null"},
+            ]
+        },
+    ],
+)
+def test_one_value_and_a_list_of_values_are_held_alike(field, answer, allowed):
+    contract = schema(buses=field)
+    assert writes(Grounding((BUSES,)), contract, "speaks CANopen", {"buses": answer}) is allowed
+    assert writes(Grounding((BUSES,)), contract, "speaks nothing", {"buses": answer}) is (answer is None)
 
 
 def test_it_is_read_back_as_it_was_written(tmp_path):

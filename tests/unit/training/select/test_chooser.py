@@ -1,9 +1,9 @@
 """The chooser beside an imaginary trainer: what it keeps on disk, and that a killed run keeps the same."""
 
 import pytest
+from support import recipes
 
 from insource.foundation.errors import IntegrityError, ProviderError
-from insource.training.recipe import plan
 from insource.training.select.chooser import STATE_FILE, Chooser, Judge, by_loss, step_of
 from insource.training.select.scoring import Scored, Scoring
 from insource.types import Estimate, TrainingPoint
@@ -11,9 +11,7 @@ from insource.types import Estimate, TrainingPoint
 LOSSES = (2.0, 1.0, 0.8, 0.7, 0.75, 0.8, 0.9, 0.6)
 SCORES = (0.1, 0.5, 0.9, 0.6, 0.7, 0.8, 0.9, 0.5)
 STEPS = 16
-RECIPE = plan(
-    examples=64, hidden_size=32, longest_row_tokens=10, seed=1, epochs=1, batch_size=4, learning_rate=1e-3
-)
+RECIPE = recipes.recipe(recipes.rows(64), epochs=1, batch_size=4)
 
 
 class Killed(Exception):
@@ -44,14 +42,11 @@ def judge(rows, engine, given=None):
     return Judge(Scoring("accuracy", 1.0, {}, engine), rows.examples(rows.tickets(30)), given, 5)
 
 
-def started(folder, points, found, notes):
-    return Chooser(folder, RECIPE, points, points.append, found, notes.append)
-
-
-def walk(folder, points, found, notes=None):
+def walk(folder, points, found, notes=None, patience=RECIPE.patience):
     """Train from the newest checkpoint to the end, as the trainer does."""
     notes = [] if notes is None else notes
-    chooser = started(folder, points, found, notes)
+    recipe = RECIPE.model_copy(update={"patience": patience})
+    chooser = Chooser(folder, recipe, points, points.append, found, notes.append)
     if chooser.left_to_train():
         reached = step_of(chooser.newest) if chooser.newest else 0
         del points[sum(point.step <= reached for point in points) :]
@@ -131,17 +126,18 @@ def test_a_dead_engine_stops_the_run_and_the_next_one_goes_on_there(rows, tmp_pa
 
 
 @pytest.mark.parametrize("answer_s", [0.001, 0.05, 10.0])
-@pytest.mark.parametrize("dies_at", range(1, 9))
-def test_a_run_killed_at_any_score_keeps_the_same_checkpoint(rows, tmp_path, answer_s, dies_at):
+@pytest.mark.parametrize("dies_at", range(1, 10))
+@pytest.mark.parametrize("patience", [3, 8])  # stops early, goes to the last step
+def test_a_run_killed_at_any_score_keeps_the_same_checkpoint(rows, tmp_path, answer_s, dies_at, patience):
     first = []
-    undisturbed = walk(tmp_path / "a", first, judge(rows, Engine(answer_s=answer_s)))
+    undisturbed = walk(tmp_path / "a", first, judge(rows, Engine(answer_s=answer_s)), patience=patience)
     points = []
     killed = Engine(dies_at, answer_s)
     try:
-        walk(tmp_path / "b", points, judge(rows, killed))
+        walk(tmp_path / "b", points, judge(rows, killed), patience=patience)
     except Killed:
         again = Engine(answer_s=answer_s)
-        kept = walk(tmp_path / "b", points, judge(rows, again))
+        kept = walk(tmp_path / "b", points, judge(rows, again), patience=patience)
         assert kept._replace(folder=undisturbed.folder) == undisturbed
         scored = [step for step, documents in killed.asked + again.asked if documents > 4]
         assert len(scored) == len(set(scored))  # nothing is scored twice

@@ -5,8 +5,8 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import recipes
 
-from insource.training.recipe import plan
 from insource.training.select.scoring import Scoring
 from insource.training.select.sweep import LEAST_ROWS, Setting, best_first, plan_sweep, run_sweep
 from insource.types import Estimate, SweepTrial
@@ -15,9 +15,7 @@ SCORING = Scoring("field_accuracy", 1.0, {}, lambda folder, documents, longest: 
 
 
 def recipe(examples=3000, epochs=3, **given_values):
-    return plan(
-        examples=examples, hidden_size=576, longest_row_tokens=200, seed=1, epochs=epochs, **given_values
-    )
+    return recipes.recipe(recipes.rows(examples), epochs=epochs, **given_values)
 
 
 def planned(mode="auto", made=None, *, rate=False, batch=False, scoring=SCORING, documents=40):
@@ -65,7 +63,7 @@ def test_six_settings_around_the_prior_then_the_best_two():
         ({"made": recipe(200, 8)}, "a third of a run of 1,600 rows leaves 33 rows for each of 6 settings"),
         ({"scoring": None}, "no task metric: nothing that scores an answer was given"),
         ({"scoring": SCORING._replace(why_not="no engine")}, "no task metric: no engine"),
-        ({"documents": 5}, "5 validation documents are too few"),
+        ({"documents": 5}, "5 validation documents to score are too few"),
     ],
 )
 def test_it_is_off_with_the_reason(options, reason):

@@ -1,0 +1,63 @@
+"""The plan of a training run, without the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from insource.config.training import TrainingSection
+from insource.models.catalogue import BaseModel
+from insource.runs.folders import RunStore
+from insource.training.base import require_extra
+from insource.training.planning.data import facts_of
+from insource.training.planning.machine import this_machine
+from insource.training.planning.training_plan import TrainingPlan, training_plan
+from insource.training.preflight import OVERRIDABLE, check_disk, check_memory, failures
+from insource.training.prepare import base_shape, prepare, recipe_for
+from insource.training.stage import STAGE, summary
+from insource.types import Dataset, Task
+
+EARLIER_RUNS = 5
+
+
+def planned(
+    runs: RunStore,
+    dataset: Dataset,
+    task: Task,
+    base: BaseModel,
+    section: TrainingSection,
+    seed: int,
+    *,
+    usd_per_hour: float,
+    checks: Sequence[Callable[[], None]] = (),
+) -> TrainingPlan:
+    """Return what training would do, and what would stop it; ``checks`` are those of other packages.
+
+    Raises:
+        PrerequisiteError: ``missing-extra``.
+        IntegrityError: ``stop-token-missing``.
+        DataError: ``no-training-rows``.
+    """
+    require_extra()
+    prepared = prepare(dataset, task, base, section)
+    machine, shape = this_machine(), base_shape(base)
+    recipe = recipe_for(prepared.rows, prepared.validation, base, section, seed, machine)
+    trained = recipe.trained_parameters(shape)
+    own = (lambda: check_memory(recipe), lambda: check_disk(runs.folder, trained))
+    return training_plan(
+        recipe,
+        base_model=base.name,
+        machine=machine,
+        data=facts_of(prepared.rows, prepared.validation),
+        shape=shape,
+        failed=[*failures(checks), *prepared.failed, *failures(own)],
+        overridable=OVERRIDABLE,
+        usd_per_hour=usd_per_hour,
+        speeds=_speeds(runs, base.name, recipe.method),
+    )
+
+
+def _speeds(runs: RunStore, base: str, method: str) -> list[float]:
+    """Return tokens per second of earlier runs of this model and method, the newest first."""
+    found = (summary(run) for run in runs.complete(STAGE))
+    speeds = [one.tokens_per_s for one in found if (one.base_model, one.method) == (base, method)]
+    return [speed for speed in speeds if speed][:EARLIER_RUNS]

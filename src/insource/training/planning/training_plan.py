@@ -1,0 +1,129 @@
+"""The plan of a training run as values: settings with reasons, memory, time, money, and what stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from insource.foundation.errors import InsourceError
+from insource.training.planning.data import DataFacts
+from insource.training.planning.duration import Amount, operations_per_s, seconds_by_rule, seconds_by_runs
+from insource.training.planning.machine import Machine
+from insource.training.planning.shape import ModelShape
+from insource.training.recipe import Choice, Recipe
+from insource.types import Estimate, Frozen
+
+MEMORY_ERROR = 0.15
+
+
+class Stop(Frozen):
+    """A check before training that failed. ``overridable`` says that ``--force`` overrides it."""
+
+    code: str
+    message: str
+    details: tuple[str, ...]
+    hint: str
+    overridable: bool
+
+
+class TrainingPlan(Frozen):
+    """What `insource train` would do.
+
+    ``memory_bytes`` is the peak, ``memory_parts`` what takes it, ``available_bytes`` what may be taken.
+    ``stops`` prevent the run, ``ends`` are the conditions that end it.
+    """
+
+    base_model: str
+    machine: Machine
+    data: DataFacts
+    steps: int
+    choices: tuple[Choice, ...]
+    memory_bytes: Estimate
+    memory_parts: dict[str, int]
+    available_bytes: int
+    fits: bool
+    seconds: Estimate
+    usd: Estimate
+    stops: tuple[Stop, ...]
+    ends: tuple[str, ...]
+
+
+def training_plan(
+    recipe: Recipe,
+    *,
+    base_model: str,
+    machine: Machine,
+    data: DataFacts,
+    shape: ModelShape,
+    failed: Sequence[InsourceError],
+    overridable: frozenset[str],
+    usd_per_hour: float,
+    speeds: Sequence[float],
+) -> TrainingPlan:
+    """Return the plan; ``speeds`` are tokens per second of earlier runs of this model, the newest first."""
+    seconds = _seconds(recipe, data, shape, speeds)
+    total = recipe.memory.total
+    return TrainingPlan(
+        base_model=base_model,
+        machine=machine,
+        data=data,
+        steps=recipe.steps,
+        choices=recipe.choices,
+        memory_bytes=Estimate(
+            value=total,
+            low=total * (1 - MEMORY_ERROR),
+            high=total * (1 + MEMORY_ERROR),
+            n=1,
+            method="formula, within 15 % of published measurements",
+        ),
+        memory_parts=recipe.memory.model_dump(),
+        available_bytes=recipe.available_bytes,
+        fits=recipe.fits,
+        seconds=seconds,
+        usd=_money(seconds, usd_per_hour),
+        stops=tuple(
+            Stop(
+                code=error.code,
+                message=error.message,
+                details=error.details,
+                hint=error.hint,
+                overridable=error.code in overridable,
+            )
+            for error in failed
+        ),
+        ends=_ends(recipe),
+    )
+
+
+def _seconds(recipe: Recipe, data: DataFacts, shape: ModelShape, speeds: Sequence[float]) -> Estimate:
+    evaluations = recipe.steps // recipe.evaluate_every
+    amount = Amount(
+        trained_tokens=recipe.steps * recipe.batch_size * data.mean_row_tokens,
+        evaluated_tokens=evaluations * data.validation_rows * data.mean_row_tokens,
+    )
+    if speeds:
+        return seconds_by_runs(amount, speeds)
+    return seconds_by_rule(
+        amount,
+        shape,
+        data,
+        method=recipe.method,
+        checkpointing=recipe.checkpointing,
+        operations_per_s=operations_per_s(recipe.precision),
+    )
+
+
+def _money(seconds: Estimate, usd_per_hour: float) -> Estimate:
+    values = {
+        name: None if value is None else value / 3600 * usd_per_hour
+        for name, value in (("value", seconds.value), ("low", seconds.low), ("high", seconds.high))
+    }
+    return Estimate(**values, n=seconds.n, method=f"${usd_per_hour:.3g} an hour for the expected time")
+
+
+def _ends(recipe: Recipe) -> tuple[str, ...]:
+    early = (
+        f"after {recipe.patience} evaluations without improvement, one every {recipe.evaluate_every} steps"
+        if recipe.patience
+        else "never early: training.patience is 0"
+    )
+    return (f"at step {recipe.steps:,}", early, "at once when a loss is no number")
