@@ -15,6 +15,9 @@ from insource.training.planning.shape import ModelShape
 from insource.types import Frozen
 
 EVALUATIONS = 8
+AS_GIVEN = {
+    *("method", "alpha", "dropout", "scheduler", "warmup", "weight_decay", "max_grad_norm", "patience"),
+}
 
 
 class Choice(Frozen):
@@ -93,23 +96,16 @@ def plan(
     rate = defaults.learning_rate(section, shape)
     fitted = fit(section, shape, machine, data, batch_size=batch.value, rank=rank.value)
     recipe = Recipe(
-        method=section.method,
+        **section.model_dump(include=AS_GIVEN),
         rank=rank.value,
-        alpha=section.alpha,
-        dropout=section.dropout,
         targets=section.target_modules,
         learning_rate=rate.value,
-        scheduler=section.scheduler,
-        warmup=section.warmup,
-        weight_decay=section.weight_decay,
-        max_grad_norm=section.max_grad_norm,
         optimizer=fitted.optimizer.value,
         epochs=epochs.value,
         batch_size=batch.value,
         micro_batch_tokens=fitted.micro_batch_tokens.value,
         steps=steps,
         evaluate_every=min(steps, section.evaluate_every or max(1, steps // EVALUATIONS)),
-        patience=section.patience,
         max_tokens=data.longest_row_tokens,
         precision=fitted.precision.value,
         checkpointing=fitted.checkpointing.value,
@@ -118,15 +114,9 @@ def plan(
         available_bytes=fitted.available_bytes,
         choices=(),
     )
-    reasons = {
-        "method": defaults.method(section).reason,
-        **({} if section.method == "full" else {"rank": rank.reason}),
-        "learning rate": rate.reason,
-        "epochs": epochs.reason,
-        "batch": batch.reason,
-        **_reasons_of(fitted),
-        **_stated(section),
-    }
+    reasons = {"learning rate": rate.reason, "epochs": epochs.reason, "batch": batch.reason}
+    reasons |= {} if section.method == "full" else {"rank": rank.reason}
+    reasons |= _reasons_of(fitted) | _stated(section)
     values = _in_words(recipe)
     choices = tuple(
         Choice(name=name, value=values[name], reason=reasons[name]) for name in values if name in reasons
@@ -165,7 +155,7 @@ def _stated(section: TrainingSection) -> dict[str, str]:
             "dropout": (("dropout",), "the published defaults of narrow tasks have none"),
             "layers": (("target_modules",), "adapters on attention alone lose at equal parameters"),
         }
-    return {
+    return {"method": defaults.method(section).reason} | {
         name: GIVEN if section.model_fields_set & set(keys) and name != "length" else reason
         for name, (keys, reason) in fixed.items()
     }
