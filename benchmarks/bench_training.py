@@ -128,6 +128,7 @@ def trainer_of(way: Way, rows: Sequence[TrainingRow], steps: int, folder: Path, 
     config = dataclasses.replace(  # made anew: transformers reads these settings only then
         training_arguments(recipe, folder, on_cuda=False),
         gradient_checkpointing=way.checkpointing,
+        activation_checkpointing=way.checkpointing,
         bf16=way.autocast,
         eval_strategy="no",
         save_strategy="no",
