@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,8 +71,8 @@ def measure(claims: Claims, project: Path, *, quick: bool) -> None:
     trained = read(project, QUICK if quick else FULL)
     found: dict[str, Measured] = {}
     for name, stack in STACKS.items():
-        with stack(trained) as answer:
-            one = found[name] = ask_all(answer, trained.examples)
+        with stack(trained) as (answer, at_once):
+            one = found[name] = ask_all(answer, trained.examples, at_once)
         claims.add(f"{name}: documents per second", one.per_s, "1/s")
         claims.add(f"{name}: p50", one.p50_s, "s")
         claims.add(f"{name}: p95", one.p95_s, "s")
@@ -104,17 +105,22 @@ def read(project: Path, count: int) -> Trained:
     )
 
 
-def ask_all(answer: Answer, asked: list[Example]) -> Measured:
+def ask_all(answer: Answer, asked: list[Example], at_once: int) -> Measured:
     for example in asked[:WARM]:
         answer(example)
-    taken, exact = [], 0
-    for example in asked:
+    taken: list[float] = []
+
+    def timed(example: Example) -> bool:
         begun = time.perf_counter()
         said = answer(example)
         taken.append(time.perf_counter() - begun)
-        exact += same(said, example.target)
+        return same(said, example.target)
+
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(at_once) as threads:
+        exact = sum(threads.map(timed, asked))
     return Measured(
-        len(taken) / sum(taken),
+        len(asked) / (time.perf_counter() - begun),
         float(np.median(taken)),
         float(np.quantile(taken, 0.95)),
         exact / len(asked),
@@ -129,7 +135,7 @@ def same(said: str, target: str) -> bool:
 
 
 @contextmanager
-def engine_defaults(trained: Trained) -> Iterator[Answer]:
+def engine_defaults(trained: Trained) -> Iterator[tuple[Answer, int]]:
     """The engine's own server: chat completions with ``response_format``, one request after the other."""
     environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
     process = subprocess.Popen(
@@ -165,14 +171,14 @@ def engine_defaults(trained: Trained) -> Iterator[Answer]:
             return str(said["choices"][0]["message"]["content"])
 
         try:
-            yield answer
+            yield answer, 1
         finally:
             process.stdin.close()
             process.wait()
 
 
 @contextmanager
-def insource(trained: Trained) -> Iterator[Answer]:
+def insource(trained: Trained, at_once: int | None = None) -> Iterator[tuple[Answer, int]]:
     """The tuned model, whatever the run chose, as `insource predict` and the gateway open it.
 
     It gives the log-probabilities from which they compute the confidence.
@@ -181,11 +187,12 @@ def insource(trained: Trained) -> Iterator[Answer]:
     result = load(session.project.runs, None)[0]
     found = answering(session, result.model_copy(update={"served": None}))
     with found.open() as opened:
-        yield lambda example: opened.model.generate(found.ask(example.input)).text
+        model = opened.model
+        yield lambda example: model.generate(found.ask(example.input)).text, at_once or found.slots
 
 
 @contextmanager
-def constrained_transformers(trained: Trained) -> Iterator[Answer]:
+def constrained_transformers(trained: Trained) -> Iterator[tuple[Answer, int]]:
     """Transformers with PEFT in bfloat16, each step held to the same grammar by llguidance."""
     import torch
     from llguidance.hf import from_tokenizer
@@ -213,7 +220,7 @@ def constrained_transformers(trained: Trained) -> Iterator[Answer]:
             )
         return str(tokenizer.decode(made[0, prompt["input_ids"].shape[1] :], skip_special_tokens=True))
 
-    yield answer
+    yield answer, 1
 
 
 def held_to(grammar: str, vocabulary: Any, prompt_tokens: int) -> Callable[[Any, Any], Any]:
@@ -241,5 +248,6 @@ def held_to(grammar: str, vocabulary: Any, prompt_tokens: int) -> Callable[[Any,
 STACKS = {
     "engine's defaults": engine_defaults,
     "Insource": insource,
+    "Insource, one at a time": lambda trained: insource(trained, 1),
     "transformers": constrained_transformers,
 }

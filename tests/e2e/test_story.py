@@ -55,6 +55,7 @@ def test_the_demo_and_the_same_again(insource, tmp_path):
         "log",
         "dataset",
         "fit",
+        "ground",
         "train",
         "export",
         "evaluate",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from insource.evaluation.run import evaluate, read_journal
-from insource.foundation.errors import PrerequisiteError, ProviderError
+from insource.foundation.errors import PrerequisiteError, ProviderError, UserError
 from insource.models.protocol import Request
 from insource.serving.engine import EngineSettings
 from insource.serving.engines.llamacpp import LlamaCppEngine, require_free_port
@@ -171,16 +171,32 @@ def test_the_engines_threads_do_not_spin_for_long_whatever_the_environment_says(
     assert b"GOMP_SPINCOUNT=infinity" not in environment
 
 
-def test_a_damaged_model_file_is_named_with_the_reason(settings, tmp_path):
-    """Its metadata are whole, its weights end early: only the engine notices."""
+def test_a_damaged_model_file_is_named_before_the_engine_reads_it(settings, tmp_path):
+    """Its metadata are whole, its weights end early."""
     cut = tmp_path / "cut.gguf"
     with settings.gguf.open("rb") as whole:
         cut.write_bytes(whole.read(20_000_000))
     engine = LlamaCppEngine(settings.model_copy(update={"gguf": cut}))
+    with pytest.raises(UserError) as caught:
+        engine.start()
+    assert caught.value.code == "model-unreadable"
+    assert "cut.gguf" in caught.value.message
+    assert engine.pid is None
+
+
+def test_a_file_that_the_engine_cannot_load_is_named_with_what_it_said(settings, monkeypatch, tmp_path):
+    """Whatever gets past the checks: the engine's own words follow."""
+    for check in ("require_sound", "require_memory"):
+        monkeypatch.setattr(f"insource.serving.engines.llamacpp.{check}", lambda given: None)
+    monkeypatch.setattr("insource.serving.engines.llamacpp.memory_sentence", lambda settings: "")
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"no model at all")
+    engine = LlamaCppEngine(settings.model_copy(update={"gguf": broken}))
     with pytest.raises(ProviderError) as caught:
         engine.start()
     assert caught.value.code == "engine-failed"
-    assert "cut.gguf" in caught.value.message
+    assert "broken.gguf" in caught.value.message
+    assert caught.value.details
     assert not engine.alive
 
 

@@ -31,6 +31,7 @@ class FakeVllm(_Fake):
         self.control, self.guidance, self.base = control, guidance, base
         self.adapters = {}
         self.broken_adapters = ()
+        self.context_tokens = 512
 
     def answer(self, path, body):
         if path == "/health":
@@ -63,17 +64,20 @@ class FakeVllm(_Fake):
         return 200, None
 
     def _complete(self, body):
+        if len(body["prompt"]) > self.context_tokens:
+            return 400, {"error": {"message": "This model's maximum context length is 5 tokens."}}
         grammar = body.get("structured_outputs", {}).get("grammar", "")
         if grammar and not self.guidance:
             return 400, {"error": {"message": "Grammar error: unexpected %llguidance"}}
         text = "ab" if grammar.endswith('start: "ab"') else self.next_answer()
         choice = {"text": text, "finish_reason": "stop", "logprobs": None}
         if body.get("logprobs"):
-            ids = [f"token_id:{byte}" for byte in text.encode()]
+            # The stop token ends the list, and what the grammar forbids is at -9999.
+            ids = [f"token_id:{byte}" for byte in text.encode()] + [f"token_id:{self.control['<|im_end|>']}"]
             choice["logprobs"] = {
                 "tokens": ids,
                 "token_logprobs": [-0.5] * len(ids),
-                "top_logprobs": [{one: -0.5, "token_id:1": -2.0} for one in ids],
+                "top_logprobs": [{one: -0.5, "token_id:0": -2.0, "token_id:9": -9999.0} for one in ids],
             }
         return 200, {
             "choices": [choice],

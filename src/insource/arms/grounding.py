@@ -14,7 +14,7 @@ from insource.arms.classical.spans.teaching import Group, group_of, teach
 from insource.models.fitted.spans.candidate import value_key
 from insource.models.fitted.spans.candidates import candidates
 from insource.models.fitted.spans.document import Scope
-from insource.models.fitted.spans.fields import ITEM, Field, Path, Taught
+from insource.models.fitted.spans.fields import ITEM, Field, Kind, Path, Taught
 from insource.models.grounding.grounding import MOST_VALUES, Grounding
 from insource.models.grounding.values import Context, GroundedField, context_of, scopes_of
 from insource.types import Example, Task
@@ -22,6 +22,9 @@ from insource.types import Example, Task
 VERSION = 1
 LEAST_SHARE = 0.95
 """A field is grounded when its values were found in at least this share of the cases."""
+
+MOST_ROWS = 2000
+"""Of more training rows, some evenly spaced ones between this number and its double are read."""
 
 LEAST_VALUES = 20
 """With fewer values, the share says too little."""
@@ -36,16 +39,21 @@ An identifier seldom comes twice, so that fewer documents show it of one.
 """
 
 SETTINGS = {
-    "share": LEAST_SHARE, "values": LEAST_VALUES, "most": MOST_VALUES, "seen": SEEN, "never": NEVER,
+    "share": LEAST_SHARE,
+    "rows": MOST_ROWS, "values": LEAST_VALUES, "most": MOST_VALUES, "seen": SEEN, "never": NEVER,
     "expected": [EXPECTED, EXPECTED_OF_ID],
 }  # fmt: skip
 """What decides, for the key of a run."""
 
 
 class FieldShare(NamedTuple):
-    """How many of a field's values were found in the documents of groups that taught nothing."""
+    """How many of a field's values were found in the documents of groups that taught nothing.
+
+    Free text is never grounded: where a value begins and ends in its document is a matter of judgement.
+    """
 
     name: str
+    kind: Kind
     found: int
     values: int
     most: int
@@ -54,11 +62,13 @@ class FieldShare(NamedTuple):
     def grounded(self) -> bool:
         """Whether the field is held to its document."""
         enough = self.values >= LEAST_VALUES and self.found >= LEAST_SHARE * self.values
-        return enough and self.most <= MOST_VALUES
+        return enough and self.most <= MOST_VALUES and self.kind != "text"
 
     @property
     def reason(self) -> str:
         """The evidence in words."""
+        if self.kind == "text":
+            return "free text"
         if self.values < LEAST_VALUES:
             return f"{self.values} values are too few to tell"
         if self.most > MOST_VALUES:
@@ -80,6 +90,7 @@ def fit_grounding(task: Task, examples: Iterable[Example], seed: int = 0) -> Fit
     answer that is no object has no fields.
     """
     samples = samples_of(task, examples)
+    samples = samples[:: max(1, len(samples) // MOST_ROWS)]
     fit = _Fit(samples, _group(samples, [one for one in all_fields(task, samples).values() if one.path]))
     folds = next(iter(fold_sets(samples, seed)), [])
     shares = fit.shares(folds)
@@ -95,6 +106,11 @@ def _group(samples: Sequence[Sample], fields: Iterable[Field]) -> Group:
     scopes = [Scope.whole(sample.document) for sample in samples]
     golds = {one.path: [_values(sample, one.path) for sample in samples] for one in wide}
     return group_of(scopes, range(len(samples)), wide, golds)
+
+
+def _own(field: Field) -> Field:
+    """Return a field inside of a list of objects as the schema has it: one value of an item."""
+    return replace(field, many=False, single=True) if field.rows else field
 
 
 def _values(sample: Sample, path: Path) -> tuple[Any, ...] | None:
@@ -130,8 +146,9 @@ class _Fit:
         """Return every field with what these samples teach about it."""
         taught = teach(self.group, train)
         return {
-            path: GroundedField(field, taught[path], *self._barred(field, taught[path], train))
+            path: GroundedField(_own(field), taught[path], *self._barred(field, taught[path], train))
             for path, field in self.group.fields.items()
+            if field.kind != "text"
         }
 
     def shares(self, folds: Sequence[Fold]) -> dict[Path, FieldShare]:
@@ -146,7 +163,7 @@ class _Fit:
                         values[path] += 1
                         found[path] += any(self.group.equal[path](gold, value) for value in stated)
         return {
-            path: FieldShare(field.name, found[path], values[path], most[path])
+            path: FieldShare(_own(field).name, field.kind, found[path], values[path], most[path])
             for path, field in self.group.fields.items()
         }
 

@@ -62,6 +62,7 @@ class Local(NamedTuple):
             adapters=() if self.adapter is None else (self.adapter,),
             alias=self.task.name,
             context_tokens=self.serving.context_tokens,
+            slots=self.serving.slots or 1,
             threads=self.serving.threads,
             memory_limit_bytes=_bytes(self.serving.memory_limit_gb),
             kind=self.serving.engine,

@@ -24,7 +24,7 @@ from insource.cli.options import json_option
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the documents and training."
 )
-@click.option("--model", help="Base model: a catalogue name or gguf/PATH.")
+@click.option("--model", help="Base model: a catalogue name, hf/PATH, hf/ORG/NAME, gguf/PATH or ollama/NAME.")
 @click.option(
     "--full", is_flag=True, help="Use 500 training and 1,000 test documents; takes several times as long."
 )

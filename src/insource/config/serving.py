@@ -26,6 +26,11 @@ class ServingSection(Frozen):
     threads: int | None = Field(
         None, gt=0, description="Threads of the engine; when empty, the cores that other processes leave."
     )
+    slots: int | None = Field(
+        None,
+        gt=0,
+        description="Documents that the engine answers at once; when empty, up to 4 as memory allows.",
+    )
     context_tokens: int = Field(
         2048, gt=0, description="Context length of one request: prompt and answer (tokens)."
     )

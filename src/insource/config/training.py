@@ -17,7 +17,10 @@ Scheduler = Literal["cosine", "linear", "constant"]
 class TrainingSection(Frozen):
     """``[training]``: the base model and its fine-tuning."""
 
-    model: str = Field("smollm2-135m-instruct", description="Base model: a catalogue name or gguf/PATH.")
+    model: str = Field(
+        "smollm2-135m-instruct",
+        description="Base model: a catalogue name, hf/PATH, hf/ORG/NAME, gguf/PATH or ollama/NAME.",
+    )
     method: Method = Field(
         "lora",
         description="What is trained: `lora`, `qlora` (on a base of 4 bits), `rslora`, `dora` (adapters; "

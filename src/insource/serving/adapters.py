@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from insource.serving.engine import EngineSettings
-from insource.serving.shared import AdapterModel, SharedEngine
+from insource.serving.shared_engine import AdapterModel, SharedEngine
 
 
 class BaseEngine:

@@ -53,12 +53,15 @@ def look(over_s: float = LOOK_S) -> Busy | None:
 
 
 def between(before: Sample | None, after: Sample | None, own_s: float = 0.0) -> Busy | None:
-    """Return what others took between two moments, in which we computed ``own_s`` ourselves."""
+    """Return what others took between two moments, in which we computed ``own_s`` ourselves.
+
+    The system counts in ticks, so a short time may give less than nothing; averages stay right.
+    """
     if before is None or after is None or after.at_s <= before.at_s:
         return None
     cores = usable_cores()
     others_s = after.taken_s - before.taken_s - own_s
-    return Busy(min(max(others_s / (after.at_s - before.at_s), 0.0), float(cores)), cores)
+    return Busy(min(others_s / (after.at_s - before.at_s), float(cores)), cores)
 
 
 def sample() -> Sample | None:

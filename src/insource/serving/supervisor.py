@@ -9,7 +9,7 @@ from insource.models.engines.protocol import EngineModel
 from insource.models.protocol import ModelInfo, Request
 from insource.serving.busy import usable_cores
 from insource.serving.engine import Engine, EngineSettings
-from insource.serving.shared import MAX_RESTARTS, SharedEngine
+from insource.serving.shared_engine import MAX_RESTARTS, SharedEngine
 from insource.types import Completion, Message
 
 __all__ = ["MAX_RESTARTS", "ServedModel", "usable_cores"]

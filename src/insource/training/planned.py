@@ -11,7 +11,7 @@ from insource.training.base import require_extra
 from insource.training.planning.data import facts_of
 from insource.training.planning.machine import this_machine
 from insource.training.planning.training_plan import TrainingPlan, training_plan
-from insource.training.preflight import OVERRIDABLE, check_disk, check_memory, failures
+from insource.training.preflight import OVERRIDABLE, check_disk, check_memory, check_method, failures
 from insource.training.prepare import base_shape, prepare, recipe_for
 from insource.training.stage import STAGE, summary
 from insource.types import Dataset, Task
@@ -42,7 +42,11 @@ def planned(
     machine, shape = this_machine(), base_shape(base)
     recipe = recipe_for(prepared.rows, prepared.validation, base, section, seed, machine)
     trained = recipe.trained_parameters(shape)
-    own = (lambda: check_memory(recipe), lambda: check_disk(runs.folder, trained))
+    own = (
+        lambda: check_method(recipe.method, machine),
+        lambda: check_memory(recipe),
+        lambda: check_disk(runs.folder, trained),
+    )
     return training_plan(
         recipe,
         base_model=base.name,

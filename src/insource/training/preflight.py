@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from insource.config.training import Method
 from insource.contract.grammar import compile_grammar
 from insource.contract.writable import unwritable
 from insource.foundation.errors import DataError, InsourceError, IntegrityError, PrerequisiteError
 from insource.models.weights.wheel import require_disk_space
+from insource.training.planning.machine import Machine
 from insource.training.recipe import Recipe
 from insource.training.tokenize import IGNORE, TrainingRow, control_tokens, prompt_pieces, text_ids
 from insource.types import Example, JsonSchema, Task
@@ -215,6 +217,28 @@ def check_leakage(train: Sequence[Example], held_out: Sequence[Example]) -> None
         )
 
 
+def check_method(method: Method, machine: Machine) -> None:
+    """Check that this machine can train by the method.
+
+    Raises:
+        PrerequisiteError: ``qlora-unavailable``.
+    """
+    if method != "qlora" or machine.bitsandbytes:
+        return
+    if machine.device == "cuda":
+        raise PrerequisiteError(
+            "qlora-unavailable",
+            "QLoRA needs the package bitsandbytes, which is not installed.",
+            hint="Install it: pip install bitsandbytes",
+        )
+    raise PrerequisiteError(
+        "qlora-unavailable",
+        "QLoRA needs a CUDA device, and this machine has none.",
+        details=("On a CPU, each 4-bit weight would be unpacked twice in every micro-batch.",),
+        hint='Use `training.method = "lora"`; the plan says what it takes: insource train --plan',
+    )
+
+
 def check_memory(recipe: Recipe) -> None:
     """Check that the planned peak fits into the memory that training may take.
 
@@ -249,7 +273,7 @@ def less_memory(recipe: Recipe) -> str:
     if recipe.method == "full":
         ways.append('`training.method = "lora"`')
     elif recipe.method != "qlora":
-        ways.append('`training.method = "qlora"`')
+        ways.append('`training.method = "qlora"` (on CUDA)')
     if not recipe.checkpointing:
         ways.append("`training.gradient_checkpointing = true`")
     if recipe.micro_batch_tokens > recipe.max_tokens:

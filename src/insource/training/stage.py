@@ -19,7 +19,7 @@ from insource.training.base import require_extra
 from insource.training.memory import release
 from insource.training.outcome import summarised
 from insource.training.planning.machine import kept_machine
-from insource.training.preflight import check_disk, check_memory, failures, stop_on
+from insource.training.preflight import check_disk, check_memory, check_method, failures, stop_on
 from insource.training.prepare import base_shape, prepare, recipe_for
 from insource.training.recipe import Choice, Recipe
 from insource.training.select.chooser import STATE_FILE, Chooser, Judge, step_of
@@ -148,7 +148,13 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
 def _lacking(folder: Path, base: BaseModel, recipe: Recipe) -> list[InsourceError]:
     """Return what this machine lacks for the recipe."""
     trained = recipe.trained_parameters(base_shape(base))
-    return failures((lambda: check_memory(recipe), lambda: check_disk(folder, trained)))
+    return failures(
+        (
+            lambda: check_method(recipe.method, kept_machine(folder)),
+            lambda: check_memory(recipe),
+            lambda: check_disk(folder, trained),
+        )
+    )
 
 
 def _swept(

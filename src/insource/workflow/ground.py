@@ -54,8 +54,8 @@ def ground(session: Session, dataset: Dataset, task: Task) -> Grounded:
 def _lines(found: FittedGrounding) -> list[str]:
     """Say which fields are held to the document and which are not, each with its evidence."""
     held = [f"{one.name} ({one.reason})" for one in found.shares if one.grounded]
-    enough = [one for one in found.shares if not one.grounded and one.values >= LEAST_VALUES]
-    free = [f"{one.name} ({one.reason})" for one in enough]
+    told = [one for one in found.shares if one.kind == "text" or one.values >= LEAST_VALUES]
+    free = [f"{one.name} ({one.reason})" for one in told if not one.grounded]
     few = len(found.shares) - len(held) - len(free)
     if few:
         free.append(f"{few} fields with fewer than {LEAST_VALUES} values in training")

@@ -27,7 +27,6 @@ from insource.workflow.export import Made
 from insource.workflow.session import Session
 
 FORMATS = ("adapter", "merged", *FILE_TYPES)
-DEFAULT_FORMATS = ("adapter", "merged", "q8_0")
 PROMPTS = 50
 MANIFEST = "export.json"
 

@@ -26,6 +26,7 @@ from insource.routing.grounded import GroundedModel
 from insource.routing.vocabulary import CONTROL_MARK, tokenizer_of
 from insource.runs.result import load
 from insource.serving.adapters import Engines
+from insource.serving.memory import slots_that_fit
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
 from insource.types.choice import HYBRID, HybridParts
@@ -262,6 +263,8 @@ def _tuned(found: _Found) -> Deployed:
     base = _base(result.training.base_model, result.base_digest, result)
     local = _behind_engine(found, base, None, result.max_new_tokens).of(adapter)
     settings = local.settings()
+    slots = local.serving.slots or slots_that_fit(settings)
+    settings = settings.model_copy(update={"slots": slots})
     engine = found.engines.of(settings)
     index = engine.join(settings)
     tokenizer = adapter.with_name(TOKENIZER_FILE)
@@ -283,6 +286,7 @@ def _tuned(found: _Found) -> Deployed:
         ask=_asking(task, local.max_new_tokens, grammar),
         confidence=lambda completion: document_confidence(completion, grammar, load_tokenizer(tokenizer)),
         spelled=_spelling(lambda: load_tokenizer(tokenizer)),
+        slots=slots,
         engine=str(settings.gguf),
     )
 

@@ -163,7 +163,7 @@ def _file_types(
     examples: tuple[Example, ...],
     absent: dict[str, str],
 ) -> list[_Measured]:
-    steps = steps_of(session, dataset, task, made)
+    steps = steps_of(session, dataset, task, made, len(examples))
     found = []
     for kind in FILE_TYPES:
         try:

@@ -13,7 +13,6 @@ from support.waiting import eventually
 from insource.foundation.errors import ProviderError
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings, HttpCloud, Limits, TaskSettings
-from insource.models.llamacpp import PROMPT_TOO_LONG
 from insource.models.protocol import ModelInfo
 from insource.store.calls.calls import find_calls
 
@@ -32,7 +31,7 @@ class Busy(Local):
 
     def generate(self, request):
         if request.document == LONG:
-            raise ProviderError(PROMPT_TOO_LONG, "3,000 tokens, and the context has 2,048")
+            raise ProviderError("prompt-too-long", "3,000 tokens, and the context has 2,048")
         with self.lock:
             self.now += 1
             self.most = max(self.most, self.now)
@@ -97,7 +96,7 @@ def test_what_is_beyond_the_queue_is_refused_at_once_and_told_when_to_ask_again(
             answered, refused = crowd(server, threads, model, 4)
         reasons = state(server)["reasons"]
     assert answered == ['{"voltage":"480 V"}'] * 3
-    assert refused == [(429, "overloaded", "1")] * 4
+    assert refused == [(429, "model-overloaded", "1")] * 4
     assert (model.most, reasons) == (1, {"confident": 3, "overloaded": 4})
     recorder.flush()
     assert sorted(call.status for call in find_calls(recorder.database)) == [200] * 3 + [429] * 4
@@ -125,7 +124,7 @@ def test_the_cloud_is_spared_where_the_configuration_says_so(recorder, provider)
         ThreadPoolExecutor(8) as threads,
     ):
         _, refused = crowd(server, threads, model, 2)
-    assert (refused, provider.seen) == ([(429, "overloaded", "1")] * 2, [])
+    assert (refused, provider.seen) == ([(429, "model-overloaded", "1")] * 2, [])
 
 
 def test_nobody_waits_beyond_the_deadline_and_the_model_recovers(recorder):
@@ -138,7 +137,7 @@ def test_nobody_waits_beyond_the_deadline_and_the_model_recovers(recorder):
         model.release.set()
         eventually(lambda: state(server)["under_way"] == 0)
         after = ask(server).parse().choices[0].message.content
-    assert [one[:2] for one in late] == [(429, "overloaded")] * 2
+    assert [one[:2] for one in late] == [(429, "model-overloaded")] * 2
     assert (busy["under_way"], busy["waiting"]) == (1, 0)
     assert after == '{"voltage":"480 V"}'
 
@@ -155,7 +154,7 @@ def test_tasks_of_one_engine_share_its_slots_and_its_queue(recorder):
         refused = outcome(threads.submit(ask, server, model="others"))
         model.release.set()
         assert outcome(first) == outcome(second) == '{"voltage":"480 V"}'
-    assert (refused, model.most) == ((429, "overloaded", "1"), 1)
+    assert (refused, model.most) == ((429, "model-overloaded", "1"), 1)
 
 
 def test_a_document_beyond_the_context_is_refused_and_counted(recorder):

@@ -11,7 +11,7 @@ from insource.models.protocol import Request
 from insource.serving.busy import Busy
 from insource.serving.engine import EngineSettings
 from insource.serving.engines.llamacpp import LlamaCppEngine
-from insource.serving.shared import SharedEngine
+from insource.serving.shared_engine import SharedEngine
 from insource.serving.supervisor import ServedModel
 from insource.types import Message
 
@@ -93,7 +93,7 @@ def test_adapters_that_cannot_be_loaded_leave_the_old_ones_served(settings, adap
     with SharedEngine(settings, {"v1": adapters["a"]}) as shared:
         with pytest.raises(InsourceError) as caught:
             shared.load({"v2": broken})
-        assert caught.value.code == "engine-failed"
+        assert caught.value.code == "model-unreadable"
         assert shared.model("v1", "v1").generate(QUESTION).text == alone["a"]
 
 
@@ -116,7 +116,7 @@ def test_a_llama_server_by_url_answers_as_the_embedded_engine(settings, adapters
 
 
 def test_a_busy_machine_is_said_and_gets_fewer_threads(settings, monkeypatch):
-    monkeypatch.setattr("insource.serving.shared.look", lambda: Busy(1.0, 2))
+    monkeypatch.setattr("insource.serving.shared_engine.look", lambda: Busy(1.0, 2))
     told = []
     unset = settings.model_copy(update={"threads": None})
     with SharedEngine(unset, {}, note=told.append) as shared:
@@ -135,13 +135,13 @@ def test_the_answer_does_not_depend_on_the_number_of_threads(settings):
 
 
 def test_a_neighbour_that_comes_later_moves_the_engine_to_fewer_threads(settings, monkeypatch):
-    monkeypatch.setattr("insource.serving.shared.look", lambda: Busy(0.0, 2))
+    monkeypatch.setattr("insource.serving.shared_engine.look", lambda: Busy(0.0, 2))
     monkeypatch.setattr("insource.serving.threads.FEWER_AFTER_S", 0.0)
     told = []
     with SharedEngine(settings.model_copy(update={"threads": None}), {}, note=told.append) as shared:
         first = shared.engine
         before = shared.model("base", None).generate(QUESTION).text
-        monkeypatch.setattr("insource.serving.shared.between", lambda *_: Busy(1.0, 2))
+        monkeypatch.setattr("insource.serving.shared_engine.between", lambda *_: Busy(1.0, 2))
         deadline = time.monotonic() + 60
         while shared.engine is first and time.monotonic() < deadline:
             assert shared.model("base", None).generate(QUESTION).text == before

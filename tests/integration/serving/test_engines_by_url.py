@@ -11,7 +11,7 @@ from insource.foundation.canonical import file_digest
 from insource.foundation.errors import InsourceError, UserError
 from insource.models.protocol import Request
 from insource.serving.engine import EngineSettings
-from insource.serving.shared import SharedEngine
+from insource.serving.shared_engine import SharedEngine
 from insource.serving.supervisor import ServedModel
 from insource.types import Message
 
@@ -73,8 +73,9 @@ def test_vllm_gets_the_adapter_at_run_time_and_answers_with_it(gguf, adapter, vl
     assert asked["structured_outputs"] == {"grammar": compile_grammar(SCHEMA).text}
     assert asked["prompt"] == list(b"supply 480 V")
     assert (completion.text, completion.finish_reason, completion.model) == ('{"v":"480"}', "stop", "tuned")
-    assert [token.id for token in completion.tokens] == list(b'{"v":"480"}')
-    assert completion.tokens[0].top == ((ord("{"), -0.5), (1, -2.0))
+    assert [token.id for token in completion.tokens] == [*b'{"v":"480"}', CONTROL["<|im_end|>"]]
+    assert completion.tokens[-1].bytes == b""  # the stop token is no text
+    assert completion.tokens[0].top == ((ord("{"), -0.5), (0, -2.0))  # without what the grammar forbids
     assert vllm.adapters == {}  # taken back at the end
 
 
@@ -82,7 +83,7 @@ def test_the_bytes_of_vllms_tokens_are_those_of_the_vocabulary(gguf, adapter, vl
     """With token ids asked for, vLLM does not say what a token spells."""
     vllm.answers = ["#"]  # byte 35 is the token of that id: two control tokens, then "!" onwards
     with ServedModel("base", settings(gguf, "vllm", vllm.url)) as served:
-        (token,) = served.generate(request(top_logprobs=1)).tokens
+        token, _ = served.generate(request(top_logprobs=1)).tokens
     assert (token.id, token.bytes) == (35, bytes([0x21 + 35 - len(CONTROL)]))
 
 
@@ -212,6 +213,14 @@ def test_an_ollama_model_without_the_adapter_is_refused(gguf, adapter):
         ServedModel("m", settings(gguf, "ollama", url, model="base", adapters=(adapter,)), adapter=0).start()
     assert caught.value.code == "engine-lacks-model"
     assert "ollama create" in caught.value.hint
+
+
+def test_a_prompt_that_is_too_long_for_vllm_is_named_so(gguf, vllm):
+    with ServedModel("m", settings(gguf, "vllm", vllm.url)) as served:
+        vllm.context_tokens = 5
+        with pytest.raises(InsourceError) as caught:
+            served.generate(request())
+    assert caught.value.code == "prompt-too-long"
 
 
 def test_a_key_that_is_asked_for_is_sent_and_one_that_is_not_set_is_named(gguf, vllm, monkeypatch):

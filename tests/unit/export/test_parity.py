@@ -24,3 +24,10 @@ def test_nothing_said_is_no_parity():
     found = judge(3, 0, 0, 0, [], True)
     assert not found.passed
     assert "0 of 0" in found.sentence
+
+
+def test_without_listed_log_probabilities_the_tokens_decide():
+    found = judge(3, 36, 0, 36, [], True)
+    assert found.passed
+    assert "difference not measured" in found.sentence
+    assert not judge(3, 30, 0, 36, [], True).passed

@@ -22,10 +22,13 @@ def test_what_others_took_is_without_what_we_computed():
     assert found.cores == 1.0
 
 
-@pytest.mark.parametrize(("taken", "own", "cores"), [(1.0, 3.0, 0.0), (1e6, 0.0, None)])
-def test_it_is_between_none_and_all_cores(taken, own, cores):
-    found = between(Sample(0.0, 0.0), Sample(1.0, taken), own)
-    assert found.cores == (usable_cores() if cores is None else cores)
+def test_it_is_at_most_all_cores():
+    assert between(Sample(0.0, 0.0), Sample(1.0, 1e6)).cores == usable_cores()
+
+
+def test_ticks_that_fall_between_two_answers_cancel_out():
+    late, early = between(Sample(0, 0.0), Sample(1, 0.99), 1.0), between(Sample(0, 0.0), Sample(1, 1.01), 1.0)
+    assert late.cores + early.cores == pytest.approx(0.0)
 
 
 def test_what_cannot_be_measured_is_none():

@@ -4,7 +4,7 @@ from support.gguf_files import HEADS, KEPT_HEADS, LAYERS, WIDTH, write_gguf
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.serving import memory
 from insource.serving.engine import EngineSettings
-from insource.serving.memory import Need, need, require_memory
+from insource.serving.memory import Need, need, require_memory, slots_that_fit
 
 
 @pytest.fixture
@@ -71,3 +71,10 @@ def test_a_damaged_file_is_named_before_the_engine_reads_it(tmp_path, content):
 
 def test_the_need_is_the_sum_of_its_parts():
     assert Need(1, 2, 3).total == 6
+
+
+@pytest.mark.parametrize(("spare", "slots"), [(10.0, 4), (2.0, 4), (0.5, 1)])
+def test_more_documents_at_once_where_half_of_the_memory_holds_them(settings, monkeypatch, spare, slots):
+    four = need(settings.model_copy(update={"slots": 4})).total
+    monkeypatch.setattr(memory, "free_bytes", lambda: int(spare * four) + 1)
+    assert slots_that_fit(settings) == slots

@@ -10,6 +10,7 @@ from insource.training.preflight import (
     check_counts,
     check_disk,
     check_memory,
+    check_method,
     check_prefixes,
     check_rows,
     check_system_prompt,
@@ -153,3 +154,11 @@ def test_memory_may_be_given(label_task):
 def test_a_disk_without_room_for_checkpoints_stops_the_run(tmp_path):
     check_disk(tmp_path, 1000)
     assert code_of(check_disk, tmp_path, 10**15) == "disk-full"
+
+
+def test_four_bits_need_a_card_and_its_library():
+    check_method("qlora", CARD)
+    check_method("lora", LAPTOP)
+    assert code_of(check_method, "qlora", LAPTOP) == "qlora-unavailable"
+    without = CARD.model_copy(update={"bitsandbytes": False})
+    assert code_of(check_method, "qlora", without) == "qlora-unavailable"

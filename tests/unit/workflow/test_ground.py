@@ -23,7 +23,7 @@ def test_it_is_kept_and_read_back(project, dataset):
     found = ground(session, dataset, TASK)
     again = ground(session, dataset, TASK)
     assert found == again == Grounded(Grounding.load(found.file), found.file)
-    assert "order.drink" in found.grounding.names
+    assert "order.cups" in found.grounding.names
     assert [stage.skipped for stage in session.stages] == [False, True]
 
 
@@ -32,7 +32,7 @@ def test_every_field_is_named_with_its_reason(project, dataset):
     ground(session_on(project(), display), dataset, TASK)
     said = " ".join(display.notes)
     assert "ruled out for" in said
-    assert "order.drink (100.0% of 50 values were found)" in said
+    assert "order.cups (100.0% of 50 values were found)" in said
 
 
 @pytest.mark.parametrize(

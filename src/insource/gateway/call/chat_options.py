@@ -10,38 +10,43 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from insource.contract.resolved import InvalidSchema
 from insource.contract.validate import fits
+from insource.gateway.call.caller_schemas import CostlySchema, require_cheap
 from insource.gateway.call.openai_api import Logprobs
-from insource.types import Completion
+from insource.types import Completion, JsonSchema, OutputSpec
 
 Accepts = Callable[[str], bool]
 """Whether a finished answer has the format that the caller asked for."""
 
-# Schemas of callers are compiled and kept, so their size is bounded.
-MAX_SCHEMA_BYTES = 1 << 18
 # What OpenAI writes for a value whose probability is 0.
 NEVER = -9999.0
 
 
-def accepting(response_format: Any) -> Accepts | None:
-    """Return the check of a request's ``response_format``, None if this gateway cannot check it."""
+def accepting(response_format: Any, output: OutputSpec) -> Accepts | None:
+    """Return the check of a request's ``response_format``, None if this gateway cannot check it.
+
+    ``output`` is the contract that the answer fits in any case. Labels are not JSON.
+    """
     kind = response_format.get("type") if isinstance(response_format, dict) else None
     if response_format is None or kind == "text":
         return lambda text: True
+    if not isinstance(output, JsonSchema):
+        return None
     if kind == "json_object":
         return lambda text: _holds(text, lambda value: isinstance(value, dict))
     if kind != "json_schema":
         return None
     named = response_format.get("json_schema")
     schema = named.get("schema") if isinstance(named, dict) else None
-    if not isinstance(schema, dict) or len(msgspec.json.encode(schema)) > MAX_SCHEMA_BYTES:
+    if not isinstance(schema, dict):
         return None
+    if schema == output.definition:
+        return lambda text: True
     try:
+        require_cheap(schema)
         fits(None, schema)
-    except InvalidSchema:
+    except (CostlySchema, InvalidSchema):
         return None
     return lambda text: _holds(text, lambda value: fits(value, schema))
 

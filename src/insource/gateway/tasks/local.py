@@ -10,7 +10,6 @@ from insource.contract.reasoning import without_reasoning
 from insource.contract.validate import fits
 from insource.foundation.errors import InsourceError
 from insource.gateway.call.exchange import Attempt
-from insource.models.engines.http import PROMPT_TOO_LONG
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS
 from insource.types import Completion, JsonSchema, Task
@@ -58,7 +57,7 @@ class LocalAnswerer:
         try:
             completion = self.model.generate(self._ask(document))
         except Exception as error:
-            too_long = isinstance(error, InsourceError) and error.code == PROMPT_TOO_LONG
+            too_long = isinstance(error, InsourceError) and error.code == "prompt-too-long"
             return Attempt(
                 "failed", error=f"{type(error).__name__}: {error}", why=TOO_LONG if too_long else ""
             )

@@ -17,7 +17,7 @@ from insource.gateway.tasks.decisions import Decider
 from insource.gateway.tasks.line import Line, Overloaded
 from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer, prompt_of
 from insource.routing.cascade import decide
-from insource.types import JsonSchema, Labels
+from insource.types import Labels
 
 NOT_INSOURCED, OTHER_OPTIONS, OTHER_FORMAT = "not-insourced", "other-options", "other-format"
 OVERLOADED = "overloaded"
@@ -30,8 +30,8 @@ _REFUSALS = {
 }
 _ANSWERED = {
     True: "It answers questions about one text, with the options of its own task only.",
-    False: "It answers one document as one user message of text, without tools, several choices or formats "
-    "of another task.",
+    False: "It answers one document as one user message of text, without tools or several choices, in the "
+    "format of its own task, with log-probabilities only if it states them.",
 }
 
 Elsewhere = Callable[[], Awaitable[None]]
@@ -174,18 +174,15 @@ class InsourcedTask:
 
     def _document_of(self, chat: ChatRequest) -> str | None:
         """Return the document of a request, None if the local model cannot answer as it asks."""
-        output, form = self.task.output, chat.response_format
-        wants_json = isinstance(form, dict) and form.get("type") != "text"
-        if accepting(form) is None or (wants_json and not isinstance(output, JsonSchema)):
-            return None
-        if chat.logprobs and self._own.spelled is None and not isinstance(output, Labels):
+        stated = self._own.spelled is not None or isinstance(self.task.output, Labels)
+        if accepting(chat.response_format, self.task.output) is None or (chat.logprobs and not stated):
             return None
         return document_of(chat)
 
     def _other_answer(self, chat: ChatRequest, attempt: Attempt) -> str:
         """Return why a valid answer is not what the request asks for, empty if it is."""
         assert attempt.completion is not None
-        accepts = accepting(chat.response_format)
+        accepts = accepting(chat.response_format, self.task.output)
         if accepts is None or not accepts(attempt.completion.text):
             return OTHER_FORMAT
         return NOT_INSOURCED if chat.logprobs and self._logprobs(chat, attempt) is None else ""
@@ -253,7 +250,7 @@ class InsourcedTask:
         if reason == OVERLOADED and attempt is not None:
             wait = str(attempt.retry_after_s).encode()
             message = f"This task has more calls than its model can answer: {attempt.error}."
-            await exchange.refuse(429, OVERLOADED, message, headers=[(b"retry-after", wait)])
+            await exchange.refuse(429, "model-overloaded", message, headers=[(b"retry-after", wait)])
             return
         why = "the task is local-only" if without == "local-only" else "no cloud is configured"
         other = (503, without, f"The local model cannot answer this ({reason})")

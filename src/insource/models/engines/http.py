@@ -10,7 +10,6 @@ from insource.foundation.errors import ProviderError
 from insource.models.transport import Privacy, client
 
 REQUEST_TIMEOUT_S = 300.0
-PROMPT_TOO_LONG = "prompt-too-long"
 # What llama.cpp and vLLM say of a prompt that does not fit into their context.
 TOO_LONG = ("exceed_context_size", "maximum context length")
 

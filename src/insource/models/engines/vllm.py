@@ -16,6 +16,7 @@ from insource.models.token_bytes import token_bytes
 from insource.types import Completion, Message, TokenLogprob, Usage
 
 TOKEN_ID = "token_id:"
+FORBIDDEN = -9999.0  # vLLM's log-probability of what the grammar forbids, which JSON has no number for
 
 
 class VllmModel:
@@ -23,6 +24,9 @@ class VllmModel:
 
     Prompts go as token ids, by the server's own template and tokenizer. That tokenizer reads a control token
     that a message spells as the token, so such a message is refused. ``gguf`` has the bytes of the tokens.
+
+    Log-probabilities are those under the grammar (vLLM 0.32): what it forbids has none, so a confidence does
+    not see where the model wanted something else.
     """
 
     def __init__(
@@ -93,12 +97,20 @@ class VllmModel:
             tokens.append(
                 TokenLogprob(
                     id=place,
-                    bytes=self._bytes[place] if place < len(self._bytes) else b"",
+                    bytes=self._text(place),
                     logprob=logprob,
-                    top=tuple((_id(other), value) for other, value in (top or {}).items()),
+                    top=tuple(
+                        (_id(other), value) for other, value in (top or {}).items() if value > FORBIDDEN
+                    ),
                 )
             )
         return tokens
+
+    def _text(self, token: int) -> bytes:
+        """Return what a token adds to the text: the stop token at the end of an answer adds nothing."""
+        if token >= len(self._bytes) or token in self._control.by_spelling.values():
+            return b""
+        return self._bytes[token]
 
 
 def to_wire(request: Request, prompt: list[int], model: str) -> dict[str, Any]:

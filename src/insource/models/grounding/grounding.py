@@ -28,6 +28,9 @@ MOST_VALUES = 200
 """A field with more values in a document is left open in it: a grammar with all of them would be slow."""
 
 
+_NO_LIST: tuple[Any, ...] = (None, [])
+
+
 @dataclass(frozen=True)
 class Grounding:
     """The fields whose values have to stand in the document. All others are as the schema says."""
@@ -125,7 +128,7 @@ def _limits(values: list[Any], place: Place) -> dict[str, Any]:
 def _limits_of_list(values: list[Any], place: Place) -> dict[str, Any]:
     """Return the keywords for a list of values, or for a place that may hold one value or a list."""
     if not values:
-        nothing = [value for value in (None, []) if place.accepts(value)]
+        nothing: list[Any] = [value for value in _NO_LIST if place.accepts(value)]
         return {"enum": nothing} if nothing else {}
     items = {"items": {"enum": values}}
     if place.types <= {"array", "null"}:

@@ -18,7 +18,9 @@ def training(result: RunResult) -> Section | None:
         f"{summary.base_model}, {summary.examples:,} examples, {summary.epochs:.2g} epochs: "
         f"{summary.steps:,} of {summary.planned_steps:,} planned steps, {summary.tokens:,} tokens "
         f"in {words.seconds(summary.seconds)} ({summary.tokens_per_s:,.0f} tokens/s).",
+        *_memory(summary),
         *_fit(summary),
+        *(f"A check before training failed and was overridden (--force): {one}" for one in summary.forced),
     ]
     if result.parity is not None:
         passed = "passed" if result.parity.passed else "failed"
@@ -29,6 +31,14 @@ def training(result: RunResult) -> Section | None:
     plots = [plot for plot in (_curve(summary), _metric(summary, known)) if plot]
     blocks: tuple[Block, ...] = (*plots, *_trials(summary, known), *([choices] if rows else []))
     return Section("training", "How was it trained?", tuple(lead), blocks)
+
+
+def _memory(summary: TrainingSummary) -> list[str]:
+    """Return the peak memory beside its plan, nothing for a result of the time before there was one."""
+    if not (summary.peak_memory_bytes and summary.planned_memory_bytes):
+        return []
+    peak, planned = (size / 2**30 for size in (summary.peak_memory_bytes, summary.planned_memory_bytes))
+    return [f"Peak memory: {peak:.1f} GiB; {planned:.1f} GiB were planned."]
 
 
 def _fit(summary: TrainingSummary) -> list[str]:

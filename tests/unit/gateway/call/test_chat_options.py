@@ -4,11 +4,31 @@ import math
 
 import pytest
 
-from insource.gateway.call.chat_options import MAX_SCHEMA_BYTES, NEVER, accepting, logprobs_of
-from insource.types import Completion
+from insource.gateway.call.caller_schemas import MAX_BYTES, MAX_PATTERNS
+from insource.gateway.call.chat_options import NEVER, accepting, logprobs_of
+from insource.types import Completion, JsonSchema, Labels
 from insource.types.message import TokenLogprob
 
 INTEGER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+OBJECT = JsonSchema(definition={"type": "object"})
+
+
+def doubling(levels):
+    """A schema in which each definition refers to the next one twice."""
+    twice = {
+        f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]}
+        for n in range(levels)
+    }
+    return {"$defs": twice | {f"d{levels}": {"type": "object"}}, "$ref": "#/$defs/d0"}
+
+
+def nested(levels):
+    schema = {}
+    for _ in range(levels):
+        schema = {"not": schema}
+    return schema
 
 
 def form(schema, **more):
@@ -27,11 +47,13 @@ def form(schema, **more):
         (form(INTEGER, strict=True), '{"n":"1"}', False),
         (form({}), "billing", False),  # any value fits, but this is none
         (form({"type": "null"}), "null", True),
+        (form(doubling(3)), '{"n":1}', True),
+        (form({"$defs": {"a/b": {"type": "integer"}}, "items": {"$ref": "#/$defs/a~1b"}}), '["1"]', False),
         (form({"type": "null"}), "no JSON", False),
     ],
 )
 def test_an_answer_has_the_format_that_was_asked_for(asked, text, accepted):
-    assert accepting(asked)(text) is accepted
+    assert accepting(asked, OBJECT)(text) is accepted
 
 
 @pytest.mark.parametrize(
@@ -45,11 +67,31 @@ def test_an_answer_has_the_format_that_was_asked_for(asked, text, accepted):
         {"type": "json_schema", "json_schema": []},
         form({"type": "objekt"}),
         form({"$ref": "https://example.com/schema.json"}),
-        form({"description": "x" * MAX_SCHEMA_BYTES}),
+        form({"description": "x" * MAX_BYTES}),
+        form(doubling(40)),  # 2^40 parts in 3 KB
+        form({"$defs": {"a": {"properties": {"x": {"$ref": "#/$defs/a"}}}}, "$ref": "#/$defs/a"}),
+        form({"properties": {"x": {"$ref": "#"}}}),
+        form({"properties": {"x": {"$ref": "#/$defs/none"}}}),
+        form({"$dynamicRef": "#node"}),
+        form({"anyOf": [{"pattern": f"^(([a-z]{{1,80}}){{1,80}})x{n}$"} for n in range(MAX_PATTERNS + 1)]}),
+        form(nested(2_000)),
     ],
 )
 def test_a_format_that_cannot_be_checked_is_not_promised(asked):
-    assert accepting(asked) is None
+    assert accepting(asked, OBJECT) is None
+
+
+def test_the_task_s_own_schema_needs_no_second_check():
+    recursive = {"type": "object", "properties": {"next": {"$ref": "#"}}}
+    assert accepting(form(recursive), OBJECT) is None
+    assert accepting(form(recursive), JsonSchema(definition=recursive))("{}") is True
+
+
+@pytest.mark.parametrize("asked", [{"type": "json_object"}, form(INTEGER)])
+def test_labels_are_no_json(asked):
+    labels = Labels(names=("a", "b"))
+    assert accepting(asked, labels) is None
+    assert accepting({"type": "text"}, labels)("a") is True
 
 
 def test_tokens_are_spelled_with_their_alternatives():

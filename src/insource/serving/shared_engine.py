@@ -38,7 +38,7 @@ class SharedEngine:
     Examples:
         >>> from pathlib import Path
         >>> from insource.serving.engine import EngineSettings
-        >>> from insource.serving.shared import SharedEngine
+        >>> from insource.serving.shared_engine import SharedEngine
         >>> settings = EngineSettings(gguf=Path("base.gguf"), threads=2)
         >>> with SharedEngine(settings, {"specs@1": Path("specs.gguf")}) as shared:  # doctest: +SKIP
         ...     shared.model("specs@1")
