@@ -15,6 +15,7 @@ from insource.training.planning.shape import ModelShape
 from insource.types import Frozen
 
 EVALUATIONS = 8
+_SHARED = "each computes its share of a batch's rows; the step stays that of one process"
 
 
 class Choice(Frozen):
@@ -32,7 +33,7 @@ class Recipe(Frozen):
     ``micro_batch_tokens`` the tokens computed at once, with padding. ``steps`` counts optimiser steps.
     ``evaluate_every`` is the number of steps between two evaluations on the validation split; training stops
     after ``patience`` evaluations without improvement, never early when it is 0. ``memory`` is the planned
-    peak, of which ``available_bytes`` may be taken.
+    peak of one of the ``processes``, which may take ``available_bytes``.
     """
 
     method: Method
@@ -59,6 +60,7 @@ class Recipe(Frozen):
     memory: Memory
     available_bytes: int
     choices: tuple[Choice, ...]
+    processes: int = 1
 
     @property
     def fits(self) -> bool:
@@ -91,7 +93,8 @@ def plan(
     steps = section.steps or max(1, math.ceil(math.ceil(data.examples / batch.value) * epochs.value))
     rank = defaults.rank(section, shape, data)
     rate = defaults.learning_rate(section, shape)
-    fitted = fit(section, shape, machine, data, batch_size=batch.value, rank=rank.value)
+    rows_at_once = -(-batch.value // section.processes)
+    fitted = fit(section, shape, machine, data, batch_size=rows_at_once, rank=rank.value)
     recipe = Recipe(
         method=section.method,
         rank=rank.value,
@@ -117,6 +120,7 @@ def plan(
         memory=fitted.memory,
         available_bytes=fitted.available_bytes,
         choices=(),
+        processes=section.processes,
     )
     reasons = {
         "method": defaults.method(section).reason,
@@ -124,6 +128,7 @@ def plan(
         "learning rate": rate.reason,
         "epochs": epochs.reason,
         "batch": batch.reason,
+        **({"processes": _SHARED} if section.processes > 1 else {}),
         **_reasons_of(fitted),
         **_stated(section),
     }
@@ -188,6 +193,7 @@ def _in_words(recipe: Recipe) -> dict[str, str]:
         if recipe.epochs == round(recipe.epochs, 2)
         else f"{recipe.epochs:.2f}",
         "batch": f"{recipe.batch_size} rows",
+        "processes": f"{recipe.processes}, each with its own copy of the model",
         "micro-batch": f"{recipe.micro_batch_tokens:,} tokens",
         "validation": f"every {recipe.evaluate_every} steps, {patience}",
         "length": f"{recipe.max_tokens} tokens",
