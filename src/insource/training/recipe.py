@@ -15,7 +15,10 @@ from insource.training.planning.shape import ModelShape
 from insource.types import Frozen
 
 EVALUATIONS = 8
-_SHARED = "each computes its share of a batch's rows; the step stays that of one process"
+AS_GIVEN = {
+    *("method", "alpha", "dropout", "scheduler", "warmup", "weight_decay", "max_grad_norm", "patience"),
+    "processes",
+}
 
 
 class Choice(Frozen):
@@ -96,23 +99,16 @@ def plan(
     rows_at_once = -(-batch.value // section.processes)
     fitted = fit(section, shape, machine, data, batch_size=rows_at_once, rank=rank.value)
     recipe = Recipe(
-        method=section.method,
+        **section.model_dump(include=AS_GIVEN),
         rank=rank.value,
-        alpha=section.alpha,
-        dropout=section.dropout,
         targets=section.target_modules,
         learning_rate=rate.value,
-        scheduler=section.scheduler,
-        warmup=section.warmup,
-        weight_decay=section.weight_decay,
-        max_grad_norm=section.max_grad_norm,
         optimizer=fitted.optimizer.value,
         epochs=epochs.value,
         batch_size=batch.value,
         micro_batch_tokens=fitted.micro_batch_tokens.value,
         steps=steps,
         evaluate_every=min(steps, section.evaluate_every or max(1, steps // EVALUATIONS)),
-        patience=section.patience,
         max_tokens=data.longest_row_tokens,
         precision=fitted.precision.value,
         checkpointing=fitted.checkpointing.value,
@@ -120,18 +116,10 @@ def plan(
         memory=fitted.memory,
         available_bytes=fitted.available_bytes,
         choices=(),
-        processes=section.processes,
     )
-    reasons = {
-        "method": defaults.method(section).reason,
-        **({} if section.method == "full" else {"rank": rank.reason}),
-        "learning rate": rate.reason,
-        "epochs": epochs.reason,
-        "batch": batch.reason,
-        **({"processes": _SHARED} if section.processes > 1 else {}),
-        **_reasons_of(fitted),
-        **_stated(section),
-    }
+    reasons = {"learning rate": rate.reason, "epochs": epochs.reason, "batch": batch.reason}
+    reasons |= {} if section.method == "full" else {"rank": rank.reason}
+    reasons |= _reasons_of(fitted) | _stated(section)
     values = _in_words(recipe)
     choices = tuple(
         Choice(name=name, value=values[name], reason=reasons[name]) for name in values if name in reasons
@@ -170,7 +158,7 @@ def _stated(section: TrainingSection) -> dict[str, str]:
             "dropout": (("dropout",), "the published defaults of narrow tasks have none"),
             "layers": (("target_modules",), "adapters on attention alone lose at equal parameters"),
         }
-    return {
+    return {"method": defaults.method(section).reason} | {
         name: GIVEN if section.model_fields_set & set(keys) and name != "length" else reason
         for name, (keys, reason) in fixed.items()
     }
