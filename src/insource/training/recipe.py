@@ -17,6 +17,7 @@ from insource.types import Frozen
 EVALUATIONS = 8
 AS_GIVEN = {
     *("method", "alpha", "dropout", "scheduler", "warmup", "weight_decay", "max_grad_norm", "patience"),
+    "processes",
 }
 
 
@@ -35,7 +36,7 @@ class Recipe(Frozen):
     ``micro_batch_tokens`` the tokens computed at once, with padding. ``steps`` counts optimiser steps.
     ``evaluate_every`` is the number of steps between two evaluations on the validation split; training stops
     after ``patience`` evaluations without improvement, never early when it is 0. ``memory`` is the planned
-    peak, of which ``available_bytes`` may be taken.
+    peak of one of the ``processes``, which may take ``available_bytes``.
     """
 
     method: Method
@@ -62,6 +63,7 @@ class Recipe(Frozen):
     memory: Memory
     available_bytes: int
     choices: tuple[Choice, ...]
+    processes: int = 1
 
     @property
     def fits(self) -> bool:
@@ -94,7 +96,8 @@ def plan(
     steps = section.steps or max(1, math.ceil(math.ceil(data.examples / batch.value) * epochs.value))
     rank = defaults.rank(section, shape, data)
     rate = defaults.learning_rate(section, shape)
-    fitted = fit(section, shape, machine, data, batch_size=batch.value, rank=rank.value)
+    rows_at_once = -(-batch.value // section.processes)
+    fitted = fit(section, shape, machine, data, batch_size=rows_at_once, rank=rank.value)
     recipe = Recipe(
         **section.model_dump(include=AS_GIVEN),
         rank=rank.value,
@@ -178,6 +181,7 @@ def _in_words(recipe: Recipe) -> dict[str, str]:
         if recipe.epochs == round(recipe.epochs, 2)
         else f"{recipe.epochs:.2f}",
         "batch": f"{recipe.batch_size} rows",
+        "processes": f"{recipe.processes}, each with its own copy of the model",
         "micro-batch": f"{recipe.micro_batch_tokens:,} tokens",
         "validation": f"every {recipe.evaluate_every} steps, {patience}",
         "length": f"{recipe.max_tokens} tokens",

@@ -116,7 +116,7 @@ def kept_choices(folder: Path) -> tuple[Choice, ...]:
 def measure(model: Any, batch: dict[str, Any], *, checkpointing: bool = False) -> Speed:
     """Try each lever on top of those that paid, for about five seconds in all."""
     # Some families (Gemma 2) cap their attention scores, which the fused kernel cannot.
-    fused = model.get_base_model()._supports_sdpa
+    fused = _plain(model)._supports_sdpa
     levers, choices = Levers() if fused else Levers(attention="eager"), []
     with _few_layers(model) as layers, torch.random.fork_rng(devices=[]):
         model.train()
