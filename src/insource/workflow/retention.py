@@ -20,7 +20,7 @@ from insource.evaluation.retention.memory import (
     nearest_minus_farthest,
     quality,
 )
-from insource.evaluation.retention.probes import Probe, probes
+from insource.evaluation.retention.probes import MAKERS, Probe, probes
 from insource.evaluation.retention.skills import compare_skills
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
@@ -66,9 +66,9 @@ def measure_retention(
     Raises as ``evaluate_one``, and ``ProviderError`` as the engine.
     """
     plan = TUNED.make(inputs_of(session, dataset, task, made))[0]
-    _announce(session, task, len(plan.examples), documents)
     tested = evaluate_one(session, dataset, task, "test", plan)
     training = sample(dataset.splits["train"], min(documents or len(plan.examples), len(plan.examples)))
+    _announce(session, task, len(training), tested)
     trained = evaluate_one(session, dataset, task, "train", plan._replace(examples=training, is_look=False))
     edited, edits = _edited(session, dataset, task, made, training, trained, tested)
     session.begin("retention", "the base and the tuned model on probes beside the task")
@@ -106,15 +106,22 @@ def retention_of(runs: RunStore, training: str) -> Retention | None:
     return None
 
 
-def _announce(session: Session, task: Task, tested: int, documents: int | None) -> None:
-    edited = EDITED if isinstance(task.output, JsonSchema) else 0
-    asked = min(documents or tested, tested) + edited
-    short = 7 * QUESTIONS * 2 + 6 * DRIFT_PROMPTS
-    forced = 2 * DRIFT_PROMPTS * DRIFT_TOKENS
+def _announce(session: Session, task: Task, training: int, tested: Evaluated) -> None:
+    """Say how long the rest takes, from the answers to the test documents."""
+    documents = training + (min(EDITED, training) if isinstance(task.output, JsonSchema) else 0)
+    tokens = len(MAKERS) * QUESTIONS * 2 * ANSWER_TOKENS
+    tokens += (
+        5 * (len(MAKERS) + DRIFT_PROMPTS) * DRIFT_TOKENS
+    )  # said by the base, read by the tuned, said again
+    timed = [r.completion for r in tested.records if r.completion and r.completion.latency_s]
+    written = sum(one.usage.output_tokens or 0 for one in timed)
+    seconds = sum(one.latency_s or 0.0 for one in timed)
+    if not written:
+        return
+    expected = documents * seconds / len(timed) + tokens * seconds / written
     session.display.note(
-        f"{asked} documents to answer, as long as the evaluation took each, and {short} short answers and "
-        f"{forced} single tokens beside: a few minutes for a small model. Ctrl-C stops; answered documents "
-        "are kept."
+        f"About {max(1, round(expected / 60))} minutes at most, at the speed of the test answers: {documents:,} "
+        f"documents, and {tokens:,} tokens beside the task. Ctrl-C stops; answered documents are kept."
     )
 
 
