@@ -114,7 +114,7 @@ def test_the_real_engine_is_asked_as_base_as_tuned_and_with_its_adapter_off(trai
     assert found.adapter_off.largest_difference < 0.01
     kept = next(RunStore(tmp_path / ".insource").complete("retention"))
     assert json.loads((kept.path / "retention.json").read_text()) == json.loads(told)
-    assert "About 1 minutes at most" in done.output.replace("\n", " ")
+    assert "About 1 min at most" in done.output.replace("\n", " ")
     assert "tokens beside the task" in done.output.replace("\n", " ")
     again = CliRunner().invoke(cli, ["evaluate", "--retention", "--json"], catch_exceptions=True)
     assert next(line for line in again.output.splitlines() if line.startswith('{"metric"')) == told
