@@ -19,11 +19,15 @@ from insource.workflow import retention as measured
 
 pytestmark = pytest.mark.model
 
+JSON = 'instruction = "Extract the pump."\nschema = "schema.json"'
+LABELS = """instruction = "Route the ticket."
+labels = ["billing", "delivery", "technical"]
+primary_metric = "accuracy"
+"""
 CONFIG = """
 [task]
-name = "pumps"
-instruction = "Extract the pump."
-schema = "schema.json"
+name = "made"
+{task}
 [training]
 model = "hf/{model}"
 [serving]
@@ -39,7 +43,7 @@ test_documents = 8
 
 @pytest.fixture
 def trained(project, rows, tmp_path, monkeypatch):
-    """A project whose training has been done: a random adapter that changes every answer."""
+    """Makes a project whose training has been done: random weights that change every answer."""
     import torch
 
     monkeypatch.setenv("INSOURCE_CACHE", str(tmp_path / "cache"))
@@ -50,31 +54,41 @@ def trained(project, rows, tmp_path, monkeypatch):
     monkeypatch.setattr(measured, "DRIFT_TOKENS", 6)
     monkeypatch.setattr(measured, "ANSWER_TOKENS", 8)
     model = tiny_model(tmp_path / "base", "llama", dtype="float32", initializer_range=0.3)
-    folder = project(rows.pumps(60), CONFIG.format(model=model), files={"schema.json": rows.pump_schema})
 
     def train(session, *others):
         spec = StageSpec(stage="train", version=1, inputs={}, config={}, seed=0)
-        return session.done(
-            session.project.runs.run(spec, lambda run: _adapter(run, resolve(session.config.training.model)))
-        )
+        base, method = resolve(session.config.training.model), session.config.training.method
+        return session.done(session.project.runs.run(spec, lambda run: _weights(run, base, method)))
+
+    def make(answers, task, method="lora"):
+        config = CONFIG.format(model=f'{model}"\nmethod = "{method}', task=task)
+        project(answers, config, files={"schema.json": rows.pump_schema})
 
     monkeypatch.setattr(export_module, "train_model", train)
-    monkeypatch.chdir(folder)
+    monkeypatch.chdir(tmp_path)
+    return make
 
 
-def _adapter(folder, base):
+def _weights(folder, base, method):
     import torch
     from peft import LoraConfig, get_peft_model
 
     from insource.training.base import load_model
 
     torch.manual_seed(3)
-    shape = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"}
-    model = get_peft_model(load_model(base, torch.float32), LoraConfig(task_type="CAUSAL_LM", **shape))
-    for name, values in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(values, std=0.05)
-    model.save_pretrained(folder / "adapter")
+    model = load_model(base, torch.float32)
+    if method == "full":
+        with torch.no_grad():
+            for values in model.parameters():
+                values.add_(torch.randn_like(values) * 0.02)
+        model.save_pretrained(folder / "model")
+    else:
+        shape = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear"}
+        model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **shape))
+        for name, values in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(values, std=0.05)
+        model.save_pretrained(folder / "adapter")
     losses = ((5, 1.0), (10, 1.2))
     return TrainingSummary(
         base_model=base.name,
@@ -88,17 +102,25 @@ def _adapter(folder, base):
         best_validation_loss=1.0,
         stopped="at the planned number of steps",
         longest_answer_tokens=48,
+        method=method,
         curve=tuple(TrainingPoint(step=step, epoch=1.0, validation_loss=loss) for step, loss in losses),
     ).model_dump(mode="json")
 
 
-def test_the_real_engine_is_asked_as_base_as_tuned_and_with_its_adapter_off(trained, tmp_path):
+def measure():
     done = CliRunner().invoke(cli, ["evaluate", "--retention", "--json"], catch_exceptions=True)
     assert done.exit_code == 0, (done.output, getattr(done.exception, "details", done.exception))
-    told = next(line for line in done.output.splitlines() if line.startswith('{"metric"'))
+    return next(line for line in done.output.splitlines() if line.startswith('{"metric"')), done.output
+
+
+def test_the_real_engine_is_asked_as_base_as_tuned_and_with_its_adapter_off(trained, tmp_path, rows):
+    trained(rows.pumps(60), JSON)
+    told, output = measure()
     found = Retention.model_validate_json(told)
     assert found.train.n == found.test.n > 0
     assert found.loss_rose
+    assert found.counterfactuals.documents == found.counterfactuals.follows.n > 0
+    assert found.canaries.values > 0
     assert [one.probe for one in found.probes] == list(MAKERS)
     assert {one.base.n for one in found.probes} == {2}
     # A random model knows nothing, so nothing can be lost.
@@ -114,15 +136,26 @@ def test_the_real_engine_is_asked_as_base_as_tuned_and_with_its_adapter_off(trai
     assert found.adapter_off.largest_difference < 0.01
     kept = next(RunStore(tmp_path / ".insource").complete("retention"))
     assert json.loads((kept.path / "retention.json").read_text()) == json.loads(told)
-    assert "About 1 min at most" in done.output.replace("\n", " ")
-    assert "tokens beside the task" in done.output.replace("\n", " ")
-    again = CliRunner().invoke(cli, ["evaluate", "--retention", "--json"], catch_exceptions=True)
-    assert next(line for line in again.output.splitlines() if line.startswith('{"metric"')) == told
+    assert "About 1 min at most" in output.replace("\n", " ")
+    assert "tokens beside the task" in output.replace("\n", " ")
+    assert measure()[0] == told
     assert len(list(RunStore(tmp_path / ".insource").complete("retention"))) == 1
     assert RunResult.model_fields["retention"].default is None
 
 
-def test_it_excludes_the_ladder(trained):
+def test_a_whole_model_of_labels_has_no_adapter_to_switch_off_and_no_field_to_change(trained, rows):
+    trained(rows.tickets(60), LABELS, method="full")
+    found = Retention.model_validate_json(measure()[0])
+    assert found.metric == "accuracy"
+    assert [one.prompts for one in found.drift] == ["task", "general"]
+    assert found.drift[1].nats.value > 0
+    assert "a file of its own" in found.adapter_off.note
+    assert found.counterfactuals.note
+    assert found.canaries.note
+
+
+def test_it_excludes_the_ladder(trained, rows):
+    trained(rows.pumps(60), JSON)
     done = CliRunner().invoke(cli, ["evaluate", "--retention", "--ladder"])
     assert done.exit_code == 2
     assert "Choose one of --ladder and --retention." in done.output
