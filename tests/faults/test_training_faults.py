@@ -1,4 +1,4 @@
-"""Training that goes wrong: weights that are damaged, a disk that fills, memory that runs out, two at once."""
+"""Training that goes wrong: damaged weights, a disk that fills, memory that runs out, two runs at once."""
 
 import json
 import os

@@ -223,8 +223,11 @@ def tokenizer_of(kind, specials):
     return byte_pairs(kind, specials)
 
 
-def tiny_model(folder, name, *, dtype="bfloat16", seed=0, **changes):
-    """Write a random model of this architecture to ``folder``; ``changes`` go into its configuration."""
+def tiny_model(folder, name, *, dtype="bfloat16", seed=0, sharper=SHARPER, **changes):
+    """Write a random model of this architecture to ``folder``; ``changes`` go into its configuration.
+
+    The sharper its attention, the more positions matter, and the rounding of bfloat16.
+    """
     import torch
     import transformers
 
@@ -256,7 +259,7 @@ def tiny_model(folder, name, *, dtype="bfloat16", seed=0, **changes):
             parameter.add_(torch.randn_like(parameter) * 0.02)
             # Fresh attention is flat, so that positions would hardly matter.
             if any(part in place for part in ("q_proj.weight", "k_proj.weight", "qkv_proj")):
-                parameter.mul_(SHARPER)
+                parameter.mul_(sharper)
     model.to(getattr(torch, dtype)).save_pretrained(folder)
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")

@@ -24,8 +24,8 @@ class GatewaySection(Frozen):
         "127.0.0.1", description="Address to listen on. The default accepts local callers only."
     )
     port: int = Field(8790, ge=0, le=65535, description="Port of `insource gateway`; 0 picks a free port.")
-    projects: list[str] = Field(
-        [], description="Folders of other projects whose tasks are answered too, relative to this file."
+    projects: tuple[str, ...] = Field(
+        (), description="Folders of other projects whose tasks are answered too, relative to this file."
     )
     max_waiting: int = Field(
         64, ge=0, description="Calls that may wait for a local model; what is beyond that is overload."

@@ -10,7 +10,7 @@ from insource.foundation.errors import ProviderError
 from insource.models.transport import Privacy, client
 
 REQUEST_TIMEOUT_S = 300.0
-# What llama.cpp and vLLM say of a prompt that is longer than the context.
+# What llama.cpp and vLLM say of a prompt that does not fit into their context.
 TOO_LONG = ("exceed_context_size", "maximum context length")
 
 
@@ -67,8 +67,9 @@ class EngineHttp:
             ) from error
         except httpx2.HTTPError as error:
             raise ProviderError("engine-unreachable", f"{self.name} does not answer: {error}") from error
-        refused = response.status_code == httpx2.codes.BAD_REQUEST
-        if refused and any(words in response.text for words in TOO_LONG):
+        if response.status_code == httpx2.codes.BAD_REQUEST and any(
+            said in response.text for said in TOO_LONG
+        ):
             raise ProviderError(
                 "prompt-too-long", f"The prompt is longer than the engine's context: {response.text[:300]}"
             )
