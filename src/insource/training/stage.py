@@ -19,7 +19,14 @@ from insource.training.base import require_extra
 from insource.training.memory import release
 from insource.training.outcome import summarised
 from insource.training.planning.machine import kept_machine
-from insource.training.preflight import check_disk, check_memory, check_method, failures, stop_on
+from insource.training.preflight import (
+    check_disk,
+    check_memory,
+    check_method,
+    check_processes,
+    failures,
+    stop_on,
+)
 from insource.training.prepare import base_shape, prepare, recipe_for
 from insource.training.recipe import Choice, Recipe
 from insource.training.select.chooser import STATE_FILE, Chooser, Judge, step_of
@@ -150,6 +157,7 @@ def _lacking(folder: Path, base: BaseModel, recipe: Recipe) -> list[InsourceErro
     return failures(
         (
             lambda: check_method(recipe.method, kept_machine(folder)),
+            lambda: check_processes(recipe, kept_machine(folder)),
             lambda: check_memory(recipe),
             lambda: check_disk(folder, trained),
         )
