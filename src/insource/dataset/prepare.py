@@ -19,6 +19,7 @@ from insource.dataset.checks.suite import apply_fixes
 from insource.dataset.review.apply import apply_reviews
 from insource.dataset.rows.examples import example_of
 from insource.dataset.rows.logged_answers import with_logged_answers
+from insource.dataset.rows.reasoning import set_reasoning_apart, without_cloud_reasoning
 from insource.dataset.rows.source import LEFT_OUT, Source
 from insource.dataset.rows.staged import Staged, staged
 from insource.dataset.rows.targets import Targets, check_contract
@@ -56,6 +57,7 @@ class Prepared:
         inferred = Inference.of(() if settings.output else (row.output for row in rows))
         contract = settings.output or inferred.output
         check_contract(contract)
+        bad += set_reasoning_apart(rows, contract)
         make = context or _plain_context(settings)
         self._context = make(rows, contract)
         # Fixes change the rows for good; those as read are kept for the answers that may join later.
@@ -110,7 +112,9 @@ class Prepared:
 
         def with_answers(row: Row) -> Row:
             answers = logged.answers.get(row.row_id)
-            return with_logged_answers(row, answers) if answers else row
+            return (
+                without_cloud_reasoning(with_logged_answers(row, answers), self.contract) if answers else row
+            )
 
         before = self.rows if self._unfixed is None else self._unfixed
         self.rows = before.copy(before.folder / "joined", with_answers)
@@ -152,7 +156,7 @@ def _plain_context(settings: BuildSettings) -> MakeContext:
 def _contract_notes(contract: OutputSpec, rows: int) -> tuple[str, ...]:
     if not isinstance(contract, JsonSchema):
         return ()
-    found = limits(contract.definition)
+    found = limits(contract.generated)
     written = f"The grammar can write each of the {rows:,} labels."
     none = any(limit.keyword == NO_GRAMMAR for limit in found)
     return (*limit_notes(found), *([] if none or not rows else [written]))

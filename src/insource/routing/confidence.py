@@ -17,7 +17,7 @@ import numpy as np
 
 from insource.foundation.errors import DataError, IntegrityError
 from insource.routing.json_spans import Span, json_spans
-from insource.types import Completion, Example, TokenLogprob
+from insource.types import Completion, Example, JsonSchema, OutputSpec, TokenLogprob
 
 # When the allowed candidates together are less probable than this, the model wanted a token that the grammar
 # forbids. Its preference among the others is then no evidence, and p̂ is 0.
@@ -49,7 +49,7 @@ def load_tokenizer(tokenizer_json: Path) -> Any:
 
 
 def confidence_scorer(
-    tokenizer_json: Path, grammar_for: Callable[[Example], str | None]
+    tokenizer_json: Path, grammar_for: Callable[[Example], str | None], output: OutputSpec
 ) -> Callable[[Example, Completion], float | None]:
     """Return ``document_confidence`` as a function of an example and its answer, for an evaluation.
 
@@ -57,12 +57,14 @@ def confidence_scorer(
     """
 
     def score(example: Example, completion: Completion) -> float | None:
-        return document_confidence(completion, grammar_for(example), load_tokenizer(tokenizer_json))
+        return document_confidence(completion, grammar_for(example), load_tokenizer(tokenizer_json), output)
 
     return score
 
 
-def document_confidence(completion: Completion, grammar: str | None, tokenizer: Any | None) -> float | None:
+def document_confidence(
+    completion: Completion, grammar: str | None, tokenizer: Any | None, output: OutputSpec | None = None
+) -> float | None:
     """Return an uncalibrated confidence between 0 and 1 that the whole answer is right, or None if unknown.
 
     For JSON, it is the product of ``field_confidences``: a document is right only when all its fields are, so
@@ -72,7 +74,8 @@ def document_confidence(completion: Completion, grammar: str | None, tokenizer: 
     missing never means certain.
 
     ``grammar`` is the grammar that constrained the engine, or None. ``tokenizer`` is the ``LLTokenizer`` of
-    the model that answered, required with a grammar.
+    the model that answered, required with a grammar. The tokens of reasoning that ``output`` declares do not
+    count: they are no part of the answer.
 
     Raises:
         IntegrityError: ``tokenizer-mismatch`` when the tokens are not those of ``tokenizer``.
@@ -80,7 +83,7 @@ def document_confidence(completion: Completion, grammar: str | None, tokenizer: 
     if completion.finish_reason == "length":
         return 0.0  # an answer without its end is wrong, however sure its tokens are
     try:
-        fields = field_confidences(completion, grammar, tokenizer)
+        fields = field_confidences(completion, grammar, tokenizer, output)
     except ValueError:
         if grammar is not None and JSON_RULE in grammar:
             return 0.0
@@ -91,7 +94,7 @@ def document_confidence(completion: Completion, grammar: str | None, tokenizer: 
 
 
 def field_confidences(
-    completion: Completion, grammar: str | None, tokenizer: Any | None
+    completion: Completion, grammar: str | None, tokenizer: Any | None, output: OutputSpec | None = None
 ) -> dict[str, float] | None:
     """Return, by path, the minimum p̂ over the deciding tokens of each field; None if unknown.
 
@@ -99,7 +102,7 @@ def field_confidences(
     follow. A token belongs to the first value that shares a byte with it, quotes included, because an opening
     quote decides against ``null``. With a grammar, structural tokens that had alternatives, such as the comma
     that extends a list, count for their object or list; without one they are ignored. A field whose tokens
-    were all forced has confidence 1.
+    were all forced has confidence 1. What stands before the end of declared reasoning is left out.
 
     Raises:
         ValueError: the answer is not JSON.
@@ -111,11 +114,14 @@ def field_confidences(
     start = b"".join(token.bytes for token in completion.tokens).find(text)
     if certainties is None or start < 0:
         return None
+    reasoning = output.reasoning.name if isinstance(output, JsonSchema) and output.reasoning else None
+    answered = next((span.end for span in spans if span.path == reasoning), 0)
+    spans = [span for span in spans if span.path != reasoning]
     fields = {span.path: 1.0 for span in spans if span.leaf}
     at = -start  # offsets count from the first byte of the text; tokens before it have negative ones
     for token, certainty in zip(completion.tokens, certainties, strict=True):
         begin, at = at, at + len(token.bytes)
-        owner = _owner(spans, begin, at)
+        owner = _owner(spans, begin, at) if begin >= answered else None
         if certainty is None or owner is None or (grammar is None and not owner.leaf):
             continue
         fields[owner.path] = min(certainty, fields.get(owner.path, 1.0))

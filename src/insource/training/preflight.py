@@ -11,6 +11,7 @@ from typing import Any
 
 from insource.config.training import Method
 from insource.contract.grammar import compile_grammar
+from insource.contract.reasoning_field import trained_text
 from insource.contract.writable import unwritable
 from insource.foundation.errors import DataError, InsourceError, IntegrityError, PrerequisiteError
 from insource.models.weights.wheel import require_disk_space
@@ -166,7 +167,10 @@ def check_prefixes(tokenizer: Any, task: Task, examples: Iterable[Example]) -> N
     for example in examples:
         messages = task.messages(example.input, attributes=example.attributes)
         last = prompt_pieces(tokenizer, control, messages)[-1]
-        pair = last if isinstance(last, str) else "", example.target[:32]
+        pair = (
+            last if isinstance(last, str) else "",
+            trained_text(example.target, example.reasoning, task.output)[:32],
+        )
         if pair not in seen:
             prompt = text_ids(tokenizer, pair[0])
             seen[pair] = text_ids(tokenizer, "".join(pair))[: len(prompt)] == prompt
@@ -188,8 +192,11 @@ def check_writable(task: Task, examples: Iterable[Example]) -> None:
         DataError: ``schema-not-supported`` when there is no grammar, ``answer-not-writable``.
     """
     compile_grammar(task.output)
-    own = task.output.definition if isinstance(task.output, JsonSchema) else task.output
-    found = [(one.row_id, unwritable(one.target, one.contract or own)) for one in examples]
+    own = task.output.generated if isinstance(task.output, JsonSchema) else task.output
+    found = [
+        (one.row_id, unwritable(trained_text(one.target, one.reasoning, task.output), one.contract or own))
+        for one in examples
+    ]
     stopped = [f"{row}: {where}" for row, where in found if where]
     if stopped:
         raise DataError(

@@ -240,7 +240,7 @@ def _prompted(found: _Found, folder: Path) -> Deployed:
     def confidence(completion: Completion) -> float | None:
         if grammar is None or not completion.tokens:
             return None
-        return document_confidence(completion, grammar, tokenizer_of(base.gguf))
+        return document_confidence(completion, grammar, tokenizer_of(base.gguf), found.task.output)
 
     return Deployed(
         result=found.result,
@@ -284,7 +284,9 @@ def _tuned(found: _Found) -> Deployed:
         policy=found.policy,
         open=opened,
         ask=_asking(task, local.max_new_tokens, grammar),
-        confidence=lambda completion: document_confidence(completion, grammar, load_tokenizer(tokenizer)),
+        confidence=lambda completion: document_confidence(
+            completion, grammar, load_tokenizer(tokenizer), task.output
+        ),
         spelled=_spelling(lambda: load_tokenizer(tokenizer)),
         slots=slots,
         engine=str(settings.gguf),
