@@ -11,6 +11,7 @@ A second table adds one lever after the other.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
 import tempfile
@@ -124,10 +125,14 @@ def trainer_of(way: Way, rows: Sequence[TrainingRow], steps: int, folder: Path, 
         seed=0,
         section=TrainingSection(batch_size=BATCH),
     ).model_copy(update={"steps": steps})
-    config = training_arguments(recipe, folder, on_cuda=False)
-    config.gradient_checkpointing = config.activation_checkpointing = way.checkpointing
-    config.bf16 = way.autocast
-    config.eval_strategy, config.save_strategy, config.load_best_model_at_end = "no", "no", False
+    config = dataclasses.replace(  # made anew: transformers reads these settings only then
+        training_arguments(recipe, folder, on_cuda=False),
+        gradient_checkpointing=way.checkpointing,
+        activation_checkpointing=way.checkpointing,
+        bf16=way.autocast,
+        eval_strategy="no",
+        save_strategy="no",
+    )
     model = adapted(way.dtype)
     trainer = (CompletionSFT if way.levers else ResumableSFT)(
         model=model, args=config, train_dataset=token_dataset(rows), **given

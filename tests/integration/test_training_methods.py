@@ -5,10 +5,9 @@ import json
 import pytest
 from support.recipes import recipe, rows
 from support.tiny_models import tiny_model
+from support.token_rows import token_rows
 
-from insource.foundation.rng import generator
 from insource.models.catalogue import resolve
-from insource.training.tokenize import IGNORE, TrainingRow
 
 pytestmark = pytest.mark.model
 ADAPTERS = ("lora", "rslora", "dora")
@@ -20,16 +19,6 @@ def base(tmp_path_factory):
         folder = tmp_path_factory.mktemp("base")
         patch.setenv("INSOURCE_CACHE", str(folder / "cache"))
         yield resolve(f"hf/{tiny_model(folder / 'tiny', 'llama', dtype='float32')}")
-
-
-def token_rows(count, seed):
-    rng = generator(seed, "token_rows")
-    made = []
-    for index in range(count):
-        prompt = rng.integers(2, 60, size=int(rng.integers(4, 20))).tolist()
-        answer = [*prompt[-2:], 1]
-        made.append(TrainingRow(f"r{index}", prompt + answer, [IGNORE] * len(prompt) + answer))
-    return made
 
 
 @pytest.fixture

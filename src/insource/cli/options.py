@@ -27,6 +27,7 @@ TRAINING_KEYS = {
     "learning_rate": float,
     "batch_size": int,
     "rank": int,
+    "processes": int,
 }
 
 config_option = click.option(

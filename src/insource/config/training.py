@@ -52,6 +52,9 @@ class TrainingSection(Frozen):
     gradient_checkpointing: bool | None = Field(
         None, description="Compute activations twice to save memory; when empty, chosen by memory."
     )
+    processes: int = Field(
+        1, gt=0, description="Processes that compute each step together, one a GPU; joined by accelerate."
+    )
     max_memory_gb: float | None = Field(
         None,
         gt=0,

@@ -65,13 +65,21 @@ def confidence_scorer(
 def document_confidence(
     completion: Completion, grammar: str | None, tokenizer: Any | None, output: OutputSpec | None = None
 ) -> float | None:
-    """Return an uncalibrated confidence between 0 and 1 that the whole answer is right, or None if unknown.
+    """Return the confidence of ``judged``."""
+    return judged(completion, grammar, tokenizer, output).confidence
 
-    For JSON, it is the product of ``field_confidences``: a document is right only when all its fields are, so
-    ten doubtful fields must count more than one, which a minimum cannot express. For other text, it is the
-    minimum over the tokens. It is 0 for a truncated answer, and for one that is not JSON although the grammar
-    requires it. It is None when log-probabilities are missing (llama.cpp omits them for speculated tokens);
-    missing never means certain.
+
+def judged(
+    completion: Completion, grammar: str | None, tokenizer: Any | None, output: OutputSpec | None = None
+) -> Completion:
+    """Return an answer with how sure its tokens are; what it states of itself already stays as it is.
+
+    ``confidence`` is uncalibrated, between 0 and 1, that the whole answer is right, or None if unknown.
+    For JSON, it is the product of ``field_confidences``, which are then stated too: a document is right only
+    when all its fields are, so ten doubtful fields must count more than one, which a minimum cannot express.
+    For other text, it is the minimum over the tokens. It is 0 for a truncated answer, and for one that is not
+    JSON although the grammar requires it. It is None when log-probabilities are missing (llama.cpp omits them
+    for speculated tokens); missing never means certain.
 
     ``grammar`` is the grammar that constrained the engine, or None. ``tokenizer`` is the ``LLTokenizer`` of
     the model that answered, required with a grammar. The tokens of reasoning that ``output`` declares do not
@@ -80,17 +88,32 @@ def document_confidence(
     Raises:
         IntegrityError: ``tokenizer-mismatch`` when the tokens are not those of ``tokenizer``.
     """
-    if completion.finish_reason == "length":
-        return 0.0  # an answer without its end is wrong, however sure its tokens are
+    if completion.confidence is not None:
+        return completion
+    if (
+        completion.finish_reason == "length"
+    ):  # an answer without its end is wrong, however sure its tokens are
+        return completion.model_copy(update={"confidence": 0.0})
     try:
         fields = field_confidences(completion, grammar, tokenizer, output)
     except ValueError:
-        if grammar is not None and JSON_RULE in grammar:
-            return 0.0
-        certainties = _certainties(completion, grammar, tokenizer)
-        # No token had an alternative: the grammar allowed this one answer, so the default is 1.
-        return None if certainties is None else min((p for p in certainties if p is not None), default=1.0)
-    return None if fields is None else math.prod(fields.values())
+        sure = _text_confidence(completion, grammar, tokenizer)
+        return completion.model_copy(update={"confidence": sure})
+    if fields is None:
+        return completion
+    # A text that is one JSON value, such as a number, has no field but itself.
+    named = {path: sure for path, sure in fields.items() if path}
+    return completion.model_copy(
+        update={"confidence": math.prod(fields.values()), "field_confidences": named}
+    )
+
+
+def _text_confidence(completion: Completion, grammar: str | None, tokenizer: Any | None) -> float | None:
+    if grammar is not None and JSON_RULE in grammar:
+        return 0.0
+    certainties = _certainties(completion, grammar, tokenizer)
+    # No token had an alternative: the grammar allowed this one answer, so the default is 1.
+    return None if certainties is None else min((p for p in certainties if p is not None), default=1.0)
 
 
 def field_confidences(

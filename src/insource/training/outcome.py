@@ -28,23 +28,21 @@ def summarised(
     chosen_on: Sequence[Example],
     validation_rows: int,
     seconds: float,
-    forced: Sequence[str],
 ) -> TrainingSummary:
     """Return the summary of a run that followed ``recipe`` and ``plan`` along the curve ``points``."""
-    speeds = [point.tokens_per_s for point in points if point.tokens_per_s]
+    speed = next((point.tokens_per_s for point in reversed(points) if point.tokens_per_s), 0.0)
     evaluations = checkpoints_of(points)
     best = next(one for one in evaluations if one.step == trained.best_step)
     return TrainingSummary(
         base_model=base,
         method=recipe.method,
         planned_memory_bytes=recipe.memory.total,
-        forced=tuple(forced),
         examples=examples,
         steps=trained.steps,
         planned_steps=recipe.steps,
         epochs=round(trained.epochs, 2),
         tokens=points[-1].tokens if points else 0,
-        tokens_per_s=round(speeds[-1], 1) if speeds else 0.0,
+        tokens_per_s=round(speed or 0.0, 1),
         best_step=trained.best_step,
         best_validation_loss=trained.best_validation_loss,
         stopped=trained.stopped,

@@ -15,6 +15,10 @@ from insource.training.planning.shape import ModelShape
 from insource.types import Frozen
 
 EVALUATIONS = 8
+AS_GIVEN = {
+    *("method", "alpha", "dropout", "scheduler", "warmup", "weight_decay", "max_grad_norm", "patience"),
+    "processes",
+}
 
 
 class Choice(Frozen):
@@ -32,7 +36,7 @@ class Recipe(Frozen):
     ``micro_batch_tokens`` the tokens computed at once, with padding. ``steps`` counts optimiser steps.
     ``evaluate_every`` is the number of steps between two evaluations on the validation split; training stops
     after ``patience`` evaluations without improvement, never early when it is 0. ``memory`` is the planned
-    peak, of which ``available_bytes`` may be taken.
+    peak of one of the ``processes``, which may take ``available_bytes``.
     """
 
     method: Method
@@ -59,6 +63,7 @@ class Recipe(Frozen):
     memory: Memory
     available_bytes: int
     choices: tuple[Choice, ...]
+    processes: int = 1
 
     @property
     def fits(self) -> bool:
@@ -91,25 +96,19 @@ def plan(
     steps = section.steps or max(1, math.ceil(math.ceil(data.examples / batch.value) * epochs.value))
     rank = defaults.rank(section, shape, data)
     rate = defaults.learning_rate(section, shape)
-    fitted = fit(section, shape, machine, data, batch_size=batch.value, rank=rank.value)
+    rows_at_once = -(-batch.value // section.processes)
+    fitted = fit(section, shape, machine, data, batch_size=rows_at_once, rank=rank.value)
     recipe = Recipe(
-        method=section.method,
+        **section.model_dump(include=AS_GIVEN),
         rank=rank.value,
-        alpha=section.alpha,
-        dropout=section.dropout,
         targets=section.target_modules,
         learning_rate=rate.value,
-        scheduler=section.scheduler,
-        warmup=section.warmup,
-        weight_decay=section.weight_decay,
-        max_grad_norm=section.max_grad_norm,
         optimizer=fitted.optimizer.value,
         epochs=epochs.value,
         batch_size=batch.value,
         micro_batch_tokens=fitted.micro_batch_tokens.value,
         steps=steps,
         evaluate_every=min(steps, section.evaluate_every or max(1, steps // EVALUATIONS)),
-        patience=section.patience,
         max_tokens=data.longest_row_tokens,
         precision=fitted.precision.value,
         checkpointing=fitted.checkpointing.value,
@@ -118,15 +117,9 @@ def plan(
         available_bytes=fitted.available_bytes,
         choices=(),
     )
-    reasons = {
-        "method": defaults.method(section).reason,
-        **({} if section.method == "full" else {"rank": rank.reason}),
-        "learning rate": rate.reason,
-        "epochs": epochs.reason,
-        "batch": batch.reason,
-        **_reasons_of(fitted),
-        **_stated(section),
-    }
+    reasons = {"learning rate": rate.reason, "epochs": epochs.reason, "batch": batch.reason}
+    reasons |= {} if section.method == "full" else {"rank": rank.reason}
+    reasons |= _reasons_of(fitted) | _stated(section)
     values = _in_words(recipe)
     choices = tuple(
         Choice(name=name, value=values[name], reason=reasons[name]) for name in values if name in reasons
@@ -165,7 +158,7 @@ def _stated(section: TrainingSection) -> dict[str, str]:
             "dropout": (("dropout",), "the published defaults of narrow tasks have none"),
             "layers": (("target_modules",), "adapters on attention alone lose at equal parameters"),
         }
-    return {
+    return {"method": defaults.method(section).reason} | {
         name: GIVEN if section.model_fields_set & set(keys) and name != "length" else reason
         for name, (keys, reason) in fixed.items()
     }
@@ -188,6 +181,7 @@ def _in_words(recipe: Recipe) -> dict[str, str]:
         if recipe.epochs == round(recipe.epochs, 2)
         else f"{recipe.epochs:.2f}",
         "batch": f"{recipe.batch_size} rows",
+        "processes": f"{recipe.processes}, each with its own copy of the model",
         "micro-batch": f"{recipe.micro_batch_tokens:,} tokens",
         "validation": f"every {recipe.evaluate_every} steps, {patience}",
         "length": f"{recipe.max_tokens} tokens",

@@ -140,9 +140,8 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
         chosen_on=sample(choosing.examples, asked),
         validation_rows=len(seen),
         seconds=round(time.monotonic() - started, 1),
-        forced=forced,
     )
-    return found.model_dump(mode="json")
+    return found.model_copy(update={"forced": forced}).model_dump(mode="json")
 
 
 def _lacking(folder: Path, base: BaseModel, recipe: Recipe) -> list[InsourceError]:

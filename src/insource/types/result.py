@@ -88,7 +88,6 @@ class TrainingSummary(Frozen):
     method: str = "lora"
     planned_memory_bytes: int = 0
     peak_memory_bytes: int = 0
-    planned_seconds: float = 0.0
     forced: tuple[str, ...] = ()
 
 

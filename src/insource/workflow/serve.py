@@ -21,7 +21,7 @@ from insource.models.prompting.folder import FILE as PROMPT
 from insource.models.prompting.folder import load as load_prompt
 from insource.models.prompting.model import PromptedModel
 from insource.models.protocol import Model, Request
-from insource.routing.confidence import TOP_LOGPROBS, document_confidence, load_tokenizer
+from insource.routing.confidence import TOP_LOGPROBS, judged, load_tokenizer
 from insource.routing.grounded import GroundedModel
 from insource.routing.vocabulary import CONTROL_MARK, tokenizer_of
 from insource.runs.result import load
@@ -45,8 +45,8 @@ class Opened(NamedTuple):
 class Deployed(NamedTuple):
     """What `insource serve`, `insource gateway`, `insource predict` and `insource export` start from.
 
-    ``open`` opens the model called ``name``. ``ask`` makes its request for a document, ``confidence`` judges
-    an answer that does not state its own confidence, ``spelled`` returns the bytes of a token of a language
+    ``open`` opens the model called ``name``. ``ask`` makes its request for a document, ``judge`` states the
+    confidence of an answer that states none, ``spelled`` returns the bytes of a token of a language
     model. ``slots`` is how many documents it answers at once; what has the same ``engine`` shares them. It is
     empty for models without one. ``folder`` has the files of a fitted model, None for the other kinds.
     """
@@ -57,11 +57,15 @@ class Deployed(NamedTuple):
     policy: Policy
     open: Callable[[], AbstractContextManager[Opened]]
     ask: Callable[[str], Request]
-    confidence: Callable[[Completion], float | None] = lambda completion: completion.confidence
+    judge: Callable[[Completion], Completion] = lambda completion: completion
     spelled: Callable[[int], bytes] | None = None
     slots: int = 1
     engine: str = ""
     folder: Path | None = None
+
+    def confidence(self, completion: Completion) -> float | None:
+        """Return the confidence of an answer, as ``judge`` states it."""
+        return self.judge(completion).confidence
 
     @property
     def version(self) -> str:
@@ -185,8 +189,7 @@ def _hybrid(found: _Found, served: Served, parts: Sequence[Deployed]) -> Deploye
         with ExitStack() as stack:
             ready = [stack.enter_context(part.open()) for part in parts]
             models = [
-                AskedModel(one.model, part.ask, part.confidence)
-                for one, part in zip(ready, parts, strict=True)
+                AskedModel(one.model, part.ask, part.judge) for one, part in zip(ready, parts, strict=True)
             ]
             model = AssembledModel(served.model, models, served.source, output)
             yield Opened(model, lambda: all(one.alive() for one in ready))
@@ -237,10 +240,10 @@ def _prompted(found: _Found, folder: Path) -> Deployed:
             model = PromptedModel(served, prompting, served.count_tokens)
             yield Opened(model, lambda: served.alive)
 
-    def confidence(completion: Completion) -> float | None:
+    def judge(completion: Completion) -> Completion:
         if grammar is None or not completion.tokens:
-            return None
-        return document_confidence(completion, grammar, tokenizer_of(base.gguf), found.task.output)
+            return completion
+        return judged(completion, grammar, tokenizer_of(base.gguf), found.task.output)
 
     return Deployed(
         result=found.result,
@@ -249,7 +252,7 @@ def _prompted(found: _Found, folder: Path) -> Deployed:
         policy=found.policy,
         open=opened,
         ask=_asking(found.task, prompt.max_tokens, grammar),
-        confidence=confidence,
+        judge=judge,
         spelled=_spelling(lambda: tokenizer_of(base.gguf)),
         engine=str(base.gguf),
     )
@@ -284,9 +287,7 @@ def _tuned(found: _Found) -> Deployed:
         policy=found.policy,
         open=opened,
         ask=_asking(task, local.max_new_tokens, grammar),
-        confidence=lambda completion: document_confidence(
-            completion, grammar, load_tokenizer(tokenizer), task.output
-        ),
+        judge=lambda completion: judged(completion, grammar, load_tokenizer(tokenizer), task.output),
         spelled=_spelling(lambda: load_tokenizer(tokenizer)),
         slots=slots,
         engine=str(settings.gguf),

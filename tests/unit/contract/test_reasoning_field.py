@@ -1,4 +1,4 @@
-"""The reasoning that a schema declares: where it may stand, what is generated, what is trained, what is read."""
+"""The reasoning that a schema declares: where it may stand, what is generated, trained and read."""
 
 import json
 
@@ -43,7 +43,11 @@ def test_a_schema_without_the_mark_is_kept_as_it_is():
 @pytest.mark.parametrize(
     ("schema", "place", "why"),
     [
-        (placed(properties={"a": {"type": "object", "properties": {"why": MARKED}}}), "#/properties/a", "top"),
+        (
+            placed(properties={"a": {"type": "object", "properties": {"why": MARKED}}}),
+            "#/properties/a",
+            "top",
+        ),
         (placed(properties={"a": {"type": "array", "items": MARKED}}), "#/properties/a/items", "top"),
         (placed(properties={"a": MARKED, "b": MARKED}), "#/properties/b", "'a' is the reasoning already"),
         (placed(properties={"a": MARKED | {"type": "integer"}}), "#/properties/a", '"integer"'),

@@ -72,12 +72,10 @@ class LocalAnswerer:
 
     def _without_reasoning(self, completion: Completion) -> Completion:
         text = answer_text(completion.text, self._task.output)
+        if text == completion.text:
+            return completion
         # Its tokens are those of another text then, and would tell what was dropped.
-        return (
-            completion
-            if text == completion.text
-            else completion.model_copy(update={"text": text, "tokens": ()})
-        )
+        return completion.model_copy(update={"text": text, "tokens": ()})
 
     def _fits(self, text: str) -> bool:
         answer = read_answer(text, self._task.output)

@@ -38,6 +38,42 @@ class LengthGrouped(Sampler[int]):  # type: ignore[misc] # torch is not read by 
         return iter(get_length_grouped_indices(self._lengths, self._batch_size, generator=generator))
 
 
+class Shared(Sampler[int]):  # type: ignore[misc] # torch is not read by mypy here
+    """Deals the rows of each batch to several processes, which take turns in taking ``share`` rows.
+
+    A step then has the same rows as in one process. Shares are filled with the row ``blank``, which counts
+    for nothing, where a batch is not a multiple of the processes.
+    """
+
+    def __init__(self, rows: LengthGrouped, batch_size: int, processes: int, blank: int) -> None:
+        self._rows = rows
+        self._batch_size = batch_size
+        self._processes = processes
+        self._blank = blank
+        self.share = -(-batch_size // processes)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch of the rows."""
+        self._rows.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self._batch_size) * self._processes * self.share
+
+    def __iter__(self) -> Iterator[int]:
+        order = list(self._rows)
+        for start in range(0, len(order), self._batch_size):
+            batch = order[start : start + self._batch_size]
+            for process in range(self._processes):
+                dealt = batch[process :: self._processes]
+                yield from dealt
+                yield from [self._blank] * (self.share - len(dealt))
+
+
+def blank(pad_id: int) -> TrainingRow:
+    """Return a row that counts for nothing in the loss."""
+    return TrainingRow("", [pad_id], [IGNORE])
+
+
 class Collator:
     """Pads rows on the right. Labels are padded with ``IGNORE``, whatever the pad token is."""
 

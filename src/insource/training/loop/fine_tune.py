@@ -13,12 +13,14 @@ from trl import SFTConfig
 
 from insource.models.catalogue import BaseModel
 from insource.training.base import load_tokenizer, quiet
+from insource.training.launch.processes import compute_in_processes
 from insource.training.loop.adapters import ADAPTER, MODEL, adapted
-from insource.training.loop.batches import Collator, token_dataset
+from insource.training.loop.batches import Collator, blank, token_dataset
 from insource.training.loop.faults import StopWithoutNumber, named
 from insource.training.loop.reporter import Progress, Reporter
 from insource.training.loop.speed import kept_choices
 from insource.training.loop.trainers import CompletionSFT, ResumableSFT
+from insource.training.loop.work import Computed, Reports, Work
 from insource.training.memory import peak_memory
 from insource.training.recipe import Choice, Recipe
 from insource.training.select.callback import Choosing
@@ -31,6 +33,8 @@ OPTIMISERS = {
     "adamw_8bit": "adamw_bnb_8bit",
     "paged_adamw_8bit": "paged_adamw_8bit",
 }
+WAITS_S = 24 * 3600
+"""How long processes wait for the first one, which waits for the scores of a checkpoint."""
 
 
 class Trained(NamedTuple):
@@ -69,20 +73,11 @@ def fine_tune(
         ProviderError: ``loss-not-a-number``.
     """
     chooser = chooser or by_loss(folder, recipe, progress)
-    speed, peak = kept_choices(folder), 0
+    computed = Computed(kept_choices(folder), 0)
     if chooser.left_to_train():
-        newest = chooser.newest
-        with quiet(), named(folder, recipe), peak_memory() as peak_so_far:
-            trainer = _trainer(base, recipe, train, validation, pad_id, folder, chooser)
-            value, reason = waiting()
-            threads = Choice(name="threads", value=value, reason=reason)
-            speed = (threads, *trainer.choose_speed(train, pad_id, folder, base.digest))
-            for choice in speed:
-                note(f"{choice.name}: {choice.value} ({choice.reason})")
-            trainer.note = note
-            trainer.train(resume_from_checkpoint=str(newest) if newest else None)
-            speed, peak = (*speed, *trainer.narrowed), peak_so_far()
-        del trainer  # its memory, before an engine scores finalists
+        work = Work(base, recipe, train, validation, pad_id, folder, chooser.newest)
+        reports = Reports(chooser.record, chooser.after, note)
+        computed = (compute if recipe.processes == 1 else compute_in_processes)(work, reports)
     kept = chooser.finish()
     return Trained(
         adapter=_copied(kept.folder, folder, base, recipe),
@@ -91,9 +86,28 @@ def fine_tune(
         best_step=kept.checkpoint.step,
         best_validation_loss=kept.checkpoint.validation_loss,
         stopped=kept.stopped,
-        speed=speed,
-        peak_memory_bytes=peak,
+        speed=computed.speed,
+        peak_memory_bytes=computed.peak_memory_bytes,
     )
+
+
+def compute(work: Work, reports: Reports) -> Computed:
+    """Compute the steps of a run that are left, in this process: all of them, or its part of each.
+
+    Raises:
+        PrerequisiteError, ProviderError: as ``fine_tune``.
+    """
+    with quiet(), named(work.folder, work.recipe), peak_memory() as peak_so_far:
+        trainer = _trainer(work, reports)
+        value, reason = waiting()
+        threads = Choice(name="threads", value=value, reason=reason)
+        with trainer.accelerator.main_process_first():  # the others take what it measured
+            chosen = trainer.choose_speed(work.train, work.pad_id, work.folder, work.base.digest)
+        for choice in (threads, *chosen):
+            reports.note(f"{choice.name}: {choice.value} ({choice.reason})")
+        trainer.note = reports.note
+        trainer.train(resume_from_checkpoint=str(work.newest) if work.newest else None)
+        return Computed((threads, *chosen, *trainer.narrowed), peak_so_far())
 
 
 def _copied(checkpoint: Path, folder: Path, base: BaseModel, recipe: Recipe) -> Path:
@@ -112,34 +126,27 @@ def _copied(checkpoint: Path, folder: Path, base: BaseModel, recipe: Recipe) -> 
     return adapter
 
 
-def _trainer(
-    base: BaseModel,
-    recipe: Recipe,
-    train: Sequence[TrainingRow],
-    validation: Sequence[TrainingRow],
-    pad_id: int,
-    folder: Path,
-    chooser: Chooser,
-) -> ResumableSFT:
-    model = adapted(base, recipe, getattr(torch, recipe.precision))
+def _trainer(work: Work, reports: Reports) -> ResumableSFT:
+    recipe, train = work.recipe, work.train
+    model = adapted(work.base, recipe, getattr(torch, recipe.precision))
     mean_tokens = sum(len(row.input_ids) for row in train) / len(train)
     on_cuda = torch.cuda.is_available()
     trainer_class = ResumableSFT if on_cuda else CompletionSFT  # on CUDA, TRL's own loss skips the prompt too
     trainer = trainer_class(
         model=model,
-        args=training_arguments(recipe, folder, on_cuda=on_cuda),
-        train_dataset=token_dataset(train),
-        eval_dataset=token_dataset(validation),
-        data_collator=Collator(pad_id),
+        args=training_arguments(recipe, work.folder, on_cuda=on_cuda),
+        train_dataset=token_dataset([*train, blank(work.pad_id)] if recipe.processes > 1 else train),
+        eval_dataset=token_dataset(work.validation),
+        data_collator=Collator(work.pad_id),
         callbacks=[
             StopWithoutNumber(recipe),
-            Reporter(chooser.record, mean_tokens, recipe.batch_size),
-            Choosing(chooser),
+            Reporter(reports.record, mean_tokens, recipe.batch_size),
+            Choosing(reports.after),
         ],
     )
     trainer.micro_batch_tokens = recipe.micro_batch_tokens
+    trainer.rows_per_step = recipe.batch_size
     trainer.remove_callback(PrinterCallback)  # standard output is for results
-    trainer.micro_batch_tokens = recipe.micro_batch_tokens
     return trainer
 
 
@@ -149,7 +156,7 @@ def training_arguments(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTCon
         seed=recipe.seed,
         data_seed=recipe.seed,
         report_to=[],
-        per_device_train_batch_size=recipe.batch_size,
+        per_device_train_batch_size=-(-recipe.batch_size // recipe.processes),
         per_device_eval_batch_size=max(8, recipe.batch_size),
         max_steps=recipe.steps,
         learning_rate=recipe.learning_rate,
@@ -167,6 +174,9 @@ def training_arguments(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTCon
         save_total_limit=None,  # the chooser deletes them: it keeps the best by the task's metric
         prediction_loss_only=True,
         use_cpu=not on_cuda,
+        ddp_backend="gloo" if recipe.processes > 1 and not on_cuda else None,
+        ddp_timeout=WAITS_S,
+        ddp_find_unused_parameters=False,
         # A frozen base has its final type already; autocast would cast the adapters
         bf16=on_cuda and recipe.method == "full" and recipe.precision == "float32",
         gradient_checkpointing=recipe.checkpointing,

@@ -22,9 +22,10 @@ import torch
 from insource.foundation.canonical import digest
 from insource.foundation.files import replace_text
 from insource.models.weights.wheel import cache_dir
-from insource.training.loop.answers import Levers, summed_loss
+from insource.training.loop.answers import SHORTEST_PREFIX, Levers, summed_loss
 from insource.training.loop.batches import Collator
 from insource.training.loop.fused_lora import fuse
+from insource.training.loop.micro_batches import common_prefix
 from insource.training.recipe import Choice
 from insource.training.tokenize import IGNORE, TrainingRow
 
@@ -115,13 +116,18 @@ def kept_choices(folder: Path) -> tuple[Choice, ...]:
 def measure(model: Any, batch: dict[str, Any], *, checkpointing: bool = False) -> Speed:
     """Try each lever on top of those that paid, for about five seconds in all."""
     # Some families (Gemma 2) cap their attention scores, which the fused kernel cannot.
-    fused = model.get_base_model()._supports_sdpa
+    fused = _plain(model)._supports_sdpa
     levers, choices = Levers() if fused else Levers(attention="eager"), []
     with _few_layers(model) as layers, torch.random.fork_rng(devices=[]):
         model.train()
         share = BUDGET_S / len(CANDIDATES)
         reference = _step(model, batch, levers)
-        for name, value, change in _applicable(model, checkpointing):
+        not_tried = _not_tried(model, batch, checkpointing)
+        for name, value, change in CANDIDATES:
+            if name in not_tried:
+                reason = f"`{value}` was not tried: {not_tried[name]}"
+                choices.append(Choice(name=name, value=WITHOUT[name], reason=reason))
+                continue
             tried = levers._replace(**change)
             if tried == levers:
                 choices.append(Choice(name=name, value=value, reason="the model has no other"))
@@ -138,18 +144,20 @@ def measure(model: Any, batch: dict[str, Any], *, checkpointing: bool = False) -
     )
 
 
-def _applicable(model: Any, checkpointing: bool) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return the candidates that this model could use.
-
-    A prefix cannot be shared when each row draws its own dropout, nor its keys kept with checkpointing.
-    """
-    random = any(isinstance(part, torch.nn.Dropout) and part.p > 0 for part in model.modules())
-    rounded = EXACT_ONLY and next(model.parameters()).dtype != torch.float32
-    without = {
-        "adapters": rounded or fuse(model) == 0,
-        "prefix": random or checkpointing,
-    }
-    return [candidate for candidate in CANDIDATES if not without.get(candidate[0], False)]
+def _not_tried(model: Any, batch: dict[str, Any], checkpointing: bool) -> dict[str, str]:
+    """Return by name the candidates that this model cannot use or that cannot pay, with the reason."""
+    reasons = {}
+    if EXACT_ONLY and next(model.parameters()).dtype != torch.float32:
+        reasons["adapters"] = "it would round the adapters' gradient to bfloat16"
+    elif fuse(model) == 0:
+        reasons["adapters"] = "there are no plain adapters"
+    if (shared := common_prefix(batch)) < SHORTEST_PREFIX:
+        reasons["prefix"] = f"the rows begin with {shared} equal tokens, fewer than {SHORTEST_PREFIX}"
+    if any(isinstance(part, torch.nn.Dropout) and part.p > 0 for part in model.modules()):
+        reasons["prefix"] = "each row draws its own dropout"
+    if checkpointing:
+        reasons["prefix"] = "with checkpointing no keys are kept"
+    return reasons
 
 
 def _compare(

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 from trl import SFTTrainer
 
 from insource.training.loop import micro_batches
 from insource.training.loop.answers import Levers, summed_loss
-from insource.training.loop.batches import LengthGrouped
+from insource.training.loop.batches import LengthGrouped, Shared
 from insource.training.loop.faults import ran_out_of_memory
 from insource.training.loop.speed import chosen_speed
 from insource.training.memory import release
@@ -28,11 +29,12 @@ from insource.training.tokenize import IGNORE, TrainingRow
 class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
     """``SFTTrainer`` with the same batches whether or not training was interrupted.
 
-    ``micro_batch_tokens`` bounds the tokens computed at once. ``narrowed`` has the choice of a smaller bound,
-    made when a step did not fit into the memory.
+    ``micro_batch_tokens`` bounds the tokens computed at once, ``rows_per_step`` are the rows of all
+    processes. ``narrowed`` has the choice of a smaller bound, made when a step did not fit into the memory.
     """
 
     micro_batch_tokens = micro_batches.TOKENS
+    rows_per_step = 0
     narrowed: tuple[Choice, ...] = ()
     note: Callable[[str], None] = staticmethod(lambda text: None)
 
@@ -42,10 +44,22 @@ class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
         """Choose how steps are computed, and return the choices. The stock loss has none."""
         return ()
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGrouped:
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGrouped | Shared:
         rows = self.train_dataset if train_dataset is None else train_dataset
         lengths = [len(ids) for ids in rows["input_ids"]]
-        return LengthGrouped(lengths, self.args.train_batch_size, self.args.data_seed)
+        processes, batch_size = self.accelerator.num_processes, self.rows_per_step
+        if processes == 1:
+            return LengthGrouped(lengths, self.args.train_batch_size, self.args.data_seed)
+        *lengths, _ = lengths  # the last row is blank
+        grouped = LengthGrouped(lengths, batch_size, self.args.data_seed)
+        return Shared(grouped, batch_size, processes, blank=len(lengths))
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """Return all rows in each process: they are few, and shares would change the mean over batches."""
+        if self.accelerator.num_processes == 1:
+            return super().get_eval_dataloader(eval_dataset)
+        rows = self.eval_dataset if eval_dataset is None else eval_dataset
+        return DataLoader(rows, batch_size=self.args.eval_batch_size, collate_fn=self.data_collator)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
         """Compute a step in micro-batches; the first time that one does not fit, in half as wide ones."""
@@ -54,7 +68,13 @@ class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
             return self._in_parts(model, inputs, num_items_in_batch)
         except (MemoryError, RuntimeError) as error:
             half = min(self.micro_batch_tokens, inputs["input_ids"].numel()) // 2
-            if self.narrowed or not ran_out_of_memory(error) or half < inputs["input_ids"].shape[1]:
+            alone = self.accelerator.num_processes == 1  # several have added up gradients already
+            if (
+                not alone
+                or self.narrowed
+                or not ran_out_of_memory(error)
+                or half < inputs["input_ids"].shape[1]
+            ):
                 raise
         # Here, because an error in hand keeps the tensors of its frames
         self._narrow(half)
@@ -69,7 +89,7 @@ class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
         self.note(f"out of memory: going on with micro-batches of {tokens:,} tokens")
 
     def _in_parts(self, model: Any, inputs: Any, num_items_in_batch: Any) -> Any:
-        parts = micro_batches.split(self._prepare_inputs(inputs), self._tokens_at_once(inputs))
+        parts = micro_batches.split(self._prepare_inputs(inputs), self.micro_batch_tokens)
         total = num_items_in_batch if num_items_in_batch is not None else _answer_tokens(inputs)
         losses = []
         for number, part in enumerate(parts, start=1):
@@ -79,12 +99,6 @@ class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
                 self.accelerator.backward(loss)
             losses.append(loss.detach())
         return torch.stack(losses).sum()
-
-    def _tokens_at_once(self, inputs: Any) -> int:
-        # Processes have to compute the same number of parts, because they wait for each other in each
-        if self.accelerator.num_processes > 1:
-            return int(inputs["input_ids"].numel())
-        return self.micro_batch_tokens
 
 
 class CompletionSFT(ResumableSFT):

@@ -85,11 +85,13 @@ def fit(
 
 
 def _limits(section: TrainingSection, machine: Machine) -> tuple[float, ...]:
+    """Return what a process may take, the preferred limit first: processes share a CPU's memory."""
+    share = section.processes if machine.device == "cpu" else 1
     if section.max_memory_gb:
-        return (section.max_memory_gb * GB,)
+        return (section.max_memory_gb * GB / share,)
     if machine.device == "cpu" and machine.free_bytes > CPU_MEMORY_GB * GB:
-        return (CPU_MEMORY_GB * GB, machine.free_bytes)
-    return (machine.free_bytes,)
+        return (CPU_MEMORY_GB * GB / share, machine.free_bytes / share)
+    return (machine.free_bytes / share,)
 
 
 def _candidates(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.arms import dataset_of, inputs_of
 from support.prompted import Copying, CopyingLocal
+from support.tiny_gguf import write_tiny_gguf
 
 from insource.arms.local import Local
 from insource.arms.prompting import few_shot, rungs
@@ -197,8 +198,7 @@ def test_one_training_row_is_enough(inputs):
 
 
 def test_another_base_model_is_a_rung_and_has_no_adapter(inputs, tmp_path):
-    larger = tmp_path / "larger.gguf"
-    larger.write_bytes(b"weights")
+    larger = write_tiny_gguf(tmp_path / "larger.gguf")
     both = ("small", f"gguf/{larger}")
     asked = asking(inputs, "zero-shot", prompted_models=both[1:])
     (plan,) = FACTORY.make(asked)

@@ -1,0 +1,1 @@
+"""Training in several processes here, and the job files that train elsewhere."""
