@@ -13,6 +13,7 @@ from insource.training.planning.machine import this_machine
 from insource.training.planning.training_plan import TrainingPlan, training_plan
 from insource.training.preflight import OVERRIDABLE, check_disk, check_memory, check_method, failures
 from insource.training.prepare import base_shape, prepare, recipe_for
+from insource.training.recipe import Recipe
 from insource.training.stage import STAGE, summary
 from insource.types import Dataset, Task
 
@@ -40,10 +41,14 @@ def planned(
     require_extra()
     prepared = prepare(dataset, task, base, section)
     machine, shape = this_machine(), base_shape(base)
-    recipe = recipe_for(prepared.rows, prepared.validation, base, section, seed, machine)
+
+    def planned(section: TrainingSection) -> Recipe:
+        return recipe_for(prepared.rows, prepared.validation, base, section, seed, machine)
+
+    recipe, lora = planned(section), section.model_copy(update={"method": "lora"})
     trained = recipe.trained_parameters(shape)
     own = (
-        lambda: check_method(recipe.method, machine),
+        lambda: check_method(recipe, shape, machine, lambda: planned(lora)),
         lambda: check_memory(recipe),
         lambda: check_disk(runs.folder, trained),
     )

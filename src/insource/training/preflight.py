@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from insource.config.training import Method
 from insource.contract.grammar import compile_grammar
 from insource.contract.reasoning_field import trained_text
 from insource.contract.writable import unwritable
 from insource.foundation.errors import DataError, InsourceError, IntegrityError, PrerequisiteError
 from insource.models.weights.wheel import require_disk_space
 from insource.training.planning.machine import Machine
+from insource.training.planning.shape import ModelShape
 from insource.training.recipe import Recipe
 from insource.training.tokenize import IGNORE, TrainingRow, control_tokens, prompt_pieces, text_ids
 from insource.types import Example, JsonSchema, Task
@@ -224,13 +224,16 @@ def check_leakage(train: Sequence[Example], held_out: Sequence[Example]) -> None
         )
 
 
-def check_method(method: Method, machine: Machine) -> None:
-    """Check that this machine can train by the method.
+def check_method(recipe: Recipe, shape: ModelShape, machine: Machine, lora: Callable[[], Recipe]) -> None:
+    """Check that this machine can train by the recipe's method.
+
+    A CPU has no kernel that multiplies 4-bit weights: it would unpack each one in both passes of every
+    micro-batch. The refusal says what that would save of the memory that ``lora``, the plan for LoRA, needs.
 
     Raises:
         PrerequisiteError: ``qlora-unavailable``.
     """
-    if method != "qlora" or machine.bitsandbytes:
+    if recipe.method != "qlora" or machine.bitsandbytes:
         return
     if machine.device == "cuda":
         raise PrerequisiteError(
@@ -241,8 +244,20 @@ def check_method(method: Method, machine: Machine) -> None:
     raise PrerequisiteError(
         "qlora-unavailable",
         "QLoRA needs a CUDA device, and this machine has none.",
-        details=("On a CPU, each 4-bit weight would be unpacked twice in every micro-batch.",),
+        details=_without_four_bits(recipe, lora(), shape),
         hint='Use `training.method = "lora"`; the plan says what it takes: insource train --plan',
+    )
+
+
+def _without_four_bits(packed: Recipe, lora: Recipe, shape: ModelShape) -> tuple[str, str]:
+    fits = "fits" if lora.fits else "does not fit"
+    again = " with gradient checkpointing" if lora.checkpointing else ""
+    return (
+        f"For this model of {shape.parameters / 1e6:,.0f} million parameters, LoRA needs about "
+        f"{lora.memory.needed / GIB:.1f} GiB{again}, {lora.memory.weights / GIB:.1f} GiB of it weights in "
+        f"{lora.precision}; it {fits} into the {lora.available_bytes / GIB:.1f} GiB that may be taken.",
+        f"In 4 bits the weights would take {packed.memory.weights / GIB:.1f} GiB, but on a CPU each would be "
+        "unpacked twice in every micro-batch.",
     )
 
 
