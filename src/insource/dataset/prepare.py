@@ -72,7 +72,7 @@ class Prepared:
         bad += self._keep_contract()
         if bad and settings.on_bad_rows == "error":
             raise bad_rows(rows.name, bad, rows.read)
-        self.notes = (*reviewed, *_inferred_notes(inferred), *_contract_notes(contract, len(rows)))
+        self.notes = (*reviewed, *_inferred_notes(inferred), *_contract_notes(contract, rows))
 
     @property
     def classes(self) -> bool:
@@ -153,13 +153,20 @@ def _plain_context(settings: BuildSettings) -> MakeContext:
     return make
 
 
-def _contract_notes(contract: OutputSpec, rows: int) -> tuple[str, ...]:
+def _contract_notes(contract: OutputSpec, rows: Staged) -> tuple[str, ...]:
     if not isinstance(contract, JsonSchema):
         return ()
     found = limits(contract.generated)
-    written = f"The grammar can write each of the {rows:,} labels."
+    written = f"The grammar can write each of the {len(rows):,} labels."
     none = any(limit.keyword == NO_GRAMMAR for limit in found)
-    return (*limit_notes(found), *([] if none or not rows else [written]))
+    notes = [*limit_notes(found), *([] if none or not len(rows) else [written])]
+    if contract.reasoning:
+        given = sum(bool(row.reasoning) for row in rows)
+        notes.append(
+            f"{given:,} of {len(rows):,} rows have reasoning (`{contract.reasoning.name}`) before the answer; "
+            "it is trained and generated, and never scored."
+        )
+    return tuple(notes)
 
 
 def _inferred_notes(inferred: Inference) -> tuple[str, ...]:

@@ -39,6 +39,11 @@ def declared(project):
     return project(map(reasoned, rows()), CONFIG, files={"schema.json": DECLARED})
 
 
+def test_the_card_says_how_many_rows_have_reasoning(declared):
+    (note,) = [one for one in Walk(declared).manifest.notes if "reasoning" in one]
+    assert note.startswith("20 of 40 rows have reasoning (`why`)")
+
+
 def examples_of(folder):
     walk = Walk(folder)
     loaded = load(walk.path)
