@@ -163,8 +163,8 @@ def _contract_notes(contract: OutputSpec, rows: Staged) -> tuple[str, ...]:
     if contract.reasoning:
         given = sum(bool(row.reasoning) for row in rows)
         notes.append(
-            f"{given:,} of {len(rows):,} rows have reasoning (`{contract.reasoning.name}`) before the answer: "
-            "trained and generated, never scored."
+            f"{given:,} of {len(rows):,} rows have `{contract.reasoning.name}` before the answer: "
+            "reasoning, trained and generated, never scored."
         )
     return tuple(notes)
 

@@ -41,7 +41,7 @@ def declared(project):
 
 def test_the_card_says_how_many_rows_have_reasoning(declared):
     (note,) = [one for one in Walk(declared).manifest.notes if "reasoning" in one]
-    assert note.startswith("20 of 40 rows have reasoning (`why`)")
+    assert note.startswith("20 of 40 rows have `why` before the answer: reasoning")
 
 
 def examples_of(folder):
