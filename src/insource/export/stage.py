@@ -28,7 +28,7 @@ from insource.training.stage import summary as training_summary
 from insource.training.tokenize import chat_render
 from insource.types import Dataset, ParitySummary, Task
 
-STAGE, VERSION = "export", 4
+STAGE, VERSION = "export", 5
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
 MODEL_FILE, TOKENIZER_FILE = "model.gguf", "tokenizer.json"
 
@@ -156,7 +156,7 @@ def modelfile_of(
     tokenizer = load_tokenizer(base)
     return modelfile(
         task,
-        ollama_template(chat_render(tokenizer), tokenizer.bos_token or ""),
+        ollama_template(chat_render(tokenizer), (tokenizer.bos_token or "") if facts.adds_bos else ""),
         model_file,
         context_tokens,
         stops=tuple(dict.fromkeys((*chat_format_of(base.gguf).stop_tokens, *facts.stops))),
