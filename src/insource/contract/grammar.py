@@ -236,7 +236,7 @@ def _looseness(schema: dict[str, Any]) -> Iterator[str]:
         yield f"{unnamed} objects have keys of any name: one that comes twice makes the answer invalid."
 
 
-def _has_any_names(node: Mapping[str, Any]) -> bool:
+def _has_any_names(node: dict[str, Any]) -> bool:
     """Whether the grammar takes names that it does not list, and so cannot keep one from coming twice."""
     listed = node.keys() & {"properties", "additionalProperties", "patternProperties"}
     return "patternProperties" in node or bool(
