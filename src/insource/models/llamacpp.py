@@ -103,6 +103,16 @@ class LlamaCppModel:
         answer = self._http.post("/completion", body)
         return AnswerIds(tuple(answer["tokens"]), answer["content"], answer["stop_type"] == "eos")
 
+    def next_tokens(self, prompt: Sequence[int], candidates: int) -> tuple[tuple[int, float], ...]:
+        """Return the likeliest next tokens after these token ids, each with its log-probability.
+
+        Empty where the engine lists none: the likeliest one ends within a character. Raises as ``generate``.
+        """
+        request = Request(messages=(), max_tokens=1, top_logprobs=candidates)
+        answer = self._http.post("/v1/completions", to_wire(request, list(prompt), self._lora))
+        tokens = from_wire(answer, self._info.name, 0.0).tokens
+        return tokens[0].top if tokens else ()
+
     def label_shares(
         self, request: Request, labels: tuple[str, ...], stop: int, answer: Completion
     ) -> LabelShares:
