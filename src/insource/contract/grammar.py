@@ -234,6 +234,16 @@ def _looseness(schema: dict[str, Any]) -> Iterator[str]:
         yield f"{endless} text fields have no maxLength."
     if extensible:
         yield f'{extensible} objects allow undeclared keys; "additionalProperties": false forbids them.'
+    if unnamed := sum(map(_has_any_names, nodes)):
+        yield f"{unnamed} objects have keys of any name: one that comes twice makes the answer invalid."
+
+
+def _has_any_names(node: dict[str, Any]) -> bool:
+    """Whether the grammar takes names that it does not list, and so cannot keep one from coming twice."""
+    listed = node.keys() & {"properties", "additionalProperties", "patternProperties"}
+    return "patternProperties" in node or bool(
+        node.get("additionalProperties", "object" in _types(node) and not listed)
+    )
 
 
 def _types(schema: dict[str, Any]) -> list[str]:
