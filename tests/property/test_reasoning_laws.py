@@ -14,6 +14,7 @@ from insource.contract.validate import fits
 from insource.contract.writable import unwritable
 from insource.evaluation.measures.grounding import grounding
 from insource.evaluation.scorers import build_scorer
+from insource.gateway.call.chat_options import accepting
 from insource.gateway.tasks.local import LocalAnswerer
 from insource.matching.surface import SurfaceForms
 from insource.models.protocol import Request
@@ -101,6 +102,14 @@ def test_what_is_handed_on_is_the_answer_alone(answer, why, place):
     assert attempt.outcome == ("valid" if fits(answer, OUTPUT.definition) else "invalid")
     if attempt.outcome == "valid":
         assert json.loads(attempt.completion.text) == answer
+
+
+@given(answers, texts)
+def test_a_caller_who_sends_either_schema_gets_the_answer(answer, why):
+    handed = answer_text(json.dumps({"why": why, **answer}), OUTPUT)
+    for schema in (OUTPUT.definition, OUTPUT.generated):
+        asked = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+        assert accepting(asked, OUTPUT)(handed)
 
 
 @given(st.text(min_size=1))
