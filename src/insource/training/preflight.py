@@ -249,6 +249,35 @@ def check_method(recipe: Recipe, shape: ModelShape, machine: Machine, lora: Call
     )
 
 
+def check_processes(recipe: Recipe, machine: Machine) -> None:
+    """Check that the processes of a run can train together on this machine.
+
+    Raises:
+        PrerequisiteError: ``too-few-gpus``, ``sharding-unavailable``.
+    """
+    if machine.device == "cuda" and recipe.processes > machine.cards:
+        raise PrerequisiteError(
+            "too-few-gpus",
+            f"{recipe.processes} processes need a GPU each, and this machine has {machine.cards}.",
+            hint=f"Use at most {machine.cards}: insource train --processes {machine.cards}",
+        )
+    if not recipe.sharded:
+        return
+    why = ""
+    if machine.device != "cuda":
+        why = "accelerate shards weights on GPUs only, and this machine has none"
+    elif recipe.method == "qlora":
+        why = "accelerate cannot shard a base of 4 bits"
+    elif recipe.processes == 1:
+        why = "one process has nobody to share with"
+    if why:
+        raise PrerequisiteError(
+            "sharding-unavailable",
+            f"The weights cannot be shared out: {why}.",
+            hint="Remove `training.sharded`: each process then holds the whole model.",
+        )
+
+
 def _without_four_bits(packed: Recipe, lora: Recipe, shape: ModelShape) -> tuple[str, str]:
     fits = "fits" if lora.fits else "does not fit"
     again = " with gradient checkpointing" if lora.checkpointing else ""

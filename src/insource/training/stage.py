@@ -19,7 +19,14 @@ from insource.training.base import require_extra
 from insource.training.memory import release
 from insource.training.outcome import summarised
 from insource.training.planning.machine import kept_machine
-from insource.training.preflight import check_disk, check_memory, check_method, failures, stop_on
+from insource.training.preflight import (
+    check_disk,
+    check_memory,
+    check_method,
+    check_processes,
+    failures,
+    stop_on,
+)
 from insource.training.prepare import Prepared, base_shape, prepare, recipe_for
 from insource.training.recipe import Choice, Recipe
 from insource.training.select.chooser import STATE_FILE, Chooser, Judge, step_of
@@ -157,6 +164,7 @@ def _lacking(folder: Path, order: Order, prepared: Prepared, recipe: Recipe) -> 
                 kept_machine(folder),
                 lambda: _recipe(folder, order, prepared.rows, prepared.validation, lora),
             ),
+            lambda: check_processes(recipe, kept_machine(folder)),
             lambda: check_memory(recipe),
             lambda: check_disk(folder, trained),
         )

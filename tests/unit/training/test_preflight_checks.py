@@ -12,6 +12,7 @@ from insource.training.preflight import (
     check_memory,
     check_method,
     check_prefixes,
+    check_processes,
     check_rows,
     check_system_prompt,
     check_writable,
@@ -154,6 +155,35 @@ def test_memory_may_be_given(label_task):
 def test_a_disk_without_room_for_checkpoints_stops_the_run(tmp_path):
     check_disk(tmp_path, 1000)
     assert code_of(check_disk, tmp_path, 10**15) == "disk-full"
+
+
+@pytest.mark.parametrize(
+    ("section", "machine", "code"),
+    [
+        ({"processes": 2}, LAPTOP, ""),
+        ({"processes": 2}, CARD.model_copy(update={"cards": 2}), ""),
+        ({"processes": 2}, CARD.model_copy(update={"cards": 1}), "too-few-gpus"),
+        ({"processes": 2, "sharded": True}, CARD.model_copy(update={"cards": 2}), ""),
+        ({"processes": 2, "sharded": True}, LAPTOP, "sharding-unavailable"),
+        ({"processes": 1, "sharded": True}, CARD.model_copy(update={"cards": 2}), "sharding-unavailable"),
+        (
+            {"processes": 2, "sharded": True, "method": "qlora"},
+            CARD.model_copy(update={"cards": 2}),
+            "sharding-unavailable",
+        ),
+    ],
+)
+def test_processes_need_a_card_each_and_sharding_needs_several(section, machine, code):
+    planned = recipe(rows(), machine=machine, **section)
+    if code:
+        assert code_of(check_processes, planned, machine) == code
+    else:
+        check_processes(planned, machine)
+
+
+def test_processes_share_a_cpu_s_memory_and_not_a_card_s():
+    assert recipe(rows(), processes=4).available_bytes == LAPTOP.free_bytes // 4
+    assert recipe(rows(), machine=CARD, processes=4).available_bytes == CARD.free_bytes
 
 
 def test_four_bits_need_a_card_and_its_library():
