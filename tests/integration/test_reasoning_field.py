@@ -75,6 +75,8 @@ def test_it_is_trained_generated_first_and_dropped(project, rows, tmp_path, monk
         assert judged.field_confidences.keys() <= {"urgent"}
         attempt = LocalAnswerer(opened.model, found.task, found.ask, found.confidence).answer(document)
     assert (attempt.outcome, attempt.completion.text) == ("valid", '{"urgent":true}')
+    assert said.tokens
+    assert attempt.completion.tokens == ()  # they would tell what was dropped
 
     (folder / "todo.jsonl").write_text(json.dumps({"id": "a", "input": document}) + "\n")
     done = predict(session, {"todo.jsonl": folder / "todo.jsonl"}, folder / "out.jsonl")

@@ -12,13 +12,17 @@ from insource.contract.answers import answer_text, read_answer
 from insource.contract.reasoning_field import output_of, taken_apart, trained_text
 from insource.contract.validate import fits
 from insource.contract.writable import unwritable
+from insource.evaluation.error_mix.mix import error_mix
+from insource.evaluation.handicaps.case import Case
+from insource.evaluation.handicaps.suite import find_handicaps
 from insource.evaluation.measures.grounding import grounding
 from insource.evaluation.scorers import build_scorer
+from insource.gateway.call.chat_options import accepting
 from insource.gateway.tasks.local import LocalAnswerer
 from insource.matching.surface import SurfaceForms
 from insource.models.protocol import Request
 from insource.routing.confidence import field_confidences
-from insource.types import Completion, EvalRecord, Example, Message, Provenance, Task, TokenLogprob
+from insource.types import Arm, Completion, EvalRecord, Example, Message, Provenance, Task, TokenLogprob
 
 FIELDS = {
     "volts": {"type": ["string", "null"], "x-insource": {"compare": "quantity", "unit": "V"}},
@@ -42,6 +46,7 @@ EXAMPLE = Example(
     target=json.dumps(LABEL),
     provenance=Provenance(source="test"),
 )
+ARM = Arm(name="cloud", model="c", kind="cloud")
 SCORE = build_scorer(TASK, SurfaceForms.fit([LABEL] * 20, OUTPUT.definition))
 
 texts = st.text() | st.sampled_from(
@@ -76,14 +81,24 @@ def test_an_answer_scores_the_same_with_any_reasoning_anywhere(answer, why, plac
     assert read_answer(said, OUTPUT) == read_answer(plain, OUTPUT)
     with_, without = (SCORE(EXAMPLE, Completion(text=text)) for text in (said, plain))
     assert with_ == without
-    found = [
-        grounding(
-            TASK,
-            [EXAMPLE],
-            [EvalRecord(row_id="0", status="scored", completion=Completion(text=text), score=score)],
-        )
+    one, other = (
+        EvalRecord(row_id="0", status="scored", completion=Completion(text=text), score=score)
         for text, score in ((said, with_), (plain, without))
-    ]
+    )
+    assert grounding(TASK, [EXAMPLE], [one]) == grounding(TASK, [EXAMPLE], [other])
+
+
+@given(answers, texts, places)
+def test_causes_of_errors_and_handicaps_are_the_same(answer, why, place):
+    found = []
+    for said in (with_reasoning(answer, why, place), answer):
+        completion = Completion(text=json.dumps(said))
+        record = EvalRecord(
+            row_id="0", status="scored", completion=completion, score=SCORE(EXAMPLE, completion)
+        )
+        case = Case(TASK, ARM, {"0": EXAMPLE}, (record,), SCORE)
+        asked = json.loads(case.answer(EXAMPLE, record))
+        found.append((asked, find_handicaps(case), error_mix(TASK, case.examples, ARM, case.records)))
     assert found[0] == found[1]
 
 
@@ -101,6 +116,14 @@ def test_what_is_handed_on_is_the_answer_alone(answer, why, place):
     assert attempt.outcome == ("valid" if fits(answer, OUTPUT.definition) else "invalid")
     if attempt.outcome == "valid":
         assert json.loads(attempt.completion.text) == answer
+
+
+@given(answers, texts)
+def test_a_caller_who_sends_either_schema_gets_the_answer(answer, why):
+    handed = answer_text(json.dumps({"why": why, **answer}), OUTPUT)
+    for schema in (OUTPUT.definition, OUTPUT.generated):
+        asked = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+        assert accepting(asked, OUTPUT)(handed)
 
 
 @given(st.text(min_size=1))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from insource.contract.grammar import compile_grammar
 from insource.foundation.errors import DataError, IntegrityError
 from insource.routing.confidence import document_confidence, field_confidences, judged, load_tokenizer
-from insource.types import Completion, JsonSchema, Labels, TokenLogprob
+from insource.types import Completion, JsonSchema, Labels, Reasoning, TokenLogprob
 
 SCHEMA = {
     "type": "object",
@@ -84,6 +84,34 @@ def test_an_answer_is_judged_as_a_whole_and_by_field(tokenizer):
     assert found.confidence == pytest.approx(1 / 3)
     stated = answer(*RECEIPT).model_copy(update={"confidence": 0.9})
     assert judged(stated, GRAMMAR, tokenizer) == stated
+
+
+def test_doubt_within_reasoning_is_no_doubt_in_the_answer(tokenizer):
+    output = JsonSchema(
+        definition=SCHEMA, reasoning=Reasoning(name="why", definition={"type": "string"}, required=True)
+    )
+    reasoning = [token(bytes([byte]), 0.9) for byte in b'{"why":"']
+    reasoning += [token(b"a", 0.3, {b"b": 0.3}), token(b'"', 0.2, {b"b": 0.7}), token(b",", 0.1)]
+    name = [token(bytes([byte]), 0.9) for byte in b'"kind":']
+    said = answer(*reasoning, *name, *RECEIPT[1:])
+    grammar = compile_grammar(output).text
+    for held in (grammar, None):
+        doubtful = field_confidences(said, held, tokenizer)
+        assert min(doubtful.values()) <= 0.3 / 0.6
+        assert "why" in doubtful
+    fields = field_confidences(said, grammar, tokenizer, output)
+    assert fields == pytest.approx({"kind": 0.5, "total": 2 / 3})
+    assert document_confidence(said, grammar, tokenizer, output) == pytest.approx(1 / 3)
+    assert field_confidences(said, None, None, output).keys() == {"kind", "total"}
+
+
+def test_doubt_whether_to_reason_is_no_doubt_in_the_answer(tokenizer):
+    output = JsonSchema(definition=SCHEMA, reasoning=Reasoning(name="why", definition={"type": "string"}))
+    start = [token(b"{", 0.9), token(b'"', 0.9), token(b"w", 0.4, {b"k": 0.6})]
+    rest = [token(bytes([byte]), 0.9) for byte in b'hy":"a","kind":']
+    said = answer(*start, *rest, *RECEIPT[1:])
+    fields = field_confidences(said, compile_grammar(output).text, tokenizer, output)
+    assert fields == pytest.approx({"kind": 0.5, "total": 2 / 3})
 
 
 def test_without_a_grammar_raw_probabilities_of_values_count(tokenizer):
