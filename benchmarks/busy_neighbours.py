@@ -29,7 +29,8 @@ SETTLE_S = 0.5
 NOTICE_S = 8.0
 """Seconds to move to fewer threads beside a neighbour."""
 LONG = "%llguidance {}\nstart: /[a-z ]{400}/"  # no answer ends before its tokens are used up
-COMPUTE = "while True: sum(range(1000))"
+# A neighbour ends with the benchmark, however that ends.
+COMPUTE = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(range(1000))"
 WORDS = [
     "cabinet",
     "pump",

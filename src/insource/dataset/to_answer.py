@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from insource.config.dataset import ColumnsSection, DatasetSection
 from insource.dataset.rows.records import BadRow, row_id_of
@@ -42,6 +42,19 @@ def documents_to_answer(path: Path, section: DatasetSection) -> Iterator[ToAnswe
         yield from _rows(path, section)
 
 
+def documents_in(path: Path, section: DatasetSection) -> int:
+    """Return how many documents ``documents_to_answer`` yields. Raises as that does."""
+    if path.is_dir() or is_document(path):
+        return len(_files(path))
+    return sum(1 for _ in _records(path, section))
+
+
+def reads(folder: Path, path: Path) -> bool:
+    """Return whether a folder's documents include those of ``path``, a document or folder within it."""
+    within = folder.is_dir() and folder.resolve() in path.resolve().parents
+    return within and (path.is_dir() or is_document(path))
+
+
 def digest_of(path: Path) -> str:
     """Return the digest of what ``documents_to_answer`` reads."""
     if not path.is_dir():
@@ -67,11 +80,15 @@ def _content_of(path: Path) -> str:
         return f"unreadable: {error.strerror}"
 
 
-def _documents(path: Path, section: DatasetSection) -> Iterator[ToAnswer | Dropped]:
+def _files(path: Path) -> list[Path]:
     files = _found(path) if path.is_dir() else [path]
     if not files:
         raise DataError("no-rows", f"There is no document in {path}.", hint="Name a folder of documents.")
-    for file in files:
+    return files
+
+
+def _documents(path: Path, section: DatasetSection) -> Iterator[ToAnswer | Dropped]:
+    for file in _files(path):
         name = _name_of(file, path)
         if file.is_dir():
             yield unreadable_folder(name)
@@ -82,10 +99,14 @@ def _documents(path: Path, section: DatasetSection) -> Iterator[ToAnswer | Dropp
             yield Dropped(row_id=name, line=None, reason=bad.reason, detail=bad.detail)
 
 
+def _records(path: Path, section: DatasetSection) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
+    return read_records(path, section.encoding, CsvDialect(section.delimiter, section.quote))
+
+
 def _rows(path: Path, section: DatasetSection) -> Iterator[ToAnswer | Dropped]:
     convert = by_columns(section.columns).convert
     found_one, columns = False, tuple[str, ...]()
-    for line, record in read_records(path, section.encoding, CsvDialect(section.delimiter, section.quote)):
+    for line, record in _records(path, section):
         row_id = f"line-{line}"
         try:
             if isinstance(record, BadRow):

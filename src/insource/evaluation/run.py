@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from insource.evaluation.answers import Answers, KeptAnswer
 from insource.foundation.errors import InsourceError, ProviderError
 from insource.foundation.files import sync
+from insource.foundation.in_order import in_order
 from insource.models.protocol import Model, Request
 from insource.models.replay import CALL_FAILED
 from insource.types import Completion, EvalRecord, Example, Score
@@ -68,7 +67,7 @@ def evaluate(
     def answer(example: Example) -> KeptAnswer | ProviderError:
         return _answer(model, example, ask, confidence, answers)
 
-    answered = _in_order([one for one in examples if one.row_id not in known], answer, workers)
+    answered = in_order([one for one in examples if one.row_id not in known], answer, workers)
     with journal.open("a", encoding="utf-8") as file:
         for example in examples:
             if (record := known.get(example.row_id)) is None:
@@ -91,26 +90,6 @@ def evaluate(
         _write(file, streak)
         sync(file)
     return records
-
-
-def _in_order(
-    examples: Sequence[Example], answer: Callable[[Example], KeptAnswer | ProviderError], workers: int
-) -> Generator[KeptAnswer | ProviderError]:
-    """Yield the answers in the order of the examples, with at most ``workers`` questions in flight."""
-    if workers == 1:
-        yield from map(answer, examples)
-        return
-    pool = ThreadPoolExecutor(workers)
-    waiting: deque[Future[KeptAnswer | ProviderError]] = deque()
-    try:
-        for example in examples:
-            waiting.append(pool.submit(answer, example))
-            if len(waiting) >= 2 * workers:  # one slow answer does not hold up the others
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _answer(

@@ -61,10 +61,13 @@ def greedy(
     with torch.no_grad():
         logits = model(torch.tensor([[*prompt, *draft]])).logits[0, len(prompt) - 1 :]
     choices = logits.argmax(-1).tolist()
-    agreed = next((i for i, token in enumerate(draft) if choices[i] != token), len(draft))
+    parts = (i for i, token in enumerate(draft) if choices[i] != token or token in stops)
+    agreed = next(parts, len(draft))
     said = list(draft[:agreed])
-    if choices[agreed] in stops or agreed >= max_tokens:
-        return tuple(said), choices[agreed] in stops
+    if agreed >= max_tokens:  # the answer is full, and what would follow is never asked
+        return tuple(said), False
+    if choices[agreed] in stops:
+        return tuple(said), True
     return _generated(model, prompt, [*said, choices[agreed]], stops, max_tokens)
 
 

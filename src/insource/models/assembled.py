@@ -14,17 +14,17 @@ from insource.types import Completion, JsonSchema
 
 
 class AskedModel:
-    """A model with its own way to be asked about a document, and its own confidence in the answer."""
+    """A model with its own way to be asked about a document, and to be judged in how sure it is."""
 
     def __init__(
         self,
         model: Model,
         ask: Callable[[str], Request],
-        confidence: Callable[[Completion], float | None],
+        judge: Callable[[Completion], Completion],
     ) -> None:
         self._model = model
         self._ask = ask
-        self._confidence = confidence
+        self._judge = judge
 
     @property
     def info(self) -> ModelInfo:
@@ -33,10 +33,7 @@ class AskedModel:
     def generate(self, request: Request) -> Completion:
         """Ask about the document of ``request``. Raises as the model does."""
         document = request.messages[-1].content if request.document is None else request.document
-        completion = self._model.generate(self._ask(document))
-        if completion.confidence is not None:
-            return completion
-        return completion.model_copy(update={"confidence": self._confidence(completion)})
+        return self._judge(self._model.generate(self._ask(document)))
 
 
 class AssembledModel:

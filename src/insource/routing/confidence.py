@@ -17,7 +17,7 @@ import numpy as np
 
 from insource.foundation.errors import DataError, IntegrityError
 from insource.routing.json_spans import Span, json_spans
-from insource.types import Completion, Example, TokenLogprob
+from insource.types import Completion, Example, JsonSchema, OutputSpec, TokenLogprob
 
 # When the allowed candidates together are less probable than this, the model wanted a token that the grammar
 # forbids. Its preference among the others is then no evidence, and p̂ is 0.
@@ -49,7 +49,7 @@ def load_tokenizer(tokenizer_json: Path) -> Any:
 
 
 def confidence_scorer(
-    tokenizer_json: Path, grammar_for: Callable[[Example], str | None]
+    tokenizer_json: Path, grammar_for: Callable[[Example], str | None], output: OutputSpec
 ) -> Callable[[Example, Completion], float | None]:
     """Return ``document_confidence`` as a function of an example and its answer, for an evaluation.
 
@@ -57,41 +57,67 @@ def confidence_scorer(
     """
 
     def score(example: Example, completion: Completion) -> float | None:
-        return document_confidence(completion, grammar_for(example), load_tokenizer(tokenizer_json))
+        return document_confidence(completion, grammar_for(example), load_tokenizer(tokenizer_json), output)
 
     return score
 
 
-def document_confidence(completion: Completion, grammar: str | None, tokenizer: Any | None) -> float | None:
-    """Return an uncalibrated confidence between 0 and 1 that the whole answer is right, or None if unknown.
+def document_confidence(
+    completion: Completion, grammar: str | None, tokenizer: Any | None, output: OutputSpec | None = None
+) -> float | None:
+    """Return the confidence of ``judged``."""
+    return judged(completion, grammar, tokenizer, output).confidence
 
-    For JSON, it is the product of ``field_confidences``: a document is right only when all its fields are, so
-    ten doubtful fields must count more than one, which a minimum cannot express. For other text, it is the
-    minimum over the tokens. It is 0 for a truncated answer, and for one that is not JSON although the grammar
-    requires it. It is None when log-probabilities are missing (llama.cpp omits them for speculated tokens);
-    missing never means certain.
+
+def judged(
+    completion: Completion, grammar: str | None, tokenizer: Any | None, output: OutputSpec | None = None
+) -> Completion:
+    """Return an answer with how sure its tokens are; what it states of itself already stays as it is.
+
+    ``confidence`` is uncalibrated, between 0 and 1, that the whole answer is right, or None if unknown.
+    For JSON, it is the product of ``field_confidences``, which are then stated too: a document is right only
+    when all its fields are, so ten doubtful fields must count more than one, which a minimum cannot express.
+    For other text, it is the minimum over the tokens. It is 0 for a truncated answer, and for one that is not
+    JSON although the grammar requires it. It is None when log-probabilities are missing (llama.cpp omits them
+    for speculated tokens); missing never means certain.
 
     ``grammar`` is the grammar that constrained the engine, or None. ``tokenizer`` is the ``LLTokenizer`` of
-    the model that answered, required with a grammar.
+    the model that answered, required with a grammar. The tokens of reasoning that ``output`` declares do not
+    count: they are no part of the answer.
 
     Raises:
         IntegrityError: ``tokenizer-mismatch`` when the tokens are not those of ``tokenizer``.
     """
-    if completion.finish_reason == "length":
-        return 0.0  # an answer without its end is wrong, however sure its tokens are
+    if completion.confidence is not None:
+        return completion
+    if (
+        completion.finish_reason == "length"
+    ):  # an answer without its end is wrong, however sure its tokens are
+        return completion.model_copy(update={"confidence": 0.0})
     try:
-        fields = field_confidences(completion, grammar, tokenizer)
+        fields = field_confidences(completion, grammar, tokenizer, output)
     except ValueError:
-        if grammar is not None and JSON_RULE in grammar:
-            return 0.0
-        certainties = _certainties(completion, grammar, tokenizer)
-        # No token had an alternative: the grammar allowed this one answer, so the default is 1.
-        return None if certainties is None else min((p for p in certainties if p is not None), default=1.0)
-    return None if fields is None else math.prod(fields.values())
+        sure = _text_confidence(completion, grammar, tokenizer)
+        return completion.model_copy(update={"confidence": sure})
+    if fields is None:
+        return completion
+    # A text that is one JSON value, such as a number, has no field but itself.
+    named = {path: sure for path, sure in fields.items() if path}
+    return completion.model_copy(
+        update={"confidence": math.prod(fields.values()), "field_confidences": named}
+    )
+
+
+def _text_confidence(completion: Completion, grammar: str | None, tokenizer: Any | None) -> float | None:
+    if grammar is not None and JSON_RULE in grammar:
+        return 0.0
+    certainties = _certainties(completion, grammar, tokenizer)
+    # No token had an alternative: the grammar allowed this one answer, so the default is 1.
+    return None if certainties is None else min((p for p in certainties if p is not None), default=1.0)
 
 
 def field_confidences(
-    completion: Completion, grammar: str | None, tokenizer: Any | None
+    completion: Completion, grammar: str | None, tokenizer: Any | None, output: OutputSpec | None = None
 ) -> dict[str, float] | None:
     """Return, by path, the minimum p̂ over the deciding tokens of each field; None if unknown.
 
@@ -99,7 +125,7 @@ def field_confidences(
     follow. A token belongs to the first value that shares a byte with it, quotes included, because an opening
     quote decides against ``null``. With a grammar, structural tokens that had alternatives, such as the comma
     that extends a list, count for their object or list; without one they are ignored. A field whose tokens
-    were all forced has confidence 1.
+    were all forced has confidence 1. What stands before the end of declared reasoning is left out.
 
     Raises:
         ValueError: the answer is not JSON.
@@ -111,11 +137,14 @@ def field_confidences(
     start = b"".join(token.bytes for token in completion.tokens).find(text)
     if certainties is None or start < 0:
         return None
+    reasoning = output.reasoning.name if isinstance(output, JsonSchema) and output.reasoning else None
+    answered = next((span.end for span in spans if span.path == reasoning), 0)
+    spans = [span for span in spans if span.path != reasoning]
     fields = {span.path: 1.0 for span in spans if span.leaf}
     at = -start  # offsets count from the first byte of the text; tokens before it have negative ones
     for token, certainty in zip(completion.tokens, certainties, strict=True):
         begin, at = at, at + len(token.bytes)
-        owner = _owner(spans, begin, at)
+        owner = _owner(spans, begin, at) if begin >= answered else None
         if certainty is None or owner is None or (grammar is None and not owner.leaf):
             continue
         fields[owner.path] = min(certainty, fields.get(owner.path, 1.0))

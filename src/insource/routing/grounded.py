@@ -6,7 +6,7 @@ from pathlib import Path
 
 from insource.models.grounding.grounding import Grounding
 from insource.models.protocol import Model, ModelInfo, Request
-from insource.routing.confidence import document_confidence, load_tokenizer
+from insource.routing.confidence import judged, load_tokenizer
 from insource.types import Completion, JsonSchema, Task
 
 
@@ -31,8 +31,7 @@ class GroundedModel:
         """Answer a request that names its document; any other is passed on as it is."""
         if request.document is None or not isinstance(self._task.output, JsonSchema):
             return self._model.generate(request)
-        schema = request.contract or self._task.output.definition
+        schema = request.contract or self._task.output.generated
         grammar = self._grounding.grammar(schema, request.document)
         completion = self._model.generate(request.model_copy(update={"grammar": grammar}))
-        sure = document_confidence(completion, grammar, load_tokenizer(self._tokenizer))
-        return completion.model_copy(update={"confidence": sure})
+        return judged(completion, grammar, load_tokenizer(self._tokenizer), self._task.output)

@@ -21,12 +21,14 @@ from insource.models.prompting.folder import FILE as PROMPT
 from insource.models.prompting.folder import load as load_prompt
 from insource.models.prompting.model import PromptedModel
 from insource.models.protocol import Model, Request
-from insource.routing.confidence import TOP_LOGPROBS, document_confidence, load_tokenizer
+from insource.routing.confidence import TOP_LOGPROBS, judged, load_tokenizer
 from insource.routing.grounded import GroundedModel
+from insource.routing.labelled import labelled
 from insource.routing.vocabulary import CONTROL_MARK, tokenizer_of
 from insource.runs.result import load
 from insource.serving.adapters import Engines
 from insource.serving.memory import slots_that_fit
+from insource.serving.shared_engine import AdapterModel
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
 from insource.types.choice import HYBRID, HybridParts
@@ -45,8 +47,8 @@ class Opened(NamedTuple):
 class Deployed(NamedTuple):
     """What `insource serve`, `insource gateway`, `insource predict` and `insource export` start from.
 
-    ``open`` opens the model called ``name``. ``ask`` makes its request for a document, ``confidence`` judges
-    an answer that does not state its own confidence, ``spelled`` returns the bytes of a token of a language
+    ``open`` opens the model called ``name``. ``ask`` makes its request for a document, ``judge`` states the
+    confidence of an answer that states none, ``spelled`` returns the bytes of a token of a language
     model. ``slots`` is how many documents it answers at once; what has the same ``engine`` shares them. It is
     empty for models without one. ``folder`` has the files of a fitted model, None for the other kinds.
     """
@@ -57,11 +59,15 @@ class Deployed(NamedTuple):
     policy: Policy
     open: Callable[[], AbstractContextManager[Opened]]
     ask: Callable[[str], Request]
-    confidence: Callable[[Completion], float | None] = lambda completion: completion.confidence
+    judge: Callable[[Completion], Completion] = lambda completion: completion
     spelled: Callable[[int], bytes] | None = None
     slots: int = 1
     engine: str = ""
     folder: Path | None = None
+
+    def confidence(self, completion: Completion) -> float | None:
+        """Return the confidence of an answer, as ``judge`` states it."""
+        return self.judge(completion).confidence
 
     @property
     def version(self) -> str:
@@ -155,6 +161,12 @@ class _Found(NamedTuple):
     policy: Policy
     engines: Engines
 
+    def with_labels(self, model: AdapterModel, gguf: Path) -> AbstractContextManager[Model]:
+        """State the probabilities of the task's labels, and the confidence that its policy is about."""
+        by_tokens = self.policy.measure == "tokens"
+        engine, note = self.session.config.serving.engine, self.session.display.note
+        return labelled(model, self.task, gguf, engine, note, by_tokens=by_tokens)
+
 
 def _restarted(session: Session) -> Callable[[str], None]:
     return lambda reason: session.display.note(f"The engine was started again: {reason}")
@@ -185,8 +197,7 @@ def _hybrid(found: _Found, served: Served, parts: Sequence[Deployed]) -> Deploye
         with ExitStack() as stack:
             ready = [stack.enter_context(part.open()) for part in parts]
             models = [
-                AskedModel(one.model, part.ask, part.confidence)
-                for one, part in zip(ready, parts, strict=True)
+                AskedModel(one.model, part.ask, part.judge) for one, part in zip(ready, parts, strict=True)
             ]
             model = AssembledModel(served.model, models, served.source, output)
             yield Opened(model, lambda: all(one.alive() for one in ready))
@@ -233,14 +244,13 @@ def _prompted(found: _Found, folder: Path) -> Deployed:
 
     @contextmanager
     def opened() -> Iterator[Opened]:
-        with engine.model(base.name, None) as served:
-            model = PromptedModel(served, prompting, served.count_tokens)
-            yield Opened(model, lambda: served.alive)
+        with engine.model(base.name, None) as served, found.with_labels(served, base.gguf) as held:
+            yield Opened(PromptedModel(held, prompting, served.count_tokens), lambda: served.alive)
 
-    def confidence(completion: Completion) -> float | None:
+    def judge(completion: Completion) -> Completion:
         if grammar is None or not completion.tokens:
-            return None
-        return document_confidence(completion, grammar, tokenizer_of(base.gguf))
+            return completion
+        return judged(completion, grammar, tokenizer_of(base.gguf), found.task.output)
 
     return Deployed(
         result=found.result,
@@ -249,7 +259,7 @@ def _prompted(found: _Found, folder: Path) -> Deployed:
         policy=found.policy,
         open=opened,
         ask=_asking(found.task, prompt.max_tokens, grammar),
-        confidence=confidence,
+        judge=judge,
         spelled=_spelling(lambda: tokenizer_of(base.gguf)),
         engine=str(base.gguf),
     )
@@ -273,8 +283,9 @@ def _tuned(found: _Found) -> Deployed:
 
     @contextmanager
     def opened() -> Iterator[Opened]:
-        with engine.model(local.tuned_name, index) as model:
-            held = model if grounding is None else GroundedModel(model, task, grounding, tokenizer)
+        with engine.model(local.tuned_name, index) as model, found.with_labels(model, base.gguf) as held:
+            if grounding is not None:
+                held = GroundedModel(held, task, grounding, tokenizer)
             yield Opened(held, lambda: model.alive)
 
     return Deployed(
@@ -284,7 +295,7 @@ def _tuned(found: _Found) -> Deployed:
         policy=found.policy,
         open=opened,
         ask=_asking(task, local.max_new_tokens, grammar),
-        confidence=lambda completion: document_confidence(completion, grammar, load_tokenizer(tokenizer)),
+        judge=lambda completion: judged(completion, grammar, load_tokenizer(tokenizer), task.output),
         spelled=_spelling(lambda: load_tokenizer(tokenizer)),
         slots=slots,
         engine=str(settings.gguf),

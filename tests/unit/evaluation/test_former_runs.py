@@ -150,7 +150,7 @@ def test_keys_are_those_of_the_version_before(monkeypatch, spec, key):
 def test_stages_count_what_they_counted():
     for stage, spec in ((training, TRAIN), (export, EXPORT)):
         assert spec.version < stage.VERSION  # control tokens in texts are text since then
-        assert spec.libraries == stage.LIBRARIES
+        assert set(spec.libraries) <= set(stage.LIBRARIES)
     assert (*LIBRARIES, *FORMER_LIBRARIES) == EVALUATE.libraries
 
 

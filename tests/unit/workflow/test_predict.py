@@ -1,5 +1,6 @@
 """Files and folders answered by the chosen model: order, bad rows, and where an interrupted call goes on."""
 
+import csv
 import json
 import os
 import subprocess
@@ -15,7 +16,10 @@ from insource.dataset import to_answer
 from insource.foundation.errors import DataError, ProviderError, UserError
 from insource.models.fitted.model import FittedModel
 from insource.workflow import predict as module
-from insource.workflow.predict import predict
+
+
+def predict(session, source, target, **options):
+    return module.predict(session, {source.name: source}, target, **options)
 
 
 @pytest.fixture
@@ -263,6 +267,7 @@ def test_the_command_counts_what_has_no_answer_and_says_where_it_is(folder):
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
+    assert told.pop("per_second") > 0
     assert told == {"path": "todo.predicted.jsonl", "documents": 2, "without_answer": 1, "resumed": 0}
     assert "Answered 1 of 2 documents" in done.stderr
     assert [line["id"] for line in lines(folder / "todo.predicted.jsonl")] == ["r0", "bad"]
@@ -281,3 +286,76 @@ def test_a_folder_without_a_name_gets_its_answers_beside_it(folder, source):
     )
     assert done.returncode == 0, done.stderr
     assert [line["id"] for line in lines(folder / "inbox.predicted.jsonl")] == ["one.txt"]
+
+
+def command(folder, *arguments, **options):
+    done = subprocess.run(
+        [sys.executable, "-m", "support.fitted_models", "predict", *arguments],
+        cwd=folder,
+        env=os.environ | python_path(TESTS),
+        capture_output=True,
+        text=True,
+        **options,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_several_files_and_folders_are_answered_in_the_order_given(folder):
+    rows(folder, SURE)
+    (folder / "inbox").mkdir()
+    (folder / "inbox" / "one.txt").write_text("The courier is late.")
+    (folder / "more.csv").write_text("input\nIt leaks.\n")
+    done = command(folder, "more.csv", "inbox", "todo.jsonl", "inbox/one.txt", "./more.csv")
+    assert [(line["source"], line["id"], line["output"]) for line in lines(folder / "predicted.jsonl")] == [
+        ("more.csv", "line-2", "technical"),
+        ("inbox", "one.txt", "delivery"),
+        ("todo.jsonl", "r0", "billing"),
+    ]
+    assert "inbox/one.txt is answered once: it is also part of inbox" in done.stderr
+    assert "./more.csv is answered once: it is also part of more.csv" in done.stderr
+    assert "Answered 3 of 3 documents (" in done.stderr
+    assert "a second)" in done.stderr
+
+
+@pytest.mark.parametrize("content", ['{"id": "a", "input": "It leaks."}\n', "id,input\na,It leaks.\n"])
+def test_standard_input_is_answered_on_standard_output(folder, content):
+    done = command(folder, "-", input=content)
+    (line,) = map(json.loads, done.stdout.splitlines())
+    assert (line["id"], line["output"]) == ("a", "technical")
+    command(folder, "-", "--to", "out.jsonl", input=content)
+    assert lines(folder / "out.jsonl") == [line]
+    assert list(folder.glob(".out*")) == []
+
+
+def test_a_table_has_a_column_for_each_path_and_lists_as_json(project):
+    folder = project(config="[task]\nname = 'triage'\n")
+    finished_run(folder / ".insource", keyword_fields(), fields_output())
+    rows(folder, "The invoice, asap")
+    with (folder / "todo.jsonl").open("a") as file:
+        file.write('{"id": "bad"}\n')
+    command(folder, "todo.jsonl", "--to", "out.csv")
+    with (folder / "out.csv").open(newline="") as file:
+        found = list(csv.DictReader(file))
+    assert list(found[0]) == [
+        "id",
+        "output.team",
+        "output.urgent",
+        "confidence",
+        "field_confidences.team",
+        "field_confidences.urgent",
+        "error",
+    ]
+    assert (found[0]["output.team"], found[0]["output.urgent"]) == ("billing", "true")
+    assert float(found[0]["confidence"]) > 0.5
+    assert found[1]["error"].startswith("no-input")
+    assert found[1]["output.team"] == ""
+
+
+def test_the_progress_has_the_total_and_a_rate(folder, monkeypatch):
+    session = session_on(folder)
+    told = []
+    monkeypatch.setattr(session.display, "progress", lambda *shown: told.append(shown), raising=False)
+    predict(session, rows(folder, "one", "two"), folder / "out.jsonl")
+    assert [(done, total) for _, done, total in told] == [(1, 2), (2, 2)]
+    assert all(text.endswith("/s") for text, _, _ in told)

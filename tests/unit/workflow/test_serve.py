@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from support.example_results import example_result
 from support.fitted_models import LABELS, SURE, finished_run, keyword_labels
+from support.tiny_gguf import write_tiny_gguf
 from support.walks import session_on
 
 from insource.evaluation.plan import ArmPlan
@@ -26,6 +27,11 @@ from insource.serving.adapters import BaseEngine
 from insource.types import Arm, Completion, Labels, RunResult, Served, Task
 from insource.workflow import serve as serve_module
 from insource.workflow.serve import deployed, served_by
+
+
+def small_base(folder):
+    gguf = write_tiny_gguf(folder / "small.gguf")
+    return BaseModel(name="small", licence="Apache-2.0", gguf=gguf, digest="b" * 64)
 
 
 @pytest.fixture
@@ -47,7 +53,9 @@ def finished(project, monkeypatch):
     (run / "result.json").write_text(result.model_dump_json())
     manifest = {"key": "k", "seconds": 1, "outputs": [], "result": {}, "stage": "run", "run_id": run.name}
     (run / MANIFEST).write_text(json.dumps(manifest))
-    base = BaseModel(name="small", licence="Apache-2.0", gguf=folder / "small.gguf", digest="b" * 64)
+    base = BaseModel(
+        name="small", licence="Apache-2.0", gguf=write_tiny_gguf(folder / "small.gguf"), digest="b" * 64
+    )
     monkeypatch.setattr(serve_module, "resolve", lambda name: base)
     return session_on(folder), adapter, base
 
@@ -173,7 +181,9 @@ def prompted_run(folder, base):
 
 def test_a_prompted_model_is_asked_with_its_kept_prompt(project, monkeypatch):
     folder = project(config="[task]\nname = 'teams'\n")
-    base = BaseModel(name="small", licence="Apache-2.0", gguf=folder / "small.gguf", digest="b" * 64)
+    base = BaseModel(
+        name="small", licence="Apache-2.0", gguf=write_tiny_gguf(folder / "small.gguf"), digest="b" * 64
+    )
     prompted_run(folder, base)
     asked = []
 
@@ -208,7 +218,9 @@ def test_a_prompted_model_is_asked_with_its_kept_prompt(project, monkeypatch):
 def test_what_answers_is_told_from_the_files_of_an_arm(project):
     folder = project(config="[task]\nname = 'teams'\n")
     session = session_on(folder)
-    base = BaseModel(name="small", licence="Apache-2.0", gguf=folder / "small.gguf", digest="b" * 64)
+    base = BaseModel(
+        name="small", licence="Apache-2.0", gguf=write_tiny_gguf(folder / "small.gguf"), digest="b" * 64
+    )
     result = prompted_run(folder, base)
     runs = session.project.runs.folder
     arm = Arm(name="x", model="m", kind="x", role="candidate")
