@@ -245,8 +245,9 @@ def padding(claims: Claims, rows: Sequence[TrainingRow]) -> None:
     claims.add("… and in parts", computed(sorted(lengths), TOKENS), "x")
 
 
-def training_rows(count: int) -> list[TrainingRow]:
-    examples = [
+def training_examples(count: int) -> list[Example]:
+    """Generated specifications of the demo with their answers."""
+    return [
         Example(
             row_id=row["id"],
             digest="",
@@ -256,7 +257,10 @@ def training_rows(count: int) -> list[TrainingRow]:
         )
         for row in generate({"train": count}, 0)
     ]
-    return tokenize(load_tokenizer(resolve(DEFAULT_MODEL)), TASK, examples)
+
+
+def training_rows(count: int) -> list[TrainingRow]:
+    return tokenize(load_tokenizer(resolve(DEFAULT_MODEL)), TASK, training_examples(count))
 
 
 def against_stock(

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_a_killed_process_ends_the_run_by_name(train):
 
     def kill(point):
         if point.step == 3 and not killed:
-            killed.append(processes_of_this_one()[-1])
+            killed.append(processes_of(os.getpid())[-1])
             os.kill(killed[0], signal.SIGKILL)
 
     with pytest.raises(ProviderError) as caught:
@@ -88,12 +89,12 @@ def test_a_killed_process_ends_the_run_by_name(train):
     assert caught.value.code == "training-process-died"
     assert "Process 2 of 2" in caught.value.message
     assert "-9" in caught.value.message
-    assert processes_of_this_one() == []
+    assert processes_of(os.getpid()) == []
 
 
-def processes_of_this_one():
+def processes_of(parent):
     """Return the ids of the training processes that this one started, in order."""
-    ids = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    ids = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     lines = {int(one): Path(f"/proc/{one}/cmdline").read_text() for one in ids}
     return sorted(one for one, line in lines.items() if "launch.worker" in line)
 
@@ -104,31 +105,67 @@ labels = ["billing", "delivery", "technical"]
 instruction = "Which desk?"
 [training]
 model = "hf/./base"
-steps = 4
+steps = 12
+evaluate_every = 1
+patience = 0
 sweep = "off"
 scored_documents = 0
 """
 
 
-def test_the_command_trains_in_two_processes_and_prints_a_job_for_a_cluster(tmp_path, rows):
+@pytest.fixture
+def command(tmp_path, rows):
+    """Starts `insource train` with these options in a project with the tiny model."""
     tiny_model(tmp_path / "base", "llama", dtype="float32")
     splits = ["train"] * 16 + ["validation"] * 4 + ["calibration"] * 2 + ["test"] * 2
     lines = [row | {"split": split} for row, split in zip(rows.tickets(24), splits, strict=True)]
     (tmp_path / "data.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (tmp_path / "insource.toml").write_text(CONFIG)
 
-    def train(*options):
-        command = [sys.executable, "-m", "insource.cli.main", "train", *options]
-        environment = os.environ | {"INSOURCE_CACHE": str(tmp_path / "cache")}
-        ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert ran.returncode == 0, ran.stderr
-        return ran
+    def start(*options):
+        return subprocess.Popen(
+            [sys.executable, "-m", "insource.cli.main", "train", *options],
+            cwd=tmp_path,
+            env=os.environ | {"INSOURCE_CACHE": str(tmp_path / "cache")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
-    job = yaml.safe_load(train("--launcher", "skypilot", "--processes", "2").stdout)
-    assert job["run"] == "insource train --processes 2 --yes\n"
-    ran = train("--processes", "2", "--json")
-    assert "2 processes" in ran.stderr
-    found = json.loads(ran.stdout)
-    assert (found["steps"], len([point for point in found["curve"] if point["loss"]])) == (4, 4)
-    (run,) = (tmp_path / ".insource" / "runs").glob("*-train-*/adapter/adapter_model.safetensors")
-    assert run.stat().st_size > 0
+    return start
+
+
+def ended(child):
+    out, err = child.communicate(timeout=600)
+    assert child.returncode == 0, err
+    return out, err
+
+
+def test_the_command_prints_a_job_for_a_cluster(command):
+    out, _ = ended(command("--launcher", "skypilot", "--processes", "2"))
+    assert yaml.safe_load(out)["run"] == "insource train --processes 2 --yes\n"
+
+
+@pytest.mark.slow
+def test_the_command_trains_in_two_processes_also_after_it_was_killed(command, tmp_path):
+    first = command("--processes", "2")
+    folders = tmp_path / ".insource" / "runs"
+    wait_until(lambda: [*folders.glob(".train-*/checkpoints/*/trainer_state.json")])
+    assert first.poll() is None
+    workers = processes_of(first.pid)
+    assert len(workers) == 2
+    first.kill()
+    first.communicate()
+    wait_until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+    assert not [*folders.glob("*/adapter")]
+    out, err = ended(command("--processes", "2", "--json"))
+    assert "2 processes" in err
+    assert [point["step"] for point in json.loads(out)["curve"] if point["loss"]] == [*range(1, 13)]
+    assert [*folders.glob("*-train-*/adapter/adapter_model.safetensors")]
+
+
+def wait_until(reached):
+    ends = time.monotonic() + 300
+    while not reached():
+        assert time.monotonic() < ends
+        time.sleep(0.02)

@@ -61,7 +61,9 @@ def unpacked(base: BaseModel) -> Path:
     """
     folder = cache_dir() / "unpacked" / base.digest[:16]
     if folder.exists():
-        return folder
+        if all(path.exists() for path in folder.iterdir()):
+            return folder
+        shutil.rmtree(folder)  # it has links to a folder that was moved since
     require_extra()
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unpack-"))

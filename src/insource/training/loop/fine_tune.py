@@ -153,7 +153,7 @@ def _trainer(work: Work, reports: Reports) -> ResumableSFT:
 
 
 def training_arguments(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTConfig:
-    return SFTConfig(
+    arguments = SFTConfig(
         output_dir=str(folder / "checkpoints"),
         seed=recipe.seed,
         data_seed=recipe.seed,
@@ -193,3 +193,5 @@ def training_arguments(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTCon
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
     )
+    arguments._n_gpu = min(1, arguments.n_gpu)  # several would be DataParallel, with as many times the batch
+    return arguments
