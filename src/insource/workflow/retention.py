@@ -212,11 +212,12 @@ def _beside(session: Session, task: Task, local: Local, dataset: Dataset) -> dic
     alone = local.settings().model_copy(update={"gguf": local.base.gguf, "adapters": ()})
     with SharedEngine(alone, {}, on_restart=local.on_restart, note=local.note) as engine:
         model = engine.model("base", None)
-        base = _answers(session, "base", questions, model)
+        # First of all, as with the adapter off below: what the cache holds of a prompt changes the rounding.
         told = (
             _Told("task", on_task, [model.generate(request) for request in on_task]),
             _Told("general", general, [model.generate(request) for request in general]),
         )
+        base = _answers(session, "base", questions, model)
     adapters = {} if local.adapter is None else {"tuned": local.adapter}
     with SharedEngine(local.settings(), adapters, on_restart=local.on_restart, note=local.note) as engine:
         name = next(iter(adapters), None)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from support.arms import dataset_of, made_of
+from support.retentions import retention
 from support.walks import FakeDisplay, session_on
 
 from insource.runs.folders import MANIFEST
@@ -11,7 +12,14 @@ from insource.runs.result import load
 from insource.types import Policy, Served
 from insource.types.choice import Choice
 from insource.workflow import conclude as concluding
-from insource.workflow.conclude import SHOWN_DISAGREEMENTS, Findings, assemble, disagreements, keep
+from insource.workflow.conclude import (
+    SHOWN_DISAGREEMENTS,
+    Findings,
+    assemble,
+    disagreements,
+    keep,
+    with_measured,
+)
 from insource.workflow.decide import decide
 from insource.workflow.dissect import Parts
 from insource.workflow.evaluate import evaluate_arms
@@ -53,6 +61,20 @@ def found(project, rows, label_task, tmp_path):
         calibrated=Calibrated(POLICY, evaluated[0], Served(arm="tuned", model="small")),
         decided=decide(session, label_task, evaluated, judged, choice),
     )
+
+
+def test_what_was_measured_since_is_kept_beside_the_finished_run(found):
+    session, findings = found
+    first = keep(session, assemble(session, findings, test_looks=3))
+    assert first.retention is None
+    second = keep(session, with_measured(session, first, retention=retention()))
+    assert second.run_id != first.run_id
+    runs = session.project.runs
+    assert load(runs, first.run_id)[0].retention is None
+    read, report = load(runs, second.run_id)
+    assert read.retention == retention()
+    assert second.run_id in read.paths["report"]
+    assert "What did training memorise" in (report / "report.html").read_text(encoding="utf-8")
 
 
 def test_what_is_kept_is_what_is_read_back(found):
