@@ -17,7 +17,9 @@ from types import TracebackType
 from typing import TypeVar
 
 from insource.foundation.errors import InsourceError, ProviderError
+from insource.models.engines.label_shares import LabelShares
 from insource.models.engines.protocol import EngineModel
+from insource.models.llamacpp import LlamaCppModel
 from insource.models.protocol import ModelInfo, Request
 from insource.serving.busy import Busy, SlowAnswers, between, computed_s, look, sample
 from insource.serving.engine import Engine, EngineSettings
@@ -165,6 +167,22 @@ class SharedEngine:
                     died = error
             self._replace(running, died)
 
+    def label_shares(
+        self, adapter: str | None, request: Request, labels: tuple[str, ...], stop: int, answer: Completion
+    ) -> LabelShares:
+        """Return the probabilities of labels by one of the adapters.
+
+        Raises:
+            ProviderError: ``engine-cannot`` for engines other than llama.cpp's; and as ``ask``.
+        """
+
+        def shares(model: EngineModel) -> LabelShares:
+            if not isinstance(model, LlamaCppModel):
+                raise ProviderError("engine-cannot", "The engine does not tell the probabilities of tokens.")
+            return model.label_shares(request, labels, stop, answer)
+
+        return self.ask(adapter, shares)
+
     def _watched(self, running: _Running, ask: Callable[[], Answer]) -> Answer:
         pid = running.engine.pid
         if pid is None:  # an engine elsewhere: what it computes cannot be told from what others do
@@ -284,6 +302,16 @@ class AdapterModel:
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Return how many tokens a prompt has. Raises as ``SharedEngine.ask``."""
         return self._shared.ask(self._adapter, lambda model: model.count_tokens(messages))
+
+    def label_shares(
+        self, request: Request, labels: tuple[str, ...], stop: int, answer: Completion
+    ) -> LabelShares:
+        """Return the probabilities of the labels as the answer to a request; ``stop`` ends each.
+
+        Raises:
+            ProviderError: ``engine-cannot`` for engines other than llama.cpp's; else as ``generate``.
+        """
+        return self._shared.label_shares(self._adapter, request, labels, stop, answer)
 
 
 class _Running:
