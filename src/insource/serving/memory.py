@@ -19,7 +19,7 @@ MOST_SLOTS = 4
 ROOM_TO_SPARE = 0.5  # of the free memory, so that other programs and a second engine have some
 CACHE_BYTES = 2  # keys and values are kept in float16
 BATCH = 512  # tokens that llama.cpp computes at once
-PROMPT_CACHE_BYTES = 256 << 20  # as the engine's child is told
+PROMPT_CACHE_BYTES = 256 << 20  # as the engine's child is told; with adapters it has none
 PROCESS_BYTES = 100 << 20  # Python, the library and its buffers
 CGROUPS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
@@ -70,10 +70,11 @@ def need(settings: EngineSettings) -> Need:
     width_kept = width * (kept or heads) // max(heads, 1)
     tokens = settings.context_tokens * settings.slots
     vocabulary = len(found.get(TOKENS, ()))
+    prompt_cache = 0 if settings.adapters else PROMPT_CACHE_BYTES
     return Need(
         weights=weights,
         cache=2 * layers * width_kept * CACHE_BYTES * tokens,
-        work=4 * (8 * BATCH * width + settings.slots * vocabulary) + PROMPT_CACHE_BYTES + PROCESS_BYTES,
+        work=4 * (8 * BATCH * width + settings.slots * vocabulary) + prompt_cache + PROCESS_BYTES,
     )
 
 
