@@ -182,12 +182,12 @@ class LlamaCppEngine:
 
 
 def require_free_port(port: int, host: str = "127.0.0.1") -> None:
-    """Check that no other program listens on the port.
+    """Check that no other program listens on the port of this address, which is IPv4, IPv6 or a name.
 
     Raises:
         PrerequisiteError: ``port-in-use``.
     """
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
