@@ -196,7 +196,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise PrerequisiteError(
             "port-in-use",
             f"Port {port} on {host} is not available: {error.strerror}.",
-            hint="Choose another with `--port`, or 0 for any free one; `--host` names an address of this machine.",
+            hint="Choose another with `--port`, or 0 for any free one.\n"
+            "      The address has to be one of this machine.",
         ) from error
     return listener
 
