@@ -16,6 +16,11 @@ from typing import NamedTuple
 TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 # Fields of a line of /proc/stat (proc_stat(5)); what a hypervisor took is "steal".
 USER, IDLE, IOWAIT, STEAL = 0, 3, 4, 7
+# What a control group may compute in a period, both in microseconds: version 2, then 1 (cgroups(7)).
+QUOTAS = (
+    (Path("/sys/fs/cgroup/cpu.max"),),
+    (Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")),
+)
 # A machine is busy when others take more of a core than this.
 BUSY_CORES = 0.5
 LOOK_S = 0.2
@@ -55,13 +60,16 @@ def look(over_s: float = LOOK_S) -> Busy | None:
 def between(before: Sample | None, after: Sample | None, own_s: float = 0.0) -> Busy | None:
     """Return what others took between two moments, in which we computed ``own_s`` ourselves.
 
-    The system counts in ticks, so a short time may give less than nothing; averages stay right.
+    The system counts in ticks, so a short time may give less than nothing; averages stay right. Within a
+    quota, others take nothing of ours before they take the cores beyond it.
     """
     if before is None or after is None or after.at_s <= before.at_s:
         return None
     cores = usable_cores()
-    others_s = after.taken_s - before.taken_s - own_s
-    return Busy(min(others_s / (after.at_s - before.at_s), float(cores)), cores)
+    others = (after.taken_s - before.taken_s - own_s) / (after.at_s - before.at_s)
+    if spare := len(os.sched_getaffinity(0)) - cores:
+        others = max(0.0, others - spare)
+    return Busy(min(others, float(cores)), cores)
 
 
 def sample() -> Sample | None:
@@ -113,5 +121,21 @@ class SlowAnswers:
 
 
 def usable_cores() -> int:
-    """Return the number of cores this process may use; more engine threads than that only slow it down."""
-    return max(1, len(os.sched_getaffinity(0)))
+    """Return the number of cores this process may use; more engine threads than that only slow it down.
+
+    A container often sees every core of its host and may compute on a few: more threads than its quota are
+    stopped for the rest of each period, all of them.
+    """
+    cores, quota = len(os.sched_getaffinity(0)), _quota()
+    return cores if quota is None else max(1, min(cores, int(quota)))
+
+
+def _quota() -> float | None:
+    """Return how many cores the control group may use at once, None without a limit."""
+    for files in QUOTAS:
+        try:
+            allowed, period = (int(word) for file in files for word in file.read_text().split())
+        except (OSError, ValueError):  # another version of control groups, or no limit ("max")
+            continue
+        return allowed / period if allowed > 0 else None
+    return None

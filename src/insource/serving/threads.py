@@ -18,7 +18,7 @@ MORE_AFTER_S = 20.0
 
 def free_cores(busy: Busy | None) -> int:
     """Return the number of cores that others leave, at least 1."""
-    return max(1, round(busy.of - busy.cores)) if busy else usable_cores()
+    return max(1, min(busy.of, round(busy.of - busy.cores))) if busy else usable_cores()
 
 
 class ThreadChoice:
