@@ -13,14 +13,11 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from insource.foundation.cores import usable_cores
+
 TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 # Fields of a line of /proc/stat (proc_stat(5)); what a hypervisor took is "steal".
 USER, IDLE, IOWAIT, STEAL = 0, 3, 4, 7
-# What a control group may compute in a period, both in microseconds: version 2, then 1 (cgroups(7)).
-QUOTAS = (
-    (Path("/sys/fs/cgroup/cpu.max"),),
-    (Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")),
-)
 # A machine is busy when others take more of a core than this.
 BUSY_CORES = 0.5
 LOOK_S = 0.2
@@ -118,24 +115,3 @@ class SlowAnswers:
         return (
             f"An answer took {took_s:.1f} s, {each_s / usual_s:.0f} times as long as usual: {busy.sentence}."
         )
-
-
-def usable_cores() -> int:
-    """Return the number of cores this process may use; more engine threads than that only slow it down.
-
-    A container often sees every core of its host and may compute on a few: more threads than its quota are
-    stopped for the rest of each period, all of them.
-    """
-    cores, quota = len(os.sched_getaffinity(0)), _quota()
-    return cores if quota is None else max(1, min(cores, int(quota)))
-
-
-def _quota() -> float | None:
-    """Return how many cores the control group may use at once, None without a limit."""
-    for files in QUOTAS:
-        try:
-            allowed, period = (int(word) for file in files for word in file.read_text().split())
-        except (OSError, ValueError):  # another version of control groups, or no limit ("max")
-            continue
-        return allowed / period if allowed > 0 else None
-    return None

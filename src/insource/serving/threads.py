@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from insource.serving.busy import Busy, usable_cores
+from insource.foundation.cores import usable_cores
+from insource.serving.busy import Busy
 
 FEWER_AFTER_S = 2.0
 MORE_AFTER_S = 20.0

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from insource.serving import busy
+from insource.foundation import cores
 from insource.serving.busy import (
     Busy,
     Sample,
@@ -35,14 +35,14 @@ def quota(tmp_path, monkeypatch):
         files = tuple(tmp_path / str(number) for number in range(len(texts)))
         for file, text in zip(files, texts, strict=True):
             file.write_text(text)
-        monkeypatch.setattr(busy, "QUOTAS", ((tmp_path / "absent",), files))
+        monkeypatch.setattr(cores, "QUOTAS", ((tmp_path / "absent",), files))
 
-    monkeypatch.setattr(busy.os, "sched_getaffinity", lambda pid: set(range(8)))
+    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda pid: set(range(8)))
     return write
 
 
 @pytest.mark.parametrize(
-    ("texts", "cores"),
+    ("texts", "usable"),
     [
         (("max 100000\n",), 8),
         (("200000 100000\n",), 2),
@@ -53,9 +53,9 @@ def quota(tmp_path, monkeypatch):
         (("-1\n", "100000\n"), 8),
     ],
 )
-def test_the_cores_of_a_container_are_those_of_its_quota(quota, texts, cores):
+def test_the_cores_of_a_container_are_those_of_its_quota(quota, texts, usable):
     quota(*texts)
-    assert usable_cores() == cores
+    assert usable_cores() == usable
 
 
 @pytest.mark.parametrize(("others_s", "taken"), [(0.0, 0.0), (6.0, 0.0), (7.0, 1.0), (8.0, 2.0)])

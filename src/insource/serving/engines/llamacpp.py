@@ -17,11 +17,11 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import IO
 
+from insource.foundation.cores import usable_cores
 from insource.foundation.errors import PrerequisiteError, ProviderError, missing_extra
 from insource.models.control_tokens import control_tokens_of
 from insource.models.gguf_metadata import require_fit, require_sound
 from insource.models.llamacpp import LlamaCppModel
-from insource.serving.busy import usable_cores
 from insource.serving.engine import EngineSettings
 from insource.serving.memory import memory_sentence, require_memory
 
