@@ -253,6 +253,16 @@ def test_a_prompted_model_is_asked_with_its_kept_prompt(project, monkeypatch):
     assert (request.max_tokens, request.grammar is None) == (9, False)
 
 
+def test_another_base_model_is_not_served_behind_a_kept_prompt(project, monkeypatch):
+    folder = project(config="[task]\nname = 'teams'\n")
+    base = small_base(folder)
+    prompted_run(folder, base)
+    monkeypatch.setattr(serve_module, "resolve", lambda name: base.model_copy(update={"digest": "c" * 64}))
+    with pytest.raises(IntegrityError) as caught:
+        deployed(session_on(folder))
+    assert caught.value.code == "digest-mismatch"
+
+
 def test_what_answers_is_told_from_the_files_of_an_arm(project):
     folder = project(config="[task]\nname = 'teams'\n")
     session = session_on(folder)
