@@ -1,4 +1,7 @@
-"""The specification task answered by three stacks: the engine's defaults, Insource, and transformers."""
+"""The specification task answered by three stacks: the engine's defaults, Insource, and transformers.
+
+Speeds are compared at an equal number of documents at once.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ from insource.config.loading import FILE_NAME
 from insource.dataset.saved.folder import examples, folder_name
 from insource.models.catalogue import BaseModel, resolve
 from insource.runs.result import load
+from insource.serving.memory import MOST_SLOTS
 from insource.types import Example, JsonSchema, Task
 from insource.workflow.serve import answering
 
@@ -30,6 +34,7 @@ Answer = Callable[[Example], str]
 WARM, QUICK, FULL = 2, 20, 200
 FASTER, FASTER_WITH_CODEC = 1.5, 2.0
 MAX_TOKENS = 256
+ONE, SEVERAL = "one at a time", f"{MOST_SLOTS} at once"
 PEFT_FOLDER = "adapter"
 # The engine as its own documentation starts it: every parameter that is not named keeps its default.
 DEFAULT_SERVER = """
@@ -77,9 +82,10 @@ def measure(claims: Claims, project: Path, *, quick: bool) -> None:
         claims.add(f"{name}: p50", one.p50_s, "s")
         claims.add(f"{name}: p95", one.p95_s, "s")
         claims.add(f"{name}: documents exact", one.exact, "")
-    stock, ours = found["engine's defaults"], found["Insource"]
-    claims.add("Insource: times the engine's defaults", ours.per_s / stock.per_s, "", at_least=FASTER)
-    claims.add("Insource: more documents exact", ours.exact - stock.exact, "", at_least=0.0)
+    for how in (ONE, SEVERAL):
+        stock, ours = found[f"engine's defaults, {how}"], found[f"Insource, {how}"]
+        claims.add(f"Insource, {how}: times the engine's", ours.per_s / stock.per_s, "", at_least=FASTER)
+        claims.add(f"Insource, {how}: more documents exact", ours.exact - stock.exact, "", at_least=0.0)
     claims.add(
         "Insource with the compact codec: times the engine's defaults",
         None,
@@ -135,8 +141,8 @@ def same(said: str, target: str) -> bool:
 
 
 @contextmanager
-def engine_defaults(trained: Trained) -> Iterator[tuple[Answer, int]]:
-    """The engine's own server: chat completions with ``response_format``, one request after the other."""
+def engine_defaults(trained: Trained, at_once: int) -> Iterator[tuple[Answer, int]]:
+    """The engine's own server: chat completions with ``response_format``."""
     environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
     process = subprocess.Popen(
         [sys.executable, "-c", DEFAULT_SERVER],
@@ -171,24 +177,24 @@ def engine_defaults(trained: Trained) -> Iterator[tuple[Answer, int]]:
             return str(said["choices"][0]["message"]["content"])
 
         try:
-            yield answer, 1
+            yield answer, at_once
         finally:
             process.stdin.close()
             process.wait()
 
 
 @contextmanager
-def insource(trained: Trained, at_once: int | None = None) -> Iterator[tuple[Answer, int]]:
+def insource(trained: Trained, at_once: int) -> Iterator[tuple[Answer, int]]:
     """The tuned model, whatever the run chose, as `insource predict` and the gateway open it.
 
     It gives the log-probabilities from which they compute the confidence.
     """
-    session = open_session(trained.project / FILE_NAME, {}, quiet=True)
+    session = open_session(trained.project / FILE_NAME, {"serving.slots": at_once}, quiet=True)
     result = load(session.project.runs, None)[0]
     found = answering(session, result.model_copy(update={"served": None}))
     with found.open() as opened:
         model = opened.model
-        yield lambda example: model.generate(found.ask(example.input)).text, at_once or found.slots
+        yield lambda example: model.generate(found.ask(example.input)).text, at_once
 
 
 @contextmanager
@@ -246,8 +252,9 @@ def held_to(grammar: str, vocabulary: Any, prompt_tokens: int) -> Callable[[Any,
 
 
 STACKS = {
-    "engine's defaults": engine_defaults,
-    "Insource": insource,
-    "Insource, one at a time": lambda trained: insource(trained, 1),
+    f"engine's defaults, {ONE}": lambda trained: engine_defaults(trained, 1),
+    f"engine's defaults, {SEVERAL}": lambda trained: engine_defaults(trained, MOST_SLOTS),
+    f"Insource, {ONE}": lambda trained: insource(trained, 1),
+    f"Insource, {SEVERAL}": lambda trained: insource(trained, MOST_SLOTS),
     "transformers": constrained_transformers,
 }

@@ -1,7 +1,6 @@
 """A prompted arm with the real engine: measured, kept, served from its folder with the same answer."""
 
-import json
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
 from llguidance import LLTokenizer
@@ -11,10 +10,12 @@ from insource.arms.local import Local
 from insource.arms.prompting.rungs import FACTORY
 from insource.config.evaluation import EvaluationSection
 from insource.config.serving import ServingSection
-from insource.foundation.errors import IntegrityError
+from insource.models.prompting.folder import load
+from insource.models.prompting.model import PromptedModel
 from insource.models.protocol import Request
 from insource.routing.vocabulary import tokenizer_of
-from insource.serving.prompted import serve_prompted
+from insource.serving.engine import EngineSettings
+from insource.serving.supervisor import ServedModel
 from insource.training.base import load_tokenizer
 
 
@@ -33,13 +34,22 @@ def inputs(embedded_model, rows, label_task, tmp_path):
     return made._replace(local=local, settings=EvaluationSection(prompted=("retrieved",)))
 
 
+@contextmanager
+def served_from(folder, base):
+    """The prompt as its folder keeps it, in front of its base model."""
+    prompting = load(folder)
+    settings = EngineSettings(gguf=base.gguf, context_tokens=prompting.prompt.context_tokens, threads=1)
+    with ServedModel(prompting.prompt.base, settings) as served:
+        yield PromptedModel(served, prompting, served.count_tokens)
+
+
 def test_what_is_served_answers_as_what_was_measured(inputs, label_task):
     (plan,) = FACTORY.make(inputs)
     request = plan.ask(plan.examples[0])
     with plan.model() as model:
         measured = model.generate(request)
         tokens = model.shown(request).messages
-    with serve_prompted(plan.answers_in, threads=1) as model:
+    with served_from(plan.answers_in, inputs.local.base) as model:
         bare = request.model_copy(update={"document": None})
         served = model.generate(bare)
         assert model.shown(bare).messages == tokens
@@ -49,17 +59,6 @@ def test_what_is_served_answers_as_what_was_measured(inputs, label_task):
     sure = plan.confidence(plan.examples[0], measured)
     assert 0 < sure <= 1
     assert sure == pytest.approx(plan.confidence(plan.examples[0], served), abs=0.02)
-
-
-def test_another_base_file_is_not_served(inputs):
-    (plan,) = FACTORY.make(inputs)
-    path = Path(plan.answers_in) / "prompt.json"
-    kept = json.loads(path.read_text())
-    kept["prompt"]["base_digest"] = "0" * 64
-    path.write_text(json.dumps(kept))
-    with pytest.raises(IntegrityError) as caught, serve_prompted(plan.answers_in):
-        pass
-    assert caught.value.code == "digest-mismatch"
 
 
 def test_examples_that_do_not_fit_are_left_out_by_the_engine_s_own_count(inputs):
@@ -88,5 +87,5 @@ def test_a_request_of_the_gateway_is_enough(inputs, label_task):
     request = Request(
         messages=label_task.messages(plan.examples[1].input), max_tokens=4, grammar=asked.grammar
     )
-    with serve_prompted(plan.answers_in, threads=1) as model:
+    with served_from(plan.answers_in, inputs.local.base) as model:
         assert model.generate(request).text in label_task.output.names

@@ -13,6 +13,7 @@ from insource.config.serving import ServingSection
 from insource.evaluation.plan import ArmPlan
 from insource.export.adapter_gguf import ADAPTER_FILE
 from insource.foundation.canonical import file_digest
+from insource.foundation.errors import ProviderError
 from insource.models.catalogue import BaseModel
 from insource.models.grounding.grounding import Grounding
 from insource.models.protocol import Model, Request
@@ -57,13 +58,26 @@ class Local(NamedTuple):
         return self._replace(serving=self.serving.model_copy(update={"engine": "llamacpp"}))
 
     def settings(self) -> EngineSettings:
-        """Return what runs the tuned model: the whole model where there is one, else base and adapter."""
+        """Return what runs the tuned model: the whole model where there is one, else base and adapter.
+
+        It answers one document after the other, as an evaluation asks, whatever ``serving.slots`` says.
+
+        Raises:
+            ProviderError: ``engine-cannot`` for a whole model behind an engine that already runs. Its base
+                model has the same shape, so nothing would tell which of the two answers.
+        """
+        if self.merged is not None and self.serving.engine != "llamacpp":
+            raise ProviderError(
+                "engine-cannot",
+                f"The tuned model is a whole file, {self.merged.name}, and whether {self.serving.url} serves "
+                "that or the base model cannot be told.",
+                hint='Set engine = "llamacpp" in [serving], or train adapters: method = "lora".',
+            )
         return EngineSettings(
             gguf=self.merged or self.base.gguf,
             adapters=() if self.adapter is None else (self.adapter,),
             alias=self.task.name,
             context_tokens=self.serving.context_tokens,
-            slots=self.serving.slots or 1,
             threads=self.serving.threads,
             memory_limit_bytes=_bytes(self.serving.memory_limit_gb),
             kind=self.serving.engine,
@@ -76,10 +90,8 @@ class Local(NamedTuple):
     @contextmanager
     def serve(self, name: str, adapter: int | None) -> Iterator[ServedModel]:
         """Run the engine and yield its model: the tuned one for adapter 0, the base model alone for None."""
-        settings = self.settings()
-        if adapter is None:
-            settings = settings.model_copy(update={"gguf": self.base.gguf})
-        elif not settings.adapters:
+        settings = (self if adapter is not None else self._replace(merged=None)).settings()
+        if not settings.adapters:
             adapter = None
         with ServedModel(
             name, settings, adapter=adapter, on_restart=self.on_restart, note=self.note

@@ -56,8 +56,15 @@ def command(
     With --format, write the tuned model into the folder --to: its adapter, its merged weights as safetensors,
     or as GGUF in a type. Each is compared with the trained model on validation documents first.
     """
-    if hub and not formats:
-        raise click.UsageError("--hub needs --format, which says what to upload.")
+    others = (("RUN", run), ("--package", package), ("--wheel", wheel))
+    if formats:
+        _refuse("--format writes the tuned model of insource.toml", *others, ("--adapter", package is False))
+    else:
+        _refuse("Without --format, nothing is compared or uploaded", ("--hub", hub), ("--prompts", prompts))
+    if package is False:
+        _refuse("--adapter writes a run of its own", ("RUN", run), ("--to", to), ("--wheel", wheel))
+    if not hub:
+        _refuse("Without --hub, nothing is uploaded", ("--public", public))
     if formats:
         folder = _publish(session, formats, to, prompts, as_json=as_json)
         if hub:
@@ -76,6 +83,13 @@ def command(
         _package(session, run, to, wheel=wheel, as_json=as_json)
     else:
         _adapter(session, as_json=as_json)
+
+
+def _refuse(why: str, *given: tuple[str, object]) -> None:
+    """Raise a usage error for the first argument that was given and would have no effect."""
+    for name, value in given:
+        if value:
+            raise click.UsageError(f"{why}, so {name} has no effect here.")
 
 
 def _formats(value: str | None) -> tuple[str, ...]:

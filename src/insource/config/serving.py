@@ -29,7 +29,8 @@ class ServingSection(Frozen):
     slots: int | None = Field(
         None,
         gt=0,
-        description="Documents that the engine answers at once; when empty, up to 4 as memory allows.",
+        description="Documents that a served model answers at once; when empty, up to 4 as memory allows. "
+        "An evaluation always asks one after the other.",
     )
     context_tokens: int = Field(
         2048, gt=0, description="Context length of one request: prompt and answer (tokens)."

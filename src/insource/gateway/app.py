@@ -119,11 +119,13 @@ class Gateway:
 
     async def _health(self, reply: HttpReply) -> None:
         tasks, live, recorder = self._tasks.all, self._live, self._settings.recorder
-        dead = [task for task in tasks if not task.alive]
+        # Whether an engine elsewhere is alive is asked over the network, so no other call may wait for it.
+        states = await asyncio.gather(*(asyncio.to_thread(task.state) for task in tasks))
+        dead = [task for task, told in zip(tasks, states, strict=True) if not told["engine"]["alive"]]
         answered = live.upstreams or all(task.cloud is not None for task in dead)
         state: dict[str, Any] = {"status": "ok" if not dead else "degraded" if answered else "down"}
         if tasks:
-            state["tasks"] = {task.task.name: task.state() for task in tasks}
+            state["tasks"] = {task.task.name: told for task, told in zip(tasks, states, strict=True)}
         state["upstreams"] = {
             name: {"kind": upstream.settings.kind, "under_way": len(upstream.pool.busy)}
             for name, upstream in live.upstreams.items()

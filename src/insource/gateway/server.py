@@ -190,12 +190,14 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
+        known = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL)
+        if error.errno not in known and not isinstance(error, socket.gaierror):  # gaierror: no such name
             raise
         raise PrerequisiteError(
             "port-in-use",
-            f"Port {port} on {host} is taken: {error.strerror}.",
-            hint="Choose another with `--port`, or 0 for any free one.",
+            f"Port {port} on {host} is not available: {error.strerror}.",
+            hint="Choose another with `--port`, or 0 for any free one.\n"
+            "      The address has to be one of this machine.",
         ) from error
     return listener
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from insource.serving.engine import EngineSettings
 from insource.serving.shared_engine import AdapterModel, SharedEngine
@@ -28,12 +27,19 @@ class BaseEngine:
         self._shared: SharedEngine | None = None
         self._users = 0
 
+    @property
+    def name(self) -> str:
+        """What tells this engine from others: tasks with the same name share its slots."""
+        return " ".join(_reached(self.settings))
+
     def join(self, settings: EngineSettings) -> str | None:
         """Make room for what ``settings`` serve; return the name of its adapter, None if it has none."""
         own, other = self.settings, settings
         adapters = list(own.adapters)
         adapters += [adapter for adapter in other.adapters if adapter not in adapters]
+        limits = [one.memory_limit_bytes for one in (own, other) if one.memory_limit_bytes is not None]
         update = {
+            "memory_limit_bytes": min(limits, default=None),
             "adapters": tuple(adapters),
             "context_tokens": max(own.context_tokens, other.context_tokens),
             "slots": max(own.slots, other.slots),
@@ -61,8 +67,9 @@ class BaseEngine:
 
 
 class Engines:
-    """The engines of several tasks, by the file of their base model and the address of the engine.
+    """The engines of several tasks, by the file of their base model and by how the engine is reached.
 
+    Tasks share an engine elsewhere only if both may ask it: each connection has its task's privacy and key.
     ``on_restart`` and ``note`` as ``SharedEngine``.
     """
 
@@ -73,12 +80,19 @@ class Engines:
     ) -> None:
         self._on_restart = on_restart
         self._note = note
-        self._by_base: dict[tuple[Path, str, str], BaseEngine] = {}
+        self._by_base: dict[tuple[str, ...], BaseEngine] = {}
 
     def of(self, settings: EngineSettings) -> BaseEngine:
         """Return the engine of a base model; ``join`` it with the same settings."""
-        key = (settings.gguf, settings.url, settings.model)
+        key = _reached(settings)
         found = self._by_base.get(key)
         if found is None:
             found = self._by_base[key] = BaseEngine(settings, self._on_restart, self._note)
         return found
+
+
+def _reached(settings: EngineSettings) -> tuple[str, ...]:
+    if not settings.url:
+        return (str(settings.gguf),)
+    asked = (settings.kind, settings.url, settings.model, settings.api_key_env, settings.privacy)
+    return (str(settings.gguf), *asked)

@@ -13,6 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from insource.foundation.cores import usable_cores
+
 TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 # Fields of a line of /proc/stat (proc_stat(5)); what a hypervisor took is "steal".
 USER, IDLE, IOWAIT, STEAL = 0, 3, 4, 7
@@ -55,13 +57,16 @@ def look(over_s: float = LOOK_S) -> Busy | None:
 def between(before: Sample | None, after: Sample | None, own_s: float = 0.0) -> Busy | None:
     """Return what others took between two moments, in which we computed ``own_s`` ourselves.
 
-    The system counts in ticks, so a short time may give less than nothing; averages stay right.
+    The system counts in ticks, so a short time may give less than nothing; averages stay right. Within a
+    quota, others take nothing of ours before they take the cores beyond it.
     """
     if before is None or after is None or after.at_s <= before.at_s:
         return None
     cores = usable_cores()
-    others_s = after.taken_s - before.taken_s - own_s
-    return Busy(min(others_s / (after.at_s - before.at_s), float(cores)), cores)
+    others = (after.taken_s - before.taken_s - own_s) / (after.at_s - before.at_s)
+    if spare := len(os.sched_getaffinity(0)) - cores:
+        others = max(0.0, others - spare)
+    return Busy(min(others, float(cores)), cores)
 
 
 def sample() -> Sample | None:
@@ -110,8 +115,3 @@ class SlowAnswers:
         return (
             f"An answer took {took_s:.1f} s, {each_s / usual_s:.0f} times as long as usual: {busy.sentence}."
         )
-
-
-def usable_cores() -> int:
-    """Return the number of cores this process may use; more engine threads than that only slow it down."""
-    return max(1, len(os.sched_getaffinity(0)))

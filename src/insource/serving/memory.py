@@ -19,7 +19,7 @@ MOST_SLOTS = 4
 ROOM_TO_SPARE = 0.5  # of the free memory, so that other programs and a second engine have some
 CACHE_BYTES = 2  # keys and values are kept in float16
 BATCH = 512  # tokens that llama.cpp computes at once
-PROMPT_CACHE_BYTES = 256 << 20  # as the engine's child is told
+PROMPT_CACHE_BYTES = 256 << 20  # as the engine's child is told; with adapters it has none
 PROCESS_BYTES = 100 << 20  # Python, the library and its buffers
 CGROUPS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
@@ -70,10 +70,11 @@ def need(settings: EngineSettings) -> Need:
     width_kept = width * (kept or heads) // max(heads, 1)
     tokens = settings.context_tokens * settings.slots
     vocabulary = len(found.get(TOKENS, ()))
+    prompt_cache = 0 if settings.adapters else PROMPT_CACHE_BYTES
     return Need(
         weights=weights,
         cache=2 * layers * width_kept * CACHE_BYTES * tokens,
-        work=4 * (8 * BATCH * width + settings.slots * vocabulary) + PROMPT_CACHE_BYTES + PROCESS_BYTES,
+        work=4 * (8 * BATCH * width + settings.slots * vocabulary) + prompt_cache + PROCESS_BYTES,
     )
 
 
@@ -101,12 +102,14 @@ def require_memory(settings: EngineSettings) -> None:
 def slots_that_fit(settings: EngineSettings) -> int:
     """Return how many documents to answer at once, up to ``MOST_SLOTS``: each has a context of its own.
 
-    Four at once answer about 1.3 times as many documents a second as one after the other
-    (`benchmarks/bench_serving.py`); each takes longer.
+    Each takes longer, all together less (`benchmarks/bench_serving.py`). What the memory of an engine
+    elsewhere holds is not known here; it lets the documents wait that it has no room for.
 
     Raises:
         UserError: as ``need``.
     """
+    if settings.url:
+        return MOST_SLOTS
     limit = settings.memory_limit_bytes
     allowed = limit if limit is not None else free_bytes()
     for slots in range(MOST_SLOTS, 1, -1):

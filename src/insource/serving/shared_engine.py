@@ -226,7 +226,11 @@ class SharedEngine:
         if self._threads is not None:
             changed["threads"] = self._threads.threads
         engine = engine_for(self._settings.model_copy(update=changed))
-        engine.start()
+        try:
+            engine.start()
+        except BaseException:  # also Ctrl-C: nothing that it has loaded or begun stays behind
+            engine.stop()
+            raise
         return _Running(engine, tuple(adapters))
 
     def _rethread(self, busy: Busy) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
+from insource.foundation.cores import usable_cores
 from insource.models.engines.label_shares import LabelShares
 from insource.models.engines.protocol import EngineModel
 from insource.models.protocol import ModelInfo, Request
-from insource.serving.busy import usable_cores
 from insource.serving.engine import Engine, EngineSettings
 from insource.serving.shared_engine import MAX_RESTARTS, SharedEngine
 from insource.types import Completion, Message

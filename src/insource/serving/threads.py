@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from insource.serving.busy import Busy, usable_cores
+from insource.foundation.cores import usable_cores
+from insource.serving.busy import Busy
 
 FEWER_AFTER_S = 2.0
 MORE_AFTER_S = 20.0
@@ -18,7 +19,7 @@ MORE_AFTER_S = 20.0
 
 def free_cores(busy: Busy | None) -> int:
     """Return the number of cores that others leave, at least 1."""
-    return max(1, round(busy.of - busy.cores)) if busy else usable_cores()
+    return max(1, min(busy.of, round(busy.of - busy.cores))) if busy else usable_cores()
 
 
 class ThreadChoice:

@@ -27,6 +27,7 @@ from insource.routing.labelled import labelled
 from insource.routing.vocabulary import CONTROL_MARK, tokenizer_of
 from insource.runs.result import load
 from insource.serving.adapters import Engines
+from insource.serving.engine import EngineSettings
 from insource.serving.memory import slots_that_fit
 from insource.serving.shared_engine import AdapterModel
 from insource.serving.supervisor import usable_cores
@@ -237,7 +238,8 @@ def _prompted(found: _Found, folder: Path) -> Deployed:
     prompting = load_prompt(folder)
     prompt = prompting.prompt
     base = _base(prompt.base, prompt.base_digest, found.result)
-    settings = _behind_engine(found, base, None, prompt.max_tokens, prompt.context_tokens).settings()
+    local = _behind_engine(found, base, None, prompt.max_tokens, prompt.context_tokens)
+    settings = _with_slots(local)
     engine = found.engines.of(settings)
     engine.join(settings)
     grammar = task_grammar(found.task) if prompt.constrained else None
@@ -261,7 +263,8 @@ def _prompted(found: _Found, folder: Path) -> Deployed:
         ask=_asking(found.task, prompt.max_tokens, grammar),
         judge=judge,
         spelled=_spelling(lambda: tokenizer_of(base.gguf)),
-        engine=str(base.gguf),
+        slots=settings.slots,
+        engine=engine.name,
     )
 
 
@@ -272,9 +275,7 @@ def _tuned(found: _Found) -> Deployed:
         raise _gone(result, "adapter", adapter)
     base = _base(result.training.base_model, result.base_digest, result)
     local = _behind_engine(found, base, None, result.max_new_tokens).of(adapter)
-    settings = local.settings()
-    slots = local.serving.slots or slots_that_fit(settings)
-    settings = settings.model_copy(update={"slots": slots})
+    settings = _with_slots(local)
     engine = found.engines.of(settings)
     index = engine.join(settings)
     tokenizer = adapter.with_name(TOKENIZER_FILE)
@@ -297,9 +298,16 @@ def _tuned(found: _Found) -> Deployed:
         ask=_asking(task, local.max_new_tokens, grammar),
         judge=lambda completion: judged(completion, grammar, load_tokenizer(tokenizer), task.output),
         spelled=_spelling(lambda: load_tokenizer(tokenizer)),
-        slots=slots,
-        engine=str(settings.gguf),
+        slots=settings.slots,
+        engine=engine.name,
     )
+
+
+def _with_slots(local: Local) -> EngineSettings:
+    """Return the settings of an engine that answers several documents at once."""
+    settings = local.settings()
+    slots = local.serving.slots or slots_that_fit(settings)
+    return settings.model_copy(update={"slots": slots})
 
 
 def _grounding(result: RunResult) -> Grounding | None:

@@ -184,3 +184,36 @@ def test_a_doubtful_answer_waits_for_nobody_elses(recorder, provider):
         raw = ask(server, UNSURE)
         assert state(server)["under_way"] == 0
     assert raw.headers["x-insource-reason"] == "low-confidence"
+
+
+def test_an_engine_has_the_slots_of_the_task_with_the_most(recorder):
+    other = TASK.model_copy(update={"name": "others"})
+    model = Busy()
+    tasks = [
+        {"task": one, "local": model, "engine": "base.gguf", "slots": slots}
+        for one, slots in ((TASK, 1), (other, 2))
+    ]
+    with gateway(recorder, *tasks) as server, ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(ask, server) for _ in range(2)]
+        eventually(lambda: state(server)["under_way"] == 2)
+        model.release.set()
+        assert [outcome(one) for one in both] == ['{"voltage":"480 V"}'] * 2
+
+
+def test_no_call_waits_while_an_engine_elsewhere_is_asked_whether_it_is_alive(recorder):
+    asked, said = threading.Event(), threading.Event()
+
+    def alive():
+        asked.set()
+        return said.wait(10)
+
+    with (
+        gateway(recorder, {"task": TASK, "local": Local(), "alive": alive}) as server,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        health = threads.submit(state, server)
+        assert asked.wait(10)
+        assert ask(server).parse().choices[0].message.content == '{"voltage":"480 V"}'
+        assert not health.done()
+        said.set()
+        assert health.result(10)["engine"] == {"configured": True, "alive": True}

@@ -126,6 +126,16 @@ def test_an_adapter_that_vllm_refuses_is_named_with_the_reason(gguf, adapter, vl
     assert "--max-lora-rank" in caught.value.hint
 
 
+def test_a_refused_adapter_leaves_no_other_one_behind(gguf, adapter, vllm, tmp_path):
+    other = exported(tmp_path / "other")
+    vllm.broken_adapters = (str(other.with_name("adapter")),)
+    with pytest.raises(InsourceError) as caught:
+        ServedModel("t", settings(gguf, "vllm", vllm.url, adapters=(adapter, other)), adapter=0).start()
+    assert caught.value.code == "engine-refused"
+    assert len(vllm.said("/v1/load_lora_adapter")) == 2
+    assert vllm.adapters == {}
+
+
 # Ollama
 
 

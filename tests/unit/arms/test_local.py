@@ -1,9 +1,12 @@
 """What the arms behind the local engine share."""
 
+import pytest
 from support.arms import TRAINING, local_of
 
 from insource.arms.local import UNTUNED_ROOM, local_plan, longest_answer
 from insource.arms.prompts import described
+from insource.config.serving import ServingSection
+from insource.foundation.errors import ProviderError
 from insource.types import Arm
 
 ARM = Arm(name="a", model="m", kind="tuned", constrained=True)
@@ -45,3 +48,19 @@ def test_another_adapter_is_another_evaluation(rows, example_task, tmp_path):
     local.adapter.write_bytes(b"another")
     assert local_plan(local, ARM, examples, adapter=0, describe=False).identity != first
     assert local_plan(local, ARM, examples, adapter=None, describe=True).identity == untuned
+
+
+def test_a_whole_model_is_not_taken_for_its_base_behind_an_engine_that_already_runs(example_task, tmp_path):
+    """Both files have the same vocabulary and width: nothing at the url would tell them apart."""
+    elsewhere = ServingSection(engine="llama-server", url="http://127.0.0.1:8080")
+    local = local_of(example_task, tmp_path)._replace(serving=elsewhere)
+    assert local.settings().kind == "llama-server"
+    with pytest.raises(ProviderError) as caught:
+        local.of(tmp_path / "model-f16.gguf").settings()
+    assert caught.value.code == "engine-cannot"
+    assert local.of(tmp_path / "model-f16.gguf").here().settings().gguf.name == "model-f16.gguf"
+
+
+def test_an_evaluation_asks_one_document_after_the_other(example_task, tmp_path):
+    local = local_of(example_task, tmp_path)
+    assert local._replace(serving=ServingSection(slots=4)).settings().slots == 1

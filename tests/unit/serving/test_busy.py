@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from insource.foundation import cores
 from insource.serving.busy import (
     Busy,
     Sample,
@@ -24,6 +25,43 @@ def test_what_others_took_is_without_what_we_computed():
 
 def test_it_is_at_most_all_cores():
     assert between(Sample(0.0, 0.0), Sample(1.0, 1e6)).cores == usable_cores()
+
+
+@pytest.fixture
+def quota(tmp_path, monkeypatch):
+    """Write what the files of a control group say: one for version 2, two for version 1."""
+
+    def write(*texts):
+        files = tuple(tmp_path / str(number) for number in range(len(texts)))
+        for file, text in zip(files, texts, strict=True):
+            file.write_text(text)
+        monkeypatch.setattr(cores, "QUOTAS", ((tmp_path / "absent",), files))
+
+    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda pid: set(range(8)))
+    return write
+
+
+@pytest.mark.parametrize(
+    ("texts", "usable"),
+    [
+        (("max 100000\n",), 8),
+        (("200000 100000\n",), 2),
+        (("250000 100000\n",), 2),
+        (("50000 100000\n",), 1),
+        (("6400000 100000\n",), 8),
+        (("300000\n", "100000\n"), 3),
+        (("-1\n", "100000\n"), 8),
+    ],
+)
+def test_the_cores_of_a_container_are_those_of_its_quota(quota, texts, usable):
+    quota(*texts)
+    assert usable_cores() == usable
+
+
+@pytest.mark.parametrize(("others_s", "taken"), [(0.0, 0.0), (6.0, 0.0), (7.0, 1.0), (8.0, 2.0)])
+def test_others_take_first_what_is_beyond_the_quota(quota, others_s, taken):
+    quota("200000 100000")
+    assert between(Sample(0.0, 0.0), Sample(1.0, others_s)) == Busy(taken, 2)
 
 
 def test_ticks_that_fall_between_two_answers_cancel_out():

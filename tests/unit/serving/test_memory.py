@@ -78,3 +78,9 @@ def test_more_documents_at_once_where_half_of_the_memory_holds_them(settings, mo
     four = need(settings.model_copy(update={"slots": 4})).total
     monkeypatch.setattr(memory, "free_bytes", lambda: int(spare * four) + 1)
     assert slots_that_fit(settings) == slots
+
+
+def test_the_memory_of_an_engine_elsewhere_is_not_judged_by_this_machine(settings, monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda: 0)
+    elsewhere = settings.model_copy(update={"kind": "vllm", "url": "http://127.0.0.1:8000"})
+    assert (slots_that_fit(settings), slots_that_fit(elsewhere)) == (1, 4)

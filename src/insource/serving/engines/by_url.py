@@ -19,6 +19,7 @@ from insource.models.gguf_metadata import read_values
 from insource.serving.engine import EngineSettings
 
 PROBE_TIMEOUT_S = 30.0
+ALIVE_TIMEOUT_S = 5.0
 
 
 class Shape(NamedTuple):
@@ -64,7 +65,7 @@ class EngineByUrl(ABC):
     @property
     def alive(self) -> bool:
         """Whether the server answers."""
-        http = self.http(timeout_s=PROBE_TIMEOUT_S)
+        http = self.http(timeout_s=ALIVE_TIMEOUT_S)
         try:
             self.probe(http)
         except ProviderError:

@@ -24,10 +24,10 @@ class LlamaServer(EngineByUrl):
     @property
     def start_command(self) -> str:
         adapters = "".join(f" --lora {path}" for path in self.settings.adapters)
-        context = self.settings.context_tokens
-        return (
-            f"llama-server -m {self.settings.gguf}{adapters} --lora-init-without-apply -c {context} --jinja"
-        )
+        context = self.settings.context_tokens * self.settings.slots
+        # The cache of earlier prompts goes by their tokens alone, as in llamacpp_child.
+        options = f"--lora-init-without-apply --cache-ram 0 -np {self.settings.slots} -c {context} --jinja"
+        return f"llama-server -m {self.settings.gguf}{adapters} {options}"
 
     def probe(self, http: EngineHttp) -> None:
         http.get("/health")

@@ -17,11 +17,11 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import IO
 
+from insource.foundation.cores import usable_cores
 from insource.foundation.errors import PrerequisiteError, ProviderError, missing_extra
 from insource.models.control_tokens import control_tokens_of
 from insource.models.gguf_metadata import require_fit, require_sound
 from insource.models.llamacpp import LlamaCppModel
-from insource.serving.busy import usable_cores
 from insource.serving.engine import EngineSettings
 from insource.serving.memory import memory_sentence, require_memory
 
@@ -182,12 +182,12 @@ class LlamaCppEngine:
 
 
 def require_free_port(port: int, host: str = "127.0.0.1") -> None:
-    """Check that no other program listens on the port.
+    """Check that no other program listens on the port of this address, which is IPv4, IPv6 or a name.
 
     Raises:
         PrerequisiteError: ``port-in-use``.
     """
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -52,7 +52,7 @@ class VllmServer(EngineByUrl):
         self._load(http)
 
     def stop(self) -> None:
-        if self._running and self._loaded:
+        if self._loaded:
             http = self.http()
             try:
                 for name in self._loaded:

@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import IO, NamedTuple
 
+from insource.foundation.cores import usable_cores
 from insource.foundation.errors import InsourceError, ProviderError
 from insource.training.loop.work import Computed, Reports, Work
 
@@ -110,7 +111,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def _environment(rank: int, count: int, port: int) -> dict[str, str]:
     """Return what `accelerate launch` would set for this process."""
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     return {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 from typing import Literal
 
+from insource.foundation.cores import usable_cores
 from insource.foundation.files import write_json
 from insource.types import Frozen
 
@@ -44,7 +44,7 @@ def this_machine() -> Machine:
     """Return the device that training will use: the first CUDA device, else the CPU."""
     import torch
 
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
         return Machine(
