@@ -18,7 +18,7 @@ from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import require_extra
 from insource.training.memory import release
 from insource.training.outcome import summarised
-from insource.training.planning.machine import kept_machine
+from insource.training.planning.machine import Machine, keep_machine, kept_machine
 from insource.training.preflight import check_disk, check_memory, check_method, failures, stop_on
 from insource.training.prepare import base_shape, prepare, recipe_for
 from insource.training.recipe import Choice, Recipe
@@ -113,8 +113,10 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
     section = order.section
     prepared = prepare(order.dataset, order.task, order.base, section)
     rows, seen, choosing = prepared.rows, prepared.seen, prepared.choosing
-    recipe = _recipe(folder, order, prepared.rows, prepared.validation, section)
-    forced = stop_on([*prepared.failed, *_lacking(folder, order.base, recipe)], force=section.force)
+    machine = kept_machine(folder)
+    recipe = _recipe(machine, order, rows, prepared.validation, section)
+    forced = stop_on([*prepared.failed, *_lacking(folder, machine, order.base, recipe)], force=section.force)
+    keep_machine(folder, machine)
     for reason in forced:
         watch.note(f"--force overrides {reason}")
     material = Material(order.base, rows, prepared.validation, pad_id=prepared.pad_id)
@@ -144,12 +146,12 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
     return found.model_copy(update={"forced": forced}).model_dump(mode="json")
 
 
-def _lacking(folder: Path, base: BaseModel, recipe: Recipe) -> list[InsourceError]:
+def _lacking(folder: Path, machine: Machine, base: BaseModel, recipe: Recipe) -> list[InsourceError]:
     """Return what this machine lacks for the recipe."""
     trained = recipe.trained_parameters(base_shape(base))
     return failures(
         (
-            lambda: check_method(recipe.method, kept_machine(folder)),
+            lambda: check_method(recipe.method, machine),
             lambda: check_memory(recipe),
             lambda: check_disk(folder, trained),
         )
@@ -161,7 +163,8 @@ def _swept(
 ) -> tuple[Recipe, Swept]:
     """Return the recipe with what the sweep found."""
     section, rows, validation = order.section, material.rows, material.validation
-    recipe = _recipe(folder, order, rows, validation, section)
+    machine = kept_machine(folder)
+    recipe = _recipe(machine, order, rows, validation, section)
     documents = MOST_DOCUMENTS if section.scored_documents is None else section.scored_documents
     planned = plan_sweep(
         section.sweep,
@@ -183,7 +186,7 @@ def _swept(
         raise _interrupted("in the sweep") from stop
     if found.setting is not None:
         given = section.model_copy(update=found.setting._asdict())
-        recipe = _recipe(folder, order, rows, validation, given)
+        recipe = _recipe(machine, order, rows, validation, given)
         swept = {"learning rate": section.learning_rate is None, "batch": section.batch_size is None}
         for name in (name for name, free in swept.items() if free):
             recipe = _with_reason(recipe, name, found.reason)
@@ -251,13 +254,13 @@ def _with_reason(recipe: Recipe, name: str, reason: str) -> Recipe:
 
 
 def _recipe(
-    folder: Path,
+    machine: Machine,
     order: Order,
     rows: Sequence[TrainingRow],
     validation: Sequence[TrainingRow],
     section: TrainingSection,
 ) -> Recipe:
-    return recipe_for(rows, validation, order.base, section, order.seed, kept_machine(folder))
+    return recipe_for(rows, validation, order.base, section, order.seed, machine)
 
 
 def _earlier_points(log: Path) -> tuple[list[TrainingPoint], Path]:
