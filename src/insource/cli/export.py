@@ -59,6 +59,10 @@ def command(
     if hub and not formats:
         raise click.UsageError("--hub needs --format, which says what to upload.")
     if formats:
+        if hub:
+            from insource.export.hub import require_uploadable
+
+            require_uploadable(hub, privacy=session.config.task.privacy)
         folder = _publish(session, formats, to, prompts, as_json=as_json)
         if hub:
             _upload(session, folder, hub, public=public)

@@ -29,7 +29,7 @@ def model_card(
     merged = bool(files) and all(file.format != "adapter" for file in files)
     ollama = no_modelfile or "The Modelfile has this prompt and these settings."
     return f"""---
-base_model: {_hub_name(base)}
+base_model: {public_name(base)}
 base_model_relation: {"finetune" if merged else "adapter"}
 library_name: {"transformers" if merged else "peft"}
 pipeline_tag: text-generation
@@ -59,8 +59,8 @@ Ollama: {ollama}
 """
 
 
-def _hub_name(base: str) -> str:
-    """Return the base as a card may name it: never a path of the machine that made it."""
+def public_name(base: str) -> str:
+    """Return the base as what leaves this machine may name it: never a path of it."""
     kind, _, name = base.partition("/")
     if kind == "gguf" or (kind == "hf" and name.startswith(("/", ".", "~"))):
         return PurePath(name).name

@@ -30,7 +30,10 @@ def hub(monkeypatch):
             self.wfile.write(content)
 
         def do_GET(self):
-            self._answer(404, {"error": "not found"})
+            if self.path == "/api/models/me/specs" and state["private"] is not None:
+                self._answer(200, {"id": "me/specs", "private": state["private"], "tags": [], "siblings": []})
+            else:
+                self._answer(404, {"error": "not found"})
 
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
@@ -38,6 +41,8 @@ def hub(monkeypatch):
             state["tokens"].add(self.headers.get("authorization"))
             if state["fails"] and state["fails"] in self.path:
                 self._answer(403, {"error": "this token may not write"})
+            elif self.path == "/api/repos/create" and state["private"] is not None:
+                self._answer(409, {"error": "it is there already", "url": f"{state['url']}/me/specs"})
             elif self.path == "/api/repos/create":
                 said = json.loads(body)
                 state["private"] = said.get("private", said.get("visibility") == "private")
@@ -83,8 +88,18 @@ def test_every_file_arrives_in_one_private_repository(hub, folder):
     assert hub["files"] == {"README.md": b"# specs", "adapter/adapter_config.json": b"{}"}
     assert hub["private"] is True
     assert hub["tokens"] == {"Bearer hf_secret"}
+
+
+def test_a_public_repository_takes_files_only_when_asked_for(hub, folder):
     upload(folder, "me/specs", privacy="cloud-allowed", public=True)
     assert hub["private"] is False
+    hub["files"].clear()
+    with pytest.raises(UserError) as caught:
+        upload(folder, "me/specs", privacy="cloud-allowed")
+    assert caught.value.code == "hub-public"
+    assert not hub["files"]
+    upload(folder, "me/specs", privacy="cloud-allowed", public=True)
+    assert hub["files"]
 
 
 def test_a_local_only_task_uploads_nothing(hub, folder, monkeypatch):
