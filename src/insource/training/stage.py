@@ -13,6 +13,7 @@ from insource.dataset.identity import identity_of
 from insource.evaluation.sample import sample
 from insource.foundation.canonical import digest
 from insource.foundation.errors import InsourceError, Interrupted
+from insource.foundation.files import replace_text
 from insource.models.catalogue import BaseModel
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import require_extra
@@ -278,5 +279,5 @@ def _earlier_points(log: Path) -> tuple[list[TrainingPoint], Path]:
     if not any(point.step == reached and point.validation_loss is not None for point in kept):
         shutil.rmtree(checkpoints, ignore_errors=True)
         kept = []
-    log.write_text("".join(point.model_dump_json() + "\n" for point in kept), encoding="utf-8")
+    replace_text(log, "".join(point.model_dump_json() + "\n" for point in kept))
     return kept, log

@@ -12,6 +12,14 @@ from insource.foundation.errors import InsourceError, PrerequisiteError, Provide
 from insource.training import offline
 
 
+def created(state, said):
+    """Make the repository, or leave the one that is there; the status of the answer."""
+    if state["private"] is not None:
+        return 409
+    state["private"] = said.get("private", said.get("visibility") == "private")
+    return 200
+
+
 @pytest.fixture
 def hub(monkeypatch):
     """A hub on loopback that takes small files, as the Hugging Face Hub's API does."""
@@ -30,10 +38,8 @@ def hub(monkeypatch):
             self.wfile.write(content)
 
         def do_GET(self):
-            if self.path == "/api/models/me/specs" and state["private"] is not None:
-                self._answer(200, {"id": "me/specs", "private": state["private"], "tags": [], "siblings": []})
-            else:
-                self._answer(404, {"error": "not found"})
+            there = self.path == "/api/models/me/specs" and state["private"] is not None
+            self._answer(200 if there else 404, {"id": "me/specs", "private": state["private"]})
 
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
@@ -41,12 +47,8 @@ def hub(monkeypatch):
             state["tokens"].add(self.headers.get("authorization"))
             if state["fails"] and state["fails"] in self.path:
                 self._answer(403, {"error": "this token may not write"})
-            elif self.path == "/api/repos/create" and state["private"] is not None:
-                self._answer(409, {"error": "it is there already", "url": f"{state['url']}/me/specs"})
             elif self.path == "/api/repos/create":
-                said = json.loads(body)
-                state["private"] = said.get("private", said.get("visibility") == "private")
-                self._answer(200, {"url": f"{state['url']}/me/specs", "name": "me/specs"})
+                self._answer(created(state, json.loads(body)), {"url": f"{state['url']}/me/specs"})
             elif self.path == "/api/validate-yaml":
                 self._answer(200, {"errors": [], "warnings": []})
             elif "/preupload/" in self.path:

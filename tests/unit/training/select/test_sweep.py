@@ -169,7 +169,13 @@ def test_a_trial_that_diverges_does_not_end_the_training(tmp_path, monkeypatch):
     made, notes = planned("on", batch=True, scoring=None), []
     rates = [setting.learning_rate for setting in made.settings]
     found = sweep(
-        tmp_path / "sweep", made, recipe(), Material(None, (), (), 0), BY_LOSS, lambda *point: None, notes.append
+        tmp_path / "sweep",
+        made,
+        recipe(),
+        Material(None, (), (), 0),
+        BY_LOSS,
+        lambda *point: None,
+        notes.append,
     )
     assert set(tried) == set(rates)
     assert found.setting == Setting(min(rates), made.settings[0].batch_size)
