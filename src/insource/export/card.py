@@ -60,11 +60,11 @@ Ollama: {ollama}
 
 
 def public_name(base: str) -> str:
-    """Return the base as what leaves this machine may name it: never a path of it."""
+    """Return the base as what leaves this machine may name it: never a path of it, nor a revision."""
     kind, _, name = base.partition("/")
     if kind == "gguf" or (kind == "hf" and name.startswith(("/", ".", "~"))):
         return PurePath(name).name
-    return name if kind == "hf" else base
+    return name.partition("@")[0] if kind == "hf" else base
 
 
 def _trained(training: TrainingSummary, dataset: str) -> str:

@@ -156,9 +156,13 @@ def modelfile_of(
     *,
     adapter: str = "",
 ) -> str:
-    """Return the Modelfile of a file made from ``base``. Raises as ``modelfile``."""
+    """Return the Modelfile of a file made from ``base``; an adapter's says which base belongs beside it.
+
+    Raises as ``modelfile``.
+    """
     tokenizer = load_tokenizer(base)
-    return modelfile(
+    beside = f"# Copy the base model {public_name(base.name)} beside this file, as {model_file}.\n"
+    return (beside if adapter else "") + modelfile(
         task,
         ollama_template(chat_render(tokenizer), tokenizer.bos_token or ""),
         model_file,

@@ -137,6 +137,10 @@ def test_a_folder_has_every_format_with_its_parity(made, tmp_path):
     for file in told["files"]:
         file["parity"].pop("differing")  # ids of documents stay here
     assert json.loads((folder / "export.json").read_text())["files"] == told["files"]
+    alone = next(RunStore(tmp_path / ".insource").complete("export")).path / "Modelfile"
+    first, second = alone.read_text().splitlines()[:2]
+    assert first.startswith("# Copy the base model base beside this file, as ")
+    assert first.rstrip(".").rpartition(" ")[2] in second
     again = run("export", "--format", "adapter", "--to", "out")
     assert again.exception.code == "folder-not-empty"
 
