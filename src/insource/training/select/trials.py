@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from insource.foundation.errors import ProviderError
 from insource.models.catalogue import BaseModel
@@ -17,6 +17,9 @@ from insource.training.select.curve import said
 from insource.training.select.sweep import Setting, SweepPlan, Swept, run_sweep
 from insource.training.tokenize import TrainingRow
 from insource.types import SweepTrial, TrainingPoint
+
+if TYPE_CHECKING:
+    from insource.training.loop.fine_tune import Trained
 
 DIVERGED = "loss-not-a-number"
 
@@ -70,28 +73,12 @@ def _trial(
     judge: Judge,
     point: Callable[[TrainingPoint, Recipe], None],
 ) -> SweepTrial:
-    from insource.training.loop.fine_tune import fine_tune
-
     shutil.rmtree(folder, ignore_errors=True)  # of a killed attempt
     steps = max(1, rows // setting.batch_size)
     short = recipe.model_copy(update=setting._asdict() | {"steps": steps, "evaluate_every": steps})
     folder.mkdir()
-    chooser = by_loss(folder, short, lambda one: point(one, short))
     started = time.monotonic()
-    trained = None
-    try:
-        trained = fine_tune(
-            material.base,
-            short,
-            material.rows,
-            material.validation,
-            pad_id=material.pad_id,
-            folder=folder,
-            chooser=chooser,
-        )
-    except ProviderError as error:
-        if error.code != DIVERGED:  # which tells that this setting is the worst
-            raise
+    trained = _trained(folder, short, material, point)
     training_s = time.monotonic() - started
     release()
     scorable = judge.scoring is not None and not judge.scoring.why_not and documents
@@ -107,3 +94,25 @@ def _trial(
         starting_s=scored.starting_s if scored else 0.0,
         answering_s=scored.answering_s if scored else 0.0,
     )
+
+
+def _trained(
+    folder: Path, short: Recipe, material: Material, point: Callable[[TrainingPoint, Recipe], None]
+) -> Trained | None:
+    """Train one trial; None when it diverged, which tells that its setting is the worst."""
+    from insource.training.loop.fine_tune import fine_tune
+
+    try:
+        return fine_tune(
+            material.base,
+            short,
+            material.rows,
+            material.validation,
+            pad_id=material.pad_id,
+            folder=folder,
+            chooser=by_loss(folder, short, lambda one: point(one, short)),
+        )
+    except ProviderError as error:
+        if error.code != DIVERGED:
+            raise
+        return None
