@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from insource.export.stage import TOKENIZER_FILE, card_of, modelfile_of, served_
 from insource.export.stage import parity as served_parity
 from insource.foundation.canonical import digest, file_digest
 from insource.foundation.errors import IntegrityError, UserError
-from insource.foundation.files import sync, sync_folder, write_json, write_synced
+from insource.foundation.files import is_alive, sync, sync_folder, write_json, write_synced
 from insource.models.llamacpp import LlamaCppModel
 from insource.runs.folders import Run
 from insource.types import Dataset, Estimate, Task
@@ -217,8 +218,12 @@ def _complete_or_absent(folder: Path) -> Iterator[Path]:
     """Yield a folder that takes the name ``folder`` when the block ends well, and is removed otherwise."""
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # what a killed process left
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.partial"):
+        pid = left.name.split(".")[-2]
+        if pid.isdecimal() and not is_alive(int(pid)):  # what a killed process left
+            shutil.rmtree(left, ignore_errors=True)
+    # One a process: two that export into one folder must not write into one another's
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     partial.mkdir()
     try:
         yield partial

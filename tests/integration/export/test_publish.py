@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -109,8 +110,10 @@ def run(*arguments):
 
 
 def test_a_folder_has_every_format_with_its_parity(made, tmp_path):
-    killed = tmp_path / ".out.partial"  # what a call that was killed left
+    killed = tmp_path / f".out.{2**22 + 1}.partial"  # what a call that was killed left: no such process
+    other = tmp_path / f".out.{os.getppid()}.partial"  # what a call that goes on writes
     killed.mkdir()
+    other.mkdir()
     (killed / "half.gguf").write_bytes(b"GG")
     done = run(
         "export", "--format", "adapter,merged,f16,q8_0,q4_k_m", "--to", "out", "--prompts", "4", "--json"
@@ -119,6 +122,7 @@ def test_a_folder_has_every_format_with_its_parity(made, tmp_path):
     told = json.loads(next(line for line in done.output.splitlines() if line.startswith("{")))
     folder = tmp_path / "out"
     assert not killed.exists()
+    assert other.exists()
     assert {path.name for path in folder.iterdir()} == {
         "adapter", "adapter.gguf", "merged", "model-f16.gguf", "model-q8_0.gguf", "model-q4_k_m.gguf",
         "tokenizer.json", "Modelfile", "README.md", "export.json",
