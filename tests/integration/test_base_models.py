@@ -87,3 +87,19 @@ def test_a_mistake_in_the_conversion_does_not_pass_the_gate(exported, monkeypatc
     said = capsys.readouterr().err
     assert "does not answer like the trained one" in said
     assert ("prompt tokens NOT equal" in said) == (mistake is broken_splitting)
+
+
+def test_a_folder_that_moved_keeps_its_own_weights(tmp_path, monkeypatch):
+    """Unpacked weights are links: another model that takes the old place must not be trained instead."""
+    import torch
+
+    from insource.training.base import load_model
+
+    monkeypatch.setenv("INSOURCE_CACHE", str(tmp_path / "cache"))
+    first, moved = tmp_path / "model", tmp_path / "moved"
+    tiny_model(first, "llama", dtype="float32", seed=0)
+    before = load_model(resolve(f"hf/{first}"), torch.float32).state_dict()
+    first.rename(moved)
+    tiny_model(first, "llama", dtype="float32", seed=1)
+    after = load_model(resolve(f"hf/{moved}"), torch.float32).state_dict()
+    assert all(torch.equal(after[name], values) for name, values in before.items())

@@ -118,6 +118,7 @@ def pickled(tmp_path):
 
     folder = tiny_model(tmp_path / "pickled", "llama")
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    torch.save({"seed": 3}, folder / "training_args.bin")  # a trainer's, no weights
     (folder / "model.safetensors").unlink()
     return folder
 

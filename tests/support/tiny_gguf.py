@@ -17,7 +17,7 @@ TEMPLATE = (
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
 
-def write_tiny_gguf(path, seed=0):
+def write_tiny_gguf(path, seed=0, *, pads=True):
     """Write the model; its tokenizer knows every byte and merges none but one pair."""
     alphabet = byte_alphabet()
     words = [*CONTROL, *alphabet, "he"]
@@ -40,7 +40,8 @@ def write_tiny_gguf(path, seed=0):
     writer.add_token_merges(["h e"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
-    writer.add_pad_token_id(2)
+    if pads:
+        writer.add_pad_token_id(2)
     writer.add_add_bos_token(False)
     writer.add_chat_template(TEMPLATE)
     rng = generator(seed, "tiny gguf")

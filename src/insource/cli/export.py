@@ -66,6 +66,10 @@ def command(
     if not hub:
         _refuse("Without --hub, nothing is uploaded", ("--public", public))
     if formats:
+        if hub:
+            from insource.export.hub import require_uploadable
+
+            require_uploadable(hub, privacy=session.config.task.privacy)
         folder = _publish(session, formats, to, prompts, as_json=as_json)
         if hub:
             _upload(session, folder, hub, public=public)

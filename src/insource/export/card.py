@@ -29,7 +29,7 @@ def model_card(
     merged = bool(files) and all(file.format != "adapter" for file in files)
     ollama = no_modelfile or "The Modelfile has this prompt and these settings."
     return f"""---
-base_model: {_hub_name(base)}
+base_model: {public_name(base)}
 base_model_relation: {"finetune" if merged else "adapter"}
 library_name: {"transformers" if merged else "peft"}
 pipeline_tag: text-generation
@@ -59,12 +59,12 @@ Ollama: {ollama}
 """
 
 
-def _hub_name(base: str) -> str:
-    """Return the base as a card may name it: never a path of the machine that made it."""
+def public_name(base: str) -> str:
+    """Return the base as what leaves this machine may name it: never a path of it, nor a revision."""
     kind, _, name = base.partition("/")
     if kind == "gguf" or (kind == "hf" and name.startswith(("/", ".", "~"))):
         return PurePath(name).name
-    return name if kind == "hf" else base
+    return name.partition("@")[0] if kind == "hf" else base
 
 
 def _trained(training: TrainingSummary, dataset: str) -> str:

@@ -12,17 +12,16 @@ from insource.training.offline import hub_switched_on
 ENDPOINT = "https://huggingface.co"
 
 
-def upload(folder: Path, repository: str, *, privacy: Privacy, public: bool = False) -> str:
-    """Upload every file of ``folder`` to the repository ``owner/name`` in one commit; return its address.
+def require_uploadable(repository: str, *, privacy: Privacy) -> tuple[str, str]:
+    """Return the hub's address and the token, before work is done whose result could not be uploaded.
 
-    The repository is made private unless ``public``. The hub is ``HF_ENDPOINT``, else the Hugging Face Hub;
-    the token is ``HF_TOKEN``, else the one that ``hf auth login`` kept.
+    The hub is ``HF_ENDPOINT``, else the Hugging Face Hub; the token is ``HF_TOKEN``, else the one that
+    ``hf auth login`` kept. Nothing is sent.
 
     Raises:
-        UserError: ``local-only``, before anything is sent: a model holds its training rows in a form from
-            which parts can be read back. ``hub-name``.
+        UserError: ``local-only``: a model holds its training rows in a form from which parts can be read
+            back. ``hub-name``.
         PrerequisiteError: ``hub-key`` without a token; ``hub-switched-off``.
-        ProviderError: ``hub-failed``; a commit is complete or absent.
     """
     endpoint = os.environ.get("HF_ENDPOINT") or ENDPOINT
     require_allowed(endpoint, privacy)
@@ -32,9 +31,7 @@ def upload(folder: Path, repository: str, *, privacy: Privacy, public: bool = Fa
             f"`{repository}` is no repository of a hub.",
             hint="Name it as owner/name: --hub me/my-model",
         )
-    import httpx2
-    from huggingface_hub import HfApi, get_token
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub import get_token
 
     if not (token := os.environ.get("HF_TOKEN") or get_token()):
         raise PrerequisiteError(
@@ -42,10 +39,31 @@ def upload(folder: Path, repository: str, *, privacy: Privacy, public: bool = Fa
             "There is no token for the hub.",
             hint="Set HF_TOKEN to a token that may write, or run: hf auth login",
         )
+    with hub_switched_on():
+        return endpoint, token
+
+
+def upload(folder: Path, repository: str, *, privacy: Privacy, public: bool = False) -> str:
+    """Upload every file of ``folder`` to the repository ``owner/name`` in one commit; return its address.
+
+    A new repository is private unless ``public``. One that is there keeps its visibility: a public one takes
+    nothing unless ``public``.
+
+    Raises:
+        UserError, PrerequisiteError: as ``require_uploadable``; ``hub-public``. No file was sent.
+        ProviderError: ``hub-failed``; a commit is complete or absent.
+    """
+    endpoint, token = require_uploadable(repository, privacy=privacy)
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
     hub = HfApi(endpoint=endpoint, token=token, library_name="insource")
     try:
         with hub_switched_on():
             hub.create_repo(repository, private=not public, exist_ok=True)
+            if not public and not hub.repo_info(repository).private:
+                raise _public(repository)
             done = hub.upload_folder(
                 repo_id=repository, folder_path=folder, commit_message="Export by Insource"
             )
@@ -53,6 +71,15 @@ def upload(folder: Path, repository: str, *, privacy: Privacy, public: bool = Fa
         raise ProviderError(
             "hub-failed",
             f"The hub at {endpoint} did not take the upload: {str(error).strip().splitlines()[0]}",
-            hint=f"Check the token and the name, then upload again; the files are in {folder}.",
+            hint=f"Check the token and the name. The files are in {folder}; upload them with:\n"
+            f"      hf upload {repository} {folder}{'' if public else ' --private'}",
         ) from error
     return str(done.repo_url)
+
+
+def _public(repository: str) -> UserError:
+    return UserError(
+        "hub-public",
+        f"The repository {repository} is there already and public; nothing was uploaded.",
+        hint="Name another repository, make this one private on its page, or add --public.",
+    )

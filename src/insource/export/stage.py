@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,14 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.export.adapter_gguf import ADAPTER_FILE, BaseFacts, read_base, why_merged, write_adapter
-from insource.export.card import model_card
+from insource.export.card import model_card, public_name
 from insource.export.merged.gguf_file import merged_gguf
-from insource.export.merged.merging import merge
+from insource.export.merged.merging import CONFIG, merge
 from insource.export.merged.steps import is_adapter, trained_weights
 from insource.export.modelfile import modelfile, ollama_template
 from insource.export.parity import check_parity
 from insource.foundation.errors import IntegrityError
-from insource.foundation.files import write_synced
+from insource.foundation.files import write_json, write_synced
 from insource.models.catalogue import BaseModel
 from insource.models.chat_format import ChatFormat, chat_format_of, write_beside
 from insource.models.control_tokens import control_tokens_of
@@ -119,9 +120,12 @@ def served_file(run: Run) -> Path:
 def _write_beside(folder: Path, base: BaseModel, weights: Path, chat: ChatFormat) -> None:
     """Copy what belongs beside a GGUF adapter: the PEFT adapter, the tokenizer, how the model is asked."""
     if is_adapter(weights):
-        # PEFT's own README is a form with nothing filled in.
-        unfilled = shutil.ignore_patterns("README.md")
-        shutil.copytree(weights, folder / "adapter", dirs_exist_ok=True, ignore=unfilled)
+        # PEFT's own README is a form with nothing filled in, and its configuration names a folder of here.
+        left_out = shutil.ignore_patterns("README.md", CONFIG)
+        shutil.copytree(weights, folder / "adapter", dirs_exist_ok=True, ignore=left_out)
+        config = json.loads((weights / CONFIG).read_text(encoding="utf-8"))
+        named = config | {"base_model_name_or_path": public_name(base.name)}
+        write_json(folder / "adapter" / CONFIG, named)
     # Confidence replays tokens. With the tokenizer beside the adapter, serving needs no PyTorch.
     shutil.copyfile(unpacked(base) / TOKENIZER_FILE, folder / TOKENIZER_FILE)
     write_beside(folder, chat, folder / TOKENIZER_FILE)
@@ -152,9 +156,13 @@ def modelfile_of(
     *,
     adapter: str = "",
 ) -> str:
-    """Return the Modelfile of a file made from ``base``. Raises as ``modelfile``."""
+    """Return the Modelfile of a file made from ``base``; an adapter's says which base belongs beside it.
+
+    Raises as ``modelfile``.
+    """
     tokenizer = load_tokenizer(base)
-    return modelfile(
+    beside = f"# Copy the base model {public_name(base.name)} beside this file, as {model_file}.\n"
+    return (beside if adapter else "") + modelfile(
         task,
         ollama_template(chat_render(tokenizer), (tokenizer.bos_token or "") if facts.adds_bos else ""),
         model_file,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from insource.foundation.canonical import file_digest
 from insource.foundation.errors import IntegrityError, PrerequisiteError, UserError
 from insource.models.gguf_metadata import require_sound
 from insource.models.known_models import IN_WHEEL, known_models
@@ -145,7 +144,9 @@ def _from_file(name: str, path: Path) -> BaseModel:
             hint="Check the path; it is relative to the current folder.",
         )
     require_sound(path)
-    return BaseModel(name=name, licence="unknown", gguf=path.resolve(), digest=file_digest(path))
+    return BaseModel(
+        name=name, licence="unknown", gguf=path.resolve(), digest=folder.kept_digest(path.resolve())
+    )
 
 
 def _from_folder(name: str, given: Path) -> BaseModel:

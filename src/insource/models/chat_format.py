@@ -20,6 +20,8 @@ from insource.types import Frozen
 
 TEMPLATE, TOKENS, TYPES = "tokenizer.chat_template", "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 BOS, STOP = "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"
+# What GGUF states for each of them; a file may hold anything.
+STATED = {TEMPLATE: str, TOKENS: list, TYPES: list, BOS: int, STOP: int}
 FORMAT_FILE = "chat_format.json"
 CONTROL = 3  # a value of ``TYPES``
 ASKED, ANSWERED = "a question asked", "an answer given"
@@ -115,6 +117,9 @@ def chat_format_of(gguf: Path) -> ChatFormat:
     tokens, types = found.get(TOKENS, []), found.get(TYPES, ())
     if TEMPLATE not in found:
         raise _not_usable("the file has none")
+    for key, value in found.items():
+        if not isinstance(value, STATED[key]):
+            raise _not_usable(f"the file has {key} as {type(value).__name__}")
     spelled = {key: tokens[found[key]] for key in (BOS, STOP) if 0 <= found.get(key, -1) < len(tokens)}
     specials = {token for token, kind in zip(tokens, types, strict=False) if token and kind == CONTROL}
     stop = spelled.get(STOP, "")

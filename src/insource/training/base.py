@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from insource.foundation.canonical import digest
 from insource.foundation.errors import ProviderError, missing_extra
 from insource.models.catalogue import BaseModel
 from insource.models.chat_format import chat_format_of
@@ -59,7 +60,7 @@ def unpacked(base: BaseModel) -> Path:
         PrerequisiteError: ``missing-extra``, ``disk-full``.
         ProviderError: ``model-not-trainable``.
     """
-    folder = cache_dir() / "unpacked" / base.digest[:16]
+    folder = _unpacked_folder(base)
     if folder.exists():
         if all(path.exists() for path in folder.iterdir()):
             return folder
@@ -78,6 +79,12 @@ def unpacked(base: BaseModel) -> Path:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
+
+
+def _unpacked_folder(base: BaseModel) -> Path:
+    """Return where a base is unpacked: by its content and, as weights are linked, by their folder."""
+    linked = "" if base.weights is None else f"-{digest(str(base.weights))[:8]}"
+    return cache_dir() / "unpacked" / f"{base.digest[:16]}{linked}"
 
 
 def _unpack(base: BaseModel, folder: Path) -> None:
@@ -169,7 +176,7 @@ def load_tokenizer(base: BaseModel) -> Any:
 
 def tokenizer_alone(base: BaseModel) -> Any:
     """Return the tokenizer as ``load_tokenizer``, without unpacking the weights."""
-    if (cache_dir() / "unpacked" / base.digest[:16]).exists():
+    if _unpacked_folder(base).exists():
         return load_tokenizer(base)
     with quiet():
         return _tokenizer(base)

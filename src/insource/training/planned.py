@@ -23,6 +23,7 @@ from insource.training.preflight import (
 )
 from insource.training.prepare import base_shape, prepare, recipe_for
 from insource.training.recipe import Recipe
+from insource.training.select import scoring, sweep
 from insource.training.stage import STAGE, summary
 from insource.types import Dataset, Task
 
@@ -72,6 +73,7 @@ def planned(
         overridable=OVERRIDABLE,
         usd_per_hour=usd_per_hour,
         speeds=_speeds(runs, base.name, recipe.method),
+        choosing=_choosing(section),
     )
 
 
@@ -109,6 +111,13 @@ def cluster_job(
         pulled=not (kind == "gguf" or (kind == "hf" and is_folder(rest))),
     )
     return job_file(launcher, job)
+
+
+def _choosing(section: TrainingSection) -> float:
+    """Return the largest share of the training time that choosing settings and checkpoints may take."""
+    swept = section.sweep != "off" and (section.learning_rate is None or section.batch_size is None)
+    scored = section.scored_documents != 0
+    return (sweep.SHARE if swept else 0.0) + (scoring.SHARE if scored else 0.0)
 
 
 def _speeds(runs: RunStore, base: str, method: str) -> list[float]:

@@ -76,7 +76,9 @@ def prepare(dataset: Dataset, task: Task, base: BaseModel, section: TrainingSect
             lambda: check_writable(task, train),
         )
     )
-    return Prepared(rows, validation, seen, choosing, tokenizer.pad_token_id, tuple(failed))
+    # Many GGUF files name no token to pad with; any will do, because nothing attends to it
+    pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    return Prepared(rows, validation, seen, choosing, pad_id, tuple(failed))
 
 
 def base_shape(base: BaseModel) -> ModelShape:

@@ -13,12 +13,13 @@ from insource.dataset.identity import identity_of
 from insource.evaluation.sample import sample
 from insource.foundation.canonical import digest
 from insource.foundation.errors import InsourceError, Interrupted
+from insource.foundation.files import replace_text
 from insource.models.catalogue import BaseModel
 from insource.runs.folders import Run, RunStore, StageSpec
 from insource.training.base import require_extra
 from insource.training.memory import release
 from insource.training.outcome import summarised
-from insource.training.planning.machine import kept_machine
+from insource.training.planning.machine import Machine, keep_machine, kept_machine
 from insource.training.preflight import (
     check_disk,
     check_memory,
@@ -120,8 +121,12 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
     section = order.section
     prepared = prepare(order.dataset, order.task, order.base, section)
     rows, seen, choosing = prepared.rows, prepared.seen, prepared.choosing
-    recipe = _recipe(folder, order, prepared.rows, prepared.validation, section)
-    forced = stop_on([*prepared.failed, *_lacking(folder, order, prepared, recipe)], force=section.force)
+    machine = kept_machine(folder)
+    recipe = _recipe(machine, order, rows, prepared.validation, section)
+    forced = stop_on(
+        [*prepared.failed, *_lacking(folder, machine, order, prepared, recipe)], force=section.force
+    )
+    keep_machine(folder, machine)
     for reason in forced:
         watch.note(f"--force overrides {reason}")
     material = Material(order.base, rows, prepared.validation, pad_id=prepared.pad_id)
@@ -151,7 +156,9 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
     return found.model_copy(update={"forced": forced}).model_dump(mode="json")
 
 
-def _lacking(folder: Path, order: Order, prepared: Prepared, recipe: Recipe) -> list[InsourceError]:
+def _lacking(
+    folder: Path, machine: Machine, order: Order, prepared: Prepared, recipe: Recipe
+) -> list[InsourceError]:
     """Return what this machine lacks for the recipe."""
     shape = base_shape(order.base)
     lora = order.section.model_copy(update={"method": "lora"})
@@ -161,10 +168,10 @@ def _lacking(folder: Path, order: Order, prepared: Prepared, recipe: Recipe) -> 
             lambda: check_method(
                 recipe,
                 shape,
-                kept_machine(folder),
-                lambda: _recipe(folder, order, prepared.rows, prepared.validation, lora),
+                machine,
+                lambda: _recipe(machine, order, prepared.rows, prepared.validation, lora),
             ),
-            lambda: check_processes(recipe, kept_machine(folder)),
+            lambda: check_processes(recipe, machine),
             lambda: check_memory(recipe),
             lambda: check_disk(folder, trained),
         )
@@ -176,7 +183,8 @@ def _swept(
 ) -> tuple[Recipe, Swept]:
     """Return the recipe with what the sweep found."""
     section, rows, validation = order.section, material.rows, material.validation
-    recipe = _recipe(folder, order, rows, validation, section)
+    machine = kept_machine(folder)
+    recipe = _recipe(machine, order, rows, validation, section)
     documents = MOST_DOCUMENTS if section.scored_documents is None else section.scored_documents
     planned = plan_sweep(
         section.sweep,
@@ -198,7 +206,7 @@ def _swept(
         raise _interrupted("in the sweep") from stop
     if found.setting is not None:
         given = section.model_copy(update=found.setting._asdict())
-        recipe = _recipe(folder, order, rows, validation, given)
+        recipe = _recipe(machine, order, rows, validation, given)
         swept = {"learning rate": section.learning_rate is None, "batch": section.batch_size is None}
         for name in (name for name, free in swept.items() if free):
             recipe = _with_reason(recipe, name, found.reason)
@@ -266,13 +274,13 @@ def _with_reason(recipe: Recipe, name: str, reason: str) -> Recipe:
 
 
 def _recipe(
-    folder: Path,
+    machine: Machine,
     order: Order,
     rows: Sequence[TrainingRow],
     validation: Sequence[TrainingRow],
     section: TrainingSection,
 ) -> Recipe:
-    return recipe_for(rows, validation, order.base, section, order.seed, kept_machine(folder))
+    return recipe_for(rows, validation, order.base, section, order.seed, machine)
 
 
 def _earlier_points(log: Path) -> tuple[list[TrainingPoint], Path]:
@@ -290,5 +298,5 @@ def _earlier_points(log: Path) -> tuple[list[TrainingPoint], Path]:
     if not any(point.step == reached and point.validation_loss is not None for point in kept):
         shutil.rmtree(checkpoints, ignore_errors=True)
         kept = []
-    log.write_text("".join(point.model_dump_json() + "\n" for point in kept), encoding="utf-8")
+    replace_text(log, "".join(point.model_dump_json() + "\n" for point in kept))
     return kept, log

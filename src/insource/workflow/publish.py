@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -13,12 +14,13 @@ from insource.evaluation.sample import sample
 from insource.evaluation.scorers import build_scorer, training_forms
 from insource.export.adapter_gguf import ADAPTER_FILE, read_base
 from insource.export.agreement import Measure
+from insource.export.card import public_name
 from insource.export.merged.steps import FILE_TYPES, MERGED_FOLDER, Steps, gguf_name, parity_of
 from insource.export.stage import TOKENIZER_FILE, card_of, modelfile_of, served_file
 from insource.export.stage import parity as served_parity
 from insource.foundation.canonical import digest, file_digest
-from insource.foundation.errors import UserError
-from insource.foundation.files import sync_folder, write_json, write_synced
+from insource.foundation.errors import IntegrityError, UserError
+from insource.foundation.files import is_alive, sync, sync_folder, write_json, write_synced
 from insource.models.llamacpp import LlamaCppModel
 from insource.runs.folders import Run
 from insource.types import Dataset, Estimate, Task
@@ -160,10 +162,11 @@ def _fill(
     manifest = {
         "schema_version": 1,
         "task": task.name,
-        "base": {"name": base.name, "licence": base.licence, "digest": base.digest},
+        "base": {"name": public_name(base.name), "licence": base.licence, "digest": base.digest},
         "dataset": dataset.manifest.digest,
         "training": made.trained.digest,
-        "files": [file.model_dump(mode="json") for file in found],
+        # Without the ids of documents, which may name files or customers
+        "files": [file.model_dump(mode="json", exclude={"parity": {"differing"}}) for file in found],
     }
     write_json(folder / MANIFEST, manifest)
     return no_modelfile
@@ -199,7 +202,10 @@ def _measured(session: Session, trained: Run, task: Task) -> tuple[str, Estimate
     from insource.runs.result import STAGE, load
 
     for run in session.project.runs.complete(STAGE):
-        result, _ = load(session.project.runs, run.run_id)
+        try:
+            result, _ = load(session.project.runs, run.run_id)
+        except IntegrityError:  # another run's result is damaged: no reason to lose this export
+            continue
         if result.digests.get("training") == trained.digest:
             arms = [e for e in result.evaluations if e.arm.kind == "tuned"]
             if arms and task.primary_metric in arms[0].metrics:
@@ -212,11 +218,16 @@ def _complete_or_absent(folder: Path) -> Iterator[Path]:
     """Yield a folder that takes the name ``folder`` when the block ends well, and is removed otherwise."""
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # what a killed process left
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.partial"):
+        pid = left.name.split(".")[-2]
+        if pid.isdecimal() and not is_alive(int(pid)):  # what a killed process left
+            shutil.rmtree(left, ignore_errors=True)
+    # One a process: two that export into one folder must not write into one another's
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     partial.mkdir()
     try:
         yield partial
+        _synchronise(partial)
         if folder.exists():
             folder.rmdir()  # it is empty
         partial.rename(folder)
@@ -224,6 +235,16 @@ def _complete_or_absent(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     sync_folder(folder.parent)
+
+
+def _synchronise(folder: Path) -> None:
+    """Flush what was copied to the disk, so that a power cut leaves no folder of empty files."""
+    for path in (folder, *folder.rglob("*")):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with path.open("rb") as file:
+                sync(file.fileno())
 
 
 def _linked(source: Path, target: Path) -> None:

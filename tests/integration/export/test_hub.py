@@ -12,6 +12,14 @@ from insource.foundation.errors import InsourceError, PrerequisiteError, Provide
 from insource.training import offline
 
 
+def created(state, said):
+    """Make the repository, or leave the one that is there; the status of the answer."""
+    if state["private"] is not None:
+        return 409
+    state["private"] = said.get("private", said.get("visibility") == "private")
+    return 200
+
+
 @pytest.fixture
 def hub(monkeypatch):
     """A hub on loopback that takes small files, as the Hugging Face Hub's API does."""
@@ -30,7 +38,8 @@ def hub(monkeypatch):
             self.wfile.write(content)
 
         def do_GET(self):
-            self._answer(404, {"error": "not found"})
+            there = self.path == "/api/models/me/specs" and state["private"] is not None
+            self._answer(200 if there else 404, {"id": "me/specs", "private": state["private"]})
 
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
@@ -39,9 +48,7 @@ def hub(monkeypatch):
             if state["fails"] and state["fails"] in self.path:
                 self._answer(403, {"error": "this token may not write"})
             elif self.path == "/api/repos/create":
-                said = json.loads(body)
-                state["private"] = said.get("private", said.get("visibility") == "private")
-                self._answer(200, {"url": f"{state['url']}/me/specs", "name": "me/specs"})
+                self._answer(created(state, json.loads(body)), {"url": f"{state['url']}/me/specs"})
             elif self.path == "/api/validate-yaml":
                 self._answer(200, {"errors": [], "warnings": []})
             elif "/preupload/" in self.path:
@@ -83,8 +90,18 @@ def test_every_file_arrives_in_one_private_repository(hub, folder):
     assert hub["files"] == {"README.md": b"# specs", "adapter/adapter_config.json": b"{}"}
     assert hub["private"] is True
     assert hub["tokens"] == {"Bearer hf_secret"}
+
+
+def test_a_public_repository_takes_files_only_when_asked_for(hub, folder):
     upload(folder, "me/specs", privacy="cloud-allowed", public=True)
     assert hub["private"] is False
+    hub["files"].clear()
+    with pytest.raises(UserError) as caught:
+        upload(folder, "me/specs", privacy="cloud-allowed")
+    assert caught.value.code == "hub-public"
+    assert not hub["files"]
+    upload(folder, "me/specs", privacy="cloud-allowed", public=True)
+    assert hub["files"]
 
 
 def test_a_local_only_task_uploads_nothing(hub, folder, monkeypatch):

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -109,8 +110,10 @@ def run(*arguments):
 
 
 def test_a_folder_has_every_format_with_its_parity(made, tmp_path):
-    killed = tmp_path / ".out.partial"  # what a call that was killed left
+    killed = tmp_path / f".out.{2**22 + 1}.partial"  # what a call that was killed left: no such process
+    other = tmp_path / f".out.{os.getppid()}.partial"  # what a call that goes on writes
     killed.mkdir()
+    other.mkdir()
     (killed / "half.gguf").write_bytes(b"GG")
     done = run(
         "export", "--format", "adapter,merged,f16,q8_0,q4_k_m", "--to", "out", "--prompts", "4", "--json"
@@ -119,6 +122,7 @@ def test_a_folder_has_every_format_with_its_parity(made, tmp_path):
     told = json.loads(next(line for line in done.output.splitlines() if line.startswith("{")))
     folder = tmp_path / "out"
     assert not killed.exists()
+    assert other.exists()
     assert {path.name for path in folder.iterdir()} == {
         "adapter", "adapter.gguf", "merged", "model-f16.gguf", "model-q8_0.gguf", "model-q4_k_m.gguf",
         "tokenizer.json", "Modelfile", "README.md", "export.json",
@@ -131,9 +135,16 @@ def test_a_folder_has_every_format_with_its_parity(made, tmp_path):
     assert "FROM" in (folder / "Modelfile").read_text().splitlines()[0]
     card = (folder / "README.md").read_text()
     assert "[More Information Needed]" not in card
-    assert str(tmp_path) not in card
+    for path in folder.rglob("*"):  # nothing that goes to a hub names a folder of this machine
+        assert path.is_dir() or str(tmp_path).encode() not in path.read_bytes(), path
     assert not list(folder.rglob("adapter/README.md"))
+    for file in told["files"]:
+        file["parity"].pop("differing")  # ids of documents stay here
     assert json.loads((folder / "export.json").read_text())["files"] == told["files"]
+    alone = next(RunStore(tmp_path / ".insource").complete("export")).path / "Modelfile"
+    first, second = alone.read_text().splitlines()[:2]
+    assert first.startswith("# Copy the base model base beside this file, as ")
+    assert first.rstrip(".").rpartition(" ")[2] in second
     again = run("export", "--format", "adapter", "--to", "out")
     assert again.exception.code == "folder-not-empty"
 

@@ -4,7 +4,14 @@ import pytest
 from support.tiny_models import ARCHITECTURES, CHATML, DATED, GEMMA, GEMMA_3, MISTRAL, THINKING
 
 from insource.foundation.errors import IntegrityError
+from insource.models import chat_format as module
 from insource.models.chat_format import (
+    BOS,
+    STATED,
+    STOP,
+    TEMPLATE,
+    TOKENS,
+    TYPES,
     chat_format,
     chat_format_of,
     folded,
@@ -97,3 +104,15 @@ def test_every_family_has_a_stop_token_of_its_own():
         for _, _, (_, specials), template, bos, eos in ARCHITECTURES.values()
     }
     assert stops == {"<|im_end|>", "<|eot_id|>", "</s>", "<end_of_turn>", "<|end|>"}
+
+
+@pytest.mark.parametrize("key", STATED)
+def test_a_value_of_another_type_is_named(key, tmp_path, monkeypatch):
+    whole = {TEMPLATE: CHATML, TOKENS: ["<|im_end|>"], TYPES: [3], BOS: 0, STOP: 0}
+    monkeypatch.setattr(module, "read_values", lambda gguf, *keys: whole)
+    assert chat_format_of(tmp_path).stop_tokens == ("<|im_end|>",)
+    monkeypatch.setattr(module, "read_values", lambda gguf, *keys: whole | {key: 0.5})
+    with pytest.raises(IntegrityError) as caught:
+        chat_format_of(tmp_path)
+    assert caught.value.code == "template-not-usable"
+    assert key in caught.value.message

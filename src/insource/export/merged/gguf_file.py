@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ from insource.models.weights.wheel import require_disk_space
 COMPUTED = ("rope_freqs", "rope_factors")
 WRITTEN_ANEW = ("general.architecture", "general.file_type", "general.quantization_version")
 QUANTISATION_VERSION = 2
+NAME = "general.name"
 
 
 class Written(NamedTuple):
@@ -177,4 +178,7 @@ def _copy_values(file: _File, writer: Any) -> None:
             continue
         kind = field.types[0]
         part = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
-        writer.add_key_value(key, field.contents(), kind, sub_type=part)
+        value = field.contents()
+        if key == NAME:  # a folder of this machine, where the base was converted from one
+            value = PurePath(value).name
+        writer.add_key_value(key, value, kind, sub_type=part)

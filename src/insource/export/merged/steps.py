@@ -29,7 +29,7 @@ from insource.training.tokenize import control_tokens, prompt_ids
 from insource.types import Example, Task
 from insource.types.export import StepParity
 
-VERSION = 1
+VERSION = 2
 ANSWERS_FILE, MERGED_FOLDER = "answers.json", "merged"
 LIBRARIES = ("gguf", "xllamacpp", "torch", "transformers", "peft")
 FILE_TYPES: tuple[FileType, ...] = ("f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m")

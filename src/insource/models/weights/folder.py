@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from insource.foundation.canonical import digest, file_digest
 from insource.foundation.errors import UserError
+from insource.foundation.files import locked, sync
 from insource.models.conversion.convert import VERSION, convert, read_source
 from insource.models.weights.wheel import cache_dir, require_disk_space
 
@@ -66,13 +69,17 @@ def checked(folder: Path) -> Path:
 
 
 def pickles(folder: Path) -> list[Path]:
-    """Return the pickles of the folder, sorted by name."""
-    return sorted(path for pattern in PICKLES for path in folder.glob(pattern))
+    """Return the pickles of the folder that hold weights, sorted by name.
+
+    A trainer leaves others beside ``pytorch_model.bin`` or its parts: its arguments, its optimiser's state.
+    """
+    found = sorted(path for pattern in PICKLES for path in folder.glob(pattern))
+    return [path for path in found if path.match("pytorch_model*.bin")] or found
 
 
 def from_pickles(folder: Path) -> Path:
     """Return where the safetensors are that were made of this folder's pickles, known by their content."""
-    found = {path.name: _file_digest(path) for path in (*pickles(folder), *files(folder))}
+    found = {path.name: kept_digest(path) for path in (*pickles(folder), *files(folder))}
     return cache_dir() / "from-pickles" / digest(found)[:16]
 
 
@@ -86,11 +93,11 @@ def folder_digest(folder: Path) -> str:
 
     The version of the converter counts, because it makes the file that is served.
     """
-    found = {path.name: _file_digest(path) for path in files(folder)}
+    found = {path.name: kept_digest(path) for path in files(folder)}
     return digest({"files": found, "converter": VERSION})
 
 
-def _file_digest(path: Path) -> str:
+def kept_digest(path: Path) -> str:
     """Return a file's digest, once while it does not change: every step of the loop asks for it."""
     found = path.stat()
     return _digest(path, found.st_size, found.st_mtime_ns)
@@ -99,6 +106,20 @@ def _file_digest(path: Path) -> str:
 @lru_cache(maxsize=256)
 def _digest(path: Path, size: int, changed: int) -> str:
     return file_digest(path)
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Name a folder whose files are JSON of another form than a model's."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UserError(
+            "model-unreadable",
+            f"The model in {folder} cannot be converted: its configuration or its tokenizer is damaged.",
+            details=(f"{type(error).__name__}: {error}",),
+            hint="Fetch the files again, or choose another model with training.model.",
+        ) from error
 
 
 def licence(folder: Path) -> str:
@@ -118,14 +139,21 @@ def served(folder: Path, digest: str, name: str) -> Path:
     path = cache_dir() / "converted" / f"{digest[:16]}.gguf"
     if path.exists():
         return path
-    source = read_source(folder)
+    with _readable(folder):
+        source = read_source(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     require_disk_space(path.parent, size + 50_000_000, f"Converting {name} for serving")
     scratch = path.with_suffix(f".{digest[16:24]}.partial")
-    try:
-        convert(source, name, scratch)
-        scratch.replace(path)  # atomic: the file is complete, or absent
-    finally:
-        scratch.unlink(missing_ok=True)
+    with locked(path.with_suffix(".lock")):  # two processes would write into one file
+        if path.exists():
+            return path
+        try:
+            with _readable(folder):
+                convert(source, name, scratch)
+            with scratch.open("rb") as file:
+                sync(file.fileno())
+            scratch.replace(path)  # atomic: the file is complete, or absent
+        finally:
+            scratch.unlink(missing_ok=True)
     return path

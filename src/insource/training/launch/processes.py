@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from insource.foundation.cores import usable_cores
 from insource.foundation.errors import InsourceError, ProviderError
@@ -42,8 +42,8 @@ def compute_in_processes(work: Work, reports: Reports) -> Computed:
     """
     reports.note(f"processes: {work.recipe.processes} on this machine, joined by accelerate")
     with _started(work.recipe.processes) as processes:
-        for process in processes:
-            process.connection.send(work)
+        for rank in range(len(processes)):
+            _send(processes, rank, work)
         ended: dict[int, Computed] = {}
         while len(ended) < len(processes):
             waiting = [one.connection for rank, one in enumerate(processes) if rank not in ended]
@@ -67,12 +67,19 @@ def _serve(processes: Sequence[Process], rank: int, reports: Reports) -> Compute
     if kind == "done":
         return Computed(*value)
     if kind == "after":
-        connection.send(reports.after(value))
+        _send(processes, rank, reports.after(value))
     elif kind == "record":
         reports.record(value)
     else:
         reports.note(value)
     return None
+
+
+def _send(processes: Sequence[Process], rank: int, value: Any) -> None:
+    try:
+        processes[rank].connection.send(value)
+    except (BrokenPipeError, ConnectionResetError) as error:
+        raise _died(processes, rank) from error
 
 
 @contextmanager

@@ -69,16 +69,19 @@ def this_machine() -> Machine:
 
 
 def kept_machine(folder: Path) -> Machine:
-    """Return the machine as the first attempt in this run folder found it.
+    """Return the machine as the first attempt in this run folder found it, this one where none began there.
 
     What is free changes; a resumed run has to compute its steps in the same parts to get the same bytes.
     """
     kept = folder / KEPT
     if kept.exists():
         return Machine.model_validate_json(kept.read_text(encoding="utf-8"))
-    machine = this_machine()
-    write_json(kept, machine.model_dump())
-    return machine
+    return this_machine()
+
+
+def keep_machine(folder: Path, machine: Machine) -> None:
+    """Keep the machine for later attempts; an attempt that a check stopped must not decide for them."""
+    write_json(folder / KEPT, machine.model_dump())
 
 
 def cpu_memory(info: Path = MEMORY_INFO, group: Path = CONTROL_GROUP) -> tuple[int, int]:

@@ -58,9 +58,14 @@ def training_plan(
     overridable: frozenset[str],
     usd_per_hour: float,
     speeds: Sequence[float],
+    choosing: float = 0.0,
 ) -> TrainingPlan:
-    """Return the plan; ``speeds`` are tokens per second of earlier runs of this model, the newest first."""
-    seconds = _seconds(recipe, data, shape, speeds)
+    """Return the plan; ``speeds`` are tokens per second of earlier runs of this model, the newest first.
+
+    ``choosing`` is the largest share of the training time that a sweep and scored checkpoints may take
+    beside it.
+    """
+    seconds = _with_choosing(_seconds(recipe, data, shape, speeds), choosing)
     total = recipe.memory.total
     return TrainingPlan(
         base_model=base_model,
@@ -110,6 +115,14 @@ def _seconds(recipe: Recipe, data: DataFacts, shape: ModelShape, speeds: Sequenc
         checkpointing=recipe.checkpointing,
         operations_per_s=operations_per_s(recipe.precision),
     )
+
+
+def _with_choosing(training: Estimate, share: float) -> Estimate:
+    """Return the time of a run whose choices may take ``share`` of its training time, or nothing."""
+    if not share or training.high is None:
+        return training
+    method = f"{training.method}; the upper end has {share:.0%} more, for a sweep and scored checkpoints"
+    return training.model_copy(update={"high": training.high * (1 + share), "method": method})
 
 
 def _money(seconds: Estimate, usd_per_hour: float) -> Estimate:

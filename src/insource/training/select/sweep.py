@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from insource.foundation.files import replace_text
 from insource.training.recipe import Recipe
 from insource.training.select.scoring import LEAST_DOCUMENTS, MOST_DOCUMENTS, Scoring
 from insource.types import SweepTrial
@@ -180,5 +181,5 @@ def _read(kept: Path) -> dict[tuple[int, Setting], SweepTrial]:
     lines = kept.read_text(encoding="utf-8").splitlines(keepends=True) if kept.exists() else []
     trials = [SweepTrial.model_validate_json(line) for line in lines if line.endswith("\n")]
     if len(trials) < len(lines):  # a killed process left a part of a line
-        kept.write_text("".join(lines[: len(trials)]), encoding="utf-8")
+        replace_text(kept, "".join(lines[: len(trials)]))
     return {(one.rung, Setting(one.learning_rate, one.batch_size)): one for one in trials}

@@ -6,8 +6,9 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from insource.foundation.errors import ProviderError
 from insource.models.catalogue import BaseModel
 from insource.training.memory import release
 from insource.training.recipe import Recipe
@@ -16,6 +17,11 @@ from insource.training.select.curve import said
 from insource.training.select.sweep import Setting, SweepPlan, Swept, run_sweep
 from insource.training.tokenize import TrainingRow
 from insource.types import SweepTrial, TrainingPoint
+
+if TYPE_CHECKING:
+    from insource.training.loop.fine_tune import Trained
+
+DIVERGED = "loss-not-a-number"
 
 
 class Material(NamedTuple):
@@ -45,7 +51,7 @@ def sweep(
         made = _trial(folder / "trial", rung, setting, rows, plan.documents, recipe, material, judge, point)
         note(
             f"rung {rung + 1}, learning rate {setting.learning_rate:.2g}, batch {setting.batch_size}: "
-            f"validation loss {made.validation_loss or 0:.3f}"
+            + ("diverged" if made.validation_loss is None else f"validation loss {made.validation_loss:.3f}")
             + (f", {judge.metric.replace('_', ' ')} {said(made.score)}" if made.score else "")
         )
         return made
@@ -67,35 +73,46 @@ def _trial(
     judge: Judge,
     point: Callable[[TrainingPoint, Recipe], None],
 ) -> SweepTrial:
-    from insource.training.loop.fine_tune import fine_tune
-
     shutil.rmtree(folder, ignore_errors=True)  # of a killed attempt
     steps = max(1, rows // setting.batch_size)
     short = recipe.model_copy(update=setting._asdict() | {"steps": steps, "evaluate_every": steps})
     folder.mkdir()
-    chooser = by_loss(folder, short, lambda one: point(one, short))
     started = time.monotonic()
-    trained = fine_tune(
-        material.base,
-        short,
-        material.rows,
-        material.validation,
-        pad_id=material.pad_id,
-        folder=folder,
-        chooser=chooser,
-    )
+    trained = _trained(folder, short, material, point)
     training_s = time.monotonic() - started
     release()
     scorable = judge.scoring is not None and not judge.scoring.why_not and documents
-    scored = judge.score(trained.adapter, documents) if scorable else None
+    scored = judge.score(trained.adapter, documents) if trained and scorable else None
     shutil.rmtree(folder)
     return SweepTrial(
         rung=rung,
         **setting._asdict(),
         rows=steps * setting.batch_size,
-        validation_loss=trained.best_validation_loss,
+        validation_loss=trained.best_validation_loss if trained else None,
         score=scored.value if scored else None,
         training_s=training_s,
         starting_s=scored.starting_s if scored else 0.0,
         answering_s=scored.answering_s if scored else 0.0,
     )
+
+
+def _trained(
+    folder: Path, short: Recipe, material: Material, point: Callable[[TrainingPoint, Recipe], None]
+) -> Trained | None:
+    """Train one trial; None when it diverged, which tells that its setting is the worst."""
+    from insource.training.loop.fine_tune import fine_tune
+
+    try:
+        return fine_tune(
+            material.base,
+            short,
+            material.rows,
+            material.validation,
+            pad_id=material.pad_id,
+            folder=folder,
+            chooser=by_loss(folder, short, lambda one: point(one, short)),
+        )
+    except ProviderError as error:
+        if error.code != DIVERGED:
+            raise
+        return None

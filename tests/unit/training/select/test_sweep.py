@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import recipes
 
+from insource.foundation.errors import ProviderError
 from insource.training.select.scoring import Scoring
 from insource.training.select.sweep import LEAST_ROWS, Setting, best_first, plan_sweep, run_sweep
 from insource.types import Estimate, SweepTrial
@@ -148,3 +149,34 @@ def test_a_diverged_trial_is_the_worst(broken):
     good = trial(0, Setting(1e-3, 4), 160, 0.2)
     bad = trial(0, Setting(3e-3, 4), 160).model_copy(update={"score": None, "validation_loss": broken})
     assert best_first([bad, good], 1.0) == [good, bad]
+
+
+def test_a_trial_that_diverges_does_not_end_the_training(tmp_path, monkeypatch):
+    """The highest rate of the sweep diverges; the sweep goes on and takes another."""
+    from insource.training.loop import fine_tune as module
+    from insource.training.select.chooser import BY_LOSS
+    from insource.training.select.trials import Material, sweep
+
+    tried = []
+
+    def fine_tune(base, short, *others, **more):
+        tried.append(short.learning_rate)
+        if short.learning_rate == max(rates):
+            raise ProviderError("loss-not-a-number", "The loss of step 1 is no number.")
+        return module.Trained(tmp_path, short.steps, 1.0, short.steps, short.learning_rate, "planned")
+
+    monkeypatch.setattr(module, "fine_tune", fine_tune)
+    made, notes = planned("on", batch=True, scoring=None), []
+    rates = [setting.learning_rate for setting in made.settings]
+    found = sweep(
+        tmp_path / "sweep",
+        made,
+        recipe(),
+        Material(None, (), (), 0),
+        BY_LOSS,
+        lambda *point: None,
+        notes.append,
+    )
+    assert set(tried) == set(rates)
+    assert found.setting == Setting(min(rates), made.settings[0].batch_size)
+    assert len([note for note in notes if note.endswith("diverged")]) == 1
