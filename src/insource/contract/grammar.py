@@ -59,7 +59,9 @@ class Grammar(Frozen):
 
 
 def compile_grammar(output: OutputSpec | Mapping[str, Any]) -> Grammar:
-    """Return the grammar of an output contract or JSON Schema; it is compiled once to check it.
+    """Return the grammar of what a model writes under an output contract or JSON Schema.
+
+    It is compiled once to check it. Reasoning that the contract declares comes before the answer.
 
     Raises:
         DataError: ``schema-not-supported``, with the engine's message or the validator's.
@@ -68,7 +70,7 @@ def compile_grammar(output: OutputSpec | Mapping[str, Any]) -> Grammar:
         return Grammar(text=None, notes=("Free text has no grammar.",))
     if isinstance(output, Labels):
         return _label_grammar(output.names)
-    return _schema_grammar(output.definition if isinstance(output, JsonSchema) else output)
+    return _schema_grammar(output.generated if isinstance(output, JsonSchema) else output)
 
 
 def _label_grammar(names: tuple[str, ...]) -> Grammar:

@@ -22,6 +22,7 @@ from insource.training.preflight import (
     stop_on,
 )
 from insource.training.prepare import base_shape, prepare, recipe_for
+from insource.training.recipe import Recipe
 from insource.training.stage import STAGE, summary
 from insource.types import Dataset, Task
 
@@ -49,10 +50,14 @@ def planned(
     require_extra()
     prepared = prepare(dataset, task, base, section)
     machine, shape = this_machine(), base_shape(base)
-    recipe = recipe_for(prepared.rows, prepared.validation, base, section, seed, machine)
+
+    def planned(section: TrainingSection) -> Recipe:
+        return recipe_for(prepared.rows, prepared.validation, base, section, seed, machine)
+
+    recipe, lora = planned(section), section.model_copy(update={"method": "lora"})
     trained = recipe.trained_parameters(shape)
     own = (
-        lambda: check_method(recipe.method, machine),
+        lambda: check_method(recipe, shape, machine, lambda: planned(lora)),
         lambda: check_processes(recipe, machine),
         lambda: check_memory(recipe),
         lambda: check_disk(runs.folder, trained),

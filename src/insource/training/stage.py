@@ -27,7 +27,7 @@ from insource.training.preflight import (
     failures,
     stop_on,
 )
-from insource.training.prepare import base_shape, prepare, recipe_for
+from insource.training.prepare import Prepared, base_shape, prepare, recipe_for
 from insource.training.recipe import Choice, Recipe
 from insource.training.select.chooser import STATE_FILE, Chooser, Judge, step_of
 from insource.training.select.curve import progress_line
@@ -121,7 +121,7 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
     prepared = prepare(order.dataset, order.task, order.base, section)
     rows, seen, choosing = prepared.rows, prepared.seen, prepared.choosing
     recipe = _recipe(folder, order, prepared.rows, prepared.validation, section)
-    forced = stop_on([*prepared.failed, *_lacking(folder, order.base, recipe)], force=section.force)
+    forced = stop_on([*prepared.failed, *_lacking(folder, order, prepared, recipe)], force=section.force)
     for reason in forced:
         watch.note(f"--force overrides {reason}")
     material = Material(order.base, rows, prepared.validation, pad_id=prepared.pad_id)
@@ -151,12 +151,19 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
     return found.model_copy(update={"forced": forced}).model_dump(mode="json")
 
 
-def _lacking(folder: Path, base: BaseModel, recipe: Recipe) -> list[InsourceError]:
+def _lacking(folder: Path, order: Order, prepared: Prepared, recipe: Recipe) -> list[InsourceError]:
     """Return what this machine lacks for the recipe."""
-    trained = recipe.trained_parameters(base_shape(base))
+    shape = base_shape(order.base)
+    lora = order.section.model_copy(update={"method": "lora"})
+    trained = recipe.trained_parameters(shape)
     return failures(
         (
-            lambda: check_method(recipe.method, kept_machine(folder)),
+            lambda: check_method(
+                recipe,
+                shape,
+                kept_machine(folder),
+                lambda: _recipe(folder, order, prepared.rows, prepared.validation, lora),
+            ),
             lambda: check_processes(recipe, kept_machine(folder)),
             lambda: check_memory(recipe),
             lambda: check_disk(folder, trained),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from insource.contract.answers import answer_text
 from insource.decision.cost import priced
 from insource.evaluation.stage import Evaluated
 from insource.export.stage import parity as parity_of
@@ -190,7 +191,8 @@ def disagreements(
     for one in evaluated:
         for record in one.records:
             if record.completion is not None:
-                answers.setdefault(record.row_id, {})[one.evaluation.arm.name] = record.completion.text
+                text = answer_text(record.completion.text, dataset.manifest.output)
+                answers.setdefault(record.row_id, {})[one.evaluation.arm.name] = text
     return tuple(
         Disagreement(
             row_id=record.row_id,

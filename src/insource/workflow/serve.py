@@ -250,7 +250,7 @@ def _prompted(found: _Found, folder: Path) -> Deployed:
     def judge(completion: Completion) -> Completion:
         if grammar is None or not completion.tokens:
             return completion
-        return judged(completion, grammar, tokenizer_of(base.gguf))
+        return judged(completion, grammar, tokenizer_of(base.gguf), found.task.output)
 
     return Deployed(
         result=found.result,
@@ -295,7 +295,7 @@ def _tuned(found: _Found) -> Deployed:
         policy=found.policy,
         open=opened,
         ask=_asking(task, local.max_new_tokens, grammar),
-        judge=lambda completion: judged(completion, grammar, load_tokenizer(tokenizer)),
+        judge=lambda completion: judged(completion, grammar, load_tokenizer(tokenizer), task.output),
         spelled=_spelling(lambda: load_tokenizer(tokenizer)),
         slots=slots,
         engine=str(settings.gguf),

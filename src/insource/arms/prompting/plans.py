@@ -168,7 +168,9 @@ def confidence(local: Local, task: Task, arm: Arm, example: Example, completion:
     """Return the confidence of a constrained answer; None without log-probabilities or without a grammar."""
     if not arm.constrained or not completion.tokens:
         return None
-    return document_confidence(completion, grammar_for(task, example), tokenizer_of(local.base.gguf))
+    return document_confidence(
+        completion, grammar_for(task, example), tokenizer_of(local.base.gguf), task.output
+    )
 
 
 def hopeless(records: Sequence[EvalRecord], metric: str, best: float | None) -> str:
