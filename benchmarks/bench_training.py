@@ -54,8 +54,9 @@ LADDER = (
     ("+ loss made in place", Levers("eager", loss_in_place=True)),
     ("+ adapters with their layer", Levers("eager", True, fused_adapters=True)),
     ("+ prefix computed once", Levers("eager", True, True, shared_prefix=True)),
+    ("adapters in the base's type, no prefix", Levers("eager", True, True, low_adapters=True)),
 )
-WITHOUT_PREFIX = LADDER[-2][1]
+WITHOUT_PREFIX, WITH_PREFIX, LOW = (levers for _, levers in LADDER[-3:])
 
 
 class Way(NamedTuple):
@@ -223,7 +224,7 @@ def long_prefix(claims: Claims, kind: str, dtype: Any, rows: Sequence[TrainingRo
     """A prefix is worth computing once where it is long: the same rows behind 300 shared tokens."""
     shared = (rows[0].input_ids * 3)[:300]
     longer = [TrainingRow(r.row_id, shared + r.input_ids, [-100] * 300 + r.labels) for r in rows]
-    ways = [Way("with every row", dtype, WITHOUT_PREFIX), Way("computed once", dtype, LADDER[-1][1])]
+    ways = [Way("with every row", dtype, WITHOUT_PREFIX), Way("computed once", dtype, WITH_PREFIX)]
     medians = state(claims, f"{kind}, 300 shared tokens", repeated(ways, longer, steps, 1))
     ratio = medians["computed once"] / medians["with every row"]
     claims.add(f"{kind}, 300 shared tokens: computed once, times", ratio, "x")
@@ -273,7 +274,7 @@ def against_stock(
         Way("Insource", dtype, chosen(claims, kind, dtype, rows)),
     ]
     if bf16:
-        ways.append(Way("Insource, adapters in bfloat16", dtype, WITHOUT_PREFIX))
+        ways.append(Way("Insource, adapters in bfloat16", dtype, LOW))
     found = repeated(ways, rows, *sizes)
     medians = state(claims, kind, found)
     if not bf16:
@@ -302,7 +303,9 @@ def main() -> None:
     for name in ("LLaMA-Factory", "Unsloth's CPU path"):
         claims.add(f"{name}: not installed here", None, "tokens/s")
     if not options.quick and len(kinds) == 2:
-        compare_trained(claims, TASK, trainer_of, Way("stock tuned", kinds[0][1]), WITHOUT_PREFIX)
+        compare_trained(
+            claims, TASK, trainer_of, Way("stock tuned", torch.bfloat16), Way("low", torch.bfloat16, LOW)
+        )
     claims.write(options.json)
 
 

@@ -105,11 +105,11 @@ def accuracies(
 
 
 def main() -> None:
-    from bench_training import TASK, WITHOUT_PREFIX, Way, trainer_of
+    from bench_training import LOW, TASK, Way, trainer_of
 
     options = parser(__doc__).parse_args()
     claims = Claims()
-    ways = (Way("stock tuned", torch.bfloat16), Way("Insource", torch.bfloat16, WITHOUT_PREFIX))
+    ways = (Way("stock tuned", torch.bfloat16), Way("Insource", torch.bfloat16, LOW))
     compare_trained(claims, TASK, trainer_of, *ways)
     claims.write(options.json)
 

@@ -142,7 +142,35 @@ def test_the_fused_adapter_passes_the_numerical_gradient_check():
 
     x, a, b = made(2, 3, 5), made(2, 5), made(4, 2)
     weight, bias = made(4, 5, learns=False), made(4, learns=False)
-    assert torch.autograd.gradcheck(lambda x, a, b: _FusedLora.apply(x, weight, bias, a, b, 1.7), (x, a, b))
+    assert torch.autograd.gradcheck(
+        lambda x, a, b: _FusedLora.apply(x, weight, bias, a, b, 1.7, x.dtype), (x, a, b)
+    )
+
+
+def test_on_a_bfloat16_base_a_fused_adapter_is_as_near_to_float32_as_peft_s(make_model, batch):
+    import torch
+
+    from insource.training.loop import speed
+    from insource.training.loop.answers import Levers, summed_loss
+
+    def slopes(levers, dtype):
+        model = make_model(torch.float32)
+        for name, weights in model.named_parameters():
+            weights.data = weights.data.bfloat16()  # the same numbers in both types
+            if "lora_" in name or dtype == torch.float32:
+                weights.data = weights.data.float()
+        speed.apply(model, levers)
+        return gradient(model, summed_loss(model, batch, levers))
+
+    exact = slopes(Levers(), torch.float32)
+
+    def error(levers):
+        return float((slopes(levers, torch.bfloat16) - exact).norm() / exact.norm())
+
+    peft, fused = error(Levers()), error(Levers(fused_adapters=True))
+    assert 0 < peft < 0.05
+    assert fused < 1.2 * peft
+    assert error(Levers(fused_adapters=True, low_adapters=True)) < 3 * peft
 
 
 @pytest.mark.parametrize("lora", [{"lora_dropout": 0.1}, {"use_dora": True}])

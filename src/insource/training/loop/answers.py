@@ -15,17 +15,18 @@ SHORTEST_PREFIX = 16
 
 
 class Levers(NamedTuple):
-    """What makes a step faster; all but the type of the adapters leave the loss what it is.
+    """What makes a step faster; all but ``low_adapters`` leave the gradient what it is, but for rounding.
 
     ``attention`` is transformers' name. ``loss_in_place`` makes the gradient of the loss in the logits'
-    memory. ``fused_adapters`` computes an adapter with its layer in the layer's type. ``shared_prefix``
-    computes the tokens that all rows begin with once.
+    memory. ``fused_adapters`` computes an adapter with its layer, ``low_adapters`` also in the layer's type.
+    ``shared_prefix`` computes the tokens that all rows begin with once.
     """
 
     attention: str = "sdpa"
     loss_in_place: bool = False
     fused_adapters: bool = False
     shared_prefix: bool = False
+    low_adapters: bool = False
 
 
 def summed_loss(model: Any, batch: dict[str, Any], levers: Levers) -> Any:

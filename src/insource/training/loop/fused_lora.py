@@ -1,8 +1,9 @@
 """A linear layer and its LoRA adapter as one operation, with a backward pass of its own.
 
-PEFT casts a bfloat16 input to float32 for the adapter, keeps both copies for the backward pass, and makes
-three tensors of the output's size. Here the adapter is computed in the base's type from its float32 weights,
-which the optimiser changes; their gradients arrive in float32. With a float32 base the result is PEFT's.
+PEFT keeps a float32 copy of each bfloat16 input for the backward pass, and makes four tensors of the
+output's size. Here the copy is made again when it is needed, and the adapter's output is added in place. The
+adapter is computed in the type of its own weights, as in PEFT, or in the type of the base, which rounds its
+gradient; the optimiser changes the float32 weights in both cases.
 """
 
 from __future__ import annotations
@@ -15,48 +16,66 @@ from torch.autograd import Function
 
 
 class _FusedLora(Function):  # type: ignore[misc] # torch is not read by mypy here
-    """``x W^T + b + scale * (x A^T) B^T`` for a frozen W and b."""
+    """``x W^T + bias + scale * (x A^T) B^T`` for a frozen W and bias; the adapter's part in ``dtype``."""
 
     @staticmethod
-    def forward(ctx: Any, x: Any, weight: Any, bias: Any, a: Any, b: Any, scale: float) -> Any:
+    def forward(ctx: Any, x: Any, weight: Any, bias: Any, a: Any, b: Any, scale: float, dtype: Any) -> Any:
         rows = x.reshape(-1, x.shape[-1])
-        a_low, b_low = a.to(x.dtype), b.to(x.dtype)
-        inner = rows @ a_low.T
+        ctx.types = a.dtype, b.dtype
+        a, b = a.to(dtype), b.to(dtype)
+        inner = (rows.to(dtype) @ a.T).mul_(scale)
         out = torch.nn.functional.linear(rows, weight, bias)
-        out.addmm_(inner, b_low.T, alpha=scale)
-        ctx.save_for_backward(rows, inner, weight, a_low, b_low)
-        ctx.scale, ctx.types = scale, (a.dtype, b.dtype)
+        _add_product(out, inner, b.T)
+        ctx.save_for_backward(rows, inner, weight, a, b)
+        ctx.scale = scale
         return out.view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, d_out: Any) -> Any:
         rows, inner, weight, a, b = ctx.saved_tensors
-        d_out_shape = d_out.shape
-        d_out = d_out.reshape(-1, d_out_shape[-1])
-        d_inner = (d_out @ b).mul_(ctx.scale)
+        shape = d_out.shape
+        d_out = d_out.reshape(-1, shape[-1])
+        d_wide = d_out.to(a.dtype)
+        d_inner = (d_wide @ b).mul_(ctx.scale)
+        d_b = (d_wide.T @ inner).to(ctx.types[1])
+        d_a = (d_inner.T @ rows.to(a.dtype)).to(ctx.types[0])
         d_x = None
         if ctx.needs_input_grad[0]:
-            d_x = torch.addmm(d_out @ weight, d_inner, a).view(*d_out_shape[:-1], -1)
-        d_a = (d_inner.T @ rows).to(ctx.types[0])
-        d_b = (d_out.T @ inner).to(ctx.types[1]).mul_(ctx.scale)
-        return d_x, None, None, d_a, d_b, None
+            d_x = d_out @ weight
+            _add_product(d_x, d_inner, a)
+            d_x = d_x.view(*shape[:-1], -1)
+        return d_x, None, None, d_a, d_b, None, None
+
+
+def _add_product(out: Any, left: Any, right: Any) -> None:
+    """Add ``left @ right`` to ``out`` in place, rounded once to its type."""
+    if out.dtype == left.dtype:
+        out.addmm_(left, right)
+    else:
+        out.add_(left @ right)
 
 
 class FusedLinear(Linear):  # type: ignore[misc] # peft ships no types
-    """PEFT's layer; where one plain adapter is active, computed as one operation."""
+    """PEFT's layer; where one plain adapter is active, computed as one operation.
+
+    ``in_base_type`` is whether the adapter is computed in the type of the base.
+    """
+
+    in_base_type = False
 
     def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         if args or kwargs or self.disable_adapters or self.merged or not self.training:
             return super().forward(x, *args, **kwargs)
         name = self.active_adapters[0]
-        base = self.get_base_layer()
+        base, a = self.get_base_layer(), self.lora_A[name].weight
         return _FusedLora.apply(
             x,
             base.weight,
             base.bias,
-            self.lora_A[name].weight,
+            a,
             self.lora_B[name].weight,
             self.scaling[name],
+            x.dtype if self.in_base_type else a.dtype,
         )
 
 
@@ -76,9 +95,10 @@ def fusible(layer: Any) -> bool:
     )
 
 
-def fuse(model: Any, on: bool = True) -> int:
+def fuse(model: Any, on: bool = True, *, in_base_type: bool = False) -> int:
     """Compute every fusible adapter as one operation, or as PEFT does again; return how many there are."""
     layers = [layer for layer in model.modules() if fusible(layer)]
     for layer in layers:
         layer.__class__ = FusedLinear if on else Linear
+        layer.in_base_type = in_base_type
     return len(layers)
