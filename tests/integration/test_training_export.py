@@ -5,9 +5,12 @@ import pytest
 from insource.export import adapter_gguf
 from insource.export.adapter_gguf import read_base, write_adapter
 from insource.export.parity import check_parity
+from insource.export.stage import modelfile_of
 from insource.foundation.errors import IntegrityError
 from insource.serving.engine import EngineSettings
 from insource.serving.supervisor import ServedModel, usable_cores
+from insource.training.base import load_tokenizer
+from insource.training.tokenize import chat_render
 
 ANSWER_TOKENS = 12
 
@@ -76,3 +79,15 @@ def test_the_gate_sees_rotary_weights_in_the_wrong_order(
     with served(embedded_model, gguf) as model, pytest.raises(IntegrityError) as caught:
         check_parity(embedded_model, adapter, model.model, example_task, prompts, ANSWER_TOKENS)
     assert caught.value.code == "parity-failed"
+
+
+def test_ollama_is_given_the_prompt_that_was_trained(embedded_model, example_task):
+    """The embedded model calls `<|im_start|>` its BOS token, and no engine sets one: it must not be lost."""
+    text = modelfile_of(embedded_model, example_task, read_base(embedded_model.gguf), "m.gguf", 512)
+    template = text.split('TEMPLATE """')[1].split('"""')[0]
+    document = "Pump AX-100. Runs on 230 V."
+    render = chat_render(load_tokenizer(embedded_model))
+    asked = render([message.model_dump() for message in example_task.messages(document)])
+    filled = template.replace("{{ .System }}", example_task.instruction).replace("{{ .Prompt }}", document)
+    assert filled == asked
+    assert 'PARAMETER stop "<|im_end|>"' in text

@@ -100,6 +100,16 @@ def test_settings_reach_the_trainer(base, tmp_path):
     assert (cpu.max_grad_norm, cpu.gradient_checkpointing, cpu.seed, cpu.bf16) == (0.3, True, 5, False)
 
 
+def test_sharded_weights_are_shared_out_by_fsdp2(tmp_path):
+    """Only the arguments: accelerate shards on GPUs alone, so what they do is not measured here."""
+    from insource.training.loop.fine_tune import training_arguments
+
+    arguments = training_arguments(recipe(processes=2, sharded=True), tmp_path, on_cuda=False)
+    assert arguments.fsdp_plugin_args["fsdp_version"] == 2
+    assert arguments.fsdp_plugin_args["reshard_after_forward"]
+    assert training_arguments(recipe(), tmp_path, on_cuda=False).fsdp_plugin_args is None
+
+
 def test_checkpointing_and_micro_batches_change_no_loss(trained):
     """Only rounding: activations are computed twice, gradients are added in other parts."""
     _, whole = trained("whole")

@@ -14,7 +14,7 @@ from scipy import stats
 from insource.evaluation.compare import compare
 from insource.evaluation.estimators import mean, rate, ratio, sampling_units
 from insource.foundation.rng import generator
-from insource.stats.intervals import cluster_mean_t
+from insource.stats.intervals import cluster_mean_t, mover_difference, wilson
 from insource.stats.learn_then_test import ltt_threshold
 from insource.stats.paired import paired_binary, paired_mean
 from insource.types import Arm, EvalRecord, Score, SlotScore
@@ -51,6 +51,16 @@ def discordant(n, first, second):
 def test_paired_binary_covers(runs, n, first, second):
     draw = discordant(n, first, second)
     covers(runs, f"binary.{n}", draw, first - second, lambda d: paired_binary(d).interval)
+
+
+@SIZES
+@pytest.mark.parametrize(("n", "first", "second"), [(40, 0.9, 0.8), (100, 0.97, 0.97), (100, 0.6, 0.5)])
+def test_the_difference_of_two_samples_covers(runs, n, first, second):
+    def interval(drawn):
+        ends = [wilson(int(right), n) for right in drawn]
+        return mover_difference(drawn[0] / n, ends[0], drawn[1] / n, ends[1])
+
+    covers(runs, f"mover.{n}", lambda r: r.binomial(n, [first, second]), first - second, interval)
 
 
 @SIZES

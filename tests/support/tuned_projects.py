@@ -60,22 +60,32 @@ def tuned_project(folder, name, base, adapter):
     return Task(name=name, instruction=changes["instruction"], output=Labels(names=LABELS))
 
 
-def prompted_project(folder, name, base):
+def prompted_project(
+    folder,
+    name,
+    base,
+    output=None,
+    target="delivery",
+    context_tokens=256,
+    max_tokens=MAX_TOKENS,
+    **changes,
+):
     """Write a project whose run chose the base model behind a prompt with one example."""
     _project(folder, name)
-    task = Task(name=name, instruction="Which team?", output=Labels(names=LABELS))
+    output = output or Labels(names=LABELS)
+    task = Task(name=name, instruction="Which team?", output=output)
     prompt = Prompt(
         task=task,
         base=base.name,
         base_digest=base.digest,
-        context_tokens=256,
-        max_tokens=MAX_TOKENS,
+        context_tokens=context_tokens,
+        max_tokens=max_tokens,
         examples="fixed",
         shots=1,
     )
-    kept = Prompting(prompt, Examples((Shot(row_id="r1", input="Where is my parcel?", target="delivery"),)))
+    kept = Prompting(prompt, Examples((Shot(row_id="r1", input="Where is my parcel?", target=target),)))
     files = "20260101T000000Z-prompt-abcdef/prompt"
     save_prompt(kept, folder / ".insource" / "runs" / files)
     served = Served(arm="few-shot", model=base.name, kind="prompted", folder=files)
-    finished_run(folder / ".insource", served=served)
+    finished_run(folder / ".insource", None, output, served=served, **changes)
     return kept

@@ -15,11 +15,12 @@ from insource.export.adapter_gguf import ADAPTER_FILE
 from insource.foundation.canonical import file_digest
 from insource.models.catalogue import BaseModel
 from insource.models.grounding.grounding import Grounding
-from insource.models.protocol import Request
+from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS
+from insource.routing.labelled import ENGINES, labelled
 from insource.serving.engine import EngineSettings
 from insource.serving.supervisor import ServedModel
-from insource.types import Arm, Example, Task, TrainingSummary
+from insource.types import Arm, Example, Labels, Task, TrainingSummary
 
 
 class Local(NamedTuple):
@@ -85,6 +86,20 @@ class Local(NamedTuple):
         ) as served:
             yield served
 
+    @property
+    def scores_labels(self) -> bool:
+        """Whether answers come with the probabilities of all labels."""
+        return isinstance(self.task.output, Labels) and self.serving.engine in ENGINES
+
+    @contextmanager
+    def serve_labelled(self, name: str, adapter: int | None) -> Iterator[Model]:
+        """As ``serve``; answers to a task with labels come with their probabilities."""
+        with (
+            self.serve(name, adapter) as served,
+            labelled(served, self.task, self.base.gguf, self.serving.engine, self.note) as model,
+        ):
+            yield model
+
 
 def _bytes(gigabytes: float | None) -> int | None:
     return None if gigabytes is None else int(gigabytes * 1e9)
@@ -139,10 +154,15 @@ def local_plan(
         identity["adapter"] = file_digest(local.adapter)
     if grounding is not None:
         identity["grounding"] = grounding.digest
+    states_labels = adapter is not None and arm.constrained and local.scores_labels
+    if states_labels:
+        identity["labels"] = "scored"
     return ArmPlan(
         arm=arm,
         examples=examples,
         identity=identity,
-        model=lambda: local.serve(arm.model, adapter),
+        model=lambda: (
+            local.serve_labelled(arm.model, adapter) if states_labels else local.serve(arm.model, adapter)
+        ),
         ask=ask,
     )

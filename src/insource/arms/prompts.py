@@ -22,6 +22,8 @@ def grammar_for(task: Task, example: Example, grounding: Grounding | None = None
         schema = example.contract or task.output.definition
         if example.attributes is not None:
             schema = restricted(schema, example.attributes)
+        if example.contract is None:
+            schema = task.output.with_reasoning(schema)
         if grounding is not None:
             return grounding.grammar(schema, example.input)
         return _schema_grammar(json.dumps(schema, ensure_ascii=False))  # key order is answer order

@@ -10,7 +10,7 @@ import click
 from insource.cli.options import json_option, training_options
 
 if TYPE_CHECKING:
-    from insource.types import RunResult
+    from insource.types import Frozen, RunResult
     from insource.workflow.session import Session
 
 
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 @click.option(
     "--seeds", type=click.IntRange(1, 10), default=1, help="With --ladder: trainings with other seeds."
 )
-@click.option("--documents", type=click.IntRange(2), help="With --ladder: validation documents.")
+@click.option(
+    "--retention", is_flag=True, help="Measure what the tuned model memorised and forgot instead; minutes."
+)
+@click.option(
+    "--documents",
+    type=click.IntRange(2),
+    help="With --ladder: validation documents. With --retention: training documents.",
+)
 @training_options
 @json_option
 def command(
@@ -32,6 +39,7 @@ def command(
     ladder: bool,
     methods: str | None,
     seeds: int,
+    retention: bool,
     documents: int | None,
     as_json: bool,
 ) -> None:
@@ -39,7 +47,15 @@ def command(
 
     With --ladder, measure the tuned model as it is served, then merged in F16, Q8_0, Q6_K, Q5_K_M and Q4_K_M,
     on validation documents: quality against the step above, size, memory and speed. The report shows it.
+
+    With --retention, ask the tuned model about as many training documents as test documents and about edited
+    ones, and the base and the tuned model about skills beside the task. The report shows it.
     """
+    if ladder and retention:
+        raise click.UsageError("Choose one of --ladder and --retention.")
+    if retention:
+        _retention(session, documents, as_json=as_json)
+        return
     if ladder:
         _ladder(session, methods, seeds, documents, as_json=as_json)
         return
@@ -68,13 +84,11 @@ def command(
 def _ladder(
     session: Session, methods: str | None, seeds: int, documents: int | None, *, as_json: bool
 ) -> None:
-    from insource.cli.output import near, say
+    from insource.cli.output import say
     from insource.report import words
-    from insource.runs.result import load
     from insource.workflow.build import build_dataset
-    from insource.workflow.conclude import keep
     from insource.workflow.export import make_model
-    from insource.workflow.step_ladder import METHODS, measure_steps, with_ladder
+    from insource.workflow.step_ladder import METHODS, measure_steps
 
     named = tuple(part.strip() for part in (methods or "").split(",") if part.strip())
     if unknown := [name for name in named if name not in METHODS]:
@@ -98,11 +112,38 @@ def _ladder(
         say(f"  {name}: not measured: {reason}")
     for one in found.seeds:
         say(f"  seed {one.seed}: {words.described(one.quality, ratio=ratio)}")
-    result = _newest_of(session, made.trained.digest)
+    _report(session, made.trained.digest, step_ladder=found)
+
+
+def _retention(session: Session, documents: int | None, *, as_json: bool) -> None:
+    from insource.cli.output import say
+    from insource.report.sections.retention import answers
+    from insource.workflow.build import build_dataset
+    from insource.workflow.export import make_model
+    from insource.workflow.retention import measure_retention
+
+    dataset, task = build_dataset(session)
+    made = make_model(session, dataset, task)
+    found = measure_retention(session, dataset, task, made, documents=documents)
+    if as_json:
+        click.echo(found.model_dump_json())
+    say("")
+    for answer in answers(found):
+        say(f"  {answer}")
+    _report(session, made.trained.digest, retention=found)
+
+
+def _report(session: Session, training: str, **measured: Frozen) -> None:
+    """Write the newest report of a training again, with what was measured since."""
+    from insource.cli.output import near, say
+    from insource.runs.result import load
+    from insource.workflow.conclude import keep, with_measured
+
+    result = _newest_of(session, training)
     if result is None:
-        say("Next: insource run, whose report shows this ladder")
+        say("Next: insource run, whose report shows this")
         return
-    kept = keep(session, with_ladder(session, result, found))
+    kept = keep(session, with_measured(session, result, **measured))
     say(f"Report: {near(load(session.project.runs, kept.run_id)[1])}")
 
 

@@ -53,12 +53,12 @@ def command(
     if STDIN not in files:
         _told(predict(session, sources, to or _beside(list(sources.values()), form), run, form), as_json)
     elif to is not None:
-        # The copy has the name of the target, so that the same input finds its answers again.
         copy = to.with_name(f".{to.name}.stdin")
-        _copied(sys.stdin.buffer, copy)
-        done = predict(session, sources | {STDIN: copy}, to, run, form)
-        copy.unlink()
-        _told(done, as_json)
+        try:
+            _copied(sys.stdin.buffer, copy)
+            _told(predict(session, sources | {STDIN: copy}, to, run, form), as_json)
+        finally:
+            copy.unlink(missing_ok=True)
     elif as_json:
         raise click.UsageError("--json and the answers both go to standard output: name a file with --to")
     else:

@@ -10,6 +10,7 @@ import click
 from insource.cli.options import json_option, training_options
 
 if TYPE_CHECKING:
+    from insource.training.launch.jobs import Launcher
     from insource.training.planning.training_plan import TrainingPlan
     from insource.workflow.session import Session
 
@@ -19,22 +20,33 @@ GIB = 2**30
 @click.command("train", short_help="Fine-tune the small model")
 @training_options
 @click.option("--plan", "only_plan", is_flag=True, help="Print the plan and the checks; train nothing.")
+@click.option(
+    "--launcher",
+    type=click.Choice(["accelerate", "ray", "skypilot"]),
+    default="accelerate",
+    help="accelerate: train here, in training.processes. ray, skypilot: print a job file for a cluster.",
+)
 @json_option
-def command(session: Session, only_plan: bool, as_json: bool) -> None:
+def command(session: Session, only_plan: bool, launcher: Launcher, as_json: bool) -> None:
     """Plan, check and train. After Ctrl-C, the same command resumes from the last checkpoint.
 
     With --plan, print what would be trained and why, its memory, time and price, and what would stop it; the
     exit code is 1 when a check would.
+
+    With --launcher ray or skypilot, print a job that trains on the smallest card on which the plan fits.
     """
     from insource.cli.output import near, say, show
     from insource.training.stage import summary
     from insource.workflow.build import build_dataset
     from insource.workflow.ground import ground
-    from insource.workflow.train import plan_training, train_model
+    from insource.workflow.train import plan_training, train_model, training_job
 
     dataset, task = build_dataset(session)
     if only_plan:
         _show(plan_training(session, dataset, task), as_json=as_json)
+        return
+    if launcher != "accelerate":
+        click.echo(training_job(session, dataset, task, launcher), nl=False)
         return
     trained = train_model(session, dataset, task, ground(session, dataset, task).grounding)
     found = summary(trained)

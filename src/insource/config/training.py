@@ -55,6 +55,11 @@ class TrainingSection(Frozen):
     processes: int = Field(
         1, gt=0, description="Processes that compute each step together, one a GPU; joined by accelerate."
     )
+    sharded: bool = Field(
+        False,
+        description="Each process holds a part of the weights (FSDP2), for a model that fits on no single "
+        "GPU; not with `qlora`.",
+    )
     max_memory_gb: float | None = Field(
         None,
         gt=0,

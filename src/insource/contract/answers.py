@@ -9,6 +9,7 @@ import unicodedata
 from typing import Any, NamedTuple, NoReturn
 
 from insource.contract.reasoning import without_reasoning
+from insource.contract.reasoning_field import taken_apart
 from insource.types import JsonSchema, Labels, OutputSpec
 
 MAX_DEPTH = 64
@@ -33,7 +34,8 @@ def read_answer(text: str, output: OutputSpec) -> ParsedAnswer:
     """Read one raw answer as the task's output.
 
     The reasoning of a reasoning model (``contract.reasoning``) is no part of the answer: what is left without
-    it is read like an answer without any.
+    it is read like an answer without any. The reasoning that a schema declares (``contract.reasoning_field``)
+    is dropped, too.
 
     JSON: ``parsed`` means that the whole answer is one JSON value under RFC 7493 (I-JSON): no NaN or
     infinity, no number beyond a double, no duplicate key, no lone surrogate, no nesting beyond
@@ -45,10 +47,25 @@ def read_answer(text: str, output: OutputSpec) -> ParsedAnswer:
     punctuation are folded, if only one fits. Text is always parsed.
     """
     if isinstance(output, JsonSchema):
-        return _read_json(text)
+        read = _read_json(text)
+        return read._replace(value=taken_apart(read.value, output)[0])
     if isinstance(output, Labels):
         return _read_label(text, output.names)
     return ParsedAnswer(without_reasoning(text), parsed=True, repairable=True)
+
+
+def answer_text(text: str, output: OutputSpec) -> str:
+    """Return a raw answer without the reasoning that the schema declares; the same text where there is none.
+
+    An answer that had some is written anew, as compact JSON; one that is not strictly parsed stays as it is.
+    """
+    if not isinstance(output, JsonSchema) or output.reasoning is None:
+        return text
+    read = _read_json(text)
+    answer, _ = taken_apart(read.value, output)
+    if answer is read.value or not read.parsed:  # what had to be repaired stays what it is
+        return text
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
 def _read_json(text: str) -> ParsedAnswer:

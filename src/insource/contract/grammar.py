@@ -59,7 +59,9 @@ class Grammar(Frozen):
 
 
 def compile_grammar(output: OutputSpec | Mapping[str, Any]) -> Grammar:
-    """Return the grammar of an output contract or JSON Schema; it is compiled once to check it.
+    """Return the grammar of what a model writes under an output contract or JSON Schema.
+
+    It is compiled once to check it. Reasoning that the contract declares comes before the answer.
 
     Raises:
         DataError: ``schema-not-supported``, with the engine's message or the validator's.
@@ -68,7 +70,7 @@ def compile_grammar(output: OutputSpec | Mapping[str, Any]) -> Grammar:
         return Grammar(text=None, notes=("Free text has no grammar.",))
     if isinstance(output, Labels):
         return _label_grammar(output.names)
-    return _schema_grammar(output.definition if isinstance(output, JsonSchema) else output)
+    return _schema_grammar(output.generated if isinstance(output, JsonSchema) else output)
 
 
 def _label_grammar(names: tuple[str, ...]) -> Grammar:
@@ -232,6 +234,16 @@ def _looseness(schema: dict[str, Any]) -> Iterator[str]:
         yield f"{endless} text fields have no maxLength."
     if extensible:
         yield f'{extensible} objects allow undeclared keys; "additionalProperties": false forbids them.'
+    if unnamed := sum(map(_has_any_names, nodes)):
+        yield f"{unnamed} objects have keys of any name: one that comes twice makes the answer invalid."
+
+
+def _has_any_names(node: dict[str, Any]) -> bool:
+    """Whether the grammar takes names that it does not list, and so cannot keep one from coming twice."""
+    listed = node.keys() & {"properties", "additionalProperties", "patternProperties"}
+    return "patternProperties" in node or bool(
+        node.get("additionalProperties", "object" in _types(node) and not listed)
+    )
 
 
 def _types(schema: dict[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from insource.dataset.checks.suite import apply_fixes
 from insource.dataset.review.apply import apply_reviews
 from insource.dataset.rows.examples import example_of
 from insource.dataset.rows.logged_answers import with_logged_answers
+from insource.dataset.rows.reasoning import set_reasoning_apart, without_cloud_reasoning
 from insource.dataset.rows.source import LEFT_OUT, Source
 from insource.dataset.rows.staged import Staged, staged
 from insource.dataset.rows.targets import Targets, check_contract
@@ -56,6 +57,7 @@ class Prepared:
         inferred = Inference.of(() if settings.output else (row.output for row in rows))
         contract = settings.output or inferred.output
         check_contract(contract)
+        bad += set_reasoning_apart(rows, contract)
         make = context or _plain_context(settings)
         self._context = make(rows, contract)
         # Fixes change the rows for good; those as read are kept for the answers that may join later.
@@ -70,7 +72,7 @@ class Prepared:
         bad += self._keep_contract()
         if bad and settings.on_bad_rows == "error":
             raise bad_rows(rows.name, bad, rows.read)
-        self.notes = (*reviewed, *_inferred_notes(inferred), *_contract_notes(contract, len(rows)))
+        self.notes = (*reviewed, *_inferred_notes(inferred), *_contract_notes(contract, rows))
 
     @property
     def classes(self) -> bool:
@@ -110,7 +112,9 @@ class Prepared:
 
         def with_answers(row: Row) -> Row:
             answers = logged.answers.get(row.row_id)
-            return with_logged_answers(row, answers) if answers else row
+            return (
+                without_cloud_reasoning(with_logged_answers(row, answers), self.contract) if answers else row
+            )
 
         before = self.rows if self._unfixed is None else self._unfixed
         self.rows = before.copy(before.folder / "joined", with_answers)
@@ -149,13 +153,20 @@ def _plain_context(settings: BuildSettings) -> MakeContext:
     return make
 
 
-def _contract_notes(contract: OutputSpec, rows: int) -> tuple[str, ...]:
+def _contract_notes(contract: OutputSpec, rows: Staged) -> tuple[str, ...]:
     if not isinstance(contract, JsonSchema):
         return ()
-    found = limits(contract.definition)
-    written = f"The grammar can write each of the {rows:,} labels."
+    found = limits(contract.generated)
+    written = f"The grammar can write each of the {len(rows):,} labels."
     none = any(limit.keyword == NO_GRAMMAR for limit in found)
-    return (*limit_notes(found), *([] if none or not rows else [written]))
+    notes = [*limit_notes(found), *([] if none or not len(rows) else [written])]
+    if contract.reasoning:
+        given = sum(bool(row.reasoning) for row in rows)
+        notes.append(
+            f"{given:,} of {len(rows):,} rows have `{contract.reasoning.name}` before the answer: "
+            "reasoning, trained and generated, never scored."
+        )
+    return tuple(notes)
 
 
 def _inferred_notes(inferred: Inference) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from insource.config.dataset import ColumnsSection, DatasetSection
 from insource.dataset.rows.records import BadRow, row_id_of
 from insource.dataset.sources.containers import read_records
-from insource.dataset.sources.documents import is_document, unreadable_folder, walk
+from insource.dataset.sources.documents import HIDDEN, is_document, unreadable_folder, walk
 from insource.dataset.sources.record_shapes import by_columns
 from insource.dataset.sources.text_extraction import text_of_document
 from insource.formats.csv_records import CsvDialect
@@ -51,8 +51,11 @@ def documents_in(path: Path, section: DatasetSection) -> int:
 
 def reads(folder: Path, path: Path) -> bool:
     """Return whether a folder's documents include those of ``path``, a document or folder within it."""
-    within = folder.is_dir() and folder.resolve() in path.resolve().parents
-    return within and (path.is_dir() or is_document(path))
+    root, inner = folder.resolve(), path.resolve()
+    if not folder.is_dir() or root not in inner.parents:
+        return False
+    hidden = any(part.startswith(HIDDEN) for part in inner.relative_to(root).parts)
+    return not hidden and (path.is_dir() or is_document(path))
 
 
 def digest_of(path: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from insource.contract.answers import ParsedAnswer, read_answer
+from insource.contract.answers import ParsedAnswer, answer_text, read_answer
 from insource.contract.asked import restricted
 from insource.contract.reasoning import without_reasoning
 from insource.contract.resolved import InvalidSchema
@@ -85,6 +85,7 @@ def build_scorer(task: Task, surface: SurfaceForms | None = None) -> Scorer:
     def score(example: Example, completion: Completion) -> Score:
         if failure := _failure(completion):
             return forfeited(empty_score(task, example), failure)
+        completion = completion.model_copy(update={"text": answer_text(completion.text, task.output)})
         found = built(example, completion)
         return found if own is None or found.failure else with_own(found, own, example, completion)
 

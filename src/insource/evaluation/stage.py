@@ -21,7 +21,7 @@ from insource.foundation.canonical import digest
 from insource.runs.folders import Run, RunStore, StageSpec, installed
 from insource.types import Completion, Dataset, Estimate, EvalRecord, Evaluation, Example, Split, Task
 
-STAGE, VERSION = "evaluate", 4
+STAGE, VERSION = "evaluate", 5
 RECORDS_FILE = "records.jsonl"
 LIBRARIES = ("xllamacpp", "llguidance", "numpy", "scipy", "jsonschema-rs", "pint")
 # What of them may change an answer.

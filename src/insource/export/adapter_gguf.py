@@ -26,7 +26,11 @@ PREFIX = "base_model.model."
 
 
 class BaseFacts(NamedTuple):
-    """The properties of the base GGUF that the writer needs."""
+    """The properties of the base GGUF that an export needs.
+
+    ``adds_bos`` says that an engine sets the BOS token before a prompt, ``stops`` are the spellings of the
+    tokens that end an answer.
+    """
 
     architecture: str
     blocks: int
@@ -35,6 +39,7 @@ class BaseFacts(NamedTuple):
     chat_template: str
     eos_id: int
     stops: tuple[str, ...] = ()
+    adds_bos: bool = False
 
 
 def read_base(path: Path) -> BaseFacts:
@@ -56,6 +61,8 @@ def read_base(path: Path) -> BaseFacts:
         chat_template=field("tokenizer.chat_template", ""),
         eos_id=field("tokenizer.ggml.eos_token_id", -1),
         stops=_stops(fields),
+        # Without the key, llama.cpp sets it for SentencePiece vocabularies alone.
+        adds_bos=field("tokenizer.ggml.add_bos_token", field("tokenizer.ggml.model") == "llama"),
     )
 
 

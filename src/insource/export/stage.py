@@ -164,7 +164,7 @@ def modelfile_of(
     beside = f"# Copy the base model {public_name(base.name)} beside this file, as {model_file}.\n"
     return (beside if adapter else "") + modelfile(
         task,
-        ollama_template(chat_render(tokenizer), tokenizer.bos_token or ""),
+        ollama_template(chat_render(tokenizer), (tokenizer.bos_token or "") if facts.adds_bos else ""),
         model_file,
         context_tokens,
         stops=tuple(dict.fromkeys((*chat_format_of(base.gguf).stop_tokens, *facts.stops))),

@@ -32,7 +32,8 @@ def check_declared(schema: Mapping[str, Any]) -> None:
     """Refuse a schema that declares a comparison which does not exist, wherever it stands.
 
     Raises:
-        ConfigError: ``unknown-comparator``, with the path, the words that exist and the nearest of them.
+        ConfigError: ``unknown-comparator``, with the path, the words that exist and the nearest of them;
+            ``reasoning-misplaced``, because only ``contract.reasoning_field`` takes that mark.
     """
     for path, node in subschemas(schema):
         for keyword in node:
@@ -47,6 +48,12 @@ def check_declared(schema: Mapping[str, Any]) -> None:
 
 def _check(key: str, value: Any, path: str) -> None:
     said = f'"{KEYWORD}": {_json({key: value})}'
+    if key == "reasoning":
+        raise ConfigError(
+            "reasoning-misplaced",
+            f"{said} at {path}: reasoning is declared in the task's own schema only.",
+            hint="Mark a property at the top of the schema that task.schema names, or remove the mark here.",
+        )
     if key not in KEYS:
         raise _unknown(said, path, "declares what Insource does not know", key, KEYS)
     if key in WORDS and value not in WORDS[key]:

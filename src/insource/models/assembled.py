@@ -69,7 +69,7 @@ class AssembledModel:
         answer = self._object(first)
         if answer is None:
             return first
-        used, assembled = [first], dict(answer)
+        used, assembled, by = [first], dict(answer), dict.fromkeys(answer, first)
         for index in sorted(set(self._source.values()) - {0}):
             try:
                 completion = self._models[index].generate(request)
@@ -80,17 +80,30 @@ class AssembledModel:
             used.append(completion)
             fields = [name for name, at in self._source.items() if at == index and name in other]
             assembled |= {name: other[name] for name in fields}
+            by |= dict.fromkeys(fields, completion)
         schema = self._output.definition
         if not fits(assembled, schema) and fits(answer, schema):
-            assembled = answer
-        return _completion(self._info.name, assembled, used)
+            assembled, by = answer, dict.fromkeys(answer, first)
+        return _completion(self._info.name, assembled, used, _stated(by))
 
     def _object(self, completion: Completion) -> dict[str, Any] | None:
         value = read_answer(completion.text, self._output).value
         return value if isinstance(value, dict) else None
 
 
-def _completion(name: str, answer: dict[str, Any], used: Sequence[Completion]) -> Completion:
+def _stated(by: Mapping[str, Completion]) -> dict[str, float]:
+    """Return the confidences of the fields and of what is in them, each by the model that answered it."""
+    return {
+        path: sure
+        for name, completion in by.items()
+        for path, sure in completion.field_confidences.items()
+        if path == name or path.startswith((f"{name}.", f"{name}["))
+    }
+
+
+def _completion(
+    name: str, answer: dict[str, Any], used: Sequence[Completion], fields: dict[str, float]
+) -> Completion:
     sure = [one.confidence for one in used if one.confidence is not None]
     seconds = [one.latency_s for one in used if one.latency_s is not None]
     return Completion(
@@ -98,4 +111,5 @@ def _completion(name: str, answer: dict[str, Any], used: Sequence[Completion]) -
         model=name,
         latency_s=sum(seconds) if len(seconds) == len(used) else None,
         confidence=min(sure) if len(sure) == len(used) else None,
+        field_confidences=fields,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 import time
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,12 +14,16 @@ from typing import Any, NamedTuple
 from insource.foundation.errors import ProviderError
 from insource.models.control_tokens import ControlTokens
 from insource.models.engines.http import EngineHttp
+from insource.models.engines.label_shares import LabelShares, label_shares, weights_of
 from insource.models.protocol import ModelInfo, Request
 from insource.models.transport import Privacy
 from insource.types import Completion, Message, TokenLogprob, Usage
 from insource.types.message import FinishReason
 
 PLAIN_GRAMMAR, UNFORCED_GRAMMAR = "%llguidance {}", '%llguidance {"no_forcing": true}'
+# Added to the logits of the labels' tokens, and to that of the stop token beside them (see ``_weights``). In
+# single precision, logits of this size are exact to 1e-5, and a weight of exp(-80) is still a normal number.
+ALLOWED_BIAS, STOP_BIAS = 60.0, 30.0
 FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 
 
@@ -51,6 +57,7 @@ class LlamaCppModel:
         self._control = control
         self._info = ModelInfo(name=name, local=True)
         self._lora = [{"id": index, "scale": scale} for index, scale in enumerate(adapter_scales)]
+        self._label_tokens: dict[str, tuple[int, ...]] = {}
         self._http = EngineHttp(base_url, api_key=api_key, name=engine, privacy=privacy)
 
     @property
@@ -95,6 +102,71 @@ class LlamaCppModel:
         body |= {"n_predict": request.max_tokens, "return_tokens": True}
         answer = self._http.post("/completion", body)
         return AnswerIds(tuple(answer["tokens"]), answer["content"], answer["stop_type"] == "eos")
+
+    def next_tokens(self, prompt: Sequence[int], candidates: int) -> tuple[tuple[int, float], ...]:
+        """Return the likeliest next tokens after these token ids, each with its log-probability.
+
+        Empty where the engine lists none: the likeliest one ends within a character. Raises as ``generate``.
+        """
+        request = Request(messages=(), max_tokens=1, top_logprobs=candidates)
+        answer = self._http.post("/v1/completions", to_wire(request, list(prompt), self._lora))
+        tokens = from_wire(answer, self._info.name, 0.0).tokens
+        return tokens[0].top if tokens else ()
+
+    def label_shares(
+        self, request: Request, labels: tuple[str, ...], stop: int, answer: Completion
+    ) -> LabelShares:
+        """Return the probabilities of the labels as the answer to a request; ``stop`` ends each.
+
+        Without probabilities (``shares`` is empty) when two labels have the same tokens. Raises as
+        ``generate``.
+        """
+        sequences = {label: (*self._tokens_of(label), stop) for label in labels}
+        if len(set(sequences.values())) < len(labels):
+            return LabelShares({}, 0)
+        prompt = self.tokenize_prompt(request)
+
+        def weigh(way: tuple[int, ...], after: Sequence[int]) -> dict[int, float]:
+            return self._weights([*prompt, *way], after, stop)
+
+        return label_shares(sequences, weigh, weights_of(answer))
+
+    def _weights(self, prompt: list[int], after: Sequence[int], stop: int) -> dict[int, float]:
+        """Return the weights of the tokens that may follow, in proportion to their probabilities.
+
+        A bias far above all other tokens leaves these alone in the answer, whatever their rank. The stop
+        token has a higher one still, so that it is what comes: of a token within a character, the engine
+        would list nothing.
+        """
+        body = {
+            "prompt": prompt,
+            "n_predict": 1,
+            "temperature": 1.0,
+            "samplers": ["top_k"],
+            "top_k": len({*after, stop}),
+            "n_probs": len({*after, stop}),
+            "post_sampling_probs": True,
+            "logit_bias": [[token, ALLOWED_BIAS] for token in after if token != stop]
+            + [[stop, ALLOWED_BIAS + STOP_BIAS]],
+            "cache_prompt": True,
+            "lora": self._lora,
+        }
+        answer = self._http.post("/completion", body)
+        try:
+            found = {one["id"]: one["prob"] for one in answer["completion_probabilities"][0]["top_probs"]}
+        except (KeyError, IndexError, TypeError) as error:
+            raise ProviderError(
+                "engine-bad-answer",
+                f"The local engine's answer has no probabilities: {json.dumps(answer)[:300]}",
+            ) from error
+        found[stop] = found.get(stop, 0.0) * math.exp(-STOP_BIAS)
+        return {token: max(float(found.get(token, 0.0)), sys.float_info.min) for token in after}
+
+    def _tokens_of(self, label: str) -> tuple[int, ...]:
+        if label not in self._label_tokens:
+            body = {"content": label, "add_special": False, "parse_special": False}
+            self._label_tokens[label] = tuple(map(int, self._http.post("/tokenize", body)["tokens"]))
+        return self._label_tokens[label]
 
     def tokenize_prompt(self, request: Request) -> list[int]:
         """Return the prompt's token ids, by the server's own template and tokenizer.

@@ -17,7 +17,7 @@ import numpy as np
 
 from insource.foundation.errors import DataError, IntegrityError
 from insource.routing.json_spans import Span, json_spans
-from insource.types import Completion, Example, TokenLogprob
+from insource.types import Completion, Example, JsonSchema, OutputSpec, TokenLogprob
 
 # When the allowed candidates together are less probable than this, the model wanted a token that the grammar
 # forbids. Its preference among the others is then no evidence, and p̂ is 0.
@@ -49,7 +49,7 @@ def load_tokenizer(tokenizer_json: Path) -> Any:
 
 
 def confidence_scorer(
-    tokenizer_json: Path, grammar_for: Callable[[Example], str | None]
+    tokenizer_json: Path, grammar_for: Callable[[Example], str | None], output: OutputSpec
 ) -> Callable[[Example, Completion], float | None]:
     """Return ``document_confidence`` as a function of an example and its answer, for an evaluation.
 
@@ -57,17 +57,21 @@ def confidence_scorer(
     """
 
     def score(example: Example, completion: Completion) -> float | None:
-        return document_confidence(completion, grammar_for(example), load_tokenizer(tokenizer_json))
+        return document_confidence(completion, grammar_for(example), load_tokenizer(tokenizer_json), output)
 
     return score
 
 
-def document_confidence(completion: Completion, grammar: str | None, tokenizer: Any | None) -> float | None:
+def document_confidence(
+    completion: Completion, grammar: str | None, tokenizer: Any | None, output: OutputSpec | None = None
+) -> float | None:
     """Return the confidence of ``judged``."""
-    return judged(completion, grammar, tokenizer).confidence
+    return judged(completion, grammar, tokenizer, output).confidence
 
 
-def judged(completion: Completion, grammar: str | None, tokenizer: Any | None) -> Completion:
+def judged(
+    completion: Completion, grammar: str | None, tokenizer: Any | None, output: OutputSpec | None = None
+) -> Completion:
     """Return an answer with how sure its tokens are; what it states of itself already stays as it is.
 
     ``confidence`` is uncalibrated, between 0 and 1, that the whole answer is right, or None if unknown.
@@ -78,7 +82,8 @@ def judged(completion: Completion, grammar: str | None, tokenizer: Any | None) -
     for speculated tokens); missing never means certain.
 
     ``grammar`` is the grammar that constrained the engine, or None. ``tokenizer`` is the ``LLTokenizer`` of
-    the model that answered, required with a grammar.
+    the model that answered, required with a grammar. The tokens of reasoning that ``output`` declares do not
+    count: they are no part of the answer.
 
     Raises:
         IntegrityError: ``tokenizer-mismatch`` when the tokens are not those of ``tokenizer``.
@@ -90,7 +95,7 @@ def judged(completion: Completion, grammar: str | None, tokenizer: Any | None) -
     ):  # an answer without its end is wrong, however sure its tokens are
         return completion.model_copy(update={"confidence": 0.0})
     try:
-        fields = field_confidences(completion, grammar, tokenizer)
+        fields = field_confidences(completion, grammar, tokenizer, output)
     except ValueError:
         sure = _text_confidence(completion, grammar, tokenizer)
         return completion.model_copy(update={"confidence": sure})
@@ -112,7 +117,7 @@ def _text_confidence(completion: Completion, grammar: str | None, tokenizer: Any
 
 
 def field_confidences(
-    completion: Completion, grammar: str | None, tokenizer: Any | None
+    completion: Completion, grammar: str | None, tokenizer: Any | None, output: OutputSpec | None = None
 ) -> dict[str, float] | None:
     """Return, by path, the minimum p̂ over the deciding tokens of each field; None if unknown.
 
@@ -120,7 +125,7 @@ def field_confidences(
     follow. A token belongs to the first value that shares a byte with it, quotes included, because an opening
     quote decides against ``null``. With a grammar, structural tokens that had alternatives, such as the comma
     that extends a list, count for their object or list; without one they are ignored. A field whose tokens
-    were all forced has confidence 1.
+    were all forced has confidence 1. What stands before the end of declared reasoning is left out.
 
     Raises:
         ValueError: the answer is not JSON.
@@ -132,11 +137,14 @@ def field_confidences(
     start = b"".join(token.bytes for token in completion.tokens).find(text)
     if certainties is None or start < 0:
         return None
+    reasoning = output.reasoning.name if isinstance(output, JsonSchema) and output.reasoning else None
+    answered = next((span.end for span in spans if span.path == reasoning), 0)
+    spans = [span for span in spans if span.path != reasoning]
     fields = {span.path: 1.0 for span in spans if span.leaf}
     at = -start  # offsets count from the first byte of the text; tokens before it have negative ones
     for token, certainty in zip(completion.tokens, certainties, strict=True):
         begin, at = at, at + len(token.bytes)
-        owner = _owner(spans, begin, at)
+        owner = _owner(spans, begin, at) if begin >= answered else None
         if certainty is None or owner is None or (grammar is None and not owner.leaf):
             continue
         fields[owner.path] = min(certainty, fields.get(owner.path, 1.0))

@@ -31,7 +31,7 @@ class GroundedModel:
         """Answer a request that names its document; any other is passed on as it is."""
         if request.document is None or not isinstance(self._task.output, JsonSchema):
             return self._model.generate(request)
-        schema = request.contract or self._task.output.definition
+        schema = request.contract or self._task.output.generated
         grammar = self._grounding.grammar(schema, request.document)
         completion = self._model.generate(request.model_copy(update={"grammar": grammar}))
-        return judged(completion, grammar, load_tokenizer(self._tokenizer))
+        return judged(completion, grammar, load_tokenizer(self._tokenizer), self._task.output)

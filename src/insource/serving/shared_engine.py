@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,9 @@ from types import TracebackType
 from typing import TypeVar
 
 from insource.foundation.errors import InsourceError, ProviderError
+from insource.models.engines.label_shares import LabelShares
 from insource.models.engines.protocol import EngineModel
+from insource.models.llamacpp import LlamaCppModel
 from insource.models.protocol import ModelInfo, Request
 from insource.serving.busy import Busy, SlowAnswers, between, computed_s, look, sample
 from insource.serving.engine import Engine, EngineSettings
@@ -26,7 +30,8 @@ from insource.types import Completion, Message
 Answer = TypeVar("Answer")
 Say = Callable[[str], None]
 
-MAX_RESTARTS = 2
+MAX_RESTARTS, RESTARTS_COUNT_S = 2, 3600.0
+"""A server runs for months, so a restart of an hour ago says nothing about the engine of today."""
 GRACE_S = 2.0  # a dying process closes its sockets before its end is visible
 
 
@@ -59,7 +64,7 @@ class SharedEngine:
         self._note = note
         self._slow = SlowAnswers()
         self._threads: ThreadChoice | None = None
-        self._restarts = 0
+        self._restarted_at: deque[float] = deque(maxlen=MAX_RESTARTS)
         self._lock = threading.Lock()  # of what runs
         self._changing = threading.Lock()  # of the one that replaces it
         self._running: _Running | None = None
@@ -114,23 +119,42 @@ class SharedEngine:
     def load(self, adapters: Mapping[str, Path]) -> None:
         """Serve these adapters from now on; requests that run end on the engine that has them.
 
-        Raises as ``start``; the old adapters are then still served.
+        Raises as ``start``; the old adapters are then still served. After ``stop``, nothing is.
         """
+        self._move(adapters)
+
+    def _move(self, adapters: Mapping[str, Path] | None = None) -> None:
+        """Let a new engine take over, with these adapters or those that are served then."""
         with self._changing:
-            new = self._started(adapters)
-            with self._lock:
-                old, self._running = self._running, new
-                self._adapters = dict(adapters)
+            chosen = dict(self._adapters if adapters is None else adapters)
+            old = self._take_over(chosen)
         if old is not None:
             old.drain()
             old.stop()
+
+    def _take_over(self, adapters: dict[str, Path]) -> _Running | None:
+        """Start an engine and make it the one that runs; return the one before. Call it while changing.
+
+        If ``stop`` comes first, no engine outlives it, and the answer is None.
+        """
+        old = self._running
+        if old is None:
+            return None
+        new = self._started(adapters)
+        with self._lock:
+            stopped = self._running is not old
+            if not stopped:
+                self._running, self._adapters = new, adapters
+        if stopped:
+            new.stop()
+        return None if stopped else old
 
     def ask(self, adapter: str | None, ask: Callable[[EngineModel], Answer]) -> Answer:
         """Ask a client of the engine; if the engine dies over it, ask its replacement.
 
         Raises:
-            ProviderError: ``engine-died`` after ``MAX_RESTARTS`` replacements, ``engine-lacks-model`` for an
-                adapter that is no longer served, else the engine's own error.
+            ProviderError: ``engine-died`` after ``MAX_RESTARTS`` replacements within an hour,
+                ``engine-lacks-model`` for an adapter that is no longer served, else the engine's own error.
         """
         while True:
             with self._used() as running:
@@ -142,6 +166,22 @@ class SharedEngine:
                         raise
                     died = error
             self._replace(running, died)
+
+    def label_shares(
+        self, adapter: str | None, request: Request, labels: tuple[str, ...], stop: int, answer: Completion
+    ) -> LabelShares:
+        """Return the probabilities of labels by one of the adapters.
+
+        Raises:
+            ProviderError: ``engine-cannot`` for engines other than llama.cpp's; and as ``ask``.
+        """
+
+        def shares(model: EngineModel) -> LabelShares:
+            if not isinstance(model, LlamaCppModel):
+                raise ProviderError("engine-cannot", "The engine does not tell the probabilities of tokens.")
+            return model.label_shares(request, labels, stop, answer)
+
+        return self.ask(adapter, shares)
 
     def _watched(self, running: _Running, ask: Callable[[], Answer]) -> Answer:
         pid = running.engine.pid
@@ -168,17 +208,18 @@ class SharedEngine:
             if self._running is not dead:
                 return  # another thread was faster
             tail = dead.engine.log_tail()
-            if self._restarts >= MAX_RESTARTS:
+            now, tries = time.monotonic(), self._restarted_at
+            if len(tries) == MAX_RESTARTS and now - tries[0] < RESTARTS_COUNT_S:
                 raise ProviderError(
                     "engine-died",
-                    f"The local engine died {self._restarts + 1} times; the last time: {error.message}",
+                    f"The local engine died {MAX_RESTARTS + 1} times; the last time: {error.message}",
                     details=tail,
                     hint="Completed work is kept. Check the free memory, then run the same command again.",
                 ) from error
-            self._restarts += 1
+            tries.append(now)
             self._on_restart(error.message)
             dead.stop()
-            self._running = self._started(self._adapters)
+            self._take_over(self._adapters)
 
     def _started(self, adapters: Mapping[str, Path]) -> _Running:
         changed: dict[str, object] = {"adapters": tuple(adapters.values())}
@@ -193,7 +234,7 @@ class SharedEngine:
 
         def move() -> None:
             try:
-                self.load(self._adapters)
+                self._move()
             except InsourceError as error:
                 self._note(f"The engine keeps its threads: {error.message}")
 
@@ -261,6 +302,16 @@ class AdapterModel:
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Return how many tokens a prompt has. Raises as ``SharedEngine.ask``."""
         return self._shared.ask(self._adapter, lambda model: model.count_tokens(messages))
+
+    def label_shares(
+        self, request: Request, labels: tuple[str, ...], stop: int, answer: Completion
+    ) -> LabelShares:
+        """Return the probabilities of the labels as the answer to a request; ``stop`` ends each.
+
+        Raises:
+            ProviderError: ``engine-cannot`` for engines other than llama.cpp's; else as ``generate``.
+        """
+        return self._shared.label_shares(self._adapter, request, labels, stop, answer)
 
 
 class _Running:

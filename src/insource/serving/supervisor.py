@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
+from insource.models.engines.label_shares import LabelShares
 from insource.models.engines.protocol import EngineModel
 from insource.models.protocol import ModelInfo, Request
 from insource.serving.busy import usable_cores
@@ -86,6 +87,16 @@ class ServedModel:
         Raises as ``generate``.
         """
         return self._shared.ask(self._adapter, lambda model: model.count_tokens(messages))
+
+    def label_shares(
+        self, request: Request, labels: tuple[str, ...], stop: int, answer: Completion
+    ) -> LabelShares:
+        """Return the probabilities of the labels as the answer to a request; ``stop`` ends each.
+
+        Raises:
+            ProviderError: ``engine-cannot`` for engines other than llama.cpp's; else as ``generate``.
+        """
+        return self._shared.label_shares(self._adapter, request, labels, stop, answer)
 
     def __enter__(self) -> ServedModel:
         self.start()

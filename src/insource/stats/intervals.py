@@ -159,6 +159,19 @@ def t_interval(estimate: float, error: StandardError | None, confidence: float =
     return Interval(estimate - half, estimate + half)
 
 
+def mover_difference(first: float, first_ends: Interval, second: float, second_ends: Interval) -> Interval:
+    """Return the interval of ``first - second`` from those of two independent estimates.
+
+    Each end recovers the variance from the distance to the nearer end of both (MOVER: Zou and Donner 2008,
+    Statistics in Medicine 27). For two rates with Wilson's intervals it is Newcombe's hybrid score interval
+    (1998, method 10).
+    """
+    value = first - second
+    below = math.hypot(first - first_ends.low, second_ends.high - second)
+    above = math.hypot(first_ends.high - first, second - second_ends.low)
+    return Interval(value - below, value + above)
+
+
 def effective_n(rate: float, n: int, error: StandardError) -> float:
     """Return how many independent documents would give a rate this standard error, at most ``n``."""
     # With a negative correlation inside the clusters the quotient exceeds n. The data has no more than n

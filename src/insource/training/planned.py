@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from insource.config.training import TrainingSection
-from insource.models.catalogue import BaseModel
+from insource.models.catalogue import BaseModel, is_folder
 from insource.runs.folders import RunStore
 from insource.training.base import require_extra
+from insource.training.launch.jobs import Job, Launcher, job_file, smallest_card, train_command
 from insource.training.planning.data import facts_of
 from insource.training.planning.machine import this_machine
 from insource.training.planning.training_plan import TrainingPlan, training_plan
-from insource.training.preflight import OVERRIDABLE, check_disk, check_memory, check_method, failures
+from insource.training.preflight import (
+    OVERRIDABLE,
+    check_disk,
+    check_memory,
+    check_method,
+    check_processes,
+    failures,
+    stop_on,
+)
 from insource.training.prepare import base_shape, prepare, recipe_for
+from insource.training.recipe import Recipe
 from insource.training.select import scoring, sweep
 from insource.training.stage import STAGE, summary
 from insource.types import Dataset, Task
@@ -41,10 +51,15 @@ def planned(
     require_extra()
     prepared = prepare(dataset, task, base, section)
     machine, shape = this_machine(), base_shape(base)
-    recipe = recipe_for(prepared.rows, prepared.validation, base, section, seed, machine)
+
+    def planned(section: TrainingSection) -> Recipe:
+        return recipe_for(prepared.rows, prepared.validation, base, section, seed, machine)
+
+    recipe, lora = planned(section), section.model_copy(update={"method": "lora"})
     trained = recipe.trained_parameters(shape)
     own = (
-        lambda: check_method(recipe.method, machine),
+        lambda: check_method(recipe, shape, machine, lambda: planned(lora)),
+        lambda: check_processes(recipe, machine),
         lambda: check_memory(recipe),
         lambda: check_disk(runs.folder, trained),
     )
@@ -60,6 +75,42 @@ def planned(
         speeds=_speeds(runs, base.name, recipe.method),
         choosing=_choosing(section),
     )
+
+
+def cluster_job(
+    launcher: Launcher,
+    dataset: Dataset,
+    task: Task,
+    base: BaseModel,
+    section: TrainingSection,
+    seed: int,
+    *,
+    command: str,
+    workspace: str,
+) -> str:
+    """Return the job file of a cluster for this training, on the smallest card that its plan fits on.
+
+    Raises:
+        InsourceError: a check before training, ``no-card-fits``.
+    """
+    require_extra()
+    prepared = prepare(dataset, task, base, section)
+    card, recipe = smallest_card(
+        lambda machine: recipe_for(prepared.rows, prepared.validation, base, section, seed, machine)
+    )
+    there = card.machine.model_copy(update={"cards": section.processes})
+    stop_on([*prepared.failed, *failures((lambda: check_processes(recipe, there),))], force=section.force)
+    kind, _, rest = section.model.partition("/")
+    job = Job(
+        task=task.name,
+        model=section.model,
+        command=train_command(command),
+        workspace=workspace,
+        card=card,
+        recipe=recipe,
+        pulled=not (kind == "gguf" or (kind == "hf" and is_folder(rest))),
+    )
+    return job_file(launcher, job)
 
 
 def _choosing(section: TrainingSection) -> float:

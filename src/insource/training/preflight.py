@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from insource.config.training import Method
 from insource.contract.grammar import compile_grammar
+from insource.contract.reasoning_field import trained_text
 from insource.contract.writable import unwritable
 from insource.foundation.errors import DataError, InsourceError, IntegrityError, PrerequisiteError
 from insource.models.weights.wheel import require_disk_space
 from insource.training.planning.machine import Machine
+from insource.training.planning.shape import ModelShape
 from insource.training.recipe import Recipe
 from insource.training.tokenize import IGNORE, TrainingRow, control_tokens, prompt_pieces, text_ids
 from insource.types import Example, JsonSchema, Task
@@ -166,7 +167,10 @@ def check_prefixes(tokenizer: Any, task: Task, examples: Iterable[Example]) -> N
     for example in examples:
         messages = task.messages(example.input, attributes=example.attributes)
         last = prompt_pieces(tokenizer, control, messages)[-1]
-        pair = last if isinstance(last, str) else "", example.target[:32]
+        pair = (
+            last if isinstance(last, str) else "",
+            trained_text(example.target, example.reasoning, task.output)[:32],
+        )
         if pair not in seen:
             prompt = text_ids(tokenizer, pair[0])
             seen[pair] = text_ids(tokenizer, "".join(pair))[: len(prompt)] == prompt
@@ -188,8 +192,11 @@ def check_writable(task: Task, examples: Iterable[Example]) -> None:
         DataError: ``schema-not-supported`` when there is no grammar, ``answer-not-writable``.
     """
     compile_grammar(task.output)
-    own = task.output.definition if isinstance(task.output, JsonSchema) else task.output
-    found = [(one.row_id, unwritable(one.target, one.contract or own)) for one in examples]
+    own = task.output.generated if isinstance(task.output, JsonSchema) else task.output
+    found = [
+        (one.row_id, unwritable(trained_text(one.target, one.reasoning, task.output), one.contract or own))
+        for one in examples
+    ]
     stopped = [f"{row}: {where}" for row, where in found if where]
     if stopped:
         raise DataError(
@@ -217,13 +224,16 @@ def check_leakage(train: Sequence[Example], held_out: Sequence[Example]) -> None
         )
 
 
-def check_method(method: Method, machine: Machine) -> None:
-    """Check that this machine can train by the method.
+def check_method(recipe: Recipe, shape: ModelShape, machine: Machine, lora: Callable[[], Recipe]) -> None:
+    """Check that this machine can train by the recipe's method.
+
+    A CPU has no kernel that multiplies 4-bit weights: it would unpack each one in both passes of every
+    micro-batch. The refusal says what that would save of the memory that ``lora``, the plan for LoRA, needs.
 
     Raises:
         PrerequisiteError: ``qlora-unavailable``.
     """
-    if method != "qlora" or machine.bitsandbytes:
+    if recipe.method != "qlora" or machine.bitsandbytes:
         return
     if machine.device == "cuda":
         raise PrerequisiteError(
@@ -234,8 +244,49 @@ def check_method(method: Method, machine: Machine) -> None:
     raise PrerequisiteError(
         "qlora-unavailable",
         "QLoRA needs a CUDA device, and this machine has none.",
-        details=("On a CPU, each 4-bit weight would be unpacked twice in every micro-batch.",),
+        details=_without_four_bits(recipe, lora(), shape),
         hint='Use `training.method = "lora"`; the plan says what it takes: insource train --plan',
+    )
+
+
+def check_processes(recipe: Recipe, machine: Machine) -> None:
+    """Check that the processes of a run can train together on this machine.
+
+    Raises:
+        PrerequisiteError: ``too-few-gpus``, ``sharding-unavailable``.
+    """
+    if machine.device == "cuda" and recipe.processes > machine.cards:
+        raise PrerequisiteError(
+            "too-few-gpus",
+            f"{recipe.processes} processes need a GPU each, and this machine has {machine.cards}.",
+            hint=f"Use at most {machine.cards}: insource train --processes {machine.cards}",
+        )
+    if not recipe.sharded:
+        return
+    why = ""
+    if machine.device != "cuda":
+        why = "accelerate shards weights on GPUs only, and this machine has none"
+    elif recipe.method == "qlora":
+        why = "accelerate cannot shard a base of 4 bits"
+    elif recipe.processes == 1:
+        why = "one process has nobody to share with"
+    if why:
+        raise PrerequisiteError(
+            "sharding-unavailable",
+            f"The weights cannot be shared out: {why}.",
+            hint="Remove `training.sharded`: each process then holds the whole model.",
+        )
+
+
+def _without_four_bits(packed: Recipe, lora: Recipe, shape: ModelShape) -> tuple[str, str]:
+    fits = "fits" if lora.fits else "does not fit"
+    again = " with gradient checkpointing" if lora.checkpointing else ""
+    return (
+        f"For this model of {shape.parameters / 1e6:,.0f} million parameters, LoRA needs about "
+        f"{lora.memory.needed / GIB:.1f} GiB{again}, {lora.memory.weights / GIB:.1f} GiB of it weights in "
+        f"{lora.precision}; it {fits} into the {lora.available_bytes / GIB:.1f} GiB that may be taken.",
+        f"In 4 bits the weights would take {packed.memory.weights / GIB:.1f} GiB, but on a CPU each would be "
+        "unpacked twice in every micro-batch.",
     )
 
 

@@ -17,7 +17,7 @@ from insource.types import Frozen
 EVALUATIONS = 8
 AS_GIVEN = {
     *("method", "alpha", "dropout", "scheduler", "warmup", "weight_decay", "max_grad_norm", "patience"),
-    "processes",
+    *("processes", "sharded"),
 }
 
 
@@ -64,6 +64,7 @@ class Recipe(Frozen):
     available_bytes: int
     choices: tuple[Choice, ...]
     processes: int = 1
+    sharded: bool = False
 
     @property
     def fits(self) -> bool:
@@ -158,6 +159,8 @@ def _stated(section: TrainingSection) -> dict[str, str]:
             "dropout": (("dropout",), "the published defaults of narrow tasks have none"),
             "layers": (("target_modules",), "adapters on attention alone lose at equal parameters"),
         }
+    if section.processes > 1:
+        fixed["together"] = ((), "each computes its share of a batch; the step stays that of one process")
     return {"method": defaults.method(section).reason} | {
         name: GIVEN if section.model_fields_set & set(keys) and name != "length" else reason
         for name, (keys, reason) in fixed.items()
@@ -181,7 +184,7 @@ def _in_words(recipe: Recipe) -> dict[str, str]:
         if recipe.epochs == round(recipe.epochs, 2)
         else f"{recipe.epochs:.2f}",
         "batch": f"{recipe.batch_size} rows",
-        "processes": f"{recipe.processes}, each with its own copy of the model",
+        "together": f"{recipe.processes} processes, weights {'shared out' if recipe.sharded else 'in each'}",
         "micro-batch": f"{recipe.micro_batch_tokens:,} tokens",
         "validation": f"every {recipe.evaluate_every} steps, {patience}",
         "length": f"{recipe.max_tokens} tokens",

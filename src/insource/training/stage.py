@@ -20,8 +20,15 @@ from insource.training.base import require_extra
 from insource.training.memory import release
 from insource.training.outcome import summarised
 from insource.training.planning.machine import Machine, keep_machine, kept_machine
-from insource.training.preflight import check_disk, check_memory, check_method, failures, stop_on
-from insource.training.prepare import base_shape, prepare, recipe_for
+from insource.training.preflight import (
+    check_disk,
+    check_memory,
+    check_method,
+    check_processes,
+    failures,
+    stop_on,
+)
+from insource.training.prepare import Prepared, base_shape, prepare, recipe_for
 from insource.training.recipe import Choice, Recipe
 from insource.training.select.chooser import STATE_FILE, Chooser, Judge, step_of
 from insource.training.select.curve import progress_line
@@ -116,7 +123,9 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
     rows, seen, choosing = prepared.rows, prepared.seen, prepared.choosing
     machine = kept_machine(folder)
     recipe = _recipe(machine, order, rows, prepared.validation, section)
-    forced = stop_on([*prepared.failed, *_lacking(folder, machine, order.base, recipe)], force=section.force)
+    forced = stop_on(
+        [*prepared.failed, *_lacking(folder, machine, order, prepared, recipe)], force=section.force
+    )
     keep_machine(folder, machine)
     for reason in forced:
         watch.note(f"--force overrides {reason}")
@@ -147,12 +156,22 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
     return found.model_copy(update={"forced": forced}).model_dump(mode="json")
 
 
-def _lacking(folder: Path, machine: Machine, base: BaseModel, recipe: Recipe) -> list[InsourceError]:
+def _lacking(
+    folder: Path, machine: Machine, order: Order, prepared: Prepared, recipe: Recipe
+) -> list[InsourceError]:
     """Return what this machine lacks for the recipe."""
-    trained = recipe.trained_parameters(base_shape(base))
+    shape = base_shape(order.base)
+    lora = order.section.model_copy(update={"method": "lora"})
+    trained = recipe.trained_parameters(shape)
     return failures(
         (
-            lambda: check_method(recipe.method, machine),
+            lambda: check_method(
+                recipe,
+                shape,
+                machine,
+                lambda: _recipe(machine, order, prepared.rows, prepared.validation, lora),
+            ),
+            lambda: check_processes(recipe, machine),
             lambda: check_memory(recipe),
             lambda: check_disk(folder, trained),
         )

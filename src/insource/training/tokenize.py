@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from insource.contract.reasoning_field import trained_text
 from insource.models.chat_format import folded, takes_system
 from insource.models.control_tokens import ControlTokens, Render
 from insource.types import Example, Message, Task
@@ -76,14 +77,17 @@ def text_ids(tokenizer: Any, text: str) -> list[int]:
 def tokenize(tokenizer: Any, task: Task, examples: Sequence[Example]) -> list[TrainingRow]:
     """Return one row per example.
 
-    The answer ends at the stop token. What follows it in the template is never generated in serving, so it is
-    not trained either.
+    Reasoning that the schema declares stands before the answer, which ends at the stop token. What follows
+    it in the template is never generated in serving, so it is not trained either.
     """
     control = control_tokens(tokenizer)
     rows = []
     for example in examples:
         messages = task.messages(example.input, attributes=example.attributes)
         prompt = prompt_ids(tokenizer, control, messages)
-        answer = [*text_ids(tokenizer, example.target), tokenizer.eos_token_id]
+        answer = [
+            *text_ids(tokenizer, trained_text(example.target, example.reasoning, task.output)),
+            tokenizer.eos_token_id,
+        ]
         rows.append(TrainingRow(example.row_id, prompt + answer, [IGNORE] * len(prompt) + answer))
     return rows

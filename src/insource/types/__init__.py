@@ -51,7 +51,7 @@ from insource.types.review import ReviewDecision, ReviewVerdict
 from insource.types.routing import Policy
 from insource.types.row import Row
 from insource.types.separation import Overlap, Shortfall
-from insource.types.task import AbsentFields, JsonSchema, Labels, OutputSpec, Style, Task, Text
+from insource.types.task import AbsentFields, JsonSchema, Labels, OutputSpec, Reasoning, Style, Task, Text
 
 __all__ = [
     "NOT_MEASURED",
@@ -98,6 +98,7 @@ __all__ = [
     "ParitySummary",
     "Policy",
     "Provenance",
+    "Reasoning",
     "ReviewDecision",
     "ReviewVerdict",
     "Route",

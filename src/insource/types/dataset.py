@@ -97,7 +97,7 @@ class Example(Frozen):
     label or text is empty. ``facts`` are what a text answer has to contain: ``value`` (or ``any_of`` several)
     and the options of ``x-insource`` by which it is found. ``cloud_calls`` says how
     a model was asked, where that is recorded, ``cloud_failures`` why it has no usable answer, which counts as
-    wrong.
+    wrong. ``reasoning`` is trained before the target, where the schema declares it, and is never scored.
 
     Examples:
         >>> from insource import Example
@@ -128,6 +128,7 @@ class Example(Frozen):
     # Not written when there is none: datasets without it keep their bytes, and so their digests.
     cloud_calls: dict[str, CloudCall] = Field(default_factory=dict, exclude_if=lambda calls: not calls)
     cloud_failures: dict[str, str] = Field(default_factory=dict, exclude_if=lambda held: not held)
+    reasoning: str = Field("", exclude_if=lambda held: not held)
     provenance: Provenance
 
 

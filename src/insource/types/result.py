@@ -15,6 +15,7 @@ from insource.types.estimate import NOT_MEASURED, Estimate
 from insource.types.evaluation import Comparison, Disagreement, Evaluation
 from insource.types.gold import GoldSource
 from insource.types.handicap import Fairness
+from insource.types.retention import Retention
 from insource.types.routing import Policy
 from insource.types.step_ladder import StepLadder
 
@@ -168,7 +169,8 @@ class RunResult(Frozen):
     gives, for each arm that was not measured, the reason. ``choice`` says how the candidate was chosen,
     ``registration`` what was written down before the test split was read, and
     ``served`` what answers for it; in results without it, that is the tuned model. ``step_ladder`` says what
-    each smaller form of the tuned model costs, where it was measured.
+    each smaller form of the tuned model costs, ``retention`` what it memorised and forgot, where they were
+    measured.
 
     Examples:
         Read the ``result.json`` of a run folder:
@@ -211,6 +213,7 @@ class RunResult(Frozen):
     routing: RoutingSummary | None = None
     served: Served | None = None
     step_ladder: StepLadder | None = None
+    retention: Retention | None = None
     disagreements: tuple[Disagreement, ...] = ()
     skipped_arms: dict[str, str] = {}
     instruction: str = ""

@@ -17,7 +17,7 @@ class Row(Frozen):
     one. Rows of the same ``group`` (a customer, a thread, a layout) must not be in two splits. ``prompt`` is
     the instruction that the source stores with the document (a system message); ``cloud_calls`` says how each
     cloud was asked, where that is recorded. ``confidence`` is between 0 and 1 and belongs to whoever produced
-    the output. ``acceptable`` and ``facts`` are as in ``Example``.
+    the output. ``acceptable``, ``facts`` and ``reasoning`` are as in ``Example``.
     """
 
     line: int | None
@@ -37,4 +37,5 @@ class Row(Frozen):
     confidence: float | None = None
     acceptable: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     facts: tuple[dict[str, Any], ...] = ()
+    reasoning: str = Field("", exclude_if=lambda held: not held)
     provenance: Provenance

@@ -13,8 +13,18 @@ from insource.types.base import Frozen
 from insource.types.message import Message
 
 
+class Reasoning(Frozen):
+    """A text property that a model writes before its answer. ``required``: the grammar makes it write one."""
+
+    name: str
+    definition: dict[str, Any]
+    required: bool = False
+
+
 class JsonSchema(Frozen):
     """Answers are JSON documents of this schema, with keys in the schema's property order.
+
+    ``reasoning`` is written before the answer and is no part of it: ``definition`` does not have it.
 
     Examples:
         >>> from insource import JsonSchema
@@ -26,6 +36,22 @@ class JsonSchema(Frozen):
     kind: Literal["json"] = "json"
     definition: dict[str, Any]
     inferred: bool = False
+    # Left out where there is none, so that what was kept of tasks without it keeps its digest.
+    reasoning: Reasoning | None = Field(None, exclude_if=lambda held: held is None)
+
+    @property
+    def generated(self) -> dict[str, Any]:
+        """The schema of what a model writes: the reasoning, then the answer."""
+        return self.with_reasoning(self.definition)
+
+    def with_reasoning(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return the schema of an answer with the reasoning as its first property."""
+        if self.reasoning is None:
+            return answer
+        properties = {self.reasoning.name: self.reasoning.definition, **answer.get("properties", {})}
+        required = [self.reasoning.name] if self.reasoning.required else []
+        both = {**answer, "properties": properties}
+        return {**both, "required": [*required, *answer.get("required", [])]} if required else both
 
 
 class Labels(Frozen):
@@ -134,7 +160,7 @@ class Task(Frozen):
 
     def _described_output(self, contract: dict[str, Any] | None) -> str:
         if isinstance(self.output, JsonSchema):
-            schema = plain_schema(contract or self.output.definition)
+            schema = plain_schema(contract or self.output.generated)
             compact = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
             return f"Answer with one JSON object that fits this JSON Schema, and nothing else: {compact}"
         if isinstance(self.output, Labels):

@@ -15,6 +15,7 @@ from insource.dataset.checks.report import findings_card
 from insource.dataset.checks.suite import NAMES, run_checks
 from insource.dataset.review.apply import apply_reviews
 from insource.dataset.review.decisions import read_reviews
+from insource.dataset.rows.reasoning import set_reasoning_apart
 from insource.dataset.rows.source import LEFT_OUT
 from insource.dataset.rows.staged import staged
 from insource.dataset.rows.targets import check_contract
@@ -64,8 +65,9 @@ def check_dataset(session: Session) -> CheckReport:
         contract = project.given_output() or infer_output(row.output for row in rows)
         if len(rows):
             check_contract(contract)
+            set_reasoning_apart(rows, contract)
             if isinstance(contract, JsonSchema):
-                for note in limit_notes(limits(contract.definition)):
+                for note in limit_notes(limits(contract.generated)):
                     session.display.note(note)
         findings = run_checks(
             check_context(session, rows, contract),

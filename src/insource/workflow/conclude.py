@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from insource.contract.answers import answer_text
 from insource.decision.cost import priced
 from insource.evaluation.stage import Evaluated
 from insource.export.stage import parity as parity_of
@@ -24,6 +25,7 @@ from insource.training.stage import summary
 from insource.types import (
     Dataset,
     Disagreement,
+    Frozen,
     RoutingSummary,
     RunResult,
     Task,
@@ -34,6 +36,7 @@ from insource.workflow.decide import Decided
 from insource.workflow.dissect import Parts
 from insource.workflow.export import Made
 from insource.workflow.judge import Judged
+from insource.workflow.retention import retention_of
 from insource.workflow.route import Calibrated
 from insource.workflow.session import Session
 from insource.workflow.step_ladder import ladder_of
@@ -116,6 +119,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         max_new_tokens=found.made.local.max_new_tokens,
         test_looks=test_looks,
         step_ladder=ladder_of(session.project.runs, found.made.trained.digest),
+        retention=retention_of(session.project.runs, found.made.trained.digest),
         paths={
             "run": str(folder),
             "report": str(folder / REPORT_FILE),
@@ -129,6 +133,19 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             "training": found.made.trained.digest,
             "export": found.made.exported.digest,
         },
+    )
+
+
+def with_measured(session: Session, result: RunResult, **parts: Frozen) -> RunResult:
+    """Return the result of a run with what was measured since, by the names of its fields.
+
+    It has a new name: finished runs are not changed.
+    """
+    added = {name: part.model_dump(mode="json") for name, part in parts.items()}
+    name = run_id(STAGE, session.started, digest([result.run_id, added]))
+    paths = {key: path.replace(result.run_id, name) for key, path in result.paths.items()}
+    return result.model_copy(
+        update={**parts, "run_id": name, "paths": paths, "started_at": iso(session.started)}
     )
 
 
@@ -174,7 +191,8 @@ def disagreements(
     for one in evaluated:
         for record in one.records:
             if record.completion is not None:
-                answers.setdefault(record.row_id, {})[one.evaluation.arm.name] = record.completion.text
+                text = answer_text(record.completion.text, dataset.manifest.output)
+                answers.setdefault(record.row_id, {})[one.evaluation.arm.name] = text
     return tuple(
         Disagreement(
             row_id=record.row_id,

@@ -72,6 +72,6 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
     )
     local = local.of(served_file(exported))._replace(grounding=grounded.grounding)
     confidence = confidence_scorer(
-        exported.path / TOKENIZER_FILE, lambda e: grammar_for(task, e, grounded.grounding)
+        exported.path / TOKENIZER_FILE, lambda e: grammar_for(task, e, grounded.grounding), task.output
     )
     return Made(trained, exported, local, confidence, grounded.file)

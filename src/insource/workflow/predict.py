@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from insource.contract.answers import read_answer
+from insource.contract.answers import answer_text, read_answer
 from insource.contract.validate import fits
 from insource.dataset.to_answer import ToAnswer, digest_of, documents_in, documents_to_answer, reads
 from insource.evaluation.run import ENGINE_GONE
@@ -189,7 +189,7 @@ def _answered(found: Deployed, model: Model, asked: _Asked) -> dict[str, Any]:
     read = read_answer(completion.text, output)
     if not read.parsed or (isinstance(output, JsonSchema) and not fits(read.value, output.definition)):
         problem = "answer-does-not-fit: the answer does not fit the output contract"
-        return line | {"error": problem, "answer": completion.text}
+        return line | {"error": problem, "answer": answer_text(completion.text, output)}
     line |= {"output": read.value, "confidence": completion.confidence}
     fields = completion.field_confidences
     return line | ({"field_confidences": fields} if fields else {})

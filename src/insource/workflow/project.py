@@ -8,12 +8,13 @@ from typing import Any
 
 from insource.config.loading import LoadedConfig
 from insource.config.sections import Config
+from insource.contract.reasoning_field import output_of
 from insource.evaluation.scorers import compared
 from insource.evaluation.scoring.custom import custom_scorer
 from insource.foundation.errors import ConfigError, UserError
 from insource.matching.declared import check_declared
 from insource.runs.folders import RunStore
-from insource.types import Frozen, JsonSchema, Labels, OutputSpec, Task
+from insource.types import Frozen, Labels, OutputSpec, Task
 
 
 class Project(Frozen):
@@ -94,7 +95,8 @@ class Project(Frozen):
         """Return the configured output contract, or None when it must be inferred from the data.
 
         Raises:
-            ConfigError: ``config-invalid`` when both a schema and labels are given; ``unknown-comparator``.
+            ConfigError: ``config-invalid`` when both a schema and labels are given; ``unknown-comparator``;
+                ``reasoning-misplaced``.
             UserError: ``schema-unreadable``.
         """
         section = self.config.task
@@ -108,8 +110,9 @@ class Project(Frozen):
             return Labels(names=section.labels)
         if section.schema_path:
             schema = self._read_json(section.schema_path, "task.schema")
-            check_declared(schema)
-            return JsonSchema(definition=schema)
+            output = output_of(schema)
+            check_declared(output.definition)
+            return output
         return None
 
     def schemas(self) -> dict[str, dict[str, Any]] | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from insource.contract.answers import answer_text
 from insource.contract.infer import infer_output
 from insource.dataset.review.decisions import DecisionFile
 from insource.dataset.review.workbench import Workbench
 from insource.dataset.rows.examples import example_of
+from insource.dataset.rows.reasoning import set_reasoning_apart
 from insource.dataset.rows.staged import staged
 from insource.logs.collect import Logged, logged
 from insource.logs.recorder import STORE_FILE
@@ -30,6 +32,7 @@ def open_workbench(session: Session, *, overlap: float = 0.0) -> Iterator[Workbe
     file.decisions()  # a file that cannot be read is said before anybody begins
     with staged(source_of(session).source, made(workspace / "review")) as rows:
         contract = project.given_output() or infer_output(row.output for row in rows)
+        set_reasoning_apart(rows, contract)
         answers = Logged({}, frozenset())
         if (workspace / STORE_FILE).exists():
             task = project.task(contract)
@@ -41,7 +44,9 @@ def open_workbench(session: Session, *, overlap: float = 0.0) -> Iterator[Workbe
             contract,
             file,
             answers={
-                row_id: {model: one.text for model, one in found.items() if not one.failure}
+                row_id: {
+                    model: answer_text(one.text, contract) for model, one in found.items() if not one.failure
+                }
                 for row_id, found in answers.answers.items()
             },
             seed=session.config.project.seed,

@@ -67,6 +67,8 @@ def calibrate(
                 "reason": OWN_FIELDS,
             }
         )
+    if any(one.completion and one.completion.label_probabilities for one in evaluated.records):
+        policy = policy.model_copy(update={"measure": "labels"})
     session.display.note(policy.reason)
     return Calibrated(policy, evaluated, served)
 

@@ -23,10 +23,12 @@ from insource.models.prompting.model import PromptedModel
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS, judged, load_tokenizer
 from insource.routing.grounded import GroundedModel
+from insource.routing.labelled import labelled
 from insource.routing.vocabulary import CONTROL_MARK, tokenizer_of
 from insource.runs.result import load
 from insource.serving.adapters import Engines
 from insource.serving.memory import slots_that_fit
+from insource.serving.shared_engine import AdapterModel
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
 from insource.types.choice import HYBRID, HybridParts
@@ -159,6 +161,12 @@ class _Found(NamedTuple):
     policy: Policy
     engines: Engines
 
+    def with_labels(self, model: AdapterModel, gguf: Path) -> AbstractContextManager[Model]:
+        """State the probabilities of the task's labels, and the confidence that its policy is about."""
+        by_tokens = self.policy.measure == "tokens"
+        engine, note = self.session.config.serving.engine, self.session.display.note
+        return labelled(model, self.task, gguf, engine, note, by_tokens=by_tokens)
+
 
 def _restarted(session: Session) -> Callable[[str], None]:
     return lambda reason: session.display.note(f"The engine was started again: {reason}")
@@ -236,14 +244,13 @@ def _prompted(found: _Found, folder: Path) -> Deployed:
 
     @contextmanager
     def opened() -> Iterator[Opened]:
-        with engine.model(base.name, None) as served:
-            model = PromptedModel(served, prompting, served.count_tokens)
-            yield Opened(model, lambda: served.alive)
+        with engine.model(base.name, None) as served, found.with_labels(served, base.gguf) as held:
+            yield Opened(PromptedModel(held, prompting, served.count_tokens), lambda: served.alive)
 
     def judge(completion: Completion) -> Completion:
         if grammar is None or not completion.tokens:
             return completion
-        return judged(completion, grammar, tokenizer_of(base.gguf))
+        return judged(completion, grammar, tokenizer_of(base.gguf), found.task.output)
 
     return Deployed(
         result=found.result,
@@ -276,8 +283,9 @@ def _tuned(found: _Found) -> Deployed:
 
     @contextmanager
     def opened() -> Iterator[Opened]:
-        with engine.model(local.tuned_name, index) as model:
-            held = model if grounding is None else GroundedModel(model, task, grounding, tokenizer)
+        with engine.model(local.tuned_name, index) as model, found.with_labels(model, base.gguf) as held:
+            if grounding is not None:
+                held = GroundedModel(held, task, grounding, tokenizer)
             yield Opened(held, lambda: model.alive)
 
     return Deployed(
@@ -287,7 +295,7 @@ def _tuned(found: _Found) -> Deployed:
         policy=found.policy,
         open=opened,
         ask=_asking(task, local.max_new_tokens, grammar),
-        judge=lambda completion: judged(completion, grammar, load_tokenizer(tokenizer)),
+        judge=lambda completion: judged(completion, grammar, load_tokenizer(tokenizer), task.output),
         spelled=_spelling(lambda: load_tokenizer(tokenizer)),
         slots=slots,
         engine=str(settings.gguf),

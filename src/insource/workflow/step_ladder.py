@@ -17,15 +17,12 @@ from insource.export.adapter_gguf import ADAPTER_FILE
 from insource.export.agreement import metric_of, quality_of
 from insource.export.merged.steps import FILE_TYPES, gguf_name
 from insource.export.stage import served_file
-from insource.foundation.canonical import digest
-from insource.foundation.clock import iso
 from insource.foundation.errors import InsourceError, IntegrityError
 from insource.foundation.files import write_json
-from insource.foundation.ids import run_id
 from insource.models.gguf_metadata import read_values
 from insource.runs.folders import RunStore, StageSpec
 from insource.training.stage import summary
-from insource.types import Arm, Dataset, Estimate, EvalRecord, Example, RunResult, Split, Task
+from insource.types import Arm, Dataset, Estimate, EvalRecord, Example, Split, Task
 from insource.types.step_ladder import LadderStep, SeedRun, StepLadder
 from insource.workflow.evaluate import evaluate_one
 from insource.workflow.export import Made, make_model
@@ -102,15 +99,6 @@ def measure_steps(
         absent=absent,
     )
     return _kept(session, made, found, ladder)
-
-
-def with_ladder(session: Session, result: RunResult, ladder: StepLadder) -> RunResult:
-    """Return the result of a run with the ladder, under a new name: finished runs are not changed."""
-    name = run_id("run", session.started, digest([result.run_id, ladder.model_dump(mode="json")]))
-    paths = {key: path.replace(result.run_id, name) for key, path in result.paths.items()}
-    return result.model_copy(
-        update={"step_ladder": ladder, "run_id": name, "paths": paths, "started_at": iso(session.started)}
-    )
 
 
 def ladder_of(runs: RunStore, training: str) -> StepLadder | None:

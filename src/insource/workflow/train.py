@@ -19,11 +19,13 @@ from insource.evaluation.scoring.custom import custom_scorer
 from insource.evaluation.stage import VERSION as EVALUATION_VERSION
 from insource.export.adapter_gguf import write_adapter
 from insource.foundation.canonical import digest
+from insource.foundation.errors import UserError
 from insource.models.catalogue import BaseModel, resolve
 from insource.models.grounding.grounding import Grounding
 from insource.runs.folders import Run
 from insource.training.defaults import METHODS
-from insource.training.planned import planned
+from insource.training.launch.jobs import Launcher
+from insource.training.planned import cluster_job, planned
 from insource.training.planning.training_plan import TrainingPlan
 from insource.training.select.scoring import Scored, Scoring
 from insource.training.stage import Watch, line, train
@@ -70,6 +72,44 @@ def plan_training(session: Session, dataset: Dataset, task: Task) -> TrainingPla
         usd_per_hour=power if given is None else given,
         checks=(lambda: _check_teachers(session, dataset),),
     )
+
+
+def training_job(session: Session, dataset: Dataset, task: Task, launcher: Launcher) -> str:
+    """Return the file of a job that trains this project on a cluster.
+
+    Raises:
+        UserError: ``job-outside-project`` when the job's folder would lack something.
+        InsourceError: as ``training.planned.cluster_job``.
+    """
+    config = session.config
+    _check_teachers(session, dataset)
+    _check_within(config.training.model, config.project.workspace)
+    return cluster_job(
+        launcher,
+        dataset,
+        task,
+        resolve(config.training.model),
+        config.training,
+        config.project.seed,
+        command=session.command,
+        workspace=config.project.workspace,
+    )
+
+
+def _check_within(model: str, workspace: str) -> None:
+    kind, _, rest = model.partition("/")
+    outside = kind == "ollama" or (kind in ("hf", "gguf") and _leads_out(rest))
+    found = {f"the base model {model}": outside, f"the workspace {workspace}": _leads_out(workspace)}
+    for what in (what for what, out in found.items() if out):
+        raise UserError(
+            "job-outside-project",
+            f"The job takes the project's folder along, and {what} lies outside it.",
+            hint="Use a model of a hub or the catalogue, or move the files into the project's folder.",
+        )
+
+
+def _leads_out(path: str) -> bool:
+    return Path(path).is_absolute() or path.startswith("~") or ".." in Path(path).parts
 
 
 def _check_teachers(session: Session, dataset: Dataset) -> None:

@@ -15,13 +15,15 @@ from insource.export.merged import steps as steps_module
 from insource.export.merged.gguf_file import merged_gguf, quantised_gguf
 from insource.export.merged.merging import load_trained, merge
 from insource.export.merged.steps import FILE_TYPES, Steps, gguf_name, parity_of
+from insource.export.modelfile import ollama_template
 from insource.foundation.errors import IntegrityError
 from insource.models.catalogue import resolve
 from insource.models.conversion.convert import convert, read_source
 from insource.runs.folders import Run, RunStore
 from insource.serving.engine import EngineSettings
 from insource.serving.supervisor import ServedModel
-from insource.training.base import unpacked
+from insource.training.base import load_tokenizer, unpacked
+from insource.training.tokenize import chat_render
 from insource.types import Task, Text
 
 pytestmark = pytest.mark.model
@@ -87,6 +89,14 @@ def test_the_merged_file_has_the_weights_that_the_converter_writes(name, tiny, t
     for tensor, (_, values) in ours.items():
         assert values == pytest.approx(theirs[tensor][1].reshape(values.shape), abs=1e-3), tensor
     assert read_base(tmp_path / "ours.gguf") == read_base(base.gguf)
+    _, bos = ARCHITECTURES[name][-3:-1]
+    tokenizer = load_tokenizer(base)
+    template = ollama_template(chat_render(tokenizer), bos if read_base(base.gguf).adds_bos else "")
+    turns = [{"role": "system", "content": "Say it."}, {"role": "user", "content": "A pump."}]
+    asked = chat_render(tokenizer)(turns)
+    filled = template.replace("{{ .System }}", "Say it.").replace("{{ .Prompt }}", "A pump.")
+    # An engine that sets BOS itself sets it once.
+    assert (bos if read_base(base.gguf).adds_bos else "") + filled == asked
 
 
 def test_a_layout_that_fits_nothing_is_refused(tiny, tmp_path, monkeypatch):

@@ -85,5 +85,5 @@ def test_predict_answers_as_the_served_model(answers, name, monkeypatch, tmp_pat
 
     rows, to = tmp_path / "rows.jsonl", tmp_path / "answers.jsonl"
     rows.write_text(json.dumps({"id": "r1", "input": ANSWERS[name][0]}) + "\n")
-    predict(session_on(answers["folder"] / name), rows, to)
+    predict(session_on(answers["folder"] / name), {rows.name: rows}, to)
     assert json.loads(to.read_text())["output"] == read(name, answers["serve"][name])

@@ -148,6 +148,6 @@ def test_gateway_and_predict_answer_as_serve_does(client, folder, tmp_path):
     rows = tmp_path / "rows.jsonl"
     rows.write_text(json.dumps({"id": "r1", "input": DOCUMENTS[0]}) + "\n")
     for name in names:
-        predict(session_on(folder / name), rows, tmp_path / name)
+        predict(session_on(folder / name), {rows.name: rows}, tmp_path / name)
     predicted = {name: json.loads((tmp_path / name).read_text())["output"] for name in names}
     assert served == routed == predicted

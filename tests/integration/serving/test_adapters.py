@@ -54,6 +54,22 @@ def test_adapters_on_one_engine_answer_as_each_alone_in_any_order(settings, adap
             assert models[name].generate(QUESTION).text == alone[name], name
 
 
+def test_the_state_of_an_earlier_prompt_is_not_used_for_another_adapter(settings, adapters):
+    """llama.cpp's cache of earlier prompts goes by their tokens alone, not by their adapter."""
+    # Prompts with little in common: for one that begins alike, the engine cuts back the state it has.
+    texts = ("pump valve motor " * 8, "river bridge water " * 8, "three four seven " * 8)
+    questions = [
+        Request(messages=(Message(role="system", content=text), *QUESTION.messages), max_tokens=12)
+        for text in texts
+    ]
+    with SharedEngine(settings, {}) as shared:
+        alone = [shared.model("base", None).generate(question).text for question in questions]
+    with SharedEngine(settings, {"a": adapters["a"]}) as shared:
+        tuned = [shared.model("a", "a").generate(question).text for question in questions]
+        assert [shared.model("base", None).generate(question).text for question in questions] == alone
+        assert [shared.model("a", "a").generate(question).text for question in questions] == tuned
+
+
 def test_two_slots_answer_two_adapters_at_once_as_each_alone(settings, adapters, alone):
     two = settings.model_copy(update={"slots": 2})
     with SharedEngine(two, {name: adapters[name] for name in "ab"}) as shared:

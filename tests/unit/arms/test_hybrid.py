@@ -12,7 +12,7 @@ from insource.evaluation.scorers import build_scorer
 from insource.evaluation.stage import Evaluated
 from insource.foundation.errors import ProviderError
 from insource.models.assembled import AssembledModel
-from insource.models.protocol import Request
+from insource.models.protocol import ModelInfo, Request
 from insource.models.replay import ReplayModel
 from insource.runs.folders import Run
 from insource.types import Arm, Completion, EvalRecord, Evaluation, Example, JsonSchema, Message, Task
@@ -198,3 +198,27 @@ def test_the_first_model_s_unreadable_answer_is_the_answer():
 def test_a_model_that_fails_leaves_its_fields_to_the_first():
     models = [ReplayModel("m", {REQUEST.messages: WHOLE}), ReplayModel("m", {})]
     assert AssembledModel("h", models, {"phase": 1}, TASK.output).generate(REQUEST).text == WHOLE
+
+
+class Sure:
+    """Answers every request with this text, and is this sure of each field."""
+
+    def __init__(self, text, sure):
+        self.info = ModelInfo(name="m", local=True)
+        self._answer = Completion(text=text, field_confidences=dict.fromkeys(FIELDS, sure))
+
+    def generate(self, request):
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        (WHOLE, {"model": 0.9, "voltage": 0.9, "phase": 0.4}),
+        ('{"model":"AX","voltage":"480 V","phase":3}', dict.fromkeys(FIELDS, 0.9)),  # breaks the schema
+    ],
+)
+def test_the_confidence_of_a_field_is_of_the_model_that_answered_it(second, expected):
+    models = [Sure(WHOLE, 0.9), Sure(second, 0.4)]
+    found = AssembledModel("h", models, {"phase": 1}, TASK.output).generate(REQUEST)
+    assert found.field_confidences == expected

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from support.example_results import example_result
 from support.measured_runs import agreement_run, demo_run, labels_run, unfair_run
+from support.retentions import retained_run
 from support.step_ladders import stepped_run
 
 from insource.report import render, render_markdown, words
@@ -77,6 +78,7 @@ def metrics(*prefixes: str):
         ("effort", demo_run, lambda r: evaluations(effort=None)(r.model_copy(update={"choice": None}))),
         ("training", demo_run, without(training=None)),
         ("steps", stepped_run, without(step_ladder=None)),
+        ("retention", retained_run, without(retention=None)),
         ("routing", example_result, without(routing=None)),
         ("disagreements", demo_run, without(disagreements=())),
     ],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from insource.contract.grammar import compile_grammar
 from insource.foundation.errors import DataError, IntegrityError
-from insource.routing.confidence import document_confidence, field_confidences, load_tokenizer
+from insource.routing.confidence import document_confidence, field_confidences, judged, load_tokenizer
 from insource.types import Completion, JsonSchema, Labels, TokenLogprob
 
 SCHEMA = {
@@ -76,6 +76,14 @@ def test_known_numbers_under_a_grammar(tokenizer):
     assert fields == pytest.approx({"kind": 0.5, "total": 2 / 3})
     whole = document_confidence(answer(*RECEIPT), GRAMMAR, tokenizer)
     assert whole == pytest.approx(1 / 3)
+
+
+def test_an_answer_is_judged_as_a_whole_and_by_field(tokenizer):
+    found = judged(answer(*RECEIPT), GRAMMAR, tokenizer)
+    assert found.field_confidences == pytest.approx({"kind": 0.5, "total": 2 / 3})
+    assert found.confidence == pytest.approx(1 / 3)
+    stated = answer(*RECEIPT).model_copy(update={"confidence": 0.9})
+    assert judged(stated, GRAMMAR, tokenizer) == stated
 
 
 def test_without_a_grammar_raw_probabilities_of_values_count(tokenizer):

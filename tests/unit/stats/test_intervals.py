@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from insource.foundation.rng import generator
 from insource.stats.intervals import (
@@ -14,6 +14,7 @@ from insource.stats.intervals import (
     cluster_mean_t,
     cluster_ratio_t,
     mean_t,
+    mover_difference,
     quantile_interval,
     rule_of_three,
     wilson,
@@ -85,3 +86,14 @@ def test_the_quantile_interval_has_exact_order_statistic_coverage(quantile):
     assert covered >= 0.95
     assert narrower < covered
     assert stats.binom.cdf(low, 200, quantile) > 0.025  # the next rank up would leave too much below
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [((45, 50), (38, 60)), ((3, 40), (0, 25)), ((50, 50), (41, 50))]
+)
+def test_the_difference_of_two_wilson_intervals_is_newcombes(first, second):
+    ends = [wilson(*counts) for counts in (first, second)]
+    values = [successes / n for successes, n in (first, second)]
+    found = mover_difference(values[0], ends[0], values[1], ends[1])
+    wanted = confint_proportions_2indep(*first, *second, method="newcomb", compare="diff")
+    assert found == pytest.approx(wanted, abs=1e-9)

@@ -1,7 +1,7 @@
 """What fails closed before training, what `--force` overrides, and what it does not."""
 
 import pytest
-from support.recipes import CARD, LAPTOP, recipe, rows
+from support.recipes import CARD, LAPTOP, SMOLLM2_135M, recipe, rows
 from unit.training.test_preflight import Characters
 
 from insource.foundation.errors import DataError, IntegrityError, PrerequisiteError
@@ -12,6 +12,7 @@ from insource.training.preflight import (
     check_memory,
     check_method,
     check_prefixes,
+    check_processes,
     check_rows,
     check_system_prompt,
     check_writable,
@@ -156,9 +157,54 @@ def test_a_disk_without_room_for_checkpoints_stops_the_run(tmp_path):
     assert code_of(check_disk, tmp_path, 10**15) == "disk-full"
 
 
+@pytest.mark.parametrize(
+    ("section", "machine", "code"),
+    [
+        ({"processes": 2}, LAPTOP, ""),
+        ({"processes": 2}, CARD.model_copy(update={"cards": 2}), ""),
+        ({"processes": 2}, CARD.model_copy(update={"cards": 1}), "too-few-gpus"),
+        ({"processes": 2, "sharded": True}, CARD.model_copy(update={"cards": 2}), ""),
+        ({"processes": 2, "sharded": True}, LAPTOP, "sharding-unavailable"),
+        ({"processes": 1, "sharded": True}, CARD.model_copy(update={"cards": 2}), "sharding-unavailable"),
+        (
+            {"processes": 2, "sharded": True, "method": "qlora"},
+            CARD.model_copy(update={"cards": 2}),
+            "sharding-unavailable",
+        ),
+    ],
+)
+def test_processes_need_a_card_each_and_sharding_needs_several(section, machine, code):
+    planned = recipe(rows(), machine=machine, **section)
+    if code:
+        assert code_of(check_processes, planned, machine) == code
+    else:
+        check_processes(planned, machine)
+
+
+def test_processes_share_a_cpu_s_memory_and_not_a_card_s():
+    assert recipe(rows(), processes=4).available_bytes == LAPTOP.free_bytes // 4
+    assert recipe(rows(), machine=CARD, processes=4).available_bytes == CARD.free_bytes
+
+
 def test_four_bits_need_a_card_and_its_library():
-    check_method("qlora", CARD)
-    check_method("lora", LAPTOP)
-    assert code_of(check_method, "qlora", LAPTOP) == "qlora-unavailable"
+    packed = recipe(machine=CARD, method="qlora")
+    check_method(packed, SMOLLM2_135M, CARD, recipe)
+    check_method(recipe(), SMOLLM2_135M, LAPTOP, recipe)
     without = CARD.model_copy(update={"bitsandbytes": False})
-    assert code_of(check_method, "qlora", without) == "qlora-unavailable"
+    assert code_of(check_method, packed, SMOLLM2_135M, without, recipe) == "qlora-unavailable"
+
+
+@pytest.mark.parametrize(("free", "fits"), [(14, "it fits into the 14.0 GiB"), (11, "it does not fit")])
+def test_four_bits_on_a_cpu_are_refused_with_what_lora_needs_and_4_bits_would_save(free, fits):
+    machine = LAPTOP.model_copy(update={"free_bytes": free * GIB})
+    shape = SMOLLM2_135M.model_copy(update={"hidden": 4096, "feed_forward": 11_008, "query": 4096})
+    packed, lora = (recipe(machine=machine, shape=shape, method=method) for method in ("qlora", "lora"))
+    with pytest.raises(PrerequisiteError) as refused:
+        check_method(packed, shape, machine, lambda: lora)
+    assert refused.value.code == "qlora-unavailable"
+    needs, saves = refused.value.details
+    assert f"{shape.parameters / 1e6:,.0f} million" in needs
+    assert f"{lora.memory.needed / GIB:.1f} GiB" in needs
+    assert fits in needs
+    assert f"{packed.memory.weights / GIB:.1f} GiB" in saves
+    assert packed.memory.weights < lora.memory.weights / 2

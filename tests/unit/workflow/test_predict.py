@@ -359,3 +359,25 @@ def test_the_progress_has_the_total_and_a_rate(folder, monkeypatch):
     predict(session, rows(folder, "one", "two"), folder / "out.jsonl")
     assert [(done, total) for _, done, total in told] == [(1, 2), (2, 2)]
     assert all(text.endswith("/s") for text, _, _ in told)
+
+
+def test_a_hidden_document_is_no_part_of_its_folder_and_answered_when_named(folder):
+    (folder / "inbox").mkdir()
+    for name in ("one.txt", ".draft.txt"):
+        (folder / "inbox" / name).write_text("The courier is late.")
+    command(folder, "inbox", "inbox/.draft.txt")
+    assert [line["id"] for line in lines(folder / "predicted.jsonl")] == ["one.txt", ".draft.txt"]
+
+
+def test_json_and_answers_do_not_share_standard_output(folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "support.fitted_models", "predict", "-", "--json"],
+        cwd=folder,
+        env=os.environ | python_path(TESTS),
+        capture_output=True,
+        text=True,
+        input="",
+    )
+    assert done.returncode == 2
+    assert "name a file with --to" in done.stderr
+    assert done.stdout == ""

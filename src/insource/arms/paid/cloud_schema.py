@@ -75,9 +75,12 @@ def schema_of(task: Task, example: Example | None = None) -> dict[str, object]:
         return label_schema(task.output.names)
     schema = task.output.definition if isinstance(task.output, JsonSchema) else {}
     if example is None:
-        return schema
+        return task.output.generated if isinstance(task.output, JsonSchema) else {}
     schema = schema if example.contract is None else example.contract
-    return schema if example.attributes is None else restricted(schema, example.attributes)
+    schema = schema if example.attributes is None else restricted(schema, example.attributes)
+    if isinstance(task.output, JsonSchema) and example.contract is None:
+        return task.output.with_reasoning(schema)
+    return schema
 
 
 def _reference(inputs: ArmInputs) -> str:

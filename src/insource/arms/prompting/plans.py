@@ -24,6 +24,7 @@ from insource.models.prompting.model import PromptedModel, Prompting
 from insource.models.prompting.prompt import Prompt
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS, document_confidence
+from insource.routing.labelled import labelled
 from insource.routing.vocabulary import tokenizer_of
 from insource.runs.folders import StageSpec
 from insource.types import Arm, Completion, EvalRecord, Example, Task
@@ -100,8 +101,11 @@ def prompt_of(local: Local, *, constrained: bool) -> Prompt:
 @contextmanager
 def serve(local: Local, prompting: Prompting) -> Iterator[PromptedModel]:
     """Run the engine and yield the model behind a prompt."""
-    with local.serve(local.base.name, None) as served:
-        yield PromptedModel(served, prompting, served.count_tokens)
+    with (
+        local.serve(local.base.name, None) as served,
+        labelled(served, local.task, local.base.gguf, local.serving.engine, local.note) as model,
+    ):
+        yield PromptedModel(model, prompting, served.count_tokens)
 
 
 def prompted_plan(inputs: ArmInputs, making: Making) -> ArmPlan:
@@ -134,7 +138,8 @@ def prompted_plan(inputs: ArmInputs, making: Making) -> ArmPlan:
     return ArmPlan(
         arm=arm,
         examples=inputs.few if run.result["usable"] else (),
-        identity={"prompt": run.digest},
+        identity={"prompt": run.digest}
+        | ({"labels": "scored"} if arm.constrained and local.scores_labels else {}),
         model=model,
         ask=lambda example: ask_plainly(inputs.task, example, constrained=arm.constrained),
         confidence=lambda example, completion: confidence(local, inputs.task, arm, example, completion),
@@ -163,7 +168,9 @@ def confidence(local: Local, task: Task, arm: Arm, example: Example, completion:
     """Return the confidence of a constrained answer; None without log-probabilities or without a grammar."""
     if not arm.constrained or not completion.tokens:
         return None
-    return document_confidence(completion, grammar_for(task, example), tokenizer_of(local.base.gguf))
+    return document_confidence(
+        completion, grammar_for(task, example), tokenizer_of(local.base.gguf), task.output
+    )
 
 
 def hopeless(records: Sequence[EvalRecord], metric: str, best: float | None) -> str:

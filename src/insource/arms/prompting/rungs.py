@@ -18,11 +18,12 @@ from insource.arms.prompting.plans import (
     verify,
 )
 from insource.config.evaluation import Rung
+from insource.contract.reasoning_field import trained_text
 from insource.evaluation.plan import ArmPlan
 from insource.models.prompting.lookup import Examples
 from insource.models.prompting.model import Prompting
 from insource.models.prompting.prompt import Choice
-from insource.types import Arm, Example
+from insource.types import Arm, Example, Task
 from insource.types.evaluation import Effort
 
 KIND = "prompted"
@@ -56,13 +57,18 @@ def named(name: str, inputs: ArmInputs, local: Local, *, constrained: bool) -> s
 
 
 def examples_of(choice: Choice, inputs: ArmInputs, shots: int) -> Examples:
-    """Choose or index the training rows that a prompt shows."""
-    train = inputs.dataset.splits["train"]
+    """Choose or index the training rows that a prompt shows, each with the reasoning that it has."""
+    train = [_as_trained(one, inputs.task) for one in inputs.dataset.splits["train"]]
     if choice == "none":
         return Examples(())
     if choice == "fixed":
         return fixed_examples(train, inputs.task, shots)
     return retrieved_examples(train, embeddings_at_hand() if similarity(inputs) == "embeddings" else None)
+
+
+def _as_trained(example: Example, task: Task) -> Example:
+    written = trained_text(example.target, example.reasoning, task.output)
+    return example if written == example.target else example.model_copy(update={"target": written})
 
 
 def similarity(inputs: ArmInputs) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Literal
 
+from insource.contract.reasoning_field import trained_text
 from insource.dataset.rows.cloud_answers import answers_of
 from insource.types import Example, Task
 
@@ -41,13 +42,13 @@ def openai_chat(task: Task, example: Example) -> dict[str, Any]:
     Source: OpenAI's fine-tuning guide, chat format.
     """
     prompt = [message.model_dump() for message in task.messages(example.input, attributes=example.attributes)]
-    return {"messages": [*prompt, {"role": "assistant", "content": example.target}]}
+    return {"messages": [*prompt, {"role": "assistant", "content": _written(task, example)}]}
 
 
 def prompt_completion(task: Task, example: Example) -> dict[str, Any]:
     """``{"prompt": document, "completion": target}``; the instruction, one for all, is in the README."""
     *_, user = task.messages(example.input, attributes=example.attributes)
-    return {"prompt": user.content, "completion": example.target}
+    return {"prompt": user.content, "completion": _written(task, example)}
 
 
 def hf_row(task: Task, example: Example) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def hf_row(task: Task, example: Example) -> dict[str, Any]:
     return {
         "id": example.row_id,
         "input": example.input,
-        "output": example.target,
+        "output": _written(task, example),
         "attributes": _json(example.attributes),
         "schema": _json(example.contract),
         "group": example.group,
@@ -81,6 +82,10 @@ FORMATS: dict[Format, Line] = {
     "prompt-completion": prompt_completion,
     "hf": hf_row,
 }
+
+
+def _written(task: Task, example: Example) -> str:
+    return trained_text(example.target, example.reasoning, task.output)
 
 
 def _json(value: Any) -> str | None:

@@ -32,6 +32,7 @@ def example_of(row: Row, target: str) -> Example:
     # Only where there are some: the digests of rows without them stay what they were.
     content |= {"acceptable": row.acceptable} if row.acceptable else {}
     content |= {"facts": row.facts} if row.facts else {}
+    content |= {"reasoning": row.reasoning} if row.reasoning else {}
     return Example(
         row_id=row.row_id,
         digest=canonical.digest(content),
@@ -45,6 +46,7 @@ def example_of(row: Row, target: str) -> Example:
         cloud_latency_s=dict(sorted(row.cloud_latency_s.items())),
         acceptable=row.acceptable,
         facts=row.facts,
+        reasoning=row.reasoning,
         cloud_calls=_calls_of(row),
         cloud_failures=dict(sorted(row.cloud_failures.items())),
         provenance=row.provenance,

@@ -7,6 +7,7 @@ from typing import Any
 from insource.contract.asked import for_asked
 from insource.contract.canonical_form import canonical_target
 from insource.contract.places import place_of
+from insource.contract.reasoning_field import trained_text
 from insource.contract.resolved import InvalidSchema
 from insource.contract.validate import violations
 from insource.contract.writable import unwritable
@@ -37,6 +38,7 @@ class Targets:
         schema = row.contract
         if schema is not None:
             _check_own(schema)
+            self._check_reasoning(schema)
         for fact in row.facts:
             _check_own({KEYWORD: {name: value for name, value in fact.items() if name != "any_of"}})
         if schema is None and isinstance(self._contract, JsonSchema):
@@ -56,11 +58,18 @@ class Targets:
             raise BadRow("unknown-label", f"{text[:80]!r} is not one of the {len(self._names)} labels")
         return text
 
+    def _check_reasoning(self, own: dict[str, Any]) -> None:
+        """Refuse a row's own field by the name that is dropped from every answer as reasoning."""
+        reasoning = self._contract.reasoning if isinstance(self._contract, JsonSchema) else None
+        if reasoning and reasoning.name in own.get("properties", {}):
+            raise BadRow("invalid-schema", f"{reasoning.name!r} is the task's reasoning, not a field")
+
     def misfit(self, row: Row) -> Dropped | None:
         """Return why the row is left out, or None when its label fits and the grammar can write it."""
         try:
             target = self.of(row)
-            if stopped := unwritable(target, self._contract_of(row)):
+            written = trained_text(target, row.reasoning, self._contract)
+            if stopped := unwritable(written, self._contract_of(row)):
                 raise BadRow("unwritable-label", stopped)
         except BadRow as bad:
             return Dropped(row_id=row.row_id, line=row.line, reason=bad.reason, detail=bad.detail)
@@ -69,7 +78,7 @@ class Targets:
     def _contract_of(self, row: Row) -> OutputSpec | dict[str, Any]:
         if row.contract is not None:
             return row.contract
-        return self._contract.definition if isinstance(self._contract, JsonSchema) else self._contract
+        return self._contract.generated if isinstance(self._contract, JsonSchema) else self._contract
 
 
 def check_contract(contract: OutputSpec) -> None:

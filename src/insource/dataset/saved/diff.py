@@ -172,7 +172,7 @@ def _contract_changes(old: OutputSpec, new: OutputSpec) -> tuple[str, ...]:
     if isinstance(old, Labels) and isinstance(new, Labels):
         found = _set_changes("label", set(old.names), set(new.names))
     if isinstance(old, JsonSchema) and isinstance(new, JsonSchema):
-        found = _schema_changes(old.definition, new.definition)
+        found = _schema_changes(old.generated, new.generated)
     return found or ("the same is written in another way or order, or given where it was inferred",)
 
 

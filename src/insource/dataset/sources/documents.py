@@ -28,6 +28,8 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 ABOUT = ("readme", "license", "licence", "notice")
 FILE_COLUMNS = ("file_name", "file", "filename", "path")
 
+HIDDEN = (".", "~$")  # hidden, or the lock of a document that Word has open
+
 _LABEL_TEXT = (".label.txt", ".label")
 _LABEL_JSON = (".label.json", ".json")
 _SHOWN = 10
@@ -228,7 +230,7 @@ def walk(folder: Path) -> Iterator[Path]:
 
 def _walk(folder: Path, root: Path, seen: set[bytes]) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name.startswith((".", "~$")):  # hidden, or the lock of a document that Word has open
+        if path.name.startswith(HIDDEN):
             continue
         if not path.is_dir():
             yield path

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from insource.contract.answers import answer_text
 from insource.evaluation.run import Scorer
 from insource.types import Arm, CloudCall, EvalRecord, Example, Handicap, Score, Task
 from insource.types.handicap import HandicapKind
@@ -57,9 +58,9 @@ class Case(NamedTuple):
         return self.call(example).prompt or self.prompt
 
     def answer(self, example: Example, record: EvalRecord) -> str:
-        """Return the raw text of the answer; a record without a completion has the row's own."""
+        """Return the text of the answer; a record without a completion has the row's own."""
         if record.completion is not None:
-            return record.completion.text
+            return answer_text(record.completion.text, self.task.output)
         return "" if record.status == "failed" else example.cloud_outputs.get(self.arm.model, "")
 
 

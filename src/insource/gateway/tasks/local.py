@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from insource.contract.answers import read_answer
+from insource.contract.answers import answer_text, read_answer
 from insource.contract.grammar import compile_grammar
 from insource.contract.reasoning import without_reasoning
 from insource.contract.validate import fits
@@ -63,12 +63,19 @@ class LocalAnswerer:
             )
         if completion.finish_reason == "length" or not self._fits(completion.text):
             return Attempt("invalid", completion, 0.0, "the local answer does not fit the output contract")
-        if completion.confidence is not None:
-            return Attempt("valid", completion, completion.confidence)
+        sure, unsure = completion.confidence, ""
         try:
-            return Attempt("valid", completion, self._confidence(completion))
+            sure = self._confidence(completion) if sure is None else sure
         except InsourceError as error:
-            return Attempt("valid", completion, None, f"no confidence: {error.message}")
+            unsure = f"no confidence: {error.message}"
+        return Attempt("valid", self._without_reasoning(completion), sure, unsure)
+
+    def _without_reasoning(self, completion: Completion) -> Completion:
+        text = answer_text(completion.text, self._task.output)
+        if text == completion.text:
+            return completion
+        # Its tokens are those of another text then, and would tell what was dropped.
+        return completion.model_copy(update={"text": text, "tokens": ()})
 
     def _fits(self, text: str) -> bool:
         answer = read_answer(text, self._task.output)

@@ -59,6 +59,8 @@ class EngineHttp:
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Return the JSON of the answer, None for an answer of status 200 without any."""
+        if self._client.is_closed:  # its engine was replaced between two calls of another thread
+            raise ProviderError("engine-unreachable", f"{self.name} was stopped.")
         try:
             response = self._client.request(method, path, json=body)
         except httpx2.TimeoutException as error:

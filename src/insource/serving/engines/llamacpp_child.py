@@ -27,7 +27,8 @@ def _parameters(settings: dict[str, Any]) -> Any:
     parameters.port = settings["port"]
     parameters.api_keys = [settings["api_key"]]
     parameters.cors_origins = "localhost"  # the default is "*" with credentials
-    parameters.cache_ram_mib = 256  # the default takes 8 GiB
+    # The cache of earlier prompts goes by their tokens alone: it would answer from another adapter's state.
+    parameters.cache_ram_mib = 0 if settings["adapters"] else 256  # the default takes 8 GiB
     parameters.endpoint_metrics = True
     parameters.verbosity = 0
     parameters.use_jinja = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -131,7 +132,8 @@ def _trainer(work: Work, reports: Reports) -> ResumableSFT:
     model = adapted(work.base, recipe, getattr(torch, recipe.precision))
     mean_tokens = sum(len(row.input_ids) for row in train) / len(train)
     on_cuda = torch.cuda.is_available()
-    trainer_class = ResumableSFT if on_cuda else CompletionSFT  # on CUDA, TRL's own loss skips the prompt too
+    # On CUDA, TRL's own loss skips the prompt too. Sharded weights are whole only within the model's forward.
+    trainer_class = ResumableSFT if on_cuda or recipe.sharded else CompletionSFT
     trainer = trainer_class(
         model=model,
         args=training_arguments(recipe, work.folder, on_cuda=on_cuda),
@@ -174,7 +176,9 @@ def training_arguments(recipe: Recipe, folder: Path, *, on_cuda: bool) -> SFTCon
         save_total_limit=None,  # the chooser deletes them: it keeps the best by the task's metric
         prediction_loss_only=True,
         use_cpu=not on_cuda,
-        ddp_backend="gloo" if recipe.processes > 1 and not on_cuda else None,
+        ddp_backend="gloo" if "WORLD_SIZE" in os.environ and not on_cuda else None,
+        fsdp=recipe.sharded,
+        fsdp_config={"version": 2} if recipe.sharded else None,
         ddp_timeout=WAITS_S,
         ddp_find_unused_parameters=False,
         # A frozen base has its final type already; autocast would cast the adapters

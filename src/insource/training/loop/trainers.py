@@ -89,7 +89,7 @@ class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
         self.note(f"out of memory: going on with micro-batches of {tokens:,} tokens")
 
     def _in_parts(self, model: Any, inputs: Any, num_items_in_batch: Any) -> Any:
-        parts = micro_batches.split(self._prepare_inputs(inputs), self.micro_batch_tokens)
+        parts = micro_batches.split(self._prepare_inputs(inputs), self._tokens_at_once(inputs))
         total = num_items_in_batch if num_items_in_batch is not None else _answer_tokens(inputs)
         losses = []
         for number, part in enumerate(parts, start=1):
@@ -99,6 +99,10 @@ class ResumableSFT(SFTTrainer):  # type: ignore[misc] # trl ships no types
                 self.accelerator.backward(loss)
             losses.append(loss.detach())
         return torch.stack(losses).sum()
+
+    def _tokens_at_once(self, inputs: Any) -> int:
+        # Each forward gathers the weights of all processes, so they have to compute equally many parts
+        return int(inputs["input_ids"].numel()) if self.is_fsdp_enabled else self.micro_batch_tokens
 
 
 class CompletionSFT(ResumableSFT):

@@ -148,6 +148,7 @@ def _step(
         optimizer=candidate.optimizer,
         checkpointing=candidate.checkpointing,
         loss="fused" if on_cuda else "chunks",
+        shards=section.processes if section.sharded else 1,
         context_bytes=CUDA_CONTEXT_BYTES if on_cuda else PROCESS_BYTES,
     )
 

@@ -20,7 +20,7 @@ class Machine(Frozen):
     """What trains. ``memory_bytes`` is all of the device's memory, ``free_bytes`` what is free of it now.
 
     ``bfloat16`` says that the device multiplies that type natively, ``bitsandbytes`` that 4-bit and 8-bit
-    training is installed and works on this device.
+    training is installed and works on this device. ``cards`` counts the CUDA devices.
     """
 
     device: Literal["cpu", "cuda"]
@@ -30,6 +30,7 @@ class Machine(Frozen):
     free_bytes: int
     bfloat16: bool
     bitsandbytes: bool = False
+    cards: int = 0
 
     @property
     def in_words(self) -> str:
@@ -54,6 +55,7 @@ def this_machine() -> Machine:
             free_bytes=free,
             bfloat16=torch.cuda.is_bf16_supported(),
             bitsandbytes=_installed("bitsandbytes"),
+            cards=torch.cuda.device_count(),
         )
     total, free = cpu_memory()
     return Machine(

@@ -22,7 +22,7 @@ from insource.foundation.errors import IntegrityError, UserError
 from insource.foundation.rng import generator
 from insource.models.prompting.folder import load
 from insource.models.prompting.model import PromptedModel
-from insource.types import Estimate, EvalRecord, Score, SlotScore
+from insource.types import Estimate, EvalRecord, JsonSchema, Reasoning, Score, SlotScore
 
 
 def copying(inputs, **changes):
@@ -160,6 +160,26 @@ def test_only_training_rows_are_shown(inputs, rows, label_task):
     for plan in plans(inputs._replace(dataset=dataset), "few-shot", "retrieved"):
         shown = {shot.row_id for shot in load(plan.answers_in).examples.shots}
         assert shown <= {shot.row_id for shot in shots_of(inputs.dataset.splits["train"])}
+
+
+def test_examples_show_the_reasoning_that_their_rows_have(inputs, label_task):
+    text = {"type": "string"}
+    output = JsonSchema(
+        definition={"type": "object", "properties": {"team": text}},
+        reasoning=Reasoning(name="why", definition=text),
+    )
+    labelled = [
+        one.model_copy(update={"target": '{"team":"billing"}', "reasoning": "It says so." * (n % 2)})
+        for n, one in enumerate(inputs.dataset.splits["train"])
+    ]
+    task = label_task.model_copy(update={"output": output})
+    changed = inputs._replace(task=task, dataset=dataset_of(labelled, inputs.test, task))
+    for choice in ("fixed", "retrieved"):
+        shown = {one.row_id: one.target for one in rungs.examples_of(choice, changed, 4).shots}
+        assert shown
+        for one in labelled:
+            said = '{"why":"It says so.","team":"billing"}' if one.reasoning else one.target
+            assert shown.get(one.row_id, said) == said
 
 
 def test_long_documents_leave_room_for_fewer_examples_and_the_note_says_so(inputs, rows, label_task):

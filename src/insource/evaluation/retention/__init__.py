@@ -1,0 +1,1 @@
+"""Whether a trained model memorised its rows, and what it forgot."""
