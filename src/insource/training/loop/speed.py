@@ -38,8 +38,8 @@ PAYS = 0.97
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1}
 """Largest relative difference of the gradient from that of the reference: rounding, and nothing else."""
 
-# In bfloat16 the third rounds the adapters' gradient. Models that were trained with and without it are equally
-# good within their interval (``benchmarks/README.md``).
+# In bfloat16 the third rounds the adapters' gradient. Models that were trained with and without it are
+# equally good within their interval (``benchmarks/README.md``).
 CANDIDATES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("attention", "eager", {"attention": "eager"}),
     ("loss", "gradient made in place", {"loss_in_place": True}),
