@@ -2,8 +2,7 @@
 
 They meet after each product. A thread that waits spins, by default for milliseconds. Beside another busy
 process it thereby takes the core that the thread for which it waits would need: training falls to a fraction
-of its share. A short spin gives the core back; alone on the machine it costs nothing that was measurable
-(``benchmarks/busy_training.py``).
+of its share. A short spin gives the core back (``benchmarks/busy_training.py``).
 """
 
 from __future__ import annotations
