@@ -185,7 +185,8 @@ def test_where_rows_are_no_multiple_of_256_the_file_says_what_it_is(tiny, tmp_pa
 @pytest.mark.parametrize("settings", [{}, {"use_rslora": True}, {"use_dora": True}])
 def test_variants_of_lora_answer_as_trained(settings, tiny, tmp_path, rows):
     """rsLoRA by the scale that is written, DoRA merged, because llama.cpp would leave its magnitudes out."""
-    base = tiny("llama", dtype="float32", initializer_range=0.3)
+    # Blunt attention: the merged file rounds to 16 bits, and sharp random attention flips near-ties by that.
+    base = tiny("llama", dtype="float32", initializer_range=0.3, sharper=1.0)
     adapter = adapter_of(base, tmp_path / "train" / "adapter", **settings)
     assert bool(why_merged(adapter)) == ("use_dora" in settings)
     with steps_of(base, tmp_path / "train", tmp_path, rows) as steps:
