@@ -41,7 +41,7 @@ from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 if TYPE_CHECKING:
     from insource.training.loop.fine_tune import Trained
 
-STAGE, VERSION = "train", 7
+STAGE, VERSION = "train", 8
 NO_RESULT = {"force", "usd_per_hour"}
 """Settings that change no byte of a run. A check that was overridden is in its summary."""
 LIBRARIES = ("torch", "transformers", "peft", "trl", "xllamacpp", "llguidance")
