@@ -23,12 +23,8 @@ SETTINGS = {
 }
 
 OFFLINE = "HF_HUB_OFFLINE"
-# Set beside OFFLINE, so that a child process does not take our own setting for the owner's.
-BY_INSOURCE = "INSOURCE_SET_HUB_OFFLINE"
 # Whether this machine's owner switched the hub off, before this module did.
-FORBIDDEN = os.environ.get(OFFLINE, "").upper() in ("1", "ON", "YES", "TRUE") and (
-    BY_INSOURCE not in os.environ
-)
+FORBIDDEN = os.environ.get(OFFLINE, "").upper() in ("1", "ON", "YES", "TRUE")
 
 
 def stay_offline() -> None:
@@ -38,8 +34,6 @@ def stay_offline() -> None:
     constants are changed too.
     """
     os.environ |= SETTINGS
-    if not FORBIDDEN:
-        os.environ[BY_INSOURCE] = "1"
     _tell_the_library(offline=True)
 
 
