@@ -143,6 +143,7 @@ class _GatewayServer(PlainServer):
         self._on_stop = on_stop
         self._reload = reload
         self._reloading: asyncio.Task[None] | None = None
+        self._asked_again = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         if threading.current_thread() is threading.main_thread():
@@ -154,13 +155,16 @@ class _GatewayServer(PlainServer):
         await super().shutdown(sockets=sockets)
 
     def _hang_up(self) -> None:
+        self._asked_again = True
         if self._reloading is None or self._reloading.done():
             self._reloading = asyncio.create_task(self._read_again())
 
     async def _read_again(self) -> None:
-        settings = await asyncio.to_thread(self._reload)
-        if settings is not None:
-            self._gateway.reload(settings)
+        while self._asked_again:  # a signal that comes during a reload asks for one more
+            self._asked_again = False
+            settings = await asyncio.to_thread(self._reload)
+            if settings is not None:
+                self._gateway.reload(settings)
 
 
 def _is_a_defect(record: logging.LogRecord) -> bool:

@@ -1,9 +1,12 @@
 """The address that a server listens on: a mistake in it is said, and IPv6 is an address too."""
 
+import asyncio
+import threading
+
 import pytest
 
 from insource.foundation.errors import PrerequisiteError
-from insource.gateway.server import listening, url_of
+from insource.gateway.server import _GatewayServer, listening, url_of
 from insource.serving.engines.llamacpp import require_free_port
 
 
@@ -36,3 +39,26 @@ def test_a_taken_port_is_found_before_the_engine_loads(host):
         with pytest.raises(PrerequisiteError):
             require_free_port(port, host)
     require_free_port(port, host)
+
+
+def test_a_signal_during_a_reload_asks_for_one_more():
+    """The first reload has read its settings already when the second signal comes."""
+    under_way, finish = threading.Event(), threading.Event()
+    read = []
+
+    def reload():
+        read.append(len(read))
+        under_way.set()
+        finish.wait(10)
+
+    async def signalled():
+        server = _GatewayServer(None, lambda: None, reload=reload)
+        server._hang_up()
+        await asyncio.to_thread(under_way.wait, 10)
+        server._hang_up()
+        server._hang_up()
+        finish.set()
+        await server._reloading
+
+    asyncio.run(signalled())
+    assert read == [0, 1]
