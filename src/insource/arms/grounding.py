@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from insource.arms import caps
 from insource.arms.classical.spans.folds import Fold, fold_sets
 from insource.arms.classical.spans.samples import Sample, all_fields, samples_of, values_at
 from insource.arms.classical.spans.teaching import Group, group_of, teach
@@ -17,9 +18,9 @@ from insource.models.fitted.spans.document import Scope
 from insource.models.fitted.spans.fields import ITEM, Field, Kind, Path, Taught
 from insource.models.grounding.grounding import MOST_VALUES, Grounding
 from insource.models.grounding.values import Context, GroundedField, context_of, scopes_of
-from insource.types import Example, Task
+from insource.types import Example, JsonSchema, Task
 
-VERSION = 1
+VERSION = 2
 LEAST_SHARE = 0.95
 """A field is grounded when its values were found in at least this share of the cases."""
 
@@ -42,6 +43,7 @@ SETTINGS = {
     "share": LEAST_SHARE,
     "rows": MOST_ROWS, "values": LEAST_VALUES, "most": MOST_VALUES, "seen": SEEN, "never": NEVER,
     "expected": [EXPECTED, EXPECTED_OF_ID],
+    "caps": [caps.LEAST_VALUES, caps.FACTOR, caps.SPARE, caps.MOST_CHARACTERS],
 }  # fmt: skip
 """What decides, for the key of a run."""
 
@@ -84,12 +86,16 @@ class FittedGrounding(NamedTuple):
 
 
 def fit_grounding(task: Task, examples: Iterable[Example], seed: int = 0) -> FittedGrounding:
-    """Return the grounding of a task with JSON answers.
+    """Return the grounding of a task with JSON answers, with limits for what its schema leaves endless.
 
     A field is grounded when its values are found in documents of groups that taught nothing about them. An
     answer that is no object has no fields.
     """
     samples = samples_of(task, examples)
+    limits = caps.caps_of(
+        task.output.definition if isinstance(task.output, JsonSchema) else {},
+        (sample.target for sample in samples),
+    )
     samples = samples[:: max(1, len(samples) // MOST_ROWS)]
     fit = _Fit(samples, _group(samples, [one for one in all_fields(task, samples).values() if one.path]))
     folds = next(iter(fold_sets(samples, seed)), [])
@@ -97,7 +103,7 @@ def fit_grounding(task: Task, examples: Iterable[Example], seed: int = 0) -> Fit
     grounded = {path for path, share in shares.items() if share.grounded}
     whole = fit.taught(range(len(samples))) if grounded else {}
     kept = tuple(one for path, one in whole.items() if path in grounded)
-    return FittedGrounding(Grounding(kept), tuple(shares.values()))
+    return FittedGrounding(Grounding(kept, limits), tuple(shares.values()))
 
 
 def _group(samples: Sequence[Sample], fields: Iterable[Field]) -> Group:

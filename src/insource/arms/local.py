@@ -17,8 +17,10 @@ from insource.foundation.errors import ProviderError
 from insource.models.catalogue import BaseModel
 from insource.models.grounding.grounding import Grounding
 from insource.models.protocol import Model, Request
+from insource.routing.compact import CompactModel
 from insource.routing.confidence import TOP_LOGPROBS
 from insource.routing.labelled import ENGINES, labelled
+from insource.routing.vocabulary import tokenizer_of
 from insource.serving.engine import EngineSettings
 from insource.serving.supervisor import ServedModel
 from insource.types import Arm, Example, Labels, Task, TrainingSummary
@@ -29,7 +31,8 @@ class Local(NamedTuple):
 
     ``adapter`` is None for another base model than the one that was trained. ``merged`` is the whole trained
     model in one file; where there is one, it answers instead of the base model with the adapter.
-    ``grounding`` holds the answers of the tuned model to their documents.
+    ``grounding`` holds the answers of the tuned model to their documents. ``compact`` says that it writes
+    values without their keys.
     """
 
     task: Task
@@ -41,6 +44,7 @@ class Local(NamedTuple):
     note: Callable[[str], None] = lambda text: None
     merged: Path | None = None
     grounding: Grounding | None = None
+    compact: bool = False
 
     @property
     def tuned_name(self) -> str:
@@ -97,6 +101,18 @@ class Local(NamedTuple):
             name, settings, adapter=adapter, on_restart=self.on_restart, note=self.note
         ) as served:
             yield served
+
+    @contextmanager
+    def serve_with_keys(self, name: str, adapter: int | None) -> Iterator[Model]:
+        """As ``serve``; answers have their keys, however the model writes them."""
+        with self.serve(name, adapter) as served:
+            yield served if adapter is None else self.with_keys(served)
+
+    def with_keys(self, model: Model) -> Model:
+        """Return the tuned model as one whose answers have their keys."""
+        if not self.compact:
+            return model
+        return CompactModel(model, self.task.output, lambda: tokenizer_of(self.base.gguf))
 
     @property
     def scores_labels(self) -> bool:
@@ -166,15 +182,16 @@ def local_plan(
         identity["adapter"] = file_digest(local.adapter)
     if grounding is not None:
         identity["grounding"] = grounding.digest
+    if adapter is not None and local.compact:
+        identity["answers"] = "compact"
     states_labels = adapter is not None and arm.constrained and local.scores_labels
     if states_labels:
         identity["labels"] = "scored"
+    opened = local.serve_labelled if states_labels else local.serve_with_keys
     return ArmPlan(
         arm=arm,
         examples=examples,
         identity=identity,
-        model=lambda: (
-            local.serve_labelled(arm.model, adapter) if states_labels else local.serve(arm.model, adapter)
-        ),
+        model=lambda: opened(arm.model, adapter),
         ask=ask,
     )

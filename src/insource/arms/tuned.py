@@ -31,7 +31,7 @@ def plans(inputs: ArmInputs) -> tuple[ArmPlan]:
 
 
 def _description(grounding: Grounding | None) -> str:
-    held = "" if grounding is None else "; values held to the document"
+    held = "" if grounding is None or not grounding.fields else "; values held to the document"
     return f"fine-tuned, exported and served under the grammar{held}"
 
 
@@ -46,7 +46,7 @@ def _effort(training: TrainingSummary | None, grounding: Grounding | None) -> Ef
         note += f", and {len(training.trials)} trials of a sweep"
     scored = max(by_loss, by_metric) + len(training.trials)
     kept = {name: value for name, value, _ in training.choices} | {"step": str(training.best_step)}
-    if grounding is not None:
+    if grounding is not None and grounding.fields:
         kept["held to the document"] = ", ".join(grounding.names)
     return Effort(validation_evaluations=scored, settings=kept, note=note)
 

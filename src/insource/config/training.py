@@ -68,6 +68,11 @@ class TrainingSection(Frozen):
     max_tokens: int = Field(
         2048, gt=0, description="Maximum length of a row; a longer row stops the run (tokens)."
     )
+    compact_answers: bool = Field(
+        False,
+        description="Train JSON answers as lists of values in the schema's order, without keys; what is "
+        "served has them again.",
+    )
     validation_documents: int = Field(
         32, gt=0, description="Maximum validation documents per checkpoint evaluation."
     )

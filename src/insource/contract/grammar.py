@@ -18,6 +18,9 @@ from insource.contract.resolved import InvalidSchema, resolved, subschemas
 from insource.foundation.errors import DataError
 from insource.types import Frozen, JsonSchema, Labels, OutputSpec, Text
 
+JSON_GRAMMAR = "start: %json "
+"""What stands before the schema in the grammar of a JSON answer."""
+
 COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 MAX_REPAIRS = 32
 _UNIMPLEMENTED = re.compile(r"Unimplemented keys: \[(.*?)\]")
@@ -94,7 +97,7 @@ def _schema_grammar(definition: Mapping[str, Any]) -> Grammar:
     dropped: set[Dropped] = set()
     problem = ""
     for _ in range(MAX_REPAIRS):
-        text = f"%llguidance {{}}\nstart: %json {json.dumps(schema, ensure_ascii=False)}"
+        text = f"%llguidance {{}}\n{JSON_GRAMMAR}{json.dumps(schema, ensure_ascii=False)}"
         problem, warnings = _compile(text)
         if not problem:
             notes = (*warnings, *_looseness(schema))
@@ -220,7 +223,7 @@ def _overlap(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool
 
 
 def _compiles(schema: dict[str, Any]) -> bool:
-    return not _compile(f"%llguidance {{}}\nstart: %json {json.dumps(schema)}")[0]
+    return not _compile(f"%llguidance {{}}\n{JSON_GRAMMAR}{json.dumps(schema)}")[0]
 
 
 def _looseness(schema: dict[str, Any]) -> Iterator[str]:

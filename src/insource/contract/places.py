@@ -126,6 +126,11 @@ class Place:
     def required(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for part in self._parts.schemas for name in part.get("required", ())))
 
+    @property
+    def closed(self) -> bool:
+        """Whether an object has no other keys than the declared ones."""
+        return any(part.get("additionalProperties") is False for part in self._parts.schemas)
+
     def property(self, name: str) -> Place | None:
         """Return what holds for a property: as declared, by its name's pattern, or as any other one."""
         found: list[Schema] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from insource.contract.compact_form import require_compact_form
 from insource.types import Estimate, ParitySummary, Task, TrainingSummary
 from insource.types.export import ExportedFile
 
@@ -42,7 +43,7 @@ license: {licence.lower()}
 
 The model does one job: it answers the system message "{task.instruction}" and a document.
 Send exactly this prompt, temperature 0{"" if merged else " and adapter scale 1 in every request"}.
-
+{_form(task, training)}
 Ollama: {ollama}
 
 ## Training
@@ -65,6 +66,20 @@ def public_name(base: str) -> str:
     if kind == "gguf" or (kind == "hf" and name.startswith(("/", ".", "~"))):
         return PurePath(name).name
     return name.partition("@")[0] if kind == "hf" else base
+
+
+def _form(task: Task, training: TrainingSummary) -> str:
+    """Say how answers without keys are read; empty where they have their keys."""
+    if not training.compact_answers:
+        return ""
+    keys = ", ".join(f"`{name}`" for name in require_compact_form(task.output).names.get((), ()))
+    where = (
+        f"the values of {keys}, in this order" if keys else "the values of each object, in the schema's order"
+    )
+    return (
+        f"\nAnswers are JSON lists without keys: {where}. Objects inside are lists, too.\n"
+        "`insource serve` returns them with their keys; other programs return the lists.\n"
+    )
 
 
 def _trained(training: TrainingSummary, dataset: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from insource.contract.grammar import JSON_GRAMMAR
 from insource.foundation.errors import DataError, IntegrityError
 from insource.routing.json_spans import Span, json_spans
 from insource.types import Completion, Example, JsonSchema, OutputSpec, TokenLogprob
@@ -25,7 +26,6 @@ TINY_MASS = 0.01
 # The number of candidates that the local model returns for each token. Calibration and gateway must ask for
 # the same number, or their confidences cannot be compared.
 TOP_LOGPROBS = 20
-JSON_RULE = "start: %json"
 
 
 @lru_cache(maxsize=4)
@@ -109,7 +109,7 @@ def judged(
 
 
 def _text_confidence(completion: Completion, grammar: str | None, tokenizer: Any | None) -> float | None:
-    if grammar is not None and JSON_RULE in grammar:
+    if grammar is not None and JSON_GRAMMAR in grammar:
         return 0.0
     certainties = _certainties(completion, grammar, tokenizer)
     # No token had an alternative: the grammar allowed this one answer, so the default is 1.

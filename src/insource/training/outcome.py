@@ -28,6 +28,7 @@ def summarised(
     chosen_on: Sequence[Example],
     validation_rows: int,
     seconds: float,
+    compact_answers: bool,
 ) -> TrainingSummary:
     """Return the summary of a run that followed ``recipe`` and ``plan`` along the curve ``points``."""
     speed = next((point.tokens_per_s for point in reversed(points) if point.tokens_per_s), 0.0)
@@ -36,6 +37,7 @@ def summarised(
     return TrainingSummary(
         base_model=base,
         method=recipe.method,
+        compact_answers=compact_answers,
         planned_memory_bytes=recipe.memory.total,
         examples=examples,
         steps=trained.steps,

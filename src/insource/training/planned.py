@@ -24,8 +24,8 @@ from insource.training.preflight import (
 from insource.training.prepare import base_shape, prepare, recipe_for
 from insource.training.recipe import Recipe
 from insource.training.select import scoring, sweep
-from insource.training.stage import STAGE, summary
-from insource.types import Dataset, Task
+from insource.training.stage import STAGE, summary, train_digest
+from insource.types import Dataset, Task, TrainingSummary
 
 EARLIER_RUNS = 5
 
@@ -49,7 +49,7 @@ def planned(
         DataError: ``no-training-rows``.
     """
     require_extra()
-    prepared = prepare(dataset, task, base, section)
+    prepared = prepare(dataset, task, base, section, _on_the_same_rows(runs, dataset))
     machine, shape = this_machine(), base_shape(base)
 
     def planned(section: TrainingSection) -> Recipe:
@@ -64,7 +64,7 @@ def planned(
         lambda: check_disk(runs.folder, trained),
     )
     return training_plan(
-        recipe,
+        recipe.also(prepared.answers),
         base_model=base.name,
         machine=machine,
         data=facts_of(prepared.rows, prepared.validation),
@@ -118,6 +118,12 @@ def _choosing(section: TrainingSection) -> float:
     swept = section.sweep != "off" and (section.learning_rate is None or section.batch_size is None)
     scored = section.scored_documents != 0
     return (sweep.SHARE if swept else 0.0) + (scoring.SHARE if scored else 0.0)
+
+
+def _on_the_same_rows(runs: RunStore, dataset: Dataset) -> list[TrainingSummary]:
+    """Return earlier runs on these training rows, the newest first."""
+    rows = train_digest(dataset)
+    return [summary(run) for run in runs.complete(STAGE) if run.manifest["spec"]["inputs"]["train"] == rows]
 
 
 def _speeds(runs: RunStore, base: str, method: str) -> list[float]:

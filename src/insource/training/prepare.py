@@ -11,6 +11,7 @@ from insource.evaluation.sample import sample
 from insource.foundation.errors import InsourceError
 from insource.foundation.rng import derived_seed
 from insource.models.catalogue import BaseModel
+from insource.training import answer_form
 from insource.training.base import load_tokenizer, unpacked
 from insource.training.planning.data import facts_of
 from insource.training.planning.machine import Machine
@@ -25,16 +26,17 @@ from insource.training.preflight import (
     check_writable,
     failures,
 )
-from insource.training.recipe import Recipe, plan
+from insource.training.recipe import Choice, Recipe, plan
 from insource.training.select.documents import CheckpointDocuments, checkpoint_documents
 from insource.training.tokenize import TrainingRow, tokenize
-from insource.types import Dataset, Example, Task
+from insource.types import Dataset, Example, Task, TrainingSummary
 
 
 class Prepared(NamedTuple):
     """Token rows of the training split and of ``seen``, a sample of the validation documents that choose.
 
-    ``failed`` are the checks that stop the training.
+    ``failed`` are the checks that stop the training, ``answers`` how answers are written, where that can be
+    chosen.
     """
 
     rows: Sequence[TrainingRow]
@@ -43,14 +45,21 @@ class Prepared(NamedTuple):
     choosing: CheckpointDocuments
     pad_id: int
     failed: tuple[InsourceError, ...]
+    answers: Choice | None = None
 
     @property
     def longest_answer(self) -> int:
         return max(row.answer_tokens for row in [*self.rows, *self.validation])
 
 
-def prepare(dataset: Dataset, task: Task, base: BaseModel, section: TrainingSection) -> Prepared:
-    """Tokenise the rows and check them.
+def prepare(
+    dataset: Dataset,
+    task: Task,
+    base: BaseModel,
+    section: TrainingSection,
+    earlier: Sequence[TrainingSummary] = (),
+) -> Prepared:
+    """Tokenise the rows and check them; ``earlier`` are runs on the same rows.
 
     Raises:
         IntegrityError: ``stop-token-missing``; without a template nothing can be tokenised.
@@ -62,7 +71,8 @@ def prepare(dataset: Dataset, task: Task, base: BaseModel, section: TrainingSect
     check_template(tokenizer)
     choosing = checkpoint_documents(dataset.splits["validation"])
     seen = sample(choosing.examples, section.validation_documents)
-    rows, validation = tokenize(tokenizer, task, train), tokenize(tokenizer, task, seen)
+    written = [answer_form.as_trained(task, split, section) for split in (train, seen)]
+    rows, validation = (tokenize(tokenizer, task, examples) for examples in written)
     check_counts(train, rows)
     context = base_shape(base).context or section.max_tokens
     failed = failures(
@@ -72,13 +82,14 @@ def prepare(dataset: Dataset, task: Task, base: BaseModel, section: TrainingSect
             lambda: check_rows(
                 [*rows, *validation], min(section.max_tokens, context), stop=tokenizer.eos_token_id
             ),
-            lambda: check_prefixes(tokenizer, task, train),
+            lambda: check_prefixes(tokenizer, task, written[0]),
             lambda: check_writable(task, train),
         )
     )
     # Many GGUF files name no token to pad with; any will do, because nothing attends to it
     pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-    return Prepared(rows, validation, seen, choosing, pad_id, tuple(failed))
+    answers = answer_form.choice(task, tokenizer, seen, section, earlier)
+    return Prepared(rows, validation, seen, choosing, pad_id, tuple(failed), answers)
 
 
 def base_shape(base: BaseModel) -> ModelShape:

@@ -71,6 +71,11 @@ class Recipe(Frozen):
         """Whether the planned peak fits, with a margin for fragmentation."""
         return self.memory.needed <= self.available_bytes
 
+    def also(self, *choices: Choice | None) -> Recipe:
+        """Return this with further choices, those that there are."""
+        further = (choice for choice in choices if choice is not None)
+        return self.model_copy(update={"choices": (*self.choices, *further)})
+
     def trained_parameters(self, shape: ModelShape) -> int:
         """Return how many parameters this recipe trains of a model."""
         adapters = shape.adapter_parameters(self.rank, self.targets)

@@ -41,7 +41,7 @@ from insource.types import Dataset, Task, TrainingPoint, TrainingSummary
 if TYPE_CHECKING:
     from insource.training.loop.fine_tune import Trained
 
-STAGE, VERSION = "train", 8
+STAGE, VERSION = "train", 9
 NO_RESULT = {"force", "usd_per_hour"}
 """Settings that change no byte of a run. A check that was overridden is in its summary."""
 LIBRARIES = ("torch", "transformers", "peft", "trl", "xllamacpp", "llguidance")
@@ -94,7 +94,7 @@ def train(
         version=VERSION,
         inputs={
             "base": base.digest,
-            "train": digest([example.digest for example in dataset.splits["train"]]),
+            "train": train_digest(dataset),
             "validation": identity_of(dataset.splits["validation"]),
         }
         | scored_by,
@@ -104,6 +104,11 @@ def train(
     )
     order = Order(dataset, task, base, section, seed, scoring)
     return runs.run(spec, lambda folder: _work(folder, order, watch))
+
+
+def train_digest(dataset: Dataset) -> str:
+    """Return the digest of the training rows, as a run keeps it."""
+    return digest([example.digest for example in dataset.splits["train"]])
 
 
 def summary(run: Run) -> TrainingSummary:
@@ -134,7 +139,9 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
     judge = Judge(order.scoring, choosing.examples, section.scored_documents, longest)
     started = time.monotonic()
     recipe, swept = _swept(folder, order, material, judge, watch)
-    recipe = _with_choice(recipe, "choosing on", choosing.value, choosing.reason)
+    recipe = recipe.also(
+        Choice(name="choosing on", value=choosing.value, reason=choosing.reason), prepared.answers
+    )
     watch.planned(recipe)
     trained, points, plan = _trained(folder, recipe, material, judge, watch)
     release()
@@ -152,6 +159,7 @@ def _work(folder: Path, order: Order, watch: Watch) -> dict[str, Any]:
         chosen_on=sample(choosing.examples, asked),
         validation_rows=len(seen),
         seconds=round(time.monotonic() - started, 1),
+        compact_answers=section.compact_answers,
     )
     return found.model_copy(update={"forced": forced}).model_dump(mode="json")
 
@@ -213,7 +221,7 @@ def _swept(
     on = found.setting is not None
     value = f"{len(planned.settings)} settings" if on else "off"
     reason = planned.reason if on else found.reason
-    return _with_choice(recipe, "sweep", value, reason), found
+    return recipe.also(Choice(name="sweep", value=value, reason=reason)), found
 
 
 def _trained(
@@ -253,12 +261,6 @@ def _interrupted(where: str) -> Interrupted:
         "interrupted",
         f"Training was stopped {where}.",
         hint="Run the same command again: it continues at the last checkpoint.",
-    )
-
-
-def _with_choice(recipe: Recipe, name: str, value: str, reason: str) -> Recipe:
-    return recipe.model_copy(
-        update={"choices": (*recipe.choices, Choice(name=name, value=value, reason=reason))}
     )
 
 

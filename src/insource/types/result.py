@@ -63,7 +63,8 @@ class TrainingSummary(Frozen):
     there. ``gap`` is the validation loss minus the training loss at the chosen step, ``overfitting`` a
     sentence when the run overfits. ``trials`` are those of the mini-sweep. ``chosen_on`` are the row ids of
     the validation documents that chose the checkpoint. ``forced`` are the checks before training that failed
-    and that ``--force`` overrode. Planned memory and time are 0 where they are not known.
+    and that ``--force`` overrode. ``compact_answers``: the model writes values without their keys. Planned
+    memory and time are 0 where they are not known.
     """
 
     base_model: str
@@ -87,6 +88,7 @@ class TrainingSummary(Frozen):
     trials: tuple[SweepTrial, ...] = ()
     chosen_on: tuple[str, ...] = ()
     method: str = "lora"
+    compact_answers: bool = False
     planned_memory_bytes: int = 0
     peak_memory_bytes: int = 0
     forced: tuple[str, ...] = ()

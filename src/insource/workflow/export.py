@@ -70,7 +70,9 @@ def make_model(session: Session, dataset: Dataset, task: Task) -> Made:
             context_tokens=session.config.serving.context_tokens,
         )
     )
-    local = local.of(served_file(exported))._replace(grounding=grounded.grounding)
+    local = local.of(served_file(exported))._replace(
+        grounding=grounded.grounding, compact=summary(trained).compact_answers
+    )
     confidence = confidence_scorer(
         exported.path / TOKENIZER_FILE, lambda e: grammar_for(task, e, grounded.grounding), task.output
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.arms.grounding import LEAST_VALUES, SETTINGS, VERSION, FittedGrounding, fit_grounding
 from insource.foundation.canonical import digest
+from insource.models.fitted.spans.fields import spelled
 from insource.models.grounding.grounding import Grounding
 from insource.runs.folders import StageSpec
 from insource.types import Dataset, JsonSchema, Task
@@ -14,6 +16,7 @@ from insource.workflow.session import Session
 
 STAGE, FILE = "ground", "grounding.json"
 LIBRARIES = ("numpy",)
+_LIMITS = {"maxLength": "{:,} characters", "maxItems": "{:,} items", "maximum": "{:,}"}
 
 
 class Grounded(NamedTuple):
@@ -33,7 +36,7 @@ def ground(session: Session, dataset: Dataset, task: Task) -> Grounded:
     def work(folder: Path) -> dict[str, Any]:
         found = fit_grounding(task, train, seed)
         found.grounding.save(folder / FILE)
-        return {"held": list(found.grounding.names), "lines": _lines(found)}
+        return {"lines": _lines(found)}
 
     spec = StageSpec(
         stage=STAGE,
@@ -46,9 +49,8 @@ def ground(session: Session, dataset: Dataset, task: Task) -> Grounded:
     run = session.done(session.project.runs.run(spec, work))
     for line in run.result["lines"]:
         session.display.note(line)
-    if not run.result["held"]:
-        return Grounded()
-    return Grounded(Grounding.load(run.path / FILE), run.path / FILE)
+    grounding = Grounding.load(run.path / FILE)
+    return Grounded(grounding, run.path / FILE) if grounding.fields or grounding.caps else Grounded()
 
 
 def _lines(found: FittedGrounding) -> list[str]:
@@ -62,6 +64,14 @@ def _lines(found: FittedGrounding) -> list[str]:
     lines = []
     if held:
         lines.append("Values the document does not state are ruled out for " + ", ".join(held))
+    if caps := found.grounding.caps:
+        limits = ", ".join(f"{spelled(path)} ({_in_words(held)})" for path, held in caps)
+        lines.append(f"Limited by the largest value in training, where the schema sets no limit: {limits}")
     if free:
         lines.append("Not held to the document: " + ", ".join(free))
     return lines
+
+
+def _in_words(limits: Mapping[str, int]) -> str:
+    said = (_LIMITS[keyword].format(most) for keyword, most in limits.items() if keyword in _LIMITS)
+    return ", ".join(said)

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from insource.arms.local import Local
+from insource.contract.compact_form import require_compact_form
+from insource.evaluation.run import Scorer
 from insource.evaluation.sample import sample
 from insource.evaluation.scorers import build_scorer, training_forms
 from insource.export.adapter_gguf import ADAPTER_FILE, read_base
@@ -22,6 +25,7 @@ from insource.foundation.canonical import digest, file_digest
 from insource.foundation.errors import IntegrityError, UserError
 from insource.foundation.files import is_alive, sync, sync_folder, write_json, write_synced
 from insource.models.llamacpp import LlamaCppModel
+from insource.routing.compact import with_keys
 from insource.runs.folders import Run
 from insource.types import Dataset, Estimate, Task
 from insource.types.export import ExportedFile
@@ -58,10 +62,19 @@ def steps_of(session: Session, dataset: Dataset, task: Task, made: Made, prompts
         trained=made.trained,
         served=served_file(made.exported),
         serve=serve,
-        measure=Measure(examples, build_scorer(task, training_forms(task, dataset.splits["train"])), task),
+        measure=Measure(examples, _scorer(dataset, task, made.local), task),
         max_tokens=made.local.max_new_tokens,
         progress=lambda step: session.begin("export", f"{step}, then the parity gate"),
     )
+
+
+def _scorer(dataset: Dataset, task: Task, local: Local) -> Scorer:
+    """Return the task's scorer; what is compared are the model's own texts, with or without keys."""
+    scorer = build_scorer(task, training_forms(task, dataset.splits["train"]))
+    if not local.compact:
+        return scorer
+    form = require_compact_form(task.output)
+    return lambda example, completion: scorer(example, with_keys(completion, form))
 
 
 def publish(

@@ -275,6 +275,7 @@ def _tuned(found: _Found) -> Deployed:
         raise _gone(result, "adapter", adapter)
     base = _base(result.training.base_model, result.base_digest, result)
     local = _behind_engine(found, base, None, result.max_new_tokens).of(adapter)
+    local = local._replace(compact=result.training.compact_answers)
     settings = _with_slots(local)
     engine = found.engines.of(settings)
     index = engine.join(settings)
@@ -285,6 +286,7 @@ def _tuned(found: _Found) -> Deployed:
     @contextmanager
     def opened() -> Iterator[Opened]:
         with engine.model(local.tuned_name, index) as model, found.with_labels(model, base.gguf) as held:
+            held = local.with_keys(held)
             if grounding is not None:
                 held = GroundedModel(held, task, grounding, tokenizer)
             yield Opened(held, lambda: model.alive)

@@ -129,6 +129,7 @@ def checkpoint_scoring(
         max_new_tokens=session.config.evaluation.max_new_tokens or 0,
         on_restart=lambda reason: session.display.note(f"The engine was started again: {reason}"),
         grounding=grounding,
+        compact=session.config.training.compact_answers,
     )
     scorer = build_scorer(task, training_forms(task, dataset.splits["train"]))
 

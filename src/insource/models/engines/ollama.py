@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from insource.contract.grammar import JSON_GRAMMAR
 from insource.foundation.errors import ProviderError
 from insource.models.control_tokens import ControlTokens
 from insource.models.engines.http import EngineHttp
@@ -20,7 +21,6 @@ from insource.models.llamacpp import FINISH_REASONS
 from insource.models.protocol import ModelInfo, Request
 from insource.types import Completion, Message, Usage
 
-JSON_GRAMMAR = "start: %json "
 KEEP_ALIVE = "30m"  # its default of five minutes unloads the model between two documents of a quiet hour
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path as FilePath
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from insource.contract.grammar import compile_grammar
 from insource.contract.places import Place, place_of
@@ -23,7 +23,7 @@ from insource.foundation.files import write_json
 from insource.models.fitted.spans.fields import ITEM, Path, from_json, properties_of, to_json
 from insource.models.grounding.values import GroundedField, scopes_of
 
-VERSION = 1
+VERSION = 2
 MOST_VALUES = 200
 """A field with more values in a document is left open in it: a grammar with all of them would be slow."""
 
@@ -31,11 +31,21 @@ MOST_VALUES = 200
 _NO_LIST: tuple[Any, ...] = (None, [])
 
 
+class Cap(NamedTuple):
+    """Keywords that limit what the schema leaves endless at ``path``."""
+
+    path: Path
+    limits: Mapping[str, int]
+
+
 @dataclass(frozen=True)
 class Grounding:
-    """The fields whose values have to stand in the document. All others are as the schema says."""
+    """The fields whose values have to stand in the document. All others are as the schema says, within
+    ``caps``.
+    """
 
     fields: tuple[GroundedField, ...]
+    caps: tuple[Cap, ...] = ()
 
     def schema(self, schema: Mapping[str, Any], document: str) -> dict[str, Any]:
         """Return the schema with the values of ``document``; the same where nothing can be restricted.
@@ -44,11 +54,17 @@ class Grounding:
         """
         scopes = scopes_of(document)
         whole, overlay = place_of(schema), dict[str, Any]()
+        held = set[Path]()
         for one in self.fields if scopes else ():
-            place = _place_at(whole, one.field.path)
+            path = one.field.path
+            place = place_at(whole, path)
             limits = place and _limits(one.values(scopes), place)
             if limits:
-                _node(overlay, one.field.path).update(limits)
+                _node(overlay, path).update(limits)
+                held |= {path, (*path, ITEM)}
+        for path, caps in self.caps:
+            if path not in held and place_at(whole, path) is not None:  # what a document states may be longer
+                _node(overlay, path).update(caps)
         if not overlay:
             return dict(schema)
         parts = dict(resolved(schema))
@@ -84,7 +100,8 @@ class Grounding:
             }
             for one in self.fields
         ]
-        return {"schema_version": VERSION, "fields": fields}
+        caps = [{"path": list(path), "limits": dict(limits)} for path, limits in self.caps]
+        return {"schema_version": VERSION, "fields": fields, "caps": caps}
 
     @classmethod
     def load(cls, path: FilePath) -> Self:
@@ -94,7 +111,8 @@ class Grounding:
             tuple(
                 GroundedField(*from_json(one), _pairs(one["barred"]), _strangers(one["strangers"]))
                 for one in value["fields"]
-            )
+            ),
+            tuple(Cap(tuple(one["path"]), one["limits"]) for one in value.get("caps", ())),
         )
 
 
@@ -136,7 +154,8 @@ def _limits_of_list(values: list[Any], place: Place) -> dict[str, Any]:
     return {"anyOf": [{"enum": [*values, None]}, {"type": "array", **items}]}
 
 
-def _place_at(place: Place | None, path: Path) -> Place | None:
+def place_at(place: Place | None, path: Path) -> Place | None:
+    """Return the place that a path leads to, None where the schema has none."""
     for step in path:
         if place is None:
             return None

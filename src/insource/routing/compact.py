@@ -1,0 +1,72 @@
+"""A model that was trained to write compact answers, behind the same interface as any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from insource.contract.compact_form import CompactForm, NoCompactForm, compact_form
+from insource.models.protocol import Model, ModelInfo, Request
+from insource.routing.confidence import judged
+from insource.routing.json_spans import json_spans
+from insource.types import Completion, OutputSpec
+
+
+class CompactModel:
+    """Asks another model in compact form, and returns the answer with its keys.
+
+    A request's grammar is that of the answer with its keys. Only the tokens as the model wrote them can be
+    replayed, so the confidence is stated here. The tokens that are returned stand for the answer with its
+    keys: a key belongs to the comma or bracket in whose place it stands.
+    """
+
+    def __init__(self, model: Model, output: OutputSpec, tokenizer: Callable[[], Any]) -> None:
+        self._model = model
+        self._output = output
+        self._tokenizer = tokenizer
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._model.info
+
+    def generate(self, request: Request) -> Completion:
+        """Return the model's answer. A text that is not in compact form stays as it is, and is scored so."""
+        form = _form(request.contract or self._output)
+        if form is None:
+            return self._model.generate(request)
+        grammar = request.grammar and form.grammar(request.grammar)
+        completion = self._model.generate(request.model_copy(update={"grammar": grammar}))
+        if completion.tokens:
+            completion = judged(completion, grammar, self._tokenizer())
+        return with_keys(completion, form)
+
+
+def with_keys(completion: Completion, form: CompactForm) -> Completion:
+    """Return an answer in compact form as the answer with its keys; another text stays as it is."""
+    said = completion.text.encode()
+    try:
+        pieces = form.pieces(said)
+    except ValueError:
+        return completion
+    answer = b"".join(pieces)
+    changed: dict[str, Any] = {"text": answer.decode(errors="replace")}
+    if completion.field_confidences:
+        # Both texts have the same values in the same order.
+        paths = {was.path: now.path for was, now in zip(json_spans(said), json_spans(answer), strict=True)}
+        changed["field_confidences"] = {paths[at]: p for at, p in completion.field_confidences.items()}
+    if b"".join(token.bytes for token in completion.tokens) == said:
+        starts = 0
+        tokens = []
+        for token in completion.tokens:
+            ends = starts + len(token.bytes)
+            tokens.append(token.model_copy(update={"bytes": b"".join(pieces[starts:ends])}))
+            starts = ends
+        changed["tokens"] = tuple(tokens)
+    return completion.model_copy(update=changed)
+
+
+def _form(output: OutputSpec | Mapping[str, Any]) -> CompactForm | None:
+    try:
+        return compact_form(output)
+    except NoCompactForm:
+        return None
