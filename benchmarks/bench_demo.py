@@ -1,6 +1,7 @@
 """The demo, timed and judged by its own targets: what `make demo` reaches on this machine.
 
 --quick is the default size of the demo; without it, the full size (500 training, 1,000 test documents).
+`INSOURCE_TRAINING__COMPACT_ANSWERS=true` measures the tuned model without keys in its answers.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from claims import Claims, parser
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--seed", default="0")
+    arguments.add_argument("--dir", help="keep the project in this folder, for bench_serving.py --project")
     options = arguments.parse_args()
     claims = Claims()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.dir or temporary
         command = [sys.executable, "-m", "insource.cli.main", "demo", "--dir", folder, "--json"]
         command += ["--seed", options.seed] + ([] if options.quick else ["--full"])
         started = time.monotonic()
@@ -46,7 +49,11 @@ def main() -> None:
         for metric in ("field_accuracy", "format_consistency", "hallucination_rate", "exact_match"):
             claims.add(f"{name}: {metric}", one["metrics"][metric]["value"], "ratio")
     claims.add("tuned: schema-valid", tuned["metrics"]["schema_valid_rate"]["value"], "ratio", at_least=1)
-    claims.add("training speed", result["training"]["tokens_per_s"], "tokens/s")
+    training = result["training"]
+    claims.add("training speed", training["tokens_per_s"], "tokens/s")
+    claims.add("training, peak memory", training["peak_memory_bytes"] / 1e9, "GB", at_most=4)
+    claims.add("tuned: longest answer", training["longest_answer_tokens"], "tokens")
+    claims.add("tuned: p50", tuned["latency_s"]["p50"]["value"], "s")
     for stage in result["stages"]:
         claims.add(f"stage {stage['stage']}", stage["seconds"], "s")
     claims.write(options.json)

@@ -6,7 +6,8 @@ stay within three times its idle median.
 
 The second part needs ``--project``, the folder of a finished run whose tuned model answers in JSON, such as
 that of `insource demo`. Its test documents are answered by the engine's own defaults, by Insource, and by
-transformers held to the same grammar, one after the other.
+transformers held to the same grammar, one after the other. ``--compact`` is the same project trained with
+`training.compact_answers = true`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from claims import Claims, parser
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--project", type=Path, help="folder with insource.toml and a finished run")
+    arguments.add_argument("--compact", type=Path, help="the same, trained on answers without keys")
     arguments.add_argument("--only-project", action="store_true", help="leave the first part out")
     options = arguments.parse_args()
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS"):
@@ -30,7 +32,7 @@ def main() -> None:
     if not options.only_project:
         busy_neighbours.measure(claims, quick=options.quick)
     if options.project:
-        serving_stacks.measure(claims, options.project, quick=options.quick)
+        serving_stacks.measure(claims, options.project, options.compact, quick=options.quick)
     claims.write(options.json)
 
 
