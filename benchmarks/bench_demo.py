@@ -52,7 +52,7 @@ def main() -> None:
     training = result["training"]
     claims.add("training speed", training["tokens_per_s"], "tokens/s")
     claims.add("training, peak memory", training["peak_memory_bytes"] / 1e9, "GB", at_most=4)
-    claims.add("tuned: longest answer", training["longest_answer_tokens"], "tokens")
+    print(*(f"  {name}: {value} ({why})" for name, value, why in training["choices"]), sep="\n")
     claims.add("tuned: p50", tuned["latency_s"]["p50"]["value"], "s")
     for stage in result["stages"]:
         claims.add(f"stage {stage['stage']}", stage["seconds"], "s")

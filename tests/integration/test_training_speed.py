@@ -350,3 +350,16 @@ def test_the_prefix_ends_before_what_predicts_an_answer(ids, labels, shared):
     ids = torch.tensor(ids)
     batch = {"input_ids": ids, "labels": torch.tensor(labels), "attention_mask": torch.ones_like(ids)}
     assert common_prefix(batch) == shared
+
+
+@pytest.mark.parametrize(
+    ("in_head", "share"),
+    [
+        (False, (2.5 + 6.5 * 1.5) / (3 + 6.5 * 2)),  # four layers of thirty took 2 s of 3 s, and then 1.5 s
+        (True, (2.5 + 6.5 * 2) / (3 + 6.5 * 2)),
+    ],
+)
+def test_a_lever_is_judged_by_its_share_of_the_whole_model(speed, in_head, share):
+    depth = speed._Depth(measured=4, whole=30, head_s=1.0)
+    assert depth.ratio(3.0, 2.5, in_head=in_head) == pytest.approx(share)
+    assert depth.ratio(3.0, 3.0, in_head=in_head) == 1.0

@@ -79,11 +79,18 @@ def _has_run(session: Session) -> bool:
 
 
 def open_tasks(
-    host: Config, sessions: Sequence[Session], run: str | None, stack: ExitStack, *, alone: bool
+    host: Config,
+    sessions: Sequence[Session],
+    run: str | None,
+    stack: ExitStack,
+    *,
+    alone: bool,
+    arm: str | None = None,
 ) -> list[Answering]:
     """Open the models of all projects until ``stack`` closes.
 
-    ``alone`` leaves out the clouds, and answers whatever model a caller names.
+    ``run`` and ``arm`` are of the first project. ``alone`` leaves out the clouds, and answers whatever model
+    a caller names.
 
     Raises:
         InsourceError: as ``deployed_together`` and the start of an engine.
@@ -93,7 +100,7 @@ def open_tasks(
     from insource.workflow.serve import deployed_together
 
     answering = []
-    for session, found in zip(sessions, deployed_together(sessions, run), strict=True):
+    for session, found in zip(sessions, deployed_together(sessions, run, arm), strict=True):
         opened = stack.enter_context(found.open())
         settings = TaskSettings(
             task=found.task,

@@ -6,7 +6,8 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -24,6 +25,7 @@ STDIN = "-"
 @click.command("predict", short_help="Answer files and folders of documents with the chosen model")
 @click.argument("files", nargs=-1, required=True)
 @click.option("--run", help="The run whose chosen model answers; default: the newest.")
+@click.option("--arm", help="Another arm of the run, such as 'span ranking'; default: the chosen one.")
 @click.option(
     "--to",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -38,7 +40,13 @@ STDIN = "-"
 @project_options
 @json_option
 def command(
-    session: Session, files: Sequence[str], run: str | None, to: Path | None, form: Form | None, as_json: bool
+    session: Session,
+    files: Sequence[str],
+    run: str | None,
+    arm: str | None,
+    to: Path | None,
+    form: Form | None,
+    as_json: bool,
 ) -> None:
     """Answer the rows of FILES (JSON Lines, CSV, Parquet …), and the documents in folders among FILES.
 
@@ -50,29 +58,28 @@ def command(
 
     form = form or ("csv" if to is not None and to.suffix.lower() == ".csv" else "jsonl")
     sources = {name: Path(name) for name in files if name != STDIN}
+    answer = partial(predict, session, run=run, form=form, arm=arm)
     if STDIN not in files:
-        _told(predict(session, sources, to or _beside(list(sources.values()), form), run, form), as_json)
+        _told(answer(sources, to or _beside(list(sources.values()), form)), as_json)
     elif to is not None:
         copy = to.with_name(f".{to.name}.stdin")
         try:
             _copied(sys.stdin.buffer, copy)
-            _told(predict(session, sources | {STDIN: copy}, to, run, form), as_json)
+            _told(answer(sources | {STDIN: copy}, to), as_json)
         finally:
             copy.unlink(missing_ok=True)
     elif as_json:
         raise click.UsageError("--json and the answers both go to standard output: name a file with --to")
     else:
-        _through(session, sources, run, form)
+        _through(answer, sources)
 
 
-def _through(session: Session, sources: dict[str, Path], run: str | None, form: Form) -> None:
+def _through(answer: Callable[[dict[str, Path], Path], Predicted], sources: dict[str, Path]) -> None:
     """Answer standard input too, and print the answers to standard output when all are there."""
-    from insource.workflow.predict import predict
-
     with tempfile.TemporaryDirectory(prefix="insource-") as folder:
         copy, target = Path(folder) / "stdin", Path(folder) / "answers"
         _copied(sys.stdin.buffer, copy)
-        done = predict(session, sources | {STDIN: copy}, target, run, form)
+        done = answer(sources | {STDIN: copy}, target)
         with target.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
         sys.stdout.buffer.flush()

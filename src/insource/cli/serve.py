@@ -28,10 +28,16 @@ MB = 1 << 20
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on. Callers always send a key."
 )
+@click.option("--arm", help="Another arm of the run, such as 'span ranking'; default: the chosen one.")
 @project_option
 @host_config_option
 def command(
-    run: str | None, port: int | None, host: str, folders: tuple[Path, ...], config_path: Path
+    run: str | None,
+    port: int | None,
+    host: str,
+    arm: str | None,
+    folders: tuple[Path, ...],
+    config_path: Path,
 ) -> None:
     """Serve the model that RUN (default: the newest run) chose; print its address and key.
 
@@ -53,7 +59,7 @@ def command(
         require_free_port(chosen, host)
     sessions = sessions_of(loaded, config_path, folders, run, needed=True)
     with ExitStack() as stack:
-        answering = open_tasks(config, sessions, run, stack, alone=True)
+        answering = open_tasks(config, sessions, run, stack, alone=True, arm=arm)
         ledger = KeyLedger(loaded.folder / config.project.workspace)
         stack.callback(ledger.close)
         admission = _admission(config, answering, ledger)

@@ -22,7 +22,7 @@ TEMPLATE, TOKENS, TYPES = "tokenizer.chat_template", "tokenizer.ggml.tokens", "t
 BOS, STOP = "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"
 # What GGUF states for each of them; a file may hold anything.
 STATED = {TEMPLATE: str, TOKENS: list, TYPES: list, BOS: int, STOP: int}
-FORMAT_FILE = "chat_format.json"
+FORMAT_FILE, TEMPLATE_FILE = "chat_format.json", "chat_template.jinja"
 CONTROL = 3  # a value of ``TYPES``
 ASKED, ANSWERED = "a question asked", "an answer given"
 FIXED_DATE = "{%- macro strftime_now(form) -%}1 January 2025{%- endmacro %}"
@@ -101,7 +101,7 @@ def _compiled(template: str) -> Any:
 
 def write_beside(folder: Path, chat: ChatFormat, tokenizer: Path) -> None:
     """Write what a model has to be asked with into its folder: the template, and all of it with digests."""
-    write_synced(folder / "chat_template.jinja", chat.template.encode())
+    write_synced(folder / TEMPLATE_FILE, chat.template.encode())
     told = chat.model_dump(mode="json") | {"digest": chat.digest, "tokenizer_digest": file_digest(tokenizer)}
     write_synced(folder / FORMAT_FILE, json.dumps(told, ensure_ascii=False, indent=2).encode())
 

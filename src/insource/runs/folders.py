@@ -28,6 +28,7 @@ from insource.foundation.version import __version__
 from insource.types import Frozen
 
 MANIFEST = "manifest.json"
+CHECKPOINTS = "checkpoints"
 ANSWERS_FOLDER = "answers"
 CHECKED_BYTES = 64 * 1024 * 1024
 
@@ -116,12 +117,13 @@ class RunStore:
             if done := self.find(spec):  # another process finished it between the two looks
                 shutil.rmtree(partial)
                 return done.model_copy(update={"skipped": True})
+            if (ended := _ended(partial, key)) is not None:
+                return self._finish(partial, ended)
             started, begun = self._clock.now(), self._clock.monotonic()
             result = dict(work(partial))
-            name = run_id(spec.stage, started, key)
             manifest = {
                 "schema_version": 1,
-                "run_id": name,
+                "run_id": run_id(spec.stage, started, key),
                 "stage": spec.stage,
                 "key": key,
                 "spec": spec.model_dump(),
@@ -133,14 +135,16 @@ class RunStore:
                 "outputs": _outputs(partial),
                 "result": result,
             }
-            return self._finish(partial, name, manifest)
+            return self._finish(partial, manifest)
 
-    def _finish(self, partial: Path, name: str, manifest: dict[str, Any]) -> Run:
+    def _finish(self, partial: Path, manifest: dict[str, Any]) -> Run:
         write_json(partial / MANIFEST, manifest)
-        final = self.folder / name
+        # After the manifest: a process that is killed before needs them, one that is killed here does not.
+        shutil.rmtree(partial / CHECKPOINTS, ignore_errors=True)
+        final = self.folder / manifest["run_id"]
         partial.rename(final)
         sync_folder(self.folder)
-        return Run(stage=manifest["stage"], run_id=name, path=final, manifest=manifest)
+        return Run(stage=manifest["stage"], run_id=manifest["run_id"], path=final, manifest=manifest)
 
     def find(self, spec: StageSpec) -> Run | None:
         """Return the newest complete run of that spec, or None.
@@ -213,15 +217,23 @@ def environment(libraries: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _outputs(folder: Path) -> list[dict[str, Any]]:
-    """Return name, size and digest of every file of the stage; delete checkpoints, skip locks."""
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    """Return name, size and digest of every file of the stage, without checkpoints and locks."""
     found = []
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in (MANIFEST, ".lock"):
+        name = path.relative_to(folder)
+        if path.is_file() and path.name not in (MANIFEST, ".lock") and name.parts[0] != CHECKPOINTS:
             size = path.stat().st_size
-            name = path.relative_to(folder).as_posix()
-            found.append({"name": name, "bytes": size, "digest": file_digest(path)})
+            found.append({"name": name.as_posix(), "bytes": size, "digest": file_digest(path)})
     return found
+
+
+def _ended(partial: Path, key: str) -> dict[str, Any] | None:
+    """Return the manifest of an attempt that was killed between its last file and its name."""
+    try:
+        manifest: dict[str, Any] = json.loads((partial / MANIFEST).read_text(encoding="utf-8"))
+        return manifest if manifest["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _read(path: Path) -> Run:

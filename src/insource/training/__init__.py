@@ -1,7 +1,7 @@
 """Fine-tuning with TRL and PEFT. Importing this package keeps their libraries offline."""
 
 from insource.training.offline import stay_offline
-from insource.training.threads import wait_briefly
+from insource.training.threads import settle
 
 stay_offline()  # here, because no module of this package is imported before it
-wait_briefly()
+settle()

@@ -35,7 +35,8 @@ from insource.types import Dataset, Example, Task, TrainingSummary
 class Prepared(NamedTuple):
     """Token rows of the training split and of ``seen``, a sample of the validation documents that choose.
 
-    ``failed`` are the checks that stop the training, ``answers`` how answers are written, where that can be
+    ``failed`` are the checks that stop the training. ``longest_answer`` counts the tokens of an answer with
+    its keys, because prompted models write them; ``answers`` is how answers are trained, if that can be
     chosen.
     """
 
@@ -45,11 +46,8 @@ class Prepared(NamedTuple):
     choosing: CheckpointDocuments
     pad_id: int
     failed: tuple[InsourceError, ...]
+    longest_answer: int
     answers: Choice | None = None
-
-    @property
-    def longest_answer(self) -> int:
-        return max(row.answer_tokens for row in [*self.rows, *self.validation])
 
 
 def prepare(
@@ -89,7 +87,9 @@ def prepare(
     # Many GGUF files name no token to pad with; any will do, because nothing attends to it
     pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
     answers = answer_form.choice(task, tokenizer, seen, section, earlier)
-    return Prepared(rows, validation, seen, choosing, pad_id, tuple(failed), answers)
+    keyed = tokenize(tokenizer, task, [*train, *seen]) if section.compact_answers else [*rows, *validation]
+    longest = max(row.answer_tokens for row in keyed)
+    return Prepared(rows, validation, seen, choosing, pad_id, tuple(failed), longest, answers)
 
 
 def base_shape(base: BaseModel) -> ModelShape:

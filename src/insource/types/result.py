@@ -214,6 +214,7 @@ class RunResult(Frozen):
     break_even: BreakEven
     routing: RoutingSummary | None = None
     served: Served | None = None
+    servable: tuple[Served, ...] = ()
     step_ladder: StepLadder | None = None
     retention: Retention | None = None
     disagreements: tuple[Disagreement, ...] = ()

@@ -111,6 +111,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         choice=choice,
         registration=found.registration,
         served=calibrated.served if calibrated else None,
+        servable=calibrated.servable if calibrated else (),
         evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
         break_even=found.decided.economics,
         routing=RoutingSummary(policy=calibrated.policy) if calibrated else None,

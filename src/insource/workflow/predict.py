@@ -55,8 +55,11 @@ def predict(
     target: Path,
     run: str | None = None,
     form: Form = "jsonl",
+    arm: str | None = None,
 ) -> Predicted:
     """Write one line for each document of ``sources`` (paths by name), in their order, into ``target``.
+
+    The arm that ``run`` chose answers, or ``arm``.
 
     A line has the ``id``, the ``output`` (a label, or the JSON) and its ``confidence``, or the ``error`` for
     a row that has no answer; with several sources, also the name of its ``source``. Lines are kept in a file
@@ -69,7 +72,7 @@ def predict(
     """
     _verify(sources, target)
     sources = _each_once(session, sources)
-    found = deployed(session, run)
+    found = deployed(session, run, arm=arm)
     kept = target.with_name(f".{target.name}.predicted")
     head = json.dumps(_identity(session, found, sources))
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -125,6 +128,7 @@ def _identity(session: Session, found: Deployed, sources: Mapping[str, Path]) ->
     return {
         "run": found.result.run_id,
         "model": found.name,
+        "arm": found.result.served.arm if found.result.served else "",
         "sources": [[name if len(sources) > 1 else "", digest_of(path)] for name, path in sources.items()],
         "reading": digest(reading),
     }

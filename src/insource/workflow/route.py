@@ -25,11 +25,15 @@ Drive = Callable[[Session, RunResult, Sequence[Example]], tuple[RoutedCall, ...]
 
 
 class Calibrated(NamedTuple):
-    """A policy, the evaluation on the calibration split that it was fitted on, and what answered there."""
+    """A policy, the evaluation on the calibration split that it was fitted on, and what answered there.
+
+    ``servable`` are all arms that can answer on this machine, with or without a policy.
+    """
 
     policy: Policy
     evaluated: Evaluated
     served: Served
+    servable: tuple[Served, ...] = ()
 
 
 def calibrate(
@@ -49,7 +53,7 @@ def calibrate(
     found = _on_calibration(session, dataset, task, inputs, choice, arms)
     if found is None:
         return None
-    evaluated, served = found
+    evaluated, served, servable = found
     section = session.config.routing
     policy = fit_policy(
         [record.confidence for record in evaluated.records],
@@ -70,7 +74,7 @@ def calibrate(
     if any(one.completion and one.completion.label_probabilities for one in evaluated.records):
         policy = policy.model_copy(update={"measure": "labels"})
     session.display.note(policy.reason)
-    return Calibrated(policy, evaluated, served)
+    return Calibrated(policy, evaluated, served, servable)
 
 
 def _on_calibration(
@@ -80,8 +84,11 @@ def _on_calibration(
     inputs: ArmInputs,
     choice: Choice | None,
     arms: Sequence[ArmFactory],
-) -> tuple[Evaluated, Served] | None:
-    """Measure the chosen arm, or the parts of the chosen hybrid and then the hybrid."""
+) -> tuple[Evaluated, Served, tuple[Served, ...]] | None:
+    """Measure the chosen arm, or the parts of the chosen hybrid and then the hybrid.
+
+    Returns what answered, and every arm that can answer on this machine.
+    """
     if choice is None:
         return None
     possible = [arm for arm in arms if arm.role == "candidate" and not arm.why_not(inputs)]
@@ -89,12 +96,13 @@ def _on_calibration(
     found = [plan for name in choice.answering if (plan := plans.get(name)) and plan.arm.local]
     if len(found) < len(choice.answering):
         return None
+    servable = tuple(served_by(session, plan) for plan in plans.values() if plan.arm.local)
     measured = [evaluate_one(session, dataset, task, "calibration", plan) for plan in found]
     if choice.candidate != HYBRID or choice.hybrid is None:
-        return measured[0], served_by(session, found[0])
+        return measured[0], served_by(session, found[0]), servable
     plan = hybrid_plan(inputs, choice.hybrid, measured)
     evaluated = evaluate_one(session, dataset, task, "calibration", plan)
-    return evaluated, served_by_parts(session, choice.hybrid, found)
+    return evaluated, served_by_parts(session, choice.hybrid, found), servable
 
 
 def measure_cascade(

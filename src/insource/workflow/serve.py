@@ -93,20 +93,53 @@ def served_by_parts(session: Session, parts: HybridParts, plans: Sequence[ArmPla
     return Served(arm=HYBRID, model=model, kind="hybrid", parts=found, source=source)
 
 
-def deployed(session: Session, run: str | None = None, engines: Engines | None = None) -> Deployed:
-    """Return what answers for the arm that the newest complete run chose, or ``run``.
+def deployed(
+    session: Session, run: str | None = None, engines: Engines | None = None, arm: str | None = None
+) -> Deployed:
+    """Return what answers for the arm that the newest complete run chose, or ``run``; or for another ``arm``.
 
     Raises:
-        UserError: ``no-such-run``, and those of ``answering``.
+        UserError: ``no-such-run``, ``no-such-arm``, and those of ``answering``.
         DataError, IntegrityError: as ``answering``.
     """
-    return answering(session, load(session.project.runs, run)[0], engines)
+    result = load(session.project.runs, run)[0]
+    return answering(session, result if arm is None else _with_arm(result, arm), engines)
 
 
-def deployed_together(sessions: Sequence[Session], run: str | None = None) -> tuple[Deployed, ...]:
+def _with_arm(result: RunResult, arm: str) -> RunResult:
+    """Return a result as if it had chosen another arm that it measured, with no answer sure enough for it.
+
+    The threshold was calibrated for the chosen arm.
+    """
+    known = {served.arm: served for served in (*result.servable, *([result.served] if result.served else []))}
+    if arm not in known:
+        names = ", ".join(repr(name) for name in sorted(known)) or "none"
+        raise UserError(
+            "no-such-arm",
+            f"{result.run_id} has no arm {arm!r} that can be served here.",
+            hint=f"Name one of these: {names}. A run before this version knows only the chosen one.",
+        )
+    chosen = result.served.arm if result.served else result.choice and result.choice.candidate
+    if arm == chosen or result.routing is None:
+        return result.model_copy(update={"served": known[arm]})
+    policy = result.routing.policy.model_copy(
+        update={
+            "threshold": None,
+            "basis": "infeasible",
+            "expected_local_share": 0.0,
+            "reason": f"No answer is sure enough: the threshold was calibrated for {chosen}, not for {arm}.",
+        }
+    )
+    routing = result.routing.model_copy(update={"policy": policy})
+    return result.model_copy(update={"served": known[arm], "routing": routing})
+
+
+def deployed_together(
+    sessions: Sequence[Session], run: str | None = None, arm: str | None = None
+) -> tuple[Deployed, ...]:
     """Return what answers for the tasks of several projects, on one engine for each base model.
 
-    ``run`` is a run of the first project; the others answer by their newest.
+    ``run`` and ``arm`` are of the first project; the others answer by their newest run's chosen arm.
 
     Raises:
         UserError: ``duplicate-task`` when two projects have the same task; and as ``deployed``.
@@ -123,8 +156,10 @@ def deployed_together(sessions: Sequence[Session], run: str | None = None) -> tu
             )
         folders[name] = folder
     engines = Engines(_restarted(sessions[0]), sessions[0].display.note) if sessions else None
-    runs = [run, *[None] * len(sessions)]
-    return tuple(deployed(session, run, engines) for session, run in zip(sessions, runs, strict=False))
+    asked = [(run, arm), *[(None, None)] * len(sessions)]
+    return tuple(
+        deployed(session, run, engines, arm) for session, (run, arm) in zip(sessions, asked, strict=False)
+    )
 
 
 def answering(session: Session, result: RunResult, engines: Engines | None = None) -> Deployed:

@@ -125,7 +125,7 @@ def test_a_folder_has_every_format_with_its_parity(made, tmp_path):
     assert other.exists()
     assert {path.name for path in folder.iterdir()} == {
         "adapter", "adapter.gguf", "merged", "model-f16.gguf", "model-q8_0.gguf", "model-q4_k_m.gguf",
-        "tokenizer.json", "Modelfile", "README.md", "export.json",
+        "tokenizer.json", "chat_template.jinja", "chat_format.json", "Modelfile", "README.md", "export.json",
     }  # fmt: skip
     assert [file["format"] for file in told["files"]] == ["adapter", "merged", "f16", "q8_0", "q4_k_m"]
     for file in told["files"]:

@@ -148,6 +148,31 @@ def test_checkpoints_are_for_resuming_not_for_keeping(store):
 
     run = store.run(SPEC, with_checkpoints)
     assert not (run.path / "checkpoints").exists()
+    assert [output["name"] for output in run.manifest["outputs"]] == ["out.txt"]
+
+
+@pytest.mark.parametrize(("last", "again"), [("write_json", work), ("sync_folder", never)])
+def test_a_process_killed_while_it_ends_a_run_loses_nothing(store, monkeypatch, last, again):
+    """Before the manifest the checkpoints are still there; with it, the work is not done again."""
+
+    def with_checkpoints(folder):
+        (folder / "checkpoints").mkdir()
+        return work(folder)
+
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"insource.runs.folders.{last}", killed)
+        patch.setattr(type(store.folder), "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.run(SPEC, with_checkpoints)
+    (partial,) = store.folder.glob(".*.partial")
+    assert (partial / "checkpoints").exists() == (last == "write_json")
+    run = store.run(SPEC, again)
+    assert (run.path / "out.txt").read_text() == "done"
+    assert not (run.path / "checkpoints").exists()
+    assert store.run(SPEC, never).skipped
 
 
 def test_runs_come_newest_first_and_by_stage(store):

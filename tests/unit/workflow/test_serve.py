@@ -288,3 +288,31 @@ def test_a_result_from_before_says_that_the_tuned_model_answers(finished):
     found = deployed(session)
     assert found.result.served is None
     assert found.engine == str(base.gguf)
+
+
+def test_another_arm_of_the_run_can_be_served(finished):
+    session, adapter, base = finished
+    kept = adapter.with_name("result.json")
+    result = RunResult.model_validate_json(kept.read_text())
+    chosen = Served(arm="span ranking", model="spans", kind="fitted", folder="deleted/model")
+    servable = (chosen, Served(arm="tuned", model="small + teams"))
+    kept.write_text(result.model_copy(update={"served": chosen, "servable": servable}).model_dump_json())
+    with pytest.raises(UserError, match="deleted"):
+        deployed(session)
+    found = deployed(session, arm="tuned")
+    assert (found.engine, found.ask("480 V").max_tokens) == (str(base.gguf), 77)
+    assert found.result.served == servable[1]
+    assert (found.policy.threshold, found.policy.basis) == (None, "infeasible")
+    assert "calibrated for span ranking" in found.policy.reason
+    with pytest.raises(UserError) as caught:
+        deployed(session, arm="bert")
+    assert caught.value.code == "no-such-arm"
+    assert "'span ranking', 'tuned'" in caught.value.hint
+
+
+def test_a_result_from_before_knows_its_chosen_arm_only(project):
+    folder = project(config="[task]\nname = 'teams'\n")
+    prompted_run(folder, small_base(folder))
+    with pytest.raises(UserError) as caught:
+        deployed(session_on(folder), arm="tuned")
+    assert caught.value.code == "no-such-arm"

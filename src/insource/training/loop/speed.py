@@ -2,8 +2,8 @@
 
 Which way is faster depends on the machine and on the rows: on some CPUs attention is faster as three small
 products for short rows, and as one fused kernel for long ones. Each lever is tried on a few layers and one
-micro-batch, must give the same loss and gradient, and stays only if it pays. The choice is kept, with the run
-and in the cache, so that a resumed or repeated run computes the same bytes.
+micro-batch, must give the same loss and gradient, and stays only if it pays in the whole model. The choice is
+kept, with the run and in the cache, so that a resumed or repeated run computes the same bytes.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ KEPT = "speed.json"
 BUDGET_S = 5.0
 ROUNDS = 10
 LAYERS = 4
+DEPTH_ROUNDS = 3
 PAYS = 0.97
 """A lever stays when it takes at most this share of the time without it."""
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1}
@@ -58,6 +59,26 @@ class Speed(NamedTuple):
 
     levers: Levers
     choices: tuple[Choice, ...]
+
+
+class _Depth(NamedTuple):
+    """How the time of a few layers becomes that of the whole model.
+
+    ``head_s`` is what takes equally long at any depth: embeddings, the output layer, the loss.
+    """
+
+    measured: int
+    whole: int
+    head_s: float
+
+    def ratio(self, before: float, after: float, *, in_head: bool) -> float:
+        """Return the time of a step of the whole model after a change, as a share of that before (seconds).
+
+        ``in_head``: the change is outside of the layers, which take as long as before.
+        """
+        more = self.whole / self.measured - 1
+        layers = [max(0.0, seconds - self.head_s) for seconds in (before, before if in_head else after)]
+        return (after + more * layers[1]) / (before + more * layers[0])
 
 
 class _Tried(NamedTuple):
@@ -120,8 +141,10 @@ def measure(model: Any, batch: dict[str, Any], *, checkpointing: bool = False) -
     # Some families (Gemma 2) cap their attention scores, which the fused kernel cannot.
     fused = _plain(model)._supports_sdpa
     levers, choices = Levers() if fused else Levers(attention="eager"), []
-    with _few_layers(model) as layers, torch.random.fork_rng(devices=[]):
-        model.train()
+    model.train()
+    with torch.random.fork_rng(devices=[]):
+        depth = _depth(model, batch, levers)
+    with _few_layers(model, depth.measured), torch.random.fork_rng(devices=[]):
         share = BUDGET_S / len(CANDIDATES)
         reference = _step(model, batch, levers)
         not_tried = _not_tried(model, batch, checkpointing)
@@ -134,13 +157,14 @@ def measure(model: Any, batch: dict[str, Any], *, checkpointing: bool = False) -
             if tried == levers:
                 choices.append(Choice(name=name, value=value, reason="the model has no other"))
                 continue
-            found, pays = _compare(model, batch, levers, tried, reference, share)
+            found, ratio = _compare(model, batch, (levers, tried), reference, share, depth)
+            pays = ratio is not None and ratio <= PAYS
             reason = f"`{value}` {found} `{WITHOUT[name]}`"
             levers = tried if pays else levers
             choices.append(Choice(name=name, value=value if pays else WITHOUT[name], reason=reason))
         model.zero_grad(set_to_none=True)
     shape = " x ".join(str(size) for size in batch["input_ids"].shape)
-    note = f"; measured on {shape} tokens and {layers} layers"
+    note = f"; measured on {shape} tokens and {depth.measured} of {depth.whole} layers"
     return Speed(
         levers, tuple(choice.model_copy(update={"reason": choice.reason + note}) for choice in choices)
     )
@@ -160,26 +184,51 @@ def _not_tried(model: Any, batch: dict[str, Any], checkpointing: bool) -> dict[s
     return reasons
 
 
+def _depth(model: Any, batch: dict[str, Any], levers: Levers) -> _Depth:
+    """Measure two depths: what they do not share is the time of the layers between them."""
+    layers = len(_plain(model).get_decoder().layers)
+    many = min(layers, _needed(model))
+    few = max(1, many // 2)
+    if few == many:
+        return _Depth(many, layers, 0.0)
+    seconds = {}
+    for count in (few, many):
+        with _few_layers(model, count):
+            _step(model, batch, levers)
+            seconds[count] = min(_step(model, batch, levers).seconds for _ in range(DEPTH_ROUNDS))
+    a_layer = max(0.0, seconds[many] - seconds[few]) / (many - few)
+    return _Depth(many, layers, max(0.0, seconds[many] - many * a_layer))
+
+
 def _compare(
-    model: Any, batch: dict[str, Any], now: Levers, tried: Levers, reference: _Tried, budget_s: float
-) -> tuple[str, bool]:
-    """Return the reason in words, and whether ``tried`` is right and pays. The two alternate."""
+    model: Any,
+    batch: dict[str, Any],
+    ways: tuple[Levers, Levers],
+    reference: _Tried,
+    budget_s: float,
+    depth: _Depth,
+) -> tuple[str, float | None]:
+    """Compare two ways in alternation: the one so far, and another.
+
+    Returns the reason in words, and the other's time as a share; None where it is not right.
+    """
+    now, tried = ways
     began = time.monotonic()
     before, after = [], []
     try:
         first = _step(model, batch, tried)
         if (why := _wrong(first, reference)) is not None:
-            return why, False
+            return why, None
         for _ in range(ROUNDS):
             before.append(_step(model, batch, now).seconds)
             after.append(_step(model, batch, tried).seconds)
             if time.monotonic() - began > budget_s:
                 break
     except (TypeError, AttributeError, ValueError, RuntimeError, NotImplementedError) as error:
-        return f"does not work with this model ({type(error).__name__}: {error}), unlike", False
-    ratio = min(after) / min(before)
-    pays = ratio <= PAYS
-    return f"takes {ratio:.0%} of the time of", pays
+        return f"does not work with this model ({type(error).__name__}: {error}), unlike", None
+    in_head = now.loss_in_place != tried.loss_in_place
+    ratio = depth.ratio(min(before), min(after), in_head=in_head)
+    return f"takes {ratio:.0%} of the time of", ratio
 
 
 def _wrong(tried: _Tried, reference: _Tried) -> str | None:
@@ -214,16 +263,20 @@ def typical(rows: Sequence[TrainingRow], tokens: int, batch_size: int, pad_id: i
     return Collator(pad_id)([{"input_ids": row.input_ids, "labels": row.labels} for row in chosen])
 
 
+def _needed(model: Any) -> int:
+    """Return how many first layers have each kind of layer among them, ``LAYERS`` at least."""
+    kinds = getattr(model.config, "layer_types", None) or [""]
+    return max(LAYERS, *(kinds.index(kind) + 1 for kind in set(kinds)))
+
+
 @contextmanager
-def _few_layers(model: Any) -> Iterator[int]:
-    """Shorten the model within the block to its first layers, with each kind of layer among them."""
+def _few_layers(model: Any, count: int) -> Iterator[None]:
+    """Shorten the model within the block to its first layers."""
     decoder = _plain(model).get_decoder()
     layers = decoder.layers
-    kinds = getattr(model.config, "layer_types", None) or [""] * len(layers)
-    needed = max(LAYERS, *(kinds.index(kind) + 1 for kind in set(kinds)))
-    decoder.layers = layers[:needed]
+    decoder.layers = layers[:count]
     try:
-        yield len(decoder.layers)
+        yield
     finally:
         decoder.layers = layers
 
@@ -240,6 +293,7 @@ def _key(model: Any, batch: dict[str, Any], base: str, checkpointing: bool) -> s
             "machine": [platform.machine(), _processor(), torch.get_num_threads()],
             "libraries": [version(name) for name in ("torch", "transformers", "peft")],
             "candidates": [value for _, value, _ in CANDIDATES],
+            "for": "the whole model",
         }
     )[:32]
 

@@ -106,6 +106,8 @@ def _why_off(
         return ""
     if scoring is None or scoring.why_not:
         return f"no task metric: {scoring.why_not if scoring else 'nothing that scores an answer was given'}"
+    if not documents:
+        return "no validation document is scored"
     if documents < LEAST_DOCUMENTS:
         return f"{documents} validation documents to score are too few to tell settings apart"
     if rows < LEAST_ROWS:
