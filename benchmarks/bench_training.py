@@ -288,24 +288,29 @@ def against_stock(
 
 
 def main() -> None:
-    options = parser(__doc__).parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--only", choices=["stock", "levers", "trained"], help="one of the three parts")
+    options = arguments.parse_args()
+    parts = [options.only] if options.only else ["stock", "levers", "trained"]
     sizes = (3, 1) if options.quick else (6, 3)
     rows = training_rows(BATCH * sizes[0])
     claims = Claims()
     kinds = [("float32", torch.float32)]
     if torch.ops.mkldnn._is_mkldnn_bf16_supported():
         kinds.insert(0, ("bfloat16", torch.bfloat16))
-    found = {kind: against_stock(claims, kind, dtype, rows, sizes) for kind, dtype in kinds}
-    if len(kinds) == 2:
-        ratio = found["bfloat16"]["Insource"] / found["float32"]["stock defaults"]
-        claims.add("bfloat16, times stock in float32, without autocast", ratio, "x", at_least=5)
-    for kind, dtype in kinds:
-        ladder(claims, kind, dtype, rows, sizes)
-        long_prefix(claims, kind, dtype, rows, sizes[0])
-    padding(claims, rows)
-    for name in ("LLaMA-Factory", "Unsloth's CPU path"):
-        claims.add(f"{name}: not installed here", None, "tokens/s")
-    if not options.quick and len(kinds) == 2:
+    if "stock" in parts:
+        found = {kind: against_stock(claims, kind, dtype, rows, sizes) for kind, dtype in kinds}
+        if len(kinds) == 2:
+            ratio = found["bfloat16"]["Insource"] / found["float32"]["stock defaults"]
+            claims.add("bfloat16, times stock in float32, without autocast", ratio, "x", at_least=5)
+        for name in ("LLaMA-Factory", "Unsloth's CPU path"):
+            claims.add(f"{name}: not installed here", None, "tokens/s")
+    if "levers" in parts:
+        for kind, dtype in kinds:
+            ladder(claims, kind, dtype, rows, sizes)
+            long_prefix(claims, kind, dtype, rows, sizes[0])
+        padding(claims, rows)
+    if "trained" in parts and not options.quick and len(kinds) == 2:
         compare_trained(
             claims, TASK, trainer_of, Way("stock tuned", torch.bfloat16), Way("low", torch.bfloat16, LOW)
         )
