@@ -26,7 +26,8 @@ from insource.runs.folders import MANIFEST
 from insource.serving.adapters import BaseEngine
 from insource.types import Arm, Completion, Labels, RunResult, Served, Task
 from insource.workflow import serve as serve_module
-from insource.workflow.serve import deployed, served_by
+from insource.workflow.servable import served_by
+from insource.workflow.serve import deployed
 
 
 def small_base(folder):
@@ -299,6 +300,8 @@ def test_another_arm_of_the_run_can_be_served(finished):
     kept.write_text(result.model_copy(update={"served": chosen, "servable": servable}).model_dump_json())
     with pytest.raises(UserError, match="deleted"):
         deployed(session)
+    with pytest.raises(UserError, match="deleted"):  # the chosen arm by its name, with its threshold
+        deployed(session, arm="span ranking")
     found = deployed(session, arm="tuned")
     assert (found.engine, found.ask("480 V").max_tokens) == (str(base.gguf), 77)
     assert found.result.served == servable[1]
