@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -70,8 +71,13 @@ class Deployed(NamedTuple):
 
     @property
     def version(self) -> str:
-        """What names this model among others of its task: the run that made it."""
-        return self.result.run_id
+        """What names this model among others of its task: the run that made it, and the arm if another one
+        than the chosen answers.
+        """
+        run, served, choice = self.result.run_id, self.result.served, self.result.choice
+        if served is None or choice is None or served.arm == choice.candidate:
+            return run
+        return f"{run}+{re.sub(r'[^a-z0-9]+', '-', served.arm.casefold())}"
 
 
 def deployed(

@@ -52,7 +52,7 @@ class Grounding:
 
         A field stays open when it has to have a value and the document states none.
         """
-        scopes = scopes_of(document)
+        scopes = scopes_of(document) if self.fields else ()
         whole, overlay = place_of(schema), dict[str, Any]()
         held = set[Path]()
         for one in self.fields if scopes else ():
