@@ -167,6 +167,8 @@ def local_plan(
             max_tokens=max_tokens,
             grammar=grammar_for(local.task, example, grounding) if arm.constrained else None,
             top_logprobs=TOP_LOGPROBS if adapter is not None else 0,
+            attributes=example.attributes,
+            contract=example.contract,
         )
 
     identity = {

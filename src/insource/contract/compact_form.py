@@ -221,19 +221,22 @@ def _of_schema(schema: str) -> CompactForm:
     return CompactForm(names)
 
 
-def _collect(place: Place, path: Path, names: dict[Path, tuple[str, ...]]) -> None:
-    """Note the keys of every object at ``path`` and within."""
+def _collect(
+    place: Place, path: Path, names: dict[Path, tuple[str, ...]], above: Sequence[Place] = ()
+) -> None:
+    """Note the keys of every object at ``path`` and within; ``above`` are the places around it."""
     where = ".".join(path).replace(".[]", "[]") or "the answer"
-    if place.endless:
+    if any(place is one for one in above):
         raise NoCompactForm(f"{where} can hold itself")
     if place.open:
         if {"object", "array"} & place.types or not place.types:
             raise NoCompactForm(f"{where} has alternatives")
         return
-    if "array" in place.types and place.items is not None:
+    above = (*above, place)
+    if place.items is not None and ("array" in place.types or not place.types):
         if "object" in place.types:
             raise NoCompactForm(f"{where} may be a list or an object")
-        _collect(place.items, (*path, _ITEM), names)
+        _collect(place.items, (*path, _ITEM), names, above)
     if "object" not in place.types:
         return
     if not place.closed:
@@ -244,7 +247,7 @@ def _collect(place: Place, path: Path, names: dict[Path, tuple[str, ...]]) -> No
         raise NoCompactForm(f"{where} may lack {', '.join(sorted(optional))}")
     names[path] = tuple(place.properties)
     for name, inner in place.properties.items():
-        _collect(inner, (*path, name), names)
+        _collect(inner, (*path, name), names, above)
 
 
 @contextmanager

@@ -44,16 +44,18 @@ class CompactModel:
 def with_keys(completion: Completion, form: CompactForm) -> Completion:
     """Return an answer in compact form as the answer with its keys; another text stays as it is."""
     said = completion.text.encode()
+    changed: dict[str, Any] = {}
     try:
         pieces = form.pieces(said)
+        answer = b"".join(pieces)
+        if completion.field_confidences:
+            # Both texts have the same values in the same order, unless an object was left empty.
+            pairs = zip(json_spans(said), json_spans(answer), strict=True)
+            paths = {was.path: now.path for was, now in pairs}
+            changed["field_confidences"] = {paths[at]: p for at, p in completion.field_confidences.items()}
     except ValueError:
         return completion
-    answer = b"".join(pieces)
-    changed: dict[str, Any] = {"text": answer.decode(errors="replace")}
-    if completion.field_confidences:
-        # Both texts have the same values in the same order.
-        paths = {was.path: now.path for was, now in zip(json_spans(said), json_spans(answer), strict=True)}
-        changed["field_confidences"] = {paths[at]: p for at, p in completion.field_confidences.items()}
+    changed["text"] = answer.decode(errors="replace")
     if b"".join(token.bytes for token in completion.tokens) == said:
         starts = 0
         tokens = []

@@ -49,7 +49,7 @@ def planned(
         DataError: ``no-training-rows``.
     """
     require_extra()
-    prepared = prepare(dataset, task, base, section, _on_the_same_rows(runs, dataset))
+    prepared = prepare(dataset, task, base, section, _earlier(runs, dataset, base, section))
     machine, shape = this_machine(), base_shape(base)
 
     def planned(section: TrainingSection) -> Recipe:
@@ -120,10 +120,16 @@ def _choosing(section: TrainingSection) -> float:
     return (sweep.SHARE if swept else 0.0) + (scoring.SHARE if scored else 0.0)
 
 
-def _on_the_same_rows(runs: RunStore, dataset: Dataset) -> list[TrainingSummary]:
-    """Return earlier runs on these training rows, the newest first."""
-    rows = train_digest(dataset)
-    return [summary(run) for run in runs.complete(STAGE) if run.manifest["spec"]["inputs"]["train"] == rows]
+def _earlier(
+    runs: RunStore, dataset: Dataset, base: BaseModel, section: TrainingSection
+) -> list[TrainingSummary]:
+    """Return earlier runs on these rows of this model and method, the newest first.
+
+    Others differ by more than how their answers are written.
+    """
+    rows, same = train_digest(dataset), (base.name, section.method)
+    found = (summary(run) for run in runs.complete(STAGE) if run.manifest["spec"]["inputs"]["train"] == rows)
+    return [one for one in found if (one.base_model, one.method) == same]
 
 
 def _speeds(runs: RunStore, base: str, method: str) -> list[float]:

@@ -24,7 +24,7 @@ from insource.export.stage import parity as served_parity
 from insource.foundation.canonical import digest, file_digest
 from insource.foundation.errors import IntegrityError, UserError
 from insource.foundation.files import is_alive, sync, sync_folder, write_json, write_synced
-from insource.models.chat_format import FORMAT_FILE, TEMPLATE_FILE
+from insource.models.chat_format import chat_format_of, write_beside
 from insource.models.llamacpp import LlamaCppModel
 from insource.routing.compact import with_keys
 from insource.runs.folders import Run
@@ -157,8 +157,8 @@ def _fill(
         else:
             _linked(path, folder / path.name)
     base, exported = made.local.base, made.exported
-    for name in (TOKENIZER_FILE, TEMPLATE_FILE, FORMAT_FILE):
-        _linked(exported.path / name, folder / name)
+    shutil.copyfile(exported.path / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+    write_beside(folder, chat_format_of(base.gguf), folder / TOKENIZER_FILE)
     if any(file.format == "adapter" for file, _ in files):
         shutil.copytree(exported.path / "adapter", folder / "adapter")
     found = tuple(file for file, _ in files)

@@ -18,7 +18,7 @@ from insource.types import Dataset, Example, Policy, RoutedCall, RunResult, Serv
 from insource.types.choice import HYBRID, Choice
 from insource.workflow.evaluate import evaluate_one, inputs_of
 from insource.workflow.export import Made
-from insource.workflow.serve import served_by, served_by_parts
+from insource.workflow.servable import served_by, served_by_parts
 from insource.workflow.session import Session
 
 Drive = Callable[[Session, RunResult, Sequence[Example]], tuple[RoutedCall, ...]]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from insource.arms.local import Local
 from insource.arms.prompts import task_grammar
-from insource.evaluation.plan import ArmPlan
 from insource.export.stage import TOKENIZER_FILE
 from insource.foundation.errors import IntegrityError, UserError
 from insource.models.assembled import AskedModel, AssembledModel
@@ -17,7 +17,6 @@ from insource.models.catalogue import BaseModel, resolve
 from insource.models.fitted.model import FittedModel, request_to
 from insource.models.fitted.registry import load as load_fitted
 from insource.models.grounding.grounding import Grounding
-from insource.models.prompting.folder import FILE as PROMPT
 from insource.models.prompting.folder import load as load_prompt
 from insource.models.prompting.model import PromptedModel
 from insource.models.protocol import Model, Request
@@ -32,7 +31,7 @@ from insource.serving.memory import slots_that_fit
 from insource.serving.shared_engine import AdapterModel
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
-from insource.types.choice import HYBRID, HybridParts
+from insource.workflow.servable import with_arm
 from insource.workflow.session import Session
 
 RUN_THE_LOOP = "Run the whole loop: insource run"
@@ -72,25 +71,13 @@ class Deployed(NamedTuple):
 
     @property
     def version(self) -> str:
-        """What names this model among others of its task: the run that made it."""
-        return self.result.run_id
-
-
-def served_by(session: Session, plan: ArmPlan) -> Served:
-    """Return what answers for the arm of ``plan``, for ``RunResult.served``."""
-    if plan.answers_in is None:
-        return Served(arm=plan.arm.name, model=plan.arm.model)
-    folder = plan.answers_in.relative_to(session.project.runs.folder).as_posix()
-    kind: Literal["fitted", "prompted"] = "prompted" if (plan.answers_in / PROMPT).exists() else "fitted"
-    return Served(arm=plan.arm.name, model=plan.arm.model, kind=kind, folder=folder)
-
-
-def served_by_parts(session: Session, parts: HybridParts, plans: Sequence[ArmPlan]) -> Served:
-    """Return what answers for a hybrid; ``plans`` are those of ``parts.names``, in their order."""
-    found = tuple(served_by(session, plan) for plan in plans)
-    source = {field: parts.names.index(name) for field, name in parts.source.items()}
-    model = " + ".join(part.model for part in found)
-    return Served(arm=HYBRID, model=model, kind="hybrid", parts=found, source=source)
+        """What names this model among others of its task: the run that made it, and the arm if another one
+        than the chosen answers.
+        """
+        run, served, choice = self.result.run_id, self.result.served, self.result.choice
+        if served is None or choice is None or served.arm == choice.candidate:
+            return run
+        return f"{run}+{re.sub(r'[^a-z0-9]+', '-', served.arm.casefold())}"
 
 
 def deployed(
@@ -103,35 +90,7 @@ def deployed(
         DataError, IntegrityError: as ``answering``.
     """
     result = load(session.project.runs, run)[0]
-    return answering(session, result if arm is None else _with_arm(result, arm), engines)
-
-
-def _with_arm(result: RunResult, arm: str) -> RunResult:
-    """Return a result as if it had chosen another arm that it measured, with no answer sure enough for it.
-
-    The threshold was calibrated for the chosen arm.
-    """
-    known = {served.arm: served for served in (*result.servable, *([result.served] if result.served else []))}
-    if arm not in known:
-        names = ", ".join(repr(name) for name in sorted(known)) or "none"
-        raise UserError(
-            "no-such-arm",
-            f"{result.run_id} has no arm {arm!r} that can be served here.",
-            hint=f"Name one of these: {names}. A run before this version knows only the chosen one.",
-        )
-    chosen = result.served.arm if result.served else result.choice and result.choice.candidate
-    if arm == chosen or result.routing is None:
-        return result.model_copy(update={"served": known[arm]})
-    policy = result.routing.policy.model_copy(
-        update={
-            "threshold": None,
-            "basis": "infeasible",
-            "expected_local_share": 0.0,
-            "reason": f"No answer is sure enough: the threshold was calibrated for {chosen}, not for {arm}.",
-        }
-    )
-    routing = result.routing.model_copy(update={"policy": policy})
-    return result.model_copy(update={"served": known[arm], "routing": routing})
+    return answering(session, result if arm is None else with_arm(result, arm), engines)
 
 
 def deployed_together(

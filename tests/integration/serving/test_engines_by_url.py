@@ -9,6 +9,7 @@ from support.gguf_files import CONTROL_TOKENS, WIDTH, write_gguf
 from insource.contract.grammar import compile_grammar
 from insource.foundation.canonical import file_digest
 from insource.foundation.errors import InsourceError, UserError
+from insource.models.grounding.grounding import Cap, Grounding
 from insource.models.protocol import Request
 from insource.serving.engine import EngineSettings
 from insource.serving.shared_engine import SharedEngine
@@ -162,6 +163,21 @@ def test_ollama_gets_the_schema_and_answers_without_confidence(gguf, adapter):
     assert first["options"] == {"temperature": 0.0, "seed": 0, "num_predict": 20, "num_ctx": 512}
     assert (completion.text, completion.tokens) == ('{"v": "480"}', ())
     assert tokens == 20
+
+
+def test_ollama_gets_what_limits_an_answer_within_the_schema(gguf):
+    """Its converter refuses a part that says nothing but a limit, and so the whole request."""
+    fake = FakeOllama({"specs": shown(gguf)})
+    grammar = Grounding((), (Cap(("v",), {"maxLength": 7}),)).grammar(SCHEMA, "supply 480 V")
+    with (
+        listening(fake) as url,
+        ServedModel("b", settings(gguf, "ollama", url, model="specs")) as served,
+    ):
+        served.generate(request().model_copy(update={"grammar": grammar}))
+    assert fake.said("/api/chat")[0]["format"] == {
+        **SCHEMA,
+        "properties": {"v": {"type": "string", "maxLength": 7}},
+    }
 
 
 def test_labels_are_asked_of_ollama_without_a_schema(gguf):

@@ -70,6 +70,14 @@ def test_an_endless_value_cannot_be_written(answer):
     assert not written(answer)
 
 
+@pytest.mark.parametrize(
+    "declared", [{"maxLength": 99}, {"enum": ["n" * 50]}, {"pattern": "^n+$"}, {"const": "n" * 50}]
+)
+def test_what_a_document_s_own_schema_says_is_not_narrowed(declared):
+    own = {"type": "object", "properties": {"name": {"type": "string", **declared}}}
+    assert Grounding((), caps_of(SCHEMA, ANSWERS)).schema(own, "a document") == own
+
+
 def test_limits_are_kept_with_the_grounding(tmp_path):
     grounding = Grounding((), caps_of(SCHEMA, ANSWERS))
     grounding.save(tmp_path / "grounding.json")

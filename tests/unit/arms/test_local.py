@@ -31,6 +31,16 @@ def test_the_adapter_is_asked_briefly_and_its_tokens_are_wanted(rows, example_ta
     assert (request.max_tokens, request.top_logprobs > 0, request.grammar is not None) == (50, True, True)
 
 
+def test_a_document_s_own_contract_is_told(rows, example_task, tmp_path):
+    """An answer without keys can only be read by the schema that it was written for."""
+    (example,) = rows.examples(rows.pumps(1))
+    own = {"type": "object", "properties": {"v": {"type": "integer"}}, "required": ["v"]}
+    example = example.model_copy(update={"contract": own, "attributes": ("v",)})
+    plan = local_plan(local_of(example_task, tmp_path), ARM, (example,), adapter=0, describe=False)
+    request = plan.ask(example)
+    assert (request.contract, request.attributes) == (own, ("v",))
+
+
 def test_the_base_model_has_more_room_and_needs_no_log_probabilities(rows, example_task, tmp_path):
     (example,) = rows.examples(rows.pumps(1))
     free = ARM.model_copy(update={"constrained": False})

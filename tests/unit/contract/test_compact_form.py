@@ -135,6 +135,11 @@ def test_limits_of_a_document_hold_in_compact_form():
         (of({"a": {"type": "array", "prefixItems": [LINE]}}), "has prefixItems"),
         (of({"a": TEXT}, patternProperties={"x": TEXT}), "has patternProperties"),
         (of({"a": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}), "can hold itself"),
+        (of({"a": {"type": "array", "items": {"$ref": "#"}}}), "can hold itself"),
+        (
+            of({"a": {"$ref": "#/$defs/t"}}, **{"$defs": {"t": {"items": {"$ref": "#/$defs/t"}}}}),
+            "can hold itself",
+        ),
         (
             JsonSchema(definition=ORDER, reasoning=Reasoning(name="why", definition=TEXT)),
             "the answer begins with reasoning",

@@ -96,6 +96,13 @@ def test_a_text_of_another_form_stays_as_it_is(said):
     assert completion.text == said
 
 
+def test_an_empty_list_in_place_of_an_object_is_no_answer_and_no_crash():
+    """Without a grammar a model may leave an object's values out, and no key can stand for none."""
+    asked = Request(messages=(Message(role="user", content="x"),), max_tokens=99)
+    completion = CompactModel(Writing('["a",[[]]]'), OUTPUT, lambda: BYTES).generate(asked)
+    assert completion.text == '["a",[[]]]'
+
+
 def test_a_document_s_own_contract_counts():
     own = {
         "type": "object",

@@ -25,8 +25,10 @@ from insource.routing.grounded import GroundedModel
 from insource.runs.folders import MANIFEST
 from insource.serving.adapters import BaseEngine
 from insource.types import Arm, Completion, Labels, RunResult, Served, Task
+from insource.types.choice import Choice
 from insource.workflow import serve as serve_module
-from insource.workflow.serve import deployed, served_by
+from insource.workflow.servable import served_by
+from insource.workflow.serve import deployed
 
 
 def small_base(folder):
@@ -299,7 +301,13 @@ def test_another_arm_of_the_run_can_be_served(finished):
     kept.write_text(result.model_copy(update={"served": chosen, "servable": servable}).model_dump_json())
     with pytest.raises(UserError, match="deleted"):
         deployed(session)
+    with pytest.raises(UserError, match="deleted"):  # the chosen arm by its name, with its threshold
+        deployed(session, arm="span ranking")
     found = deployed(session, arm="tuned")
+    assert found.version == result.run_id  # of a run that says nothing about its choice
+    choice = Choice(candidate="span ranking", baseline="", metric="m", margin=0.0, trials=(), reason="r")
+    both = found._replace(result=found.result.model_copy(update={"choice": choice}))
+    assert both.version == f"{result.run_id}+tuned"  # the log tells its answers from those of the chosen arm
     assert (found.engine, found.ask("480 V").max_tokens) == (str(base.gguf), 77)
     assert found.result.served == servable[1]
     assert (found.policy.threshold, found.policy.basis) == (None, "infeasible")

@@ -16,6 +16,7 @@ from insource.contract.grammar import JSON_GRAMMAR
 from insource.foundation.errors import ProviderError
 from insource.models.control_tokens import ControlTokens
 from insource.models.engines.http import EngineHttp
+from insource.models.engines.merged_schema import merged_schema
 from insource.models.engines.vllm import refuse_control_tokens
 from insource.models.llamacpp import FINISH_REASONS
 from insource.models.protocol import ModelInfo, Request
@@ -103,10 +104,10 @@ def to_wire(request: Request, model: str, context_tokens: int) -> dict[str, Any]
 
 
 def schema_of(grammar: str | None) -> dict[str, Any] | None:
-    """Return the JSON Schema inside an llguidance grammar, None for a grammar of another kind."""
+    """Return the JSON Schema inside an llguidance grammar, in one part; None for another grammar."""
     _, found, text = (grammar or "").partition(JSON_GRAMMAR)
     if not found:
         return None
     schema: dict[str, Any] = json.loads(text)
     schema.pop("x-guidance", None)
-    return schema
+    return merged_schema(schema)

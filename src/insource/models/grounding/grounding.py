@@ -52,7 +52,7 @@ class Grounding:
 
         A field stays open when it has to have a value and the document states none.
         """
-        scopes = scopes_of(document)
+        scopes = scopes_of(document) if self.fields else ()
         whole, overlay = place_of(schema), dict[str, Any]()
         held = set[Path]()
         for one in self.fields if scopes else ():
@@ -63,7 +63,8 @@ class Grounding:
                 _node(overlay, path).update(limits)
                 held |= {path, (*path, ITEM)}
         for path, caps in self.caps:
-            if path not in held and place_at(whole, path) is not None:  # what a document states may be longer
+            # What a document states may be longer, and a document's own schema may say more than the task's.
+            if path not in held and _is_endless(place_at(whole, path), caps):
                 _node(overlay, path).update(caps)
         if not overlay:
             return dict(schema)
@@ -131,6 +132,11 @@ def _grammar(grounded: str, plain: str) -> str | None:
         return compile_grammar(json.loads(grounded)).text
     except DataError:
         return compile_grammar(json.loads(plain)).text
+
+
+def _is_endless(place: Place | None, caps: Mapping[str, int]) -> bool:
+    """Return whether a schema has this place, and says nothing there that ``caps`` would narrow."""
+    return place is not None and not place.keywords.keys() & {"enum", "const", "pattern", "format", *caps}
 
 
 def _limits(values: list[Any], place: Place) -> dict[str, Any]:
