@@ -16,6 +16,7 @@ def write_gguf(path, *, width=WIDTH, tokens=CONTROL_TOKENS):
         ("general.architecture", _text("llama")),
         ("llama.embedding_length", _uint32(width)),
         ("llama.block_count", _uint32(LAYERS)),
+        ("llama.feed_forward_length", _uint32(2 * width)),
         ("llama.attention.head_count", _uint32(HEADS)),
         ("llama.attention.head_count_kv", _uint32(KEPT_HEADS)),
         ("tokenizer.ggml.model", _text("gpt2")),
