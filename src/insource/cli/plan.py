@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from insource.cli.options import TRAINING, TRAINING_KEYS, config_option, json_option
+from insource.cli.train import plan_lines, table_line
 from insource.config.loading import FILE_NAME
 
 if TYPE_CHECKING:
@@ -135,14 +136,12 @@ def _typed(name: str) -> bool:
 
 
 def _show(plan: HardwarePlan) -> None:
-    for line in [*plan_rows(plan), "", *serving_rows(plan), *option_rows(plan)]:
+    for line in [*plan_rows(plan), "", *serving_rows(plan), *option_rows(plan), *assumed_rows(plan)]:
         click.echo(line)
 
 
 def plan_rows(plan: HardwarePlan) -> list[str]:
     """Return the plan as lines of a table: name, value, reason."""
-    from insource.cli.train import plan_lines, table_line
-
     where = f"the {plan.card.name}" if plan.card else "this machine"
     return [
         table_line("on", plan.card.key if plan.card else "this machine", plan.reason),
@@ -186,19 +185,28 @@ def _range(estimate: Estimate, unit: str) -> str:
 def serving_rows(plan: HardwarePlan) -> list[str]:
     """Return what each engine needs, a line each."""
     first = plan.serving[0]
+    asked = f"for {plan.concurrency:,}"
     lines = [
         f"Answering, {first.context_tokens:,} tokens a document, "
         f"{first.cache_per_token / 1024:.0f} KiB of keys and values a token"
         + (f" (an upper bound: {first.note})" if first.note else ""),
-        f"{'engine':<10} {'weights':<11} {'GiB':>6} {'needed':>7} {'at once':>8} {'tokens/s':>9}",
+        f"{'engine':<10} {'weights':<11} {'GiB':>6} {asked:>9} {'fits':>5} {'at once':>8} {'tokens/s':>9}",
     ]
     for one in plan.serving:
         speed = "unknown" if one.tokens_per_s.value is None else f"{one.tokens_per_s.value:,.0f}"
         lines.append(
-            f"{one.engine:<10} {one.weights_type:<11} {one.weights / GIB:>6.1f} {one.needed / GIB:>7.1f} "
-            f"{one.at_once:>8,} {speed:>9}"
+            f"{one.engine:<10} {one.weights_type:<11} {one.weights / GIB:>6.1f} {one.needed / GIB:>9.1f} "
+            f"{'yes' if one.fits else 'no':>5} {one.at_once:>8,} {speed:>9}"
         )
     return lines
+
+
+def assumed_rows(plan: HardwarePlan) -> list[str]:
+    """Return every input that nobody measured, with its source, a line each."""
+    return [
+        *("", "Assumed"),
+        *(table_line(one.name, f"{one.value:,g} {one.unit}", one.source) for one in plan.assumptions),
+    ]
 
 
 def option_rows(plan: HardwarePlan) -> list[str]:

@@ -1,6 +1,7 @@
 """``insource plan`` from its options to its lines and its exit code."""
 
 import json
+import socket
 
 import pytest
 
@@ -46,7 +47,22 @@ def test_the_command_of_the_issue(plan):
     ):
         assert rows[name], name
     assert "check" in rows["prices"]
-    assert {line.split()[0] for line in out.splitlines()[-6:]} == {"llama.cpp", "vLLM"}
+    engines = [line for line in out.splitlines() if line.startswith(("llama.cpp", "vLLM"))]
+    assert len(engines) == 6
+    assert "Assumed" in out
+    assert "yours" in rows["longest row"]
+    assert "default" in rows["labellers"]
+    assert "decision.kwh_usd" in rows["electricity"]
+
+
+def test_nothing_is_written_and_nothing_is_sent(plan, tmp_path, monkeypatch):
+    def refused(*_):
+        raise AssertionError("a connection")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    code, _, err = plan("--model", "llama-3.1-8b-instruct", "--method", "qlora", "--card", "auto")
+    assert (code, err) == (0, "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_does_not_fit_says_what_would_and_ends_with_1(plan):
@@ -61,7 +77,7 @@ def test_what_does_not_fit_says_what_would_and_ends_with_1(plan):
 def test_auto_lists_the_cards_with_the_chosen_one_first(plan):
     code, out, _ = plan("--model", "qwen3-8b", "--method", "qlora", "--card", "auto")
     assert code == 0
-    table = out.split("card  ")[-1].splitlines()[1:]
+    table = out.partition("card  ")[2].partition("\n\n")[0].splitlines()[1:]
     assert table[0].split()[0] == out.split()[1]
     assert len(table) > 3
 
@@ -82,7 +98,7 @@ def test_json_has_every_figure_with_its_interval(plan):
         assert figure["method"]
     given = {one["name"]: (one["value"], one["source"]) for one in found["assumptions"]}
     assert given["training rows"] == (500, "yours")
-    assert given["people who label"][1] != "yours"
+    assert given["labellers"][1] != "yours"
 
 
 def test_a_project_gives_what_is_not_typed(plan, tmp_path):

@@ -71,6 +71,7 @@ class HardwarePlan(Frozen):
     electricity_usd: Estimate
     labelling_hours: Estimate
     calendar_days: Estimate
+    concurrency: int
     serving: tuple[Serving, ...]
     measured: tuple[MeasuredPeak, ...]
     options: tuple[CardOption, ...]
@@ -97,7 +98,9 @@ def hardware_plan(
         return _plan(question, model, _machine(question, card), card, "given")
     options = _options(question, model)
     card = known_cards().cards[options[0].key]
-    reason = f"the cheapest run of the {len(options)} cards on which it fits"
+    reason = (
+        f"the cheapest run of the {len(options)} cards on which it fits; times are within a factor of two"
+    )
     return _plan(question, model, _machine(question, card), card, reason).model_copy(
         update={"options": options}
     )
@@ -148,6 +151,7 @@ def _plan(
         ),
         labelling_hours=labelling,
         calendar_days=calendar_days(question.people, labelling, training.seconds),
+        concurrency=work.concurrency,
         serving=servings(model, machine, work.length, work.concurrency, card),
         measured=_peaks(_alike(earlier, model.name, question.section.method)),
         options=(),

@@ -75,18 +75,18 @@ class Question(Frozen):
         """Return every input that nobody measured, with its unit and where it is from."""
         work, people, prices = self.workload, self.people, self.prices
         figures = (
-            ("length", "longest row", work.length, "tokens"),
-            ("mean_length", "mean row", work.mean_length, "tokens"),
-            ("answer", "answer", work.answer, "tokens"),
-            ("examples", "training rows", work.examples, "rows"),
-            ("concurrency", "documents at once", work.concurrency, "documents"),
-            ("label", "rows that people label", people.rows, "rows"),
-            ("label_minutes", "labelling", people.minutes, "minutes a row"),
-            ("people", "people who label", people.people, "people"),
-            ("hours_a_day", "labelling", people.hours_a_day, "hours a day"),
-            ("kwh_usd", "electricity", prices.kwh_usd, "USD/kWh"),
+            ("length", "longest row", work.length, "tokens", "training.max_tokens"),
+            ("mean_length", "mean row", work.mean_length, "tokens", "as the longest"),
+            ("answer", "answer", work.answer, "tokens", "a sixteenth of the longest row"),
+            ("examples", "training rows", work.examples, "rows", OURS),
+            ("concurrency", "at once", work.concurrency, "documents", OURS),
+            ("label", "labelled", people.rows, "rows", "all training rows"),
+            ("label_minutes", "a label", people.minutes, "minutes a row", OURS),
+            ("people", "labellers", people.people, "people", OURS),
+            ("hours_a_day", "labelling", people.hours_a_day, "hours a day", OURS),
+            ("kwh_usd", "electricity", prices.kwh_usd, "USD/kWh", "decision.kwh_usd"),
         )
         return tuple(
-            Assumption(name=name, value=value, unit=unit, source=GIVEN if key in self.given else OURS)
-            for key, name, value, unit in figures
+            Assumption(name=name, value=value, unit=unit, source=GIVEN if key in self.given else source)
+            for key, name, value, unit, source in figures
         )

@@ -51,6 +51,8 @@ def test_a_gguf_file_states_its_shape(tmp_path):
     shape = planned_model(f"gguf/{write_gguf(tmp_path / 'm.gguf')}").shape
     assert (shape.layers, shape.hidden, shape.heads) == (LAYERS, WIDTH, HEADS)
     assert shape.key_value == WIDTH * KEPT_HEADS // HEADS
+    wide = planned_model(f"gguf/{write_gguf(tmp_path / 'wide.gguf', head=32)}").shape
+    assert (wide.query, wide.key_value) == (32 * HEADS, 32 * KEPT_HEADS)
 
 
 @pytest.mark.parametrize(
