@@ -53,8 +53,8 @@ POSITIVE = Finite(0, min_open=True)
 def command(config_path: Path, as_json: bool, **given: Any) -> None:
     """Plan what training and serving a model take; nothing is fetched or trained.
 
-    MODEL is any name of `insource models list`; it need not be on this machine. Without --card, the plan is
-    for this machine. --card auto takes the cheapest run of the known cards on which the training fits.
+    --model is any name of `insource models list`, on this machine or not. Without --card, the plan is for
+    this machine. --card auto takes the cheapest run of the known cards on which the training fits.
 
     The exit code is 1 when the training cannot run there.
     """
@@ -172,7 +172,7 @@ def _beside(plan: HardwarePlan) -> list[tuple[str, str, str]]:
         rows.append(("prices", f"of {plan.cards_date}", f"{buy}; {rent}"))
     for peak in plan.measured[:1]:
         taken, planned = peak.peak_bytes / GIB, peak.planned_bytes / GIB
-        rows.append(("earlier run", f"{taken:.1f} GiB", f"taken by this model here; {planned:.1f} planned"))
+        rows.append(("earlier run", f"{taken:.1f} GiB", f"taken by the whole process; {planned:.1f} planned"))
     return rows
 
 

@@ -6,6 +6,8 @@ import socket
 import pytest
 
 from insource.cli.main import main
+from insource.runs.folders import RunStore, StageSpec
+from insource.types import TrainingSummary
 
 CARD = ("--card", "rtx-4090")
 
@@ -145,3 +147,27 @@ def test_this_machine_is_planned_for_without_a_card(plan):
     assert found["card"] is None
     assert found["training"]["machine"]["free_bytes"] > 0
     assert found["training"]["seconds"]["value"] > 0
+
+
+def test_a_run_of_this_project_gives_the_time_and_its_real_peak(plan, tmp_path):
+    run = TrainingSummary(
+        base_model="smollm2-135m-instruct",
+        examples=10,
+        steps=5,
+        planned_steps=5,
+        epochs=1,
+        tokens=100,
+        tokens_per_s=500,
+        best_step=5,
+        best_validation_loss=None,
+        stopped="at the end",
+        planned_memory_bytes=2 * 2**30,
+        peak_memory_bytes=3 * 2**30,
+    )
+    spec = StageSpec(stage="train", version=1, inputs={}, config={}, seed=0, libraries=())
+    RunStore(tmp_path / ".insource").run(spec, lambda folder: run.model_dump(mode="json"))
+    _, out, _ = plan("--model", "smollm2-135m-instruct", "--length", "256")
+    rows = {line[:14].strip(): line[15:] for line in out.splitlines() if line[:14].strip()}
+    assert "3.0 GiB" in rows["earlier run"]
+    assert "2.0 planned" in rows["earlier run"]
+    assert "earlier runs here" in rows["time"]

@@ -81,17 +81,20 @@ def known_cards() -> KnownCards:
 
 
 def card_named(name: str) -> Card:
-    """Return the card with this key or name, however it is spelled.
+    """Return the card with this key or name, however it is spelled, or the only one that begins so.
 
     Raises:
         UserError: ``card-unknown``, with the closest names.
     """
-    cards = known_cards().cards
-    by_spelling = {_spelling(spelled): card for card in cards.values() for spelled in (card.key, card.name)}
-    if found := by_spelling.get(_spelling(name)):
+    cards, spelled = known_cards().cards, _spelling(name)
+    by_spelling = {_spelling(one): card for card in cards.values() for one in (card.key, card.name)}
+    if found := by_spelling.get(spelled):
         return found
     keys = {_spelling(key): key for key in cards}
-    close = [keys[one] for one in difflib.get_close_matches(_spelling(name), keys, n=3, cutoff=0.5)]
+    begin = [key for one, key in keys.items() if spelled and one.startswith(spelled)]
+    if len(begin) == 1:
+        return cards[begin[0]]
+    close = begin or [keys[one] for one in difflib.get_close_matches(spelled, keys, n=3, cutoff=0.5)]
     raise UserError(
         "card-unknown",
         f"There is no card `{name}` in the list of cards.",

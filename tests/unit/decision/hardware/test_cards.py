@@ -50,6 +50,8 @@ def test_cards_are_in_the_order_of_their_memory():
         ("h100-80gb", "h100-80gb"),
         ("NVIDIA H200", "h200"),
         ("rtx4060ti16gb", "rtx-4060-ti-16gb"),
+        ("h100", "h100-80gb"),
+        ("rtx-4060", "rtx-4060-ti-16gb"),
     ],
 )
 def test_a_card_is_found_however_it_is_spelled(spelled, key):
@@ -57,7 +59,13 @@ def test_a_card_is_found_however_it_is_spelled(spelled, key):
 
 
 @pytest.mark.parametrize(
-    ("spelled", "close"), [("rtx-4091", "`rtx-4090`"), ("zzz", "--card auto"), ("", "auto")]
+    ("spelled", "close"),
+    [
+        ("rtx-4091", "`rtx-4090`"),
+        ("a100", "`a100-40gb` or `a100-80gb`"),
+        ("zzz", "--card auto"),
+        ("", "auto"),
+    ],
 )
 def test_an_unknown_card_is_refused_with_those_that_there_are(spelled, close):
     with pytest.raises(UserError) as caught:
