@@ -52,3 +52,32 @@ def test_the_peak_is_that_of_the_block():
     before, peak = map(int, subprocess.check_output(**python_child(PEAK)).split())
     assert peak - before > 150e6  # what the block used
     assert peak - before < 400e6  # and not what was used before it
+
+
+KERNELS = """
+import resource, sys, torch
+from insource.training.memory import keep_few_kernels
+
+def resident_bytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+if sys.argv[1] == "few":
+    keep_few_kernels()
+weights = torch.ones(256, 256, dtype=torch.bfloat16)
+before = resident_bytes()
+for tokens in range(1, 1_200):
+    torch.nn.functional.linear(torch.ones(tokens, 256, dtype=torch.bfloat16), weights)
+print(resident_bytes() - before, int(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
+"""
+
+
+@pytest.mark.model
+def test_lengths_that_differ_do_not_fill_the_memory_with_kernels():
+    (many, native), (few, _) = (
+        map(int, subprocess.check_output(**python_child(KERNELS, how)).split()) for how in ("many", "few")
+    )
+    if not native:
+        pytest.skip("this CPU compiles no kernels for bfloat16")
+    assert many > 400e6
+    assert few < many / 2

@@ -8,16 +8,21 @@ CONTROL_TOKENS = ("<|im_start|>", "<|im_end|>")
 WIDTH, LAYERS, HEADS, KEPT_HEADS = 64, 2, 4, 2
 
 
-def write_gguf(path, *, width=WIDTH, tokens=CONTROL_TOKENS):
-    """Write a Llama of two layers whose vocabulary is the control tokens and then one token for each byte."""
+def write_gguf(path, *, width=WIDTH, tokens=CONTROL_TOKENS, head=None):
+    """Write a Llama of two layers whose vocabulary is the control tokens and then one token for each byte.
+
+    ``head`` is the size of a head where the file states it, as Qwen3's do.
+    """
     printable = [chr(byte) for byte in range(0x21, 0x7F)]
     spellings = [*tokens, *printable]
     values = [
         ("general.architecture", _text("llama")),
         ("llama.embedding_length", _uint32(width)),
         ("llama.block_count", _uint32(LAYERS)),
+        ("llama.feed_forward_length", _uint32(2 * width)),
         ("llama.attention.head_count", _uint32(HEADS)),
         ("llama.attention.head_count_kv", _uint32(KEPT_HEADS)),
+        *([("llama.attention.key_length", _uint32(head))] if head else []),
         ("tokenizer.ggml.model", _text("gpt2")),
         ("tokenizer.ggml.tokens", _list(STRING, [_string(one) for one in spellings])),
         (

@@ -77,15 +77,18 @@ def _show(plan: TrainingPlan, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def plan_lines(plan: TrainingPlan) -> list[str]:
+def plan_lines(plan: TrainingPlan, where: str = "this machine") -> list[str]:
     """Return a plan as lines of a table: name, value, reason."""
     from insource.cli.output import duration
+    from insource.foundation.money import show_usd
 
     data = plan.data
     free = f"{plan.available_bytes / GIB:.1f} GiB may be taken"
-    answer = f"fits this machine: {free}" if plan.fits else f"DOES NOT FIT: {free}"
+    answer = f"fits {where}: {free}" if plan.fits else f"DOES NOT FIT {where}: {free}"
     parts = ", ".join(f"{name} {size / GIB:.2f}" for name, size in plan.memory_parts.items() if size)
     seconds, usd = plan.seconds, plan.usd
+    known = seconds.value is not None
+    spread = f"{duration(seconds.low or 0)} to {duration(seconds.high or 0)}, by {seconds.method}"
     rows = [
         ("base model", plan.base_model, plan.machine.in_words),
         (
@@ -96,12 +99,13 @@ def plan_lines(plan: TrainingPlan) -> list[str]:
         ),
         *((choice.name, choice.value, choice.reason) for choice in plan.choices),
         ("memory", f"{(plan.memory_bytes.value or 0) / GIB:.1f} GiB", f"{answer} ({parts})"),
-        (
-            "time",
-            duration(seconds.value or 0),
-            f"{duration(seconds.low or 0)} to {duration(seconds.high or 0)}, by {seconds.method}",
-        ),
-        ("money", f"${usd.value or 0:.2g}", usd.method),
+        ("time", duration(seconds.value or 0) if known else "unknown", spread if known else seconds.note),
+        ("money", show_usd(usd.value), usd.method if usd.measured else usd.note),
         ("ends", plan.ends[0], "; ".join(plan.ends[1:])),
     ]
-    return [f"{name:<14} {value:<24} {reason}" for name, value, reason in rows]
+    return [table_line(*row) for row in rows]
+
+
+def table_line(name: str, value: str, reason: str) -> str:
+    """Return one line of a plan."""
+    return f"{name:<14} {value:<24} {reason}"

@@ -21,6 +21,7 @@ CACHE_BYTES = 2  # keys and values are kept in float16
 BATCH = 512  # tokens that llama.cpp computes at once
 PROMPT_CACHE_BYTES = 256 << 20  # as the engine's child is told; with adapters it has none
 PROCESS_BYTES = 100 << 20  # Python, the library and its buffers
+HEADS = ("attention.head_count", "attention.head_count_kv", "attention.key_length")
 CGROUPS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (
@@ -49,6 +50,15 @@ class Need(NamedTuple):
         )
 
 
+class Sizes(NamedTuple):
+    """Widths of a model: layers, hidden size, keys of one layer (heads times head size), vocabulary."""
+
+    layers: int
+    hidden: int
+    kept: int
+    vocabulary: int
+
+
 def need(settings: EngineSettings) -> Need:
     """Return what an engine with these settings needs.
 
@@ -58,7 +68,7 @@ def need(settings: EngineSettings) -> Need:
     try:
         weights = sum(file.stat().st_size for file in (settings.gguf, *settings.adapters))
         architecture = read_values(settings.gguf, "general.architecture").get("general.architecture", "")
-        sizes = ("block_count", "embedding_length", "attention.head_count", "attention.head_count_kv")
+        sizes = ("block_count", "embedding_length", *HEADS)
         found = read_values(settings.gguf, TOKENS, *(f"{architecture}.{size}" for size in sizes))
     except (OSError, ValueError) as error:
         raise UserError(
@@ -66,15 +76,25 @@ def need(settings: EngineSettings) -> Need:
             f"The model file {settings.gguf} cannot be read: {error}.",
             hint="Fetch the file again, or choose another model with training.model.",
         ) from error
-    layers, width, heads, kept = (_number(found.get(f"{architecture}.{size}")) for size in sizes)
-    width_kept = width * (kept or heads) // max(heads, 1)
-    tokens = settings.context_tokens * settings.slots
-    vocabulary = len(found.get(TOKENS, ()))
-    prompt_cache = 0 if settings.adapters else PROMPT_CACHE_BYTES
+    layers, width, heads, kept, head = (_number(found.get(f"{architecture}.{size}")) for size in sizes)
+    width_kept = (kept or heads) * head if head else width * (kept or heads) // max(heads, 1)
+    return need_of(
+        Sizes(layers, width, width_kept, len(found.get(TOKENS, ()))),
+        weights=weights,
+        context_tokens=settings.context_tokens,
+        slots=settings.slots,
+        prompt_cache=0 if settings.adapters else PROMPT_CACHE_BYTES,
+    )
+
+
+def need_of(
+    sizes: Sizes, *, weights: int, context_tokens: int, slots: int, prompt_cache: int = PROMPT_CACHE_BYTES
+) -> Need:
+    """Return what an engine of llama.cpp needs with weights of so many bytes and ``slots`` contexts."""
     return Need(
         weights=weights,
-        cache=2 * layers * width_kept * CACHE_BYTES * tokens,
-        work=4 * (8 * BATCH * width + settings.slots * vocabulary) + prompt_cache + PROCESS_BYTES,
+        cache=2 * sizes.layers * sizes.kept * CACHE_BYTES * context_tokens * slots,
+        work=4 * (8 * BATCH * sizes.hidden + slots * sizes.vocabulary) + prompt_cache + PROCESS_BYTES,
     )
 
 

@@ -73,7 +73,7 @@ def planned(
         overridable=OVERRIDABLE,
         usd_per_hour=usd_per_hour,
         speeds=_speeds(runs, base.name, recipe.method),
-        choosing=_choosing(section),
+        choosing=choosing_share(section),
     )
 
 
@@ -113,7 +113,7 @@ def cluster_job(
     return job_file(launcher, job)
 
 
-def _choosing(section: TrainingSection) -> float:
+def choosing_share(section: TrainingSection) -> float:
     """Return the largest share of the training time that choosing settings and checkpoints may take."""
     swept = section.sweep != "off" and (section.learning_rate is None or section.batch_size is None)
     scored = section.scored_documents != 0

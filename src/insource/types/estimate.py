@@ -32,5 +32,13 @@ class Estimate(Frozen):
     def measured(self) -> bool:
         return self.value is not None
 
+    def scaled(self, factor: float, method: str) -> Estimate:
+        """Return this times a known positive factor, such as a price; what is unknown stays so."""
+        ends = {
+            name: None if value is None else value * factor
+            for name, value in (("value", self.value), ("low", self.low), ("high", self.high))
+        }
+        return self.model_copy(update={**ends, "method": method})
+
 
 NOT_MEASURED = Estimate(value=None, method="not measured")

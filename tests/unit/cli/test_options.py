@@ -5,7 +5,8 @@ import pytest
 
 from insource.cli.main import cli
 
-TRAINING = {"train", "export", "evaluate", "run", "demo"}  # each of them trains when nothing is trained yet
+# Each of them trains when nothing is trained yet; `plan` says what that takes
+TRAINING = {"train", "export", "evaluate", "run", "demo", "plan"}
 
 
 def verbs(group, prefix=""):

@@ -17,6 +17,12 @@ def test_the_context_takes_keys_and_values_of_every_layer_and_slot(settings):
     assert need(settings).cache == 2 * LAYERS * kept_width * 2 * 1000 * 2
 
 
+def test_a_head_is_as_wide_as_the_file_says(tmp_path):
+    """Qwen3-0.6B has 16 heads of 128 on a hidden size of 1,024: twice as many keys as its width tells."""
+    wide = EngineSettings(gguf=write_gguf(tmp_path / "m.gguf", head=32), threads=1, context_tokens=100)
+    assert need(wide).cache == 2 * LAYERS * KEPT_HEADS * 32 * 2 * 100
+
+
 def test_weights_are_the_files_of_base_and_adapters(settings, tmp_path):
     adapter = tmp_path / "a.gguf"
     adapter.write_bytes(b"x" * 5000)

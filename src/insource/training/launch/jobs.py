@@ -9,44 +9,45 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from insource.foundation.errors import PrerequisiteError
 from insource.foundation.version import __version__
+from insource.training.planning.cards import Card, known_cards
 from insource.training.planning.machine import Machine
 from insource.training.recipe import Recipe
 
 Launcher = Literal["accelerate", "ray", "skypilot"]
 GB = 10**9
-FREE = 0.95
-"""Share of a card's memory that is left beside its driver."""
+SAME_SIZE = 1.1
 
 
-class Card(NamedTuple):
-    """Cards of one memory size, by SkyPilot's names. Each multiplies bfloat16."""
+class CardSize(NamedTuple):
+    """Cards of one memory size, by SkyPilot's names; a plan has to fit the first, which has the least."""
 
-    names: tuple[str, ...]
-    memory_gb: int
+    cards: tuple[Card, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(card.skypilot for card in self.cards)
 
     @property
     def machine(self) -> Machine:
-        return Machine(
-            device="cuda",
-            name=" or ".join(self.names),
-            cores=1,
-            memory_bytes=self.memory_gb * GB,
-            free_bytes=round(FREE * self.memory_gb * GB),
-            bfloat16=True,
-            bitsandbytes=True,
-        )
+        return self.cards[0].machine()
 
 
-CARDS = (
-    Card(("L4", "A10G"), 24),
-    Card(("L40S",), 48),
-    Card(("A100-80GB", "H100"), 80),
-    Card(("H200",), 141),
-)
+@lru_cache(maxsize=1)
+def card_sizes() -> tuple[CardSize, ...]:
+    """Return the cards that a job may ask for, smallest memory first, those of about one size together."""
+    offered = [card for card in known_cards().cards.values() if card.skypilot]
+    sizes: list[list[Card]] = []
+    for card in offered:
+        if sizes and card.memory_mib < SAME_SIZE * sizes[-1][0].memory_mib:
+            sizes[-1].append(card)
+        else:
+            sizes.append([card])
+    return tuple(CardSize(tuple(cards)) for cards in sizes)
 
 
 class Job(NamedTuple):
@@ -56,25 +57,25 @@ class Job(NamedTuple):
     model: str
     command: Sequence[str]
     workspace: str
-    card: Card
+    card: CardSize
     recipe: Recipe
     pulled: bool
 
 
-def smallest_card(recipe_on: Callable[[Machine], Recipe]) -> tuple[Card, Recipe]:
-    """Return the first of ``CARDS`` on which the recipe fits, with the recipe for it.
+def smallest_card(recipe_on: Callable[[Machine], Recipe]) -> tuple[CardSize, Recipe]:
+    """Return the first of ``card_sizes`` on which the recipe fits, with the recipe for it.
 
     Raises:
         PrerequisiteError: ``no-card-fits``.
     """
-    for card in CARDS:
+    for card in card_sizes():
         recipe = recipe_on(card.machine)
         if recipe.fits:
             return card, recipe
     raise PrerequisiteError(
         "no-card-fits",
         f"The plan fits on no card: it needs {recipe.memory.needed / GB:.0f} GB, and the largest one has "
-        f"{card.memory_gb} GB.",
+        f"{card.machine.memory_bytes / GB:.0f} GB.",
         hint='Train adapters on a base of 4 bits: `training.method = "qlora"`; or share the weights out:\n'
         "      `training.sharded = true` with several `training.processes`.",
     )

@@ -22,7 +22,7 @@ from insource.training.loop.reporter import Progress, Reporter
 from insource.training.loop.speed import kept_choices
 from insource.training.loop.trainers import CompletionSFT, ResumableSFT
 from insource.training.loop.work import Computed, Reports, Work
-from insource.training.memory import peak_memory
+from insource.training.memory import keep_few_kernels, peak_memory
 from insource.training.recipe import Choice, Recipe
 from insource.training.select.callback import Choosing
 from insource.training.select.chooser import Chooser, by_loss
@@ -98,6 +98,7 @@ def compute(work: Work, reports: Reports) -> Computed:
     Raises:
         PrerequisiteError, ProviderError: as ``fine_tune``.
     """
+    keep_few_kernels()
     with quiet(), named(work.folder, work.recipe), peak_memory() as peak_so_far:
         trainer = _trainer(work, reports)
         value, reason = waiting()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from insource.config.training import Method, Precision
 from insource.training.planning.data import DataFacts
+from insource.training.planning.machine import Machine
 from insource.training.planning.shape import ModelShape
-from insource.types import Estimate
+from insource.types import NOT_MEASURED, Estimate
 
 EFFICIENCY = 0.45
 """Share of a large matrix product's speed that a whole step reaches; see ``benchmarks/bench_training.py``."""
@@ -27,6 +29,26 @@ class Amount(NamedTuple):
 
     trained_tokens: float
     evaluated_tokens: float
+
+
+class Speed(NamedTuple):
+    """Floating-point operations a second of a large matrix product, and where the figure is from."""
+
+    operations_per_s: float
+    source: str
+
+
+def speed_of(machine: Machine, precision: Precision) -> Speed | None:
+    """Return what a machine multiplies: as stated of one that is elsewhere, else measured in half a second.
+
+    None where it can be neither read nor measured: PyTorch is not installed.
+    """
+    if machine.stated_operations_per_s:
+        stated = machine.stated_operations_per_s.get(precision)
+        return None if stated is None else Speed(stated, f"stated of the {machine.name}")
+    if find_spec("torch") is None:
+        return None
+    return Speed(operations_per_s(precision), "measured on this machine")
 
 
 def operations_per_token(
@@ -46,19 +68,25 @@ def seconds_by_rule(
     *,
     method: Method,
     checkpointing: bool,
-    operations_per_s: float,
+    speed: Speed | None,
+    cards: int = 1,
 ) -> Estimate:
-    """Return the expected duration where no run has been measured yet; within a factor of two."""
+    """Return the expected duration where no run has been measured yet; within a factor of two.
+
+    ``cards`` share the rows of each batch. Without a speed the duration is not measured.
+    """
+    if speed is None:
+        return NOT_MEASURED.model_copy(update={"note": "PyTorch, which measures the speed, is not installed"})
     step = operations_per_token(shape, method, data.answer_share, checkpointing)
     look = 2 * (shape.linear_parameters + shape.vocabulary * shape.hidden * data.answer_share)
     operations = amount.trained_tokens * step + amount.evaluated_tokens * look
-    seconds = operations / (operations_per_s * EFFICIENCY)
+    seconds = operations / (speed.operations_per_s * EFFICIENCY * cards)
     return Estimate(
         value=seconds,
         low=seconds / RULE_FACTOR,
         high=seconds * RULE_FACTOR,
         n=1,
-        method=f"{operations_per_s / 1e9:,.0f} billion operations a second measured on this machine, "
+        method=f"{speed.operations_per_s / 1e9:,.0f} billion operations a second {speed.source}, "
         f"{EFFICIENCY:.0%} of it in a step",
     )
 

@@ -6,6 +6,7 @@ import platform
 from pathlib import Path
 from typing import Literal
 
+from insource.config.training import Precision
 from insource.foundation.cores import usable_cores
 from insource.foundation.files import write_json
 from insource.types import Frozen
@@ -14,6 +15,7 @@ GIB = 2**30
 KEPT = "machine.json"
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 MEMORY_INFO = Path("/proc/meminfo")
+CPU_INFO = Path("/proc/cpuinfo")
 
 
 class Machine(Frozen):
@@ -21,6 +23,7 @@ class Machine(Frozen):
 
     ``bfloat16`` says that the device multiplies that type natively, ``bitsandbytes`` that 4-bit and 8-bit
     training is installed and works on this device. ``cards`` counts the CUDA devices.
+    ``stated_operations_per_s`` is what a datasheet says of a machine that is not this one.
     """
 
     device: Literal["cpu", "cuda"]
@@ -31,6 +34,7 @@ class Machine(Frozen):
     bfloat16: bool
     bitsandbytes: bool = False
     cards: int = 0
+    stated_operations_per_s: dict[Precision, float] = {}
 
     @property
     def in_words(self) -> str:
@@ -41,10 +45,23 @@ class Machine(Frozen):
 
 
 def this_machine() -> Machine:
-    """Return the device that training will use: the first CUDA device, else the CPU."""
+    """Return the device that training will use: the first CUDA device, else the CPU.
+
+    Without PyTorch no CUDA device is found; what the CPU multiplies is read from its flags.
+    """
+    cores = usable_cores()
+    if not _installed("torch"):
+        total, free = cpu_memory()
+        return Machine(
+            device="cpu",
+            name=platform.machine(),
+            cores=cores,
+            memory_bytes=total,
+            free_bytes=free,
+            bfloat16="avx512_bf16" in _cpu_flags(),
+        )
     import torch
 
-    cores = usable_cores()
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
         return Machine(
@@ -109,6 +126,14 @@ def _reclaimable(folder: Path) -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+
+
+def _cpu_flags(info: Path = CPU_INFO) -> set[str]:
+    try:
+        lines = info.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.startswith("flags") for flag in line.partition(":")[2].split()}
 
 
 def _number(path: Path) -> int | None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from insource.foundation.errors import ProviderError
+from insource.models.control_tokens import TOKENS
+from insource.models.known_models import KnownModel
 from insource.types import Frozen
 
 
@@ -91,3 +93,54 @@ def shape_of(config: Mapping[str, Any]) -> ModelShape:
             f"The base model's config.json does not describe a decoder: {error} is missing or no number.",
             hint="Use a decoder such as llama, qwen2, qwen3, gemma, phi3 or mistral.",
         ) from error
+
+
+def known_shape(model: KnownModel) -> ModelShape:
+    """Return the shape of a model of the catalogue, which need not be on this machine."""
+    stated = model.shape
+    return ModelShape(
+        family=model.family.lower(),
+        layers=stated.layers,
+        hidden=stated.hidden,
+        feed_forward=stated.feed_forward,
+        vocabulary=stated.vocabulary,
+        heads=stated.heads,
+        query=stated.heads * stated.head_size,
+        key_value=stated.kv_heads * stated.head_size,
+        tied=stated.tied,
+        context=model.context,
+    )
+
+
+def gguf_shape(values: Mapping[str, Any], architecture: str, *, tied: bool) -> ModelShape:
+    """Return the shape that the header of a GGUF file states; ``values`` has the keys of ``gguf_keys``.
+
+    Raises:
+        ProviderError: ``model-not-trainable`` when it is no decoder with the usual keys.
+    """
+    found = {name: values.get(key) for name, key in gguf_keys(architecture).items()}
+    key_size = found["attention.key_length"]
+    config = {
+        "model_type": architecture,
+        "hidden_size": found["embedding_length"],
+        "num_hidden_layers": found["block_count"],
+        "intermediate_size": _most(found["feed_forward_length"]),
+        "num_attention_heads": _most(found["attention.head_count"]),
+        "num_key_value_heads": _most(found["attention.head_count_kv"]),
+        "max_position_embeddings": found["context_length"],
+        "vocab_size": len(values.get(TOKENS, ())),
+        "tie_word_embeddings": tied,
+    } | ({"head_dim": key_size} if key_size else {})
+    return shape_of({name: value for name, value in config.items() if value is not None})
+
+
+def gguf_keys(architecture: str) -> dict[str, str]:
+    """Return the keys of a GGUF header that state a shape, by their last part; the vocabulary beside them."""
+    names = ("embedding_length", "block_count", "feed_forward_length", "context_length")
+    heads = ("attention.head_count", "attention.head_count_kv", "attention.key_length")
+    return {name: f"{architecture}.{name}" for name in (*names, *heads)} | {"tokens": TOKENS}
+
+
+def _most(value: Any) -> Any:
+    """Some architectures state a value for each layer; the largest decides the memory."""
+    return max(value) if isinstance(value, list) and value else value

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from insource.foundation.errors import InsourceError
 from insource.training.planning.data import DataFacts
-from insource.training.planning.duration import Amount, operations_per_s, seconds_by_rule, seconds_by_runs
+from insource.training.planning.duration import Amount, seconds_by_rule, seconds_by_runs, speed_of
 from insource.training.planning.machine import Machine
 from insource.training.planning.shape import ModelShape
 from insource.training.recipe import Choice, Recipe
-from insource.types import Estimate, Frozen
+from insource.types import NOT_MEASURED, Estimate, Frozen
 
 MEMORY_ERROR = 0.15
 
@@ -56,16 +56,17 @@ def training_plan(
     shape: ModelShape,
     failed: Sequence[InsourceError],
     overridable: frozenset[str],
-    usd_per_hour: float,
+    usd_per_hour: float | None,
     speeds: Sequence[float],
     choosing: float = 0.0,
 ) -> TrainingPlan:
     """Return the plan; ``speeds`` are tokens per second of earlier runs of this model, the newest first.
 
+    ``usd_per_hour`` is the price of everything that computes, None where it is not known.
     ``choosing`` is the largest share of the training time that a sweep and scored checkpoints may take
     beside it.
     """
-    seconds = _with_choosing(_seconds(recipe, data, shape, speeds), choosing)
+    seconds = _with_choosing(_seconds(recipe, machine, data, shape, speeds), choosing)
     total = recipe.memory.total
     return TrainingPlan(
         base_model=base_model,
@@ -99,7 +100,9 @@ def training_plan(
     )
 
 
-def _seconds(recipe: Recipe, data: DataFacts, shape: ModelShape, speeds: Sequence[float]) -> Estimate:
+def _seconds(
+    recipe: Recipe, machine: Machine, data: DataFacts, shape: ModelShape, speeds: Sequence[float]
+) -> Estimate:
     evaluations = recipe.steps // recipe.evaluate_every
     amount = Amount(
         trained_tokens=recipe.steps * recipe.batch_size * data.mean_row_tokens,
@@ -113,7 +116,8 @@ def _seconds(recipe: Recipe, data: DataFacts, shape: ModelShape, speeds: Sequenc
         data,
         method=recipe.method,
         checkpointing=recipe.checkpointing,
-        operations_per_s=operations_per_s(recipe.precision),
+        speed=speed_of(machine, recipe.precision),
+        cards=recipe.processes if machine.device == "cuda" else 1,
     )
 
 
@@ -125,12 +129,10 @@ def _with_choosing(training: Estimate, share: float) -> Estimate:
     return training.model_copy(update={"high": training.high * (1 + share), "method": method})
 
 
-def _money(seconds: Estimate, usd_per_hour: float) -> Estimate:
-    values = {
-        name: None if value is None else value / 3600 * usd_per_hour
-        for name, value in (("value", seconds.value), ("low", seconds.low), ("high", seconds.high))
-    }
-    return Estimate(**values, n=seconds.n, method=f"${usd_per_hour:.3g} an hour for the expected time")
+def _money(seconds: Estimate, usd_per_hour: float | None) -> Estimate:
+    if usd_per_hour is None:
+        return NOT_MEASURED.model_copy(update={"note": "no price of the machine is known"})
+    return seconds.scaled(usd_per_hour / 3600, f"${usd_per_hour:.3g} an hour for the expected time")
 
 
 def _ends(recipe: Recipe) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import yaml
 from support.recipes import SMOLLM2_135M, recipe
 
 from insource.foundation.errors import PrerequisiteError
-from insource.training.launch.jobs import CARDS, Job, job_file, smallest_card, train_command
+from insource.training.launch.jobs import Job, card_sizes, job_file, smallest_card, train_command
 
 LARGE = SMOLLM2_135M.model_copy(
     update={"layers": 36, "hidden": 2560, "feed_forward": 9728, "vocabulary": 151_936, "query": 4096}
@@ -37,10 +37,10 @@ def test_a_job_runs_what_was_typed_less_the_launcher(typed, command):
 
 
 def test_the_card_is_the_smallest_on_which_the_plan_fits():
-    assert job().card == CARDS[0]
-    assert job(LARGE, method="qlora").card == CARDS[0]
+    assert job().card == card_sizes()[0]
+    assert job(LARGE, method="qlora").card == card_sizes()[0]
     full = job(LARGE, method="full", optimizer="adamw").card
-    assert full.memory_gb > CARDS[0].memory_gb
+    assert full.machine.memory_bytes > card_sizes()[0].machine.memory_bytes
     assert recipe(machine=full.machine, shape=LARGE, method="full", optimizer="adamw").fits
     with pytest.raises(PrerequisiteError) as caught:
         job(LARGE.model_copy(update={"layers": 400}), method="full")
@@ -50,13 +50,13 @@ def test_the_card_is_the_smallest_on_which_the_plan_fits():
 def test_sharded_weights_fit_on_a_smaller_card():
     whole = job(LARGE, method="full", optimizer="adamw", processes=8).card
     shared = job(LARGE, method="full", optimizer="adamw", processes=8, sharded=True).card
-    assert shared.memory_gb < whole.memory_gb
+    assert shared.machine.memory_bytes < whole.machine.memory_bytes
 
 
 def test_skypilot_reads_the_job():
     made = yaml.safe_load(job_file("skypilot", job(method="qlora", processes=2)))
     assert made["name"] == "it's routing"
-    assert made["resources"]["accelerators"] == dict.fromkeys(CARDS[0].names, 2)
+    assert made["resources"]["accelerators"] == dict.fromkeys(card_sizes()[0].names, 2)
     assert made["file_mounts"] == {"~/sky_workdir/.insource": "./.insource"}
     assert "bitsandbytes" in shlex.split(made["setup"])
     pull, run = made["run"].splitlines()

@@ -4,7 +4,7 @@ import pytest
 from support.recipes import recipe, rows
 
 from insource.config.training import TrainingSection
-from insource.training.planned import _choosing
+from insource.training.planned import choosing_share
 from insource.training.planning.machine import Machine
 from insource.training.planning.shape import ModelShape
 from insource.training.planning.training_plan import training_plan
@@ -32,7 +32,7 @@ SHAPE = ModelShape(layers=2, hidden=64, feed_forward=128, vocabulary=400, heads=
         ({"sweep": "off", "scored_documents": 0}, 0),
     ],
 )
-def test_choosing_settings_and_checkpoints_takes_time_too(given, share):
+def testchoosing_share_settings_and_checkpoints_takes_time_too(given, share):
     data = rows(3000)
 
     def seconds(choosing):
@@ -49,7 +49,7 @@ def test_choosing_settings_and_checkpoints_takes_time_too(given, share):
             choosing=choosing,
         ).seconds
 
-    alone, whole = seconds(0.0), seconds(_choosing(TrainingSection(**given)))
+    alone, whole = seconds(0.0), seconds(choosing_share(TrainingSection(**given)))
     assert whole.value == alone.value
     assert whole.high == pytest.approx(alone.high * (1 + share))
     assert ("sweep" in whole.method) == bool(share)
