@@ -31,7 +31,7 @@ class CompactModel:
 
     def generate(self, request: Request) -> Completion:
         """Return the model's answer. A text that is not in compact form stays as it is, and is scored so."""
-        form = _form(request.contract or self._output)
+        form = form_of(request.contract or self._output)
         if form is None:
             return self._model.generate(request)
         grammar = request.grammar and form.grammar(request.grammar)
@@ -67,7 +67,8 @@ def with_keys(completion: Completion, form: CompactForm) -> Completion:
     return completion.model_copy(update=changed)
 
 
-def _form(output: OutputSpec | Mapping[str, Any]) -> CompactForm | None:
+def form_of(output: OutputSpec | Mapping[str, Any]) -> CompactForm | None:
+    """Return the compact form of a task's or a document's answers, None where they have none."""
     try:
         return compact_form(output)
     except NoCompactForm:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource.arms.local import Local
-from insource.contract.compact_form import require_compact_form
 from insource.evaluation.run import Scorer
 from insource.evaluation.sample import sample
 from insource.evaluation.scorers import build_scorer, training_forms
@@ -26,9 +25,9 @@ from insource.foundation.errors import IntegrityError, UserError
 from insource.foundation.files import is_alive, sync, sync_folder, write_json, write_synced
 from insource.models.chat_format import chat_format_of, write_beside
 from insource.models.llamacpp import LlamaCppModel
-from insource.routing.compact import with_keys
+from insource.routing.compact import form_of, with_keys
 from insource.runs.folders import Run
-from insource.types import Dataset, Estimate, Task
+from insource.types import Completion, Dataset, Estimate, Example, Score, Task
 from insource.types.export import ExportedFile
 from insource.workflow.export import Made
 from insource.workflow.session import Session
@@ -74,8 +73,12 @@ def _scorer(dataset: Dataset, task: Task, local: Local) -> Scorer:
     scorer = build_scorer(task, training_forms(task, dataset.splits["train"]))
     if not local.compact:
         return scorer
-    form = require_compact_form(task.output)
-    return lambda example, completion: scorer(example, with_keys(completion, form))
+
+    def score(example: Example, completion: Completion) -> Score:
+        form = form_of(example.contract or task.output)
+        return scorer(example, completion if form is None else with_keys(completion, form))
+
+    return score
 
 
 def publish(

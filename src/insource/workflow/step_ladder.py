@@ -267,8 +267,9 @@ def _peak_memory(local: Local, task: Task, examples: Sequence[Example]) -> int:
     arm = Arm(name="memory", model=local.tuned_name, kind="tuned", local=True, constrained=True)
     plan = local_plan(local, arm, tuple(examples), adapter=0, describe=False)
     with local.serve("memory", 0) as served:
+        model = local.with_keys(served)
         for example in examples:
-            served.generate(plan.ask(example))
+            model.generate(plan.ask(example))
         status = Path(f"/proc/{served.engine.pid}/status")
         lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
     peak = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), "0")
