@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,20 @@ class Finite(click.FloatRange):
 POSITIVE = Finite(0, min_open=True)
 
 
+def overrides(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add options for the keys of ``[training]`` that a plan depends on most."""
+    for name in reversed(PLANNED):
+        function = click.option(
+            f"--{name.replace('_', '-')}",
+            f"{TRAINING}{name}",
+            type=TRAINING_KEYS[name],
+            help=f"Overrides training.{name}.",
+        )(function)
+    return function
+
+
 @click.command("plan", short_help="Plan the hardware: memory, time, money, people")
-@config_option
+@overrides
 @click.option("--card", default="", help="A card such as rtx-4090, or auto; default: this machine.")
 @click.option("--length", type=COUNT, help="Longest row, prompt and answer; default: training.max_tokens.")
 @click.option("--mean-length", type=COUNT, help="Mean row in tokens; default: the longest.")
@@ -49,6 +62,7 @@ POSITIVE = Finite(0, min_open=True)
 @click.option("--people", type=COUNT, default=1, show_default=True, help="People who label.")
 @click.option("--concurrency", type=COUNT, default=1, show_default=True, help="Documents to answer at once.")
 @click.option("--rent-usd", type=Finite(0), help="Your price of one card, US dollars per hour.")
+@config_option
 @json_option
 def command(config_path: Path, as_json: bool, **given: Any) -> None:
     """Plan what training and serving a model take; nothing is fetched or trained.
@@ -77,16 +91,6 @@ def command(config_path: Path, as_json: bool, **given: Any) -> None:
         if not plan.remedies:
             say("would fit: no single change that Insource knows; try a smaller model and shorter rows")
         raise SystemExit(1)
-
-
-for _name in reversed(PLANNED):
-    _option = click.option(
-        f"--{_name.replace('_', '-')}",
-        f"{TRAINING}{_name}",
-        type=TRAINING_KEYS[_name],
-        help=f"Overrides training.{_name}.",
-    )
-    command = _option(command)
 
 
 def _question(config: Config, given: dict[str, Any]) -> Question:

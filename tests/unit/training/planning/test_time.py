@@ -53,3 +53,21 @@ def testchoosing_share_settings_and_checkpoints_takes_time_too(given, share):
     assert whole.value == alone.value
     assert whole.high == pytest.approx(alone.high * (1 + share))
     assert ("sweep" in whole.method) == bool(share)
+
+
+@pytest.mark.parametrize(("device", "error"), [("cpu", 0.2), ("cuda", 0.15)])
+def test_the_memory_s_interval_is_as_wide_as_plans_were_wrong(device, error):
+    data = rows(30)
+    memory = training_plan(
+        recipe(data),
+        base_model="x",
+        machine=MACHINE.model_copy(update={"device": device}),
+        data=data,
+        shape=SHAPE,
+        failed=(),
+        overridable=frozenset(),
+        usd_per_hour=None,
+        speeds=[1000.0],
+    ).memory_bytes
+    assert memory.high == pytest.approx((1 + error) * memory.value)
+    assert memory.low == pytest.approx((1 - error) * memory.value)
