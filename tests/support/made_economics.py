@@ -34,8 +34,9 @@ def stated(**keys):
 
 def fixed(given):
     """The same assumptions without their ranges."""
-    names = [name for name in type(given).model_fields if isinstance(getattr(given, name), Quantity)]
-    exact = {name: getattr(given, name).model_copy(update={"distribution": "fixed"}) for name in names}
+    held = {name: getattr(given, name) for name in type(given).model_fields}
+    quantities = {name: value for name, value in held.items() if isinstance(value, Quantity)}
+    exact = {name: value.model_copy(update={"distribution": "fixed"}) for name, value in quantities.items()}
     return given.model_copy(update=exact)
 
 

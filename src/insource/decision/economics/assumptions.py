@@ -57,16 +57,11 @@ class Assumptions(Frozen):
     def measured(self, **found: Quantity | None) -> Self:
         """Return the assumptions with these replaced by what was measured; None leaves the assumption.
 
-        The measurement keeps the name and the bounds of the key.
+        Raises:
+            DataError: ``economics-input`` when a measurement is not what the key can be.
         """
         replaced = {
-            name: given.model_copy(
-                update={
-                    "name": name,
-                    "floor": getattr(self, name).floor,
-                    "ceiling": getattr(self, name).ceiling,
-                }
-            )
+            name: given.bounded(name, getattr(self, name).floor, getattr(self, name).ceiling)
             for name, given in found.items()
             if given is not None
         }

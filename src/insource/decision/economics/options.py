@@ -43,11 +43,11 @@ class Option(Frozen):
         return tuple(dict.fromkeys(named))
 
     def quantities(self) -> tuple[Quantity, ...]:
-        """Return its own inputs, those that ``[decision]`` does not have."""
+        """Return its inputs; those that ``[decision]`` has, too, are the same there."""
         single = (self.cloud_share, self.machine_seconds, self.labels, self.training_usd, self.correct)
-        own = (quantity for quantity in single if quantity is not None)
-        priced = (quantity for price in self.prices() for quantity in price.quantities())
-        return (*priced, *own, *self.errors.values())
+        own = [quantity for quantity in (*single, self.exit_hours) if quantity is not None]
+        priced = [quantity for price in self.prices() for quantity in price.quantities()]
+        return (*priced, *own, *self.hours, *self.errors.values())
 
 
 def keep(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from insource.config.decision import Distribution
 from insource.foundation.errors import DataError
@@ -40,9 +41,35 @@ class Quantity(Frozen):
     floor: Decimal = Decimal(0)
     ceiling: Decimal | None = None
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        ends = (
+            self.floor,
+            self.low,
+            self.value,
+            self.high,
+            self.value if self.ceiling is None else self.ceiling,
+        )
+        if not all(end.is_finite() for end in ends) or list(ends[:4]) != sorted(ends[:4]):
+            raise ValueError(f"{self.name}: {ends} is not finite, or not in order")
+        if self.ceiling is not None and self.high > self.ceiling:
+            raise ValueError(f"{self.name}: {self.high} is above {self.ceiling}")
+        return self
+
     @property
     def varies(self) -> bool:
         return self.distribution != "fixed" and self.low < self.high
+
+    def bounded(self, name: str, floor: Decimal, ceiling: Decimal | None) -> Quantity:
+        """Return the quantity under another name, its range cut to these bounds.
+
+        Raises:
+            DataError: ``economics-input`` when its value is out of them.
+        """
+        _checked(name, self.value, floor, ceiling)
+        high = self.high if ceiling is None else min(ceiling, self.high)
+        update = {"name": name, "low": max(floor, self.low), "high": high, "floor": floor, "ceiling": ceiling}
+        return self.model_copy(update=update)
 
     def quantile(self, probability: Floats) -> Floats:
         """Return the values below which the quantity lies with these probabilities (0 < p < 1)."""
@@ -108,22 +135,12 @@ def measured(
     Raises:
         DataError: ``economics-input`` when a number is infinite, not a number, or out of its bounds.
     """
-    estimate = found if isinstance(found, Estimate) else None
-    value = estimate.value if estimate else found
-    if value is None or isinstance(value, Estimate):
+    estimate = found if isinstance(found, Estimate) else Estimate(value=float(found), method="stated")
+    if estimate.value is None:
         return None
-    _checked(name, float(value), floor, ceiling)
-    centre, lowest = exact(value), exact(floor)
-    highest = None if ceiling is None else exact(ceiling)
-    low = high = centre
-    if estimate and estimate.low is not None and estimate.high is not None:
-        for end in (estimate.low, estimate.high):
-            _checked(name, end, -math.inf, None)
-        stretch = exact(Z95 / normal_quantile(0.5 + estimate.confidence / 2))
-        low = max(lowest, min(centre, centre - stretch * (centre - exact(estimate.low))))
-        high = max(centre, centre + stretch * (exact(estimate.high) - centre))
-        high = high if highest is None else min(highest, high)
-    return Quantity(
+    centre = exact(found if isinstance(found, Decimal) else estimate.value)
+    low, high = _ends(name, centre, estimate)
+    widest = Quantity.model_construct(
         name=name,
         value=centre,
         low=low,
@@ -131,18 +148,30 @@ def measured(
         distribution="normal" if low < high else "fixed",
         unit=unit,
         source=source,
-        floor=lowest,
-        ceiling=highest,
     )
+    return widest.bounded(name, exact(floor), None if ceiling is None else exact(ceiling))
 
 
-def _checked(name: str, value: float, floor: float, ceiling: float | None) -> None:
-    if math.isfinite(value) and value >= floor and (ceiling is None or value <= ceiling):
+def _ends(name: str, centre: Decimal, estimate: Estimate) -> tuple[Decimal, Decimal]:
+    """Return the ends of an interval, brought to 95 %, with the value between them."""
+    if estimate.low is None or estimate.high is None:
+        return centre, centre
+    low, high = exact(estimate.low), exact(estimate.high)
+    for end in (low, high):
+        _checked(name, end, None, None)
+    stretch = exact(Z95 / normal_quantile(0.5 + estimate.confidence / 2))
+    return min(centre, centre - stretch * (centre - low)), max(centre, centre + stretch * (high - centre))
+
+
+def _checked(name: str, value: Decimal, floor: Decimal | None, ceiling: Decimal | None) -> None:
+    """Refuse a number that the quantity cannot be."""
+    inside = value.is_finite() and (floor is None or value >= floor) and (ceiling is None or value <= ceiling)
+    if inside:
         return
-    bounds = f"at least {floor:g}" if ceiling is None else f"between {floor:g} and {ceiling:g}"
+    bounds = "" if floor is None else f", at least {floor}" if ceiling is None else f", {floor} to {ceiling}"
     raise DataError(
         "economics-input",
-        f"The economics cannot use {name} = {value:g}: it has to be a finite number, {bounds}.",
+        f"The economics cannot use {name} = {value}: it has to be a finite number{bounds}.",
         hint="Correct the price, the count or the time that it comes from, or leave it out: an input that is "
         "missing is carried through as unknown.",
     )

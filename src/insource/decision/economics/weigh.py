@@ -38,13 +38,13 @@ def weigh(option: Option, against: Option, given: Assumptions, *, seed: int, dra
         ValueError: two different inputs have one name.
     """
     unknown = tuple(dict.fromkeys([*option.unknown(), *against.unknown(), *_no_volume(given)]))
-    inputs = unique([*option.quantities(), *against.quantities(), *given.quantities()])
+    inputs = unique([*given.quantities(), *option.quantities(), *against.quantities()])
     found = Economics(
         option=option.name,
         against=against.name,
         horizon_months=given.horizon_months,
         unknown=unknown,
-        assumptions=(*(q.shown() for q in inputs[: -len(given.quantities())]), *given.shown()),
+        assumptions=(*(q.shown() for q in inputs[len(given.quantities()) :]), *given.shown()),
     )
     if unknown:
         return _unknown(found)

@@ -152,17 +152,13 @@ def test_payback_can_be_reached_and_lost_again():
 def test_the_chance_of_payback_in_36_months_is_three_in_a_hundred():
     """Decline, hours, wages and running work are triangular; the volume is lognormal with a sigma of 0.35."""
     here, other, given = project(500_000, 0.4)
-    given = given.model_copy(
-        update={
-            "documents_per_month": spread(
-                "documents_per_month", 500_000, 500_000 / 1.9858, 500_000 * 1.9858, "lognormal"
-            ),
-            "cloud_price_decline_per_year": spread("cloud_price_decline_per_year", 0.4, 0, 0.9),
-            "labour_usd_per_hour": spread("labour_usd_per_hour", 100, 60, 160),
-            "engineering_usd_per_month": spread("engineering_usd_per_month", 400, 200, 1_600),
-            "rent_usd_per_month": spread("rent_usd_per_month", 141, 141, 141, "fixed"),
-        }
+    given = given.measured(
+        documents_per_month=spread("volume", 500_000, 500_000 / 1.9858, 500_000 * 1.9858, "lognormal"),
+        cloud_price_decline_per_year=spread("decline", 0.4, 0, 0.9),
+        labour_usd_per_hour=spread("wages", 100, 60, 160),
+        engineering_usd_per_month=spread("running work", 400, 200, 1_600),
+        rent_usd_per_month=number("machine and retraining", 141),
     )
-    here = here.model_copy(update={"hours": (spread("build_hours", 100, 40, 300),)})
+    here = here.model_copy(update={"hours": (spread("hours of the build", 100, 40, 300),)})
     found = weigh(here, other, given, seed=1, draws=10_000)
     assert found.payback_probability.value == pytest.approx(0.03, abs=0.01)
