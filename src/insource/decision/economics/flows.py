@@ -99,7 +99,7 @@ def _training(option: Option, at: Valuation[N]) -> N:
     return at.zero if option.training_usd is None else at.of(option.training_usd)
 
 
-def machines(option: Option, given: Assumptions, at: Valuation[N], volume: N) -> N:
+def machines(option: Option, given: Assumptions, volume: N, at: Valuation[N]) -> N:
     """Return the whole machines that carry the busiest hours of a month's ``volume``; 0 without a model."""
     if option.machine_seconds is None:
         return at.zero
@@ -110,7 +110,7 @@ def machines(option: Option, given: Assumptions, at: Valuation[N], volume: N) ->
 def month_lines(option: Option, given: Assumptions, at: Valuation[N]) -> dict[str, N]:
     """Return what this month costs, at today's volume and prices."""
     volume = at.of(given.documents_per_month)
-    needed = machines(option, given, at, volume)
+    needed = machines(option, given, volume, at)
     by_document = cloud_lines(option, given, at) | document_lines(option, given, at)
     lines = {name: volume * cost for name, cost in by_document.items()}
     if option.machine_seconds is not None:
@@ -138,7 +138,7 @@ def path(option: Option, given: Assumptions, at: Valuation[N]) -> Path[N]:
     volume, declined = at.of(given.documents_per_month), 1 + at.zero
     months = []
     for month in range(given.horizon_months):
-        held = fleet.hold(machines(option, given, at, volume), month) if fleet else at.zero
+        held = fleet.hold(machines(option, given, volume, at), month) if fleet else at.zero
         months.append(volume * (in_cloud * declined + beside) + upkeep + held)
         volume, declined = volume * growth, declined * price
     start = at.total(start_lines(option, given, at).values())

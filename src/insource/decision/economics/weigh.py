@@ -104,7 +104,7 @@ def _costs(option: Option, given: Assumptions, at: Drawn) -> Costs:
             start=bill(start_lines(option, given, exactly)),
             month=bill(month_lines(option, given, exactly)),
             end=bill(exit_lines(option, given, exactly)),
-            machines=int(machines(option, given, exactly, volume)),
+            machines=int(machines(option, given, volume, exactly)),
             per_1000_correct=per_1000,
         )
 
@@ -156,7 +156,7 @@ def _simple_payback(option: Option, against: Option, given: Assumptions) -> floa
         for one, sign in ((option, 1), (against, -1)):
             own = path(one, given, Exact())
             bought = exact(given.hardware_usd.value) * machines(
-                one, given, Exact(), given.documents_per_month.value
+                one, given, given.documents_per_month.value, Exact()
             )
             outlay += sign * (own.start + bought)
             monthly -= sign * (own.months[0] - bought)
