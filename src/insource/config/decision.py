@@ -27,6 +27,11 @@ class Assumed:
     distribution: Distribution = "fixed"
 
 
+def _around(low: float, high: float, unit: str, source: str) -> Assumed:
+    """Return a range in which the value is the median: half of the draws are below it."""
+    return Assumed(unit, source, low, high, "lognormal")
+
+
 def _triangular(low: float, high: float, unit: str, source: str) -> Assumed:
     return Assumed(unit, source, low, high, "triangular")
 
@@ -60,7 +65,7 @@ class DecisionSection(Frozen):
         float, _triangular(-0.2, 0.5, "a year", "no growth is assumed; the log shows yours")
     ] = Field(0.0, ge=-0.99, le=100, description="Growth of the volume (share per year).")
     peak_to_mean: Annotated[
-        float, _triangular(1, 6, "times the mean", "office hours against a whole day; the log shows yours")
+        float, _around(1, 6, "times the mean", "office hours against a whole day; the log shows yours")
     ] = Field(3.0, ge=1, description="Volume of the busiest hours over the mean; sizes the machines.")
     cloud_price_decline_per_year: Annotated[
         float, _triangular(0.0, 0.9, "a year", "published claims: from no decline to tenfold a year (a16z)")
@@ -76,37 +81,37 @@ class DecisionSection(Frozen):
     rent_usd_per_month: Annotated[float, Assumed("USD a machine and month", "nothing rented unless set")] = (
         Field(0, ge=0, description="Rent of a machine (US dollars per month); 0 when it is owned.")
     )
-    power_watts: Annotated[float, _triangular(45, 180, "W", "a desktop processor under load; set yours")] = (
-        Field(90, ge=0, description="Power draw under load (watts).")
+    power_watts: Annotated[float, _around(45, 180, "W", "a desktop processor under load; set yours")] = Field(
+        90, ge=0, description="Power draw under load (watts)."
     )
-    kwh_usd: Annotated[float, _triangular(0.1, 0.45, "USD/kWh", OURS)] = Field(
+    kwh_usd: Annotated[float, _around(0.1, 0.45, "USD/kWh", OURS)] = Field(
         0.25, ge=0, description="Price of electricity (US dollars per kWh)."
     )
     pue: Annotated[float, _triangular(1.0, 1.6, "times", "1 without cooling; about 1.6 in a data centre")] = (
         Field(1.0, ge=1, description="Power drawn in all over the power of the machine (PUE).")
     )
     engineering_usd_per_month: Annotated[
-        float, _triangular(200, 1600, "USD a month", "1 to 16 hours a month; labour leads the cost below 1M")
+        float, _around(200, 1600, "USD a month", "1 to 16 hours a month; labour leads the cost below 1M")
     ] = Field(400, ge=0, description="Labour for monitoring and retraining (US dollars per month).")
-    labour_usd_per_hour: Annotated[float, _triangular(60, 160, "USD an hour", OURS)] = Field(
+    labour_usd_per_hour: Annotated[float, _around(60, 160, "USD an hour", OURS)] = Field(
         100, ge=0, description="Cost of an engineer (US dollars per hour)."
     )
-    build_hours: Annotated[float, _triangular(30, 240, "hours", OURS)] = Field(
+    build_hours: Annotated[float, _around(30, 240, "hours", OURS)] = Field(
         80, ge=0, description="Labour to build the pipeline around a model of your own (hours)."
     )
-    evaluation_hours: Annotated[float, _triangular(10, 60, "hours", OURS)] = Field(
+    evaluation_hours: Annotated[float, _around(10, 60, "hours", OURS)] = Field(
         20, ge=0, description="Labour to evaluate it before it is used (hours)."
     )
-    switch_hours: Annotated[float, _triangular(2, 40, "hours", OURS)] = Field(
+    switch_hours: Annotated[float, _around(2, 40, "hours", OURS)] = Field(
         8, ge=0, description="Labour to move to another cloud model, endpoint or prompt (hours)."
     )
-    exit_hours: Annotated[float, _triangular(0, 40, "hours", OURS)] = Field(
+    exit_hours: Annotated[float, _around(2, 40, "hours", OURS)] = Field(
         8, ge=0, description="Labour to go back to the cloud at the end (hours)."
     )
-    label_minutes: Annotated[float, _triangular(0.5, 5, "minutes a label", OURS)] = Field(
+    label_minutes: Annotated[float, _around(0.5, 5, "minutes a label", OURS)] = Field(
         2, ge=0, description="Time to label one document by hand (minutes)."
     )
-    label_usd_per_hour: Annotated[float, _triangular(20, 80, "USD an hour", OURS)] = Field(
+    label_usd_per_hour: Annotated[float, _around(20, 80, "USD an hour", OURS)] = Field(
         40, ge=0, description="Cost of a person who labels (US dollars per hour)."
     )
     audit_share: Annotated[float, _triangular(0.0, 0.05, "of local answers", OURS)] = Field(
@@ -134,19 +139,13 @@ class DecisionSection(Frozen):
 
     @model_validator(mode="after")
     def _ranges_fit(self) -> Self:
-        """Refuse a range of an unknown key, or one that its value or its distribution contradicts."""
+        """Refuse a range of an unknown key, or one that its value, bounds or distribution contradict."""
         for name, found in self.ranges.items():
             value = self._ranged(name)
             if value is None:
                 raise ValueError(f"ranges.{name}: there is no such key with a range in [decision]")
-            ends = (found.low, found.high)
-            if found.distribution == "fixed":
-                if ends != (None, None):
-                    raise ValueError(f"ranges.{name}: a fixed value has neither `low` nor `high`")
-            elif found.low is None or found.high is None or not found.low <= value <= found.high:
-                raise ValueError(f"ranges.{name}: needs low <= {value:g} <= high")
-            elif found.distribution == "lognormal" and found.low <= 0:
-                raise ValueError(f"ranges.{name}: the ends of a lognormal range have to be above 0")
+            if problem := _problem(found, value, *bounds(name)):
+                raise ValueError(f"ranges.{name}: {problem}")
         return self
 
     def _ranged(self, name: str) -> float | None:
@@ -157,6 +156,20 @@ class DecisionSection(Frozen):
         return float(getattr(self, name)) if name in assumed_keys() else None
 
 
+def _problem(found: RangeSection, value: float, floor: float, ceiling: float | None) -> str:
+    """Return what is wrong with a range, empty when nothing is."""
+    if found.distribution == "fixed":
+        ends = (found.low, found.high)
+        return "" if ends == (None, None) else "a fixed value has neither `low` nor `high`"
+    if found.low is None or found.high is None or not found.low <= value <= found.high:
+        return f"needs low <= {value:g} <= high"
+    if found.distribution == "lognormal" and found.low <= 0:
+        return "the ends of a lognormal range have to be above 0"
+    if found.low < floor:
+        return f"`low` has to be at least {floor:g}"
+    return f"`high` has to be at most {ceiling:g}" if ceiling is not None and found.high > ceiling else ""
+
+
 def assumed_keys() -> dict[str, Assumed]:
     """Return the keys that are assumptions, in file order, with what is assumed beside their values."""
     return {
@@ -165,3 +178,15 @@ def assumed_keys() -> dict[str, Assumed]:
         for found in field.metadata
         if isinstance(found, Assumed)
     }
+
+
+def bounds(name: str) -> tuple[float, float | None]:
+    """Return the least and the most that a key may be; what has no bound of its own starts at 0."""
+    floor, ceiling = 0.0, None
+    field = DecisionSection.model_fields.get(name)
+    for bound in field.metadata if field else ():
+        if (least := getattr(bound, "ge", None)) is not None:
+            floor = float(least)
+        if (most := getattr(bound, "le", None)) is not None:
+            ceiling = float(most)
+    return floor, ceiling

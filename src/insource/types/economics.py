@@ -61,6 +61,15 @@ class Payback(Frozen):
     kept: bool
 
 
+class Quote(Frozen):
+    """A quoted cost of a month, and what its parts come to. ``possible`` is false where they exceed it."""
+
+    quoted_usd: Usd
+    parts_usd: Usd
+    possible: bool
+    sentence: str
+
+
 class Swing(Frozen):
     """What one input does to the net present value, all others at their values.
 
@@ -82,7 +91,8 @@ class Economics(Frozen):
     The values are those at the stated inputs, the intervals hold 95 % of the draws. ``npv_usd`` is positive
     where the option costs less. ``reached`` is the share of draws that pay back at some time, and
     ``payback_probability`` the share that still does at the horizon. ``unknown`` names what is not known; the
-    estimates are then without a value. ``simple_payback_months`` is the start over the saving of a month of
+    estimates are then without a value. ``uncounted`` names the errors that have a rate and no cost, or a cost
+    and no rate. ``simple_payback_months`` is the start over the saving of a month of
     today, not discounted.
     """
 
@@ -101,7 +111,9 @@ class Economics(Frozen):
     saving_usd_by_month: tuple[Usd, ...] = ()
     payback: Payback | None = None
     simple_payback_months: float | None = None
+    quote: Quote | None = None
     tornado: tuple[Swing, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     unknown: tuple[str, ...] = ()
+    uncounted: tuple[str, ...] = ()
     sentences: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Self
 
-from insource.config.decision import Assumed, DecisionSection, assumed_keys
+from insource.config.decision import Assumed, DecisionSection, assumed_keys, bounds
 from insource.decision.economics.quantities import Quantity, exact
 from insource.types import Assumption, Frozen
 
@@ -37,6 +37,7 @@ class Assumptions(Frozen):
     error_usd: dict[str, Quantity]
     hardware_months: Decimal
     horizon_months: int
+    quoted_usd_per_month: Decimal | None = None
 
     def quantities(self) -> tuple[Quantity, ...]:
         """Return all of them, in the order of the configuration."""
@@ -79,13 +80,17 @@ def assumptions(section: DecisionSection) -> Assumptions:
         error_usd=costs,
         hardware_months=exact(section.hardware_months),
         horizon_months=section.horizon_months,
+        quoted_usd_per_month=None
+        if section.quoted_usd_per_month is None
+        else exact(section.quoted_usd_per_month),
     )
 
 
 def _quantity(section: DecisionSection, name: str, assumed: Assumed) -> Quantity:
     value = exact(getattr(section, name))
     default = exact(DecisionSection.model_fields[name].default)
-    floor, ceiling = _bounds(name)
+    least, most = bounds(name)
+    floor, ceiling = exact(least), None if most is None else exact(most)
     yours = name in section.model_fields_set
     known = {"name": name, "value": value, "unit": assumed.unit, "floor": floor, "ceiling": ceiling}
     source = "yours" if yours else assumed.source
@@ -130,14 +135,3 @@ def _with_range(section: DecisionSection, name: str, known: dict[str, Any]) -> Q
         source=found.source,
         origin="yours",
     )
-
-
-def _bounds(name: str) -> tuple[Decimal, Decimal | None]:
-    """Return the least and the most that a key may be, as the configuration checks it."""
-    floor, ceiling = Decimal(0), None
-    for bound in DecisionSection.model_fields[name].metadata:
-        if (least := getattr(bound, "ge", None)) is not None:
-            floor = exact(least)
-        if (most := getattr(bound, "le", None)) is not None:
-            ceiling = exact(most)
-    return floor, ceiling

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -83,6 +84,9 @@ def _slots(bucket: Bucket) -> Callable[[EvalRecord], float]:
 def _mean(records: Sequence[EvalRecord], of: Callable[[EvalRecord], float]) -> Estimate:
     """Return the mean by document, or by group where documents share groups."""
     values, units = [of(record) for record in records], sampling_units([record.group for record in records])
+    unusable = next((value for value in values if not math.isfinite(value)), None)
+    if unusable is not None:  # of which there is no mean; ``measured`` refuses it by name
+        return Estimate(value=unusable, method="mean")
     if all(value in (0, 1) for value in values):
         return rate(values, units)
     return mean(values, units, share=False)

@@ -139,6 +139,7 @@ def measured(
     if estimate.value is None:
         return None
     centre = exact(found if isinstance(found, Decimal) else estimate.value)
+    _checked(name, centre, None, None)
     low, high = _ends(name, centre, estimate)
     widest = Quantity.model_construct(
         name=name,

@@ -7,17 +7,7 @@ from decimal import Decimal
 from insource.decision.economics.assumptions import Assumptions
 from insource.decision.economics.flows import HARDWARE
 from insource.foundation.money import show_usd
-from insource.types import Frozen
-from insource.types.economics import Costs, Usd
-
-
-class Quote(Frozen):
-    """A quoted cost of a month, and what its parts come to. ``possible`` is false where they exceed it."""
-
-    quoted_usd: Usd
-    parts_usd: Usd
-    possible: bool
-    sentence: str
+from insource.types.economics import Costs, Quote
 
 
 def checked_quote(quoted_usd: Decimal, costs: Costs, given: Assumptions) -> Quote:

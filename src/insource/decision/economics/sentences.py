@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 from insource.foundation.money import show_usd
-from insource.types import Estimate
+from insource.types import Assumption, Estimate
 from insource.types.economics import Economics
+
+SHOWN = 3  # thresholds in a sentence
 
 
 def sentences(found: Economics) -> tuple[str, ...]:
     """Return the sentences of a result whose inputs are all known."""
-    return tuple(
-        filter(None, (_costs(found), _break_even(found), _payback(found), _lost(found), _first(found)))
-    )
+    quoted = found.quote.sentence if found.quote else ""
+    said = (_costs(found), _break_even(found), _payback(found), _lost(found), _nearest(found), quoted)
+    return tuple(filter(None, said))
 
 
 def _costs(found: Economics) -> str:
@@ -39,13 +43,14 @@ def _break_even(found: Economics) -> str:
 
 
 def _payback(found: Economics) -> str:
-    paid, npv = found.payback_probability, found.npv_usd
-    if paid.value is None or npv.value is None:
+    paid, npv, stated = found.payback_probability, found.npv_usd, found.npv_exact_usd
+    if paid.value is None or stated is None:
         return ""
-    verb = "saves" if npv.value >= 0 else "costs"
+    verb = "saves" if stated >= 0 else "loses"
+    ranged = f"; over the ranges the median is {_signed(npv.value)} ({_range(npv)})" if _has_both(npv) else ""
     return (
-        f"It pays back within {found.horizon_months} months in {paid.value:.0%} of {found.draws:,} draws; at "
-        f"the stated values it {verb} {show_usd(abs(npv.value))} by then, discounted ({_range(npv)})."
+        f"Over {found.horizon_months} months it {verb} {show_usd(abs(stated))} at the stated values, "
+        f"discounted{ranged}. It has paid back by then in {_percent(paid.value)} of {found.draws:,} draws."
     )
 
 
@@ -59,18 +64,46 @@ def _lost(found: Economics) -> str:
     )
 
 
-def _first(found: Economics) -> str:
-    """Return the input that matters most, with its flip threshold."""
-    swing = next((s for s in found.tornado if s.flips_below is not None or s.flips_above is not None), None)
-    if swing is None:
-        return "No single input turns that around."
-    at = " or ".join(
-        f"{word} {end:,.6g}"
+def _nearest(found: Economics) -> str:
+    """Return what would turn it around: inputs within their ranges, else the one that takes the least."""
+    flips = [
+        (swing.input, word, end)
+        for swing in found.tornado
         for word, end in (("below", swing.flips_below), ("above", swing.flips_above))
         if end is not None
-    )
-    pays = "no longer pays" if found.npv_usd.value is not None and found.npv_usd.value >= 0 else "pays"
-    return f"It {pays} with {swing.input.name} {at} {swing.input.unit} (now {swing.input.value:,.6g})."
+    ]
+    turns = "it no longer pays" if (found.npv_exact_usd or 0) >= 0 else "it pays"
+    if not flips:
+        return "No single input turns that around."
+    within = [flip for flip in flips if _inside(*flip)]
+    if not within:
+        least = min(flips, key=lambda flip: _distance(flip[0].value, flip[2]))
+        return f"No input turns that around within its range; the nearest is {_flip(*least)}: there {turns}."
+    listed = " or ".join(_flip(*flip) for flip in within[:SHOWN])
+    more = f"; the tornado has {len(within) - SHOWN} more" if len(within) > SHOWN else ""
+    return f"Alone, {listed} turns that around: there {turns}{more}."
+
+
+def _inside(given: Assumption, word: str, end: float) -> bool:
+    reach = given.low if word == "below" else given.high
+    return reach is not None and (reach <= end if word == "below" else end <= reach)
+
+
+def _distance(value: float, end: float) -> float:
+    """Return how far a threshold is away, as a factor: half and twice are equally far."""
+    return abs(math.log(end / value)) if value > 0 and end > 0 else math.inf
+
+
+def _flip(given: Assumption, word: str, end: float) -> str:
+    return f"{given.name} {word} {_number(end)} {given.unit} (now {_number(given.value)})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share in (0, 1) or 0.01 <= share <= 0.99 else f"{share:.2%}"
 
 
 def _money(estimate: Estimate) -> str:

@@ -20,6 +20,7 @@ from insource.decision.economics.assumptions import Assumptions
 from insource.decision.economics.flows import exit_lines, machines, month_lines, path, start_lines
 from insource.decision.economics.options import Option
 from insource.decision.economics.quantities import Floats, exact
+from insource.decision.economics.quote import checked_quote
 from insource.decision.economics.sentences import sentences
 from insource.decision.economics.simulation import DRAWS, drawn, unique
 from insource.decision.economics.tornado import tornado
@@ -27,6 +28,8 @@ from insource.decision.economics.valuation import DIGITS, Drawn, Exact
 from insource.stats.intervals import wilson
 from insource.types import Estimate
 from insource.types.economics import Costs, Economics
+
+METHOD = "Monte-Carlo"
 
 
 def weigh(option: Option, against: Option, given: Assumptions, *, seed: int, draws: int = DRAWS) -> Economics:
@@ -37,13 +40,15 @@ def weigh(option: Option, against: Option, given: Assumptions, *, seed: int, dra
     Raises:
         ValueError: two different inputs have one name.
     """
-    unknown = tuple(dict.fromkeys([*option.unknown(), *against.unknown(), *_no_volume(given)]))
+    missing = [*option.unknown(), *against.unknown(), *_no_volume(given)]
+    unknown = tuple(dict.fromkeys([*missing, *_unmatched_errors(option, against, given)]))
     inputs = unique([*given.quantities(), *option.quantities(), *against.quantities()])
     found = Economics(
         option=option.name,
         against=against.name,
         horizon_months=given.horizon_months,
         unknown=unknown,
+        uncounted=_uncounted(option, against, given),
         assumptions=(*(q.shown() for q in inputs[len(given.quantities()) :]), *given.shown()),
     )
     if unknown:
@@ -51,12 +56,14 @@ def weigh(option: Option, against: Option, given: Assumptions, *, seed: int, dra
     at = drawn(inputs, seed, draws)
     exactly = exact_savings(option, against, given)
     simulated = np.stack(savings(option, against, given, at).balance)
+    costs, quoted = _costs(option, given, at), given.quoted_usd_per_month
     found = found.model_copy(
         update={
             "draws": draws,
-            "costs": _costs(option, given, at),
+            "costs": costs,
+            "quote": checked_quote(quoted, costs, given) if quoted is not None and costs.machines else None,
             "against_costs": _costs(against, given, at),
-            "volume": _volume(given, at),
+            "volume": _volume(given),
             "break_even": _break_even(option, against, given, at),
             "payback_probability": _share(simulated[-1] >= 0),
             "reached": _share(np.any(simulated >= 0, axis=0)),
@@ -71,13 +78,28 @@ def weigh(option: Option, against: Option, given: Assumptions, *, seed: int, dra
     return found.model_copy(update={"sentences": sentences(found)})
 
 
-METHOD = "Monte-Carlo"
-
-
 def _no_volume(given: Assumptions) -> tuple[str, ...]:
     return (
         () if given.documents_per_month.value > 0 else ("the cost of a document: there are none in a month",)
     )
+
+
+def _unmatched_errors(option: Option, against: Option, given: Assumptions) -> list[str]:
+    """Return the errors with a cost whose rate is known of one side alone: counting one would be unfair."""
+    pairs = ((option, against), (against, option))
+    return [
+        f"the rate of {kind!r} errors of {one.name}: it was not measured"
+        for one, other in pairs
+        for kind in given.error_usd
+        if kind in other.errors and kind not in one.errors
+    ]
+
+
+def _uncounted(option: Option, against: Option, given: Assumptions) -> tuple[str, ...]:
+    """Return the errors that are in no bill, and why."""
+    rates, costs = dict.fromkeys([*option.errors, *against.errors]), given.error_usd
+    free = [f"{kind!r} errors have no cost in decision.error_usd" for kind in rates if kind not in costs]
+    return (*free, *(f"{kind!r} errors have a cost, and no rate" for kind in costs if kind not in rates))
 
 
 def _unknown(found: Economics) -> Economics:
@@ -110,43 +132,53 @@ def _costs(option: Option, given: Assumptions, at: Drawn) -> Costs:
 
 
 def _spread(stated: Decimal | float, simulated: Floats) -> Estimate:
-    """Return the value at the stated inputs with the ends of the middle 95 % of the draws."""
-    low, high = np.quantile(simulated, [0.025, 0.975], method="inverted_cdf")
-    return Estimate(value=float(stated), low=float(low), high=float(high), n=len(simulated), method=METHOD)
+    """Return the median of the draws and the ends of their middle 95 %; the stated value where none varies.
+
+    The stated value is in the note: where ranges reach further up than down, it is not the median, and may
+    even lie outside of the interval.
+    """
+    low, median, high = np.quantile(simulated, [0.025, 0.5, 0.975], method="inverted_cdf")
+    n = len(simulated)
+    if low == high:
+        return Estimate(value=float(stated), n=n, method=METHOD, note="no input of it varies")
+    note = f"at the stated values {float(stated):,.6g}"
+    return Estimate(value=float(median), low=float(low), high=float(high), n=n, method=METHOD, note=note)
 
 
 def _share(happened: NDArray[np.bool_]) -> Estimate:
     """Return the share of draws; its interval is the error of the simulation alone."""
     count, n = int(np.count_nonzero(happened)), len(happened)
-    ends = wilson(count, n)
-    return Estimate(value=count / n, low=ends.low, high=ends.high, n=n, method=f"{METHOD}, Wilson")
+    share, ends = count / n, wilson(count, n)
+    low, high = min(share, ends.low), max(share, ends.high)  # at 0 and 1 they differ by rounding
+    return Estimate(value=share, low=low, high=high, n=n, method=f"{METHOD}, Wilson")
 
 
-def _volume(given: Assumptions, at: Drawn) -> Estimate:
+def _volume(given: Assumptions) -> Estimate:
+    """Return the volume of today with the range that is taken for it."""
     quantity = given.documents_per_month
-    if quantity.varies:
-        return _spread(quantity.value, at.of(quantity))
-    return Estimate(value=float(quantity.value), method="stated", note="taken as exact")
+    ends = {"low": float(quantity.low), "high": float(quantity.high)} if quantity.varies else {}
+    method = f"{quantity.origin}, {quantity.distribution if ends else 'taken as exact'}"
+    return Estimate(value=float(quantity.value), **ends, method=method)
 
 
 def _break_even(option: Option, against: Option, given: Assumptions, at: Drawn) -> Estimate:
-    """Return the break-even volume; without a value, and with the reason, where no volume breaks even."""
+    """Return the break-even volume; an end without a value, or none at all, where no volume breaks even."""
     stated = float(break_even_volume(option, against, given, Drawn({}, 1))[0])
-    found = break_even_volume(option, against, given, at)
-    never = float(np.mean(np.isinf(found)))
-    low, high = (float(end) for end in np.quantile(found, [0.025, 0.975], method="inverted_cdf"))
-    note = f"no volume breaks even in {never:.0%} of the draws" if never else ""
+    simulated = break_even_volume(option, against, given, at)
+    never = float(np.mean(np.isinf(simulated)))
+    found = _spread(stated, simulated)
     if np.isinf(stated):
-        stays = f"{option.name} costs more a document than {against.name} at any volume"
-        return Estimate(value=None, n=len(found), method=METHOD, note="; ".join(filter(None, (stays, note))))
-    return Estimate(
-        value=stated,
-        low=low if np.isfinite(low) else None,
-        high=high if np.isfinite(high) else None,
-        n=len(found),
-        method=METHOD,
-        note=note,
-    )
+        reason = (
+            f"at the stated values {option.name} costs no less a document than {against.name} at any volume"
+        )
+        return found.model_copy(update={"value": None, "low": None, "high": None, "note": reason})
+    ends = {name: _finite(getattr(found, name)) for name in ("value", "low", "high")}
+    note = f"{found.note}; no volume breaks even in {never:.0%} of the draws" if never else found.note
+    return found.model_copy(update=ends | {"note": note})
+
+
+def _finite(end: float | None) -> float | None:
+    return None if end is None or np.isinf(end) else end
 
 
 def _simple_payback(option: Option, against: Option, given: Assumptions) -> float | None:

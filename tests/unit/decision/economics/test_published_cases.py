@@ -16,11 +16,14 @@ from insource.decision.economics.weigh import weigh
 
 def test_a_quote_of_250_dollars_a_month_cannot_be_right():
     """50,000 documents a month: 15,000 dollars of hardware over 24 months were quoted at 250 a month."""
-    given = bare(hardware_usd=15_000, hardware_months=24, documents_per_month=50_000)
+    given = bare(
+        hardware_usd=15_000, hardware_months=24, documents_per_month=50_000, quoted_usd_per_month=250
+    )
     found = weigh(tuned(given), cloud(40), given, seed=1, draws=10)
     assert found.costs.month_usd == Decimal("625.00")
-    quote = checked_quote(Decimal(250), found.costs, given)
+    quote = found.quote
     assert not quote.possible
+    assert quote.sentence in found.sentences
     assert "cannot be right" in quote.sentence
     assert "$625.00 ($15,000.00 over 24 months)" in quote.sentence
     assert checked_quote(Decimal(625), found.costs, given).possible
