@@ -1,5 +1,7 @@
 """Laws of the economics that hold for any inputs."""
 
+import json
+import re
 from decimal import Decimal, localcontext
 
 import numpy as np
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.made_economics import cloud, number, priced, spread, stated, tuned
 
+from insource.config.decision import DecisionSection
 from insource.decision.economics.appraisal import (
     bill,
     break_even_volume,
@@ -18,11 +21,14 @@ from insource.decision.economics.appraisal import (
     present_cost_usd,
     savings,
 )
+from insource.decision.economics.assumptions import assumptions
 from insource.decision.economics.flows import machines, month_lines
 from insource.decision.economics.options import cascade
 from insource.decision.economics.quantities import Quantity
 from insource.decision.economics.simulation import drawn
 from insource.decision.economics.valuation import DIGITS, Drawn, Exact
+from insource.decision.economics.weigh import weigh
+from insource.types.economics import Economics
 
 KEYS = {
     "documents_per_month": st.integers(1, 10_000_000),
@@ -183,6 +189,33 @@ def test_fewer_right_answers_cost_more_a_right_one(world, took, right):
     cost, least = (exactly(cost_per_1000_correct, one, world) for one in (option, best))
     assert float(cost * right) == pytest.approx(float(least))
     assert least <= cost
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    keys=st.fixed_dictionaries(KEYS | {"error_usd": st.sampled_from([{}, {"wrong": 0.0}, {"wrong": 9.0}])}),
+    took=st.sampled_from([0, "0.001", 5, 4_000_000]),
+    right=st.sampled_from([0, "0.5", 1]),
+    price=st.sampled_from([0, "0.001", 1_000]),
+    rate=st.sampled_from([0, 3]),
+)
+def test_no_figure_is_infinite_or_no_number(keys, took, right, price, rate):
+    """Ranges as the defaults have them, and inputs at the edges of what they can be."""
+    section = {name: float(value) for name, value in keys.items() if name != "error_usd"}
+    section |= {"horizon_months": keys["horizon_months"], "error_usd": keys["error_usd"]}
+    world = assumptions(DecisionSection(**section))
+    option = tuned(
+        world, seconds=took, correct=right, retrained=True, errors={"wrong": number("wrong of tuned", rate)}
+    )
+    other = cloud(price).model_copy(update={"errors": {"wrong": number("wrong of cloud", rate)}})
+    found = weigh(option, other, world, seed=1, draws=40)
+    assert found.unknown == ()
+    read = json.loads(found.model_dump_json(), parse_constant=pytest.fail)  # NaN and Infinity are no JSON
+    assert Economics.model_validate(read) == found
+    assert found.payback_probability.value <= found.reached.value
+    assert found.costs.month_usd == sum(line.usd for line in found.costs.month)
+    shown = " ".join(found.sentences)
+    assert not re.search(r"\b(nan|inf|Infinity|None)\b", shown)
 
 
 @given(

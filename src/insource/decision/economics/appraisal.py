@@ -90,33 +90,32 @@ def payback(balance: tuple[Decimal, ...]) -> Payback:
 def cost_per_1000_correct(option: Option, given: Assumptions, at: Valuation[N]) -> N | None:
     """Return what 1,000 right documents cost, all in: a month of today, start and end spread evenly.
 
-    The result is None where nobody knows how many are right.
+    The result is None where nobody knows how many are right, and infinite in a draw in which none is.
     """
     if option.correct is None:
         return None
     start = at.total(start_lines(option, given, at).values())
     end = at.total(exit_lines(option, given, at).values())
     month: N = at.total(month_lines(option, given, at).values()) + (start + end) / given.horizon_months
-    return month / (at.of(given.documents_per_month) * at.of(option.correct)) * 1000
+    return at.over(month, at.of(given.documents_per_month) * at.of(option.correct)) * 1000
 
 
 def break_even_volume(option: Option, against: Option, given: Assumptions, at: Drawn) -> Floats:
     """Return the documents a month from which a month of the option costs no more; infinite where none does.
 
-    Fixed cost over the saving of a document, with as many machines as that volume needs: with F fixed, M and
-    C cost and capacity of a machine, and s the saving, the least m with (F + M m) / s <= C m. What the start
-    costs is not in it: the flip threshold of the volume has that.
+    Fixed cost over the saving of a document, with as many machines as that volume needs: with F fixed, M the
+    cost of a machine, L the machines that a document takes and s the saving, the least m for which
+    (F + M m) / s <= m / L. What the start costs is not in it: the flip threshold of the volume has that.
     """
     saving = _per_document(against, given, at) - _per_document(option, given, at)
-    fixed = _upkeep(option, given, at) - _upkeep(against, given, at)
+    fixed = np.maximum(_upkeep(option, given, at) - _upkeep(against, given, at), 0)
     if option.machine_seconds is None:
-        return _ratio(np.maximum(fixed, 0), saving)
+        return at.over(fixed, saving)
     machine = at.total(machine_lines(given, at).values())
-    capacity = SECONDS_PER_MONTH / (at.of(option.machine_seconds) * at.of(given.peak_to_mean))
-    needed = np.maximum(1, np.ceil(_ratio(np.maximum(fixed, 0), saving * capacity - machine)))
+    load = at.of(option.machine_seconds) * at.of(given.peak_to_mean) / SECONDS_PER_MONTH
+    needed = np.maximum(1, np.ceil(at.over(fixed * load, saving - machine * load)))
     possible = np.isfinite(needed)
-    total = fixed + machine * np.where(possible, needed, 1)
-    return np.where(possible, _ratio(np.maximum(total, 0), saving), np.inf)
+    return np.where(possible, at.over(fixed + machine * np.where(possible, needed, 1), saving), np.inf)
 
 
 def _per_document(option: Option, given: Assumptions, at: Valuation[N]) -> N:
@@ -126,12 +125,6 @@ def _per_document(option: Option, given: Assumptions, at: Valuation[N]) -> N:
 
 def _upkeep(option: Option, given: Assumptions, at: Valuation[N]) -> N:
     return at.total(upkeep_lines(option, given, at).values())
-
-
-def _ratio(cost: Floats, saving: Floats) -> Floats:
-    """Return cost / saving, infinite where nothing is saved."""
-    positive = saving > 0
-    return np.where(positive, cost / np.where(positive, saving, 1), np.inf)
 
 
 def in_cents(amount: Decimal) -> Decimal:

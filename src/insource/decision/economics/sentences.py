@@ -19,26 +19,25 @@ def sentences(found: Economics) -> tuple[str, ...]:
 
 
 def _costs(found: Economics) -> str:
-    costs = found.costs, found.against_costs
-    named = [
-        f"{cost.option} costs {_money(cost.per_1000_correct)} for 1,000 right documents"
-        for cost in costs
-        if cost is not None and cost.per_1000_correct.value is not None
-    ]
-    return ", and ".join(named) + "." if named else ""
+    costs = [cost for cost in (found.costs, found.against_costs) if cost is not None]
+    known = [cost for cost in costs if cost.per_1000_correct.value is not None]
+    named = (f"{_money(cost.per_1000_correct)} with {cost.option}" for cost in known)
+    return f"1,000 correct documents cost {', and '.join(named)}." if known else ""
 
 
 def _break_even(found: Economics) -> str:
     needed, volume = found.break_even, found.volume
     if needed.value is None:
         return f"No volume breaks even: {needed.note}."
+    less = f"A month of {found.option} costs less than one of {found.against} from"
+    if needed.value < 1:
+        return f"{less} the first document on."
     if volume.value is None:
         return ""
     relation = "above" if volume.value >= needed.value else "below"
     between = f" ({needed.low:,.0f} to {needed.high:,.0f})" if _has_both(needed) else ""
     return (
-        f"A month of {found.option} costs less than one of {found.against} from {needed.value:,.0f} "
-        f"documents{between} on; {volume.value:,.0f} a month are {relation} that."
+        f"{less} {needed.value:,.0f} documents{between} on; {volume.value:,.0f} a month are {relation} that."
     )
 
 

@@ -43,6 +43,10 @@ class Valuation(ABC, Generic[N]):
     def larger(self, one: N, other: N) -> N:
         """Return the larger of two numbers."""
 
+    @abstractmethod
+    def over(self, cost: N, by: N) -> N:
+        """Divide by a number; the result is infinite where that is not positive."""
+
     def total(self, numbers: Iterable[N]) -> N:
         """Return the sum."""
         found = self.zero
@@ -70,6 +74,9 @@ class Exact(Valuation[Decimal]):
     def larger(self, one: Decimal, other: Decimal) -> Decimal:
         return max(one, other)
 
+    def over(self, cost: Decimal, by: Decimal) -> Decimal:
+        return cost / by if by > 0 else Decimal("Infinity")
+
 
 class Drawn(Valuation[Floats]):
     """Arrays of one length: those given by name, and the stated value of every other quantity."""
@@ -94,3 +101,7 @@ class Drawn(Valuation[Floats]):
 
     def larger(self, one: Floats, other: Floats) -> Floats:
         return np.maximum(one, other)
+
+    def over(self, cost: Floats, by: Floats) -> Floats:
+        positive = by > 0
+        return np.where(positive, cost / np.where(positive, by, 1), np.inf)

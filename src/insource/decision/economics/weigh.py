@@ -114,13 +114,7 @@ def _costs(option: Option, given: Assumptions, at: Drawn) -> Costs:
     with localcontext(prec=DIGITS):
         exactly = Exact()
         volume = exactly.of(given.documents_per_month)
-        stated = cost_per_1000_correct(option, given, exactly)
-        simulated = cost_per_1000_correct(option, given, at)
-        if stated is None or simulated is None:
-            reason = f"the share of right documents of {option.name} was not measured"
-            per_1000 = Estimate(value=None, method="unknown", note=reason)
-        else:
-            per_1000 = _spread(stated, simulated)
+        per_1000 = _per_1000_correct(option, given, at)
         return Costs(
             option=option.name,
             start=bill(start_lines(option, given, exactly)),
@@ -129,6 +123,18 @@ def _costs(option: Option, given: Assumptions, at: Drawn) -> Costs:
             machines=int(machines(option, given, volume, exactly)),
             per_1000_correct=per_1000,
         )
+
+
+def _per_1000_correct(option: Option, given: Assumptions, at: Drawn) -> Estimate:
+    stated = cost_per_1000_correct(option, given, Exact())
+    simulated = cost_per_1000_correct(option, given, at)
+    if stated is None or simulated is None:
+        reason = f"the share of right documents of {option.name} was not measured"
+    elif stated.is_infinite():
+        reason = f"none of the documents of {option.name} is right"
+    else:
+        return _with_finite_ends(_spread(stated, simulated))
+    return Estimate(value=None, method="unknown", note=reason)
 
 
 def _spread(stated: Decimal | float, simulated: Floats) -> Estimate:
@@ -172,13 +178,15 @@ def _break_even(option: Option, against: Option, given: Assumptions, at: Drawn) 
             f"at the stated values {option.name} costs no less a document than {against.name} at any volume"
         )
         return found.model_copy(update={"value": None, "low": None, "high": None, "note": reason})
-    ends = {name: _finite(getattr(found, name)) for name in ("value", "low", "high")}
     note = f"{found.note}; no volume breaks even in {never:.0%} of the draws" if never else found.note
-    return found.model_copy(update=ends | {"note": note})
+    return _with_finite_ends(found.model_copy(update={"note": note}))
 
 
-def _finite(end: float | None) -> float | None:
-    return None if end is None or np.isinf(end) else end
+def _with_finite_ends(found: Estimate) -> Estimate:
+    """Return the estimate without what is infinite in it."""
+    ends = {"value": found.value, "low": found.low, "high": found.high}
+    finite = {name: None if end is None or np.isinf(end) else end for name, end in ends.items()}
+    return found.model_copy(update=finite)
 
 
 def _simple_payback(option: Option, against: Option, given: Assumptions) -> float | None:

@@ -128,7 +128,8 @@ def test_a_cache_saves_its_share_and_a_switch_costs_its_hours():
     cached = Saved(price=priced(30), saved_share=number("exact duplicates", 0.4, ceiling=1))
     found = weigh(switch("cache", cached, given), cloud(30), given, seed=1, draws=5)
     assert found.npv_exact_usd == 36 * 120 - 800
-    assert found.break_even.value == 0  # it costs less a month from the first document on
+    assert found.break_even.value == 0
+    assert any("from the first document on" in sentence for sentence in found.sentences)
     assert found.simple_payback_months == pytest.approx(800 / 120)
 
 
@@ -203,8 +204,15 @@ def test_an_unmeasured_share_of_right_documents_leaves_the_money_known():
     found = weigh(option, other(), FULL, seed=1, draws=50)
     assert found.costs.per_1000_correct.value is None
     assert "was not measured" in found.costs.per_1000_correct.note
+    assert "with tuned" not in found.sentences[0]
     assert found.against_costs.per_1000_correct.value is not None
     assert found.npv_usd.value is not None
+
+
+def test_an_option_that_is_never_right_has_no_cost_of_a_right_document():
+    found = weigh(tuned(bare(), correct=0), cloud(30), bare(), seed=1, draws=50)
+    assert found.costs.per_1000_correct.value is None
+    assert found.costs.per_1000_correct.note == "none of the documents of tuned is right"
 
 
 def test_errors_without_a_cost_or_without_a_rate_are_named():
