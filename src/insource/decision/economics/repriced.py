@@ -16,9 +16,9 @@ def repriced(
 ) -> MeasuredPrice | UnknownPrice:
     """Return the price of documents with these token counts at ``model``, cached input included.
 
-    ``batch``: at the price of a batch. ``input_only``: at a decision endpoint, whose output is free. Another
-    tokenizer may count other tokens; what the model really charges is in a log of its own. One document
-    without a price makes the price unknown, with the reason: the others may not be like it.
+    ``batch``: at the price of a batch, where the list has one. ``input_only``: at a decision endpoint, whose
+    output is free. Another tokenizer may count other tokens; what the model really charges is in a log of its
+    own. One document without a price makes the price unknown, with the reason: the others may not be like it.
     """
     found = [
         table.price(model, usage, billing=Billing(batch=batch, input_only=input_only)) for usage in usages
