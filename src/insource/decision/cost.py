@@ -9,30 +9,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from insource.config.decision import DecisionSection
+from insource.decision.economics.assumptions import Assumptions, assumptions
+from insource.decision.economics.flows import SECONDS_PER_MONTH, energy_usd, machine_lines
+from insource.decision.economics.quantities import exact
+from insource.decision.economics.valuation import Exact
 from insource.evaluation.stage import Evaluated
 from insource.foundation.money import show_usd
 from insource.types import Arm, Assumption, BreakEven, Evaluation, Frozen
 
-SECONDS_PER_MONTH = 730 * 3600
-
 
 class LocalCosts(Frozen):
-    """The assumptions behind the local side; see ``[decision]`` in the configuration."""
+    """The assumptions behind the local side; see ``[decision]`` in the configuration.
 
-    documents_per_month: float
-    hardware_usd: float
-    hardware_months: float
-    power_watts: float
-    kwh_usd: float
-    engineering_usd_per_month: float
+    Electricity, hardware and running work are those of ``economics/flows.py``, for one machine at the stated
+    values. Audits, retraining and what is paid once are not in it: ``economics/weigh.py`` has them.
+    """
+
+    given: Assumptions
+
+    @property
+    def documents_per_month(self) -> float:
+        return float(self.given.documents_per_month.value)
 
     @property
     def fixed_monthly_usd(self) -> float:
-        return self.hardware_usd / self.hardware_months + self.engineering_usd_per_month
+        machine = machine_lines(self.given, Exact()).values()
+        return float(sum(machine) + self.given.engineering_usd_per_month.value)
 
     def running_usd(self, seconds: float) -> float:
         """Electricity of ``seconds`` of work."""
-        return seconds / 3600 * self.power_watts / 1000 * self.kwh_usd
+        given = self.given
+        return float(
+            energy_usd(exact(seconds), given.power_watts.value, given.pue.value, given.kwh_usd.value)
+        )
 
     def per_1000_usd(self, seconds_per_document: float) -> float:
         """Everything, for 1,000 documents at the configured volume."""
@@ -44,19 +53,27 @@ class LocalCosts(Frozen):
         return f"all in, at {self.documents_per_month:,.0f} documents a month"
 
     def assumptions(self) -> tuple[Assumption, ...]:
-        source = "[decision] in insource.toml"
-        return (
-            Assumption(
-                name="volume", value=self.documents_per_month, unit="documents a month", source=source
-            ),
-            Assumption(name="hardware", value=self.hardware_usd, unit="USD", source=source),
-            Assumption(name="written off over", value=self.hardware_months, unit="months", source=source),
-            Assumption(name="power", value=self.power_watts, unit="W", source=source),
-            Assumption(name="electricity", value=self.kwh_usd, unit="USD/kWh", source=source),
-            Assumption(
-                name="running work", value=self.engineering_usd_per_month, unit="USD a month", source=source
-            ),
+        given = self.given
+        shared = (
+            ("volume", given.documents_per_month, "documents a month"),
+            ("hardware", given.hardware_usd, "USD"),
+            ("rent", given.rent_usd_per_month, "USD a month"),
+            ("power", given.power_watts, "W"),
+            ("power drawn in all", given.pue, "times the power of the machine"),
+            ("electricity", given.kwh_usd, "USD/kWh"),
+            ("running work", given.engineering_usd_per_month, "USD a month"),
         )
+        named = [
+            found.shown().model_copy(update={"name": name, "unit": unit}) for name, found, unit in shared
+        ]
+        life = float(given.hardware_months)
+        period = Assumption(name="written off over", value=life, unit="months", source="[decision]")
+        return (*named[:2], period, *named[2:])
+
+
+def local_costs(section: DecisionSection) -> LocalCosts:
+    """Return the local side of ``[decision]``."""
+    return LocalCosts(given=assumptions(section))
 
 
 def break_even(
@@ -69,12 +86,12 @@ def break_even(
     """The monthly volume from which the local model costs less, or why there is none."""
     running = None if seconds_per_document is None else 1000 * costs.running_usd(seconds_per_document)
     capacity = SECONDS_PER_MONTH / seconds_per_document if seconds_per_document else None
-    assumptions = costs.assumptions()
+    listed = costs.assumptions()
     if cloud_per_1000_usd is not None:
         cloud = Assumption(
             name="cloud price", value=cloud_per_1000_usd, unit="USD per 1,000 documents", source=cloud_source
         )
-        assumptions = (cloud, *assumptions)
+        listed = (cloud, *listed)
     documents, reason = _volume(costs.fixed_monthly_usd, cloud_per_1000_usd, running)
     return BreakEven(
         cloud_per_1000_usd=cloud_per_1000_usd,
@@ -85,7 +102,7 @@ def break_even(
         capacity_documents_per_month=capacity,
         reason=reason,
         sentence=_sentence(costs, documents, reason, capacity, cloud_source),
-        assumptions=assumptions,
+        assumptions=listed,
     )
 
 
@@ -129,7 +146,7 @@ def weigh(section: DecisionSection, evaluated: Sequence[Evaluated], chosen: str 
     if candidate is not None and not candidate.evaluation.arm.local:
         return _elsewhere(candidate.evaluation.arm, price, source)
     return break_even(
-        LocalCosts(**section.model_dump()),
+        local_costs(section),
         seconds_per_document=mean_latency_s(candidate) if candidate else None,
         cloud_per_1000_usd=price,
         cloud_source=source,
@@ -139,7 +156,7 @@ def weigh(section: DecisionSection, evaluated: Sequence[Evaluated], chosen: str 
 def _elsewhere(arm: Arm, cloud: float | None, source: str) -> BreakEven:
     """Return the economics of an arm that runs elsewhere: two prices, and nothing fixed."""
     own = arm.cost_per_1000_usd
-    assumptions = [
+    listed = [
         Assumption(name=name, value=price, unit="USD per 1,000 documents", source=basis or "not given")
         for name, price, basis in (
             ("cloud price", cloud, source),
@@ -164,7 +181,7 @@ def _elsewhere(arm: Arm, cloud: float | None, source: str) -> BreakEven:
         capacity_documents_per_month=None,
         reason=reason,
         sentence=f"{sentence}.",
-        assumptions=tuple(assumptions),
+        assumptions=tuple(listed),
         hosted=hosted,
     )
 
@@ -180,7 +197,7 @@ def priced(section: DecisionSection, one: Evaluated) -> Evaluation:
     evaluation, seconds = one.evaluation, mean_latency_s(one)
     if not evaluation.arm.local or seconds is None:
         return evaluation
-    costs = LocalCosts(**section.model_dump())
+    costs = local_costs(section)
     update = {"cost_per_1000_usd": costs.per_1000_usd(seconds), "cost_basis": costs.basis()}
     return evaluation.model_copy(update={"arm": evaluation.arm.model_copy(update=update)})
 
@@ -192,4 +209,4 @@ def priced_together(section: DecisionSection, parts: Sequence[Evaluated]) -> flo
     """
     seconds = [mean_latency_s(one) for one in parts]
     known = [one for one in seconds if one is not None]
-    return LocalCosts(**section.model_dump()).per_1000_usd(sum(known)) if len(known) == len(seconds) else None
+    return local_costs(section).per_1000_usd(sum(known)) if len(known) == len(seconds) else None

@@ -8,12 +8,20 @@ from insource.types.base import Frozen
 
 
 class Assumption(Frozen):
-    """An input of the economics that was not measured: its value, unit and source."""
+    """An input of the economics: its value, unit and source, and the range that is taken for it.
+
+    ``low`` and ``high`` are None where the value is taken as exact. ``origin`` is empty in a result of before
+    it was stated: it was assumed.
+    """
 
     name: str
     value: float
     unit: str
     source: str
+    low: float | None = None
+    high: float | None = None
+    distribution: str = "fixed"
+    origin: Literal["", "measured", "yours", "default"] = ""
 
 
 class BreakEven(Frozen):

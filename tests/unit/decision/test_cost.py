@@ -2,16 +2,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insource.decision.cost import SECONDS_PER_MONTH, LocalCosts, break_even
+from insource.config.decision import DecisionSection
+from insource.decision.cost import SECONDS_PER_MONTH, break_even, local_costs
 
-COSTS = LocalCosts(
-    documents_per_month=50_000,
-    hardware_usd=3600,
-    hardware_months=36,
-    power_watts=90,
-    kwh_usd=0.25,
-    engineering_usd_per_month=400,
-)
+
+def costs_of(**keys):
+    section = {
+        "documents_per_month": 50_000,
+        "hardware_usd": 3600,
+        "hardware_months": 36,
+        "power_watts": 90,
+        "kwh_usd": 0.25,
+        "engineering_usd_per_month": 400,
+    }
+    return local_costs(DecisionSection(**(section | keys)))
+
+
+COSTS = costs_of()
 
 
 def weigh(costs=COSTS, *, seconds=2.0, cloud=30.0):
@@ -41,7 +48,7 @@ def test_break_even_is_fixed_cost_over_the_saving_of_a_document():
     engineering=st.floats(0, 10_000),
 )
 def test_at_the_break_even_volume_both_cost_the_same(cloud, seconds, engineering):
-    costs = COSTS.model_copy(update={"engineering_usd_per_month": engineering})
+    costs = costs_of(engineering_usd_per_month=engineering)
     found = weigh(costs, seconds=seconds, cloud=cloud)
     volume = found.documents_per_month
     if volume is None:
@@ -67,7 +74,7 @@ def test_without_a_break_even_it_says_why(options, reason):
 
 
 def test_a_hundred_documents_a_month_do_not_pay_for_hardware():
-    costs = COSTS.model_copy(update={"documents_per_month": 100, "hardware_usd": 15_000})
+    costs = costs_of(documents_per_month=100, hardware_usd=15_000)
     found = weigh(costs)
     assert found.documents_per_month > 100
     assert "is below that" in found.sentence
