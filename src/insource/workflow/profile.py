@@ -40,7 +40,7 @@ def profile_project(
             session.display.note(f"The latest calls are not in the store yet: {error.message}")
         given = Given(
             price=PriceTable(session.config.prices.models).cost,
-            folder=project.workspace / "profiles",
+            folder=project.workspace,
             rules=load_rules(log.root / FILE_NAME),
             outputs={session.config.task.name: output} if output is not None else {},
             need_s=need_s or {},

@@ -24,7 +24,7 @@ from insource.evaluation.estimators import mean_of_ratios, sampling_units
 from insource.similarity.normal_text import normalised
 from insource.store.calls.feedback import FEEDBACK, Feedback, feedback_of
 from insource.store.database import Database
-from insource.types import Estimate, JsonSchema, OutputSpec
+from insource.types import Estimate, JsonSchema, OutputSpec, Text
 from insource.types.log_profile import UsableData
 
 GROUNDED = 300
@@ -42,8 +42,13 @@ def feedback_in(database: Database) -> dict[str, tuple[Feedback, ...]]:
 
 
 def contract_of(sample: Sample, given: OutputSpec | None) -> OutputSpec:
-    """Return the task's contract: the project's, else the one that the sampled answers come to."""
-    return given or infer_output(row.output for row in sample.rows)
+    """Return the task's contract: the project's, else the one that the sampled answers come to.
+
+    Without an answer it is free text, of which nothing is asked.
+    """
+    if given is not None or not sample.rows:
+        return given or Text()
+    return infer_output(row.output for row in sample.rows)
 
 
 def usable_data(
@@ -118,11 +123,11 @@ def extractive_of(sample: Sample, output: OutputSpec, folder: Path) -> tuple[Est
 
     Fields whose values are found in other documents just as well are not judged.
     """
+    if not sample.rows:
+        return unknown("no usable answer is recorded"), {}
     if not isinstance(output, JsonSchema):
         return unknown(f"answers are {output.kind}, which need not stand in a document"), {}
     rows = sample.rows[:GROUNDED]
-    if not rows:
-        return unknown("no usable answer is recorded"), {}
     with staged(SampledRows(Sample(rows, ())), folder) as kept:
         context = Context(rows=kept, output=output)
         measured = run_checks(context, (UngroundedValues,))[0].measures.get("fields", {})

@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from insource.decision.from_log.figures import product, proportion, scaled, unknown
-from insource.decision.from_log.gathering import Gathered
+from insource.decision.from_log.gathering import NO_PROMPT, NO_TEXT, Gathered
 from insource.foundation.clock import from_microseconds
 from insource.types import Estimate, Usage
 from insource.types.log_profile import ConstantPrompt
@@ -29,8 +29,8 @@ def constant_of(calls: Gathered, per_month: Estimate, price: Price) -> ConstantP
     Characters stand for tokens: the share is of characters, the tokens are the mean input times the share.
     """
     read = calls.columns["place"] >= 0
-    if not read.any():
-        none = unknown("the log has no text of these calls")
+    if not read.any() or not any(calls.prompts):
+        none = unknown(NO_PROMPT if read.any() else NO_TEXT)
         return ConstantPrompt(
             share=none, tokens=none, trimming_usd_per_month=none, caching_usd_per_month=none
         )

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from insource.contract.infer import MAX_LABEL_LENGTH
+from insource.decision.from_log.closed_fields import ClosedFields
 from insource.decision.from_log.figures import DAY_US, Span
 from insource.decision.from_log.reading import ReadCall, read_calls
 from insource.decision.from_log.tasks import LoggedTask, LoggedTasks
@@ -25,6 +27,8 @@ from insource.similarity.normal_text import normalised
 from insource.store.database import Database
 
 UNKNOWN = -1
+NO_TEXT = "the log has no text of these calls"
+NO_PROMPT = "no prompt is common to ten calls"
 OUTCOMES = ("ok", "error", "interrupted", "unread")
 _COLUMNS = {
     **dict.fromkeys(("started", "cost", "input", "cached", "output"), "q"),
@@ -52,7 +56,7 @@ class Gathered:
         self.models: list[str] = []
         self.providers: Counter[str] = Counter()
         self.forms: list[tuple[str, ...]] = []
-        self.labels: list[str] = []
+        self.closed = ClosedFields()
         self.priced_by: Counter[str] = Counter()
         self.unpriced: Counter[str] = Counter()
         self.currencies: Counter[str] = Counter()
@@ -76,18 +80,21 @@ class Gathered:
         """Keep the facts of one call."""
         row = call.row
         answer = call.answer() if call.answered else ""
-        form, said = read_form(answer)
+        form, said, value = read_form(answer)
+        usable = call.answered and bool(answer.strip()) and row.finish_reason in ("stop", "unknown")
+        if usable and value is not None:
+            self.closed.observe(value)
         fixed, characters = _constant(call, template)
         facts = {
             "started": row.started_at,
-            "cost": UNKNOWN if row.cost_nano_usd is None else row.cost_nano_usd,
+            "cost": UNKNOWN if call.cost_nano_usd is None else call.cost_nano_usd,
             "input": UNKNOWN if row.input_tokens is None else row.input_tokens,
             "cached": UNKNOWN if row.cached_tokens is None else row.cached_tokens,
             "output": UNKNOWN if row.output_tokens is None else row.output_tokens,
             "outcome": OUTCOMES.index(row.outcome),
             "streamed": row.streamed,
             "batched": BATCH_TAG.items() <= call.payload.tags.items(),
-            "usable": call.answered and bool(answer.strip()) and row.finish_reason in ("stop", "unknown"),
+            "usable": usable,
             "latency": np.nan if row.latency_s is None else row.latency_s,
             "first_token": np.nan if row.first_token_s is None else row.first_token_s,
             "prompt": self._number("prompt", template and template.fingerprint, self.prompts, template),
@@ -121,11 +128,13 @@ class Gathered:
     def _note_price(self, call: ReadCall) -> None:
         row, tags = call.row, call.payload.tags
         self.providers[row.provider] += 1
-        if row.cost_nano_usd is not None:
+        if call.cost_nano_usd is not None:
             self.priced_by[row.priced_by] += 1
             self.currencies[tags.get("currency", "USD").strip().upper() or "USD"] += 1
         elif row.outcome != "error":
-            self.unpriced[call.payload.unpriced_because or "no reason is recorded"] += 1
+            negative = row.cost_nano_usd is not None
+            why = "the recorded cost is negative" if negative else call.payload.unpriced_because
+            self.unpriced[why or "no reason is recorded"] += 1
 
 
 class Pass(NamedTuple):
@@ -194,8 +203,8 @@ class _Reader:
         self.calls += 1
         self.first = self.first or call.row.started_at
         self.last = call.row.started_at
-        if call.row.cost_nano_usd is not None:
-            self.cost_nano_usd = (self.cost_nano_usd or 0) + call.row.cost_nano_usd
+        if call.cost_nano_usd is not None:
+            self.cost_nano_usd = (self.cost_nano_usd or 0) + call.cost_nano_usd
 
 
 def document_of(call: ReadCall, template: Template | None) -> str:
@@ -205,20 +214,27 @@ def document_of(call: ReadCall, template: Template | None) -> str:
     return call.prompt.text if template is None else template.variable(call.prompt.text)
 
 
-def read_form(answer: str) -> tuple[tuple[str, ...], str]:
-    """Return the form of an answer and the answer in one spelling.
+def read_form(answer: str) -> tuple[tuple[str, ...], str, dict[str, Any] | str | None]:
+    """Return the form of an answer, the answer in one spelling, and its value: an object or a short text.
 
     The form is the keys of an object, ``[]`` before those of a list's objects, the text of a short answer
-    after ``=``, and empty for free text.
+    after ``=``, and empty for free text. The value is None for lists and free text.
     """
     document = parsed(answer)
     if isinstance(document, dict):
-        return tuple(sorted(map(str, document))), _spelled(document)
+        return tuple(sorted(map(str, document))), _spelled(document), document
     if isinstance(document, list):
         keys = {str(key) for item in document if isinstance(item, dict) for key in item}
-        return ("[]", *sorted(keys)), _spelled(document)
+        return ("[]", *sorted(keys)), _spelled(document), None
     text = normalised(answer)
-    return (("=", text.strip(" .!\"'`")) if text and len(text) <= 60 and text.count(" ") < 6 else ()), text
+    if text and len(text) <= MAX_LABEL_LENGTH:
+        return ("=", label_in(text)), text, label_in(text)
+    return (), text, None
+
+
+def label_in(text: str) -> str:
+    """Return a label in one spelling, without what models put around it."""
+    return normalised(text).strip(" .!\"'`")
 
 
 def _spelled(document: Any) -> str:

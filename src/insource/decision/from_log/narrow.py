@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,25 +18,22 @@ from insource.decision.from_log.figures import (
     share,
     unknown,
 )
-from insource.decision.from_log.gathering import Gathered
+from insource.decision.from_log.gathering import NO_PROMPT, NO_TEXT, Gathered, label_in
 from insource.foundation.clock import from_microseconds
-from insource.types import Estimate
+from insource.types import Estimate, Labels, OutputSpec, Text
 from insource.types.log_profile import AnswerForm, Narrowness, PromptVersion
 
 COMMONEST = 3
 CHANCE = 0.001
 """A version is new when its absence before its first call has less than this probability."""
-DOMINANT, PER_LABEL = 0.8, 4
-"""The answers are of a form when this share is; they are labels when each occurs so often on average."""
 MOST_KEYS = 60
 
 
 class Form(NamedTuple):
-    """What the usable answers are: their kind, which of them have it, and how many."""
+    """The kind of the usable answers, and the share of them that have one form."""
 
     kind: AnswerForm
     share: Estimate
-    labels: Counter[str]
 
 
 class Change(NamedTuple):
@@ -51,7 +48,7 @@ def narrowness_of(
     read = calls.columns["place"] >= 0
     prompts = _prompt_changes(calls)
     keys = _key_changes(calls, form)
-    none = unknown("the log has no text of these calls")
+    none = unknown(NO_TEXT)
     return Narrowness(
         prompts=_versions(calls),
         in_three_prompts=_covered(calls, read) if read.any() else none,
@@ -64,32 +61,31 @@ def narrowness_of(
         changes=tuple(
             f"{from_microseconds(one.at):%Y-%m-%d}: {one.what}" for one in sorted([*prompts, *keys])
         ),
-        new_values=_new_values(calls, form),
+        new_values=_new_values(calls),
         extractive=extractive[0],
         extractive_by_field=dict(extractive[1]),
     )
 
 
-def form_of(calls: Gathered) -> Form:
-    """Return what the usable answers are."""
+def form_of(calls: Gathered, output: OutputSpec) -> Form:
+    """Return what the usable answers are by the task's contract, and how many of them have one form.
+
+    Of objects that is the commonest set of keys, of labels any of the labels.
+    """
     usable = calls.columns["usable"] == 1
     if not usable.any():
-        return Form("unknown", unknown("no usable answer is recorded"), Counter())
-    forms = calls.columns["form"][usable]
-    counts = Counter({calls.forms[one]: count for one, count in Counter(forms.tolist()).items()})
-    labels = Counter({form[1]: count for form, count in counts.items() if form[:1] == ("=",)})
-    documents = Counter({form: n for form, n in counts.items() if form and form[0] != "="})
-    total, days = counts.total(), calls.days[usable]
-
-    def of(chosen: Iterable[tuple[str, ...]]) -> Estimate:
-        numbers = [calls.forms.index(form) for form in chosen]
-        return share(np.isin(forms, numbers), days)
-
-    if documents.total() >= DOMINANT * total:
-        return Form("json", of([documents.most_common(1)[0][0]]), Counter())
-    if labels.total() >= DOMINANT * total and PER_LABEL * len(labels) <= labels.total():
-        return Form("labels", of([("=", label) for label in labels]), labels)
-    return Form("text", unknown("the answers are free text"), Counter())
+        return Form("unknown", unknown("no usable answer is recorded"))
+    if isinstance(output, Text):
+        return Form("text", unknown("the answers are free text"))
+    numbers = calls.columns["form"][usable]
+    if isinstance(output, Labels):
+        names = {label_in(name) for name in output.names}
+        chosen = [n for n, form in enumerate(calls.forms) if form[:1] == ("=",) and form[1] in names]
+    else:
+        counts = np.bincount(numbers, minlength=len(calls.forms))
+        objects = [n for n, form in enumerate(calls.forms) if form and form[0] != "="]
+        chosen = sorted(objects, key=lambda n: -int(counts[n]))[:1]
+    return Form(output.kind, share(np.isin(numbers, chosen), calls.days[usable]))
 
 
 def _versions(calls: Gathered) -> tuple[PromptVersion, ...]:
@@ -113,6 +109,8 @@ def _versions(calls: Gathered) -> tuple[PromptVersion, ...]:
 def _covered(calls: Gathered, read: NDArray[np.bool_]) -> Estimate:
     named = [number for number, template in enumerate(calls.prompts) if template is not None]
     counts = Counter(calls.columns["prompt"][read].tolist())
+    if not named:
+        return unknown(NO_PROMPT, int(read.sum()))
     commonest = sorted(named, key=lambda number: -counts[number])[:COMMONEST]
     return share(np.isin(calls.columns["prompt"][read], commonest), calls.days[read])
 
@@ -138,7 +136,8 @@ def _key_changes(calls: Gathered, form: Form) -> list[Change]:
     for number, keys in enumerate(calls.forms):
         for key in keys if keys[:1] != ("=",) else ():
             having.setdefault(key, []).append(number)
-    commonest = sorted(having, key=lambda key: (-int(np.isin(numbers, having[key]).sum()), key))[:MOST_KEYS]
+    counts = np.bincount(numbers, minlength=len(calls.forms))
+    commonest = sorted(having, key=lambda key: (-int(counts[having[key]].sum()), key))[:MOST_KEYS]
     found = []
     for key in commonest:
         found += _comings_and_goings(np.flatnonzero(np.isin(numbers, having[key])), when, f"key {key}")
@@ -174,18 +173,11 @@ def _moments(changes: Sequence[Change]) -> list[int]:
     return found
 
 
-def _new_values(calls: Gathered, form: Form) -> Estimate:
-    """Return how many labels of 1,000 answers were never seen before, over the later half of the answers."""
-    if form.kind != "labels":
-        return unknown("the answers are no labels")
-    usable = calls.columns["usable"] == 1
-    numbers = calls.columns["form"][usable]
-    labels = [number for number, one in enumerate(calls.forms) if one[:1] == ("=",)]
-    half = len(numbers) // 2
-    if not half:
-        return unknown("too few answers")
-    later = set(numbers[half:].tolist()) - set(numbers[:half].tolist())
-    new = len(later & set(labels))
-    return counted(
-        new, (len(numbers) - half) / 1000, f"new labels in the later {len(numbers) - half:,} answers"
-    )
+def _new_values(calls: Gathered) -> Estimate:
+    """Return how many values of closed fields were new in 1,000 answers, over the later half of them."""
+    fields, answers = calls.closed.names(), calls.closed.answers
+    if not fields:
+        return unknown("no field of the answers takes few values, each often", answers)
+    later = answers - answers // 2
+    found = counted(calls.closed.new_in_later_half(), later / 1000, f"in the later {later:,} answers")
+    return found.model_copy(update={"note": f"fields with few values: {', '.join(fields[:5])}"})

@@ -9,6 +9,7 @@ from functools import cache
 
 from insource.dataset.checks.row_view import RowView
 from insource.decision.from_log.figures import of_trials, product, unknown
+from insource.decision.from_log.gathering import NO_TEXT
 from insource.decision.from_log.samples import Sample
 from insource.redaction.personal import PERSONAL
 from insource.redaction.pseudonyms import Pseudonyms
@@ -50,7 +51,7 @@ def sensitivity_of(sample: Sample, per_month: Estimate, repeated: Estimate) -> S
     """
     rows = sample.rows[:SEARCHED]
     if not rows:
-        why = "the log has no text of these calls"
+        why = NO_TEXT
         none = unknown(why)
         leaves = _leaves(none, per_month, repeated)
         return Sensitivity(calls=none, by_kind={}, by_field={}, proposed="unknown", reason=why, leaves=leaves)

@@ -95,7 +95,7 @@ def _profile(
     sample, again = (make(database, calls, feedback) for make in (different_inputs, repeated_inputs))
     output = contract_of(sample, given.outputs.get(task.name))
     traffic, spending = traffic_of(calls, span), spending_of(calls, span)
-    repetition = repetition_of(calls, span, near, priced=spending.usd is not None)
+    repetition = repetition_of(calls, span, near, spending.per_month_usd)
     extractive = extractive_of(sample, output, given.folder)
     measured = budget.measure(task.name, output, sample)
     return LogProfile(
@@ -104,7 +104,7 @@ def _profile(
         obstacles=task.obstacles,
         traffic=traffic,
         spending=spending,
-        narrowness=narrowness_of(calls, form_of(calls), span, extractive),
+        narrowness=narrowness_of(calls, form_of(calls, output), span, extractive),
         data=usable_data(calls, sample, again, output, feedback, given.folder),
         repetition=repetition,
         constant=constant_of(calls, traffic.per_month, given.price),

@@ -50,6 +50,12 @@ class ReadCall(NamedTuple):
     def answered(self) -> bool:
         return bool(self.row.outcome == "ok")
 
+    @property
+    def cost_nano_usd(self) -> int | None:
+        """The cost; None where it is unknown, or negative: nobody is paid for a call."""
+        cost: int | None = self.row.cost_nano_usd
+        return None if cost is None or cost < 0 else cost
+
     def answer(self) -> str:
         """Return the answer's text, or the arguments of its tool call."""
         if self.payload.response_text:

@@ -6,23 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insource.decision.from_log.figures import Span, of_trials, per_month, share, unknown
-from insource.decision.from_log.gathering import Gathered
+from insource.decision.from_log.gathering import NO_TEXT, Gathered
 from insource.decision.from_log.traffic import NANO
 from insource.similarity.near_duplicates import Pair
 from insource.types import Estimate
 from insource.types.log_profile import Repetition
 
 
-def repetition_of(calls: Gathered, span: Span, near: dict[int, Pair], priced: bool) -> Repetition:
+def repetition_of(calls: Gathered, span: Span, near: dict[int, Pair], per_month_usd: Estimate) -> Repetition:
     """Return the shares of repeated calls.
 
     Args:
         near: the documents that repeat or nearly repeat an earlier one, by place, over all tasks.
-        priced: whether the task's costs are known.
+        per_month_usd: what the task costs; where that is unknown, so is what a cache would save.
     """
     read = calls.columns["place"] >= 0
     if not read.any():
-        none = unknown("the log has no text of these calls")
+        none = unknown(NO_TEXT)
         return Repetition(exact=none, near=none, same_answer=none, exact_usd_per_month=none)
     again = repeated(calls)
     days = calls.days[read]
@@ -33,9 +33,7 @@ def repetition_of(calls: Gathered, span: Span, near: dict[int, Pair], priced: bo
         exact=share(again[read], days),
         near=share(nearly, days),
         same_answer=_same_answer(calls, near),
-        exact_usd_per_month=per_month(saved, calls.days, span)
-        if priced
-        else unknown("the cost of a month is unknown"),
+        exact_usd_per_month=per_month(saved, calls.days, span) if per_month_usd.measured else per_month_usd,
     )
 
 

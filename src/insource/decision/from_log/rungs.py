@@ -45,6 +45,8 @@ class RungBudget:
         """Return what the rungs reach, or why nothing was measured."""
         if self._fit is None:
             return Measured((), "no rung was asked for")
+        if not sample.rows:
+            return Measured((), "no usable answer is recorded")
         if isinstance(output, Text):
             return Measured((), "the answers are free text, which no rung without a language model writes")
         examples, misfits = _examples(output, sample)

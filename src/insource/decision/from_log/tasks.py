@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from insource.foundation.clock import to_microseconds
 from insource.logs.discovery.candidates import TaskCandidate
 from insource.logs.discovery.prompts import Prompt
 from insource.logs.discovery.rules import Rules
-from insource.logs.discovery.survey import survey
+from insource.logs.discovery.survey import MIN_CALLS, survey
 from insource.logs.discovery.templates import Template, TemplateIndex
 from insource.logs.paid import ARM_SOURCE
 from insource.store.calls.table import CALLS
@@ -67,11 +67,12 @@ def find_tasks(
     tasks = []
     for one in found.candidates:
         # A new task must not be taken for one that calls name already.
-        name = f"{one.name}-{one.versions[0].fingerprint}" if one.name in tags - ruled else one.name
+        taken = one.name in tags and one.name not in ruled
+        name = f"{one.name}-{one.versions[0].fingerprint}" if taken else one.name
         tasks.append(LoggedTask(name, False, _prompts([one]), one.obstacles))
-    for tag in sorted(tags):
+    for tag, calls in sorted(tags.items()):
         progress(f"find the prompts of {tag}")
-        groups = survey(database, since=since, task=tag).candidates
+        groups = survey(database, since=since, task=tag).candidates if calls >= MIN_CALLS else ()
         tasks.append(LoggedTask(tag, True, _prompts(groups), groups[0].obstacles if groups else ()))
     return LoggedTasks(tasks)
 
@@ -81,12 +82,13 @@ def _prompts(groups: Sequence[TaskCandidate]) -> tuple[Template, ...]:
     return tuple(one.template for one in sorted(versions, key=lambda one: (-one.calls, one.fingerprint)))
 
 
-def _tags(database: Database, since: datetime | None) -> set[str]:
-    """Return the tasks that the team's calls name."""
-    query = select(CALLS.c.task).where(
+def _tags(database: Database, since: datetime | None) -> dict[str, int]:
+    """Return the tasks that the team's calls name, with the number of calls."""
+    query = select(CALLS.c.task, func.count()).where(
         CALLS.c.task != "", CALLS.c.simulated.is_(False), CALLS.c.source != ARM_SOURCE
     )
     if since is not None:
         query = query.where(CALLS.c.started_at >= to_microseconds(since))
     with database.read() as connection:
-        return set(connection.execute(query.distinct()).scalars())
+        rows = connection.execute(query.group_by(CALLS.c.task)).all()
+    return {task: count for task, count in rows}

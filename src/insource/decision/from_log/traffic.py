@@ -27,7 +27,7 @@ HOUR_US, HOUR_S = 3_600_000_000, 3600.0
 NANO = 1e-9
 USD = "USD"
 PRICED_SHARE = 0.9
-"""With fewer of the answered calls priced, the total of a month is unknown: what is missing is too much."""
+"""With fewer of the answered calls priced, sums of costs are unknown: too much is missing."""
 
 
 def traffic_of(calls: Gathered, span: Span) -> LoggedTraffic:
@@ -81,8 +81,8 @@ def spending_of(calls: Gathered, span: Span) -> LoggedSpending:
     monthly, moving = per_month(cost * NANO, days, span), trend(cost, days, span)
     per_1000 = scaled(average(columns["cost"][priced] * NANO, days[priced]), 1000) if priced.any() else None
     missing = sum(calls.unpriced.values())
-    if not foreign and missing and monthly.measured:
-        monthly = _with_missing(monthly, missing, int(priced.sum()))
+    if missing and not foreign:
+        monthly, moving = (_with_missing(one, missing, int(priced.sum())) for one in (monthly, moving))
     return LoggedSpending(
         usd=usd,
         unpriced=dict(calls.unpriced.most_common()),
@@ -105,13 +105,14 @@ def _not_priced(calls: Gathered) -> str:
     return f"no call has a cost: {reasons}" if reasons else "no call has a cost"
 
 
-def _with_missing(monthly: Estimate, missing: int, priced: int) -> Estimate:
-    """Return the month's cost as the lower bound that it is while some calls have no cost."""
-    part = priced / (priced + missing)
-    if part < PRICED_SHARE:
-        return unknown(f"{missing:,} of {missing + priced:,} answered calls have no cost", monthly.n)
-    note = f"without {missing:,} calls of unknown cost; {monthly.note}".rstrip("; ")
-    return monthly.model_copy(update={"note": note})
+def _with_missing(one: Estimate, missing: int, priced: int) -> Estimate:
+    """Return a figure of costs with a note on the calls that have none; unknown where these are many."""
+    if not one.measured:
+        return one
+    if priced < PRICED_SHARE * (priced + missing):
+        return unknown(f"{missing:,} of {missing + priced:,} answered calls have no cost", one.n)
+    note = f"without {missing:,} calls of unknown cost; {one.note}".rstrip("; ")
+    return one.model_copy(update={"note": note})
 
 
 def _tokens(calls: Gathered, name: str) -> Estimate:
