@@ -1,8 +1,10 @@
 """Profiles of tasks from a log alone, on logs whose facts are planted."""
 
 import json
+import os
 from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from support.planted_logs import (
@@ -485,3 +487,45 @@ def test_only_calls_since_a_moment_are_read():
     found = profiled(made, since=made[200].started_at)
     assert found.calls == 200
     assert DESK in found.profiles[0].narrowness.prompts[0].template
+
+
+REAL = os.environ.get("INSOURCE_API_LOGS", "")
+recorded = pytest.mark.skipif(not REAL, reason="INSOURCE_API_LOGS names no folder of recorded exchanges")
+
+
+@recorded
+def test_a_real_spam_filter_is_profiled():
+    """Fine-tune data of a published spam filter, as calls: what it says is known without a model."""
+    rows = (Path(REAL) / "openai_finetune_chat_spam.jsonl").read_text(encoding="utf-8").splitlines()
+    made = []
+    for number, line in enumerate(rows):
+        *asked, answer = json.loads(line)["messages"]
+        made.append(call(number, "", answer["content"], a_day=60, task="", request={"messages": asked}))
+    (found,) = profiled(made, fit=first_look).profiles
+    assert found.traffic.calls == len(rows)
+    assert found.narrowness.in_three_prompts.value > 0.99
+    assert found.rungs, found.rungs_note
+    assert max(rung.quality.value for rung in found.rungs) > 0.8
+
+
+@recorded
+def test_real_exchanges_of_every_provider_are_counted():
+    made = []
+    for path in sorted(Path(REAL).glob("*_cassettes.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            made.append(
+                call(
+                    len(made),
+                    "",
+                    row.get("output") or "",
+                    task=row["host"],
+                    model_answered=str(row.get("model") or "unknown"),
+                    request=row["request"] if isinstance(row["request"], dict) else {},
+                    response=row["response"] if isinstance(row["response"], dict) else None,
+                    outcome="ok" if row["status"] == 200 else "error",
+                )
+            )
+    found = profiled(made)
+    assert sum(one.traffic.calls for one in found.profiles) == found.calls == len(made) > 500
+    assert sum(one.spending.usd for one in found.profiles) == Decimal("0.002") * len(made)

@@ -250,4 +250,3 @@ class ProfiledLog(Frozen):
     passed_over: dict[str, int]
     usd: Decimal | None
     days: float
-    notes: tuple[str, ...] = ()

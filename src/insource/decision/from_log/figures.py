@@ -61,8 +61,9 @@ def of_trials(events: int, trials: int, what: str) -> Estimate:
     """Estimate a rate from independent trials by Wilson's interval; without any, ``what`` says why not."""
     if not trials:
         return unknown(what)
-    low, high = wilson(events, trials)
-    return Estimate(value=events / trials, low=low, high=high, n=trials, method="Wilson")
+    value, (low, high) = events / trials, wilson(events, trials)
+    # At 0 and at all of them, an end is the value up to rounding.
+    return Estimate(value=value, low=min(low, value), high=max(high, value), n=trials, method="Wilson")
 
 
 def percentile(values: Floats, probability: float, why: str) -> Estimate:

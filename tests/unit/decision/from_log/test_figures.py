@@ -128,6 +128,12 @@ def test_what_was_never_tried_is_unknown():
     assert of_trials(2, 10, "").value == 0.2
 
 
+@pytest.mark.parametrize("events", [0, 1, 499, 500])
+def test_an_interval_has_its_value(events):
+    found = of_trials(events, 500, "")
+    assert found.low <= found.value <= found.high
+
+
 def test_a_proportion_is_of_the_sums():
     found = proportion(np.array([1, 9]), np.array([10, 10]), np.array([1, 2]))
     assert found.value == 0.5
