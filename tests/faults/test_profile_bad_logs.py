@@ -84,7 +84,7 @@ def test_missing_latencies_and_tokens_are_named():
     assert found.unknown()["waiting.within_need"] == "no call has a latency"
     _, why = unknown([changed(one, usage=Usage()) for one in orders()])
     assert {name for name in why if name.startswith("spending")} == {
-        f"spending.{name}" for name in ("input_tokens", "output_tokens", "cached")
+        f"spending.{name}" for name in ("input_tokens", "input_tokens_p95", "output_tokens", "cached")
     }
     assert "constant.tokens" in why
 

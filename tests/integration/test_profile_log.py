@@ -82,11 +82,13 @@ def test_tokens_cache_and_batch_are_measured():
             one,
             usage=Usage(input_tokens=400, cached_tokens=100, output_tokens=30),
             tags={"batch": "yes"} if number % 4 == 0 else {},
+            usage_estimated=number < 5,
         )
         for number, one in enumerate(made)
     ]
     found = the_profile(made).spending
-    assert found.input_tokens.value == 400
+    assert found.input_tokens.value == found.input_tokens_p95.value == 400
+    assert found.estimated == 5
     assert found.output_tokens.value == 30
     assert found.cached.value == pytest.approx(0.25)
     assert found.batched.value == pytest.approx(0.25)

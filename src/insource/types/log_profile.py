@@ -56,17 +56,21 @@ class LoggedTraffic(Frozen):
 class LoggedSpending(Frozen):
     """What the task costs now. ``usd`` is the exact sum of the known costs, None when none is known.
 
-    ``unpriced`` counts answered calls without a cost, by reason. ``cached`` is the share of the input tokens
-    that the provider read from its cache, ``batched`` the share of calls that were part of a batch.
+    ``unpriced`` counts answered calls without a cost, by reason, ``estimated`` the calls whose tokens, and so
+    their cost, Insource estimated. Tokens are means a call, ``input_tokens_p95`` is the 95th percentile.
+    ``cached`` is the share of the input tokens that the provider read from its cache, ``batched`` the share
+    of calls that were part of a batch.
     """
 
     usd: Decimal | None
     unpriced: dict[str, int]
+    estimated: int
     priced_by: tuple[str, ...]
     per_1000_usd: Estimate
     per_month_usd: Estimate
     trend: Estimate
     input_tokens: Estimate
+    input_tokens_p95: Estimate
     output_tokens: Estimate
     cached: Estimate
     batched: Estimate

@@ -95,4 +95,5 @@ def _monthly(per_call: float | None, share: Estimate, per_month: Estimate, note:
         return unknown("the price of a model that answered is unknown")
     if not share.value:
         return scaled(share, 0.0)
-    return product(scaled(share, per_call / share.value), per_month).model_copy(update={"note": note})
+    found = product(scaled(share, per_call / share.value), per_month)
+    return found.model_copy(update={"note": "; ".join(filter(None, (found.note, note)))})

@@ -32,7 +32,7 @@ NO_PROMPT = "no prompt is common to ten calls"
 OUTCOMES = ("ok", "error", "interrupted", "unread")
 _COLUMNS = {
     **dict.fromkeys(("started", "cost", "input", "cached", "output"), "q"),
-    **dict.fromkeys(("outcome", "streamed", "batched", "usable"), "b"),
+    **dict.fromkeys(("outcome", "streamed", "batched", "estimated", "usable"), "b"),
     **dict.fromkeys(("latency", "first_token"), "d"),
     **dict.fromkeys(("prompt", "model", "form", "fixed", "characters", "place"), "q"),
     **dict.fromkeys(("request", "question", "said"), "Q"),
@@ -93,6 +93,7 @@ class Gathered:
             "output": UNKNOWN if row.output_tokens is None else row.output_tokens,
             "outcome": OUTCOMES.index(row.outcome),
             "streamed": row.streamed,
+            "estimated": row.usage_estimated,
             "batched": BATCH_TAG.items() <= call.payload.tags.items(),
             "usable": usable,
             "latency": np.nan if row.latency_s is None else row.latency_s,

@@ -25,8 +25,9 @@ Raises:
 
 FEWEST = 30
 """Fewer rows tell nothing: each fold would be judged on ten."""
-CELLS = 200_000
-"""Characters of documents times fields that are read: what the span ranking does in some seconds."""
+CELLS, MOST_CELLS = 200_000, 4_000_000
+"""Characters of documents times fields that are read: what the span ranking does in some seconds; and for the
+fewest rows at most, in half a minute."""
 
 
 class Measured(NamedTuple):
@@ -55,6 +56,8 @@ class RungBudget:
         if self._left <= 0:
             return Measured((), f"the {self._seconds:.0f} s for this were spent on tasks that cost more")
         chosen = examples[: _affordable(output, examples)]
+        if not chosen:
+            return Measured((), f"{FEWEST} documents are too long to be fitted in half a minute")
         metric = "field_accuracy" if isinstance(output, JsonSchema) else "accuracy"
         task = Task(name=name, instruction="", output=output, primary_metric=metric)
         begun = time.monotonic()
@@ -85,13 +88,15 @@ def _examples(output: OutputSpec, sample: Sample) -> tuple[list[Example], int]:
 
 
 def _affordable(output: OutputSpec, examples: Sequence[Example]) -> int:
-    """Return how many of the examples, in their order, are fitted in some seconds."""
+    """Return how many of the examples, in their order, are fitted in the time; 0 when the fewest are not."""
     if not isinstance(output, JsonSchema):
         return len(examples)
     fields = max(1, len(output.definition.get("properties", {})))
     spent = 0
     for place, example in enumerate(examples):
         spent += len(example.input) * fields
-        if spent > CELLS and place >= FEWEST:
+        if place >= FEWEST and spent > CELLS:
             return place
+        if spent > MOST_CELLS:
+            return 0
     return len(examples)

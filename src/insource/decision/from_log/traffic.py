@@ -86,11 +86,13 @@ def spending_of(calls: Gathered, span: Span) -> LoggedSpending:
     return LoggedSpending(
         usd=usd,
         unpriced=dict(calls.unpriced.most_common()),
+        estimated=int(columns["estimated"].sum()),
         priced_by=tuple(name for name, _ in calls.priced_by.most_common() if name),
         per_1000_usd=unknown(why) if usd is None or per_1000 is None else per_1000,
         per_month_usd=unknown(why) if usd is None else monthly,
         trend=unknown(why) if usd is None else moving,
         input_tokens=_tokens(calls, "input"),
+        input_tokens_p95=percentile(columns["input"][calls.known("input")], 0.95, "no call has input tokens"),
         output_tokens=_tokens(calls, "output"),
         cached=_cached(calls),
         batched=share(columns["batched"], days),
