@@ -14,7 +14,7 @@ from scipy import stats
 from insource.evaluation.compare import compare
 from insource.evaluation.estimators import mean, rate, ratio, sampling_units
 from insource.foundation.rng import generator
-from insource.stats.intervals import cluster_mean_t, mover_difference, wilson
+from insource.stats.intervals import cluster_mean_t, mover_difference, poisson, wilson
 from insource.stats.learn_then_test import ltt_threshold
 from insource.stats.paired import paired_binary, paired_mean
 from insource.types import Arm, EvalRecord, Score, SlotScore
@@ -61,6 +61,12 @@ def test_the_difference_of_two_samples_covers(runs, n, first, second):
         return mover_difference(drawn[0] / n, ends[0], drawn[1] / n, ends[1])
 
     covers(runs, f"mover.{n}", lambda r: r.binomial(n, [first, second]), first - second, interval)
+
+
+@SIZES
+@pytest.mark.parametrize("mean", [0.5, 3.0, 20.0])
+def test_counts_cover(runs, mean):
+    covers(runs, f"poisson.{mean}", lambda r: int(r.poisson(mean)), mean, poisson)
 
 
 @SIZES

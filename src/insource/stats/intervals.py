@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from insource.stats.distributions import beta_quantile, binomial_cdf, normal_quantile, t_quantile
+from insource.stats.distributions import (
+    beta_quantile,
+    binomial_cdf,
+    chi_square_quantile,
+    normal_quantile,
+    t_quantile,
+)
 
 Floats = NDArray[np.float64]
 
@@ -69,6 +75,19 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interva
     low = 0.0 if successes == 0 else beta_quantile(alpha / 2, successes, n - successes + 1)
     high = 1.0 if successes == n else beta_quantile(1 - alpha / 2, successes + 1, n - successes)
     return Interval(low, high)
+
+
+def poisson(events: int, confidence: float = 0.95) -> Interval:
+    """Return the exact, conservative interval of the mean of a Poisson count (Garwood 1936).
+
+    Raises:
+        ValueError: ``events`` is negative.
+    """
+    if events < 0:
+        raise ValueError("a count is not negative")
+    alpha = 1 - confidence
+    low = 0.0 if events == 0 else chi_square_quantile(alpha / 2, 2 * events) / 2
+    return Interval(low, chi_square_quantile(1 - alpha / 2, 2 * events + 2) / 2)
 
 
 def rule_of_three(n: int, confidence: float = 0.95) -> float:

@@ -15,6 +15,7 @@ from insource.stats.intervals import (
     cluster_ratio_t,
     mean_t,
     mover_difference,
+    poisson,
     quantile_interval,
     rule_of_three,
     wilson,
@@ -32,6 +33,19 @@ def test_rates_agree_with_statsmodels(successes, n):
 @pytest.mark.parametrize(("n", "bound"), [(30, 0.095), (100, 0.030), (300, 0.010)])
 def test_rule_of_three(n, bound):
     assert rule_of_three(n) == pytest.approx(bound, abs=5e-4)
+
+
+@pytest.mark.parametrize("events", [0, 1, 2, 7, 30, 400])
+def test_a_count_agrees_with_scipy(events):
+    low, high = poisson(events)
+    # The exact ends leave half of the error to each tail.
+    assert stats.poisson.cdf(events, high) == pytest.approx(0.025, abs=1e-9)
+    assert low == 0 if not events else stats.poisson.sf(events - 1, low) == pytest.approx(0.025, abs=1e-9)
+
+
+def test_a_count_is_not_negative():
+    with pytest.raises(ValueError, match="not negative"):
+        poisson(-1)
 
 
 def test_mean_t_agrees_with_scipy():

@@ -43,7 +43,7 @@ def _plan(inputs: ArmInputs, name: str, description: str, representations: Seque
         fit = fit_labels(rows, representations, out_of_scope)
         inputs.progress(f"fit {name}", 1, 1)
         effort = Effort(validation_evaluations=fit.scored, settings=fit.settings)
-        return Found(fit.model, effort, _expected(fit, train))
+        return Found(fit.model, effort, expected_of(fit, train))
 
     arm = Arm(
         name=name,
@@ -60,7 +60,7 @@ def _plan(inputs: ArmInputs, name: str, description: str, representations: Seque
     return plan._replace(note=_unseen(inputs, train))
 
 
-def _expected(fit: LabelFit, train: Sequence[Example]) -> Estimate | None:
+def expected_of(fit: LabelFit, train: Sequence[Example]) -> Estimate | None:
     """Return the accuracy on rows that were not seen, None where all rows are one unit."""
     if len(set(fit.rows.units)) < 2:
         return None

@@ -89,7 +89,7 @@ class LoggedCalls:
                     if self._calls.feedback and said.kind not in self._calls.feedback:
                         self._passed[said.kind] += 1
                     else:
-                        item = self._item(call, said)
+                        item = _item(call, said, self._calls.group, self._conversations)
                         items += 1
                         self._rows += isinstance(item, Row)
                         self._grouped += isinstance(item, Row) and item.group is not None
@@ -128,48 +128,60 @@ class LoggedCalls:
             until=chosen.until,
         )
 
-    def _item(self, call: Call, said: _Said) -> Row | Dropped:
-        try:
-            return self._row(call, said)
-        except BadRow as error:
-            bad = BadRow("no-input", error.detail) if error.reason == "missing-input" else error
-            return Dropped(row_id=call.call_id, line=None, reason=bad.reason, detail=bad.detail)
 
-    def _row(self, call: Call, said: _Said) -> Row:
-        if call.simulated:
-            raise BadRow("simulated", f"{call.model_asked} was simulated")
-        if call.endpoint in _NOT_GENERATION:
-            raise BadRow("not-generation", f"a call of {call.endpoint}, which writes no text")
-        document = asked(call.request, self._conversations)
-        return Row(
-            line=None,
-            row_id=call.call_id,
-            input=document.input,
-            output=_answer(call, said),
-            group=self._group(call),
-            time=iso(call.started_at),
-            prompt=document.prompt,
-            provenance=Provenance(
-                source=SOURCE,
-                label="teacher" if said.correction is None else "checked",
-                human_edited=said.correction is not None and said.correction != call.response_text,
-                provider=call.provider,
-                model=call.model_answered or call.model_asked,
-                date=iso(call.started_at),
-                prompt_version=call.prompt_version,
-                finish_reason=_finish_reason(call),
-            ),
-        )
+def row_of(
+    call: Call, feedback: Sequence[Feedback], group: str, conversations: Conversations
+) -> Row | Dropped:
+    """Return one call with the feedback on it as a row, or the reason why it is none.
 
-    def _group(self, call: Call) -> str | None:
-        wanted = self._calls.group
-        if wanted == "user":
-            return call.user or None
-        if found := call.tags.get(wanted):
-            return found
-        given: Any = call.request.get("conversation") if wanted == "conversation" else None
-        given = given.get("id") if isinstance(given, dict) else given
-        return given if isinstance(given, str) and given else None
+    ``group`` says what stays together, as ``[dataset.calls] group`` does.
+    """
+    return _item(call, _said(feedback), group, conversations)
+
+
+def _item(call: Call, said: _Said, group: str, conversations: Conversations) -> Row | Dropped:
+    try:
+        return _row(call, said, group, conversations)
+    except BadRow as error:
+        bad = BadRow("no-input", error.detail) if error.reason == "missing-input" else error
+        return Dropped(row_id=call.call_id, line=None, reason=bad.reason, detail=bad.detail)
+
+
+def _row(call: Call, said: _Said, group: str, conversations: Conversations) -> Row:
+    if call.simulated:
+        raise BadRow("simulated", f"{call.model_asked} was simulated")
+    if call.endpoint in _NOT_GENERATION:
+        raise BadRow("not-generation", f"a call of {call.endpoint}, which writes no text")
+    document = asked(call.request, conversations)
+    return Row(
+        line=None,
+        row_id=call.call_id,
+        input=document.input,
+        output=_answer(call, said),
+        group=_group(call, group),
+        time=iso(call.started_at),
+        prompt=document.prompt,
+        provenance=Provenance(
+            source=SOURCE,
+            label="teacher" if said.correction is None else "checked",
+            human_edited=said.correction is not None and said.correction != call.response_text,
+            provider=call.provider,
+            model=call.model_answered or call.model_asked,
+            date=iso(call.started_at),
+            prompt_version=call.prompt_version,
+            finish_reason=_finish_reason(call),
+        ),
+    )
+
+
+def _group(call: Call, wanted: str) -> str | None:
+    if wanted == "user":
+        return call.user or None
+    if found := call.tags.get(wanted):
+        return found
+    given: Any = call.request.get("conversation") if wanted == "conversation" else None
+    given = given.get("id") if isinstance(given, dict) else given
+    return given if isinstance(given, str) and given else None
 
 
 def _finish_reason(call: Call) -> str:

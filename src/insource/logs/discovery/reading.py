@@ -1,8 +1,8 @@
-"""Stream the untagged calls of the store, in the order they started."""
+"""Stream calls of the store in the order they started: those without a task, or those of one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,12 +11,13 @@ from sqlalchemy import Text, cast, select, tuple_
 
 from insource.foundation.clock import to_microseconds
 from insource.logs.discovery.prompts import Prompt, read_prompt
+from insource.logs.paid import ARM_SOURCE
 from insource.providers.requests import called_tool, read_answer
 from insource.store.calls.table import CALLS
 from insource.store.database import Database
 
 PAGE = 500
-_NOT_GENERATION = frozenset({"embeddings", "other"})  # other: images, speech, moderation, counting tokens
+NOT_GENERATION = frozenset({"embeddings", "other"})  # other: images, speech, moderation, counting tokens
 
 
 class Payload(msgspec.Struct):
@@ -65,15 +66,28 @@ _COLUMNS = (
 )
 
 
-def untagged(database: Database, since: datetime | None = None) -> Iterator[UntaggedCall]:
-    """Yield the calls of generating models that have no task; simulated calls are left out.
+def untagged(database: Database, since: datetime | None = None, task: str = "") -> Iterator[UntaggedCall]:
+    """Yield the calls of generating models that have no task; with ``task``, those that have this one.
+
+    Simulated calls are left out, and so are those that an evaluation asked.
+    """
+    decoder = msgspec.json.Decoder(Payload)
+    chosen = (CALLS.c.task == task, CALLS.c.simulated.is_(False), CALLS.c.source != ARM_SOURCE)
+    for row in in_order(database, _COLUMNS, *chosen, since=since):
+        if row.endpoint not in NOT_GENERATION:
+            yield _record(row, decoder)
+
+
+def in_order(
+    database: Database, columns: Sequence[Any], *conditions: Any, since: datetime | None = None
+) -> Iterator[Any]:
+    """Yield rows of the calls by start time and id; the columns have ``started_at`` and ``call_id``.
 
     Each page is read in its own short transaction (keyset pagination). At most one page is in memory, and a
     long read does not block checkpoints of the write-ahead log.
     """
-    decoder = msgspec.json.Decoder(Payload)
     place = tuple_(CALLS.c.started_at, CALLS.c.call_id)
-    query = select(*_COLUMNS).where(CALLS.c.task == "", CALLS.c.simulated.is_(False))
+    query = select(*columns).where(*conditions)
     if since is not None:
         query = query.where(CALLS.c.started_at >= to_microseconds(since))
     query = query.order_by(CALLS.c.started_at, CALLS.c.call_id).limit(PAGE)
@@ -81,9 +95,7 @@ def untagged(database: Database, since: datetime | None = None) -> Iterator[Unta
     while True:
         with database.read() as connection:
             rows = connection.execute(page).all()
-        for row in rows:
-            if row.endpoint not in _NOT_GENERATION:
-                yield _record(row, decoder)
+        yield from rows
         if len(rows) < PAGE:
             return
         page = query.where(place > (rows[-1].started_at, rows[-1].call_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,7 +16,7 @@ from insource.logs.discovery.grouping import absorb, group
 from insource.logs.discovery.learning import TemplateLearner
 from insource.logs.discovery.naming import name
 from insource.logs.discovery.prompts import Prompt
-from insource.logs.discovery.reading import untagged
+from insource.logs.discovery.reading import UntaggedCall, untagged
 from insource.logs.discovery.rules import Rules, TaskFinder
 from insource.logs.discovery.templates import Template, TemplateIndex
 from insource.store.database import Database
@@ -49,9 +49,12 @@ def survey(
     since: datetime | None = None,
     min_calls: int = MIN_CALLS,
     rules: Rules | None = None,
+    task: str = "",
     progress: Callable[[int], None] = lambda read: None,
 ) -> Survey:
     """Find tasks among the calls without one; return the candidates, best first.
+
+    With ``task``, the calls that have this task are surveyed instead: the groups are then its prompts.
 
     ``rules`` come from an earlier survey: their templates are known from the start and keep their names. The
     log is read twice; ``progress`` receives the calls read so far over both passes. Narrow candidates come
@@ -62,13 +65,14 @@ def survey(
     """
     learner = TemplateLearner(rules.templates() if rules else ())
     read = 0
-    for read, record in enumerate(untagged(database, since), 1):
+    for read, record in enumerate(untagged(database, since, task), 1):
         if record.prompt is not None:
             learner.feed(record.prompt)
         if read % PROGRESS_EVERY == 0:
             progress(read)
     learner.finish()
-    count = _count(database, since, learner.index, lambda done: progress(read + done))
+    calls = untagged(database, since, task)
+    count = _count(calls, learner.index, lambda done: progress(read + done))
     given = rules.names() if rules else {}
     _fold(learner.index, count.evidence, min_calls, given)
     seen = [one for one in learner.index if one.fingerprint in count.evidence]
@@ -113,11 +117,9 @@ def assignments(database: Database, rules: Rules, since: datetime | None = None)
             yield record.call_id, task
 
 
-def _count(
-    database: Database, since: datetime | None, index: TemplateIndex, progress: Callable[[int], None]
-) -> _Count:
+def _count(calls: Iterable[UntaggedCall], index: TemplateIndex, progress: Callable[[int], None]) -> _Count:
     count = _Count()
-    for record in untagged(database, since):
+    for record in calls:
         count.calls += 1
         if count.calls % PROGRESS_EVERY == 0:
             progress(count.calls)
