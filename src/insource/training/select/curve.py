@@ -24,8 +24,9 @@ def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
     edges = [round(index * len(finite) / count) for index in range(count + 1)]
     means = [math.fsum(finite[low:high]) / (high - low) for low, high in pairwise(edges)]
     low, high = min(means), max(means)
-    scale = (len(LEVELS) - 1) / (high - low) if high > low else 0.0
-    return "".join(LEVELS[round((mean - low) * scale)] for mean in means)
+    span = high / 2 - low / 2  # halves, because the difference of two finite values may not be finite
+    shares = [(mean / 2 - low / 2) / span if span else 0.0 for mean in means]
+    return "".join(LEVELS[round((len(LEVELS) - 1) * share)] for share in shares)
 
 
 def progress_line(points: Sequence[TrainingPoint]) -> str:
