@@ -51,15 +51,7 @@ def this_machine() -> Machine:
     """
     cores = usable_cores()
     if not _installed("torch"):
-        total, free = cpu_memory()
-        return Machine(
-            device="cpu",
-            name=platform.machine(),
-            cores=cores,
-            memory_bytes=total,
-            free_bytes=free,
-            bfloat16="avx512_bf16" in _cpu_flags(),
-        )
+        return _cpu(cores, bfloat16="avx512_bf16" in _cpu_flags())
     import torch
 
     if torch.cuda.is_available():
@@ -74,6 +66,10 @@ def this_machine() -> Machine:
             bitsandbytes=_installed("bitsandbytes"),
             cards=torch.cuda.device_count(),
         )
+    return _cpu(cores, bfloat16=bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
+
+
+def _cpu(cores: int, *, bfloat16: bool) -> Machine:
     total, free = cpu_memory()
     return Machine(
         device="cpu",
@@ -81,7 +77,7 @@ def this_machine() -> Machine:
         cores=cores,
         memory_bytes=total,
         free_bytes=free,
-        bfloat16=bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()),
+        bfloat16=bfloat16,
     )
 
 
