@@ -9,7 +9,7 @@ from typing import Literal
 
 from insource.types.base import Frozen
 from insource.types.decision import Verdict
-from insource.types.economics import Economics, Usd
+from insource.types.economics import Economics
 from insource.types.estimate import NOT_MEASURED, Estimate
 from insource.types.log_profile import Leaving, LogProfile
 
@@ -39,8 +39,8 @@ OptionKind = Literal[
 ]
 
 Standing = Literal["holds", "open", "fails", "ruled out"]
-"""``holds``: as good as today, shown or by construction. ``open``: not shown either way. ``fails``: shown to be
-worse or not comparable. ``ruled out``: not allowed here, such as a cloud for a local-only task."""
+"""``holds``: as good as today, shown or by construction. ``open``: not shown either way. ``fails``: shown to
+be worse. ``ruled out``: not allowed here, such as a cloud for a local-only task."""
 
 
 class Evidence(Frozen):
@@ -67,7 +67,7 @@ class KillCriterion(Frozen):
 
 
 class Flip(Frozen):
-    """The value of one input at which an option stops, or starts, to pay; solved for, all others as stated."""
+    """The value of one input at which an option stops, or starts, to pay; all others as stated."""
 
     input: str
     unit: str
@@ -81,10 +81,10 @@ class RankedOption(Frozen):
     """One way to do the job, the best first.
 
     ``quality`` is ``metric`` on the test documents, or what stands in its place (``judged``);
-    ``difference`` is to today's way, on the same documents. ``saves_usd`` is the present value against keeping
-    today's way over the horizon, at the stated inputs; None where it is unknown. ``economics`` is against
-    the cheapest way to stay in the cloud that is not worse. ``dominated_by`` names an option that is at least
-    as good and costs less.
+    ``difference`` is to today's way, on the same documents. ``saves`` is the present value in US dollars
+    against keeping today's way over the horizon: the median of the draws and the ends of their middle 95 %.
+    ``economics`` is against the cheapest way to stay in the cloud that is not worse. ``dominated_by`` names
+    an option that is at least as good and costs less.
     """
 
     kind: OptionKind
@@ -97,7 +97,7 @@ class RankedOption(Frozen):
     difference: Estimate = NOT_MEASURED
     p95_s: Estimate = NOT_MEASURED
     cost_per_1000_correct_usd: Estimate = NOT_MEASURED
-    saves_usd: Usd | None = None
+    saves: Estimate = NOT_MEASURED
     economics: Economics | None = None
     unknown: tuple[str, ...] = ()
     risk: str = ""
