@@ -73,8 +73,9 @@ def _tier(way: Way) -> Tier:
 
 
 def _weighed(way: Way, today: Option, reference: Option, given: Assumptions, seed: int) -> Weighed:
-    to_today = weigh(way.option, today, given, seed=seed, draws=DRAWS)
-    if reference is today or (not way.own and way.kind != "cascade"):
+    alone = reference is today or (not way.own and way.kind != "cascade")
+    to_today = weigh(way.option, today, given, seed=seed, draws=DRAWS, with_tornado=alone)
+    if alone:
         return Weighed(way, to_today, to_today)
     return Weighed(way, to_today, weigh(way.option, reference, given, seed=seed, draws=DRAWS))
 
@@ -131,7 +132,7 @@ def _per_1000(one: Weighed, given: Assumptions) -> Estimate:
         return one.today.costs.per_1000_correct
     if one.way.option.unknown():
         return Estimate(value=None, method="unknown", note="; ".join(one.way.option.unknown()))
-    alone = weigh(one.way.option, NOTHING, given, seed=0, draws=DRAWS)
+    alone = weigh(one.way.option, NOTHING, given, seed=0, draws=DRAWS, with_tornado=False)
     return alone.costs.per_1000_correct if alone.costs is not None else NOT_MEASURED
 
 
