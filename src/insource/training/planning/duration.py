@@ -111,7 +111,7 @@ def seconds_by_runs(amount: Amount, tokens_per_s: Sequence[float]) -> Estimate:
 
 @cache
 def operations_per_s(precision: Precision) -> float:
-    """Measure how many floating-point operations a second a matrix product reaches, in half a second, once."""
+    """Measure how many floating-point operations a second a matrix product reaches: half a second, once."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
