@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from insource.workflow.conclude import machine
+from insource.workflow.machine import machine
 
 Relation = Callable[[float, float], bool]
 

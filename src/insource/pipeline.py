@@ -75,7 +75,9 @@ def run(
         judged=judged,
         parts=dissect(session, dataset, task, evaluated, judged.comparisons),
         calibrated=calibrated,
-        decided=decide(session, task, evaluated, judged, choice),
+        decided=decide(
+            session, dataset, task, evaluated, judged, choice, calibrated.policy if calibrated else None
+        ),
     )
     result = assemble(session, found, test_looks=looks_at_test(session, dataset.splits["test"]).most)
     return keep(session, drive_gateway(session, dataset, result, calibrated, drive))

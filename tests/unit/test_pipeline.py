@@ -121,7 +121,8 @@ def test_the_candidate_is_chosen_on_validation_whatever_stands_first(walk):
 
 def test_without_a_candidate_the_result_says_so(walk):
     result = pipeline.run(walk, arms=[arm for arm in PLAIN if arm.role != "candidate"])
-    assert (result.verdict.sentence, result.routing) == ("No candidate was evaluated.", None)
+    assert result.verdict.sentence.startswith("No candidate was evaluated.")
+    assert result.routing is None
     assert (load(walk.project.runs)[1] / "report.html").is_file()
 
 

@@ -31,7 +31,7 @@ def cascade_plan(
     ours = {record.row_id: record for record in local.records}
     theirs = {record.row_id: record for record in cloud.records}
     both = tuple(one for one in examples if one.row_id in ours and one.row_id in theirs)
-    kept = {one.row_id for one in both if _is_kept(policy, ours[one.row_id])}
+    kept = {one.row_id for one in both if is_kept(policy, ours[one.row_id])}
     records = by_document(
         both,
         (
@@ -68,7 +68,8 @@ def cascade_plan(
     return ArmPlan(arm=arm, examples=both, identity=identity, model=model, ask=ask)
 
 
-def _is_kept(policy: Policy, record: EvalRecord) -> bool:
+def is_kept(policy: Policy, record: EvalRecord) -> bool:
+    """Return whether the policy answers this document here."""
     answered = record.completion is not None and record.score is not None
     valid = answered and record.score is not None and record.score.schema_valid
     return decide(policy, record.confidence, "valid" if valid else "invalid")[0] == "local"

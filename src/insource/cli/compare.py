@@ -167,7 +167,7 @@ def _exit_by(gate: str | None, found: Comparison) -> None:
         if found.outcome not in ("better", "not worse"):
             raise SystemExit(EXIT_GATE_NOT_MET if found.outcome == "worse" else EXIT_UNDECIDED)
         return
-    is_met = met(gate, found)
+    is_met = met(gate, found.model_dump())
     said = {True: "is met", False: "is not met", None: "cannot be decided: a value was not measured"}[is_met]
     say(f"\nThe gate {gate} {said}.")
     if not is_met:

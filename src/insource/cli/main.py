@@ -19,7 +19,10 @@ VERBS: dict[str, Verbs] = {
         "init": ("init", "Write a commented insource.toml for your own data"),
         "status": ("status", "Show the state of the project and the next command"),
     },
-    "Decide": {"plan": ("plan", "Plan the hardware: memory, time, money, people")},
+    "Decide": {
+        "decide": ("decide", "Decide: is it worth it, what would change that, what to try next"),
+        "plan": ("plan", "Plan the hardware: memory, time, money, people"),
+    },
     "All of it": {"run": ("run", "Run the whole loop on your data; resume where it stopped")},
     "Step by step": {
         "dataset": ("dataset.group", "Check the rows and build the dataset with its four splits"),

@@ -123,6 +123,13 @@ class DecisionSection(Frozen):
     retraining_labels: Annotated[float, _triangular(0, 500, "labels a cycle", OURS)] = Field(
         100, ge=0, description="Documents labelled by hand for one retraining cycle."
     )
+    classical_seconds: Annotated[
+        float,
+        _around(0.002, 0.2, "s a document", "a classical model on one core, until one is measured here"),
+    ] = Field(0.02, gt=0, description="Machine time of a classical model a document, until it is measured.")
+    tuned_seconds: Annotated[
+        float, _around(0.2, 5, "s a document", "a small language model on a CPU, until one is measured here")
+    ] = Field(1.0, gt=0, description="Machine time of a tuned model a document, until it is measured.")
     error_usd: dict[str, Annotated[float, Field(ge=0)]] = Field(
         {},
         description="Cost of one error by type (US dollars), such as `{ wrong = 0.5, invented = 5 }`; a type "
@@ -130,6 +137,30 @@ class DecisionSection(Frozen):
     )
     quoted_usd_per_month: float | None = Field(
         None, ge=0, description="A quoted cost of running it here (US dollars per month), to be checked."
+    )
+    need_s: float | None = Field(
+        None, gt=0, description="Latency that callers accept (seconds, 95th percentile); when empty, any."
+    )
+    payback_probability: float = Field(
+        0.8,
+        gt=0.5,
+        lt=1,
+        description="Share of the draws that have to have paid back for a *go*; 1 minus it is a *no-go*.",
+    )
+    schema_changes_per_quarter: float = Field(
+        3, gt=0, description="Changes of prompt or answer (per quarter) from which a trained model is a no."
+    )
+    label_noise: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Share of doubtful labels (contradictions, corrections) from which they come first.",
+    )
+    gates: tuple[str, ...] = Field(
+        (),
+        description="Conditions for CI, such as `difference.low > -0.02`, `p95_s < 1`, "
+        "`cost_per_1000_correct < 2`: `insource decide` exits with 3 when one is false, with 4 when one is "
+        "unknown.",
     )
     ranges: dict[str, RangeSection] = Field(
         {},

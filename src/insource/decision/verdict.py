@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from insource.decision.economics.flows import HARDWARE, RENT
 from insource.evaluation.never_answered import described, notable
-from insource.types import Arm, BreakEven, Comparison, Verdict
+from insource.types import Arm, Comparison, Verdict
+from insource.types.economics import Economics
 from insource.types.evaluation import Role
 from insource.types.gold import GoldSource
 
@@ -15,14 +17,17 @@ IMPROVED = "More or better training examples, or a larger base model."
 def conclude(
     arms: Sequence[Arm],
     comparisons: Sequence[Comparison],
-    economics: BreakEven,
+    economics: Economics | None,
     *,
     chosen: str | None,
-    volume: float,
+    payback_probability: float = 0.8,
     gold: GoldSource | None = None,
     rests_on: str = "",
 ) -> Verdict:
     """Go, no-go or undecided about the arm named ``chosen``, from real cloud answers only.
+
+    ``economics`` is that of the arm against the cheapest cloud that is not worse: a *go* has to pay back in
+    ``payback_probability`` of the draws, a *no-go* pays back in no more than 1 minus that.
 
     A simulated cloud or none at all leaves the question open, however good the candidate is. Among
     several cloud models the candidate has to hold against each. Where a cloud never gave labels that more
@@ -46,7 +51,7 @@ def conclude(
         found = (
             _stopped_by_cloud(model, against_cloud, local=candidate.local)
             or _stopped_by_baseline(model, against_baseline)
-            or _stopped_by_money(model, _hardest(against_cloud), economics, volume)
+            or _stopped_by_money(model, _hardest(against_cloud), economics, payback_probability)
             or _go(model, against_cloud, economics)
         )
     else:
@@ -165,55 +170,78 @@ def _stopped_by_baseline(model: str, against_baseline: Sequence[Comparison]) -> 
     )
 
 
-def _stopped_by_money(model: str, hardest: Comparison, economics: BreakEven, volume: float) -> Verdict | None:
-    needed, capacity = economics.documents_per_month, economics.capacity_documents_per_month
-    if economics.never and economics.hosted and hardest.outcome == "better":
+def _stopped_by_money(
+    model: str, hardest: Comparison, economics: Economics | None, at_least: float
+) -> Verdict | None:
+    if economics is None or economics.payback_probability.value is None:
+        return None
+    paid, flips = economics.payback_probability.value, _flips(economics)
+    found = (
+        f"against {economics.against} it has paid back within {economics.horizon_months} months in "
+        f"{paid:.0%} of the draws"
+    )
+    if paid <= 1 - at_least and hardest.outcome == "better":
         return Verdict(
             outcome="undecided",
-            sentence=f"{model} is better than {hardest.baseline}, but {economics.reason}: whether it is "
+            sentence=f"{model} is better than {hardest.baseline}, but does not pay: {found}. Whether it is "
             "worth that is for you to say.",
-            flips_if=("A price cut.",),
+            flips_if=("A cost of each error in `decision.error_usd`.", *flips),
         )
-    if economics.never:
+    if paid <= 1 - at_least:
         return Verdict(
             outcome="no-go",
-            sentence=f"As good as the cloud, but not worth it: {economics.reason}.",
-            flips_if=("A higher cloud price.",),
+            sentence=f"As good as the cloud, but not worth it: {found}.",
+            flips_if=flips,
         )
-    if needed is not None and volume < needed:
-        return Verdict(
-            outcome="no-go",
-            sentence=f"As good as the cloud, but not worth it: {volume:,.0f} documents a month are fewer "
-            f"than the {needed:,.0f} it takes to break even.",
-            flips_if=(f"A volume above {needed:,.0f} documents a month, or a higher cloud price.",),
-        )
-    if capacity is not None and capacity < volume:
+    if paid < at_least:
         return Verdict(
             outcome="undecided",
-            sentence=f"As good as the cloud, but one engine on this machine manages {capacity:,.0f} "
-            f"documents a month and the task has {volume:,.0f}.",
-            flips_if=("A faster machine, or several: measure there.",),
+            sentence=f"As good as the cloud, but whether it pays is open: {found}.",
+            flips_if=flips,
         )
-    return None
+    return _stopped_by_capacity(economics)
 
 
-def _go(model: str, against_cloud: Sequence[Comparison], economics: BreakEven) -> Verdict:
-    hardest, needed = _hardest(against_cloud), economics.documents_per_month
-    known = needed is not None or economics.hosted
-    priced = "" if known else f" Its economics are open: {economics.reason}."
-    saving = f" {economics.sentence}" if economics.hosted else ""
+def _stopped_by_capacity(economics: Economics) -> Verdict | None:
+    """Machines that are taken as there, and are not, cost nothing only on paper."""
+    costs = economics.costs
+    paid_for = {line.name for line in costs.month if line.usd} if costs else set()
+    if costs is None or costs.machines < 2 or paid_for & {HARDWARE, RENT}:
+        return None
+    return Verdict(
+        outcome="undecided",
+        sentence=f"As good as the cloud, but the busiest hours take {costs.machines} machines like this one, "
+        "and none is paid for.",
+        flips_if=("The price of a machine in `decision.hardware_usd` or `decision.rent_usd_per_month`.",),
+    )
+
+
+def _go(model: str, against_cloud: Sequence[Comparison], economics: Economics | None) -> Verdict:
+    hardest = _hardest(against_cloud)
+    priced = ""
+    if economics is not None and economics.unknown:
+        priced = f" Its economics are open: {'; '.join(economics.unknown)}."
+    elif economics is not None and economics.payback_probability.value is not None:
+        priced = (
+            f" It has paid back against {economics.against} within {economics.horizon_months} months in "
+            f"{economics.payback_probability.value:.0%} of the draws."
+        )
     margin = " within the margin" if hardest.outcome == "not worse" else ""
     others = [c.baseline for c in against_cloud if c is not hardest]
     also = f", and it holds against {' and '.join(others)}, too" if others else ""
-    volume = () if needed is None else (f"A volume below {needed:,.0f} documents a month.",)
     return Verdict(
         outcome="go",
-        sentence=f"{model} is {hardest.outcome} than {hardest.baseline}{margin}{also}.{priced}{saving}",
+        sentence=f"{model} is {hardest.outcome} than {hardest.baseline}{margin}{also}.{priced}",
         flips_if=(
-            "A cloud price cut, a change of the documents, or labels that turn out to be wrong.",
-            *volume,
+            "A change of the documents, or labels that turn out to be wrong.",
+            *(_flips(economics) if economics is not None else ()),
         ),
     )
+
+
+def _flips(economics: Economics) -> tuple[str, ...]:
+    """Return the sentence on the inputs that turn the present value around."""
+    return tuple(one for one in economics.sentences if "turns that around" in one)
 
 
 def _inside(model: str) -> str:

@@ -134,6 +134,7 @@ def _settings(
         "training": training,
         "evaluation": {"base_documents": sizes.base},
         "routing": {"on_infeasible": "median"},
+        "decision": {"documents_per_month": 50_000},
     }
 
 

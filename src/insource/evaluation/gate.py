@@ -1,14 +1,13 @@
-"""A gate on a comparison, as an expression: ``difference.low > -0.02 and outcome != "worse"``."""
+"""A gate on figures, as an expression: ``difference.low > -0.02 and outcome != "worse"``."""
 
 from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from insource.foundation.errors import UserError
-from insource.types import Comparison
 
 _RELATIONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
@@ -31,34 +30,35 @@ class _Unknown(Exception):
     """A value of the expression was not measured."""
 
 
-def met(expression: str, comparison: Comparison) -> bool | None:
-    """Return whether a comparison meets an expression; None when a value that decides was not measured.
+def met(expression: str, values: Mapping[str, Any]) -> bool | None:
+    """Return whether figures meet an expression; None when a value that decides was not measured.
 
-    Names are the fields of ``Comparison``, with dots into its estimates (``difference.low``,
-    ``candidate_value.value``). There are comparisons, ``in`` with a list, ``and``, ``or``, ``not``, brackets,
-    numbers and texts, and nothing else: an expression can call nothing.
+    Names are the keys of ``values``, with dots into nested ones (``difference.low``). There are comparisons,
+    ``in`` with a list, ``and``, ``or``, ``not``, brackets, numbers and texts, and nothing else: an expression
+    can call nothing.
 
     Raises:
         UserError: ``gate-invalid``.
 
     Examples:
         >>> from insource.evaluation.gate import met
-        >>> met("difference.low > -0.02", comparison)  # doctest: +SKIP
+        >>> met("difference.low > -0.02", {"difference": {"low": -0.01}})
+        True
+        >>> met("p95_s < 1", {"p95_s": None}) is None
         True
     """
     try:
         tree = ast.parse(expression.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError) as error:
-        raise _invalid(expression, f"it cannot be read: {getattr(error, 'msg', error)}") from error
-    values = comparison.model_dump()
+        raise _invalid(expression, f"it cannot be read: {getattr(error, 'msg', error)}", values) from error
     _check(tree, values, expression)
     try:
         return _truth(tree, values, expression)
     except (TypeError, ValueError) as error:
-        raise _invalid(expression, str(error)) from error
+        raise _invalid(expression, str(error), values) from error
 
 
-def _truth(node: ast.expr, values: dict[str, Any], expression: str) -> bool | None:
+def _truth(node: ast.expr, values: Mapping[str, Any], expression: str) -> bool | None:
     """Evaluate with three values: what is unknown decides nothing that the rest decides already."""
     if isinstance(node, ast.BoolOp):
         parts = [_truth(part, values, expression) for part in node.values]
@@ -80,10 +80,10 @@ def _truth(node: ast.expr, values: dict[str, Any], expression: str) -> bool | No
         except _Unknown:
             return None
         return True
-    raise _invalid(expression, "it has to compare something, as in `difference.low > -0.02`")
+    raise _invalid(expression, "it has to compare something, as in `difference.low > -0.02`", values)
 
 
-def _value(node: ast.expr, values: dict[str, Any]) -> Any:
+def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -98,7 +98,7 @@ def _value(node: ast.expr, values: dict[str, Any]) -> Any:
     return found
 
 
-def _named(node: ast.expr, values: dict[str, Any]) -> Any:
+def _named(node: ast.expr, values: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Name):
         return values[node.id]
     assert isinstance(node, ast.Attribute)
@@ -106,27 +106,32 @@ def _named(node: ast.expr, values: dict[str, Any]) -> Any:
     return None if inner is None else inner[node.attr]
 
 
-def _check(tree: ast.expr, values: dict[str, Any], expression: str) -> None:
+def _check(tree: ast.expr, values: Mapping[str, Any], expression: str) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float):
             continue
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
             continue
         if not isinstance(node, _ALLOWED):
-            raise _invalid(expression, f"`{ast.unparse(node)}` is not allowed")
+            raise _invalid(expression, f"`{ast.unparse(node)}` is not allowed", values)
         if isinstance(node, ast.cmpop) and type(node) not in _RELATIONS:
-            raise _invalid(expression, "`is` is not allowed")
+            raise _invalid(expression, "`is` is not allowed", values)
         if isinstance(node, ast.Name | ast.Attribute):
             try:
                 _named(node, values)
             except (KeyError, TypeError, AssertionError) as error:
-                raise _invalid(expression, f"there is no `{ast.unparse(node)}`") from error
+                raise _invalid(expression, f"there is no `{ast.unparse(node)}`", values) from error
 
 
-def _invalid(expression: str, why: str) -> UserError:
-    names = "difference.low, difference.high, difference.value, p_value, outcome, n, better, worse, margin"
+def _invalid(expression: str, why: str, values: Mapping[str, Any]) -> UserError:
+    names = [
+        f"{name}.{part}" if part else name
+        for name, value in values.items()
+        for part in (value if isinstance(value, dict) and set(value) >= {"low", "high"} else ("",))
+        if part in ("", "value", "low", "high") and not (not part and isinstance(value, dict | list | tuple))
+    ]
     return UserError(
         "gate-invalid",
         f"The gate `{expression}` cannot be used: {why}.",
-        hint=f'Compare values such as {names}: --gate "difference.low > -0.02"',
+        hint=f"Compare values such as {', '.join(names)}; an example is `difference.low > -0.02`.",
     )

@@ -9,6 +9,7 @@ from insource.types.ceiling import NoiseCeiling
 from insource.types.choice import Choice
 from insource.types.comparison import BreakPoint, Registration, Slices
 from insource.types.dataset import DatasetManifest
+from insource.types.decided import Decision
 from insource.types.decision import BreakEven, Verdict
 from insource.types.error_mix import ErrorMix
 from insource.types.estimate import NOT_MEASURED, Estimate
@@ -172,7 +173,8 @@ class RunResult(Frozen):
     ``registration`` what was written down before the test split was read, and
     ``served`` what answers for it; in results without it, that is the tuned model. ``step_ladder`` says what
     each smaller form of the tuned model costs, ``retention`` what it memorised and forgot, where they were
-    measured.
+    measured. ``decision`` has the ranked options and their whole economics; ``break_even`` is a first look
+    that leaves out what is paid once, audits and retraining.
 
     Examples:
         Read the ``result.json`` of a run folder:
@@ -212,6 +214,7 @@ class RunResult(Frozen):
     gold: GoldSource | None = None
     ceiling: NoiseCeiling | None = None
     break_even: BreakEven
+    decision: Decision | None = None
     routing: RoutingSummary | None = None
     served: Served | None = None
     servable: tuple[Served, ...] = ()

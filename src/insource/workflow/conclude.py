@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.contract.answers import answer_text
@@ -36,6 +33,7 @@ from insource.workflow.decide import Decided
 from insource.workflow.dissect import Parts
 from insource.workflow.export import Made
 from insource.workflow.judge import Judged
+from insource.workflow.machine import machine
 from insource.workflow.retention import retention_of
 from insource.workflow.route import Calibrated
 from insource.workflow.session import Session
@@ -104,7 +102,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         run_id=name,
         task=task.name,
         instruction=task.instruction,
-        verdict=found.decided.verdict,
+        verdict=found.decided.decision.verdict,
         dataset=manifest,
         training=summary(found.made.trained),
         parity=parity_of(found.made.exported),
@@ -114,6 +112,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         servable=calibrated.servable if calibrated else (),
         evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
         break_even=found.decided.economics,
+        decision=found.decided.decision.model_copy(update={"result": name}),
         routing=RoutingSummary(policy=calibrated.policy) if calibrated else None,
         disagreements=disagreements(found.dataset, found.evaluated, choice.candidate if choice else None),
         base_digest=found.made.local.base.digest,
@@ -203,17 +202,4 @@ def disagreements(
             explanation=record.score.explanation if record.score else record.reason,
         )
         for record in wrong[:SHOWN_DISAGREEMENTS]
-    )
-
-
-def machine() -> str:
-    """Return the kind of machine, never its name: processor, cores, memory, system."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    processor = model or platform.machine()
-    return (
-        f"{processor}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "
-        f"Python {platform.python_version()}"
     )

@@ -1,40 +1,219 @@
-"""Weigh what a document costs here and in the cloud, and conclude."""
+"""Decide: from the log's profile, the measured arms and prices, to a verdict with ranked options."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from insource.arms import cascade
+from insource.arms.options import option_of, skipped_options
+from insource.config.reference import AskedModel
+from insource.decision.advice.decide import Made, decide_task
+from insource.decision.advice.facts import Facts, Ladder, LadderArm, Offer
 from insource.decision.cost import weigh
-from insource.decision.verdict import conclude
+from insource.decision.economics.measured_arm import measured_arm
+from insource.decision.economics.prices import Price, UnknownPrice, logged_price
+from insource.decision.economics.repriced import repriced
+from insource.evaluation.compare import Terms
+from insource.evaluation.comparison.equal_terms import values_of
+from insource.evaluation.comparison.family import compare_family
+from insource.evaluation.comparison.pairs import Side
+from insource.evaluation.estimators import rate, sampling_units
 from insource.evaluation.scoring.text import rests_on
 from insource.evaluation.stage import Evaluated
-from insource.types import BreakEven, Task, Verdict
+from insource.foundation.clock import iso
+from insource.foundation.version import __version__
+from insource.providers.prices import PriceTable
+from insource.types import BreakEven, Comparison, Dataset, Estimate, Policy, Task, Usage
 from insource.types.choice import Choice
-from insource.workflow.judge import Judged
+from insource.types.decided import Decision, Depth, NextExperiment, OptionKind
+from insource.types.log_profile import LogProfile
+from insource.workflow.judge import Judged, terms_of
+from insource.workflow.machine import machine
 from insource.workflow.session import Session
 
 
 class Decided(NamedTuple):
-    """The economics of the chosen arm, and the verdict on it."""
+    """The break-even volume of the chosen arm as a first look, and the decision."""
 
     economics: BreakEven
-    verdict: Verdict
+    decision: Decision
 
 
 def decide(
-    session: Session, task: Task, evaluated: Sequence[Evaluated], judged: Judged, choice: Choice | None
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    evaluated: Sequence[Evaluated],
+    judged: Judged,
+    choice: Choice | None,
+    policy: Policy | None = None,
 ) -> Decided:
-    """Return go, no-go or undecided about the chosen arm, with its break-even volume."""
+    """Return the decision on the measured ladder of this walk, the log's profile aside."""
     chosen = choice.candidate if choice else None
-    economics = weigh(session.config.decision, evaluated, chosen)
-    verdict = conclude(
-        [one.evaluation.arm for one in evaluated],
-        judged.comparisons,
-        economics,
+    terms = terms_of(session, dataset, task, judged.gold)
+    ladder = ladder_of(task, dataset, terms, evaluated, judged, choice, policy, session.skipped_arms)
+    return Decided(
+        weigh(session.config.decision, evaluated, chosen),
+        decide_with(session, task.name, None, ladder, depth="ladder"),
+    )
+
+
+def decide_with(
+    session: Session,
+    task: str,
+    profile: LogProfile | None,
+    ladder: Ladder | None,
+    *,
+    depth: Depth,
+    deeper: tuple[NextExperiment, ...] = (),
+) -> Decision:
+    """Return the decision on a task from its profile in the log and its measured ladder.
+
+    Raises:
+        UserError: ``gate-invalid``.
+    """
+    facts = Facts(
+        task=task,
+        profile=profile,
+        ladder=ladder,
+        offers=_offers(session, profile, ladder),
+        local_only=session.config.task.privacy == "local-only" and task == session.config.task.name,
+        deeper=deeper,
+    )
+    made = Made(
+        insource_version=__version__,
+        decided_at=iso(session.clock.now()),
+        machine=machine(),
+        command=session.command,
+        depth=depth,
+    )
+    return decide_task(facts, session.config.decision, made, seed=session.config.project.seed)
+
+
+def ladder_of(
+    task: Task,
+    dataset: Dataset,
+    terms: Terms,
+    evaluated: Sequence[Evaluated],
+    judged: Judged,
+    choice: Choice | None,
+    policy: Policy | None,
+    skipped: Mapping[str, str],
+) -> Ladder:
+    """Return what the arms measured on the test split, each compared with today's cloud."""
+    chosen = choice.candidate if choice else None
+    today = _today(evaluated, choice)
+    sides: dict[str, Side] = {one.evaluation.arm.name: (one.evaluation.arm, one.records) for one in evaluated}
+    against = _against_today(sides, today, terms, judged, chosen)
+    return Ladder(
+        arms=tuple(
+            LadderArm(
+                kind=option_of(one.evaluation.arm),
+                evaluation=one.evaluation,
+                measured=measured_arm(one.evaluation, one.records, metric=_share_right(one)),
+                against=against.get(one.evaluation.arm.name),
+                escalated=_escalated(one, sides, chosen, policy),
+            )
+            for one in evaluated
+        ),
+        today=today,
         chosen=chosen,
-        volume=session.config.decision.documents_per_month,
+        judged=judged.comparisons,
+        mixes=judged.mixes,
         gold=judged.gold,
+        metric=task.primary_metric,
+        skipped=skipped_options(dict(skipped)),
+        train_rows=len(dataset.splits["train"]),
+        test_rows=len(dataset.splits["test"]),
         rests_on=rests_on(task.primary_metric) if task.output.kind == "text" else "",
     )
-    return Decided(economics, verdict)
+
+
+def _share_right(one: Evaluated) -> str:
+    """Return the metric that is the share of right documents."""
+    return "exact_match" if "exact_match" in one.evaluation.metrics else "accuracy"
+
+
+def _today(evaluated: Sequence[Evaluated], choice: Choice | None) -> str:
+    """Return the cloud that answers today: a real one, that of the primary comparison before others."""
+    clouds = [one.evaluation.arm for one in evaluated if one.evaluation.arm.role == "reference"]
+    primary = choice.baseline if choice else ""
+    ordered = sorted(clouds, key=lambda arm: (arm.simulated, arm.name != primary))
+    return ordered[0].name if ordered else ""
+
+
+def _against_today(
+    sides: Mapping[str, Side], today: str, terms: Terms, judged: Judged, chosen: str | None
+) -> dict[str, Comparison]:
+    """Return each arm's comparison with today's cloud: the judged one of the chosen arm, the others anew.
+
+    They are exploratory, and corrected for their number.
+    """
+    if today not in sides:
+        return {}
+    kept = next((c for c in judged.comparisons if (c.candidate, c.baseline) == (chosen, today)), None)
+    found = {chosen: kept} if chosen is not None and kept is not None else {}
+    cloud, fairness = sides[today], judged.fairness.get(today)
+    theirs = values_of(cloud[1], terms.metric).keys()
+    others = [
+        side
+        for name, side in sides.items()
+        if name not in (today, *found) and values_of(side[1], terms.metric).keys() & theirs
+    ]
+    reasons = {(arm.name, today): fairness.reason for arm, _ in others if fairness and fairness.reason}
+    compared = compare_family([(side, cloud) for side in others], terms, primary=None, not_comparable=reasons)
+    return found | {one.candidate: one for one in compared}
+
+
+def _escalated(
+    one: Evaluated, sides: Mapping[str, Side], chosen: str | None, policy: Policy | None
+) -> Estimate | None:
+    """Return the share of the documents that the cascade hands on, on the test split."""
+    local = sides.get(chosen) if chosen is not None else None
+    if one.evaluation.arm.kind != cascade.NAME or policy is None or local is None:
+        return None
+    asked = {record.row_id for record in one.records}
+    records = [record for record in local[1] if record.row_id in asked]
+    handed = [0.0 if cascade.is_kept(policy, record) else 1.0 for record in records]
+    return rate(handed, sampling_units([record.group for record in records]))
+
+
+def _offers(session: Session, profile: LogProfile | None, ladder: Ladder | None) -> tuple[Offer, ...]:
+    """Return the other models that the configuration names and nobody measured, at their prices."""
+    reference, measured = (
+        session.config.reference,
+        {arm.arm.model for arm in ladder.arms} if ladder else set(),
+    )
+    listed: list[tuple[OptionKind, AskedModel]] = [
+        *(("cheaper tier", one) for one in reference.also),
+        *(("decision endpoint", one) for one in reference.decisions),
+    ]
+    table = PriceTable(session.config.prices.models)
+    return tuple(
+        Offer(
+            kind=kind,
+            name=one.model,
+            price=_price(one, profile, table, input_only=kind == "decision endpoint"),
+            why="it was not measured on the task's documents",
+        )
+        for kind, one in listed
+        if one.model not in measured
+    )
+
+
+def _price(section: AskedModel, profile: LogProfile | None, table: PriceTable, *, input_only: bool) -> Price:
+    """Return what a model would cost: as stated, else the tokens of the log at the dated list prices."""
+    if section.cost_per_1000_usd is not None:
+        stated = Estimate(value=section.cost_per_1000_usd, method="stated")
+        return logged_price(section.model, {"USD": stated}, section.cost_source or "insource.toml")
+    if profile is None or profile.spending.input_tokens.value is None:
+        return UnknownPrice(reason=f"the price of {section.model}: no log says how many tokens a call has")
+    spending = profile.spending
+    given = round(spending.input_tokens.value or 0)
+    usage = Usage(
+        input_tokens=given,
+        cached_tokens=min(given, round(given * (spending.cached.value or 0.0))),
+        output_tokens=round(spending.output_tokens.value or 0),
+    )
+    return repriced(section.model, [usage], table, input_only=input_only)

@@ -67,7 +67,7 @@ def judge(
         session.skip(choice.candidate, "chosen, but it answered no test document")
         return Judged(gold=gold, ceiling=_ceiling(session, task))
     ours = sides[choice.candidate]
-    terms = _terms(session, dataset, task, gold)
+    terms = terms_of(session, dataset, task, gold)
     others = {name: sides[name] for name in _in_common(session, sides, choice.candidate, terms.metric)}
     cases = {
         name: _case(dataset, task, test, sides, name)
@@ -92,7 +92,8 @@ def judge(
     )
 
 
-def _terms(session: Session, dataset: Dataset, task: Task, gold: GoldSource | None) -> Terms:
+def terms_of(session: Session, dataset: Dataset, task: Task, gold: GoldSource | None) -> Terms:
+    """Return what is compared and how, as the configuration and the dataset say."""
     section = session.config.evaluation
     return Terms(
         task.primary_metric,

@@ -7,10 +7,12 @@ from insource.config.loading import validate
 from insource.decision.economics.assumptions import assumptions
 from insource.foundation.errors import ConfigError
 
+RULES = ("payback_probability", "schema_changes_per_quarter", "label_noise")
+"""What a verdict is reached by; the others are what the economics assume."""
 NUMBERS = [
     name
     for name, field in DecisionSection.model_fields.items()
-    if field.annotation in (float, int) and name not in ("horizon_months", "hardware_months")
+    if field.annotation in (float, int) and name not in ("horizon_months", "hardware_months", *RULES)
 ]
 
 

@@ -1,13 +1,14 @@
 """Go, no-go or undecided: only real answers of a cloud decide, and the weakest comparison counts."""
 
 import pytest
+from support.made_economics import bare, cloud, priced, spread, stated, tuned
 
-from insource.config.decision import DecisionSection
-from insource.decision.cost import weigh
+from insource.decision.economics.options import switch
+from insource.decision.economics.prices import UnknownPrice
+from insource.decision.economics.weigh import weigh
 from insource.decision.verdict import conclude
 from insource.evaluation.scoring.text import rests_on
-from insource.evaluation.stage import Evaluated
-from insource.types import Arm, BreakEven, Comparison, Estimate, Evaluation
+from insource.types import Arm, Comparison, Estimate
 from insource.types.comparison import Adjusted, RequiredSample, Standing
 from insource.types.gold import GoldSource
 
@@ -40,21 +41,14 @@ def against(baseline, outcome, *, allowed=True, required_n=None):
     )
 
 
-def economics(volume=10_000.0, reason="fixed cost over the saving"):
-    return BreakEven(
-        cloud_per_1000_usd=30,
-        local_per_1000_usd=1,
-        fixed_monthly_usd=400,
-        documents_per_month=volume,
-        capacity_documents_per_month=None,
-        reason=reason,
-        sentence="",
-        assumptions=(),
-    )
+def economics(volume=200_000, usd=30, given=stated, **keys):
+    """The tuned model against a cloud at this price for 1,000 documents."""
+    world = given(documents_per_month=volume, **keys)
+    return weigh(tuned(world), cloud(usd, "gpt"), world, seed=0, draws=200)
 
 
-def decide(arms, comparisons, *, even=None, volume=50_000):
-    return conclude(arms, comparisons, even or economics(), chosen="tuned", volume=volume)
+def decide(arms, comparisons, *, even=None):
+    return conclude(arms, comparisons, even or economics(), chosen="tuned")
 
 
 @pytest.mark.parametrize(
@@ -99,16 +93,19 @@ def test_a_tuned_model_measured_alone():
 
 
 def test_too_few_documents_to_break_even_is_a_no():
-    found = decide((TUNED, GPT), (against(GPT, "better"),), volume=100)
+    found = decide((TUNED, GPT), (against(GPT, "not worse"),), even=economics(100))
     assert found.outcome == "no-go"
-    assert "100 documents a month are fewer than the 10,000" in found.sentence
+    assert "has paid back within 36 months in 0% of the draws" in found.sentence
+    assert "there it pays" in found.flips_if[0]
 
 
 def test_open_economics_are_said_in_a_go():
-    even = economics(None, "the cloud's price is unknown")
+    world = stated()
+    unknown = switch("gpt", UnknownPrice(reason="the price of gpt: no call has a cost"), world)
+    even = weigh(tuned(world), unknown, world, seed=0)
     found = decide((TUNED, GPT), (against(GPT, "not worse"),), even=even)
     assert found.outcome == "go"
-    assert "the cloud's price is unknown" in found.sentence
+    assert "the price of gpt: no call has a cost" in found.sentence
 
 
 def test_an_inconclusive_test_says_how_many_documents_would_settle_it():
@@ -134,19 +131,31 @@ def test_without_a_tuned_model_there_is_nothing_to_decide():
     assert decide((GPT,), ()).outcome == "undecided"
 
 
-def test_a_cloud_cheaper_than_the_electricity_is_a_no_not_an_open_question():
-    even = economics(volume=None, reason="the cloud costs less than the electricity of the local model")
-    even = even.model_copy(update={"never": True})
-    found = decide((TUNED, GPT), (against(GPT, "better"),), even=even)
-    assert found.outcome == "no-go"
-    assert "electricity" in found.sentence
-
-
-def test_an_engine_too_slow_for_the_volume_is_no_go_ahead():
-    even = economics().model_copy(update={"capacity_documents_per_month": 20_000})
-    found = decide((TUNED, GPT), (against(GPT, "better"),), even=even, volume=50_000)
+def test_a_payback_as_likely_as_not_is_undecided():
+    world = stated(documents_per_month=200_000).model_copy(
+        update={"documents_per_month": spread("documents_per_month", 200_000, 1_000, 400_000, "uniform")}
+    )
+    even = weigh(tuned(world), cloud(7, "gpt"), world, seed=0, draws=2_000)
+    assert 0.2 < even.payback_probability.value < 0.8
+    found = decide((TUNED, GPT), (against(GPT, "not worse"),), even=even)
     assert found.outcome == "undecided"
-    assert "20,000" in found.sentence
+    assert "whether it pays is open" in found.sentence
+
+
+def test_a_model_that_is_better_and_does_not_pay_is_for_a_person_to_decide():
+    found = decide((TUNED, GPT), (against(GPT, "better"),), even=economics(100))
+    assert found.outcome == "undecided"
+    assert "Whether it is worth that is for you to say" in found.sentence
+    assert "decision.error_usd" in found.flips_if[0]
+
+
+@pytest.mark.parametrize(("price", "verdict"), [(0, "undecided"), (1_000, "go")])
+def test_machines_that_nobody_paid_for_are_no_go_ahead(price, verdict):
+    even = economics(5_000_000, given=bare, hardware_usd=price)
+    assert even.costs.machines > 1
+    found = decide((TUNED, GPT), (against(GPT, "not worse"),), even=even)
+    assert found.outcome == verdict
+    assert ("none is paid for" in found.sentence) == (verdict == "undecided")
 
 
 TIER = Arm(
@@ -177,59 +186,51 @@ def adjusted(comparison, outcome):
 
 def of(arm, cloud_usd, outcome):
     """The verdict about an arm that runs elsewhere, with its economics as they are computed."""
-    gpt = GPT.model_copy(update={"cost_per_1000_usd": cloud_usd})
-    ones = [Evaluated(None, example_evaluation(one), ()) for one in (arm, gpt)]
-    even = weigh(DecisionSection(), ones, arm.name)
-    comparison = against(gpt, outcome).model_copy(update={"candidate": arm.name})
-    return conclude((arm, gpt), (comparison,), even, chosen=arm.name, volume=50_000)
-
-
-def example_evaluation(arm):
-    return Evaluation(arm=arm, split="test", n=0, scored=0, failed=0, unscored=0, metrics={}, fields=())
+    world = stated(documents_per_month=1_000_000)
+    price = UnknownPrice(reason=f"the price of {arm.name}: nobody states it")
+    if arm.cost_per_1000_usd is not None:
+        price = priced(arm.cost_per_1000_usd, arm.name)
+    even = weigh(switch(arm.name, price, world), cloud(cloud_usd, "gpt"), world, seed=0, draws=200)
+    comparison = against(GPT, outcome).model_copy(update={"candidate": arm.name})
+    return conclude((arm, GPT), (comparison,), even, chosen=arm.name)
 
 
 @pytest.mark.parametrize(
     ("cloud_usd", "outcome", "verdict", "said"),
     [
-        (30.0, "not worse", "go", "mini asked costs $3.00 for 1,000 documents, and the cloud $30.00"),
-        (3.0, "not worse", "go", "the cloud $3.00"),
-        (1.0, "not worse", "no-go", "not worth it: it costs $3.00"),
-        (1.0, "better", "undecided", "it costs $3.00 for 1,000 documents, and the cloud $1.00"),
-        (None, "better", "go", "Its economics are open: the cloud's price is unknown"),
+        (30.0, "not worse", "go", "It has paid back against gpt within 36 months in 100% of the draws"),
+        (3.0, "not worse", "no-go", "in 0% of the draws"),  # the move is not free
+        (1.0, "not worse", "no-go", "not worth it: against gpt it has paid back"),
+        (1.0, "better", "undecided", "is better than gpt, but does not pay"),
         (30.0, "worse", "no-go", "Stay with gpt: the candidate mini asked (other cloud) is worse."),
     ],
 )
-def test_a_candidate_that_runs_elsewhere_is_judged_by_the_two_prices(cloud_usd, outcome, verdict, said):
+def test_a_candidate_that_runs_elsewhere_is_judged_by_its_price(cloud_usd, outcome, verdict, said):
     found = of(TIER, cloud_usd, outcome)
     assert found.outcome == verdict
     assert said in found.sentence
-    for local in ("electricity", "latency", "break even", "training", "month"):
+    for local in ("electricity", "engineering", "training"):
         assert local not in " ".join((found.sentence, *found.flips_if))
 
 
 def test_a_price_that_nobody_knows_leaves_the_economics_open():
     found = of(TIER.model_copy(update={"cost_per_1000_usd": None}), 30.0, "not worse")
-    assert "the price of mini asked is unknown" in found.sentence
+    assert found.outcome == "go"
+    assert "the price of mini asked: nobody states it" in found.sentence
 
 
 def test_agreement_is_never_said_as_accuracy():
     gold = GoldSource(kind="agreement", people=0, teachers={"gpt": 40})
-    found = conclude(
-        (TUNED, GPT), (against(GPT, "not worse"),), economics(), chosen="tuned", volume=1e6, gold=gold
-    )
+    found = conclude((TUNED, GPT), (against(GPT, "not worse"),), economics(), chosen="tuned", gold=gold)
     assert gold.sentence in found.sentence
     checked = GoldSource(kind="accuracy", people=40)
-    found = conclude(
-        (TUNED, GPT), (against(GPT, "not worse"),), economics(), chosen="tuned", volume=1e6, gold=checked
-    )
+    found = conclude((TUNED, GPT), (against(GPT, "not worse"),), economics(), chosen="tuned", gold=checked)
     assert "labels of all" not in found.sentence
 
 
 def test_a_text_task_says_what_its_verdict_rests_on():
     rests = rests_on("chrf")
-    found = conclude(
-        (TUNED, GPT), (against(GPT, "not worse"),), economics(), chosen="tuned", volume=1e6, rests_on=rests
-    )
+    found = conclude((TUNED, GPT), (against(GPT, "not worse"),), economics(), chosen="tuned", rests_on=rests)
     assert found.sentence.endswith("No person compared the answers.")
 
 
@@ -263,6 +264,6 @@ def test_an_exploratory_decision_says_so(kind, said):
 
 
 def test_a_chosen_arm_without_a_test_document_is_named():
-    found = conclude((GPT,), (), economics(), chosen="mini asked", volume=1.0)
+    found = conclude((GPT,), (), economics(), chosen="mini asked")
     assert found.outcome == "undecided"
     assert found.sentence == "mini asked was chosen, but it answered no test document."

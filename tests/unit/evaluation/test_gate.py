@@ -47,7 +47,7 @@ FOUND = Comparison(
     ],
 )
 def test_an_expression_is_met_or_not_or_undecided(expression, answer):
-    assert met(expression, FOUND) is answer
+    assert met(expression, FOUND.model_dump()) is answer
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,6 @@ def test_an_expression_is_met_or_not_or_undecided(expression, answer):
 )
 def test_what_is_no_such_expression_says_what_is(expression):
     with pytest.raises(UserError) as raised:
-        met(expression, FOUND)
+        met(expression, FOUND.model_dump())
     assert raised.value.code == "gate-invalid"
     assert "difference.low > -0.02" in raised.value.hint

@@ -59,7 +59,7 @@ def found(project, rows, label_task, tmp_path):
         judged=judged,
         parts=Parts(),
         calibrated=Calibrated(POLICY, evaluated[0], Served(arm="tuned", model="small")),
-        decided=decide(session, label_task, evaluated, judged, choice),
+        decided=decide(session, dataset, label_task, evaluated, judged, choice),
     )
 
 

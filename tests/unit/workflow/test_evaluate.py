@@ -10,22 +10,10 @@ from insource.arms.registry import ARMS
 from insource.cli.main import main
 from insource.decision.verdict import conclude
 from insource.foundation.errors import ProviderError
-from insource.types import BreakEven
 from insource.types.choice import Choice
 from insource.workflow.evaluate import evaluate_arms
 from insource.workflow.judge import judge
 from insource.workflow.looks import looks_at_test
-
-FREE = BreakEven(
-    cloud_per_1000_usd=30,
-    local_per_1000_usd=1,
-    fixed_monthly_usd=1,
-    documents_per_month=10,
-    capacity_documents_per_month=None,
-    reason="",
-    sentence="",
-    assumptions=(),
-)
 
 
 @pytest.fixture
@@ -183,7 +171,7 @@ def test_a_cloud_that_was_not_offered_a_label_is_named_wherever_it_is_compared(
     first = f"gpt never answered 1 of the {gap.occurring} labels that occur, on {affected} of"
     assert cloud.sentence.startswith(first)
     assert not any(one.never_answered for one in comparisons if one.baseline != "gpt")
-    verdict = conclude([one.evaluation.arm for one in found], comparisons, FREE, chosen="tuned", volume=1000)
+    verdict = conclude([one.evaluation.arm for one in found], comparisons, None, chosen="tuned")
     # The candidate is better because of that label alone, so nothing is concluded.
     assert (cloud.outcome, verdict.outcome) == ("not comparable", "undecided")
     assert verdict.sentence.startswith("The tuned model and gpt are not comparable here.")

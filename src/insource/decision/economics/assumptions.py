@@ -34,6 +34,8 @@ class Assumptions(Frozen):
     audit_share: Quantity
     retrainings_per_year: Quantity
     retraining_labels: Quantity
+    classical_seconds: Quantity
+    tuned_seconds: Quantity
     error_usd: dict[str, Quantity]
     hardware_months: Decimal
     horizon_months: int

@@ -1,0 +1,134 @@
+"""``insource decide``: say whether it is worth it, what would change the answer, and what to try next."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from insource.cli.options import config_option, json_option, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from insource.types.decided import Decision
+    from insource.workflow.session import Session
+
+EXIT_NO_GO, EXIT_UNDECIDED = 3, 4
+_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def seconds_of(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Return a time such as ``90s``, ``30m`` or ``2h`` in seconds."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)\s*", value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no duration; write 90s, 30m or 2h.", ctx, param)
+    return float(found[1]) * _UNITS[found[2]]
+
+
+@click.command("decide", short_help="Decide: is it worth it, and what to try next")
+@click.argument("task", required=False)
+@click.option(
+    "--depth",
+    type=click.Choice(["log", "ladder", "probe"]),
+    help="`log`: the log alone. `ladder`: measure every rung first. `probe`: learning curve and more besides."
+    " Default: all that is measured already.",
+)
+@click.option(
+    "--budget",
+    "budget_s",
+    callback=seconds_of,
+    metavar="TIME",
+    help="Most time to measure, such as 30m or 2h.",
+)
+@click.option(
+    "--max-usd", type=click.FloatRange(0), help="Most to spend on answers; overrides reference.max_usd."
+)
+@click.option("--since", type=click.DateTime(), help="Only calls since then (UTC).")
+@click.option(
+    "--markdown",
+    "markdown_path",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write the decision as Markdown, for a pull request; - is standard output.",
+)
+@config_option
+@click.option("--yes", is_flag=True, help="Do not ask before spending money.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
+@json_option
+def command(
+    task: str | None,
+    depth: str | None,
+    budget_s: float | None,
+    max_usd: float | None,
+    since: datetime | None,
+    markdown_path: Path | None,
+    config_path: Path,
+    yes: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Decide about TASK, or about every task of the log, the costliest first.
+
+    Nothing is sent, trained or run unless --depth asks for it. Exits with 0 for a go, 3 for a no-go, 4 when
+    undecided, of the costliest task; where `decision.gates` are set, with 0 when all are met, 3 when one is
+    not, 4 when one cannot be decided.
+    """
+    from datetime import UTC
+
+    from insource.workflow.advise import advise
+
+    flags = {"reference.max_usd": max_usd}
+    session = open_session(
+        config_path, flags, yes=yes, quiet=quiet, or_defaults=config_path == Path("insource.toml")
+    )
+    if depth in ("ladder", "probe"):
+        _measure(session, budget_s)
+    moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
+    found = advise(session, task=task, since=moment, with_ladder=depth != "log")
+    _show(session, found, markdown_path, as_json=as_json)
+    raise SystemExit(exit_code(found[0]))
+
+
+def exit_code(decision: Decision) -> int:
+    """Return 0, 3 or 4: by the gates where there are any, else by the verdict."""
+    if decision.gates:
+        met = [one.met for one in decision.gates]
+        return EXIT_NO_GO if False in met else EXIT_UNDECIDED if None in met else 0
+    return {"go": 0, "no-go": EXIT_NO_GO, "undecided": EXIT_UNDECIDED}[decision.verdict.outcome]
+
+
+def _measure(session: Session, budget_s: float | None) -> None:
+    """Run the loop, unless it is known to take longer than the budget."""
+    from insource.cli.output import duration
+    from insource.pipeline import run
+    from insource.workflow.advise import has_log, kept_profile, ladder_cost
+    from insource.workflow.ask_cloud import cloud_model
+
+    if budget_s is not None:
+        profiles = kept_profile(session).profiles if has_log(session) else ()
+        own = session.config.dataset.calls.task or session.config.task.name
+        cost = ladder_cost(session, next((one for one in profiles if one.task == own), None)).minutes
+        if cost.value is not None and 60 * cost.value > budget_s:
+            session.display.note(
+                f"The ladder takes about {duration(60 * cost.value)}, more than the budget of "
+                f"{duration(budget_s)}: nothing is measured, and what is known already decides"
+            )
+            return
+    local_only = session.config.task.privacy == "local-only"
+    run(session, cloud=None if local_only else cloud_model(session))
+
+
+def _show(session: Session, found: Sequence[Decision], markdown_path: Path | None, *, as_json: bool) -> None:
+    from insource.cli.output import say
+
+    if as_json:
+        documents = [one.model_dump(mode="json") for one in found]
+        click.echo(json.dumps({"schema_version": 1, "decisions": documents}, ensure_ascii=False))
+    for one in found:
+        say(f"{one.task}: {one.verdict.outcome}. {one.verdict.sentence}")

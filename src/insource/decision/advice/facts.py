@@ -1,0 +1,94 @@
+"""Everything that a decision rests on: the log's profile, the measured arms, prices, and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from insource.decision.economics.measured_arm import MeasuredArm
+from insource.decision.economics.prices import Price
+from insource.types import Arm, Comparison, Estimate, Evaluation
+from insource.types.decided import Evidence, NextExperiment, OptionKind
+from insource.types.error_mix import ErrorMix
+from insource.types.gold import GoldSource
+from insource.types.log_profile import LogProfile
+
+OWN: frozenset[OptionKind] = frozenset(
+    ("classical", "fine-tune", "larger base", "retrieved few-shot", "better prompt", "retrieval", "hybrid")
+)
+"""The kinds that are a model of one's own where they run on this machine."""
+
+
+class LadderArm(NamedTuple):
+    """One arm on the test split.
+
+    ``against`` compares it with today's cloud, None for that cloud itself. ``escalated`` is the share of the
+    documents that a cascade hands on.
+    """
+
+    kind: OptionKind
+    evaluation: Evaluation
+    measured: MeasuredArm
+    against: Comparison | None = None
+    escalated: Estimate | None = None
+
+    @property
+    def arm(self) -> Arm:
+        return self.evaluation.arm
+
+    @property
+    def name(self) -> str:
+        return self.evaluation.arm.name
+
+
+class Offer(NamedTuple):
+    """A way to stay in the cloud whose price is known, or known to be unknown, and whose quality is not."""
+
+    kind: OptionKind
+    name: str
+    price: Price
+    why: str
+
+
+class Ladder(NamedTuple):
+    """What the arms measured on the test split.
+
+    ``today`` is the arm of the cloud that answers today, empty without one. ``judged`` are the comparisons of
+    the ``chosen`` arm. ``reference_prices`` has the price of each cloud arm.
+    """
+
+    arms: tuple[LadderArm, ...] = ()
+    today: str = ""
+    chosen: str | None = None
+    judged: tuple[Comparison, ...] = ()
+    mixes: tuple[ErrorMix, ...] = ()
+    gold: GoldSource | None = None
+    metric: str = ""
+    skipped: Mapping[OptionKind, str] = {}
+    rests_on: str = ""
+    train_rows: int = 0
+    test_rows: int = 0
+    run_id: str = ""
+
+    def named(self, name: str | None) -> LadderArm | None:
+        """Return the arm of this name, None where it was not measured."""
+        return next((one for one in self.arms if one.name == name), None)
+
+
+class Facts(NamedTuple):
+    """The inputs of ``decide``.
+
+    ``local_only``: no document may leave the machine. ``deeper`` has what each further depth takes.
+    """
+
+    task: str
+    profile: LogProfile | None = None
+    ladder: Ladder | None = None
+    offers: tuple[Offer, ...] = ()
+    local_only: bool = False
+    deeper: tuple[NextExperiment, ...] = ()
+
+
+def evidence(name: str, what: str, estimate: Estimate, unit: str = "", where: str = "") -> Evidence:
+    """Return a figure that a sentence rests on."""
+    return Evidence(name=name, what=what, estimate=estimate, unit=unit, where=where)

@@ -1,0 +1,193 @@
+"""Kill criteria: reasons not to train a model that are looked at before anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from insource.config.decision import DecisionSection
+from insource.decision.advice.facts import Facts, evidence
+from insource.decision.advice.weighing import DRAWS, Ranking
+from insource.decision.economics.assumptions import Assumptions
+from insource.decision.economics.options import Option
+from insource.decision.economics.weigh import weigh
+from insource.evaluation.estimators import rate, sampling_units
+from insource.foundation.money import show_usd
+from insource.types import Estimate
+from insource.types.decided import Evidence, KillCriterion, OptionKind
+from insource.types.error_mix import ErrorMix, Lever
+
+BEST_CASE = "a model as good as today's that runs for nothing"
+
+INSTEAD: dict[Lever, OptionKind] = {
+    "constrained decoding": "constrained decoding",
+    "retrieval": "retrieval",
+    "reasoning field or code": "reasoning field or code",
+}
+"""Levers that no training replaces, and the option that each is."""
+
+LEVER_WORDS: dict[Lever, str] = {
+    "constrained decoding": "answers that are no valid JSON, or not in the schema",
+    "retrieval": "facts that do not stand in the document",
+    "reasoning field or code": "values that have to be computed",
+}
+
+
+def kill_criteria(
+    facts: Facts, ranking: Ranking, given: Assumptions, section: DecisionSection, seed: int
+) -> tuple[KillCriterion, ...]:
+    """Return every criterion, those that are met first."""
+    found = [
+        _volume(ranking, given, section, seed, local_only=facts.local_only),
+        _moving(facts, section),
+        _noise(facts, section),
+        *_levers(facts),
+    ]
+    order = {True: 0, None: 1, False: 2}
+    return tuple(sorted((one for one in found if one is not None), key=lambda one: order[one.met]))
+
+
+def _volume(
+    ranking: Ranking, given: Assumptions, section: DecisionSection, seed: int, *, local_only: bool
+) -> KillCriterion:
+    """Would even the best imaginable model pay back? If not, nothing has to be measured."""
+    against = ranking.reference.option
+    name = "volume"
+    if local_only:
+        sentence = "The cloud is not allowed for this task, so its price does not decide."
+        return KillCriterion(name=name, met=False, sentence=sentence)
+    if against is None:
+        return KillCriterion(name=name, met=None, sentence=f"Unknown: {ranking.reference.reason}.")
+    free = Option(
+        name=BEST_CASE,
+        hours=(given.build_hours, given.evaluation_hours),
+        correct=against.correct,
+        errors=against.errors,
+    )
+    found = weigh(free, against, given, seed=seed, draws=DRAWS)
+    paid = found.payback_probability
+    if paid.value is None:
+        return KillCriterion(name=name, met=None, sentence=f"Unknown: {'; '.join(found.unknown)}.")
+    met = paid.value <= 1 - section.payback_probability
+    month = found.against_costs.month_usd if found.against_costs is not None else None
+    figures = (
+        evidence("volume", "documents a month", found.volume, where="economics"),
+        evidence("best_case.payback_probability", f"probability that {BEST_CASE} pays back", paid),
+    )
+    sentence = (
+        f"{found.volume.value:,.0f} documents a month cost {show_usd(month)} with {against.name}. "
+        f"{BEST_CASE[:1].upper()}{BEST_CASE[1:]} has paid back its {show_usd(found.costs.start_usd)} "
+        f"within {found.horizon_months} months in {paid.value:.0%} of the draws"
+        if found.costs is not None
+        else ""
+    )
+    after = _years(found.simple_payback_months) if met else ""
+    instead: OptionKind | None = "keep" if met else None
+    return KillCriterion(
+        name=name, met=met, sentence=f"{sentence}{after}.", evidence=figures, instead=instead
+    )
+
+
+def _years(months: float | None) -> str:
+    if months is None or months <= 0:
+        return ""
+    return f"; at today's volume and price it takes {months:,.0f} months, {months / 12:,.0f} years"
+
+
+def _moving(facts: Facts, section: DecisionSection) -> KillCriterion | None:
+    """A task whose prompt or schema changes all the time is retrained all the time."""
+    if facts.profile is None:
+        return None
+    narrow = facts.profile.narrowness
+    figures = (
+        evidence("narrowness.schema_changes", "changes of the answers a quarter", narrow.schema_changes),
+        evidence("narrowness.prompt_changes", "changes of the prompt a quarter", narrow.prompt_changes),
+    )
+    known = [one.estimate for one in figures if one.estimate.measured]
+    if not known:
+        note = narrow.schema_changes.note or "the log is too short"
+        return KillCriterion(name="moving target", met=None, sentence=f"Unknown: {note}.", evidence=figures)
+    limit = section.schema_changes_per_quarter
+    most = max(known, key=lambda one: one.value or 0.0)
+    low = most.value if most.low is None else most.low
+    met = (low or 0.0) > limit
+    verb = "surely more than" if met else "not surely more than"
+    return KillCriterion(
+        name="moving target",
+        met=met,
+        sentence=f"Prompt or answers change {most.value:.3g} times a quarter, {verb} the {limit:g} from "
+        "which a trained model is out of date before it pays.",
+        evidence=figures,
+        instead="keep" if met else None,
+    )
+
+
+def _noise(facts: Facts, section: DecisionSection) -> KillCriterion | None:
+    """Labels that contradict each other teach nothing."""
+    if facts.profile is None:
+        return None
+    data = facts.profile.data
+    figures = (
+        evidence("data.contradictions", "repeated inputs with several answers", data.contradictions),
+        evidence("data.corrections", "answers that a person changed", data.corrections),
+        evidence("data.disagreement", "repeated answers that differ", data.disagreement),
+    )
+    known = [one for one in figures if one.estimate.measured]
+    if not known:
+        sentence = "Unknown: no input was answered twice, and nobody gave feedback."
+        return KillCriterion(name="doubtful labels", met=None, sentence=sentence, evidence=figures)
+    worst = max(known, key=lambda one: one.estimate.low or 0.0)
+    met = (worst.estimate.low or 0.0) > section.label_noise
+    share, limit = worst.estimate.value or 0.0, section.label_noise
+    verb = "surely more than" if met else "not surely more than"
+    return KillCriterion(
+        name="doubtful labels",
+        met=met,
+        sentence=f"{worst.what[:1].upper()}{worst.what[1:]}: {share:.1%}, {verb} the {limit:.0%} from which "
+        "the labels come first.",
+        evidence=figures,
+    )
+
+
+def _levers(facts: Facts) -> Iterable[KillCriterion]:
+    """What today's way gets wrong may be what another lever mends, and training does not."""
+    ladder = facts.ladder
+    if ladder is None:
+        return
+    mix = next((one for one in ladder.mixes if one.arm == ladder.today), None)
+    today = ladder.named(ladder.today)
+    if mix is None or not mix.wrong_slots or today is None or today.arm.simulated:
+        return
+    measured = {arm.kind for arm in ladder.arms}
+    for lever, option in INSTEAD.items():
+        if option in measured:
+            continue  # it was tried: its figures decide
+        found = _lever(mix, lever, option)
+        if found is not None:
+            yield found
+
+
+def _lever(mix: ErrorMix, lever: Lever, option: OptionKind) -> KillCriterion | None:
+    gain = next((one for one in mix.levers if one.lever == lever), None)
+    if gain is None:
+        return None
+    share = _share(gain.slots, mix.wrong_slots)
+    met = (share.low or 0.0) > 0.5
+    figures: list[Evidence] = [
+        evidence(f"mix.{lever}", f"share of the errors of {mix.arm}: {LEVER_WORDS[lever]}", share),
+        evidence(f"mix.{lever}.without", f"{mix.metric.replace('_', ' ')} without them", gain.without),
+    ]
+    sentence = (
+        f"{share.value:.0%} of what {mix.arm} gets wrong are {LEVER_WORDS[lever]}: "
+        f"{'most, and ' if met else ''}{lever} mends them, and training is not needed for it."
+    )
+    return KillCriterion(
+        name=lever, met=met, sentence=sentence, evidence=tuple(figures), instead=option if met else None
+    )
+
+
+def _share(part: int, whole: int) -> Estimate:
+    """Return a share of wrong slots with its interval, slots taken as independent."""
+    found = rate([1.0] * part + [0.0] * (whole - part), sampling_units([None] * whole))
+    return found.model_copy(
+        update={"note": "; ".join(filter(None, (found.note, "wrong slots as the units")))}
+    )

@@ -1,0 +1,201 @@
+"""The four questions, each answered from measurements, with its evidence."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from insource.config.decision import DecisionSection
+from insource.decision.advice.facts import Facts, evidence
+from insource.decision.advice.weighing import Ranking
+from insource.types import Estimate
+from insource.types.decided import AnsweredQuestion, Evidence, KillCriterion, RankedOption
+from insource.types.log_profile import LogProfile
+
+NARROW = 0.8
+"""A task is narrow when surely more of its calls have one form, or come from three prompts."""
+ENOUGH_ROWS = 300
+"""Different usable inputs from which a model is worth fitting; the learning curve says more."""
+
+Answer = Literal["yes", "no", "open"]
+
+
+def four_questions(
+    facts: Facts,
+    ranking: Ranking,
+    kills: tuple[KillCriterion, ...],
+    own: RankedOption | None,
+    section: DecisionSection,
+) -> tuple[AnsweredQuestion, ...]:
+    """Return the four questions with their answers, in their order."""
+    met = {one.name for one in kills if one.met}
+    return (
+        _narrow(facts.profile, moving="moving target" in met),
+        _data(facts, noisy="doubtful labels" in met),
+        _speed(facts, own, section),
+        _inside(facts, ranking),
+    )
+
+
+def _narrow(profile: LogProfile | None, *, moving: bool) -> AnsweredQuestion:
+    question = "Is the task narrow and simple?"
+    if profile is None:
+        return _open("narrow", question, "There is no log of this task, which would show its prompts.")
+    narrow = profile.narrowness
+    figures = _known(
+        evidence(
+            "narrowness.in_three_prompts", "calls from the three commonest prompts", narrow.in_three_prompts
+        ),
+        evidence("narrowness.one_form", "answers of one form", narrow.one_form),
+        evidence("narrowness.schema_changes", "changes of the answers a quarter", narrow.schema_changes),
+        evidence("narrowness.new_values", "new values in 1,000 answers", narrow.new_values),
+        evidence("narrowness.extractive", "values that stand in their document", narrow.extractive),
+    )
+    forms = [one for one in (narrow.in_three_prompts, narrow.one_form) if one.measured]
+    if moving:
+        answer, words = "no", "Its prompt or its answers change too often."
+    elif not forms:
+        answer, words = "open", f"Unknown: {narrow.one_form.note}."
+    elif any((one.low or 0.0) >= NARROW for one in forms):
+        answer, words = "yes", f"{_shares(forms)}."
+    elif all(one.high is not None and one.high < NARROW for one in forms):
+        answer, words = "no", f"{_shares(forms)}: it is several tasks. Split it: insource logs discover."
+    else:
+        answer, words = "open", f"{_shares(forms)}: not surely more than {NARROW:.0%}."
+    return AnsweredQuestion(
+        key="narrow",
+        question=question,
+        answer=_answer(answer),
+        sentence=words,
+        evidence=figures,
+        link="docs/concepts/what-the-log-says.md",
+    )
+
+
+def _shares(forms: list[Estimate]) -> str:
+    return (
+        f"At best {max(one.value or 0.0 for one in forms):.0%} of the calls have one form or common prompts"
+    )
+
+
+def _answer(text: str) -> Answer:
+    return "yes" if text == "yes" else "no" if text == "no" else "open"
+
+
+def _data(facts: Facts, *, noisy: bool) -> AnsweredQuestion:
+    question = "Is there enough good data?"
+    profile, ladder = facts.profile, facts.ladder
+    rows = ladder.train_rows if ladder is not None else profile.data.inputs if profile is not None else 0
+    count = Estimate(value=float(rows), n=rows, method="counted")
+    figures = [evidence("data.rows", "usable different inputs", count)]
+    if profile is not None:
+        figures += [
+            evidence(
+                "data.contradictions", "repeated inputs with several answers", profile.data.contradictions
+            ),
+            evidence("data.corrections", "answers that a person changed", profile.data.corrections),
+        ]
+    if facts.profile is None and ladder is None:
+        return _open("data", question, "No rows are known.")
+    short = next(
+        (one.required for one in (ladder.judged if ladder else ()) if one.required is not None), None
+    )
+    if noisy:
+        answer, words = "no", f"There are {rows:,} usable inputs, and too many doubtful labels among them."
+    elif rows < ENOUGH_ROWS:
+        answer, words = "no", f"There are {rows:,} usable inputs; {ENOUGH_ROWS} are a start."
+    elif short is not None:
+        answer, words = "open", f"There are {rows:,} rows to learn from; the test needs {short.words}."
+    else:
+        answer, words = "yes", f"There are {rows:,} usable inputs to learn from."
+    return AnsweredQuestion(
+        key="data",
+        question=question,
+        answer=_answer(answer),
+        sentence=words,
+        evidence=_known(*figures),
+        link="docs/concepts/what-the-log-says.md",
+    )
+
+
+def _speed(facts: Facts, own: RankedOption | None, section: DecisionSection) -> AnsweredQuestion:
+    question = "What latency and volume does it need?"
+    figures, parts, answers = [], [], []
+    if facts.profile is not None:
+        waiting = facts.profile.waiting.p95_s
+        figures.append(evidence("waiting.p95_s", "95th percentile of today's latency", waiting, "s"))
+    if own is not None:
+        figures.append(evidence("own.p95_s", f"95th percentile of {own.name}", own.p95_s, "s"))
+        if section.need_s is not None and own.p95_s.measured:
+            high = own.p95_s.value if own.p95_s.high is None else own.p95_s.high
+            within = (high or 0.0) <= section.need_s
+            answers.append("yes" if within else "open")
+            parts.append(
+                f"{own.name} answers within {own.p95_s.value:.3g} s (95th percentile); callers accept "
+                f"{section.need_s:g} s"
+            )
+    economics = own.economics if own is not None else None
+    if economics is not None and economics.break_even.measured and economics.volume.measured:
+        needed, volume = economics.break_even.value or 0.0, economics.volume.value or 0.0
+        figures += [
+            evidence("economics.volume", "documents a month", economics.volume),
+            evidence(
+                "economics.break_even", "documents a month from which it costs less", economics.break_even
+            ),
+        ]
+        answers.append("yes" if volume >= needed else "no")
+        relation = "above" if volume >= needed else "below"
+        parts.append(f"{volume:,.0f} documents a month are {relation} the {needed:,.0f} that break even")
+    if not parts:
+        return _open("speed", question, "Neither the latency here nor the break-even volume is known yet.")
+    answer = "no" if "no" in answers else "open" if "open" in answers else "yes"
+    return AnsweredQuestion(
+        key="speed",
+        question=question,
+        answer=_answer(answer),
+        sentence=f"{'; '.join(parts)}.",
+        evidence=_known(*figures),
+        link="docs/concepts/economics.md",
+    )
+
+
+def _inside(facts: Facts, ranking: Ranking) -> AnsweredQuestion:
+    question = "What must stay inside?"
+    link = "docs/concepts/what-the-log-says.md"
+    allowed = [one for one in ranking.options if one.standing != "ruled out"]
+    here = sum(not one.leaves for one in allowed)
+    if facts.local_only:
+        return AnsweredQuestion(
+            key="inside",
+            question=question,
+            answer="yes",
+            sentence=f"Everything: the task is local-only. {here} of the options keep every document here.",
+            link=link,
+        )
+    if facts.profile is None:
+        return _open("inside", question, "No log was searched for personal data and secrets.")
+    privacy = facts.profile.privacy
+    figures = _known(
+        evidence("privacy.calls", "calls with personal data or secrets", privacy.calls),
+        *(
+            evidence(f"privacy.by_field.{field}", f"of them in {field}", share)
+            for field, share in privacy.by_field.items()
+            if share.value
+        ),
+    )
+    answer = {"local-only": "yes", "cloud-allowed": "no", "unknown": "open"}[privacy.proposed]
+    words = {
+        "local-only": f'Much of it: {privacy.reason}. Consider privacy = "local-only" under [task].',
+        "cloud-allowed": f"Little: {privacy.reason}.",
+        "unknown": f"Not settled: {privacy.reason}.",
+    }[privacy.proposed]
+    return AnsweredQuestion(
+        key="inside", question=question, answer=_answer(answer), sentence=words, evidence=figures, link=link
+    )
+
+
+def _open(key: Literal["narrow", "data", "speed", "inside"], question: str, why: str) -> AnsweredQuestion:
+    return AnsweredQuestion(key=key, question=question, answer="open", sentence=why)
+
+
+def _known(*figures: Evidence) -> tuple[Evidence, ...]:
+    return tuple(one for one in figures if one.estimate.measured)
