@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from support.made_economics import cloud, priced, spread, tuned
+from support.planted_ladders import answers, cloud_arm, decided, hosted_arm, ladder, own_arm
 from support.planted_logs import the_profile, tickets
 
 from insource.config.decision import DecisionSection
@@ -119,9 +120,7 @@ def kills(met: bool) -> tuple[KillCriterion, ...]:
             name="unstable schema",
             met=met,
             sentence=f"The answers' keys changed {changes.value} times a quarter.",
-            evidence=(
-                evidence("narrowness.schema_changes", "changes of keys", changes, "a quarter", "#log"),
-            ),
+            evidence=(evidence("narrowness.schema_changes", "changes of keys", changes, "a quarter", "log"),),
             instead="keep" if met else None,
         ),
         KillCriterion(
@@ -129,7 +128,7 @@ def kills(met: bool) -> tuple[KillCriterion, ...]:
             met=False,
             sentence="The volume is above the one from which an own model costs less a month.",
             evidence=(
-                evidence("traffic.per_month", "documents", estimate(301_250, 12_500, 30), "a month", "#bill"),
+                evidence("traffic.per_month", "documents", estimate(301_250, 12_500, 30), "a month", "bill"),
             ),
         ),
         KillCriterion(
@@ -167,15 +166,15 @@ def questions() -> tuple[AnsweredQuestion, ...]:
             evidence=(
                 evidence("data.inputs", "inputs with an answer", Estimate(value=5_120, method="count")),
             ),
-            link="#log",
+            link="log",
         ),
         AnsweredQuestion(
             key="speed",
             question="What latency and volume are needed?",
             answer="yes",
             sentence="95 % of the answers take at most 0.83 s; 2 s are allowed.",
-            evidence=(evidence("p95_s", "p95 of tuned", estimate(0.83, 0.06), "s", "#options"),),
-            link="#options",
+            evidence=(evidence("p95_s", "p95 of tuned", estimate(0.83, 0.06), "s", "options"),),
+            link="options",
         ),
         AnsweredQuestion(
             key="inside",
@@ -185,7 +184,7 @@ def questions() -> tuple[AnsweredQuestion, ...]:
             evidence=(
                 evidence("privacy.calls", "calls with personal data", estimate(0.031, 0.009), "share"),
             ),
-            link="#leaving",
+            link="leaving",
         ),
     )
 
@@ -357,4 +356,22 @@ def local_only() -> Decision:
     )
 
 
-EXAMPLES = (decision, no_go, undecided, local_only)
+@functools.cache
+def measured(volume: int = 400_000) -> Decision:
+    """A decision that was really made, on planted arms."""
+    cloud_side = (cloud_arm("gpt", 8.0), answers(0.95, seed="cloud"))
+    small = (hosted_arm("mini", 2.5), answers(0.93, seed="mini"))
+    grams = (own_arm("n-grams", "classical labels"), answers(0.86, seconds=0.002, seed="n-grams"))
+    found = ladder(cloud_side, (own_arm(), answers(0.955, seconds=0.4, seed="tuned")), grams, small)
+    gates = ("p95_s < 1", "saves.low > 0")
+    whole = decided(found, profile(), documents_per_month=volume, gates=gates)
+    return whole.model_copy(update={"depth": "ladder"})
+
+
+@functools.cache
+def from_the_log() -> Decision:
+    """A decision that was really made, from a planted log alone."""
+    return decided(profile=profile())
+
+
+EXAMPLES = (decision, no_go, undecided, local_only, measured, from_the_log)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from insource.types.decided import Decision, NextExperiment
+    from insource.types.decided import Decision, NextExperiment, RankedOption
 
 OPTIONS, KILLS, FLIPS, GATES = 6, 3, 2, 3  # shown; the page has all
 LABEL = 10  # letters before a line of text
@@ -28,8 +28,7 @@ def show_decision(decision: Decision, console: Console | None = None) -> None:
     if decision.options:
         console.print()
         console.print(_options(decision))
-        left = len(decision.options) - OPTIONS
-        console.print(*([f"and {left} more, in the page"] if left > 0 else []))
+        console.print()
     for text in _below(decision, width):
         console.print(text)
 
@@ -102,7 +101,7 @@ def _options(decision: Decision) -> Table:
     for name in ("quality", "difference", "1,000 correct", "saves"):
         table.add_column(name, justify="right", no_wrap=True, overflow="ellipsis")
     table.add_column("as today", no_wrap=True)
-    for rank, one in enumerate(decision.options[:OPTIONS], 1):
+    for rank, one in _shown(decision):
         table.add_row(
             f"{rank} {one_line(one.name, 60)}",
             quality(one).text,
@@ -114,9 +113,20 @@ def _options(decision: Decision) -> Table:
     return table
 
 
+def _shown(decision: Decision) -> list[tuple[int, RankedOption]]:
+    """Return the best options of which there is a figure, with their ranks."""
+    from insource.report.sections.deciding.options import has_figures
+
+    known = [(rank, one) for rank, one in enumerate(decision.options, 1) if has_figures(one)]
+    return known[:OPTIONS]
+
+
 def _below(decision: Decision, width: int) -> Iterator[str]:
     """Yield what would flip it, the four questions, what leaves, the gates, and the next experiment."""
     first, own = decision.first, decision.own
+    shown = {one.name for _, one in _shown(decision)}
+    left = [one.name for one in decision.options if one.name not in shown]
+    yield from _labelled("also", ", ".join(left), width)
     if first is not None:
         yield from _labelled("first", first.why, width)
         yield from _labelled("leaves", first.leaves, width)
@@ -154,7 +164,7 @@ def _price(one: NextExperiment) -> str:
     from insource.report import units
 
     minutes, usd = one.minutes.value, one.usd.value
-    time = "time unknown" if minutes is None else f"{units.plain(minutes)} min"
+    time = "time unknown" if minutes is None else units.shown(minutes, "minutes")
     return f"{time}, {'price unknown' if usd is None else units.usd(usd)}"
 
 

@@ -1,8 +1,9 @@
 """Format a figure in its unit: dollars, shares, points, seconds, or a number with the words of the unit.
 
-A unit is a few words. Three of them say how the number is shown, and stand alone or before more words:
-``share`` (0.94 is 94.0%), ``points`` (a difference of shares: 0.012 is +1.2 points) and ``USD`` (``USD a
-month``). ``s`` is seconds. Every other unit follows the number.
+A unit is a few words. Some of them say how the number is shown, alone or before more words: ``share`` (0.94 is
+94.0%), ``points`` (a difference of shares: 0.012 is +1.2 points), ``USD`` (``USD a month``), ``documents`` and
+``calls`` (whole numbers). ``s`` are seconds, ``minutes`` become hours where there are many. Every other unit
+follows the number.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ from insource.report.page import Cell, Row, Table
 from insource.types import Assumption, Estimate
 
 UNKNOWN = "unknown"
+HOURS_FROM = 120  # minutes
+SIMULATED = "Monte-Carlo"
 FIGURE_COLUMNS = ("Value", "Low", "High", "Confidence", "n", "Method")
 
 
 def usd(amount: float | Decimal | None) -> str:
-    """Format dollars: ``$3.10``, ``−$1,204.00``, or ``unknown``."""
+    """Format dollars: ``$3.10``, ``−$1,204``, or ``unknown``; an exact amount has its cents."""
     value = words.finite(None if amount is None else float(amount))
     if value is None:
         return UNKNOWN
-    return f"−{show_usd(-value)}" if value < 0 else show_usd(value)
+    whole = abs(value) >= 1_000 and not isinstance(amount, Decimal)
+    shown = f"${abs(value):,.0f}" if whole else show_usd(abs(value))
+    return f"−{shown}" if value < 0 else shown
 
 
 def plain(value: float) -> str:
@@ -39,22 +44,24 @@ def bare(value: float | None, unit: str) -> str:
     found = words.finite(value)
     if found is None:
         return UNKNOWN
-    first, _, _ = unit.partition(" ")
+    first = unit.partition(" ")[0]
     if first == "USD":
         return usd(found)
     if first == "share":
         return words.percent(found) if found >= 0 else f"−{words.percent(-found)}"
     if first == "points":
-        return words.signed(found * 100)
-    if unit == "s":
-        return words.seconds(found)
-    return plain(found)
+        return words.signed(found * 100) if found else "0"
+    if first in ("documents", "calls") and abs(found) >= 1:
+        return plain(round(found))
+    if unit == "minutes":
+        return f"{plain(found)} min" if found < HOURS_FROM else f"{plain(found / 60)} h"
+    return words.seconds(found) if unit == "s" else plain(found)
 
 
 def shown(value: float | None, unit: str) -> str:
     """Format a number with its unit: ``94.0%``, ``$12.00 a month``, ``120 documents a month``."""
     text = bare(value, unit)
-    if text == UNKNOWN or unit == "s":
+    if text == UNKNOWN or unit in ("s", "minutes"):
         return text
     first, _, rest = unit.partition(" ")
     said = {"USD": rest, "share": rest, "points": unit}.get(first, unit)
@@ -73,9 +80,16 @@ def described(estimate: Estimate, unit: str) -> str:
     """Format an estimate for a sentence: value, interval, n; or ``unknown`` and why."""
     if words.finite(estimate.value) is None:
         return f"{UNKNOWN}: {reason(estimate)}"
-    size = words.sample(estimate.n) if estimate.n else ""
+    size = sample(estimate)
     parts = (shown(estimate.value, unit), interval(estimate, unit))
     return ", ".join(filter(None, (" ".join(filter(None, parts)), size)))
+
+
+def sample(estimate: Estimate) -> str:
+    """Return what is behind an estimate: ``n = 400``, ``4,000 draws``, or nothing."""
+    if not estimate.n:
+        return ""
+    return f"{estimate.n:,} draws" if estimate.method.startswith(SIMULATED) else words.sample(estimate.n)
 
 
 def reason(estimate: Estimate) -> str:
@@ -87,7 +101,7 @@ def cell(estimate: Estimate, unit: str) -> Cell:
     """Return the value with its interval and n below, or ``unknown`` and why."""
     if words.finite(estimate.value) is None:
         return Cell(UNKNOWN, detail=reason(estimate), muted=True)
-    size = words.sample(estimate.n) if estimate.n else ""
+    size = sample(estimate)
     below = (interval(estimate, unit), size) if size else (interval(estimate, unit) or estimate.method,)
     return Cell(shown(estimate.value, unit), detail="\n".join(filter(None, below)))
 

@@ -38,18 +38,18 @@ def _lead(found: Economics) -> tuple[str, ...]:
 def _table(own: Costs, other: Costs) -> Table:
     rows: list[Row] = []
     for when, mine, theirs in (
-        ("At the start", own.start, other.start),
-        ("Each month", own.month, other.month),
-        ("At the end", own.end, other.end),
+        ("at the start", own.start, other.start),
+        ("each month", own.month, other.month),
+        ("at the end", own.end, other.end),
     ):
         names = dict.fromkeys([line.name for line in (*mine, *theirs)])
-        rows += [(Cell(name, detail=when.lower()), _line(mine, name), _line(theirs, name)) for name in names]
-        sums = (units.usd(sum((line.usd for line in lines), Decimal(0))) for lines in (mine, theirs))
-        rows.append((Cell(when, badge="sum"), *sums))
-    machines = (f"{own.machines:,}", f"{other.machines:,}")
-    rows.append((Cell("Machines", detail="for the busiest hours"), *machines))
+        rows += [(name, when, _line(mine, name), _line(theirs, name)) for name in names]
+        sums = [sum((line.usd for line in lines), Decimal(0)) for lines in (mine, theirs)]
+        if len(names) > 1:
+            rows.append((Cell("", badge="sum"), when, *map(units.usd, sums)))
+    rows.append(("machines", "in the busiest hours", f"{own.machines:,}", f"{other.machines:,}"))
     caption = "The bill, at today's volume and prices; hardware is written off by the month"
-    return Table(caption, ("Line", own.option, other.option), rows, (1, 2))
+    return Table(caption, ("Line", "When", own.option, other.option), rows, (2, 3))
 
 
 def _line(lines: tuple[CostLine, ...], name: str) -> str:

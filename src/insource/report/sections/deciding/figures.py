@@ -24,5 +24,5 @@ def in_full(caption: str, first: str, evidence: Iterable[tuple[str, Evidence]]) 
 
 
 def place(where: str) -> Cell:
-    """Return a link to a section of the page, or the name of a page elsewhere."""
-    return Cell(where.removeprefix("#") or "–", link=where if where.startswith("#") else "")
+    """Return a link to a section of this page, else the name of the section or of the page in the docs."""
+    return Cell(where or "–", link=f"#{where}")

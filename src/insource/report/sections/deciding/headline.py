@@ -97,8 +97,9 @@ def _payback(own: RankedOption | None) -> Cell:
     paid = found.payback_probability
     if words.finite(paid.value) is None:
         return Cell(units.UNKNOWN, detail=units.reason(paid), muted=True)
-    saved = f"net present value {units.usd(found.npv_usd.value)} {units.interval(found.npv_usd, 'USD')}"
-    return Cell(units.bare(paid.value, "share"), detail=f"of {found.draws:,} draws\n{saved}".strip())
+    present = f"{units.usd(found.npv_usd.value)} {units.interval(found.npv_usd, 'USD')}".strip()
+    detail = f"of {found.draws:,} draws\nnet present value\n{present}"
+    return Cell(units.bare(paid.value, "share"), detail=detail)
 
 
 def _unknown(own: RankedOption | None, why: str = "") -> Cell:

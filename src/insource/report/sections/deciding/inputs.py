@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from insource.report import units
+from insource.report.log_words import figure_words
 from insource.report.page import Cell, Row, Section, Table
 from insource.types import Assumption
 from insource.types.decided import Decision
 
+FEW = 8  # rows that are not folded
 ORIGINS = {"": "assumed", "measured": "measured", "yours": "yours", "default": "our default"}
 
 
@@ -32,13 +34,22 @@ def assumptions(decision: Decision) -> Section | None:
 
 def unknown(decision: Decision) -> Section | None:
     """Return the section with every unknown figure and why; None where there is none."""
-    found: dict[tuple[str, str], None] = dict.fromkeys(decision.unknown.items())
+    found: dict[tuple[str, str], None] = dict.fromkeys(
+        (_called(name, decision), why) for name, why in decision.unknown.items()
+    )
     found |= dict.fromkeys((one.name, what) for one in decision.options for what in one.unknown)
     if not found:
         return None
     lead = "No figure that needs one of these is calculated."
-    table = Table("Unknown", ("Figure", "Why"), [*found], cards=True)
+    table = Table(f"{len(found)} unknown", ("Figure", "Why"), [*found], folded=len(found) > FEW, cards=True)
     return Section("unknown", "What is unknown, and why?", (lead,), (table,))
+
+
+def _called(name: str, decision: Decision) -> str:
+    """Return what a figure of the log is called, or its own name."""
+    if decision.profile is None or name not in dict(decision.profile.estimates()):
+        return name
+    return figure_words(name, decision.profile)[0]
 
 
 def _row(given: Assumption) -> Row:

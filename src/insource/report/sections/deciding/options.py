@@ -23,15 +23,27 @@ def options(decision: Decision) -> Section | None:
         f"Saves in {horizon} months" if horizon else "Saves",
         "As good as today",
     )
-    rows: list[Row] = [_row(rank, one) for rank, one in enumerate(decision.options, 1)]
-    notes = [_notes(one) for one in decision.options]
-    table = Table("The options, the best first", columns, rows, (1, 2, 3, 4), notes=notes, cards=True)
-    details = [_details(rank, one) for rank, one in enumerate(decision.options, 1)]
-    blocks: list[Block] = [table, *(one for one in details if one.blocks)]
+    ranked = [*enumerate(decision.options, 1)]
+    known = [(rank, one) for rank, one in ranked if has_figures(one)]
+    rows: list[Row] = [_row(rank, one) for rank, one in known]
+    notes = [_notes(one) for _, one in known]
+    blocks: list[Block] = []
+    if known:
+        caption = "The options, the best first"
+        blocks.append(Table(caption, columns, rows, (1, 2, 3, 4), notes=notes, cards=True))
+    blocks += [_details(rank, one) for rank, one in known]
+    if len(known) < len(ranked):
+        blocks.append(_without_figures([(rank, one) for rank, one in ranked if not has_figures(one)]))
     if decision.excluded:
         caption = "Other ways to stay in the cloud, and why they are not the reference"
         blocks.append(Table(caption, ("Way", "Why not"), [*decision.excluded], folded=True))
     return Section("options", "What are the options?", _lead(decision), tuple(blocks))
+
+
+def has_figures(option: RankedOption) -> bool:
+    """Return whether anything is known of an option but what it is."""
+    figures = (option.quality, option.difference, option.cost_per_1000_correct_usd, option.saves)
+    return option.kind == "keep" or any(one.measured for one in figures)
 
 
 def horizon_months(decision: Decision) -> int | None:
@@ -49,6 +61,8 @@ def quality(option: RankedOption) -> Cell:
 
 def difference(option: RankedOption) -> Cell:
     """Return the difference from today's way: points, or the unit of the metric."""
+    if option.kind == "keep" and not option.difference.measured:
+        return Cell("–", detail="it is today's way")
     return units.cell(option.difference, difference_unit(option))
 
 
@@ -62,10 +76,11 @@ def unit_of(option: RankedOption) -> str:
 
 
 def _lead(decision: Decision) -> tuple[str, ...]:
-    lines = [f"Best: {decision.options[0].name}. {decision.options[0].why}"]
+    first = decision.options[0]
+    lines = [f"First: {first.name} ({first.why})."]
     if decision.reference:
-        why = f", {decision.reference_reason}" if decision.reference_reason else ""
-        lines.append(f"Money of an own model is compared with {decision.reference}{why}.")
+        why = f" ({decision.reference_reason})" if decision.reference_reason else ""
+        lines.append(f"What a model of one's own saves is also weighed against {decision.reference}{why}.")
     return tuple(lines)
 
 
@@ -83,15 +98,29 @@ def _row(rank: int, one: RankedOption) -> Row:
 
 
 def _notes(one: RankedOption) -> list[tuple[str, str]]:
-    hours = "" if one.effort_hours is None else f"{units.plain(one.effort_hours)} hours"
     named = (
         ("Why", one.why),
         ("Risk", one.risk),
-        ("Effort", ", ".join(filter(None, (one.effort, hours)))),
-        ("Leaves the machine", one.leaves),
+        ("Effort", one.effort),
+        ("Leaves the machine", one.leaves or "nothing"),
         ("Unknown", "; ".join(one.unknown)),
     )
     return [(name, text) for name, text in named if text]
+
+
+def _without_figures(options: list[tuple[int, RankedOption]]) -> Table:
+    rows: list[Row] = [
+        (
+            Cell(f"{rank}. {one.name}", detail="" if one.kind == one.name else one.kind),
+            Cell(one.why, detail=one.standing),
+            one.risk or "–",
+            one.leaves or "nothing",
+            "; ".join(one.unknown) or "–",
+        )
+        for rank, one in options
+    ]
+    columns = ("Option", "Why", "Risk", "Leaves the machine", "Unknown")
+    return Table("Options without a figure", columns, rows, cards=True)
 
 
 def _details(rank: int, one: RankedOption) -> Folded:
@@ -109,6 +138,9 @@ def _details(rank: int, one: RankedOption) -> Folded:
         blocks.append(Table("What would flip it", ("Input", "Now", "Flips", "Then"), rows, (1, 2)))
     if one.economics and one.economics.sentences:
         blocks.append(Bullets("What it costs and saves", one.economics.sentences))
+    hours = "" if one.effort_hours is None else f"{units.plain(one.effort_hours)} hours of people"
+    if hours:
+        blocks.append(Bullets("Effort", (hours,)))
     evidence = in_full("", "Option", [(one.name, found) for found in one.evidence])
     if evidence:
         blocks.append(_open("What it rests on", evidence))

@@ -9,6 +9,7 @@ from insource.types.decided import Decision
 from insource.types.economics import Economics, Swing
 
 SHOWN = 10  # rows of the picture; the table has all
+NAMED = 4  # inputs in a sentence
 
 
 def sensitivity(decision: Decision) -> Section | None:
@@ -49,17 +50,20 @@ def flip_words(swing: Swing) -> str:
 
 
 def _bar(swing: Swing) -> charts.SwingBar:
-    given = swing.input
-    inside = any(
-        end is not None and reach is not None and (reach <= end <= given.value or given.value <= end <= reach)
-        for end, reach in ((swing.flips_below, given.low), (swing.flips_above, given.high))
-    )
     return charts.SwingBar(
-        given.name,
+        swing.input.name,
         float(swing.npv_low_usd),
         float(swing.npv_high_usd),
         note=flip_words(swing) or "does not flip",
-        flips=inside,
+        flips=_flips_within(swing),
+    )
+
+
+def _flips_within(swing: Swing) -> bool:
+    """Return whether a threshold lies within the range of its input."""
+    below, above, low, high = swing.flips_below, swing.flips_above, swing.input.low, swing.input.high
+    return (below is not None and low is not None and low <= below) or (
+        above is not None and high is not None and above <= high
     )
 
 
@@ -80,9 +84,12 @@ def _row(swing: Swing) -> Row:
 def _answer(found: Economics) -> str:
     widest = found.tornado[0]
     ends = sorted((widest.npv_low_usd, widest.npv_high_usd))
-    flipping = [swing.input.name for swing in found.tornado if flip_words(swing)]
+    flipping = [swing.input.name for swing in found.tornado if _flips_within(swing)]
     said = f"{widest.input.name} moves it most: from {units.usd(ends[0])} to {units.usd(ends[1])}."
-    return f"{said} Alone, {words.listed(flipping)} could flip it." if flipping else f"{said} None flips it."
+    if not flipping:
+        return f"{said} No input flips it within its range."
+    named = [*flipping[:NAMED], *([f"{len(flipping) - NAMED} more"] if len(flipping) > NAMED else [])]
+    return f"{said} Within its range, each of these alone flips it: {words.listed(named)}."
 
 
 def _axis(values: list[float], found: Economics) -> vega.Axis:
