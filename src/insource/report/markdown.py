@@ -10,13 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 
 from insource.foundation.money import show_usd
-from insource.report import words
-from insource.report.page import Block, Cell, Section, Table
+from insource.report import markup, words
+from insource.report.page import Block, Section
 from insource.report.sections.banner import WORDS, basis, simulation_warning
 from insource.report.sections.contents import sections
 from insource.types import NOT_MEASURED, Evaluation, RunResult
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~!&])")
 LONGEST = 1500  # letters of a document: the page has all of it
 
 
@@ -29,7 +28,7 @@ def render_markdown(result: RunResult) -> str:
     lines += [
         "",
         f"Run `{shown.run_id.replace('`', '')}`, test split evaluated {shown.test_looks:,} times, "
-        f"seed {shown.seed}, Insource {_text(shown.insource_version)}.",
+        f"seed {shown.seed}, Insource {markup.text(shown.insource_version)}.",
     ]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
 
@@ -37,29 +36,32 @@ def render_markdown(result: RunResult) -> str:
 def _summary(shown: RunResult) -> Iterator[str]:
     headline = words.headline_metrics(shown)
     labels = (words.metric(name, shown.gold).label for name in headline)
-    columns = ("Arm", "n", *map(_text, labels), "p50", "p95", "Cost per 1,000")
+    columns = ("Arm", "n", *map(markup.text, labels), "p50", "p95", "Cost per 1,000")
     verdict = shown.verdict
-    yield f"### {WORDS[verdict.outcome]}: {_text(verdict.sentence)}"
+    yield f"### {WORDS[verdict.outcome]}: {markup.text(verdict.sentence)}"
     yield ""
-    yield from (f"- {_text(reason)}" for reason in verdict.reasons)
-    yield from (f"- Would change the verdict: {_text(flip)}" for flip in verdict.flips_if)
-    yield from (f"- {_text(line)}" for line in basis(shown))
-    yield from ("", _row(columns), _rule(len(columns), range(1, len(columns))))
-    yield from (_row(_cells(evaluation, headline)) for evaluation in shown.evaluations)
+    yield from (f"- {markup.text(reason)}" for reason in verdict.reasons)
+    yield from (f"- Would change the verdict: {markup.text(flip)}" for flip in verdict.flips_if)
+    yield from (f"- {markup.text(line)}" for line in basis(shown))
+    yield from ("", markup.row(columns), markup.rule(len(columns), range(1, len(columns))))
+    yield from (markup.row(_cells(evaluation, headline)) for evaluation in shown.evaluations)
     yield from (
-        _row((_text(name), *[words.NOT_MEASURED] * (len(columns) - 1))) for name in shown.skipped_arms
+        markup.row((markup.text(name), *[words.NOT_MEASURED] * (len(columns) - 1)))
+        for name in shown.skipped_arms
     )
     yield ""
     if warning := simulation_warning(shown):
-        yield from (f"> {_text(warning)}", "")
-    yield from (f"- {_text(comparison.sentence)}" for comparison in shown.comparisons if comparison.sentence)
-    yield from ("", _text(shown.break_even.sentence), "")
+        yield from (f"> {markup.text(warning)}", "")
+    yield from (
+        f"- {markup.text(comparison.sentence)}" for comparison in shown.comparisons if comparison.sentence
+    )
+    yield from ("", markup.text(shown.break_even.sentence), "")
 
 
 def _section(section: Section) -> Iterator[str]:
-    yield from ("", f"## {_text(section.title)}", "")
+    yield from ("", f"## {markup.text(section.title)}", "")
     for paragraph in section.lead:
-        yield from (_text(paragraph), "")
+        yield from (markup.text(paragraph), "")
     for block in section.blocks:
         yield from _block(block)
         yield ""
@@ -67,37 +69,27 @@ def _section(section: Section) -> Iterator[str]:
 
 def _block(block: Block) -> Iterator[str]:
     if block.kind == "table":
-        yield from (f"#### {_text(block.caption)}", "", *_table(block))
+        head = (f"#### {markup.text(block.caption)}", "") if block.caption else ()
+        yield from (*head, *markup.table(block))
     elif block.kind == "plot":
-        yield from (f"#### {_text(block.question)}", "")
-        yield from (_text(line) + "  " for line in block.answer.splitlines())
-        yield from ("", f"*{_text(block.caption)}*", "", *_table(block.table))
+        yield from (f"#### {markup.text(block.question)}", "")
+        yield from (markup.text(line) + "  " for line in block.answer.splitlines())
+        yield from ("", f"*{markup.text(block.caption)}*", "", *markup.table(block.table))
     elif block.kind == "example":
-        yield from (f"#### {_text(block.title)} {_text(block.explanation)}".rstrip(), "")
+        yield from (f"#### {markup.text(block.title)} {markup.text(block.explanation)}".rstrip(), "")
         cut = " …" if len(block.document) > LONGEST else ""
-        yield from (f"> {_text(block.document[:LONGEST])}{cut}", "", *_table(block.table))
+        yield from (f"> {markup.text(block.document[:LONGEST])}{cut}", "", *markup.table(block.table))
+    elif block.kind == "folded":
+        yield from (f"#### {markup.text(block.summary)}", "")
+        for inner in block.blocks:
+            yield from (*_block(inner), "")
     else:
         if block.heading:
-            yield from (f"#### {_text(block.heading)}", "")
+            yield from (f"#### {markup.text(block.heading)}", "")
         if block.kind == "bullets":
-            yield from (f"- {_text(item)}" for item in block.items)
+            yield from (f"- {markup.text(item)}" for item in block.items)
         else:
-            yield from (f"- **{_text(name)}**: {_text(meaning)}" for name, meaning in block.items)
-
-
-def _table(table: Table) -> Iterator[str]:
-    yield _row(map(_text, table.columns))
-    yield _rule(len(table.columns), table.numeric)
-    yield from (_row(map(_cell, row)) for row in table.rows)
-
-
-def _cell(cell: str | Cell) -> str:
-    if isinstance(cell, str):
-        return _text(cell)
-    mark = "≠ " if cell.marked else ""
-    badge = f" ({cell.badge})" if cell.badge else ""
-    detail = f"<br>{_text(cell.detail)}" if cell.detail else ""
-    return f"{mark}{_text(cell.text)}{_text(badge)}{detail}"
+            yield from (f"- **{markup.text(name)}**: {markup.text(meaning)}" for name, meaning in block.items)
 
 
 def _cells(evaluation: Evaluation, headline: Iterable[str]) -> tuple[str, ...]:
@@ -114,18 +106,10 @@ def _cells(evaluation: Evaluation, headline: Iterable[str]) -> tuple[str, ...]:
         latencies.append(words.NOT_MEASURED if value is None else words.seconds(value) + assumed)
     cost = evaluation.arm.cost_per_1000_usd
     shown_cost = show_usd(cost) + (assumed if cost is not None else "")
-    return (_text(words.arm_label(evaluation.arm)), f"{evaluation.n:,}", *metrics, *latencies, shown_cost)
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _rule(columns: int, numeric: Iterable[int]) -> str:
-    right = set(numeric)
-    return _row("--:" if index in right else "---" for index in range(columns))
-
-
-def _text(content: str) -> str:
-    """Return the text on one line, with Markdown and HTML markup escaped."""
-    return _MARKUP.sub(r"\\\1", " ".join(content.split()))
+    return (
+        markup.text(words.arm_label(evaluation.arm)),
+        f"{evaluation.n:,}",
+        *metrics,
+        *latencies,
+        shown_cost,
+    )

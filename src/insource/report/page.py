@@ -11,13 +11,17 @@ Spec = dict[str, Any]
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table: a text, a smaller line below it, and optionally a badge or a mark."""
+    """A cell of a table: a text, a smaller line below it, and optionally a badge or a mark.
+
+    ``link`` is the anchor of a section, ``#options``; without such a section on the page it is no link.
+    """
 
     text: str
     detail: str = ""
     badge: str = ""
     marked: bool = False
     muted: bool = False
+    link: str = ""
 
 
 Row = Sequence[str | Cell]
@@ -27,7 +31,8 @@ Row = Sequence[str | Cell]
 class Table:
     """Rows under column heads. A ``folded`` table is a ``<details>`` element under its caption.
 
-    The first column names the row. ``numeric`` has the indices of the right-aligned columns.
+    The first column names the row. ``numeric`` has the indices of the right-aligned columns. ``notes`` are
+    named texts below each row, as wide as the table. A narrow page shows the rows of ``cards`` as cards.
     """
 
     caption: str
@@ -35,6 +40,8 @@ class Table:
     rows: Sequence[Row]
     numeric: tuple[int, ...] = ()
     folded: bool = False
+    notes: Sequence[Sequence[tuple[str, str]]] = ()
+    cards: bool = False
     kind: Literal["table"] = "table"
 
 
@@ -93,7 +100,16 @@ class ShownExample:
     kind: Literal["example"] = "example"
 
 
-Block = Table | Plot | Bullets | Terms | ShownExample
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that a reader opens, under one line."""
+
+    summary: str
+    blocks: tuple[Table | Bullets | Terms, ...]
+    kind: Literal["folded"] = "folded"
+
+
+Block = Table | Plot | Bullets | Terms | ShownExample | Folded
 
 
 @dataclass(frozen=True)
@@ -121,3 +137,16 @@ class Banner:
     flips_if: tuple[str, ...]
     warning: str = ""
     basis: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole page. ``made`` says when and as what it was made, ``source`` from what."""
+
+    kicker: str
+    title: str
+    made: str
+    version: str
+    source: str
+    banner: Banner
+    sections: tuple[Section, ...]

@@ -1,4 +1,4 @@
-"""Render a stored result as one self-contained HTML file, without scripts or requests.
+"""Render a stored result, or a decision, as one self-contained HTML file, without scripts or requests.
 
 The same result gives the same bytes.
 """
@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 from insource.foundation.errors import PrerequisiteError, missing_extra
 from insource.foundation.files import replace_text
 from insource.report import words
-from insource.report.page import Plot, Spec
+from insource.report.page import Page, Plot, Spec
 from insource.report.sections.banner import banner
 from insource.report.sections.contents import sections
+from insource.report.sections.deciding.contents import decision_sections
+from insource.report.sections.deciding.headline import decision_banner
 from insource.types import RunResult
+from insource.types.decided import Decision
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -38,18 +41,38 @@ def render(result: RunResult) -> str:
         >>> render(result).startswith("<!DOCTYPE html>")
         True
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("insource.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     shown = RunResult.model_validate(words.visible(result.model_dump()))
-    page = environment.get_template("report.html.j2")
-    return page.render(result=shown, banner=banner(shown), sections=sections(shown), drawing=drawing).lstrip()
+    return _html(
+        Page(
+            kicker=f"Insource report · {shown.task}",
+            title=shown.title,
+            made=f"{shown.finished_at} · {shown.run_id}",
+            version=shown.insource_version,
+            source=f"the stored records of run {shown.run_id}",
+            banner=banner(shown),
+            sections=sections(shown),
+        )
+    )
+
+
+def render_decision(decision: Decision) -> str:
+    """Render a decision as one HTML document.
+
+    Raises:
+        PrerequisiteError: ``missing-extra`` when the ``report`` extra is not installed.
+    """
+    shown = Decision.model_validate(words.visible(decision.model_dump()))
+    return _html(
+        Page(
+            kicker=f"Insource decision · {shown.task}",
+            title=f"Is a model of our own worth it for {shown.task}?",
+            made=" · ".join(filter(None, (shown.decided_at, shown.run_id))),
+            version=shown.insource_version,
+            source=f"the decision on {shown.task} of {shown.decided_at}",
+            banner=decision_banner(shown),
+            sections=decision_sections(shown),
+        )
+    )
 
 
 def write_report(result: RunResult, path: Path) -> Path:
@@ -67,7 +90,19 @@ def write_report(result: RunResult, path: Path) -> Path:
         >>> write_report(result, Path("report.html")).name
         'report.html'
     """
-    content = render(result)
+    return _write(render(result), path, "choose another path: insource report -o PATH")
+
+
+def write_decision(decision: Decision, path: Path) -> Path:
+    """Render the page of a decision and write it to ``path`` atomically. Return the path.
+
+    Raises:
+        PrerequisiteError: ``missing-extra``; ``report-not-written`` when the file cannot be written.
+    """
+    return _write(render_decision(decision), path, "write to another disk")
+
+
+def _write(content: str, path: Path, other: str) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_text(path, content, mode=0o644)
@@ -75,9 +110,24 @@ def write_report(result: RunResult, path: Path) -> Path:
         raise PrerequisiteError(
             "report-not-written",
             f"The report could not be written to {path}: {error.strerror or error}.",
-            hint="Free some space, or choose another path: insource report -o PATH",
+            hint=f"Free some space, or {other}",
         ) from error
     return path
+
+
+def _html(page: Page) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("insource.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("report.html.j2")
+    anchors = {section.anchor for section in page.sections}
+    return template.render(page=page, anchors=anchors, drawing=drawing).lstrip()
 
 
 def drawing(plot: Plot) -> Markup:

@@ -56,6 +56,14 @@ def position(value: float, axis: Axis) -> float:
     return (value - low) / (high - low)
 
 
+def moved(value: float, pixels: float, axis: Axis, width: int) -> float:
+    """Return the value that lies so many pixels to the right of another one on an axis of that width."""
+    low, high = axis.domain
+    if axis.scale == "log":
+        return float(value * (high / low) ** (pixels / width))
+    return value + (high - low) * pixels / width
+
+
 def layer(values: Sequence[dict[str, Any]], mark: str, style: dict[str, Any], **encoding: Any) -> Layer:
     """Return a layer of marks with their values. A channel given as a string is the field of that name."""
     channels = {

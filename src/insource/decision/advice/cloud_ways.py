@@ -62,7 +62,7 @@ def _keep(facts: Facts) -> Way:
     )
     figures = []
     if facts.profile is not None:
-        spending, where = facts.profile.spending, "spending"
+        spending, where = facts.profile.spending, "log"
         figures = [
             evidence("spending.per_month_usd", "cost a month", spending.per_month_usd, "USD", where),
             evidence("spending.per_1000_usd", "cost of 1,000 calls", spending.per_1000_usd, "USD", where),
@@ -123,7 +123,7 @@ def _savings(profile: LogProfile) -> tuple[_Saving, ...]:
             repetition.exact,
             same=True,
             why="the same request gets the answer that it got before",
-            figure=evidence("repetition.exact", "exact repeats", repetition.exact),
+            figure=evidence("repetition.exact", "exact repeats", repetition.exact, "share"),
         ),
         _Saving(
             "prompt cache",
@@ -144,7 +144,7 @@ def _savings(profile: LogProfile) -> tuple[_Saving, ...]:
             _part(constant.trimming_usd_per_month, month),
             same=False,
             why="the most that trimming can save; a shorter prompt has to be measured first",
-            figure=evidence("constant.share", "constant share of the prompt", constant.share),
+            figure=evidence("constant.share", "constant share of the prompt", constant.share, "share"),
         ),
     )
 
@@ -176,7 +176,9 @@ def untried(facts: Facts, given: Assumptions) -> tuple[Way, ...]:
         )
         option = local(name, given, machine_seconds=given.classical_seconds, audited_by=audit)
         why = f"a first look by cross-validation on {rung.rows:,} rows, judged by {rung.judged_by}"
-        figure = evidence(f"rungs.{name}", f"{rung.metric.replace('_', ' ')} of {name}", rung.quality)
+        figure = evidence(
+            f"rungs.{name}", f"{rung.metric.replace('_', ' ')} of {name}", rung.quality, "share"
+        )
         found.append(
             Way(
                 "classical",

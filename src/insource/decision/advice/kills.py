@@ -70,8 +70,8 @@ def _volume(
     met = paid.value <= 1 - section.payback_probability
     month = found.against_costs.month_usd if found.against_costs is not None else None
     figures = (
-        evidence("volume", "documents a month", found.volume, where="economics"),
-        evidence("best_case.payback_probability", f"probability that {BEST_CASE} pays back", paid),
+        evidence("volume", "documents a month", found.volume, where="bill"),
+        evidence("best_case.payback_probability", f"probability that {BEST_CASE} pays back", paid, "share"),
     )
     sentence = (
         f"{found.volume.value:,.0f} documents a month cost {show_usd(month)} with {against.name}. "
@@ -127,9 +127,9 @@ def _noise(facts: Facts, section: DecisionSection) -> KillCriterion | None:
         return None
     data = facts.profile.data
     figures = (
-        evidence("data.contradictions", "repeated inputs with several answers", data.contradictions),
-        evidence("data.corrections", "answers that a person changed", data.corrections),
-        evidence("data.disagreement", "repeated answers that differ", data.disagreement),
+        evidence("data.contradictions", "repeated inputs with several answers", data.contradictions, "share"),
+        evidence("data.corrections", "answers that a person changed", data.corrections, "share"),
+        evidence("data.disagreement", "repeated answers that differ", data.disagreement, "share"),
     )
     known = [one for one in figures if one.estimate.measured]
     if not known:
@@ -173,8 +173,10 @@ def _lever(mix: ErrorMix, lever: Lever, option: OptionKind) -> KillCriterion | N
     share = _share(gain.slots, mix.wrong_slots)
     met = (share.low or 0.0) > 0.5
     figures: list[Evidence] = [
-        evidence(f"mix.{lever}", f"share of the errors of {mix.arm}: {LEVER_WORDS[lever]}", share),
-        evidence(f"mix.{lever}.without", f"{mix.metric.replace('_', ' ')} without them", gain.without),
+        evidence(f"mix.{lever}", f"share of the errors of {mix.arm}: {LEVER_WORDS[lever]}", share, "share"),
+        evidence(
+            f"mix.{lever}.without", f"{mix.metric.replace('_', ' ')} without them", gain.without, "share"
+        ),
     ]
     sentence = (
         f"{share.value:.0%} of what {mix.arm} gets wrong are {LEVER_WORDS[lever]}: "

@@ -40,12 +40,14 @@ def _way(arm: LadderArm, ladder: Ladder, facts: Facts, given: Assumptions, audit
     against = arm.against
     difference = _difference(against) if against is not None else NOT_MEASURED
     quality = arm.evaluation.metrics.get(ladder.metric, NOT_MEASURED)
-    figures = [evidence(f"{arm.name}.{ladder.metric}", f"{_words(ladder)} of {arm.name}", quality)]
+    figures = [evidence(f"{arm.name}.{ladder.metric}", f"{_words(ladder)} of {arm.name}", quality, "share")]
     if against is not None:
         label = f"difference of {arm.name} to {against.baseline}"
-        figures.append(evidence(f"{arm.name}.difference", label, difference, where="comparison"))
+        figures.append(evidence(f"{arm.name}.difference", label, difference, "points", where="primary"))
     if arm.escalated is not None:
-        figures.append(evidence(f"{arm.name}.escalated", "share handed on to the cloud", arm.escalated))
+        figures.append(
+            evidence(f"{arm.name}.escalated", "share handed on to the cloud", arm.escalated, "share")
+        )
     return Way(
         kind=arm.kind,
         option=_option(arm, ladder, facts, given, audit),

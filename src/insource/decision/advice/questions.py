@@ -43,12 +43,15 @@ def _narrow(profile: LogProfile | None, *, moving: bool) -> AnsweredQuestion:
     narrow = profile.narrowness
     figures = _known(
         evidence(
-            "narrowness.in_three_prompts", "calls from the three commonest prompts", narrow.in_three_prompts
+            "narrowness.in_three_prompts",
+            "calls from the three commonest prompts",
+            narrow.in_three_prompts,
+            "share",
         ),
-        evidence("narrowness.one_form", "answers of one form", narrow.one_form),
+        evidence("narrowness.one_form", "answers of one form", narrow.one_form, "share"),
         evidence("narrowness.schema_changes", "changes of the answers a quarter", narrow.schema_changes),
         evidence("narrowness.new_values", "new values in 1,000 answers", narrow.new_values),
-        evidence("narrowness.extractive", "values that stand in their document", narrow.extractive),
+        evidence("narrowness.extractive", "values that stand in their document", narrow.extractive, "share"),
     )
     forms = [one for one in (narrow.in_three_prompts, narrow.one_form) if one.measured]
     if moving:
@@ -90,9 +93,12 @@ def _data(facts: Facts, *, noisy: bool) -> AnsweredQuestion:
     if profile is not None:
         figures += [
             evidence(
-                "data.contradictions", "repeated inputs with several answers", profile.data.contradictions
+                "data.contradictions",
+                "repeated inputs with several answers",
+                profile.data.contradictions,
+                "share",
             ),
-            evidence("data.corrections", "answers that a person changed", profile.data.corrections),
+            evidence("data.corrections", "answers that a person changed", profile.data.corrections, "share"),
         ]
     if facts.profile is None and ladder is None:
         return _open("data", question, "No rows are known.")
@@ -175,9 +181,9 @@ def _inside(facts: Facts, ranking: Ranking) -> AnsweredQuestion:
         return _open("inside", question, "No log was searched for personal data and secrets.")
     privacy = facts.profile.privacy
     figures = _known(
-        evidence("privacy.calls", "calls with personal data or secrets", privacy.calls),
+        evidence("privacy.calls", "calls with personal data or secrets", privacy.calls, "share"),
         *(
-            evidence(f"privacy.by_field.{field}", f"of them in {field}", share)
+            evidence(f"privacy.by_field.{field}", f"of them in {field}", share, "share")
             for field, share in privacy.by_field.items()
             if share.value
         ),

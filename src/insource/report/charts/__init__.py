@@ -12,13 +12,14 @@ from insource.report.charts.marks import (
     Mark,
     Point,
     RuleLine,
+    SwingBar,
     above_zero,
     bounds,
     colour,
     glyph,
 )
 from insource.report.charts.planes import line_plot, scatter, spread, steps
-from insource.report.charts.rows import bars, dot_plot, stacked_bars
+from insource.report.charts.rows import bars, dot_plot, stacked_bars, tornado
 
 __all__ = [
     "NARROW",
@@ -27,6 +28,7 @@ __all__ = [
     "Mark",
     "Point",
     "RuleLine",
+    "SwingBar",
     "above_zero",
     "bars",
     "bounds",
@@ -38,4 +40,5 @@ __all__ = [
     "spread",
     "stacked_bars",
     "steps",
+    "tornado",
 ]

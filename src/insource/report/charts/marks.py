@@ -71,6 +71,20 @@ class RuleLine:
     high: float | None = None
 
 
+@dataclass(frozen=True)
+class SwingBar:
+    """One input of a tornado: the result at its low and at its high end, and a note at the right.
+
+    ``flips`` says that the result changes its sign within the range of the input.
+    """
+
+    label: str
+    at_low: float
+    at_high: float
+    note: str = ""
+    flips: bool = False
+
+
 def colour(series: int) -> str:
     """Return the CSS variable of a series. No two of 36 series have both the same colour and shape."""
     return f"var(--s{(series + series // len(SHAPES)) % len(SHAPES)})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -34,11 +33,12 @@ def scatter(
     band: tuple[float, float] | None = None,
     front: Sequence[tuple[float, float]] = (),
     level: tuple[str, float] | None = None,
+    rules: Sequence[RuleLine] = (),
 ) -> Spec:
     """Draw named points with whiskers; a narrow plot has their numbers instead of their names.
 
     ``band`` is a shaded range of the vertical axis, ``front`` the corners of a dashed staircase, ``level`` a
-    horizontal line, named in a wide plot.
+    horizontal line, named in a wide plot; ``rules`` are vertical lines, named above it.
     """
     height = 280 if width <= NARROW else 340
     marks = _side_by_side(marks, x_axis, width)
@@ -53,6 +53,8 @@ def scatter(
         layers.append(_across(*band))
     if level is not None:
         layers += _level(*level)[: 1 if width <= NARROW else 2]
+    for index, rule in enumerate(rules):
+        layers += _upright(rule, index, late=vega.position(rule.x, x_axis) > 0.6)
     if front:
         corners = [{"x": x, "y": y} for x, y in front]
         stairs = {"stroke": "var(--muted)", "strokeDash": [2, 3], "interpolate": "step-after"}
@@ -158,22 +160,22 @@ def spread(
 
 
 def _side_by_side(marks: Sequence[Mark], axis: vega.Axis, width: int) -> list[Mark]:
-    """Move marks of nearly equal cost a few pixels apart where one whisker would hide another."""
-    per_pixel = math.log(axis.domain[1] / axis.domain[0]) / width
-    order = sorted(range(len(marks)), key=lambda index: (marks[index].x, -marks[index].point.value))
+    """Move marks of nearly equal place a few pixels apart where one whisker would hide another."""
+    at = [vega.position(mark.x, axis) * width for mark in marks]
+    order = sorted(range(len(marks)), key=lambda index: (at[index], -marks[index].point.value))
     groups: list[list[int]] = []
     for index in order:
-        near = groups and math.log(marks[index].x / marks[groups[-1][-1]].x) < NEAR * per_pixel
+        near = groups and at[index] - at[groups[-1][-1]] < NEAR
         if near and any(_overlap(marks[index].point, marks[other].point) for other in groups[-1]):
             groups[-1].append(index)
         else:
             groups.append([index])
-    moved = list(marks)
+    changed = list(marks)
     for group in groups:
         for place, index in enumerate(group):
             shift = 2 * NEAR * (place - (len(group) - 1) / 2)
-            moved[index] = replace(marks[index], x=marks[index].x * math.exp(per_pixel * shift))
-    return moved
+            changed[index] = replace(marks[index], x=vega.moved(marks[index].x, shift, axis, width))
+    return changed
 
 
 def _overlap(one: Point, other: Point) -> bool:

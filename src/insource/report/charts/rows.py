@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from insource.report import vega
-from insource.report.charts.marks import NARROW, DotRow, Point, look, points_layer
+from insource.report.charts.marks import NARROW, DotRow, Point, SwingBar, colour, look, points_layer
 from insource.report.page import Spec
 
 WIDEST_LABEL = 42  # letters; a longer label takes another line
@@ -94,6 +94,32 @@ def bars(rows: Sequence[tuple[str, int, str]], axis: vega.Axis, *, width: int) -
         "y": vega.quantitative("top"),
     }
     return layout.chart([layout.separators(), bar, *layout.words()])
+
+
+def tornado(rows: Sequence[SwingBar], axis: vega.Axis, *, width: int, stated: float) -> Spec:
+    """Draw, for each input, bars from the ``stated`` result to those at its low and at its high end.
+
+    Where both ends lie on one side of it, the shorter bar is drawn in front. A diamond on the line at 0 marks
+    an input that changes the sign of the result within its range.
+    """
+    layout = _Rows([DotRow(row.label, (Point(0),), row.note) for row in rows], width)
+    values, diamonds = [], []
+    for row, middle in zip(rows, layout.middles(), strict=True):
+        ends = [(row.at_low, colour(0)), (row.at_high, colour(1))]
+        for end, fill in sorted(ends, key=lambda bar: -abs(bar[0] - stated)):
+            span = {"low": min(stated, end), "high": max(stated, end), "colour": fill}
+            values.append(span | {"top": middle - 7, "bottom": middle + 7})
+        if row.flips:
+            diamonds.append({"value": 0.0, "y": middle})
+    bar = vega.layer(values, "rect", {}, x2="high", y2="bottom", fill=vega.as_given("colour"))
+    bar["encoding"] |= {
+        "x": vega.x_channel(axis, (layout.gutter, width - layout.right), "low"),
+        "y": vega.quantitative("top"),
+    }
+    place = {"x": vega.quantitative("value"), "y": vega.quantitative("y")}
+    look_of = {"shape": "diamond", "size": 90, "fill": "var(--ink)", "stroke": "var(--card)", "opacity": 1}
+    mark = vega.layer(diamonds, "point", look_of, **place)
+    return layout.chart([layout.separators(), bar, layout.upright(0.0), mark, *layout.words()])
 
 
 class _Rows:

@@ -1,0 +1,1 @@
+"""The sections of a decision, on its own page and at the top of a run's report."""

@@ -1,0 +1,24 @@
+"""The section on provenance: how the decision was made."""
+
+from __future__ import annotations
+
+from insource.report.page import Section, Terms
+from insource.report.sections.deciding.headline import DEPTHS
+from insource.types.decided import Decision
+
+
+def made(decision: Decision) -> Section:
+    """Return the section with command, depth, date, machine and version."""
+    items = (
+        ("Task", decision.task),
+        ("Decided", DEPTHS[decision.depth]),
+        ("Command", decision.command),
+        ("Date", decision.decided_at),
+        ("Machine", decision.machine),
+        ("Insource", decision.insource_version),
+        ("Run", decision.run_id),
+        ("Result", decision.result),
+        ("Schema version", str(decision.schema_version)),
+    )
+    known = tuple((name, value) for name, value in items if value)
+    return Section("made", "How was this decided?", blocks=(Terms("", known, code=True),))
