@@ -80,11 +80,14 @@ def _weighed(way: Way, today: Option, reference: Option, given: Assumptions, see
     return Weighed(way, to_today, weigh(way.option, reference, given, seed=seed, draws=DRAWS))
 
 
-def _place(option: RankedOption) -> tuple[int, bool, float, float, float, str]:
-    saves, quality = option.saves.value, option.quality.value
-    # Unknown is worse than keeping things as they are, never better.
+def _place(option: RankedOption) -> tuple[int, bool, bool, float, float, float, str]:
+    saves, quality, difference = option.saves.value, option.quality.value, option.difference
+    at_best = difference.value if difference.high is None else difference.high
+    # Unknown is worse than keeping things as they are, never better. What is open and surely below today's
+    # way, if only a simulated one, comes after what may be as good.
     return (
         _ORDER[option.standing],
+        at_best is not None and at_best < 0,
         saves is None and option.kind != "keep",
         -(saves or 0.0),
         1.0 if quality is None else -quality,
