@@ -137,11 +137,14 @@ def _show(session: Session, found: Sequence[Decision], markdown_path: Path | Non
         click.echo(json.dumps({"schema_version": 1, "decisions": documents}, ensure_ascii=False))
     if markdown_path is not None:
         _write(markdown_path, render_decision_markdown(found))
+    for_people = not as_json and str(markdown_path) != "-"
     if len(found) > 1:
-        show_decisions(found)
+        if for_people:
+            show_decisions(found)
         say(f"\nOne in full, with its page: insource decide {shlex.quote(found[0].task)}")
         return
-    show_decision(found[0])
+    if for_people:
+        show_decision(found[0])
     if page := write_page(session, found[0]):
         say(f"\nWrote {near(page)}")
 
@@ -150,6 +153,6 @@ def _write(path: Path, text: str) -> None:
     from insource.foundation.files import replace_text
 
     if str(path) == "-":
-        click.echo(text)
+        click.echo(text, nl=False)
     else:
         replace_text(path, text, mode=0o644)
