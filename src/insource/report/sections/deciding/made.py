@@ -6,6 +6,8 @@ from insource.report.page import Section, Terms
 from insource.report.sections.deciding.headline import DEPTHS
 from insource.types.decided import Decision
 
+ANCHOR = "made"
+
 
 def made(decision: Decision) -> Section:
     """Return the section with command, depth, date, machine and version."""
@@ -21,4 +23,4 @@ def made(decision: Decision) -> Section:
         ("Schema version", str(decision.schema_version)),
     )
     known = tuple((name, value) for name, value in items if value)
-    return Section("made", "How was this decided?", blocks=(Terms("", known, code=True),))
+    return Section(ANCHOR, "How was this decided?", blocks=(Terms("", known, code=True),))
