@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,10 +126,30 @@ def _measure(session: Session, budget_s: float | None) -> None:
 
 
 def _show(session: Session, found: Sequence[Decision], markdown_path: Path | None, *, as_json: bool) -> None:
-    from insource.cli.output import say
+    """Print the decisions, one in full or several as a table, and write the page of a single one."""
+    from insource.cli.decision_text import show_decision, show_decisions
+    from insource.cli.output import near, say
+    from insource.report.decision_markdown import render_decision_markdown
+    from insource.workflow.advise import write_page
 
     if as_json:
         documents = [one.model_dump(mode="json") for one in found]
         click.echo(json.dumps({"schema_version": 1, "decisions": documents}, ensure_ascii=False))
-    for one in found:
-        say(f"{one.task}: {one.verdict.outcome}. {one.verdict.sentence}")
+    if markdown_path is not None:
+        _write(markdown_path, render_decision_markdown(found))
+    if len(found) > 1:
+        show_decisions(found)
+        say(f"\nOne in full, with its page: insource decide {shlex.quote(found[0].task)}")
+        return
+    show_decision(found[0])
+    if page := write_page(session, found[0]):
+        say(f"\nWrote {near(page)}")
+
+
+def _write(path: Path, text: str) -> None:
+    from insource.foundation.files import replace_text
+
+    if str(path) == "-":
+        click.echo(text)
+    else:
+        replace_text(path, text, mode=0o644)

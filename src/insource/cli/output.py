@@ -225,6 +225,12 @@ def summary(result: RunResult) -> None:
         say(printable(line))
     for comparison in result.comparisons:
         minor_gaps(comparison)
+    if result.decision is not None:
+        from insource.cli.decision_text import show_decision
+
+        say()
+        show_decision(result.decision, console)
+        return
     say(result.break_even.sentence)
     say(f"\n{styled('Verdict', bold=True)}: {result.verdict.outcome}. {result.verdict.sentence}")
 

@@ -1,9 +1,9 @@
 """Format a figure in its unit: dollars, shares, points, seconds, or a number with the words of the unit.
 
-A unit is a few words. Some of them say how the number is shown, alone or before more words: ``share`` (0.94
-is 94.0%), ``points`` (a difference of shares: 0.012 is +1.2 points), ``USD`` (``USD a month``),
-``documents`` and ``calls`` (whole numbers). ``s`` are seconds, ``minutes`` become hours where there are many.
-Every other unit follows the number.
+A unit is a few words. Some of them say how the number is shown, alone or before more words: ``share``
+(0.94 is 94.0%), ``points`` (a difference of shares: 0.012 is +1.2 points), ``USD`` (``USD a month``),
+``documents`` and ``calls`` (whole numbers). ``s`` are seconds, ``minutes`` become hours where there are
+many. Every other unit follows the number.
 """
 
 from __future__ import annotations

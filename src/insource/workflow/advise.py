@@ -15,10 +15,11 @@ from insource.evaluation.stage import STAGE as EVALUATE
 from insource.evaluation.stage import Evaluated
 from insource.evaluation.stage import load as load_evaluated
 from insource.foundation.canonical import digest
-from insource.foundation.errors import InsourceError, UserError
+from insource.foundation.errors import InsourceError, PrerequisiteError, UserError
 from insource.foundation.files import replace_text, write_json
 from insource.logs.discovery.rules import FILE_NAME
 from insource.logs.recorder import SPOOL_FOLDER, STORE_FILE
+from insource.report.render import write_decision
 from insource.runs.folders import RunStore, StageSpec
 from insource.runs.result import STAGE as RUN
 from insource.runs.result import load as load_result
@@ -37,7 +38,7 @@ from insource.workflow.session import Session
 PROFILE, PROFILE_VERSION = "profile", 1
 PROFILE_FILE = "profile.json"
 FOLDER = "decisions"
-DECISION_FILE = "decision.json"
+DECISION_FILE, PAGE_FILE = "decision.json", "decision.html"
 
 
 class Known(NamedTuple):
@@ -278,6 +279,15 @@ def kept(session: Session, decision: Decision) -> Decision:
     folder.mkdir(parents=True, exist_ok=True)
     replace_text(folder / DECISION_FILE, decision.model_dump_json(indent=1) + "\n")
     return decision
+
+
+def write_page(session: Session, decision: Decision) -> Path | None:
+    """Write the page of a decision beside it; say what is missing where it cannot be drawn."""
+    try:
+        return write_decision(decision, folder_of(session, decision.task) / PAGE_FILE)
+    except PrerequisiteError as error:
+        session.display.note(f"No page was written: {error.message}")
+        return None
 
 
 def folder_of(session: Session, task: str) -> Path:

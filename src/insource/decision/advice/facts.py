@@ -8,6 +8,7 @@ from typing import NamedTuple
 from insource.decision.economics.measured_arm import MeasuredArm
 from insource.decision.economics.prices import Price
 from insource.types import Arm, Comparison, Estimate, Evaluation
+from insource.types.comparison import RequiredSample
 from insource.types.decided import Evidence, NextExperiment, OptionKind
 from insource.types.error_mix import ErrorMix
 from insource.types.gold import GoldSource
@@ -69,6 +70,14 @@ class Ladder(NamedTuple):
     train_rows: int = 0
     test_rows: int = 0
     run_id: str = ""
+
+    def short(self) -> tuple[Comparison, RequiredSample] | None:
+        """Return the comparison with a real cloud that its documents could not decide, and what would."""
+        clouds = {one.name for one in self.arms if one.arm.role == "reference" and not one.arm.simulated}
+        for one in self.judged:
+            if one.baseline in clouds and one.outcome == "inconclusive" and one.required is not None:
+                return one, one.required
+        return None
 
     def named(self, name: str | None) -> LadderArm | None:
         """Return the arm of this name, None where it was not measured."""

@@ -63,7 +63,7 @@ def _volume(
         correct=against.correct,
         errors=against.errors,
     )
-    found = weigh(free, against, given, seed=seed, draws=DRAWS)
+    found = weigh(free, against, given, seed=seed, draws=DRAWS, with_tornado=False)
     paid = found.payback_probability
     if paid.value is None:
         return KillCriterion(name=name, met=None, sentence=f"Unknown: {'; '.join(found.unknown)}.")

@@ -33,6 +33,7 @@ def next_experiment(
         *_levers(kills, facts.ladder, ranking),
         *_labels(facts, kills, given),
         *_more_documents(facts.ladder, verdict, given),
+        *_real_answers(facts, ranking),
         *(_deeper(facts, verdict) if not any(one.met for one in kills) else ()),
     ]
     return min(found, key=_price, default=None)
@@ -110,18 +111,32 @@ def _labelled(rows: int, command: str, settles: str, given: Assumptions) -> Next
 
 def _more_documents(ladder: Ladder | None, verdict: Verdict, given: Assumptions) -> Iterable[NextExperiment]:
     """A test that cannot tell says how many documents would."""
-    if ladder is None or verdict.outcome != "undecided":
+    short = ladder.short() if ladder is not None else None
+    if short is None or verdict.outcome != "undecided":
         return
-    for one in ladder.judged:
-        if one.outcome == "inconclusive" and one.verdict_allowed and one.required is not None:
-            more = max(one.required.expected - (one.units or one.n), 1)
-            yield _labelled(
-                more,
-                "insource dataset review, then insource run",
-                f"whether {one.candidate} is not worse than {one.baseline}: {one.required.words}",
-                given,
-            )
-            return
+    one, required = short
+    more = max(required.expected - (one.units or one.n), 1)
+    yield _labelled(
+        more,
+        "insource dataset review, then insource run",
+        f"whether {one.candidate} is not worse than {one.baseline}: {required.words}",
+        given,
+    )
+
+
+def _real_answers(facts: Facts, ranking: Ranking) -> Iterable[NextExperiment]:
+    """Without answers of a real cloud nothing says whether it can be replaced."""
+    ladder = facts.ladder
+    today = ladder.named(ladder.today) if ladder is not None else None
+    if ladder is None or facts.local_only or (today is not None and not today.arm.simulated):
+        return
+    yield NextExperiment(
+        depth="ladder",
+        command='insource run, with model = "provider/model" under [reference]',
+        settles="whether the candidate can replace the cloud model that you pay",
+        minutes=Estimate(value=None, method="unknown", note="the time of the provider"),
+        usd=_asked_again(ladder, ranking),
+    )
 
 
 def _deeper(facts: Facts, verdict: Verdict) -> Iterable[NextExperiment]:

@@ -102,15 +102,13 @@ def _data(facts: Facts, *, noisy: bool) -> AnsweredQuestion:
         ]
     if facts.profile is None and ladder is None:
         return _open("data", question, "No rows are known.")
-    short = next(
-        (one.required for one in (ladder.judged if ladder else ()) if one.required is not None), None
-    )
+    short = ladder.short() if ladder is not None else None
     if noisy:
         answer, words = "no", f"There are {rows:,} usable inputs, and too many doubtful labels among them."
     elif rows < ENOUGH_ROWS:
         answer, words = "no", f"There are {rows:,} usable inputs; {ENOUGH_ROWS} are a start."
     elif short is not None:
-        answer, words = "open", f"There are {rows:,} rows to learn from; the test needs {short.words}."
+        answer, words = "open", f"There are {rows:,} rows to learn from; the test needs {short[1].words}."
     else:
         answer, words = "yes", f"There are {rows:,} usable inputs to learn from."
     return AnsweredQuestion(

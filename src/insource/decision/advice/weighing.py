@@ -73,17 +73,21 @@ def _tier(way: Way) -> Tier:
 
 
 def _weighed(way: Way, today: Option, reference: Option, given: Assumptions, seed: int) -> Weighed:
-    to_today = weigh(way.option, today, given, seed=seed, draws=DRAWS)
-    if reference is today or (not way.own and way.kind != "cascade"):
+    alone = reference is today or (not way.own and way.kind != "cascade")
+    to_today = weigh(way.option, today, given, seed=seed, draws=DRAWS, with_tornado=alone)
+    if alone:
         return Weighed(way, to_today, to_today)
     return Weighed(way, to_today, weigh(way.option, reference, given, seed=seed, draws=DRAWS))
 
 
-def _place(option: RankedOption) -> tuple[int, bool, float, float, float, str]:
-    saves, quality = option.saves.value, option.quality.value
-    # Unknown is worse than keeping things as they are, never better.
+def _place(option: RankedOption) -> tuple[int, bool, bool, float, float, float, str]:
+    saves, quality, difference = option.saves.value, option.quality.value, option.difference
+    at_best = difference.value if difference.high is None else difference.high
+    # Unknown is worse than keeping things as they are, never better. What is open and surely below today's
+    # way, if only a simulated one, comes after what may be as good.
     return (
         _ORDER[option.standing],
+        at_best is not None and at_best < 0,
         saves is None and option.kind != "keep",
         -(saves or 0.0),
         1.0 if quality is None else -quality,
@@ -131,7 +135,7 @@ def _per_1000(one: Weighed, given: Assumptions) -> Estimate:
         return one.today.costs.per_1000_correct
     if one.way.option.unknown():
         return Estimate(value=None, method="unknown", note="; ".join(one.way.option.unknown()))
-    alone = weigh(one.way.option, NOTHING, given, seed=0, draws=DRAWS)
+    alone = weigh(one.way.option, NOTHING, given, seed=0, draws=DRAWS, with_tornado=False)
     return alone.costs.per_1000_correct if alone.costs is not None else NOT_MEASURED
 
 

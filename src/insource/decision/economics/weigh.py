@@ -32,10 +32,19 @@ from insource.types.economics import Costs, Economics
 METHOD = "Monte-Carlo"
 
 
-def weigh(option: Option, against: Option, given: Assumptions, *, seed: int, draws: int = DRAWS) -> Economics:
+def weigh(
+    option: Option,
+    against: Option,
+    given: Assumptions,
+    *,
+    seed: int,
+    draws: int = DRAWS,
+    with_tornado: bool = True,
+) -> Economics:
     """Return what an option costs and saves against another one.
 
-    Where an input of either is unknown, the result names it, and no figure that needs it has a value.
+    Where an input of either is unknown, the result names it, and no figure that needs it has a value. The
+    tornado takes most of the time; without it no input is said to turn the result around.
 
     Raises:
         ValueError: two different inputs have one name.
@@ -72,7 +81,7 @@ def weigh(option: Option, against: Option, given: Assumptions, *, seed: int, dra
             "saving_usd_by_month": tuple(in_cents(saved) for saved in exactly.months),
             "payback": payback(exactly.balance),
             "simple_payback_months": _simple_payback(option, against, given),
-            "tornado": tornado(option, against, given, inputs),
+            "tornado": tornado(option, against, given, inputs) if with_tornado else (),
         }
     )
     return found.model_copy(update={"sentences": sentences(found)})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -108,8 +109,9 @@ def seconds_by_runs(amount: Amount, tokens_per_s: Sequence[float]) -> Estimate:
     )
 
 
+@cache
 def operations_per_s(precision: Precision) -> float:
-    """Measure how many floating-point operations a second a matrix product reaches, in half a second."""
+    """Measure how many floating-point operations a second a matrix product reaches: half a second, once."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
