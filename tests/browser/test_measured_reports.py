@@ -1,21 +1,10 @@
 """Reports of measured runs in a real browser: nothing is cut or too wide, on a phone and on paper."""
 
 import pytest
+from support.browser_checks import CUT, OVERFLOW
 from support.measured_runs import agreement_run, demo_run, labels_run, unfair_run
 
 from insource.report import write_report
-
-OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
-# Every text of every shown drawing against the box of its drawing, in pixels beyond the nearest edge.
-CUT = """
-[...document.querySelectorAll('figure svg')].filter(svg => svg.getClientRects().length).flatMap(svg => {
-  const box = svg.getBoundingClientRect();
-  return [...svg.querySelectorAll('text')].filter(text => text.textContent).map(text => {
-    const at = text.getBoundingClientRect();
-    const beyond = [box.left - at.left, at.right - box.right, box.top - at.top, at.bottom - box.bottom];
-    return [Math.max(...beyond), text.textContent];
-  }).filter(([beyond]) => beyond > 3);
-})"""
 
 
 @pytest.mark.parametrize("width", [390, 1200])

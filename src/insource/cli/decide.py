@@ -126,25 +126,26 @@ def _measure(session: Session, budget_s: float | None) -> None:
 
 
 def _show(session: Session, found: Sequence[Decision], markdown_path: Path | None, *, as_json: bool) -> None:
-    """Print the decisions, one in full or several as a table, and write the page of a single one."""
-    from insource.cli.decision_text import show_decision, show_decisions
+    """Print the decisions, one in full or several as a table, and write the page of a single one.
+
+    Where standard output has a document, they are printed on standard error.
+    """
+    from insource.cli.decision_text import output, show_decision, show_decisions
     from insource.cli.output import near, say
     from insource.report.decision_markdown import render_decision_markdown
     from insource.workflow.advise import write_page
 
+    console = output(err=as_json or str(markdown_path) == "-")
     if as_json:
         documents = [one.model_dump(mode="json") for one in found]
         click.echo(json.dumps({"schema_version": 1, "decisions": documents}, ensure_ascii=False))
     if markdown_path is not None:
         _write(markdown_path, render_decision_markdown(found))
-    for_people = not as_json and str(markdown_path) != "-"
     if len(found) > 1:
-        if for_people:
-            show_decisions(found)
+        show_decisions(found, console)
         say(f"\nOne in full, with its page: insource decide {shlex.quote(found[0].task)}")
         return
-    if for_people:
-        show_decision(found[0])
+    show_decision(found[0], console)
     if page := write_page(session, found[0]):
         say(f"\nWrote {near(page)}")
 

@@ -21,7 +21,7 @@ LABEL = 10  # letters before a line of text
 
 def show_decision(decision: Decision, console: Console | None = None) -> None:
     """Print the verdict, the three numbers, what rules it out, options, questions and the next experiment."""
-    console = console or _console()
+    console = console or output()
     width = console.width
     for text in _top(decision, width):
         console.print(text, style="bold" if text.startswith(one_line(decision.task, 40)) else None)
@@ -37,7 +37,7 @@ def show_decisions(decisions: Sequence[Decision], console: Console | None = None
     """Print a table of decisions, a task a row, in the order given."""
     from insource.report import units
 
-    console = console or _console()
+    console = console or output()
     table = _table()
     table.add_column("task", overflow="ellipsis", no_wrap=True, max_width=20)
     table.add_column("a month", justify="right", no_wrap=True)
@@ -197,9 +197,10 @@ def _table() -> Table:
     return Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
 
 
-def _console() -> Console:
-    """Return standard output, 80 columns wide where it is no terminal."""
+def output(*, err: bool = False) -> Console:
+    """Return standard output, or standard error, 80 columns wide where it is no terminal."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else WIDTH
-    return Console(width=width, markup=False, highlight=False, emoji=False)
+    stream = sys.stderr if err else sys.stdout
+    width = None if stream.isatty() else WIDTH
+    return Console(stderr=err, width=width, markup=False, highlight=False, emoji=False)

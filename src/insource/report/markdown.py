@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 
 from insource.foundation.money import show_usd
 from insource.report import markup, words
-from insource.report.page import Block, Section
-from insource.report.sections.banner import WORDS, basis, simulation_warning
+from insource.report.page import Block, Section, Table
+from insource.report.sections.banner import basis, simulation_warning
 from insource.report.sections.contents import sections
+from insource.report.sections.deciding.headline import WORDS, headline_numbers
 from insource.types import NOT_MEASURED, Evaluation, RunResult
 
 LONGEST = 1500  # letters of a document: the page has all of it
@@ -55,7 +56,16 @@ def _summary(shown: RunResult) -> Iterator[str]:
     yield from (
         f"- {markup.text(comparison.sentence)}" for comparison in shown.comparisons if comparison.sentence
     )
-    yield from ("", markup.text(shown.break_even.sentence), "")
+    yield from ("", *_money(shown), "")
+
+
+def _money(shown: RunResult) -> Iterator[str]:
+    """Yield the three numbers of the decision, or the first look at the break-even volume without one."""
+    if shown.decision is None:
+        yield markup.text(shown.break_even.sentence)
+        return
+    names, numbers = zip(*headline_numbers(shown.decision), strict=True)
+    yield from markup.table(Table("", names, [numbers]))
 
 
 def _section(section: Section) -> Iterator[str]:

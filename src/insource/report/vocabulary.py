@@ -112,3 +112,18 @@ TERMS: dict[str, str] = {
     "Simulated cloud": "Generated answers that follow a published error profile. They test the software and "
     "say nothing about any provider.",
 }
+
+DECISION_TERMS: dict[str, str] = {
+    "Today": "What answers now. Differences and savings are against it.",
+    "Reference": "The cheapest way to stay in the cloud that is not worse. Break-even, payback and net "
+    "present value of a model of one's own are against it.",
+    "Holds, open, fails": "As good as today, shown or by construction; not shown either way; shown to be "
+    "worse.",
+    "Draw": "One value for every input, drawn from its range. A figure of money is the median of the draws, "
+    "and its interval [low, high] holds 95 % of them.",
+    "Net present value": "What is saved over the horizon; later months count less, by the discount rate.",
+    "Break-even volume": "Documents a month from which a month costs less. What the start costs is not in "
+    "it.",
+    "Payback": "The discounted savings have paid for the start.",
+    "Flips": "The value of one input, all others as stated, at which the net present value changes its sign.",
+}

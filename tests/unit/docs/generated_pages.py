@@ -21,6 +21,7 @@ from insource.cli.main import VERBS, cli
 from insource.config.loading import keys
 from insource.config.sections import Config
 from insource.types import Frozen, RunResult
+from insource.types.decided import Decision
 
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "docs" / "reference"
@@ -138,7 +139,17 @@ def public_api() -> str:
 
 def run_result_schema() -> str:
     """The JSON Schema of what ``insource run --json`` prints."""
-    schema = without_examples(RunResult.model_json_schema(mode="serialization"))
+    return schema_of(RunResult)
+
+
+def decision_schema() -> str:
+    """The JSON Schema of each decision that ``insource decide --json`` prints."""
+    return schema_of(Decision)
+
+
+def schema_of(kind: type[Frozen]) -> str:
+    """The JSON Schema of a document."""
+    schema = without_examples(kind.model_json_schema(mode="serialization"))
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
@@ -170,6 +181,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "python.md": public_api,
 }
 SCHEMA = REFERENCE / "run-result.schema.json"
+DECISION_SCHEMA = REFERENCE / "decision.schema.json"
 
 
 def main() -> None:
@@ -177,6 +189,7 @@ def main() -> None:
         page = REFERENCE / name
         page.write_text(with_block(page.read_text(encoding="utf-8"), block()), encoding="utf-8")
     SCHEMA.write_text(run_result_schema(), encoding="utf-8")
+    DECISION_SCHEMA.write_text(decision_schema(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from support.example_decisions import measured
 from support.example_results import example_result
 from support.measured_runs import agreement_run, demo_run, labels_run, unfair_run
 from support.retentions import retained_run
@@ -20,8 +21,12 @@ from insource.types.result import Served
 RUNS = [example_result, demo_run, labels_run, unfair_run, agreement_run, stepped_run]
 
 
+def decided_run() -> RunResult:
+    return example_result(decision=measured())
+
+
 def small(run) -> RunResult:
-    return run() if run is example_result else run(60)
+    return run() if run in (example_result, decided_run) else run(60)
 
 
 def anchors(result: RunResult) -> set[str]:
@@ -62,6 +67,8 @@ def metrics(*prefixes: str):
         ("ladder", demo_run, without(evaluations=())),
         ("primary", demo_run, without(choice=None, registration=None)),
         ("difference", demo_run, without(comparisons=())),
+        ("worth", decided_run, without(decision=None)),
+        ("options", decided_run, without(decision=None)),
         ("fairness", unfair_run, without(comparisons=())),
         ("fairness", unfair_run, without(choice=None)),  # of an earlier version, which did not look for any
         ("labels-behind", labels_run, without(gold=None, ceiling=None)),

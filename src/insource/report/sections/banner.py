@@ -8,11 +8,10 @@ from insource.report import words
 from insource.report.page import Banner, Cell
 from insource.report.sections.comparing.others import shown
 from insource.report.sections.comparing.primary import primary_comparison
+from insource.report.sections.deciding.headline import BREAK_EVEN, WORDS, break_even
 from insource.report.sections.estimates import estimate_cell
 from insource.report.sections.ladder import outcome_of
 from insource.types import Comparison, RunResult, Text
-
-WORDS = {"go": "Go", "no-go": "No-go", "undecided": "Undecided"}
 
 
 def banner(result: RunResult) -> Banner:
@@ -86,6 +85,8 @@ def _difference(result: RunResult) -> tuple[str, Cell]:
 
 
 def _money(result: RunResult) -> tuple[str, Cell]:
+    if result.decision is not None:
+        return BREAK_EVEN, break_even(result.decision.own)
     economics = result.break_even
     volume = words.finite(economics.documents_per_month)
     costs = (

@@ -20,6 +20,7 @@ from insource.report.sections import (
     training,
 )
 from insource.report.sections.comparing import break_point, fairness, others, primary, slices
+from insource.report.sections.deciding.contents import sections_in_report
 from insource.report.sections.errors import error_mix, examples, fields, formats, invention, labels
 from insource.types import RunResult
 
@@ -56,5 +57,12 @@ SECTIONS: tuple[Callable[[RunResult], Section | None], ...] = (
 
 
 def sections(result: RunResult) -> tuple[Section, ...]:
-    """Return every section that this result has data for."""
-    return tuple(section for make in SECTIONS if (section := make(result)) is not None)
+    """Return every section that this result has data for; those of its decision come first.
+
+    The decision has the whole economics, so the first look at the break-even volume is left out beside it.
+    """
+    found = tuple(section for make in SECTIONS if (section := make(result)) is not None)
+    if result.decision is None:
+        return found
+    rest = (section for section in found if section.anchor != economics.ANCHOR)
+    return (*sections_in_report(result.decision), *rest)

@@ -13,6 +13,7 @@ from insource.types import BreakEven, RunResult
 
 USD = "'$' + format(datum.value, ',~r')"
 CURVE_POINTS = 60
+ANCHOR = "break-even"
 
 
 def break_even(result: RunResult) -> Section:
@@ -27,7 +28,7 @@ def break_even(result: RunResult) -> Section:
     )
     plot = _monthly(result)
     blocks = ((plot,) if plot else ()) + ((assumptions,) if rows else ())
-    return Section("break-even", "When does it pay?", lead, blocks)
+    return Section(ANCHOR, "When does it pay?", lead, blocks)
 
 
 def _monthly(result: RunResult) -> Plot | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from insource.report import words
 from insource.report.page import Block, Bullets, Cell, Row, Section, Table, Terms
-from insource.report.vocabulary import METRICS, TERMS
+from insource.report.vocabulary import DECISION_TERMS, METRICS, TERMS
 from insource.types import RunResult, StageRun
 
 
@@ -48,7 +48,8 @@ def glossary(result: RunResult) -> Section:
         for name, metric in METRICS.items()
         if name in used
     )
-    return Section("glossary", "What do the words mean?", blocks=(Terms("", (*metrics, *TERMS.items())),))
+    terms = TERMS if result.decision is None else TERMS | DECISION_TERMS
+    return Section("glossary", "What do the words mean?", blocks=(Terms("", (*metrics, *terms.items())),))
 
 
 def _stage(stage: StageRun) -> Row:

@@ -8,6 +8,7 @@ from insource.report.page import Section
 from insource.report.sections.deciding import (
     bill,
     gates,
+    headline,
     inputs,
     kills,
     leaving,
@@ -42,3 +43,9 @@ SECTIONS: tuple[Callable[[Decision], Section | None], ...] = (
 def decision_sections(decision: Decision) -> tuple[Section, ...]:
     """Return every section that this decision has something for."""
     return tuple(section for make in SECTIONS if (section := make(decision)) is not None)
+
+
+def sections_in_report(decision: Decision) -> tuple[Section, ...]:
+    """Return the sections for the report of a run, which has a banner and a provenance of its own."""
+    found = (section for section in decision_sections(decision) if section.anchor != made.ANCHOR)
+    return (headline.worth(decision), *found)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from insource.report import units, words
-from insource.report.page import Banner, Cell
+from insource.report.page import Banner, Cell, Section, Terms
 from insource.types.decided import Decision, Depth, RankedOption
 from insource.types.economics import Economics
 
 WORDS = {"go": "Go", "no-go": "No-go", "undecided": "Undecided"}
+BREAK_EVEN = "Break-even volume, a month"
 DEPTHS: dict[Depth, str] = {
     "log": "from the log alone",
     "ladder": "from the measured ladder",
@@ -47,6 +48,15 @@ def basis(decision: Decision) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def worth(decision: Decision) -> Section:
+    """Return the section with the three numbers, for a page whose banner has others."""
+    items = tuple(
+        (name, "\n".join(filter(None, (number.text, number.detail))))
+        for name, number in headline_numbers(decision)
+    )
+    return Section("worth", "Is it worth it?", basis(decision), (Terms("", items),))
+
+
 def headline_numbers(decision: Decision) -> tuple[tuple[str, Cell], ...]:
     """Return cost per 1,000 correct documents, break-even against yours, and the probability of payback."""
     own = decision.own
@@ -54,7 +64,7 @@ def headline_numbers(decision: Decision) -> tuple[tuple[str, Cell], ...]:
     months = f" in {found.horizon_months} months" if found else ""
     return (
         ("Cost per 1,000 correct documents", _cost(own)),
-        ("Break-even volume, a month", break_even(own)),
+        (BREAK_EVEN, break_even(own)),
         (f"Probability of payback{months}", _payback(own)),
     )
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from insource.report.page import Section, Terms
 from insource.report.sections.deciding.headline import DEPTHS
+from insource.report.vocabulary import DECISION_TERMS
 from insource.types.decided import Decision
+
+ANCHOR = "made"
 
 
 def made(decision: Decision) -> Section:
-    """Return the section with command, depth, date, machine and version."""
+    """Return the section with command, depth, date, machine, version, and what the words mean."""
     items = (
         ("Task", decision.task),
         ("Decided", DEPTHS[decision.depth]),
@@ -21,4 +24,5 @@ def made(decision: Decision) -> Section:
         ("Schema version", str(decision.schema_version)),
     )
     known = tuple((name, value) for name, value in items if value)
-    return Section("made", "How was this decided?", blocks=(Terms("", known, code=True),))
+    terms = Terms("What the words mean", (*DECISION_TERMS.items(),))
+    return Section(ANCHOR, "How was this decided?", blocks=(Terms("", known, code=True), terms))
