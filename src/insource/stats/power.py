@@ -83,14 +83,25 @@ def t_test_n(variance: float, distance: float, alpha: float = 0.05, power: float
     if normal >= _LARGE:
         return normal
 
-    def enough(n: int) -> bool:
-        limit = t_quantile(1 - alpha / 2, n - 1)
-        return 1 - noncentral_t_cdf(limit, n - 1, distance * math.sqrt(n / variance)) >= power
-
     n = max(2, normal)  # t never needs fewer
-    while not enough(n):
+    while t_test_power(variance, distance, n, alpha) < power:
         n += 1
     return n
+
+
+def t_test_power(variance: float, distance: float, n: int, alpha: float = 0.05) -> float:
+    """Return the probability that a two-sided t interval of a mean of ``n`` units lies above a point.
+
+    The true mean is ``distance`` above that point, below it when negative. ``variance`` is that of one unit.
+    Exact, by the noncentral t.
+
+    Raises:
+        ValueError: the variance is not positive, or there are fewer than two units.
+    """
+    if variance <= 0 or n < 2:
+        raise ValueError("the variance must be positive, and there must be two units or more")
+    limit = t_quantile(1 - alpha / 2, n - 1)
+    return 1 - noncentral_t_cdf(limit, n - 1, distance * math.sqrt(n / variance))
 
 
 def variance_interval(variance: float, df: float, confidence: float = 0.8) -> Interval:
