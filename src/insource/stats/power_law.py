@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 
 from insource.stats.intervals import Floats
 
-EXPONENTS = np.geomspace(0.05, 2.0, 96)
-"""Published exponents of learning curves lie between 0.1 and 1; a step of the grid is 4 %."""
+EXPONENTS = np.geomspace(0.05, 2.0, 256)
+"""Published exponents of learning curves lie between 0.1 and 1; a step of the grid is 1.5 %."""
 
 
 class PowerLaws(NamedTuple):

@@ -103,7 +103,7 @@ def learning_curve(
     if refused := found.why_not():
         return curve.model_copy(update={"refused": refused})
     draws = drawn(found, seed, "curve")
-    shape = tested(found, draws)
+    shape = shape_of(found, draws)
     if shape.verdict != "monotone and convex":
         refused = f"{shape.sentence} A power law does not describe such a curve: nothing is extrapolated."
         return curve.model_copy(update={"shape": shape, "refused": refused})
@@ -122,7 +122,7 @@ def learning_curve(
     )
 
 
-def tested(found: Losses, draws: Drawn) -> CurveShape:
+def shape_of(found: Losses, draws: Drawn) -> CurveShape:
     """Test whether the curve is monotone and convex, each at half the level."""
     test = shape_test(found.rows, draws.observed, draws.draws)
     at = [f"{round(rows):,}" for rows in found.rows]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from insource.evaluation.comparison.pairs import gain_sign
-from insource.evaluation.estimators import sampling_units
+from insource.evaluation.estimators import mean, sampling_units
 from insource.evaluation.metrics import document_value, estimate
 from insource.foundation.rng import generator
 from insource.stats.intervals import Floats, cluster_sums
@@ -65,8 +65,10 @@ class Losses(NamedTuple):
     def point(self, place: int) -> Estimate:
         """Estimate the quality after the trainings of one size."""
         values = np.nanmean(self.quality[place], axis=0)
-        metric = self.metric if self.trainings[place] == 1 else "field_accuracy"  # a mean of rates is none
-        return estimate(values.tolist(), self.groups, metric)
+        if self.trainings[place] == 1:
+            return estimate(values.tolist(), self.groups, self.metric)
+        shares = bool(((values >= 0) & (values <= 1)).all())
+        return mean(values, sampling_units(self.groups), share=shares)
 
     def why_not(self) -> str:
         """Return why no curve can be fitted to this, empty when one can."""

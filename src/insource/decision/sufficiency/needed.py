@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from insource.decision.sufficiency.curve import FURTHEST, Fitted, tested
-from insource.decision.sufficiency.losses import Asked, Drawn, Losses, drawn, losses
+from insource.decision.sufficiency.curve import FURTHEST, Fitted, shape_of
+from insource.decision.sufficiency.losses import FEWEST_DOCUMENTS, Asked, Drawn, Losses, drawn, losses
 from insource.evaluation.comparison.pairs import gain_sign
 from insource.evaluation.metrics import UNDECLARED
 from insource.evaluation.scorers import LABEL, TEXT
@@ -49,7 +49,7 @@ def more_examples(found: Losses, part: Part, name: str, target: float, seed: int
     if refused := found.why_not():
         return _worded(said.model_copy(update={"refused": refused}))
     draws = drawn(found, seed, f"needed.{part}.{name}")
-    shape = tested(found, draws)
+    shape = shape_of(found, draws)
     if shape.verdict != "monotone and convex":
         return _worded(said.model_copy(update={"refused": shape.sentence.rstrip(".")}))
     return _worded(said.model_copy(update=_more(found, draws, target)))
@@ -88,7 +88,11 @@ def _worded(said: Needed) -> Needed:
     if said.refused:
         sentence = f"How many more examples reach {_shown(said.target)}{what} cannot be said: {said.refused}."
     elif said.more.value == 0:
-        sentence = f"{_shown(said.target)}{what} is reached with the {said.rows:,} examples{of} of today."
+        band = f"{_shown(said.now.value)} ({_shown(said.now.low)} to {_shown(said.now.high)})"
+        sentence = (
+            f"{_shown(said.target)}{what} is reached with the {said.rows:,} examples{of} of today: {band} on "
+            f"{said.now.n:,} documents."
+        )
     else:
         high = "more than can be said" if said.more.high is None else f"{said.more.high:,.0f}"
         sentence = (
@@ -121,7 +125,7 @@ def _parts(asked: Sequence[Asked], target: float, seed: int) -> Iterator[Needed]
 
 
 def _missed(found: Losses, target: float) -> bool:
-    if not found.rows or found.why_not():
+    if not found.rows or found.documents < FEWEST_DOCUMENTS:
         return False
     value = found.point(-1).value
     return value is not None and value < target

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
 from insource.evaluation.comparison.pairs import Side, pair
 from insource.evaluation.comparison.questions import Finding, on_documents, on_groups
 from insource.evaluation.estimators import MIN_GROUPS, Units, rate
-from insource.stats.intervals import Floats
-from insource.stats.power import rule_of_three_n, t_test_n, t_test_power, variance_df, variance_interval
+from insource.stats.intervals import Floats, wilson
+from insource.stats.paired import ExactAndScore
+from insource.stats.power import (
+    paired_binary_n,
+    paired_binary_power,
+    rule_of_three_n,
+    t_test_n,
+    t_test_power,
+    variance_df,
+    variance_interval,
+)
 from insource.types import Estimate
 from insource.types.comparison import Question, RequiredSample
 from insource.types.sufficiency import PowerOfTest
 
 ALPHA, POWER, SPREAD = 0.05, 0.8, 0.8
+MOST = 100_000
+"""Documents: nobody labels more for a test set."""
 NO_PAIR = "no two arms are evaluated on the same test documents yet: insource evaluate"
 
 
@@ -61,37 +77,75 @@ def _known(said: PowerOfTest, found: Finding, gains: Floats) -> PowerOfTest:
         required = RequiredSample(unit=said.question, low=needed, expected=needed, high=needed)
         shown = f"No document differed. It takes {required.words} without a difference to show the margin."
         return said.model_copy(update={"required": required, "sentence": shown})
-    variance = found.gain.error.value**2 * units
-    span = variance_interval(
-        variance, variance_df(gains) if said.question == "documents" else units - 1, SPREAD
-    )
-    low, expected, high = (
-        max(fewest, t_test_n(one, margin, ALPHA, POWER)) for one in (span.low, variance, span.high)
-    )
-    required = RequiredSample(
-        unit=said.question, low=min(low, expected), expected=expected, high=max(expected, high)
-    )
-    known = said.model_copy(
-        update={
-            "power_if_equal": _power((variance, *span), margin, units),
-            "power_as_observed": _power((variance, *span), found.gain.value + margin, units),
-            "required": required,
-        }
-    )
+    exact = isinstance(found.gain.test, ExactAndScore)
+    figures = _of_rates(gains, found, margin) if exact else _of_means(gains, found, margin, said.question)
+    if figures is None:
+        return _unknown(said, f"more than {MOST:,} documents would be needed")
+    known = said.model_copy(update=figures._asdict())
     return known.model_copy(update={"sentence": _sentence(known)})
 
 
-def _power(variances: tuple[float, float, float], distance: float, units: int) -> Estimate:
-    """Return the power at a variance, with that at the ends of its interval."""
-    value, *ends = (t_test_power(variance, distance, units, ALPHA) for variance in variances)
+class _Figures(NamedTuple):
+    power_if_equal: Estimate
+    power_as_observed: Estimate
+    required: RequiredSample
+
+
+def _of_rates(gains: Floats, found: Finding, margin: float) -> _Figures | None:
+    """Return the figures of the exact test, at the observed share of differing documents and its ends."""
+    n, differing, gain = found.units, int(np.count_nonzero(gains)), found.gain.value
+    span = wilson(differing, n, SPREAD)
+    shares = [min(max(share, 1e-6), 1 - 1e-6) for share in (differing / n, *span)]
+    documents = [paired_binary_n(share, 0.0, margin, ALPHA, POWER, MOST) for share in shares]
+    if documents[0] is None:
+        return None
+    low, high = (one if one is not None else MOST for one in documents[1:])
+    method = "exact, over the documents that differ"
+    equal = [paired_binary_power(share, 0.0, margin, n, ALPHA) for share in shares]
+    observed = [
+        paired_binary_power(share, max(-share, min(gain, share)), margin, n, ALPHA) for share in shares
+    ]
+    return _Figures(
+        _spread(equal, n, method),
+        _spread(observed, n, method),
+        RequiredSample(
+            unit="documents",
+            low=min(low, documents[0]),
+            expected=documents[0],
+            high=max(documents[0], high),
+        ),
+    )
+
+
+def _of_means(gains: Floats, found: Finding, margin: float, question: Question) -> _Figures:
+    """Return the figures of the t test, at the variance of the units and the ends of its interval."""
+    assert found.gain.error is not None, "the caller has left out what does not vary"
+    units = found.units
+    variance = found.gain.error.value**2 * units
+    by_document = question == "documents"
+    span = variance_interval(variance, variance_df(gains) if by_document else units - 1, SPREAD)
+    fewest = 2 if by_document else MIN_GROUPS
+    needed = [max(fewest, t_test_n(one, margin, ALPHA, POWER)) for one in (variance, *span)]
+    distance, method = found.gain.value + margin, "noncentral t at the observed variance"
+    equal = [t_test_power(one, margin, units, ALPHA) for one in (variance, *span)]
+    observed = [t_test_power(one, distance, units, ALPHA) for one in (variance, *span)]
+    return _Figures(
+        _spread(equal, units, method),
+        _spread(observed, units, method),
+        RequiredSample(unit=question, low=min(needed), expected=needed[0], high=max(needed)),
+    )
+
+
+def _spread(powers: Sequence[float], units: int, method: str) -> Estimate:
+    """Return the first power, with those at the ends of the interval of what it depends on."""
     return Estimate(
-        value=value,
-        low=min(value, *ends),
-        high=max(value, *ends),
+        value=powers[0],
+        low=min(powers),
+        high=max(powers),
         confidence=SPREAD,
         n=units,
-        method="noncentral t at the observed variance",
-        note="the interval is that of the variance",
+        method=method,
+        note="the interval is that of how far the arms differ",
     )
 
 
