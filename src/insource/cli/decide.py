@@ -114,16 +114,16 @@ def _measure(session: Session, budget_s: float | None) -> bool:
     from insource.cli.output import duration
     from insource.pipeline import run
     from insource.workflow.ask_cloud import cloud_model
-    from insource.workflow.depths import ladder_cost
+    from insource.workflow.depths import ladder_seconds
     from insource.workflow.kept_profile import has_log, kept_profile
 
     if budget_s is not None:
         profiles = kept_profile(session).profiles if has_log(session) else ()
         own = session.config.dataset.calls.task or session.config.task.name
-        cost = ladder_cost(session, next((one for one in profiles if one.task == own), None)).minutes
-        if cost.value is not None and 60 * cost.value > budget_s:
+        needed_s = ladder_seconds(session, next((one for one in profiles if one.task == own), None))
+        if needed_s is not None and needed_s > budget_s:
             session.display.note(
-                f"The ladder takes about {duration(60 * cost.value)}, more than the budget of "
+                f"The ladder takes about {duration(needed_s)}, more than the budget of "
                 f"{duration(budget_s)}: it is not measured, and what is known already decides"
             )
             return next(session.project.runs.complete("run"), None) is not None

@@ -14,6 +14,7 @@ from insource.types.probes import Probes
 from insource.types.sufficiency import Sufficiency
 from insource.workflow.build import build_dataset
 from insource.workflow.decide import pair_of
+from insource.workflow.evaluate import validation_documents
 from insource.workflow.export import make_model
 from insource.workflow.kept_ladder import Measured, kept_ladder
 from insource.workflow.plan import plan_hardware
@@ -21,6 +22,7 @@ from insource.workflow.probe import probe
 from insource.workflow.probe_costs import classical_cost
 from insource.workflow.session import Session
 from insource.workflow.suffice import suffice
+from insource.workflow.train import plan_training
 
 TRAINED_SHARE, MOST_ASKED = 0.7, 400
 
@@ -46,6 +48,20 @@ def ladder_cost(session: Session, profile: LogProfile | None) -> NextExperiment:
             note=f"asking {paid} costs extra, and is asked before" if paid else "",
         ),
     )
+
+
+def ladder_seconds(session: Session, profile: LogProfile | None) -> float | None:
+    """Return about how long the ladder takes: by the log's profile, else by the rows; None when unknown."""
+    known = _ladder_minutes(session, profile).value
+    if known is not None:
+        return 60 * known
+    try:
+        dataset, task = build_dataset(session)
+        seconds = plan_training(session, dataset, task).seconds.value
+    except InsourceError:
+        return None
+    asked = len(dataset.splits["test"]) + len(validation_documents(session, dataset))
+    return None if seconds is None else seconds + asked * session.config.decision.tuned_seconds
 
 
 def probe_cost(session: Session, measured: Measured) -> NextExperiment:

@@ -180,8 +180,8 @@ def _larger_probe(facts: Facts, found: Verdict) -> Verdict | None:
         return None
     return Verdict(
         outcome="undecided",
-        sentence=f"The base may be too small, which is no verdict on the task: prompted alike, {larger.model} "
-        f"does better than {larger.than}. Train the larger base.",
+        sentence=f"The base may be too small, which is no verdict on the task: prompted alike, "
+        f"{larger.model} does better than {larger.than}. Train the larger base.",
         reasons=(larger.comparison.sentence, *found.reasons),
         flips_if=(f"{larger.model}, trained.",),
     )
