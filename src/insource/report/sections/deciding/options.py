@@ -115,7 +115,7 @@ def _without_figures(options: list[tuple[int, RankedOption]]) -> Table:
             Cell(one.why, detail=one.standing),
             one.risk or "–",
             one.leaves or "nothing",
-            "; ".join(one.unknown) or "–",
+            " ".join(one.economics.sentences if one.economics else one.unknown) or "–",
         )
         for rank, one in options
     ]
