@@ -154,6 +154,6 @@ def _write(path: Path, text: str) -> None:
     from insource.foundation.files import replace_text
 
     if str(path) == "-":
-        click.echo(text)
+        click.echo(text, nl=False)
     else:
         replace_text(path, text, mode=0o644)

@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from insource.demo.simulated import simulated_cloud
 from insource.foundation.errors import ProviderError
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import AUTO, GatewaySettings, TaskSettings
+from insource.models.protocol import Model
 from insource.models.transport import client
 from insource.providers.tags import HEADER
 from insource.store.calls.calls import get_call
 from insource.types import Call, Example, Route, RoutedCall, RunResult
-from insource.workflow.ask_cloud import cloud_model
 from insource.workflow.serve import answering
 from insource.workflow.session import Session
 
 TIMEOUT_S = 120.0
 
 
-def drive(session: Session, result: RunResult, documents: Sequence[Example]) -> tuple[RoutedCall, ...]:
-    """Start model and gateway, send each document as an OpenAI client would, and read the logged calls."""
-    cloud = cloud_model(session) or simulated_cloud(session)
+def drive(
+    cloud: Model, session: Session, result: RunResult, documents: Sequence[Example]
+) -> tuple[RoutedCall, ...]:
+    """Start model and gateway, send each document as an OpenAI client would, and read the logged calls.
+
+    ``cloud`` answers what the gateway escalates.
+    """
     found = answering(session, result)
     with found.open() as opened, session.recorder() as recorder:
         own = TaskSettings(
@@ -39,7 +42,12 @@ def drive(session: Session, result: RunResult, documents: Sequence[Example]) -> 
             ids = [_ask(gateway.url, document.input) for document in documents]
         recorder.flush()
         calls = [get_call(recorder.database, call_id) for call_id in ids]
-    routed = [_routed(call, document) for call, document in zip(calls, documents, strict=True) if call]
+    simulated = cloud.info.simulated
+    routed = [
+        _routed(call, document, simulated=simulated)
+        for call, document in zip(calls, documents, strict=True)
+        if call
+    ]
     for call in routed:
         session.display.note(f"{call.row_id} → {call.to}: {call.reason} (logged as {call.call_id})")
     return tuple(routed)
@@ -60,7 +68,7 @@ def _ask(url: str, document: str) -> str:
     return str(call_id)
 
 
-def _routed(call: Call, document: Example) -> RoutedCall:
+def _routed(call: Call, document: Example, *, simulated: bool) -> RoutedCall:
     route = call.route or Route(to="cloud", model="", reason=call.error or "no answer")
     return RoutedCall(
         call_id=call.call_id,
@@ -69,6 +77,6 @@ def _routed(call: Call, document: Example) -> RoutedCall:
         model=route.model,
         reason=route.reason,
         confidence=route.confidence,
-        simulated=route.simulated,
+        simulated=route.simulated and simulated,
         answer=call.response_text,
     )

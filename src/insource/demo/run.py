@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,18 +98,28 @@ def prepare(
     Raises:
         UserError: ``already-there`` when the folder has a configuration that the demo did not write.
     """
-    config = folder / CONFIG_FILE
-    if config.exists() and not config.read_text(encoding="utf-8").startswith(MARK):
-        raise UserError(
-            "already-there",
-            f"{config} already exists and was not written by the demo.",
-            hint="Choose another folder for the demo: insource demo --dir PATH",
-        )
+    config = claimed(folder, MARK)
     folder.mkdir(parents=True, exist_ok=True)
     write_rows(folder / ROWS_FILE, generate(sizes.counts(), seed))
     replace_text(folder / SCHEMA_FILE, json.dumps(SCHEMA, indent=1) + "\n")
     settings = _settings(sizes, seed=seed, epochs=epochs, model=model, cloud=cloud)
     replace_text(config, MARK + tomlkit.dumps(settings))
+    return config
+
+
+def claimed(folder: Path, mark: str) -> Path:
+    """Return the path of the demo's configuration in this folder, which ``mark`` begins.
+
+    Raises:
+        UserError: ``already-there`` when the folder has a configuration that begins otherwise.
+    """
+    config = folder / CONFIG_FILE
+    if config.exists() and not config.read_text(encoding="utf-8").startswith(mark):
+        raise UserError(
+            "already-there",
+            f"{config} already exists and was not written by this demo.",
+            hint="Choose another folder for the demo: insource demo --dir PATH",
+        )
     return config
 
 
@@ -140,7 +151,8 @@ def _settings(
 
 def walk(session: Session) -> RunResult:
     """Run the loop with the chosen cloud or a simulated one, and send documents through the gateway."""
-    return run(session, cloud=cloud_model(session) or simulated_cloud(session), drive=drive)
+    cloud = cloud_model(session) or simulated_cloud(session)
+    return run(session, cloud=cloud, drive=partial(drive, cloud))
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:

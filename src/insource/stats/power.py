@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from insource.stats.distributions import (
+    binomial_cdf,
     chi_square_quantile,
     noncentral_t_cdf,
     normal_quantile,
     t_quantile,
 )
 from insource.stats.intervals import Interval
+from insource.stats.paired import AllAlike, ExactAndScore
 
+_NEGLIGIBLE = 1e-9
 _LARGE = 2000  # from here on, t is normal in the digits that a sample size has
 
 
@@ -83,14 +86,87 @@ def t_test_n(variance: float, distance: float, alpha: float = 0.05, power: float
     if normal >= _LARGE:
         return normal
 
-    def enough(n: int) -> bool:
-        limit = t_quantile(1 - alpha / 2, n - 1)
-        return 1 - noncentral_t_cdf(limit, n - 1, distance * math.sqrt(n / variance)) >= power
-
     n = max(2, normal)  # t never needs fewer
-    while not enough(n):
+    while t_test_power(variance, distance, n, alpha) < power:
         n += 1
     return n
+
+
+def t_test_power(variance: float, distance: float, n: int, alpha: float = 0.05) -> float:
+    """Return the probability that a two-sided t interval of a mean of ``n`` units lies above a point.
+
+    The true mean is ``distance`` above that point, below it when negative. ``variance`` is that of one unit.
+    Exact, by the noncentral t.
+
+    Raises:
+        ValueError: the variance is not positive, or there are fewer than two units.
+    """
+    if variance <= 0 or n < 2:
+        raise ValueError("the variance must be positive, and there must be two units or more")
+    limit = t_quantile(1 - alpha / 2, n - 1)
+    return 1 - noncentral_t_cdf(limit, n - 1, distance * math.sqrt(n / variance))
+
+
+def paired_binary_power(q: float, gain: float, margin: float, n: int, alpha: float = 0.05) -> float:
+    """Return the probability that ``paired_binary`` puts a difference of two rates above ``-margin``.
+
+    ``q`` is the true share of documents on which exactly one system is right, ``gain`` the true difference.
+    Exact: the sum over how many of ``n`` documents differ, and how many of these the first system wins.
+
+    Raises:
+        ValueError: the gain exceeds ``q``, or ``q`` or the margin lies outside (0, 1).
+    """
+    if not (0 < q < 1 and abs(gain) <= q and 0 < margin < 1):
+        raise ValueError("the margin and q must lie between 0 and 1, and the gain must be at most q")
+    share, level, found, least = (q + gain) / (2 * q), alpha / 2, 0.0, 0
+    below = 0.0
+    for differing in range(n + 1):
+        upto = binomial_cdf(differing, n, q)
+        chance, below = upto - below, upto
+        if chance > _NEGLIGIBLE:
+            least = _least_wins(differing, least, margin, n, level)
+            found += chance * (1 - binomial_cdf(least - 1, differing, share))
+        elif upto > 0.5:
+            break
+    return found
+
+
+def _least_wins(differing: int, start: int, margin: float, n: int, level: float) -> int:
+    """Return the fewest wins among the differing documents that reject "worse by the margin or more".
+
+    It never falls with the number of differing documents, so the search begins at the last one.
+    """
+    if differing == 0:
+        return 0 if AllAlike(0.0, n).p_above(-margin) < level else 1
+    wins = start
+    while wins <= differing and ExactAndScore(wins, differing - wins, n).p_above(-margin) >= level:
+        wins += 1
+    return wins
+
+
+def paired_binary_n(
+    q: float, gain: float, margin: float, alpha: float = 0.05, power: float = 0.8, most: int = 100_000
+) -> int | None:
+    """Return about the fewest documents at which ``paired_binary_power`` reaches ``power``.
+
+    Counts are whole, so the power rises in saw teeth: the number is within 2 %. None when ``most`` are too
+    few, as with a true loss of the margin or more.
+
+    Raises:
+        ValueError: as ``paired_binary_power``.
+    """
+    if gain <= -margin:
+        return None
+    low, high = 1, max(2, noninferiority_n(q, margin + gain, alpha / 2, power))
+    while paired_binary_power(q, gain, margin, high, alpha) < power:
+        low, high = high, math.ceil(1.25 * high)
+        if high > most:
+            return None
+    while high - low > max(1, high // 50):
+        middle = (low + high) // 2
+        enough = paired_binary_power(q, gain, margin, middle, alpha) >= power
+        low, high = (low, middle) if enough else (middle, high)
+    return high
 
 
 def variance_interval(variance: float, df: float, confidence: float = 0.8) -> Interval:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from insource.contract.answers import answer_text
 from insource.contract.infer import infer_output
 from insource.dataset.review.decisions import DecisionFile
+from insource.dataset.review.ranked import FILE_NAME, read_ranked
 from insource.dataset.review.workbench import Workbench
 from insource.dataset.rows.examples import example_of
 from insource.dataset.rows.reasoning import set_reasoning_apart
@@ -25,11 +26,12 @@ def open_workbench(session: Session, *, overlap: float = 0.0) -> Iterator[Workbe
     """Open the source's rows on a reviewer's workbench, with the log's answers to them, until the block ends.
 
     Raises:
-        DataError: the source's own, ``no-rows``, ``reviews-unreadable``.
+        DataError: the source's own, ``no-rows``, ``reviews-unreadable``, ``queue-unreadable``.
     """
     project, workspace = session.project, session.project.workspace
     file = DecisionFile(project.reviews_path, workspace / "reviews.lock")
     file.decisions()  # a file that cannot be read is said before anybody begins
+    ranked = read_ranked(workspace / FILE_NAME)
     with staged(source_of(session).source, made(workspace / "review")) as rows:
         contract = project.given_output() or infer_output(row.output for row in rows)
         set_reasoning_apart(rows, contract)
@@ -49,6 +51,7 @@ def open_workbench(session: Session, *, overlap: float = 0.0) -> Iterator[Workbe
                 }
                 for row_id, found in answers.answers.items()
             },
+            ranked=ranked,
             seed=session.config.project.seed,
             overlap=overlap,
             absent_fields=session.config.task.absent_fields,

@@ -9,10 +9,14 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
+from insource.foundation.rng import generator
+from insource.stats.paired import paired_binary
 from insource.stats.power import (
     design_effect,
     mean_difference_n,
     noninferiority_n,
+    paired_binary_n,
+    paired_binary_power,
     rule_of_three_n,
     smallest_gap,
     superiority_n,
@@ -89,3 +93,32 @@ def test_the_variance_of_rare_differences_is_worth_few_values():
 def test_without_variance_there_is_no_sample_size(variance):
     with pytest.raises(ValueError, match="variance"):
         t_test_n(variance, 0.1)
+
+
+@pytest.mark.parametrize(("q", "gain"), [(0.05, 0.0), (0.2, 0.0), (0.2, -0.03), (0.1, 0.04)])
+def test_the_exact_power_is_how_often_the_test_rejects(q, gain):
+    """1,500 draws of 200 documents: the share of intervals above the margin, within four standard errors."""
+    random, margin, n = generator(0, f"power {q} {gain}"), 0.06, 200
+    cells = [(q + gain) / 2, (q - gain) / 2, 1 - q]
+    above = 0
+    for wins, losses, same in random.multinomial(n, cells, size=1500):
+        found = paired_binary(np.repeat([1.0, -1.0, 0.0], [wins, losses, same]))
+        above += found.interval.low > -margin
+    expected = paired_binary_power(q, gain, margin, n)
+    error = np.sqrt(expected * (1 - expected) / 1500)
+    assert above / 1500 == pytest.approx(expected, abs=4 * error + 1e-3)
+
+
+@pytest.mark.parametrize(("q", "margin"), [(0.05, 0.05), (0.1, 0.02), (0.2, 0.03)])
+def test_the_documents_for_a_power_have_it(q, margin):
+    needed = paired_binary_n(q, 0.0, margin)
+    assert paired_binary_power(q, 0.0, margin, needed) >= 0.8
+    assert paired_binary_power(q, 0.0, margin, int(0.9 * needed)) < 0.8
+    # The exact test is more cautious than the formula for large samples, and not by much.
+    assert noninferiority_n(q, margin, 0.025) <= needed <= 1.5 * noninferiority_n(q, margin, 0.025) + 20
+
+
+def test_a_loss_of_the_margin_is_never_shown_to_be_none():
+    assert paired_binary_n(0.2, -0.05, 0.05) is None
+    with pytest.raises(ValueError, match="at most q"):
+        paired_binary_power(0.1, 0.2, 0.05, 100)

@@ -22,9 +22,10 @@ from insource.matching.align import align
 from insource.similarity.normal_text import normalised
 from insource.types import Labels, OutputSpec, Row
 
-QueueName = Literal["disagreements", "low-confidence", "ungrounded", "audit", "contested", "all"]
+QueueName = Literal["disagreements", "to-label", "low-confidence", "ungrounded", "audit", "contested", "all"]
 QUEUES: Mapping[QueueName, str] = {
     "disagreements": "models against the label or each other, nearly the same input with other labels",
+    "to-label": "what a decision named to be labelled next, the most telling first",
     "low-confidence": "rows by their confidence, lowest first",
     "ungrounded": "values that cannot be found in their document",
     "audit": "rows in a random order that the seed fixes",
@@ -49,16 +50,22 @@ def ordered(
     draws: NDArray[np.uint64],
     answers: Answers,
     contradictions: Contradictions,
+    ranked: Sequence[str] = (),
 ) -> Indices:
     """Return the places of a queue's rows, the most telling first; ``contested`` is as ``all``.
 
-    ``draws`` has a random number a row. ``rows`` is read once, and one number a row is held.
+    ``draws`` has a random number a row, ``ranked`` the row ids of ``to-label``. ``rows`` is read once, and
+    one number a row is held.
     """
     if name == "audit":
         return np.argsort(draws, kind="stable").astype(np.int64)
     if name in ("all", "contested"):
         return np.arange(len(draws), dtype=np.int64)
-    if name == "low-confidence":
+    if name == "to-label":
+        wanted = {row_id: rank for rank, row_id in enumerate(ranked)}
+        scores = np.fromiter((-wanted.get(row.row_id, math.inf) for row in rows), float)
+        least = -math.inf
+    elif name == "low-confidence":
         scores = np.fromiter(
             (-math.inf if row.confidence is None else -row.confidence for row in rows), float
         )

@@ -29,6 +29,7 @@ from insource.dataset.review.queues import (
     near_key,
     ordered,
 )
+from insource.dataset.review.ranked import Ranked
 from insource.dataset.review.status import Standing, Standings
 from insource.dataset.rows.staged import Staged
 from insource.dataset.rows.targets import Targets
@@ -77,14 +78,15 @@ class ReviewItem:
 class Workbench:
     """Rows of one source with the decisions about them. Safe to use from several threads.
 
-    ``overlap`` is the share of rows that two reviewers have to decide, drawn by ``seed`` and row id, so
-    that it is the same share for everybody.
+    ``ranked`` is what the queue ``to-label`` shows. ``overlap`` is the share of rows that two reviewers have
+    to decide, drawn by ``seed`` and row id, so that it is the same share for everybody.
     """
 
     rows: Staged
     contract: OutputSpec
     file: DecisionFile
     answers: Answers = field(default_factory=dict)
+    ranked: Ranked = field(default_factory=dict)
     seed: int = 0
     overlap: float = 0.0
     absent_fields: AbsentFields = "null"
@@ -110,7 +112,9 @@ class Workbench:
             if queue not in self._orders:
                 twins = self._twins() if queue == "disagreements" else {}
                 rows = self.rows if watch is None else _watched(self.rows, watch)
-                self._orders[queue] = ordered(queue, rows, self.contract, self._draws, self.answers, twins)
+                self._orders[queue] = ordered(
+                    queue, rows, self.contract, self._draws, self.answers, twins, tuple(self.ranked)
+                )
             return self._orders[queue]
 
     def progress(self, queue: QueueName, who: str) -> QueueProgress:
@@ -232,6 +236,8 @@ class Workbench:
             twins = [place for place in self._twins().get(near_key(row), ()) if place != index]
             named = ", ".join(self.rows[place].row_id for place in twins[:3])
             reasons += [f"Nearly the same input stands with another label: {named}."] if twins else []
+        if queue == "to-label":
+            reasons += self.ranked.get(row.row_id, ())
         if queue == "low-confidence" and row.confidence is not None:
             reasons.append(f"Confidence {row.confidence:.2f}.")
         if queue == "contested":

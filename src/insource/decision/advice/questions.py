@@ -54,16 +54,17 @@ def _narrow(profile: LogProfile | None, *, moving: bool) -> AnsweredQuestion:
         evidence("narrowness.extractive", "values that stand in their document", narrow.extractive, "share"),
     )
     forms = [one for one in (narrow.in_three_prompts, narrow.one_form) if one.measured]
+    said = _shares(narrow.in_three_prompts, narrow.one_form)
     if moving:
         answer, words = "no", "Its prompt or its answers change too often."
     elif not forms:
         answer, words = "open", f"Unknown: {narrow.one_form.note}."
     elif any((one.low or 0.0) >= NARROW for one in forms):
-        answer, words = "yes", f"{_shares(forms)}."
+        answer, words = "yes", f"{said}."
     elif all(one.high is not None and one.high < NARROW for one in forms):
-        answer, words = "no", f"{_shares(forms)}: it is several tasks. Split it: insource logs discover."
+        answer, words = "no", f"{said}: it is several tasks. Split it: insource logs discover."
     else:
-        answer, words = "open", f"{_shares(forms)}: not surely more than {NARROW:.0%}."
+        answer, words = "open", f"{said}: not surely more than {NARROW:.0%}."
     return AnsweredQuestion(
         key="narrow",
         question=question,
@@ -74,10 +75,16 @@ def _narrow(profile: LogProfile | None, *, moving: bool) -> AnsweredQuestion:
     )
 
 
-def _shares(forms: list[Estimate]) -> str:
-    return (
-        f"At best {max(one.value or 0.0 for one in forms):.0%} of the calls have one form or common prompts"
-    )
+def _shares(prompts: Estimate, form: Estimate) -> str:
+    parts = [
+        f"{one.value:.0%} {what}"
+        for one, what in (
+            (prompts, "of the calls come from three prompts"),
+            (form, "of the answers have one form"),
+        )
+        if one.value is not None
+    ]
+    return ", ".join(parts)
 
 
 def _answer(text: str) -> Answer:

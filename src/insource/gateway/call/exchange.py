@@ -69,18 +69,16 @@ class Exchange:
     ended: bool = False
     settled: bool = False
 
-    def take(
-        self, to: Literal["local", "cloud"], model: str, reason: str, *, simulated: bool = False
-    ) -> None:
-        """Set the route of the answer. The reason of a simulated cloud says that it is simulated."""
+    def take(self, to: Literal["local", "cloud"], model: str, reason: str, *, instead: str = "") -> None:
+        """Set the route of the answer. ``instead`` says what answers where no provider is asked."""
         tried = self.attempt.completion if self.attempt else None
         self.route = Route(
             to=to,
             model=model,
-            reason=f"{reason}, simulated cloud" if simulated else reason,
+            reason=f"{reason}, {instead}" if instead else reason,
             confidence=self.attempt.confidence if self.attempt else None,
             threshold=self.policy.threshold if self.policy else None,
-            simulated=simulated,
+            simulated=bool(instead),
             field_confidences=tried.field_confidences if tried else {},
         )
 

@@ -14,7 +14,7 @@ from insource.gateway.call.tags import marks_in, with_model, without_marks
 from insource.gateway.http.address import UpstreamSettings
 from insource.gateway.http.upstream import Upstream
 from insource.gateway.settings import AUTO, GatewaySettings, HttpCloud, TaskSettings
-from insource.models.protocol import Model, Request
+from insource.models.protocol import Model, ModelInfo, Request
 from insource.models.transport import require_allowed
 
 
@@ -22,10 +22,11 @@ class Cloud(Protocol):
     """What calls are escalated to.
 
     ``passes_on`` means that it accepts requests for any model, ``local`` that it runs on this machine.
+    ``instead`` says what answers where no provider is asked, and is empty otherwise.
     """
 
     model: str
-    simulated: bool
+    instead: str
     passes_on: bool
     local: bool
 
@@ -62,7 +63,7 @@ def open_cloud(
 class HttpUpstream:
     """An OpenAI-compatible API. It gets the caller's own bytes and key."""
 
-    simulated = False
+    instead = ""
     passes_on = True
 
     def __init__(self, cloud: HttpCloud, reference: str, *, aliases: tuple[str, ...], inject: bool) -> None:
@@ -96,14 +97,20 @@ class HttpUpstream:
         await forward(exchange, self._upstream, path, body, inject=self._inject)
 
 
+def _instead(info: ModelInfo) -> str:
+    if info.simulated:
+        return "simulated cloud"
+    return "recorded answer" if info.replayed else ""
+
+
 class ModelUpstream:
-    """A ``Model`` in place of an API, such as the simulated cloud."""
+    """A ``Model`` in place of an API, such as the simulated cloud or recorded answers."""
 
     passes_on = False
 
     def __init__(self, model: Model, settings: GatewaySettings, max_tokens: int) -> None:
         self.model = model.info.name
-        self.simulated = model.info.simulated
+        self.instead = _instead(model.info)
         self.local = model.info.local
         self._model = model
         self._settings = settings

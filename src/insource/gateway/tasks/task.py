@@ -236,7 +236,7 @@ class InsourcedTask:
             cloud, without = None, "local-only"
         if cloud is not None and not self._refuses(reason):
             self._reasons[reason] += 1
-            exchange.take("cloud", cloud.model, reason, simulated=cloud.simulated)
+            exchange.take("cloud", cloud.model, reason, instead=cloud.instead)
             await cloud.answer(exchange)
         else:
             await self._serve_or_refuse(exchange, reason, without)

