@@ -12,6 +12,8 @@ from insource.types.decision import Verdict
 from insource.types.economics import Economics
 from insource.types.estimate import NOT_MEASURED, Estimate
 from insource.types.log_profile import Leaving, LogProfile
+from insource.types.probes import Probes
+from insource.types.sufficiency import Sufficiency
 
 SCHEMA_VERSION = 1
 
@@ -143,7 +145,8 @@ class Decision(Frozen):
     ``verdict`` is about a model of one's own: *go*, *no-go* or *undecided*; ``options`` says what to do in
     each case, the best first. ``headline`` is the option whose three numbers stand at the top: the best one
     of one's own. ``reference`` is the cheapest way to stay in the cloud that is not worse, ``excluded`` why
-    the others are not it. ``next`` is the cheapest experiment that could change the verdict, ``deeper`` what
+    the others are not it. ``sufficiency`` says whether there is enough data, ``probes`` what was tried beside
+    the ladder. ``next`` is the cheapest experiment that could change the verdict, ``deeper`` what
     each further depth costs.
     """
 
@@ -172,6 +175,8 @@ class Decision(Frozen):
     simulated: bool = False
     unknown: dict[str, str] = {}
     profile: LogProfile | None = None
+    sufficiency: Sufficiency | None = None
+    probes: Probes | None = None
 
     @property
     def first(self) -> RankedOption | None:
