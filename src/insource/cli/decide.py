@@ -88,10 +88,15 @@ def command(
     session = open_session(
         config_path, flags, yes=yes, quiet=quiet, or_defaults=config_path == Path("insource.toml")
     )
-    if depth in ("ladder", "probe"):
-        _measure(session, budget_s)
+    deeper = None
+    if depth in ("ladder", "probe") and _measure(session, budget_s) and depth == "probe":
+        from insource.workflow.depths import probed
+
+        spent_s = (session.clock.now() - session.started).total_seconds()
+        left_s = None if budget_s is None else max(budget_s - spent_s, 0.0)
+        deeper = probed(session, left_s, max_usd)
     moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
-    found = advise(session, task=task, since=moment, with_ladder=depth != "log")
+    found = advise(session, task=task, since=moment, with_ladder=depth != "log", deeper=deeper)
     _show(session, found, markdown_path, as_json=as_json)
     raise SystemExit(exit_code(found[0]))
 
@@ -104,12 +109,13 @@ def exit_code(decision: Decision) -> int:
     return {"go": 0, "no-go": EXIT_NO_GO, "undecided": EXIT_UNDECIDED}[decision.verdict.outcome]
 
 
-def _measure(session: Session, budget_s: float | None) -> None:
-    """Run the loop, unless it is known to take longer than the budget."""
+def _measure(session: Session, budget_s: float | None) -> bool:
+    """Run the loop, unless it is known to take longer than the budget; return whether a run is there then."""
     from insource.cli.output import duration
     from insource.pipeline import run
-    from insource.workflow.advise import has_log, kept_profile, ladder_cost
     from insource.workflow.ask_cloud import cloud_model
+    from insource.workflow.depths import ladder_cost
+    from insource.workflow.kept_profile import has_log, kept_profile
 
     if budget_s is not None:
         profiles = kept_profile(session).profiles if has_log(session) else ()
@@ -118,11 +124,12 @@ def _measure(session: Session, budget_s: float | None) -> None:
         if cost.value is not None and 60 * cost.value > budget_s:
             session.display.note(
                 f"The ladder takes about {duration(60 * cost.value)}, more than the budget of "
-                f"{duration(budget_s)}: nothing is measured, and what is known already decides"
+                f"{duration(budget_s)}: it is not measured, and what is known already decides"
             )
-            return
+            return next(session.project.runs.complete("run"), None) is not None
     local_only = session.config.task.privacy == "local-only"
     run(session, cloud=None if local_only else cloud_model(session))
+    return True
 
 
 def _show(session: Session, found: Sequence[Decision], markdown_path: Path | None, *, as_json: bool) -> None:

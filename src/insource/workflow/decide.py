@@ -28,9 +28,12 @@ from insource.types import BreakEven, Comparison, Dataset, Estimate, Policy, Tas
 from insource.types.choice import Choice
 from insource.types.decided import Decision, Depth, NextExperiment, OptionKind
 from insource.types.log_profile import LogProfile
+from insource.types.probes import Probes
+from insource.types.sufficiency import Sufficiency
 from insource.workflow.judge import Judged, terms_of
 from insource.workflow.machine import machine
 from insource.workflow.session import Session
+from insource.workflow.suffice import suffice
 
 
 class Decided(NamedTuple):
@@ -53,10 +56,19 @@ def decide(
     chosen = choice.candidate if choice else None
     terms = terms_of(session, dataset, task, judged.gold)
     ladder = ladder_of(task, dataset, terms, evaluated, judged, choice, policy, session.skipped_arms)
+    found = suffice(session, dataset, task, None, pair_of(evaluated, ladder))
     return Decided(
         weigh(session.config.decision, evaluated, chosen),
-        decide_with(session, task.name, None, ladder, depth="ladder"),
+        decide_with(session, task.name, None, ladder, sufficiency=found, depth="ladder"),
     )
+
+
+def pair_of(evaluated: Sequence[Evaluated], ladder: Ladder) -> tuple[Side, Side] | None:
+    """Return the candidate and today's cloud with their records, None where one of them is missing."""
+    sides = {one.evaluation.arm.name: (one.evaluation.arm, one.records) for one in evaluated}
+    if ladder.chosen not in sides or ladder.today not in sides:
+        return None
+    return sides[ladder.chosen], sides[ladder.today]
 
 
 def decide_with(
@@ -65,6 +77,8 @@ def decide_with(
     profile: LogProfile | None,
     ladder: Ladder | None,
     *,
+    sufficiency: Sufficiency | None = None,
+    probes: Probes | None = None,
     depth: Depth,
     deeper: tuple[NextExperiment, ...] = (),
 ) -> Decision:
@@ -77,6 +91,8 @@ def decide_with(
         task=task,
         profile=profile,
         ladder=ladder,
+        sufficiency=sufficiency,
+        probes=probes,
         offers=_offers(session, profile, ladder),
         local_only=session.config.task.privacy == "local-only" and task == session.config.task.name,
         deeper=deeper,

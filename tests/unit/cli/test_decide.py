@@ -159,4 +159,4 @@ def test_a_log_of_one_day_is_undecided_and_names_what_is_missing(decide):
 def test_a_budget_too_small_for_the_ladder_measures_nothing_and_says_so(decide):
     code, _, err = decide("--depth", "ladder", "--budget", "1s", calls=orders(), config=CONFIG)
     assert code in (3, 4)
-    assert "more than the budget of 1 s: nothing is measured" in err
+    assert "more than the budget of 1 s: it is not measured" in err

@@ -67,6 +67,8 @@ def decide_task(facts: Facts, section: DecisionSection, made: Made, *, seed: int
         simulated=any(way.simulated for way in ways),
         unknown=facts.profile.unknown() if facts.profile is not None else {},
         profile=facts.profile,
+        sufficiency=facts.sufficiency,
+        probes=facts.probes,
     )
 
 

@@ -13,6 +13,8 @@ from insource.types.decided import Evidence, NextExperiment, OptionKind
 from insource.types.error_mix import ErrorMix
 from insource.types.gold import GoldSource
 from insource.types.log_profile import LogProfile
+from insource.types.probes import Probes
+from insource.types.sufficiency import Sufficiency
 
 OWN: frozenset[OptionKind] = frozenset(
     ("classical", "fine-tune", "larger base", "retrieved few-shot", "better prompt", "retrieval", "hybrid")
@@ -87,12 +89,15 @@ class Ladder(NamedTuple):
 class Facts(NamedTuple):
     """The inputs of ``decide``.
 
-    ``local_only``: no document may leave the machine. ``deeper`` has what each further depth takes.
+    ``sufficiency`` and ``probes`` are those of the ladder's rows. ``local_only``: no document may leave the
+    machine. ``deeper`` has what each further depth takes.
     """
 
     task: str
     profile: LogProfile | None = None
     ladder: Ladder | None = None
+    sufficiency: Sufficiency | None = None
+    probes: Probes | None = None
     offers: tuple[Offer, ...] = ()
     local_only: bool = False
     deeper: tuple[NextExperiment, ...] = ()

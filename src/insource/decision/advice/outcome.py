@@ -113,7 +113,12 @@ def _measured(
     )
     if found.outcome != "no-go":
         return found
-    return _larger_base(ladder, found) or _another_holds(ladder, ranking, found) or found
+    return (
+        _larger_base(ladder, found)
+        or _larger_probe(facts, found)
+        or _another_holds(ladder, ranking, found)
+        or found
+    )
 
 
 def economics_of(ranking: Ranking, name: str | None) -> Economics | None:
@@ -166,6 +171,20 @@ def _larger_base(ladder: Ladder, found: Verdict) -> Verdict | None:
                 flips_if=(f"{larger.name}, trained.",),
             )
     return None
+
+
+def _larger_probe(facts: Facts, found: Verdict) -> Verdict | None:
+    """Return what a larger base says that was prompted beside the one that is trained."""
+    larger = facts.probes.larger if facts.probes is not None else None
+    if larger is None or larger.comparison.outcome != "better":
+        return None
+    return Verdict(
+        outcome="undecided",
+        sentence=f"The base may be too small, which is no verdict on the task: prompted alike, {larger.model} "
+        f"does better than {larger.than}. Train the larger base.",
+        reasons=(larger.comparison.sentence, *found.reasons),
+        flips_if=(f"{larger.model}, trained.",),
+    )
 
 
 def _another_holds(ladder: Ladder, ranking: Ranking, found: Verdict) -> Verdict | None:

@@ -10,6 +10,7 @@ from insource.decision.advice.weighing import Ranking
 from insource.types import Estimate
 from insource.types.decided import AnsweredQuestion, Evidence, KillCriterion, RankedOption
 from insource.types.log_profile import LogProfile
+from insource.types.sufficiency import Sufficiency
 
 NARROW = 0.8
 """A task is narrow when surely more of its calls have one form, or come from three prompts."""
@@ -110,6 +111,8 @@ def _data(facts: Facts, *, noisy: bool) -> AnsweredQuestion:
     if facts.profile is None and ladder is None:
         return _open("data", question, "No rows are known.")
     short = ladder.short() if ladder is not None else None
+    learnt, seen = _more(facts.sufficiency)
+    figures += seen
     if noisy:
         answer, words = "no", f"There are {rows:,} usable inputs, and too many doubtful labels among them."
     elif rows < ENOUGH_ROWS:
@@ -118,14 +121,37 @@ def _data(facts: Facts, *, noisy: bool) -> AnsweredQuestion:
         answer, words = "open", f"There are {rows:,} rows to learn from; the test needs {short[1].words}."
     else:
         answer, words = "yes", f"There are {rows:,} usable inputs to learn from."
+    words = f"{words} {learnt}".strip()
     return AnsweredQuestion(
         key="data",
         question=question,
         answer=_answer(answer),
         sentence=words,
         evidence=_known(*figures),
-        link="docs/concepts/what-the-log-says.md",
+        link="docs/concepts/how-much-data.md",
     )
+
+
+def _more(found: Sufficiency | None) -> tuple[str, list[Evidence]]:
+    """Return what the learning curve says of more examples."""
+    if found is None or found.curve is None:
+        return "", []
+    doubling = found.curve.doubling
+    if doubling is None:
+        return f"{found.curve.refused}." if found.curve.refused else "", []
+    figures = [
+        evidence("data.doubling.gain", "gain of twice the examples", doubling.gain, "points"),
+        evidence(
+            "data.doubling.probability",
+            f"probability of {100 * doubling.delta:g} points",
+            doubling.probability,
+            "share",
+        ),
+    ]
+    chance = f"{doubling.probability.value:.0%}"
+    said = f"Twice as many gain {100 * doubling.delta:g} points or more with a probability of {chance}."
+    overall = next((one.sentence for one in found.needed if one.part == "all"), "")
+    return f"{said} {overall}".strip(), figures
 
 
 def _speed(facts: Facts, own: RankedOption | None, section: DecisionSection) -> AnsweredQuestion:
