@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import functools
 
+from support.arms import dataset_of
+from support.judged import against
+from support.learning_curves import asked_of, law
 from support.made_economics import cloud, priced, spread, tuned
 from support.planted_ladders import answers, cloud_arm, decided, hosted_arm, ladder, own_arm
 from support.planted_logs import the_profile, tickets
+from support.step_ladders import step_ladder
 
 from insource.config.decision import DecisionSection
 from insource.decision.economics.assumptions import assumptions
 from insource.decision.economics.options import cascade, switch
 from insource.decision.economics.weigh import weigh
-from insource.types import Estimate, Verdict
+from insource.decision.sufficiency.suffices import Trained, data_sufficiency
+from insource.evaluation.compare import compare
+from insource.foundation.canonical import digest
+from insource.types import Estimate, Example, Labels, Provenance, Task, Verdict
 from insource.types.decided import (
     AnsweredQuestion,
     Decision,
@@ -25,6 +32,7 @@ from insource.types.decided import (
 )
 from insource.types.economics import Economics
 from insource.types.log_profile import Leaving, LogProfile
+from insource.types.probes import LargerBase, Probe, Probes
 
 DRAWS = 400
 ACCURACY = {"cascade": 0.962, "tuned": 0.951, "n-grams": 0.874, "small tier": 0.948, "cloud": 0.955}
@@ -374,4 +382,51 @@ def from_the_log() -> Decision:
     return decided(profile=profile())
 
 
-EXAMPLES = (decision, no_go, undecided, local_only, measured, from_the_log)
+@functools.cache
+def probed() -> Decision:
+    """A decision with a learning curve on planted answers, and probes of which one was not run."""
+    output = Labels(names=("a", "b"))
+    task = Task(name="tickets", instruction="Which desk?", output=output, primary_metric="accuracy")
+    rows = [
+        Example(
+            row_id=f"r{number}",
+            digest=digest(number),
+            input=f"message {number}",
+            target="ab"[number % 2],
+            provenance=Provenance(source="test"),
+        )
+        for number in range(60)
+    ]
+    trained = Trained("classical", "n-grams", "it is the cheapest", asked_of(law(0.06, 3.0, 0.6)))
+    sides = against([0] * 180 + [1] * 12 + [-1] * 8)
+    found = data_sufficiency(dataset_of(rows[:40], rows[40:], task), task, trained=trained, pair=sides)
+    larger = compare(sides[0], sides[1], metric="accuracy", margin=0.02)
+    probes = Probes(
+        budget_s=7_200,
+        probes=(
+            Probe(
+                name="classical curve",
+                what="n-grams on five sizes",
+                status="measured",
+                seconds=Estimate(value=41, low=20, high=82, n=3, method="from the first size"),
+                usd=Estimate(value=0.0, method="nothing is sent"),
+                took_s=37.0,
+            ),
+            Probe(
+                name="fine-tune curve",
+                what="five trainings",
+                status="not run",
+                seconds=Estimate(value=26_400, low=18_000, high=40_000, method="the plan of one training"),
+                usd=unmeasured("the price of the electricity is not known"),
+                reason="it takes longer than the budget",
+            ),
+        ),
+        curve=found.curve,
+        quantisations=step_ladder(),
+        larger=LargerBase(model="larger", than="small", prompted="few-shot", comparison=larger),
+        cheapest="The next probe, five trainings, takes about 7.3 hours.",
+    )
+    return measured().model_copy(update={"depth": "probe", "sufficiency": found, "probes": probes})
+
+
+EXAMPLES = (decision, no_go, undecided, local_only, measured, from_the_log, probed)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 OPTIONS, KILLS, FLIPS, GATES = 6, 3, 2, 3  # shown; the page has all
 LABEL = 10  # letters before a line of text
+NAME = 14  # letters of a name in the table of several tasks, at least
+BESIDE = 66  # letters beside the name of the task there
 
 
 def show_decision(decision: Decision, console: Console | None = None) -> None:
@@ -27,7 +29,7 @@ def show_decision(decision: Decision, console: Console | None = None) -> None:
         console.print(text, style="bold" if text.startswith(one_line(decision.task, 40)) else None)
     if decision.options:
         console.print()
-        console.print(_options(decision))
+        console.print(_options(decision, width))
         console.print()
     for text in _below(decision, width):
         console.print(text)
@@ -38,20 +40,18 @@ def show_decisions(decisions: Sequence[Decision], console: Console | None = None
     from insource.report import units
 
     console = console or output()
+    named = max(NAME, console.width - BESIDE)
     table = _table()
-    table.add_column("task", overflow="ellipsis", no_wrap=True, max_width=20)
-    table.add_column("a month", justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("first option", overflow="ellipsis", no_wrap=True, max_width=18)
-    table.add_column("saves", justify="right", no_wrap=True)
-    table.add_column("next experiment", overflow="ellipsis", no_wrap=True)
+    for head in ("task", "a month", "verdict", "first option", "saves", "next"):
+        money = head in ("a month", "saves")
+        table.add_column(head, no_wrap=True, overflow="ellipsis", justify="right" if money else "left")
     for one in decisions:
         first = one.first
         table.add_row(
-            one_line(one.task, 60),
+            one_line(one.task, named),
             units.usd(one.profile.spending.per_month_usd.value if one.profile else None),
             one.verdict.outcome,
-            one_line(first.name, 60) if first else "none",
+            one_line(first.name, NAME) if first else "none",
             units.usd(first.saves.value if first else None),
             f"{one.next.depth}, {_price(one.next)}" if one.next else "none",
         )
@@ -92,12 +92,12 @@ def _kills(decision: Decision, width: int) -> Iterator[str]:
         yield from _labelled("", f"not known: {listed(unknown)}", width)
 
 
-def _options(decision: Decision) -> Table:
+def _options(decision: Decision, width: int) -> Table:
     from insource.report import units
     from insource.report.sections.deciding.options import difference, quality
 
     table = _table()
-    table.add_column("option", overflow="ellipsis", no_wrap=True, max_width=24)
+    table.add_column("option", overflow="ellipsis", no_wrap=True, max_width=max(24, width - WIDTH + 24))
     for name in ("quality", "difference", "1,000 correct", "saves"):
         table.add_column(name, justify="right", no_wrap=True, overflow="ellipsis")
     table.add_column("as today", no_wrap=True)
@@ -164,8 +164,8 @@ def _price(one: NextExperiment) -> str:
     from insource.report import units
 
     minutes, usd = one.minutes.value, one.usd.value
-    time = "time unknown" if minutes is None else units.shown(minutes, "minutes")
-    return f"{time}, {'price unknown' if usd is None else units.usd(usd)}"
+    time = "unknown time" if minutes is None else units.shown(minutes, "minutes")
+    return f"{time}, {'unknown price' if usd is None else units.usd(usd)}"
 
 
 def _listed(label: str, items: Iterable[str], width: int) -> Iterator[str]:

@@ -115,6 +115,11 @@ def _write(content: str, path: Path, other: str) -> Path:
     return path
 
 
+def unbroken(text: str) -> str:
+    """Return the text with negative amounts that a browser does not break after their sign."""
+    return text.replace("−$", "−\u2060$")
+
+
 def _html(page: Page) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -125,6 +130,7 @@ def _html(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["unbroken"] = unbroken
     template = environment.get_template("report.html.j2")
     anchors = {section.anchor for section in page.sections}
     return template.render(page=page, anchors=anchors, drawing=drawing).lstrip()

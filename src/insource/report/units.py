@@ -55,7 +55,9 @@ def bare(value: float | None, unit: str) -> str:
         return plain(round(found))
     if unit == "minutes":
         return f"{plain(found)} min" if found < HOURS_FROM else f"{plain(found / 60)} h"
-    return words.seconds(found) if unit == "s" else plain(found)
+    if unit == "s":
+        return words.seconds(found) if found < HOURS_FROM * 60 else f"{plain(found / 3600)} h"
+    return plain(found)
 
 
 def shown(value: float | None, unit: str) -> str:

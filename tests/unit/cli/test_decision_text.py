@@ -83,7 +83,7 @@ def test_a_decision_with_much_to_say_is_cut():
 
 
 def test_no_text_of_a_log_moves_the_cursor():
-    evil = "\x1b[2J\u202egnp.exe\r[red]x[/red]"
+    evil = "[red]\x1b[2J\u202egnp.exe\r[/red]"
     first = decision().options[0].model_copy(update={"name": evil, "why": evil})
     whole = decision(
         task=evil,

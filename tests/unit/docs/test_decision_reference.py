@@ -9,7 +9,8 @@ from typing import Any, get_args
 import pytest
 from unit.docs.generated_pages import DECISION_SCHEMA, REFERENCE, decision_schema
 
-from insource.types import Assumption, Estimate, Frozen, Verdict
+from insource.types import Assumption, Comparison, Estimate, Frozen, Verdict
+from insource.types.comparison import RequiredSample
 from insource.types.decided import (
     AnsweredQuestion,
     Decision,
@@ -22,6 +23,22 @@ from insource.types.decided import (
 )
 from insource.types.economics import CostLine, Costs, Economics, Payback, Quote, Swing
 from insource.types.log_profile import Leaving, LogProfile
+from insource.types.probes import LargerBase, Probe, Probes
+from insource.types.step_ladder import StepLadder
+from insource.types.sufficiency import (
+    CurvePoint,
+    CurveShape,
+    Doubling,
+    Gap,
+    LearningCurve,
+    Needed,
+    PowerLawFit,
+    PowerOfTest,
+    Prediction,
+    Queued,
+    Sufficiency,
+    ToLabel,
+)
 
 PAGE = (REFERENCE / "decision.md").read_text(encoding="utf-8")
 SECTIONS: dict[type[Frozen], str] = {
@@ -37,6 +54,11 @@ SECTIONS: dict[type[Frozen], str] = {
     AnsweredQuestion: "Questions",
     NextExperiment: "Experiments",
     Leaving: "What leaves the machine",
+    Sufficiency: "Enough data",
+    LearningCurve: "Learning curve",
+    Needed: "More examples",
+    PowerOfTest: "Power of the test",
+    Probes: "Probes",
 }
 IN_A_ROW: dict[type[Frozen], str] = {
     Verdict: "The decision",
@@ -44,7 +66,19 @@ IN_A_ROW: dict[type[Frozen], str] = {
     CostLine: "Bills",
     Payback: "Economics",
     Quote: "Economics",
+    CurvePoint: "Learning curve",
+    CurveShape: "Learning curve",
+    PowerLawFit: "Learning curve",
+    Prediction: "Learning curve",
+    Doubling: "Learning curve",
+    RequiredSample: "Power of the test",
+    Queued: "Enough data",
+    ToLabel: "Enough data",
+    Gap: "Enough data",
+    Probe: "Probes",
+    LargerBase: "Probes",
 }
+OF_OTHER_PAGES = (Estimate, LogProfile, Comparison, StepLadder)
 
 
 def section(title: str) -> str:
@@ -75,7 +109,7 @@ def parts(kind: type[Frozen]) -> Iterator[type[Frozen]]:
     yield kind
     for field in kind.model_fields.values():
         for part in _types(field.annotation):
-            if part not in (Estimate, LogProfile):
+            if part not in OF_OTHER_PAGES:
                 yield from parts(part)
 
 

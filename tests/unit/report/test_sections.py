@@ -18,11 +18,12 @@ from insource.report.sections.estimates import ESTIMATE_COLUMNS
 from insource.types import ClassMetrics, Estimate, RunResult, Text
 from insource.types.result import Served
 
-RUNS = [example_result, demo_run, labels_run, unfair_run, agreement_run, stepped_run]
-
 
 def decided_run() -> RunResult:
     return example_result(decision=measured())
+
+
+RUNS = [example_result, demo_run, labels_run, unfair_run, agreement_run, stepped_run, decided_run]
 
 
 def small(run) -> RunResult:

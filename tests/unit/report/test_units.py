@@ -21,6 +21,7 @@ from insource.types import NOT_MEASURED, Estimate
         (608.8, "documents a month", "609 documents a month"),
         (0.4, "calls a month", "0.4 calls a month"),
         (0.83, "s", "0.83 s"),
+        (7_200, "s", "2 h"),
         (24, "minutes", "24 min"),
         (1_566, "minutes", "26.1 h"),
         (0.04257, "a year", "0.0426 a year"),

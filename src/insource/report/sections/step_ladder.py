@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from insource.report import charts, vega, words
-from insource.report.page import Bullets, Cell, Plot, Row, Section, Table
+from insource.report.page import Block, Bullets, Cell, Plot, Row, Section, Table
 from insource.report.sections.estimates import difference_cell, estimate_cell, point
+from insource.report.vocabulary import Metric
 from insource.types import Estimate, RunResult
 from insource.types.step_ladder import LadderStep, StepLadder
 
@@ -16,7 +17,13 @@ def step_ladder(result: RunResult) -> Section | None:
     found = result.step_ladder
     if found is None or not found.steps:
         return None
-    metric = words.metric(found.metric, result.gold)
+    lead = (_seeds(found, ratio=words.metric(found.metric).ratio),) if found.seeds else ()
+    blocks = steps_blocks(found, words.metric(found.metric, result.gold))
+    return Section("steps", "How small can the tuned model be?", lead, blocks)
+
+
+def steps_blocks(found: StepLadder, metric: Metric) -> tuple[Block, ...]:
+    """Return the steps as a picture with its table, and what a reader has to know about them."""
     rows = [_dots(step) for step in found.steps]
     ends = charts.bounds(point for row in rows for point in row.points)
     axis = vega.ratio_axis(metric.label, ends)
@@ -32,9 +39,7 @@ def step_ladder(result: RunResult) -> Section | None:
     )
     notes = tuple(f"{step.name}: {step.note}" for step in found.steps if step.note)
     notes += tuple(f"{name}: not measured. {reason}" for name, reason in found.absent.items())
-    blocks = (plot, *((Bullets("To know", notes),) if notes else ()))
-    lead = (_seeds(found, ratio=metric.ratio),) if found.seeds else ()
-    return Section("steps", "How small can the tuned model be?", lead, blocks)
+    return (plot, *((Bullets("To know", notes),) if notes else ()))
 
 
 def _dots(step: LadderStep) -> charts.DotRow:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from insource.report.page import Section
 from insource.report.sections.deciding import (
     bill,
+    enough_data,
     gates,
     headline,
     inputs,
@@ -16,6 +17,7 @@ from insource.report.sections.deciding import (
     made,
     next_step,
     options,
+    probes,
     questions,
     sensitivity,
     trade_off,
@@ -30,6 +32,8 @@ SECTIONS: tuple[Callable[[Decision], Section | None], ...] = (
     bill.bill,
     next_step.next_step,
     questions.questions,
+    enough_data.enough_data,
+    probes.probes,
     leaving.leaving,
     gates.gates,
     inputs.assumptions,

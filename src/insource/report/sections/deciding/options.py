@@ -78,9 +78,10 @@ def unit_of(option: RankedOption) -> str:
 def _lead(decision: Decision) -> tuple[str, ...]:
     first = decision.options[0]
     lines = [f"First: {first.name} ({first.why})."]
-    if decision.reference:
+    today = next((one.name for one in decision.options if one.kind == "keep"), "")
+    if decision.reference not in ("", today):
         why = f" ({decision.reference_reason})" if decision.reference_reason else ""
-        lines.append(f"What a model of one's own saves is also weighed against {decision.reference}{why}.")
+        lines.append(f"A model of one's own has to pay back against {decision.reference}{why}.")
     return tuple(lines)
 
 
@@ -115,7 +116,7 @@ def _without_figures(options: list[tuple[int, RankedOption]]) -> Table:
             Cell(one.why, detail=one.standing),
             one.risk or "–",
             one.leaves or "nothing",
-            "; ".join(one.unknown) or "–",
+            " ".join(one.economics.sentences if one.economics else one.unknown) or "–",
         )
         for rank, one in options
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from insource.report import charts, units, vega, words
 from insource.report.page import LegendKey, Plot, Row, Section, Table
 from insource.report.sections.deciding.trade_off import USD
@@ -33,11 +35,7 @@ def sensitivity(decision: Decision) -> Section | None:
         "its range." + (f" The {SHOWN} widest of {len(found.tornado)}." if len(shown) < len(rows) else ""),
         draw=lambda width: charts.tornado([_bar(swing) for swing in shown], axis, width=width, stated=stated),
         table=Table("The data, every input", columns, rows, (1, 2, 3, 4, 5, 6), folded=True),
-        legend=(
-            LegendKey(charts.colour(0), "■", "at the low end of the input"),
-            LegendKey(charts.colour(1), "■", "at the high end of the input"),
-            LegendKey("var(--ink)", "◆", "the answer flips here"),
-        ),
+        legend=_legend(shown),
     )
     return Section("sensitivity", "What would change the answer?", blocks=(plot,))
 
@@ -47,6 +45,15 @@ def flip_words(swing: Swing) -> str:
     found = (("below", swing.flips_below), ("above", swing.flips_above))
     parts = [f"{side} {units.plain(end)}" for side, end in found if end is not None]
     return f"flips {' or '.join(parts)}" if parts else ""
+
+
+def _legend(shown: Sequence[Swing]) -> tuple[LegendKey, ...]:
+    keys = (
+        LegendKey(charts.colour(0), "■", "at the low end of the input"),
+        LegendKey(charts.colour(1), "■", "at the high end of the input"),
+    )
+    flips = LegendKey("var(--ink)", "◆", "the answer flips here")
+    return (*keys, flips) if any(map(_flips_within, shown)) else keys
 
 
 def _bar(swing: Swing) -> charts.SwingBar:
