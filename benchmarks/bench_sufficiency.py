@@ -1,7 +1,7 @@
 """How much data: what a fit of the classical arms takes, and how far predictions of a curve are off.
 
 Made data, seeded: invoices in eight layouts for fields, tickets for labels; planted laws for the predictions.
-The targets of the predictions are the figures of a published simulation of the same kind.
+A prediction has to be better than "no change"; a simulation of the same kind had 2.5 and 4.0 points.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FIELDS = len(SCHEMA["properties"])
 
 
 def fit_claims(claims: Claims, sizes: tuple[int, ...]) -> None:
-    """Add the seconds of a fit, and the characters of documents, times fields, of a second."""
+    """Add the seconds of a fit, and the characters of documents, times fields or labels, of a second."""
     task = Task(name="invoices", instruction="", output=JsonSchema(definition=SCHEMA))
     targets, rows = Targets(task.output, "null"), []
     for line, record in enumerate(generate({"train": max(sizes)}, 0), 1):
@@ -51,16 +51,16 @@ def fit_claims(claims: Claims, sizes: tuple[int, ...]) -> None:
         begun = time.monotonic()
         found = LabelRows([one.input for one in some], [one.target for one in some], units_of(some))
         fit_labels(found, (NGRAMS,), None)
-        _add(claims, "labels", some, 1, begun)
+        _add(claims, "labels", some, len({one.target for one in some}), begun)
 
 
 def _add(
-    claims: Claims, kind: str, rows: tuple[Example, ...] | list[Example], fields: int, begun: float
+    claims: Claims, kind: str, rows: tuple[Example, ...] | list[Example], columns: int, begun: float
 ) -> None:
     took = time.monotonic() - begun
-    cells = fields * sum(len(one.input) for one in rows)
+    cells = columns * sum(len(one.input) for one in rows)
     claims.add(f"{kind}, {len(rows):,} rows", took, "s")
-    claims.add("  characters times fields a second", cells / took, "")
+    claims.add("  characters times fields or labels a second", cells / took, "")
 
 
 def prediction_claims(claims: Claims, runs: int, orders: int) -> None:
@@ -78,7 +78,7 @@ def prediction_claims(claims: Claims, runs: int, orders: int) -> None:
         covered.append((predicted.low or 0.0) <= 1 - truth(at) <= (predicted.high or 0.0))
         refused.append(shape_of(found, draws).verdict != "monotone and convex")
     name = f"{SIZES[0]} to {SIZES[-1]} rows seen, {at:,} predicted, {orders} trainings a size"
-    claims.add(f"{name}: error", _rms(off), "points (rms)", at_most=3.0)
+    claims.add(f"{name}: error", _rms(off), "points (rms)", at_most=_rms(flat))
     claims.add("  of it, mean: negative promises too much", float(np.mean(off)), "points")
     claims.add('  error of "no change"', _rms(flat), "points (rms)")
     claims.add("  the 95 % band covers the truth", float(np.mean(covered)), "of curves", at_least=0.93)

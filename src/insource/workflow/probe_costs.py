@@ -24,13 +24,13 @@ ORDERS = 3
 
 
 class Rule(NamedTuple):
-    """The seconds that a fit takes at least, and the characters of documents, times fields, of a second."""
+    """The seconds that a fit takes at least, and the characters, times fields or labels, of a second."""
 
     least_s: float
     cells_per_s: float
 
 
-RULES = {"json": Rule(4.0, 120_000.0), "labels": Rule(0.05, 250_000.0)}
+RULES = {"json": Rule(4.0, 120_000.0), "labels": Rule(0.05, 750_000.0)}
 """Measured on two cores of an AMD EPYC: ``benchmarks/bench_sufficiency.py``."""
 RULE_FACTOR = 3.0
 
@@ -68,8 +68,11 @@ def _classical(session: Session, dataset: Dataset, task: Task, sizes: tuple[int,
     if session.project.runs.find(spec) is not None:
         return Cost(_nothing(), _nothing(), kept=True, orders=orders)
     rows = dataset.splits["train"]
-    fields = len(task.output.definition.get("properties", {})) if isinstance(task.output, JsonSchema) else 1
-    cells = sum(len(one.input) for one in rows) * max(fields, 1)
+    if isinstance(task.output, JsonSchema):
+        columns = len(task.output.definition.get("properties", {}))
+    else:
+        columns = len({one.target for one in rows})
+    cells = sum(len(one.input) for one in rows) * max(columns, 1)
     # With one order, the other half is fitted for the rows that the first has seen
     fits = [*sizes, *(orders - 1) * sizes[:-1], *([sizes[-2]] if orders == 1 else [])]
     rule, share = RULES[task.output.kind], sum(fits) / sizes[-1]
@@ -79,7 +82,7 @@ def _classical(session: Session, dataset: Dataset, task: Task, sizes: tuple[int,
         low=seconds / RULE_FACTOR,
         high=seconds * RULE_FACTOR,
         method=f"rule: {len(fits)} fits of {rule.least_s:g} s and more, {rule.cells_per_s:,.0f} characters "
-        "times fields a second",
+        "times fields or labels a second",
     )
     return Cost(expected, _usd(session, expected), orders=orders)
 
