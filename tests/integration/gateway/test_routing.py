@@ -34,8 +34,9 @@ from insource.foundation.errors import PrerequisiteError
 from insource.gateway.server import GatewayServer
 from insource.gateway.settings import GatewaySettings, HttpCloud, PassThrough, TaskSettings
 from insource.models.fake import FakeCloud
+from insource.models.replay import ReplayModel
 from insource.store.calls.calls import find_calls
-from insource.types import Usage
+from insource.types import Completion, Message, Usage
 
 KEY = "sk-" + "callers0own0key0that0nobody0keeps"
 
@@ -401,6 +402,22 @@ def test_a_simulated_cloud_is_named_wherever_it_answers(recorder, local):
     calls = find_calls(recorder.database)
     assert all(call.route.simulated for call in calls)
     assert sorted(call.outcome for call in calls) == ["error", "ok", "ok"]
+
+
+def test_a_recorded_answer_is_named_as_one_and_is_no_call_of_the_provider(recorder, local):
+    prompt = (Message(role="user", content=UNSURE),)
+    cloud = ReplayModel(
+        "someone/model", {prompt: Completion(text='{"voltage": "400 V"}', model="someone/model")}
+    )
+    with gateway(recorder, local, cloud) as server, client_of(server) as client:
+        raw = client.chat.completions.with_raw_response.create(**ask(UNSURE))
+    assert raw.parse().choices[0].message.content == '{"voltage": "400 V"}'
+    assert raw.headers["x-insource-reason"] == "low-confidence, recorded answer"
+    assert raw.headers["x-insource-simulated"] == "true"
+    recorder.flush()
+    (call,) = find_calls(recorder.database)
+    assert call.simulated
+    assert call.route.reason == "low-confidence, recorded answer"
 
 
 def test_without_a_cloud_a_valid_local_answer_is_better_than_none(recorder, local):

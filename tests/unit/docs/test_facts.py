@@ -8,6 +8,8 @@ import re
 from unit.docs.generated_pages import ROOT
 
 from insource.config.routing import RoutingSection
+from insource.demo.invoices.run import FULL as INVOICES_FULL
+from insource.demo.invoices.run import QUICK as INVOICES
 from insource.demo.layouts import HELD_OUT, LAYOUTS
 from insource.demo.run import FULL
 from insource.evaluation.estimators import MIN_GROUPS
@@ -29,6 +31,19 @@ def test_the_demo_in_the_readme():
     assert f"{len(LAYOUTS)} layouts" in readme
     assert f"{NUMBERS[len(HELD_OUT)].capitalize()} layouts appear in the test split only" in readme
     assert f"{FULL.train} training and {FULL.test:,} test documents" in readme
+
+
+def test_the_documents_of_the_invoices_demo():
+    page, sizes = text("docs/guides/invoices-demo.md"), INVOICES.layouts
+    rows = dict(re.findall(r"^\| (\w+) \| ([\d +]+) \|", page, re.MULTILINE))
+    assert rows == {
+        "train": f"{20 * sizes.train}",
+        "validation": f"{4 * sizes.validation}",
+        "calibration": f"{20 * sizes.calibration}",
+        "test": f"{20 * sizes.seen} + {6 * sizes.unseen}",
+    }
+    assert f"`--full` takes {20 * INVOICES_FULL.layouts.train:,} training documents" in page
+    assert f"the {6 * INVOICES_FULL.layouts.unseen} test documents" in page
 
 
 def test_the_rates_of_the_simulated_cloud():
