@@ -73,7 +73,7 @@ def command(
     A second import of the same records adds nothing. An unreadable line is reported, and the import
     continues. Secrets are redacted before anything is written.
     """
-    from insource.cli.output import Terminal
+    from insource.cli.output import Terminal, say
     from insource.logs.recorder import STORE_FILE
     from insource.providers.prices import PriceTable
     from insource.redaction import Redactor
@@ -107,6 +107,7 @@ def command(
     if as_json:
         click.echo(json.dumps([_document(*one) for one in found], ensure_ascii=False))
     _require_something([report for _, _, report in found])
+    say("Next: insource decide")
 
 
 def _require_readable(path: Path) -> None:
