@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from insource.arms import cascade
@@ -12,7 +12,7 @@ from insource.decision.advice.decide import Made, decide_task
 from insource.decision.advice.facts import Facts, Ladder, LadderArm, Offer
 from insource.decision.cost import weigh
 from insource.decision.economics.measured_arm import measured_arm
-from insource.decision.economics.prices import Price, UnknownPrice, logged_price
+from insource.decision.economics.prices import MeasuredPrice, Price, UnknownPrice, logged_price
 from insource.decision.economics.repriced import repriced
 from insource.evaluation.compare import Terms
 from insource.evaluation.comparison.equal_terms import values_of
@@ -34,6 +34,8 @@ from insource.workflow.judge import Judged, terms_of
 from insource.workflow.machine import machine
 from insource.workflow.session import Session
 from insource.workflow.suffice import suffice
+
+DAY_S = 24 * 3600
 
 
 class Decided(NamedTuple):
@@ -196,17 +198,15 @@ def _escalated(
 
 
 def _offers(session: Session, profile: LogProfile | None, ladder: Ladder | None) -> tuple[Offer, ...]:
-    """Return the other models that the configuration names and nobody measured, at their prices."""
-    reference, measured = (
-        session.config.reference,
-        {arm.arm.model for arm in ladder.arms} if ladder else set(),
-    )
+    """Return what nobody measured and has a price: other models of the configuration, and a batch."""
+    reference = session.config.reference
+    measured = {arm.arm.model for arm in ladder.arms} if ladder else set()
     listed: list[tuple[OptionKind, AskedModel]] = [
         *(("cheaper tier", one) for one in reference.also),
         *(("decision endpoint", one) for one in reference.decisions),
     ]
     table = PriceTable(session.config.prices.models)
-    return tuple(
+    offers = [
         Offer(
             kind=kind,
             name=one.model,
@@ -215,6 +215,36 @@ def _offers(session: Session, profile: LogProfile | None, ladder: Ladder | None)
         )
         for kind, one in listed
         if one.model not in measured
+    ]
+    return (*offers, *_batch(session, profile, table))
+
+
+def _batch(session: Session, profile: LogProfile | None, table: PriceTable) -> Iterator[Offer]:
+    """Yield today's model in batches, where the list has a price for it and callers may wait a day."""
+    need, usage = session.config.decision.need_s, _mean_usage(profile)
+    if profile is None or usage is None or (need is not None and need < DAY_S):
+        return
+    model = max(profile.traffic.models, key=profile.traffic.models.__getitem__, default="")
+    price, now = (repriced(model, [usage], table, batch=batch) for batch in (True, False))
+    if isinstance(price, UnknownPrice) or isinstance(now, UnknownPrice):
+        return
+    if price.usd_per_1000.value < now.usd_per_1000.value:
+        named = f"{model} in batches"
+        quantity = price.usd_per_1000.model_copy(update={"name": f"price of {named}"})
+        why = "the same model; whether callers can wait up to a day is for you to say"
+        yield Offer("batch", named, MeasuredPrice(usd_per_1000=quantity), why)
+
+
+def _mean_usage(profile: LogProfile | None) -> Usage | None:
+    """Return the mean tokens of a call, None where the log has none."""
+    if profile is None or profile.spending.input_tokens.value is None:
+        return None
+    spending = profile.spending
+    given = round(spending.input_tokens.value or 0)
+    return Usage(
+        input_tokens=given,
+        cached_tokens=min(given, round(given * (spending.cached.value or 0.0))),
+        output_tokens=round(spending.output_tokens.value or 0),
     )
 
 
@@ -223,13 +253,7 @@ def _price(section: AskedModel, profile: LogProfile | None, table: PriceTable, *
     if section.cost_per_1000_usd is not None:
         stated = Estimate(value=section.cost_per_1000_usd, method="stated")
         return logged_price(section.model, {"USD": stated}, section.cost_source or "insource.toml")
-    if profile is None or profile.spending.input_tokens.value is None:
+    usage = _mean_usage(profile)
+    if usage is None:
         return UnknownPrice(reason=f"the price of {section.model}: no log says how many tokens a call has")
-    spending = profile.spending
-    given = round(spending.input_tokens.value or 0)
-    usage = Usage(
-        input_tokens=given,
-        cached_tokens=min(given, round(given * (spending.cached.value or 0.0))),
-        output_tokens=round(spending.output_tokens.value or 0),
-    )
     return repriced(section.model, [usage], table, input_only=input_only)
