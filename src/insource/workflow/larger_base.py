@@ -35,8 +35,9 @@ def larger_than(name: str, wanted: str = "") -> Larger:
     """Return ``wanted``, or the smallest larger model of the catalogue at hand; nothing is fetched."""
     known = known_models().models
     if wanted:
-        if not at_hand(wanted):
-            return Larger(why_not=f"{wanted} is not at hand: insource models pull {wanted}")
+        for one in (wanted, name):
+            if not at_hand(one):
+                return Larger(why_not=f"{one} is not at hand: insource models pull {one}")
         return Larger(wanted, _bytes(wanted) / _bytes(name))
     if name not in known:
         return Larger(
