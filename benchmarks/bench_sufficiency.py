@@ -21,6 +21,7 @@ from insource.dataset.rows.records import row_of
 from insource.dataset.rows.targets import Targets
 from insource.decision.sufficiency.curve import FURTHEST, Fitted, shape_of
 from insource.decision.sufficiency.losses import drawn, losses
+from insource.evaluation.gold.leaves import leaves_of
 from insource.foundation.rng import generator
 from insource.models.fitted.labels import NGRAMS
 from insource.types import Example, JsonSchema, Task
@@ -30,11 +31,11 @@ from support.learning_curves import SIZES, asked_of, law
 from support.made_invoices import SCHEMA, generate
 from support.tickets import examples, tickets
 
-FIELDS = len(SCHEMA["properties"])
+FIELDS = len(leaves_of(JsonSchema(definition=SCHEMA)))
 
 
 def fit_claims(claims: Claims, sizes: tuple[int, ...]) -> None:
-    """Add the seconds of a fit, and the characters of documents, times fields or labels, of a second."""
+    """Add the seconds of a fit, and the rows, times fields or labels, of a second."""
     task = Task(name="invoices", instruction="", output=JsonSchema(definition=SCHEMA))
     targets, rows = Targets(task.output, "null"), []
     for line, record in enumerate(generate({"train": max(sizes)}, 0), 1):
@@ -58,9 +59,8 @@ def _add(
     claims: Claims, kind: str, rows: tuple[Example, ...] | list[Example], columns: int, begun: float
 ) -> None:
     took = time.monotonic() - begun
-    cells = columns * sum(len(one.input) for one in rows)
     claims.add(f"{kind}, {len(rows):,} rows", took, "s")
-    claims.add("  characters times fields or labels a second", cells / took, "")
+    claims.add("  rows times fields or labels a second", columns * len(rows) / took, "")
 
 
 def prediction_claims(claims: Claims, runs: int, orders: int) -> None:
