@@ -9,7 +9,7 @@ from insource.report.page import Block, Bullets, LegendKey, Plot, Row, Section, 
 from insource.report.sections.estimates import point
 from insource.types import Estimate
 from insource.types.decided import Decision
-from insource.types.sufficiency import LearningCurve, Needed, PowerOfTest, Queued
+from insource.types.sufficiency import CurveShape, LearningCurve, Needed, PowerOfTest, Queued
 
 QUEUED = 20  # rows of the queue; the review shows all
 
@@ -53,6 +53,7 @@ def _curve(curve: LearningCurve) -> Iterator[Block]:
         yield _plot(curve, table)
     elif rows:
         yield table
+    yield _shape(curve.shape)
     figures: list[tuple[str, Estimate, str]] = []
     if curve.doubling is not None:
         twice = curve.doubling
@@ -71,6 +72,13 @@ def _curve(curve: LearningCurve) -> Iterator[Block]:
         ]
     if figures:
         yield _figures("What twice the examples would bring, and the law behind it", figures)
+
+
+def _shape(shape: CurveShape) -> Table:
+    p_values = ("–" if value is None else units.plain(value) for value in (shape.monotone_p, shape.convex_p))
+    columns = ("Shape", "p, more never worse", "p, each helps less", "Method")
+    rows: list[Row] = [(shape.verdict, *p_values, shape.method or "–")]
+    return Table("The shape of the curve, tested before anything is predicted", columns, rows, (1, 2), True)
 
 
 def _plot(curve: LearningCurve, table: Table) -> Plot:
