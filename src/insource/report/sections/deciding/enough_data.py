@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from insource.report import charts, units, vega, words
-from insource.report.page import Block, Bullets, LegendKey, Plot, Row, Section, Table
+from insource.report.page import Block, Bullets, Cell, LegendKey, Plot, Row, Section, Table
 from insource.report.sections.estimates import point
 from insource.types import Estimate
 from insource.types.decided import Decision
@@ -123,7 +123,7 @@ def _needed(needed: tuple[Needed, ...]) -> Table:
             units.bare(one.target, "share"),
             units.cell(one.now, "share"),
             f"{one.rows:,}",
-            units.cell(one.more, "examples"),
+            units.cell(one.more, "examples") if one.more.measured else Cell(units.UNKNOWN, muted=True),
         )
         for one in needed
     ]
@@ -160,7 +160,7 @@ def _queue(found: Queued) -> Iterator[Block]:
         gaps: list[Row] = [(one.name, one.part, f"{one.rows:,}", f"{one.wanted:,}") for one in found.gaps]
         yield Table("Too few examples", ("Name", "What", "Examples", "Wanted"), gaps, (2, 3), folded=True)
     if found.note:
-        yield Bullets("", (found.note,))
+        yield Bullets("What to label next", (found.note,))
 
 
 def _figures(caption: str, figures: list[tuple[str, Estimate, str]]) -> Table:
