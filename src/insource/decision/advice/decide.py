@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from insource.config.decision import DecisionSection
 from insource.decision.advice.cloud_ways import untried, ways_in_the_cloud
-from insource.decision.advice.facts import Facts
+from insource.decision.advice.facts import VOLUME, Facts
 from insource.decision.advice.kills import kill_criteria
 from insource.decision.advice.measured_ways import measured_ways
 from insource.decision.advice.next_step import next_experiment
@@ -92,7 +92,7 @@ def _given(section: DecisionSection, profile: LogProfile | None) -> tuple[Assump
         floor = 1 if name == "peak_to_mean" else 0
         found[name] = measured(name, estimate, unit=unit, source="the log", floor=floor)
         if found[name] is None and name == "documents_per_month":
-            missing = (f"the volume: {estimate.note or 'the log does not say'}",)
+            missing = (f"{VOLUME}: {estimate.note or 'the log does not say'}",)
     return given.measured(**found), missing
 
 
