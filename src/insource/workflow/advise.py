@@ -50,7 +50,7 @@ def advise(
     measured = kept_ladder(session) if with_ladder else None
     own = _own_name(session, profiles)
     names = [*profiles, *([own] if measured is not None and own not in profiles else [])]
-    _require(task, names)
+    _require(task, names, since if has_log(session) else None)
     found = []
     for name in names if task is None else (task,):
         profile = profiles.get(name)
@@ -78,7 +78,13 @@ def _own_name(session: Session, profiles: dict[str, LogProfile]) -> str:
     return logged if logged in profiles else session.config.task.name
 
 
-def _require(task: str | None, names: list[str]) -> None:
+def _require(task: str | None, names: list[str], since: datetime | None) -> None:
+    if not names and since is not None:
+        raise UserError(
+            "nothing-to-decide",
+            f"The log has no call since {since:%Y-%m-%d %H:%M}, and no run is finished.",
+            hint="Give an earlier --since, or leave it out for the whole log.",
+        )
     if not names:
         raise UserError(
             "nothing-to-decide",

@@ -110,8 +110,10 @@ def _own(ranking: Ranking, facts: Facts) -> RankedOption | None:
     candidate = next((one for one in ranking.options if one.name == chosen), None)
     if candidate is not None:
         return candidate
-    own = {one.way.name for one in ranking.weighed if one.way.own and not one.way.option.unknown()}
-    return next((one for one in ranking.options if one.name in own), None)
+    # Of those that are looked at, not the bare names; one whose figures are known comes before the others.
+    own = [one.way.option for one in ranking.weighed if one.way.own and one.way.option.machine_seconds]
+    known = {one.name for one in own if not one.unknown()} or {one.name for one in own}
+    return next((one for one in ranking.options if one.name in known), None)
 
 
 def _gates(section: DecisionSection, own: RankedOption | None, ranking: Ranking) -> tuple[GateResult, ...]:
