@@ -172,7 +172,9 @@ def _show(session: Session, found: Sequence[Decision], markdown_path: Path | Non
 
 def _argument(task: str) -> str:
     """Return a task's name as it is typed: a name that begins with a dash is no option."""
-    return f"{'-- ' if task.startswith('-') else ''}{shlex.quote(task)}"
+    from insource.cli.printable import printable
+
+    return f"{'-- ' if task.startswith('-') else ''}{shlex.quote(printable(task))}"
 
 
 def _write(path: Path, text: str) -> None:

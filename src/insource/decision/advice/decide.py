@@ -136,4 +136,4 @@ def _gates(section: DecisionSection, own: RankedOption | None, ranking: Ranking)
         "break_even": economics.break_even.value if economics else None,
         "volume": economics.volume.value if economics else None,
     }
-    return tuple(GateResult(expression=one, met=met(one, values)) for one in section.gates)
+    return tuple(GateResult(expression=one, met=met(one, values, texts=False)) for one in section.gates)

@@ -61,6 +61,8 @@ def _narrow(profile: LogProfile | None, *, moving: bool) -> AnsweredQuestion:
         answer, words = "no", "Its prompt or its answers change too often."
     elif not forms:
         answer, words = "open", f"Unknown: {narrow.one_form.note}."
+    elif narrow.one_form.high is not None and narrow.one_form.high < NARROW:
+        answer, words = "no", f"{said}: it is several tasks. Split it: insource logs discover."
     elif any((one.low or 0.0) >= NARROW for one in forms):
         answer, words = "yes", f"{said}."
     elif all(one.high is not None and one.high < NARROW for one in forms):
