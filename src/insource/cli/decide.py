@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 from datetime import datetime
@@ -33,6 +34,13 @@ def seconds_of(ctx: click.Context, param: click.Parameter, value: str | None) ->
     return float(found[1]) * _UNITS[found[2]]
 
 
+def finite(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Refuse a cap that caps nothing."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no amount; write one such as 5.", ctx, param)
+    return value
+
+
 @click.command("decide", short_help="Decide: is it worth it, and what to try next")
 @click.argument("task", required=False)
 @click.option(
@@ -49,7 +57,10 @@ def seconds_of(ctx: click.Context, param: click.Parameter, value: str | None) ->
     help="Most time to measure, such as 30m or 2h.",
 )
 @click.option(
-    "--max-usd", type=click.FloatRange(0), help="Most to spend on answers; overrides reference.max_usd."
+    "--max-usd",
+    type=click.FloatRange(0),
+    callback=finite,
+    help="Most to spend on answers; overrides reference.max_usd.",
 )
 @click.option("--since", type=click.DateTime(), help="Only calls since then (UTC).")
 @click.option(
@@ -104,6 +115,8 @@ def command(
 def exit_code(decision: Decision) -> int:
     """Return 0, 3 or 4: by the gates where there are any, else by the verdict."""
     if decision.gates:
+        if decision.own is not None and decision.own.standing == "ruled out":
+            return EXIT_NO_GO  # good figures of what may not be used
         met = [one.met for one in decision.gates]
         return EXIT_NO_GO if False in met else EXIT_UNDECIDED if None in met else 0
     return {"go": 0, "no-go": EXIT_NO_GO, "undecided": EXIT_UNDECIDED}[decision.verdict.outcome]
@@ -150,11 +163,18 @@ def _show(session: Session, found: Sequence[Decision], markdown_path: Path | Non
         _write(markdown_path, render_decision_markdown(found))
     if len(found) > 1:
         show_decisions(found, console)
-        say(f"\nOne in full, with its page: insource decide {shlex.quote(found[0].task)}")
+        say(f"\nOne in full, with its page: insource decide {_argument(found[0].task)}")
         return
     show_decision(found[0], console)
     if page := write_page(session, found[0]):
         say(f"\nWrote {near(page)}")
+
+
+def _argument(task: str) -> str:
+    """Return a task's name as it is typed: a name that begins with a dash is no option."""
+    from insource.cli.printable import printable
+
+    return f"{'-- ' if task.startswith('-') else ''}{shlex.quote(printable(task))}"
 
 
 def _write(path: Path, text: str) -> None:

@@ -102,12 +102,12 @@ class Terminal:
         self._first = None
         self._printed = (-1, 0.0)
         if not self._quiet:
-            say(f"\n{styled(name, bold=True)}  {about}")
+            say(f"\n{styled(name, bold=True)}  {printable(about)}")
 
     def note(self, text: str) -> None:
         self._close_line()
         if not self._quiet:
-            say(f"  {text}")
+            say(f"  {printable(text)}")  # names of a log may hold anything
 
     def progress(self, text: str, done: float, total: float) -> None:
         if self._quiet or not total:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -178,6 +179,12 @@ class DecisionSection(Frozen):
             if problem := _problem(found, value, *bounds(name)):
                 raise ValueError(f"ranges.{name}: {problem}")
         return self
+
+    def without(self, names: Collection[str]) -> DecisionSection:
+        """Return the section as if nobody had set these keys."""
+        given = {key: getattr(self, key) for key in self.model_fields_set if key not in names}
+        given["ranges"] = {key: one for key, one in self.ranges.items() if key not in names}
+        return DecisionSection(**given)
 
     def _ranged(self, name: str) -> float | None:
         """Return the value of a key that may have a range."""

@@ -18,7 +18,7 @@ class AskedModel(Frozen):
         "OPENAI_API_KEY", description="Name of the environment variable with the provider's key."
     )
     cost_per_1000_usd: float | None = Field(
-        None, ge=0, description="Known cost of 1,000 documents (US dollars)."
+        None, ge=0, allow_inf_nan=False, description="Known cost of 1,000 documents (US dollars)."
     )
     cost_source: str = Field("", description="Source of that cost; shown beside it.")
 
@@ -47,7 +47,10 @@ class ReferenceSection(AskedModel):
         description="Cloud model to ask, as provider/model; when empty, only the rows' `cloud_outputs`.",
     )
     cost_per_1000_usd: float | None = Field(
-        None, ge=0, description="Known cost of 1,000 documents in the cloud (US dollars)."
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Known cost of 1,000 documents in the cloud (US dollars).",
     )
     with_schema: bool = Field(
         False,
@@ -66,6 +69,7 @@ class ReferenceSection(AskedModel):
     max_usd: float = Field(
         5.0,
         ge=0,
+        allow_inf_nan=False,
         description="Most that the task may spend on measuring these other models and the schema, all runs "
         "together (US dollars).",
     )

@@ -27,7 +27,8 @@ def conclude(
     """Go, no-go or undecided about the arm named ``chosen``, from real cloud answers only.
 
     ``economics`` is that of the arm against the cheapest cloud that is not worse: a *go* has to pay back in
-    ``payback_probability`` of the draws, a *no-go* pays back in no more than 1 minus that.
+    ``payback_probability`` of the draws, a *no-go* pays back in no more than 1 minus that. Where an input of
+    it is unknown the question is open; None means that money does not decide.
 
     A simulated cloud or none at all leaves the question open, however good the candidate is. Among
     several cloud models the candidate has to hold against each. Where a cloud never gave labels that more
@@ -173,6 +174,13 @@ def _stopped_by_baseline(model: str, against_baseline: Sequence[Comparison]) -> 
 def _stopped_by_money(
     model: str, hardest: Comparison, economics: Economics | None, at_least: float
 ) -> Verdict | None:
+    if economics is not None and economics.unknown:
+        return Verdict(
+            outcome="undecided",
+            sentence=f"{model} is {hardest.outcome} than {hardest.baseline}, but whether it pays is unknown: "
+            f"{'; '.join(economics.unknown)}.",
+            flips_if=("What is unknown, stated under [decision] or [reference].",),
+        )
     if economics is None or economics.payback_probability.value is None:
         return None
     paid, flips = economics.payback_probability.value, _flips(economics)
@@ -219,9 +227,7 @@ def _stopped_by_capacity(economics: Economics) -> Verdict | None:
 def _go(model: str, against_cloud: Sequence[Comparison], economics: Economics | None) -> Verdict:
     hardest = _hardest(against_cloud)
     priced = ""
-    if economics is not None and economics.unknown:
-        priced = f" Its economics are open: {'; '.join(economics.unknown)}."
-    elif economics is not None and economics.payback_probability.value is not None:
+    if economics is not None and economics.payback_probability.value is not None:
         priced = (
             f" It has paid back against {economics.against} within {economics.horizon_months} months in "
             f"{economics.payback_probability.value:.0%} of the draws."

@@ -30,12 +30,13 @@ class _Unknown(Exception):
     """A value of the expression was not measured."""
 
 
-def met(expression: str, values: Mapping[str, Any]) -> bool | None:
+def met(expression: str, values: Mapping[str, Any], *, texts: bool = True) -> bool | None:
     """Return whether figures meet an expression; None when a value that decides was not measured.
 
     Names are the keys of ``values``, with dots into nested ones (``difference.low``). There are comparisons,
     ``in`` with a list, ``and``, ``or``, ``not``, brackets, numbers and texts, and nothing else: an expression
-    can call nothing.
+    can call nothing. It names at least one value. ``texts=False``: no value is a text, so none is compared
+    with one.
 
     Raises:
         UserError: ``gate-invalid``.
@@ -52,6 +53,7 @@ def met(expression: str, values: Mapping[str, Any]) -> bool | None:
     except (SyntaxError, ValueError, RecursionError) as error:
         raise _invalid(expression, f"it cannot be read: {getattr(error, 'msg', error)}", values) from error
     _check(tree, values, expression)
+    _about_values(tree, values, expression, texts=texts)
     try:
         return _truth(tree, values, expression)
     except (TypeError, ValueError) as error:
@@ -95,6 +97,9 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
     found = _named(node, values)
     if found is None:
         raise _Unknown
+    if isinstance(found, Mapping):
+        name = ast.unparse(node)
+        raise TypeError(f"`{name}` is no number; name a part of it, such as `{name}.{next(iter(found))}`")
     return found
 
 
@@ -121,6 +126,16 @@ def _check(tree: ast.expr, values: Mapping[str, Any], expression: str) -> None:
                 _named(node, values)
             except (KeyError, TypeError, AssertionError) as error:
                 raise _invalid(expression, f"there is no `{ast.unparse(node)}`", values) from error
+
+
+def _about_values(tree: ast.expr, values: Mapping[str, Any], expression: str, *, texts: bool) -> None:
+    """Refuse what would always be met, or never, whatever was measured."""
+    nodes = list(ast.walk(tree))
+    if not any(isinstance(node, ast.Name) for node in nodes):
+        raise _invalid(expression, "it names no value", values)
+    said = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    if said and not texts:
+        raise _invalid(expression, f"{said[0]!r} is a text, and every value here is a number", values)
 
 
 def _invalid(expression: str, why: str, values: Mapping[str, Any]) -> UserError:

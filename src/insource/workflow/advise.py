@@ -14,12 +14,14 @@ from insource.types.log_profile import LogProfile
 from insource.workflow.decide import decide_with, pair_of
 from insource.workflow.depths import Deeper, ladder_cost, probe_cost
 from insource.workflow.kept_ladder import Measured, kept_ladder
-from insource.workflow.kept_profile import has_log, kept_profile
+from insource.workflow.kept_profile import has_log, kept_profile, name_in_log
 from insource.workflow.session import Session
 from insource.workflow.suffice import suffice
 
 FOLDER = "decisions"
 DECISION_FILE, PAGE_FILE = "decision.json", "decision.html"
+PROBED_FILE = "probed.json"
+"""The last decision with probes: a later look at the log alone does not lose them."""
 
 
 def advise(
@@ -48,7 +50,7 @@ def advise(
     measured = kept_ladder(session) if with_ladder else None
     own = _own_name(session, profiles)
     names = [*profiles, *([own] if measured is not None and own not in profiles else [])]
-    _require(task, names)
+    _require(task, names, since if has_log(session) else None)
     found = []
     for name in names if task is None else (task,):
         profile = profiles.get(name)
@@ -56,18 +58,33 @@ def advise(
             decision = _with_ladder(session, name, profile, measured, deeper)
         else:
             steps = (ladder_cost(session, profile),)
-            decision = decide_with(session, name, profile, None, depth="log", deeper=steps)
+            decision = decide_with(
+                session,
+                name,
+                profile,
+                None,
+                depth="log",
+                deeper=steps,
+                own=name == own or len(names) == 1,
+                maybe_own=name == own or own not in names,
+            )
         found.append(kept(session, decision))
     return tuple(found)
 
 
 def _own_name(session: Session, profiles: dict[str, LogProfile]) -> str:
     """Return the name under which the project's own task is in the log, else the project's."""
-    config = session.config
-    return config.dataset.calls.task if config.dataset.calls.task in profiles else config.task.name
+    logged = name_in_log(session)
+    return logged if logged in profiles else session.config.task.name
 
 
-def _require(task: str | None, names: list[str]) -> None:
+def _require(task: str | None, names: list[str], since: datetime | None) -> None:
+    if not names and since is not None:
+        raise UserError(
+            "nothing-to-decide",
+            f"The log has no call since {since:%Y-%m-%d %H:%M}, and no run is finished.",
+            hint="Give an earlier --since, or leave it out for the whole log.",
+        )
     if not names:
         raise UserError(
             "nothing-to-decide",
@@ -110,7 +127,7 @@ def _with_ladder(
 
 def _last(session: Session, name: str, run_id: str) -> Deeper | None:
     """Return the probes of the last decision on the same run, None where there are none."""
-    path = folder_of(session, name) / DECISION_FILE
+    path = folder_of(session, name) / PROBED_FILE
     try:
         last = Decision.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # none, or of another version: the probes are read back when asked for
@@ -124,7 +141,10 @@ def kept(session: Session, decision: Decision) -> Decision:
     """Write the decision into the workspace, the newest of its task."""
     folder = folder_of(session, decision.task)
     folder.mkdir(parents=True, exist_ok=True)
-    replace_text(folder / DECISION_FILE, decision.model_dump_json(indent=1) + "\n")
+    text = decision.model_dump_json(indent=1) + "\n"
+    if decision.probes is not None:
+        replace_text(folder / PROBED_FILE, text)
+    replace_text(folder / DECISION_FILE, text)
     return decision
 
 

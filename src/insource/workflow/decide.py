@@ -36,6 +36,8 @@ from insource.workflow.session import Session
 from insource.workflow.suffice import suffice
 
 DAY_S = 24 * 3600
+OF_ONE_TASK = ("documents_per_month", "peak_to_mean", "need_s", "quoted_usd_per_month")
+"""Keys of ``[decision]`` that are about the project's task: another task of the log has its own."""
 
 
 class Decided(NamedTuple):
@@ -83,8 +85,14 @@ def decide_with(
     probes: Probes | None = None,
     depth: Depth,
     deeper: tuple[NextExperiment, ...] = (),
+    own: bool = True,
+    maybe_own: bool = True,
 ) -> Decision:
     """Return the decision on a task from its profile in the log and its measured ladder.
+
+    ``own``: it is the project's task, under whatever name the log has it. What the configuration says of the
+    volume, the latency and the price is said of that task, and what it says of the privacy of each that it
+    may be (``maybe_own``): a name that is misspelt must not send a document away.
 
     Raises:
         UserError: ``gate-invalid``.
@@ -95,8 +103,9 @@ def decide_with(
         ladder=ladder,
         sufficiency=sufficiency,
         probes=probes,
-        offers=_offers(session, profile, ladder),
-        local_only=session.config.task.privacy == "local-only" and task == session.config.task.name,
+        offers=_offers(session, profile, ladder, own=own),
+        stated=_stated(session, task) if own else None,
+        local_only=_stays(session, task, own=maybe_own),
         deeper=deeper,
     )
     made = Made(
@@ -106,7 +115,28 @@ def decide_with(
         command=session.command,
         depth=depth,
     )
-    return decide_task(facts, session.config.decision, made, seed=session.config.project.seed)
+    section = session.config.decision if own else session.config.decision.without(OF_ONE_TASK)
+    return decide_task(facts, section, made, seed=session.config.project.seed)
+
+
+def _stays(session: Session, task: str, *, own: bool) -> bool:
+    """Return whether no document of a task may leave the machine."""
+    config = session.config
+    listed = config.gateway.tasks.get(task)
+    same = own or task == config.task.name
+    return (same and config.task.privacy == "local-only") or (
+        listed is not None and listed.privacy == "local-only"
+    )
+
+
+def _stated(session: Session, task: str) -> Price | None:
+    """Return the price of today's way as a person states it, None where nobody does."""
+    reference = session.config.reference
+    if reference.cost_per_1000_usd is None:
+        return None
+    stated = Estimate(value=reference.cost_per_1000_usd, method="stated")
+    name = reference.model or f"the cloud for {task}"
+    return logged_price(name, {"USD": stated}, reference.cost_source or "insource.toml")
 
 
 def ladder_of(
@@ -197,8 +227,13 @@ def _escalated(
     return rate(handed, sampling_units([record.group for record in records]))
 
 
-def _offers(session: Session, profile: LogProfile | None, ladder: Ladder | None) -> tuple[Offer, ...]:
-    """Return what nobody measured and has a price: other models of the configuration, and a batch."""
+def _offers(
+    session: Session, profile: LogProfile | None, ladder: Ladder | None, *, own: bool
+) -> tuple[Offer, ...]:
+    """Return what nobody measured and has a price: other models of the configuration, and a batch.
+
+    A price that is stated for 1,000 documents is that of the project's ``own`` ones.
+    """
     reference = session.config.reference
     measured = {arm.arm.model for arm in ladder.arms} if ladder else set()
     listed: list[tuple[OptionKind, AskedModel]] = [
@@ -210,19 +245,20 @@ def _offers(session: Session, profile: LogProfile | None, ladder: Ladder | None)
         Offer(
             kind=kind,
             name=one.model,
-            price=_price(one, profile, table, input_only=kind == "decision endpoint"),
+            price=_price(one, profile, table, input_only=kind == "decision endpoint", own=own),
             why="it was not measured on the task's documents",
         )
         for kind, one in listed
         if one.model not in measured
     ]
-    return (*offers, *_batch(session, profile, table))
+    need = session.config.decision.need_s if own else None
+    return (*offers, *_batch(profile, table, need))
 
 
-def _batch(session: Session, profile: LogProfile | None, table: PriceTable) -> Iterator[Offer]:
+def _batch(profile: LogProfile | None, table: PriceTable, need_s: float | None) -> Iterator[Offer]:
     """Yield today's model in batches, where the list has a price for it and callers may wait a day."""
-    need, usage = session.config.decision.need_s, _mean_usage(profile)
-    if profile is None or usage is None or (need is not None and need < DAY_S):
+    usage = _mean_usage(profile)
+    if profile is None or usage is None or (need_s is not None and need_s < DAY_S):
         return
     model = max(profile.traffic.models, key=profile.traffic.models.__getitem__, default="")
     price, now = (repriced(model, [usage], table, batch=batch) for batch in (True, False))
@@ -248,9 +284,11 @@ def _mean_usage(profile: LogProfile | None) -> Usage | None:
     )
 
 
-def _price(section: AskedModel, profile: LogProfile | None, table: PriceTable, *, input_only: bool) -> Price:
+def _price(
+    section: AskedModel, profile: LogProfile | None, table: PriceTable, *, input_only: bool, own: bool
+) -> Price:
     """Return what a model would cost: as stated, else the tokens of the log at the dated list prices."""
-    if section.cost_per_1000_usd is not None:
+    if own and section.cost_per_1000_usd is not None:
         stated = Estimate(value=section.cost_per_1000_usd, method="stated")
         return logged_price(section.model, {"USD": stated}, section.cost_source or "insource.toml")
     usage = _mean_usage(profile)

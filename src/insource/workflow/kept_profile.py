@@ -32,6 +32,12 @@ def has_log(session: Session) -> bool:
     return (workspace / STORE_FILE).exists() or (workspace / SPOOL_FOLDER).is_dir()
 
 
+def name_in_log(session: Session) -> str:
+    """Return the name under which the calls of the project's own task are in the log."""
+    logged = session.config.dataset.calls.task
+    return logged if logged not in ("", "*") else session.config.task.name
+
+
 def kept_profile(session: Session, since: datetime | None = None) -> ProfiledLog:
     """Return the profile of the log: the kept one, unless the log or the configuration has changed.
 
@@ -39,7 +45,8 @@ def kept_profile(session: Session, since: datetime | None = None) -> ProfiledLog
         InsourceError: as ``profile_project``.
     """
     config, workspace = session.config, session.project.workspace
-    need = {config.task.name: config.decision.need_s} if config.decision.need_s is not None else {}
+    own = name_in_log(session)
+    need = {own: config.decision.need_s} if config.decision.need_s is not None else {}
     output, rules = session.project.given_output(), workspace / FILE_NAME
     spec = StageSpec(
         stage=STAGE,
@@ -49,7 +56,7 @@ def kept_profile(session: Session, since: datetime | None = None) -> ProfiledLog
             "rules": digest(rules.read_text(encoding="utf-8")) if rules.exists() else "",
         },
         config={
-            "task": config.task.name,
+            "task": own,
             "output": output.model_dump(mode="json") if output is not None else None,
             "need_s": config.decision.need_s,
             "since": since.isoformat() if since is not None else None,

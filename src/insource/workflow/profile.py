@@ -20,7 +20,8 @@ def profile_project(
 ) -> ProfiledLog:
     """Return a profile of every task in the project's log. No language model runs, and nothing is sent.
 
-    The contract of ``[task]`` is that of the task of this name; those of other tasks are inferred.
+    The contract of ``[task]`` is that of the task of this name, or of the one whose calls become the
+    project's rows; those of other tasks are inferred.
 
     Args:
         need_s: the 95th percentile of the latency that callers accept, in seconds by task.
@@ -42,9 +43,14 @@ def profile_project(
             price=PriceTable(session.config.prices.models).cost,
             folder=project.workspace,
             rules=load_rules(log.root / FILE_NAME),
-            outputs={session.config.task.name: output} if output is not None else {},
+            outputs=dict.fromkeys(_names(session), output) if output is not None else {},
             need_s=need_s or {},
             fit=first_look,
             seed=session.config.project.seed,
         )
         return profile_log(log.database, given, since=since, progress=session.display.note)
+
+
+def _names(session: Session) -> tuple[str, ...]:
+    """Return the names under which the project's own task may be in the log."""
+    return tuple(filter(None, (session.config.task.name, session.config.dataset.calls.task)))

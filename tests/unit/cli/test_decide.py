@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from support.planted_logs import START, orders, stored, tickets
@@ -9,7 +10,7 @@ from support.planted_logs import START, orders, stored, tickets
 from insource.cli.decide import exit_code
 from insource.cli.main import main
 from insource.logs.recorder import STORE_FILE
-from insource.types import Verdict
+from insource.types import Usage, Verdict
 from insource.types.decided import Decision, GateResult
 
 CONFIG = '[task]\nname = "orders"\n'
@@ -172,3 +173,172 @@ def test_a_batch_is_an_option_where_callers_may_wait_a_day(decide, need, offered
     batches = [one for one in found["options"] if one["kind"] == "batch"]
     assert [one["name"] for one in batches] == (["gpt-4o-mini in batches"] if offered else [])
     assert all(one["standing"] == "open" for one in batches)
+
+
+NO_PRICE = {"cost_usd": None, "priced_by": ""}
+UNKNOWN_FIGURES = ("cost_per_1000_correct_usd", "saves")
+
+
+@pytest.mark.parametrize(
+    ("change", "config", "missing"),
+    [
+        (NO_PRICE, "", "the price of gpt-4o-mini"),
+        ({"cost_usd": Decimal("-0.002")}, "", "the recorded cost is negative"),
+        ({"cost_usd": None, "priced_by": "", "usage": Usage()}, "", "the price of gpt-4o-mini"),
+    ],
+)
+def test_what_no_call_tells_is_unknown_by_name_and_no_figure_rests_on_it(decide, change, config, missing):
+    calls = [one.model_copy(update=change) for one in orders(a_day=4)]
+    code, out, err = decide("--json", calls=calls, config=CONFIG + config)
+    assert code == 4, err
+    (found,) = json.loads(out)["decisions"]
+    assert found["verdict"]["outcome"] == "undecided"
+    for option in found["options"]:
+        if option["kind"] != "keep":
+            assert [option[name]["value"] for name in UNKNOWN_FIGURES] == [None, None], option["name"]
+            assert option["unknown"], option["name"]
+    assert missing in found["options"][0]["unknown"][0]
+    assert found["headline"], "there is an option of one's own, whose price is unknown"
+    assert found["next"]["command"].endswith("cost_per_1000_usd under [reference]")
+
+
+def test_a_price_that_a_person_states_is_taken_where_the_log_has_none(decide):
+    """As the next experiment of a log without prices says."""
+    calls = [one.model_copy(update=NO_PRICE) for one in orders(a_day=4)]
+    code, out, _ = decide("--json", calls=calls, config=CONFIG + "[reference]\ncost_per_1000_usd = 30\n")
+    (found,) = json.loads(out)["decisions"]
+    assert code == 3
+    assert "122 documents a month cost $3.65" in found["verdict"]["sentence"]
+    assert found["options"][0]["unknown"] == []
+
+
+def test_latencies_that_are_missing_are_unknown_and_decide_no_gate(decide):
+    calls = [one.model_copy(update={"latency_s": None}) for one in orders(a_day=4)]
+    config = CONFIG + '[decision]\nneed_s = 0.5\ngates = ["p95_s < 1"]\n'
+    code, out, _ = decide("--json", calls=calls, config=config)
+    (found,) = json.loads(out)["decisions"]
+    assert code == 4
+    assert [one["p95_s"]["value"] for one in found["options"]] == [None] * len(found["options"])
+    assert not any(one["standing"] == "ruled out" for one in found["options"])
+
+
+def test_a_task_with_two_schemas_is_not_called_narrow(decide):
+    calls = [
+        one.model_copy(update={"response_text": json.dumps({"total": n, "tax": n % 7})}) if n % 2 else one
+        for n, one in enumerate(orders(a_day=10))
+    ]
+    _, out, _ = decide("--json", calls=calls)
+    (found,) = json.loads(out)["decisions"]
+    narrow = found["questions"][0]
+    assert narrow["answer"] == "no"
+    assert "50% of the answers have one form: it is several tasks" in narrow["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("[decision]\ndocuments_per_month = 0", "decision.documents_per_month = 0: input should be greater"),
+        ("[decision]\ndocuments_per_month = inf", "should be a finite number"),
+        ("[decision]\nerror_usd = { wrong = -1 }", "decision.error_usd.wrong = -1"),
+        ("[reference]\ncost_per_1000_usd = inf", "should be a finite number"),
+        ("[reference]\ncost_per_1000_usd = -1", "reference.cost_per_1000_usd = -1"),
+        ("[[reference.also]]\nmodel = 'a/b'\ncost_per_1000_usd = nan", "reference.also.0.cost_per_1000_usd"),
+        ("[reference]\nmax_usd = inf", "should be a finite number"),
+        ("[prices.models.gpt]\ninput = inf\noutput = 1.0", "should be a finite number"),
+        ("[prices.models.gpt]\ninput = -1.0\noutput = 1.0", "prices.models.gpt.input = -1.0"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_by_its_key(decide, section, said):
+    code, out, err = decide(calls=orders(a_day=1, days=2), config=f"{CONFIG}{section}\n")
+    assert code == 2
+    assert said in err
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ('verdict == "go"', "there is no `verdict`"),
+        ("quality > 0.5", "name a part of it, such as `quality.value`"),
+        ('p95_s < "fast"', "'fast' is a text, and every value here is a number"),
+        ('payback_probability in [1, "x"]', "is a text"),
+        ("1 < 2", "it names no value"),
+        ('"a" == "a"', "it names no value"),
+        ("break_even", "it has to compare something"),
+        ('__import__("os").system("id") == 0', "is not allowed"),
+        ('"half a gate', "it cannot be read"),
+        ("quality.low > 0.9 or wonders", "there is no `wonders`"),
+    ],
+)
+def test_a_gate_that_would_decide_nothing_is_refused(decide, gate, said):
+    config = f"{CONFIG}[decision]\ngates = [{json.dumps(gate)}]\n"
+    code, out, err = decide(calls=orders(a_day=1, days=8), config=config)
+    assert code not in (0, 3, 4)
+    assert said in err
+    assert "Traceback" not in err
+    assert out == ""
+
+
+@pytest.mark.parametrize("amount", ["nan", "inf"])
+def test_a_cap_that_caps_nothing_is_refused(decide, amount):
+    code, _, err = decide("--max-usd", amount)
+    assert code == 2
+    assert "is no amount" in err
+
+
+def test_a_time_after_the_last_call_is_said_to_be(decide):
+    code, _, err = decide("--since", "2099-01-01", calls=orders(a_day=1, days=2))
+    assert code not in (0, 3, 4)
+    assert "The log has no call since 2099-01-01" in err
+
+
+def test_the_configuration_speaks_of_its_own_task_alone(decide):
+    """The volume, the need and the price that a person states are not those of another task of the log."""
+    both = [
+        *orders(a_day=4),
+        *(one.model_copy(update={"call_id": f"t{one.call_id}"}) for one in tickets(a_day=4, task="desk")),
+    ]
+    config = CONFIG + "[decision]\ndocuments_per_month = 7_000_000\nneed_s = 0.001\n"
+    _, out, _ = decide("--json", calls=both, config=config)
+    found = {one["task"]: one for one in json.loads(out)["decisions"]}
+    volumes = {name: one["options"][0]["economics"]["volume"]["value"] for name, one in found.items()}
+    assert volumes["orders"] == 7_000_000
+    assert volumes["desk"] == pytest.approx(4 * 30.4375, rel=0.05)
+
+
+HOSTILE = (
+    "[red]x[/red] [/]",
+    "\x1b[31mred\x1b[0m",
+    "<script>alert(1)</script>",
+    "a|b`c`\n# d",
+    "--json",
+    "../etc",
+    "\u202ee",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_of_a_log_are_shown_and_never_obeyed(decide, tmp_path, name):
+    calls = [
+        one.model_copy(update={"task": name, "model_asked": name, "model_answered": name})
+        for one in orders(a_day=1, days=8)
+    ]
+    code, out, err = decide("--markdown", "out.md", calls=calls)
+    assert code in (3, 4), err
+    (page,) = (tmp_path / ".insource" / "decisions").glob("*/decision.html")
+    html, markdown = page.read_text(encoding="utf-8"), (tmp_path / "out.md").read_text(encoding="utf-8")
+    assert "<script>alert(1)" not in html
+    assert "<script>alert(1)" not in markdown
+    assert "\n# d" not in markdown
+    for text in (out, err, html, markdown):
+        assert not {"\x1b", "\u202e"} & set(text)
+    assert decide("--", name)[0] == code
+
+
+def test_the_command_for_one_of_several_tasks_can_be_typed(decide):
+    both = [
+        *(one.model_copy(update={"task": "--json"}) for one in orders(a_day=2, days=8)),
+        *(one.model_copy(update={"call_id": f"t{one.call_id}"}) for one in tickets(a_day=1, days=8)),
+    ]
+    _, _, err = decide(calls=both)
+    assert "insource decide -- --json" in err

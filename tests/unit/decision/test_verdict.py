@@ -99,13 +99,14 @@ def test_too_few_documents_to_break_even_is_a_no():
     assert "there it pays" in found.flips_if[0]
 
 
-def test_open_economics_are_said_in_a_go():
+def test_open_economics_are_no_go():
+    """As good as the cloud, at a price that nobody knows: a go would rest on a missing input."""
     world = stated()
     unknown = switch("gpt", UnknownPrice(reason="the price of gpt: no call has a cost"), world)
     even = weigh(tuned(world), unknown, world, seed=0)
     found = decide((TUNED, GPT), (against(GPT, "not worse"),), even=even)
-    assert found.outcome == "go"
-    assert "the price of gpt: no call has a cost" in found.sentence
+    assert found.outcome == "undecided"
+    assert "whether it pays is unknown: the price of gpt: no call has a cost" in found.sentence
 
 
 def test_an_inconclusive_test_says_how_many_documents_would_settle_it():
@@ -215,7 +216,7 @@ def test_a_candidate_that_runs_elsewhere_is_judged_by_its_price(cloud_usd, outco
 
 def test_a_price_that_nobody_knows_leaves_the_economics_open():
     found = of(TIER.model_copy(update={"cost_per_1000_usd": None}), 30.0, "not worse")
-    assert found.outcome == "go"
+    assert found.outcome == "undecided"
     assert "the price of mini asked: nobody states it" in found.sentence
 
 

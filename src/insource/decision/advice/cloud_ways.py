@@ -26,7 +26,7 @@ def today_of(facts: Facts) -> str:
 
 
 def price_of_today(facts: Facts) -> Price:
-    """Return what a document costs today: as logged, else as the measured arm states it, else unknown."""
+    """Return what a document costs today: as logged, else as the arm or a person states it, else unknown."""
     name = today_of(facts)
     if facts.profile is not None:
         per_1000, spent = facts.profile.spending.per_1000_usd, facts.profile.traffic.days
@@ -36,6 +36,8 @@ def price_of_today(facts: Facts) -> Price:
     if arm is not None and arm.arm.cost_per_1000_usd is not None:
         figure = Estimate(value=arm.arm.cost_per_1000_usd, method="stated")
         return logged_price(name, {"USD": figure}, arm.arm.cost_basis)
+    if facts.stated is not None:
+        return facts.stated
     why = facts.profile.spending.per_1000_usd.note if facts.profile else "nothing states it"
     return UnknownPrice(reason=f"the price of {name}: {why or 'no call has a cost'}")
 
@@ -57,7 +59,7 @@ def _keep(facts: Facts) -> Way:
     option = keep(
         today_of(facts),
         price_of_today(facts),
-        correct=arm.measured.correct if arm else None,
+        correct=arm.measured.correct if arm and facts.ladder and facts.ladder.checked else None,
         errors=arm.measured.errors if arm else None,
     )
     figures = []
@@ -78,6 +80,7 @@ def _keep(facts: Facts) -> Way:
         why="it is what answers today",
         quality=arm.evaluation.metrics.get(metric, NOT_MEASURED) if arm else NOT_MEASURED,
         metric=metric,
+        judged=facts.ladder.gold.kind if facts.ladder and facts.ladder.gold else "",
         p95_s=p95,
         evidence=tuple(figures),
         simulated=arm.arm.simulated if arm else False,

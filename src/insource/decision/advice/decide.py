@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from insource.config.decision import DecisionSection
 from insource.decision.advice.cloud_ways import untried, ways_in_the_cloud
-from insource.decision.advice.facts import Facts
+from insource.decision.advice.facts import VOLUME, Facts
 from insource.decision.advice.kills import kill_criteria
 from insource.decision.advice.measured_ways import measured_ways
 from insource.decision.advice.next_step import next_experiment
@@ -92,7 +92,7 @@ def _given(section: DecisionSection, profile: LogProfile | None) -> tuple[Assump
         floor = 1 if name == "peak_to_mean" else 0
         found[name] = measured(name, estimate, unit=unit, source="the log", floor=floor)
         if found[name] is None and name == "documents_per_month":
-            missing = (f"the volume: {estimate.note or 'the log does not say'}",)
+            missing = (f"{VOLUME}: {estimate.note or 'the log does not say'}",)
     return given.measured(**found), missing
 
 
@@ -110,8 +110,10 @@ def _own(ranking: Ranking, facts: Facts) -> RankedOption | None:
     candidate = next((one for one in ranking.options if one.name == chosen), None)
     if candidate is not None:
         return candidate
-    own = {one.way.name for one in ranking.weighed if one.way.own and not one.way.option.unknown()}
-    return next((one for one in ranking.options if one.name in own), None)
+    # Of those that are looked at, not the bare names; one whose figures are known comes before the others.
+    own = [one.way.option for one in ranking.weighed if one.way.own and one.way.option.machine_seconds]
+    known = {one.name for one in own if not one.unknown()} or {one.name for one in own}
+    return next((one for one in ranking.options if one.name in known), None)
 
 
 def _gates(section: DecisionSection, own: RankedOption | None, ranking: Ranking) -> tuple[GateResult, ...]:
@@ -134,4 +136,4 @@ def _gates(section: DecisionSection, own: RankedOption | None, ranking: Ranking)
         "break_even": economics.break_even.value if economics else None,
         "volume": economics.volume.value if economics else None,
     }
-    return tuple(GateResult(expression=one, met=met(one, values)) for one in section.gates)
+    return tuple(GateResult(expression=one, met=met(one, values, texts=False)) for one in section.gates)

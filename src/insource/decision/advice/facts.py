@@ -22,6 +22,10 @@ OWN: frozenset[OptionKind] = frozenset(
 """The kinds that are a model of one's own where they run on this machine."""
 
 
+VOLUME = "the volume"
+"""How the reason begins that names an unknown volume."""
+
+
 class LadderArm(NamedTuple):
     """One arm on the test split.
 
@@ -73,6 +77,11 @@ class Ladder(NamedTuple):
     test_rows: int = 0
     run_id: str = ""
 
+    @property
+    def checked(self) -> bool:
+        """Whether people stand behind the labels: to agree with a model is not to be right."""
+        return self.gold is None or self.gold.kind == "accuracy"
+
     def short(self) -> tuple[Comparison, RequiredSample] | None:
         """Return the comparison with a real cloud that its documents could not decide, and what would."""
         clouds = {one.name for one in self.arms if one.arm.role == "reference" and not one.arm.simulated}
@@ -89,6 +98,7 @@ class Ladder(NamedTuple):
 class Facts(NamedTuple):
     """The inputs of ``decide``.
 
+    ``stated`` is the price of today's way that a person gave, for where nothing was measured.
     ``sufficiency`` and ``probes`` are those of the ladder's rows. ``local_only``: no document may leave the
     machine. ``deeper`` has what each further depth takes.
     """
@@ -99,6 +109,7 @@ class Facts(NamedTuple):
     sufficiency: Sufficiency | None = None
     probes: Probes | None = None
     offers: tuple[Offer, ...] = ()
+    stated: Price | None = None
     local_only: bool = False
     deeper: tuple[NextExperiment, ...] = ()
 

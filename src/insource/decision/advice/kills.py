@@ -9,15 +9,19 @@ from insource.decision.advice.facts import Facts, evidence
 from insource.decision.advice.weighing import DRAWS, Ranking, number
 from insource.decision.economics.assumptions import Assumptions
 from insource.decision.economics.options import Option
+from insource.decision.economics.quantities import Quantity, measured
 from insource.decision.economics.weigh import weigh
-from insource.evaluation.estimators import rate, sampling_units
 from insource.foundation.money import show_usd
+from insource.stats.intervals import wilson
 from insource.types import Estimate
 from insource.types.decided import Evidence, KillCriterion, OptionKind
 from insource.types.error_mix import ErrorMix, Lever
 
 BEST_CASE = "a model as good as today's that runs for nothing"
+NO_ERRORS = "a model without an error that runs for nothing"
+"""The best case where errors have a cost: fewer of them save money, too."""
 
+NOISE = "doubtful labels"
 INSTEAD: dict[Lever, OptionKind] = {
     "constrained decoding": "constrained decoding",
     "retrieval": "retrieval",
@@ -37,7 +41,7 @@ def kill_criteria(
 ) -> tuple[KillCriterion, ...]:
     """Return every criterion, those that are met first."""
     found = [
-        _volume(ranking, given, section, seed, local_only=facts.local_only),
+        _volume(facts, ranking, given, section, seed),
         _moving(facts, section),
         _noise(facts, section),
         *_levers(facts),
@@ -47,22 +51,20 @@ def kill_criteria(
 
 
 def _volume(
-    ranking: Ranking, given: Assumptions, section: DecisionSection, seed: int, *, local_only: bool
+    facts: Facts, ranking: Ranking, given: Assumptions, section: DecisionSection, seed: int
 ) -> KillCriterion:
     """Would even the best imaginable model pay back? If not, nothing has to be measured."""
     against = ranking.reference.option
     name = "volume"
-    if local_only:
+    if facts.local_only:
         sentence = "The cloud is not allowed for this task, so its price does not decide."
         return KillCriterion(name=name, met=False, sentence=sentence)
     if against is None:
         return KillCriterion(name=name, met=None, sentence=f"Unknown: {ranking.reference.reason}.")
-    free = Option(
-        name=BEST_CASE,
-        hours=(given.build_hours, given.evaluation_hours),
-        correct=against.correct,
-        errors=against.errors,
-    )
+    if _price_is_imitated(facts):
+        sentence = "Unknown: the cloud was only simulated, and so is its price."
+        return KillCriterion(name=name, met=None, sentence=sentence)
+    free = _best_case(against, given)
     found = weigh(free, against, given, seed=seed, draws=DRAWS, with_tornado=False)
     paid = found.payback_probability
     if paid.value is None:
@@ -71,14 +73,13 @@ def _volume(
     month = found.against_costs.month_usd if found.against_costs is not None else None
     figures = (
         evidence("volume", "documents a month", found.volume, where="bill"),
-        evidence("best_case.payback_probability", f"probability that {BEST_CASE} pays back", paid, "share"),
+        evidence("best_case.payback_probability", f"probability that {free.name} pays back", paid, "share"),
     )
+    built = show_usd(found.costs.start_usd) if found.costs is not None else "cost"
     sentence = (
-        f"{found.volume.value:,.0f} documents a month cost {show_usd(month)} with {against.name}. "
-        f"{BEST_CASE[:1].upper()}{BEST_CASE[1:]} has paid back its {show_usd(found.costs.start_usd)} "
+        f"{found.volume.value:,.0f} documents a month{assumed_volume(found.volume)} cost {show_usd(month)} "
+        f"with {against.name}. {free.name[:1].upper()}{free.name[1:]} has paid back its {built} "
         f"within {found.horizon_months} months in {paid.value:.0%} of the draws"
-        if found.costs is not None
-        else ""
     )
     after = _years(found.simple_payback_months) if met else ""
     instead: OptionKind | None = "keep" if met else None
@@ -104,6 +105,36 @@ def _turns(free: Option, against: Option, given: Assumptions, seed: int) -> tupl
     )
 
 
+def _best_case(against: Option, given: Assumptions) -> Option:
+    """Return the best model that one can imagine: built, evaluated, and then free."""
+    priced = [kind for kind in against.errors if kind in given.error_usd]
+    name = NO_ERRORS if priced else BEST_CASE
+    none = {kind: _no_error(kind, name) for kind in priced}
+    return Option(
+        name=name,
+        hours=(given.build_hours, given.evaluation_hours),
+        correct=against.correct,
+        errors={**against.errors, **none},
+    )
+
+
+def _no_error(kind: str, name: str) -> Quantity:
+    found = measured(f"{kind} of {name}", 0.0, unit="a document", source="by definition")
+    assert found is not None
+    return found
+
+
+def _price_is_imitated(facts: Facts) -> bool:
+    """Return whether what answers today is a simulated cloud: the cost of its calls is made up."""
+    today = facts.ladder.named(facts.ladder.today) if facts.ladder is not None else None
+    return today is not None and today.arm.simulated
+
+
+def assumed_volume(volume: Estimate) -> str:
+    """Return a remark on a volume that neither the log nor a person knows."""
+    return " (assumed; set documents_per_month)" if volume.method.startswith("default") else ""
+
+
 def _years(months: float | None) -> str:
     if months is None or months <= 0:
         return ""
@@ -124,9 +155,8 @@ def _moving(facts: Facts, section: DecisionSection) -> KillCriterion | None:
         note = narrow.schema_changes.note or "the log is too short"
         return KillCriterion(name="moving target", met=None, sentence=f"Unknown: {note}.", evidence=figures)
     limit = section.schema_changes_per_quarter
-    most = max(known, key=lambda one: one.value or 0.0)
-    low = most.value if most.low is None else most.low
-    met = (low or 0.0) > limit
+    most = max(known, key=_at_least)
+    met = _at_least(most) > limit
     verb = "surely more than" if met else "not surely more than"
     return KillCriterion(
         name="moving target",
@@ -137,6 +167,10 @@ def _moving(facts: Facts, section: DecisionSection) -> KillCriterion | None:
         instead="keep" if met else None,
         flips_if=(f"Fewer than {limit:g} changes a quarter.",) if met else (),
     )
+
+
+def _at_least(one: Estimate) -> float:
+    return (one.value if one.low is None else one.low) or 0.0
 
 
 def _noise(facts: Facts, section: DecisionSection) -> KillCriterion | None:
@@ -152,13 +186,13 @@ def _noise(facts: Facts, section: DecisionSection) -> KillCriterion | None:
     known = [one for one in figures if one.estimate.measured]
     if not known:
         sentence = "Unknown: no input was answered twice, and nobody gave feedback."
-        return KillCriterion(name="doubtful labels", met=None, sentence=sentence, evidence=figures)
+        return KillCriterion(name=NOISE, met=None, sentence=sentence, evidence=figures)
     worst = max(known, key=lambda one: one.estimate.low or 0.0)
     met = (worst.estimate.low or 0.0) > section.label_noise
     share, limit = worst.estimate.value or 0.0, section.label_noise
     verb = "surely more than" if met else "not surely more than"
     return KillCriterion(
-        name="doubtful labels",
+        name=NOISE,
         met=met,
         sentence=f"{worst.what[:1].upper()}{worst.what[1:]}: {share:.1%}, {verb} the {limit:.0%} from which "
         "the labels come first.",
@@ -188,7 +222,7 @@ def _lever(mix: ErrorMix, lever: Lever, option: OptionKind) -> KillCriterion | N
     gain = next((one for one in mix.levers if one.lever == lever), None)
     if gain is None:
         return None
-    share = _share(gain.slots, mix.wrong_slots)
+    share = _share(gain.slots, mix)
     met = (share.low or 0.0) > 0.5
     figures: list[Evidence] = [
         evidence(f"mix.{lever}", f"share of the errors of {mix.arm}: {LEVER_WORDS[lever]}", share, "share"),
@@ -210,9 +244,17 @@ def _lever(mix: ErrorMix, lever: Lever, option: OptionKind) -> KillCriterion | N
     )
 
 
-def _share(part: int, whole: int) -> Estimate:
-    """Return a share of wrong slots with its interval, slots taken as independent."""
-    found = rate([1.0] * part + [0.0] * (whole - part), sampling_units([None] * whole))
-    return found.model_copy(
-        update={"note": "; ".join(filter(None, (found.note, "wrong slots as the units")))}
+def _share(part: int, mix: ErrorMix) -> Estimate:
+    """Return a share of the wrong slots. The slots of one document go wrong together: its interval is that
+    of as many documents as surely have one."""
+    value = part / mix.wrong_slots
+    units = min(mix.wrong_slots, max(one.documents for one in mix.levers))
+    ends = wilson(value * units, units)
+    return Estimate(
+        value=value,
+        low=min(ends.low, value),
+        high=max(ends.high, value),
+        n=units,
+        method="Wilson",
+        note="documents with a wrong slot as the units",
     )

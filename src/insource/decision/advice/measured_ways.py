@@ -12,7 +12,7 @@ from insource.decision.economics.quantities import measured
 from insource.types import NOT_MEASURED, Comparison, Estimate
 from insource.types.decided import Evidence, Standing
 
-RETRAINED = ("classical", "fine-tune", "hybrid", "cascade")
+RETRAINED = ("classical", "fine-tune", "hybrid")
 
 _STANDINGS: dict[str, Standing] = {"better": "holds", "not worse": "holds", "worse": "fails"}
 
@@ -106,7 +106,7 @@ def _standing(arm: LadderArm, ladder: Ladder) -> tuple[Standing, str]:
 
 
 def _option(arm: LadderArm, ladder: Ladder, facts: Facts, given: Assumptions, audit: Price | None) -> Option:
-    found = arm.measured
+    found, correct = arm.measured, arm.measured.correct if ladder.checked else None
     if arm.kind == "cascade":
         return _cascade(arm, ladder, facts, given, audit)
     if arm.arm.local:
@@ -114,12 +114,12 @@ def _option(arm: LadderArm, ladder: Ladder, facts: Facts, given: Assumptions, au
             arm.name,
             given,
             machine_seconds=found.machine_seconds,
-            correct=found.correct,
+            correct=correct,
             errors=found.errors,
             audited_by=audit,
             retrained=arm.kind in RETRAINED,
         )
-    return switch(arm.name, _price(arm), given, correct=found.correct, errors=found.errors)
+    return switch(arm.name, _price(arm), given, correct=correct, errors=found.errors)
 
 
 def _price(arm: LadderArm) -> Price:
@@ -133,7 +133,13 @@ def _cascade(arm: LadderArm, ladder: Ladder, facts: Facts, given: Assumptions, a
     """Return the cascade of the chosen arm and today's cloud."""
     chosen = ladder.named(ladder.chosen)
     seconds = chosen.measured.machine_seconds if chosen is not None else None
-    here = local(ladder.chosen or arm.name, given, machine_seconds=seconds, audited_by=audit)
+    here = local(
+        ladder.chosen or arm.name,
+        given,
+        machine_seconds=seconds,
+        audited_by=audit,
+        retrained=chosen is None or chosen.kind in RETRAINED,
+    )
     share = None
     if arm.escalated is not None:
         share = measured(
@@ -148,6 +154,6 @@ def _cascade(arm: LadderArm, ladder: Ladder, facts: Facts, given: Assumptions, a
         here,
         price_of_today(facts),
         escalated_share=share,
-        correct=arm.measured.correct,
+        correct=arm.measured.correct if ladder.checked else None,
         errors=arm.measured.errors,
     )

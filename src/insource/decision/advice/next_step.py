@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from insource.decision.advice.facts import Facts, Ladder
+from insource.decision.advice.facts import VOLUME, Facts, Ladder
+from insource.decision.advice.kills import NOISE
 from insource.decision.advice.weighing import Ranking
 from insource.decision.economics.assumptions import Assumptions
 from insource.types import Estimate, Verdict
@@ -29,7 +30,7 @@ def next_experiment(
 ) -> NextExperiment | None:
     """Return the cheapest experiment, by dollars and then by minutes; None where all is settled."""
     found = [
-        *_missing_inputs(ranking),
+        *_missing_inputs(ranking, local_only=facts.local_only),
         *_levers(kills, facts.ladder, ranking),
         *_labels(facts, kills, given),
         *_more_documents(facts.ladder, verdict, given),
@@ -47,11 +48,17 @@ def _price(one: NextExperiment) -> tuple[float, float]:
     )
 
 
-def _missing_inputs(ranking: Ranking) -> Iterable[NextExperiment]:
-    """An input that a person knows costs a minute, and every figure that needs it waits for it."""
+def _missing_inputs(ranking: Ranking, *, local_only: bool) -> Iterable[NextExperiment]:
+    """An input that a person knows costs a minute, and every figure that needs it waits for it.
+
+    The price of a cloud that may not be asked decides nothing.
+    """
     keep = next(one for one in ranking.options if one.kind == "keep")
     for reason in keep.unknown:
-        where = "documents_per_month under [decision]" if "volume" in reason else "a price under [reference]"
+        volume = reason.startswith(VOLUME)
+        if local_only and not volume:
+            continue
+        where = "documents_per_month under [decision]" if volume else "cost_per_1000_usd under [reference]"
         yield NextExperiment(
             depth="log",
             command=f"insource decide, with {where}",
@@ -88,7 +95,7 @@ def _asked_again(ladder: Ladder, ranking: Ranking) -> Estimate:
 
 
 def _labels(facts: Facts, kills: Sequence[KillCriterion], given: Assumptions) -> Iterable[NextExperiment]:
-    doubtful = any(one.met and one.name == "doubtful labels" for one in kills)
+    doubtful = any(one.met and one.name == NOISE for one in kills)
     if not doubtful or facts.profile is None:
         return
     rows = min(facts.profile.data.inputs, 200)

@@ -10,7 +10,7 @@ from insource.decision.advice.measured_ways import outcome_of
 from insource.decision.advice.weighing import Ranking
 from insource.decision.verdict import conclude
 from insource.foundation.money import show_usd
-from insource.types import Verdict
+from insource.types import Comparison, Verdict
 from insource.types.decided import GateResult, KillCriterion, OptionKind, RankedOption
 from insource.types.economics import Economics
 
@@ -35,19 +35,29 @@ ADVICE: dict[OptionKind, str] = {
 }
 """What each option means as a thing to do."""
 
-LABELS_FIRST = "doubtful labels"
 
+def advice(option: RankedOption, chosen: str | None = None) -> str:
+    """Return what to do, with what it saves where that is known.
 
-def advice(option: RankedOption) -> str:
-    """Return what to do, with what it saves where that is known."""
+    ``chosen`` is the arm that was registered before the test split was read; another one needs a look at
+    fresh documents first. What is not shown to hold is first only where nothing that holds is allowed.
+    """
+    if option.standing == "ruled out":
+        return f"No option is left that is allowed here: {option.name} is not, because {option.why}."
+    if option.standing == "fails":
+        return "No option that is allowed here is as good as today's way."
+    if option.standing == "open":
+        return f"No option that is allowed here is shown to hold; look at {option.name} next."
     todo = ADVICE[option.kind].format(name=option.name)
     saves, economics = option.saves, option.economics
     if option.kind == "keep" or saves.value is None or economics is None:
         return f"{todo}."
+    fresh = option.difference.measured and chosen is not None and option.name != chosen
+    after = "; confirm it on fresh documents" if fresh else ""
     verb = "saves" if saves.value >= 0 else "costs"
     about = float(f"{abs(saves.value):.2g}")
     shown = f"${about:,.0f}" if about >= 100 else show_usd(about)
-    return f"{todo}: it {verb} about {shown} over {economics.horizon_months} months."
+    return f"{todo}: it {verb} about {shown} over {economics.horizon_months} months{after}."
 
 
 def verdict_of(
@@ -63,9 +73,9 @@ def verdict_of(
     is open. A local-only task without cloud answers is decided by the gates.
     """
     first = ranking.options[0]
-    found = _killed(kills, first) or _measured(facts, ranking, gates, section)
-    todo = advice(first)
-    if found.outcome == "undecided" and first.kind == "keep":
+    found = _killed(kills, first) or _not_allowed(facts, ranking) or _measured(facts, ranking, gates, section)
+    todo = advice(first, facts.ladder.chosen if facts.ladder is not None else None)
+    if found.outcome == "undecided" and first.kind == "keep" and first.standing == "holds":
         todo = f"Until then, {todo[:1].lower()}{todo[1:]}"
     said = found.sentence if todo in found.sentence else f"{found.sentence} {todo}"
     return found.model_copy(update={"sentence": said})
@@ -93,6 +103,20 @@ def _killed(kills: Sequence[KillCriterion], first: RankedOption) -> Verdict | No
     )
 
 
+def _not_allowed(facts: Facts, ranking: Ranking) -> Verdict | None:
+    """A candidate that is too slow, or that may not be asked, is none, however good it is."""
+    chosen = facts.ladder.chosen if facts.ladder is not None else None
+    option = next((one for one in ranking.options if one.name == chosen), None)
+    if facts.ladder is None or option is None or option.standing != "ruled out":
+        return None
+    found = Verdict(
+        outcome="no-go",
+        sentence=f"{option.name} is ruled out: {option.why}.",
+        flips_if=("A candidate that is allowed here, or another `need_s` or `privacy`.",),
+    )
+    return _another_holds(facts, ranking, found) or found
+
+
 def _measured(
     facts: Facts, ranking: Ranking, gates: Sequence[GateResult], section: DecisionSection
 ) -> Verdict:
@@ -101,11 +125,15 @@ def _measured(
         return _not_measured()
     clouds = [one for one in ladder.arms if one.arm.role == "reference"]
     if facts.local_only and not clouds and ladder.chosen is not None:
-        return _by_gates(ladder, gates)
+        alone = (
+            f"The task is local-only, and nothing is compared with a cloud. {ladder.chosen} is the best here"
+        )
+        return _by_gates(alone, gates)
     found = conclude(
         [one.arm for one in ladder.arms],
         ladder.judged,
-        economics_of(ranking, ladder.chosen),
+        # The price of a cloud that may not be asked decides nothing.
+        None if facts.local_only else economics_of(ranking, ladder.chosen),
         chosen=ladder.chosen,
         payback_probability=section.payback_probability,
         gold=ladder.gold,
@@ -116,7 +144,8 @@ def _measured(
     return (
         _larger_base(ladder, found)
         or _larger_probe(facts, found)
-        or _another_holds(ladder, ranking, found)
+        or _another_holds(facts, ranking, found)
+        or _worse_than_not_allowed(facts, ladder, gates)
         or found
     )
 
@@ -135,9 +164,22 @@ def _not_measured() -> Verdict:
     )
 
 
-def _by_gates(ladder: Ladder, gates: Sequence[GateResult]) -> Verdict:
+def _worse_than_not_allowed(facts: Facts, ladder: Ladder, gates: Sequence[GateResult]) -> Verdict | None:
+    """To be worse than a cloud is no reason to stay with it where it may not be asked."""
+    worse = [one.baseline for one in ladder.judged if outcome_of(one) == "worse" and _is_cloud(one, ladder)]
+    if not facts.local_only or not worse:
+        return None
+    alone = f"The task is local-only. {ladder.chosen} is worse than {worse[0]}, which may not be asked"
+    return _by_gates(alone, gates)
+
+
+def _is_cloud(one: Comparison, ladder: Ladder) -> bool:
+    arm = ladder.named(one.baseline)
+    return one.candidate == ladder.chosen and arm is not None and arm.arm.role == "reference"
+
+
+def _by_gates(alone: str, gates: Sequence[GateResult]) -> Verdict:
     """A local-only task has no cloud to hold against: the gates say what is good enough."""
-    alone = f"The task is local-only, and nothing is compared with a cloud. {ladder.chosen} is the best here"
     if not gates:
         return Verdict(
             outcome="undecided",
@@ -187,13 +229,20 @@ def _larger_probe(facts: Facts, found: Verdict) -> Verdict | None:
     )
 
 
-def _another_holds(ladder: Ladder, ranking: Ranking, found: Verdict) -> Verdict | None:
-    """Another arm of one's own may hold where the chosen one does not: that takes fresh documents."""
+def _another_holds(facts: Facts, ranking: Ranking, found: Verdict) -> Verdict | None:
+    """Another arm of one's own may hold where the chosen one does not: that takes fresh documents.
+
+    It has to save money, unless the cloud is not allowed.
+    """
+    chosen = facts.ladder.chosen if facts.ladder is not None else None
     other = next(
         (
             one
             for one in ranking.options
-            if one.standing == "holds" and not one.leaves and one.name != ladder.chosen and _saves(one)
+            if one.standing == "holds"
+            and not one.leaves
+            and one.name != chosen
+            and (facts.local_only or _saves(one))
         ),
         None,
     )

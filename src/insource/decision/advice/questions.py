@@ -6,6 +6,7 @@ from typing import Literal
 
 from insource.config.decision import DecisionSection
 from insource.decision.advice.facts import Facts, evidence
+from insource.decision.advice.kills import NOISE, assumed_volume
 from insource.decision.advice.weighing import Ranking
 from insource.types import Estimate
 from insource.types.decided import AnsweredQuestion, Evidence, KillCriterion, RankedOption
@@ -31,7 +32,7 @@ def four_questions(
     met = {one.name for one in kills if one.met}
     return (
         _narrow(facts.profile, moving="moving target" in met),
-        _data(facts, noisy="doubtful labels" in met),
+        _data(facts, next((one.met for one in kills if one.name == NOISE), None)),
         _speed(facts, own, section),
         _inside(facts, ranking),
     )
@@ -60,6 +61,8 @@ def _narrow(profile: LogProfile | None, *, moving: bool) -> AnsweredQuestion:
         answer, words = "no", "Its prompt or its answers change too often."
     elif not forms:
         answer, words = "open", f"Unknown: {narrow.one_form.note}."
+    elif narrow.one_form.high is not None and narrow.one_form.high < NARROW:
+        answer, words = "no", f"{said}: it is several tasks. Split it: insource logs discover."
     elif any((one.low or 0.0) >= NARROW for one in forms):
         answer, words = "yes", f"{said}."
     elif all(one.high is not None and one.high < NARROW for one in forms):
@@ -92,7 +95,8 @@ def _answer(text: str) -> Answer:
     return "yes" if text == "yes" else "no" if text == "no" else "open"
 
 
-def _data(facts: Facts, *, noisy: bool) -> AnsweredQuestion:
+def _data(facts: Facts, noisy: bool | None) -> AnsweredQuestion:
+    """Count the rows; ``noisy`` says whether too many labels are doubtful, None when nobody knows."""
     question = "Is there enough good data?"
     profile, ladder = facts.profile, facts.ladder
     rows = ladder.train_rows if ladder is not None else profile.data.inputs if profile is not None else 0
@@ -119,6 +123,9 @@ def _data(facts: Facts, *, noisy: bool) -> AnsweredQuestion:
         answer, words = "no", f"There are {rows:,} usable inputs; {ENOUGH_ROWS} are a start."
     elif short is not None:
         answer, words = "open", f"There are {rows:,} rows to learn from; the test needs {short[1].words}."
+    elif noisy is None and (ladder is None or not ladder.checked):
+        answer = "open"
+        words = f"There are {rows:,} usable inputs to learn from; how right their labels are is unknown."
     else:
         answer, words = "yes", f"There are {rows:,} usable inputs to learn from."
     words = f"{words} {learnt}".strip()
@@ -164,8 +171,9 @@ def _speed(facts: Facts, own: RankedOption | None, section: DecisionSection) -> 
         figures.append(evidence("own.p95_s", f"95th percentile of {own.name}", own.p95_s, "s"))
         if section.need_s is not None and own.p95_s.measured:
             high = own.p95_s.value if own.p95_s.high is None else own.p95_s.high
-            within = (high or 0.0) <= section.need_s
-            answers.append("yes" if within else "open")
+            low = own.p95_s.low or 0.0
+            need = section.need_s
+            answers.append("yes" if (high or 0.0) <= need else "no" if low > need else "open")
             parts.append(
                 f"{own.name} answers within {own.p95_s.value:.3g} s (95th percentile); callers accept "
                 f"{section.need_s:g} s"
@@ -179,9 +187,12 @@ def _speed(facts: Facts, own: RankedOption | None, section: DecisionSection) -> 
                 "economics.break_even", "documents a month from which it costs less", economics.break_even
             ),
         ]
-        answers.append("yes" if volume >= needed else "no")
+        assumed = assumed_volume(economics.volume)
+        answers.append("open" if assumed else _above(volume, economics.break_even))
         relation = "above" if volume >= needed else "below"
-        parts.append(f"{volume:,.0f} documents a month are {relation} the {needed:,.0f} that break even")
+        parts.append(
+            f"{volume:,.0f} documents a month{assumed} are {relation} the {needed:,.0f} that break even"
+        )
     if not parts:
         return _open("speed", question, "Neither the latency here nor the break-even volume is known yet.")
     answer = "no" if "no" in answers else "open" if "open" in answers else "yes"
@@ -193,6 +204,15 @@ def _speed(facts: Facts, own: RankedOption | None, section: DecisionSection) -> 
         evidence=_known(*figures),
         link="docs/concepts/economics.md",
     )
+
+
+def _above(volume: float, needed: Estimate) -> Answer:
+    """Return whether a volume is surely above what breaks even: above or below the whole interval."""
+    exact = needed.low is None and needed.high is None
+    low, high = (needed.value, needed.value) if exact else (needed.low, needed.high)
+    if high is not None and volume >= high:  # an end without a value is infinite
+        return "yes"
+    return "no" if low is None or volume < low else "open"
 
 
 def _inside(facts: Facts, ranking: Ranking) -> AnsweredQuestion:

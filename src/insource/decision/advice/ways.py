@@ -52,6 +52,10 @@ UNMEASURED: tuple[OptionKind, ...] = (
 """What stands in every list, measured or not."""
 
 
+AS_TODAY: tuple[OptionKind, ...] = ("keep", "cache", "prompt cache")
+"""What gives today's answers, and no later than today."""
+
+
 class Way(NamedTuple):
     """One way to do the task, before it is weighed.
 
@@ -128,7 +132,10 @@ def ruled_out(ways: Iterable[Way], *, local_only: bool) -> tuple[Way, ...]:
 
 
 def too_slow(ways: Iterable[Way], need_s: float | None) -> tuple[Way, ...]:
-    """Return the ways, those of one's own that surely take longer than callers accept ruled out."""
+    """Return the ways, those that surely take longer than callers accept ruled out.
+
+    Today's way is not, nor is what answers at least as fast: nobody can leave it for being slow alone.
+    """
     if need_s is None:
         return tuple(ways)
     return tuple(
@@ -136,7 +143,7 @@ def too_slow(ways: Iterable[Way], need_s: float | None) -> tuple[Way, ...]:
             standing="ruled out",
             why=f"its 95th percentile is above {way.p95_s.low:.3g} s, and callers accept {need_s:g} s",
         )
-        if way.p95_s.low is not None and way.p95_s.low > need_s and way.kind != "keep"
+        if way.p95_s.low is not None and way.p95_s.low > need_s and way.kind not in AS_TODAY
         else way
         for way in ways
     )

@@ -18,6 +18,8 @@ from insource.types.economics import Economics, Swing
 DRAWS = 4_000
 """Draws for each option: the error of a probability is at most 0.8 points."""
 SHOWN_FLIPS = 6
+AGREEMENT = "agreement"
+UNCHECKED = "nobody checked the labels: how many answers are right is unknown"
 NOTHING = Option(name="nothing")
 
 _ORDER: dict[Standing, int] = {"holds": 0, "open": 1, "fails": 2, "ruled out": 3}
@@ -131,6 +133,8 @@ def _saves(one: Weighed) -> Estimate:
 
 def _per_1000(one: Weighed, given: Assumptions) -> Estimate:
     """Return what 1,000 right documents cost; known where the option's own inputs are."""
+    if one.way.judged == AGREEMENT:
+        return Estimate(value=None, method="unknown", note=UNCHECKED)
     if one.today.costs is not None:
         return one.today.costs.per_1000_correct
     if one.way.option.unknown():
@@ -197,7 +201,7 @@ def _by_margin(way: Way) -> tuple[Flip, ...]:
 
 
 def _dominated(options: Sequence[RankedOption]) -> Iterable[RankedOption]:
-    """Yield the options, each with the name of one that is at least as good and certainly costs less."""
+    """Yield the options, each with the name of one whose estimates are at least as good and as cheap."""
     for option in options:
         better = next((other for other in options if _dominates(other, option)), None)
         yield option if better is None else option.model_copy(update={"dominated_by": better.name})

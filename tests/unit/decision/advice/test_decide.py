@@ -143,10 +143,10 @@ def test_no_price_leaves_every_figure_unknown_and_says_what_to_give():
     unpriced = today.model_copy(update={"arm": today.arm.model_copy(update={"cost_per_1000_usd": None})})
     facts = facts._replace(arms=(facts.arms[0]._replace(evaluation=unpriced), *facts.arms[1:]))
     found = decided(facts)
-    assert found.verdict.outcome == "go"
-    assert "Its economics are open: the price of gpt" in found.verdict.sentence
+    assert found.verdict.outcome == "undecided", "what nobody knows is no go"
+    assert "whether it pays is unknown: the price of gpt" in found.verdict.sentence
     assert not any(one.saves.measured for one in found.options if one.kind != "keep")
-    assert found.next is None or "price" in found.next.command
+    assert "cost_per_1000_usd under [reference]" in found.next.command
 
 
 def test_the_cheapest_experiment_comes_first_and_a_kill_needs_no_measurement():
