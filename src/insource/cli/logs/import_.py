@@ -73,7 +73,7 @@ def command(
     A second import of the same records adds nothing. An unreadable line is reported, and the import
     continues. Secrets are redacted before anything is written.
     """
-    from insource.cli.output import Terminal, say
+    from insource.cli.output import Terminal
     from insource.logs.recorder import STORE_FILE
     from insource.providers.prices import PriceTable
     from insource.redaction import Redactor
@@ -106,8 +106,7 @@ def command(
             _tell(path, report)
     if as_json:
         click.echo(json.dumps([_document(*one) for one in found], ensure_ascii=False))
-    _require_something([report for _, _, report in found])
-    say("Next: insource decide")
+    _end([report for _, _, report in found])
 
 
 def _require_readable(path: Path) -> None:
@@ -271,7 +270,9 @@ def _document(path: Path, format_name: str, report: ImportReport) -> dict[str, A
     }
 
 
-def _require_something(reports: list[ImportReport]) -> None:
+def _end(reports: list[ImportReport]) -> None:
+    """Say what to do next; refuse files without a call."""
+    from insource.cli.output import say
     from insource.foundation.errors import DataError
 
     if not any(report.calls for report in reports):
@@ -280,3 +281,4 @@ def _require_something(reports: list[ImportReport]) -> None:
             "The given files contain no calls.",
             hint="Check the format: `auto` prints what it detects; --mapping reads any table.",
         )
+    say("Next: insource decide")
