@@ -42,7 +42,7 @@ class LargerBase(Frozen):
 class Probes(Frozen):
     """The third depth of a decision. ``cheapest`` is what to run next, with its price, empty when all ran."""
 
-    budget_s: float
+    budget_s: float | None
     probes: tuple[Probe, ...]
     curve: LearningCurve | None = None
     quantisations: StepLadder | None = None

@@ -50,7 +50,7 @@ def advise(
     measured = kept_ladder(session) if with_ladder else None
     own = _own_name(session, profiles)
     names = [*profiles, *([own] if measured is not None and own not in profiles else [])]
-    _require(task, names, since if has_log(session) else None)
+    _require(task, names, since if has_log(session) else None, with_ladder=with_ladder)
     found = []
     for name in names if task is None else (task,):
         profile = profiles.get(name)
@@ -78,17 +78,17 @@ def _own_name(session: Session, profiles: dict[str, LogProfile]) -> str:
     return logged if logged in profiles else session.config.task.name
 
 
-def _require(task: str | None, names: list[str], since: datetime | None) -> None:
+def _require(task: str | None, names: list[str], since: datetime | None, *, with_ladder: bool) -> None:
     if not names and since is not None:
         raise UserError(
             "nothing-to-decide",
-            f"The log has no call since {since:%Y-%m-%d %H:%M}, and no run is finished.",
+            f"The log has no call since {since:%Y-%m-%d %H:%M}{', and no run is finished' * with_ladder}.",
             hint="Give an earlier --since, or leave it out for the whole log.",
         )
     if not names:
         raise UserError(
             "nothing-to-decide",
-            "There is neither a log nor a finished run to decide from.",
+            f"There is {'neither a log nor a finished run' if with_ladder else 'no log'} to decide from.",
             hint="Import a log: insource logs import FILE; or see a whole run: insource demo",
         )
     if task is not None and task not in names:

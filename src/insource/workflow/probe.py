@@ -81,7 +81,8 @@ def probe(
         max_usd: dollars for all probes together, None for no cap.
         larger: a base model to prompt; empty for the next larger one of the catalogue that is at hand.
     """
-    session.begin("probe", f"{budget_s / 60:,.0f} minutes for experiments")
+    limit = f"{budget_s / 60:,.0f} minutes for" if math.isfinite(budget_s) else "no limit on the time of"
+    session.begin("probe", f"{limit} experiments")
     possible = _possible(session, dataset, task, made, budget_s, larger)
     for one in possible:
         session.display.note(f"{one.what}: {_price(one.cost)}")
@@ -236,7 +237,7 @@ def _together(
     }
     probed = Probed(
         Probes(
-            budget_s=budget_s,
+            budget_s=budget_s if math.isfinite(budget_s) else None,
             probes=tuple(done),
             quantisations=steps if isinstance(steps, StepLadder) else None,
             larger=larger if isinstance(larger, LargerBase) else None,

@@ -54,9 +54,10 @@ class Ranking(NamedTuple):
 def rank(ways: Sequence[Way], given: Assumptions, seed: int) -> Ranking:
     """Return the ways in order, each weighed.
 
-    What holds comes first, then what is open, what fails and what is ruled out. Among these the median of the
-    present value over the draws decides, today's way at 0; what is unknown comes after what is known. Then
-    the quality decides, and the hours of effort.
+    What holds comes first, then what is open, what fails and what is ruled out. Of what is open, that which
+    looks worse than today's way by more than the margin comes last. Among these the median of the present
+    value over the draws decides, today's way at 0; what is unknown comes after what is known. Then the
+    quality decides, and the hours of effort.
     """
     keep = next(way for way in ways if way.kind == "keep")
     reference = cheapest_not_worse(
@@ -64,8 +65,9 @@ def rank(ways: Sequence[Way], given: Assumptions, seed: int) -> Ranking:
     )
     against = reference.option or keep.option
     weighed = tuple(_weighed(way, keep.option, against, given, seed) for way in ways)
-    options = [_ranked(one, given) for one in weighed]
-    ordered = sorted(options, key=_place)
+    ordered = sorted((_ranked(one, given) for one in weighed), key=_place)
+    looks_worse = {one.way.name for one in weighed if _looks_worse(one.way)}
+    ordered.sort(key=lambda one: (_ORDER[one.standing], one.name in looks_worse))  # stable
     return Ranking(tuple(_dominated(ordered)), weighed, reference)
 
 
@@ -82,14 +84,18 @@ def _weighed(way: Way, today: Option, reference: Option, given: Assumptions, see
     return Weighed(way, to_today, weigh(way.option, reference, given, seed=seed, draws=DRAWS))
 
 
-def _place(option: RankedOption) -> tuple[int, bool, bool, float, float, float, str]:
-    saves, quality, difference = option.saves.value, option.quality.value, option.difference
-    at_best = difference.value if difference.high is None else difference.high
-    # Unknown is worse than keeping things as they are, never better. What is open and surely below today's
-    # way, if only a simulated one, comes after what may be as good.
+def _looks_worse(way: Way) -> bool:
+    """Return whether a way is open and its estimate is below what could hold: being cheap does not help."""
+    difference = way.difference
+    below = difference.value is not None and difference.value < -(way.margin or 0.0)
+    surely = difference.high is not None and difference.high < 0
+    return way.standing == "open" and (below or surely)
+
+
+def _place(option: RankedOption) -> tuple[bool, float, float, float, str]:
+    saves, quality = option.saves.value, option.quality.value
+    # Unknown is worse than keeping things as they are, never better.
     return (
-        _ORDER[option.standing],
-        at_best is not None and at_best < 0,
         saves is None and option.kind != "keep",
         -(saves or 0.0),
         1.0 if quality is None else -quality,

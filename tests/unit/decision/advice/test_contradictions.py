@@ -138,6 +138,17 @@ def test_many_wrong_slots_of_one_document_are_no_evidence_about_others():
     assert _share(30, many).low > 0.5
 
 
+def test_what_is_open_and_looks_worse_comes_after_what_is_open_and_looks_better():
+    """Four documents tell neither from the cloud; that the wrong one costs less is no reason for it."""
+    measured = ladder(
+        (cloud_arm(), answers(0.5, n=4, seed="gpt")),
+        (own_arm(), answers(1.0, n=4, seed="tuned", seconds=3.0)),
+        (own_arm("base", "prompted"), answers(0.25, n=4, seed="base", seconds=0.01)),
+    )
+    names = [one.name for one in decided(measured, **BUSY).options if one.difference.measured]
+    assert names == ["tuned", "base"]
+
+
 def test_a_way_that_was_not_registered_is_confirmed_first():
     endpoint = hosted_arm("decider", usd=0.1, kind="decision model"), answers(0.96, seed="tuned")
     found = decided(against_gpt(tuned(), endpoint), **BUSY)

@@ -21,7 +21,8 @@ def probes(decision: Decision) -> Section | None:
         for one in found.probes
     ]
     blocks: list[Block] = [Table("The probes", columns, rows, (2, 3, 4), notes=notes, cards=True)]
-    lead = [f"The budget was {units.bare(found.budget_s, 's')}."]
+    given = "There was no limit on the time."
+    lead = [given if found.budget_s is None else f"The budget was {units.bare(found.budget_s, 's')}."]
     if found.larger is not None:
         lead.append(
             f"{found.larger.model} against {found.larger.than}, both {found.larger.prompted}: "
