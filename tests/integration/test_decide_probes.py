@@ -49,6 +49,7 @@ def decide(project, rows, tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_probes_are_read_back_by_a_plain_look_and_without_any_of_them_the_ladder_decides(decide):
     code, found, err = decide("--depth", "probe", "--budget", "1000h")
     assert code in (0, 3, 4), err
