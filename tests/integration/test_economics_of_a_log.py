@@ -22,6 +22,7 @@ from insource.providers import open_reader
 from insource.providers.prices import PriceTable
 from insource.store.calls.calls import find_calls, insert_calls
 from insource.store.database import open_database
+from insource.types import Usage
 
 TABLE = PriceTable({"cheap-endpoint": OwnPrice(input=Decimal("0.042"), output=Decimal(0))})
 REAL = os.environ.get("INSOURCE_API_LOGS", "")
@@ -92,3 +93,10 @@ def test_answers_that_a_provider_really_gave_are_priced_at_other_models():
     cloud = keep("tomorrow", unknown)
     given = bare()
     assert weigh(tuned(given), cloud, given, seed=1, draws=5).npv_usd.value is None
+
+
+def test_a_batch_of_the_dated_list_costs_less_and_one_without_a_price_is_unknown():
+    usages = [Usage(input_tokens=1000, output_tokens=100)]
+    whole, batch = (repriced("gpt-4o", usages, PriceTable(), batch=one) for one in (False, True))
+    assert batch.usd_per_1000.value == whole.usd_per_1000.value / 2
+    assert isinstance(repriced("deepseek-chat", usages, PriceTable(), batch=True), UnknownPrice)

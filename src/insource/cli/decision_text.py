@@ -64,7 +64,7 @@ def _top(decision: Decision, width: int) -> Iterator[str]:
 
     word = WORDS[decision.verdict.outcome]
     yield f"{one_line(decision.task, 40)}: {word}, {DEPTHS[decision.depth]}"
-    yield from _wrapped(decision.verdict.sentence, width, lines=3)
+    yield from _wrapped(decision.verdict.sentence, width, lines=5)
     if decision.simulated:
         yield from _wrapped("The cloud is simulated: nothing here is evidence about a provider.", width)
     yield ""
@@ -83,7 +83,8 @@ def _kills(decision: Decision, width: int) -> Iterator[str]:
     unknown = [kill.name for kill in decision.kills if kill.met is None]
     yield ""
     for kill in met[:KILLS]:
-        yield from _labelled("against", kill.sentence, width)
+        said = kill.name if kill.sentence in decision.verdict.sentence else kill.sentence
+        yield from _labelled("against", said, width)
     if len(met) > KILLS:
         yield from _labelled("", f"and {len(met) - KILLS} more criteria, in the page", width)
     if not met:

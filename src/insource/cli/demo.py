@@ -82,8 +82,8 @@ def command(
     if as_json:
         click.echo(json.dumps(result.model_dump(mode="json"), ensure_ascii=False))
     summary(result)
-    for line in after(result):
-        say(line)
+    if lines := after(result):
+        say("\n" + "\n".join(lines))
     say(f"\nWrote {near(Path(result.paths['report']))}")
     say("Next: open the report, then try your own data: insource init")
 

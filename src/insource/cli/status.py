@@ -63,5 +63,9 @@ def collect(session: Session) -> dict[str, Any]:
         "runs": by_stage,
         "interrupted": runs.interrupted(),
         "verdict": f"{last.result['verdict']}: {last.result['sentence']}" if last else None,
-        "next": "insource gateway" if last else "insource run",
+        "next": "insource gateway"
+        if last
+        else "insource decide"
+        if calls and not datasets
+        else "insource run",
     }

@@ -58,7 +58,8 @@ class Evidence(Frozen):
 class KillCriterion(Frozen):
     """A reason not to train a model, looked at before anything else.
 
-    ``met`` is None where the figure that it needs is unknown. ``instead`` is what to do when it is met.
+    ``met`` is None where the figure that it needs is unknown. ``instead`` is what to do when it is met, and
+    ``flips_if`` what would have to be so that it is not.
     """
 
     name: str
@@ -66,6 +67,7 @@ class KillCriterion(Frozen):
     sentence: str
     evidence: tuple[Evidence, ...] = ()
     instead: OptionKind | None = None
+    flips_if: tuple[str, ...] = ()
 
 
 class Flip(Frozen):

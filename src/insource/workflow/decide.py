@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from insource.arms import cascade
@@ -12,7 +12,7 @@ from insource.decision.advice.decide import Made, decide_task
 from insource.decision.advice.facts import Facts, Ladder, LadderArm, Offer
 from insource.decision.cost import weigh
 from insource.decision.economics.measured_arm import measured_arm
-from insource.decision.economics.prices import Price, UnknownPrice, logged_price
+from insource.decision.economics.prices import MeasuredPrice, Price, UnknownPrice, logged_price
 from insource.decision.economics.repriced import repriced
 from insource.evaluation.compare import Terms
 from insource.evaluation.comparison.equal_terms import values_of
@@ -35,6 +35,7 @@ from insource.workflow.machine import machine
 from insource.workflow.session import Session
 from insource.workflow.suffice import suffice
 
+DAY_S = 24 * 3600
 OF_ONE_TASK = ("documents_per_month", "peak_to_mean", "need_s", "quoted_usd_per_month")
 """Keys of ``[decision]`` that are about the project's task: another task of the log has its own."""
 
@@ -229,20 +230,18 @@ def _escalated(
 def _offers(
     session: Session, profile: LogProfile | None, ladder: Ladder | None, *, own: bool
 ) -> tuple[Offer, ...]:
-    """Return the other models that the configuration names and nobody measured, at their prices.
+    """Return what nobody measured and has a price: other models of the configuration, and a batch.
 
     A price that is stated for 1,000 documents is that of the project's ``own`` ones.
     """
-    reference, measured = (
-        session.config.reference,
-        {arm.arm.model for arm in ladder.arms} if ladder else set(),
-    )
+    reference = session.config.reference
+    measured = {arm.arm.model for arm in ladder.arms} if ladder else set()
     listed: list[tuple[OptionKind, AskedModel]] = [
         *(("cheaper tier", one) for one in reference.also),
         *(("decision endpoint", one) for one in reference.decisions),
     ]
     table = PriceTable(session.config.prices.models)
-    return tuple(
+    offers = [
         Offer(
             kind=kind,
             name=one.model,
@@ -251,6 +250,37 @@ def _offers(
         )
         for kind, one in listed
         if one.model not in measured
+    ]
+    need = session.config.decision.need_s if own else None
+    return (*offers, *_batch(profile, table, need))
+
+
+def _batch(profile: LogProfile | None, table: PriceTable, need_s: float | None) -> Iterator[Offer]:
+    """Yield today's model in batches, where the list has a price for it and callers may wait a day."""
+    usage = _mean_usage(profile)
+    if profile is None or usage is None or (need_s is not None and need_s < DAY_S):
+        return
+    model = max(profile.traffic.models, key=profile.traffic.models.__getitem__, default="")
+    price, now = (repriced(model, [usage], table, batch=batch) for batch in (True, False))
+    if isinstance(price, UnknownPrice) or isinstance(now, UnknownPrice):
+        return
+    if price.usd_per_1000.value < now.usd_per_1000.value:
+        named = f"{model} in batches"
+        quantity = price.usd_per_1000.model_copy(update={"name": f"price of {named}"})
+        why = "the same model; whether callers can wait up to a day is for you to say"
+        yield Offer("batch", named, MeasuredPrice(usd_per_1000=quantity), why)
+
+
+def _mean_usage(profile: LogProfile | None) -> Usage | None:
+    """Return the mean tokens of a call, None where the log has none."""
+    if profile is None or profile.spending.input_tokens.value is None:
+        return None
+    spending = profile.spending
+    given = round(spending.input_tokens.value or 0)
+    return Usage(
+        input_tokens=given,
+        cached_tokens=min(given, round(given * (spending.cached.value or 0.0))),
+        output_tokens=round(spending.output_tokens.value or 0),
     )
 
 
@@ -261,13 +291,7 @@ def _price(
     if own and section.cost_per_1000_usd is not None:
         stated = Estimate(value=section.cost_per_1000_usd, method="stated")
         return logged_price(section.model, {"USD": stated}, section.cost_source or "insource.toml")
-    if profile is None or profile.spending.input_tokens.value is None:
+    usage = _mean_usage(profile)
+    if usage is None:
         return UnknownPrice(reason=f"the price of {section.model}: no log says how many tokens a call has")
-    spending = profile.spending
-    given = round(spending.input_tokens.value or 0)
-    usage = Usage(
-        input_tokens=given,
-        cached_tokens=min(given, round(given * (spending.cached.value or 0.0))),
-        output_tokens=round(spending.output_tokens.value or 0),
-    )
     return repriced(section.model, [usage], table, input_only=input_only)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from insource.decision.hardware.question import People, Prices, Question, Workload
@@ -18,8 +19,7 @@ from insource.workflow.evaluate import validation_documents
 from insource.workflow.export import make_model
 from insource.workflow.kept_ladder import Measured, kept_ladder
 from insource.workflow.plan import plan_hardware
-from insource.workflow.probe import probe
-from insource.workflow.probe_costs import classical_cost
+from insource.workflow.probe import planned_probes, probe
 from insource.workflow.session import Session
 from insource.workflow.suffice import suffice
 from insource.workflow.train import plan_training
@@ -65,16 +65,37 @@ def ladder_seconds(session: Session, profile: LogProfile | None) -> float | None
 
 
 def probe_cost(session: Session, measured: Measured) -> NextExperiment:
-    """Return what the cheapest probe takes: the classical arm's learning curve."""
-    cost = classical_cost(session, measured.dataset, measured.task, math.inf)
-    seconds = cost.seconds if not cost.why_not else Estimate(value=None, method="unknown", note=cost.why_not)
+    """Return what the probes take together that need no more than the rows; what ran before costs nothing."""
+    try:
+        planned = planned_probes(session, measured.dataset, measured.task)
+    except InsourceError as error:
+        planned, why = (), error.message
+    else:
+        why = "; ".join(f"{one.what}: {one.reason}" for one in planned if one.reason)
+    left = [one for one in planned if one.status == "not run" and one.seconds.value is not None]
+    unknown = Estimate(value=None, method="unknown", note=why)
+    parts = "; ".join(f"{one.what}: {(one.seconds.value or 0) / 60:,.1f} min" for one in left)
     return NextExperiment(
         depth="probe",
         command="insource decide --depth probe",
         settles="whether more examples would help, and whether a larger base does better",
-        minutes=seconds.scaled(1 / 60, seconds.method),
-        usd=cost.usd,
+        minutes=_sum([one.seconds.scaled(1 / 60, "the plan of each probe") for one in left], parts)
+        or unknown,
+        usd=_sum([one.usd for one in left if one.usd.measured], "electricity") or unknown,
     )
+
+
+def _sum(parts: Sequence[Estimate], note: str) -> Estimate | None:
+    """Return the sum of the parts, their ends added; None without a part."""
+    if not parts:
+        return None
+    ends = {
+        end: None
+        if any(getattr(one, end) is None for one in parts)
+        else sum(getattr(one, end) for one in parts)
+        for end in ("value", "low", "high")
+    }
+    return parts[0].model_copy(update={**ends, "note": note})
 
 
 def probed(session: Session, budget_s: float | None, max_usd: float | None) -> Deeper | None:

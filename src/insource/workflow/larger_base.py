@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from insource.arms.prompting import rungs
@@ -31,13 +32,16 @@ class Larger(NamedTuple):
     why_not: str = ""
 
 
-def larger_than(name: str, wanted: str = "") -> Larger:
-    """Return ``wanted``, or the smallest larger model of the catalogue at hand; nothing is fetched."""
+def larger_than(name: str, wanted: str = "", others: Sequence[str] = ()) -> Larger:
+    """Return ``wanted``, or the smallest larger model of the catalogue at hand; nothing is fetched.
+
+    Of a base that is not in the catalogue, the first of the ``others`` stands for ``wanted``.
+    """
     known = known_models().models
+    if not wanted and name not in known:
+        wanted = next((one for one in others if one != name), "")
     if wanted:
-        if not at_hand(wanted):
-            return Larger(why_not=f"{wanted} is not at hand: insource models pull {wanted}")
-        return Larger(wanted, _bytes(wanted) / _bytes(name))
+        return _wanted(name, wanted)
     if name not in known:
         return Larger(
             why_not=f"the size of {name} is not in the catalogue: name a larger model in "
@@ -50,6 +54,14 @@ def larger_than(name: str, wanted: str = "") -> Larger:
     if here is None:
         return Larger(why_not=f"{found[0].name} is not at hand: insource models pull {found[0].name}")
     return Larger(here.name, here.parameters / known[name].parameters)
+
+
+def _wanted(name: str, wanted: str) -> Larger:
+    for one in (wanted, name):
+        if not at_hand(one):
+            return Larger(why_not=f"{one} is not at hand: insource models pull {one}")
+    ratio = _bytes(wanted) / _bytes(name)
+    return Larger(wanted, ratio) if ratio > 1 else Larger(why_not=f"{wanted} is not larger than {name}")
 
 
 def _bytes(name: str) -> int:

@@ -100,11 +100,35 @@ def probe(
     return _together(session, task, budget_s, done, found)
 
 
+def planned_probes(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    made: Made | None = None,
+    *,
+    budget_s: float = math.inf,
+    larger: str = "",
+) -> tuple[Probe, ...]:
+    """Return what each probe would cost, or why it cannot run; nothing is run. Arguments as in ``probe``."""
+    return tuple(_said(one) for one in _possible(session, dataset, task, made, budget_s, larger))
+
+
+def _said(one: _Possible) -> Probe:
+    return Probe(
+        name=one.name,
+        what=one.what,
+        status="read back" if one.cost.kept else "not run",
+        seconds=one.cost.seconds,
+        usd=one.cost.usd,
+        reason=one.cost.why_not,
+    )
+
+
 def _possible(
     session: Session, dataset: Dataset, task: Task, made: Made | None, budget_s: float, larger: str
 ) -> list[_Possible]:
     base = session.config.training.model
-    other = larger_than(base, larger or next(iter(session.config.evaluation.prompted_models), ""))
+    other = larger_than(base, larger, session.config.evaluation.prompted_models)
     cheap = classical_cost(session, dataset, task, budget_s)
     return [
         _Possible(
@@ -141,9 +165,8 @@ def _run(
     left_usd: float | None,
     found: dict[ProbeName, Found],
 ) -> Probe:
-    cost = one.cost
-    said = Probe(name=one.name, what=one.what, status="not run", seconds=cost.seconds, usd=cost.usd)
-    if reason := _beyond(cost, left_s, left_usd):
+    said = _said(one)
+    if reason := _beyond(one.cost, left_s, left_usd):
         return said.model_copy(update={"reason": reason})
     begun = time.monotonic()
     try:
@@ -151,9 +174,9 @@ def _run(
     except Interrupted:
         raise
     except InsourceError as error:
-        took = time.monotonic() - begun
-        return said.model_copy(update={"took_s": took, "reason": f"it failed: {error.message}"})
-    status: ProbeStatus = "read back" if cost.kept else "measured"
+        took, reason = time.monotonic() - begun, f"it failed: {error.message}"
+        return said.model_copy(update={"status": "not run", "took_s": round(took, 3), "reason": reason})
+    status: ProbeStatus = "read back" if one.cost.kept else "measured"
     return said.model_copy(update={"status": status, "took_s": round(time.monotonic() - begun, 3)})
 
 
@@ -243,9 +266,8 @@ def _reason(name: ProbeName, done: Sequence[Probe]) -> str:
             "The fine-tuned model is what would be served, and the budget allowed to train it on each size."
         )
     tuned = next(one for one in done if one.name == "fine-tune curve")
-    return (
-        f"The classical arm stands for the fine-tuned model, which was not trained on parts: {tuned.reason}."
-    )
+    why = tuned.reason.rstrip(".")
+    return f"The classical arm stands for the fine-tuned model, which was not trained on parts: {why}."
 
 
 def _cheapest(done: Sequence[Probe], budget_s: float) -> str:

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from insource.decision.sufficiency.losses import FEWEST_DOCUMENTS
 from insource.decision.sufficiency.nested import FEWEST, part_of, sizes_of
+from insource.evaluation.gold.leaves import leaves_of
 from insource.export.merged.steps import FILE_TYPES
 from insource.foundation.errors import InsourceError
 from insource.models.catalogue import at_hand
-from insource.types import NOT_MEASURED, Dataset, Estimate, Evaluation, JsonSchema, Task
+from insource.types import NOT_MEASURED, Dataset, Estimate, Evaluation, Task
 from insource.workflow.evaluate import inputs_of, validation_documents
 from insource.workflow.export import Made
 from insource.workflow.larger_base import Larger, seconds_of
@@ -24,14 +25,23 @@ ORDERS = 3
 
 
 class Rule(NamedTuple):
-    """The seconds that a fit takes at least, and the characters, times fields or labels, of a second."""
+    """The seconds that a fit takes at least, and how many values it learns from in a second.
+
+    A value is one field, or the decision for or against one label, of one row. ``cells_per_s`` are the
+    characters of the documents, times those: long documents take longer.
+    """
 
     least_s: float
+    values_per_s: float
     cells_per_s: float
 
+    def seconds(self, values: float, cells: float) -> float:
+        """Return what one fit takes."""
+        return self.least_s + max(values / self.values_per_s, cells / self.cells_per_s)
 
-RULES = {"json": Rule(4.0, 120_000.0), "labels": Rule(0.05, 750_000.0)}
-"""Measured on two cores of an AMD EPYC: ``benchmarks/bench_sufficiency.py``."""
+
+RULES = {"json": Rule(3.0, 500.0, 100_000.0), "labels": Rule(0.05, 18_000.0, 1_000_000.0)}
+"""Measured on two cores of an AMD EPYC: ``benchmarks/bench_sufficiency.py``, and SNIPS with 40 fields."""
 RULE_FACTOR = 3.0
 
 
@@ -68,21 +78,17 @@ def _classical(session: Session, dataset: Dataset, task: Task, sizes: tuple[int,
     if session.project.runs.find(spec) is not None:
         return Cost(_nothing(), _nothing(), kept=True, orders=orders)
     rows = dataset.splits["train"]
-    if isinstance(task.output, JsonSchema):
-        columns = len(task.output.definition.get("properties", {}))
-    else:
-        columns = len({one.target for one in rows})
-    cells = sum(len(one.input) for one in rows) * max(columns, 1)
+    columns = len(leaves_of(task.output)) if task.output.kind == "json" else len({one.target for one in rows})
+    mean_length = sum(len(one.input) for one in rows) / len(rows)
     # With one order, the other half is fitted for the rows that the first has seen
     fits = [*sizes, *(orders - 1) * sizes[:-1], *([sizes[-2]] if orders == 1 else [])]
-    rule, share = RULES[task.output.kind], sum(fits) / sizes[-1]
-    seconds = len(fits) * rule.least_s + share * cells / rule.cells_per_s
+    rule = RULES[task.output.kind]
+    seconds = sum(rule.seconds(size * columns, size * columns * mean_length) for size in fits)
     expected = Estimate(
         value=seconds,
         low=seconds / RULE_FACTOR,
         high=seconds * RULE_FACTOR,
-        method=f"rule: {len(fits)} fits of {rule.least_s:g} s and more, {rule.cells_per_s:,.0f} characters "
-        "times fields or labels a second",
+        method=f"rule for {len(fits)} fits of up to {sizes[-1]:,} rows with {columns:,} fields or labels",
     )
     return Cost(expected, _usd(session, expected), orders=orders)
 

@@ -163,6 +163,18 @@ def test_a_budget_too_small_for_the_ladder_measures_nothing_and_says_so(decide):
     assert "more than the budget of 1 s: it is not measured" in err
 
 
+@pytest.mark.parametrize(
+    ("need", "offered"), [("", True), ("need_s = 3600\n", False), ("need_s = 86_400\n", True)]
+)
+def test_a_batch_is_an_option_where_callers_may_wait_a_day(decide, need, offered):
+    config = f"{CONFIG}[decision]\ndocuments_per_month = 5_000_000\n{need}"
+    _, out, _ = decide("--json", calls=orders(), config=config)
+    (found,) = json.loads(out)["decisions"]
+    batches = [one for one in found["options"] if one["kind"] == "batch"]
+    assert [one["name"] for one in batches] == (["gpt-4o-mini in batches"] if offered else [])
+    assert all(one["standing"] == "open" for one in batches)
+
+
 NO_PRICE = {"cost_usd": None, "priced_by": ""}
 UNKNOWN_FIGURES = ("cost_per_1000_correct_usd", "saves")
 

@@ -7,14 +7,14 @@ from support.arms import dataset_of, made_of
 from support.prompted import CopyingLocal
 from support.walks import FakeDisplay, session_on
 
-from insource.foundation.errors import PrerequisiteError
+from insource.foundation.errors import IntegrityError, PrerequisiteError
 from insource.models.catalogue import BaseModel
 from insource.training.planning.training_plan import Stop
 from insource.types import Estimate
 from insource.types.step_ladder import LadderStep, StepLadder
 from insource.workflow import larger_base, nested, probe_costs
 from insource.workflow import probe as probing
-from insource.workflow.probe import probe
+from insource.workflow.probe import planned_probes, probe
 
 QUALITY = Estimate(value=0.9, low=0.8, high=1.0, n=40, method="made")
 LADDER = StepLadder(
@@ -116,6 +116,31 @@ def test_beyond_the_budget_it_is_of_the_classical_arm_and_says_why(walk, dataset
     assert found.probes.cheapest.startswith("The next probe, smollm2-135m-instruct, fine-tuned on parts")
 
 
+def test_the_plan_of_the_probes_runs_none(walk, dataset, label_task, monkeypatch):
+    monkeypatch.setattr(probe_costs, "at_hand", lambda name: True)
+    monkeypatch.setattr(probe_costs, "plan_training", planned(2.0))
+    found = {one.name: one for one in planned_probes(walk, dataset, label_task)}
+    assert {one.status for one in found.values()} == {"not run"}
+    assert found["fine-tune curve"].seconds.value == 620
+    assert found["classical curve"].usd.measured
+    assert found["quantisations"].reason.startswith("there is no tuned model yet")
+    assert list(walk.project.runs.complete()) == []
+
+
+def test_a_probe_that_fails_says_so_and_the_others_run(walk, dataset, label_task, monkeypatch):
+    def failing(*given):
+        raise IntegrityError("parity-failed", "The gate did not pass.", hint="")
+
+    monkeypatch.setattr(probe_costs, "at_hand", lambda name: True)
+    monkeypatch.setattr(probe_costs, "plan_training", planned(0.001))
+    monkeypatch.setattr(probing, "_fine_tuned", failing)
+    found = probe(walk, dataset, label_task, budget_s=600)
+    status = {one.name: (one.status, one.reason) for one in found.probes.probes}
+    assert status["fine-tune curve"] == ("not run", "it failed: The gate did not pass.")
+    assert status["classical curve"] == ("measured", "")
+    assert "it failed: The gate did not pass." in found.probes.curve.reason
+
+
 def test_text_has_no_classical_arm(walk, dataset, label_task):
     from insource.types import Text
 
@@ -148,6 +173,23 @@ def test_a_larger_model_is_one_of_the_catalogue_that_is_here(monkeypatch):
     assert larger_base.larger_than("hf/./own").why_not.startswith("the size of hf/./own is not in the")
     wanted = larger_base.larger_than("smollm2-135m-instruct", "hf/org/name")
     assert wanted.why_not == "hf/org/name is not at hand: insource models pull hf/org/name"
+
+
+def test_a_named_model_has_to_be_larger(tmp_path, monkeypatch):
+    """By the bytes that are served: also where neither model is in the catalogue."""
+    files = {"gguf/small": 100, "gguf/large": 300}
+    for name, size in files.items():
+        (tmp_path / name.rpartition("/")[2]).write_bytes(b"x" * size)
+
+    def resolve(name):
+        return BaseModel(name=name, licence="", gguf=tmp_path / name.rpartition("/")[2], digest=name)
+
+    monkeypatch.setattr(larger_base, "at_hand", lambda name: name in files)
+    monkeypatch.setattr(larger_base, "resolve", resolve)
+    assert larger_base.larger_than("gguf/small", "gguf/large").ratio == 3
+    assert larger_base.larger_than("gguf/small", others=("gguf/small", "gguf/large")).name == "gguf/large"
+    none = larger_base.larger_than("gguf/large", "gguf/small")
+    assert none.why_not == "gguf/small is not larger than gguf/large"
 
 
 class Growing(CopyingLocal):

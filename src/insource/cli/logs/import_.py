@@ -106,7 +106,7 @@ def command(
             _tell(path, report)
     if as_json:
         click.echo(json.dumps([_document(*one) for one in found], ensure_ascii=False))
-    _require_something([report for _, _, report in found])
+    _end([report for _, _, report in found])
 
 
 def _require_readable(path: Path) -> None:
@@ -270,7 +270,9 @@ def _document(path: Path, format_name: str, report: ImportReport) -> dict[str, A
     }
 
 
-def _require_something(reports: list[ImportReport]) -> None:
+def _end(reports: list[ImportReport]) -> None:
+    """Say what to do next; refuse files without a call."""
+    from insource.cli.output import say
     from insource.foundation.errors import DataError
 
     if not any(report.calls for report in reports):
@@ -279,3 +281,4 @@ def _require_something(reports: list[ImportReport]) -> None:
             "The given files contain no calls.",
             hint="Check the format: `auto` prints what it detects; --mapping reads any table.",
         )
+    say("Next: insource decide")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from insource.config.decision import DecisionSection
 from insource.decision.advice.facts import Facts, evidence
-from insource.decision.advice.weighing import DRAWS, Ranking
+from insource.decision.advice.weighing import DRAWS, Ranking, number
 from insource.decision.economics.assumptions import Assumptions
 from insource.decision.economics.options import Option
 from insource.decision.economics.quantities import Quantity, measured
@@ -84,7 +84,24 @@ def _volume(
     after = _years(found.simple_payback_months) if met else ""
     instead: OptionKind | None = "keep" if met else None
     return KillCriterion(
-        name=name, met=met, sentence=f"{sentence}{after}.", evidence=figures, instead=instead
+        name=name,
+        met=met,
+        sentence=f"{sentence}{after}.",
+        evidence=figures,
+        instead=instead,
+        flips_if=_turns(free, against, given, seed) if met else (),
+    )
+
+
+def _turns(free: Option, against: Option, given: Assumptions, seed: int) -> tuple[str, ...]:
+    """Return from which volume, and from which price, even the best imaginable model would pay."""
+    found = weigh(free, against, given, seed=seed, draws=1)
+    wanted = {"documents_per_month", *(one.name for price in against.prices() for one in price.quantities())}
+    return tuple(
+        f"{one.input.name.replace('_', ' ').capitalize()} above {number(one.flips_above)} {one.input.unit} "
+        f"(now {number(one.input.value)})."
+        for one in found.tornado
+        if one.input.name in wanted and one.flips_above is not None
     )
 
 
@@ -148,6 +165,7 @@ def _moving(facts: Facts, section: DecisionSection) -> KillCriterion | None:
         "which a trained model is out of date before it pays.",
         evidence=figures,
         instead="keep" if met else None,
+        flips_if=(f"Fewer than {limit:g} changes a quarter.",) if met else (),
     )
 
 
@@ -217,7 +235,12 @@ def _lever(mix: ErrorMix, lever: Lever, option: OptionKind) -> KillCriterion | N
         f"{'most, and ' if met else ''}{lever} mends them, and training is not needed for it."
     )
     return KillCriterion(
-        name=lever, met=met, sentence=sentence, evidence=tuple(figures), instead=option if met else None
+        name=lever,
+        met=met,
+        sentence=sentence,
+        evidence=tuple(figures),
+        instead=option if met else None,
+        flips_if=(f"{lever[:1].upper()}{lever[1:]}, measured: its figures decide then.",) if met else (),
     )
 
 

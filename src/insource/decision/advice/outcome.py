@@ -99,7 +99,7 @@ def _killed(kills: Sequence[KillCriterion], first: RankedOption) -> Verdict | No
         outcome="no-go",
         sentence=f"No model of your own: {stops.sentence}{instead}",
         reasons=reasons,
-        flips_if=(f"Another finding on {' and '.join(one.name for one in met)}.",),
+        flips_if=tuple(text for one in met for text in one.flips_if),
     )
 
 

@@ -167,7 +167,7 @@ def _by_money(economics: Economics) -> tuple[Flip, ...]:
             side="below" if side == "below" else "above",
             threshold=threshold,
             sentence=f"{economics.option} {turns} against {economics.against} with {swing.input.name} "
-            f"{side} {_number(threshold)} {swing.input.unit} (now {_number(swing.input.value)}).",
+            f"{side} {number(threshold)} {swing.input.unit} (now {number(swing.input.value)}).",
         )
         for _, swing, side, threshold in sorted(found, key=lambda one: one[0])[:SHOWN_FLIPS]
     )
@@ -224,5 +224,6 @@ def _dominates(one: RankedOption, other: RankedOption) -> bool:
     return no_worse and (quality > others_quality or saves > others_saves)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Show a number of an input: whole from a thousand on, else with four digits."""
     return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"

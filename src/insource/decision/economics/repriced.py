@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from insource.decision.economics.prices import CURRENCY, MeasuredPrice, UnknownPrice, logged_price
 from insource.evaluation.estimators import mean, sampling_units
-from insource.providers.billing import Billing
+from insource.providers.billing import billing_of
 from insource.providers.prices import PriceTable
 from insource.types import Usage
 
@@ -16,13 +16,13 @@ def repriced(
 ) -> MeasuredPrice | UnknownPrice:
     """Return the price of documents with these token counts at ``model``, cached input included.
 
-    ``batch``: at the price of a batch, where the list has one. ``input_only``: at a decision endpoint, whose
-    output is free. Another tokenizer may count other tokens; what the model really charges is in a log of its
-    own. One document without a price makes the price unknown, with the reason: the others may not be like it.
+    ``batch``: at the price of a batch, unknown where the list has none. ``input_only``: at a decision
+    endpoint, whose output is free. Another tokenizer may count other tokens; what the model really
+    charges is in a log of its own. One document without a price makes the price unknown, with the
+    reason: the others may not be like it.
     """
-    found = [
-        table.price(model, usage, billing=Billing(batch=batch, input_only=input_only)) for usage in usages
-    ]
+    billing = billing_of(None, batch=batch)._replace(input_only=input_only)
+    found = [table.price(model, usage, billing=billing) for usage in usages]
     missing = next((one for one in found if one.cost_usd is None), None)
     if missing is not None:
         return UnknownPrice(reason=f"the price of {model}: {missing.unpriced_because}")

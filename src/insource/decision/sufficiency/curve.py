@@ -50,6 +50,20 @@ class Fitted:
         error = float(self._found.as_error(np.array(quality)))
         return float(self._law.reaching(error)[0]), self._laws.reaching(error)
 
+    def misses(self) -> str:
+        """Return that the law misses what was measured at the largest size, empty when its band holds it.
+
+        Prediction starts there, so a law that is off there is off beyond.
+        """
+        rows, measured = self._found.rows[-1], float(self._found.as_error(self._drawn.observed)[-1])
+        fitted = self.quality_at(rows)
+        if fitted.low is None or fitted.high is None or fitted.low <= measured <= fitted.high:
+            return ""
+        return (
+            f"a power law misses what was measured after {rows:,.0f} examples: {100 * measured:.1f} %, and "
+            f"{100 * fitted.low:.1f} to {100 * fitted.high:.1f} % by the law; nothing is extrapolated"
+        )
+
     def parameters(self) -> PowerLawFit:
         """Return the parameters with their intervals."""
         return PowerLawFit(
@@ -108,6 +122,8 @@ def learning_curve(
         refused = f"{shape.sentence} A power law does not describe such a curve: nothing is extrapolated."
         return curve.model_copy(update={"shape": shape, "refused": refused})
     fitted, rows = Fitted(found, draws), found.rows[-1]
+    if missed := fitted.misses():
+        return curve.model_copy(update={"shape": shape, "refused": missed})
     return curve.model_copy(
         update={
             "shape": shape,

@@ -57,6 +57,8 @@ def more_examples(found: Losses, part: Part, name: str, target: float, seed: int
 
 def _more(found: Losses, draws: Drawn, target: float) -> dict[str, object]:
     fitted, rows = Fitted(found, draws), found.rows[-1]
+    if missed := fitted.misses():
+        return {"refused": missed}
     value, drawn_rows = fitted.rows_for(target)
     low, high = np.quantile(drawn_rows, [0.025, 0.975], method="inverted_cdf")
     furthest = FURTHEST * rows
@@ -94,9 +96,11 @@ def _worded(said: Needed) -> Needed:
             f"{said.now.n:,} documents."
         )
     else:
-        high = "more than can be said" if said.more.high is None else f"{said.more.high:,.0f}"
+        beyond = f"beyond {(FURTHEST - 1) * said.rows:,}"
+        high = beyond if said.more.high is None else f"{said.more.high:,.0f}"
+        examples = "example" if said.more.value == 1 else "examples"
         sentence = (
-            f"About {said.more.value:,.0f} more examples{of} ({said.more.low:,.0f} to {high}) beside the "
+            f"About {said.more.value:,.0f} more {examples}{of} ({said.more.low:,.0f} to {high}) beside the "
             f"{said.rows:,} of today reach {_shown(said.target)}{what}."
         )
     return said.model_copy(update={"sentence": sentence})

@@ -23,7 +23,7 @@ SHOWN = 200
 
 
 class Recorded(Frozen):
-    """One recorded call: ``request`` as it was sent, ``output`` as it came, ``usage`` as it was charged."""
+    """One recorded call: ``request`` as sent, ``output`` as it came, ``cost_usd`` as charged."""
 
     document: Invoice
     request: dict[str, Any]
@@ -33,6 +33,7 @@ class Recorded(Frozen):
     latency_ms: float
     provider: str
     timestamp: float
+    cost_usd: Decimal
 
     @property
     def model(self) -> str:
@@ -47,11 +48,6 @@ class Recorded(Frozen):
     def at(self) -> datetime:
         """When the call was made."""
         return datetime.fromtimestamp(self.timestamp, UTC)
-
-    @property
-    def cost_usd(self) -> Decimal:
-        """What the provider charged, in US dollars."""
-        return Decimal(str(self.usage["cost"]))
 
 
 def recorded(wheel: Path, documents: Iterable[Invoice]) -> tuple[Recorded, ...]:
@@ -95,6 +91,7 @@ def _paired(
     return Recorded(
         document=document,
         request=request,
+        cost_usd=Decimal(str(found["usage"]["cost"])),
         **{name: found[name] for name in Recorded.model_fields if name in found},
     )
 

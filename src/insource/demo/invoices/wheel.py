@@ -62,15 +62,19 @@ def generated(wheel: Path) -> tuple[Invoice, ...]:
     """
     command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _GENERATE, str(wheel)]
     try:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise unusable(wheel, f"It did not end within {TIMEOUT_S:.0f} s.") from error
     if done.returncode:
-        raise unusable(wheel, (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise unusable(wheel, (said or [f"exit code {done.returncode}"])[-1])
     try:
-        return tuple(Invoice(**json.loads(line)) for line in done.stdout.splitlines())
+        made = tuple(Invoice(**json.loads(line)) for line in done.stdout.splitlines())
     except (ValueError, TypeError, ValidationError) as error:
         raise unusable(wheel, f"It printed something else than documents: {error}".splitlines()[0]) from error
+    if not made:
+        raise unusable(wheel, "It made no documents.")
+    return made
 
 
 def member(wheel: Path, name: str) -> bytes:

@@ -35,6 +35,10 @@ def test_a_hundred_documents_a_month_stay_in_the_cloud():
     assert found.kills[0].met
     assert "100 documents a month cost $3.00 with gpt" in found.verdict.sentence
     assert "3,333 months, 278 years" in found.verdict.sentence
+    (volume,) = [one for one in found.verdict.flips_if if one.startswith("Documents per month above")]
+    needed = float(volume.split()[4].replace(",", ""))
+    enough = decided(against_gpt(tuned(), usd=30.0), documents_per_month=needed * 10)
+    assert not [one for one in enough.kills if one.met]
 
 
 def test_the_published_case_of_a_hundred_documents_takes_417_years():

@@ -59,6 +59,10 @@ REFUSED = {
     "few sizes": (asked_of(TRUTH, sizes=(50, 100, 200)), "3 sizes were trained"),
     "nothing wrong": (asked_of(lambda rows: 0.0, spread=0, documents=60), "nothing is wrong after 800"),
     "all wrong": (asked_of(lambda rows: 1.0, spread=0, documents=60), "every document is as wrong"),
+    "faster than any law": (
+        asked_of(lambda rows: 0.30 - 0.00035 * rows, spread=0, orders=1, documents=600),
+        "a power law misses what was measured after 800 examples",
+    ),
     "a bump": (asked_of(lambda rows: 0.3 if rows == 400 else 0.12, spread=0), "becomes worse"),
 }
 

@@ -47,13 +47,13 @@ def test_a_label_is_asked_only_where_it_matters_and_in_examples_of_its_own():
     """`hard` is learnt late, `easy` is known: only the first needs examples, a half of the rows each."""
 
     def error(rows, label):
-        return 0.02 if label == "easy" else min(0.9, 0.05 + 30 * rows**-0.8)
+        return 0.02 if label == "easy" else 0.05 + 3 * rows**-0.45
 
     found = needed(asked_of(error, labels=("easy", "hard"), documents=400), "accuracy", 0.9, of_parts=0.85)
     assert [(one.part, one.name) for one in found] == [("all", ""), ("label", "hard")]
     assert found[1].rows == 400
     assert "of the label hard" in found[1].sentence
-    assert found[1].more.low <= (30 / 0.1) ** (1 / 0.8) / 2 - 400 <= (found[1].more.high or float("inf"))
+    assert found[1].more.low <= (3 / 0.1) ** (1 / 0.45) / 2 - 400 <= (found[1].more.high or float("inf"))
 
 
 def test_a_field_is_asked_only_where_it_matters():

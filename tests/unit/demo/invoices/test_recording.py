@@ -60,15 +60,20 @@ def without_one(answers):
     return recording(answers[:-1])
 
 
-def without_its_cost(answers):
+def without_its_usage(answers):
     return recording([*answers[:-1], {key: answers[-1][key] for key in answers[-1] if key != "usage"}])
+
+
+def without_its_cost(answers):
+    return recording([*answers[:-1], answers[-1] | {"usage": {"prompt_tokens": 700}}])
 
 
 @pytest.mark.parametrize(
     ("broken", "why"),
     [
         (without_one, "list-1-041 has no recorded answer"),
-        (without_its_cost, "usage"),
+        (without_its_usage, "usage"),
+        (without_its_cost, "cost"),
         (lambda answers: b"", "not enough values"),
         (lambda answers: b"no gzip", "BadGzipFile"),
         (lambda answers: recording(answers)[:-20], "EOFError"),

@@ -56,6 +56,8 @@ def test_the_child_sees_neither_packages_nor_the_callers_folder(tmp_path, monkey
         ("import os; os._exit(9)", "exit code 9"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "exit code -9"),
         ("print('hello')\n" + GENERATOR, "something else than documents"),
+        ("def generate(): return []", "made no documents"),
+        ("import sys; sys.stdout.buffer.write(b'\\xff\\n')\n" + GENERATOR, "something else than documents"),
         (GENERATOR.replace("self.split =", "self.splits ="), "has no attribute 'split'"),
         (GENERATOR.replace("LAYOUTS[layout]\n", "None\n"), "something else than documents"),
     ],

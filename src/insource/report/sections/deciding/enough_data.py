@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from insource.report import charts, units, vega, words
-from insource.report.page import Block, Bullets, LegendKey, Plot, Row, Section, Table
+from insource.report.page import Block, Bullets, Cell, LegendKey, Plot, Row, Section, Table
 from insource.report.sections.estimates import point
 from insource.types import Estimate
 from insource.types.decided import Decision
-from insource.types.sufficiency import LearningCurve, Needed, PowerOfTest, Queued
+from insource.types.sufficiency import CurveShape, LearningCurve, Needed, PowerOfTest, Queued
 
 QUEUED = 20  # rows of the queue; the review shows all
 
@@ -53,6 +53,7 @@ def _curve(curve: LearningCurve) -> Iterator[Block]:
         yield _plot(curve, table)
     elif rows:
         yield table
+    yield _shape(curve.shape)
     figures: list[tuple[str, Estimate, str]] = []
     if curve.doubling is not None:
         twice = curve.doubling
@@ -71,6 +72,13 @@ def _curve(curve: LearningCurve) -> Iterator[Block]:
         ]
     if figures:
         yield _figures("What twice the examples would bring, and the law behind it", figures)
+
+
+def _shape(shape: CurveShape) -> Table:
+    p_values = ("–" if value is None else units.plain(value) for value in (shape.monotone_p, shape.convex_p))
+    columns = ("Shape", "p, more never worse", "p, each helps less", "Method")
+    rows: list[Row] = [(shape.verdict, *p_values, shape.method or "–")]
+    return Table("The shape of the curve, tested before anything is predicted", columns, rows, (1, 2), True)
 
 
 def _plot(curve: LearningCurve, table: Table) -> Plot:
@@ -115,7 +123,7 @@ def _needed(needed: tuple[Needed, ...]) -> Table:
             units.bare(one.target, "share"),
             units.cell(one.now, "share"),
             f"{one.rows:,}",
-            units.cell(one.more, "examples"),
+            units.cell(one.more, "examples") if one.more.measured else Cell(units.UNKNOWN, muted=True),
         )
         for one in needed
     ]
@@ -152,7 +160,7 @@ def _queue(found: Queued) -> Iterator[Block]:
         gaps: list[Row] = [(one.name, one.part, f"{one.rows:,}", f"{one.wanted:,}") for one in found.gaps]
         yield Table("Too few examples", ("Name", "What", "Examples", "Wanted"), gaps, (2, 3), folded=True)
     if found.note:
-        yield Bullets("", (found.note,))
+        yield Bullets("What to label next", (found.note,))
 
 
 def _figures(caption: str, figures: list[tuple[str, Estimate, str]]) -> Table:
