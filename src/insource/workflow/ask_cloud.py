@@ -58,8 +58,8 @@ def confirm_cost(session: Session, model: Model, task: Task, examples: Sequence[
         about = f"about {show_usd(cost)}" if cost is not None else "an unknown amount (no price is listed)"
         raise UserError(
             "not-confirmed",
-            f"Nothing was sent: asking {model.info.name} about {len(examples):,} documents costs {about}, and "
-            f"the cap is ${session.cap_usd:,.2f}.",
+            f"Nothing was sent: asking {model.info.name} about {len(examples):,} documents costs {about}, "
+            f"and the cap is ${session.cap_usd:,.2f}.",
             hint="Raise --max-usd, or ask about fewer documents.",
         )
     confirm_spending(session, f"{model.info.name} about {len(examples)} documents", cost)
