@@ -73,7 +73,7 @@ def test_probes_are_read_back_by_a_plain_look_and_without_any_of_them_the_ladder
 
 
 def test_a_cap_is_held_by_the_command_before_anything_is_sent(decide, monkeypatch):
-    """Whoever says yes to everything has still set a cap. A connection would fail here, with another error."""
+    """Whoever says yes to everything has still set a cap. A connection would fail with another error."""
     monkeypatch.setenv("A_KEY", "secret")
     more = 'model = "openai/gpt-4o-mini"\nbase_url = "https://api.example.com/v1"\napi_key_env = "A_KEY"\n'
     config = Path("insource.toml")
