@@ -49,6 +49,7 @@ def decide(project, rows, tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_probes_are_read_back_by_a_plain_look_and_without_any_of_them_the_ladder_decides(decide):
     code, found, err = decide("--depth", "probe", "--budget", "1000h")
     assert code in (0, 3, 4), err
@@ -69,3 +70,16 @@ def test_probes_are_read_back_by_a_plain_look_and_without_any_of_them_the_ladder
     code, found, err = decide("--depth", "probe", "--budget", "1s")
     assert not any(one["status"] == "measured" for one in found["probes"]["probes"])
     assert found["probes"]["cheapest"], "what the next one takes, or why none can run"
+
+
+def test_a_cap_is_held_by_the_command_before_anything_is_sent(decide, monkeypatch):
+    """Whoever says yes to everything has still set a cap. A connection would fail with another error."""
+    monkeypatch.setenv("A_KEY", "secret")
+    more = 'model = "openai/gpt-4o-mini"\nbase_url = "https://api.example.com/v1"\napi_key_env = "A_KEY"\n'
+    config = Path("insource.toml")
+    config.write_text(config.read_text().replace("[reference]\n", f"[reference]\n{more}"))
+    code, nothing, err = decide("--depth", "ladder", "--max-usd", "0.0000001", "--yes")
+    assert code not in (0, 3, 4)
+    assert nothing is None
+    assert "Nothing was sent: asking openai/gpt-4o-mini about" in err
+    assert "the cap is $0.00" in err

@@ -99,6 +99,7 @@ def command(
     session = open_session(
         config_path, flags, yes=yes, quiet=quiet, or_defaults=config_path == Path("insource.toml")
     )
+    session.cap_usd = max_usd
     deeper = None
     if depth in ("ladder", "probe") and _measure(session, budget_s) and depth == "probe":
         from insource.workflow.depths import probed

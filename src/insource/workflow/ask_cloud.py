@@ -43,7 +43,7 @@ def cloud_model(session: Session) -> Model | None:
 
 
 def confirm_cost(session: Session, model: Model, task: Task, examples: Sequence[Example]) -> None:
-    """Say what asking about these documents will cost, and go on only after a yes.
+    """Say what asking about these documents will cost, and go on only after a yes, and within the cap.
 
     Raises:
         UserError: ``not-confirmed``.
@@ -54,6 +54,14 @@ def confirm_cost(session: Session, model: Model, task: Task, examples: Sequence[
     answer = sum(len(e.target) for e in examples)
     usage = Usage(input_tokens=tokens_in(prompt), output_tokens=tokens_in(answer))
     cost = PriceTable(session.config.prices.models).cost(model.info.name, usage)
+    if session.cap_usd is not None and (cost is None or cost > session.cap_usd):
+        about = f"about {show_usd(cost)}" if cost is not None else "an unknown amount (no price is listed)"
+        raise UserError(
+            "not-confirmed",
+            f"Nothing was sent: asking {model.info.name} about {len(examples):,} documents costs {about}, "
+            f"and the cap is ${session.cap_usd:,.2f}.",
+            hint="Raise --max-usd, or ask about fewer documents.",
+        )
     confirm_spending(session, f"{model.info.name} about {len(examples)} documents", cost)
 
 

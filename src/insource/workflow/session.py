@@ -73,7 +73,8 @@ class Session:
 
     ``command`` is the command as typed, for the report. ``look_id`` identifies the session in the counter of
     looks at the test split. ``paid_arms`` has why each paid arm was asked no more, empty when it was asked
-    about every document: nobody is asked twice for money in a session.
+    about every document: nobody is asked twice for money in a session. ``cap_usd`` is the most that asking
+    the cloud may be estimated to cost; None for no cap.
 
     Examples:
         >>> from pathlib import Path
@@ -97,6 +98,7 @@ class Session:
         self.stages: list[StageRun] = []
         self.skipped_arms: dict[str, str] = {}
         self.paid_arms: dict[str, str] = {}
+        self.cap_usd: float | None = None
 
     @property
     def config(self) -> Config:

@@ -54,6 +54,21 @@ def test_money_needs_a_yes_and_the_question_names_the_sum(project, rows, example
     confirm_cost(session_on(project(), FakeDisplay(answer=True)), Cloud(), example_task, examples)
 
 
+@pytest.mark.parametrize(
+    ("name", "cap", "said"), [("openai/gpt-4o-mini", 1e-7, "about $"), ("who/knows", 5.0, "unknown")]
+)
+def test_a_cap_holds_even_for_those_who_always_say_yes(project, rows, example_task, name, cap, said):
+    session, cloud = session_on(project(), FakeDisplay(answer=True)), Cloud()
+    cloud.info = ModelInfo(name=name, local=False)
+    session.cap_usd = cap
+    with pytest.raises(UserError, match="Nothing was sent") as caught:
+        confirm_cost(session, cloud, example_task, rows.examples(rows.pumps(3)))
+    assert said in caught.value.message
+    assert session.display.questions == []
+    session.cap_usd = 5.0
+    confirm_cost(session, Cloud(), example_task, rows.examples(rows.pumps(3)))
+
+
 def test_nothing_to_ask_or_nobody_to_pay_needs_no_question(project, rows, example_task):
     display = FakeDisplay(answer=False)
     confirm_cost(session_on(project(), display), Cloud(), example_task, ())

@@ -203,7 +203,7 @@ def _noise(facts: Facts, section: DecisionSection) -> KillCriterion | None:
 def _levers(facts: Facts) -> Iterable[KillCriterion]:
     """What today's way gets wrong may be what another lever mends, and training does not."""
     ladder = facts.ladder
-    if ladder is None:
+    if ladder is None or facts.local_only:  # what may not be asked needs no mending
         return
     mix = next((one for one in ladder.mixes if one.arm == ladder.today), None)
     today = ladder.named(ladder.today)

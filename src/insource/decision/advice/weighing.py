@@ -107,6 +107,9 @@ def _place(option: RankedOption) -> tuple[bool, float, float, float, str]:
 def _ranked(one: Weighed, given: Assumptions) -> RankedOption:
     way, own = one.way, one.way.own or one.way.kind == "cascade"
     economics = one.reference if own else one.today
+    if way.kind == "keep":  # against itself there is a bill, and nothing to pay back
+        nothing = {"payback_probability": NOT_MEASURED, "break_even": NOT_MEASURED, "sentences": ()}
+        economics = economics.model_copy(update=nothing)
     hours = hours_of(way.option, given)
     return RankedOption(
         kind=way.kind,

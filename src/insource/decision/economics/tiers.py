@@ -66,4 +66,6 @@ def cheapest_not_worse(tiers: Sequence[Tier], given: Assumptions) -> Reference:
         if option is not chosen
     ]
     reason = f"{chosen.name} costs {show_usd(costs[least])} {over}, the least of {len(holding)} that hold"
+    if unknown:
+        reason = f"{reason}; another may cost less: unknown is {'; '.join(unknown)}"
     return Reference(option=chosen, reason=reason, excluded=tuple(excluded), unknown=tuple(unknown))

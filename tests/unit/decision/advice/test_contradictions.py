@@ -42,6 +42,14 @@ def test_a_verdict_never_says_to_do_what_is_ruled_out(local_only, need_s, accura
         assert "Use the" not in found.verdict.sentence
 
 
+@pytest.mark.parametrize("cause", ["unparseable", "not-in-input", "needs-computation"])
+def test_what_mends_a_cloud_that_may_not_be_asked_is_no_advice(cause):
+    found = decided(against_gpt(tuned(), mixes=[mix_of(cause, cloud_arm())]), local_only=True, **BUSY)
+    assert found.verdict.outcome == "go"
+    assert not [one for one in found.kills if one.met]
+    assert found.first.name == "tuned"
+
+
 def test_a_candidate_that_is_too_slow_is_no_go_and_its_gates_do_not_pass():
     found = decided(against_gpt(tuned()), need_s=0.1, gates=["difference.low > -0.5"], **BUSY)
     assert found.verdict.outcome == "no-go"

@@ -151,6 +151,7 @@ def test_a_tier_without_a_price_is_named_and_is_never_free():
     found = cheapest_not_worse(tiers, GIVEN)
     assert found.option.name == "large"
     assert found.unknown == ("the price of new: the model is not in the price table",)
+    assert "another may cost less: unknown is the price of new" in found.reason
     alone = cheapest_not_worse(tiers[:1], GIVEN)
     assert alone.option is None
     assert alone.reason == "the price of new: the model is not in the price table"
