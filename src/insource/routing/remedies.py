@@ -65,8 +65,8 @@ def _passes(
     known: Judged, wrong: np.ndarray, counted: np.ndarray, size: int, max_error: float, delta: float
 ) -> bool:
     """Return whether ``size`` documents like these, which are repeated, pass the test of a ratio."""
-    again = [np.resize(values, size) for values in (wrong, counted)]
-    return ratio_evidence(*again, known.most, max_error, delta) >= math.log(1 / delta)
+    evidence = ratio_evidence(np.resize(wrong, size), np.resize(counted, size), known.most, max_error, delta)
+    return evidence >= math.log(1 / delta)
 
 
 def looser_bound(known: Judged, max_error: float, delta: float) -> LooserBound | None:
