@@ -185,7 +185,7 @@ def drive_gateway(
     known = [record for record in calibrated.evaluated.records if record.confidence is not None]
     if len(known) < 2:
         return result
-    session.begin("route", "the gateway answers one document here and escalates a doubtful one")
+    session.begin("route", "the gateway is asked for the surest and the least sure answer")
     ranked = sorted(known, key=lambda record: record.confidence or 0.0)
     by_id = {example.row_id: example for example in dataset.splits["calibration"]}
     started = time.monotonic()
