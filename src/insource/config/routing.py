@@ -7,13 +7,29 @@ from typing import Literal
 from pydantic import Field
 
 from insource.types import Frozen
+from insource.types.routing import Loss
 
 
 class RoutingSection(Frozen):
     """``[routing]``: the error bound of the cascade."""
 
+    loss: Loss = Field(
+        "documents",
+        description="What the bound counts among the answers served locally: wrong `documents` (with any "
+        "field wrong), wrong `fields`, or `invented` values among those answered.",
+    )
+    most_fields: int | None = Field(
+        None,
+        ge=1,
+        description="The most fields of a document, for the losses `fields` and `invented`. Default: what "
+        "the schema allows. Needed where it sets no limit, such as for a list without `maxItems`; never take "
+        "it from the answers.",
+    )
     max_error: float = Field(
-        0.1, gt=0, lt=1, description="Maximum share of wrong answers among those served locally (ratio)."
+        0.1,
+        gt=0,
+        lt=1,
+        description="Maximum share of what `loss` counts among the answers served locally (ratio).",
     )
     delta: float = Field(0.05, gt=0, lt=1, description="Probability that the bound does not hold (ratio).")
     on_infeasible: Literal["cloud", "median"] = Field(

@@ -144,7 +144,7 @@ def _settings(
         "reference": reference,
         "training": training,
         "evaluation": {"base_documents": sizes.base},
-        "routing": {"on_infeasible": "median"},
+        "routing": {"loss": "fields", "on_infeasible": "median"},
         "decision": {"documents_per_month": 50_000},
     }
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from insource.routing.remedies import documents_needed, looser_bound
-from insource.stats.learn_then_test import ltt_threshold, minimum_calibration_n
+from insource.routing.losses import Judged, judged
+from insource.routing.reasons import reason
 from insource.types import Policy
 
 LocalAnswer = Literal["valid", "invalid", "failed"]
@@ -23,7 +23,7 @@ def fit_policy(
     on_infeasible: Literal["cloud", "median"],
 ) -> Policy:
     """Return the policy that the calibration split supports, from one confidence and one outcome per
-    document.
+    document. It bounds the share of wrong documents; ``fit_bound`` bounds others, too.
 
     The threshold comes from Learn-then-Test (arXiv 2110.01052): with probability 1 - ``delta``, at most
     ``max_error`` of the locally served answers are wrong. Where the walk over thresholds starts follows from
@@ -46,21 +46,37 @@ def fit_policy(
     """
     if len(confidences) != len(correct):
         raise ValueError("confidences and correct must have the same length")
-    known = [(sure, right) for sure, right in zip(confidences, correct, strict=True) if sure is not None]
-    scores = np.array([sure for sure, _ in known], dtype=float)
-    threshold = ltt_threshold(scores, np.array([right for _, right in known], dtype=bool), max_error, delta)
+    known = judged("documents", confidences, (not right for right in correct), (1 for _ in correct), most=1)
+    return fit_bound(known, n=len(confidences), max_error=max_error, delta=delta, on_infeasible=on_infeasible)
+
+
+def fit_bound(
+    known: Judged, *, n: int, max_error: float, delta: float, on_infeasible: Literal["cloud", "median"]
+) -> Policy:
+    """Return the policy for what is ``known`` of ``n`` calibration documents, as ``fit_policy``.
+
+    The loss of ``known`` says what is bounded: wrong documents by the exact binomial test, wrong fields or
+    invented values by a bet per document.
+
+    Raises:
+        ValueError: a rate is outside (0, 1).
+    """
+    scores = known.confidence
+    overfull = bool((known.counted > known.most).any())
+    threshold = None if overfull else known.threshold(max_error, delta)
     basis: Literal["guaranteed", "median", "infeasible"] = "infeasible" if threshold is None else "guaranteed"
     if threshold is None and on_infeasible == "median" and (scores > 0).any():
         threshold, basis = float(np.quantile(scores[scores > 0], 0.5, method="higher")), "median"
     local = 0 if threshold is None else int((scores >= threshold).sum())
     return Policy(
+        loss=known.loss,
         threshold=threshold,
         basis=basis,
         max_error=max_error,
         delta=delta,
-        calibration_n=len(confidences),
-        expected_local_share=local / len(confidences) if confidences else 0.0,
-        reason=_reason(basis, threshold, max_error, delta, known),
+        calibration_n=n,
+        expected_local_share=local / n if n else 0.0,
+        reason=reason(basis, threshold, max_error, delta, known),
     )
 
 
@@ -82,59 +98,3 @@ def decide(
     if confidence < policy.threshold:
         return "cloud", "low-confidence"
     return "local", "confident"
-
-
-def percent(ratio: float) -> str:
-    """Return a bound in percent, never rounded: "at most 2%" would promise more than 2.5 % does."""
-    return f"{100 * ratio:.10g}%"
-
-
-def _reason(
-    basis: str, threshold: float | None, max_error: float, delta: float, known: list[tuple[float, bool]]
-) -> str:
-    bound = (
-        f"at most {percent(max_error)} wrong among locally served answers, with {percent(1 - delta)} "
-        f"confidence, "
-        "for documents like those of the calibration split"
-    )
-    n, wrong = len(known), sum(not right for _, right in known)
-    needed = minimum_calibration_n(max_error, delta)
-    if basis == "guaranteed":
-        return f"At or above {threshold:.3g}: {bound} (Learn-then-Test on {n} calibration documents)."
-    why = (
-        f"needs at least {needed} calibration documents with a confidence, and there are {n}"
-        if n < needed
-        else f"does not hold at any threshold: {wrong} of {n} calibration answers are wrong, "
-        "too many of them among the most confident"
-    )
-    remedies = _remedies(max_error, delta, known)
-    if basis == "median":
-        return (
-            f"No guarantee. The bound ({bound}) {why}. Working threshold instead: {threshold:.3g}, "
-            f"the median confidence on the calibration split.{remedies}"
-        )
-    return f"Everything goes to the cloud. The bound ({bound}) {why}.{remedies}"
-
-
-def _remedies(max_error: float, delta: float, known: list[tuple[float, bool]]) -> str:
-    """Return what would make the bound feasible, as sentences that follow the reason."""
-    confidence, correct = [sure for sure, _ in known], [right for _, right in known]
-    enough = documents_needed(confidence, correct, max_error, delta)
-    looser = looser_bound(confidence, correct, max_error, delta)
-    text = ""
-    if enough is not None:
-        more = enough - len(known)
-        documents = "document" if more == 1 else "documents"
-        text += (
-            f" About {more:,} more calibration {documents} would support it "
-            "if the answers are as often right as these."
-        )
-    elif known:
-        text += " More calibration documents alone are not expected to help."
-    if looser is not None:
-        text += (
-            f" A bound of {percent(looser.max_error)} would hold here and serve {looser.local_share:.0%} "
-            "locally. A bound chosen after looking at these documents is no guarantee: "
-            "set `routing.max_error` and calibrate on fresh ones."
-        )
-    return text

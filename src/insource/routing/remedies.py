@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from insource.routing.losses import Judged
+from insource.stats.betting import ratio_evidence
 from insource.stats.distributions import binomial_cdf
-from insource.stats.learn_then_test import ltt_sizes, ltt_threshold, minimum_calibration_n
+from insource.stats.learn_then_test import ltt_sizes, minimum_calibration_n, ratio_sizes
 
 MOST_TIMES = 20
 """More than this many times the documents at hand is no advice."""
@@ -24,48 +26,59 @@ class LooserBound(NamedTuple):
     local_share: float
 
 
-def documents_needed(
-    confidence: list[float], correct: list[bool], max_error: float, delta: float
-) -> int | None:
+def documents_needed(known: Judged, max_error: float, delta: float) -> int | None:
     """Return about how many calibration documents would support the bound if answers stay as right as these.
 
-    It is the size, to two digits, at which the errors expected in the first tested set are tolerable. That
-    set takes in every answer of its lowest confidence, as the test does. The result is None when more than
-    ``MOST_TIMES`` as many would be needed, or no number suffices.
+    It is the size, to two digits, at which what is expected to be wrong in the first tested set is tolerable.
+    That set takes in every answer of its lowest confidence, as the test does. The result is None when more
+    than ``MOST_TIMES`` as many would be needed, or no number suffices.
     """
-    if not confidence:
+    at_hand = len(known.confidence)
+    if not at_hand:
         return None
-    order = np.argsort(-np.asarray(confidence), kind="stable")
-    ranked = -np.asarray(confidence)[order]
-    wrong = np.cumsum(~np.asarray(correct, dtype=bool)[order])
-    at_hand = len(wrong)
+    order = np.argsort(-known.confidence, kind="stable")
+    ranked, wrong, counted = -known.confidence[order], known.wrong[order], known.counted[order]
+    sizes = ltt_sizes if known.loss == "documents" else ratio_sizes
     n = max(at_hand, minimum_calibration_n(max_error, delta))
     most = MOST_TIMES * n
     while n <= most:
-        size = ltt_sizes(n, max_error, delta)[0]
+        size = sizes(n, max_error, delta)[0]
         least = math.ceil(size / n * at_hand)
         share = int(np.searchsorted(ranked, ranked[least - 1], side="right"))
         size = round(size * share / least)
-        expected = math.ceil(wrong[share - 1] / share * size)
-        if n > at_hand and binomial_cdf(expected, size, max_error) <= delta:
+        if n > at_hand and (
+            _tolerable(int(wrong[:share].sum()), share, size, max_error, delta)
+            if known.loss == "documents"
+            else _passes(known, wrong[:share], counted[:share], size, max_error, delta)
+        ):
             return _two_digits(n)
         n = math.ceil(n * STEP)
     return None
 
 
-def looser_bound(
-    confidence: list[float], correct: list[bool], max_error: float, delta: float
-) -> LooserBound | None:
+def _tolerable(wrong: int, of: int, size: int, max_error: float, delta: float) -> bool:
+    """Return whether the errors expected among ``size`` documents pass, with ``wrong`` of ``of`` at hand."""
+    return binomial_cdf(math.ceil(wrong / of * size), size, max_error) <= delta
+
+
+def _passes(
+    known: Judged, wrong: np.ndarray, counted: np.ndarray, size: int, max_error: float, delta: float
+) -> bool:
+    """Return whether ``size`` documents like these, which are repeated, pass the test of a ratio."""
+    evidence = ratio_evidence(np.resize(wrong, size), np.resize(counted, size), known.most, max_error, delta)
+    return evidence >= math.log(1 / delta)
+
+
+def looser_bound(known: Judged, max_error: float, delta: float) -> LooserBound | None:
     """Return the strictest bound in whole percents above ``max_error``, up to 30 %, that holds here.
 
     It is chosen after the outcomes were seen, so it is no guarantee until fresh documents support it.
     """
-    scores = np.asarray(confidence, dtype=float)
     for bound in BOUNDS:
         if bound > max_error:
-            threshold = ltt_threshold(scores, correct, bound, delta)
+            threshold = known.threshold(bound, delta)
             if threshold is not None:
-                return LooserBound(bound, float((scores >= threshold).mean()))
+                return LooserBound(bound, float((known.confidence >= threshold).mean()))
     return None
 
 

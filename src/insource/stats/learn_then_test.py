@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from insource.stats.betting import ratio_evidence
 from insource.stats.distributions import binomial_cdf
+
+RATIO_STEP = 0.02
+"""Between two tested sets of a ratio, as a share of the documents."""
 
 
 def minimum_calibration_n(max_error: float, delta: float) -> int:
     """Return the fewest accepted, all-correct documents that support a guarantee: ln δ / ln(1 - error)."""
     # Without an error the binomial tail is (1 - max_error)^n; solve for a tail of at most delta.
     return math.ceil(math.log(delta) / math.log1p(-max_error))
+
+
+def least_abstention(error_rate: float, max_error: float) -> float:
+    """Return the share that no method can serve under the bound: (μ - α) / (1 - α), or 0.
+
+    ``error_rate`` μ is the share that is wrong where everything is served. Even a method that withholds
+    nothing but wrong answers has to withhold that many of them (arXiv 2606.29054).
+    """
+    return max(0.0, (error_rate - max_error) / (1 - max_error))
 
 
 def ltt_sizes(n: int, max_error: float, delta: float) -> tuple[int, ...]:
@@ -80,19 +93,69 @@ def ltt_threshold(
         ValueError: the lengths differ, a confidence is not finite, or a rate is outside (0, 1).
     """
     scores, right = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=bool)
-    if scores.shape != right.shape or scores.ndim != 1:
+    order = _ranked(scores, right, max_error, delta)
+    wrong = np.cumsum(~right[order])
+    tests = ltt_sizes(len(scores), max_error, delta) if sizes is None else sizes
+    return _lowest(scores[order], tests, lambda k: binomial_cdf(int(wrong[k - 1]), k, max_error) <= delta)
+
+
+def ratio_sizes(n: int, max_ratio: float, delta: float) -> tuple[int, ...]:
+    """Return how many of the ``n`` most confident documents each test of a ratio accepts, in their order.
+
+    As ``ltt_sizes``, they follow from ``n``, the bound and ``delta`` alone. The first set has at least
+    n √max_ratio documents, and half as many again as suffice where all is right and documents hold half of
+    the most that they can; then the sets grow by ``RATIO_STEP`` of the documents.
+    """
+    if n < minimum_calibration_n(max_ratio, delta):
+        return ()
+    half_full = math.log(1 / delta) / math.log1p(max_ratio / (1 - max_ratio) / 2)
+    start = min(n, math.ceil(max(n * math.sqrt(max_ratio), 1.5 * half_full)))
+    return tuple(sorted({*range(start, n, max(1, round(RATIO_STEP * n))), n}))
+
+
+def ltt_ratio_threshold(
+    confidence: ArrayLike, wrong: ArrayLike, counted: ArrayLike, most: int, max_ratio: float, delta: float
+) -> float | None:
+    """Return the lowest threshold whose accepted documents have E[wrong] / E[counted] <= ``max_ratio``.
+
+    As ``ltt_threshold``, for what a document holds several of, such as fields: ``wrong`` of the ``counted``
+    values of each document are wrong, and none can hold more than ``most``, which must be known before the
+    outcomes. The document is the unit, and its values may depend on each other. Each test is a bet against
+    "the ratio is ``max_ratio`` or more" (``stats.betting``), at the sizes of ``ratio_sizes``.
+
+    Raises:
+        ValueError: as ``ltt_threshold`` and ``ratio_evidence``.
+    """
+    scores, lost, of = (np.asarray(values, dtype=float) for values in (confidence, wrong, counted))
+    order = _ranked(scores, lost, max_ratio, delta)
+    if of.shape != scores.shape:
+        raise ValueError("wrong and counted must be one-dimensional and of equal length")
+    lost, of = lost[order], of[order]
+    enough = math.log(1 / delta)
+    return _lowest(
+        scores[order],
+        ratio_sizes(len(scores), max_ratio, delta),
+        lambda k: ratio_evidence(lost[:k], of[:k], most, max_ratio, delta) >= enough,
+    )
+
+
+def _ranked(scores: np.ndarray, outcomes: np.ndarray, bound: float, delta: float) -> np.ndarray:
+    """Return the order from the most confident down, once the input is found fit for a test."""
+    if scores.shape != outcomes.shape or scores.ndim != 1:
         raise ValueError("confidence and correct must be one-dimensional and of equal length")
     if not np.isfinite(scores).all():
         raise ValueError("confidences must be finite")
-    if not (0 < max_error < 1 and 0 < delta < 1):
+    if not (0 < bound < 1 and 0 < delta < 1):
         raise ValueError("max_error and delta must lie between 0 and 1")
-    order = np.argsort(-scores, kind="stable")
-    ranked, wrong = scores[order], np.cumsum(~right[order])
+    return np.argsort(-scores, kind="stable")
+
+
+def _lowest(ranked: np.ndarray, sizes: Sequence[int], passes: Callable[[int], bool]) -> float | None:
+    """Return the last threshold before the first test that fails. Equal confidences are accepted together."""
     best = None
-    for size in ltt_sizes(len(scores), max_error, delta) if sizes is None else sizes:
+    for size in sizes:
         threshold = ranked[size - 1]
-        accepted = int(np.searchsorted(-ranked, -threshold, side="right"))
-        if binomial_cdf(int(wrong[accepted - 1]), accepted, max_error) > delta:
+        if not passes(int(np.searchsorted(-ranked, -threshold, side="right"))):
             break
         best = float(threshold)
     return best

@@ -10,11 +10,13 @@ from insource.arms import cascade
 from insource.arms.factory import ArmFactory, ArmInputs
 from insource.arms.hybrid import hybrid_plan
 from insource.arms.registry import ARMS
+from insource.config.routing import RoutingSection
 from insource.decision.cost import priced
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
-from insource.routing.cascade import fit_policy
-from insource.types import Dataset, Example, Policy, RoutedCall, RunResult, Served, Task
+from insource.routing.cascade import fit_bound
+from insource.routing.losses import judged_records, most_of
+from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, RunResult, Served, Task
 from insource.types.choice import HYBRID, Choice
 from insource.workflow.evaluate import evaluate_one, inputs_of
 from insource.workflow.export import Made
@@ -54,14 +56,7 @@ def calibrate(
     if found is None:
         return None
     evaluated, served, servable = found
-    section = session.config.routing
-    policy = fit_policy(
-        [record.confidence for record in evaluated.records],
-        [record.score is not None and record.score.exact for record in evaluated.records],
-        max_error=section.max_error,
-        delta=section.delta,
-        on_infeasible=section.on_infeasible,
-    )
+    policy = _fitted(session.config.routing, task, evaluated.records)
     if any(example.attributes or example.contract for example in examples):
         policy = policy.model_copy(
             update={
@@ -75,6 +70,33 @@ def calibrate(
         policy = policy.model_copy(update={"measure": "labels"})
     session.display.note(policy.reason)
     return Calibrated(policy, evaluated, served, servable)
+
+
+def _fitted(section: RoutingSection, task: Task, records: Sequence[EvalRecord]) -> Policy:
+    """Return the policy for the loss of the configuration.
+
+    Fields of a document are bounded in number by the configuration or the contract, never by the records.
+    """
+    stated = section.most_fields if section.loss != "documents" else None
+    most = stated or most_of(task.output, section.loss)
+    if most is None:
+        return Policy(
+            loss=section.loss,
+            threshold=None,
+            basis="infeasible",
+            max_error=section.max_error,
+            delta=section.delta,
+            calibration_n=len(records),
+            expected_local_share=0.0,
+            reason=NO_MOST,
+        )
+    return fit_bound(
+        judged_records(section.loss, records, most),
+        n=len(records),
+        max_error=section.max_error,
+        delta=section.delta,
+        on_infeasible=section.on_infeasible,
+    )
 
 
 def _on_calibration(
@@ -135,6 +157,12 @@ def measure_cascade(
     return (evaluate_one(session, dataset, task, "test", plan),) if plan.examples else ()
 
 
+NO_MOST = (
+    "Everything goes to the cloud: a bound on fields or values needs the most fields of a document, and the "
+    "contract sets no limit (a text, a list without `maxItems`, an object open to other keys, a "
+    'union). Set `routing.most_fields`, or `routing.loss` to "documents".'
+)
+
 OWN_FIELDS = (
     "Everything goes to the cloud: these documents ask for fields of their own or have their own schema, "
     "and the gateway serves the task's one prompt and schema, which was not calibrated."
@@ -157,7 +185,7 @@ def drive_gateway(
     known = [record for record in calibrated.evaluated.records if record.confidence is not None]
     if len(known) < 2:
         return result
-    session.begin("route", "the gateway answers one document here and escalates a doubtful one")
+    session.begin("route", "the gateway is asked for the surest and the least sure answer")
     ranked = sorted(known, key=lambda record: record.confidence or 0.0)
     by_id = {example.row_id: example for example in dataset.splits["calibration"]}
     started = time.monotonic()

@@ -5,10 +5,10 @@ from support.arms import dataset_of, made_of
 from support.example_results import example_result, example_routing
 from support.walks import FakeDisplay, session_on
 
-from insource.types import RoutingSummary
+from insource.types import JsonSchema, RoutingSummary
 from insource.types.choice import Choice
 from insource.workflow.looks import looks_at_test
-from insource.workflow.route import OWN_FIELDS, calibrate, drive_gateway
+from insource.workflow.route import NO_MOST, OWN_FIELDS, calibrate, drive_gateway
 
 RESULT = example_result(routing=RoutingSummary(policy=example_routing().policy))
 CHOICE = Choice(candidate="tuned", baseline="", metric="accuracy", margin=0.02, trials=(), reason="")
@@ -103,3 +103,39 @@ def test_only_the_chosen_arm_is_calibrated(walk, rows, label_task, tmp_path):
 
 def never(session, result, documents):
     pytest.fail("the gateway was driven")
+
+
+def with_loss(project, **routing):
+    lines = "".join(f"{key} = {value!r}\n" for key, value in routing.items())
+    return session_on(project(config=f"[task]\nname = 'tickets'\n[routing]\n{lines}"), FakeDisplay())
+
+
+def test_the_configured_loss_is_what_the_policy_bounds(project, rows, label_task, tmp_path):
+    """A label is one field, so that its bound needs no statement; a text needs one."""
+    walk = with_loss(project, loss="fields")
+    examples = rows.examples(rows.tickets(112))
+    made = made_of(label_task, tmp_path, examples)
+    policy = calibrate(walk, calibration(label_task, examples), label_task, made, CHOICE).policy
+    assert (policy.loss, policy.basis, policy.threshold is None) == ("fields", "guaranteed", False)
+    assert walk.display.notes[-1] == policy.reason
+
+
+def test_fields_without_a_limit_need_one_stated(project, rows, example_task, tmp_path):
+    examples = rows.examples(rows.pumps(112))
+    made = made_of(example_task, tmp_path, examples)
+    dataset = calibration(example_task, examples)
+
+    def policy(**routing):
+        walk = with_loss(project, loss="fields", **routing)
+        return calibrate(walk, dataset, example_task, made, CHOICE).policy
+
+    open_ended = example_task.model_copy(
+        update={
+            "output": JsonSchema(definition={**example_task.output.definition, "additionalProperties": True})
+        }
+    )
+    walk = with_loss(project, loss="fields")
+    assert calibrate(walk, dataset, open_ended, made, CHOICE).policy.reason == NO_MOST
+    held = len(example_task.output.definition["properties"])
+    assert (policy(most_fields=held).loss, policy(most_fields=held).basis) == ("fields", "guaranteed")
+    assert "at most 1 were stated" in policy(most_fields=1).reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from insource.report import words
 from insource.report.page import Cell, Row, Section, Table
-from insource.routing.cascade import percent
+from insource.routing.reasons import percent, promise
 from insource.types import Policy, RoutedCall, RunResult
 
 
@@ -28,8 +28,8 @@ def _sentence(policy: Policy) -> str:
     )
     if policy.basis == "guaranteed":
         return (
-            f"{sentence} With probability {percent(1 - policy.delta)}, at most {percent(policy.max_error)} "
-            f"of the answers served locally are wrong, based on {policy.calibration_n:,} calibration "
+            f"{sentence} With probability {percent(1 - policy.delta)}, there are "
+            f"{promise(policy.loss, policy.max_error)}, based on {policy.calibration_n:,} calibration "
             "documents."
         )
     return (

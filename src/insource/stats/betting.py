@@ -1,0 +1,48 @@
+"""Evidence that a ratio is below a bound, from values that come in groups: bets on bounded means.
+
+Source: Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting" (JRSS B,
+arXiv 2010.09686). A fixed mixture of bets takes the place of their adaptive ones: it does not depend on the
+order of the documents, and one more error can never raise the evidence.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+BETS = (1, 2, 4)
+"""Multiples of the stake that suits independent units; the larger ones suit documents of several fields."""
+
+
+def ratio_evidence(wrong: ArrayLike, counted: ArrayLike, most: int, max_ratio: float, delta: float) -> float:
+    """Return the log evidence that E[wrong] / E[counted] is below ``max_ratio``; ``-inf`` where all is lost.
+
+    ``wrong`` and ``counted`` hold one value per document, with 0 <= wrong <= counted <= ``most``; what is
+    counted within a document may depend on each other in any way. Under "the ratio is ``max_ratio`` or more"
+    the evidence reaches ln 1/``delta`` with probability ``delta`` at most (Markov's inequality).
+
+    A document's value y = (wrong - max_ratio · counted) / most has a mean of at least 0 then, and is at most
+    1 - max_ratio. So the product of 1 - λy over the documents has a mean of at most 1 for every stake λ up
+    to 1 / (1 - max_ratio). The stakes follow from the number of documents, ``max_ratio`` and ``delta``, and
+    the evidence is the mean over them.
+
+    Raises:
+        ValueError: the lengths differ, or a value is out of its range.
+    """
+    lost, of = np.asarray(wrong, dtype=float), np.asarray(counted, dtype=float)
+    if lost.shape != of.shape or lost.ndim != 1:
+        raise ValueError("wrong and counted must be one-dimensional and of equal length")
+    if ((lost < 0) | (lost > of) | (of > most)).any():
+        raise ValueError(f"each document needs 0 <= wrong <= counted <= {most}")
+    values = (lost - max_ratio * of) / most
+    left = np.maximum(1 - np.outer(values, _stakes(len(values), max_ratio, delta)), 0.0)
+    with np.errstate(divide="ignore"):  # log 0: this bet is lost for good
+        return float(np.logaddexp.reduce(np.log(left).sum(axis=0)) - math.log(len(BETS)))
+
+
+def _stakes(n: int, max_ratio: float, delta: float) -> np.ndarray:
+    """Return the stakes: the best for ``n`` units of the bound's own variance, and multiples of it."""
+    suited = math.sqrt(2 * math.log(1 / delta) / (max(1, n) * max_ratio * (1 - max_ratio)))
+    return np.minimum(np.array(BETS) * suited, 1 / (1 - max_ratio))

@@ -1,0 +1,182 @@
+"""What a bound counts, how much of it a document can hold, and the policy that follows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from insource.demo.schema import SCHEMA
+from insource.matching.align import align
+from insource.routing.cascade import decide, fit_bound, fit_policy
+from insource.routing.losses import judged, judged_records, most_of
+from insource.types import EvalRecord, JsonSchema, Labels, Policy, Text
+
+ONE = {"type": ["string", "null"]}
+
+
+def closed(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def many(item: dict[str, Any], most: int) -> dict[str, Any]:
+    return {"type": "array", "items": item, "maxItems": most}
+
+
+@pytest.mark.parametrize(
+    ("schema", "fields", "values"),
+    [
+        (closed(a=ONE, b=ONE), 2, 2),
+        (closed(a=ONE, b=closed(c=ONE, d=ONE)), 3, 3),
+        (closed(a=ONE, tags=many(ONE, 4)), 9, 5),
+        (closed(rows=many(closed(x=ONE, y=ONE), 3)), 12, 6),
+        (closed(rows=many(closed(x=ONE, tags=many(ONE, 2)), 3)), 18, 9),
+        (closed(tags=many(ONE, 0)), 1, 1),
+        (closed(a=ONE, tags={"type": "array", "items": ONE}), None, None),
+        ({"type": "object", "properties": {"a": ONE}}, None, None),
+        (closed(a={"anyOf": [ONE, closed(b=ONE)]}), None, None),
+        (closed(a={}), None, None),
+        ({**closed(a=ONE), "patternProperties": {"^x": ONE}}, None, None),
+        (
+            {**closed(a=ONE, b={"$ref": "#/$defs/n"}), "$defs": {"n": closed(n={"$ref": "#/$defs/n"})}},
+            None,
+            None,
+        ),
+    ],
+)
+def test_the_most_that_a_contract_allows(schema, fields, values):
+    assert most_of(JsonSchema(definition=schema), "fields") == fields
+    assert most_of(JsonSchema(definition=schema), "invented") == values
+    assert most_of(JsonSchema(definition=schema), "documents") == 1
+
+
+def test_a_label_is_one_field_and_a_text_has_none():
+    assert most_of(Labels(names=("a", "b")), "fields") == 1
+    assert most_of(Text(), "fields") is None
+
+
+ROWS = st.lists(
+    st.fixed_dictionaries({"x": st.sampled_from(["1", "2", None]), "y": st.sampled_from(["1", None])}),
+    max_size=3,
+)
+ANSWER = st.fixed_dictionaries(
+    {
+        "a": st.sampled_from(["1", "2", None]),
+        "tags": st.lists(st.sampled_from("abcd"), max_size=3),
+        "rows": ROWS,
+    }
+)
+
+
+@given(ANSWER, ANSWER)
+def test_no_document_of_the_contract_holds_more(label, answer):
+    schema = closed(a=ONE, tags=many(ONE, 3), rows=many(closed(x=ONE, y=ONE), 3))
+    slots = align(label, answer, schema)
+    assert len(slots) <= most_of(JsonSchema(definition=schema), "fields")
+    values = sum(slot.bucket in ("correct", "wrong", "invented") for slot in slots)
+    assert values <= most_of(JsonSchema(definition=schema), "invented")
+
+
+def record(buckets: list[str], confidence: float | None = 0.9, *, valid: bool = True) -> EvalRecord:
+    return EvalRecord.model_validate(
+        {
+            "row_id": "r",
+            "status": "scored",
+            "confidence": confidence,
+            "score": {
+                "slots": [{"path": "f", "bucket": bucket} for bucket in buckets],
+                "parsed": True,
+                "repairable": True,
+                "schema_valid": valid,
+                "canonical": True,
+                "exact": not {"wrong", "missed", "invented"} & set(buckets),
+            },
+        }
+    )
+
+
+def test_what_each_loss_counts():
+    records = [
+        record(["correct", "wrong", "missed", "invented", "correctly_empty", "abstained"]),
+        record(["correct"]),
+        record(["wrong"], valid=False),
+        record(["wrong"], confidence=None),
+        EvalRecord(row_id="f", status="failed", reason="timeout", confidence=0.1),
+    ]
+    counts = {
+        loss: list(zip(one.wrong.tolist(), one.counted.tolist(), strict=True))
+        for loss in ("documents", "fields", "invented")
+        if (one := judged_records(loss, records, 9))
+    }
+    assert counts == {
+        "documents": [(1, 1), (0, 1), (1, 1), (1, 1)],
+        "fields": [(3, 5), (0, 1)],
+        "invented": [(1, 3), (0, 1)],
+    }
+
+
+def fields(wrong, counted=10, most=10, n=150, max_error=0.1, on_infeasible="cloud"):
+    known = judged("fields", [i / n for i in range(n)], [wrong(i) for i in range(n)], [counted] * n, most)
+    return fit_bound(known, n=n, max_error=max_error, delta=0.05, on_infeasible=on_infeasible)
+
+
+def test_documents_are_too_often_wrong_where_their_fields_are_right_enough():
+    """A sixth of the documents has one wrong field of ten: a bound of 10 % holds for fields alone."""
+    policy = fields(lambda i: int(i % 6 == 0))
+    assert (policy.basis, policy.loss) == ("guaranteed", "fields")
+    assert policy.expected_local_share >= 0.5
+    assert "at most 10% wrong among the fields of locally served answers" in policy.reason
+    assert "at most 10" in policy.reason
+    assert "betting bound" in policy.reason
+    by_document = fit_policy(
+        [i / 150 for i in range(150)],
+        [i % 6 != 0 for i in range(150)],
+        max_error=0.1,
+        delta=0.05,
+        on_infeasible="cloud",
+    )
+    assert (by_document.basis, by_document.loss) == ("infeasible", "documents")
+    assert "no method can keep this bound and serve more than 93% of the answers" in by_document.reason
+
+
+def test_a_document_fuller_than_stated_is_no_test():
+    policy = fields(lambda i: 0, counted=12, most=10)
+    assert policy.basis == "infeasible"
+    assert "a calibration document has 12 fields, and at most 10 were stated" in policy.reason
+    assert decide(policy, 1.0) == ("cloud", "no-threshold")
+
+
+def test_what_would_help_is_said_and_helps():
+    policy = fields(lambda i: int(i % 2 == 0), n=60, max_error=0.08)
+    more = int(policy.reason.split("About ")[1].split(" more")[0].replace(",", ""))
+    assert fields(lambda i: int(i % 2 == 0), n=60 + more, max_error=0.08).basis == "guaranteed"
+    bound = int(policy.reason.split("A bound of ")[1].split("%")[0]) / 100
+    assert fields(lambda i: int(i % 2 == 0), n=60, max_error=bound).basis == "guaranteed"
+    hopeless = fields(lambda i: 3)
+    assert "More calibration documents alone are not expected to help." in hopeless.reason
+    assert "serve more than 78% of the fields" in hopeless.reason
+
+
+def test_too_few_documents_and_the_median():
+    policy = fields(lambda i: 0, n=28, on_infeasible="median")
+    assert (policy.basis, policy.loss) == ("median", "fields")
+    assert "at least 29 calibration documents" in policy.reason
+
+
+def test_a_policy_of_before_bounds_documents_and_an_unknown_version_is_refused():
+    now = json.loads(fields(lambda i: 0).model_dump_json())
+    before = {key: value for key, value in now.items() if key != "loss"} | {"schema_version": 1}
+    read = Policy.model_validate_json(json.dumps(before))
+    assert (read.loss, read.schema_version) == ("documents", now["schema_version"])
+    assert Policy.model_validate(now).loss == "fields"
+    for wrong in ({**now, "schema_version": 1}, {**now, "schema_version": 3}, {**now, "loss": "money"}):
+        with pytest.raises(ValidationError):
+            Policy.model_validate(wrong)
+
+
+def test_the_demo_s_contract_sets_a_limit():
+    assert most_of(JsonSchema(definition=SCHEMA), "fields") == 16
