@@ -342,3 +342,11 @@ def test_the_command_for_one_of_several_tasks_can_be_typed(decide):
     ]
     _, _, err = decide(calls=both)
     assert "insource decide -- --json" in err
+
+
+def test_a_purge_names_what_decisions_keep_of_the_log(decide, capsys):
+    decide(calls=orders(a_day=4))
+    main(["logs", "purge", "--task", "orders", "--yes"])
+    said = capsys.readouterr().err
+    assert "Not removed: wordings of prompts and names of labels in " in said
+    assert "decisions/orders" in said

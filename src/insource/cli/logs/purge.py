@@ -75,8 +75,25 @@ def command(
         say(f"Not removed: {one.rows:,} answers in dataset {one.dataset}{runs}")
     if others := [run for run in runs_holding(log.root, report.row_answers) if run not in named]:
         say(f"Not removed: answers in the runs {', '.join(others)}")
+    if report.calls:
+        _name_decisions(log.root)
     if report.calls and (stages := RunStore(log.root).interrupted()):
         say(f"Interrupted runs may hold some, too ({', '.join(stages)}): finish or delete them.")
+
+
+def _name_decisions(root: Path) -> None:
+    """Name what decisions keep of the log: wordings of prompts, names of labels and fields, counts."""
+    from insource.cli.output import say
+    from insource.runs.folders import RunStore
+    from insource.workflow.advise import FOLDER
+    from insource.workflow.kept_profile import STAGE
+
+    kept = [run.run_id for run in RunStore(root).complete(STAGE)]
+    kept += [f"{FOLDER}/{path.name}" for path in sorted((root / FOLDER).glob("*"))]
+    if kept:
+        say(
+            f"Not removed: wordings of prompts and names of labels in {', '.join(kept)}; delete these folders."
+        )
 
 
 def _name_missing(log: Log, call_ids: Sequence[str]) -> None:
