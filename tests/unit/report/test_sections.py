@@ -266,3 +266,18 @@ def test_a_cell_that_is_chosen_says_so():
     badges = {cell.text: cell.badge for row in ladder.table.rows if isinstance(cell := row[0], Cell)}
     assert [name for name, badge in badges.items() if badge == "chosen"] == ["spans"]
     assert badges["cloud"] == "simulated cloud"
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ("documents", "at most 5% wrong among locally served answers"),
+        ("fields", "at most 5% wrong among the fields of locally served answers"),
+        ("invented", "at most 5% invented among the values in locally served answers"),
+    ],
+)
+def test_the_section_on_routing_names_what_the_bound_counts(loss, said):
+    result = example_result()
+    policy = result.routing.policy.model_copy(update={"basis": "guaranteed", "loss": loss})
+    shown = result.model_copy(update={"routing": result.routing.model_copy(update={"policy": policy})})
+    assert said in render_markdown(shown)

@@ -142,3 +142,17 @@ def test_the_threshold_is_that_of_mapie(n, max_error, seed):
     accepted = control_fwer(p_values, 0.05, "fixed_sequence")
     expected = float(confidence[order][sizes[accepted[-1]] - 1]) if len(accepted) else None
     assert ltt_threshold(confidence, correct, max_error, 0.05) == expected
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 20), st.sampled_from([True, True, True, False])), min_size=8, max_size=120
+    ),
+    st.data(),
+)
+def test_one_more_error_never_lowers_the_threshold(pairs, data):
+    at = data.draw(st.integers(0, len(pairs) - 1))
+    confidence, correct = [sure for sure, _ in pairs], [right for _, right in pairs]
+    before = ltt_threshold(confidence, correct, 0.3, 0.1)
+    after = ltt_threshold(confidence, [*correct[:at], False, *correct[at + 1 :]], 0.3, 0.1)
+    assert after is None or (before is not None and after >= before)
