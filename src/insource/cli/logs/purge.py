@@ -91,9 +91,7 @@ def _name_decisions(root: Path) -> None:
     kept = [run.run_id for run in RunStore(root).complete(STAGE)]
     kept += [f"{FOLDER}/{path.name}" for path in sorted((root / FOLDER).glob("*"))]
     if kept:
-        say(
-            f"Not removed: wordings of prompts and names of labels in {', '.join(kept)}; delete these folders."
-        )
+        say(f"Not removed: wordings of prompts and names of labels in {', '.join(kept)}; delete these.")
 
 
 def _name_missing(log: Log, call_ids: Sequence[str]) -> None:
