@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from insource.config.decision import DecisionSection
-from insource.decision.advice.facts import Facts, evidence
+from insource.decision.advice.facts import Facts, Ladder, evidence
 from insource.decision.advice.weighing import DRAWS, Ranking, number
 from insource.decision.economics.assumptions import Assumptions
 from insource.decision.economics.options import Option
@@ -213,17 +213,19 @@ def _levers(facts: Facts) -> Iterable[KillCriterion]:
     for lever, option in INSTEAD.items():
         if option in measured:
             continue  # it was tried: its figures decide
-        found = _lever(mix, lever, option)
+        found = _lever(ladder, mix, lever, option)
         if found is not None:
             yield found
 
 
-def _lever(mix: ErrorMix, lever: Lever, option: OptionKind) -> KillCriterion | None:
+def _lever(ladder: Ladder, mix: ErrorMix, lever: Lever, option: OptionKind) -> KillCriterion | None:
     gain = next((one for one in mix.levers if one.lever == lever), None)
     if gain is None:
         return None
     share = _share(gain.slots, mix)
-    met = (share.low or 0.0) > 0.5
+    most = (share.low or 0.0) > 0.5
+    beyond = most and _as_good_as(ladder, mix.metric, gain.without)
+    met = most and not beyond
     figures: list[Evidence] = [
         evidence(f"mix.{lever}", f"share of the errors of {mix.arm}: {LEVER_WORDS[lever]}", share, "share"),
         evidence(
@@ -232,8 +234,10 @@ def _lever(mix: ErrorMix, lever: Lever, option: OptionKind) -> KillCriterion | N
     ]
     sentence = (
         f"{share.value:.0%} of what {mix.arm} gets wrong are {LEVER_WORDS[lever]}: "
-        f"{'most, and ' if met else ''}{lever} mends them, and training is not needed for it."
+        f"{'most, and ' if most else ''}{lever} mends them, and training is not needed for it."
     )
+    if beyond:
+        sentence += f" But {ladder.chosen} is as good as {mix.arm} would be without any of them."
     return KillCriterion(
         name=lever,
         met=met,
@@ -242,6 +246,16 @@ def _lever(mix: ErrorMix, lever: Lever, option: OptionKind) -> KillCriterion | N
         instead=option if met else None,
         flips_if=(f"{lever[:1].upper()}{lever[1:]}, measured: its figures decide then.",) if met else (),
     )
+
+
+def _as_good_as(ladder: Ladder, metric: str, mended: Estimate) -> bool:
+    """Return whether the candidate is surely within the margin of a cloud without these errors."""
+    chosen = ladder.named(ladder.chosen)
+    mine = chosen.evaluation.metrics.get(metric) if chosen is not None else None
+    margin = chosen.against.margin if chosen is not None and chosen.against is not None else 0.0
+    if mine is None or mine.low is None or mended.value is None:
+        return False
+    return mine.low >= mended.value - margin
 
 
 def _share(part: int, mix: ErrorMix) -> Estimate:

@@ -92,6 +92,18 @@ def test_a_lever_that_was_tried_is_judged_by_its_figures():
     assert found.verdict.outcome == "go"
 
 
+@pytest.mark.parametrize(("right", "outcome"), [(0.999, "go"), (0.96, "no-go")])
+def test_a_lever_says_nothing_against_a_model_as_good_as_the_mended_cloud(right, outcome):
+    """The mix is of fields, of which the cloud would have all right without the errors of this cause."""
+    mix = mix_of("unparseable", GPT).model_copy(update={"metric": "accuracy"})
+    assert mix.levers[0].without.value == 1.0
+    found = decided(against_gpt(tuned(right), mixes=[mix]), **TICKETS)
+    assert found.verdict.outcome == outcome
+    (lever,) = [one for one in found.kills if one.name == "constrained decoding"]
+    assert lever.met == (outcome == "no-go")
+    assert ("as good as gpt would be" in lever.sentence) == (outcome == "go")
+
+
 def test_errors_that_training_mends_are_no_reason_against_it():
     found = decided(against_gpt(tuned(), mixes=[mix_of("wrong-choice", GPT)]), **TICKETS)
     assert not [one for one in found.kills if one.met]
