@@ -86,12 +86,14 @@ def _name_decisions(root: Path) -> None:
     from insource.cli.output import say
     from insource.runs.folders import RunStore
     from insource.workflow.advise import FOLDER
-    from insource.workflow.kept_profile import STAGE
+    from insource.workflow.kept_profile import PROFILE_FILE
 
-    kept = [run.run_id for run in RunStore(root).complete(STAGE)]
+    # By their files: a run that is damaged must not hide the others.
+    kept = sorted(path.parent.name for path in RunStore(root).folder.glob(f"*/{PROFILE_FILE}"))
     kept += [f"{FOLDER}/{path.name}" for path in sorted((root / FOLDER).glob("*"))]
     if kept:
-        say(f"Not removed: wordings of prompts and names of labels in {', '.join(kept)}; delete these.")
+        named = ", ".join(kept)
+        say(f"Not removed: wordings of prompts and names of labels in {named}; delete these.")
 
 
 def _name_missing(log: Log, call_ids: Sequence[str]) -> None:
