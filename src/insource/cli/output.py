@@ -226,10 +226,10 @@ def summary(result: RunResult) -> None:
     for comparison in result.comparisons:
         minor_gaps(comparison)
     if result.decision is not None:
-        from insource.cli.decision_text import show_decision
+        from insource.cli.decision_text import output, show_decision
 
         say()
-        show_decision(result.decision, console)
+        show_decision(result.decision, output(err=True))
         return
     say(result.break_even.sentence)
     say(f"\n{styled('Verdict', bold=True)}: {result.verdict.outcome}. {result.verdict.sentence}")

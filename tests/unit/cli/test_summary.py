@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support.example_decisions import decision
 from support.example_results import example_result, labels_result
 from support.measured_runs import agreement_run, demo_run, labels_run, unfair_run
 
 from insource.cli import report
 from insource.cli.output import WIDTH, show, summary
 from insource.report import render, render_markdown
-from insource.types import RunResult
+from insource.types import RunResult, Verdict
 
 RUNS = [example_result, labels_result, demo_run, labels_run, unfair_run, agreement_run]
 
@@ -23,6 +24,15 @@ def printed(result: RunResult, capsys) -> tuple[list[str], str]:
     table, _, rest = capsys.readouterr().err.strip("\n").partition("\n\n")
     ladder = table.splitlines()
     return [line for line in ladder if not line.startswith(tuple(f"{n}:" for n in result.skipped_arms))], rest
+
+
+def test_the_decision_of_a_run_is_printed_as_it_is_worded(capsys):
+    """Square brackets are a section of insource.toml, and no style."""
+    worded = decision(
+        verdict=Verdict(outcome="go", sentence="Set model under [reference], then [bold]run[/].")
+    )
+    _, rest = printed(example_result().model_copy(update={"decision": worded}), capsys)
+    assert "Set model under [reference], then [bold]run[/]." in rest
 
 
 @pytest.mark.parametrize("run", RUNS)
