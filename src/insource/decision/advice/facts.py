@@ -113,6 +113,12 @@ class Facts(NamedTuple):
     local_only: bool = False
     deeper: tuple[NextExperiment, ...] = ()
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether a simulated cloud answers today: its answers and the cost of its calls are made up."""
+        today = self.ladder.named(self.ladder.today) if self.ladder is not None else None
+        return today is not None and today.arm.simulated
+
 
 def evidence(name: str, what: str, estimate: Estimate, unit: str = "", where: str = "") -> Evidence:
     """Return a figure that a sentence rests on."""

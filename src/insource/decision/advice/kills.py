@@ -61,7 +61,7 @@ def _volume(
         return KillCriterion(name=name, met=False, sentence=sentence)
     if against is None:
         return KillCriterion(name=name, met=None, sentence=f"Unknown: {ranking.reference.reason}.")
-    if _price_is_imitated(facts):
+    if facts.is_simulated:
         sentence = "Unknown: the cloud was only simulated, and so is its price."
         return KillCriterion(name=name, met=None, sentence=sentence)
     free = _best_case(against, given)
@@ -122,12 +122,6 @@ def _no_error(kind: str, name: str) -> Quantity:
     found = measured(f"{kind} of {name}", 0.0, unit="a document", source="by definition")
     assert found is not None
     return found
-
-
-def _price_is_imitated(facts: Facts) -> bool:
-    """Return whether what answers today is a simulated cloud: the cost of its calls is made up."""
-    today = facts.ladder.named(facts.ladder.today) if facts.ladder is not None else None
-    return today is not None and today.arm.simulated
 
 
 def assumed_volume(volume: Estimate) -> str:

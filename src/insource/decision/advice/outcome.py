@@ -74,6 +74,8 @@ def verdict_of(
     """
     first = ranking.options[0]
     found = _killed(kills, first) or _not_allowed(facts, ranking) or _measured(facts, ranking, gates, section)
+    if first.kind == "keep" and facts.is_simulated:
+        return found  # nobody can stay with a simulated cloud
     todo = advice(first, facts.ladder.chosen if facts.ladder is not None else None)
     if found.outcome == "undecided" and first.kind == "keep" and first.standing == "holds":
         todo = f"Until then, {todo[:1].lower()}{todo[1:]}"

@@ -181,6 +181,14 @@ def test_an_unfair_cloud_is_repaired_before_anything_is_said():
     assert reason in found.verdict.sentence
 
 
+def test_nobody_is_told_to_stay_with_a_simulated_cloud():
+    imitated = cloud_arm(kind="simulated", simulated=True)
+    found = decided(ladder((imitated, answers(0.9, seed="gpt")), tuned()), **TICKETS)
+    assert found.verdict.outcome == "undecided"
+    assert "only simulated" in found.verdict.sentence
+    assert "tay with" not in found.verdict.sentence
+
+
 def test_too_few_test_documents_say_how_many():
     few = ladder((GPT, answers(0.9, n=60, seed="a")), (own_arm(), answers(0.9, n=60, seed="b")))
     found = decided(few, **TICKETS)
