@@ -16,7 +16,9 @@ BETS = (1, 2, 4)
 """Multiples of the stake that suits independent units; the larger ones suit documents of several fields."""
 
 
-def ratio_evidence(wrong: ArrayLike, counted: ArrayLike, most: int, max_ratio: float, delta: float) -> float:
+def ratio_evidence(
+    wrong: ArrayLike, counted: ArrayLike, most: float, max_ratio: float, delta: float
+) -> float:
     """Return the log evidence that E[wrong] / E[counted] is below ``max_ratio``; ``-inf`` where all is lost.
 
     ``wrong`` and ``counted`` hold one value per document, with 0 <= wrong <= counted <= ``most``; what is

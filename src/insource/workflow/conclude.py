@@ -23,12 +23,12 @@ from insource.types import (
     Dataset,
     Disagreement,
     Frozen,
-    RoutingSummary,
     RunResult,
     Task,
 )
 from insource.types.choice import Choice
 from insource.types.comparison import Registration
+from insource.workflow.bound import routing_of
 from insource.workflow.decide import Decided
 from insource.workflow.dissect import Parts
 from insource.workflow.export import Made
@@ -113,7 +113,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
         break_even=found.decided.economics,
         decision=found.decided.decision.model_copy(update={"result": name}),
-        routing=RoutingSummary(policy=calibrated.policy) if calibrated else None,
+        routing=routing_of(session, task, calibrated.policy, found.evaluated, choice) if calibrated else None,
         disagreements=disagreements(found.dataset, found.evaluated, choice.candidate if choice else None),
         base_digest=found.made.local.base.digest,
         max_new_tokens=found.made.local.max_new_tokens,

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from insource.demo.schema import SCHEMA
 from insource.matching.align import align
 from insource.routing.cascade import decide, fit_bound, fit_policy
-from insource.routing.losses import judged, judged_records, most_of
+from insource.routing.losses import Counted, Counting, judged, most_of
 from insource.types import EvalRecord, JsonSchema, Labels, Policy, Text
 
 ONE = {"type": ["string", "null"]}
@@ -110,7 +110,7 @@ def test_what_each_loss_counts():
     counts = {
         loss: list(zip(one.wrong.tolist(), one.counted.tolist(), strict=True))
         for loss in ("documents", "fields", "invented")
-        if (one := judged_records(loss, records, 9))
+        if (one := Counting(loss, 9).judged(records))
     }
     assert counts == {
         "documents": [(1, 1), (0, 1), (1, 1), (1, 1)],
@@ -120,7 +120,7 @@ def test_what_each_loss_counts():
 
 
 def fields(wrong, counted=10, most=10, n=150, max_error=0.1, on_infeasible="cloud"):
-    known = judged("fields", [i / n for i in range(n)], [wrong(i) for i in range(n)], [counted] * n, most)
+    known = judged("fields", [Counted(i / n, wrong(i), counted) for i in range(n)], most)
     return fit_bound(known, n=n, max_error=max_error, delta=0.05, on_infeasible=on_infeasible)
 
 
@@ -169,11 +169,14 @@ def test_too_few_documents_and_the_median():
 
 def test_a_policy_of_before_bounds_documents_and_an_unknown_version_is_refused():
     now = json.loads(fields(lambda i: 0).model_dump_json())
-    before = {key: value for key, value in now.items() if key != "loss"} | {"schema_version": 1}
+    later = {"unit", "weights", "choices", "calibrated_groups", "new_groups", "frontier"}
+    second = {key: value for key, value in now.items() if key not in later} | {"schema_version": 2}
+    assert Policy.model_validate(second).loss == "fields"
+    before = {key: value for key, value in second.items() if key != "loss"} | {"schema_version": 1}
     read = Policy.model_validate_json(json.dumps(before))
     assert (read.loss, read.schema_version) == ("documents", now["schema_version"])
     assert Policy.model_validate(now).loss == "fields"
-    for wrong in ({**now, "schema_version": 1}, {**now, "schema_version": 3}, {**now, "loss": "money"}):
+    for wrong in ({**now, "schema_version": 1}, {**now, "schema_version": 4}, {**now, "loss": "money"}):
         with pytest.raises(ValidationError):
             Policy.model_validate(wrong)
 

@@ -7,8 +7,9 @@ from support.walks import FakeDisplay, session_on
 
 from insource.types import JsonSchema, RoutingSummary
 from insource.types.choice import Choice
+from insource.workflow.bound import NO_MOST
 from insource.workflow.looks import looks_at_test
-from insource.workflow.route import NO_MOST, OWN_FIELDS, calibrate, drive_gateway
+from insource.workflow.route import OWN_FIELDS, calibrate, drive_gateway
 
 RESULT = example_result(routing=RoutingSummary(policy=example_routing().policy))
 CHOICE = Choice(candidate="tuned", baseline="", metric="accuracy", margin=0.02, trials=(), reason="")
