@@ -1,4 +1,4 @@
-"""Known and new groups: whom a guarantee covers, and what is to be expected of groups training never saw."""
+"""What is to be expected of groups that training never saw, and whether a guarantee is held for them."""
 
 from __future__ import annotations
 
@@ -6,41 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from insource.evaluation.estimators import Units, mean
-from insource.foundation.canonical import digest, short
 from insource.routing.losses import Judged
+from insource.stats.betting import mean_interval
 from insource.stats.group_bounds import group_losses
 from insource.stats.learn_then_test import minimum_calibration_n
-from insource.types import NOT_MEASURED, Estimate, EvalRecord, Policy
+from insource.types import NOT_MEASURED, Estimate, EvalRecord
 from insource.types.routing import NewGroups
 
 MOST_REFITS = 20
 """Groups are left out in at most so many parts: each is a fit of its own."""
-
-
-def group_digest(group: str) -> str:
-    """Return the digest by which a policy names a group."""
-    return short(digest(group))
-
-
-def covers(policy: Policy, group: str | None) -> bool | None:
-    """Return whether a policy's guarantee covers the documents of a group; None where that is not known."""
-    if policy.basis != "guaranteed":
-        return False
-    if policy.unit == "groups":
-        return True
-    return None if group is None else is_known(policy, group)
-
-
-def is_known(policy: Policy, group: str) -> bool | None:
-    """Return whether calibration documents were of this group; None where those had no groups."""
-    return group_digest(group) in policy.calibrated_groups if policy.calibrated_groups else None
-
-
-def known_groups(records: Iterable[EvalRecord]) -> tuple[str, ...]:
-    """Return the digests of the groups of these records, where several documents share one."""
-    named = [record.group for record in records if record.group is not None]
-    return tuple(sorted(map(group_digest, set(named)))) if len(set(named)) < len(named) else ()
 
 
 def unseen(records: Iterable[EvalRecord]) -> list[EvalRecord]:
@@ -105,8 +79,14 @@ def _left_out(known: Judged, refit: Callable[[Judged], float | None]) -> np.ndar
 def _over_groups(shares: np.ndarray) -> Estimate:
     if not len(shares):
         return NOT_MEASURED
-    each = tuple(str(place) for place in range(len(shares)))
-    return mean(shares, Units(each, len(shares)))
+    low, high = mean_interval(shares)
+    return Estimate(
+        value=float(shares.mean()),
+        low=low,
+        high=high,
+        n=len(shares),
+        method=f"betting, by group ({len(shares)} groups)",
+    )
 
 
 def _reason(found: Estimate, shares: np.ndarray, *, needed: int, more: int, held: bool, serves: bool) -> str:
@@ -125,11 +105,7 @@ def _reason(found: Estimate, shares: np.ndarray, *, needed: int, more: int, held
 
 
 def _expected(found: Estimate, shares: np.ndarray) -> str:
-    interval = (
-        ""
-        if found.low is None or found.high is None
-        else f" (95% interval {found.low:.1%} to {found.high:.1%})"
-    )
+    interval = f" (95% interval {found.low:.1%} to {found.high:.1%})"
     range_ = f"between {shares.min():.1%} and {shares.max():.1%}" if len(shares) > 1 else "one group only"
     return (
         f"To be expected there: {found.value:.1%} wrong of what is served, on average over {len(shares)} "

@@ -9,8 +9,9 @@ from insource.config.routing import RoutingSection
 from insource.decision.cost import priced
 from insource.evaluation.stage import Evaluated
 from insource.routing.cascade import fit_bound, median
+from insource.routing.coverage import known_groups
 from insource.routing.frontier import pickable
-from insource.routing.groups import known_groups, new_groups, unseen
+from insource.routing.groups import new_groups, unseen
 from insource.routing.losses import BY_DOCUMENT, Counting, Judged, most_of
 from insource.routing.served import Ways, served_shares
 from insource.types import EvalRecord, Policy, RoutingSummary, Task
