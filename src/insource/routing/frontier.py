@@ -21,9 +21,12 @@ def frontier(known: Judged, delta: float, *, n: int, choices: int = len(BOUNDS))
     """
     if known.overfull:
         return ()
-    points = []
+    points: list[FrontierPoint] = []
+    corrected: float | None = None
     for bound in BOUNDS:
-        threshold, corrected = known.threshold(bound, delta), known.threshold(bound, delta / choices)
+        threshold, found = known.threshold(bound, delta), known.threshold(bound, delta / choices)
+        # All corrected points hold together, so what a stricter one serves is within this bound, too.
+        corrected = min((one for one in (corrected, found) if one is not None), default=None)
         points.append(
             FrontierPoint(
                 max_error=bound,

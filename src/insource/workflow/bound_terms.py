@@ -33,11 +33,12 @@ def choices_of(session: Session, examples: Sequence[Example]) -> int:
     terms = _terms(session.config.routing)
     documents = sealed(examples)[1]
     ids = {documents[at : at + INPUT_BYTES].hex() for at in range(0, len(documents), INPUT_BYTES)}
-    before = sorted(
-        (one for one in _registered(session) if ids & set(one["documents"])), key=lambda one: one["at"]
-    )
+    # By their number and not by their time: a clock may jump.
+    every = sorted(_registered(session), key=lambda one: int(one["number"]))
+    before = [one for one in every if ids & set(one["documents"])]
     if not any(one["terms"] == terms and ids == set(one["documents"]) for one in before):
-        _register(session, {"terms": terms, "documents": sorted(ids), "at": iso(session.clock.now())})
+        found = {"terms": terms, "documents": sorted(ids), "number": len(every)}
+        _register(session, {**found, "registered_at": iso(session.clock.now())})
     if not before or all(one["terms"] == terms for one in before) or before[0]["terms"] == terms:
         return 1
     shown = {canonical.dumps(_family(one["terms"])) for one in before} | {canonical.dumps(_family(terms))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from insource.report import charts, units, vega, words
 from insource.report.page import Block, Cell, LegendKey, Plot, Row, Section, Table
 from insource.routing.reasons import percent, promise
-from insource.types import Policy, RoutedCall, RunResult
+from insource.types import Estimate, Policy, RoutedCall, RunResult
 from insource.types.routing import FrontierPoint, Loss, ServedShare
 
 
@@ -64,11 +64,8 @@ def _served(policy: Policy, served: tuple[ServedShare, ...]) -> Table:
     rows: list[Row] = [
         (
             Cell(one.name, detail=_held(policy, one)),
-            f"{one.documents:,}" + (f" in {one.groups:,} groups" if one.groups else ""),
-            words.described(one.share),
-            words.described(one.fields),
-            words.described(one.loss),
-            words.NOT_MEASURED if one.quality is None else words.described(one.quality),
+            Cell(f"{one.documents:,}", detail=f"in {one.groups:,} groups" if one.groups else ""),
+            *(_estimate(found) for found in (one.share, one.fields, one.loss, one.quality)),
             units.usd(one.cost_per_1000_usd),
         )
         for one in served
@@ -81,13 +78,16 @@ def _served(policy: Policy, served: tuple[ServedShare, ...]) -> Table:
             "Served here",
             "Fields served here",
             f"Of those, {_ERRORS[policy.loss]}",
-            "Whole answers right, with the cloud's",
+            "Right with the cloud's",
             "Cost of 1,000",
         ),
         rows,
         numeric=(1, 2, 3, 4, 5, 6),
-        cards=True,
     )
+
+
+def _estimate(found: Estimate | None) -> Cell:
+    return Cell(words.NOT_MEASURED) if found is None else Cell(words.value(found), words.interval(found))
 
 
 def _held(policy: Policy, one: ServedShare) -> str:
