@@ -42,6 +42,25 @@ def served_shares(
     return tuple(parts) if records else ()
 
 
+def gain_share(
+    policy: Policy,
+    counting: Counting,
+    records: Sequence[EvalRecord],
+    gains: Sequence[float],
+    handed_over: int,
+    cloud: dict[str, EvalRecord],
+    ways: Ways,
+) -> ServedShare:
+    """Return what handing over the documents of the largest ``gains`` would have done, as many as are said.
+
+    A document that is handed over costs the cloud alone: no model was asked here first.
+    """
+    order = sorted(range(len(records)), key=lambda at: -gains[at])
+    away = {records[at].row_id for at in order[:handed_over]}
+    one = _Part(policy, counting, lambda record: record.row_id not in away, cloud, ways, before=True)
+    return one.measured("by expected gain", records)
+
+
 def _known(policy: Policy, record: EvalRecord) -> bool | None:
     if record.group is None:
         return None
@@ -55,6 +74,7 @@ class _Part(NamedTuple):
     kept: Callable[[EvalRecord], bool]
     cloud: dict[str, EvalRecord]
     ways: Ways
+    before: bool = False
 
     def measured(self, name: str, records: Sequence[EvalRecord]) -> ServedShare:
         """Return the figures of these documents; the interval of a share has their groups as units."""
@@ -95,4 +115,4 @@ class _Part(NamedTuple):
         here, cloud = self.ways
         if here is None or cloud is None or share is None:
             return None
-        return here + (1 - share) * cloud
+        return (share if self.before else 1.0) * here + (1 - share) * cloud

@@ -118,13 +118,15 @@ _SINCE_3 = frozenset({"unit", "weights", "choices", "calibrated_groups", "new_gr
 class ServedShare(Frozen):
     """What a policy did on documents of the test split, which neither trained nor calibrated.
 
-    ``name`` says which: all of them, those of known groups, or those of new ones. ``share`` of the
-    ``documents`` and ``fields`` of the fields were served here; ``loss`` is the share of those that is wrong,
-    in the sense of the policy's loss. ``quality`` is the share of documents that end right, the cloud's
-    included; ``cost_per_1000_usd`` what 1,000 of them cost. Both are None without a cloud.
+    ``name`` says which: all of them, those of known groups, or those of new ones. ``by expected gain`` is
+    what another router would have done on all of them, which hands over as many before any model answers
+    (``routing/gain.py``). ``share`` of the ``documents`` and ``fields`` of the fields were served here;
+    ``loss`` is the share of those that is wrong, in the sense of the policy's loss. ``quality`` is the share
+    of documents that end right, the cloud's included; ``cost_per_1000_usd`` what 1,000 of them cost. Both are
+    None without a cloud.
     """
 
-    name: Literal["all", "known groups", "new groups"]
+    name: Literal["all", "known groups", "new groups", "by expected gain"]
     documents: int
     groups: int | None = None
     share: Estimate

@@ -1,23 +1,16 @@
-"""Fit the policy for the configured bound, with what is known of new groups; measure it on the test split."""
+"""Fit the policy for the configured bound, with what is known of groups that training never saw."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from insource.arms import cascade
 from insource.config.routing import RoutingSection
-from insource.decision.cost import priced
-from insource.evaluation.stage import Evaluated
 from insource.routing.cascade import fit_bound, median
 from insource.routing.coverage import known_groups
 from insource.routing.frontier import pickable
 from insource.routing.groups import new_groups, unseen
 from insource.routing.losses import BY_DOCUMENT, Counting, Judged, most_of
-from insource.routing.served import Ways, served_shares
-from insource.types import EvalRecord, Policy, RoutingSummary, Task
-from insource.types.choice import Choice
-from insource.types.routing import ServedShare
-from insource.workflow.session import Session
+from insource.types import EvalRecord, Policy, Task
 
 NO_MOST = (
     "Everything goes to the cloud: a bound on fields or values needs the most fields of a document, and the "
@@ -124,37 +117,3 @@ def _infeasible(section: RoutingSection, n: int, reason: str) -> Policy:
         expected_local_share=0.0,
         reason=reason,
     )
-
-
-def routing_of(
-    session: Session, task: Task, policy: Policy, evaluated: Sequence[Evaluated], choice: Choice | None
-) -> RoutingSummary:
-    """Return the policy with what it did on the test split, which is never what it was fitted on."""
-    return RoutingSummary(policy=policy, served=_on_test(session, task, policy, evaluated, choice))
-
-
-def _on_test(
-    session: Session, task: Task, policy: Policy, evaluated: Sequence[Evaluated], choice: Choice | None
-) -> tuple[ServedShare, ...]:
-    arms = {one.evaluation.arm.name: one for one in evaluated}
-    if choice is None or choice.candidate not in arms or policy.threshold is None:
-        return ()
-    local, cloud = arms[choice.candidate], arms.get(choice.baseline)
-    theirs = {record.row_id: record for record in cloud.records} if cloud and _is_cloud(cloud) else {}
-    counting = counting_of(session.config.routing, task, theirs)
-    if counting is None:
-        return ()
-    here = priced(session.config.decision, local).arm.cost_per_1000_usd
-    there = cloud.evaluation.arm.cost_per_1000_usd if cloud and theirs else None
-    return served_shares(
-        policy,
-        counting,
-        local.records,
-        lambda record: cascade.is_kept(policy, record),
-        theirs,
-        Ways(here, there),
-    )
-
-
-def _is_cloud(one: Evaluated) -> bool:
-    return one.evaluation.arm.role == "reference"

@@ -28,13 +28,15 @@ Drive = Callable[[Session, RunResult, Sequence[Example]], tuple[RoutedCall, ...]
 class Calibrated(NamedTuple):
     """A policy, the evaluation on the calibration split that it was fitted on, and what answered there.
 
-    ``servable`` are all arms that can answer on this machine, with or without a policy.
+    ``servable`` are all arms that can answer on this machine, with or without a policy. ``cloud`` has the
+    cloud's recorded answers to the calibration documents.
     """
 
     policy: Policy
     evaluated: Evaluated
     served: Served
     servable: tuple[Served, ...] = ()
+    cloud: tuple[EvalRecord, ...] = ()
 
 
 def calibrate(
@@ -56,11 +58,12 @@ def calibrate(
     if found is None:
         return None
     evaluated, served, servable = found
+    cloud = _cloud_on_calibration(session, dataset, task, inputs, choice, arms)
     policy = fitted(
         session.config.routing,
         task,
         evaluated.records,
-        _cloud_on_calibration(session, dataset, task, inputs, choice, arms),
+        {record.row_id: record for record in cloud},
         lambda: _on_validation(session, dataset, task, made, choice, arms),
         choices,
     )
@@ -76,7 +79,7 @@ def calibrate(
     if any(one.completion and one.completion.label_probabilities for one in evaluated.records):
         policy = policy.model_copy(update={"measure": "labels"})
     session.display.note(policy.reason)
-    return Calibrated(policy, evaluated, served, servable)
+    return Calibrated(policy, evaluated, served, servable, cloud)
 
 
 def _cloud_on_calibration(
@@ -86,14 +89,14 @@ def _cloud_on_calibration(
     inputs: ArmInputs,
     choice: Choice | None,
     arms: Sequence[ArmFactory],
-) -> dict[str, EvalRecord]:
-    """Return the cloud's recorded answers to the calibration documents, where the loss is against it."""
-    if session.config.routing.loss != "cloud" or choice is None:
-        return {}
+) -> tuple[EvalRecord, ...]:
+    """Return the recorded answers to the calibration documents of the cloud that is compared with."""
+    if choice is None:
+        return ()
     recorded = [arm for arm in arms if arm.role == "reference" and not arm.paid and not arm.why_not(inputs)]
     plans = [plan for arm in recorded for plan in arm.make(inputs) if plan.arm.name == choice.baseline]
     measured = [evaluate_one(session, dataset, task, "calibration", plan) for plan in plans if plan.examples]
-    return {record.row_id: record for one in measured for record in one.records}
+    return tuple(record for one in measured for record in one.records)
 
 
 def _on_validation(

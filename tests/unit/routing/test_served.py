@@ -6,7 +6,7 @@ import pytest
 
 from insource.routing.coverage import known_groups
 from insource.routing.losses import Counting
-from insource.routing.served import Ways, served_shares
+from insource.routing.served import Ways, gain_share, served_shares
 from insource.types import EvalRecord, Policy
 
 WAYS = Ways(here_usd=1.0, cloud_usd=10.0)
@@ -77,3 +77,13 @@ def test_without_new_groups_one_line_says_all():
     found = served_shares(policy(), Counting("documents", 1), [record("1", "a", seen=True)], kept, {}, Ways())
     assert [one.name for one in found] == ["all"]
     assert served_shares(policy(), Counting("documents", 1), [], kept, {}, Ways()) == ()
+
+
+def test_by_expected_gain_as_many_are_handed_over_and_nobody_here_is_asked_first():
+    records = [record("a"), record("b", right=False), record("c", sure=0.1)]
+    right = records[0].score
+    cloud = {one.row_id: one.model_copy(update={"score": right}) for one in records}
+    found = gain_share(policy(), Counting("documents", 1), records, [0.1, 0.8, 0.3], 1, cloud, WAYS)
+    assert (found.name, found.share.value, found.loss.value) == ("by expected gain", pytest.approx(2 / 3), 0)
+    assert found.quality.value == 1.0
+    assert found.cost_per_1000_usd == pytest.approx((2 * 1.0 + 10.0) / 3)

@@ -92,6 +92,8 @@ def _estimate(found: Estimate | None) -> Cell:
 
 def _held(policy: Policy, one: ServedShare) -> str:
     """Return what is promised for these documents."""
+    if one.name == "by expected gain":
+        return "another router: as many handed over, before any answer"
     if policy.basis != "guaranteed":
         return "no guarantee"
     if one.name == "all":
