@@ -1,0 +1,1 @@
+"""A served model over time: its rollout, its drift, and what replaces it."""
