@@ -1,1 +1,1 @@
-"""A served model over time: its rollout, its drift, and what replaces it."""
+"""After the verdict: how traffic moves, what is watched, and when the model is made again."""
