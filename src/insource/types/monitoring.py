@@ -98,12 +98,13 @@ class Quality(Frozen):
 class AuditedAgreement(Frozen):
     """The share of wrong answers among those served here that were audited.
 
-    ``log_evidence`` is that of "more than ``bound`` are wrong", valid whenever it is read (an e-process).
+    ``log_evidence`` is that of "more than ``bound`` are wrong", valid whenever it is read (an
+    e-process); None where there is none at all.
     """
 
     wrong: Estimate
     bound: float
-    log_evidence: float
+    log_evidence: float | None
     alpha: float
     above: bool
 
