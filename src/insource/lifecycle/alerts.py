@@ -110,7 +110,10 @@ def _inputs(check: Check) -> _Moved:
         for one in drift.features
         if one.moved
     ]
-    what = f"Documents differ from those the model was measured on: a classifier tells them apart, AUROC {drift.auroc.value:.2f}"
+    what = (
+        "Documents differ from those the model was measured on: a classifier tells them apart, AUROC "
+        f"{drift.auroc.value:.2f}"
+    )
     if shown:
         what += f"; {', '.join(shown[:3])}"
     return _Moved("inputs", "inputs", what, RETRAIN, 0.5, drift.auroc.value, slice=_slice(drift.slices))
