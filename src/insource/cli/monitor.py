@@ -31,13 +31,17 @@ def command(context: click.Context, session: Session, every: float | None, as_js
     """
     if context.invoked_subcommand is not None:
         return
+    from insource.cli.output import fail
+    from insource.foundation.errors import InsourceError
     from insource.workflow.monitor import monitor
 
-    while True:
-        _print(monitor(session), as_json)
-        if every is None:
-            return
+    _print(monitor(session), as_json)
+    while every is not None:
         time.sleep(every)
+        try:
+            _print(monitor(session), as_json)
+        except InsourceError as error:  # a store that is locked now is not at the next check
+            fail(error)
 
 
 @command.command("report", short_help="Draw what the monitor found, as one HTML page")

@@ -57,7 +57,7 @@ def separation(
     found = _auroc(rows, every, folds)
     # Ties count against the drift; the tolerance is for sums in another order.
     p_value = (1 + int((found[1:] >= found[0] - 1e-12).sum())) / (permutations + 1)
-    return Separation(_estimate(float(found[0]), len(reference), len(window)), p_value, permutations)
+    return Separation(_estimate(found, len(reference), len(window)), p_value, permutations)
 
 
 def _auroc(rows: Floats, labels: Floats, folds: NDArray[np.int64]) -> Floats:
@@ -86,15 +86,21 @@ def _weights(rows: Floats, labels: Floats) -> Floats:
     return solved
 
 
-def _estimate(auroc: float, n: int, m: int) -> Estimate:
-    """Return the AUROC with the interval of Hanley and McNeil 1982 (Radiology 143)."""
+def _estimate(found: Floats, n: int, m: int) -> Estimate:
+    """Return the first AUROC with an interval; the others are those of permuted labels.
+
+    The interval is that of Hanley and McNeil 1982 (Radiology 143), or 1.96 standard deviations of the
+    permuted AUROCs where these are wider: they have the chance of fitting the classifier, too.
+    """
+    auroc = float(found[0])
     better, both = auroc / (2 - auroc), 2 * auroc**2 / (1 + auroc)
     variance = auroc * (1 - auroc) + (m - 1) * (better - auroc**2) + (n - 1) * (both - auroc**2)
-    half = 1.959964 * math.sqrt(max(variance, 0.0) / (n * m))
+    half = 1.959964 * max(math.sqrt(max(variance, 0.0) / (n * m)), float(found[1:].std()))
     return Estimate(
         value=auroc,
         low=max(0.0, auroc - half),
         high=min(1.0, auroc + half),
         n=n + m,
-        method=f"AUROC of a linear classifier on held-out documents, {FOLDS} folds (Hanley and McNeil)",
+        method=f"AUROC of a linear classifier on held-out documents, {FOLDS} folds (Hanley and McNeil, or "
+        "permutations)",
     )

@@ -62,6 +62,6 @@ def _read(document: str) -> Check:
         raise IntegrityError(
             "check-unreadable",
             f"The registry of deployments holds a check of the monitor that cannot be read: {error}",
-            hint="Use the Insource that wrote it, or start the monitor anew: insource monitor --anew",
+            hint="Use the Insource that wrote it: pip install -U insource",
         ) from error
     return found
