@@ -18,10 +18,10 @@ class MonitorSection(Frozen):
     reference: int = Field(
         2000, ge=50, description="Most documents, or earlier calls, that a window is compared with."
     )
-    reference_of: Literal["auto", "dataset", "calls"] = Field(
-        "auto",
-        description="What input drift is measured against: the `dataset` that the model was measured on, or "
-        "the first `calls` that it answered; `auto` takes the dataset where it has 100 documents.",
+    reference_of: Literal["calls", "dataset"] = Field(
+        "calls",
+        description="What documents are compared with: the first `calls` that the version answered, or the "
+        "documents of the `dataset` that it was measured on, each taken by itself.",
     )
     alpha: float = Field(
         0.01,

@@ -72,7 +72,7 @@ def check(
     else:
         drift = input_drift(before_texts, now_texts, alpha=alpha, seed=seed)
     did, does = ([one.answered for one in calls] for calls in (reference, window))
-    moved = behaviour(did, does, watched.output, alpha=alpha)
+    moved = behaviour(did, does, watched.output, alpha=alpha, seed=seed)
     served = [one for one in window if one.answered.local and one.answered.confidence is not None]
     if not served:
         skipped["quality"] = "no answer was served here with a confidence"

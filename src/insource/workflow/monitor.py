@@ -32,9 +32,6 @@ from insource.types.monitoring import Alert, Check
 from insource.workflow.session import Session
 
 LOCK = "monitor.lock"
-FEWEST_DOCUMENTS = 100
-"""A dataset with fewer documents is no reference by itself; the first calls are, then."""
-
 WINDOWS_AT_ONCE = 20
 KEPT = 200
 """Checks that a report shows at most."""
@@ -244,16 +241,12 @@ def _reference(session: Session, result: RunResult) -> tuple[Documents | None, s
             if not example.provenance.synthetic
         ]
     except OSError as error:
-        if section.reference_of == "dataset":
-            raise UserError(
-                "dataset-not-found",
-                f"The dataset {folder or 'of ' + result.run_id} cannot be read: {error}",
-                hint='Build it again, or set `reference_of = "calls"` under [monitor].',
-            ) from error
-        return None, ""
-    if len(texts) < FEWEST_DOCUMENTS and section.reference_of == "auto":
-        return None, ""
+        raise UserError(
+            "dataset-not-found",
+            f"The dataset {folder or 'of ' + result.run_id} cannot be read: {error}",
+            hint='Build it again, or set `reference_of = "calls"` under [monitor].',
+        ) from error
     order = generator(session.config.project.seed, "monitor.reference").permutation(len(texts))
     redactor = Redactor.from_config(session.config.log, session.project.workspace)
     chosen = [redactor.text(texts[index]) for index in order[: section.reference]]
-    return Documents(chosen, [{}] * len(chosen)), folder
+    return Documents(chosen, [{}] * len(chosen), ordered=False), folder

@@ -29,7 +29,10 @@ def embedded(texts: Sequence[str], seed: int) -> NDArray[np.float64]:
     weighted = TfidfTransformer(sublinear_tf=True).fit_transform(hashed)
     if len(texts) < 2 or weighted.nnz == 0:
         return np.zeros((len(texts), 1))
-    components = min(DIMENSIONS, len(texts) - 1)
+    weighted = weighted[:, np.unique(weighted.indices)]  # columns that no text has only cost time
+    components = min(DIMENSIONS, *(size - 1 for size in weighted.shape))
+    if components < 1:
+        return np.zeros((len(texts), 1))
     with np.errstate(divide="ignore", invalid="ignore"):  # the share of variance of equal texts is 0 / 0
         points = TruncatedSVD(components, n_iter=2, random_state=seed).fit_transform(weighted)
     return np.asarray(points, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Whether the documents are still those that a model was measured on; which features and slices moved.
+"""Whether the documents are still those that came before; which features and slices moved.
 
 One test decides, the classifier two-sample test on the texts and their features together. The features and
 slices by themselves only explain: asking each of them for an alert would find something every week.
@@ -7,71 +7,82 @@ slices by themselves only explain: asking each of them for an alert would find s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from insource.foundation.rng import derived_seed, generator
 from insource.lifecycle.drift.classifier import separation
 from insource.lifecycle.drift.embedding import embedded
 from insource.lifecycle.drift.features import Feature, Vocabulary, features, languages
-from insource.lifecycle.drift.two_samples import numbers_differ, shares_differ
-from insource.stats.multiplicity import benjamini_hochberg
+from insource.lifecycle.drift.permutation import Sides, adjusted_for_discoveries
 from insource.types.monitoring import InputDrift, Shift, Unit
 
 SMALLEST_SLICE = 0.02
 """A slice with a smaller share of both samples is not shown."""
 
-PERMUTATIONS_PER_ALPHA = 5
-"""Permutations beyond the fewest that can reach ``alpha``: the p-value of a clear drift is well below it."""
-
 
 class Documents(NamedTuple):
-    """Texts, and the slices of each: ``{"feature": "invoices"}``. Either may be empty."""
+    """Texts, and the slices of each: ``{"feature": "invoices"}``.
+
+    ``ordered`` says that they are in the order in which they came.
+    """
 
     texts: Sequence[str]
     slices: Sequence[Mapping[str, str]]
+    ordered: bool = True
+
+
+class _Column(NamedTuple):
+    """One value a document, those of the reference first; ``tested`` has its statistic's values."""
+
+    name: str
+    unit: Unit
+    values: NDArray[np.float64]
+    tested: NDArray[np.float64]
 
 
 def input_drift(reference: Documents, window: Documents, *, alpha: float, seed: int) -> InputDrift:
     """Return whether documents of the window can be told from those of the reference, and by what.
 
-    Under "both come from one source, in any order" the chance of ``moved`` is ``alpha`` at most. Documents
-    that come in bursts of one kind are not in any order: ``docs/guides/drift.md`` has what that does.
+    Where blocks of documents are exchangeable, the chance of ``moved`` is ``alpha`` at most.
 
     Raises:
-        ValueError: a sample has fewer than five documents.
+        ValueError: there are too few documents for five folds.
     """
+    n = len(reference.texts)
+    sides = Sides.of(
+        n,
+        len(window.texts),
+        generator(seed, "drift.sides"),
+        alpha=alpha,
+        ordered=reference.ordered and window.ordered,
+    )
     known = Vocabulary.of(reference.texts)
     before = features(reference.texts, known, of_reference=True)
     after = features(window.texts, known, of_reference=False)
+    said = [_of_feature(a, b) for a, b in zip(before, after, strict=True)]
     points = embedded([*reference.texts, *window.texts], derived_seed(seed, "drift.embedding"))
-    beside = np.column_stack([_ranked(a, b) for a, b in zip(before, after, strict=True)])
-    rows = np.hstack([_scaled(points), _scaled(beside)])
-    found = separation(
-        rows[: len(reference.texts)],
-        rows[len(reference.texts) :],
-        generator(seed, "drift.permutations"),
-        permutations=round(PERMUTATIONS_PER_ALPHA / alpha) - 1,
-    )
+    ranks = np.column_stack([column.tested for column in said])
+    rows = np.hstack([_scaled(points), _scaled(ranks)])
+    found = separation(rows, sides, generator(seed, "drift.folds"))
     return InputDrift(
         auroc=found.auroc,
         p_value=found.p_value,
-        permutations=found.permutations,
+        permutations=sides.permutations,
         alpha=alpha,
-        features=_features(before, after, alpha),
-        slices=_slices(reference, window, alpha),
+        features=_explained(said, sides, n, alpha),
+        slices=_explained(list(_slices(reference, window)), sides, n, alpha),
     )
 
 
-def _ranked(before: Feature, after: Feature) -> NDArray[np.float64]:
-    """Return a feature of all documents by its rank: one very long document must not hide the others."""
-    from scipy.stats import rankdata
-
-    ranks: NDArray[np.float64] = rankdata(np.r_[before.values, after.values])
-    return ranks
+def _of_feature(before: Feature, after: Feature) -> _Column:
+    """Return a feature of all documents, tested by rank: one very long document must not hide the others."""
+    values = np.r_[before.values, after.values]
+    return _Column(before.name, before.unit, values, rankdata(values))
 
 
 def _scaled(columns: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,44 +93,35 @@ def _scaled(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     return scaled
 
 
-def _features(before: Sequence[Feature], after: Sequence[Feature], alpha: float) -> tuple[Shift, ...]:
-    figures = [
-        (a.name, a.unit, float(a.values.mean()), float(b.values.mean())) for a, b in _pairs(before, after)
-    ]
-    return _explained(figures, [numbers_differ(a.values, b.values) for a, b in _pairs(before, after)], alpha)
-
-
-def _pairs(before: Sequence[Feature], after: Sequence[Feature]) -> list[tuple[Feature, Feature]]:
-    return list(zip(before, after, strict=True))
-
-
-def _slices(reference: Documents, window: Documents, alpha: float) -> tuple[Shift, ...]:
-    """Return the slices by their tags and by language, as shares of the documents."""
-    before, after = _counted(reference), _counted(window)
-    n, m = len(reference.texts), len(window.texts)
-    figures: list[tuple[str, Unit, float, float]] = []
-    p_values = []
+def _slices(reference: Documents, window: Documents) -> Iterator[_Column]:
+    """Yield the slices by their tags and by language, as 1 where a document is in them."""
+    texts = [*reference.texts, *window.texts]
+    named: list[set[str]] = [{f"language: {language}"} for language in languages(texts)]
+    for place, slices in enumerate([*reference.slices, *window.slices]):
+        named[place] |= {f"{name}: {value}" for name, value in slices.items()}
+    n = len(reference.texts)
+    before, after = (Counter(one for some in part for one in some) for part in (named[:n], named[n:]))
     for name in sorted(before.keys() | after.keys()):
-        if max(before[name] / n, after[name] / m) >= SMALLEST_SLICE:
-            figures.append((name, "ratio", before[name] / n, after[name] / m))
-            p_values.append(shares_differ(before[name], n, after[name], m))
-    return _explained(figures, p_values, alpha)
+        if max(before[name] / n, after[name] / (len(texts) - n)) >= SMALLEST_SLICE:
+            within = np.array([name in some for some in named], dtype=np.float64)
+            yield _Column(name, "ratio", within, within)
 
 
-def _counted(documents: Documents) -> Counter[str]:
-    found = Counter(f"language: {language}" for language in languages(documents.texts))
-    for slices in documents.slices:
-        found.update(f"{name}: {value}" for name, value in slices.items())
-    return found
-
-
-def _explained(
-    figures: Sequence[tuple[str, Unit, float, float]], p_values: Sequence[float], alpha: float
-) -> tuple[Shift, ...]:
-    """Return the figures as shifts, the surest first."""
-    adjusted = benjamini_hochberg(p_values)
+def _explained(columns: Sequence[_Column], sides: Sides, n: int, alpha: float) -> tuple[Shift, ...]:
+    """Return the columns as shifts, the surest first."""
+    if not columns:
+        return ()
+    tested = np.column_stack([column.tested for column in columns])
+    adjusted = adjusted_for_discoveries(np.abs(sides.differences(tested)))
     found = [
-        Shift(name=name, unit=unit, reference=a, live=b, p_value=float(p), moved=bool(p <= alpha))
-        for (name, unit, a, b), p in zip(figures, adjusted, strict=True)
+        Shift(
+            name=column.name,
+            unit=column.unit,
+            reference=float(column.values[:n].mean()),
+            live=float(column.values[n:].mean()),
+            p_value=float(p),
+            moved=bool(p <= alpha),
+        )
+        for column, p in zip(columns, adjusted, strict=True)
     ]
-    return tuple(sorted(found, key=lambda shift: (shift.p_value, shift.name)))
+    return tuple(sorted(found, key=lambda shift: (shift.p_value, -abs(shift.live - shift.reference))))
