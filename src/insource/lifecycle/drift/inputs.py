@@ -24,6 +24,9 @@ from insource.types.monitoring import InputDrift, Shift, Unit
 SMALLEST_SLICE = 0.02
 """A slice with a smaller share of both samples is not shown."""
 
+DISCOVERIES = 0.05
+"""Expected share of features and slices said to have moved that did not (Benjamini and Hochberg)."""
+
 
 class Documents(NamedTuple):
     """Texts, and the slices of each: ``{"feature": "invoices"}``.
@@ -74,8 +77,8 @@ def input_drift(reference: Documents, window: Documents, *, alpha: float, seed: 
         p_value=found.p_value,
         permutations=sides.permutations,
         alpha=alpha,
-        features=_explained(said, sides, n, alpha),
-        slices=_explained(list(_slices(reference, window)), sides, n, alpha),
+        features=_explained(said, sides, n),
+        slices=_explained(list(_slices(reference, window)), sides, n),
     )
 
 
@@ -107,7 +110,7 @@ def _slices(reference: Documents, window: Documents) -> Iterator[_Column]:
             yield _Column(name, "ratio", within, within)
 
 
-def _explained(columns: Sequence[_Column], sides: Sides, n: int, alpha: float) -> tuple[Shift, ...]:
+def _explained(columns: Sequence[_Column], sides: Sides, n: int) -> tuple[Shift, ...]:
     """Return the columns as shifts, the surest first."""
     if not columns:
         return ()
@@ -120,7 +123,7 @@ def _explained(columns: Sequence[_Column], sides: Sides, n: int, alpha: float) -
             reference=float(column.values[:n].mean()),
             live=float(column.values[n:].mean()),
             p_value=float(p),
-            moved=bool(p <= alpha),
+            moved=bool(p <= DISCOVERIES),
         )
         for column, p in zip(columns, adjusted, strict=True)
     ]
