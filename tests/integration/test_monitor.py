@@ -1,18 +1,36 @@
 """The command `insource monitor` over a log whose documents and answers change."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from support.monitored import MODEL, RUN, START, World, log, project
+from support.monitored import MODEL, START, World, log, project
 from support.webhooks import Hook, answers, hangs
 
 from insource.cli.main import cli
+from insource.cli.options import open_session
 from insource.foundation.errors import UserError
+from insource.foundation.files import locked
+from insource.lifecycle.alerts import audit_factor
 from insource.store.deployments.audits import add_audits
 from insource.store.deployments.checks import checks_of
 from insource.store.deployments.registry import events, open_registry
 from insource.types.deployment import Audit
+from insource.workflow.monitor import LOCK, monitor
+
+
+class ManualClock:
+    """A clock that stands."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def now(self):
+        return self.at
+
+    def monotonic(self):
+        return 0.0
 
 
 @pytest.fixture
@@ -83,7 +101,7 @@ def test_only_audits_are_said_to_roll_back(tmp_path, run):
         add_audits(
             registry,
             [
-                Audit(task="equipment", version=RUN, call_id=f"c{i}", at=START, source="live", wrong=one)
+                Audit(task="equipment", version=MODEL, call_id=f"c{i}", at=START, source="live", wrong=one)
                 for i, one in enumerate(wrong)
             ],
         )
@@ -141,6 +159,71 @@ def test_a_webhook_that_hangs_delays_nothing_and_the_alert_is_sent_again(tmp_pat
     (body,) = {body for _, body in hook.got}
     assert checks(tmp_path)[-1].open[0].delivered
     assert not [word for word in (b"Nennspannung", b"warranty") if word in body]  # names and figures only
+
+
+def test_where_configured_an_alert_asks_for_more_audits_until_it_is_over(tmp_path, run):
+    world = World()
+    log(project(tmp_path, 'on_drift = "audit-more"'), world.calls(400))
+    world.foreign = 0.5
+    log(tmp_path, world.calls(200))
+    run()
+    with open_registry(tmp_path / ".insource") as registry:
+        assert audit_factor(events(registry, "equipment")) == 4.0
+    world.foreign = 0.0
+    log(tmp_path, world.calls(200))
+    run()
+    with open_registry(tmp_path / ".insource") as registry:
+        assert audit_factor(events(registry, "equipment")) == 1.0
+
+
+def test_two_monitors_at_once_check_nothing_twice(tmp_path, run):
+    log(project(tmp_path), World().calls(400))
+    with locked(tmp_path / ".insource" / LOCK), pytest.raises(UserError) as refused:
+        CliRunner().invoke(cli, ["monitor"], catch_exceptions=False)
+    assert refused.value.code == "monitor-running"
+    assert checks(tmp_path) == ()
+
+
+def test_a_monitor_that_dies_before_a_check_is_kept_makes_it_again(tmp_path, run, monkeypatch):
+    world = World()
+    log(project(tmp_path), world.calls(400))
+    world.foreign = 0.5
+    log(tmp_path, world.calls(200))
+
+    def dies(connection, event):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("insource.store.deployments.checks.add_event", dies)
+        with pytest.raises(KeyboardInterrupt):
+            monitor(open_session(tmp_path / "insource.toml", {}, quiet=True))
+    assert len(checks(tmp_path)) == 1  # the quiet window; that of the alert was not kept without its event
+    assert "ALERT inputs" in run()
+    with open_registry(tmp_path / ".insource") as registry:
+        assert [event.kind for event in events(registry, "equipment")] == ["alert"]
+
+
+def test_a_clock_that_was_set_back_is_said(tmp_path, run, monkeypatch):
+    log(project(tmp_path), World().calls(400))
+    run()
+    session = open_session(tmp_path / "insource.toml", {})
+    session.clock = ManualClock(START - timedelta(days=1))
+    said = []
+    monkeypatch.setattr(session.display, "note", said.append)
+    looked = monitor(session)
+    assert looked.made == ()
+    assert "The clock stands before the newest call" in said[0]
+
+
+def test_the_tasks_of_other_projects_are_watched_where_they_are_served(tmp_path, run):
+    host, other = tmp_path, tmp_path / "other"
+    other.mkdir()
+    project(other)
+    (host / "insource.toml").write_text('[gateway]\nprojects = ["other"]\n')
+    log(host, World().calls(400))
+    assert "equipment: 200 calls" in run()
+    assert len(checks(host)) == 1
+    assert "monitor.html" in run("report", "--task", "equipment")
 
 
 def test_a_local_only_task_tells_no_webhook_elsewhere(tmp_path, run):

@@ -35,19 +35,23 @@ def command(context: click.Context, session: Session, every: float | None, as_js
     from insource.foundation.errors import InsourceError
     from insource.workflow.monitor import monitor
 
-    _print(monitor(session), as_json)
+    watched = _watched(session)
+    for one in watched:
+        _print(monitor(one, session.project.workspace), as_json)
     while every is not None:
         time.sleep(every)
-        try:
-            _print(monitor(session), as_json)
-        except InsourceError as error:  # a store that is locked now is not at the next check
-            fail(error)
+        for one in watched:
+            try:
+                _print(monitor(one, session.project.workspace), as_json)
+            except InsourceError as error:  # a store that is locked now is not at the next check
+                fail(error)
 
 
 @command.command("report", short_help="Draw what the monitor found, as one HTML page")
+@click.option("--task", default="", help="A task of another project that is served here.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write to.")
 @project_options
-def report(session: Session, output: Path | None) -> None:
+def report(session: Session, task: str, output: Path | None) -> None:
     """Draw the kept checks of the task: estimated and audited quality, drift, what moved and what to do.
 
     Without -o, the page goes into the workspace.
@@ -57,7 +61,25 @@ def report(session: Session, output: Path | None) -> None:
     from insource.workflow.monitor import kept_checks
 
     target = output or session.project.workspace / "monitor.html"
-    say(f"Wrote {near(write_monitoring(kept_checks(session), target))}")
+    say(f"Wrote {near(write_monitoring(kept_checks(session, task), target))}")
+
+
+def _watched(session: Session) -> list[Session]:
+    """Return the project, and the others whose tasks its gateway answers; without a run only the others."""
+    from insource.cli.options import open_session
+    from insource.config.loading import FILE_NAME
+    from insource.foundation.errors import UserError
+    from insource.runs.result import load
+
+    folders = [session.project.folder / one for one in session.config.gateway.projects]
+    others = [open_session(folder / FILE_NAME, {}) for folder in folders]
+    try:
+        load(session.project.runs)
+    except UserError:
+        if others:
+            return others
+        raise
+    return [session, *others]
 
 
 def _print(looked: Looked, as_json: bool) -> None:

@@ -12,9 +12,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from insource.foundation.clock import iso
+from insource.types.deployment import DeploymentEvent
 from insource.types.monitoring import Alert, Check, Shift, Signal, Unit
 
 LOOK = "insource monitor report"
+MONITOR = "monitor"
+"""Who recorded the event of an alert."""
+
 RETRAIN = "insource retrain --dry-run"
 ROLL_BACK = "insource deploy rollback"
 
@@ -136,6 +140,21 @@ def _quality(check: Check) -> _Moved:
         f"below the {figure(found.target, 'ratio')} that the policy promises; no label was needed or seen"
     )
     return _Moved("quality", "quality", what, LOOK, found.target, found.estimate.value)
+
+
+def audit_factor(events: Sequence[DeploymentEvent]) -> float:
+    """Return by how much open alerts ask to raise the share of audited calls: the largest, 1 for none.
+
+    ``events`` are those of one task, oldest first, as the monitor records its alerts.
+    """
+    asked: dict[str, float] = {}
+    for event in events:
+        if event.kind == "alert" and event.by == MONITOR:
+            alert_id = str(event.evidence.get("alert_id", ""))
+            asked[alert_id] = float(event.evidence.get("audit_factor", 1.0))
+            if event.evidence.get("state") == "closed":
+                del asked[alert_id]
+    return max(asked.values(), default=1.0)
 
 
 def figure(value: float | None, unit: Unit) -> str:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from insource.dataset.saved.folder import examples
+from insource.foundation.clock import iso
 from insource.foundation.errors import UserError
 from insource.foundation.files import locked
 from insource.foundation.rng import generator
+from insource.lifecycle.alerts import MONITOR
 from insource.lifecycle.drift.inputs import Documents
 from insource.lifecycle.traffic import observed
 from insource.lifecycle.watch import Watched, check
@@ -25,7 +27,7 @@ from insource.runs.result import load
 from insource.store.database import Database
 from insource.store.deployments.audits import audits_of
 from insource.store.deployments.checks import add_check, checks_of, note_delivered
-from insource.store.deployments.registry import deployment_of, open_registry, record_event
+from insource.store.deployments.registry import deployment_of, open_registry
 from insource.types import RunResult
 from insource.types.deployment import DeploymentEvent
 from insource.types.monitoring import Alert, Check
@@ -35,8 +37,6 @@ LOCK = "monitor.lock"
 WINDOWS_AT_ONCE = 20
 KEPT = 200
 """Checks that a report shows at most."""
-
-BY = "monitor"
 
 
 class Looked(NamedTuple):
@@ -54,19 +54,20 @@ class Looked(NamedTuple):
 
 class _Version(NamedTuple):
     watched: Watched
-    model: str
     since: datetime | None
 
 
-def monitor(session: Session) -> Looked:
+def monitor(session: Session, host: Path | None = None) -> Looked:
     """Check every window of calls that is complete since the last look, and tell of what moved.
+
+    ``host`` is the workspace of the gateway that answers the task, if it is another project's.
 
     Raises:
         UserError: ``no-such-run`` before there is a model; ``no-log``; ``monitor-running`` when another
             process is at it; ``local-only`` when the webhook of a local-only task is on another machine.
         InsourceError: the store's failures.
     """
-    workspace, section = session.project.workspace, session.config.monitor
+    workspace, section = host or session.project.workspace, session.config.monitor
     if section.webhook:
         require_allowed(section.webhook, session.config.task.privacy)
     with Log(workspace) as log, open_registry(workspace) as registry, _alone(workspace):
@@ -78,18 +79,19 @@ def monitor(session: Session) -> Looked:
         return Looked(made, _newest(registry, version.watched.task), waits_for, untold)
 
 
-def kept_checks(session: Session) -> tuple[Check, ...]:
-    """Return the newest checks of the project's task, oldest first.
+def kept_checks(session: Session, task: str = "") -> tuple[Check, ...]:
+    """Return the newest checks of the project's task, or of another one that it serves, oldest first.
 
     Raises:
         UserError: ``no-checks`` before the first one.
     """
+    name = task or session.config.task.name
     with open_registry(session.project.workspace) as registry:
-        found = checks_of(registry, session.config.task.name, limit=KEPT)
+        found = checks_of(registry, name, limit=KEPT)
     if not found:
         raise UserError(
             "no-checks",
-            f"The task {session.config.task.name!r} has not been checked yet.",
+            f"The task {name!r} has not been checked yet.",
             hint="Check it: insource monitor",
         )
     return found
@@ -103,8 +105,14 @@ def _checks(
     last = _newest(registry, task)
     if last is not None and last.version != watched.version:
         last = None  # another version is another reference; its alerts end with it
+    now = session.clock.now()
+    if last is not None and last.window.last is not None and last.window.last > now:
+        session.display.note(
+            f"The clock stands before the newest call that was checked ({iso(last.window.last)}); calls are "
+            "checked again once it has passed that"
+        )
     audits = audits_of(registry, task, version=watched.version)
-    calls = observed(log, task, watched.output, model=version.model, since=version.since)
+    calls = observed(log, task, watched.output, model=watched.version, since=version.since)
     windows = Windows(calls, last, size=section.window, most=section.reference)
     made: list[Check] = []
     while len(made) < WINDOWS_AT_ONCE and (window := windows.next()) is not None:
@@ -135,10 +143,10 @@ def _to_continue(last: Check | None, *, told: bool) -> tuple[Alert, ...]:
 
 
 def _keep(session: Session, registry: Database, made: Check, before: Sequence[Alert]) -> None:
-    """Keep a check, then what it opened or closed as events of the deployment."""
-    add_check(registry, made)
+    """Keep a check, and what it opened or closed as events of the deployment."""
     section = session.config.monitor
     told = {(alert.alert_id, alert.state) for alert in before}
+    happened = []
     for alert in made.alerts:
         if (alert.alert_id, alert.state) in told:
             continue
@@ -148,12 +156,18 @@ def _keep(session: Session, registry: Database, made: Check, before: Sequence[Al
             revision=0,
             at=made.at,
             kind="alert",
-            by=BY,
+            by=MONITOR,
             reason=f"{'over: ' if alert.state == 'closed' else ''}{alert.what}",
             version=made.version,
-            evidence={"signal": alert.signal, "state": alert.state, "audit_factor": factor},
+            evidence={
+                "alert_id": alert.alert_id,
+                "signal": alert.signal,
+                "state": alert.state,
+                "audit_factor": factor,
+            },
         )
-        record_event(registry, event)
+        happened.append(event)
+    add_check(registry, made, happened)
 
 
 def _tell(session: Session, registry: Database, newest: Check | None) -> str:
@@ -206,7 +220,7 @@ def _version(session: Session, registry: Database) -> _Version:
         )
     rollout = session.config.rollout
     documents, source = _reference(session, result)
-    version = champion.name if champion else result.run_id
+    version = champion.name if champion else f"{name}@{result.run_id}"
     watched = Watched(
         task=name,
         version=version,
@@ -219,7 +233,7 @@ def _version(session: Session, registry: Database) -> _Version:
         audit_alpha=rollout.alpha,
     )
     since = deployed.champion_since if deployed and champion else None
-    return _Version(watched, f"{name}@{version}", since)
+    return _Version(watched, since)
 
 
 def _reference(session: Session, result: RunResult) -> tuple[Documents | None, str]:

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from insource.lifecycle.alerts import alerts_of
+from insource.lifecycle.alerts import MONITOR, alerts_of, audit_factor
 from insource.types import Estimate
+from insource.types.deployment import DeploymentEvent
 from insource.types.monitoring import (
     AuditedAgreement,
     Behaviour,
@@ -108,3 +109,23 @@ def test_an_alert_that_was_told_is_not_told_again_while_it_lasts():
     assert lasting.delivered == START
     (closed,) = alerts_of(check(2, inputs=inputs(moved=False)), (lasting,))
     assert closed.delivered is None
+
+
+def event(alert_id, state, factor, by=MONITOR):
+    evidence = {"alert_id": alert_id, "signal": "inputs", "state": state, "audit_factor": factor}
+    return DeploymentEvent(task="t", revision=0, at=START, kind="alert", by=by, reason="", evidence=evidence)
+
+
+@pytest.mark.parametrize(
+    ("events", "factor"),
+    [
+        ([], 1.0),
+        ([event("a", "open", 4.0)], 4.0),
+        ([event("a", "open", 4.0), event("a", "closed", 4.0)], 1.0),
+        ([event("a", "open", 4.0), event("b", "open", 2.0), event("a", "closed", 4.0)], 2.0),
+        ([event("a", "open", 1.0)], 1.0),
+        ([event("a", "open", 4.0, by="gateway")], 1.0),
+    ],
+)
+def test_open_alerts_ask_for_more_audits_and_closed_ones_no_more(events, factor):
+    assert audit_factor(events) == factor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -9,17 +10,20 @@ from sqlalchemy import select
 from insource.foundation.clock import to_microseconds
 from insource.foundation.errors import IntegrityError
 from insource.store.database import Database
-from insource.store.deployments.registry import dated
+from insource.store.deployments.registry import add_event, dated
+from insource.types.deployment import DeploymentEvent
 from insource.types.monitoring import SCHEMA_VERSION, Check
 
 CHECKS = dated("monitor_checks")
 
 
-def add_check(database: Database, check: Check) -> None:
-    """Record a check with its alerts, in one transaction."""
+def add_check(database: Database, check: Check, events: Sequence[DeploymentEvent] = ()) -> None:
+    """Record a check and the events of its alerts, in one transaction."""
     row = {"task": check.task, "at": to_microseconds(check.at), "document": check.model_dump_json()}
     with database.write() as connection:
         connection.execute(CHECKS.insert().values(row))
+        for event in events:
+            add_event(connection, event)
 
 
 def checks_of(database: Database, task: str, *, limit: int) -> tuple[Check, ...]:
