@@ -12,6 +12,7 @@ from insource.config.evaluation import EvaluationSection
 from insource.config.gateway import GatewaySection, UpstreamSection
 from insource.config.log import LogSection, PricesSection
 from insource.config.reference import ReferenceSection
+from insource.config.retrain import RetrainSection
 from insource.config.rollout import RolloutSection
 from insource.config.routing import RoutingSection
 from insource.config.serving import ServingSection
@@ -39,6 +40,7 @@ class Config(Frozen):
     serving: ServingSection = ServingSection()
     routing: RoutingSection = RoutingSection()
     rollout: RolloutSection = RolloutSection()
+    retrain: RetrainSection = RetrainSection()
     gateway: GatewaySection = GatewaySection()
     upstreams: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], UpstreamSection] = {}
     log: LogSection = LogSection()

@@ -10,6 +10,7 @@ from insource.dataset.checks.check import Context
 from insource.dataset.checks.fixes import read_decisions
 from insource.dataset.prepare import MakeContext, Prepared, prepared
 from insource.dataset.review.decisions import read_reviews
+from insource.dataset.rows.source import Source
 from insource.dataset.rows.staged import Staged
 from insource.dataset.rows.teacher_policy import read_policy
 from insource.dataset.saved.built import Built, find_built, remember
@@ -18,6 +19,7 @@ from insource.dataset.saved.folder import examples as read_examples
 from insource.dataset.saved.sufficiency import Needs
 from insource.dataset.settings import BuildSettings
 from insource.dataset.sources.choose import Chosen, choose_source
+from insource.dataset.sources.fresh import FreshRows
 from insource.dataset.sources.joined import Joined
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.splits.stored import ledger
@@ -170,7 +172,7 @@ def build_settings(project: Project) -> BuildSettings:
 
 
 def source_of(session: Session) -> Chosen:
-    """Return the project's rows, why they are read like that, and the synthetic rows made from them."""
+    """Return the project's rows and why they are read like that, with those of its traffic and made ones."""
     project = session.project
     chosen = choose_source(
         session.config.dataset,
@@ -179,10 +181,12 @@ def source_of(session: Session) -> Chosen:
         task=session.config.task.name,
         schemas=project.schemas(),
     )
-    if not project.synthetic_path.exists():
-        return chosen
-    synthetic = JsonLines(project.synthetic_path, project.schemas())
-    return Chosen(Joined(chosen.source, synthetic), chosen.reason)
+    more: list[Source] = []
+    if project.fresh_path.exists():
+        more.append(FreshRows(project.fresh_path))
+    if project.synthetic_path.exists():
+        more.append(JsonLines(project.synthetic_path, project.schemas()))
+    return Chosen(Joined(chosen.source, *more), chosen.reason) if more else chosen
 
 
 def made(folder: Path) -> Path:

@@ -47,6 +47,7 @@ def command(
     """
     from insource.cli.output import Terminal, say
     from insource.dataset.saved.purged_answers import affected
+    from insource.dataset.sources.fresh import FILE_NAME, without_calls
     from insource.evaluation.purged_records import runs_holding
     from insource.runs.folders import RunStore
 
@@ -68,6 +69,8 @@ def command(
     say(f"Removed {report.calls:,} calls; {report.spool_bytes:,} bytes of the spool overwritten.")
     if report.under_way:
         say(f"{report.under_way:,} calls have not ended and are not in the log yet. Purge again later.")
+    if fresh := without_calls(log.root / FILE_NAME, report.call_ids):
+        say(f"Removed {fresh:,} rows for retraining ({FILE_NAME}).")
     named: set[str] = set()
     for one in affected(log.root, report.row_answers, report.call_ids):
         named |= set(one.runs)

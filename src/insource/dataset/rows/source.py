@@ -11,6 +11,7 @@ from insource.types import Dropped, Row
 
 LEFT_OUT = frozenset(
     {
+        "answered-here",
         "call-failed",
         "conversation",
         "interrupted",
