@@ -145,7 +145,9 @@ def _alerts(session: Session) -> tuple[Alert, ...]:
     return tuple(
         Alert(one.at, one.reason)
         for one in found
-        if one.kind == "alert" and one.evidence.get("signal") in DRIFT_SIGNALS
+        if one.kind == "alert"
+        and one.evidence.get("signal") in DRIFT_SIGNALS
+        and one.evidence.get("state", "open") == "open"
     )
 
 
