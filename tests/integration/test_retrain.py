@@ -1,25 +1,56 @@
 """One cycle of retraining on real rows, a real log and real models, from the trigger to the ladder."""
 
+import json
+import shutil
+
 import pytest
-from support.retraining import CONFIG, NEW, again, answered, documents, source_rows, stand_in, walk
+from support.retraining import (
+    CONFIG,
+    KNOWN,
+    NEW,
+    again,
+    answered,
+    documents,
+    finished_project,
+    source_rows,
+    stand_in,
+    walk,
+)
 from support.walks import session_on
 
 from insource import pipeline
+from insource.dataset.review.ranked import FILE_NAME as QUEUE_FILE
+from insource.dataset.review.ranked import read_ranked
+from insource.dataset.rows.teacher_policy import TeacherRule, check_teachers, read_policy, write_policy
 from insource.dataset.saved.folder import load as load_dataset
+from insource.foundation.errors import IntegrityError
 from insource.logs.query import Log
-from insource.store.deployments.registry import deployment_of, events, open_registry
+from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
+from insource.types.deployment import DeploymentEvent
+from insource.workflow.build import build_dataset
+from insource.workflow.champion import champion_of
+from insource.workflow.promote import keep_champion
 from insource.workflow.retrain import retrain
+from insource.workflow.review import open_workbench
+
+
+def never(session):
+    raise AssertionError("nothing was to be trained")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a project of 240 tickets whose n-gram model is the champion."""
+    return finished_project(tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture
-def champion(project, tmp_path, monkeypatch):
-    """A project of 240 tickets whose n-gram model is the champion, and a session on it."""
-    folder = project(source_rows(240), CONFIG)
+def champion(finished, tmp_path, monkeypatch):
+    """A session on a copy of that project, and its run."""
+    folder = shutil.copytree(finished, tmp_path / "project")
     monkeypatch.setattr(pipeline, "make_model", stand_in(tmp_path / "engine"))
     session = session_on(folder)
-    result = walk()(session)
-    assert result.served.kind == "fitted"
-    return again(session), result
+    return session, champion_of(session)
 
 
 def deployed(session):
@@ -57,3 +88,174 @@ def test_new_words_are_learned_and_the_challenger_goes_into_shadow(champion):
     assert (now.champion.run_id, now.challenger.run_id) == (before.run_id, cycle.challenger)
     assert (now.stage, now.share) == ("shadow", 0.0)
     assert [one.kind for one in history] == ["deployed", "shadow", "retrain"]
+
+
+def test_a_cycle_without_a_reason_is_none_and_names_what_to_label(champion):
+    session, _ = champion
+    unsure = answered(session.project.workspace, documents(NEW, 12, seed=2), confidence=0.1)
+    found = retrain(session, never)
+    assert found.cycle is None
+    assert not any(one.due for one in found.triggers)
+    queue = found.mined.queue
+    assert {row.row_id for row in queue.rows} <= set(unsure), "new words, unsure: before all else"
+    assert {"uncertainty", "novelty"} <= {signal for row in queue.rows for signal in row.signals}
+    assert len(queue.rows) == session.config.retrain.labels
+    ranked = read_ranked(session.project.workspace / QUEUE_FILE)
+    assert list(ranked) == [row.row_id for row in queue.rows]
+    with open_workbench(session) as bench:
+        first = bench.following("to-label", "ann")
+        item = bench.item("to-label", "ann", first)
+    assert item.row.row_id == queue.rows[0].row_id
+    assert item.reasons == queue.rows[0].reasons
+
+
+def test_wrong_corrections_make_a_worse_challenger_and_the_champion_stays(champion):
+    session, before = champion
+    wrong = dict(zip(KNOWN, (*list(KNOWN)[1:], next(iter(KNOWN))), strict=True))
+    spoiled = [(text, wrong[label]) for text, label in documents(KNOWN, 400, seed=3)]
+    corrected(session, spoiled)
+    cycle = retrain(session, walk()).cycle
+    assert (cycle.outcome, cycle.ruling.passes) == ("kept", False)
+    assert "stays: the challenger is worse on the sealed test documents" in cycle.reason
+    now, history = deployed(session)
+    assert (now.champion.run_id, now.challenger, now.stage) == (before.run_id, None, "idle")
+    assert [one.kind for one in history] == ["deployed", "retrain"]
+    assert history[-1].reason == cycle.reason
+
+
+def test_the_same_rows_make_the_same_model_which_is_said(champion):
+    session, before = champion
+    found = retrain(session, walk(), wanted="to see")
+    assert [one.name for one in found.triggers if one.due] == ["asked"]
+    assert found.cycle.outcome == "nothing new"
+    assert "Label documents first" in found.cycle.reason
+    now, _ = deployed(session)
+    assert (now.champion.run_id, now.challenger) == (before.run_id, None)
+
+
+def test_the_champion_answers_as_it_is_served_and_only_documents_that_it_has_not_learned(champion):
+    session, before = champion
+    corrected(session, documents(NEW, 60, seed=1))
+    cycle = retrain(session, walk()).cycle
+    known = load_dataset(session.project.datasets_path / before.stages[0].path)
+    assert cycle.ruling.sealed.n == len(known.splits["test"])
+    assert cycle.ruling.learned == 0
+    measured = next(one for one in before.evaluations if one.arm.name == before.choice.candidate)
+    assert cycle.ruling.sealed.baseline_value.value == measured.metrics["accuracy"].value
+    assert any("harder than the traffic" in note for note in cycle.ruling.notes)
+
+
+def test_a_new_label_is_a_reason_and_compares_with_todays_way(champion):
+    session, _ = champion
+    rows = source_rows(240) + [
+        {
+            "id": f"n{n}",
+            "input": f"donate charity gift {n}",
+            "output": "donation",
+            "cloud_outputs": {"big": "donation"},
+        }
+        for n in range(30)
+    ]
+    (session.project.folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    labels = 'name = "tickets"\nlabels = ["billing", "technical", "shipping", "donation"]'
+    config = session.project.folder / "insource.toml"
+    config.write_text(config.read_text().replace('name = "tickets"', labels, 1))
+    session = session_on(session.project.folder)
+    found = retrain(session, walk())
+    (trigger,) = (one for one in found.triggers if one.name == "schema")
+    assert (trigger.due, trigger.reason) == (True, "New labels donation.")
+    assert found.cycle.ruling.sealed is None
+    assert "another contract" in found.cycle.ruling.notes[0]
+    assert (found.cycle.outcome, found.cycle.ruling.passes) == ("promoted", True), found.cycle.reason
+
+
+def test_a_drift_alert_is_a_reason_once_and_a_closed_one_is_none(champion):
+    session, _ = champion
+    with open_registry(session.project.workspace) as database:
+        for signal, state in (("inputs", "closed"), ("cloud", "open"), ("inputs", "open")):
+            event = DeploymentEvent(
+                task="tickets",
+                revision=0,
+                at=session.clock.now(),
+                kind="alert",
+                by="monitor",
+                reason=f"{signal} {state}",
+                evidence={"signal": signal, "state": state},
+            )
+            record_event(database, event)
+    found = retrain(session, walk())
+    (drift,) = (one for one in found.triggers if one.due)
+    assert (drift.name, drift.evidence["alerts"]) == ("drift", 1)
+    assert drift.reason.endswith("inputs open")
+    assert found.cycle.outcome == "nothing new"
+
+
+def test_a_challenger_waits_while_another_is_on_the_ladder_or_a_person_has_to_say_so(champion):
+    session, before = champion
+    corrected(session, documents(NEW, 150, seed=1))
+    with open_registry(session.project.workspace) as database:
+        keep_champion(session, before)
+        current = deployment_of(database, "tickets")
+        other = current.champion.model_copy(update={"name": "other", "run_id": "other"})
+        busy = current.model_copy(update={"challenger": other, "stage": "canary", "share": 0.05})
+        event = DeploymentEvent(
+            task="tickets", revision=0, at=session.clock.now(), kind="canary", by="operator", reason="by hand"
+        )
+        swap(database, busy, event, expected=current.revision)
+    cycle = retrain(session, walk()).cycle
+    assert cycle.outcome == "passed"
+    assert "other is on the ladder (canary)" in cycle.reason
+    now, _ = deployed(session)
+    assert (now.challenger.name, now.stage, now.share) == ("other", "canary", 0.05)
+
+
+def test_without_promotion_it_waits_for_a_person(champion):
+    session, _ = champion
+    config = session.project.folder / "insource.toml"
+    config.write_text(config.read_text().replace("[retrain]\n", "[retrain]\npromote = false\n"))
+    corrected(session, documents(NEW, 150, seed=1))
+    cycle = retrain(session_on(session.project.folder), walk()).cycle
+    assert cycle.outcome == "passed"
+    assert f"insource deploy shadow {cycle.challenger}" in cycle.reason
+    assert deployed(session)[0].challenger is None
+
+
+def test_answers_of_the_cloud_need_a_policy_before_they_are_trained_on(champion):
+    """The walk stops where training would begin; with a policy the same cycle goes on."""
+    session, _ = champion
+    answered(session.project.workspace, documents(NEW, 60, seed=1))
+
+    def checked(own):
+        dataset, _ = build_dataset(own)
+        path = own.project.policy_path
+        check_teachers(dataset.splits["train"], read_policy(path), path)
+        return walk()(own)
+
+    with pytest.raises(IntegrityError) as caught:
+        retrain(session, checked, wanted="new supplier")
+    assert caught.value.code == "teacher-not-allowed"
+    write_policy(
+        session.project.policy_path, (TeacherRule(model="openai/*", train="allow", terms="2026-11"),)
+    )
+    found = retrain(again(session), checked)
+    assert [one.name for one in found.triggers if one.due] == ["asked"], "the cycle that was begun goes on"
+    assert found.cycle.step == "done"
+    assert any("checked by nobody" in note for note in found.cycle.ruling.notes)
+
+
+def test_a_log_as_the_source_gives_no_answer_of_the_local_model(project, tmp_path, monkeypatch):
+    folder = project((), CONFIG.replace("[dataset]\n", '[dataset]\nformat = "log"\n'))
+    monkeypatch.setattr(pipeline, "make_model", stand_in(tmp_path / "engine"))
+    session = session_on(folder)
+    cloud = answered(session.project.workspace, documents(KNOWN, 150))
+    answered(session.project.workspace, documents(KNOWN, 20, seed=9), to="local", model="small")
+    before = walk()(session)
+    assert before.dataset.dropped["answered-here"] == 20
+    corrected(again(session), documents(NEW, 60, seed=1))
+    cycle = retrain(again(session), walk()).cycle
+    assert cycle.collected.rows == 0
+    dataset = load_dataset(session.project.datasets_path / cycle.dataset)
+    ids = {one.row_id for examples in dataset.splits.values() for one in examples}
+    assert set(cloud) <= ids
+    assert len(ids) == 210
+    assert cycle.ruling.fresh.adjusted.outcome == "better"

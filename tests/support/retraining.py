@@ -1,8 +1,10 @@
 """A project whose champion is a fitted label model, and live traffic with words that it has never seen."""
 
-from contextlib import contextmanager
+import json
 
+import pytest
 from support.arms import made_of
+from support.walks import session_on
 
 from insource import pipeline
 from insource.arms.registry import ARMS
@@ -89,6 +91,18 @@ def stand_in(folder):
     return make_model
 
 
+def finished_project(folder):
+    """Write a project of 240 tickets with one finished run; the n-gram model answers in it."""
+    lines = "".join(json.dumps(row) + "\n" for row in source_rows(240))
+    (folder / "data.jsonl").write_text(lines, encoding="utf-8")
+    (folder / "insource.toml").write_text(CONFIG, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "make_model", stand_in(folder / "engine"))
+        result = walk()(session_on(folder))
+    assert result.served.kind == "fitted"
+    return folder
+
+
 def answered(workspace, texts, *, to="cloud", model="big", confidence=0.3, answers=None):
     """Record live calls that were answered by the cloud, or here; return their ids, oldest first."""
     found = []
@@ -112,21 +126,6 @@ def answered(workspace, texts, *, to="cloud", model="big", confidence=0.3, answe
             )
             found.append(recording.call_id)
     return found
-
-
-@contextmanager
-def killed_at(monkeypatch, module, name):
-    """Die when this function is called, as a process that is killed there."""
-
-    class Killed(BaseException):
-        pass
-
-    def die(*_, **__):
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module, name, die)
-        yield Killed
 
 
 def again(session):

@@ -78,7 +78,7 @@ class Cycle(Frozen):
     ``dataset`` is the folder of the new dataset.
     """
 
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
     cycle_id: str
     task: str
     started_at: str
