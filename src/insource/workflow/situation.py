@@ -7,15 +7,15 @@ from datetime import datetime
 from typing import NamedTuple
 
 from insource.dataset.sources.choose import choose_source
-from insource.dataset.sources.fresh import Fresh, fresh_rows, input_key, read_fresh
+from insource.dataset.sources.fresh import Fresh, fresh_rows, input_key, placed, read_fresh
 from insource.lifecycle.contract_changes import contract_changes
 from insource.lifecycle.triggers import Alert, Base, Situation, triggers
 from insource.logs.query import Log
 from insource.models.catalogue import at_hand, resolve
 from insource.store.deployments.registry import FILE_NAME, events, open_registry
-from insource.types import Dataset, Example, Row, RunResult
+from insource.types import Dataset, Example, Row, RunResult, Split
 from insource.types.retraining import Collected, Trigger
-from insource.workflow.build import build_dataset
+from insource.workflow.build import build_dataset, build_settings
 from insource.workflow.champion import champion_of, learned_from
 from insource.workflow.cycles import cycles
 from insource.workflow.kept_profile import has_log
@@ -89,10 +89,15 @@ def fresh_of(session: Session) -> Fresh:
         task=session.config.task.name,
         schemas=project.schemas(),
     ).source
-    known = {input_key(row.input) for row in own if isinstance(row, Row)}
+    known: set[str] = set()
+    given: set[Split | None] = set()
+    for row in own:
+        if isinstance(row, Row):
+            known.add(input_key(row.input))
+            given.add(row.split)
     with Log(project.workspace, clock=session.clock) as log:
         log.drain()
-        return fresh_rows(
+        found = fresh_rows(
             log,
             section.calls.task or session.config.task.name,
             section.calls,
@@ -100,6 +105,8 @@ def fresh_of(session: Session) -> Fresh:
             before=before,
             conversations=section.conversations,
         )
+    shares = build_settings(project).fractions
+    return found._replace(rows=placed(found.rows, given, shares, session.config.project.seed))
 
 
 def collected(fresh: Fresh) -> Collected:

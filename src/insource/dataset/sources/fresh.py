@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +17,14 @@ from insource.config.dataset import CallsSection
 from insource.dataset.sources.calls import SOURCE, row_of
 from insource.dataset.sources.conversation import Conversations
 from insource.dataset.sources.json_lines import JsonLines
+from insource.dataset.splits.assign import CARVED
 from insource.foundation.canonical import digest
 from insource.foundation.errors import DataError
 from insource.foundation.files import replace_text
 from insource.logs.collect import ROW_TAG
 from insource.logs.paid import ARM_SOURCE
 from insource.logs.query import Log
-from insource.types import Call, Dropped, Row
+from insource.types import Call, Dropped, Row, Split
 
 FILE_NAME = "fresh.jsonl"
 KNOWN, SUPERSEDED = "already-known", "same-document"
@@ -96,6 +98,26 @@ def fresh_rows(
             left_out[SUPERSEDED] += earlier is not None and earlier.row_id != row.row_id
             best[key] = _better(earlier, _with_cloud(row, call, earlier))
     return Fresh(tuple(best.values()), {reason: count for reason, count in left_out.items() if count})
+
+
+def placed(
+    rows: Iterable[Row], given: Container[Split | None], shares: Mapping[Split, float], seed: int
+) -> tuple[Row, ...]:
+    """Return the rows with a split each, of those that another source gives; a build draws the others.
+
+    Where a file says which rows are test, a build draws none, and new documents would all be trained on. The
+    lot is that of the group, else of the document, so that it stays.
+    """
+    found = []
+    for row in rows:
+        lot, share = _lot(row.group or row.input, seed), 0.0
+        for split in CARVED:
+            share += shares.get(split, 0.0)
+            if lot < share:
+                row = row.model_copy(update={"split": split if split in given else None})
+                break
+        found.append(row)
+    return tuple(found)
 
 
 def write_fresh(path: Path, rows: Iterable[Row]) -> None:
@@ -176,11 +198,18 @@ def _with_cloud(row: Row, call: Call, earlier: Row | None) -> Row:
     return row.model_copy(update={"cloud_outputs": outputs})
 
 
+def _lot(name: str, seed: int) -> float:
+    """Return a number between 0 and 1 that name and seed fix."""
+    lot = blake2b(name.encode(), digest_size=8, salt=b"fresh", key=str(seed).encode()).digest()
+    return int.from_bytes(lot, "big") / 2**64
+
+
 def _record(row: Row) -> dict[str, Any]:
     origin = row.provenance.model_dump(exclude={"source", "line"}, exclude_defaults=True)
     origin["label"] = row.provenance.label  # a model that is named is not to be taken for the label's
     record: dict[str, Any] = {"id": row.row_id, "input": row.input, "output": row.output}
     optional = {
+        "split": row.split,
         "group": row.group,
         "time": row.time,
         "prompt": row.prompt,

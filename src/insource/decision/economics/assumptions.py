@@ -13,8 +13,8 @@ from insource.types import Assumption, Frozen
 class Assumptions(Frozen):
     """Everything that the options share; the fields have the names and units of ``[decision]``.
 
-    ``retraining_usd`` is what a cycle of retraining took beside its labels. It is None until one was measured,
-    and a cycle takes the training of the option.
+    ``retraining_usd`` is what a cycle of retraining took beside its labels. It is None until one was
+    measured; a cycle then takes the training of the option.
     """
 
     documents_per_month: Quantity

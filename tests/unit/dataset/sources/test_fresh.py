@@ -10,6 +10,7 @@ from insource.dataset.sources.fresh import (
     FreshRows,
     fresh_rows,
     input_key,
+    placed,
     read_fresh,
     without_calls,
     write_fresh,
@@ -139,3 +140,34 @@ def test_every_document_gives_at_most_one_row_and_every_call_is_counted(tmp_path
     assert len(inputs) + sum(found.left_out.values()) == len(made)
     corrected = {text for text, _, _, by in made if by}
     assert {row.input for row in found.rows if row.provenance.label == "checked"} == corrected
+
+
+SHARES = {"train": 0.5, "validation": 0.1, "calibration": 0.1, "test": 0.3}
+
+
+def rows(workspace, count, groups=None):
+    answered(workspace, [(f"text {n}", "billing") for n in range(count)])
+    found = fresh(workspace).rows
+    return [
+        row.model_copy(update={"group": groups[n % len(groups)] if groups else None})
+        for n, row in enumerate(found)
+    ]
+
+
+def test_where_a_file_gives_its_splits_new_documents_fill_each_by_its_share(workspace):
+    found = placed(rows(workspace, 400), {"train", "validation", "calibration", "test"}, SHARES, 0)
+    counts = {split: sum(row.split == split for row in found) for split in (None, *SHARES)}
+    assert counts["train"] == 0, "what is left is the pool, which is trained on"
+    for split in ("validation", "calibration", "test"):
+        assert abs(counts[split] - 400 * SHARES[split]) < 40
+    assert placed(found, {"train", "validation", "calibration", "test"}, SHARES, 0) == found
+
+
+def test_what_no_source_gives_a_build_draws_and_a_group_stays_whole(workspace):
+    made = rows(workspace, 60, groups=[f"g{n}" for n in range(12)])
+    assert {row.split for row in placed(made, {None}, SHARES, 0)} == {None}
+    assert {row.split for row in placed(made, {None, "test"}, SHARES, 0)} == {None, "test"}
+    splits = {}
+    for row in placed(made, {"validation", "calibration", "test"}, SHARES, 0):
+        splits.setdefault(row.group, set()).add(row.split)
+    assert {len(found) for found in splits.values()} == {1}
