@@ -74,7 +74,7 @@ def test_a_dry_run_says_what_and_how_much_and_writes_nothing(folder, command):
     assert sorted((folder / ".insource" / "datasets").iterdir()) == datasets
     code, out, _ = command("--dry-run")
     assert code == 0
-    assert "examples  due      60 labels by people that the champion does not know, 60 of them" in out
+    assert "examples  due      60 labels by people that the champion does not know, about 30 of them" in out
     assert "60 corrected by people; left out: none" in out
     assert out.rstrip().endswith("A cycle is due: examples.")
 

@@ -31,8 +31,8 @@ class Situation(NamedTuple):
     """What the triggers read.
 
     ``made_at`` is when the champion's run began: whatever came later, it cannot know. ``labelled`` counts
-    labels by people that the champion's dataset does not have, ``to_learn`` those of them in the training
-    split. ``changes`` are in words. ``base`` is what the champion is made from, ``configured`` what the
+    labels by people that the champion's dataset does not have, ``to_learn`` about how many of them are
+    trained on. ``changes`` are in words. ``base`` is what the champion is made from, ``configured`` what the
     configuration names. ``others`` are the base models to try that are at hand; ``missing`` are not.
     """
 
@@ -98,7 +98,7 @@ def _examples(section: RetrainSection, found: Situation) -> Trigger:
     if found.labelled < section.examples:
         reason = f"{new}; {section.examples} would be a reason."
         return Trigger(name="examples", due=False, reason=reason, evidence=evidence)
-    reason = f"{new}, {found.to_learn} of them to train on."
+    reason = f"{new}, about {found.to_learn} of them to train on."
     return Trigger(name="examples", due=True, reason=reason, evidence=evidence)
 
 

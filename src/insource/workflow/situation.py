@@ -49,7 +49,7 @@ def assess(session: Session) -> Assessed:
     known = learned_from(session, champion)
     dataset, _ = build_dataset(session)
     fresh = fresh_of(session)
-    checked = [*_labelled(dataset, known), *_not_built(fresh, dataset)]
+    checked = [*_labelled(dataset, known), *_not_built(session, fresh, dataset)]
     base, others, missing = _bases(session, champion)
     found = Situation(
         now=session.clock.now(),
@@ -58,7 +58,7 @@ def assess(session: Session) -> Assessed:
         configured=_configured(session, base),
         alerts=_alerts(session),
         labelled=len(checked),
-        to_learn=sum(split in ("train", None) for split in checked),
+        to_learn=round(sum(checked)),
         changes=contract_changes(
             champion.dataset.output,
             session.project.given_output(),
@@ -119,22 +119,26 @@ def collected(fresh: Fresh) -> Collected:
     )
 
 
-def _labelled(dataset: Dataset, known: Dataset) -> list[str]:
-    """Return the split of each label of a person that the champion's dataset does not have."""
+def _labelled(dataset: Dataset, known: Dataset) -> list[float]:
+    """Return 1 for each new label of a person in the training split, 0 for each in another."""
     before = {(one.input, one.target) for one in _examples(known) if one.provenance.label == "checked"}
     return [
-        split
+        float(split == "train")
         for split, examples in dataset.splits.items()
         for one in examples
         if one.provenance.label == "checked" and (one.input, one.target) not in before
     ]
 
 
-def _not_built(fresh: Fresh, dataset: Dataset) -> list[None]:
-    """Return one None a corrected row of the traffic that is in no split yet."""
+def _not_built(session: Session, fresh: Fresh, dataset: Dataset) -> list[float]:
+    """Return for each corrected row that is in no split yet how likely it is one of the training split."""
     built = {input_key(one.input) for one in _examples(dataset)}
+    given = any(row.split is not None for row in fresh.rows)
+    share = 1.0 if given else build_settings(session.project).fractions["train"]
     return [
-        None for row in fresh.rows if row.provenance.label == "checked" and input_key(row.input) not in built
+        share if row.split is None else 0.0
+        for row in fresh.rows
+        if row.provenance.label == "checked" and input_key(row.input) not in built
     ]
 
 

@@ -35,7 +35,7 @@ SMALL, LARGE = Base("small", 40), Base("large", 300)
     [
         ({}, {"alerts": [LATER, EARLIER]}, "drift", "1 drift alert since"),
         ({"drift_alerts": 2}, {"alerts": [LATER, LATER, EARLIER]}, "drift", "AUROC 93 %"),
-        ({"examples": 5}, {"labelled": 5, "to_learn": 3}, "examples", "3 of them to train on"),
+        ({"examples": 5}, {"labelled": 5, "to_learn": 3}, "examples", "about 3 of them to train on"),
         ({}, {"changes": ["new fields phase"]}, "schema", "New fields phase."),
         ({"every_days": 10}, {}, "calendar", "10.0 days old"),
         ({}, {"configured": Base("other", 300)}, "base", "`training.model` is other"),
