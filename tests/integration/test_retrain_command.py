@@ -8,8 +8,8 @@ from support.retraining import FITTED, NEW, answered, documents, finished_projec
 
 from insource import pipeline
 from insource.cli.main import main
-from insource.dataset.sources.fresh import FILE_NAME as FRESH
-from insource.dataset.sources.fresh import read_fresh
+from insource.dataset.fresh import FILE_NAME as FRESH
+from insource.dataset.fresh import read_fresh
 from insource.logs.query import Log
 from insource.workflow.cycles import FOLDER
 

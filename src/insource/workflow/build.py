@@ -8,6 +8,7 @@ from pathlib import Path
 from insource.dataset.build import seal
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.fixes import read_decisions
+from insource.dataset.fresh import FreshRows
 from insource.dataset.prepare import MakeContext, Prepared, prepared
 from insource.dataset.review.decisions import read_reviews
 from insource.dataset.rows.source import Source
@@ -19,7 +20,6 @@ from insource.dataset.saved.folder import examples as read_examples
 from insource.dataset.saved.sufficiency import Needs
 from insource.dataset.settings import BuildSettings
 from insource.dataset.sources.choose import Chosen, choose_source
-from insource.dataset.sources.fresh import FreshRows
 from insource.dataset.sources.joined import Joined
 from insource.dataset.sources.json_lines import JsonLines
 from insource.dataset.splits.stored import ledger

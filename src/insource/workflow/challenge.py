@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from insource.dataset.sources.fresh import input_key
+from insource.dataset.fresh import input_key
 from insource.evaluation.compare import compared
 from insource.evaluation.comparison.difficulty import difficulties
 from insource.evaluation.comparison.family import adjust

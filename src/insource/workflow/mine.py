@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from insource.dataset.fresh import read_fresh
 from insource.dataset.review.ranked import FILE_NAME as QUEUE_FILE
 from insource.dataset.review.ranked import write_ranked
-from insource.dataset.sources.fresh import read_fresh
 from insource.decision.sufficiency.labelling import to_label
 from insource.lifecycle.mining import Served, live_signals
 from insource.logs.query import Log

@@ -9,7 +9,7 @@ from typing import Any
 from insource.config.loading import LoadedConfig
 from insource.config.sections import Config
 from insource.contract.reasoning_field import output_of
-from insource.dataset.sources.fresh import FILE_NAME as FRESH_FILE
+from insource.dataset.fresh import FILE_NAME as FRESH_FILE
 from insource.evaluation.scorers import compared
 from insource.evaluation.scoring.custom import custom_scorer
 from insource.foundation.errors import ConfigError, UserError

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from insource.dataset.sources.fresh import write_fresh
+from insource.dataset.fresh import write_fresh
 from insource.foundation.clock import iso
 from insource.foundation.ids import uuid7
 from insource.lifecycle.triggers import asked, base_to_train

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from insource.dataset.fresh import Fresh, fresh_rows, input_key, placed, read_fresh
 from insource.dataset.sources.choose import choose_source
-from insource.dataset.sources.fresh import Fresh, fresh_rows, input_key, placed, read_fresh
 from insource.lifecycle.contract_changes import contract_changes
 from insource.lifecycle.triggers import Alert, Base, Situation, triggers
 from insource.logs.query import Log

@@ -85,7 +85,7 @@ def command(
 def _remove_rows(root: Path, call_ids: frozenset[str]) -> None:
     """Remove the rows for retraining that were made of purged calls."""
     from insource.cli.output import say
-    from insource.dataset.sources.fresh import FILE_NAME, without_calls
+    from insource.dataset.fresh import FILE_NAME, without_calls
 
     if removed := without_calls(root / FILE_NAME, call_ids):
         say(f"Removed {removed:,} rows for retraining from {FILE_NAME}.")

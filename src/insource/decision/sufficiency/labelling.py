@@ -40,17 +40,7 @@ def to_label(
         more: further signals by row id; one of the same name adds its rows.
         most: rows in the queue.
     """
-    split_of: dict[str, Split] = {}
-    rows: dict[str, Example] = {}
-    checked = 0
-    for split, examples in dataset.splits.items():
-        for one in examples:
-            if one.provenance.synthetic:
-                continue  # no row of the source, so nobody can review it there
-            if one.provenance.label == "checked":
-                checked += 1
-            else:
-                rows[one.row_id], split_of[one.row_id] = one, split
+    rows, split_of, checked = _unchecked(dataset)
     gaps = gaps_of(dataset, task)
     signals: dict[Signal, Ranked] = {
         "disagreement": _disagreement(rows, answered),
@@ -60,11 +50,7 @@ def to_label(
     for name, ranked in (more or {}).items():
         known = {row: one for row, one in ranked.items() if row in rows}
         signals[name] = signals.get(name, {}) | known
-    scores: dict[str, float] = defaultdict(float)
-    for found in signals.values():
-        order = sorted(found, key=lambda row: (-found[row][0], row))
-        for rank, row in enumerate(order, 1):
-            scores[row] += 1 / (FUSED_AT + rank)
+    scores = _fused(signals.values())
     best = max(scores.values(), default=1.0)
     ordered = sorted(scores, key=lambda row: (-scores[row], row))[:most]
     return Queued(
@@ -83,6 +69,32 @@ def to_label(
         gaps=gaps,
         note=_note(rows, checked, scores, most),
     )
+
+
+def _unchecked(dataset: Dataset) -> tuple[dict[str, Example], dict[str, Split], int]:
+    """Return the rows that no person has checked with their splits, and the number of those checked."""
+    split_of: dict[str, Split] = {}
+    rows: dict[str, Example] = {}
+    checked = 0
+    for split, examples in dataset.splits.items():
+        for one in examples:
+            if one.provenance.synthetic:
+                continue  # no row of the source, so nobody can review it there
+            if one.provenance.label == "checked":
+                checked += 1
+            else:
+                rows[one.row_id], split_of[one.row_id] = one, split
+    return rows, split_of, checked
+
+
+def _fused(signals: Iterable[Ranked]) -> dict[str, float]:
+    """Return one score a row, by its rank in each signal."""
+    scores: dict[str, float] = defaultdict(float)
+    for found in signals:
+        order = sorted(found, key=lambda row: (-found[row][0], row))
+        for rank, row in enumerate(order, 1):
+            scores[row] += 1 / (FUSED_AT + rank)
+    return scores
 
 
 def gaps_of(dataset: Dataset, task: Task) -> tuple[Gap, ...]:

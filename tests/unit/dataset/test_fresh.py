@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from support.retraining import answered
 
 from insource.config.dataset import CallsSection
-from insource.dataset.sources.fresh import (
+from insource.dataset.fresh import (
     FreshRows,
     fresh_rows,
     input_key,
