@@ -21,13 +21,12 @@ from support.walks import session_on
 from insource import pipeline
 from insource.dataset.review.ranked import FILE_NAME as QUEUE_FILE
 from insource.dataset.review.ranked import read_ranked
-from insource.dataset.rows.teacher_policy import TeacherRule, check_teachers, read_policy, write_policy
+from insource.dataset.review.workbench import FieldVerdict
+from insource.dataset.rows.teacher_policy import TeacherRule, write_policy
 from insource.dataset.saved.folder import load as load_dataset
-from insource.foundation.errors import IntegrityError
 from insource.logs.query import Log
 from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
 from insource.types.deployment import DeploymentEvent
-from insource.workflow.build import build_dataset
 from insource.workflow.champion import champion_of
 from insource.workflow.promote import keep_champion
 from insource.workflow.retrain import retrain
@@ -121,6 +120,7 @@ def test_wrong_corrections_make_a_worse_challenger_and_the_champion_stays(champi
     assert (now.champion.run_id, now.challenger, now.stage) == (before.run_id, None, "idle")
     assert [one.kind for one in history] == ["deployed", "retrain"]
     assert history[-1].reason == cycle.reason
+    assert retrain(again(session), never).cycle is None, "the same labels are no reason twice"
 
 
 def test_the_same_rows_make_the_same_model_which_is_said(champion):
@@ -167,6 +167,7 @@ def test_a_new_label_is_a_reason_and_compares_with_todays_way(champion):
     assert found.cycle.ruling.sealed is None
     assert "another contract" in found.cycle.ruling.notes[0]
     assert (found.cycle.outcome, found.cycle.ruling.passes) == ("promoted", True), found.cycle.reason
+    assert retrain(again(session), never).cycle is None, "the same change is no reason twice"
 
 
 def test_a_drift_alert_is_a_reason_once_and_a_closed_one_is_none(champion):
@@ -188,6 +189,7 @@ def test_a_drift_alert_is_a_reason_once_and_a_closed_one_is_none(champion):
     assert (drift.name, drift.evidence["alerts"]) == ("drift", 1)
     assert drift.reason.endswith("inputs open")
     assert found.cycle.outcome == "nothing new"
+    assert retrain(again(session), never).cycle is None, "the same alert is no reason twice"
 
 
 def test_a_challenger_waits_while_another_is_on_the_ladder_or_a_person_has_to_say_so(champion):
@@ -220,27 +222,33 @@ def test_without_promotion_it_waits_for_a_person(champion):
     assert deployed(session)[0].challenger is None
 
 
-def test_answers_of_the_cloud_need_a_policy_before_they_are_trained_on(champion):
-    """The walk stops where training would begin; with a policy the same cycle goes on."""
+def test_answers_of_the_cloud_are_trained_on_where_the_policy_allows_it_or_a_person_reviewed_them(champion):
     session, _ = champion
-    answered(session.project.workspace, documents(NEW, 60, seed=1))
-
-    def checked(own):
-        dataset, _ = build_dataset(own)
-        path = own.project.policy_path
-        check_teachers(dataset.splits["train"], read_policy(path), path)
-        return walk()(own)
-
-    with pytest.raises(IntegrityError) as caught:
-        retrain(session, checked, wanted="new supplier")
-    assert caught.value.code == "teacher-not-allowed"
+    calls = answered(session.project.workspace, documents(NEW, 60, seed=1))
+    first = retrain(session, walk(), wanted="new supplier").cycle
+    assert (first.outcome, first.collected.by_cloud) == ("nothing new", 60)
+    assert rows_of(session, first).isdisjoint(calls)
+    with open_workbench(again(session)) as bench:
+        index = bench.following("to-label", "ann")
+        assert index is None, "the queue is written by a look without a cycle"
+    retrain(again(session), never)
+    with open_workbench(again(session)) as bench:
+        index = bench.following("to-label", "ann")
+        item = bench.item("to-label", "ann", index)
+        bench.save("ann", index, [FieldVerdict(item.fields[0].pointer, "accepted")])
+    second = retrain(again(session), walk(), wanted="one is reviewed").cycle
+    assert rows_of(session, second) & set(calls) == {item.row.row_id}
     write_policy(
         session.project.policy_path, (TeacherRule(model="openai/*", train="allow", terms="2026-11"),)
     )
-    found = retrain(again(session), checked)
-    assert [one.name for one in found.triggers if one.due] == ["asked"], "the cycle that was begun goes on"
-    assert found.cycle.step == "done"
-    assert any("checked by nobody" in note for note in found.cycle.ruling.notes)
+    third = retrain(again(session), walk(), wanted="the terms allow it").cycle
+    assert set(calls) <= rows_of(session, third)
+    assert any("checked by nobody" in note for note in third.ruling.notes)
+
+
+def rows_of(session, cycle):
+    dataset = load_dataset(session.project.datasets_path / cycle.dataset)
+    return {one.row_id for examples in dataset.splits.values() for one in examples}
 
 
 def test_a_log_as_the_source_gives_no_answer_of_the_local_model(project, tmp_path, monkeypatch):

@@ -74,7 +74,7 @@ def test_a_dry_run_says_what_and_how_much_and_writes_nothing(folder, command):
     assert sorted((folder / ".insource" / "datasets").iterdir()) == datasets
     code, out, _ = command("--dry-run")
     assert code == 0
-    assert "examples  due      60 labels by people that the champion does not know, about 30 of them" in out
+    assert "examples  due      60 labels by people since the last training, about 30 of them" in out
     assert "60 corrected by people; left out: none" in out
     assert out.rstrip().endswith("A cycle is due: examples.")
 
@@ -83,7 +83,7 @@ def test_without_a_reason_it_exits_with_0_and_says_what_would_be_one(folder, com
     code, out, err = command()
     assert (code, out) == (0, "")
     assert "No cycle is due, and the champion stays." in err
-    assert "0 labels by people that the champion does not know; 40 would be a reason." in err
+    assert "0 labels by people since the last training; 40 would be a reason." in err
     assert command("--history")[1] == "No cycle yet.\n"
 
 

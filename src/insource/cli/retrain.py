@@ -86,7 +86,7 @@ def plan_lines(plan: RetrainPlan) -> list[str]:
     left = ", ".join(f"{reason} {count:,}" for reason, count in got.left_out.items()) or "none"
     seconds = "unknown" if plan.seconds.value is None else duration(plan.seconds.value)
     return [
-        *([f"A cycle of {plan.resumes} was interrupted and goes on first."] if plan.resumes else []),
+        *([f"A cycle of {plan.resumes[:16]} was interrupted and goes on first."] if plan.resumes else []),
         table_line("champion", plan.champion, ""),
         table_line("base model", plan.base, ""),
         table_line("rows", f"{plan.rows:,}", "splits are kept; new documents fill every split"),
@@ -149,7 +149,7 @@ def _history(session: Session, *, as_json: bool) -> None:
     for one in found:
         due = ", ".join(trigger.name for trigger in one.triggers if trigger.due)
         state = one.outcome or f"interrupted after step {one.step!r}"
-        click.echo(f"{one.started_at}  {state}  ({due})  ${one.cost.usd:,.2f}  {one.reason}")
+        click.echo(f"{one.started_at[:16]}  {state}  ({due})  ${one.cost.usd:,.2f}  {one.reason}")
     if not found:
         click.echo("No cycle yet.")
 

@@ -11,19 +11,19 @@ class RetrainSection(Frozen):
     """``[retrain]``: when the model is made again, from what, and what becomes of the new one."""
 
     drift_alerts: int = Field(
-        1, ge=0, description="Drift alerts since the champion was made that are a reason; 0 for none."
+        1, ge=0, description="Drift alerts since the last training that are a reason; 0 for none."
     )
     examples: int = Field(
         100,
         ge=0,
-        description="Labels that people gave or corrected, and that the champion has not learned, that are a "
-        "reason; 0 for none.",
+        description="Labels by people since the last training that are a reason; 0 for none.",
     )
     schema_change: bool = Field(
-        True, description="Whether another instruction or output contract than the champion's is a reason."
+        True,
+        description="Whether another instruction or output contract than in the last training is a reason.",
     )
     every_days: float = Field(
-        0.0, ge=0, description="Age of the champion that is a reason (days); 0 for no calendar."
+        0.0, ge=0, description="Age of the last training that is a reason (days); 0 for no calendar."
     )
     bases: tuple[str, ...] = Field(
         (),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from insource.logs.query import Log
 from insource.types import Call, Dropped, Row, Split
 
 FILE_NAME = "fresh.jsonl"
-KNOWN, SUPERSEDED = "already-known", "same-document"
+KNOWN, SUPERSEDED, NOT_ALLOWED = "already-known", "same-document", "teacher-not-allowed"
 _PAGE = 200
 
 
@@ -46,13 +46,16 @@ class Fresh(NamedTuple):
 class FreshRows:
     """The file as a source; its rows come from the log, and a purge of their calls names them.
 
+    ``refuses`` returns why a row may not be trained on, empty when it may.
+
     Raises, when read:
         DataError: ``rows-unreadable``.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, refuses: Callable[[Row], str] = lambda row: "") -> None:
         self.name = FILE_NAME
         self._file = JsonLines(path)
+        self._refuses = refuses
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -63,6 +66,9 @@ class FreshRows:
             if isinstance(item, Row):
                 origin = item.provenance.model_copy(update={"source": SOURCE, "line": None})
                 item = item.model_copy(update={"provenance": origin, "line": None})
+                if problem := self._refuses(item):
+                    yield Dropped(row_id=item.row_id, line=None, reason=NOT_ALLOWED, detail=problem)
+                    continue
             yield item
 
 

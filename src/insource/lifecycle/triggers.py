@@ -30,8 +30,9 @@ class Base(NamedTuple):
 class Situation(NamedTuple):
     """What the triggers read.
 
-    ``made_at`` is when the champion's run began: whatever came later, it cannot know. ``labelled`` counts
-    labels by people that the champion's dataset does not have, ``to_learn`` about how many of them are
+    ``made_at`` is when the last training for this task began, the champion's or that of a later cycle: what
+    came later, it cannot know. So a reason that a cycle was begun for does not begin another one.
+    ``labelled`` counts labels by people that were not there then, ``to_learn`` about how many of them are
     trained on. ``changes`` are in words. ``base`` is what the champion is made from, ``configured`` what the
     configuration names. ``others`` are the base models to try that are at hand; ``missing`` are not.
     """
@@ -78,10 +79,10 @@ def _drift(section: RetrainSection, found: Situation) -> Trigger:
     if not section.drift_alerts:
         return Trigger(name="drift", due=False, reason="`retrain.drift_alerts` is 0.", evidence=evidence)
     if len(since) < section.drift_alerts:
-        reason = f"{_count(len(since), 'drift alert')} since the champion was made; {section.drift_alerts} "
+        reason = f"{_count(len(since), 'drift alert')} since the last training; {section.drift_alerts} "
         return Trigger(name="drift", due=False, reason=f"{reason}would be a reason.", evidence=evidence)
     last = max(since)
-    reason = f"{_count(len(since), 'drift alert')} since the champion was made, the last on "
+    reason = f"{_count(len(since), 'drift alert')} since the last training, the last on "
     return Trigger(
         name="drift",
         due=True,
@@ -92,7 +93,7 @@ def _drift(section: RetrainSection, found: Situation) -> Trigger:
 
 def _examples(section: RetrainSection, found: Situation) -> Trigger:
     evidence = {"labelled": found.labelled, "to learn": found.to_learn, "wanted": section.examples}
-    new = f"{_count(found.labelled, 'label')} by people that the champion does not know"
+    new = f"{_count(found.labelled, 'label')} by people since the last training"
     if not section.examples:
         return Trigger(name="examples", due=False, reason="`retrain.examples` is 0.", evidence=evidence)
     if found.labelled < section.examples:
@@ -104,7 +105,7 @@ def _examples(section: RetrainSection, found: Situation) -> Trigger:
 
 def _schema(section: RetrainSection, found: Situation) -> Trigger:
     if not found.changes:
-        reason = "Instruction and output contract are the champion's."
+        reason = "Instruction and output contract are those of the last training."
         return Trigger(name="schema", due=False, reason=reason)
     said = "; ".join(found.changes)
     if not section.schema_change:
@@ -118,9 +119,9 @@ def _calendar(section: RetrainSection, found: Situation) -> Trigger:
     if not section.every_days:
         return Trigger(name="calendar", due=False, reason="`retrain.every_days` is 0.", evidence=evidence)
     if days < 0:
-        reason = "The clock is before the day on which the champion was made: no age is known."
+        reason = "The clock is before the last training: no age is known."
         return Trigger(name="calendar", due=False, reason=reason, evidence=evidence)
-    reason = f"The champion is {days:,.1f} days old; {section.every_days:g} are a reason."
+    reason = f"The last training is {days:,.1f} days old; {section.every_days:g} are a reason."
     return Trigger(name="calendar", due=days >= section.every_days, reason=reason, evidence=evidence)
 
 

@@ -62,7 +62,10 @@ def _paid(session: Session, cycle: Cycle) -> float:
 
 def _labels(session: Session, cycle: Cycle) -> int:
     """Return how many documents people reviewed for this cycle: since the one before it."""
-    before = [one.started_at for one in cycles(session) if one.started_at < cycle.started_at]
-    begun = max(before, default="")
-    decisions = read_reviews(session.project.reviews_path)
-    return len({one.row_id for one in decisions if begun <= one.when <= cycle.started_at})
+    now = datetime.fromisoformat(cycle.started_at)
+    starts = (datetime.fromisoformat(one.started_at) for one in cycles(session))
+    begun = max((start for start in starts if start < now), default=None)
+    decided = {
+        (one.row_id, datetime.fromisoformat(one.when)) for one in read_reviews(session.project.reviews_path)
+    }
+    return len({row for row, when in decided if when <= now and (begun is None or when > begun)})

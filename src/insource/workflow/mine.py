@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from insource.dataset.fresh import read_fresh
 from insource.dataset.review.ranked import FILE_NAME as QUEUE_FILE
 from insource.dataset.review.ranked import write_ranked
+from insource.dataset.rows.examples import example_of
 from insource.decision.sufficiency.labelling import to_label
 from insource.lifecycle.mining import Served, live_signals
 from insource.logs.query import Log
 from insource.store.deployments.audits import audits_of
 from insource.store.deployments.registry import FILE_NAME, open_registry
-from insource.types import Dataset, EvalRecord, RunResult, Task
+from insource.types import Dataset, EvalRecord, Row, RunResult, Task
 from insource.types.deployment import Audit
 from insource.types.retraining import Mined
 from insource.workflow.kept_ladder import evaluated_in
@@ -29,7 +30,9 @@ def mine(session: Session, champion: RunResult, known: Dataset, dataset: Dataset
         known: the champion's dataset, whose training documents are not new to it.
         dataset: today's, with the rows of the traffic.
     """
-    documents = {row.row_id: row.input for row in read_fresh(session.project.fresh_path)}
+    fresh = read_fresh(session.project.fresh_path)
+    dataset = _with_waiting(dataset, fresh)
+    documents = {row.row_id: row.input for row in fresh}
     if session.config.dataset.format == "log":
         before = {one.row_id for examples in known.splits.values() for one in examples}
         documents = {
@@ -50,6 +53,14 @@ def mine(session: Session, champion: RunResult, known: Dataset, dataset: Dataset
     write_ranked(session.project.workspace / QUEUE_FILE, queue.rows)
     hours, usd = label_cost(session, len(queue.rows))
     return Mined(queue=queue, label_hours=hours, label_usd=usd)
+
+
+def _with_waiting(dataset: Dataset, fresh: Sequence[Row]) -> Dataset:
+    """Return the dataset with the rows that wait for a review before they may be trained on."""
+    built = {one.row_id for examples in dataset.splits.values() for one in examples}
+    waiting = [example_of(row, str(row.output)) for row in fresh if row.row_id not in built]
+    train = (*dataset.splits["train"], *waiting)
+    return dataset.model_copy(update={"splits": {**dataset.splits, "train": train}})
 
 
 def label_cost(session: Session, labels: int) -> tuple[float, float]:

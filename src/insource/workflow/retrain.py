@@ -7,7 +7,7 @@ reasons that it was begun for; its stages are runs like any others and are read 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from insource.dataset.fresh import write_fresh
 from insource.foundation.clock import iso
@@ -60,7 +60,7 @@ def retrain(session: Session, run: Run, *, wanted: str = "") -> Retrained:
             keep_champion(session, found.champion)
             cycle = keep_cycle(session, _begun(session, found, triggers))
         else:
-            session.display.note(f"The cycle of {cycle.started_at} goes on after step {cycle.step!r}")
+            session.display.note(f"The cycle of {cycle.started_at[:16]} goes on after step {cycle.step!r}")
         ended = _Cycle(session, run).finish(cycle)
     return Retrained(cycle.triggers, ended)
 
@@ -76,7 +76,7 @@ def _begun(session: Session, found: Assessed, triggers: tuple[Trigger, ...]) -> 
     return Cycle(
         cycle_id=uuid7(),
         task=session.config.task.name,
-        started_at=iso(session.clock.now()),
+        started_at=session.clock.now().isoformat(),
         triggers=triggers,
         champion=found.champion.run_id,
         champion_base=found.situation.base.name,
@@ -165,8 +165,13 @@ NOTHING_NEW = (
 
 
 def same_model(champion: RunResult, challenger: RunResult) -> bool:
-    """Return whether two runs made the same: the same rows, training and export, served in the same way."""
-    return (champion.digests, champion.served) == (challenger.digests, challenger.served)
+    """Return whether two runs made the same: what answers, and the policy it answers by."""
+    return _made(champion) == _made(challenger)
+
+
+def _made(result: RunResult) -> tuple[Any, ...]:
+    files = {name: result.digests.get(name) for name in ("training", "export")}
+    return files, result.served, result.routing and result.routing.policy, result.instruction
 
 
 def evidence_of(cycle: Cycle) -> dict[str, float | int | str]:

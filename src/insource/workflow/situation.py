@@ -12,6 +12,7 @@ from insource.lifecycle.contract_changes import contract_changes
 from insource.lifecycle.triggers import Alert, Base, Situation, triggers
 from insource.logs.query import Log
 from insource.models.catalogue import at_hand, resolve
+from insource.runs.result import STAGE, load
 from insource.store.deployments.registry import FILE_NAME, events, open_registry
 from insource.types import Dataset, Example, Row, RunResult, Split
 from insource.types.retraining import Collected, Trigger
@@ -26,10 +27,14 @@ DRIFT_SIGNALS = ("inputs", "behaviour", "quality", "audits")
 
 
 class Assessed(NamedTuple):
-    """The champion with its dataset, today's dataset, the new rows of the traffic, and the situation."""
+    """The champion with its dataset, today's dataset, the new rows of the traffic, and the situation.
+
+    ``last`` is the run of the last training: the champion's, or that of a later cycle.
+    """
 
     champion: RunResult
     known: Dataset
+    last: RunResult
     dataset: Dataset
     fresh: Fresh
     situation: Situation
@@ -47,28 +52,30 @@ def assess(session: Session) -> Assessed:
     """
     champion = champion_of(session)
     known = learned_from(session, champion)
+    last, began = _last_training(session, champion)
+    seen = [known, *([learned_from(session, last)] if last is not champion else [])]
     dataset, _ = build_dataset(session)
     fresh = fresh_of(session)
-    checked = [*_labelled(dataset, known), *_not_built(session, fresh, dataset)]
+    checked = [*_labelled(dataset, seen), *_not_built(session, fresh, dataset)]
     base, others, missing = _bases(session, champion)
     found = Situation(
         now=session.clock.now(),
-        made_at=datetime.fromisoformat(champion.started_at),
+        made_at=began,
         base=base,
         configured=_configured(session, base),
         alerts=_alerts(session),
         labelled=len(checked),
         to_learn=round(sum(checked)),
         changes=contract_changes(
-            champion.dataset.output,
+            last.dataset.output,
             session.project.given_output(),
-            champion.instruction,
+            last.instruction,
             session.config.task.instruction,
         ),
         others=others,
         missing=missing,
     )
-    return Assessed(champion, known, dataset, fresh, found)
+    return Assessed(champion, known, last, dataset, fresh, found)
 
 
 def triggers_of(session: Session, found: Assessed) -> tuple[Trigger, ...]:
@@ -119,9 +126,21 @@ def collected(fresh: Fresh) -> Collected:
     )
 
 
-def _labelled(dataset: Dataset, known: Dataset) -> list[float]:
+def _last_training(session: Session, champion: RunResult) -> tuple[RunResult, datetime]:
+    """Return the run of the newest finished cycle and when that began; else the champion's."""
+    began = datetime.fromisoformat(champion.started_at)
+    runs = {one.run_id for one in session.project.runs.complete(STAGE)}
+    for one in reversed(cycles(session)):
+        started = datetime.fromisoformat(one.started_at)
+        if one.step == "done" and one.challenger in runs and started > began:
+            return load(session.project.runs, one.challenger)[0], started
+    return champion, began
+
+
+def _labelled(dataset: Dataset, seen: Sequence[Dataset]) -> list[float]:
     """Return 1 for each new label of a person in the training split, 0 for each in another."""
-    before = {(one.input, one.target) for one in _examples(known) if one.provenance.label == "checked"}
+    checked = (one for known in seen for one in _examples(known) if one.provenance.label == "checked")
+    before = {(one.input, one.target) for one in checked}
     return [
         float(split == "train")
         for split, examples in dataset.splits.items()

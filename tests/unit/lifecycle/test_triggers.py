@@ -33,7 +33,7 @@ SMALL, LARGE = Base("small", 40), Base("large", 300)
 @pytest.mark.parametrize(
     ("section", "changes", "name", "said"),
     [
-        ({}, {"alerts": [LATER, EARLIER]}, "drift", "1 drift alert since"),
+        ({}, {"alerts": [LATER, EARLIER]}, "drift", "1 drift alert since the last training"),
         ({"drift_alerts": 2}, {"alerts": [LATER, LATER, EARLIER]}, "drift", "AUROC 93 %"),
         ({"examples": 5}, {"labelled": 5, "to_learn": 3}, "examples", "about 3 of them to train on"),
         ({}, {"changes": ["new fields phase"]}, "schema", "New fields phase."),

@@ -21,6 +21,7 @@ LEFT_OUT = frozenset(
         "not-text",
         "rated-down",
         "simulated",
+        "teacher-not-allowed",
         "tool-calls",
         "weight-zero",
     }
