@@ -29,7 +29,7 @@ def keep_champion(session: Session, champion: RunResult) -> None:
     with open_registry(session.project.workspace) as database:
         if deployment_of(database, task) is not None:
             return
-        version = version_of(champion)
+        version = version_of(champion, task)
         reason = "It answered when retraining began."
         new = nothing_deployed(task, now).model_copy(update={"champion": version})
         event = _event(session, "deployed", reason, version)
@@ -43,7 +43,7 @@ def hand_over(session: Session, challenger: RunResult, evidence: dict[str, float
         UserError: ``deployment-changed`` when somebody else decided at the same moment.
     """
     task, now = session.config.task.name, session.clock.now()
-    version = version_of(challenger)
+    version = version_of(challenger, task)
     with open_registry(session.project.workspace) as database:
         current = deployment_of(database, task)
         if current is None:
@@ -70,7 +70,7 @@ def record_outcome(session: Session, cycle: Cycle) -> None:
             "outcome": cycle.outcome,
             "usd": round(cycle.cost.usd, 4),
         }
-        version = version_of(load(session.project.runs, cycle.challenger)[0])
+        version = version_of(load(session.project.runs, cycle.challenger)[0], cycle.task)
         record_event(database, _event(session, "retrain", cycle.reason, version, evidence))
 
 
