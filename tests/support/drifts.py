@@ -42,7 +42,7 @@ OUTPUT = JsonSchema(
     }
 )
 POLICY = Policy(
-    threshold=THRESHOLD, basis="guaranteed", max_error=0.08, delta=0.05, calibration_n=500,
+    threshold=THRESHOLD, basis="guaranteed", max_error=0.05, delta=0.05, calibration_n=500,
     expected_local_share=0.9, reason="simulated",
 )  # fmt: skip
 
