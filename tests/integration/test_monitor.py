@@ -97,7 +97,7 @@ def test_what_the_model_does_is_watched_too(tmp_path, run):
 def test_only_audits_are_said_to_roll_back(tmp_path, run):
     log(project(tmp_path), World().calls(400))
     with open_registry(tmp_path / ".insource") as registry:
-        wrong = [i % 4 == 0 for i in range(100)]
+        wrong = [i % 2 == 0 for i in range(100)]
         add_audits(
             registry,
             [
@@ -106,7 +106,7 @@ def test_only_audits_are_said_to_roll_back(tmp_path, run):
             ],
         )
     said = run()
-    assert "audits     25.0 %" in said
+    assert "audits     50.0 %" in said
     assert "next: insource deploy rollback" in said
     (alert,) = checks(tmp_path)[0].open
     assert alert.may_roll_back

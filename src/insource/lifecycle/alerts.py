@@ -100,8 +100,8 @@ def _moved(check: Check) -> Iterator[_Moved]:
     if check.agreement is not None and check.agreement.above:
         wrong, bound = check.agreement.wrong, check.agreement.bound
         what = (
-            f"{figure(wrong.value, 'ratio')} of {wrong.n:,} audited answers differ from the cloud's, shown "
-            f"to be more than {figure(bound, 'ratio')}"
+            f"{figure(wrong.value, 'ratio')} of {wrong.n:,} audited answers differ from the cloud's; it is "
+            f"shown that more than {figure(bound, 'ratio')} do lately"
         )
         yield _Moved("audits", "audits", what, ROLL_BACK, bound, wrong.value)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from insource.config.monitor import MonitorSection
+from insource.config.rollout import RolloutSection
 from insource.lifecycle.alerts import alerts_of
 from insource.lifecycle.drift.behaviour import behaviour
 from insource.lifecycle.drift.inputs import Documents, input_drift
@@ -51,7 +52,7 @@ class Watched(NamedTuple):
     source: str
     calibrated: bool
     slo: float
-    audit_alpha: float
+    rollout: RolloutSection
 
 
 def check(
@@ -127,7 +128,7 @@ def _quality(watched: Watched, window: Sequence[Observed], alpha: float) -> tupl
 
 def _agreement(watched: Watched, audits: Sequence[Audit]) -> tuple[AuditedAgreement | None, str]:
     """Return what the audits say, or None and why there are none."""
-    found = audited(audits, bound=watched.slo, alpha=watched.audit_alpha)
+    found = audited(audits, watched.slo, watched.rollout)
     return (found, "") if found.wrong.n else (None, "no answer that was served here has been audited yet")
 
 

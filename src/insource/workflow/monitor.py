@@ -16,6 +16,7 @@ from insource.foundation.files import locked
 from insource.foundation.rng import generator
 from insource.lifecycle.alerts import MONITOR
 from insource.lifecycle.drift.inputs import Documents
+from insource.lifecycle.rollout import slo_of
 from insource.lifecycle.traffic import observed
 from insource.lifecycle.watch import Watched, check
 from insource.lifecycle.webhook import deliver
@@ -218,19 +219,20 @@ def _version(session: Session, registry: Database) -> _Version:
             f"{result.run_id} has no routing policy, so nothing of it is served.",
             hint="Run the whole loop: insource run",
         )
-    rollout = session.config.rollout
+    rollout, policy = session.config.rollout, result.routing.policy
+    slo = slo_of(champion, rollout) if champion else rollout.slo or policy.max_error
     documents, source = _reference(session, result)
     version = champion.name if champion else f"{name}@{result.run_id}"
     watched = Watched(
         task=name,
         version=version,
         output=result.dataset.output,
-        policy=result.routing.policy,
+        policy=policy,
         documents=documents,
         source=source,
         calibrated=False,
-        slo=rollout.slo,
-        audit_alpha=rollout.alpha,
+        slo=slo,
+        rollout=rollout,
     )
     since = deployed.champion_since if deployed and champion else None
     return _Version(watched, since)

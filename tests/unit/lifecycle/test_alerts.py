@@ -46,9 +46,7 @@ def estimated(moved=True):
 
 
 def agreeing(moved=True):
-    return AuditedAgreement(
-        wrong=Estimate(value=0.2, n=50), bound=0.05, log_evidence=9.0, alpha=0.01, above=moved
-    )
+    return AuditedAgreement(wrong=Estimate(value=0.2, n=50), bound=0.05, log_evidence=9.0, above=moved)
 
 
 PARTS = {"inputs": inputs, "behaviour": behaving, "quality": estimated, "agreement": agreeing}
