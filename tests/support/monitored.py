@@ -79,7 +79,7 @@ class World:
         )
 
 
-def project(folder, section="", threshold=0.8):
+def project(folder, section="", threshold=0.8, task="equipment", output=OUTPUT, window=200):
     """Write a project whose newest run serves a model."""
     result = example_result()
     policy = Policy(
@@ -91,7 +91,7 @@ def project(folder, section="", threshold=0.8):
         expected_local_share=0.9,
         reason="test",
     )
-    manifest = result.dataset.model_copy(update={"output": OUTPUT})
+    manifest = result.dataset.model_copy(update={"output": output})
     result = result.model_copy(update={"routing": RoutingSummary(policy=policy), "dataset": manifest})
     run = folder / ".insource" / "runs" / result.run_id
     run.mkdir(parents=True)
@@ -100,8 +100,8 @@ def project(folder, section="", threshold=0.8):
     made |= {"started_at": result.started_at, "finished_at": result.finished_at}
     (run / "manifest.json").write_text(json.dumps(made | {"insource": "0", "outputs": [], "result": {}}))
     (folder / "rows.jsonl").write_text('{"input": "a", "output": "b"}\n')
-    monitor = f"\n[monitor]\nwindow = 200\n{section}\n"
-    (folder / "insource.toml").write_text(f'[task]\nname = "equipment"\n{monitor}')
+    monitor = f"\n[monitor]\nwindow = {window}\n{section}\n"
+    (folder / "insource.toml").write_text(f'[task]\nname = "{task}"\n{monitor}')
     return folder
 
 
