@@ -17,7 +17,7 @@ from insource.foundation.rng import generator
 from insource.lifecycle.alerts import MONITOR
 from insource.lifecycle.drift.inputs import Documents
 from insource.lifecycle.rollout import slo_of
-from insource.lifecycle.traffic import observed
+from insource.lifecycle.traffic import Observed, observed
 from insource.lifecycle.watch import Watched, check
 from insource.lifecycle.webhook import deliver
 from insource.lifecycle.windows import Windows
@@ -113,8 +113,11 @@ def _checks(
             "checked again once it has passed that"
         )
     audits = audits_of(registry, task, version=watched.version)
-    calls = observed(log, task, watched.output, model=watched.version, since=version.since)
-    windows = Windows(calls, last, size=section.window, most=section.reference)
+
+    def read(since: datetime | None, until: datetime | None) -> Iterator[Observed]:
+        return observed(log, task, watched.output, model=watched.version, since=since, until=until)
+
+    windows = Windows(read, version.since, last, size=section.window, most=section.reference)
     made: list[Check] = []
     while len(made) < WINDOWS_AT_ONCE and (window := windows.next()) is not None:
         before = _to_continue(last, told=bool(section.webhook))

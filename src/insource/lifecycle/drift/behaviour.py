@@ -26,9 +26,9 @@ LEAST: dict[Unit, tuple[float, float]] = {
     "confidence": (0.01, 0.0),
     "characters": (0.0, 0.1),
     "lines": (0.0, 0.1),
-    "seconds": (0.0, 0.5),
+    "seconds": (0.05, 0.5),
 }
-"""By how much a figure has to move: absolute, and relative to the reference."""
+"""By how much a figure has to move: absolute, and relative to the reference; the larger of the two."""
 
 MAX_FIELDS = 50
 LABEL = "label"
