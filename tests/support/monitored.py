@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 from support.example_results import example_result
 
+from insource import build_dataset
+from insource.dataset.saved.folder import save
 from insource.foundation.rng import generator
 from insource.store.calls.calls import insert_calls
 from insource.store.database import open_database
-from insource.types import Call, JsonSchema, Policy, Route
-from insource.types.result import RoutingSummary
+from insource.types import Call, JsonSchema, Policy, Route, RunResult
+from insource.types.dataset import Provenance
+from insource.types.result import RoutingSummary, StageRun
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 RUN = example_result().run_id
@@ -103,6 +106,35 @@ def project(folder, section="", threshold=0.8, task="equipment", output=OUTPUT, 
     monitor = f"\n[monitor]\nwindow = {window}\n{section}\n"
     (folder / "insource.toml").write_text(f'[task]\nname = "{task}"\n{monitor}')
     return folder
+
+
+def with_dataset(folder, texts, synthetic=()):
+    """Give the newest run of a project a dataset with these documents."""
+    rows = [{"input": text, "output": {"voltage": None, "kind": "pump"}} for text in texts]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    dataset = build_dataset(folder / "rows.jsonl", name="equipment")
+    train = [
+        *dataset.splits["train"],
+        *(
+            dataset.splits["train"][0].model_copy(
+                update={
+                    "input": text,
+                    "row_id": f"s{n}",
+                    "provenance": Provenance(source="x", synthetic="edit"),
+                }
+            )
+            for n, text in enumerate(synthetic)
+        ),
+    ]
+    changed = dataset.model_copy(update={"splits": {**dataset.splits, "train": tuple(train)}})
+    saved = save(changed, folder / ".insource" / "datasets")
+    result_file = folder / ".insource" / "runs" / RUN / "result.json"
+    result = RunResult.model_validate_json(result_file.read_text())
+    stages = (
+        StageRun(stage="dataset", run_id=saved.name, digest="0" * 12, seconds=1.0, path=saved.name),
+        *result.stages[1:],
+    )
+    result_file.write_text(result.model_copy(update={"stages": stages}).model_dump_json())
 
 
 def log(folder, calls):
