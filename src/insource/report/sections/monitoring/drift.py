@@ -28,7 +28,7 @@ def inputs(checks: Sequence[Check]) -> Section | None:
         blocks.append(_shifts("Features of the documents", "Feature", newest.features))
     if newest.slices:
         blocks.append(_shifts("Slices, as shares of the documents", "Slice", newest.slices))
-    return Section("inputs", "Are the documents still those it was measured on?", (EXPLAINS,), tuple(blocks))
+    return Section("inputs", "Are the documents still the same?", (EXPLAINS,), tuple(blocks))
 
 
 def behaviour(checks: Sequence[Check]) -> Section | None:
