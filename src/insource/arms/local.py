@@ -19,6 +19,7 @@ from insource.models.grounding.grounding import Grounding
 from insource.models.protocol import Model, Request
 from insource.routing.compact import CompactModel
 from insource.routing.confidence import TOP_LOGPROBS
+from insource.routing.judged_model import JudgedModel
 from insource.routing.labelled import ENGINES, labelled
 from insource.routing.vocabulary import tokenizer_of
 from insource.serving.engine import EngineSettings
@@ -120,6 +121,12 @@ class Local(NamedTuple):
         return isinstance(self.task.output, Labels) and self.serving.engine in ENGINES
 
     @contextmanager
+    def serve_judged(self, name: str, adapter: int | None) -> Iterator[Model]:
+        """As ``serve_with_keys``; answers under a grammar state how sure their fields are."""
+        with self.serve_with_keys(name, adapter) as model:
+            yield JudgedModel(model, self.task.output, lambda: tokenizer_of(self.base.gguf))
+
+    @contextmanager
     def serve_labelled(self, name: str, adapter: int | None) -> Iterator[Model]:
         """As ``serve``; answers to a task with labels come with their probabilities."""
         with (
@@ -189,7 +196,9 @@ def local_plan(
     states_labels = adapter is not None and arm.constrained and local.scores_labels
     if states_labels:
         identity["labels"] = "scored"
-    opened = local.serve_labelled if states_labels else local.serve_with_keys
+    elif adapter is not None and arm.constrained:
+        identity["fields"] = "judged"
+    opened = local.serve_labelled if states_labels else local.serve_judged
     return ArmPlan(
         arm=arm,
         examples=examples,
