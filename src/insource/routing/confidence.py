@@ -118,9 +118,7 @@ def _judged_text(completion: Completion, grammar: str | None, tokenizer: Any | N
     decisions = [one for one in found if one is not None]
     # No token had an alternative: the grammar allowed this one answer, so the default is 1.
     sure = min((one.sure for one in decisions), default=1.0)
-    return completion.model_copy(
-        update={"confidence": sure, "field_evidence": evidence_of({"": decisions})}
-    )
+    return completion.model_copy(update={"confidence": sure, "field_evidence": evidence_of({"": decisions})})
 
 
 def field_confidences(

@@ -8,6 +8,7 @@ from insource.types.base import Frozen
 from insource.types.ceiling import NoiseCeiling
 from insource.types.choice import Choice
 from insource.types.comparison import BreakPoint, Registration, Slices
+from insource.types.confidence import LearnedConfidence
 from insource.types.dataset import DatasetManifest
 from insource.types.decided import Decision
 from insource.types.decision import BreakEven, Verdict
@@ -127,10 +128,14 @@ class RoutedCall(Frozen):
 
 
 class RoutingSummary(Frozen):
-    """The routing policy, and the calls that the gateway routed with it."""
+    """The routing policy, the confidence that it is about, and the calls that the gateway routed with it.
+
+    ``confidence`` is None where the policy is about the confidence that the model states itself.
+    """
 
     policy: Policy
     calls: tuple[RoutedCall, ...] = ()
+    confidence: LearnedConfidence | None = None
 
 
 class StageRun(Frozen):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.contract.answers import answer_text
@@ -29,6 +30,7 @@ from insource.types import (
 )
 from insource.types.choice import Choice
 from insource.types.comparison import Registration
+from insource.workflow.confidence import learned_summary
 from insource.workflow.decide import Decided
 from insource.workflow.dissect import Parts
 from insource.workflow.export import Made
@@ -113,7 +115,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
         break_even=found.decided.economics,
         decision=found.decided.decision.model_copy(update={"result": name}),
-        routing=RoutingSummary(policy=calibrated.policy) if calibrated else None,
+        routing=_routing(found),
         disagreements=disagreements(found.dataset, found.evaluated, choice.candidate if choice else None),
         base_digest=found.made.local.base.digest,
         max_new_tokens=found.made.local.max_new_tokens,
@@ -126,6 +128,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             "result": str(folder / RESULT_FILE),
             "adapter": str(served_file(found.made.exported)),
             **({"grounding": str(found.made.grounding)} if found.made.grounding else {}),
+            **({"confidence": str(file)} if (file := confidence_file(calibrated)) else {}),
             "log": str(session.project.workspace),
         },
         digests={
@@ -134,6 +137,21 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             "export": found.made.exported.digest,
         },
     )
+
+
+def _routing(found: Findings) -> RoutingSummary | None:
+    calibrated, choice = found.calibrated, found.choice
+    if calibrated is None or choice is None:
+        return None
+    arms = {one.evaluation.arm.name: one for one in found.evaluated}
+    chosen = arms.get(choice.candidate)
+    confidence = learned_summary(calibrated.learned, chosen, found.dataset, found.task)
+    return RoutingSummary(policy=calibrated.policy, confidence=confidence)
+
+
+def confidence_file(calibrated: Calibrated | None) -> Path | None:
+    """Return the file of the learned confidence, None where the model's own is used."""
+    return calibrated.learned.file if calibrated is not None and calibrated.learned is not None else None
 
 
 def with_measured(session: Session, result: RunResult, **parts: Frozen) -> RunResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from insource.arms import cascade
@@ -16,9 +17,10 @@ from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
 from insource.routing.cascade import fit_bound
 from insource.routing.losses import judged_records, most_of
-from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, RunResult, Served, Task
+from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, RunResult, Served, Split, Task
 from insource.types.choice import HYBRID, Choice
-from insource.workflow.evaluate import evaluate_one, inputs_of
+from insource.workflow.confidence import Learned, learn_confidence
+from insource.workflow.evaluate import evaluate_one, inputs_of, validation_documents
 from insource.workflow.export import Made
 from insource.workflow.servable import served_by, served_by_parts
 from insource.workflow.session import Session
@@ -29,13 +31,15 @@ Drive = Callable[[Session, RunResult, Sequence[Example]], tuple[RoutedCall, ...]
 class Calibrated(NamedTuple):
     """A policy, the evaluation on the calibration split that it was fitted on, and what answered there.
 
-    ``servable`` are all arms that can answer on this machine, with or without a policy.
+    ``servable`` are all arms that can answer on this machine, with or without a policy. ``learned`` is the
+    confidence that the policy is about; ``evaluated`` has it, of the documents that certify.
     """
 
     policy: Policy
     evaluated: Evaluated
     served: Served
     servable: tuple[Served, ...] = ()
+    learned: Learned | None = None
 
 
 def calibrate(
@@ -51,13 +55,21 @@ def calibrate(
     Returns None when no arm was chosen, or the chosen one does not answer on this machine.
     """
     examples = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
-    inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=examples)
-    found = _on_calibration(session, dataset, task, inputs, choice, arms)
+    inputs = inputs_of(session, dataset, task, made)
+    found = _measured_on(session, dataset, task, "calibration", _about(inputs, examples), choice, arms)
     if found is None:
         return None
-    evaluated, served, servable = found
+    own_fields = any(example.attributes or example.contract for example in examples)
+    evaluated, learned = found.evaluated, None
+    if not own_fields:
+        validation = _about(inputs, validation_documents(session, dataset))
+        other = _measured_on(session, dataset, task, "validation", validation, choice, arms)
+        learned = learn_confidence(
+            session, dataset, task, evaluated, other and other.evaluated, found.held_out
+        )
+        evaluated = _certifying(learned.stated(evaluated, examples, task), learned)
     policy = _fitted(session.config.routing, task, evaluated.records)
-    if any(example.attributes or example.contract for example in examples):
+    if own_fields:
         policy = policy.model_copy(
             update={
                 "threshold": None,
@@ -69,7 +81,18 @@ def calibrate(
     if any(one.completion and one.completion.label_probabilities for one in evaluated.records):
         policy = policy.model_copy(update={"measure": "labels"})
     session.display.note(policy.reason)
-    return Calibrated(policy, evaluated, served, servable)
+    return Calibrated(policy, evaluated, found.served, found.servable, learned)
+
+
+def _about(inputs: ArmInputs, examples: tuple[Example, ...]) -> ArmInputs:
+    return inputs._replace(test=examples, few=examples)
+
+
+def _certifying(evaluated: Evaluated, learned: Learned) -> Evaluated:
+    """Return the records of the documents that nothing was learned from."""
+    return evaluated._replace(
+        records=tuple(one for one in evaluated.records if one.row_id in learned.certifying)
+    )
 
 
 def _fitted(section: RoutingSection, task: Task, records: Sequence[EvalRecord]) -> Policy:
@@ -99,19 +122,28 @@ def _fitted(section: RoutingSection, task: Task, records: Sequence[EvalRecord]) 
     )
 
 
-def _on_calibration(
+class _Measured(NamedTuple):
+    """The chosen arm on one split: its evaluation, what answers for it, and every arm that can answer on this
+    machine. ``held_out`` is that of its plan.
+    """
+
+    evaluated: Evaluated
+    served: Served
+    servable: tuple[Served, ...]
+    held_out: Path | None = None
+
+
+def _measured_on(
     session: Session,
     dataset: Dataset,
     task: Task,
+    split: Split,
     inputs: ArmInputs,
     choice: Choice | None,
     arms: Sequence[ArmFactory],
-) -> tuple[Evaluated, Served, tuple[Served, ...]] | None:
-    """Measure the chosen arm, or the parts of the chosen hybrid and then the hybrid.
-
-    Returns what answered, and every arm that can answer on this machine.
-    """
-    if choice is None:
+) -> _Measured | None:
+    """Measure the chosen arm, or the parts of the chosen hybrid and then the hybrid."""
+    if choice is None or not inputs.test:
         return None
     possible = [arm for arm in arms if arm.role == "candidate" and not arm.why_not(inputs)]
     plans = {plan.arm.name: plan for arm in possible for plan in arm.make(inputs)}
@@ -119,12 +151,12 @@ def _on_calibration(
     if len(found) < len(choice.answering):
         return None
     servable = tuple(served_by(session, plan) for plan in plans.values() if plan.arm.local)
-    measured = [evaluate_one(session, dataset, task, "calibration", plan) for plan in found]
+    measured = [evaluate_one(session, dataset, task, split, plan) for plan in found]
     if choice.candidate != HYBRID or choice.hybrid is None:
-        return measured[0], served_by(session, found[0]), servable
+        return _Measured(measured[0], served_by(session, found[0]), servable, found[0].held_out)
     plan = hybrid_plan(inputs, choice.hybrid, measured)
-    evaluated = evaluate_one(session, dataset, task, "calibration", plan)
-    return evaluated, served_by_parts(session, choice.hybrid, found), servable
+    evaluated = evaluate_one(session, dataset, task, split, plan)
+    return _Measured(evaluated, served_by_parts(session, choice.hybrid, found), servable)
 
 
 def measure_cascade(
@@ -152,8 +184,13 @@ def measure_cascade(
         )
         return ()
     local = arms[choice.candidate]
+    identity = {}
+    if calibrated.learned is not None and calibrated.learned.confidence is not None:
+        local = calibrated.learned.stated(local, dataset.splits["test"], task)
+        identity["confidence"] = calibrated.learned.confidence.digest
     local = local._replace(evaluation=priced(session.config.decision, local))
     plan = cascade.cascade_plan(task, tuple(dataset.splits["test"]), local, cloud, calibrated.policy)
+    plan = plan._replace(identity=plan.identity | identity)
     return (evaluate_one(session, dataset, task, "test", plan),) if plan.examples else ()
 
 

@@ -59,5 +59,5 @@ def with_arm(result: RunResult, arm: str) -> RunResult:
             "reason": f"No answer is sure enough: the threshold was calibrated for {chosen}, not for {arm}.",
         }
     )
-    routing = result.routing.model_copy(update={"policy": policy})
+    routing = result.routing.model_copy(update={"policy": policy, "confidence": None})
     return result.model_copy(update={"served": known[arm], "routing": routing})

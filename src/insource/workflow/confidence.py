@@ -1,0 +1,258 @@
+"""Learn which fields are right, on documents that do not certify the bound, and measure it on test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from insource.arms.folds import units_of
+from insource.evaluation.run import read_journal
+from insource.evaluation.stage import Evaluated
+from insource.foundation.canonical import digest
+from insource.foundation.errors import IntegrityError, UserError
+from insource.foundation.files import write_json
+from insource.routing.fields.features import FEATURES
+from insource.routing.fields.figures import answer_judgements, field_judgements, figures_of
+from insource.routing.fields.fitting import LEAST_WRONG, LabelledAnswer, fit_confidence, folds_of, usable
+from insource.routing.fields.habits import habits_of
+from insource.routing.fields.model import FILE, FieldConfidence, load
+from insource.routing.fields.novelty import known_text, left_out
+from insource.runs.folders import Run, StageSpec
+from insource.stats.learn_then_test import minimum_calibration_n
+from insource.types import Dataset, EvalRecord, Example, RunResult, Task
+from insource.types.confidence import LearnedConfidence
+from insource.workflow.session import Session
+
+STAGE, VERSION = "confidence", 1
+LIBRARIES = ("scikit-learn", "numpy")
+ENOUGH_WRONG = 3 * LEAST_WRONG
+"""With fewer wrong documents outside the calibration split, a part of that split is learned from as well."""
+DIVIDED_FROM = 4
+"""The calibration split is divided only when it has so many times the documents that the bound needs."""
+
+
+class Learned(NamedTuple):
+    """What was learned, or None with the reason why not. ``certifying`` are the row ids of the calibration
+    documents that nothing was learned from: they alone may prove the bound.
+    """
+
+    run: Run
+    confidence: FieldConfidence | None
+    certifying: frozenset[str]
+    reason: str
+
+    @property
+    def file(self) -> Path | None:
+        return None if self.confidence is None else self.run.path / FILE
+
+    def stated(self, evaluated: Evaluated, examples: Sequence[Example], task: Task) -> Evaluated:
+        """Return an evaluation with the learned confidence in the place of the stated one."""
+        if self.confidence is None:
+            return evaluated
+        by_row = {example.row_id: example.input for example in examples}
+        records = [_stated(self.confidence, one, by_row[one.row_id], task) for one in evaluated.records]
+        return evaluated._replace(records=tuple(records))
+
+
+def _stated(confidence: FieldConfidence, record: EvalRecord, document: str, task: Task) -> EvalRecord:
+    if record.completion is None or record.confidence is None:
+        return record
+    # What an arm derived from the tokens stands in the record, not always in the completion.
+    said = record.completion.model_copy(update={"confidence": record.confidence})
+    completion = confidence.stated(document, said, task.output)
+    return record.model_copy(update={"completion": completion, "confidence": completion.confidence})
+
+
+def learn_confidence(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    calibration: Evaluated,
+    validation: Evaluated | None,
+    held_out: Path | None,
+) -> Learned:
+    """Fit the confidence of the chosen arm, or read it back, and say what it was fitted on.
+
+    The answers come from the training split where the arm has some by models that had not seen the document
+    (``held_out``), and from the validation split. When too few of them are wrong, one half of the calibration
+    split is added, divided by group, if the other half is still large enough to certify. What is divided
+    follows from the other splits and the number of documents, never from the calibration outcomes.
+    """
+    section = session.config.routing
+    train, documents = dataset.splits["train"], dataset.splits["calibration"]
+    outside = [
+        *_of_training(train, held_out),
+        *_labelled(validation, dataset.splits["validation"], train, "validation"),
+    ]
+    few = sum(not one.score.exact for one in outside) < ENOUGH_WRONG
+    least = DIVIDED_FROM * minimum_calibration_n(section.max_error, section.delta)
+    asked = {record.row_id for record in calibration.records}
+    own = [example for example in documents if example.row_id in asked]
+    learning = _half(own) if few and len(own) >= least else frozenset()
+    session.begin(STAGE, "learn which fields are right, on documents that do not certify the bound")
+
+    def work(folder: Path) -> dict[str, Any]:
+        inside = [one for one in _labelled(calibration, own, train, "calibration") if one.row_id in learning]
+        found = fit_confidence(
+            [*outside, *inside],
+            task.output,
+            task=task.name,
+            arm=calibration.evaluation.arm.name,
+            known=known_text([one.input for one in train]),
+            habits=habits_of([one.target for one in train], task.output),
+        )
+        if found is not None:
+            write_json(folder / FILE, found.model_dump(mode="json"))
+        return {"learned": found is not None, "reason": _reason(found, len(learning), len(own))}
+
+    spec = StageSpec(
+        stage=STAGE,
+        version=VERSION,
+        inputs={
+            "calibration": calibration.run.digest,
+            "validation": validation.run.digest if validation else "",
+            "held out": digest(held_out.read_text(encoding="utf-8")) if held_out else "",
+            "train": digest([(one.row_id, one.input, one.target, one.group) for one in train]),
+        },
+        config={
+            "task": task.name,
+            "output": task.output.model_dump(mode="json"),
+            "features": FEATURES,
+            "learning": sorted(learning),
+        },
+        seed=0,
+        libraries=LIBRARIES,
+    )
+    run = session.done(session.project.runs.run(spec, work), "learn the confidence of fields")
+    session.display.note(run.result["reason"])
+    confidence = load(run.path / FILE) if run.result["learned"] else None
+    return Learned(run, confidence, frozenset(asked - learning), run.result["reason"])
+
+
+def _half(examples: Sequence[Example]) -> frozenset[str]:
+    """Return the row ids of one half of the documents; a group is in one half."""
+    fold = folds_of(units_of(examples), 2)
+    return frozenset(one.row_id for one, part in zip(examples, fold.tolist(), strict=True) if part == 1)
+
+
+def _of_training(train: Sequence[Example], held_out: Path | None) -> list[LabelledAnswer]:
+    """Return the training documents with the answers of models that had not seen their groups."""
+    if held_out is None:
+        return []
+    records = read_journal(held_out)
+    units = units_of(train)
+    novelty = left_out([one.input for one in train], units)
+    return [
+        found
+        for example, unit, new in zip(train, units, novelty, strict=True)
+        if (record := records.get(example.row_id))
+        and (found := _answer(example, record, unit, "training", new))
+    ]
+
+
+def _labelled(
+    evaluated: Evaluated | None, examples: Sequence[Example], train: Sequence[Example], source: str
+) -> list[LabelledAnswer]:
+    if evaluated is None:
+        return []
+    known = known_text([one.input for one in train])
+    records = {record.row_id: record for record in evaluated.records}
+    return [
+        found
+        for example, unit in zip(examples, units_of(examples), strict=True)
+        if (record := records.get(example.row_id))
+        and (found := _answer(example, record, unit, source, known.novelty(example.input)))
+    ]
+
+
+def _answer(
+    example: Example, record: EvalRecord, unit: str, source: str, novelty: float
+) -> LabelledAnswer | None:
+    completion, score = record.completion, record.score
+    if completion is None or score is None:
+        return None
+    completion = completion.model_copy(update={"confidence": record.confidence})
+    if not usable(completion, score):
+        return None
+    checked = not example.provenance.from_teacher
+    return LabelledAnswer(example.row_id, unit, source, example.input, completion, score, novelty, checked)
+
+
+def _reason(found: FieldConfidence | None, learning: int, calibration: int) -> str:
+    divided = (
+        f" {learning} of {calibration} calibration documents were learned from; "
+        f"the other {calibration - learning} certify the bound."
+        if learning
+        else ""
+    )
+    if found is None:
+        return (
+            f"The confidence is the one that the model states: there are fewer than {LEAST_WRONG} wrong or "
+            f"right fields to learn from, or it does not rise with them.{divided}"
+        )
+    sources = ", ".join(f"{count} {name}" for name, count in found.documents.items())
+    labels = ", ".join(f"{count} {name}" for name, count in found.labels.items())
+    return (
+        f"Confidence learned on {found.fields:,} fields, {found.wrong:,} of them wrong, of {sources} "
+        f"documents (labels: {labels}): {found.learner}, {found.calibration.method} calibration.{divided}"
+    )
+
+
+def confidence_of(result: RunResult) -> FieldConfidence | None:
+    """Return the learned confidence that the policy of a run is about, None where it has none.
+
+    Raises:
+        UserError: ``model-not-found`` when its file was deleted.
+        DataError: ``confidence-unreadable``.
+        IntegrityError: ``digest-mismatch`` when it is another file.
+    """
+    learned = result.routing.confidence if result.routing else None
+    if learned is None:
+        return None
+    path = Path(result.paths.get("confidence", ""))
+    if not path.is_file():
+        raise UserError(
+            "model-not-found",
+            f"The learned confidence of {result.run_id} is not there any more: {path}.",
+            hint="Make it again: insource run",
+        )
+    found = load(path)
+    if found.digest != learned.digest:
+        raise IntegrityError(
+            "digest-mismatch",
+            f"{path} is not the learned confidence that the policy of {result.run_id} is about.",
+            hint="Make a run with its own: insource run",
+        )
+    return found
+
+
+def learned_summary(
+    learned: Learned | None, chosen: Evaluated | None, dataset: Dataset, task: Task
+) -> LearnedConfidence | None:
+    """Return what was learned, with its figures on the test documents of the chosen arm."""
+    if learned is None or learned.confidence is None:
+        return None
+    confidence = learned.confidence
+    summary = LearnedConfidence(
+        digest=confidence.digest,
+        learner=confidence.learner,
+        calibration=confidence.calibration.method,
+        labels=confidence.labels,
+        fitted_on=confidence.documents,
+        certifying=len(learned.certifying),
+        reason=learned.reason,
+    )
+    if chosen is None:
+        return summary
+    after = learned.stated(chosen, dataset.splits["test"], task)
+    fields = field_judgements(after.records, task.output)
+    before = field_judgements(chosen.records, task.output)
+    return summary.model_copy(
+        update={
+            "fields": figures_of([one for held in fields.values() for one in held], "fields"),
+            "answers": figures_of(answer_judgements(after.records), "answers"),
+            "by_field": {path: figures_of(held, path) for path, held in sorted(fields.items()) if path},
+            "stated": figures_of([one for held in before.values() for one in held], "stated"),
+        }
+    )
