@@ -13,30 +13,24 @@ from insource.contract.places import place_of
 from insource.dataset.identity import identity_of
 from insource.evaluation.plan import ArmPlan
 from insource.foundation.canonical import digest
-from insource.foundation.files import write_synced
 from insource.models.fitted.model import FittedModel, request_to
 from insource.models.fitted.protocol import Fitted
 from insource.models.fitted.registry import load, save
 from insource.models.protocol import Model, Request
 from insource.runs.folders import StageSpec
-from insource.types import Arm, Completion, Estimate, EvalRecord, Example, Score
+from insource.types import Arm, Estimate, Example
 from insource.types.evaluation import Effort
 
 STAGE = "fit"
 FOLDER = "model"
-HELD_OUT = "held_out.jsonl"
 
 
 class Found(NamedTuple):
-    """The result of a fit: the model, how it was chosen, and its primary metric by cross-validation.
-
-    ``held_out`` are training documents, each answered by a model that had not seen its group.
-    """
+    """The result of a fit: the model, how it was chosen, and its primary metric by cross-validation."""
 
     model: Fitted
     effort: Effort
     expected: Estimate | None = None
-    held_out: tuple[EvalRecord, ...] = ()
 
 
 class Fit(NamedTuple):
@@ -61,9 +55,6 @@ def fitted_plan(inputs: ArmInputs, fit: Fit) -> ArmPlan:
         begun = time.monotonic()
         found = fit.work()
         save(found.model, folder / FOLDER)
-        if found.held_out:
-            lines = "".join(f"{record.model_dump_json()}\n" for record in found.held_out)
-            write_synced(folder / HELD_OUT, lines.encode())
         return {
             "effort": found.effort.model_dump(mode="json"),
             "expected": found.expected.model_dump(mode="json") if found.expected else None,
@@ -88,19 +79,6 @@ def fitted_plan(inputs: ArmInputs, fit: Fit) -> ArmPlan:
         effort=Effort.model_validate(run.result["effort"]),
         expected=None if expected is None else Estimate.model_validate(expected),
         answers_in=folder,
-        held_out=run.path / HELD_OUT if (run.path / HELD_OUT).exists() else None,
-    )
-
-
-def held_out_record(example: Example, answer: Completion, score: Score) -> EvalRecord:
-    """Return the record of a training document that was answered by a model which had not seen its group."""
-    return EvalRecord(
-        row_id=example.row_id,
-        group=example.group,
-        status="scored",
-        completion=answer,
-        score=score,
-        confidence=answer.confidence,
     )
 
 

@@ -26,8 +26,7 @@ class ArmPlan(NamedTuple):
     after every document and returns the reason to ask no more, empty to go on; ``stops`` says by what it
     decides, because a measurement that may stop is another one. ``chosen_on`` are the row ids of validation
     documents on which the settings of this arm were chosen: they look better than others. ``prepare`` asks
-    about documents before they are evaluated, see ``ready``. ``held_out`` is the file of the records of
-    training documents, each answered by a model that had not seen its group; None where there are none.
+    about documents before they are evaluated, see ``ready``.
     """
 
     arm: Arm
@@ -45,7 +44,6 @@ class ArmPlan(NamedTuple):
     stops: str = ""
     chosen_on: frozenset[str] = frozenset()
     prepare: Callable[[tuple[Example, ...]], ArmPlan] | None = None
-    held_out: Path | None = None
 
     def ready(self) -> ArmPlan:
         """Return the plan that can be evaluated: one whose answers cost money has asked for them now.

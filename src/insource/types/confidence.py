@@ -1,4 +1,4 @@
-"""The learned confidence of an arm, and how good it is on documents that it has not seen."""
+"""The confidence of an arm: what it was learned from, how good it is on documents it has not seen."""
 
 from __future__ import annotations
 
@@ -33,24 +33,26 @@ class ConfidenceFigures(Frozen):
     reliability: tuple[ReliabilityBin, ...] = ()
 
 
-class LearnedConfidence(Frozen):
-    """What a learned confidence was fitted on, and its figures on the test split.
+class ConfidenceSummary(Frozen):
+    """How good the confidence of the chosen arm is on the test split, and what it was learned from.
 
-    ``digest`` names the file ``confidence.json`` that serving reads. ``labels`` counts the answers it learned
+    ``digest`` names the file ``confidence.json`` that serving reads; it is empty, and so are ``learner`` and
+    ``curve``, where the confidence is the one that the model states. ``labels`` counts the answers it learned
     from by what says that they are right: ``gold`` (people) or ``agreement`` (with a model). ``fitted_on``
-    counts them by source; none of them certified the bound. ``fields``, ``answers`` and ``by_field`` are the
-    learned confidence's figures; ``stated`` is that of the fields before it.
+    counts them by split; the ``certifying`` calibration documents, which prove the bound, are none of them.
+    ``stated`` are the figures of the fields before anything was learned. What is wrong with the contract is
+    never served and not counted.
     """
 
     schema_version: int = 1
-    digest: str
-    learner: str
-    calibration: str
-    labels: dict[str, int]
-    fitted_on: dict[str, int]
+    digest: str = ""
+    learner: str = ""
+    curve: str = ""
+    labels: dict[str, int] = {}
+    fitted_on: dict[str, int] = {}
     certifying: int
     reason: str
-    fields: ConfidenceFigures | None = None
-    answers: ConfidenceFigures | None = None
+    fields: ConfidenceFigures
+    answers: ConfidenceFigures
     by_field: dict[str, ConfidenceFigures] = {}
     stated: ConfidenceFigures | None = None

@@ -8,7 +8,7 @@ from insource.types.base import Frozen
 from insource.types.ceiling import NoiseCeiling
 from insource.types.choice import Choice
 from insource.types.comparison import BreakPoint, Registration, Slices
-from insource.types.confidence import LearnedConfidence
+from insource.types.confidence import ConfidenceSummary
 from insource.types.dataset import DatasetManifest
 from insource.types.decided import Decision
 from insource.types.decision import BreakEven, Verdict
@@ -130,12 +130,12 @@ class RoutedCall(Frozen):
 class RoutingSummary(Frozen):
     """The routing policy, the confidence that it is about, and the calls that the gateway routed with it.
 
-    ``confidence`` is None where the policy is about the confidence that the model states itself.
+    Results of older versions have no ``confidence``: their policy is about the one that the model states.
     """
 
     policy: Policy
     calls: tuple[RoutedCall, ...] = ()
-    confidence: LearnedConfidence | None = None
+    confidence: ConfidenceSummary | None = None
 
 
 class StageRun(Frozen):

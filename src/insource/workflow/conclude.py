@@ -30,7 +30,7 @@ from insource.types import (
 )
 from insource.types.choice import Choice
 from insource.types.comparison import Registration
-from insource.workflow.confidence import learned_summary
+from insource.workflow.confidence import confidence_summary
 from insource.workflow.decide import Decided
 from insource.workflow.dissect import Parts
 from insource.workflow.export import Made
@@ -145,7 +145,7 @@ def _routing(found: Findings) -> RoutingSummary | None:
         return None
     arms = {one.evaluation.arm.name: one for one in found.evaluated}
     chosen = arms.get(choice.candidate)
-    confidence = learned_summary(calibrated.learned, chosen, found.dataset, found.task)
+    confidence = confidence_summary(calibrated.learned, chosen, found.dataset, found.task)
     return RoutingSummary(policy=calibrated.policy, confidence=confidence)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.arms.folds import units_of
-from insource.evaluation.run import read_journal
 from insource.evaluation.stage import Evaluated
 from insource.foundation.canonical import digest
 from insource.foundation.errors import IntegrityError, UserError
@@ -17,17 +16,17 @@ from insource.routing.fields.figures import answer_judgements, field_judgements,
 from insource.routing.fields.fitting import LEAST_WRONG, LabelledAnswer, fit_confidence, folds_of, usable
 from insource.routing.fields.habits import habits_of
 from insource.routing.fields.model import FILE, FieldConfidence, load
-from insource.routing.fields.novelty import known_text, left_out
+from insource.routing.fields.novelty import KnownText, known_text
 from insource.runs.folders import Run, StageSpec
 from insource.stats.learn_then_test import minimum_calibration_n
 from insource.types import Dataset, EvalRecord, Example, RunResult, Task
-from insource.types.confidence import LearnedConfidence
+from insource.types.confidence import ConfidenceSummary
 from insource.workflow.session import Session
 
 STAGE, VERSION = "confidence", 1
 LIBRARIES = ("scikit-learn", "numpy")
 ENOUGH_WRONG = 3 * LEAST_WRONG
-"""With fewer wrong documents outside the calibration split, a part of that split is learned from as well."""
+"""With fewer wrong validation answers, a part of the calibration split is learned from as well."""
 DIVIDED_FROM = 4
 """The calibration split is divided only when it has so many times the documents that the bound needs."""
 
@@ -65,41 +64,33 @@ def _stated(confidence: FieldConfidence, record: EvalRecord, document: str, task
 
 
 def learn_confidence(
-    session: Session,
-    dataset: Dataset,
-    task: Task,
-    calibration: Evaluated,
-    validation: Evaluated | None,
-    held_out: Path | None,
+    session: Session, dataset: Dataset, task: Task, calibration: Evaluated, validation: Evaluated | None
 ) -> Learned:
     """Fit the confidence of the chosen arm, or read it back, and say what it was fitted on.
 
-    The answers come from the training split where the arm has some by models that had not seen the document
-    (``held_out``), and from the validation split. When too few of them are wrong, one half of the calibration
-    split is added, divided by group, if the other half is still large enough to certify. What is divided
-    follows from the other splits and the number of documents, never from the calibration outcomes.
+    The answers are those of the validation split. For an arm whose confidence follows from its tokens, one
+    half of the calibration split is added, divided by group, where too few validation answers are wrong and
+    the other half is large enough to certify. A fitted arm states a probability that was calibrated when it
+    was fitted. What is divided never follows from the calibration outcomes.
     """
-    section = session.config.routing
-    train, documents = dataset.splits["train"], dataset.splits["calibration"]
-    outside = [
-        *_of_training(train, held_out),
-        *_labelled(validation, dataset.splits["validation"], train, "validation"),
-    ]
+    section, train = session.config.routing, dataset.splits["train"]
+    known = known_text([one.input for one in train])
+    outside = _labelled(validation, dataset.splits["validation"], known, "validation")
+    asked = {record.row_id for record in calibration.records}
+    own = [example for example in dataset.splits["calibration"] if example.row_id in asked]
     few = sum(not one.score.exact for one in outside) < ENOUGH_WRONG
     least = DIVIDED_FROM * minimum_calibration_n(section.max_error, section.delta)
-    asked = {record.row_id for record in calibration.records}
-    own = [example for example in documents if example.row_id in asked]
-    learning = _half(own) if few and len(own) >= least else frozenset()
+    learning = _half(own) if few and _by_tokens(calibration) and len(own) >= least else frozenset()
     session.begin(STAGE, "learn which fields are right, on documents that do not certify the bound")
 
     def work(folder: Path) -> dict[str, Any]:
-        inside = [one for one in _labelled(calibration, own, train, "calibration") if one.row_id in learning]
+        inside = [one for one in _labelled(calibration, own, known, "calibration") if one.row_id in learning]
         found = fit_confidence(
             [*outside, *inside],
             task.output,
             task=task.name,
             arm=calibration.evaluation.arm.name,
-            known=known_text([one.input for one in train]),
+            known=known,
             habits=habits_of([one.target for one in train], task.output),
         )
         if found is not None:
@@ -112,8 +103,7 @@ def learn_confidence(
         inputs={
             "calibration": calibration.run.digest,
             "validation": validation.run.digest if validation else "",
-            "held out": digest(held_out.read_text(encoding="utf-8")) if held_out else "",
-            "train": digest([(one.row_id, one.input, one.target, one.group) for one in train]),
+            "train": digest([(one.input, one.target) for one in train]),
         },
         config={
             "task": task.name,
@@ -136,27 +126,15 @@ def _half(examples: Sequence[Example]) -> frozenset[str]:
     return frozenset(one.row_id for one, part in zip(examples, fold.tolist(), strict=True) if part == 1)
 
 
-def _of_training(train: Sequence[Example], held_out: Path | None) -> list[LabelledAnswer]:
-    """Return the training documents with the answers of models that had not seen their groups."""
-    if held_out is None:
-        return []
-    records = read_journal(held_out)
-    units = units_of(train)
-    novelty = left_out([one.input for one in train], units)
-    return [
-        found
-        for example, unit, new in zip(train, units, novelty, strict=True)
-        if (record := records.get(example.row_id))
-        and (found := _answer(example, record, unit, "training", new))
-    ]
+def _by_tokens(evaluated: Evaluated) -> bool:
+    return any(one.completion and one.completion.field_evidence for one in evaluated.records)
 
 
 def _labelled(
-    evaluated: Evaluated | None, examples: Sequence[Example], train: Sequence[Example], source: str
+    evaluated: Evaluated | None, examples: Sequence[Example], known: KnownText, source: str
 ) -> list[LabelledAnswer]:
     if evaluated is None:
         return []
-    known = known_text([one.input for one in train])
     records = {record.row_id: record for record in evaluated.records}
     return [
         found
@@ -188,14 +166,14 @@ def _reason(found: FieldConfidence | None, learning: int, calibration: int) -> s
     )
     if found is None:
         return (
-            f"The confidence is the one that the model states: there are fewer than {LEAST_WRONG} wrong or "
-            f"right fields to learn from, or it does not rise with them.{divided}"
+            "The confidence is the one that the model states: no learned one predicts better on held-out "
+            f"groups, or fewer than {LEAST_WRONG} fields are wrong (or right) to learn from.{divided}"
         )
-    sources = ", ".join(f"{count} {name}" for name, count in found.documents.items())
-    labels = ", ".join(f"{count} {name}" for name, count in found.labels.items())
+    sources = " and ".join(f"{count} {name}" for name, count in found.documents.items())
+    labels = " and ".join(f"{count} {name}" for name, count in found.labels.items())
     return (
-        f"Confidence learned on {found.fields:,} fields, {found.wrong:,} of them wrong, of {sources} "
-        f"documents (labels: {labels}): {found.learner}, {found.calibration.method} calibration.{divided}"
+        f"The confidence was learned on {found.fields:,} fields, {found.wrong:,} of them wrong, of {sources} "
+        f"documents (labels: {labels}): {found.learner}, {found.calibration.method} curve.{divided}"
     )
 
 
@@ -207,8 +185,8 @@ def confidence_of(result: RunResult) -> FieldConfidence | None:
         DataError: ``confidence-unreadable``.
         IntegrityError: ``digest-mismatch`` when it is another file.
     """
-    learned = result.routing.confidence if result.routing else None
-    if learned is None:
+    summary = result.routing.confidence if result.routing else None
+    if summary is None or not summary.digest:
         return None
     path = Path(result.paths.get("confidence", ""))
     if not path.is_file():
@@ -218,7 +196,7 @@ def confidence_of(result: RunResult) -> FieldConfidence | None:
             hint="Make it again: insource run",
         )
     found = load(path)
-    if found.digest != learned.digest:
+    if found.digest != summary.digest:
         raise IntegrityError(
             "digest-mismatch",
             f"{path} is not the learned confidence that the policy of {result.run_id} is about.",
@@ -227,32 +205,31 @@ def confidence_of(result: RunResult) -> FieldConfidence | None:
     return found
 
 
-def learned_summary(
+def confidence_summary(
     learned: Learned | None, chosen: Evaluated | None, dataset: Dataset, task: Task
-) -> LearnedConfidence | None:
-    """Return what was learned, with its figures on the test documents of the chosen arm."""
-    if learned is None or learned.confidence is None:
+) -> ConfidenceSummary | None:
+    """Return how good the confidence of the chosen arm is on its test documents; None without one."""
+    if learned is None or chosen is None:
         return None
-    confidence = learned.confidence
-    summary = LearnedConfidence(
-        digest=confidence.digest,
-        learner=confidence.learner,
-        calibration=confidence.calibration.method,
-        labels=confidence.labels,
-        fitted_on=confidence.documents,
-        certifying=len(learned.certifying),
-        reason=learned.reason,
-    )
-    if chosen is None:
-        return summary
     after = learned.stated(chosen, dataset.splits["test"], task)
     fields = field_judgements(after.records, task.output)
+    found = ConfidenceSummary(
+        certifying=len(learned.certifying),
+        reason=learned.reason,
+        fields=figures_of([one for held in fields.values() for one in held], "fields"),
+        answers=figures_of(answer_judgements(after.records), "answers"),
+        by_field={path: figures_of(held, path) for path, held in sorted(fields.items()) if path},
+    )
+    if learned.confidence is None:
+        return found
     before = field_judgements(chosen.records, task.output)
-    return summary.model_copy(
+    return found.model_copy(
         update={
-            "fields": figures_of([one for held in fields.values() for one in held], "fields"),
-            "answers": figures_of(answer_judgements(after.records), "answers"),
-            "by_field": {path: figures_of(held, path) for path, held in sorted(fields.items()) if path},
+            "digest": learned.confidence.digest,
+            "learner": learned.confidence.learner,
+            "curve": learned.confidence.calibration.method,
+            "labels": learned.confidence.labels,
+            "fitted_on": learned.confidence.documents,
             "stated": figures_of([one for held in before.values() for one in held], "stated"),
         }
     )

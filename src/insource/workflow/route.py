@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from insource.arms import cascade
@@ -64,9 +63,7 @@ def calibrate(
     if not own_fields:
         validation = _about(inputs, validation_documents(session, dataset))
         other = _measured_on(session, dataset, task, "validation", validation, choice, arms)
-        learned = learn_confidence(
-            session, dataset, task, evaluated, other and other.evaluated, found.held_out
-        )
+        learned = learn_confidence(session, dataset, task, evaluated, other and other.evaluated)
         evaluated = _certifying(learned.stated(evaluated, examples, task), learned)
     policy = _fitted(session.config.routing, task, evaluated.records)
     if own_fields:
@@ -124,13 +121,12 @@ def _fitted(section: RoutingSection, task: Task, records: Sequence[EvalRecord]) 
 
 class _Measured(NamedTuple):
     """The chosen arm on one split: its evaluation, what answers for it, and every arm that can answer on this
-    machine. ``held_out`` is that of its plan.
+    machine.
     """
 
     evaluated: Evaluated
     served: Served
     servable: tuple[Served, ...]
-    held_out: Path | None = None
 
 
 def _measured_on(
@@ -153,7 +149,7 @@ def _measured_on(
     servable = tuple(served_by(session, plan) for plan in plans.values() if plan.arm.local)
     measured = [evaluate_one(session, dataset, task, split, plan) for plan in found]
     if choice.candidate != HYBRID or choice.hybrid is None:
-        return _Measured(measured[0], served_by(session, found[0]), servable, found[0].held_out)
+        return _Measured(measured[0], served_by(session, found[0]), servable)
     plan = hybrid_plan(inputs, choice.hybrid, measured)
     evaluated = evaluate_one(session, dataset, task, split, plan)
     return _Measured(evaluated, served_by_parts(session, choice.hybrid, found), servable)

@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from insource.arms.factory import ArmFactory, ArmInputs, ArmNeeds
-from insource.arms.fitting import Fit, Found, fitted_plan, held_out_record
+from insource.arms.fitting import Fit, Found, fitted_plan
 from insource.evaluation.metrics import document_value, estimate
 from insource.evaluation.plan import ArmPlan
 from insource.types import NOT_MEASURED, Arm, Estimate, EvalRecord, Example, Score, Task
 from insource.types.evaluation import Effort
 
 KIND, NAME = "classical fields", "span ranking"
-VERSION = 2
+VERSION = 1
 MIN_ROWS = 1
 
 
@@ -49,10 +49,6 @@ def _fit(inputs: ArmInputs) -> Found:
         found.model,
         Effort(validation_evaluations=found.compared, settings=settings),
         expected_of(inputs.task, found.held_out),
-        held_out=tuple(
-            held_out_record(example, answer, score)
-            for (example, score), answer in zip(found.held_out, found.answers, strict=True)
-        ),
     )
 
 

@@ -24,6 +24,9 @@ FEATURES = (
 of the field: the least p̂ of a language model, the probability of a fitted one. ``structure`` is the least
 log p̂ of the lists and objects around the field. ``another look`` is 1 where a second answer agrees."""
 
+VALUE_CHECKS = ("empty", "stands in the document", "parts in the document", "usual shape", "in range")
+"""The features that follow from the value and its document alone."""
+
 MISSING = math.nan
 """What is not known. Where it is read, it stands for the mean, and its feature ``… missing`` is 1: a missing
 log-probability must never look like a certain one."""

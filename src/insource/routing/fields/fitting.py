@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from insource.matching.acceptable import RIGHT
 from insource.routing.fields.calibration import Calibration, calibrated
-from insource.routing.fields.features import FEATURES, features_of, read
+from insource.routing.fields.features import FEATURES, VALUE_CHECKS, features_of, read
 from insource.routing.fields.habits import WHOLE, FieldValue, Habits, values_of
 from insource.routing.fields.model import FieldConfidence
 from insource.routing.fields.novelty import KnownText
@@ -21,7 +21,13 @@ from insource.types import Completion, JsonSchema, OutputSpec, Score
 LEAST_WRONG = 10
 """With fewer wrong or right fields there is nothing to learn from."""
 FOLDS = 5
-STRENGTHS = (0.003, 0.03, 0.3)
+STRENGTHS = (0.03, 0.3, 3.0)
+LADDER = (
+    ("the stated confidence", frozenset(FEATURES[:2])),
+    ("the stated confidence and checks of the value", frozenset({*FEATURES[:2], *VALUE_CHECKS})),
+    ("all features", frozenset(FEATURES)),
+)
+"""What is learned from, the simplest first. More is used only where it pays on held-out groups."""
 LEAST_OF_FIELD = 30
 """A field with fewer values has no weight of its own."""
 
@@ -113,23 +119,20 @@ def fit_confidence(
     known: KnownText,
     habits: Habits,
 ) -> FieldConfidence | None:
-    """Fit to answers that certify nothing; None where they do not suffice or teach nothing.
+    """Fit to answers that certify nothing; None where they do not suffice, or predict no better than stated.
 
-    An L2 logistic regression of all features competes with one of the stated confidence alone, at several
-    strengths, by the log loss of held-out groups. The curves are fitted to held-out scores, too.
+    L2 logistic regressions of more and more features compete with the confidence as it is stated, by the log
+    loss of held-out groups. A step up that ladder has to gain more than its standard error over the groups.
+    The curves are fitted to held-out scores, too.
     """
     rows = rows_of(answers, output, habits)
     wrong = int((~rows.right).sum())
     if min(wrong, len(rows.right) - wrong) < LEAST_WRONG or len(set(rows.units.tolist())) < 2:
         return None
-    settings = [(only_own, strength) for only_own in (True, False) for strength in STRENGTHS]
-    tried = [(_held_out(rows, *setting), setting) for setting in settings]
-    scores, (only_own, strength) = min(tried, key=lambda one: _log_loss(one[0], rows.right))
-    curve = calibrated(scores, rows.right)
-    if curve is None:
+    found = _chosen(rows)
+    if found is None:
         return None
-    linear = _Linear.fit(rows, np.ones(len(rows.right), dtype=bool), only_own, strength)
-    among = "the stated confidence" if only_own else f"{len(FEATURES)} features"
+    linear = _Linear.fit(rows, np.ones(len(rows.right), dtype=bool), found.names, found.strength)
     return FieldConfidence(
         task=task,
         arm=arm,
@@ -137,17 +140,59 @@ def fit_confidence(
         labels=dict(Counter("gold" if one.checked else "agreement" for one in answers)),
         fields=len(rows.right),
         wrong=wrong,
-        learner=f"L2 logistic regression of {among}, C = {strength:g}",
+        learner=f"L2 logistic regression of {found.about}, C = {found.strength:g}",
         center=tuple(linear.center.tolist()),
         scale=tuple(linear.scale.tolist()),
         weights=tuple(linear.weights.tolist()),
         intercept=linear.intercept,
         by_field=linear.by_field,
-        calibration=curve,
-        answer=_of_answers(rows, curve.of(scores)),
+        calibration=found.curve,
+        answer=_of_answers(rows, found.curve.of(found.scores)),
         known=known,
         habits=habits,
     )
+
+
+class _Candidate(NamedTuple):
+    """A learner, its held-out scores and their curve."""
+
+    about: str
+    names: frozenset[str]
+    strength: float
+    scores: Floats
+    curve: Calibration
+
+
+def _chosen(rows: Rows) -> _Candidate | None:
+    """Return the highest step of the ladder whose gain over the one below is not chance; None for none."""
+    best: _Candidate | None = None
+    losses = _losses(rows.x[:, 0], rows.right)
+    for about, names in LADDER:
+        tried = [
+            _Candidate(about, names, strength, scores, curve)
+            for strength in STRENGTHS
+            if (curve := calibrated(scores := _held_out(rows, names, strength), rows.right))
+        ]
+        if not tried:
+            continue
+        one = min(tried, key=lambda each: float(_losses(each.scores, rows.right).mean()))
+        own = _losses(one.scores, rows.right)
+        if _pays(losses - own, rows.units):
+            best, losses = one, own
+    return best
+
+
+def _pays(gains: Floats, units: NDArray[np.str_]) -> bool:
+    """Return whether the total gain exceeds its standard error over the units."""
+    _, place = np.unique(units, return_inverse=True)
+    sums = np.bincount(place, weights=gains)
+    return bool(sums.mean() > sums.std(ddof=1) / np.sqrt(len(sums)))
+
+
+def _losses(scores: Floats, right: NDArray[np.bool_]) -> Floats:
+    """Return the log loss of each row; a score that is not known is worth even odds."""
+    known = np.nan_to_num(scores)
+    return np.asarray(np.logaddexp(0.0, np.where(right, -known, known)))
 
 
 class _Linear(NamedTuple):
@@ -160,7 +205,7 @@ class _Linear(NamedTuple):
     by_field: dict[str, float]
 
     @classmethod
-    def fit(cls, rows: Rows, train: NDArray[np.bool_], only_own: bool, strength: float) -> _Linear:
+    def fit(cls, rows: Rows, train: NDArray[np.bool_], names: frozenset[str], strength: float) -> _Linear:
         from sklearn.linear_model import LogisticRegression
 
         x = rows.x[train]
@@ -170,15 +215,14 @@ class _Linear(NamedTuple):
         moved = np.where(known, x - center, 0.0)
         scale = np.sqrt((moved**2).sum(axis=0) / counts)
         scale = np.where(scale > 1e-9, scale, 1.0)
-        moved /= scale
-        if only_own:
-            moved[:, 2:] = 0.0
+        moved = moved / scale * np.array([name in names for name in FEATURES])
         paths, counted = np.unique(rows.paths[train], return_counts=True)
-        named = [] if only_own else [p for p, n in zip(paths, counted, strict=True) if n >= LEAST_OF_FIELD]
+        kept = counted >= (LEAST_OF_FIELD if len(names) == len(FEATURES) else np.inf)
+        named = paths[kept].tolist()
         hot = (rows.paths[train][:, None] == np.array(named, dtype=str)[None, :]).astype(float)
         fitted = LogisticRegression(C=strength, max_iter=1000).fit(np.hstack([moved, hot]), rows.right[train])
         weights = fitted.coef_[0]
-        by_field = dict(zip(map(str, named), weights[len(FEATURES) :].tolist(), strict=True))
+        by_field = dict(zip(named, weights[len(FEATURES) :].tolist(), strict=True))
         return cls(center, scale, weights[: len(FEATURES)], float(fitted.intercept_[0]), by_field)
 
     def scores(self, rows: Rows, held: NDArray[np.bool_]) -> Floats:
@@ -187,17 +231,14 @@ class _Linear(NamedTuple):
         return np.asarray(moved @ self.weights + own + self.intercept)
 
 
-def _held_out(rows: Rows, only_own: bool, strength: float) -> Floats:
+def _held_out(rows: Rows, names: frozenset[str], strength: float) -> Floats:
     """Return the score of each row by a model that has not seen its unit."""
     fold = folds_of(rows.units.tolist())
     scores = np.zeros(len(rows.right))
     for number in range(FOLDS):
         held = fold == number
-        if not held.any():
-            continue
-        if len(set(rows.right[~held].tolist())) < 2:
-            continue
-        scores[held] = _Linear.fit(rows, ~held, only_own, strength).scores(rows, held)
+        if held.any() and len(set(rows.right[~held].tolist())) == 2:
+            scores[held] = _Linear.fit(rows, ~held, names, strength).scores(rows, held)
     return scores
 
 
@@ -210,10 +251,6 @@ def folds_of(units: Sequence[str], folds: int = FOLDS) -> NDArray[np.intp]:
         of[unit] = load.index(min(load))
         load[of[unit]] += sizes[unit]
     return np.array([of[unit] for unit in units], dtype=np.intp)
-
-
-def _log_loss(scores: Floats, right: NDArray[np.bool_]) -> float:
-    return float(np.logaddexp(0.0, np.where(right, -scores, scores)).mean())
 
 
 def _of_answers(rows: Rows, sures: Floats) -> Calibration | None:

@@ -32,8 +32,8 @@ class FieldConfidence(Frozen):
     ``scale``; ``by_field`` is added for a known field. ``answer`` is the curve from the sum of the logarithms
     of its fields' probabilities to that of the whole answer; None where the product stands for it.
 
-    ``documents`` says how many answers of each source it was fitted on: ``training`` (each answered by a
-    model that had not seen its group), ``validation``, ``calibration`` (those that do not certify).
+    ``documents`` says how many answers of each split it was fitted on: ``validation``, and ``calibration``
+    (those that do not certify).
     ``labels`` counts them by what says that a field is right: ``gold`` (people) or ``agreement`` (a model).
     ``fields`` of these answers were seen, ``wrong`` of them wrong.
     """

@@ -53,14 +53,3 @@ def known_text(documents: Sequence[str]) -> KnownText:
     for document in documents:
         known[sequences(document)] = True
     return KnownText(bits=base64.b64encode(np.packbits(known).tobytes()).decode())
-
-
-def left_out(documents: Sequence[str], groups: Sequence[str]) -> list[float]:
-    """Return the novelty of each training document against the documents of the other groups."""
-    found = [sequences(document) for document in documents]
-    code = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    first, shared = np.full(BUCKETS, -1), np.zeros(BUCKETS, dtype=bool)
-    for held, group in zip(found, groups, strict=True):
-        shared[held] |= (first[held] >= 0) & (first[held] != code[group])
-        first[held] = np.where(first[held] < 0, code[group], first[held])
-    return [float((~shared[held]).mean()) if len(held) else 0.0 for held in found]

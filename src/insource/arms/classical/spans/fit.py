@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import exp
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,8 +30,7 @@ CONFIDENCE_STRENGTH = 1.0
 
 
 class FittedSpans(NamedTuple):
-    """The model; each training row with its score and answer by models that have not seen its group; settings
-    compared.
+    """The model; each training row with its score by models that have not seen its group; settings compared.
 
     ``judged`` are the fields for which a label of the whole text was better than spans.
     """
@@ -41,7 +39,6 @@ class FittedSpans(NamedTuple):
     held_out: tuple[tuple[Example, Score], ...]
     compared: int
     judged: tuple[str, ...]
-    answers: tuple[Completion, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,6 @@ def fit_spans(task: Task, examples: Iterable[Example], seed: int = 0) -> FittedS
         tuple((example, score) for example, score, _ in held_out),
         compared=max((group.compared for group in found), default=1),
         judged=tuple(name for group in found for name in group.judged),
-        answers=tuple(answer for _, _, answer in held_out),
     )
 
 
@@ -113,10 +109,8 @@ def _held_out(
     groups: Sequence[Chosen],
     rows: Mapping[Path, _Rows],
     blank: SpanModel,
-) -> list[tuple[Example, Score, Completion]]:
-    """Answer each fold's held-out rows by the models fitted to the others; an answer's confidence is the
-    product of its fields'.
-    """
+) -> list[tuple[Example, Score, float]]:
+    """Answer each fold's held-out rows by the models fitted to the others; return scores and log-products."""
     score = build_scorer(task)
     found = []
     for k, fold in enumerate(folds):
@@ -130,19 +124,16 @@ def _held_out(
         for n in fold.held.tolist():
             example = samples[n].example
             answer = model.answer_to(samples[n].document, example.attributes)
-            sure = dict(answer.field_confidences)
-            completion = Completion(
-                text=answer.text, field_confidences=sure, confidence=exp(log_product(sure.values()))
-            )
-            found.append((example, score(example, completion), completion))
+            judged = score(example, Completion(text=answer.text))
+            found.append((example, judged, log_product(answer.field_confidences.values())))
     return found
 
 
-def _document_confidence(held_out: Sequence[tuple[Example, Score, Completion]]) -> Logistic | None:
+def _document_confidence(held_out: Sequence[tuple[Example, Score, float]]) -> Logistic | None:
     """Calibrate the product of the fields' confidences; None where more confidence would mean less."""
     if not held_out:
         return None
-    features = np.array([[log_product(one.field_confidences.values())] for _, _, one in held_out])
+    features = np.array([[product] for _, _, product in held_out])
     model = logistic(features, [int(score.exact) for _, score, _ in held_out], CONFIDENCE_STRENGTH)
     rises = model is not None and model.coefficients[1, 0] > 0
     return model if rises else None
