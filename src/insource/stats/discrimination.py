@@ -84,7 +84,8 @@ def calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = BINS)
     With few values a bin, the plain figure is large for a perfect confidence, too. Each bin's distance d is
     taken as the mean of a normal one with the standard error s of the share that is right, whose expected
     absolute value is known in closed form; the excess over \\|d\\| is subtracted, as by Kumar, Liang and Ma
-    2019 (arXiv 1909.10155, who draw it). It is at least 0.
+    2019 (arXiv 1909.10155, who draw it). It is at least 0. The distance that was found already has some of
+    chance in it, so the figure of a perfect confidence is still too large rather than too small.
     """
     from math import erf, exp, pi, sqrt
 

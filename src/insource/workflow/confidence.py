@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from insource.arms.folds import units_of
 from insource.evaluation.stage import Evaluated
 from insource.foundation.canonical import digest
-from insource.foundation.errors import IntegrityError, UserError
 from insource.foundation.files import write_json
 from insource.routing.fields.features import FEATURES
 from insource.routing.fields.figures import answer_judgements, field_judgements, figures_of
@@ -19,7 +18,7 @@ from insource.routing.fields.model import FILE, FieldConfidence, load
 from insource.routing.fields.novelty import KnownText, known_text
 from insource.runs.folders import Run, StageSpec
 from insource.stats.learn_then_test import minimum_calibration_n
-from insource.types import Dataset, EvalRecord, Example, RunResult, Task
+from insource.types import Dataset, EvalRecord, Example, Task
 from insource.types.confidence import ConfidenceSummary
 from insource.workflow.session import Session
 
@@ -175,34 +174,6 @@ def _reason(found: FieldConfidence | None, learning: int, calibration: int) -> s
         f"The confidence was learned on {found.fields:,} fields, {found.wrong:,} of them wrong, of {sources} "
         f"documents (labels: {labels}): {found.learner}, {found.calibration.method} curve.{divided}"
     )
-
-
-def confidence_of(result: RunResult) -> FieldConfidence | None:
-    """Return the learned confidence that the policy of a run is about, None where it has none.
-
-    Raises:
-        UserError: ``model-not-found`` when its file was deleted.
-        DataError: ``confidence-unreadable``.
-        IntegrityError: ``digest-mismatch`` when it is another file.
-    """
-    summary = result.routing.confidence if result.routing else None
-    if summary is None or not summary.digest:
-        return None
-    path = Path(result.paths.get("confidence", ""))
-    if not path.is_file():
-        raise UserError(
-            "model-not-found",
-            f"The learned confidence of {result.run_id} is not there any more: {path}.",
-            hint="Make it again: insource run",
-        )
-    found = load(path)
-    if found.digest != summary.digest:
-        raise IntegrityError(
-            "digest-mismatch",
-            f"{path} is not the learned confidence that the policy of {result.run_id} is about.",
-            hint="Make a run with its own: insource run",
-        )
-    return found
 
 
 def confidence_summary(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from insource.evaluation.plan import ArmPlan
-from insource.foundation.errors import UserError
+from insource.foundation.errors import IntegrityError, UserError
 from insource.models.prompting.folder import FILE as PROMPT
+from insource.routing.fields.model import FieldConfidence, load
 from insource.types import RunResult, Served
 from insource.types.choice import HYBRID, HybridParts
 from insource.workflow.session import Session
@@ -61,3 +63,31 @@ def with_arm(result: RunResult, arm: str) -> RunResult:
     )
     routing = result.routing.model_copy(update={"policy": policy, "confidence": None})
     return result.model_copy(update={"served": known[arm], "routing": routing})
+
+
+def confidence_of(result: RunResult) -> FieldConfidence | None:
+    """Return the learned confidence that the policy of a run is about, None where it has none.
+
+    Raises:
+        UserError: ``model-not-found`` when its file was deleted.
+        DataError: ``confidence-unreadable``.
+        IntegrityError: ``digest-mismatch`` when it is another file.
+    """
+    summary = result.routing.confidence if result.routing else None
+    if summary is None or not summary.digest:
+        return None
+    path = Path(result.paths.get("confidence", ""))
+    if not path.is_file():
+        raise UserError(
+            "model-not-found",
+            f"The learned confidence of {result.run_id} is not there any more: {path}.",
+            hint="Make it again: insource run",
+        )
+    found = load(path)
+    if found.digest != summary.digest:
+        raise IntegrityError(
+            "digest-mismatch",
+            f"{path} is not the learned confidence that the policy of {result.run_id} is about.",
+            hint="Make a run with its own: insource run",
+        )
+    return found

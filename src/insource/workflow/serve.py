@@ -32,8 +32,7 @@ from insource.serving.memory import slots_that_fit
 from insource.serving.shared_engine import AdapterModel
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
-from insource.workflow.confidence import confidence_of
-from insource.workflow.servable import with_arm
+from insource.workflow.servable import confidence_of, with_arm
 from insource.workflow.session import Session
 
 RUN_THE_LOOP = "Run the whole loop: insource run"

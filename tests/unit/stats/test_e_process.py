@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from insource.stats.e_process import PRIORS, log_evidence
 from scipy.integrate import quad
 from scipy.stats import beta
+
+from insource.stats.e_process import PRIORS, log_evidence
 
 
 @pytest.mark.parametrize("claim", ["above", "below"])

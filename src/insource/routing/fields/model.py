@@ -75,9 +75,10 @@ class FieldConfidence(Frozen):
         return np.asarray(moved @ weights + own + self.intercept)
 
     def whole(self, sures: Sequence[float]) -> float:
-        """Return the probability that an answer is right, from those of its fields."""
+        """Return the probability that an answer is right: at most that of its most doubtful field."""
         together = sum(map(math.log, sures))
-        return math.exp(together) if self.answer is None else float(self.answer.of([together])[0])
+        found = math.exp(together) if self.answer is None else float(self.answer.of([together])[0])
+        return min([found, *sures])
 
     def stated(
         self,

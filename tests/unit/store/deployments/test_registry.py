@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+
 from insource.foundation.errors import IntegrityError, UserError
 from insource.store.deployments.audits import add_anchor_checks, add_audits, anchor_checks_of, audits_of
 from insource.store.deployments.registry import (
