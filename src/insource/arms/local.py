@@ -178,6 +178,21 @@ def local_plan(
             contract=example.contract,
         )
 
+    states_labels = adapter is not None and arm.constrained and local.scores_labels
+    identity = _identity(local, adapter, max_tokens)
+    if adapter is not None and arm.constrained:
+        identity |= {"labels": "scored"} if states_labels else {"fields": "judged"}
+    opened = local.serve_labelled if states_labels else local.serve_judged
+    return ArmPlan(
+        arm=arm,
+        examples=examples,
+        identity=identity,
+        model=lambda: opened(arm.model, adapter),
+        ask=ask,
+    )
+
+
+def _identity(local: Local, adapter: int | None, max_tokens: int) -> dict[str, str]:
     identity = {
         "base": local.base.digest,
         "max_tokens": str(max_tokens),
@@ -189,20 +204,8 @@ def local_plan(
         identity["merged"] = file_digest(local.merged)
     elif adapter is not None and local.adapter is not None:
         identity["adapter"] = file_digest(local.adapter)
-    if grounding is not None:
-        identity["grounding"] = grounding.digest
+    if adapter is not None and local.grounding is not None:
+        identity["grounding"] = local.grounding.digest
     if adapter is not None and local.compact:
         identity["answers"] = "compact"
-    states_labels = adapter is not None and arm.constrained and local.scores_labels
-    if states_labels:
-        identity["labels"] = "scored"
-    elif adapter is not None and arm.constrained:
-        identity["fields"] = "judged"
-    opened = local.serve_labelled if states_labels else local.serve_judged
-    return ArmPlan(
-        arm=arm,
-        examples=examples,
-        identity=identity,
-        model=lambda: opened(arm.model, adapter),
-        ask=ask,
-    )
+    return identity

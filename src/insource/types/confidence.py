@@ -10,7 +10,7 @@ class ReliabilityBin(Frozen):
     """Answers of neighbouring confidence: their mean confidence, the share that is right, their number."""
 
     confidence: float
-    right: float
+    right: Estimate
     n: int
 
 

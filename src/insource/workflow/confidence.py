@@ -96,13 +96,30 @@ def learn_confidence(
             write_json(folder / FILE, found.model_dump(mode="json"))
         return {"learned": found is not None, "reason": _reason(found, len(learning), len(own))}
 
-    spec = StageSpec(
+    behind = [*dataset.splits["validation"], *own]
+    spec = _spec(task, calibration, validation, train, behind, learning)
+    run = session.done(session.project.runs.run(spec, work), "learn the confidence of fields")
+    session.display.note(run.result["reason"])
+    confidence = load(run.path / FILE) if run.result["learned"] else None
+    return Learned(run, confidence, frozenset(asked - learning), run.result["reason"])
+
+
+def _spec(
+    task: Task,
+    calibration: Evaluated,
+    validation: Evaluated | None,
+    train: Sequence[Example],
+    behind: Sequence[Example],
+    learning: frozenset[str],
+) -> StageSpec:
+    return StageSpec(
         stage=STAGE,
         version=VERSION,
         inputs={
             "calibration": calibration.run.digest,
             "validation": validation.run.digest if validation else "",
             "train": digest([(one.input, one.target) for one in train]),
+            "labels": digest([(one.row_id, one.provenance.from_teacher) for one in behind]),
         },
         config={
             "task": task.name,
@@ -113,10 +130,6 @@ def learn_confidence(
         seed=0,
         libraries=LIBRARIES,
     )
-    run = session.done(session.project.runs.run(spec, work), "learn the confidence of fields")
-    session.display.note(run.result["reason"])
-    confidence = load(run.path / FILE) if run.result["learned"] else None
-    return Learned(run, confidence, frozenset(asked - learning), run.result["reason"])
 
 
 def _half(examples: Sequence[Example]) -> frozenset[str]:

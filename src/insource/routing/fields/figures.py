@@ -13,6 +13,7 @@ from insource.routing.evidence import contract_path
 from insource.routing.fields.fitting import outcomes_of
 from insource.routing.fields.habits import WHOLE
 from insource.stats.discrimination import (
+    Bin,
     Statistic,
     accuracy_at,
     aurc,
@@ -22,6 +23,7 @@ from insource.stats.discrimination import (
     calibration_error,
     reliability,
 )
+from insource.stats.intervals import wilson
 from insource.types import Estimate, EvalRecord, OutputSpec
 from insource.types.confidence import ConfidenceFigures, ReliabilityBin
 
@@ -91,5 +93,18 @@ def figures_of(judged: Sequence[Judgement], name: str) -> ConfidenceFigures:
         calibration_error=estimate(calibration_error, "ECE, debiased"),
         brier=estimate(brier, "Brier score"),
         accuracy_at_80=estimate(accuracy_at(0.8), "accuracy at 80 % coverage"),
-        reliability=tuple(ReliabilityBin(**one._asdict()) for one in reliability(sure, right)),
+        reliability=tuple(_bin(one) for one in reliability(sure, right)),
     )
+
+
+def _bin(found: Bin) -> ReliabilityBin:
+    low, high = wilson(found.right * found.n, found.n)
+    share = Estimate(
+        value=found.right,
+        low=low,
+        high=high,
+        n=found.n,
+        method="Wilson",
+        note="as if the fields of a document were independent",
+    )
+    return ReliabilityBin(confidence=found.confidence, right=share, n=found.n)
