@@ -34,17 +34,18 @@ TASK = Task(
 )
 
 
-def judged_answers(n, split, *, wrong=0.15, by_tokens=True, label="checked", groups=20):
+def judged_answers(n, split, *, wrong=0.15, by_tokens=True, label="checked", groups=20, elsewhere=True):
     """``n`` examples of a split, and the records of an arm that got some of the values wrong.
 
-    A wrong value does not stand in its document, and its tokens were a little less sure.
+    A wrong value does not stand in its document (``elsewhere``), and its tokens were a little less sure.
     """
     rng = generator(0, f"judged_answers.{split}")
     examples, records = [], []
     for number in range(n):
         target = {field: f"{field}{number}x" for field in "ab"}
         right = (rng.uniform(size=2) > wrong).tolist()
-        answer = {f: target[f] if good else "elsewhere" for f, good in zip("ab", right, strict=True)}
+        others = dict(zip("ab", ["elsewhere"] * 2 if elsewhere else [target["b"], target["a"]], strict=True))
+        answer = {f: target[f] if good else others[f] for f, good in zip("ab", right, strict=True)}
         sures = [float(rng.uniform(0.6, 1.0) if good else rng.uniform(0.4, 0.9)) for good in right]
         evidence = {
             f: TokenEvidence(branches=1, least=math.log(p), mean=math.log(p), first=math.log(p))

@@ -40,13 +40,15 @@ class ConfidenceSummary(Frozen):
     ``curve``, where the confidence is the one that the model states. ``labels`` counts the answers it learned
     from by what says that they are right: ``gold`` (people) or ``agreement`` (with a model). ``fitted_on``
     counts them by split; the ``certifying`` calibration documents, which prove the bound, are none of them.
-    ``stated`` are the figures of the fields before anything was learned. What is wrong with the contract is
-    never served and not counted.
+    ``second_look`` is the arm that answers beside the chosen one, empty for none: where both agree is a part
+    of the confidence. ``stated`` are the figures of the fields before anything was learned. What is wrong
+    with the contract is never served and not counted.
     """
 
     schema_version: int = 1
     digest: str = ""
     learner: str = ""
+    second_look: str = ""
     curve: str = ""
     labels: dict[str, int] = {}
     fitted_on: dict[str, int] = {}

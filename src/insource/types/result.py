@@ -18,7 +18,7 @@ from insource.types.evaluation import Comparison, Disagreement, Evaluation
 from insource.types.gold import GoldSource
 from insource.types.handicap import Fairness
 from insource.types.retention import Retention
-from insource.types.routing import Policy
+from insource.types.routing import Policy, ServedShare
 from insource.types.step_ladder import StepLadder
 
 
@@ -128,12 +128,13 @@ class RoutedCall(Frozen):
 
 
 class RoutingSummary(Frozen):
-    """The routing policy, the confidence that it is about, and the calls that the gateway routed with it.
+    """The routing policy, the confidence that it is about, what both did on the test split, and routed calls.
 
     Results of older versions have no ``confidence``: their policy is about the one that the model states.
     """
 
     policy: Policy
+    served: tuple[ServedShare, ...] = ()
     calls: tuple[RoutedCall, ...] = ()
     confidence: ConfidenceSummary | None = None
 

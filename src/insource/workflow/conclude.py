@@ -30,7 +30,6 @@ from insource.types import (
 )
 from insource.types.choice import Choice
 from insource.types.comparison import Registration
-from insource.workflow.confidence import confidence_summary
 from insource.workflow.decide import Decided
 from insource.workflow.dissect import Parts
 from insource.workflow.export import Made
@@ -38,6 +37,7 @@ from insource.workflow.judge import Judged
 from insource.workflow.machine import machine
 from insource.workflow.retention import retention_of
 from insource.workflow.route import Calibrated
+from insource.workflow.routed import routing_of
 from insource.workflow.session import Session
 from insource.workflow.step_ladder import ladder_of
 
@@ -115,7 +115,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
         break_even=found.decided.economics,
         decision=found.decided.decision.model_copy(update={"result": name}),
-        routing=_routing(found),
+        routing=_routing(session, found),
         disagreements=disagreements(found.dataset, found.evaluated, choice.candidate if choice else None),
         base_digest=found.made.local.base.digest,
         max_new_tokens=found.made.local.max_new_tokens,
@@ -139,14 +139,11 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
     )
 
 
-def _routing(found: Findings) -> RoutingSummary | None:
-    calibrated, choice = found.calibrated, found.choice
-    if calibrated is None or choice is None:
+def _routing(session: Session, found: Findings) -> RoutingSummary | None:
+    if found.calibrated is None:
         return None
-    arms = {one.evaluation.arm.name: one for one in found.evaluated}
-    chosen = arms.get(choice.candidate)
-    confidence = confidence_summary(calibrated.learned, chosen, found.dataset, found.task)
-    return RoutingSummary(policy=calibrated.policy, confidence=confidence)
+    summary = routing_of(session, found.dataset, found.task, found.calibrated, found.evaluated, found.choice)
+    return summary.model_copy(update={"confidence": found.calibrated.confidence})
 
 
 def confidence_file(calibrated: Calibrated | None) -> Path | None:

@@ -10,17 +10,18 @@ from insource.arms import cascade
 from insource.arms.factory import ArmFactory, ArmInputs
 from insource.arms.hybrid import hybrid_plan
 from insource.arms.registry import ARMS
-from insource.config.routing import RoutingSection
 from insource.decision.cost import priced
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
-from insource.routing.cascade import fit_bound
-from insource.routing.losses import judged_records, most_of
 from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, RunResult, Served, Split, Task
 from insource.types.choice import HYBRID, Choice
-from insource.workflow.confidence import Learned, learn_confidence
+from insource.types.confidence import ConfidenceSummary
+from insource.workflow.bound import fitted
+from insource.workflow.bound_terms import choices_of
+from insource.workflow.confidence import Learned, Looked, learn_confidence, measure_confidence
 from insource.workflow.evaluate import evaluate_one, inputs_of, validation_documents
 from insource.workflow.export import Made
+from insource.workflow.second_look import answers_of, second_look
 from insource.workflow.servable import served_by, served_by_parts
 from insource.workflow.session import Session
 
@@ -30,15 +31,18 @@ Drive = Callable[[Session, RunResult, Sequence[Example]], tuple[RoutedCall, ...]
 class Calibrated(NamedTuple):
     """A policy, the evaluation on the calibration split that it was fitted on, and what answered there.
 
-    ``servable`` are all arms that can answer on this machine, with or without a policy. ``learned`` is the
-    confidence that the policy is about; ``evaluated`` has it, of the documents that certify.
+    ``servable`` are all arms that can answer on this machine, with or without a policy. ``cloud`` has the
+    cloud's recorded answers to the calibration documents. ``learned`` is the confidence that the policy is
+    about, and ``confidence`` how good it is on test; ``evaluated`` has it, of the documents that certify.
     """
 
     policy: Policy
     evaluated: Evaluated
     served: Served
     servable: tuple[Served, ...] = ()
+    cloud: tuple[EvalRecord, ...] = ()
     learned: Learned | None = None
+    confidence: ConfidenceSummary | None = None
 
 
 def calibrate(
@@ -54,18 +58,28 @@ def calibrate(
     Returns None when no arm was chosen, or the chosen one does not answer on this machine.
     """
     examples = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
-    inputs = inputs_of(session, dataset, task, made)
-    found = _measured_on(session, dataset, task, "calibration", _about(inputs, examples), choice, arms)
+    inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=examples)
+    choices = choices_of(session, examples) if choice else 1
+    found = _on_split(session, dataset, task, inputs, choice, arms, "calibration")
     if found is None:
         return None
     own_fields = any(example.attributes or example.contract for example in examples)
-    evaluated, learned = found.evaluated, None
+    learned = None
     if not own_fields:
-        validation = _about(inputs, validation_documents(session, dataset))
-        other = _measured_on(session, dataset, task, "validation", validation, choice, arms)
-        learned = learn_confidence(session, dataset, task, evaluated, other and other.evaluated)
-        evaluated = _certifying(learned.stated(evaluated, examples, task), learned)
-    policy = _fitted(session.config.routing, task, evaluated.records)
+        validation = _on_validation(session, dataset, task, made, choice, arms)
+        learned = learn_confidence(
+            session, dataset, task, found.looked, validation.looked if validation else None
+        )
+    evaluated = learned.proof(found.looked, examples, task) if learned else found.looked.evaluated
+    cloud = _cloud_on_calibration(session, dataset, task, inputs, choice, arms)
+    policy = fitted(
+        session.config.routing,
+        task,
+        evaluated.records,
+        {record.row_id: record for record in cloud},
+        lambda: _unseen_groups(session, dataset, task, made, choice, arms, learned),
+        choices,
+    )
     if own_fields:
         policy = policy.model_copy(
             update={
@@ -78,68 +92,83 @@ def calibrate(
     if any(one.completion and one.completion.label_probabilities for one in evaluated.records):
         policy = policy.model_copy(update={"measure": "labels"})
     session.display.note(policy.reason)
-    return Calibrated(policy, evaluated, found.served, found.servable, learned)
+    return Calibrated(policy, evaluated, found.served, found.servable, cloud, learned)
 
 
-def _about(inputs: ArmInputs, examples: tuple[Example, ...]) -> ArmInputs:
-    return inputs._replace(test=examples, few=examples)
+def _cloud_on_calibration(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    inputs: ArmInputs,
+    choice: Choice | None,
+    arms: Sequence[ArmFactory],
+) -> tuple[EvalRecord, ...]:
+    """Return the recorded answers to the calibration documents of the cloud that is compared with."""
+    if choice is None:
+        return ()
+    recorded = [arm for arm in arms if arm.role == "reference" and not arm.paid and not arm.why_not(inputs)]
+    plans = [plan for arm in recorded for plan in arm.make(inputs) if plan.arm.name == choice.baseline]
+    measured = [evaluate_one(session, dataset, task, "calibration", plan) for plan in plans if plan.examples]
+    return tuple(record for one in measured for record in one.records)
 
 
-def _certifying(evaluated: Evaluated, learned: Learned) -> Evaluated:
-    """Return the records of the documents that nothing was learned from."""
-    return evaluated._replace(
-        records=tuple(one for one in evaluated.records if one.row_id in learned.certifying)
-    )
+def _unseen_groups(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    made: Made,
+    choice: Choice | None,
+    arms: Sequence[ArmFactory],
+    learned: Learned | None,
+) -> Sequence[EvalRecord]:
+    """Return the chosen arm's records on validation documents, where training never saw some of their groups.
 
-
-def _fitted(section: RoutingSection, task: Task, records: Sequence[EvalRecord]) -> Policy:
-    """Return the policy for the loss of the configuration.
-
-    Fields of a document are bounded in number by the configuration or the contract, never by the records.
+    Where the confidence was learned from them, what they say of new groups is a little too good.
     """
-    stated = section.most_fields if section.loss != "documents" else None
-    most = stated or most_of(task.output, section.loss)
-    if most is None:
-        return Policy(
-            loss=section.loss,
-            threshold=None,
-            basis="infeasible",
-            max_error=section.max_error,
-            delta=section.delta,
-            calibration_n=len(records),
-            expected_local_share=0.0,
-            reason=NO_MOST,
-        )
-    return fit_bound(
-        judged_records(section.loss, records, most),
-        n=len(records),
-        max_error=section.max_error,
-        delta=section.delta,
-        on_infeasible=section.on_infeasible,
-    )
+    examples = validation_documents(session, dataset)
+    trained = set(dataset.manifest.groups_in_train)
+    if all(example.group is None or example.group in trained for example in examples):
+        return ()
+    found = _on_validation(session, dataset, task, made, choice, arms)
+    if found is None:
+        return ()
+    return (learned.stated(found.looked, examples, task) if learned else found.looked.evaluated).records
+
+
+def _on_validation(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    made: Made,
+    choice: Choice | None,
+    arms: Sequence[ArmFactory],
+) -> _Measured | None:
+    """Return the chosen arm's answers to validation documents, which were measured when it was chosen."""
+    examples = validation_documents(session, dataset)
+    few = sample(examples, session.config.evaluation.base_documents)
+    inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=few)
+    return _on_split(session, dataset, task, inputs, choice, arms, "validation") if examples else None
 
 
 class _Measured(NamedTuple):
-    """The chosen arm on one split: its evaluation, what answers for it, and every arm that can answer on this
-    machine.
-    """
+    """The chosen arm on one split, what answers for it, and every arm that can answer on this machine."""
 
-    evaluated: Evaluated
+    looked: Looked
     served: Served
     servable: tuple[Served, ...]
 
 
-def _measured_on(
+def _on_split(
     session: Session,
     dataset: Dataset,
     task: Task,
-    split: Split,
     inputs: ArmInputs,
     choice: Choice | None,
     arms: Sequence[ArmFactory],
+    split: Split,
 ) -> _Measured | None:
     """Measure the chosen arm, or the parts of the chosen hybrid and then the hybrid."""
-    if choice is None or not inputs.test:
+    if choice is None:
         return None
     possible = [arm for arm in arms if arm.role == "candidate" and not arm.why_not(inputs)]
     plans = {plan.arm.name: plan for arm in possible for plan in arm.make(inputs)}
@@ -149,10 +178,32 @@ def _measured_on(
     servable = tuple(served_by(session, plan) for plan in plans.values() if plan.arm.local)
     measured = [evaluate_one(session, dataset, task, split, plan) for plan in found]
     if choice.candidate != HYBRID or choice.hybrid is None:
-        return _Measured(measured[0], served_by(session, found[0]), servable)
+        served = served_by(session, found[0])
+        second = second_look(choice, served, servable)
+        other = evaluate_one(session, dataset, task, split, plans[second]) if second else None
+        return _Measured(Looked(measured[0], answers_of(other), second), served, servable)
     plan = hybrid_plan(inputs, choice.hybrid, measured)
     evaluated = evaluate_one(session, dataset, task, split, plan)
-    return _Measured(evaluated, served_by_parts(session, choice.hybrid, found), servable)
+    return _Measured(Looked(evaluated), served_by_parts(session, choice.hybrid, found), servable)
+
+
+def measure_on_test(
+    dataset: Dataset,
+    task: Task,
+    evaluated: tuple[Evaluated, ...],
+    choice: Choice | None,
+    calibrated: Calibrated | None,
+) -> tuple[tuple[Evaluated, ...], Calibrated | None]:
+    """Return the evaluations with the learned confidence of the chosen arm, and how good it is there."""
+    arms = {one.evaluation.arm.name: one for one in evaluated}
+    if choice is None or calibrated is None or calibrated.learned is None or choice.candidate not in arms:
+        return evaluated, calibrated
+    confidence = calibrated.learned.confidence
+    second = confidence.second_look if confidence else ""
+    looked = Looked(arms[choice.candidate], answers_of(arms.get(second)), second)
+    summary, chosen = measure_confidence(calibrated.learned, looked, dataset, task)
+    changed = tuple(chosen if one is arms[choice.candidate] else one for one in evaluated)
+    return changed, calibrated._replace(confidence=summary)
 
 
 def measure_cascade(
@@ -180,21 +231,12 @@ def measure_cascade(
         )
         return ()
     local = arms[choice.candidate]
-    identity = {}
-    if calibrated.learned is not None and calibrated.learned.confidence is not None:
-        local = calibrated.learned.stated(local, dataset.splits["test"], task)
-        identity["confidence"] = calibrated.learned.confidence.digest
     local = local._replace(evaluation=priced(session.config.decision, local))
     plan = cascade.cascade_plan(task, tuple(dataset.splits["test"]), local, cloud, calibrated.policy)
-    plan = plan._replace(identity=plan.identity | identity)
+    if calibrated.confidence is not None and calibrated.confidence.digest:
+        plan = plan._replace(identity=plan.identity | {"confidence": calibrated.confidence.digest})
     return (evaluate_one(session, dataset, task, "test", plan),) if plan.examples else ()
 
-
-NO_MOST = (
-    "Everything goes to the cloud: a bound on fields or values needs the most fields of a document, and the "
-    "contract sets no limit (a text, a list without `maxItems`, an object open to other keys, a "
-    'union). Set `routing.most_fields`, or `routing.loss` to "documents".'
-)
 
 OWN_FIELDS = (
     "Everything goes to the cloud: these documents ask for fields of their own or have their own schema, "

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from insource.evaluation.plan import ArmPlan
 from insource.foundation.errors import IntegrityError, UserError
+from insource.models.fitted.model import FittedModel, request_to
+from insource.models.fitted.registry import load as load_fitted
 from insource.models.prompting.folder import FILE as PROMPT
 from insource.routing.fields.model import FieldConfidence, load
-from insource.types import RunResult, Served
+from insource.types import Completion, RunResult, Served, Task
 from insource.types.choice import HYBRID, HybridParts
 from insource.workflow.session import Session
 
@@ -91,3 +93,25 @@ def confidence_of(result: RunResult) -> FieldConfidence | None:
             hint="Make a run with its own: insource run",
         )
     return found
+
+
+def second_answerer(
+    runs: Path, result: RunResult, task: Task, arm: str
+) -> Callable[[str], Completion] | None:
+    """Return what answers a document for the fitted arm with which the chosen one is compared; None for none.
+
+    Raises:
+        UserError: ``model-not-found``.
+        DataError: ``fitted-model-unreadable``.
+    """
+    if not arm:
+        return None
+    served = next((one for one in result.servable if one.arm == arm), None)
+    if served is None or not served.folder or not (runs / served.folder).is_dir():
+        raise UserError(
+            "model-not-found",
+            f"{arm}, whose answers {result.run_id} compares with those of its model, is not there any more.",
+            hint="Make it again: insource run",
+        )
+    model = FittedModel(arm, load_fitted(runs / served.folder))
+    return lambda document: model.generate(request_to(task, document))

@@ -32,7 +32,7 @@ from insource.serving.memory import slots_that_fit
 from insource.serving.shared_engine import AdapterModel
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
-from insource.workflow.servable import confidence_of, with_arm
+from insource.workflow.servable import confidence_of, second_answerer, with_arm
 from insource.workflow.session import Session
 
 RUN_THE_LOOP = "Run the whole loop: insource run"
@@ -72,13 +72,16 @@ class Deployed(NamedTuple):
 
     @property
     def version(self) -> str:
-        """What names this model among others of its task: the run that made it, and the arm if another one
-        than the chosen answers.
-        """
-        run, served, choice = self.result.run_id, self.result.served, self.result.choice
-        if served is None or choice is None or served.arm == choice.candidate:
-            return run
-        return f"{run}+{re.sub(r'[^a-z0-9]+', '-', served.arm.casefold())}"
+        """What names this model among others of its task."""
+        return version_name(self.result)
+
+
+def version_name(result: RunResult) -> str:
+    """Return the run that made a model, and the arm if another one than the chosen answers."""
+    run, served, choice = result.run_id, result.served, result.choice
+    if served is None or choice is None or served.arm == choice.candidate:
+        return run
+    return f"{run}+{re.sub(r'[^a-z0-9]+', '-', served.arm.casefold())}"
 
 
 def deployed(
@@ -95,11 +98,11 @@ def deployed(
 
 
 def deployed_together(
-    sessions: Sequence[Session], run: str | None = None, arm: str | None = None
+    sessions: Sequence[Session], asked: Sequence[tuple[str | None, str | None]]
 ) -> tuple[Deployed, ...]:
     """Return what answers for the tasks of several projects, on one engine for each base model.
 
-    ``run`` and ``arm`` are of the first project; the others answer by their newest run's chosen arm.
+    ``asked`` has a run and an arm for each of them; None is the newest run, and the arm that it chose.
 
     Raises:
         UserError: ``duplicate-task`` when two projects have the same task; and as ``deployed``.
@@ -116,7 +119,6 @@ def deployed_together(
             )
         folders[name] = folder
     engines = Engines(_restarted(sessions[0]), sessions[0].display.note) if sessions else None
-    asked = [(run, arm), *[(None, None)] * len(sessions)]
     return tuple(
         deployed(session, run, engines, arm) for session, (run, arm) in zip(sessions, asked, strict=False)
     )
@@ -145,19 +147,21 @@ def answering(session: Session, result: RunResult, engines: Engines | None = Non
         result.routing.policy,
         engines or Engines(_restarted(session), session.display.note),
     )
-    return _with_confidence(_answering(found, served), result)
+    return _with_confidence(_answering(found, served), found)
 
 
-def _with_confidence(deployed: Deployed, result: RunResult) -> Deployed:
+def _with_confidence(deployed: Deployed, found: _Found) -> Deployed:
     """State the learned confidence that the policy of a run is about; an older run has none."""
-    confidence = confidence_of(result)
+    confidence = confidence_of(found.result)
     if confidence is None:
         return deployed
+    runs = found.session.project.runs.folder
+    second = second_answerer(runs, found.result, found.task, confidence.second_look)
 
     @contextmanager
     def opened() -> Iterator[Opened]:
         with deployed.open() as one:
-            stating = StatingModel(one.model, deployed.judge, confidence, deployed.task.output)
+            stating = StatingModel(one.model, deployed.judge, confidence, deployed.task.output, second)
             yield Opened(stating, one.alive)
 
     return deployed._replace(open=opened)

@@ -7,9 +7,8 @@ from support.judged_answers import TASK, evaluated_of, halving, judged_answers, 
 from support.walks import session_on
 
 from insource.foundation.errors import IntegrityError, UserError
-from insource.types import Served
-from insource.workflow.confidence import confidence_summary, learn_confidence
-from insource.workflow.route import _certifying
+from insource.types import Completion, Served
+from insource.workflow.confidence import Looked, learn_confidence, measure_confidence
 from insource.workflow.servable import confidence_of, with_arm
 
 
@@ -18,7 +17,7 @@ class World:
 
     def __init__(self, folder, *, calibration=200, validation=40, **answers):
         self.session = session_on(folder)
-        self.examples, self.records = {}, {}
+        self.examples, self.records, self.seconds = {}, {}, {}
         for split, n in (("validation", validation), ("calibration", calibration), ("test", 150)):
             self.examples[split], self.records[split] = judged_answers(n, split, **answers)
         train = judged_answers(30, "train")[0]
@@ -28,9 +27,16 @@ class World:
     def evaluated(self, split):
         return evaluated_of(self.records[split], split)
 
+    def looked(self, split):
+        second = {row: one for row, one in self.seconds.get(split, {}).items()}
+        return Looked(self.evaluated(split), second, "span ranking" if second else "")
+
     def learn(self):
-        validation = self.evaluated("validation") if self.records["validation"] else None
-        return learn_confidence(self.session, self.dataset, TASK, self.evaluated("calibration"), validation)
+        validation = self.looked("validation") if self.records["validation"] else None
+        return learn_confidence(self.session, self.dataset, TASK, self.looked("calibration"), validation)
+
+    def measured(self, learned):
+        return measure_confidence(learned, self.looked("test"), self.dataset, TASK)[0]
 
 
 @pytest.fixture
@@ -51,7 +57,7 @@ def test_no_document_and_no_group_both_teaches_and_certifies(world, groups, cali
     if learned.confidence is not None:
         assert learned.confidence.documents.get("calibration", 0) == len(taught)
         assert learned.confidence.documents["validation"] == 40
-    proof = _certifying(made.evaluated("calibration"), learned)
+    proof = learned.proof(made.looked("calibration"), made.examples["calibration"], TASK)
     assert {one.row_id for one in proof.records} == learned.certifying
     if not by_tokens or calibration < 116:
         assert not taught
@@ -68,13 +74,28 @@ def test_the_division_does_not_follow_from_the_calibration_outcomes(world):
 def test_what_is_learned_tells_right_from_wrong_on_the_test_split(world):
     made = world()
     learned = made.learn()
-    found = confidence_summary(learned, made.evaluated("test"), made.dataset, TASK)
+    found = made.measured(learned)
     assert found.digest == learned.confidence.digest
     assert found.fields.auroc.value > 0.99 > found.stated.auroc.value
     assert found.fields.calibration_error.value < 0.05
     assert (found.fields.n, found.answers.n, set(found.by_field)) == (300, 150, {"a", "b"})
     assert "100 of 200 calibration documents were learned from" in found.reason
     assert made.session.display.notes[-1] == found.reason
+
+
+def test_a_second_look_tells_what_the_tokens_do_not(world):
+    """The other arm is right where this one is wrong; no wrong value can be told by the document."""
+    made = world(elsewhere=False)
+    for split in made.records:
+        made.seconds[split] = {one.row_id: Completion(text=one.target) for one in made.examples[split]}
+    alone = world(elsewhere=False).learn()
+    learned = made.learn()
+    assert learned.confidence.second_look == "span ranking"
+    assert made.measured(learned).fields.auroc.value > 0.99
+    assert "The second look is span ranking." in learned.reason
+    assert alone.confidence is None or not alone.confidence.second_look
+    unanswered = learned.stated(Looked(made.evaluated("test")), made.examples["test"], TASK)
+    assert all(one.confidence is None for one in unanswered.records)
 
 
 def test_the_labels_behind_it_are_stated(world):
@@ -86,8 +107,8 @@ def test_without_wrong_answers_the_stated_confidence_stays(world):
     made = world(wrong=0.0)
     learned = made.learn()
     assert learned.confidence is None
-    assert learned.stated(made.evaluated("test"), made.examples["test"], TASK) == made.evaluated("test")
-    found = confidence_summary(learned, made.evaluated("test"), made.dataset, TASK)
+    assert learned.stated(made.looked("test"), made.examples["test"], TASK) == made.evaluated("test")
+    found = made.measured(learned)
     assert (found.digest, found.stated, found.fields.n) == ("", None, 300)
 
 
@@ -107,7 +128,7 @@ def test_without_log_probabilities_nothing_is_learned_and_nothing_made_sure(worl
         )
     learned = made.learn()
     assert learned.confidence is None
-    assert confidence_summary(learned, made.evaluated("test"), made.dataset, TASK).fields.n == 0
+    assert made.measured(learned).fields.n == 0
 
 
 def test_it_is_read_back_when_nothing_changed(world):

@@ -7,12 +7,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from insource.matching.normal_forms import fold_text
 from insource.routing.evidence import LEAST_LOG, contract_path
 from insource.routing.fields.habits import FieldValue, Habits
 from insource.types import Completion, TokenEvidence
 
 Value = TypeVar("Value")
+Floats = NDArray[np.float64]
 
 TOKENS = ("mean", "tenth", "quarter", "total", "first", "margin", "mass", "entropy", "branches")
 FEATURES = (
@@ -24,6 +28,7 @@ FEATURES = (
 of the field: the least p̂ of a language model, the probability of a fitted one. ``structure`` is the least
 log p̂ of the lists and objects around the field. ``another look`` is 1 where a second answer agrees."""
 
+SECOND_LOOK = ("another look", "another look missing")
 VALUE_CHECKS = ("empty", "stands in the document", "parts in the document", "usual shape", "in range")
 """The features that follow from the value and its document alone."""
 
@@ -33,6 +38,15 @@ log-probability must never look like a certain one."""
 
 _PARTS = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 _LEAST_ODDS = 1e-6
+
+
+FURTHEST = 5.0
+"""A feature counts for at most so many standard deviations: what hardly ever varied was not learned well."""
+
+
+def standardised(x: Floats, center: Floats, scale: Floats) -> Floats:
+    """Return features about their means, in standard deviations; what is missing stands for the mean."""
+    return np.asarray(np.clip(np.nan_to_num((x - center) / scale), -FURTHEST, FURTHEST))
 
 
 class Reading(NamedTuple):

@@ -11,9 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insource.matching.acceptable import RIGHT
+from insource.routing.fields.agreement import agreement
 from insource.routing.fields.calibration import Calibration, calibrated
-from insource.routing.fields.features import FEATURES, VALUE_CHECKS, features_of, read
-from insource.routing.fields.habits import WHOLE, FieldValue, Habits, values_of
+from insource.routing.fields.features import (
+    FEATURES,
+    SECOND_LOOK,
+    VALUE_CHECKS,
+    features_of,
+    read,
+    standardised,
+)
+from insource.routing.fields.habits import WHOLE, Habits, values_of
 from insource.routing.fields.model import FieldConfidence
 from insource.routing.fields.novelty import KnownText
 from insource.types import Completion, JsonSchema, OutputSpec, Score
@@ -25,6 +33,10 @@ STRENGTHS = (0.03, 0.3, 3.0)
 LADDER = (
     ("the stated confidence", frozenset(FEATURES[:2])),
     ("the stated confidence and checks of the value", frozenset({*FEATURES[:2], *VALUE_CHECKS})),
+    (
+        "the stated confidence, checks of the value and a second look",
+        frozenset({*FEATURES[:2], *VALUE_CHECKS, *SECOND_LOOK}),
+    ),
     ("all features", frozenset(FEATURES)),
 )
 """What is learned from, the simplest first. More is used only where it pays on held-out groups."""
@@ -39,6 +51,7 @@ class LabelledAnswer(NamedTuple):
 
     ``novelty`` is that of the document against training documents of other groups. ``checked`` says that
     people stand behind the label; otherwise it is a model's answer, and the score says whether both agree.
+    ``second`` is another arm's answer, None without one.
     """
 
     row_id: str
@@ -49,6 +62,7 @@ class LabelledAnswer(NamedTuple):
     score: Score
     novelty: float
     checked: bool
+    second: Completion | None = None
 
 
 class Rows(NamedTuple):
@@ -66,10 +80,12 @@ def rows_of(answers: Sequence[LabelledAnswer], output: OutputSpec, habits: Habit
     x, right, paths, units, numbers = [], [], [], [], []
     for number, one in enumerate(answers):
         outcomes = outcomes_of(one.score, output)
-        fields = [field for field in _fields(one, output) if field.path in outcomes]
+        value = one.score.answer if isinstance(output, JsonSchema) else one.completion.text
+        fields = [field for field in values_of(value, output) if field.path in outcomes]
         if not fields:
             continue
-        x += features_of(fields, one.completion, read(one.document, one.novelty), habits)
+        agrees = None if one.second is None else agreement(value, one.second, output)
+        x += features_of(fields, one.completion, read(one.document, one.novelty), habits, agrees)
         for field in fields:
             right.append(outcomes[field.path])
             paths.append(field.path)
@@ -106,10 +122,6 @@ def usable(completion: Completion | None, score: Score | None) -> bool:
     )
 
 
-def _fields(one: LabelledAnswer, output: OutputSpec) -> list[FieldValue]:
-    return values_of(one.score.answer if isinstance(output, JsonSchema) else one.completion.text, output)
-
-
 def fit_confidence(
     answers: Sequence[LabelledAnswer],
     output: OutputSpec,
@@ -118,6 +130,7 @@ def fit_confidence(
     arm: str,
     known: KnownText,
     habits: Habits,
+    second_look: str = "",
 ) -> FieldConfidence | None:
     """Fit to answers that certify nothing; None where they do not suffice, or predict no better than stated.
 
@@ -136,6 +149,7 @@ def fit_confidence(
     return FieldConfidence(
         task=task,
         arm=arm,
+        second_look=second_look if found.names.issuperset(SECOND_LOOK) else "",
         documents=dict(Counter(one.source for one in answers)),
         labels=dict(Counter("gold" if one.checked else "agreement" for one in answers)),
         fields=len(rows.right),
@@ -212,10 +226,9 @@ class _Linear(NamedTuple):
         known = ~np.isnan(x)
         counts = np.maximum(known.sum(axis=0), 1)
         center = np.where(known, x, 0.0).sum(axis=0) / counts
-        moved = np.where(known, x - center, 0.0)
-        scale = np.sqrt((moved**2).sum(axis=0) / counts)
+        scale = np.sqrt((np.where(known, x - center, 0.0) ** 2).sum(axis=0) / counts)
         scale = np.where(scale > 1e-9, scale, 1.0)
-        moved = moved / scale * np.array([name in names for name in FEATURES])
+        moved = standardised(x, center, scale) * np.array([name in names for name in FEATURES])
         paths, counted = np.unique(rows.paths[train], return_counts=True)
         kept = counted >= (LEAST_OF_FIELD if len(names) == len(FEATURES) else np.inf)
         named = paths[kept].tolist()
@@ -226,7 +239,7 @@ class _Linear(NamedTuple):
         return cls(center, scale, weights[: len(FEATURES)], float(fitted.intercept_[0]), by_field)
 
     def scores(self, rows: Rows, held: NDArray[np.bool_]) -> Floats:
-        moved = np.nan_to_num((rows.x[held] - self.center) / self.scale)
+        moved = standardised(rows.x[held], self.center, self.scale)
         own = np.array([self.by_field.get(path, 0.0) for path in rows.paths[held].tolist()])
         return np.asarray(moved @ self.weights + own + self.intercept)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from insource.contract.answers import read_answer
 from insource.foundation.canonical import digest
 from insource.foundation.errors import DataError
+from insource.routing.fields.agreement import agreement
 from insource.routing.fields.calibration import Calibration
-from insource.routing.fields.features import FEATURES, features_of, read
+from insource.routing.fields.features import FEATURES, features_of, read, standardised
 from insource.routing.fields.habits import WHOLE, Habits, values_of
 from insource.routing.fields.novelty import KnownText
 from insource.types import Completion, Frozen, JsonSchema, OutputSpec
@@ -35,12 +36,14 @@ class FieldConfidence(Frozen):
     ``documents`` says how many answers of each split it was fitted on: ``validation``, and ``calibration``
     (those that do not certify).
     ``labels`` counts them by what says that a field is right: ``gold`` (people) or ``agreement`` (a model).
-    ``fields`` of these answers were seen, ``wrong`` of them wrong.
+    ``fields`` of these answers were seen, ``wrong`` of them wrong. ``second_look`` is the arm whose answer is
+    compared with each answer, empty for none.
     """
 
     schema_version: int = SCHEMA_VERSION
     task: str
     arm: str
+    second_look: str = ""
     documents: dict[str, int]
     labels: dict[str, int]
     fields: int
@@ -63,16 +66,17 @@ class FieldConfidence(Frozen):
         return digest(self.model_dump(mode="json"))
 
     @cached_property
-    def _arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The weights of the raw features and of what is missing, which stands for the mean."""
-        return np.array(self.center), np.array(self.weights) / np.array(self.scale)
+    def _moves(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.array(self.center), np.array(self.scale)
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        return np.array(self.weights)
 
     def scores(self, rows: Sequence[Sequence[float]], paths: Sequence[str]) -> NDArray[np.float64]:
         """Return the score of each field, from its features by ``features_of``."""
-        center, weights = self._arrays
-        moved = np.nan_to_num(np.array(rows) - center)
         own = np.array([self.by_field.get(path, 0.0) for path in paths])
-        return np.asarray(moved @ weights + own + self.intercept)
+        return np.asarray(standardised(np.array(rows), *self._moves) @ self._weights + own + self.intercept)
 
     def whole(self, sures: Sequence[float]) -> float:
         """Return the probability that an answer is right: at most that of its most doubtful field."""
@@ -85,23 +89,26 @@ class FieldConfidence(Frozen):
         document: str,
         completion: Completion,
         output: OutputSpec,
-        *,
-        novelty: float | None = None,
-        agrees: Mapping[str, bool] | None = None,
+        second: Completion | None = None,
     ) -> Completion:
         """Return an answer with its learned confidence, and that of each of its fields.
 
         An answer stays as it is where nothing measured how sure it is: a missing log-probability is no
-        evidence. So does one that was cut, or that is not what the contract asks for.
+        evidence. So does one that was cut, or that is not what the contract asks for. ``second`` is the
+        answer of ``second_look`` to the same document; without it, an answer that has to be compared with it
+        has no confidence.
         """
         answer = read_answer(completion.text, output)
         if completion.confidence is None or completion.finish_reason == "length" or not answer.parsed:
             return completion
+        if self.second_look and second is None:
+            return completion.model_copy(update={"confidence": None, "field_confidences": {}})
         value: Any = answer.value if isinstance(output, JsonSchema) else completion.text
         fields = values_of(value, output)
         if not fields:
             return completion
-        reading = read(document, self.known.novelty(document) if novelty is None else novelty)
+        agrees = agreement(value, second, output) if self.second_look and second is not None else None
+        reading = read(document, self.known.novelty(document))
         rows = features_of(fields, completion, reading, self.habits, agrees)
         paths = [field.path for field in fields]
         sures = self.calibration.of(self.scores(rows, paths)).tolist()
