@@ -19,8 +19,8 @@ from insource.models.grounding.grounding import Grounding
 from insource.models.protocol import Model, Request
 from insource.routing.compact import CompactModel
 from insource.routing.confidence import TOP_LOGPROBS
-from insource.routing.judged_model import JudgedModel
 from insource.routing.labelled import ENGINES, labelled
+from insource.routing.tokens.judged_model import JudgedModel
 from insource.routing.vocabulary import tokenizer_of
 from insource.serving.engine import EngineSettings
 from insource.serving.supervisor import ServedModel

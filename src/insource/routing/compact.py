@@ -8,8 +8,8 @@ from typing import Any
 from insource.contract.compact_form import CompactForm, NoCompactForm, compact_form
 from insource.models.protocol import Model, ModelInfo, Request
 from insource.routing.confidence import judged
-from insource.routing.evidence import contract_path
 from insource.routing.json_spans import json_spans
+from insource.routing.tokens.evidence import contract_path
 from insource.types import Completion, OutputSpec
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from insource.contract.grammar import JSON_GRAMMAR
 from insource.foundation.errors import DataError
-from insource.routing.evidence import evidence_of
 from insource.routing.json_spans import Span, json_spans
-from insource.routing.replay import Decision, replayed
+from insource.routing.tokens.evidence import evidence_of
+from insource.routing.tokens.replay import Decision, replayed
 from insource.types import Completion, Example, JsonSchema, OutputSpec
 
 # The number of candidates that the local model returns for each token. Calibration and gateway must ask for

@@ -7,9 +7,11 @@ from support.judged_answers import TASK, evaluated_of, halving, judged_answers, 
 from support.walks import session_on
 
 from insource.foundation.errors import IntegrityError, UserError
-from insource.types import Completion, Served
+from insource.types import Completion, Estimate, Served
+from insource.types.choice import Choice, Trial
 from insource.workflow.confidence import Looked, learn_confidence, measure_confidence
-from insource.workflow.servable import confidence_of, with_arm
+from insource.workflow.second_look import second_look
+from insource.workflow.servable import confidence_of, second_answerer, with_arm
 
 
 class World:
@@ -172,3 +174,26 @@ def test_another_arm_has_no_learned_confidence(result):
     both = result.model_copy(update={"served": arms[0], "servable": arms})
     assert confidence_of(with_arm(both, "tuned")) == halving()
     assert confidence_of(with_arm(both, "other")) is None
+
+
+def test_without_the_files_of_the_second_look_nothing_is_served(result, tmp_path):
+    assert second_answerer(tmp_path, result, TASK, "") is None
+    there = Served(arm="other", model="other", kind="fitted", folder="gone/model")
+    for servable in ((), (there,)):
+        with pytest.raises(UserError) as caught:
+            second_answerer(tmp_path, result.model_copy(update={"servable": servable}), TASK, "other")
+        assert caught.value.code == "model-not-found"
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"), [("engine", "better"), ("prompted", "better"), ("fitted", ""), ("hybrid", "")]
+)
+def test_the_fitted_arm_that_was_best_on_validation_is_the_second_look(kind, found):
+    def trial(name, value):
+        return Trial(arm=name, kind="k", role="candidate", value=Estimate(value=value), effort=None)
+
+    trials = (trial("worse", 0.5), trial("better", 0.7), trial("tuned", 0.9), trial("silent", None))
+    choice = Choice(candidate="tuned", baseline="", metric="accuracy", margin=0.02, trials=trials, reason="")
+    servable = [Served(arm=one, model=one, kind="fitted") for one in ("worse", "better", "silent")]
+    assert second_look(choice, Served(arm="tuned", model="m", kind=kind), servable) == found
+    assert second_look(choice, Served(arm="tuned", model="m", kind=kind), ()) == ""

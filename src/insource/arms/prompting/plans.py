@@ -24,8 +24,8 @@ from insource.models.prompting.model import PromptedModel, Prompting
 from insource.models.prompting.prompt import Prompt
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS, document_confidence
-from insource.routing.judged_model import JudgedModel
 from insource.routing.labelled import labelled
+from insource.routing.tokens.judged_model import JudgedModel
 from insource.routing.vocabulary import tokenizer_of
 from insource.runs.folders import StageSpec
 from insource.types import Arm, Completion, EvalRecord, Example, Task

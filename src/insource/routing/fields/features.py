@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from insource.matching.normal_forms import fold_text
-from insource.routing.evidence import LEAST_LOG, contract_path
 from insource.routing.fields.habits import FieldValue, Habits
+from insource.routing.tokens.evidence import LEAST_LOG, contract_path
 from insource.types import Completion, TokenEvidence
 
 Value = TypeVar("Value")

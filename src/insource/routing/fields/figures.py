@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from insource.foundation.rng import generator
-from insource.routing.evidence import contract_path
 from insource.routing.fields.fitting import outcomes_of
 from insource.routing.fields.habits import WHOLE
+from insource.routing.tokens.evidence import contract_path
 from insource.stats.discrimination import (
     Bin,
     Statistic,

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from insource.routing.replay import Decision
+from insource.routing.tokens.replay import Decision
 from insource.types import TokenEvidence
 
 LEAST_LOG = math.log(1e-6)
