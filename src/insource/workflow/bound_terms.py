@@ -14,10 +14,11 @@ from insource.foundation.errors import DataError
 from insource.foundation.files import replace_text
 from insource.routing.frontier import BOUNDS
 from insource.store.looks import INPUT_BYTES
-from insource.types import Example
+from insource.types import Dataset, Example
 from insource.workflow.session import Session
 
 FOLDER = "bounds"
+SHOWN = 5
 
 
 def choices_of(session: Session, examples: Sequence[Example]) -> int:
@@ -31,8 +32,7 @@ def choices_of(session: Session, examples: Sequence[Example]) -> int:
         DataError: ``registration-changed`` when a kept registration was cut or edited.
     """
     terms = _terms(session.config.routing)
-    documents = sealed(examples)[1]
-    ids = {documents[at : at + INPUT_BYTES].hex() for at in range(0, len(documents), INPUT_BYTES)}
+    ids = _inputs(examples)
     # By their number and not by their time: a clock may jump.
     every = sorted(_registered(session), key=lambda one: int(one["number"]))
     before = [one for one in every if ids & set(one["documents"])]
@@ -43,6 +43,28 @@ def choices_of(session: Session, examples: Sequence[Example]) -> int:
         return 1
     shown = {canonical.dumps(_family(one["terms"])) for one in before} | {canonical.dumps(_family(terms))}
     return len(BOUNDS) * len(shown)
+
+
+def never_trained_on(session: Session, dataset: Dataset, examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Return the calibration documents whose text is in no training row, and say which are left out.
+
+    A build of the dataset drops such documents. A model is surer and more often right on what it learned, so
+    a bound that they certify would not hold for others.
+    """
+    trained = _inputs(dataset.splits["train"])
+    seen = [bool(_inputs([one]) & trained) for one in examples]
+    left_out = [one.row_id for one, known in zip(examples, seen, strict=True) if known]
+    if left_out:
+        session.display.note(
+            f"{len(left_out)} calibration documents are training documents, too, and certify nothing: "
+            f"{', '.join(left_out[:SHOWN])}{', …' if len(left_out) > SHOWN else ''}"
+        )
+    return tuple(one for one, known in zip(examples, seen, strict=True) if not known)
+
+
+def _inputs(examples: Sequence[Example]) -> set[str]:
+    documents = sealed(examples)[1]
+    return {documents[at : at + INPUT_BYTES].hex() for at in range(0, len(documents), INPUT_BYTES)}
 
 
 def _terms(section: RoutingSection) -> dict[str, Any]:

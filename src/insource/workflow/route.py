@@ -16,7 +16,7 @@ from insource.evaluation.stage import Evaluated
 from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, RunResult, Served, Split, Task
 from insource.types.choice import HYBRID, Choice
 from insource.workflow.bound import fitted
-from insource.workflow.bound_terms import choices_of
+from insource.workflow.bound_terms import choices_of, never_trained_on
 from insource.workflow.evaluate import evaluate_one, inputs_of, validation_documents
 from insource.workflow.export import Made
 from insource.workflow.servable import served_by, served_by_parts
@@ -51,7 +51,8 @@ def calibrate(
 
     Returns None when no arm was chosen, or the chosen one does not answer on this machine.
     """
-    examples = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
+    asked = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
+    examples = never_trained_on(session, dataset, asked)
     inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=examples)
     choices = choices_of(session, examples) if choice else 1
     found = _on_split(session, dataset, task, inputs, choice, arms, "calibration")
