@@ -14,11 +14,20 @@ from insource.foundation.errors import DataError
 from insource.foundation.files import replace_text
 from insource.routing.frontier import BOUNDS
 from insource.store.looks import INPUT_BYTES
-from insource.types import Dataset, Example
+from insource.types import Dataset, Example, Frozen
 from insource.workflow.session import Session
 
 FOLDER = "bounds"
 SHOWN = 5
+
+
+class RegisteredBound(Frozen):
+    """The terms of a bound, and the documents it was calibrated on; ``number`` counts up in a project."""
+
+    terms: dict[str, Any]
+    documents: tuple[str, ...]
+    number: int
+    registered_at: str
 
 
 def choices_of(session: Session, examples: Sequence[Example]) -> int:
@@ -34,14 +43,17 @@ def choices_of(session: Session, examples: Sequence[Example]) -> int:
     terms = _terms(session.config.routing)
     ids = _inputs(examples)
     # By their number and not by their time: a clock may jump.
-    every = sorted(_registered(session), key=lambda one: int(one["number"]))
-    before = [one for one in every if ids & set(one["documents"])]
-    if not any(one["terms"] == terms and ids == set(one["documents"]) for one in before):
-        found = {"terms": terms, "documents": sorted(ids), "number": len(every)}
-        _register(session, {**found, "registered_at": iso(session.clock.now())})
-    if not before or all(one["terms"] == terms for one in before) or before[0]["terms"] == terms:
+    every = sorted(_registered(session), key=lambda one: one.number)
+    before = [one for one in every if ids & set(one.documents)]
+    if not any(one.terms == terms and ids == set(one.documents) for one in before):
+        now = iso(session.clock.now())
+        found = RegisteredBound(
+            terms=terms, documents=tuple(sorted(ids)), number=len(every), registered_at=now
+        )
+        _register(session, found)
+    if not before or before[0].terms == terms:
         return 1
-    shown = {canonical.dumps(_family(one["terms"])) for one in before} | {canonical.dumps(_family(terms))}
+    shown = {canonical.dumps(_family(one)) for one in (terms, *(one.terms for one in before))}
     return len(BOUNDS) * len(shown)
 
 
@@ -83,23 +95,25 @@ def _family(terms: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in terms.items() if key != "max_error"}
 
 
-def _register(session: Session, content: dict[str, Any]) -> None:
+def _register(session: Session, bound: RegisteredBound) -> None:
     folder = session.project.workspace / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
+    content = bound.model_dump(mode="json")
     digest = canonical.digest(content)
     replace_text(folder / f"{digest[:16]}.json", canonical.dumps({"bound": content, "sha256": digest}) + "\n")
 
 
-def _registered(session: Session) -> Iterator[dict[str, Any]]:
+def _registered(session: Session) -> Iterator[RegisteredBound]:
     for path in sorted((session.project.workspace / FOLDER).glob("*.json")):
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             if canonical.digest(found["bound"]) != found["sha256"]:
                 raise ValueError("the digest is another one")
+            bound = RegisteredBound.model_validate(found["bound"])
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
                 "registration-changed",
                 f"The bound that was registered in {path} is not what was written: {error}",
                 hint="Restore the file from a copy, or calibrate in a new project on fresh documents.",
             ) from error
-        yield found["bound"]
+        yield bound
