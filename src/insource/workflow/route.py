@@ -17,8 +17,12 @@ from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, Run
 from insource.types.choice import HYBRID, Choice
 from insource.types.confidence import ConfidenceSummary
 from insource.workflow.bound import fitted
+<<<<<<< HEAD
 from insource.workflow.bound_terms import choices_of
 from insource.workflow.confidence import Learned, Looked, learn_confidence, measure_confidence
+=======
+from insource.workflow.bound_terms import choices_of, never_trained_on
+>>>>>>> wt-bounds
 from insource.workflow.evaluate import evaluate_one, inputs_of, validation_documents
 from insource.workflow.export import Made
 from insource.workflow.second_look import answers_of, second_look
@@ -57,7 +61,8 @@ def calibrate(
 
     Returns None when no arm was chosen, or the chosen one does not answer on this machine.
     """
-    examples = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
+    asked = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
+    examples = never_trained_on(session, dataset, asked)
     inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=examples)
     choices = choices_of(session, examples) if choice else 1
     found = _on_split(session, dataset, task, inputs, choice, arms, "calibration")
