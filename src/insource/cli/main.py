@@ -35,6 +35,7 @@ VERBS: dict[str, Verbs] = {
     "Serve": {
         "serve": ("serve", "Serve the chosen model on loopback, OpenAI-compatible"),
         "gateway": ("gateway", "Record every call; answer locally, escalate to the cloud"),
+        "deploy": ("deploy", "Move traffic to a version step by step, and back"),
         "retrain": ("retrain", "Make the model again when there is a reason, and judge it"),
         "predict": ("predict", "Answer a file or folder of documents with the chosen model"),
         "keys": ("keys", "Manage virtual keys: tasks, budgets and rate limits"),
