@@ -198,7 +198,7 @@ def test_a_challenger_waits_while_another_is_on_the_ladder_or_a_person_has_to_sa
     with open_registry(session.project.workspace) as database:
         keep_champion(session, before)
         current = deployment_of(database, "tickets")
-        other = current.champion.model_copy(update={"name": "other", "run_id": "other"})
+        other = current.champion.model_copy(update={"name": "other", "run_id": "other", "digest": "o"})
         busy = current.model_copy(update={"challenger": other, "stage": "canary", "share": 0.05})
         event = DeploymentEvent(
             task="tickets", revision=0, at=session.clock.now(), kind="canary", by="operator", reason="by hand"
@@ -206,7 +206,7 @@ def test_a_challenger_waits_while_another_is_on_the_ladder_or_a_person_has_to_sa
         swap(database, busy, event, expected=current.revision)
     cycle = retrain(session, walk()).cycle
     assert cycle.outcome == "passed"
-    assert "other is on the ladder (canary)" in cycle.reason
+    assert "other is in canary at 5% of the calls" in cycle.reason
     now, _ = deployed(session)
     assert (now.challenger.name, now.stage, now.share) == ("other", "canary", 0.05)
 

@@ -32,6 +32,8 @@ margin = 0.05
 [dataset]
 test = 0.3
 [reference]
+model = "openai/big"
+api_key_env = "RETRAINING_KEY"
 cost_per_1000_usd = 30.0
 [evaluation]
 base_documents = 4
