@@ -40,9 +40,11 @@ VERBS: dict[str, Verbs] = {
         "predict": ("predict", "Answer a file or folder of documents with the chosen model"),
         "keys": ("keys", "Manage virtual keys: tasks, budgets and rate limits"),
     },
+    "Watch": {"monitor": ("monitor", "Watch a deployed model: drift, estimated and audited quality")},
     "Look": {
         "models": ("models.group", "List, show and fetch base models"),
         "logs": ("logs.group", "Query, import, export and purge the recorded calls"),
+        "explain": ("explain", "Tell why one call was answered as it was"),
         "config": ("config", "Show every setting and where it comes from"),
     },
 }

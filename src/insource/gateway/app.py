@@ -18,6 +18,7 @@ from insource.foundation.errors import InsourceError
 from insource.gateway.calls import Calls
 from insource.gateway.http.asgi import HttpReply, HttpRequest, Receive, Send
 from insource.gateway.live import Live
+from insource.gateway.metrics import CONTENT_TYPE, exposition, newest_checks
 from insource.gateway.settings import GatewaySettings, PassThrough
 from insource.gateway.tasks.task import InsourcedTask
 from insource.gateway.tasks.tasks import Tasks
@@ -70,6 +71,8 @@ class Gateway:
     async def _http(self, request: HttpRequest, reply: HttpReply) -> None:
         if request.path == "/health" and request.method in ("GET", "HEAD"):
             await self._health(reply)
+        elif request.path == "/metrics" and request.method == "GET":
+            await self._metrics(reply)
         elif request.method == "HEAD":  # no client of these APIs sends it, and its answer has no body
             await reply.whole(405, b"", [(b"allow", b"GET, POST, PUT, PATCH, DELETE")])
         else:
@@ -140,6 +143,16 @@ class Gateway:
         except InsourceError:
             self._drain_failures += 1
             return False
+
+    async def _metrics(self, reply: HttpReply) -> None:
+        names = [task.task.name for task in self._tasks.all]
+        states = await asyncio.gather(*(asyncio.to_thread(task.state) for task in self._tasks.all))
+        workspace = self._settings.recorder.database.path.parent
+        checks = await asyncio.to_thread(newest_checks, workspace, names)
+        body = exposition(dict(zip(names, states, strict=True)), checks)
+        length = (b"content-length", str(len(body)).encode())
+        await reply.start(200, [(b"content-type", CONTENT_TYPE), length])
+        await reply.finish(body)
 
     async def _health(self, reply: HttpReply) -> None:
         tasks, live, recorder = self._tasks.all, self._live, self._settings.recorder
