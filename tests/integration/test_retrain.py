@@ -24,9 +24,11 @@ from insource.dataset.review.ranked import read_ranked
 from insource.dataset.review.workbench import FieldVerdict
 from insource.dataset.rows.teacher_policy import TeacherRule, write_policy
 from insource.dataset.saved.folder import load as load_dataset
+from insource.logs.call_values import AUDIT_OF
 from insource.logs.query import Log
+from insource.store.deployments.audits import add_audits
 from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
-from insource.types.deployment import DeploymentEvent
+from insource.types.deployment import Audit, DeploymentEvent
 from insource.workflow.champion import champion_of
 from insource.workflow.promote import keep_champion
 from insource.workflow.retrain import retrain
@@ -106,6 +108,23 @@ def test_a_cycle_without_a_reason_is_none_and_names_what_to_label(champion):
         item = bench.item("to-label", "ann", first)
     assert item.row.row_id == queue.rows[0].row_id
     assert item.reasons == queue.rows[0].reasons
+
+
+def test_what_an_audit_found_wrong_comes_first_though_the_model_was_sure(champion):
+    """The call was answered here; its audit, a call of its own, has the cloud's answer, which is the row."""
+    session, _ = champion
+    workspace = session.project.workspace
+    texts = documents(KNOWN, 6, seed=4)
+    calls = answered(workspace, texts, to="local", model="small", confidence=0.99)
+    (audit,) = answered(workspace, texts[2:3], tags={AUDIT_OF: calls[2]}, confidence=None)
+    wrong = Audit(
+        task="tickets", version="v", call_id=calls[2], at=session.clock.now(), source="live", wrong=True
+    )
+    with open_registry(workspace) as database:
+        add_audits(database, [wrong])
+    queue = retrain(session, never).mined.queue
+    (first,) = queue.rows
+    assert (first.row_id, first.signals) == (audit, ("failure",))
 
 
 def test_wrong_corrections_make_a_worse_challenger_and_the_champion_stays(champion):
