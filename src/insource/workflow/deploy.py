@@ -115,7 +115,7 @@ def shadow(
         UserError: as ``find_version`` and ``lifecycle.transitions.in_shadow``; ``no-cloud-to-compare``.
     """
     version, _ = find_version(session, run, arm)
-    _require_cloud(session)
+    require_cloud(session)
     return _change(
         session,
         lambda before: in_shadow(before, version, clock.now(), only=only),
@@ -150,7 +150,7 @@ def canary(
     if run is None and arm is None and before is not None and before.challenger is not None:
         run, arm = before.challenger.run_id, before.challenger.arm or None
     version, result = find_version(session, run, arm)
-    _require_cloud(session)
+    require_cloud(session)
     if not force:
         _require_policy(version, result)
         _require_cooled_down(session, version, section, clock)
@@ -284,7 +284,12 @@ def _change(
         return swap(registry, move(before), event, expected=before.revision)
 
 
-def _require_cloud(session: Session) -> None:
+def require_cloud(session: Session) -> None:
+    """Require a cloud that answers can be compared with.
+
+    Raises:
+        UserError: ``no-cloud-to-compare``.
+    """
     reference, task = session.config.reference, session.config.task
     stays = task.privacy == "local-only" and not is_loopback(reference.base_url)
     if reference.model and not stays:

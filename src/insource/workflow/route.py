@@ -17,12 +17,8 @@ from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, Run
 from insource.types.choice import HYBRID, Choice
 from insource.types.confidence import ConfidenceSummary
 from insource.workflow.bound import fitted
-<<<<<<< HEAD
-from insource.workflow.bound_terms import choices_of
-from insource.workflow.confidence import Learned, Looked, learn_confidence, measure_confidence
-=======
 from insource.workflow.bound_terms import choices_of, never_trained_on
->>>>>>> wt-bounds
+from insource.workflow.confidence import Learned, Looked, learn_confidence, measure_confidence
 from insource.workflow.evaluate import evaluate_one, inputs_of, validation_documents
 from insource.workflow.export import Made
 from insource.workflow.second_look import answers_of, second_look
