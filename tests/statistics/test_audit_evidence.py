@@ -76,9 +76,7 @@ def test_a_model_that_breaks_after_a_long_good_time_is_noticed(runs):
     n = np.arange(1, broken.shape[1] + 1)
     plain = ever(log_evidences(broken.cumsum(axis=1), n, SLO, "above"))
     after = 10 * late.median - 3000
-    print(
-        f"at the bound {at_bound}; {late.share:.0%} restarted {after:.0f} audits after the break; plain {plain}"
-    )
+    print(f"at the bound {at_bound}; restarted {late.share:.0%}, {after:.0f} audits after it; plain {plain}")
     assert at_bound.least <= ALPHA
     assert late.share == 1
     assert 0 < after < 150

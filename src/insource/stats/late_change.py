@@ -13,7 +13,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import gammaln
+
+Floats = NDArray[np.float64]
 
 ODDS = (2.0, 4.0, 16.0, 64.0)
 """By how much the odds of a marked outcome may have risen; the evidence is the mean over these."""
@@ -22,21 +25,36 @@ WINDOWS = (1, 2, 4)
 """How many of the last outcomes may lie after the change."""
 
 
-def late_change_evidence(series: Sequence[Sequence[bool]]) -> float:
-    """Return the log evidence that the last outcomes are marked more often than the earlier ones.
+def late_factors(series: Sequence[Sequence[bool]]) -> Floats:
+    """Return the log factor that each answer gives to the evidence that its unit has changed lately.
 
-    ``series`` has the outcomes of each unit, oldest first. This is an e-value: its expectation is at most 1
-    while nothing changes. Looks after several rounds of the same units depend on each other, so each needs
-    its own part of the error probability (``round_share``); within one round it may be looked at after every
-    unit.
+    ``series`` has the outcomes of each unit, oldest first. The rows follow them, unit by unit: the row of an
+    outcome weighs it and those before it. The columns are the pairs of ``WINDOWS`` and ``ODDS``.
     """
-    marked = [np.asarray(one, dtype=bool) for one in series]
-    ways = []
+    lengths = np.array([len(one) for one in series], dtype=int)
+    marks = np.concatenate([np.zeros(0), *(np.asarray(one, dtype=float) for one in series)])
+    ends = np.concatenate(([0], np.cumsum(lengths)))
+    of = np.arange(len(marks)) - np.repeat(ends[:-1], lengths) + 1.0
+    total = np.concatenate(([0.0], np.cumsum(marks)))
+    place = np.arange(1, len(marks) + 1)
+    marked = total[place] - np.repeat(total[ends[:-1]], lengths)
+    columns = []
     for window in WINDOWS:
-        told = [one for one in marked if len(one) > window and 0 < one.sum() < len(one)]
-        counts = np.array([(len(one), one.sum(), one[-window:].sum()) for one in told]).reshape(-1, 3)
-        ways += [_tilted(counts, window, odds) for odds in ODDS]
-    return float(np.logaddexp.reduce(ways) - math.log(len(ways)))
+        late = total[place] - total[np.maximum(place - window, 0)]
+        # Of no more answers than the window, nothing can be said of its marks: they are all of them.
+        whole = np.maximum(of, window)
+        columns += [np.where(of > window, _tilted(whole, marked, late, window, odds), 0.0) for odds in ODDS]
+    return np.stack(columns, axis=1)
+
+
+def late_change_evidence(factors: Floats) -> float:
+    """Return the log evidence that units changed, from the row of ``late_factors`` of each.
+
+    This is an e-value: its expectation is at most 1 while nothing changes. Looks after several rounds of the
+    same units depend on each other, so each needs its own part of the error probability (``round_share``);
+    within one round it may be looked at after every unit.
+    """
+    return float(np.logaddexp.reduce(factors.sum(axis=0)) - math.log(factors.shape[1]))
 
 
 def round_share(number: int) -> float:
@@ -44,24 +62,21 @@ def round_share(number: int) -> float:
     return 1 / (number * (number - 1))
 
 
-def _tilted(counts: np.ndarray, window: int, odds: float) -> float:
-    """Return the log of the product over units of odds^late / E[odds^late]; ``counts``: all, marked, late."""
-    if not len(counts):
-        return 0.0
-    of, marked, late = counts.T
-    possible = np.arange(window + 1)[:, None]
+def _tilted(of: Floats, marked: Floats, late: Floats, window: int, odds: float) -> Floats:
+    """Return log of odds^late / E[odds^late], ``late`` being those marked among the last ``window``."""
+    possible = np.arange(window + 1.0)[:, None]
     log_p = (
         _log_choose(marked, possible)
         + _log_choose(of - marked, window - possible)
-        - _log_choose(of, np.asarray(window))
+        - _log_choose(of, np.full(1, float(window)))
     )
-    normal = np.logaddexp.reduce(log_p + possible * math.log(odds), axis=0)
-    return float((late * math.log(odds) - normal).sum())
+    found: Floats = late * math.log(odds) - np.logaddexp.reduce(log_p + possible * math.log(odds), axis=0)
+    return found
 
 
-def _log_choose(n: np.ndarray, k: np.ndarray) -> np.ndarray:
+def _log_choose(n: Floats, k: Floats) -> Floats:
     """Return log C(n, k), ``-inf`` where k is not in 0 … n."""
+    n, k = np.broadcast_arrays(n, k)
     inside = (k >= 0) & (k <= n)
-    n, k = np.broadcast_arrays(n, np.where(inside, k, 0))
-    found = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
-    return np.where(inside, found, -np.inf)
+    k = np.where(inside, k, 0.0)
+    return np.where(inside, gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1), -np.inf)

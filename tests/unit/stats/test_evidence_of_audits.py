@@ -9,7 +9,7 @@ import pytest
 
 from insource.stats.bounded_mean import mean_evidence, predicted_evidence, weighted_evidence
 from insource.stats.e_process import log_evidence, log_evidences
-from insource.stats.late_change import late_change_evidence, round_share
+from insource.stats.late_change import late_change_evidence, late_factors, round_share
 from insource.stats.restarts import restarted_log_evidence
 from insource.stats.sample_ratio import sample_ratio_evidence
 
@@ -54,18 +54,24 @@ def test_the_expectation_is_one_with_weights_and_with_any_prediction():
     assert control == pytest.approx(1.0)
 
 
+def changed(series):
+    """Return the evidence of the units' last outcomes."""
+    ends = np.cumsum([len(one) for one in series]) - 1
+    return late_change_evidence(late_factors(series)[ends.astype(int)])
+
+
 @pytest.mark.parametrize("outcome", [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 1, 0]])
 def test_the_expectation_is_one_over_the_arrangements_of_a_unit(outcome):
     """Whatever its rate is, and however few answers there are: that is what makes a noisy cloud no alarm."""
     orders = list(permutations(outcome))
-    assert np.mean([np.exp(late_change_evidence([order])) for order in orders]) == pytest.approx(1.0)
+    assert np.mean([np.exp(changed([order])) for order in orders]) == pytest.approx(1.0)
 
 
 def test_units_that_never_vary_tell_nothing_and_late_changes_tell_much():
     still = [[False] * 6] * 50
-    assert late_change_evidence([]) == late_change_evidence(still) == pytest.approx(0.0)
-    assert late_change_evidence([*still, *[[False] * 5 + [True]] * 10]) > 8
-    assert late_change_evidence([*still, *[[True] + [False] * 5] * 10]) < 0
+    assert changed([]) == changed(still) == pytest.approx(0.0)
+    assert changed([*still, *[[False] * 5 + [True]] * 10]) > 8
+    assert changed([*still, *[[True] + [False] * 5] * 10]) < 0
 
 
 def test_the_shares_of_all_rounds_sum_to_one():
