@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.audit_streams import ALPHA, MARGIN, NEEDED, SLO, ever, naive_rollback, rollout
+from support.audit_streams import ALPHA, MARGIN, SLO, ever, naive_rollback, rollout
 
 from insource.foundation.rng import generator
 from insource.stats.bounded_mean import predicted_evidence, weighted_evidence
 from insource.stats.e_process import log_evidences
-from insource.stats.restarts import EVERY, restarted_log_evidence
 from insource.stats.sample_ratio import sample_ratio_evidence
 
 RUNS = pytest.mark.parametrize("runs", [150, pytest.param(4000, marks=pytest.mark.slow)])
@@ -53,34 +52,6 @@ def test_an_a_a_canary_is_rolled_back_with_at_most_alpha_however_often_it_is_loo
     assert harm.least <= ALPHA
     assert unsafe.least <= ALPHA
     assert naive.least > ALPHA
-
-
-def restarted(wrong):
-    """Return the restarted evidence after every tenth observation, one stream a row."""
-    return np.array(
-        [
-            [restarted_log_evidence(one[:n], SLO, "above") for n in range(10, len(one) + 1, 10)]
-            for one in wrong
-        ]
-    )
-
-
-@pytest.mark.parametrize("runs", [25, pytest.param(1000, marks=pytest.mark.slow)])
-def test_a_model_that_breaks_after_a_long_good_time_is_noticed(runs):
-    """Restarts keep the bound, and are not deaf after thousands of good answers."""
-    stream = random(f"restarts.{runs}")
-    at_bound = ever(restarted(stream.random((runs, 2000)) < SLO))
-    good = stream.random((runs, 3000)) < 0.01
-    broken = np.hstack([good, stream.random((runs, 600)) < 0.2])
-    late = ever(restarted(broken))
-    n = np.arange(1, broken.shape[1] + 1)
-    plain = ever(log_evidences(broken.cumsum(axis=1), n, SLO, "above"))
-    after = 10 * late.median - 3000
-    print(f"at the bound {at_bound}; restarted {late.share:.0%}, {after:.0f} audits after it; plain {plain}")
-    assert at_bound.least <= ALPHA
-    assert late.share == 1
-    assert 0 < after < 150
-    assert plain.share < 0.1
 
 
 def strata(runs, n, random, wrong_in_doubtful, wrong_in_sure, doubtful=0.2):
@@ -180,10 +151,3 @@ def test_a_right_split_is_not_alarmed_and_a_wrong_one_is(share, runs):
     print(f"{share:.0%}: right split {fair}; 30 % too many {broken.share:.0%}")
     assert fair.least <= ALPHA
     assert broken.share > (0.4 if share == 0.01 else 0.99)
-
-
-def test_every_start_counts_and_the_weights_sum_to_one():
-    """Before anything was observed the evidence is 1: whatever starts later has its weight still in hand."""
-    assert restarted_log_evidence([], SLO, "above") == pytest.approx(0.0)
-    assert restarted_log_evidence([False] * (3 * EVERY), SLO, "above") < 0
-    assert restarted_log_evidence([True] * 20, SLO, "above") > NEEDED

@@ -8,6 +8,7 @@ contextual bandits" (arXiv 2210.10768). A fixed mixture of stakes takes the plac
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,12 +25,19 @@ STRENGTHS = (0.0, 0.5, 1.0)
 
 
 def mean_evidence(
-    values: ArrayLike, boundary: float, claim: Claim, lowest: float, highest: float, axis: int = -1
+    values: ArrayLike,
+    boundary: float,
+    claim: Claim,
+    lowest: float,
+    highest: float,
+    axis: int = -1,
+    fractions: Sequence[float] = FRACTIONS,
 ) -> Floats:
     """Return the log evidence after each value that their mean is ``above`` or ``below`` the boundary.
 
     It is enough that the mean of each value, given what came before, obeys the hypothesis. ``lowest`` and
     ``highest`` are the ends of what a value can be, known beforehand. The values run along ``axis``.
+    The evidence is the mean over ``fractions`` of the largest stake; one named twice has twice the weight.
 
     Raises:
         ValueError: a value is out of its range, or the boundary is not inside it.
@@ -42,7 +50,7 @@ def mean_evidence(
     gains = found - boundary if claim == "above" else boundary - found
     most = 1 / (boundary - lowest if claim == "above" else highest - boundary)
     with np.errstate(divide="ignore"):  # log 0: this bet is lost for good
-        bets = [np.log(np.maximum(1 + fraction * most * gains, 0.0)).cumsum(axis) for fraction in FRACTIONS]
+        bets = [np.log(np.maximum(1 + fraction * most * gains, 0.0)).cumsum(axis) for fraction in fractions]
     return _mean_of(bets)
 
 

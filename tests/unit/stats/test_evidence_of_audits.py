@@ -10,7 +10,6 @@ import pytest
 from insource.stats.bounded_mean import mean_evidence, predicted_evidence, weighted_evidence
 from insource.stats.e_process import log_evidence, log_evidences
 from insource.stats.late_change import late_change_evidence, late_factors, round_share
-from insource.stats.restarts import restarted_log_evidence
 from insource.stats.sample_ratio import sample_ratio_evidence
 
 OUTCOMES = [np.array(one, dtype=float) for one in product((0, 1), repeat=8)]
@@ -28,11 +27,10 @@ def expectation(evidence, rate):
     [
         lambda one, rate: mean_evidence(one, rate, "above", 0, 1)[-1],
         lambda one, rate: mean_evidence(one, rate, "below", 0, 1)[-1],
-        lambda one, rate: restarted_log_evidence(list(one > 0), rate, "above"),
         lambda one, rate: sample_ratio_evidence(int(one.sum()), len(one), rate),
         lambda one, rate: log_evidence(int(one.sum()), len(one), rate, "above"),
     ],
-    ids=["mean above", "mean below", "restarted", "sample ratio", "mixture"],
+    ids=["mean above", "mean below", "sample ratio", "mixture"],
 )
 def test_the_expectation_is_one_at_the_boundary(evidence, rate):
     assert expectation(lambda one: evidence(one, rate), rate) == pytest.approx(1.0)
@@ -94,7 +92,6 @@ def test_arrays_of_counts_agree_with_single_ones():
         lambda: weighted_evidence([1], [5.0], 4.0, 0.1, "above"),
         lambda: sample_ratio_evidence(3, 2, 0.5),
         lambda: sample_ratio_evidence(1, 2, 1.0),
-        lambda: restarted_log_evidence([True], 0.0, "above"),
     ],
 )
 def test_values_that_do_not_fit_are_refused(call):

@@ -27,6 +27,8 @@ MARGIN = 0.1
 """A cloud that changed fewer than this share of its answers does not explain the harm (ratio)."""
 BASELINE = 3
 """Answers after the first that say how much an unchanged cloud varies; asked when anchors are added."""
+STAKES = (1.0, 1.0, 1.0, 0.5, 0.25)
+"""Most of the evidence is for no change at all, so that one round of 50 anchors can show it."""
 GUARD_ROUNDS = 2
 """Rounds of all anchors after harm was shown, after which an unchanged cloud is believed."""
 GUARD_AUDITS = 300
@@ -134,7 +136,9 @@ def _log_same(rounds: Sequence[Sequence[AnchorCheck]], fresh: Sequence[AnchorChe
         for name, check in first.items()
         if before[name]
     ]
-    return float(mean_evidence(values, MARGIN, "below", -1.0, 1.0)[-1]) if values else 0.0
+    if not values:
+        return 0.0
+    return float(mean_evidence(values, MARGIN, "below", -1.0, 1.0, fractions=STAKES)[-1])
 
 
 def _log_local(checks: Sequence[AnchorCheck], slo: float, version: str) -> float:

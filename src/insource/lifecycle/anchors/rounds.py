@@ -38,7 +38,7 @@ def evidence_by_round(rounds: Sequence[Sequence[AnchorCheck]]) -> list[float]:
 
 
 def _by_round(rounds: Sequence[Sequence[AnchorCheck]], marks: Sequence[bool], skip: int) -> list[float]:
-    """Return the evidence of each round in these marks, one a check, without the first ``skip`` of an anchor."""
+    """Return the evidence of each round in these marks, one a check, an anchor's first ``skip`` left out."""
     series: dict[str, list[bool]] = {}
     places: list[list[tuple[str, int]]] = []
     remaining = iter(marks)
