@@ -231,7 +231,7 @@ class Calls:
             own=call.own,
             chat=call.chat,
             decisions=call.decisions,
-            policy=None if insourced is None else insourced.policy,
+            tags=call.tags,
         )
 
     # Answer

@@ -18,6 +18,8 @@ could not be read as an answer, or only promised one; tokens and cost are unknow
 class Route(Frozen):
     """The model that served a call, and the reason (``confident``, ``low-confidence``,
     ``local-failed`` …). ``field_confidences`` are those that a fitted model stated of its answer.
+    ``version`` is the version that was asked here, at the revision ``step`` of the task's deployment.
+    ``local_answer`` is what it answered where the cloud's answer was served instead.
     """
 
     to: Literal["local", "cloud"]
@@ -27,6 +29,9 @@ class Route(Frozen):
     threshold: float | None = None
     simulated: bool = False
     field_confidences: dict[str, float] = {}
+    version: str = ""
+    step: int = 0
+    local_answer: str = ""
 
 
 class Call(Frozen):

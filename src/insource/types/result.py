@@ -17,7 +17,7 @@ from insource.types.evaluation import Comparison, Disagreement, Evaluation
 from insource.types.gold import GoldSource
 from insource.types.handicap import Fairness
 from insource.types.retention import Retention
-from insource.types.routing import Policy
+from insource.types.routing import Policy, ServedShare
 from insource.types.step_ladder import StepLadder
 
 
@@ -127,9 +127,10 @@ class RoutedCall(Frozen):
 
 
 class RoutingSummary(Frozen):
-    """The routing policy, and the calls that the gateway routed with it."""
+    """The routing policy, what it did on the test split, and the calls that the gateway routed with it."""
 
     policy: Policy
+    served: tuple[ServedShare, ...] = ()
     calls: tuple[RoutedCall, ...] = ()
 
 

@@ -36,6 +36,7 @@ from insource.workflow.judge import Judged
 from insource.workflow.machine import machine
 from insource.workflow.retention import retention_of
 from insource.workflow.route import Calibrated
+from insource.workflow.routed import routing_of
 from insource.workflow.session import Session
 from insource.workflow.step_ladder import ladder_of
 
@@ -113,7 +114,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
         break_even=found.decided.economics,
         decision=found.decided.decision.model_copy(update={"result": name}),
-        routing=RoutingSummary(policy=calibrated.policy) if calibrated else None,
+        routing=_routing(session, found),
         disagreements=disagreements(found.dataset, found.evaluated, choice.candidate if choice else None),
         base_digest=found.made.local.base.digest,
         max_new_tokens=found.made.local.max_new_tokens,
@@ -134,6 +135,12 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             "export": found.made.exported.digest,
         },
     )
+
+
+def _routing(session: Session, found: Findings) -> RoutingSummary | None:
+    if found.calibrated is None:
+        return None
+    return routing_of(session, found.dataset, found.task, found.calibrated, found.evaluated, found.choice)
 
 
 def with_measured(session: Session, result: RunResult, **parts: Frozen) -> RunResult:

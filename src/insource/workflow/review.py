@@ -32,7 +32,7 @@ def open_workbench(session: Session, *, overlap: float = 0.0) -> Iterator[Workbe
     file = DecisionFile(project.reviews_path, workspace / "reviews.lock")
     file.decisions()  # a file that cannot be read is said before anybody begins
     ranked = read_ranked(workspace / FILE_NAME)
-    with staged(source_of(session).source, made(workspace / "review")) as rows:
+    with staged(source_of(session, for_review=True).source, made(workspace / "review")) as rows:
         contract = project.given_output() or infer_output(row.output for row in rows)
         set_reasoning_apart(rows, contract)
         answers = Logged({}, frozenset())

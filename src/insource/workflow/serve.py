@@ -71,13 +71,16 @@ class Deployed(NamedTuple):
 
     @property
     def version(self) -> str:
-        """What names this model among others of its task: the run that made it, and the arm if another one
-        than the chosen answers.
-        """
-        run, served, choice = self.result.run_id, self.result.served, self.result.choice
-        if served is None or choice is None or served.arm == choice.candidate:
-            return run
-        return f"{run}+{re.sub(r'[^a-z0-9]+', '-', served.arm.casefold())}"
+        """What names this model among others of its task."""
+        return version_name(self.result)
+
+
+def version_name(result: RunResult) -> str:
+    """Return the run that made a model, and the arm if another one than the chosen answers."""
+    run, served, choice = result.run_id, result.served, result.choice
+    if served is None or choice is None or served.arm == choice.candidate:
+        return run
+    return f"{run}+{re.sub(r'[^a-z0-9]+', '-', served.arm.casefold())}"
 
 
 def deployed(
@@ -94,11 +97,11 @@ def deployed(
 
 
 def deployed_together(
-    sessions: Sequence[Session], run: str | None = None, arm: str | None = None
+    sessions: Sequence[Session], asked: Sequence[tuple[str | None, str | None]]
 ) -> tuple[Deployed, ...]:
     """Return what answers for the tasks of several projects, on one engine for each base model.
 
-    ``run`` and ``arm`` are of the first project; the others answer by their newest run's chosen arm.
+    ``asked`` has a run and an arm for each of them; None is the newest run, and the arm that it chose.
 
     Raises:
         UserError: ``duplicate-task`` when two projects have the same task; and as ``deployed``.
@@ -115,7 +118,6 @@ def deployed_together(
             )
         folders[name] = folder
     engines = Engines(_restarted(sessions[0]), sessions[0].display.note) if sessions else None
-    asked = [(run, arm), *[(None, None)] * len(sessions)]
     return tuple(
         deployed(session, run, engines, arm) for session, (run, arm) in zip(sessions, asked, strict=False)
     )

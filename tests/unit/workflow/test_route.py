@@ -7,8 +7,9 @@ from support.walks import FakeDisplay, session_on
 
 from insource.types import JsonSchema, RoutingSummary
 from insource.types.choice import Choice
+from insource.workflow.bound import NO_MOST
 from insource.workflow.looks import looks_at_test
-from insource.workflow.route import NO_MOST, OWN_FIELDS, calibrate, drive_gateway
+from insource.workflow.route import OWN_FIELDS, calibrate, drive_gateway
 
 RESULT = example_result(routing=RoutingSummary(policy=example_routing().policy))
 CHOICE = Choice(candidate="tuned", baseline="", metric="accuracy", margin=0.02, trials=(), reason="")
@@ -27,7 +28,7 @@ def walk(project):
 def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_task, tmp_path):
     examples = rows.examples(rows.tickets(72))
     dataset = calibration(label_task, examples)
-    policy, evaluated, served, servable = calibrate(
+    policy, evaluated, served, servable, cloud = calibrate(
         walk, dataset, label_task, made_of(label_task, tmp_path, examples), CHOICE
     )
     assert (policy.basis, evaluated.evaluation.split, evaluated.evaluation.n) == (
@@ -38,6 +39,7 @@ def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_tas
     assert walk.display.notes[-1] == policy.reason
     assert (served.arm, served.kind) == ("tuned", "engine")
     assert served in servable
+    assert cloud == ()  # no cloud was asked
     assert len({one.arm for one in servable}) == len(servable)
     assert looks_at_test(walk, dataset.splits["test"]).most == 0
 

@@ -38,7 +38,8 @@ class LoggedCalls:
     """A row a call, in the order they started. What has no usable answer is left out with its reason.
 
     A correction is the answer and ``checked``, whatever the model said. Without one the answer is the
-    ``teacher``'s for ever. Calls that were simulated are never rows.
+    ``teacher``'s for ever. Calls that were simulated are never rows. Neither are answers of a local model
+    that nobody corrected: they would teach it its own mistakes.
 
     Raises, when read:
         UserError: ``no-log``.
@@ -152,6 +153,8 @@ def _row(call: Call, said: _Said, group: str, conversations: Conversations) -> R
         raise BadRow("simulated", f"{call.model_asked} was simulated")
     if call.endpoint in _NOT_GENERATION:
         raise BadRow("not-generation", f"a call of {call.endpoint}, which writes no text")
+    if call.route is not None and call.route.to == "local" and said.correction is None:
+        raise BadRow("answered-here", f"{call.route.model} answered here, and nobody corrected it")
     document = asked(call.request, conversations)
     return Row(
         line=None,

@@ -20,7 +20,7 @@ from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint
 from insource.providers.errors import ApiDialect, error_document
 from insource.providers.prices import UNPRICED, UNREAD, Priced, first_priced
-from insource.providers.tags import HEADER
+from insource.providers.tags import HEADER, Tags
 from insource.providers.token_estimates import estimated
 from insource.redaction import keys_in
 from insource.routing.cascade import LocalAnswer
@@ -30,6 +30,7 @@ from insource.types.call import Outcome
 EVENT_STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
 CALL_ID = f"{HEADER}call-id".encode()
+UNTAGGED = Tags()
 HUNG_UP = "the client hung up"
 
 
@@ -37,12 +38,13 @@ HUNG_UP = "the client hung up"
 class Exchange:
     """A call between its start on record and its end.
 
-    ``document`` is the parsed body of the request, None if it cannot be read. ``reader`` holds what was read
-    of an upstream's answer, and ``answer`` its bytes if they are recorded unchanged. ``stated_usd`` is the
-    price in its headers. ``provider`` is the base URL of the upstream. ``own`` says that the call is for an
-    insourced task by its model or its tag. ``policy`` and one of ``chat`` and ``decisions`` are set only for
-    an insourced task.
-    ``attempt`` is None if the local model was not asked, and ``route`` is None until it is decided.
+    ``document`` is the parsed body of the request, None if it cannot be read. ``reader`` holds what was
+    read of an upstream's answer, and ``answer`` its bytes if they are recorded unchanged. ``stated_usd`` is
+    the price in its headers. ``provider`` is the base URL of the upstream. ``own`` says that the call is
+    for an insourced task by its model or its tag. ``policy`` and one of ``chat`` and ``decisions`` are set
+    only for an insourced task. ``version`` is what was asked here, at the revision ``step`` of the
+    deployment; ``said`` is the end on record. ``attempt`` is None if the local model was not asked, and
+    ``route`` is None until it is decided.
     """
 
     request: HttpRequest
@@ -62,9 +64,13 @@ class Exchange:
     own: bool = False
     chat: ChatRequest | None = None
     decisions: DecisionRequest | None = None
+    tags: Tags = UNTAGGED
     policy: Policy | None = None
+    version: str = ""
+    step: int = 0
     attempt: Attempt | None = None
     route: Route | None = None
+    said: CallEnd | None = None
     cost_usd: Decimal | None = None
     ended: bool = False
     settled: bool = False
@@ -80,6 +86,9 @@ class Exchange:
             threshold=self.policy.threshold if self.policy else None,
             simulated=bool(instead),
             field_confidences=tried.field_confidences if tried else {},
+            version=self.version,
+            step=self.step,
+            local_answer=tried.text if tried and to == "cloud" else "",
         )
 
     def headers(self) -> Headers:
@@ -92,6 +101,10 @@ class Exchange:
                 values["confidence"] = f"{self.route.confidence:.6g}"
             if self.route.simulated:
                 values["simulated"] = "true"
+            if self.route.version:
+                values["version"] = self.route.version
+            if self.cost_usd is not None:
+                values["cost-usd"] = f"{self.cost_usd:f}"
         for name, value in values.items():
             found.append((f"{HEADER}{name}".encode(), value.encode("latin-1", "replace")))
         return found
@@ -101,6 +114,7 @@ class Exchange:
         if self.ended:
             return
         self.ended = True
+        self.said = end
         self.cost_usd = end.cost_usd
         if self.route is not None:
             end = replace(end, route=self.route, simulated=self.route.simulated)
@@ -162,6 +176,8 @@ class Exchange:
         """Report the cost of the call to its admission, once."""
         if not self.settled:
             self.settled = True
+            if self.request.audit is not None:
+                self.request.audit.cost_usd = self.cost_usd
             await self.admission.settle(self.cost_usd)
 
     async def refuse(

@@ -66,6 +66,9 @@ class _Route(Struct, frozen=True):
     threshold: float | None = None
     simulated: bool = False
     field_confidences: dict[str, float] = {}
+    version: str = ""
+    step: int = 0
+    local_answer: str = ""
 
 
 class SpooledCall(Struct):
