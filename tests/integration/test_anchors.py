@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from support.anchored import Anchored, Cloud, document, label
 
-from insource.cli.deploy_anchors import command
+from insource.cli.main import main
 from insource.foundation.errors import DataError, IntegrityError, UserError
 from insource.lifecycle.anchors.attribution import Harm
 from insource.lifecycle.anchors.kept import alone
@@ -42,7 +42,7 @@ def test_the_command_adds_asks_tells_and_accepts(tmp_path, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)
 
         def insource(*arguments):
-            command.main(list(arguments), standalone_mode=False)
+            main(["deploy", "anchors", *arguments])
             printed = capsys.readouterr()
             return printed.out or printed.err
 
@@ -62,6 +62,7 @@ def test_the_command_adds_asks_tells_and_accepts(tmp_path, monkeypatch, capsys):
     assert kinds == [
         ("anchors", "none"),
         ("anchors", "cloud"),
+        ("alert", "cloud"),
         ("anchors", None),
         ("anchors", "none"),
     ]

@@ -16,9 +16,11 @@ from insource.foundation.canonical import dumps
 from insource.foundation.errors import DataError, ProviderError, UserError
 from insource.foundation.money import show_usd
 from insource.lifecycle.anchors.attribution import Harm
+from insource.lifecycle.anchors.harm import first_harm
 from insource.lifecycle.anchors.kept import AnchorSet, alone, anchors_of, keep
 from insource.lifecycle.anchors.schedule import due
 from insource.lifecycle.anchors.standing import ACCEPTED, accepted_since, standing
+from insource.lifecycle.rollout import slo_of
 from insource.logs.anchors import recorded, spent_on_anchors, tagged
 from insource.logs.paid import MAX_TIMEOUTS_IN_A_ROW
 from insource.logs.recorded_model import RecordedModel
@@ -29,11 +31,11 @@ from insource.providers.prices import PriceTable
 from insource.routing.cascade import decide
 from insource.runs.result import load
 from insource.store.database import Database
-from insource.store.deployments.audits import add_anchor_checks, anchor_checks_of
+from insource.store.deployments.audits import add_anchor_checks, anchor_checks_of, audits_of
 from insource.store.deployments.registry import deployment_of, events, open_registry, record_event
 from insource.types import Completion, Example, JsonSchema, Task, Usage
 from insource.types.anchors import Anchor, Attribution, FirstAnswer
-from insource.types.deployment import AnchorCheck, DeploymentEvent
+from insource.types.deployment import AnchorCheck, Deployment, DeploymentEvent, EventKind, Version
 from insource.workflow.anchors import busy, refuse_leaks
 from insource.workflow.ask_cloud import cloud_model, cloud_prompt
 from insource.workflow.serve import Deployed, Opened, deployed
@@ -88,9 +90,16 @@ def checked_now(session: Session, *, forced: bool = False, with_local: bool = Fa
 
 def anchors_status(session: Session) -> Attribution | None:
     """Return what the anchors say now, None without any. Raises as ``standing``."""
-    workspace = session.project.workspace
+    workspace, task, section = session.project.workspace, session.config.task.name, session.config.rollout
     with open_registry(workspace) as registry:
-        return standing(registry, workspace, session.config.task.name, session.config.rollout)
+        deployment = deployment_of(registry, task)
+        slo, version, harm = _accepted(session, deployment), "", None
+        if deployment is not None and (watched := _watched(deployment)) is not None:
+            in_canary, version = watched == deployment.challenger, watched.name
+            since = deployment.challenger_since if in_canary else deployment.champion_since
+            audits = audits_of(registry, task, since=since, version=version)
+            harm = first_harm(audits, slo, section, in_canary=in_canary)
+        return standing(registry, workspace, task, section, harm=harm, version=version, slo=slo)
 
 
 def none_yet(session: Session) -> UserError:
@@ -129,7 +138,6 @@ def check_anchors(
             kept = anchors_of(workspace, task.name)
             if not kept.anchors:
                 raise none_yet(session)
-            refuse_leaks(session, kept.anchors)
             return _Checking(session, task, cloud, registry, kept, local, by).run(harm, forced=forced)
     except BlockingIOError as error:
         raise busy(task.name) from error
@@ -174,9 +182,8 @@ class _Checking:
 
     def run(self, harm: Harm | None, *, forced: bool) -> Asked:
         section, now = self._session.config.rollout, self._session.clock.now()
-        checks = anchor_checks_of(
-            self._registry, self._task.name, since=accepted_since(events(self._registry, self._task.name))
-        )
+        known = events(self._registry, self._task.name)
+        checks = anchor_checks_of(self._registry, self._task.name, since=accepted_since(known))
         waiting = due(
             [one.anchor_id for one in self._kept.anchors],
             checks,
@@ -185,10 +192,11 @@ class _Checking:
             harm_since=harm.since if harm is not None else None,
             forced=forced,
         )
-        asked, stopped = self._ask_all(waiting, now) if waiting else (0, "")
-        version = self._local.version if self._local is not None else ""
-        workspace = self._session.project.workspace
-        found = standing(self._registry, workspace, self._task.name, section, harm=harm, version=version)
+        asked, stopped = 0, ""
+        if waiting:
+            refuse_leaks(self._session, self._kept.anchors)
+            asked, stopped = self._ask_all(waiting, now)
+        found = self._standing(harm)
         if asked and found is not None:
             told: dict[str, float | int | str] = {
                 "cause": found.cause,
@@ -198,8 +206,23 @@ class _Checking:
                 "rounds": found.rounds,
                 "asked": asked,
             }
+            before = [one.evidence for one in known if one.kind == "anchors"]
             _record(self._registry, self._task.name, now, self._by, found.reason, told)
+            if found.cause == "cloud" and (not before or before[-1].get("cause") != "cloud"):
+                reason = f"{found.reason}. Look at what changed: insource deploy anchors status"
+                _record(self._registry, self._task.name, now, self._by, reason, told, kind="alert")
         return Asked(asked, len(waiting), stopped, found)
+
+    def _standing(self, harm: Harm | None) -> Attribution | None:
+        return standing(
+            self._registry,
+            self._session.project.workspace,
+            self._task.name,
+            self._session.config.rollout,
+            harm=harm,
+            version=self._local.version if self._local is not None else "",
+            slo=_accepted(self._session, deployment_of(self._registry, self._task.name)),
+        )
 
     def _ask_all(self, waiting: Sequence[str], now: datetime) -> tuple[int, str]:
         """Ask anchors until the budget or the cloud ends it; return how many answered, and why no more."""
@@ -318,8 +341,28 @@ def _served(found: Deployed, opened: Opened, document: str) -> str | None:
     return completion.text if to == "local" else None
 
 
+def _watched(deployment: Deployment) -> Version | None:
+    """Return the version that the audits decide about."""
+    return deployment.challenger if deployment.stage == "canary" else deployment.champion
+
+
+def _accepted(session: Session, deployment: Deployment | None) -> float:
+    """Return the accepted share of differences: of the version that is deployed, else as configured."""
+    watched = None if deployment is None else _watched(deployment)
+    if watched is not None:
+        return slo_of(watched, session.config.rollout)
+    slo = session.config.rollout.slo
+    return session.config.routing.max_error if slo is None else slo
+
+
 def _record(
-    registry: Database, task: str, now: datetime, by: str, reason: str, evidence: dict[str, float | int | str]
+    registry: Database,
+    task: str,
+    now: datetime,
+    by: str,
+    reason: str,
+    evidence: dict[str, float | int | str],
+    kind: EventKind = "anchors",
 ) -> None:
     deployment = deployment_of(registry, task)
     record_event(
@@ -328,7 +371,7 @@ def _record(
             task=task,
             revision=deployment.revision if deployment is not None else 0,
             at=now,
-            kind="anchors",
+            kind=kind,
             by=by,
             reason=reason,
             evidence=evidence,

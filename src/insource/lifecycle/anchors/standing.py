@@ -33,11 +33,11 @@ def standing(
     *,
     harm: Harm | None = None,
     version: str = "",
-    slo: float | None = None,
+    slo: float,
 ) -> Attribution | None:
     """Return what the anchors of a task say, None where it has none.
 
-    ``harm`` is what the audits of ``version`` show; ``slo`` what is accepted of it, by default the section's.
+    ``harm`` is what the audits of ``version`` show; ``slo`` what is accepted of it.
 
     Raises:
         IntegrityError: ``anchors-unreadable``.
@@ -49,7 +49,7 @@ def standing(
         [check for check in checks if check.anchor_id in ids],
         len(ids),
         harm,
-        slo=section.slo if slo is None else slo,
+        slo=slo,
         alpha=section.alpha,
         version=version,
     )
