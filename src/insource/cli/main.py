@@ -44,6 +44,7 @@ VERBS: dict[str, Verbs] = {
     "Look": {
         "models": ("models.group", "List, show and fetch base models"),
         "logs": ("logs.group", "Query, import, export and purge the recorded calls"),
+        "explain": ("explain", "Tell why one call was answered as it was"),
         "config": ("config", "Show every setting and where it comes from"),
     },
 }

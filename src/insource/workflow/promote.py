@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from insource.foundation.canonical import digest
+from insource.lifecycle.transitions import in_shadow, nothing_deployed
 from insource.runs.result import load
 from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
 from insource.types import RunResult
-from insource.types.deployment import Deployment, DeploymentEvent, Version
+from insource.types.deployment import DeploymentEvent, Version
 from insource.types.retraining import Cycle, Outcome
+from insource.workflow.deploy import version_of
 from insource.workflow.session import Session
 
 BY = "insource retrain"
@@ -28,11 +29,9 @@ def keep_champion(session: Session, champion: RunResult) -> None:
     with open_registry(session.project.workspace) as database:
         if deployment_of(database, task) is not None:
             return
-        version = version_of(session, champion)
+        version = version_of(champion)
         reason = "It answered when retraining began."
-        new = Deployment(
-            task=task, champion=version, champion_since=now, challenger_since=now, step_since=now
-        )
+        new = nothing_deployed(task, now).model_copy(update={"champion": version})
         event = _event(session, "deployed", reason, version)
         swap(database, new, event, expected=0)
 
@@ -44,7 +43,7 @@ def hand_over(session: Session, challenger: RunResult, evidence: dict[str, float
         UserError: ``deployment-changed`` when somebody else decided at the same moment.
     """
     task, now = session.config.task.name, session.clock.now()
-    version = version_of(session, challenger)
+    version = version_of(challenger)
     with open_registry(session.project.workspace) as database:
         current = deployment_of(database, task)
         if current is None:
@@ -54,16 +53,7 @@ def hand_over(session: Session, challenger: RunResult, evidence: dict[str, float
         if current.challenger is not None:
             busy = f"{current.challenger.name} is on the ladder ({current.stage})"
             return Handed("passed", f"{busy}; when it is off: insource deploy shadow {version.run_id}")
-        new = current.model_copy(
-            update={
-                "challenger": version,
-                "stage": "shadow",
-                "share": 0.0,
-                "challenger_since": now,
-                "step_since": now,
-                "held": "",
-            }
-        )
+        new = in_shadow(current, version, now)
         event = _event(session, "shadow", "It passed against the champion.", version, evidence)
         swap(database, new, event, expected=current.revision)
     return Handed("promoted", f"{version.name} is in shadow; see insource deploy status.")
@@ -80,23 +70,8 @@ def record_outcome(session: Session, cycle: Cycle) -> None:
             "outcome": cycle.outcome,
             "usd": round(cycle.cost.usd, 4),
         }
-        version = version_of(session, load(session.project.runs, cycle.challenger)[0])
+        version = version_of(load(session.project.runs, cycle.challenger)[0])
         record_event(database, _event(session, "retrain", cycle.reason, version, evidence))
-
-
-def version_of(session: Session, result: RunResult) -> Version:
-    """Return the arm of a run with its policy as a version."""
-    policy = result.routing.policy.model_dump(mode="json") if result.routing else None
-    served = result.served.model_dump(mode="json") if result.served else None
-    said = [result.instruction, result.dataset.output.model_dump(mode="json"), served, result.digests, policy]
-    return Version(
-        name=result.run_id,
-        task=session.config.task.name,
-        run_id=result.run_id,
-        arm=result.served.arm if result.served else "tuned",
-        digest=digest(said),
-        policy_digest=digest(policy),
-    )
 
 
 def _event(
