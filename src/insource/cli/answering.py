@@ -112,6 +112,8 @@ def open_tasks(
             ask=found.ask,
             confidence=found.confidence,
             spelled=found.spelled,
+            certified=found.certified,
+            model_changed=found.model_changed,
             alive=opened.alive,
             slots=found.slots,
             engine=found.engine,

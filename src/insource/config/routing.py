@@ -37,3 +37,8 @@ class RoutingSection(Frozen):
         description="When the data does not support the bound: always use the `cloud`, or use the `median` "
         "confidence as the threshold, without a guarantee.",
     )
+    prompts: tuple[str, ...] = Field(
+        (),
+        description="Further system messages that ask for the same job. A call with another one than those "
+        "of the calibration documents goes to the cloud (`prompt-changed`).",
+    )

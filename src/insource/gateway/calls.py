@@ -228,6 +228,7 @@ class Calls:
             provider=destination.upstream.base_url if destination.upstream else "",
             model=call.model,
             streams=call.streams,
+            tags=call.tags,
             own=call.own,
             chat=call.chat,
             decisions=call.decisions,

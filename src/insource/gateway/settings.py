@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from insource.gateway.admission.ask import AdmitAll, Admitter
 from insource.gateway.http.address import UpstreamSettings
@@ -15,6 +15,7 @@ from insource.models.protocol import Model, Request
 from insource.providers.billing import billing_of
 from insource.providers.prices import Priced, PriceTable
 from insource.types import Completion, Policy, Task, Usage
+from insource.types.certified import Certified
 
 AUTO = "insource/auto"
 REFERENCE = "reference"  # the name of the upstream that a task escalates to
@@ -52,6 +53,14 @@ class PassThrough:
     task_of: Callable[[dict[str, Any]], str] | None = None
 
 
+class Alarm(NamedTuple):
+    """Something about a task that a person should know: its kind and a sentence."""
+
+    task: str
+    kind: str
+    message: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskSettings:
     """A task to answer here.
@@ -77,6 +86,9 @@ class TaskSettings:
     ask: Callable[[str], Request] | None = None
     confidence: Callable[[Completion], float | None] = lambda completion: None
     spelled: Callable[[int], bytes] | None = None
+    certified: Certified | None = None
+    model_changed: str = ""
+    alarm: Callable[[Alarm], None] = lambda alarm: None
     alive: Callable[[], bool] = lambda: True
     max_tokens: int = 512
     slots: int = 1

@@ -6,6 +6,7 @@ from typing import Literal
 
 from insource.types.base import Frozen
 from insource.types.ceiling import NoiseCeiling
+from insource.types.certified import Certified
 from insource.types.choice import Choice
 from insource.types.comparison import BreakPoint, Registration, Slices
 from insource.types.dataset import DatasetManifest
@@ -127,9 +128,13 @@ class RoutedCall(Frozen):
 
 
 class RoutingSummary(Frozen):
-    """The routing policy, and the calls that the gateway routed with it."""
+    """The routing policy, what it is certified for, and the calls that the gateway routed with it.
+
+    ``certified`` is None in a result of a version that did not keep it.
+    """
 
     policy: Policy
+    certified: Certified | None = None
     calls: tuple[RoutedCall, ...] = ()
 
 

@@ -29,6 +29,7 @@ from insource.types import (
 )
 from insource.types.choice import Choice
 from insource.types.comparison import Registration
+from insource.workflow.certify import files_of
 from insource.workflow.decide import Decided
 from insource.workflow.dissect import Parts
 from insource.workflow.export import Made
@@ -96,7 +97,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
     folder = session.project.runs.folder / name
     manifest, task, choice = found.dataset.manifest, found.task, found.choice
     calibrated = found.calibrated
-    return RunResult(
+    result = RunResult(
         **_of_session(session),
         **_of_comparisons(found.judged, found.parts),
         run_id=name,
@@ -113,7 +114,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
         break_even=found.decided.economics,
         decision=found.decided.decision.model_copy(update={"result": name}),
-        routing=RoutingSummary(policy=calibrated.policy) if calibrated else None,
+        routing=_routing(calibrated),
         disagreements=disagreements(found.dataset, found.evaluated, choice.candidate if choice else None),
         base_digest=found.made.local.base.digest,
         max_new_tokens=found.made.local.max_new_tokens,
@@ -134,6 +135,22 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             "export": found.made.exported.digest,
         },
     )
+    return _with_files(session, result)
+
+
+def _routing(calibrated: Calibrated | None) -> RoutingSummary | None:
+    if calibrated is None:
+        return None
+    return RoutingSummary(policy=calibrated.policy, certified=calibrated.certified)
+
+
+def _with_files(session: Session, result: RunResult) -> RunResult:
+    """Return the result with the digests of the files with which its model answers."""
+    if result.routing is None or result.routing.certified is None:
+        return result
+    files = files_of(session.project.runs.folder, result)
+    certified = result.routing.certified.model_copy(update={"files": files})
+    return result.model_copy(update={"routing": result.routing.model_copy(update={"certified": certified})})
 
 
 def with_measured(session: Session, result: RunResult, **parts: Frozen) -> RunResult:

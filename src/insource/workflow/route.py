@@ -17,7 +17,9 @@ from insource.evaluation.stage import Evaluated
 from insource.routing.cascade import fit_bound
 from insource.routing.losses import judged_records, most_of
 from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, RunResult, Served, Task
+from insource.types.certified import Certified
 from insource.types.choice import HYBRID, Choice
+from insource.workflow.certify import certified_by
 from insource.workflow.evaluate import evaluate_one, inputs_of
 from insource.workflow.export import Made
 from insource.workflow.servable import served_by, served_by_parts
@@ -29,13 +31,15 @@ Drive = Callable[[Session, RunResult, Sequence[Example]], tuple[RoutedCall, ...]
 class Calibrated(NamedTuple):
     """A policy, the evaluation on the calibration split that it was fitted on, and what answered there.
 
-    ``servable`` are all arms that can answer on this machine, with or without a policy.
+    ``servable`` are all arms that can answer on this machine, with or without a policy. ``certified`` is how
+    the documents were asked.
     """
 
     policy: Policy
     evaluated: Evaluated
     served: Served
     servable: tuple[Served, ...] = ()
+    certified: Certified | None = None
 
 
 def calibrate(
@@ -69,7 +73,7 @@ def calibrate(
     if any(one.completion and one.completion.label_probabilities for one in evaluated.records):
         policy = policy.model_copy(update={"measure": "labels"})
     session.display.note(policy.reason)
-    return Calibrated(policy, evaluated, served, servable)
+    return Calibrated(policy, evaluated, served, servable, certified_by(session, task, examples))
 
 
 def _fitted(section: RoutingSection, task: Task, records: Sequence[EvalRecord]) -> Policy:

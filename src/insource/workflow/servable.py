@@ -59,5 +59,7 @@ def with_arm(result: RunResult, arm: str) -> RunResult:
             "reason": f"No answer is sure enough: the threshold was calibrated for {chosen}, not for {arm}.",
         }
     )
-    routing = result.routing.model_copy(update={"policy": policy})
+    certified = result.routing.certified
+    certified = certified and certified.model_copy(update={"files": {}})  # those of the chosen arm
+    routing = result.routing.model_copy(update={"policy": policy, "certified": certified})
     return result.model_copy(update={"served": known[arm], "routing": routing})

@@ -31,6 +31,8 @@ from insource.serving.memory import slots_that_fit
 from insource.serving.shared_engine import AdapterModel
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
+from insource.types.certified import Certified
+from insource.workflow.certify import still_certified
 from insource.workflow.servable import with_arm
 from insource.workflow.session import Session
 
@@ -51,6 +53,7 @@ class Deployed(NamedTuple):
     confidence of an answer that states none, ``spelled`` returns the bytes of a token of a language
     model. ``slots`` is how many documents it answers at once; what has the same ``engine`` shares them. It is
     empty for models without one. ``folder`` has the files of a fitted model, None for the other kinds.
+    ``certified`` is what the policy was certified for, and ``model_changed`` says which files are others now.
     """
 
     result: RunResult
@@ -64,6 +67,8 @@ class Deployed(NamedTuple):
     slots: int = 1
     engine: str = ""
     folder: Path | None = None
+    certified: Certified | None = None
+    model_changed: str = ""
 
     def confidence(self, completion: Completion) -> float | None:
         """Return the confidence of an answer, as ``judge`` states it."""
@@ -144,7 +149,8 @@ def answering(session: Session, result: RunResult, engines: Engines | None = Non
         result.routing.policy,
         engines or Engines(_restarted(session), session.display.note),
     )
-    return _answering(found, served)
+    known, what = still_certified(session, task, result)
+    return _answering(found, served)._replace(certified=known, model_changed=what)
 
 
 class _Found(NamedTuple):

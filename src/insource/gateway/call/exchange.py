@@ -20,7 +20,7 @@ from insource.logs.recorder import Recording
 from insource.providers import AnswerReader, Endpoint
 from insource.providers.errors import ApiDialect, error_document
 from insource.providers.prices import UNPRICED, UNREAD, Priced, first_priced
-from insource.providers.tags import HEADER
+from insource.providers.tags import HEADER, Tags
 from insource.providers.token_estimates import estimated
 from insource.redaction import keys_in
 from insource.routing.cascade import LocalAnswer
@@ -30,6 +30,7 @@ from insource.types.call import Outcome
 EVENT_STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
 CALL_ID = f"{HEADER}call-id".encode()
+_NO_TAGS = Tags()
 HUNG_UP = "the client hung up"
 
 
@@ -59,6 +60,7 @@ class Exchange:
     reader: AnswerReader | None = None
     answer: bytes | None = None
     stated_usd: str = ""
+    tags: Tags = _NO_TAGS
     own: bool = False
     chat: ChatRequest | None = None
     decisions: DecisionRequest | None = None

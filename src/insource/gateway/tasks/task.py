@@ -16,7 +16,9 @@ from insource.gateway.tasks.cloud import Cloud, open_cloud
 from insource.gateway.tasks.decisions import Decider
 from insource.gateway.tasks.line import Line, Overloaded
 from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer, prompt_of
+from insource.gateway.ways.as_certified import AsCertified
 from insource.routing.cascade import decide
+from insource.routing.certified import PROMPT_CHANGED
 from insource.types import Labels
 
 NOT_INSOURCED, OTHER_OPTIONS, OTHER_FORMAT = "not-insourced", "other-options", "other-format"
@@ -26,6 +28,7 @@ _REFUSALS = {
     NOT_INSOURCED: (400, "not-supported", "The local model cannot answer a call of this form"),
     OTHER_FORMAT: (400, "not-supported", "The local answer does not have the format that the call asks for"),
     OTHER_OPTIONS: (422, "not-supported", "The local answer is none of the options of a question"),
+    PROMPT_CHANGED: (422, PROMPT_CHANGED, "The call does not ask as the policy was certified for"),
     TOO_LONG: (400, "context_length_exceeded", "The document is longer than the context of the local model"),
 }
 _ANSWERED = {
@@ -65,6 +68,7 @@ class InsourcedTask:
         self._own = own
         self._line = line
         self._decider = Decider(own.task.output)
+        self._as_certified = AsCertified(own)
         self._without_cloud = "no-cloud"
         self._reasons: Counter[str] = Counter()
 
@@ -126,6 +130,7 @@ class InsourcedTask:
             "waiting": self._line.waiting,
             "under_way": self._line.under_way,
             "reasons": dict(self._reasons),
+            PROMPT_CHANGED: self._as_certified.state(),
         }
 
     async def answer(self, exchange: Exchange) -> None:
@@ -136,9 +141,15 @@ class InsourcedTask:
         if document is None or self.local is None:
             await self._escalate(exchange, NOT_INSOURCED if document is None else "local-failed")
             return
+        changed = self._as_certified.changed(exchange)
+        if changed and not self._alone(exchange):
+            await self._escalate(exchange, PROMPT_CHANGED, changed)
+            return
         attempt = await self._attempt(exchange, self.local, document)
         to, reason = decide(self.policy, attempt.confidence, attempt.outcome)
         reason = attempt.why or reason
+        if changed:
+            to, reason = "cloud", PROMPT_CHANGED
         if attempt.outcome == "valid" and (other := self._other_answer(chat, attempt)):
             exchange.attempt = attempt._replace(outcome="invalid", error=_REFUSALS[other][2])
             to, reason = "cloud", other
@@ -153,7 +164,9 @@ class InsourcedTask:
         assert asked is not None
         if asked.document is not None and self._decider.answers(asked.questions):
             reason = "local-failed"
-            if self.local is not None:
+            if self.local is not None and self._as_certified.changed(exchange):
+                reason = PROMPT_CHANGED
+            elif self.local is not None:
                 attempt = await self._attempt(exchange, self.local, asked.document)
                 to, reason = decide(self.policy, attempt.confidence, attempt.outcome)
                 reason = attempt.why or reason
@@ -229,7 +242,12 @@ class InsourcedTask:
         """Return whether a call is refused for this reason although another model could answer it."""
         return reason == OVERLOADED and self._settings.limits.overload == "refuse"
 
-    async def _escalate(self, exchange: Exchange, reason: str) -> None:
+    def _alone(self, exchange: Exchange) -> bool:
+        """Return whether nothing but the local model answers, for callers of any model, and that is known."""
+        private = exchange.admission.local_only or self.task.privacy == "local-only"
+        return self._own.any_model and self.cloud is None and not private
+
+    async def _escalate(self, exchange: Exchange, reason: str, detail: str = "") -> None:
         """Ask the cloud. Without one, serve the local answer if it fits the output contract."""
         cloud, without = self.cloud, self._without_cloud
         if exchange.admission.local_only and cloud is not None and not cloud.local:
@@ -239,11 +257,11 @@ class InsourcedTask:
             exchange.take("cloud", cloud.model, reason, instead=cloud.instead)
             await cloud.answer(exchange)
         else:
-            await self._serve_or_refuse(exchange, reason, without)
+            await self._serve_or_refuse(exchange, reason, without, detail)
 
-    async def _serve_or_refuse(self, exchange: Exchange, reason: str, without: str) -> None:
+    async def _serve_or_refuse(self, exchange: Exchange, reason: str, without: str, detail: str = "") -> None:
         if self._can_serve(exchange):
-            await self._serve_locally(exchange, without)
+            await self._serve_locally(exchange, reason if reason == PROMPT_CHANGED else without)
             return
         self._reasons[reason] += 1
         attempt = exchange.attempt
@@ -258,5 +276,7 @@ class InsourcedTask:
         problem = f"{problem}, and {why}."
         if reason == NOT_INSOURCED:
             problem += f" {_ANSWERED[exchange.decisions is not None]}"
-        detail = f"{problem} {attempt.error}" if attempt else problem
-        await exchange.refuse(status, code, problem, error=detail)
+        if detail:
+            problem += f" Other than certified: {detail}."
+        error = f"{problem} {attempt.error}" if attempt else problem
+        await exchange.refuse(status, code, problem, error=error)

@@ -1,0 +1,69 @@
+"""Notice calls that ask otherwise than what the policy was certified for, count them, and say so."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import Any
+
+from insource.foundation.clock import SYSTEM as CLOCK
+from insource.foundation.clock import iso
+from insource.gateway.call.exchange import Exchange
+from insource.gateway.settings import Alarm, TaskSettings
+from insource.providers.requests import SYSTEM, messages_of, text_of
+from insource.routing.certified import PROMPT_CHANGED, certified, changed
+
+_LOG = logging.getLogger(__name__)
+
+
+class AsCertified:
+    """Compares the calls of one task with what its policy was certified for."""
+
+    def __init__(self, own: TaskSettings) -> None:
+        self._own = own
+        self._known = own.certified or certified(own.task)
+        self._calls: Counter[str] = Counter()
+        self._since = ""
+
+    def changed(self, exchange: Exchange) -> str:
+        """Return what of a call, or of the model, is not as certified; empty if all is. Count and say it."""
+        what = self._own.model_changed or changed(
+            self._known,
+            prompt=_system_message(exchange),
+            schema=_schema(exchange),
+            prompt_version=exchange.tags.prompt_version,
+        )
+        if what:
+            self._alarm(what)
+        return what
+
+    def state(self) -> dict[str, Any] | None:
+        """Return the calls that asked otherwise, by what was other; None without any."""
+        return {"since": self._since, "calls": dict(self._calls)} if self._calls else None
+
+    def _alarm(self, what: str) -> None:
+        self._since = self._since or iso(CLOCK.now())
+        self._calls[what] += 1
+        if self._calls[what] > 1:
+            return
+        name = self._own.task.name
+        message = (
+            f"Calls of {name} do not go to the local model: {what} is not what its policy was certified for. "
+            "Calibrate again with such calls (insource run), or name the system message in [routing] prompts."
+        )
+        _LOG.warning("%s", message)
+        self._own.alarm(Alarm(name, PROMPT_CHANGED, message))
+
+
+def _system_message(exchange: Exchange) -> str:
+    """Return the instruction of a chat completion; the wording of typed questions is not read."""
+    said = messages_of(exchange.document or {}) if exchange.chat else ()
+    return "\n\n".join(filter(None, (text_of(content)[0] for role, content in said if role == SYSTEM)))
+
+
+def _schema(exchange: Exchange) -> dict[str, Any] | None:
+    """Return the schema that a chat completion asks for. One that cannot be read was turned away before."""
+    asked = exchange.chat.response_format if exchange.chat else None
+    named = asked.get("json_schema") if isinstance(asked, dict) else None
+    schema = named.get("schema") if isinstance(named, dict) else None
+    return schema if isinstance(schema, dict) else None
