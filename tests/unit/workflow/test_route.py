@@ -5,6 +5,7 @@ from support.arms import dataset_of, made_of
 from support.example_results import example_result, example_routing
 from support.walks import FakeDisplay, session_on
 
+from insource.routing.certified import changed
 from insource.types import JsonSchema, RoutingSummary
 from insource.types.choice import Choice
 from insource.workflow.looks import looks_at_test
@@ -27,7 +28,7 @@ def walk(project):
 def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_task, tmp_path):
     examples = rows.examples(rows.tickets(72))
     dataset = calibration(label_task, examples)
-    policy, evaluated, served, servable = calibrate(
+    policy, evaluated, served, servable, known = calibrate(
         walk, dataset, label_task, made_of(label_task, tmp_path, examples), CHOICE
     )
     assert (policy.basis, evaluated.evaluation.split, evaluated.evaluation.n) == (
@@ -38,6 +39,8 @@ def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_tas
     assert walk.display.notes[-1] == policy.reason
     assert (served.arm, served.kind) == ("tuned", "engine")
     assert served in servable
+    assert changed(known, prompt=label_task.instruction) == ""
+    assert changed(known, prompt="Write a poem.") == "the system message"
     assert len({one.arm for one in servable}) == len(servable)
     assert looks_at_test(walk, dataset.splits["test"]).most == 0
 
