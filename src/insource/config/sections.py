@@ -12,6 +12,7 @@ from insource.config.evaluation import EvaluationSection
 from insource.config.gateway import GatewaySection, UpstreamSection
 from insource.config.log import LogSection, PricesSection
 from insource.config.reference import ReferenceSection
+from insource.config.rollout import RolloutSection
 from insource.config.routing import RoutingSection
 from insource.config.serving import ServingSection
 from insource.config.task import ProjectSection, TaskSection
@@ -37,6 +38,7 @@ class Config(Frozen):
     evaluation: EvaluationSection = EvaluationSection()
     serving: ServingSection = ServingSection()
     routing: RoutingSection = RoutingSection()
+    rollout: RolloutSection = RolloutSection()
     gateway: GatewaySection = GatewaySection()
     upstreams: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], UpstreamSection] = {}
     log: LogSection = LogSection()

@@ -1,0 +1,1 @@
+"""After the verdict: how traffic moves, what is watched, and when the model is made again."""

@@ -1,0 +1,44 @@
+"""Evidence about an error rate that may be looked at after every observation.
+
+A mixture over a Beta prior of likelihood ratios against the boundary of the hypothesis: under it, the chance
+that the evidence ever reaches 1/alpha is at most alpha (Ville's inequality), however often it is looked at.
+The prior is restricted to the alternative, so that evidence can only come from there.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from scipy.special import betainc, betaincc, betaln
+
+Claim = Literal["above", "below"]
+"""What is shown: the rate is above the boundary (H0: at most), or below it (H0: at least)."""
+
+PRIORS: dict[Claim, tuple[float, float]] = {"above": (1.0, 9.0), "below": (1.0, 30.0)}
+
+
+def log_evidence(wrong: int, n: int, boundary: float, claim: Claim) -> float:
+    """Return the log evidence after ``wrong`` of ``n`` observations; ``-inf`` is legitimate: none at all.
+
+    Observations need not be independent: it is enough that each one's chance to be wrong, given what came
+    before, obeys the hypothesis.
+
+    Raises:
+        ValueError: the counts do not fit, or the boundary is outside (0, 1).
+    """
+    if not 0 <= wrong <= n:
+        raise ValueError(f"needs 0 <= wrong <= n, got {wrong} of {n}")
+    if not 0 < boundary < 1:
+        raise ValueError(f"boundary must be inside (0, 1), got {boundary}")
+    a, b = PRIORS[claim]
+    tail = betaincc if claim == "above" else betainc
+    with np.errstate(divide="ignore"):  # log 0: no part of the posterior is on this side
+        return float(
+            betaln(a + wrong, b + n - wrong)
+            + np.log(tail(a + wrong, b + n - wrong, boundary))
+            - betaln(a, b)
+            - np.log(tail(a, b, boundary))
+            - wrong * np.log(boundary)
+            - (n - wrong) * np.log1p(-boundary)
+        )

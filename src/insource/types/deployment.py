@@ -1,0 +1,122 @@
+"""What is deployed for a task, and the evidence that moves its traffic."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from insource.types.base import Frozen
+
+SCHEMA_VERSION = 1
+Stage = Literal["idle", "shadow", "canary"]
+"""Where the challenger is: there is none, it answers nobody, or it answers a share of the calls."""
+AuditSource = Literal["shadow", "canary", "live"]
+EventKind = Literal[
+    "deployed",
+    "shadow",
+    "canary",
+    "advanced",
+    "promoted",
+    "held",
+    "rolled-back",
+    "guard-tripped",
+    "alert",
+    "anchors",
+    "retrain",
+]
+
+
+class Version(Frozen):
+    """What can answer a task: the arm of a run with its policy.
+
+    ``digest`` is of everything that was certified (prompt, output contract, model, policy);
+    ``policy_digest`` of the policy alone.
+    """
+
+    name: str
+    task: str
+    run_id: str
+    arm: str
+    digest: str
+    policy_digest: str
+
+
+class Deployment(Frozen):
+    """Which versions answer a task, at one revision.
+
+    The ``champion`` answers the calls that the ``challenger`` does not; without a champion, the cloud does.
+    A ``canary`` challenger answers ``share`` of the calls, by a hash of the caller and ``salt``; ``only``
+    restricts it to calls with these tags. ``held`` says why the ladder holds its step, and is empty while
+    it moves. ``previous`` is what a rollback of the champion goes back to.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    task: str
+    revision: int = 0
+    champion: Version | None = None
+    challenger: Version | None = None
+    previous: Version | None = None
+    stage: Stage = "idle"
+    share: float = 0.0
+    champion_since: datetime
+    challenger_since: datetime
+    step_since: datetime
+    salt: str = ""
+    only: dict[str, str] = {}
+    held: str = ""
+
+
+class DeploymentEvent(Frozen):
+    """One decision about a task's traffic, with the evidence that it was taken on.
+
+    ``by`` is ``operator`` or the process that decided by itself. ``revision`` is that of the deployment which
+    the event led to.
+    """
+
+    task: str
+    revision: int
+    at: datetime
+    kind: EventKind
+    by: str
+    reason: str
+    version: str = ""
+    evidence: dict[str, float | int | str] = {}
+
+
+class Audit(Frozen):
+    """One answer of a version beside the cloud's answer to the same call.
+
+    ``served``: the policy served the local answer, or would have. ``wrong``: the two answers differ.
+    ``uniform``: the call was drawn with the same probability as every other one, so it may enter an
+    unweighted test; ``weight`` is 1 / that probability. ``step`` is the revision of the deployment.
+    """
+
+    task: str
+    version: str
+    call_id: str
+    at: datetime
+    source: AuditSource
+    uniform: bool = True
+    weight: float = 1.0
+    served: bool = True
+    wrong: bool
+    wrong_fields: int = 0
+    fields: int = 0
+    confidence: float | None = None
+    step: int = 0
+    cloud_model: str = ""
+
+
+class AnchorCheck(Frozen):
+    """One answer to an anchor: a document whose label a person gave.
+
+    ``right`` is against that label; ``same`` against the first answer of the same side, None for the first.
+    """
+
+    task: str
+    anchor_id: str
+    at: datetime
+    side: Literal["cloud", "local"]
+    model: str
+    right: bool
+    same: bool | None = None
