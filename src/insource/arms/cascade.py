@@ -1,44 +1,51 @@
 """The cascade: the chosen arm's answer where it is sure enough, the cloud's where it is not.
 
-Both answers are on record, so it is replayed from them: no model is asked again.
+Both answers are on record, so it is replayed from them: no model is asked again. Where the policy escalates
+single fields, those come from the cloud's whole answer: what a cloud says when it is asked for them alone,
+with the draft, is only known live.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from insource.arms.recorded import RecordsModel, by_document
+from insource.contract.answers import read_answer
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import Evaluated
 from insource.foundation.canonical import digest
 from insource.models.fitted.model import request_to
 from insource.models.protocol import Model, Request
 from insource.routing.cascade import decide
-from insource.types import Arm, EvalRecord, Example, Policy, Task
+from insource.routing.partial import doubtful, fields_of, merged
+from insource.types import Arm, EvalRecord, Example, JsonSchema, Policy, Task
+from insource.types.ways import FieldPolicy
 
 NAME = "cascade"
 
 
 def cascade_plan(
-    task: Task, examples: tuple[Example, ...], local: Evaluated, cloud: Evaluated, policy: Policy
+    task: Task,
+    examples: tuple[Example, ...],
+    local: Evaluated,
+    cloud: Evaluated,
+    policy: Policy,
+    fields: FieldPolicy | None = None,
 ) -> ArmPlan:
     """Return the plan of the cascade on the documents that both arms were asked about.
 
-    Its cost is the local arm's for every document and the cloud's for those that are escalated; an escalated
-    document takes the time of both. ``policy`` was fitted on the calibration split.
+    Its cost is the local arm's for every document and the cloud's for those that are escalated, in part or
+    whole; an escalated document takes the time of both. ``policy``, and ``fields`` for single fields, were
+    fitted on the calibration split.
     """
     ours = {record.row_id: record for record in local.records}
     theirs = {record.row_id: record for record in cloud.records}
     both = tuple(one for one in examples if one.row_id in ours and one.row_id in theirs)
-    kept = {one.row_id for one in both if is_kept(policy, ours[one.row_id])}
-    records = by_document(
-        both,
-        (
-            ours[one.row_id] if one.row_id in kept else _after(ours[one.row_id], theirs[one.row_id])
-            for one in both
-        ),
-    )
+    routed = {one.row_id: _routed(task, policy, fields, ours[one.row_id], theirs[one.row_id]) for one in both}
+    kept = {row_id for row_id, record in routed.items() if record is ours[row_id]}
+    records = by_document(both, routed.values())
     ours_arm, cloud_arm = local.evaluation.arm, cloud.evaluation.arm
     share = len(kept) / len(both) if both else 0.0
     simulated = ours_arm.simulated or cloud_arm.simulated
@@ -48,7 +55,8 @@ def cascade_plan(
         kind="cascade",
         role="candidate",
         simulated=simulated,
-        description=f"{ours_arm.name} where it is sure, else {cloud_arm.name}: {share:.0%} stay here",
+        description=f"{ours_arm.name} where it is sure, else {cloud_arm.name}: {share:.0%} stay here"
+        + (" whole, of others the sure fields" if fields else ""),
         cost_per_1000_usd=_cost(ours_arm, cloud_arm, share),
         cost_basis=f"{ours_arm.name} for every document, {cloud_arm.name} for {1 - share:.0%}",
     )
@@ -64,6 +72,7 @@ def cascade_plan(
         "local": local.run.digest,
         "cloud": cloud.run.digest,
         "policy": digest(policy.model_dump(mode="json")),
+        **({"fields": digest(fields.model_dump(mode="json"))} if fields else {}),
     }
     return ArmPlan(arm=arm, examples=both, identity=identity, model=model, ask=ask)
 
@@ -73,6 +82,31 @@ def is_kept(policy: Policy, record: EvalRecord) -> bool:
     answered = record.completion is not None and record.score is not None
     valid = answered and record.score is not None and record.score.schema_valid
     return decide(policy, record.confidence, "valid" if valid else "invalid")[0] == "local"
+
+
+def _routed(
+    task: Task, policy: Policy, fields: FieldPolicy | None, local: EvalRecord, cloud: EvalRecord
+) -> EvalRecord:
+    """Return the record that answers a document: the local one, the cloud's after it, or one of both."""
+    output = task.output
+    if fields is None or not isinstance(output, JsonSchema):
+        return local if is_kept(policy, local) else _after(local, cloud)
+    valid = local.score is not None and local.score.schema_valid
+    if not valid or local.completion is None:
+        return _after(local, cloud)
+    names = fields_of(output)
+    asked = doubtful(fields, local.completion, names)
+    if not asked:
+        return local
+    after = _after(local, cloud)
+    if len(asked) == len(names) or after.completion is None:
+        return after
+    answers = [read_answer(one.text, output).value for one in (local.completion, after.completion)]
+    whole = merged(answers[0], answers[1], asked, output)
+    if whole is None:
+        return after
+    text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+    return after.model_copy(update={"completion": after.completion.model_copy(update={"text": text})})
 
 
 def _after(local: EvalRecord, cloud: EvalRecord) -> EvalRecord:

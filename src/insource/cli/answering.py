@@ -111,6 +111,8 @@ def open_tasks(
             reference=reference_name(host, session.config),
             ask=found.ask,
             confidence=found.confidence,
+            judge=found.judge,
+            fields=found.fields,
             spelled=found.spelled,
             certified=found.certified,
             model_changed=found.model_changed,

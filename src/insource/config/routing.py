@@ -8,6 +8,7 @@ from pydantic import Field
 
 from insource.types import Frozen
 from insource.types.routing import Loss
+from insource.types.ways import FieldMode
 
 
 class RoutingSection(Frozen):
@@ -36,6 +37,16 @@ class RoutingSection(Frozen):
         "cloud",
         description="When the data does not support the bound: always use the `cloud`, or use the `median` "
         "confidence as the threshold, without a guarantee.",
+    )
+    escalate: Literal["document", "fields"] = Field(
+        "document",
+        description="What the cloud is asked for where an answer is doubtful: the whole `document`, or its "
+        "doubtful `fields` alone, with the local draft.",
+    )
+    fields: dict[str, FieldMode] = Field(
+        default_factory=dict,
+        description="Where the value of a field of a JSON answer comes from, by name: `local` always here, "
+        "`cloud` always from the cloud, `cascade` by its confidence. Any of them escalates single fields.",
     )
     prompts: tuple[str, ...] = Field(
         (),

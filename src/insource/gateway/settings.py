@@ -16,6 +16,7 @@ from insource.providers.billing import billing_of
 from insource.providers.prices import Priced, PriceTable
 from insource.types import Completion, Policy, Task, Usage
 from insource.types.certified import Certified
+from insource.types.ways import FieldPolicy
 
 AUTO = "insource/auto"
 REFERENCE = "reference"  # the name of the upstream that a task escalates to
@@ -72,6 +73,14 @@ class TaskSettings:
     answer. ``confidence`` returns how sure the local model is of an answer that does not state its own
     confidence, None where that is unknown. ``spelled`` returns the bytes of a token of the local model.
 
+    ``fields`` is the policy by which the sure fields of an answer are served and the others escalated; None
+    escalates whole documents. ``judge`` states the confidences of an answer and of its fields, in place of
+    ``confidence``.
+
+    ``certified`` is what the policy was certified for, by default the prompt and the schema of ``task``.
+    ``model_changed`` says what of the local model is not as certified, and is empty if all is. ``alarm`` is
+    told, once for each cause, of calls that this keeps from the local model.
+
     ``slots`` is the number of documents that are answered at the same time; tasks with the same ``engine``
     share them. ``/health`` calls ``alive``. ``any_model`` answers callers that name another model too, for a
     server that has nothing else to answer with.
@@ -86,6 +95,8 @@ class TaskSettings:
     ask: Callable[[str], Request] | None = None
     confidence: Callable[[Completion], float | None] = lambda completion: None
     spelled: Callable[[int], bytes] | None = None
+    fields: FieldPolicy | None = None
+    judge: Callable[[Completion], Completion] | None = None
     certified: Certified | None = None
     model_changed: str = ""
     alarm: Callable[[Alarm], None] = lambda alarm: None

@@ -18,6 +18,7 @@ could not be read as an answer, or only promised one; tokens and cost are unknow
 class Route(Frozen):
     """The model that served a call, and the reason (``confident``, ``low-confidence``,
     ``local-failed`` …). ``field_confidences`` are those that a fitted model stated of its answer.
+    ``cloud_fields`` are those that the cloud answered where the local model answered the others.
     """
 
     to: Literal["local", "cloud"]
@@ -27,6 +28,7 @@ class Route(Frozen):
     threshold: float | None = None
     simulated: bool = False
     field_confidences: dict[str, float] = {}
+    cloud_fields: tuple[str, ...] = ()
 
 
 class Call(Frozen):

@@ -20,6 +20,7 @@ from insource.types.handicap import Fairness
 from insource.types.retention import Retention
 from insource.types.routing import Policy
 from insource.types.step_ladder import StepLadder
+from insource.types.ways import FieldPolicy
 
 
 class TrainingPoint(Frozen):
@@ -130,10 +131,12 @@ class RoutedCall(Frozen):
 class RoutingSummary(Frozen):
     """The routing policy, what it is certified for, and the calls that the gateway routed with it.
 
-    ``certified`` is None in a result of a version that did not keep it.
+    ``certified`` is None in a result of a version that did not keep it. ``fields`` is the policy for single
+    fields, where one was asked for.
     """
 
     policy: Policy
+    fields: FieldPolicy | None = None
     certified: Certified | None = None
     calls: tuple[RoutedCall, ...] = ()
 

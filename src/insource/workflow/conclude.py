@@ -141,7 +141,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
 def _routing(calibrated: Calibrated | None) -> RoutingSummary | None:
     if calibrated is None:
         return None
-    return RoutingSummary(policy=calibrated.policy, certified=calibrated.certified)
+    return RoutingSummary(policy=calibrated.policy, certified=calibrated.certified, fields=calibrated.fields)
 
 
 def _with_files(session: Session, result: RunResult) -> RunResult:

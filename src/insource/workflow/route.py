@@ -19,9 +19,11 @@ from insource.routing.losses import judged_records, most_of
 from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, RunResult, Served, Task
 from insource.types.certified import Certified
 from insource.types.choice import HYBRID, Choice
+from insource.types.ways import FieldPolicy
 from insource.workflow.certify import certified_by
 from insource.workflow.evaluate import evaluate_one, inputs_of
 from insource.workflow.export import Made
+from insource.workflow.field_policy import field_policy
 from insource.workflow.servable import served_by, served_by_parts
 from insource.workflow.session import Session
 
@@ -32,7 +34,7 @@ class Calibrated(NamedTuple):
     """A policy, the evaluation on the calibration split that it was fitted on, and what answered there.
 
     ``servable`` are all arms that can answer on this machine, with or without a policy. ``certified`` is how
-    the documents were asked.
+    the documents were asked, ``fields`` the policy for single fields where one is configured.
     """
 
     policy: Policy
@@ -40,6 +42,7 @@ class Calibrated(NamedTuple):
     served: Served
     servable: tuple[Served, ...] = ()
     certified: Certified | None = None
+    fields: FieldPolicy | None = None
 
 
 def calibrate(
@@ -73,7 +76,9 @@ def calibrate(
     if any(one.completion and one.completion.label_probabilities for one in evaluated.records):
         policy = policy.model_copy(update={"measure": "labels"})
     session.display.note(policy.reason)
-    return Calibrated(policy, evaluated, served, servable, certified_by(session, task, examples))
+    known = certified_by(session, task, examples)
+    fields = field_policy(session, task, evaluated.records)
+    return Calibrated(policy, evaluated, served, servable, known, fields)
 
 
 def _fitted(section: RoutingSection, task: Task, records: Sequence[EvalRecord]) -> Policy:
@@ -150,14 +155,16 @@ def measure_cascade(
     if cloud is None or cloud.evaluation.arm.role != "reference":
         session.skip(cascade.NAME, "not measured: there is no cloud to escalate to")
         return ()
-    if calibrated.policy.threshold is None:
+    fields = calibrated.fields
+    if calibrated.policy.threshold is None and (fields is None or fields.threshold is None):
         session.skip(
             cascade.NAME, "not measured: no threshold keeps the error bound on the calibration split"
         )
         return ()
     local = arms[choice.candidate]
     local = local._replace(evaluation=priced(session.config.decision, local))
-    plan = cascade.cascade_plan(task, tuple(dataset.splits["test"]), local, cloud, calibrated.policy)
+    examples = tuple(dataset.splits["test"])
+    plan = cascade.cascade_plan(task, examples, local, cloud, calibrated.policy, fields)
     return (evaluate_one(session, dataset, task, "test", plan),) if plan.examples else ()
 
 

@@ -32,6 +32,7 @@ from insource.serving.shared_engine import AdapterModel
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
 from insource.types.certified import Certified
+from insource.types.ways import FieldPolicy
 from insource.workflow.certify import still_certified
 from insource.workflow.servable import with_arm
 from insource.workflow.session import Session
@@ -54,6 +55,7 @@ class Deployed(NamedTuple):
     model. ``slots`` is how many documents it answers at once; what has the same ``engine`` shares them. It is
     empty for models without one. ``folder`` has the files of a fitted model, None for the other kinds.
     ``certified`` is what the policy was certified for, and ``model_changed`` says which files are others now.
+    ``fields`` is the policy for single fields, where the run has one.
     """
 
     result: RunResult
@@ -69,6 +71,7 @@ class Deployed(NamedTuple):
     folder: Path | None = None
     certified: Certified | None = None
     model_changed: str = ""
+    fields: FieldPolicy | None = None
 
     def confidence(self, completion: Completion) -> float | None:
         """Return the confidence of an answer, as ``judge`` states it."""
@@ -150,7 +153,8 @@ def answering(session: Session, result: RunResult, engines: Engines | None = Non
         engines or Engines(_restarted(session), session.display.note),
     )
     known, what = still_certified(session, task, result)
-    return _answering(found, served)._replace(certified=known, model_changed=what)
+    fields = result.routing.fields
+    return _answering(found, served)._replace(certified=known, model_changed=what, fields=fields)
 
 
 class _Found(NamedTuple):

@@ -17,6 +17,7 @@ from insource.gateway.tasks.decisions import Decider
 from insource.gateway.tasks.line import Line, Overloaded
 from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer, prompt_of
 from insource.gateway.ways.as_certified import AsCertified
+from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS, LOW_CONFIDENCE, DoubtfulFields
 from insource.routing.cascade import decide
 from insource.routing.certified import PROMPT_CHANGED
 from insource.types import Labels
@@ -59,6 +60,7 @@ class InsourcedTask:
                 own.task,
                 own.ask or prompt_of(own.task, own.max_tokens),
                 own.confidence,
+                own.judge,
             )
             if own.local is not None
             else None
@@ -69,6 +71,7 @@ class InsourcedTask:
         self._line = line
         self._decider = Decider(own.task.output)
         self._as_certified = AsCertified(own)
+        self._fields = DoubtfulFields(own)
         self._without_cloud = "no-cloud"
         self._reasons: Counter[str] = Counter()
 
@@ -148,15 +151,18 @@ class InsourcedTask:
         attempt = await self._attempt(exchange, self.local, document)
         to, reason = decide(self.policy, attempt.confidence, attempt.outcome)
         reason = attempt.why or reason
+        fields: tuple[str, ...] = ()
+        if self._fields.applies and attempt.outcome == "valid":
+            to, reason, fields = self._fields.decided(attempt)
         if changed:
             to, reason = "cloud", PROMPT_CHANGED
         if attempt.outcome == "valid" and (other := self._other_answer(chat, attempt)):
             exchange.attempt = attempt._replace(outcome="invalid", error=_REFUSALS[other][2])
             to, reason = "cloud", other
-        if to == "cloud":
-            await self._escalate(exchange, reason)
-        else:
+        if to == "local":
             await self._serve_locally(exchange, reason)
+        elif reason != DOUBTFUL_FIELDS or not await self._escalate_fields(exchange, fields):
+            await self._escalate(exchange, reason if reason != DOUBTFUL_FIELDS else LOW_CONFIDENCE)
 
     async def decide(self, exchange: Exchange, elsewhere: Elsewhere | None) -> None:
         """Answer typed questions and record the end; the cloud or ``elsewhere`` answers doubtful ones."""
@@ -242,6 +248,20 @@ class InsourcedTask:
         """Return whether a call is refused for this reason although another model could answer it."""
         return reason == OVERLOADED and self._settings.limits.overload == "refuse"
 
+    async def _escalate_fields(self, exchange: Exchange, fields: tuple[str, ...]) -> bool:
+        """Let the cloud answer these fields alone. Returns whether it did; nothing was sent otherwise."""
+        cloud = self._cloud_for(exchange)[0]
+        if cloud is None or not await self._fields.answered(exchange, cloud, fields, self.model):
+            return False
+        self._reasons[DOUBTFUL_FIELDS] += 1
+        return True
+
+    def _cloud_for(self, exchange: Exchange) -> tuple[Cloud | None, str]:
+        """Return the cloud that a call may ask, or None and the reason."""
+        if exchange.admission.local_only and self.cloud is not None and not self.cloud.local:
+            return None, "local-only"
+        return self.cloud, self._without_cloud
+
     def _alone(self, exchange: Exchange) -> bool:
         """Return whether nothing but the local model answers, for callers of any model, and that is known."""
         private = exchange.admission.local_only or self.task.privacy == "local-only"
@@ -249,9 +269,7 @@ class InsourcedTask:
 
     async def _escalate(self, exchange: Exchange, reason: str, detail: str = "") -> None:
         """Ask the cloud. Without one, serve the local answer if it fits the output contract."""
-        cloud, without = self.cloud, self._without_cloud
-        if exchange.admission.local_only and cloud is not None and not cloud.local:
-            cloud, without = None, "local-only"
+        cloud, without = self._cloud_for(exchange)
         if cloud is not None and not self._refuses(reason):
             self._reasons[reason] += 1
             exchange.take("cloud", cloud.model, reason, instead=cloud.instead)
