@@ -120,10 +120,12 @@ def field_threshold(fields: Fields, most: int, max_error: float, delta: float) -
     failure ends the sequence (Learn-then-Test, arXiv 2110.01052).
     """
     best = None
+    if (fields.counted.sum(axis=1) > most).any():
+        return None
     for candidate in _candidates(fields, most, max_error, delta):
         served = (fields.sure >= candidate) | fields.always
         lost, of = (np.where(served, part, 0.0).sum(axis=1) for part in (fields.wrong, fields.counted))
-        if (of > most).any() or ratio_evidence(lost, of, most, max_error, delta) < math.log(1 / delta):
+        if ratio_evidence(lost, of, most, max_error, delta) < math.log(1 / delta):
             break
         best = candidate
     return best
