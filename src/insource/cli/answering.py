@@ -14,7 +14,7 @@ from insource.config.loading import FILE_NAME
 if TYPE_CHECKING:
     from insource.config.loading import LoadedConfig
     from insource.config.sections import Config
-    from insource.gateway.settings import HttpCloud, Limits, TaskSettings
+    from insource.gateway.settings import HttpCloud, Limits, TaskSettings, WaySettings
     from insource.logs.recorder import Recorder
     from insource.workflow.serve import Deployed
     from insource.workflow.session import Session
@@ -108,11 +108,11 @@ def open_tasks(
             version=found.version,
             local=opened.model,
             cloud=None if alone else _cloud(session.config),
+            ways=_ways(session.config, found, alone=alone),
             reference=reference_name(host, session.config),
             ask=found.ask,
             confidence=found.confidence,
             judge=found.judge,
-            fields=found.fields,
             spelled=found.spelled,
             certified=found.certified,
             model_changed=found.model_changed,
@@ -126,12 +126,33 @@ def open_tasks(
 
 
 def _cloud(config: Config) -> HttpCloud | None:
+    return _http_cloud(config, config.reference.model, config.reference.base_url)
+
+
+def _http_cloud(config: Config, model: str, base_url: str) -> HttpCloud | None:
     from insource.gateway.settings import HttpCloud
 
-    reference = config.reference
-    if not reference.model:
+    if not model:
         return None
-    return HttpCloud(model=reference.model.partition("/")[2], base_url=reference.base_url)
+    name, timeout_s = model.partition("/")[2], config.routing.cloud_timeout_s
+    return HttpCloud(model=name, base_url=base_url, timeout_s=timeout_s)
+
+
+def _ways(config: Config, found: Deployed, *, alone: bool) -> WaySettings:
+    """Return the ways of an answer beside local and cloud, as ``[routing]`` configures them."""
+    from insource.gateway.from_config import tier_of
+    from insource.gateway.settings import WaySettings
+
+    section = config.routing
+    tier = None if alone else tier_of(config)
+    return WaySettings(
+        fields=found.fields,
+        rules=section.rules,
+        fail=section.fail,
+        tier=tier and _http_cloud(config, tier.model, tier.base_url),
+        tier_accepts=section.tier_accepts,
+        cache_s=section.cache_s,
+    )
 
 
 def open_log(host: LoadedConfig, stack: ExitStack) -> Recorder:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from insource.types import Frozen
 from insource.types.routing import Loss
-from insource.types.ways import FieldMode
+from insource.types.ways import FieldMode, Rule
 
 
 class RoutingSection(Frozen):
@@ -52,4 +52,30 @@ class RoutingSection(Frozen):
         (),
         description="Further system messages that ask for the same job. A call with another one than those "
         "of the calibration documents goes to the cloud (`prompt-changed`).",
+    )
+    cache_s: float = Field(
+        0,
+        ge=0,
+        description="How long the answer to a call answers calls exactly like it (seconds); 0 keeps none.",
+    )
+    tier: str = Field(
+        "",
+        description="Cheaper cloud model to ask before `reference.model`, one of `[[reference.also]]`.",
+    )
+    tier_accepts: Literal["valid", "agreeing"] = Field(
+        "valid",
+        description="When the cheaper model's answer is taken: where it fits the contract (`valid`), or only "
+        "where it also agrees with the local answer (`agreeing`).",
+    )
+    cloud_timeout_s: float = Field(
+        600, gt=0, description="Maximum time without data from the clouds of the task (seconds)."
+    )
+    rules: tuple[Rule, ...] = Field(
+        (),
+        description="Which calls take which ways, as `[[routing.rules]]`; the first that a call meets counts.",
+    )
+    fail: Literal["expensive", "closed"] = Field(
+        "expensive",
+        description="What an unknown cost counts as where a rule asks what was spent: not spent, so that the "
+        "cloud may be asked (`expensive`), or spent (`closed`).",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
@@ -14,15 +14,17 @@ from insource.logs.recorder import Recorder
 from insource.models.protocol import Model, Request
 from insource.providers.billing import billing_of
 from insource.providers.prices import Priced, PriceTable
+from insource.routing.rules import Fail
 from insource.types import Completion, Policy, Task, Usage
 from insource.types.certified import Certified
-from insource.types.ways import FieldPolicy
+from insource.types.ways import FieldPolicy, Rule
 
 AUTO = "insource/auto"
 REFERENCE = "reference"  # the name of the upstream that a task escalates to
 
 StreamUsage = Literal["estimate", "inject"]
 Overload = Literal["cloud", "refuse"]
+TierAccepts = Literal["valid", "agreeing"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,25 @@ class Alarm(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WaySettings:
+    """The ways of an answer beside local and cloud.
+
+    ``fields`` is the policy by which the sure fields of an answer are served and the others escalated; None
+    escalates whole documents. ``rules`` say which calls take which ways, the first that a call meets;
+    ``fail`` says what an unknown cost counts as. ``tier`` is a cheaper cloud model that is asked before the
+    dear one; its answer is taken if it is valid, or only if it agrees with the local one. ``cache_s`` is how
+    long the answer to a call answers calls exactly like it, in seconds; 0 keeps none.
+    """
+
+    fields: FieldPolicy | None = None
+    rules: tuple[Rule, ...] = ()
+    fail: Fail = "expensive"
+    tier: HttpCloud | Model | None = None
+    tier_accepts: TierAccepts = "valid"
+    cache_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskSettings:
     """A task to answer here.
 
@@ -73,9 +94,8 @@ class TaskSettings:
     answer. ``confidence`` returns how sure the local model is of an answer that does not state its own
     confidence, None where that is unknown. ``spelled`` returns the bytes of a token of the local model.
 
-    ``fields`` is the policy by which the sure fields of an answer are served and the others escalated; None
-    escalates whole documents. ``judge`` states the confidences of an answer and of its fields, in place of
-    ``confidence``.
+    ``ways`` are those of an answer beside local and cloud. ``judge`` states the confidences of an answer and
+    of its fields, in place of ``confidence``.
 
     ``certified`` is what the policy was certified for, by default the prompt and the schema of ``task``.
     ``model_changed`` says what of the local model is not as certified, and is empty if all is. ``alarm`` is
@@ -95,7 +115,7 @@ class TaskSettings:
     ask: Callable[[str], Request] | None = None
     confidence: Callable[[Completion], float | None] = lambda completion: None
     spelled: Callable[[int], bytes] | None = None
-    fields: FieldPolicy | None = None
+    ways: WaySettings = WaySettings()
     judge: Callable[[Completion], Completion] | None = None
     certified: Certified | None = None
     model_changed: str = ""
@@ -105,6 +125,10 @@ class TaskSettings:
     slots: int = 1
     engine: str = ""
     any_model: bool = False
+
+    def escalating_to(self, cloud: HttpCloud | Model) -> TaskSettings:
+        """Return the settings with another cloud."""
+        return replace(self, cloud=cloud)
 
 
 @dataclass(frozen=True, kw_only=True)

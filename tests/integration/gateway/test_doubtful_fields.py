@@ -8,6 +8,7 @@ from aiohttp import web
 from support.gateway_kit import POLICY, SURE, TASK, WHOLE, Provider
 from support.gateway_ways import ask, gateway, http_cloud, post
 
+from insource.gateway.settings import WaySettings
 from insource.models.protocol import ModelInfo
 from insource.store.calls.calls import find_calls
 from insource.types import Completion, JsonSchema
@@ -88,7 +89,11 @@ def price(model, usage, at):
 @pytest.fixture
 def serve(recorder, provider):
     def start(local, fields=FIELDS, **changes):
-        given = {"task": JSON_TASK, "fields": fields, "all_calls": {"price": price}} | changes
+        given = {
+            "task": JSON_TASK,
+            "ways": WaySettings(fields=fields),
+            "all_calls": {"price": price},
+        } | changes
         return gateway(recorder, local, http_cloud(provider), **given)
 
     return start
@@ -199,7 +204,9 @@ def test_missing_confidences_are_missing_and_never_sure(serve, provider):
 
 def test_a_local_only_task_asks_nobody_for_a_field(recorder):
     task = JSON_TASK.model_copy(update={"privacy": "local-only"})
-    with gateway(recorder, Unsure(power=0.1), task=task, fields=FIELDS, policy=POLICY) as server:
+    with gateway(
+        recorder, Unsure(power=0.1), task=task, ways=WaySettings(fields=FIELDS), policy=POLICY
+    ) as server:
         reply = post(server, ask(SURE))
     assert reply.headers["x-insource-route"] == "local"
     assert json.loads(reply.json()["choices"][0]["message"]["content"]) == DRAFT

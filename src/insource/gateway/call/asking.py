@@ -1,4 +1,7 @@
-"""Ask an upstream on the gateway's own account, and read its whole answer as a value."""
+"""Ask an upstream on the gateway's own account, and read its whole answer as a value.
+
+Who takes the answer delivers it with its price; who does not counts the price with ``Exchange.spend``.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,6 @@ async def ask_upstream(
         (reader.model, str(document.get("model", ""))),
         lambda name: exchange.priced(name, usage, at, provider, response, ""),
     )
-    exchange.spend(priced.cost_usd)
     completion = Completion(
         text=reader.text, finish_reason=reader.finish_reason, model=reader.model, usage=usage
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -45,6 +45,8 @@ class Exchange:
     an insourced task.
     ``attempt`` is None if the local model was not asked, and ``route`` is None until it is decided.
     ``spent_usd`` is what the gateway asked of clouds on its own account cost, beside the call's own answer.
+    ``said`` is the end on record. ``otherwise`` answers the call where its upstream fails before it has begun
+    to answer, and returns whether it did.
     """
 
     request: HttpRequest
@@ -70,6 +72,8 @@ class Exchange:
     route: Route | None = None
     cost_usd: Decimal | None = None
     spent_usd: Decimal = Decimal(0)
+    said: CallEnd | None = None
+    otherwise: Callable[[], Awaitable[bool]] | None = None
     ended: bool = False
     settled: bool = False
 
@@ -122,6 +126,7 @@ class Exchange:
         if self.ended:
             return
         self.ended = True
+        self.said = end
         if self.spent_usd and (end.cost_usd is not None or end.unpriced_because == ""):
             end = replace(end, cost_usd=self.spent_usd + (end.cost_usd or 0))
         self.cost_usd = end.cost_usd

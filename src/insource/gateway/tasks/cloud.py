@@ -155,7 +155,6 @@ class ModelUpstream:
         completion = completion.model_copy(update={"model": completion.model or self.model})
         at = exchange.recording.started_at
         priced = self._settings.priced(completion.model, completion.usage, at, "", None)
-        exchange.spend(priced.cost_usd)
         return Asked(completion, priced)
 
     async def answer(self, exchange: Exchange) -> None:

@@ -18,9 +18,11 @@ from insource.gateway.tasks.line import Line, Overloaded
 from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer, prompt_of
 from insource.gateway.ways.as_certified import AsCertified
 from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS, LOW_CONFIDENCE, DoubtfulFields
+from insource.gateway.ways.exact_cache import ALREADY_PAID, CACHED
+from insource.gateway.ways.ways import BY_RULE, Plan, Steps, Ways
 from insource.routing.cascade import decide
 from insource.routing.certified import PROMPT_CHANGED
-from insource.types import Labels
+from insource.types import Completion, Labels, Route
 
 NOT_INSOURCED, OTHER_OPTIONS, OTHER_FORMAT = "not-insourced", "other-options", "other-format"
 OVERLOADED = "overloaded"
@@ -36,6 +38,12 @@ _ANSWERED = {
     True: "It answers questions about one text, with the options of its own task only.",
     False: "It answers one document as one user message of text, without tools or several choices, in the "
     "format of its own task, with log-probabilities only if it states them.",
+}
+
+_WITHOUT = {
+    "local-only": "the task is local-only",
+    "no-cloud": "no cloud is configured",
+    BY_RULE: "the rule that it falls under allows no other way",
 }
 
 Elsewhere = Callable[[], Awaitable[None]]
@@ -72,14 +80,17 @@ class InsourcedTask:
         self._decider = Decider(own.task.output)
         self._as_certified = AsCertified(own)
         self._fields = DoubtfulFields(own)
+        self._ways = Ways(settings, own)
         self._without_cloud = "no-cloud"
         self._reasons: Counter[str] = Counter()
 
     def open(self) -> None:
         """Open the cloud, in the event loop of the server."""
         self.cloud, self._without_cloud = open_cloud(self._settings, self._own, self.names)
+        self._ways.open(self.names)
 
     def close(self) -> None:
+        self._ways.close()
         if self.cloud is not None:
             self.cloud.close()
         self._line.close()
@@ -134,10 +145,17 @@ class InsourcedTask:
             "under_way": self._line.under_way,
             "reasons": dict(self._reasons),
             PROMPT_CHANGED: self._as_certified.state(),
+            "ways": self._ways.state(),
         }
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer a chat completion and record its end."""
+        try:
+            await self._answer(exchange)
+        finally:
+            self._ways.ended(exchange)
+
+    async def _answer(self, exchange: Exchange) -> None:
         chat = exchange.chat
         assert chat is not None
         document = self._document_of(chat) if exchange.own else None
@@ -146,8 +164,25 @@ class InsourcedTask:
             return
         changed = self._as_certified.changed(exchange)
         if changed and not self._alone(exchange):
-            await self._escalate(exchange, PROMPT_CHANGED, changed)
+            await self._escalate(exchange, PROMPT_CHANGED, detail=changed)
             return
+        key = self._ways.cache.key(exchange, self.model, document)
+        if (kept := await self._ways.cache.found(key)) is not None:
+            await self._serve_again(exchange, *kept)
+            return
+        plan = self._ways.plan(exchange, self._line.wait_s)
+        reason = BY_RULE
+        if plan.here_first:
+            reason = await self._here(exchange, document, changed, plan)
+        if reason:
+            await self._escalate(exchange, reason, document, plan.rest if plan.here_first else plan)
+        self._ways.cache.keep(key, exchange)
+
+    async def _here(self, exchange: Exchange, document: str, changed: str, plan: Plan) -> str:
+        """Answer a call here if the policy allows it. Returns why it is not answered, else an empty text."""
+        chat = exchange.chat
+        assert chat is not None
+        assert self.local is not None
         attempt = await self._attempt(exchange, self.local, document)
         to, reason = decide(self.policy, attempt.confidence, attempt.outcome)
         reason = attempt.why or reason
@@ -161,8 +196,11 @@ class InsourcedTask:
             to, reason = "cloud", other
         if to == "local":
             await self._serve_locally(exchange, reason)
-        elif reason != DOUBTFUL_FIELDS or not await self._escalate_fields(exchange, fields):
-            await self._escalate(exchange, reason if reason != DOUBTFUL_FIELDS else LOW_CONFIDENCE)
+            return ""
+        if reason != DOUBTFUL_FIELDS:
+            return reason
+        answered = "cloud" in plan.use and await self._escalate_fields(exchange, fields)
+        return "" if answered else LOW_CONFIDENCE
 
     async def decide(self, exchange: Exchange, elsewhere: Elsewhere | None) -> None:
         """Answer typed questions and record the end; the cloud or ``elsewhere`` answers doubtful ones."""
@@ -229,6 +267,12 @@ class InsourcedTask:
         identifier = exchange.recording.call_id
         return None if decided is None else decisions_body(asked.path, decided, self.model, identifier)
 
+    async def _serve_again(self, exchange: Exchange, completion: Completion, route: Route) -> None:
+        """Serve the answer to an earlier call, which was exactly like this one."""
+        self._count(CACHED)
+        exchange.take(route.to, completion.model, CACHED, fields=route.cloud_fields)
+        await exchange.deliver(completion, ALREADY_PAID)
+
     async def _serve_locally(self, exchange: Exchange, reason: str) -> None:
         attempt = exchange.attempt
         assert attempt is not None
@@ -267,18 +311,53 @@ class InsourcedTask:
         private = exchange.admission.local_only or self.task.privacy == "local-only"
         return self._own.any_model and self.cloud is None and not private
 
-    async def _escalate(self, exchange: Exchange, reason: str, detail: str = "") -> None:
-        """Ask the cloud. Without one, serve the local answer if it fits the output contract."""
-        cloud, without = self._cloud_for(exchange)
-        if cloud is not None and not self._refuses(reason):
-            self._reasons[reason] += 1
-            exchange.take("cloud", cloud.model, reason, instead=cloud.instead)
-            await cloud.answer(exchange)
-        else:
-            await self._serve_or_refuse(exchange, reason, without, detail)
+    async def _escalate(
+        self,
+        exchange: Exchange,
+        reason: str,
+        document: str | None = None,
+        plan: Plan | None = None,
+        *,
+        detail: str = "",
+    ) -> None:
+        """Take the further ways of a call: mostly its cloud. Without one, serve the local answer if it fits.
+
+        ``document`` is None for a call that the local model may not answer.
+        """
+        if plan is None:
+            plan = self._ways.plan(exchange, 0.0).in_the_cloud
+
+        async def here() -> bool:
+            return document is not None and not await self._here(exchange, document, "", plan)
+
+        async def unsure(why: str) -> bool:
+            if exchange.attempt is None and document is not None and self.local is not None:
+                await self._attempt(exchange, self.local, document)
+            if not self._can_serve(exchange):
+                return False
+            await self._serve_locally(exchange, why)
+            return True
+
+        steps = Steps(here, lambda: self._ask_cloud(exchange, reason), unsure, self._count)
+        if await self._ways.take(plan, exchange, steps):
+            return
+        without = BY_RULE if plan.rule is not None else self._cloud_for(exchange)[1]
+        await self._serve_or_refuse(exchange, reason, without, detail)
+
+    async def _ask_cloud(self, exchange: Exchange, reason: str) -> bool:
+        cloud, _ = self._cloud_for(exchange)
+        if cloud is None or self._refuses(reason):
+            return False
+        self._count(reason)
+        exchange.take("cloud", cloud.model, reason, instead=cloud.instead)
+        await cloud.answer(exchange)
+        return True
+
+    def _count(self, reason: str) -> None:
+        self._reasons[reason] += 1
 
     async def _serve_or_refuse(self, exchange: Exchange, reason: str, without: str, detail: str = "") -> None:
-        if self._can_serve(exchange):
+        if without != BY_RULE and self._can_serve(exchange):
             await self._serve_locally(exchange, reason if reason == PROMPT_CHANGED else without)
             return
         self._reasons[reason] += 1
@@ -288,7 +367,7 @@ class InsourcedTask:
             message = f"This task has more calls than its model can answer: {attempt.error}."
             await exchange.refuse(429, "model-overloaded", message, headers=[(b"retry-after", wait)])
             return
-        why = "the task is local-only" if without == "local-only" else "no cloud is configured"
+        why = _WITHOUT[without]
         other = (503, without, f"The local model cannot answer this ({reason})")
         status, code, problem = _REFUSALS.get(reason, other)
         problem = f"{problem}, and {why}."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any, Literal
 
 from insource.contract.answers import read_answer
@@ -26,7 +25,7 @@ class DoubtfulFields:
     def __init__(self, own: TaskSettings) -> None:
         self._own = own
         self._output = own.task.output if isinstance(own.task.output, JsonSchema) else None
-        self._names = fields_of(self._output) if own.fields and self._output else ()
+        self._names = fields_of(self._output) if own.ways.fields and self._output else ()
 
     @property
     def applies(self) -> bool:
@@ -34,7 +33,7 @@ class DoubtfulFields:
 
     def decided(self, attempt: Attempt) -> tuple[Literal["local", "cloud"], str, tuple[str, ...]]:
         """Return where a valid local answer goes, the reason, and the fields that the cloud has to give."""
-        policy = self._own.fields
+        policy = self._own.ways.fields
         assert policy is not None
         assert attempt.completion is not None
         fields = doubtful(policy, attempt.completion, self._names)
@@ -58,8 +57,6 @@ class DoubtfulFields:
             return False
         exchange.take("cloud", cloud.model, DOUBTFUL_FIELDS, instead=cloud.instead, fields=fields)
         name = f"{model} + {completion.model or cloud.model}"
-        if priced.cost_usd is not None:
-            priced = priced._replace(cost_usd=Decimal(0))  # it is among what the gateway spent
         await exchange.deliver(completion.model_copy(update={"model": name}), priced)
         return True
 
@@ -84,6 +81,7 @@ class DoubtfulFields:
         text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
         accepts = accepting(chat.response_format, output)
         if whole is None or accepts is None or not accepts(text):
+            exchange.spend(asked.priced.cost_usd)
             raise NotAnswered("they do not fit the rest of the answer")
         completion = asked.completion.model_copy(update={"text": text, "finish_reason": "stop"})
         return asked._replace(completion=completion)
