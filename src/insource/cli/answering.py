@@ -149,7 +149,7 @@ def _ways(config: Config, found: Deployed, *, alone: bool) -> WaySettings:
         fields=found.fields,
         rules=section.rules,
         fail=section.fail,
-        tier=tier and _http_cloud(config, tier.model, tier.base_url),
+        tier=_http_cloud(config, tier.model, tier.base_url) if tier is not None else None,
         tier_accepts=section.tier_accepts,
         cache_s=section.cache_s,
     )

@@ -72,7 +72,7 @@ class RoutingSection(Frozen):
     )
     rules: tuple[Rule, ...] = Field(
         (),
-        description="Which calls take which ways, as `[[routing.rules]]`; the first that a call meets counts.",
+        description="Which calls take which ways, as `[[routing.rules]]`; the first one that fits counts.",
     )
     fail: Literal["expensive", "closed"] = Field(
         "expensive",

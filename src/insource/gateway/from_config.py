@@ -94,8 +94,8 @@ def tier_of(config: Config) -> AskedModel | None:
     if (found.base_url, found.api_key_env) != (reference.base_url, reference.api_key_env):
         raise ConfigError(
             "config-invalid",
-            f"routing.tier is {wanted!r}, which has another base_url or api_key_env than [reference], so that "
-            "a caller's key would go to another provider.",
+            f"routing.tier is {wanted!r}, which has another base_url or api_key_env than [reference], so "
+            "that a caller's key would go to another provider.",
             hint="Name a tier of the same provider, or reach both through one proxy.",
         )
     return found

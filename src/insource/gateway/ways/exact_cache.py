@@ -23,6 +23,8 @@ from insource.types import Completion, Route
 
 CACHED = "cached"
 ALREADY_PAID = Priced(Decimal(0), "an earlier call")
+STORED_S = 30.0
+"""After this time a call that is not in the store was purged."""
 MOST = 100_000
 """Calls that are remembered; the one that was asked for longest ago is forgotten first."""
 
@@ -30,6 +32,7 @@ MOST = 100_000
 class _Kept(NamedTuple):
     call_id: str
     text: str  # its digest: a log that redacted a part of the answer does not have it any more
+    since: float
     until: float
     route: Route
 
@@ -67,15 +70,18 @@ class ExactCache:
         kept = self._kept.get(key)
         if kept is None:
             return None
-        if kept.until <= self._clock():
+        now = self._clock()
+        if kept.until <= now:
             del self._kept[key]
             return None
         try:
             call = await asyncio.to_thread(get_call, self._database, kept.call_id)
         except InsourceError:
             return None
-        if call is None or call.outcome != "ok" or _digest(call.response_text) != kept.text:
-            return None  # purged, or not in the store yet
+        if call is None or _digest(call.response_text) != kept.text:
+            if call is not None or now - kept.since > STORED_S:
+                self._kept.pop(key, None)  # redacted, or purged
+            return None
         self._kept.move_to_end(key)
         return Completion(text=call.response_text, model=call.model_answered), kept.route
 
@@ -86,9 +92,11 @@ class ExactCache:
             return
         if route.to == "local" and route.reason != "confident":
             return
-        until = self._clock() + self._lifetime_s
-        self._kept[key] = _Kept(exchange.recording.call_id, _digest(end.response_text), until, route)
-        self._kept.move_to_end(key)
+        now = self._clock()
+        if key in self._kept and self._kept[key].until > now:
+            return  # the earlier call may not be in the store yet, and this one is later
+        call_id, text = exchange.recording.call_id, _digest(end.response_text)
+        self._kept[key] = _Kept(call_id, text, now, now + self._lifetime_s, route)
         if len(self._kept) > MOST:
             self._kept.popitem(last=False)
 
