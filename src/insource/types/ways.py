@@ -8,6 +8,9 @@ from pydantic import Field
 
 from insource.types.base import Frozen
 
+WAITS_FOR_A_PERSON = "waits-for-a-person"
+"""The reason of a call whose doubtful answer was served and waits in the reviewer's queue."""
+
 FieldMode = Literal["local", "cascade", "cloud"]
 """Where a field's value comes from: always here, here where it is sure enough, always from the cloud."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -18,8 +19,10 @@ from insource.logs.paid import ARM_SOURCE
 from insource.logs.query import Log, Where
 from insource.providers.output_limit import output_limit
 from insource.providers.requests import called_tool
+from insource.store.calls.calls import calls_routed
 from insource.store.calls.feedback import Feedback
 from insource.types import TOKEN_LIMIT, Call, Dropped, Provenance, Row
+from insource.types.ways import WAITS_FOR_A_PERSON
 
 SOURCE = "log"
 _PAGE = 200
@@ -127,6 +130,43 @@ class LoggedCalls:
             since=chosen.since,
             until=chosen.until,
         )
+
+
+class WaitingCalls:
+    """The calls of a task whose doubtful answers wait for a person, a row a call, with their confidence.
+
+    Such an answer is the label until a person decides. ``reasons`` says why each row waits, by its id.
+    """
+
+    def __init__(self, workspace: Path, calls: CallsSection, *, task: str) -> None:
+        self.name = "waiting calls"
+        self.notes: tuple[str, ...] = ()
+        self.reasons: dict[str, tuple[str, ...]] = {}
+        self._workspace = workspace
+        self._calls = calls
+        self._task = task
+
+    def __iter__(self) -> Iterator[Row | Dropped]:
+        self.reasons.clear()
+        with Log(self._workspace) as log:
+            with contextlib.suppress(InsourceError):  # what is not in the store yet waits a little longer
+                log.drain()
+            for call in calls_routed(log.database, self._task, WAITS_FOR_A_PERSON):
+                item = _item(call, _said(()), self._calls.group, "last")
+                if isinstance(item, Row):
+                    sure = call.route.confidence if call.route else None
+                    self.reasons[item.row_id] = (_doubt(call),)
+                    item = item.model_copy(update={"confidence": sure})
+                yield item
+
+
+def _doubt(call: Call) -> str:
+    """Return why an answer waits, in words."""
+    sure = call.route.confidence if call.route else None
+    asked_at = iso(call.started_at)
+    if sure is None:
+        return f"The model served this answer at {asked_at}; how sure it was is not known."
+    return f"The model served this answer at {asked_at} with a confidence of {sure:.2f}, which is too little."
 
 
 def row_of(

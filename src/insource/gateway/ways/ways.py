@@ -15,10 +15,9 @@ from insource.gateway.ways.cheaper_tier import CHEAPER_TIER, CheaperTier
 from insource.gateway.ways.exact_cache import ExactCache
 from insource.gateway.ways.spending import Spending
 from insource.routing.rules import CallFacts, rule_for
-from insource.types.ways import Destination
+from insource.types.ways import WAITS_FOR_A_PERSON, Destination
 
-BY_RULE, PERSON = "by-rule", "waits-for-a-person"
-UNSURE, CLOUD_FAILED = "unsure", "cloud-failed"
+BY_RULE, UNSURE, CLOUD_FAILED = "by-rule", "unsure", "cloud-failed"
 
 
 class Plan(NamedTuple):
@@ -145,7 +144,7 @@ class Ways:
                 steps.counted(CHEAPER_TIER)
             return answered
         if way == "person":
-            return await steps.unsure(PERSON)
+            return await steps.unsure(WAITS_FOR_A_PERSON)
         failed = exchange.route is not None and exchange.route.to == "cloud"
         return await steps.unsure(CLOUD_FAILED if failed else UNSURE)
 
