@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from insource.types import Frozen
 from insource.types.routing import Loss
-from insource.types.ways import FieldMode, Rule
+from insource.types.ways import FieldMode, GreyZone, Rule
 
 
 class RoutingSection(Frozen):
@@ -53,6 +53,11 @@ class RoutingSection(Frozen):
         description="Further system messages that ask for the same job. A call with another one than those "
         "of the calibration documents goes to the cloud (`prompt-changed`).",
     )
+    second_look: GreyZone | None = Field(
+        None,
+        description="Grey zone of confidences, such as `[0.3, 0.9]`: a language model is asked a second "
+        "time, at another temperature, and agreement makes its answer surer. Off by default.",
+    )
     cache_s: float = Field(
         0,
         ge=0,
@@ -79,3 +84,9 @@ class RoutingSection(Frozen):
         description="What an unknown cost counts as where a rule asks what was spent: not spent, so that the "
         "cloud may be asked (`expensive`), or spent (`closed`).",
     )
+
+    @model_validator(mode="after")
+    def _a_zone_has_two_ends(self) -> Self:
+        if self.second_look is not None and not 0 <= self.second_look[0] < self.second_look[1] <= 1:
+            raise ValueError("second_look needs two confidences in rising order, such as [0.3, 0.9]")
+        return self

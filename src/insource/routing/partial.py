@@ -39,7 +39,7 @@ def least_confidences(stated: Mapping[str, float], names: Sequence[str]) -> dict
     """Return the least confidence within each field, for those that state one; paths are ``lines[0].qty``."""
     found: dict[str, float] = {}
     for path, sure in stated.items():
-        if (name := _field_of(path, names)) is not None:
+        if (name := field_of(path, names)) is not None:
             found[name] = min(sure, found.get(name, 1.0))
     return found
 
@@ -153,7 +153,7 @@ def _fields(records: Sequence[EvalRecord], names: Sequence[str], modes: Mapping[
         if record.score is None or not record.score.schema_valid or record.completion is None:
             continue
         for slot in record.score.slots:
-            name = _field_of(slot.path, names)
+            name = field_of(slot.path, names)
             if name is not None and slot.bucket != "abstained":
                 wrong[row, place[name]] += slot.bucket in WRONG
                 counted[row, place[name]] += 1
@@ -197,7 +197,7 @@ def _served(policy: FieldPolicy, name: str, sure: float | None) -> bool:
     return policy.threshold is not None and sure is not None and sure >= policy.threshold
 
 
-def _field_of(path: str, names: Sequence[str]) -> str | None:
+def field_of(path: str, names: Sequence[str]) -> str | None:
     """Return the field that a path leads into; the longest, where a name holds a dot or a bracket."""
     fitting = [name for name in names if path == name or path.startswith((f"{name}.", f"{name}["))]
     return max(fitting, key=len, default=None)

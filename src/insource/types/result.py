@@ -20,7 +20,7 @@ from insource.types.handicap import Fairness
 from insource.types.retention import Retention
 from insource.types.routing import Policy
 from insource.types.step_ladder import StepLadder
-from insource.types.ways import FieldPolicy
+from insource.types.ways import FieldPolicy, GreyZone
 
 
 class TrainingPoint(Frozen):
@@ -132,11 +132,12 @@ class RoutingSummary(Frozen):
     """The routing policy, what it is certified for, and the calls that the gateway routed with it.
 
     ``certified`` is None in a result of a version that did not keep it. ``fields`` is the policy for single
-    fields, where one was asked for.
+    fields, ``second_look`` the confidences of answers that are looked at twice, where they are configured.
     """
 
     policy: Policy
     fields: FieldPolicy | None = None
+    second_look: GreyZone | None = None
     certified: Certified | None = None
     calls: tuple[RoutedCall, ...] = ()
 

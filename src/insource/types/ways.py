@@ -11,6 +11,9 @@ from insource.types.base import Frozen
 WAITS_FOR_A_PERSON = "waits-for-a-person"
 """The reason of a call whose doubtful answer was served and waits in the reviewer's queue."""
 
+GreyZone = tuple[float, float]
+"""The confidences from the first to below the second: too little to serve, too much to escalate unseen."""
+
 FieldMode = Literal["local", "cascade", "cloud"]
 """Where a field's value comes from: always here, here where it is sure enough, always from the cloud."""
 

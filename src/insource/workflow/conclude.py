@@ -114,7 +114,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
         break_even=found.decided.economics,
         decision=found.decided.decision.model_copy(update={"result": name}),
-        routing=_routing(calibrated),
+        routing=_routing(session, calibrated),
         disagreements=disagreements(found.dataset, found.evaluated, choice.candidate if choice else None),
         base_digest=found.made.local.base.digest,
         max_new_tokens=found.made.local.max_new_tokens,
@@ -138,10 +138,15 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
     return _with_files(session, result)
 
 
-def _routing(calibrated: Calibrated | None) -> RoutingSummary | None:
+def _routing(session: Session, calibrated: Calibrated | None) -> RoutingSummary | None:
     if calibrated is None:
         return None
-    return RoutingSummary(policy=calibrated.policy, certified=calibrated.certified, fields=calibrated.fields)
+    return RoutingSummary(
+        policy=calibrated.policy,
+        certified=calibrated.certified,
+        fields=calibrated.fields,
+        second_look=session.config.routing.second_look,
+    )
 
 
 def _with_files(session: Session, result: RunResult) -> RunResult:

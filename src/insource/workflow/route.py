@@ -12,6 +12,7 @@ from insource.arms.hybrid import hybrid_plan
 from insource.arms.registry import ARMS
 from insource.config.routing import RoutingSection
 from insource.decision.cost import priced
+from insource.evaluation.plan import ArmPlan
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
 from insource.routing.cascade import fit_bound
@@ -24,6 +25,7 @@ from insource.workflow.certify import certified_by
 from insource.workflow.evaluate import evaluate_one, inputs_of
 from insource.workflow.export import Made
 from insource.workflow.field_policy import field_policy
+from insource.workflow.second_look import Look, looking
 from insource.workflow.servable import served_by, served_by_parts
 from insource.workflow.session import Session
 
@@ -34,7 +36,8 @@ class Calibrated(NamedTuple):
     """A policy, the evaluation on the calibration split that it was fitted on, and what answered there.
 
     ``servable`` are all arms that can answer on this machine, with or without a policy. ``certified`` is how
-    the documents were asked, ``fields`` the policy for single fields where one is configured.
+    the documents were asked, ``fields`` the policy for single fields where one is configured,
+    ``look`` how doubtful answers are looked at twice.
     """
 
     policy: Policy
@@ -43,6 +46,7 @@ class Calibrated(NamedTuple):
     servable: tuple[Served, ...] = ()
     certified: Certified | None = None
     fields: FieldPolicy | None = None
+    look: Look = lambda split, evaluated: evaluated
 
 
 def calibrate(
@@ -63,6 +67,10 @@ def calibrate(
     if found is None:
         return None
     evaluated, served, servable = found
+    look = looking(
+        session, dataset, task, served, lambda asked: _plan_of(choice, arms, inputs._replace(test=asked))
+    )
+    evaluated = look("calibration", evaluated)
     policy = _fitted(session.config.routing, task, evaluated.records)
     if any(example.attributes or example.contract for example in examples):
         policy = policy.model_copy(
@@ -78,7 +86,19 @@ def calibrate(
     session.display.note(policy.reason)
     known = certified_by(session, task, examples)
     fields = field_policy(session, task, evaluated.records)
-    return Calibrated(policy, evaluated, served, servable, known, fields)
+    return Calibrated(policy, evaluated, served, servable, known, fields, look)
+
+
+def _plan_of(choice: Choice | None, arms: Sequence[ArmFactory], inputs: ArmInputs) -> ArmPlan:
+    """Return the plan of the chosen arm for the documents of ``inputs``."""
+    assert choice is not None
+    plans = (
+        plan
+        for arm in arms
+        if arm.role == "candidate" and not arm.why_not(inputs)
+        for plan in arm.make(inputs)
+    )
+    return next(plan for plan in plans if plan.arm.name == choice.candidate)
 
 
 def _fitted(section: RoutingSection, task: Task, records: Sequence[EvalRecord]) -> Policy:
@@ -161,7 +181,7 @@ def measure_cascade(
             cascade.NAME, "not measured: no threshold keeps the error bound on the calibration split"
         )
         return ()
-    local = arms[choice.candidate]
+    local = calibrated.look("test", arms[choice.candidate])
     local = local._replace(evaluation=priced(session.config.decision, local))
     examples = tuple(dataset.splits["test"])
     plan = cascade.cascade_plan(task, examples, local, cloud, calibrated.policy, fields)

@@ -61,5 +61,6 @@ def with_arm(result: RunResult, arm: str) -> RunResult:
     )
     certified = result.routing.certified
     certified = certified and certified.model_copy(update={"files": {}})  # those of the chosen arm
-    routing = result.routing.model_copy(update={"policy": policy, "certified": certified, "fields": None})
+    others = {"certified": certified, "fields": None, "second_look": None}
+    routing = result.routing.model_copy(update={"policy": policy, **others})
     return result.model_copy(update={"served": known[arm], "routing": routing})

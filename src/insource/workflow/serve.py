@@ -34,6 +34,7 @@ from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Ta
 from insource.types.certified import Certified
 from insource.types.ways import FieldPolicy
 from insource.workflow.certify import still_certified
+from insource.workflow.second_look import LANGUAGE_MODELS, looking_twice
 from insource.workflow.servable import with_arm
 from insource.workflow.session import Session
 
@@ -153,8 +154,11 @@ def answering(session: Session, result: RunResult, engines: Engines | None = Non
         engines or Engines(_restarted(session), session.display.note),
     )
     known, what = still_certified(session, task, result)
-    fields = result.routing.fields
-    return _answering(found, served)._replace(certified=known, model_changed=what, fields=fields)
+    one = _answering(found, served)._replace(
+        certified=known, model_changed=what, fields=result.routing.fields
+    )
+    zone = result.routing.second_look if served is None or served.kind in LANGUAGE_MODELS else None
+    return one if zone is None else one._replace(open=lambda: looking_twice(one, zone))
 
 
 class _Found(NamedTuple):

@@ -5,9 +5,11 @@ from support.arms import dataset_of, made_of
 from support.example_results import example_result, example_routing
 from support.walks import FakeDisplay, session_on
 
+from insource.arms.registry import ARMS
 from insource.routing.certified import changed
 from insource.types import JsonSchema, RoutingSummary
 from insource.types.choice import Choice
+from insource.workflow.evaluate import evaluate_one, inputs_of
 from insource.workflow.looks import looks_at_test
 from insource.workflow.route import NO_MOST, OWN_FIELDS, calibrate, drive_gateway
 
@@ -28,9 +30,8 @@ def walk(project):
 def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_task, tmp_path):
     examples = rows.examples(rows.tickets(72))
     dataset = calibration(label_task, examples)
-    policy, evaluated, served, servable, known, _ = calibrate(
-        walk, dataset, label_task, made_of(label_task, tmp_path, examples), CHOICE
-    )
+    found = calibrate(walk, dataset, label_task, made_of(label_task, tmp_path, examples), CHOICE)
+    policy, evaluated, served, servable, known = found[:5]
     assert (policy.basis, evaluated.evaluation.split, evaluated.evaluation.n) == (
         "guaranteed",
         "calibration",
@@ -121,6 +122,29 @@ def test_the_configured_loss_is_what_the_policy_bounds(project, rows, label_task
     policy = calibrate(walk, calibration(label_task, examples), label_task, made, CHOICE).policy
     assert (policy.loss, policy.basis, policy.threshold is None) == ("fields", "guaranteed", False)
     assert walk.display.notes[-1] == policy.reason
+
+
+def test_answers_in_the_grey_zone_are_looked_at_twice_where_the_policy_is_fitted_and_tested(
+    project, rows, label_task, tmp_path
+):
+    """The engine of these tests says the same again, so that half of the doubt goes."""
+    walk = with_loss(project, second_look=[0.3, 0.9])
+    examples = rows.examples(rows.tickets(72))
+    dataset = calibration(label_task, examples)
+    doubtful = {one.row_id for one in (*examples[9:12], *examples[30:60])}
+    made = made_of(label_task, tmp_path, examples)._replace(
+        confidence=lambda example, completion: 0.5 if example.row_id in doubtful else 0.95
+    )
+    calibrated = calibrate(walk, dataset, label_task, made, CHOICE)
+    sure = {record.row_id: record.confidence for record in calibrated.evaluated.records}
+    assert sure == {one.row_id: 0.75 if one.row_id in doubtful else 0.95 for one in examples[12:]}
+    assert (calibrated.policy.basis, calibrated.policy.threshold) == ("guaranteed", 0.75)
+    inputs = inputs_of(walk, dataset, label_task, made)
+    plan = next(plan for arm in ARMS if arm.kind == "tuned" for plan in arm.make(inputs))
+    tested = evaluate_one(walk, dataset, label_task, "test", plan)
+    assert {record.confidence for record in tested.records} == {0.5}
+    assert {record.confidence for record in calibrated.look("test", tested).records} == {0.75}
+    assert looks_at_test(walk, dataset.splits["test"]).most == 1  # the second look is none
 
 
 def test_fields_without_a_limit_need_one_stated(project, rows, example_task, tmp_path):
