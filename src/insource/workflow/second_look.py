@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import Evaluated
 from insource.routing.second_look import SecondLookModel, in_grey_zone, looked_again, second_request
-from insource.types import Dataset, EvalRecord, Example, Served, Split, Task
+from insource.types import Completion, Dataset, EvalRecord, Example, OutputSpec, Served, Split, Task
 from insource.types.ways import GreyZone
 from insource.workflow.evaluate import evaluate_one
 from insource.workflow.session import Session
-
-if TYPE_CHECKING:
-    from insource.workflow.serve import Deployed, Opened
 
 Look = Callable[[Split, Evaluated], Evaluated]
 """Looks twice at the answers of the chosen arm on a split."""
@@ -48,11 +45,15 @@ def looking(
 
 
 @contextmanager
-def looking_twice(deployed: Deployed, zone: GreyZone) -> Iterator[Opened]:
-    """Open a model that looks twice at its answers in the grey zone, as its policy was certified with."""
-    with deployed.open() as one:
-        model = SecondLookModel(one.model, deployed.judge, zone, deployed.task.output)
-        yield one._replace(model=model)
+def looking_twice(
+    opened: AbstractContextManager[Any],
+    judge: Callable[[Completion], Completion],
+    zone: GreyZone,
+    output: OutputSpec,
+) -> Iterator[Any]:
+    """Open what has a ``model`` so that it looks twice at its answers in the grey zone, as was certified."""
+    with opened as one:
+        yield one._replace(model=SecondLookModel(one.model, judge, zone, output))
 
 
 def second_looks(

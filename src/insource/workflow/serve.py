@@ -158,7 +158,9 @@ def answering(session: Session, result: RunResult, engines: Engines | None = Non
         certified=known, model_changed=what, fields=result.routing.fields
     )
     zone = result.routing.second_look if served is None or served.kind in LANGUAGE_MODELS else None
-    return one if zone is None else one._replace(open=lambda: looking_twice(one, zone))
+    if zone is None:
+        return one
+    return one._replace(open=lambda: looking_twice(one.open(), one.judge, zone, task.output))
 
 
 class _Found(NamedTuple):
