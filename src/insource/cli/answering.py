@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from insource.config.sections import Config
     from insource.gateway.settings import HttpCloud, Limits, TaskSettings, WaySettings
     from insource.logs.recorder import Recorder
-    from insource.workflow.serve import Deployed
+    from insource.workflow.deployed import Deployed
     from insource.workflow.session import Session
 
 host_config_option = click.option(

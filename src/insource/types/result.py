@@ -161,17 +161,19 @@ class Served(Frozen):
 
     ``kind``: ``engine`` is the local engine with the exported adapter, ``fitted`` a fitted model that needs
     no engine, ``prompted`` a base model with the prompt in its folder, ``hybrid`` is made of ``parts``, of
-    which ``source`` names the one that answers a field; the first answers the others. ``model`` is the name
-    under which it answers. ``folder`` has its files, relative to the folder of all runs; empty for the
+    which ``source`` names the one that answers a field; the first answers the others. ``staged`` asks its
+    second part where the first is less than ``keep_from`` sure. ``model`` is the name under which it answers.
+    ``folder`` has its files, relative to the folder of all runs; empty for the
     engine, whose adapter is in ``RunResult.paths``.
     """
 
     arm: str
     model: str
-    kind: Literal["engine", "fitted", "prompted", "hybrid"] = "engine"
+    kind: Literal["engine", "fitted", "prompted", "hybrid", "staged"] = "engine"
     folder: str = ""
     parts: tuple[Served, ...] = ()
     source: dict[str, int] = {}
+    keep_from: float = 0.0
 
 
 class RunResult(Frozen):
