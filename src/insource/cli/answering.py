@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,9 +15,10 @@ from insource.config.loading import FILE_NAME
 if TYPE_CHECKING:
     from insource.config.loading import LoadedConfig
     from insource.config.sections import Config
-    from insource.gateway.settings import HttpCloud, Limits, TaskSettings, WaySettings
+    from insource.gateway.settings import HttpCloud, Limits, Registered, TaskSettings, WaySettings
     from insource.logs.recorder import Recorder
-    from insource.workflow.deployed import Deployed
+    from insource.types.deployment import Version
+    from insource.workflow.deployed import Deployed, Opened
     from insource.workflow.session import Session
 
 host_config_option = click.option(
@@ -89,40 +91,80 @@ def open_tasks(
 ) -> list[Answering]:
     """Open the models of all projects until ``stack`` closes.
 
-    ``run`` and ``arm`` are of the first project. ``alone`` leaves out the clouds, and answers whatever model
-    a caller names.
+    ``run`` and ``arm`` are of the first project; a run that is named answers, whatever is deployed. ``alone``
+    leaves out the clouds, and answers whatever model a caller names. Otherwise the registry of deployments
+    says which versions answer, and the newest run does while it says nothing.
 
     Raises:
         InsourceError: as ``deployed_together`` and the start of an engine.
     """
     from insource.gateway.from_config import reference_name
-    from insource.gateway.settings import TaskSettings
     from insource.workflow.serve import deployed_together
 
+    followed = not alone and run is None
+    named = [(run, arm), *[(None, None)] * len(sessions)]
+    asked = [_deployed(session) for session in sessions] if followed else named
     answering = []
-    for session, found in zip(sessions, deployed_together(sessions, run, arm), strict=True):
-        opened = stack.enter_context(found.open())
-        settings = TaskSettings(
-            task=found.task,
-            policy=found.policy,
-            version=found.version,
-            local=opened.model,
+    for session, found in zip(sessions, deployed_together(sessions, asked), strict=True):
+        settings = replace(
+            _settings_of(session, found, stack.enter_context(found.open())),
             cloud=None if alone else _cloud(session.config),
             ways=_ways(session.config, found, alone=alone),
             reference=reference_name(host, session.config),
-            ask=found.ask,
-            confidence=found.confidence,
-            judge=found.judge,
-            spelled=found.spelled,
-            certified=found.certified,
-            model_changed=found.model_changed,
-            alive=opened.alive,
-            slots=found.slots,
-            engine=found.engine,
             any_model=alone,
+            registered=_registered(session, found) if followed else None,
         )
         answering.append(Answering(session.config, found, settings))
     return answering
+
+
+def _deployed(session: Session) -> tuple[str | None, str | None]:
+    """Return the run and the arm that the registry deploys, None for the newest run without one."""
+    from insource.workflow.deploy import deployed_version
+
+    version = deployed_version(session)
+    return (None, None) if version is None else (version.run_id, version.arm or None)
+
+
+def _settings_of(session: Session, found: Deployed, opened: Opened) -> TaskSettings:
+    """Return the settings of a task whose model is open, without what it escalates to."""
+    from insource.gateway.settings import TaskSettings
+    from insource.workflow.deploy import version_of
+
+    return TaskSettings(
+        task=found.task,
+        policy=found.policy,
+        version=found.version,
+        digest=version_of(found.result).digest,
+        local=opened.model,
+        ask=found.ask,
+        ways=_ways(session.config, found, alone=True),
+        confidence=found.confidence,
+        judge=found.judge,
+        certified=found.certified,
+        model_changed=found.model_changed,
+        spelled=found.spelled,
+        alive=opened.alive,
+        slots=found.slots,
+        engine=found.engine,
+        rollout=session.config.rollout,
+    )
+
+
+def _registered(session: Session, first: Deployed) -> Registered:
+    """Return how a gateway opens further versions of a project's task, and compares answers."""
+    from insource.evaluation.differences import differing
+    from insource.gateway.settings import Registered
+    from insource.workflow.deploy import require_certified
+    from insource.workflow.serve import answering
+
+    @contextmanager
+    def opened(version: Version) -> Iterator[TaskSettings]:
+        found = answering(session, require_certified(session, version))
+        with found.open() as model:
+            yield _settings_of(session, found, model)
+
+    return Registered(workspace=session.project.workspace, open=opened, compare=differing(first.task))
 
 
 def _cloud(config: Config) -> HttpCloud | None:

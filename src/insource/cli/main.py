@@ -35,9 +35,11 @@ VERBS: dict[str, Verbs] = {
     "Serve": {
         "serve": ("serve", "Serve the chosen model on loopback, OpenAI-compatible"),
         "gateway": ("gateway", "Record every call; answer locally, escalate to the cloud"),
+        "deploy": ("deploy", "Move traffic to a version step by step, and back"),
         "predict": ("predict", "Answer a file or folder of documents with the chosen model"),
         "keys": ("keys", "Manage virtual keys: tasks, budgets and rate limits"),
     },
+    "Watch": {"monitor": ("monitor", "Watch a deployed model: drift, estimated and audited quality")},
     "Look": {
         "models": ("models.group", "List, show and fetch base models"),
         "logs": ("logs.group", "Query, import, export and purge the recorded calls"),

@@ -16,12 +16,13 @@ class RolloutSection(Frozen):
         (0.01, 0.05, 0.25, 0.5, 1.0),
         description="Steps of the canary: the share of the calls that the new version answers (ratio).",
     )
-    slo: float = Field(
-        0.05,
+    slo: float | None = Field(
+        None,
         gt=0,
         lt=1,
-        description="Wrong answers among those served locally that are accepted: differences from "
-        "the cloud's answer to the same call (ratio). More than this, once shown, rolls back.",
+        description="Wrong answers among those served locally that are accepted: differences from the "
+        "cloud's answer to the same call, so the cloud's own errors count too (ratio). More than this, once "
+        "shown, rolls back. Default: the bound that the version's policy promises.",
     )
     margin: float = Field(
         0.03,
@@ -35,6 +36,12 @@ class RolloutSection(Frozen):
         lt=0.5,
         description="Probability of a wrong decision, whenever the evidence is looked at: a rollback at or "
         "below `slo`, or a promotion at or above slo + margin (ratio).",
+    )
+    audits_per_false_alarm: float = Field(
+        100_000,
+        ge=100,
+        description="Audits of a healthy version at full traffic until it is withdrawn by mistake, at "
+        "least, on average.",
     )
     audit_share: float = Field(
         0.05,
@@ -62,8 +69,7 @@ class RolloutSection(Frozen):
     max_invalid: int = Field(
         3,
         gt=0,
-        description="Answers outside the output contract or cut short, beyond what was calibrated, among the "
-        "last 100 that break the circuit.",
+        description="Answers outside the contract or cut short among the last 100 that break the circuit.",
     )
     max_latency_s: float | None = Field(
         None, gt=0, description="95th percentile of a local answer's time that breaks the circuit (seconds)."
@@ -82,6 +88,6 @@ class RolloutSection(Frozen):
         rising = all(low < high for low, high in zip((0.0, *self.shares), self.shares, strict=False))
         if not self.shares or not rising or self.shares[-1] != 1.0:
             raise ValueError("shares must rise from above 0 to 1, such as [0.01, 0.05, 0.25, 0.5, 1.0]")
-        if self.slo + self.margin >= 1:
+        if self.slo is not None and self.slo + self.margin >= 1:
             raise ValueError("slo + margin must be below 1")
         return self

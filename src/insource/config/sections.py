@@ -11,6 +11,7 @@ from insource.config.decision import DecisionSection
 from insource.config.evaluation import EvaluationSection
 from insource.config.gateway import GatewaySection, UpstreamSection
 from insource.config.log import LogSection, PricesSection
+from insource.config.monitor import MonitorSection
 from insource.config.reference import ReferenceSection
 from insource.config.rollout import RolloutSection
 from insource.config.routing import RoutingSection
@@ -39,6 +40,7 @@ class Config(Frozen):
     serving: ServingSection = ServingSection()
     routing: RoutingSection = RoutingSection()
     rollout: RolloutSection = RolloutSection()
+    monitor: MonitorSection = MonitorSection()
     gateway: GatewaySection = GatewaySection()
     upstreams: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], UpstreamSection] = {}
     log: LogSection = LogSection()

@@ -18,7 +18,9 @@ from insource.foundation.errors import InsourceError
 from insource.gateway.calls import Calls
 from insource.gateway.http.asgi import HttpReply, HttpRequest, Receive, Send
 from insource.gateway.live import Live
+from insource.gateway.metrics import CONTENT_TYPE, exposition, newest_checks
 from insource.gateway.settings import GatewaySettings, PassThrough
+from insource.gateway.tasks.task import InsourcedTask
 from insource.gateway.tasks.tasks import Tasks
 
 RETENTION_INTERVAL_S = 60.0
@@ -69,6 +71,8 @@ class Gateway:
     async def _http(self, request: HttpRequest, reply: HttpReply) -> None:
         if request.path == "/health" and request.method in ("GET", "HEAD"):
             await self._health(reply)
+        elif request.path == "/metrics" and request.method == "GET":
+            await self._metrics(reply)
         elif request.method == "HEAD":  # no client of these APIs sends it, and its answer has no body
             await reply.whole(405, b"", [(b"allow", b"GET, POST, PUT, PATCH, DELETE")])
         else:
@@ -77,17 +81,40 @@ class Gateway:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         for task in self._tasks.all:
-            task.open()
-        drainer = asyncio.create_task(self._drain())
+            task.open(self._ask)
+        await self._follow_registry()
+        running = [asyncio.create_task(self._drain())]
+        running += [asyncio.create_task(self._control(task)) for task in self._tasks.all if task.controller]
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        drainer.cancel()
-        await asyncio.gather(drainer, *self._settling, return_exceptions=True)
+        for one in running:
+            one.cancel()
+        await asyncio.gather(*running, *self._settling, return_exceptions=True)
+        for task in self._tasks.all:
+            if task.auditor is not None and task.controller is not None:
+                await task.auditor.finish()
+                await asyncio.to_thread(task.controller.close)
         self._live.retire()
         for task in self._tasks.all:
             task.close()
         await self._flush()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _ask(self, request: HttpRequest, reply: HttpReply) -> None:
+        await self._calls.handle(request, reply)
+
+    async def _follow_registry(self) -> None:
+        """Open what is deployed before the first call comes."""
+        for task in self._tasks.all:
+            if task.controller is not None:
+                await asyncio.to_thread(task.controller.turn)
+
+    async def _control(self, task: InsourcedTask) -> None:
+        """Let the task's controller take its turns, until this is cancelled."""
+        assert task.controller is not None
+        while True:
+            await asyncio.sleep(task.controller.interval_s)
+            await asyncio.shield(asyncio.to_thread(task.controller.turn))
 
     async def _drain(self) -> None:
         """Bring finished calls into the store and apply the log's limits, until this is cancelled."""
@@ -116,6 +143,16 @@ class Gateway:
         except InsourceError:
             self._drain_failures += 1
             return False
+
+    async def _metrics(self, reply: HttpReply) -> None:
+        names = [task.task.name for task in self._tasks.all]
+        states = await asyncio.gather(*(asyncio.to_thread(task.state) for task in self._tasks.all))
+        workspace = self._settings.recorder.database.path.parent
+        checks = await asyncio.to_thread(newest_checks, workspace, names)
+        body = exposition(dict(zip(names, states, strict=True)), checks)
+        length = (b"content-length", str(len(body)).encode())
+        await reply.start(200, [(b"content-type", CONTENT_TYPE), length])
+        await reply.finish(body)
 
     async def _health(self, reply: HttpReply) -> None:
         tasks, live, recorder = self._tasks.all, self._live, self._settings.recorder

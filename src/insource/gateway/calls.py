@@ -228,11 +228,10 @@ class Calls:
             provider=destination.upstream.base_url if destination.upstream else "",
             model=call.model,
             streams=call.streams,
-            tags=call.tags,
             own=call.own,
             chat=call.chat,
             decisions=call.decisions,
-            policy=None if insourced is None else insourced.policy,
+            tags=call.tags,
         )
 
     # Answer

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from insource.config.rollout import RolloutSection
 from insource.gateway.admission.ask import AdmitAll, Admitter
 from insource.gateway.http.address import UpstreamSettings
 from insource.logs.recorder import Recorder
@@ -17,6 +20,7 @@ from insource.providers.prices import Priced, PriceTable
 from insource.routing.rules import Fail
 from insource.types import Completion, Policy, Task, Usage
 from insource.types.certified import Certified
+from insource.types.deployment import Compared, Version
 from insource.types.ways import FieldPolicy, Rule
 
 AUTO = "insource/auto"
@@ -84,10 +88,25 @@ class WaySettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Registered:
+    """A task whose versions are in the registry of deployments, in ``workspace``.
+
+    ``open`` opens a version until its context ends; it blocks, and raises an ``InsourceError`` where that
+    fails. ``compare`` takes a local answer and the cloud's and counts the fields that differ, None where the
+    cloud's is no answer to the task.
+    """
+
+    workspace: Path
+    open: Callable[[Version], AbstractContextManager[TaskSettings]]
+    compare: Callable[[str, str], Compared | None]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskSettings:
     """A task to answer here.
 
-    ``version`` names what answers: callers may ask for ``task@version``. ``cloud`` is what the task escalates
+    ``version`` names what answers: callers may ask for ``task@version``; ``digest`` is of what was certified
+    of it. ``cloud`` is what the task escalates
     to: an API, or a ``Model`` in its place. Without it nothing can be escalated. ``reference`` is the name of
     that cloud among the upstreams that keys are bound to. ``ask`` makes the local model's request for a
     document; without it, that is the task's prompt under its grammar, with at most ``max_tokens`` in the
@@ -103,12 +122,14 @@ class TaskSettings:
 
     ``slots`` is the number of documents that are answered at the same time; tasks with the same ``engine``
     share them. ``/health`` calls ``alive``. ``any_model`` answers callers that name another model too, for a
-    server that has nothing else to answer with.
+    server that has nothing else to answer with. With ``registered``, the registry says which versions answer;
+    the model here is then the one that it is opened with.
     """
 
     task: Task
     policy: Policy
     version: str = ""
+    digest: str = ""
     local: Model | None = None
     cloud: HttpCloud | Model | None = None
     reference: str = REFERENCE
@@ -125,6 +146,8 @@ class TaskSettings:
     slots: int = 1
     engine: str = ""
     any_model: bool = False
+    rollout: RolloutSection = field(default_factory=RolloutSection)
+    registered: Registered | None = None
 
     def escalating_to(self, cloud: HttpCloud | Model) -> TaskSettings:
         """Return the settings with another cloud."""

@@ -1,9 +1,10 @@
 """One step of a rollout: advance, hold or roll back, by the evidence until now.
 
-Two one-sided e-processes decide (``stats.e_process``): harm against "at most ``slo`` of the answers are
-wrong", safety against "at least ``slo + margin`` are". Harm is counted over everything that the version
-answered in front of callers; safety anew at each step, because each step has other calls. Both may be looked
-at after every audit. Only audits that were drawn uniformly enter.
+Two one-sided e-processes decide on a challenger (``stats.e_process``): harm against "at most ``slo`` of the
+answers are wrong", safety against "at least ``slo`` + ``margin`` are". Harm is counted over everything that
+the version answered in front of callers; safety anew at each step, because each step has other calls. Both
+may be looked at after every audit. A champion is watched for a change without end by a detector, which a
+long good time does not make blind. Only audits that were drawn uniformly enter.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from insource.config.rollout import RolloutSection
-from insource.stats.e_process import log_evidence
-from insource.types.deployment import Audit, Deployment
+from insource.stats.e_process import ChangeDetector, log_evidence
+from insource.types.deployment import Audit, Deployment, Version
 
 Cause = Literal["none", "local", "cloud", "open"]
 """What anchors say about differences: neither side moved, one did, or it is not known yet."""
@@ -23,18 +24,26 @@ Move = Literal["advance", "promote", "hold", "roll-back"]
 
 
 class Evidence(NamedTuple):
-    """The audits of one version until now, and what they say."""
+    """The audits of one version until now, and what they say about ``slo``.
 
+    ``harm_…`` counts all of them, ``safe_…`` those of the present step; ``log_change`` is the detector's.
+    """
+
+    slo: float
     harm_n: int
     harm_wrong: int
     log_harm: float
     safe_n: int
     safe_wrong: int
     log_safe: float
+    log_change: float
 
     def figures(self) -> dict[str, float | int | str]:
-        """Return the evidence as an event keeps it; ``-inf`` as text, which JSON has no number for."""
-        return {name: _finite(value) for name, value in self._asdict().items()}
+        """Return the evidence as an event keeps it; infinity as text, which JSON has no number for."""
+        return {
+            name: value if isinstance(value, int) or math.isfinite(value) else str(value)
+            for name, value in self._asdict().items()
+        }
 
 
 class Step(NamedTuple):
@@ -46,28 +55,30 @@ class Step(NamedTuple):
     share: float = 0.0
 
 
-def evidence_of(
-    audits: Sequence[Audit],
-    section: RolloutSection,
-    *,
-    step: int,
-    sources: Sequence[str] = ("canary", "live"),
-) -> Evidence:
+def slo_of(version: Version, section: RolloutSection) -> float:
+    """Return the accepted share of wrong answers: as configured, else what the version's policy promises."""
+    return version.max_error if section.slo is None else section.slo
+
+
+def evidence_of(audits: Sequence[Audit], slo: float, section: RolloutSection, *, step: int) -> Evidence:
     """Return the evidence in the audits of one version; ``step`` is the revision that began the present step.
 
-    Harm counts every audit of a served answer, safety those since the step began.
+    Audits in shadow do not count: they are of other calls.
     """
-    served = [one for one in audits if one.uniform and one.served and one.source in sources]
+    served = [one for one in audits if one.uniform and one.served and one.source != "shadow"]
     since = [one for one in served if one.step >= step]
     wrong, lately = sum(one.wrong for one in served), sum(one.wrong for one in since)
-    bound = section.slo + section.margin
+    detector = ChangeDetector(slo)
+    detector.add(one.wrong for one in served)
     return Evidence(
+        slo,
         len(served),
         wrong,
-        log_evidence(wrong, len(served), section.slo, "above"),
+        log_evidence(wrong, len(served), slo, "above"),
         len(since),
         lately,
-        log_evidence(lately, len(since), bound, "below"),
+        log_evidence(lately, len(since), min(slo + section.margin, 0.999), "below"),
+        detector.log_sum,
     )
 
 
@@ -79,56 +90,32 @@ def next_step(
     *,
     cause: Cause | None = None,
 ) -> Step:
-    """Return what to do with a challenger in canary, or with a champion that is audited.
+    """Return what to do with the challenger in canary, or else with the champion.
 
     ``cause`` is what anchors say, None without anchors. With them, only trouble of the local model rolls
     back; while they leave it open, the step is held.
     """
-    needed = math.log(1 / section.alpha)
+    in_canary = deployment.stage == "canary"
     shown = f"{evidence.harm_wrong} of {evidence.harm_n} audited answers differ from the cloud's"
-    if evidence.log_harm >= needed:
-        blamed = _blamed(cause, shown, section)
-        return Step("hold" if cause not in (None, "local") else "roll-back", blamed, evidence)
-    if deployment.stage != "canary":
+    if _harmful(evidence, section, in_canary=in_canary):
+        move: Move = "roll-back" if cause in (None, "local") else "hold"
+        return Step(move, _blamed(cause, shown, evidence.slo), evidence)
+    if not in_canary:
         return Step("hold", f"nothing speaks against it: {shown}", evidence)
     if cause == "open":
         return Step(
             "hold", "the anchors do not tell yet whether the cloud or the local model moved", evidence
         )
-    share = deployment.share
-    if evidence.log_safe < needed:
-        return Step(
-            "hold",
-            f"not yet shown to be below {section.slo + section.margin:.1%}: {evidence.safe_wrong} of "
-            f"{evidence.safe_n} audited answers of this step differ from the cloud's",
-            evidence,
-        )
+    since = f"{evidence.safe_wrong} of {evidence.safe_n} audited answers of this step differ from the cloud's"
+    bound = f"{evidence.slo + section.margin:.1%}"
+    if evidence.log_safe < math.log(1 / section.alpha):
+        return Step("hold", f"not yet shown to be below {bound} wrong: {since}", evidence)
     waited = (now - deployment.step_since).total_seconds()
-    if 0 <= waited < section.min_step_s:
-        return Step(
-            "hold", f"safe, and waits until {section.min_step_s:.0f} s at this step have passed", evidence
-        )
-    if waited < 0:
-        return Step(
-            "hold", "the clock stands before the start of this step; waiting until it passed", evidence
-        )
-    safe = (
-        f"shown to be below {section.slo + section.margin:.1%} wrong: {evidence.safe_wrong} of "
-        f"{evidence.safe_n} audited answers of this step differ from the cloud's"
-    )
-    higher = [one for one in section.shares if one > share]
-    if not higher:
-        return Step("promote", safe, evidence, 1.0)
-    return Step("advance", safe, evidence, higher[0])
-
-
-def _blamed(cause: Cause | None, shown: str, section: RolloutSection) -> str:
-    found = f"more than {section.slo:.1%} wrong, shown with {1 - section.alpha:.0%} confidence: {shown}"
-    if cause is None or cause == "local":
-        return found
-    if cause == "cloud":
-        return f"the cloud moved, not the local model, by the anchors ({found})"
-    return f"held until the anchors tell whether the cloud or the local model moved ({found})"
+    if waited < section.min_step_s:  # also when the clock was set back
+        return Step("hold", f"safe, and waits for {section.min_step_s:.0f} s at this step", evidence)
+    higher = [one for one in section.shares if one > deployment.share]
+    safe = f"shown to be below {bound} wrong: {since}"
+    return Step("advance", safe, evidence, higher[0]) if higher else Step("promote", safe, evidence, 1.0)
 
 
 def audit_probability(section: RolloutSection, share: float) -> float:
@@ -139,5 +126,16 @@ def audit_probability(section: RolloutSection, share: float) -> float:
     return min(1.0, section.audit_share / share) if share > 0 else 0.0
 
 
-def _finite(value: float) -> float | int | str:
-    return value if isinstance(value, int) or math.isfinite(value) else str(value)
+def _harmful(evidence: Evidence, section: RolloutSection, *, in_canary: bool) -> bool:
+    if in_canary:
+        return evidence.log_harm >= math.log(1 / section.alpha)
+    return evidence.log_change >= math.log(section.audits_per_false_alarm)
+
+
+def _blamed(cause: Cause | None, shown: str, slo: float) -> str:
+    found = f"more than {slo:.1%} wrong, shown: {shown}"
+    if cause is None or cause == "local":
+        return found
+    if cause == "cloud":
+        return f"the cloud moved, not the local model, by the anchors ({found})"
+    return f"held until the anchors tell whether the cloud or the local model moved ({found})"

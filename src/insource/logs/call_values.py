@@ -18,6 +18,10 @@ from insource.types.call import Outcome
 # msgspec makes a frozen value in a quarter of the time that a frozen dataclass takes.
 
 
+AUDIT_OF = "audit_of"
+"""The tag of a call that the gateway made itself to compare an answer: the id of the call it is about."""
+
+
 class CallStart(Struct, frozen=True, kw_only=True):
     """What is known of a call before it is made; fields as in ``Call``.
 

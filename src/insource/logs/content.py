@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,6 +63,13 @@ class Content:
             said = to_json({"model_answered": model})
         return said if response is None else _with(said, b"response", self._document(response, keys))
 
+    def text(self, text: str) -> str:
+        """Return a text of the call redacted, empty where it may not be kept."""
+        try:
+            return str(json.loads(self._redactor.document(to_json({"text": text})))["text"]) if text else ""
+        except Exception:  # as above
+            return ""
+
     def increments(self) -> RedactedIncrements:
         return RedactedIncrements(self._redactor)
 
@@ -92,6 +100,9 @@ class MetadataOnly(Content):
         keys: Sequence[str] = (),
     ) -> bytes:
         return super().end(model, "", "metadata-only" if error else "", None)
+
+    def text(self, text: str) -> str:
+        return ""
 
 
 def redacted_increment(increments: RedactedIncrements, text: str) -> str:

@@ -26,7 +26,7 @@ from insource.store.removal.purge import Retained, retain
 from insource.store.spool.drain import DrainReport, drain
 from insource.store.spool.drain_process import DrainProcess
 from insource.store.spool.writer import OnLogFailure, Spool
-from insource.types import Call, Usage
+from insource.types import Call, Route, Usage
 
 STORE_FILE = "insource.db"
 SPOOL_FOLDER = "spool"
@@ -285,7 +285,7 @@ class Recording:
             "first_token_s": self._first_token_s if end.first_token_s is None else end.first_token_s,
             "token_gap_s": self._token_gap_s,
             "latency_s": measured_s if end.latency_s is None else end.latency_s,
-            "route": None if end.route is None else vars(end.route),
+            "route": None if end.route is None else self._route(end.route),
             "simulated": self._begun[0]["simulated"] if end.simulated is None else end.simulated,
         }
         text = "".join(self._received) if end.response_text is None else end.response_text
@@ -293,6 +293,9 @@ class Recording:
         written = self._content.end(end.model_answered, text, end.error, response, end.keys)
         self._ended = fields, written
         self._spool.end(self.call_id, fields, written)
+
+    def _route(self, route: Route) -> dict[str, Any]:
+        return vars(route) | {"local_answer": self._content.text(route.local_answer)}
 
     @property
     def _token_gap_s(self) -> float | None:

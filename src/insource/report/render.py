@@ -5,19 +5,24 @@ The same result gives the same bytes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from insource.foundation.clock import iso
 from insource.foundation.errors import PrerequisiteError, missing_extra
 from insource.foundation.files import replace_text
+from insource.foundation.version import __version__
 from insource.report import words
 from insource.report.page import Page, Plot, Spec
 from insource.report.sections.banner import banner
 from insource.report.sections.contents import sections
 from insource.report.sections.deciding.contents import decision_sections
 from insource.report.sections.deciding.headline import decision_banner
+from insource.report.sections.monitoring.contents import monitoring_banner, monitoring_sections
 from insource.types import RunResult
 from insource.types.decided import Decision
+from insource.types.monitoring import Check
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -75,6 +80,30 @@ def render_decision(decision: Decision) -> str:
     )
 
 
+def render_monitoring(checks: Sequence[Check]) -> str:
+    """Render the checks of one task, oldest first, as one HTML document.
+
+    Raises:
+        PrerequisiteError: ``missing-extra`` when the ``report`` extra is not installed.
+        ValueError: there is no check.
+    """
+    if not checks:
+        raise ValueError("a page of the monitor needs a check")
+    shown = [Check.model_validate(words.visible(check.model_dump())) for check in checks]
+    newest = shown[-1]
+    return _html(
+        Page(
+            kicker=f"Insource monitor · {newest.task}",
+            title=f"What moved since {newest.task} is answered here?",
+            made=f"{iso(newest.at)} · {newest.version}",
+            version=__version__,
+            source=f"the last {len(shown):,} checks of the task {newest.task}",
+            banner=monitoring_banner(shown),
+            sections=monitoring_sections(shown),
+        )
+    )
+
+
 def write_report(result: RunResult, path: Path) -> Path:
     """Render the report and write it to ``path`` atomically. Return the path.
 
@@ -100,6 +129,15 @@ def write_decision(decision: Decision, path: Path) -> Path:
         PrerequisiteError: ``missing-extra``; ``report-not-written`` when the file cannot be written.
     """
     return _write(render_decision(decision), path, "write to another disk")
+
+
+def write_monitoring(checks: Sequence[Check], path: Path) -> Path:
+    """Render the page of the monitor and write it to ``path`` atomically. Return the path.
+
+    Raises:
+        PrerequisiteError: ``missing-extra``; ``report-not-written`` when the file cannot be written.
+    """
+    return _write(render_monitoring(checks), path, "choose another path: insource monitor report -o PATH")
 
 
 def _write(content: str, path: Path, other: str) -> Path:

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from insource.routing.losses import Judged, judged
+from insource.routing.frontier import BOUNDS, frontier
+from insource.routing.losses import Counted, Judged, judged
 from insource.routing.reasons import reason
 from insource.types import Policy
 
@@ -46,38 +47,56 @@ def fit_policy(
     """
     if len(confidences) != len(correct):
         raise ValueError("confidences and correct must have the same length")
-    known = judged("documents", confidences, (not right for right in correct), (1 for _ in correct), most=1)
+    found = (Counted(sure, not right, 1) for sure, right in zip(confidences, correct, strict=True))
+    known = judged("documents", found, most=1)
     return fit_bound(known, n=len(confidences), max_error=max_error, delta=delta, on_infeasible=on_infeasible)
 
 
 def fit_bound(
-    known: Judged, *, n: int, max_error: float, delta: float, on_infeasible: Literal["cloud", "median"]
+    known: Judged,
+    *,
+    n: int,
+    max_error: float,
+    delta: float,
+    on_infeasible: Literal["cloud", "median"],
+    choices: int = 1,
 ) -> Policy:
     """Return the policy for what is ``known`` of ``n`` calibration documents, as ``fit_policy``.
 
-    The loss of ``known`` says what is bounded: wrong documents by the exact binomial test, wrong fields or
-    invented values by a bet per document.
+    The loss of ``known`` says what is bounded: documents by the exact binomial test, fields, values or
+    weights by a bet per document; with groups as the unit, any of them by a bet per group. ``choices`` above
+    1 says that the bound was picked among so many after these documents were looked at: then each test is
+    made at ``delta / choices``.
 
     Raises:
         ValueError: a rate is outside (0, 1).
     """
     scores = known.confidence
-    overfull = bool((known.counted > known.most).any())
-    threshold = None if overfull else known.threshold(max_error, delta)
+    threshold = None if known.overfull else known.threshold(max_error, delta / choices)
     basis: Literal["guaranteed", "median", "infeasible"] = "infeasible" if threshold is None else "guaranteed"
-    if threshold is None and on_infeasible == "median" and (scores > 0).any():
-        threshold, basis = float(np.quantile(scores[scores > 0], 0.5, method="higher")), "median"
-    local = 0 if threshold is None else int((scores >= threshold).sum())
+    if threshold is None and on_infeasible == "median":
+        threshold = median(known)
+        basis = "infeasible" if threshold is None else "median"
+    points = frontier(known, delta, n=n, choices=max(choices, len(BOUNDS)))
     return Policy(
         loss=known.loss,
+        unit=known.unit,
         threshold=threshold,
         basis=basis,
         max_error=max_error,
         delta=delta,
+        choices=choices,
         calibration_n=n,
-        expected_local_share=local / n if n else 0.0,
-        reason=reason(basis, threshold, max_error, delta, known),
+        expected_local_share=float((scores >= threshold).sum()) / n if n and threshold is not None else 0.0,
+        frontier=points,
+        reason=reason(basis, threshold, max_error, delta, known, points, choices),
     )
+
+
+def median(known: Judged) -> float | None:
+    """Return the median of the confidences above 0: a working threshold without a guarantee."""
+    sure = known.confidence[known.confidence > 0]
+    return float(np.quantile(sure, 0.5, method="higher")) if len(sure) else None
 
 
 def decide(

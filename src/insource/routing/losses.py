@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from insource.contract.places import Place, valid_place
+from insource.stats.group_bounds import ltt_group_threshold
 from insource.stats.learn_then_test import ltt_ratio_threshold, ltt_threshold
 from insource.types import EvalRecord, JsonSchema, Labels, OutputSpec
-from insource.types.routing import Loss
+from insource.types.routing import Loss, Unit
+
+BY_DOCUMENT: frozenset[Loss] = frozenset({"documents", "cloud"})
+"""The losses that are 0 or 1 in a document, so that their test is the exact binomial one."""
 
 WRONG = frozenset({"wrong", "missed", "invented"})
 
@@ -19,102 +24,188 @@ WRONG = frozenset({"wrong", "missed", "invented"})
 class Judged(NamedTuple):
     """The calibration documents that may be served, one value each.
 
-    ``wrong`` of the ``counted`` documents, fields or values are wrong; none can hold more than ``most``.
+    ``wrong`` of the ``counted`` documents, fields or values are wrong (their weights, for the loss
+    ``weighted``); none can hold more than ``most``. ``groups`` are the codes of their groups, each document
+    without one being its own.
     """
 
     loss: Loss
     confidence: np.ndarray
     wrong: np.ndarray
     counted: np.ndarray
-    most: int
+    most: float
+    groups: np.ndarray
+    unit: Unit = "documents"
 
     @property
     def error_rate(self) -> float | None:
         """The share that is wrong where everything is served; None when nothing is counted."""
-        total = int(self.counted.sum())
-        return int(self.wrong.sum()) / total if total else None
+        total = float(self.counted.sum())
+        return float(self.wrong.sum()) / total if total else None
+
+    @property
+    def overfull(self) -> bool:
+        """Whether a document holds more than was stated, so that nothing can be tested."""
+        return bool((self.counted > self.most * (1 + ROUNDING)).any())
+
+    @property
+    def units(self) -> int:
+        """How many documents or groups a bound is tested on."""
+        return len(np.unique(self.groups)) if self.unit == "groups" else len(self.confidence)
+
+    def served(self, threshold: float | None) -> int:
+        """Return how many documents a threshold serves."""
+        return 0 if threshold is None else int((self.confidence >= threshold).sum())
+
+    def counted_share(self, threshold: float | None) -> float:
+        """Return the share of what is counted, such as fields, that a threshold serves."""
+        total = float(self.counted.sum())
+        if threshold is None or not total:
+            return 0.0
+        return float(self.counted[self.confidence >= threshold].sum()) / total
+
+    def part(self, keep: np.ndarray) -> Judged:
+        """Return some of the documents, by a mask."""
+        return self._replace(
+            confidence=self.confidence[keep],
+            wrong=self.wrong[keep],
+            counted=self.counted[keep],
+            groups=self.groups[keep],
+        )
 
     def threshold(self, max_error: float, delta: float) -> float | None:
-        """Return the lowest threshold that keeps the bound, by the test that suits the loss."""
-        if self.loss == "documents":
+        """Return the lowest threshold that keeps the bound, by the test that suits the loss and the unit."""
+        if self.unit == "groups":
+            return ltt_group_threshold(
+                self.confidence, self.wrong, self.counted, self.groups, max_error, delta
+            )
+        if self.loss in BY_DOCUMENT:
             return ltt_threshold(self.confidence, self.wrong == 0, max_error, delta)
-        return ltt_ratio_threshold(self.confidence, self.wrong, self.counted, self.most, max_error, delta)
+        counted = np.minimum(self.counted, self.most)
+        wrong = np.minimum(self.wrong, counted)
+        return ltt_ratio_threshold(self.confidence, wrong, counted, self.most, max_error, delta)
 
 
-def judged(
-    loss: Loss,
-    confidence: Iterable[float | None],
-    wrong: Iterable[int],
-    counted: Iterable[int],
-    most: int,
-) -> Judged:
-    """Return the documents with a confidence; the others are never served locally.
+ROUNDING = 1e-9
+"""Sums of weights are compared up to this share of them."""
 
-    Raises:
-        ValueError: the lengths differ.
-    """
-    rows = list(zip(confidence, wrong, counted, strict=True))
-    kept = [row for row in rows if row[0] is not None]
+
+class Counted(NamedTuple):
+    """One document: how sure its answer is, what is wrong of what is counted, and the document's group."""
+
+    confidence: float | None
+    wrong: float
+    counted: float
+    group: str | None = None
+
+
+def judged(loss: Loss, found: Iterable[Counted], most: float, unit: Unit = "documents") -> Judged:
+    """Return the documents with a confidence; the others are never served locally."""
+    kept = [one for one in found if one.confidence is not None]
+    names = [f"document {i}" if one.group is None else f"group {one.group}" for i, one in enumerate(kept)]
     return Judged(
         loss,
-        np.array([sure for sure, _, _ in kept], dtype=float),
-        np.array([lost for _, lost, _ in kept], dtype=int),
-        np.array([of for _, _, of in kept], dtype=int),
+        np.array([one.confidence for one in kept], dtype=float),
+        np.array([one.wrong for one in kept], dtype=float),
+        np.array([one.counted for one in kept], dtype=float),
         most,
+        np.unique(np.array(names, dtype=str), return_inverse=True)[1],
+        unit,
     )
 
 
-def judged_records(loss: Loss, records: Sequence[EvalRecord], most: int) -> Judged:
-    """Return what the loss counts in the records of the calibration split.
+class Counting(NamedTuple):
+    """How the loss of a document is counted.
 
-    For fields and values, an answer outside the contract is left out: it is never served. An abstained field
-    is not counted as a field.
+    ``weights`` are for the loss ``weighted``; ``cloud`` has the cloud's record of each document by its id,
+    for the loss ``cloud``.
     """
-    found = [_count(loss, record) for record in records]
-    return judged(
-        loss,
-        (one.confidence if count else None for one, count in zip(records, found, strict=True)),
-        (count[0] if count else 0 for count in found),
-        (count[1] if count else 0 for count in found),
-        most,
-    )
+
+    loss: Loss
+    most: float
+    weights: Mapping[str, float] = {}
+    cloud: Mapping[str, EvalRecord] = {}
+
+    def of(self, record: EvalRecord) -> Counted | None:
+        """Return what the loss counts in one document, None where it is not to be judged.
+
+        For fields and values, an answer outside the contract is left out: it is never served. An abstained
+        field is not counted. Against the cloud, a document that the cloud was not asked about is left out.
+        """
+        found = self._count(record)
+        return None if found is None else Counted(record.confidence, *found, record.group)
+
+    def judged(self, records: Sequence[EvalRecord], unit: Unit = "documents") -> Judged:
+        """Return what the loss counts in these records."""
+        return judged(self.loss, filter(None, map(self.of, records)), self.most, unit)
+
+    def _count(self, record: EvalRecord) -> tuple[float, float] | None:
+        score = record.score
+        if self.loss in BY_DOCUMENT:
+            wrong = score is None or not score.exact
+            if self.loss == "documents":
+                return float(wrong), 1.0
+            theirs = self.cloud.get(record.row_id)
+            if theirs is None or theirs.status == "unscored":
+                return None
+            return float(wrong and theirs.score is not None and theirs.score.exact), 1.0
+        if score is None or not score.schema_valid:
+            return None
+        if self.loss == "invented":
+            answered = sum(slot.bucket in ("correct", "wrong", "invented") for slot in score.slots)
+            return float(score.invented), float(answered)
+        weights = self.weights if self.loss == "weighted" else {}
+        costs = [
+            (weight_of(slot.path, weights), slot.bucket in WRONG)
+            for slot in score.slots
+            if slot.bucket != "abstained"
+        ]
+        return sum(cost for cost, wrong in costs if wrong), sum(cost for cost, _ in costs)
 
 
-def _count(loss: Loss, record: EvalRecord) -> tuple[int, int] | None:
-    score = record.score
-    if loss == "documents":
-        return int(score is None or not score.exact), 1
-    if score is None or not score.schema_valid:
-        return None
-    if loss == "fields":
-        answered = [slot for slot in score.slots if slot.bucket != "abstained"]
-        return sum(slot.bucket in WRONG for slot in answered), len(answered)
-    return score.invented, sum(slot.bucket in ("correct", "wrong", "invented") for slot in score.slots)
+def weight_of(path: str, weights: Mapping[str, float]) -> float:
+    """Return what an error at a path costs: the weight of the longest path above it, else 1.
+
+    Places in lists are left out: ``items[3].price`` has the weight of ``items.price``, else of ``items``.
+    """
+    if not weights:
+        return 1.0
+    parts = [part for part in re.sub(r"\[[^\]]*\]", "", path).split(".") if part and part != "*"]
+    for end in range(len(parts), 0, -1):
+        if (found := weights.get(".".join(parts[:end]))) is not None:
+            return found
+    return 1.0
 
 
-def most_of(output: OutputSpec, loss: Loss) -> int | None:
+def most_of(output: OutputSpec, loss: Loss, weights: Mapping[str, float] | None = None) -> float | None:
     """Return the most that a document can hold of what the loss counts, by the contract alone.
 
     None when the contract sets no limit: a list without ``maxItems``, an object that is open to other keys, a
     union, a contract that refers to itself, a text. Of a list, the items of the label and those of the answer
-    may all differ, so its fields are twice its items; only the answer's count as values.
+    may all differ, so its fields are twice its items; only the answer's count as values. Fields count their
+    ``weights`` where those are given.
     """
-    if loss == "documents" or isinstance(output, Labels):
+    if loss in BY_DOCUMENT or isinstance(output, Labels):
         return 1
     if not isinstance(output, JsonSchema) or "patternProperties" in json.dumps(output.definition):
         return None
     place = valid_place(output.definition)
-    return None if place is None else _most(place, 2 if loss == "fields" else 1, frozenset())
+    sides = 1 if loss == "invented" else 2
+    return None if place is None else _most(place, sides, frozenset(), "", weights or {})
 
 
-def _most(place: Place, sides: int, above: frozenset[int]) -> int | None:
+def _most(
+    place: Place, sides: int, above: frozenset[int], path: str, weights: Mapping[str, float]
+) -> float | None:
     if id(place) in above or place.open or place.heads or not place.types:
         return None
     above |= {id(place)}
+    own = weight_of(path, weights)
     if "array" in place.types:
-        limit, item = place.keywords.get("maxItems"), place.items and _most(place.items, 1, above)
-        return None if limit is None or item is None else max(1, sides * limit * item)
+        limit = place.keywords.get("maxItems")
+        item = place.items and _most(place.items, 1, above, path, weights)
+        return None if limit is None or item is None else max(own, sides * limit * item)
     if "object" not in place.types:
-        return 1
-    parts = [_most(part, sides, above) for part in place.properties.values()]
+        return own
+    parts = [_most(part, sides, above, f"{path}.{name}", weights) for name, part in place.properties.items()]
     return sum(part or 0 for part in parts) if place.closed and None not in parts else None

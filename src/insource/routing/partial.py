@@ -84,7 +84,7 @@ def fit_fields(
     output: JsonSchema,
     modes: Mapping[str, FieldMode],
     *,
-    most: int | None,
+    most: float | None,
     max_error: float,
     delta: float,
 ) -> FieldPolicy:
@@ -111,7 +111,7 @@ def fit_fields(
     )
 
 
-def field_threshold(fields: Fields, most: int, max_error: float, delta: float) -> float | None:
+def field_threshold(fields: Fields, most: float, max_error: float, delta: float) -> float | None:
     """Return the lowest threshold that keeps the share of wrong fields among those served here; None without.
 
     A threshold serves some fields of each document; E[wrong - ``max_error`` · served] <= 0 is tested by a bet
@@ -164,7 +164,7 @@ def _fields(records: Sequence[EvalRecord], names: Sequence[str], modes: Mapping[
     return Fields(sure, wrong, counted, always)
 
 
-def _candidates(fields: Fields, most: int, max_error: float, delta: float) -> Iterable[float]:
+def _candidates(fields: Fields, most: float, max_error: float, delta: float) -> Iterable[float]:
     """Yield the thresholds in the order of their tests, by the share of the fields that they serve.
 
     They follow from the confidences and the bound alone. The first serves √max_error of the fields, and half

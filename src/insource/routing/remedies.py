@@ -1,44 +1,42 @@
-"""What would make a bound hold that the calibration split does not support."""
+"""How many more documents or groups would make a bound hold that the calibration split does not support."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
-from insource.routing.losses import Judged
+from insource.routing.losses import BY_DOCUMENT, Judged
 from insource.stats.betting import ratio_evidence
 from insource.stats.distributions import binomial_cdf
+from insource.stats.group_bounds import SPARE, group_losses
 from insource.stats.learn_then_test import ltt_sizes, minimum_calibration_n, ratio_sizes
 
 MOST_TIMES = 20
 """More than this many times the documents at hand is no advice."""
 STEP = 1.1
-BOUNDS = tuple(percent / 100 for percent in range(1, 31))
-"""Bounds to try: nobody wants to serve answers of which more than 30 % are wrong."""
 
 
-class LooserBound(NamedTuple):
-    """A bound that the documents at hand support, and the share of them that it would serve locally."""
+def units_needed(known: Judged, max_error: float, delta: float) -> int | None:
+    """Return about how many documents, or groups where they are the unit, would support a bound.
 
-    max_error: float
-    local_share: float
+    They are expected to be as often right as those at hand. The result is None when more than ``MOST_TIMES``
+    as many would be needed, or no number suffices.
+    """
+    needed = _groups_needed if known.unit == "groups" else _documents_needed
+    return needed(known, max_error, delta) if known.units else None
 
 
-def documents_needed(known: Judged, max_error: float, delta: float) -> int | None:
-    """Return about how many calibration documents would support the bound if answers stay as right as these.
+def _documents_needed(known: Judged, max_error: float, delta: float) -> int | None:
+    """Return the size, to two digits, at which what is expected to be wrong in the first set is tolerable.
 
-    It is the size, to two digits, at which what is expected to be wrong in the first tested set is tolerable.
-    That set takes in every answer of its lowest confidence, as the test does. The result is None when more
-    than ``MOST_TIMES`` as many would be needed, or no number suffices.
+    That set takes in every answer of its lowest confidence, as the test does.
     """
     at_hand = len(known.confidence)
-    if not at_hand:
-        return None
     order = np.argsort(-known.confidence, kind="stable")
     ranked, wrong, counted = -known.confidence[order], known.wrong[order], known.counted[order]
-    sizes = ltt_sizes if known.loss == "documents" else ratio_sizes
+    exact = known.loss in BY_DOCUMENT
+    sizes = ltt_sizes if exact else ratio_sizes
     n = max(at_hand, minimum_calibration_n(max_error, delta))
     most = MOST_TIMES * n
     while n <= most:
@@ -48,10 +46,30 @@ def documents_needed(known: Judged, max_error: float, delta: float) -> int | Non
         size = round(size * share / least)
         if n > at_hand and (
             _tolerable(int(wrong[:share].sum()), share, size, max_error, delta)
-            if known.loss == "documents"
-            else _passes(known, wrong[:share], counted[:share], size, max_error, delta)
+            if exact
+            else _passes(wrong[:share], counted[:share], known.most, size, max_error, delta)
         ):
             return _two_digits(n)
+        n = math.ceil(n * STEP)
+    return None
+
+
+def _groups_needed(known: Judged, max_error: float, delta: float) -> int | None:
+    """Return at how many groups the surest documents of groups like these would pass the first test.
+
+    Those are the n √max_error surest documents, of ``SPARE`` times the groups that suffice without an error.
+    """
+    needed = minimum_calibration_n(max_error, delta)
+    order = np.argsort(-known.confidence, kind="stable")
+    first = order[: max(1, math.ceil(len(order) * math.sqrt(max_error)))]
+    share = group_losses(known.wrong[first], known.counted[first], known.groups[first]).share
+    seen = len(share) / known.units
+    n = max(known.units + 1, needed)
+    most = MOST_TIMES * max(known.units, needed)
+    while n <= most:
+        served = max(min(n, math.ceil(SPARE * needed)), round(seen * n))
+        if _passes(share, np.ones_like(share), 1, served, max_error, delta):
+            return _two_digits(n) if n > needed else n
         n = math.ceil(n * STEP)
     return None
 
@@ -62,24 +80,13 @@ def _tolerable(wrong: int, of: int, size: int, max_error: float, delta: float) -
 
 
 def _passes(
-    known: Judged, wrong: np.ndarray, counted: np.ndarray, size: int, max_error: float, delta: float
+    wrong: np.ndarray, counted: np.ndarray, most: float, size: int, max_error: float, delta: float
 ) -> bool:
-    """Return whether ``size`` documents like these, which are repeated, pass the test of a ratio."""
-    evidence = ratio_evidence(np.resize(wrong, size), np.resize(counted, size), known.most, max_error, delta)
+    """Return whether ``size`` units like these, which are repeated, pass the test of a ratio."""
+    counted = np.minimum(counted, most)
+    wrong = np.minimum(wrong, counted)
+    evidence = ratio_evidence(np.resize(wrong, size), np.resize(counted, size), most, max_error, delta)
     return evidence >= math.log(1 / delta)
-
-
-def looser_bound(known: Judged, max_error: float, delta: float) -> LooserBound | None:
-    """Return the strictest bound in whole percents above ``max_error``, up to 30 %, that holds here.
-
-    It is chosen after the outcomes were seen, so it is no guarantee until fresh documents support it.
-    """
-    for bound in BOUNDS:
-        if bound > max_error:
-            threshold = known.threshold(bound, delta)
-            if threshold is not None:
-                return LooserBound(bound, float((known.confidence >= threshold).mean()))
-    return None
 
 
 def _two_digits(n: int) -> int:

@@ -12,11 +12,17 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from insource.stats.intervals import Interval
+
+BISECTIONS = 30
+
 BETS = (1, 2, 4)
 """Multiples of the stake that suits independent units; the larger ones suit documents of several fields."""
 
 
-def ratio_evidence(wrong: ArrayLike, counted: ArrayLike, most: int, max_ratio: float, delta: float) -> float:
+def ratio_evidence(
+    wrong: ArrayLike, counted: ArrayLike, most: float, max_ratio: float, delta: float
+) -> float:
     """Return the log evidence that E[wrong] / E[counted] is below ``max_ratio``; ``-inf`` where all is lost.
 
     ``wrong`` and ``counted`` hold one value per document, with 0 <= wrong <= counted <= ``most``; what is
@@ -40,6 +46,34 @@ def ratio_evidence(wrong: ArrayLike, counted: ArrayLike, most: int, max_ratio: f
     left = np.maximum(1 - np.outer(values, _stakes(len(values), max_ratio, delta)), 0.0)
     with np.errstate(divide="ignore"):  # log 0: this bet is lost for good
         return float(np.logaddexp.reduce(np.log(left).sum(axis=0)) - math.log(len(BETS)))
+
+
+def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Return the interval of a mean of independent values in [0, 1], valid for any number of them.
+
+    It holds the means that neither of two bets rules out, each at half of 1 - ``confidence``: that the mean
+    is at most so much, and that it is at least so much. A t interval of a few values that are mostly 0 is far
+    too short; this one reaches from 0 to 60 % for four zeros.
+
+    Raises:
+        ValueError: there are no values, or one lies outside [0, 1].
+    """
+    array = np.asarray(values, dtype=float)
+    if not array.size:
+        raise ValueError("an interval needs at least one value")
+    alpha = (1 - confidence) / 2
+    return Interval(1 - _highest(1 - array, alpha), _highest(array, alpha))
+
+
+def _highest(values: np.ndarray, alpha: float) -> float:
+    """Return the highest mean that no bet rules out: those above it are, each at ``alpha``."""
+    ones, enough = np.ones_like(values), math.log(1 / alpha)
+    low, high = float(values.mean()), 1.0
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        ruled_out = 0 < middle < 1 and ratio_evidence(values, ones, 1, middle, alpha) >= enough
+        low, high = (low, middle) if ruled_out else (middle, high)
+    return high
 
 
 def _stakes(n: int, max_ratio: float, delta: float) -> np.ndarray:

@@ -7,6 +7,8 @@ The prior is restricted to the alternative, so that evidence can only come from 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -42,3 +44,35 @@ def log_evidence(wrong: int, n: int, boundary: float, claim: Claim) -> float:
             - wrong * np.log(boundary)
             - (n - wrong) * np.log1p(-boundary)
         )
+
+
+ALTERNATIVES = (1.25, 1.5, 2.0, 3.0, 5.0)
+"""Multiples of the boundary that a change is expected to reach."""
+
+
+class ChangeDetector:
+    """Evidence that a rate rose above ``boundary`` at some time, however long it was below it before.
+
+    The Shiryaev-Roberts sum of likelihood ratios over all times at which the rise may have begun, as a mean
+    over ``ALTERNATIVES``: an e-detector (Shin, Ramdas and Rinaldo 2023, arXiv 2203.03532). While every
+    observation's chance is at most the boundary, the mean number of observations until ``log_sum`` first
+    reaches ln N is at least N.
+    """
+
+    def __init__(self, boundary: float) -> None:
+        if not 0 < boundary < 1:
+            raise ValueError(f"boundary must be inside (0, 1), got {boundary}")
+        rates = [min(factor * boundary, (1 + boundary) / 2) for factor in ALTERNATIVES]
+        self._steps = [(math.log(rate / boundary), math.log((1 - rate) / (1 - boundary))) for rate in rates]
+        self._logs = [-math.inf] * len(rates)
+
+    def add(self, observations: Iterable[bool]) -> None:
+        """Take further observations, True for a wrong one, in their order."""
+        for wrong in observations:
+            for i, (lost, kept) in enumerate(self._steps):
+                self._logs[i] = float(np.logaddexp(0.0, self._logs[i])) + (lost if wrong else kept)
+
+    @property
+    def log_sum(self) -> float:
+        """The log of the evidence, ``-inf`` before the first observation."""
+        return float(np.logaddexp.reduce(self._logs) - math.log(len(self._logs)))

@@ -93,10 +93,10 @@ def ltt_threshold(
         ValueError: the lengths differ, a confidence is not finite, or a rate is outside (0, 1).
     """
     scores, right = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=bool)
-    order = _ranked(scores, right, max_error, delta)
+    order = ranked(scores, right, max_error, delta)
     wrong = np.cumsum(~right[order])
     tests = ltt_sizes(len(scores), max_error, delta) if sizes is None else sizes
-    return _lowest(scores[order], tests, lambda k: binomial_cdf(int(wrong[k - 1]), k, max_error) <= delta)
+    return lowest(scores[order], tests, lambda k: binomial_cdf(int(wrong[k - 1]), k, max_error) <= delta)
 
 
 def ratio_sizes(n: int, max_ratio: float, delta: float) -> tuple[int, ...]:
@@ -114,7 +114,7 @@ def ratio_sizes(n: int, max_ratio: float, delta: float) -> tuple[int, ...]:
 
 
 def ltt_ratio_threshold(
-    confidence: ArrayLike, wrong: ArrayLike, counted: ArrayLike, most: int, max_ratio: float, delta: float
+    confidence: ArrayLike, wrong: ArrayLike, counted: ArrayLike, most: float, max_ratio: float, delta: float
 ) -> float | None:
     """Return the lowest threshold whose accepted documents have E[wrong] / E[counted] <= ``max_ratio``.
 
@@ -127,19 +127,19 @@ def ltt_ratio_threshold(
         ValueError: as ``ltt_threshold`` and ``ratio_evidence``.
     """
     scores, lost, of = (np.asarray(values, dtype=float) for values in (confidence, wrong, counted))
-    order = _ranked(scores, lost, max_ratio, delta)
+    order = ranked(scores, lost, max_ratio, delta)
     if of.shape != scores.shape:
         raise ValueError("wrong and counted must be one-dimensional and of equal length")
     lost, of = lost[order], of[order]
     enough = math.log(1 / delta)
-    return _lowest(
+    return lowest(
         scores[order],
         ratio_sizes(len(scores), max_ratio, delta),
         lambda k: ratio_evidence(lost[:k], of[:k], most, max_ratio, delta) >= enough,
     )
 
 
-def _ranked(scores: np.ndarray, outcomes: np.ndarray, bound: float, delta: float) -> np.ndarray:
+def ranked(scores: np.ndarray, outcomes: np.ndarray, bound: float, delta: float) -> np.ndarray:
     """Return the order from the most confident down, once the input is found fit for a test."""
     if scores.shape != outcomes.shape or scores.ndim != 1:
         raise ValueError("confidence and correct must be one-dimensional and of equal length")
@@ -150,7 +150,7 @@ def _ranked(scores: np.ndarray, outcomes: np.ndarray, bound: float, delta: float
     return np.argsort(-scores, kind="stable")
 
 
-def _lowest(ranked: np.ndarray, sizes: Sequence[int], passes: Callable[[int], bool]) -> float | None:
+def lowest(ranked: np.ndarray, sizes: Sequence[int], passes: Callable[[int], bool]) -> float | None:
     """Return the last threshold before the first test that fails. Equal confidences are accepted together."""
     best = None
     for size in sizes:

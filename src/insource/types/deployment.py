@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from decimal import Decimal
+from typing import Literal, NamedTuple
 
 from insource.types.base import Frozen
+from insource.types.routing import Loss
 
 SCHEMA_VERSION = 1
 Stage = Literal["idle", "shadow", "canary"]
@@ -30,7 +32,7 @@ class Version(Frozen):
     """What can answer a task: the arm of a run with its policy.
 
     ``digest`` is of everything that was certified (prompt, output contract, model, policy);
-    ``policy_digest`` of the policy alone.
+    ``policy_digest`` of the policy alone, which promises at most ``max_error`` of what ``loss`` counts.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Version(Frozen):
     arm: str
     digest: str
     policy_digest: str
+    loss: Loss = "documents"
+    max_error: float
 
 
 class Deployment(Frozen):
@@ -89,6 +93,7 @@ class Audit(Frozen):
     ``served``: the policy served the local answer, or would have. ``wrong``: the two answers differ.
     ``uniform``: the call was drawn with the same probability as every other one, so it may enter an
     unweighted test; ``weight`` is 1 / that probability. ``step`` is the revision of the deployment.
+    ``cost_usd`` is what the cloud's answer cost, None where it is unknown or was given to the caller anyway.
     """
 
     task: str
@@ -105,6 +110,14 @@ class Audit(Frozen):
     confidence: float | None = None
     step: int = 0
     cloud_model: str = ""
+    cost_usd: Decimal | None = None
+
+
+class Compared(NamedTuple):
+    """How many of the fields of two answers differ."""
+
+    wrong_fields: int
+    fields: int
 
 
 class AnchorCheck(Frozen):

@@ -18,7 +18,7 @@ from insource.types.evaluation import Comparison, Disagreement, Evaluation
 from insource.types.gold import GoldSource
 from insource.types.handicap import Fairness
 from insource.types.retention import Retention
-from insource.types.routing import Policy
+from insource.types.routing import Policy, ServedShare
 from insource.types.step_ladder import StepLadder
 from insource.types.ways import FieldPolicy, GreyZone
 
@@ -129,13 +129,14 @@ class RoutedCall(Frozen):
 
 
 class RoutingSummary(Frozen):
-    """The routing policy, what it is certified for, and the calls that the gateway routed with it.
+    """The routing policy, what it is certified for and did on the test split, and the calls of the gateway.
 
     ``certified`` is None in a result of a version that did not keep it. ``fields`` is the policy for single
     fields, ``second_look`` the confidences of answers that are looked at twice, where they are configured.
     """
 
     policy: Policy
+    served: tuple[ServedShare, ...] = ()
     fields: FieldPolicy | None = None
     second_look: GreyZone | None = None
     certified: Certified | None = None

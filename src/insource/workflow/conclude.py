@@ -37,6 +37,7 @@ from insource.workflow.judge import Judged
 from insource.workflow.machine import machine
 from insource.workflow.retention import retention_of
 from insource.workflow.route import Calibrated
+from insource.workflow.routed import routing_of
 from insource.workflow.session import Session
 from insource.workflow.step_ladder import ladder_of
 
@@ -114,7 +115,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
         evaluations=tuple(priced(session.config.decision, one) for one in found.evaluated),
         break_even=found.decided.economics,
         decision=found.decided.decision.model_copy(update={"result": name}),
-        routing=_routing(session, calibrated),
+        routing=_routing(session, found),
         disagreements=disagreements(found.dataset, found.evaluated, choice.candidate if choice else None),
         base_digest=found.made.local.base.digest,
         max_new_tokens=found.made.local.max_new_tokens,
@@ -138,17 +139,6 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
     return _with_files(session, result)
 
 
-def _routing(session: Session, calibrated: Calibrated | None) -> RoutingSummary | None:
-    if calibrated is None:
-        return None
-    return RoutingSummary(
-        policy=calibrated.policy,
-        certified=calibrated.certified,
-        fields=calibrated.fields,
-        second_look=session.config.routing.second_look,
-    )
-
-
 def _with_files(session: Session, result: RunResult) -> RunResult:
     """Return the result with the digests of the files with which its model answers."""
     if result.routing is None or result.routing.certified is None:
@@ -156,6 +146,19 @@ def _with_files(session: Session, result: RunResult) -> RunResult:
     files = files_of(session.project.runs.folder, result)
     certified = result.routing.certified.model_copy(update={"files": files})
     return result.model_copy(update={"routing": result.routing.model_copy(update={"certified": certified})})
+
+
+def _routing(session: Session, found: Findings) -> RoutingSummary | None:
+    if found.calibrated is None:
+        return None
+    calibrated = found.calibrated
+    routing = routing_of(session, found.dataset, found.task, calibrated, found.evaluated, found.choice)
+    ways = {
+        "certified": calibrated.certified,
+        "fields": calibrated.fields,
+        "second_look": session.config.routing.second_look,
+    }
+    return routing.model_copy(update=ways)
 
 
 def with_measured(session: Session, result: RunResult, **parts: Frozen) -> RunResult:

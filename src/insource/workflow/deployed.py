@@ -55,10 +55,13 @@ class Deployed(NamedTuple):
 
     @property
     def version(self) -> str:
-        """What names this model among others of its task: the run that made it, and the arm if another one
-        than the chosen answers.
-        """
-        run, served, choice = self.result.run_id, self.result.served, self.result.choice
-        if served is None or choice is None or served.arm == choice.candidate:
-            return run
-        return f"{run}+{re.sub(r'[^a-z0-9]+', '-', served.arm.casefold())}"
+        """What names this model among others of its task."""
+        return version_name(self.result)
+
+
+def version_name(result: RunResult) -> str:
+    """Return the run that made a model, and the arm if another one than the chosen answers."""
+    run, served, choice = result.run_id, result.served, result.choice
+    if served is None or choice is None or served.arm == choice.candidate:
+        return run
+    return f"{run}+{re.sub(r'[^a-z0-9]+', '-', served.arm.casefold())}"

@@ -10,19 +10,18 @@ from insource.arms import cascade
 from insource.arms.factory import ArmFactory, ArmInputs
 from insource.arms.hybrid import hybrid_plan
 from insource.arms.registry import ARMS
-from insource.config.routing import RoutingSection
 from insource.decision.cost import priced
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
-from insource.routing.cascade import fit_bound
-from insource.routing.losses import judged_records, most_of
-from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, RunResult, Served, Task
+from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, RunResult, Served, Split, Task
 from insource.types.certified import Certified
 from insource.types.choice import HYBRID, Choice
 from insource.types.ways import FieldPolicy
+from insource.workflow.bound import fitted
+from insource.workflow.bound_terms import choices_of
 from insource.workflow.certify import certified_by
-from insource.workflow.evaluate import evaluate_one, inputs_of
+from insource.workflow.evaluate import evaluate_one, inputs_of, validation_documents
 from insource.workflow.export import Made
 from insource.workflow.field_policy import field_policy
 from insource.workflow.second_look import Look, looking
@@ -35,15 +34,17 @@ Drive = Callable[[Session, RunResult, Sequence[Example]], tuple[RoutedCall, ...]
 class Calibrated(NamedTuple):
     """A policy, the evaluation on the calibration split that it was fitted on, and what answered there.
 
-    ``servable`` are all arms that can answer on this machine, with or without a policy. ``certified`` is how
-    the documents were asked, ``fields`` the policy for single fields where one is configured,
-    ``look`` how doubtful answers are looked at twice.
+    ``servable`` are all arms that can answer on this machine, with or without a policy. ``cloud`` has the
+    cloud's recorded answers to the calibration documents. ``certified`` is how the documents were asked,
+    ``fields`` the policy for single fields where one is configured, ``look`` how doubtful answers are looked
+    at twice.
     """
 
     policy: Policy
     evaluated: Evaluated
     served: Served
     servable: tuple[Served, ...] = ()
+    cloud: tuple[EvalRecord, ...] = ()
     certified: Certified | None = None
     fields: FieldPolicy | None = None
     look: Look = lambda split, evaluated: evaluated
@@ -63,7 +64,8 @@ def calibrate(
     """
     examples = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
     inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=examples)
-    found = _on_calibration(session, dataset, task, inputs, choice, arms)
+    choices = choices_of(session, examples) if choice else 1
+    found = _on_split(session, dataset, task, inputs, choice, arms, "calibration")
     if found is None:
         return None
     evaluated, served, servable = found
@@ -71,7 +73,15 @@ def calibrate(
         session, dataset, task, served, lambda asked: _plan_of(choice, arms, inputs._replace(test=asked))
     )
     evaluated = look("calibration", evaluated)
-    policy = _fitted(session.config.routing, task, evaluated.records)
+    cloud = _cloud_on_calibration(session, dataset, task, inputs, choice, arms)
+    policy = fitted(
+        session.config.routing,
+        task,
+        evaluated.records,
+        {record.row_id: record for record in cloud},
+        lambda: _on_validation(session, dataset, task, made, choice, arms),
+        choices,
+    )
     if any(example.attributes or example.contract for example in examples):
         policy = policy.model_copy(
             update={
@@ -86,7 +96,7 @@ def calibrate(
     session.display.note(policy.reason)
     known = certified_by(session, task, examples)
     fields = field_policy(session, task, evaluated.records)
-    return Calibrated(policy, evaluated, served, servable, known, fields, look)
+    return Calibrated(policy, evaluated, served, servable, cloud, known, fields, look)
 
 
 def _plan_of(choice: Choice | None, arms: Sequence[ArmFactory], inputs: ArmInputs) -> ArmPlan:
@@ -101,40 +111,53 @@ def _plan_of(choice: Choice | None, arms: Sequence[ArmFactory], inputs: ArmInput
     return next(plan for plan in plans if plan.arm.name == choice.candidate)
 
 
-def _fitted(section: RoutingSection, task: Task, records: Sequence[EvalRecord]) -> Policy:
-    """Return the policy for the loss of the configuration.
-
-    Fields of a document are bounded in number by the configuration or the contract, never by the records.
-    """
-    stated = section.most_fields if section.loss != "documents" else None
-    most = stated or most_of(task.output, section.loss)
-    if most is None:
-        return Policy(
-            loss=section.loss,
-            threshold=None,
-            basis="infeasible",
-            max_error=section.max_error,
-            delta=section.delta,
-            calibration_n=len(records),
-            expected_local_share=0.0,
-            reason=NO_MOST,
-        )
-    return fit_bound(
-        judged_records(section.loss, records, most),
-        n=len(records),
-        max_error=section.max_error,
-        delta=section.delta,
-        on_infeasible=section.on_infeasible,
-    )
-
-
-def _on_calibration(
+def _cloud_on_calibration(
     session: Session,
     dataset: Dataset,
     task: Task,
     inputs: ArmInputs,
     choice: Choice | None,
     arms: Sequence[ArmFactory],
+) -> tuple[EvalRecord, ...]:
+    """Return the recorded answers to the calibration documents of the cloud that is compared with."""
+    if choice is None:
+        return ()
+    recorded = [arm for arm in arms if arm.role == "reference" and not arm.paid and not arm.why_not(inputs)]
+    plans = [plan for arm in recorded for plan in arm.make(inputs) if plan.arm.name == choice.baseline]
+    measured = [evaluate_one(session, dataset, task, "calibration", plan) for plan in plans if plan.examples]
+    return tuple(record for one in measured for record in one.records)
+
+
+def _on_validation(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    made: Made,
+    choice: Choice | None,
+    arms: Sequence[ArmFactory],
+) -> Sequence[EvalRecord]:
+    """Return the chosen arm's records on validation documents, where training never saw some of their groups.
+
+    They were measured when the arm was chosen, and are read back.
+    """
+    examples = validation_documents(session, dataset)
+    trained = set(dataset.manifest.groups_in_train)
+    if all(example.group is None or example.group in trained for example in examples):
+        return ()
+    few = sample(examples, session.config.evaluation.base_documents)
+    inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=few)
+    found = _on_split(session, dataset, task, inputs, choice, arms, "validation")
+    return found[0].records if found else ()
+
+
+def _on_split(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    inputs: ArmInputs,
+    choice: Choice | None,
+    arms: Sequence[ArmFactory],
+    split: Split,
 ) -> tuple[Evaluated, Served, tuple[Served, ...]] | None:
     """Measure the chosen arm, or the parts of the chosen hybrid and then the hybrid.
 
@@ -148,11 +171,11 @@ def _on_calibration(
     if len(found) < len(choice.answering):
         return None
     servable = tuple(served_by(session, plan) for plan in plans.values() if plan.arm.local)
-    measured = [evaluate_one(session, dataset, task, "calibration", plan) for plan in found]
+    measured = [evaluate_one(session, dataset, task, split, plan) for plan in found]
     if choice.candidate != HYBRID or choice.hybrid is None:
         return measured[0], served_by(session, found[0]), servable
     plan = hybrid_plan(inputs, choice.hybrid, measured)
-    evaluated = evaluate_one(session, dataset, task, "calibration", plan)
+    evaluated = evaluate_one(session, dataset, task, split, plan)
     return evaluated, served_by_parts(session, choice.hybrid, found), servable
 
 
@@ -187,12 +210,6 @@ def measure_cascade(
     plan = cascade.cascade_plan(task, examples, local, cloud, calibrated.policy, fields)
     return (evaluate_one(session, dataset, task, "test", plan),) if plan.examples else ()
 
-
-NO_MOST = (
-    "Everything goes to the cloud: a bound on fields or values needs the most fields of a document, and the "
-    "contract sets no limit (a text, a list without `maxItems`, an object open to other keys, a "
-    'union). Set `routing.most_fields`, or `routing.loss` to "documents".'
-)
 
 OWN_FIELDS = (
     "Everything goes to the cloud: these documents ask for fields of their own or have their own schema, "

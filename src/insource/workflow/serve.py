@@ -51,11 +51,11 @@ def deployed(
 
 
 def deployed_together(
-    sessions: Sequence[Session], run: str | None = None, arm: str | None = None
+    sessions: Sequence[Session], asked: Sequence[tuple[str | None, str | None]]
 ) -> tuple[Deployed, ...]:
     """Return what answers for the tasks of several projects, on one engine for each base model.
 
-    ``run`` and ``arm`` are of the first project; the others answer by their newest run's chosen arm.
+    ``asked`` has a run and an arm for each of them; None is the newest run, and the arm that it chose.
 
     Raises:
         UserError: ``duplicate-task`` when two projects have the same task; and as ``deployed``.
@@ -72,7 +72,6 @@ def deployed_together(
             )
         folders[name] = folder
     engines = Engines(_restarted(sessions[0]), sessions[0].display.note) if sessions else None
-    asked = [(run, arm), *[(None, None)] * len(sessions)]
     return tuple(
         deployed(session, run, engines, arm) for session, (run, arm) in zip(sessions, asked, strict=False)
     )

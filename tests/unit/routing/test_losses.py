@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from insource.demo.schema import SCHEMA
 from insource.matching.align import align
 from insource.routing.cascade import decide, fit_bound, fit_policy
-from insource.routing.losses import judged, judged_records, most_of
+from insource.routing.losses import Counted, Counting, judged, most_of, weight_of
 from insource.types import EvalRecord, JsonSchema, Labels, Policy, Text
 
 ONE = {"type": ["string", "null"]}
@@ -110,7 +110,7 @@ def test_what_each_loss_counts():
     counts = {
         loss: list(zip(one.wrong.tolist(), one.counted.tolist(), strict=True))
         for loss in ("documents", "fields", "invented")
-        if (one := judged_records(loss, records, 9))
+        if (one := Counting(loss, 9).judged(records))
     }
     assert counts == {
         "documents": [(1, 1), (0, 1), (1, 1), (1, 1)],
@@ -120,7 +120,7 @@ def test_what_each_loss_counts():
 
 
 def fields(wrong, counted=10, most=10, n=150, max_error=0.1, on_infeasible="cloud"):
-    known = judged("fields", [i / n for i in range(n)], [wrong(i) for i in range(n)], [counted] * n, most)
+    known = judged("fields", [Counted(i / n, wrong(i), counted) for i in range(n)], most)
     return fit_bound(known, n=n, max_error=max_error, delta=0.05, on_infeasible=on_infeasible)
 
 
@@ -169,14 +169,103 @@ def test_too_few_documents_and_the_median():
 
 def test_a_policy_of_before_bounds_documents_and_an_unknown_version_is_refused():
     now = json.loads(fields(lambda i: 0).model_dump_json())
-    before = {key: value for key, value in now.items() if key != "loss"} | {"schema_version": 1}
+    later = {"unit", "weights", "choices", "calibrated_groups", "new_groups", "frontier"}
+    second = {key: value for key, value in now.items() if key not in later} | {"schema_version": 2}
+    assert Policy.model_validate(second).loss == "fields"
+    before = {key: value for key, value in second.items() if key != "loss"} | {"schema_version": 1}
     read = Policy.model_validate_json(json.dumps(before))
     assert (read.loss, read.schema_version) == ("documents", now["schema_version"])
     assert Policy.model_validate(now).loss == "fields"
-    for wrong in ({**now, "schema_version": 1}, {**now, "schema_version": 3}, {**now, "loss": "money"}):
+    for wrong in ({**now, "schema_version": 1}, {**now, "schema_version": 4}, {**now, "loss": "money"}):
         with pytest.raises(ValidationError):
             Policy.model_validate(wrong)
 
 
 def test_the_demo_s_contract_sets_a_limit():
     assert most_of(JsonSchema(definition=SCHEMA), "fields") == 16
+
+
+WEIGHTS = {"total": 5.0, "rows.price": 3.0, "party": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("path", "weight"),
+    [
+        ("total", 5),
+        ("rows[].price", 3),
+        ("rows[3].price", 3),
+        ("rows[].name", 1),
+        ("party.name", 2),
+        ("party", 2),
+        ("partys", 1),
+        ("", 1),
+    ],
+)
+def test_a_weight_stands_for_a_path_and_what_is_below(path, weight):
+    assert weight_of(path, WEIGHTS) == weight
+    assert weight_of(path, {}) == 1
+
+
+def test_the_most_weight_that_a_contract_allows():
+    schema = closed(total=ONE, party=closed(name=ONE, city=ONE), rows=many(closed(price=ONE, name=ONE), 2))
+    output = JsonSchema(definition=schema)
+    assert most_of(output, "weighted", WEIGHTS) == 5 + 2 * 2 + 2 * 2 * (3 + 1)
+    assert most_of(output, "weighted", {}) == most_of(output, "fields")
+
+
+@given(ANSWER, ANSWER)
+def test_no_document_of_the_contract_weighs_more(label, answer):
+    weights = {"a": 7.0, "rows.x": 0.5, "tags": 2.0}
+    schema = closed(a=ONE, tags=many(ONE, 3), rows=many(closed(x=ONE, y=ONE), 3))
+    held = sum(weight_of(slot.path, weights) for slot in align(label, answer, schema))
+    assert held <= most_of(JsonSchema(definition=schema), "weighted", weights)
+
+
+def test_weights_count_what_an_error_costs():
+    one = EvalRecord.model_validate(
+        {
+            **record([]).model_dump(),
+            "score": {
+                **record([]).score.model_dump(),
+                "slots": [
+                    {"path": "total", "bucket": "wrong"},
+                    {"path": "note", "bucket": "missed"},
+                    {"path": "party.name", "bucket": "correct"},
+                    {"path": "total", "bucket": "abstained"},
+                ],
+            },
+        }
+    )
+    found = Counting("weighted", 20, WEIGHTS).judged([one])
+    assert (found.wrong.tolist(), found.counted.tolist()) == ([6.0], [8.0])
+
+
+def test_against_the_cloud_only_what_it_gets_right_is_a_loss():
+    right, wrong = record(["correct"]), record(["wrong"])
+    failed = EvalRecord(row_id="r", status="failed", reason="timeout")
+    unasked = EvalRecord(row_id="r", status="unscored")
+
+    def loss(ours, theirs):
+        known = Counting("cloud", 1, cloud={"r": theirs} if theirs else {}).judged([ours])
+        return known.wrong.tolist()
+
+    assert loss(wrong, right) == [1.0]
+    assert [loss(*pair) for pair in ((wrong, wrong), (right, right), (right, wrong), (wrong, failed))] == [
+        [0.0]
+    ] * 4
+    assert [loss(wrong, other) for other in (None, unasked)] == [[], []]
+
+
+def test_the_bound_against_the_cloud_is_exact_and_says_so():
+    known = judged("cloud", [Counted(i / 100, 0, 1) for i in range(100)], 1)
+    policy = fit_bound(known, n=100, max_error=0.05, delta=0.05, on_infeasible="cloud")
+    assert policy.basis == "guaranteed"
+    assert "at most 5% wrong although the cloud is right among locally served answers" in policy.reason
+
+
+def test_a_bound_on_weights_says_so():
+    known = judged("weighted", [Counted(i / 200, 0.5 * (i % 10 == 0), 8.5) for i in range(200)], 12.5)
+    policy = fit_bound(known, n=200, max_error=0.1, delta=0.05, on_infeasible="cloud")
+    assert (policy.loss, policy.basis) == ("weighted", "guaranteed")
+    assert "each by its weight" in policy.reason
+    assert "at most 12.5" in policy.reason

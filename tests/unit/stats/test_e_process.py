@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from insource.stats.e_process import PRIORS, log_evidence
 from scipy.integrate import quad
 from scipy.stats import beta
+
+from insource.stats.e_process import PRIORS, log_evidence
 
 
 @pytest.mark.parametrize("claim", ["above", "below"])
@@ -36,5 +37,5 @@ def test_one_more_error_never_helps_safety_and_never_hurts_harm():
 
 @pytest.mark.parametrize(("wrong", "n", "boundary"), [(2, 1, 0.1), (-1, 5, 0.1), (0, 5, 0.0), (0, 5, 1.0)])
 def test_impossible_counts_are_refused(wrong, n, boundary):
-    with pytest.raises(ValueError, match="wrong|boundary"):
+    with pytest.raises(ValueError, match=r"wrong|boundary"):
         log_evidence(wrong, n, boundary, "above")

@@ -9,9 +9,10 @@ from insource.arms.registry import ARMS
 from insource.routing.certified import changed
 from insource.types import JsonSchema, RoutingSummary
 from insource.types.choice import Choice
+from insource.workflow.bound import NO_MOST
 from insource.workflow.evaluate import evaluate_one, inputs_of
 from insource.workflow.looks import looks_at_test
-from insource.workflow.route import NO_MOST, OWN_FIELDS, calibrate, drive_gateway
+from insource.workflow.route import OWN_FIELDS, calibrate, drive_gateway
 
 RESULT = example_result(routing=RoutingSummary(policy=example_routing().policy))
 CHOICE = Choice(candidate="tuned", baseline="", metric="accuracy", margin=0.02, trials=(), reason="")
@@ -31,7 +32,7 @@ def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_tas
     examples = rows.examples(rows.tickets(72))
     dataset = calibration(label_task, examples)
     found = calibrate(walk, dataset, label_task, made_of(label_task, tmp_path, examples), CHOICE)
-    policy, evaluated, served, servable, known = found[:5]
+    policy, evaluated, served, servable = found[:4]
     assert (policy.basis, evaluated.evaluation.split, evaluated.evaluation.n) == (
         "guaranteed",
         "calibration",
@@ -40,8 +41,9 @@ def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_tas
     assert walk.display.notes[-1] == policy.reason
     assert (served.arm, served.kind) == ("tuned", "engine")
     assert served in servable
-    assert changed(known, prompt=label_task.instruction) == ""
-    assert changed(known, prompt="Write a poem.") == "the system message"
+    assert changed(found.certified, prompt=label_task.instruction) == ""
+    assert changed(found.certified, prompt="Write a poem.") == "the system message"
+    assert found.cloud == ()  # no cloud was asked
     assert len({one.arm for one in servable}) == len(servable)
     assert looks_at_test(walk, dataset.splits["test"]).most == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from insource.demo.invoices.bound import kept_or_withheld
 from insource.demo.invoices.wheel import CREDIT
 from insource.report.words import interval, percent, value
 from insource.types import Estimate, RunResult
@@ -32,7 +33,7 @@ PROMISED, REALISED = 0.97, 0.941
 
 
 def beside(result: RunResult) -> list[str]:
-    """Return the lines that set the peer's figures beside those of this run, and how far they compare.
+    """Return what the bound promises and what happened, then the peer's figures beside those of this run.
 
     Arms that were stopped early and the floor are left out.
     """
@@ -44,6 +45,7 @@ def beside(result: RunResult) -> list[str]:
     ]
     promised, realised = percent(PROMISED), percent(REALISED)
     return [
+        *kept_or_withheld(result),
         "In the six new layouts, as this run measured it:",
         *(f"  {name}: {_measured(found)}" for name, found in ours),
         f"In the same layouts, as published by {CREDIT}:",

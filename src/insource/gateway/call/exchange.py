@@ -30,7 +30,7 @@ from insource.types.call import Outcome
 EVENT_STREAM = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
 CALL_ID = f"{HEADER}call-id".encode()
-_NO_TAGS = Tags()
+UNTAGGED = Tags()
 HUNG_UP = "the client hung up"
 
 
@@ -38,15 +38,15 @@ HUNG_UP = "the client hung up"
 class Exchange:
     """A call between its start on record and its end.
 
-    ``document`` is the parsed body of the request, None if it cannot be read. ``reader`` holds what was read
-    of an upstream's answer, and ``answer`` its bytes if they are recorded unchanged. ``stated_usd`` is the
-    price in its headers. ``provider`` is the base URL of the upstream. ``own`` says that the call is for an
-    insourced task by its model or its tag. ``policy`` and one of ``chat`` and ``decisions`` are set only for
-    an insourced task.
-    ``attempt`` is None if the local model was not asked, and ``route`` is None until it is decided.
-    ``spent_usd`` is what the gateway asked of clouds on its own account cost, beside the call's own answer.
-    ``said`` is the end on record. ``otherwise`` answers the call where its upstream fails before it has begun
-    to answer, and returns whether it did.
+    ``document`` is the parsed body of the request, None if it cannot be read. ``reader`` holds what was
+    read of an upstream's answer, and ``answer`` its bytes if they are recorded unchanged. ``stated_usd`` is
+    the price in its headers. ``provider`` is the base URL of the upstream. ``own`` says that the call is
+    for an insourced task by its model or its tag. ``policy`` and one of ``chat`` and ``decisions`` are set
+    only for an insourced task. ``version`` is what was asked here, at the revision ``step`` of the
+    deployment; ``said`` is the end on record. ``attempt`` is None if the local model was not asked, and
+    ``route`` is None until it is decided. ``spent_usd`` is what the gateway asked of clouds on its own
+    account cost, beside the call's own answer. ``otherwise`` answers the call where its upstream fails
+    before it has begun to answer, and returns whether it did.
     """
 
     request: HttpRequest
@@ -63,11 +63,13 @@ class Exchange:
     reader: AnswerReader | None = None
     answer: bytes | None = None
     stated_usd: str = ""
-    tags: Tags = _NO_TAGS
     own: bool = False
     chat: ChatRequest | None = None
     decisions: DecisionRequest | None = None
+    tags: Tags = UNTAGGED
     policy: Policy | None = None
+    version: str = ""
+    step: int = 0
     attempt: Attempt | None = None
     route: Route | None = None
     cost_usd: Decimal | None = None
@@ -99,6 +101,9 @@ class Exchange:
             simulated=bool(instead),
             field_confidences=tried.field_confidences if tried else {},
             cloud_fields=fields,
+            version=self.version,
+            step=self.step,
+            local_answer=tried.text if tried and to == "cloud" else "",
         )
 
     def spend(self, cost_usd: Decimal | None) -> None:
@@ -117,6 +122,10 @@ class Exchange:
                 values["simulated"] = "true"
             if self.route.cloud_fields:
                 values["fields"] = ", ".join(self.route.cloud_fields)
+            if self.route.version:
+                values["version"] = self.route.version
+            if self.cost_usd is not None:
+                values["cost-usd"] = f"{self.cost_usd:f}"
         for name, value in values.items():
             found.append((f"{HEADER}{name}".encode(), value.encode("latin-1", "replace")))
         return found
@@ -190,6 +199,8 @@ class Exchange:
         """Report the cost of the call to its admission, once."""
         if not self.settled:
             self.settled = True
+            if self.request.audit is not None:
+                self.request.audit.cost_usd = self.cost_usd
             await self.admission.settle(self.cost_usd)
 
     async def refuse(

@@ -15,7 +15,7 @@ from insource.gateway.call.tags import PREFIX, tags_of
 from insource.gateway.http.asgi import HttpReply, HttpRequest, TooLarge
 from insource.gateway.http.refused import Refused
 from insource.gateway.settings import PassThrough
-from insource.logs.call_values import CallStart
+from insource.logs.call_values import AUDIT_OF, CallStart
 from insource.providers.framing import start_of
 from insource.providers.tags import Tags
 
@@ -138,11 +138,13 @@ def start_of_call(call: ReadCall, key_name: str, task: str) -> CallStart:
     tags = {"key": key_name} if key_name else {}
     if call.likely_task and task == call.likely_task:
         tags["task_by"] = "rule"
+    if call.request.audit is not None:
+        tags[AUDIT_OF] = call.request.audit.of
     return CallStart(
         request=recorded(call),
         request_bytes=call.request.body if call.as_spelled else None,
         model_asked=call.model,
-        source="gateway",
+        source="gateway" if call.request.audit is None else "audit",
         task=task,
         feature=call.tags.feature,
         prompt_version=call.tags.prompt_version,

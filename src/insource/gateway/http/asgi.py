@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,10 +26,23 @@ class Disconnected(Exception):
     """The client disconnected before its request was complete."""
 
 
-class HttpRequest:
-    """The head of a request, and its body after ``read``."""
+class AuditMark:
+    """Marks a request that the gateway makes itself, to ask the cloud about the call ``of``.
 
-    __slots__ = ("_fields", "_receive", "body", "gone", "headers", "method", "path", "query")
+    ``cost_usd`` is known once the request is settled.
+    """
+
+    __slots__ = ("cost_usd", "of")
+
+    def __init__(self, of: str) -> None:
+        self.of = of
+        self.cost_usd: Decimal | None = None
+
+
+class HttpRequest:
+    """The head of a request, and its body after ``read``. ``audit`` marks one of the gateway itself."""
+
+    __slots__ = ("_fields", "_receive", "audit", "body", "gone", "headers", "method", "path", "query")
 
     def __init__(self, scope: MutableMapping[str, Any], receive: Receive) -> None:
         self.method: str = scope["method"]
@@ -37,6 +51,7 @@ class HttpRequest:
         self.headers: Headers = scope["headers"]
         self.body = b""
         self.gone = False
+        self.audit: AuditMark | None = None
         self._fields: dict[bytes, bytes] = dict(reversed(self.headers))
         self._receive = receive
 
@@ -107,7 +122,7 @@ class HttpRequest:
                 raise
             task.uncancel()
         finally:
-            if not reply.finished:  # else the server ends the watcher's wait
+            if not reply.finished:  # else whoever sent the request ends the watcher's wait
                 watcher.cancel()
 
     async def _watch(self, task: asyncio.Task[Any], reply: HttpReply) -> None:

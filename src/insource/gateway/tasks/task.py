@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
-from insource.gateway.call.chat_options import accepting, logprobs_of
 from insource.gateway.call.decisions_api import DecisionRequest, decisions_body
-from insource.gateway.call.exchange import Attempt, Exchange, describe_policy
-from insource.gateway.call.openai_api import ChatRequest, Logprobs, document_of
+from insource.gateway.call.exchange import Exchange, describe_policy
+from insource.gateway.rollout.auditor import Ask, Auditor
+from insource.gateway.rollout.controller import Controller
+from insource.gateway.rollout.traffic import Pick, Traffic
 from insource.gateway.settings import AUTO, GatewaySettings, TaskSettings
+from insource.gateway.tasks.answerer import NOT_INSOURCED, OTHER_FORMAT, OVERLOADED, Answerer
 from insource.gateway.tasks.cloud import Cloud, open_cloud
-from insource.gateway.tasks.decisions import Decider
-from insource.gateway.tasks.line import Line, Overloaded
-from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer, prompt_of
-from insource.gateway.ways.as_certified import AsCertified
-from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS, LOW_CONFIDENCE, DoubtfulFields
+from insource.gateway.tasks.line import Line
+from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer
+from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS, LOW_CONFIDENCE
 from insource.gateway.ways.exact_cache import ALREADY_PAID, CACHED
-from insource.gateway.ways.ways import BY_RULE, Plan, Steps, Ways
+from insource.gateway.ways.ways import BY_RULE, Plan, Steps, Ways, as_asked
 from insource.routing.cascade import decide
 from insource.routing.certified import PROMPT_CHANGED
-from insource.types import Completion, Labels, Route
+from insource.types import Completion, Route
 
-NOT_INSOURCED, OTHER_OPTIONS, OTHER_FORMAT = "not-insourced", "other-options", "other-format"
-OVERLOADED = "overloaded"
+OTHER_OPTIONS, AUDIT = "other-options", "audit"
 # The answer to a call that cannot be answered here and has no cloud, by its reason: status, code, problem.
 _REFUSALS = {
     NOT_INSOURCED: (400, "not-supported", "The local model cannot answer a call of this form"),
@@ -51,7 +49,7 @@ Elsewhere = Callable[[], Awaitable[None]]
 
 
 class InsourcedTask:
-    """A task that this gateway answers. ``line`` has the slots of its local model.
+    """A task that this gateway answers. ``line`` has the slots of the model that it is opened with.
 
     Raises:
         DataError: ``schema-not-supported`` if its output contract has no grammar.
@@ -59,51 +57,60 @@ class InsourcedTask:
 
     def __init__(self, settings: GatewaySettings, own: TaskSettings, line: Line) -> None:
         self.task = own.task
-        self.policy = own.policy
-        self.version = f"{own.task.name}@{own.version}" if own.version else ""
         self.reference = own.reference
-        self.local = (
-            LocalAnswerer(
-                own.local,
-                own.task,
-                own.ask or prompt_of(own.task, own.max_tokens),
-                own.confidence,
-                own.judge,
-            )
-            if own.local is not None
-            else None
-        )
         self.cloud: Cloud | None = None
+        first = Answerer(own, line)
+        self.traffic = Traffic(own.task.name, first)
+        self.auditor: Auditor | None = None
+        self.controller: Controller | None = None
+        if own.registered is not None:
+            self.auditor = Auditor(own)
+            self.controller = Controller(own, self.traffic, self.auditor, first, self._version)
+        self._first = first
         self._settings = settings
         self._own = own
         self._line = line
-        self._decider = Decider(own.task.output)
-        self._as_certified = AsCertified(own)
-        self._fields = DoubtfulFields(own)
-        self._ways = Ways(settings, own)
         self._without_cloud = "no-cloud"
         self._reasons: Counter[str] = Counter()
+        self._ways = Ways(settings, own)
 
-    def open(self) -> None:
-        """Open the cloud, in the event loop of the server."""
+    def open(self, ask: Ask) -> None:
+        """Open the cloud, in the event loop of the server. ``ask`` sends an audit like any other call."""
         self.cloud, self._without_cloud = open_cloud(self._settings, self._own, self.names)
         self._ways.open(self.names)
+        if self.auditor is not None:
+            self.auditor.open(ask)
+
+    def _version(self, own: TaskSettings) -> Answerer:
+        """Return another version of the task, with slots of its own."""
+        limits = self._settings.limits
+        return Answerer(own, Line(own.slots, waiting=limits.waiting, deadline_s=limits.deadline_s))
 
     def close(self) -> None:
-        self._ways.close()
         if self.cloud is not None:
             self.cloud.close()
+        self._ways.close()
         self._line.close()
+
+    @property
+    def local(self) -> LocalAnswerer | None:
+        """The model that answers most calls here, None if none is configured."""
+        return self._primary.local
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of models that mean this task and no other."""
-        return (self.version, self.task.name) if self.version else (self.task.name,)
+        versions = {one.name: None for one in (*self.traffic.snapshot.versions, self._first) if one.name}
+        return (*versions, self.task.name)
 
     @property
     def model(self) -> str:
         """The name of what answers here, in answers and in the log."""
-        return self.version or ("" if self.local is None else self.local.model.info.name)
+        return self._primary.model
+
+    @property
+    def _primary(self) -> Answerer:
+        return next(iter(self.traffic.snapshot.versions), self._first)
 
     def serves(self, model: str) -> bool:
         """Return whether a model's name leaves the call to this task: its own or its cloud's."""
@@ -121,32 +128,43 @@ class InsourcedTask:
 
         A client of a hosted decision model names that model, and changes nothing but its base URL.
         """
-        return self.serves(model) or (self.local is not None and self._decider.recognises(asked.questions))
+        primary = self._primary
+        return self.serves(model) or (
+            primary.local is not None and primary.decider.recognises(asked.questions)
+        )
 
     @property
     def passes_on(self) -> bool:
         """Return whether the task's cloud accepts requests for any model."""
         return self.cloud is not None and self.cloud.passes_on
 
-    @property
-    def alive(self) -> bool:
-        """Return whether a model on this machine can answer."""
-        return self.local is not None and self._own.alive()
-
     def state(self) -> dict[str, Any]:
         """Return what ``/health`` tells about the task; ``reasons`` counts its calls by their reason."""
-        cloud = self.cloud
-        return {
+        cloud, now, primary = self.cloud, self.traffic.snapshot, self._primary
+        state: dict[str, Any] = {
             "model": self.model or None,
-            "engine": {"configured": self.local is not None, "alive": self.alive},
+            "engine": {"configured": primary.local is not None, "alive": primary.alive},
             "cloud": {"configured": cloud is not None, "model": cloud and cloud.model},
-            "policy": describe_policy(self.policy),
-            "waiting": self._line.waiting,
-            "under_way": self._line.under_way,
+            "policy": describe_policy(primary.policy),
+            "waiting": primary.line.waiting,
+            "under_way": primary.line.under_way,
             "reasons": dict(self._reasons),
-            PROMPT_CHANGED: self._as_certified.state(),
+            PROMPT_CHANGED: primary.certified.state(),
             "ways": self._ways.state(),
         }
+        if self.auditor is not None:
+            state["deployment"] = {
+                "revision": now.step,
+                "champion": now.champion and now.champion.name,
+                "challenger": now.challenger and now.challenger.name,
+                "previous": now.previous and now.previous.name,
+                "stage": now.stage,
+                "share": now.share,
+                "problem": self.controller and self.controller.problem,
+                "stopped": {one.name: one.guards.tripped for one in now.versions if one.guards.tripped},
+                "audits": self.auditor.state(),
+            }
+        return state
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer a chat completion and record its end."""
@@ -156,116 +174,115 @@ class InsourcedTask:
             self._ways.ended(exchange)
 
     async def _answer(self, exchange: Exchange) -> None:
-        chat = exchange.chat
-        assert chat is not None
-        document = self._document_of(chat) if exchange.own else None
-        if document is None or self.local is None:
-            await self._escalate(exchange, NOT_INSOURCED if document is None else "local-failed")
+        if exchange.request.audit is not None:
+            await self._escalate(exchange, AUDIT)
             return
-        changed = self._as_certified.changed(exchange)
+        chat, pick = exchange.chat, self._pick(exchange)
+        assert chat is not None
+        one = pick.answerer
+        if one is None or one.local is None:
+            await self._escalate(exchange, pick.reason or "local-failed")
+        elif not exchange.own or (document := one.document_of(chat)) is None:
+            await self._escalate(exchange, NOT_INSOURCED)
+        else:
+            await self._answer_own(exchange, one, document)
+        if self.auditor is not None and exchange.own and as_asked(exchange):
+            self.auditor.after(exchange, pick)
+
+    async def _answer_own(self, exchange: Exchange, one: Answerer, document: str) -> None:
+        """Answer a call that ``one`` may answer, by the first of its ways that does."""
+        changed = one.certified.changed(exchange)
         if changed and not self._alone(exchange):
             await self._escalate(exchange, PROMPT_CHANGED, detail=changed)
             return
-        key = self._ways.cache.key(exchange, self.model, document)
+        key = self._ways.cache.key(exchange, one.model, document)
         if (kept := await self._ways.cache.found(key)) is not None:
             await self._serve_again(exchange, *kept)
             return
-        plan = self._ways.plan(exchange, self._line.wait_s)
-        reason = BY_RULE
+        plan, reason = self._ways.plan(exchange, one.line.wait_s), BY_RULE
         if plan.here_first:
-            reason = await self._here(exchange, document, changed, plan)
+            reason, plan = await self._here(exchange, one, document, plan, changed), plan.rest
         if reason:
-            await self._escalate(exchange, reason, document, plan.rest if plan.here_first else plan)
+            await self._escalate(exchange, reason, one, document=document, plan=plan)
         self._ways.cache.keep(key, exchange)
 
-    async def _here(self, exchange: Exchange, document: str, changed: str, plan: Plan) -> str:
+    async def _here(
+        self, exchange: Exchange, one: Answerer, document: str, plan: Plan, changed: str = ""
+    ) -> str:
         """Answer a call here if the policy allows it. Returns why it is not answered, else an empty text."""
-        chat = exchange.chat
-        assert chat is not None
-        assert self.local is not None
-        attempt = await self._attempt(exchange, self.local, document)
-        to, reason = decide(self.policy, attempt.confidence, attempt.outcome)
-        reason = attempt.why or reason
-        fields: tuple[str, ...] = ()
-        if self._fields.applies and attempt.outcome == "valid":
-            to, reason, fields = self._fields.decided(attempt)
+        attempt = exchange.attempt = await one.attempt(document)
+        to, reason, fields = one.route(attempt)
         if changed:
             to, reason = "cloud", PROMPT_CHANGED
-        if attempt.outcome == "valid" and (other := self._other_answer(chat, attempt)):
+        chat = exchange.chat
+        assert chat is not None
+        if attempt.outcome == "valid" and (other := one.other_answer(chat, attempt)):
             exchange.attempt = attempt._replace(outcome="invalid", error=_REFUSALS[other][2])
             to, reason = "cloud", other
         if to == "local":
-            await self._serve_locally(exchange, reason)
+            await self._serve_locally(exchange, one, reason)
             return ""
         if reason != DOUBTFUL_FIELDS:
             return reason
-        answered = "cloud" in plan.use and await self._escalate_fields(exchange, fields)
-        return "" if answered else LOW_CONFIDENCE
+        cloud, _ = self._cloud_for(exchange)
+        if cloud is None or "cloud" not in plan.use:
+            return LOW_CONFIDENCE
+        if not await one.fields.answered(exchange, cloud, fields, one.model):
+            return LOW_CONFIDENCE
+        self._count(DOUBTFUL_FIELDS)
+        return ""
 
     async def decide(self, exchange: Exchange, elsewhere: Elsewhere | None) -> None:
         """Answer typed questions and record the end; the cloud or ``elsewhere`` answers doubtful ones."""
         asked, reason = exchange.decisions, NOT_INSOURCED
         assert asked is not None
-        if asked.document is not None and self._decider.answers(asked.questions):
+        pick = self._pick(exchange)
+        one = pick.answerer
+        if asked.document is not None and one is not None and one.decider.answers(asked.questions):
             reason = "local-failed"
-            if self.local is not None and self._as_certified.changed(exchange):
+            if one.local is not None and one.certified.changed(exchange):
                 reason = PROMPT_CHANGED
-            elif self.local is not None:
-                attempt = await self._attempt(exchange, self.local, asked.document)
-                to, reason = decide(self.policy, attempt.confidence, attempt.outcome)
+            elif one.local is not None:
+                attempt = exchange.attempt = await one.attempt(asked.document)
+                to, reason = decide(one.policy, attempt.confidence, attempt.outcome)
                 reason = attempt.why or reason
                 if to == "local":
-                    if self._decided(exchange) is not None:
-                        await self._serve_locally(exchange, reason)
+                    if self._decided(exchange, one) is not None:
+                        await self._serve_locally(exchange, one, reason)
                         return
                     reason = OTHER_OPTIONS
+        elif one is None:
+            reason = pick.reason
         if elsewhere is not None and not self._refuses(reason):
             self._reasons[reason] += 1
             exchange.take("cloud", exchange.model, reason)
             await elsewhere()
         elif exchange.own:
-            await self._escalate(exchange, reason)
+            await self._escalate(exchange, reason, one)
         else:  # the cloud of the task may not serve the model that was named
             stays = exchange.admission.local_only or self.task.privacy == "local-only"
-            await self._serve_or_refuse(exchange, reason, "local-only" if stays else "no-cloud")
+            await self._serve_or_refuse(exchange, one, reason, "local-only" if stays else "no-cloud")
 
-    def _document_of(self, chat: ChatRequest) -> str | None:
-        """Return the document of a request, None if the local model cannot answer as it asks."""
-        stated = self._own.spelled is not None or isinstance(self.task.output, Labels)
-        if accepting(chat.response_format, self.task.output) is None or (chat.logprobs and not stated):
-            return None
-        return document_of(chat)
+    def _pick(self, exchange: Exchange) -> Pick:
+        """Return which version answers, and note it on the exchange."""
+        cloud, tags = self.cloud, exchange.tags
+        fails_open = cloud is not None and (cloud.local or not exchange.admission.local_only)
+        named = {"feature": tags.feature, "user": tags.user, "prompt_version": tags.prompt_version}
+        who = tags.user or exchange.request.body.decode("latin-1")
+        pick = self.traffic.pick(who, named, fails_open=fails_open)
+        exchange.step = pick.snapshot.step
+        if pick.answerer is not None:
+            exchange.policy, exchange.version = pick.answerer.policy, pick.answerer.name
+        return pick
 
-    def _other_answer(self, chat: ChatRequest, attempt: Attempt) -> str:
-        """Return why a valid answer is not what the request asks for, empty if it is."""
-        assert attempt.completion is not None
-        accepts = accepting(chat.response_format, self.task.output)
-        if accepts is None or not accepts(attempt.completion.text):
-            return OTHER_FORMAT
-        return NOT_INSOURCED if chat.logprobs and self._logprobs(chat, attempt) is None else ""
-
-    def _logprobs(self, chat: ChatRequest | None, attempt: Attempt) -> Logprobs | None:
-        if chat is None or not chat.logprobs or attempt.completion is None:
-            return None
-        return logprobs_of(attempt.completion, chat.top_logprobs or 0, self._own.spelled)
-
-    async def _attempt(self, exchange: Exchange, local: LocalAnswerer, document: str) -> Attempt:
-        try:
-            exchange.attempt = await self._line.run(partial(local.answer, document))
-        except Overloaded as error:
-            exchange.attempt = Attempt(
-                "failed", error=str(error), why=OVERLOADED, retry_after_s=error.retry_after_s
-            )
-        return exchange.attempt
-
-    def _decided(self, exchange: Exchange) -> bytes | None:
+    def _decided(self, exchange: Exchange, one: Answerer) -> bytes | None:
         """Return the local attempt as the answer to typed questions, None if it does not answer them."""
         asked, attempt = exchange.decisions, exchange.attempt
-        if asked is None or attempt is None or self.local is None:
+        if asked is None or attempt is None:
             return None
-        decided = self._decider.decide(asked.questions, attempt)
+        decided = one.decided(asked.questions, attempt)
         identifier = exchange.recording.call_id
-        return None if decided is None else decisions_body(asked.path, decided, self.model, identifier)
+        return None if decided is None else decisions_body(asked.path, decided, one.model, identifier)
 
     async def _serve_again(self, exchange: Exchange, completion: Completion, route: Route) -> None:
         """Serve the answer to an earlier call, which was exactly like this one."""
@@ -273,31 +290,66 @@ class InsourcedTask:
         exchange.take(route.to, completion.model, CACHED, fields=route.cloud_fields)
         await exchange.deliver(completion, ALREADY_PAID)
 
-    async def _serve_locally(self, exchange: Exchange, reason: str) -> None:
+    async def _serve_locally(self, exchange: Exchange, one: Answerer, reason: str) -> None:
         attempt = exchange.attempt
         assert attempt is not None
         assert attempt.completion is not None
         self._reasons[reason] += 1
-        exchange.take("local", self.model, reason)
-        completion = attempt.completion.model_copy(update={"model": self.model})
-        logprobs = self._logprobs(exchange.chat, attempt)
-        await exchange.deliver(completion, body=self._decided(exchange), logprobs=logprobs)
+        exchange.take("local", one.model, reason)
+        completion = attempt.completion.model_copy(update={"model": one.model})
+        logprobs = one.logprobs(exchange.chat, attempt)
+        await exchange.deliver(completion, body=self._decided(exchange, one), logprobs=logprobs)
 
-    def _can_serve(self, exchange: Exchange) -> bool:
-        if exchange.attempt is None or exchange.attempt.outcome != "valid":
+    def _can_serve(self, exchange: Exchange, one: Answerer | None) -> bool:
+        if one is None or exchange.attempt is None or exchange.attempt.outcome != "valid":
             return False
-        return exchange.decisions is None or self._decided(exchange) is not None
+        return exchange.decisions is None or self._decided(exchange, one) is not None
 
     def _refuses(self, reason: str) -> bool:
         """Return whether a call is refused for this reason although another model could answer it."""
         return reason == OVERLOADED and self._settings.limits.overload == "refuse"
 
-    async def _escalate_fields(self, exchange: Exchange, fields: tuple[str, ...]) -> bool:
-        """Let the cloud answer these fields alone. Returns whether it did; nothing was sent otherwise."""
-        cloud = self._cloud_for(exchange)[0]
-        if cloud is None or not await self._fields.answered(exchange, cloud, fields, self.model):
+    async def _escalate(
+        self,
+        exchange: Exchange,
+        reason: str,
+        one: Answerer | None = None,
+        *,
+        document: str | None = None,
+        plan: Plan | None = None,
+        detail: str = "",
+    ) -> None:
+        """Take the further ways of a call: mostly its cloud. Without one, serve the answer of ``one``.
+
+        ``document`` is None for a call that the local model may not answer.
+        """
+        ways = self._ways.plan(exchange, 0.0).in_the_cloud if plan is None else plan
+
+        async def here() -> bool:
+            ready = one is not None and document is not None
+            return ready and not await self._here(exchange, one, document, ways)  # type: ignore[arg-type]
+
+        async def unsure(why: str) -> bool:
+            if exchange.attempt is None and one is not None and document is not None:
+                exchange.attempt = await one.attempt(document)
+            if one is None or not self._can_serve(exchange, one):
+                return False
+            await self._serve_locally(exchange, one, why)
+            return True
+
+        steps = Steps(here, lambda: self._ask_cloud(exchange, reason), unsure, self._count)
+        if not await self._ways.take(ways, exchange, steps):
+            without = BY_RULE if ways.rule is not None else self._cloud_for(exchange)[1]
+            await self._serve_or_refuse(exchange, one, reason, without, detail)
+
+    async def _ask_cloud(self, exchange: Exchange, reason: str) -> bool:
+        """Let the cloud answer. Returns whether there is one; its error is an answer, too."""
+        cloud, _ = self._cloud_for(exchange)
+        if cloud is None or self._refuses(reason):
             return False
-        self._reasons[DOUBTFUL_FIELDS] += 1
+        self._count(reason)
+        exchange.take("cloud", cloud.model, reason, instead=cloud.instead)
+        await cloud.answer(exchange)
         return True
 
     def _cloud_for(self, exchange: Exchange) -> tuple[Cloud | None, str]:
@@ -311,54 +363,14 @@ class InsourcedTask:
         private = exchange.admission.local_only or self.task.privacy == "local-only"
         return self._own.any_model and self.cloud is None and not private
 
-    async def _escalate(
-        self,
-        exchange: Exchange,
-        reason: str,
-        document: str | None = None,
-        plan: Plan | None = None,
-        *,
-        detail: str = "",
-    ) -> None:
-        """Take the further ways of a call: mostly its cloud. Without one, serve the local answer if it fits.
-
-        ``document`` is None for a call that the local model may not answer.
-        """
-        if plan is None:
-            plan = self._ways.plan(exchange, 0.0).in_the_cloud
-
-        async def here() -> bool:
-            return document is not None and not await self._here(exchange, document, "", plan)
-
-        async def unsure(why: str) -> bool:
-            if exchange.attempt is None and document is not None and self.local is not None:
-                await self._attempt(exchange, self.local, document)
-            if not self._can_serve(exchange):
-                return False
-            await self._serve_locally(exchange, why)
-            return True
-
-        steps = Steps(here, lambda: self._ask_cloud(exchange, reason), unsure, self._count)
-        if await self._ways.take(plan, exchange, steps):
-            return
-        without = BY_RULE if plan.rule is not None else self._cloud_for(exchange)[1]
-        await self._serve_or_refuse(exchange, reason, without, detail)
-
-    async def _ask_cloud(self, exchange: Exchange, reason: str) -> bool:
-        cloud, _ = self._cloud_for(exchange)
-        if cloud is None or self._refuses(reason):
-            return False
-        self._count(reason)
-        exchange.take("cloud", cloud.model, reason, instead=cloud.instead)
-        await cloud.answer(exchange)
-        return True
-
     def _count(self, reason: str) -> None:
         self._reasons[reason] += 1
 
-    async def _serve_or_refuse(self, exchange: Exchange, reason: str, without: str, detail: str = "") -> None:
-        if without != BY_RULE and self._can_serve(exchange):
-            await self._serve_locally(exchange, reason if reason == PROMPT_CHANGED else without)
+    async def _serve_or_refuse(
+        self, exchange: Exchange, one: Answerer | None, reason: str, without: str, detail: str = ""
+    ) -> None:
+        if without != BY_RULE and one is not None and self._can_serve(exchange, one):
+            await self._serve_locally(exchange, one, reason if reason == PROMPT_CHANGED else without)
             return
         self._reasons[reason] += 1
         attempt = exchange.attempt
@@ -367,10 +379,9 @@ class InsourcedTask:
             message = f"This task has more calls than its model can answer: {attempt.error}."
             await exchange.refuse(429, "model-overloaded", message, headers=[(b"retry-after", wait)])
             return
-        why = _WITHOUT[without]
         other = (503, without, f"The local model cannot answer this ({reason})")
         status, code, problem = _REFUSALS.get(reason, other)
-        problem = f"{problem}, and {why}."
+        problem = f"{problem}, and {_WITHOUT[without]}."
         if reason == NOT_INSOURCED:
             problem += f" {_ANSWERED[exchange.decisions is not None]}"
         if detail:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from insource.contract.answers import read_answer
 from insource.gateway.call.asking import Asked, NotAnswered, Question
@@ -19,6 +19,14 @@ from insource.types.task import plain_schema
 DOUBTFUL_FIELDS, LOW_CONFIDENCE = "doubtful-fields", "low-confidence"
 
 
+class Routed(NamedTuple):
+    """Where a local attempt goes, the reason, and the fields that the cloud has to give."""
+
+    to: Literal["local", "cloud"]
+    reason: str
+    fields: tuple[str, ...] = ()
+
+
 class DoubtfulFields:
     """Serves the sure fields of the answers of one task, where its policy has one for fields."""
 
@@ -31,17 +39,17 @@ class DoubtfulFields:
     def applies(self) -> bool:
         return bool(self._names)
 
-    def decided(self, attempt: Attempt) -> tuple[Literal["local", "cloud"], str, tuple[str, ...]]:
-        """Return where a valid local answer goes, the reason, and the fields that the cloud has to give."""
+    def decided(self, attempt: Attempt) -> Routed:
+        """Return where a valid local answer goes."""
         policy = self._own.ways.fields
         assert policy is not None
         assert attempt.completion is not None
         fields = doubtful(policy, attempt.completion, self._names)
         if not fields:
-            return "local", "confident", ()
+            return Routed("local", "confident")
         if len(fields) < len(self._names):
-            return "cloud", DOUBTFUL_FIELDS, fields
-        return "cloud", LOW_CONFIDENCE if policy.threshold is not None else "no-threshold", fields
+            return Routed("cloud", DOUBTFUL_FIELDS, fields)
+        return Routed("cloud", LOW_CONFIDENCE if policy.threshold is not None else "no-threshold", fields)
 
     async def answered(self, exchange: Exchange, cloud: Cloud, fields: tuple[str, ...], model: str) -> bool:
         """Ask the cloud for these fields, and answer the call with both answers as one.

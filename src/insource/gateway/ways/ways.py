@@ -12,12 +12,23 @@ from insource.gateway.call.exchange import Exchange
 from insource.gateway.settings import GatewaySettings, TaskSettings
 from insource.gateway.tasks.cloud import open_cloud
 from insource.gateway.ways.cheaper_tier import CHEAPER_TIER, CheaperTier
-from insource.gateway.ways.exact_cache import ExactCache
+from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS
+from insource.gateway.ways.exact_cache import CACHED, ExactCache
 from insource.gateway.ways.spending import Spending
+from insource.routing.certified import PROMPT_CHANGED
 from insource.routing.rules import CallFacts, rule_for
 from insource.types.ways import WAITS_FOR_A_PERSON, Destination
 
 BY_RULE, UNSURE, CLOUD_FAILED = "by-rule", "unsure", "cloud-failed"
+
+
+# Answers that are no whole answer of the cloud to the caller's request as it was certified.
+_NOT_COMPARED = frozenset((PROMPT_CHANGED, DOUBTFUL_FIELDS, CACHED, CHEAPER_TIER))
+
+
+def as_asked(exchange: Exchange) -> bool:
+    """Return whether a call was answered as it came, so that a version's answer may be compared with it."""
+    return exchange.route is None or exchange.route.reason not in _NOT_COMPARED
 
 
 class Plan(NamedTuple):

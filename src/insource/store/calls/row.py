@@ -67,6 +67,9 @@ class _Route(Struct, frozen=True):
     simulated: bool = False
     field_confidences: dict[str, float] = {}
     cloud_fields: tuple[str, ...] = ()
+    version: str = ""
+    step: int = 0
+    local_answer: str = ""
 
 
 class SpooledCall(Struct):

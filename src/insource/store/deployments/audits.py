@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 
-from sqlalchemy import Table, select
+from sqlalchemy import Float, Table, func, select
 
 from insource.foundation.clock import to_microseconds
 from insource.store.database import Database
@@ -41,6 +42,42 @@ def anchor_checks_of(
     return tuple(
         AnchorCheck.model_validate_json(row) for row in _documents(database, ANCHOR_CHECKS, task, since)
     )
+
+
+class AuditReader:
+    """Reads the audits of one version as they come; ``all`` are those since ``since``, oldest first."""
+
+    def __init__(self, database: Database, task: str, version: str, since: datetime) -> None:
+        self.all: list[Audit] = []
+        self._database = database
+        self._task, self._version, self._since = task, version, since
+        self._last = 0
+
+    def read(self) -> bool:
+        """Read what is new; return whether anything of the version is."""
+        query = (
+            select(AUDITS.c.id, AUDITS.c.document)
+            .where(AUDITS.c.task == self._task, AUDITS.c.id > self._last)
+            .where(AUDITS.c.at >= to_microseconds(self._since))
+            .order_by(AUDITS.c.id)
+        )
+        before = len(self.all)
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                self._last = row.id
+                audit = Audit.model_validate_json(row.document)
+                if audit.version == self._version:
+                    self.all.append(audit)
+        return len(self.all) > before
+
+
+def spent_on_audits(database: Database, task: str, now: datetime) -> Decimal:
+    """Return the known cost of the audits of this day in UTC, in US dollars."""
+    day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    cost = func.sum(func.json_extract(AUDITS.c.document, "$.cost_usd").cast(Float))
+    query = select(cost).where(AUDITS.c.task == task, AUDITS.c.at >= to_microseconds(day))
+    with database.read() as connection:
+        return Decimal(str(connection.execute(query).scalar() or 0))
 
 
 def _add(database: Database, table: Table, values: Sequence[Audit] | Sequence[AnchorCheck]) -> None:

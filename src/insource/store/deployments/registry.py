@@ -89,14 +89,14 @@ def swap(database: Database, new: Deployment, event: DeploymentEvent, *, expecte
         connection.execute(
             insert(DEPLOYMENTS).values(row).on_conflict_do_update(index_elements=["task"], set_=row)
         )
-        _add_event(connection, event.model_copy(update={"revision": made.revision}))
+        add_event(connection, event.model_copy(update={"revision": made.revision}))
     return made
 
 
 def record_event(database: Database, event: DeploymentEvent) -> None:
     """Record something that changed no traffic, such as an alert."""
     with database.write() as connection:
-        _add_event(connection, event)
+        add_event(connection, event)
 
 
 def events(database: Database, task: str, *, limit: int | None = None) -> tuple[DeploymentEvent, ...]:
@@ -126,6 +126,7 @@ def _read(document: str) -> Deployment:
     return found
 
 
-def _add_event(connection: Connection, event: DeploymentEvent) -> None:
+def add_event(connection: Connection, event: DeploymentEvent) -> None:
+    """Record an event in a transaction that does more."""
     row = {"task": event.task, "at": to_microseconds(event.at), "document": event.model_dump_json()}
     connection.execute(EVENTS.insert().values(row))

@@ -1,3 +1,3 @@
 """The store's schema as Alembic revisions."""
 
-HEAD = "0008"
+HEAD = "0009"

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+
 from insource.foundation.errors import IntegrityError, UserError
 from insource.store.deployments.audits import add_anchor_checks, add_audits, anchor_checks_of, audits_of
 from insource.store.deployments.registry import (
@@ -17,7 +18,9 @@ from insource.store.deployments.registry import (
 from insource.types.deployment import AnchorCheck, Audit, Deployment, DeploymentEvent, Version
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
-VERSION = Version(name="specs@a", task="specs", run_id="a", arm="tuned", digest="d", policy_digest="p")
+VERSION = Version(
+    name="specs@a", task="specs", run_id="a", arm="tuned", digest="d", policy_digest="p", max_error=0.1
+)
 EMPTY = Deployment(task="specs", champion_since=NOW, challenger_since=NOW, step_since=NOW)
 
 

@@ -1,0 +1,47 @@
+"""The section ``[monitor]``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from insource.types import Frozen
+
+
+class MonitorSection(Frozen):
+    """``[monitor]``: what is watched after a model is deployed, and who is told."""
+
+    window: int = Field(
+        500, ge=50, description="Calls of a window; each is compared with the reference once (calls)."
+    )
+    reference: int = Field(
+        2000, ge=50, description="Most documents, or earlier calls, that a window is compared with."
+    )
+    reference_of: Literal["calls", "dataset"] = Field(
+        "calls",
+        description="What documents are compared with: the first `calls` that the version answered, or the "
+        "documents of the `dataset` that it was measured on, each taken by itself.",
+    )
+    alpha: float = Field(
+        0.01,
+        gt=0,
+        lt=0.5,
+        description="Probability of a false alarm in a window, all label-free signals together (ratio).",
+    )
+    webhook: str = Field("", description="URL that alerts are posted to; empty for none.")
+    webhook_secret_env: str = Field(
+        "INSOURCE_WEBHOOK_SECRET",
+        description="Name of the environment variable with the secret that signs what the webhook gets.",
+    )
+    webhook_timeout_s: float = Field(
+        5.0, gt=0, le=60, description="Longest time for the webhook to accept alerts (seconds)."
+    )
+    on_drift: Literal["alert", "audit-more"] = Field(
+        "alert",
+        description="What an alert of a label-free signal does: it is only told, or `audit-more` also asks "
+        "for more audits. Nothing but audits rolls back.",
+    )
+    audit_factor: float = Field(
+        4.0, gt=1, description="Times by which `audit-more` raises the share of audited calls (ratio)."
+    )

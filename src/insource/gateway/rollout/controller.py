@@ -1,0 +1,244 @@
+"""Follow the registry and move the traffic of one task: the only place that decides by itself.
+
+Every gateway has one. They may decide at the same time, because a decision is made only on the revision
+that it was taken from; the others then follow it. All of it blocks, so it runs in a thread, and what it
+changes for calls is one pointer: the snapshot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from insource.foundation.clock import SYSTEM, Clock
+from insource.foundation.errors import InsourceError, UserError
+from insource.gateway.rollout.auditor import Auditor
+from insource.gateway.rollout.traffic import Snapshot, Traffic
+from insource.gateway.settings import Registered, TaskSettings
+from insource.gateway.tasks.answerer import Answerer
+from insource.lifecycle.rollout import Cause, Step, evidence_of, next_step, slo_of
+from insource.lifecycle.transitions import advanced, promoted, rolled_back
+from insource.store.database import Database
+from insource.store.deployments.audits import AuditReader, add_audits, spent_on_audits
+from insource.store.deployments.registry import deployment_of, open_registry, record_event, swap
+from insource.types.deployment import Deployment, DeploymentEvent, EventKind, Version
+
+MakeAnswerer = Callable[[TaskSettings], Answerer]
+
+
+class Controller:
+    """Keeps the traffic of a task as the registry says, and moves it by the evidence.
+
+    ``first`` is the version that the gateway was opened with. ``make`` makes an answerer of an open version.
+    ``problem`` says why the last turn failed, empty if it did not.
+    """
+
+    def __init__(
+        self,
+        own: TaskSettings,
+        traffic: Traffic,
+        auditor: Auditor,
+        first: Answerer,
+        make: MakeAnswerer,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        assert own.registered is not None
+        self.problem = ""
+        self.interval_s = own.rollout.interval_s
+        self._task = own.task.name
+        self._registered: Registered = own.registered
+        self._section = own.rollout
+        self._traffic, self._auditor, self._make, self._clock = traffic, auditor, make, clock
+        self._first = first
+        self._open: dict[str, tuple[Answerer, ExitStack]] = {}
+        self._unusable: dict[str, str] = {}
+        self._by = f"gateway {socket.gethostname()}:{os.getpid()}"
+        self._registry: Database | None = None
+        self._audits: AuditReader | None = None
+        self._told: set[str] = set()
+
+    def turn(self) -> None:
+        """Write the audits, follow the registry, weigh the evidence and decide, once."""
+        try:
+            registry = self._registry = self._registry or open_registry(self._registered.workspace)
+            self._write_audits(registry)
+            deployment = deployment_of(registry, self._task)
+            if deployment is None:
+                return
+            if deployment.revision != self._traffic.snapshot.step:
+                self._follow(deployment)
+            with contextlib.suppress(_Decided):
+                self._withdraw_what_fails(registry, deployment)
+                self._weigh(registry, deployment)
+            self.problem = ""
+        except UserError as error:
+            if error.code != "deployment-changed":  # else another gateway or an operator was first
+                self.problem = error.message
+        except InsourceError as error:
+            self.problem = error.message
+
+    def close(self) -> None:
+        """Write the last audits, and close the versions that were opened here."""
+        try:
+            if self._registry is not None:
+                self._write_audits(self._registry)
+        except InsourceError as error:
+            self.problem = error.message
+        for _, stack in self._open.values():
+            stack.close()
+        if self._registry is not None:
+            self._registry.close()
+
+    def _write_audits(self, registry: Database) -> None:
+        taken, self._auditor.done = self._auditor.done, []
+        try:
+            add_audits(registry, taken)
+        except InsourceError:
+            self._auditor.done = [*taken, *self._auditor.done]
+            raise
+        self._auditor.spent_usd = spent_on_audits(registry, self._task, self._clock.now())
+
+    def _follow(self, deployment: Deployment) -> None:
+        """Open what is deployed, and let the calls go by it from now on."""
+        champion, challenger, previous = (
+            None if version is None else self._answerer(version)
+            for version in (deployment.champion, deployment.challenger, deployment.previous)
+        )
+        self._traffic.snapshot = Snapshot(
+            champion=champion,
+            challenger=challenger,
+            previous=previous,
+            stage=deployment.stage,
+            share=deployment.share,
+            salt=deployment.salt,
+            only=deployment.only,
+            step=deployment.revision,
+        )
+        self._told.clear()
+        self._audits = None
+        self._close_unused(deployment)
+
+    def _answerer(self, version: Version) -> Answerer | None:
+        """Return the open version, None if it cannot be opened; the calls then go on without it."""
+        if version.digest == self._first.own.digest and self._first.local is not None:
+            return self._first
+        found = self._open.get(version.digest)
+        if found is None:
+            stack = ExitStack()
+            try:
+                found = self._make(stack.enter_context(self._registered.open(version))), stack
+            except InsourceError as error:
+                stack.close()
+                self._unusable[version.digest] = error.message
+                return None
+            self._unusable.pop(version.digest, None)
+            self._open[version.digest] = found
+        return found[0]
+
+    def _close_unused(self, deployment: Deployment) -> None:
+        used = {
+            version.digest
+            for version in (deployment.champion, deployment.challenger, deployment.previous)
+            if version is not None
+        }
+        for digest in [one for one in self._open if one not in used]:
+            answerer, stack = self._open[digest]
+            if not (answerer.line.under_way or answerer.line.waiting):
+                del self._open[digest]
+                answerer.line.close()
+                stack.close()
+
+    def _withdraw_what_fails(self, registry: Database, deployment: Deployment) -> None:
+        """Withdraw a challenger that a guard stopped or that cannot be opened; tell of such a champion."""
+        now = self._traffic.snapshot
+        for version, answerer in (
+            (deployment.challenger, now.challenger),
+            (deployment.champion, now.champion),
+        ):
+            if version is None:
+                continue
+            reason = self._unusable.get(version.digest, "") if answerer is None else answerer.guards.tripped
+            if not reason:
+                continue
+            reason = f"it cannot be opened: {reason}" if answerer is None else reason
+            if version is deployment.challenger:
+                self._decide(registry, deployment, rolled_back, "guard-tripped", reason, version)
+            elif version.name not in self._told:
+                self._told.add(version.name)
+                record_event(registry, self._event(deployment, "guard-tripped", reason, version))
+
+    def _weigh(self, registry: Database, deployment: Deployment) -> None:
+        in_canary = deployment.stage == "canary"
+        version = deployment.challenger if in_canary else deployment.champion
+        if version is None:
+            return
+        if self._audits is None:
+            since = deployment.challenger_since if in_canary else deployment.champion_since
+            self._audits = AuditReader(registry, self._task, version.name, since)
+        if not self._audits.read() and not in_canary:
+            return
+        slo, step = slo_of(version, self._section), deployment.revision
+        evidence = evidence_of(self._audits.all, slo, self._section, step=step)
+        move = next_step(deployment, evidence, self._section, self._clock.now(), cause=self._cause())
+        self._act(registry, deployment, version, move)
+
+    def _cause(self) -> Cause | None:
+        return None
+
+    def _act(self, registry: Database, deployment: Deployment, version: Version, step: Step) -> None:
+        at = self._clock.now()
+        figures = step.evidence.figures()
+        if step.move == "roll-back":
+            self._decide(registry, deployment, rolled_back, "rolled-back", step.reason, version, figures)
+        elif step.move == "promote":
+            self._decide(registry, deployment, promoted, "promoted", step.reason, version, figures)
+        elif step.move == "advance":
+            new = advanced(deployment, step.share, at)
+            reason = f"to {step.share:.0%} of the calls: {step.reason}"
+            swap(
+                registry,
+                new,
+                self._event(deployment, "advanced", reason, version, figures),
+                expected=deployment.revision,
+            )
+            raise _Decided
+
+    def _decide(
+        self,
+        registry: Database,
+        deployment: Deployment,
+        move: Callable[..., Deployment],
+        kind: EventKind,
+        reason: str,
+        version: Version,
+        figures: dict[str, float | int | str] | None = None,
+    ) -> None:
+        event = self._event(deployment, kind, reason, version, figures)
+        swap(registry, move(deployment, self._clock.now()), event, expected=deployment.revision)
+        raise _Decided
+
+    def _event(
+        self,
+        deployment: Deployment,
+        kind: EventKind,
+        reason: str,
+        version: Version,
+        figures: dict[str, float | int | str] | None = None,
+    ) -> DeploymentEvent:
+        return DeploymentEvent(
+            task=self._task,
+            revision=deployment.revision,
+            at=self._clock.now(),
+            kind=kind,
+            by=self._by,
+            reason=reason,
+            version=version.name,
+            evidence=figures or {},
+        )
+
+
+class _Decided(Exception):
+    """The registry has a new revision; the next turn follows it."""

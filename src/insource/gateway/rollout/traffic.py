@@ -1,0 +1,87 @@
+"""Which version of a task answers a call."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from insource.gateway.tasks.answerer import Answerer
+from insource.types.deployment import Stage
+
+NOT_DEPLOYED, NOT_IN_CANARY, IN_SHADOW, CIRCUIT_OPEN = (
+    "not-deployed",
+    "not-in-canary",
+    "in-shadow",
+    "circuit-open",
+)
+BUCKETS = 10_000
+
+
+class Snapshot(NamedTuple):
+    """The versions that are open, and how calls are shared between them. It is replaced as a whole."""
+
+    champion: Answerer | None = None
+    challenger: Answerer | None = None
+    previous: Answerer | None = None
+    stage: Stage = "idle"
+    share: float = 0.0
+    salt: str = ""
+    only: Mapping[str, str] = {}
+    step: int = 0
+
+    @property
+    def versions(self) -> tuple[Answerer, ...]:
+        """The open versions, the one that answers most calls first."""
+        return tuple(one for one in (self.champion, self.challenger, self.previous) if one is not None)
+
+
+class Pick(NamedTuple):
+    """What becomes of a call: who answers it, None for the cloud and then why; who is asked unseen."""
+
+    answerer: Answerer | None
+    shadow: Answerer | None = None
+    reason: str = ""
+    snapshot: Snapshot = Snapshot()
+
+
+class Traffic:
+    """Shares the calls of a task between its versions.
+
+    ``assigned`` counts the calls that a canary was open to, by whether the challenger got them: a
+    sample-ratio check compares them with the share.
+    """
+
+    def __init__(self, task: str, champion: Answerer | None) -> None:
+        self.snapshot = Snapshot(champion=champion)
+        self.assigned = {True: 0, False: 0}
+        self._task = task
+
+    def pick(self, who: str, tags: Mapping[str, str], *, fails_open: bool) -> Pick:
+        """Return who answers the call of ``who``, who always gets the same version at a given share.
+
+        ``fails_open`` says that there is a cloud: a version that a guard stopped is then not asked.
+        """
+        now = self.snapshot
+        if now.stage == "canary" and now.challenger is not None and _matches(now.only, tags):
+            chosen = bucket_of(self._task, who, now.salt) < round(now.share * BUCKETS)
+            self.assigned[chosen] += 1
+            if chosen and not (fails_open and now.challenger.stopped):
+                return Pick(now.challenger, snapshot=now)
+        shadow = now.challenger if now.stage == "shadow" and _matches(now.only, tags) else None
+        if now.champion is None:
+            reason = {"canary": NOT_IN_CANARY, "shadow": IN_SHADOW, "idle": NOT_DEPLOYED}[now.stage]
+            return Pick(None, shadow, reason, now)
+        if fails_open and now.champion.stopped:
+            return Pick(None, shadow, CIRCUIT_OPEN, now)
+        return Pick(now.champion, shadow, snapshot=now)
+
+
+def bucket_of(task: str, who: str, salt: str) -> int:
+    """Return a number below ``BUCKETS`` that depends on nothing else, evenly over those who call."""
+    digest = hashlib.blake2b(f"{task}\0{salt}\0{who}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) % BUCKETS
+
+
+def _matches(only: Mapping[str, str], tags: Mapping[str, str]) -> bool:
+    return all(tags.get(name) == value for name, value in only.items())

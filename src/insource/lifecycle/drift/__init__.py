@@ -1,0 +1,1 @@
+"""Whether documents, answers and confidences are still those that a model was measured on."""

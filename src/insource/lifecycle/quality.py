@@ -1,0 +1,92 @@
+"""What is known about the quality of served answers: an estimate without labels, and audits with them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from insource.stats.e_process import log_evidence
+from insource.stats.intervals import Interval, clopper_pearson, cluster_ratio_t, mean_t
+from insource.types import Estimate
+from insource.types.deployment import Audit
+from insource.types.monitoring import AuditedAgreement, Quality
+
+METHOD = "mean calibrated confidence of the answers served here (t interval by document)"
+
+
+def quality(
+    confidences: Sequence[float],
+    fields: Sequence[Sequence[float]],
+    *,
+    promised: float,
+    of_fields: bool,
+    calibrated: bool,
+    alpha: float,
+) -> Quality:
+    """Estimate the share of right answers among those served here, without labels.
+
+    The estimate is the mean calibrated confidence (CBPE: NannyML's "confidence-based performance
+    estimation"). It is right under another mix of inputs (covariate shift) as far as the confidences are
+    calibrated there, and wrong where the right answer to an input has changed (concept drift). The interval
+    has the chance of the documents alone, one-sided at ``alpha``.
+
+    Args:
+        confidences: one value for each document served here.
+        fields: the confidences of its fields, for the share of right fields.
+        promised: the largest share of wrong answers that the policy promises.
+        of_fields: count fields, as the policy's loss does.
+        calibrated: whether a confidence is a probability. Otherwise the estimate is an index.
+    """
+    sums = np.array([sum(one) for one in fields], dtype=np.float64)
+    counts = np.array([len(one) for one in fields], dtype=np.float64)
+    by_field = of_fields and counts.sum() > 0
+    known = np.asarray(confidences, dtype=np.float64)
+    n = int((counts > 0).sum()) if by_field else len(known)
+    value: float | None = None
+    ends: Interval | None = None
+    if n:
+        value = float(sums.sum() / counts.sum()) if by_field else float(known.mean())
+        level = 1 - 2 * alpha
+        ends = cluster_ratio_t(sums, counts, None, level) if by_field else mean_t(known, level)
+    return Quality(
+        estimate=Estimate(
+            value=value,
+            low=None if ends is None else max(0.0, ends.low),
+            high=None if ends is None else min(1.0, ends.high),
+            confidence=1 - 2 * alpha,
+            n=n,
+            method=METHOD,
+            note="" if calibrated else "The confidences are no probabilities: read this as an index.",
+        ),
+        target=1 - promised,
+        calibrated=calibrated,
+        counts="fields" if by_field else "documents",
+        alpha=alpha,
+    )
+
+
+def audited(audits: Sequence[Audit], *, bound: float, alpha: float) -> AuditedAgreement:
+    """Return the share of wrong answers among the audited ones that were served here.
+
+    Only audits drawn uniformly enter, in front of callers (``canary`` and ``live``). The evidence may be read
+    after every audit; the interval is exact at one look.
+    """
+    counted = [one for one in audits if one.uniform and one.served and one.source in ("canary", "live")]
+    wrong, n = sum(one.wrong for one in counted), len(counted)
+    ends = clopper_pearson(wrong, n) if n else None
+    evidence = log_evidence(wrong, n, bound, "above")
+    return AuditedAgreement(
+        wrong=Estimate(
+            value=wrong / n if n else None,
+            low=None if ends is None else ends.low,
+            high=None if ends is None else ends.high,
+            n=n,
+            method="answers that differ from the cloud's, of those audited (Clopper-Pearson)",
+        ),
+        bound=bound,
+        log_evidence=evidence if math.isfinite(evidence) else None,
+        alpha=alpha,
+        above=evidence >= math.log(1 / alpha),
+    )

@@ -1,0 +1,255 @@
+"""The command `insource monitor` over a log whose documents and answers change."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from click.testing import CliRunner
+from support.monitored import MODEL, START, World, log, project
+from support.webhooks import Hook, answers, hangs
+
+from insource.cli.main import cli
+from insource.cli.options import open_session
+from insource.foundation.errors import UserError
+from insource.foundation.files import locked
+from insource.lifecycle.alerts import audit_factor
+from insource.store.deployments.audits import add_audits
+from insource.store.deployments.checks import checks_of
+from insource.store.deployments.registry import events, open_registry
+from insource.types.deployment import Audit
+from insource.workflow.monitor import LOCK, monitor
+
+
+class ManualClock:
+    """A clock that stands."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def now(self):
+        return self.at
+
+    def monotonic(self):
+        return 0.0
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments):
+        done = CliRunner().invoke(cli, ["monitor", *arguments], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    return invoke
+
+
+def checks(folder):
+    with open_registry(folder / ".insource") as registry:
+        return checks_of(registry, "equipment", limit=100)
+
+
+def test_quiet_traffic_then_a_drift_that_is_told_once_with_its_slice_and_then_over(tmp_path, run):
+    world = World()
+    log(project(tmp_path), world.calls(400))
+    assert "ALERT" not in run()
+    world.foreign, world.feature = 0.4, "german"
+    log(tmp_path, world.calls(400))
+    said = run()
+    assert "ALERT inputs" in said
+    assert "feature: german (0.0 % → 100.0 %)" in said
+    assert "next: insource retrain --dry-run" in said
+    world.foreign, world.feature = 0.0, ""
+    log(tmp_path, world.calls(200))
+    assert "over  inputs" in run()
+    made = checks(tmp_path)
+    assert [len(check.open) for check in made] == [0, 1, 1, 0]
+    assert made[2].open[0].since == made[1].window.first
+    with open_registry(tmp_path / ".insource") as registry:
+        told = [(event.kind, event.evidence["state"]) for event in events(registry, "equipment")]
+    assert told == [("alert", "open"), ("alert", "closed")]
+
+
+def test_a_second_look_at_the_same_calls_checks_nothing_again(tmp_path, run):
+    log(project(tmp_path), World().calls(430))
+    first = run()
+    assert "170 more calls" in run()
+    assert len(checks(tmp_path)) == 1
+    assert "more calls" not in first
+
+
+def test_before_there_is_enough_it_says_how_many_calls_are_missing(tmp_path, run):
+    log(project(tmp_path), World().calls(150))
+    assert "250 more calls" in run()
+
+
+def test_what_the_model_does_is_watched_too(tmp_path, run):
+    world = World()
+    log(project(tmp_path), world.calls(400))
+    world.null, world.sure = 0.6, 0.85
+    log(tmp_path, world.calls(200))
+    said = run()
+    for name in ("confidence", "escalated calls", "voltage is empty"):
+        assert f"ALERT behaviour: {name}" in said
+
+
+def test_only_audits_are_said_to_roll_back(tmp_path, run):
+    log(project(tmp_path), World().calls(400))
+    with open_registry(tmp_path / ".insource") as registry:
+        wrong = [i % 4 == 0 for i in range(100)]
+        add_audits(
+            registry,
+            [
+                Audit(task="equipment", version=MODEL, call_id=f"c{i}", at=START, source="live", wrong=one)
+                for i, one in enumerate(wrong)
+            ],
+        )
+    said = run()
+    assert "audits     25.0 %" in said
+    assert "next: insource deploy rollback" in said
+    (alert,) = checks(tmp_path)[0].open
+    assert alert.may_roll_back
+
+
+def test_answers_of_another_local_model_are_not_its_own(tmp_path, run):
+    world = World()
+    calls = world.calls(400)
+    log(project(tmp_path), calls)
+    others = world.calls(300)
+    other = [
+        call.model_copy(update={"route": call.route.model_copy(update={"model": f"{MODEL}-b"})})
+        for call in others
+        if call.route.to == "local"
+    ]
+    log(tmp_path, other)
+    run()
+    assert "more calls" in run()
+    assert len(checks(tmp_path)) == 1
+
+
+def test_a_task_whose_texts_are_not_stored_says_so(tmp_path, run):
+    bare = [call.model_copy(update={"request": {}}) for call in World().calls(400)]
+    log(project(tmp_path), bare)
+    said = run()
+    assert "inputs     not measured: the log has no texts of these calls" in said
+    assert "behaviour  nothing moved" in said
+
+
+def test_json_is_the_newest_check(tmp_path, run):
+    log(project(tmp_path), World().calls(400))
+    done = CliRunner().invoke(cli, ["monitor", "--json", "-q"], catch_exceptions=False)
+    assert json.loads(done.stdout)["task"] == "equipment"
+
+
+def test_a_webhook_that_hangs_delays_nothing_and_the_alert_is_sent_again(tmp_path, run, monkeypatch):
+    monkeypatch.setenv("INSOURCE_WEBHOOK_SECRET", "s3cret")
+    with Hook(hangs) as hook:
+        project(tmp_path, f'webhook = "{hook.url}"\nwebhook_timeout_s = 0.3')
+        world = World()
+        log(tmp_path, world.calls(400))
+        world.foreign = 0.5
+        log(tmp_path, world.calls(200))
+        assert "were not delivered" in run()
+        hook.behave = answers(200)
+        assert "delivered" not in run()
+        sent = len(hook.got)
+        run()
+        assert len(hook.got) == sent == 2  # what was accepted is not sent again
+    (body,) = {body for _, body in hook.got}
+    assert checks(tmp_path)[-1].open[0].delivered
+    assert not [word for word in (b"Nennspannung", b"warranty") if word in body]  # names and figures only
+
+
+def test_where_configured_an_alert_asks_for_more_audits_until_it_is_over(tmp_path, run):
+    world = World()
+    log(project(tmp_path, 'on_drift = "audit-more"'), world.calls(400))
+    world.foreign = 0.5
+    log(tmp_path, world.calls(200))
+    run()
+    with open_registry(tmp_path / ".insource") as registry:
+        assert audit_factor(events(registry, "equipment")) == 4.0
+    world.foreign = 0.0
+    log(tmp_path, world.calls(200))
+    run()
+    with open_registry(tmp_path / ".insource") as registry:
+        assert audit_factor(events(registry, "equipment")) == 1.0
+
+
+def test_two_monitors_at_once_check_nothing_twice(tmp_path, run):
+    log(project(tmp_path), World().calls(400))
+    with locked(tmp_path / ".insource" / LOCK), pytest.raises(UserError) as refused:
+        CliRunner().invoke(cli, ["monitor"], catch_exceptions=False)
+    assert refused.value.code == "monitor-running"
+    assert checks(tmp_path) == ()
+
+
+def test_a_monitor_that_dies_before_a_check_is_kept_makes_it_again(tmp_path, run, monkeypatch):
+    world = World()
+    log(project(tmp_path), world.calls(400))
+    world.foreign = 0.5
+    log(tmp_path, world.calls(200))
+
+    def dies(connection, event):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("insource.store.deployments.checks.add_event", dies)
+        with pytest.raises(KeyboardInterrupt):
+            monitor(open_session(tmp_path / "insource.toml", {}, quiet=True))
+    assert len(checks(tmp_path)) == 1  # the quiet window; that of the alert was not kept without its event
+    assert "ALERT inputs" in run()
+    with open_registry(tmp_path / ".insource") as registry:
+        assert [event.kind for event in events(registry, "equipment")] == ["alert"]
+
+
+def test_a_clock_that_was_set_back_is_said(tmp_path, run, monkeypatch):
+    log(project(tmp_path), World().calls(400))
+    run()
+    session = open_session(tmp_path / "insource.toml", {})
+    session.clock = ManualClock(START - timedelta(days=1))
+    said = []
+    monkeypatch.setattr(session.display, "note", said.append)
+    looked = monitor(session)
+    assert looked.made == ()
+    assert "The clock stands before the newest call" in said[0]
+
+
+def test_the_tasks_of_other_projects_are_watched_where_they_are_served(tmp_path, run):
+    host, other = tmp_path, tmp_path / "other"
+    other.mkdir()
+    project(other)
+    (host / "insource.toml").write_text('[gateway]\nprojects = ["other"]\n')
+    log(host, World().calls(400))
+    assert "equipment: 200 calls" in run()
+    assert len(checks(host)) == 1
+    assert "monitor.html" in run("report", "--task", "equipment")
+
+
+def test_a_local_only_task_tells_no_webhook_elsewhere(tmp_path, run):
+    project(tmp_path, 'webhook = "https://hooks.example.com/x"')
+    toml = tmp_path / "insource.toml"
+    toml.write_text(toml.read_text().replace("[task]\n", '[task]\nprivacy = "local-only"\n'))
+    log(tmp_path, World().calls(400))
+    with pytest.raises(UserError, match="local-only"):
+        CliRunner().invoke(cli, ["monitor"], catch_exceptions=False)
+    assert checks(tmp_path) == ()
+
+
+def test_the_report_shows_what_was_found(tmp_path, run):
+    world = World()
+    log(project(tmp_path), world.calls(400))
+    world.foreign = 0.5
+    log(tmp_path, world.calls(200))
+    run()
+    assert "monitor.html" in run("report")
+    page = (tmp_path / ".insource" / "monitor.html").read_text()
+    for text in ("1 alert", "unknown words", "insource retrain --dry-run", "<svg", "Does the model still do"):
+        assert text in page
+
+
+def test_a_report_before_the_first_check_says_what_to_type(tmp_path, run):
+    log(project(tmp_path), World().calls(10))
+    with pytest.raises(UserError) as refused:
+        CliRunner().invoke(cli, ["monitor", "report"], catch_exceptions=False)
+    assert refused.value.code == "no-checks"
