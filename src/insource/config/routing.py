@@ -64,6 +64,11 @@ class RoutingSection(Frozen):
         description="Further system messages that ask for the same job. A call with another one than those "
         "of the calibration documents goes to the cloud (`prompt-changed`).",
     )
+    first: str = Field(
+        "",
+        description="A cheap local arm, by its name in the report, that is asked before the chosen one; "
+        "where it is not sure enough, the chosen arm answers, and then the cloud.",
+    )
     second_look: GreyZone | None = Field(
         None,
         description="Grey zone of confidences, such as `[0.3, 0.9]`: a language model is asked a second "

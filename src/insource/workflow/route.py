@@ -27,6 +27,7 @@ from insource.workflow.field_policy import field_policy
 from insource.workflow.second_look import Look, looking
 from insource.workflow.servable import served_by, served_by_parts
 from insource.workflow.session import Session
+from insource.workflow.stages import FirstStage, first_stage
 
 Drive = Callable[[Session, RunResult, Sequence[Example]], tuple[RoutedCall, ...]]
 
@@ -72,6 +73,9 @@ def calibrate(
     look = looking(
         session, dataset, task, served, lambda asked: _plan_of(choice, arms, inputs._replace(test=asked))
     )
+    first = _first(session, dataset, task, made, choice, arms)
+    if first is not None:
+        look, served = _after_first(first, look), first.served_before(served)
     evaluated = look("calibration", evaluated)
     cloud = _cloud_on_calibration(session, dataset, task, inputs, choice, arms)
     policy = fitted(
@@ -99,16 +103,41 @@ def calibrate(
     return Calibrated(policy, evaluated, served, servable, cloud, known, fields, look)
 
 
+def _plans(arms: Sequence[ArmFactory], inputs: ArmInputs) -> dict[str, ArmPlan]:
+    """Return the plans of the candidates for the documents of ``inputs``, by the name of the arm."""
+    possible = [arm for arm in arms if arm.role == "candidate" and not arm.why_not(inputs)]
+    return {plan.arm.name: plan for arm in possible for plan in arm.make(inputs)}
+
+
 def _plan_of(choice: Choice | None, arms: Sequence[ArmFactory], inputs: ArmInputs) -> ArmPlan:
     """Return the plan of the chosen arm for the documents of ``inputs``."""
     assert choice is not None
-    plans = (
-        plan
-        for arm in arms
-        if arm.role == "candidate" and not arm.why_not(inputs)
-        for plan in arm.make(inputs)
+    return _plans(arms, inputs)[choice.candidate]
+
+
+def _first(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    made: Made,
+    choice: Choice | None,
+    arms: Sequence[ArmFactory],
+) -> FirstStage | None:
+    """Return the arm that is asked before the chosen one, None without one."""
+    assert choice is not None
+    inputs = inputs_of(session, dataset, task, made)
+    return first_stage(
+        session,
+        dataset,
+        task,
+        choice.answering,
+        lambda examples: inputs._replace(test=tuple(examples), few=tuple(examples)),
+        lambda asked: _plans(arms, asked),
     )
-    return next(plan for plan in plans if plan.arm.name == choice.candidate)
+
+
+def _after_first(first: FirstStage, look: Look) -> Look:
+    return lambda split, evaluated: first.before(split, look(split, evaluated))
 
 
 def _cloud_on_calibration(
@@ -165,8 +194,7 @@ def _on_split(
     """
     if choice is None:
         return None
-    possible = [arm for arm in arms if arm.role == "candidate" and not arm.why_not(inputs)]
-    plans = {plan.arm.name: plan for arm in possible for plan in arm.make(inputs)}
+    plans = _plans(arms, inputs)
     found = [plan for name in choice.answering if (plan := plans.get(name)) and plan.arm.local]
     if len(found) < len(choice.answering):
         return None

@@ -101,13 +101,8 @@ def answering(session: Session, result: RunResult, engines: Engines | None = Non
         engines or Engines(_restarted(session), session.display.note),
     )
     known, what = still_certified(session, task, result)
-    one = _answering(found, served)._replace(
-        certified=known, model_changed=what, fields=result.routing.fields
-    )
-    zone = result.routing.second_look if served is None or served.kind in LANGUAGE_MODELS else None
-    if zone is None:
-        return one
-    return one._replace(open=lambda: looking_twice(one.open(), one.judge, zone, task.output))
+    one = _looking_twice(found, served, _answering(found, served))
+    return one._replace(certified=known, model_changed=what, fields=result.routing.fields)
 
 
 class _Found(NamedTuple):
@@ -130,13 +125,22 @@ def _restarted(session: Session) -> Callable[[str], None]:
     return lambda reason: session.display.note(f"The engine was started again: {reason}")
 
 
+def _looking_twice(found: _Found, served: Served | None, one: Deployed) -> Deployed:
+    """Look twice at doubtful answers of a language model, where the policy was certified with that."""
+    zone = found.result.routing.second_look if found.result.routing is not None else None
+    if zone is None or not (served is None or served.kind in LANGUAGE_MODELS):
+        return one
+    return one._replace(open=lambda: looking_twice(one.open(), one.judge, zone, found.task.output))
+
+
 def _answering(found: _Found, served: Served | None) -> Deployed:
     if served is None or served.kind == "engine":
         return _tuned(found)
     if served.kind == "hybrid":
         return hybrid(found.result, found.task, served, [_answering(found, part) for part in served.parts])
     if served.kind == "staged":
-        return staged(found.result, found.task, served, [_answering(found, part) for part in served.parts])
+        parts = [_looking_twice(found, part, _answering(found, part)) for part in served.parts]
+        return staged(found.result, found.task, served, parts)
     folder = found.session.project.runs.folder / served.folder
     if not folder.is_dir():
         raise _gone(found.result, "model", folder)

@@ -13,9 +13,12 @@ from support.gateway_ways import ask, gateway, http_cloud, post
 
 from insource.gateway.settings import HttpCloud, WaySettings
 from insource.gateway.ways.spending import Spending
+from insource.routing.second_look import SecondLookModel
+from insource.routing.stages import StagedModel
 from insource.store.calls.calls import find_calls
 from insource.store.calls.selection import Selection
 from insource.store.removal.purge import purge
+from insource.types import Completion
 from insource.types.ways import Rule
 
 FAR = HttpCloud(model="big-cloud", base_url="https://cloud.example/v1")
@@ -377,3 +380,60 @@ def test_calls_leave_a_model_that_is_too_slow_and_come_back(recorder, local, pro
         ("cloud", "by-rule"),
         ("local", "confident"),
     ]
+
+
+# Local stages
+
+
+class Rephrasing(Local):
+    """As sure as it is told of its first answer; says ``again`` when it is asked at another temperature."""
+
+    def __init__(self, sure, again):
+        super().__init__()
+        self.sure, self.again = sure, again
+
+    def generate(self, request):
+        self.asked.append(request)
+        text = self.again if request.temperature else LOCAL_ANSWER
+        return Completion(text=text, confidence=self.sure)
+
+
+def twice(local):
+    return SecondLookModel(local, lambda one: one, (0.5, 0.8), TASK.output)
+
+
+@pytest.mark.parametrize(
+    ("sure", "again", "expected", "asked"),
+    [
+        (0.7, '{ "voltage": "480 V" }', ("local", "confident"), 2),
+        (0.7, '{"voltage":"48 V"}', ("cloud", "low-confidence"), 2),
+        (0.4, LOCAL_ANSWER, ("cloud", "low-confidence"), 1),
+        (0.8, LOCAL_ANSWER, ("local", "confident"), 1),
+    ],
+)
+def test_a_doubtful_answer_is_looked_at_twice_before_the_cloud_is_asked(
+    recorder, provider, sure, again, expected, asked
+):
+    local = Rephrasing(sure, again)
+    with gateway(recorder, twice(local), http_cloud(provider)) as server:
+        reply = post(server, ask(SURE))
+    assert (reason(reply), len(local.asked)) == (expected, asked)
+    if asked == 2:
+        assert float(reply.headers["x-insource-confidence"]) == pytest.approx(
+            0.85 if "local" in expected else 0.35
+        )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected", "asked"),
+    [
+        (0.95, 0.1, ("local", "confident"), 0),
+        (0.85, 0.9, ("local", "confident"), 1),
+        (0.85, 0.1, ("cloud", "low-confidence"), 1),
+    ],
+)
+def test_a_cheap_model_then_the_dear_one_then_the_cloud(recorder, provider, first, second, expected, asked):
+    quick, slow = Rephrasing(first, ""), Rephrasing(second, "")
+    with gateway(recorder, StagedModel(quick, slow, 0.9), http_cloud(provider)) as server:
+        reply = post(server, ask(SURE))
+    assert (reason(reply), len(quick.asked), len(slow.asked)) == (expected, 1, asked)

@@ -6,6 +6,7 @@ from support.example_results import example_result, example_routing
 from support.walks import FakeDisplay, session_on
 
 from insource.arms.registry import ARMS
+from insource.foundation.errors import ConfigError
 from insource.routing.certified import changed
 from insource.types import JsonSchema, RoutingSummary
 from insource.types.choice import Choice
@@ -147,6 +148,30 @@ def test_answers_in_the_grey_zone_are_looked_at_twice_where_the_policy_is_fitted
     assert {record.confidence for record in tested.records} == {0.5}
     assert {record.confidence for record in calibrated.look("test", tested).records} == {0.75}
     assert looks_at_test(walk, dataset.splits["test"]).most == 1  # the second look is none
+
+
+def test_a_cheap_arm_may_be_asked_first_and_both_are_certified_together(project, rows, label_task, tmp_path):
+    walk = with_loss(project, first="labels-ngrams")
+    examples = rows.examples(rows.tickets(120))
+    dataset = calibration(label_task, examples[:12] + examples[30:])
+    dataset = dataset.model_copy(
+        update={"splits": dataset.splits | {"train": examples[:9], "validation": examples[12:30]}}
+    )
+    made = made_of(label_task, tmp_path, examples)
+    calibrated = calibrate(walk, dataset, label_task, made, CHOICE)
+    assert (calibrated.served.kind, calibrated.served.arm) == ("staged", "stages")
+    assert [part.kind for part in calibrated.served.parts] == ["fitted", "engine"]
+    assert calibrated.evaluated.evaluation.arm.name == "stages"
+    assert any("labels-ngrams is asked first" in note for note in walk.display.notes)
+
+
+@pytest.mark.parametrize("name", ["tuned", "no such arm"])
+def test_a_first_stage_that_cannot_be_one_is_named(project, rows, label_task, tmp_path, name):
+    walk = with_loss(project, first=name)
+    examples = rows.examples(rows.tickets(30))
+    made = made_of(label_task, tmp_path, examples)
+    with pytest.raises(ConfigError, match=r"routing\.first"):
+        calibrate(walk, calibration(label_task, examples), label_task, made, CHOICE)
 
 
 def test_fields_without_a_limit_need_one_stated(project, rows, example_task, tmp_path):
