@@ -1,6 +1,7 @@
 """The cascade: the chosen arm's answer where it is sure enough, the cloud's where it is not.
 
-Both answers are on record, so it is replayed from them: no model is asked again. Where the policy escalates
+Before it, a cheap local arm may be asked (stages). All answers are on record, so both are replayed from
+them: no model is asked again. Where the policy escalates
 single fields, those come from the cloud's whole answer: what a cloud says when it is asked for them alone,
 with the draft, is only known live.
 """
@@ -11,6 +12,8 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from insource.arms.factory import ArmInputs
+from insource.arms.fitting import ask_directly
 from insource.arms.recorded import RecordsModel, by_document
 from insource.contract.answers import read_answer
 from insource.evaluation.plan import ArmPlan
@@ -20,10 +23,11 @@ from insource.models.fitted.model import request_to
 from insource.models.protocol import Model, Request
 from insource.routing.cascade import decide
 from insource.routing.partial import doubtful, fields_of, merged
+from insource.routing.stages import StagedModel
 from insource.types import Arm, EvalRecord, Example, JsonSchema, Policy, Task
 from insource.types.ways import FieldPolicy
 
-NAME = "cascade"
+NAME, STAGES = "cascade", "stages"
 
 
 def cascade_plan(
@@ -122,3 +126,42 @@ def _cost(local: Arm, cloud: Arm, share: float) -> float | None:
     if local.cost_per_1000_usd is None or cloud.cost_per_1000_usd is None:
         return None
     return local.cost_per_1000_usd + (1 - share) * cloud.cost_per_1000_usd
+
+
+def stages_plan(inputs: ArmInputs, first: Evaluated, second: Evaluated, keep_from: float) -> ArmPlan:
+    """Return the plan that replays both arms on the documents that both were asked about.
+
+    A document takes the time of the first arm, and of the second where that one is asked.
+    """
+    asked = [{record.row_id for record in one.records} for one in (first, second)]
+    examples = tuple(one for one in inputs.test if all(one.row_id in rows for rows in asked))
+    arms = [one.evaluation.arm for one in (first, second)]
+    arm = Arm(
+        name=STAGES,
+        model=f"{arms[0].model}, then {arms[1].model}",
+        kind=STAGES,
+        role="candidate",
+        local=all(one.local for one in arms),
+        simulated=any(one.simulated for one in arms),
+        description=f"{arms[0].name} where it is at least {keep_from:.2f} sure, else {arms[1].name}",
+    )
+
+    @contextmanager
+    def model() -> Iterator[Model]:
+        quick, other = (
+            RecordsModel(
+                one.evaluation.arm.model, by_document(examples, one.records), local=one.evaluation.arm.local
+            )
+            for one in (first, second)
+        )
+        yield StagedModel(quick, other, keep_from)
+
+    return ArmPlan(
+        arm=arm,
+        examples=examples,
+        identity={"first": first.run.digest, "second": second.run.digest, "from": repr(keep_from)},
+        model=model,
+        ask=lambda example: ask_directly(inputs, example),
+        confidence=lambda example, completion: completion.confidence,
+        is_look=False,
+    )

@@ -36,6 +36,7 @@ VERBS: dict[str, Verbs] = {
         "serve": ("serve", "Serve the chosen model on loopback, OpenAI-compatible"),
         "gateway": ("gateway", "Record every call; answer locally, escalate to the cloud"),
         "deploy": ("deploy", "Move traffic to a version step by step, and back"),
+        "retrain": ("retrain", "Make the model again when there is a reason, and judge it"),
         "predict": ("predict", "Answer a file or folder of documents with the chosen model"),
         "keys": ("keys", "Manage virtual keys: tasks, budgets and rate limits"),
     },
@@ -43,6 +44,7 @@ VERBS: dict[str, Verbs] = {
     "Look": {
         "models": ("models.group", "List, show and fetch base models"),
         "logs": ("logs.group", "Query, import, export and purge the recorded calls"),
+        "explain": ("explain", "Tell why one call was answered as it was"),
         "config": ("config", "Show every setting and where it comes from"),
     },
 }

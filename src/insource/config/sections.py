@@ -13,6 +13,7 @@ from insource.config.gateway import GatewaySection, UpstreamSection
 from insource.config.log import LogSection, PricesSection
 from insource.config.monitor import MonitorSection
 from insource.config.reference import ReferenceSection
+from insource.config.retrain import RetrainSection
 from insource.config.rollout import RolloutSection
 from insource.config.routing import RoutingSection
 from insource.config.serving import ServingSection
@@ -41,6 +42,7 @@ class Config(Frozen):
     routing: RoutingSection = RoutingSection()
     rollout: RolloutSection = RolloutSection()
     monitor: MonitorSection = MonitorSection()
+    retrain: RetrainSection = RetrainSection()
     gateway: GatewaySection = GatewaySection()
     upstreams: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")], UpstreamSection] = {}
     log: LogSection = LogSection()

@@ -12,7 +12,7 @@ from insource.dataset.settings import BuildSettings
 from insource.foundation.canonical import digest
 from insource.runs.folders import StageSpec
 
-STAGE, VERSION = "dataset", 3
+STAGE, VERSION = "dataset", 4
 LIBRARIES = (
     "insource",
     "charset-normalizer",
@@ -52,8 +52,8 @@ def build_spec(
       (``margin``, ``max_error``, ``delta``), what absent fields mean, fixes, reviews, the policy on teachers;
     - ``section``, whole: which rows are read, and how;
     - ``inputs``, as digests: ``source`` (every file of the source), ``schemas`` (the schemas that rows name),
-      ``synthetic`` (the synthetic rows), ``splits`` (the stored assignments), ``log`` (the calls and the
-      feedback that rows or answers come from);
+      ``synthetic`` (the synthetic rows), ``fresh`` (the rows of live traffic, if there are any), ``splits``
+      (the stored assignments), ``log`` (the calls and the feedback that rows or answers come from);
     - ``checks``: the instruction, which answers of the log are answers to; and what accepted fixes know
       beside the rows: the key of pseudonyms, the limit and the tokenizer of training;
     - ``VERSION``, the version of Insource, of the Python whose Unicode tables are used, and of the libraries

@@ -16,7 +16,8 @@ from insource.types.estimate import NOT_MEASURED, Estimate
 CurveSource = Literal["classical", "fine-tune"]
 Part = Literal["all", "label", "field"]
 ShapeVerdict = Literal["monotone and convex", "not monotone", "not convex", "not tested"]
-Signal = Literal["disagreement", "uncertainty", "coverage"]
+Signal = Literal["disagreement", "uncertainty", "coverage", "failure", "novelty"]
+"""``failure`` and ``novelty`` are of documents of live traffic: ``lifecycle/mining.py``."""
 
 
 class CurvePoint(Frozen):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from insource.dataset.build import seal
 from insource.dataset.checks.check import Context
 from insource.dataset.checks.fixes import read_decisions
+from insource.dataset.fresh import FreshRows
 from insource.dataset.prepare import MakeContext, Prepared, prepared
 from insource.dataset.review.decisions import read_reviews
+from insource.dataset.rows.source import Source
 from insource.dataset.rows.staged import Staged
 from insource.dataset.rows.teacher_policy import read_policy
 from insource.dataset.saved.built import Built, find_built, remember
@@ -28,7 +31,7 @@ from insource.models.protocol import Model
 from insource.redaction.pseudonyms import Pseudonyms
 from insource.store.database import open_database
 from insource.training.count import token_counter
-from insource.types import SPLITS, Dataset, DatasetManifest, OutputSpec, Task, Text
+from insource.types import SPLITS, Dataset, DatasetManifest, OutputSpec, Row, Task, Text
 from insource.workflow.ask_cloud import ask_cloud, cloud_prompt
 from insource.workflow.build_key import BuildKey, log_state, names_values, read_key
 from insource.workflow.project import Project
@@ -169,8 +172,12 @@ def build_settings(project: Project) -> BuildSettings:
     )
 
 
-def source_of(session: Session) -> Chosen:
-    """Return the project's rows, why they are read like that, and the synthetic rows made from them."""
+def source_of(session: Session, *, for_review: bool = False) -> Chosen:
+    """Return the project's rows and why they are read like that, with those of its traffic and made ones.
+
+    Of the traffic, answers that the teacher policy does not allow are there once a person has reviewed them,
+    and ``for_review``.
+    """
     project = session.project
     chosen = choose_source(
         session.config.dataset,
@@ -179,10 +186,25 @@ def source_of(session: Session) -> Chosen:
         task=session.config.task.name,
         schemas=project.schemas(),
     )
-    if not project.synthetic_path.exists():
-        return chosen
-    synthetic = JsonLines(project.synthetic_path, project.schemas())
-    return Chosen(Joined(chosen.source, synthetic), chosen.reason)
+    more: list[Source] = []
+    if project.fresh_path.exists():
+        more.append(FreshRows(project.fresh_path, *([] if for_review else [_untrainable(project)])))
+    if project.synthetic_path.exists():
+        more.append(JsonLines(project.synthetic_path, project.schemas()))
+    return Chosen(Joined(chosen.source, *more), chosen.reason) if more else chosen
+
+
+def _untrainable(project: Project) -> Callable[[Row], str]:
+    """Return what says why a row of the traffic may not be trained on: the policy, before its review."""
+    policy = read_policy(project.policy_path)
+    reviewed = {one.row_id for one in read_reviews(project.reviews_path)}
+
+    def refuses(row: Row) -> str:
+        if row.row_id in reviewed or not row.provenance.from_teacher:
+            return ""
+        return policy.objection(row.provenance)
+
+    return refuses
 
 
 def made(folder: Path) -> Path:

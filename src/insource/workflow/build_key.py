@@ -84,6 +84,7 @@ def read_key(project: Project, settings: BuildSettings) -> BuildKey | None:
             "synthetic": content_digest(project.synthetic_path),
             "splits": stored,
             "log": log_state(project),
+            **({"fresh": content_digest(project.fresh_path)} if project.fresh_path.exists() else {}),
         },
         checks=_checks(project, settings),
     )

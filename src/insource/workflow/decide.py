@@ -30,6 +30,7 @@ from insource.types.decided import Decision, Depth, NextExperiment, OptionKind
 from insource.types.log_profile import LogProfile
 from insource.types.probes import Probes
 from insource.types.sufficiency import Sufficiency
+from insource.workflow.cycles import cycles
 from insource.workflow.judge import Judged, terms_of
 from insource.workflow.machine import machine
 from insource.workflow.session import Session
@@ -107,6 +108,7 @@ def decide_with(
         stated=_stated(session, task) if own else None,
         local_only=_stays(session, task, own=maybe_own),
         deeper=deeper,
+        cycles=cycles(session) if own else (),
     )
     made = Made(
         insource_version=__version__,

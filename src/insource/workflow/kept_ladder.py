@@ -41,7 +41,7 @@ def kept_ladder(session: Session) -> Measured | None:
     folder = next((one.path for one in result.stages if one.stage == "dataset"), "")
     dataset = load_dataset(session.project.datasets_path / folder)
     task = session.project.task(dataset.manifest.output)
-    evaluated = _evaluated(session, result)
+    evaluated = evaluated_in(session, result)
     judged = Judged(
         comparisons=result.comparisons,
         fairness=result.fairness,
@@ -55,7 +55,7 @@ def kept_ladder(session: Session) -> Measured | None:
     return Measured(result, dataset, task, evaluated, ladder._replace(run_id=result.run_id))
 
 
-def _evaluated(session: Session, result: RunResult) -> tuple[Evaluated, ...]:
+def evaluated_in(session: Session, result: RunResult) -> tuple[Evaluated, ...]:
     """Return the evaluations of a run with their records, in its order."""
     wanted = {stage.run_id for stage in result.stages if stage.stage.endswith(" on test")}
     runs = session.project.runs.complete(EVALUATE)

@@ -229,7 +229,7 @@ def _version(session: Session, registry: Database) -> _Version:
         documents=documents,
         source=source,
         calibrated=False,
-        slo=rollout.slo,
+        slo=result.routing.policy.max_error if rollout.slo is None else rollout.slo,
         audit_alpha=rollout.alpha,
     )
     since = deployed.champion_since if deployed and champion else None

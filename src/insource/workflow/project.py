@@ -9,6 +9,7 @@ from typing import Any
 from insource.config.loading import LoadedConfig
 from insource.config.sections import Config
 from insource.contract.reasoning_field import output_of
+from insource.dataset.fresh import FILE_NAME as FRESH_FILE
 from insource.evaluation.scorers import compared
 from insource.evaluation.scoring.custom import custom_scorer
 from insource.foundation.errors import ConfigError, UserError
@@ -70,6 +71,11 @@ class Project(Frozen):
     def synthetic_path(self) -> Path:
         """The file with the synthetic rows."""
         return self.folder / self.config.dataset.synthetic
+
+    @property
+    def fresh_path(self) -> Path:
+        """The file with the rows that live traffic gave, which `insource retrain` writes."""
+        return self.workspace / FRESH_FILE
 
     @property
     def datasets_path(self) -> Path:
@@ -176,6 +182,12 @@ class Project(Frozen):
                 hint="Write a JSON Schema, or an object of named JSON Schemas, to the file.",
             )
         return value
+
+
+def on_base(project: Project, base: str) -> Project:
+    """Return the project as if its configuration named this base model."""
+    training = project.config.training.model_copy(update={"model": base})
+    return project.model_copy(update={"config": project.config.model_copy(update={"training": training})})
 
 
 def _check(task: Task) -> None:

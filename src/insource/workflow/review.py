@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -59,13 +58,13 @@ def open_workbench(session: Session, *, overlap: float = 0.0) -> Iterator[Workbe
     file = DecisionFile(project.reviews_path, workspace / "reviews.lock")
     file.decisions()  # a file that cannot be read is said before anybody begins
     ranked = read_ranked(workspace / FILE_NAME)
-    waiting = WaitingCalls(workspace, session.config.dataset.calls, task=session.config.task.name)
-    source = source_of(session).source
+    section = session.config.dataset
+    waiting = WaitingCalls(
+        workspace, section.calls, task=session.config.task.name, corrected=section.format != "log"
+    )
+    source = source_of(session, for_review=True).source
     if (workspace / STORE_FILE).exists():
-        if session.config.dataset.format == "log":
-            deque(waiting, maxlen=0)  # they are among the rows; only why they wait is read
-        else:
-            source = Joined(source, waiting)
+        source = Joined(source, waiting)
     with staged(source, made(workspace / "review")) as rows:
         contract = project.given_output() or infer_output(row.output for row in rows)
         set_reasoning_apart(rows, contract)

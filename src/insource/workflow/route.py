@@ -86,20 +86,13 @@ def calibrate(
         lambda: _on_validation(session, dataset, task, made, choice, arms),
         choices,
     )
+    fields = field_policy(session, task, evaluated.records)
     if any(example.attributes or example.contract for example in examples):
-        policy = policy.model_copy(
-            update={
-                "threshold": None,
-                "basis": "infeasible",
-                "expected_local_share": 0.0,
-                "reason": OWN_FIELDS,
-            }
-        )
+        policy, fields = policy.model_copy(update=NOTHING_HERE), None
     if any(one.completion and one.completion.label_probabilities for one in evaluated.records):
         policy = policy.model_copy(update={"measure": "labels"})
     session.display.note(policy.reason)
     known = certified_by(session, task, examples)
-    fields = field_policy(session, task, evaluated.records)
     return Calibrated(policy, evaluated, served, servable, cloud, known, fields, look)
 
 
@@ -243,6 +236,14 @@ OWN_FIELDS = (
     "Everything goes to the cloud: these documents ask for fields of their own or have their own schema, "
     "and the gateway serves the task's one prompt and schema, which was not calibrated."
 )
+
+
+NOTHING_HERE = {
+    "threshold": None,
+    "basis": "infeasible",
+    "expected_local_share": 0.0,
+    "reason": OWN_FIELDS,
+}
 
 
 def drive_gateway(

@@ -104,6 +104,12 @@ class Session:
     def config(self) -> Config:
         return self.project.config
 
+    def anew(self, project: Project) -> Session:
+        """Return a session for a walk of its own on this project, with nothing done yet."""
+        other = Session(project, self.display, self.command, self.clock)
+        other.cap_usd = self.cap_usd
+        return other
+
     @contextmanager
     def recorder(self) -> Iterator[Recorder]:
         """Open the project's log with the redaction of ``[log]``. Raises the errors of ``Recorder.open``."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from insource.arms.cascade import STAGES, stages_plan
 from insource.arms.factory import ArmInputs
-from insource.arms.stages import NAME, stages_plan
 from insource.evaluation.plan import ArmPlan
 from insource.evaluation.stage import Evaluated
 from insource.foundation.errors import ConfigError
@@ -43,7 +43,7 @@ class FirstStage(NamedTuple):
         """Return what answers for both stages."""
         first = served_by(self.session, self.plan_for(self.inputs_for(())))
         return Served(
-            arm=NAME,
+            arm=STAGES,
             model=f"{first.model}, then {second.model}",
             kind="staged",
             parts=(first, second),
@@ -83,7 +83,9 @@ def first_stage(
     records = evaluate_one(session, dataset, task, "validation", found[name]).records
     sure = keep_from(records, session.config.routing.max_error)
     if sure is None:
-        session.skip(NAME, f"{name} is not asked first: too many of its surest validation answers are wrong")
+        session.skip(
+            STAGES, f"{name} is not asked first: too many of its surest validation answers are wrong"
+        )
         return None
     session.display.note(f"{name} is asked first; its answers are kept from a confidence of {sure:.3g} on")
     return FirstStage(session, dataset, task, sure, inputs_for, lambda asked: plans(asked)[name])

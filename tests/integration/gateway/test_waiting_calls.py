@@ -65,6 +65,7 @@ def test_they_wait_in_a_queue_of_their_own_and_a_decision_is_feedback_on_the_cal
         assert bench.progress("waiting", "ann").waiting == 0
 
 
+@pytest.mark.parametrize("session", ["rows"], indirect=True)
 def test_decisions_about_other_rows_are_no_feedback(session):
     with open_workbench(session) as bench:
         place = next(place for place, row in enumerate(bench.rows) if row.input != UNSURE)

@@ -35,7 +35,7 @@ def configuration() -> str:
         parts.append(f"## [{section}]\n\n| key | type | default | meaning |\n|---|---|---|---|")
         for key, field in keys().items():
             if key.startswith(f"{section}."):
-                default = json.dumps(field.get_default(), ensure_ascii=False)
+                default = json.dumps(field.get_default(call_default_factory=True), ensure_ascii=False)
                 default = "empty" if default in ("null", '""', "[]", "{}") else f"`{default}`"
                 kind = type_name(field.annotation) + "".join(limits(field.metadata))
                 parts.append(f"| `{key}` | {kind} | {default} | {field.description} |")

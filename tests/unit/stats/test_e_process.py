@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import beta
 
-from insource.stats.e_process import PRIORS, log_evidence
+from insource.stats.e_process import ALTERNATIVES, PRIORS, ChangeDetector, log_evidence
 
 
 @pytest.mark.parametrize("claim", ["above", "below"])
@@ -39,3 +39,21 @@ def test_one_more_error_never_helps_safety_and_never_hurts_harm():
 def test_impossible_counts_are_refused(wrong, n, boundary):
     with pytest.raises(ValueError, match=r"wrong|boundary"):
         log_evidence(wrong, n, boundary, "above")
+
+
+def test_the_detector_is_the_sum_over_all_starts():
+    observations, boundary = [True, False, False, True, True], 0.1
+    detector = ChangeDetector(boundary)
+    detector.add(observations)
+    sums = []
+    for factor in ALTERNATIVES:
+        rate = min(factor * boundary, (1 + boundary) / 2)
+        ratios = [rate / boundary if one else (1 - rate) / (1 - boundary) for one in observations]
+        sums.append(sum(math.prod(ratios[start:]) for start in range(len(ratios))))
+    assert detector.log_sum == pytest.approx(math.log(np.mean(sums)))
+
+
+def test_a_detector_without_observations_has_no_evidence():
+    assert ChangeDetector(0.1).log_sum == -math.inf
+    with pytest.raises(ValueError, match="boundary"):
+        ChangeDetector(1.0)

@@ -68,6 +68,7 @@ def command(
     say(f"Removed {report.calls:,} calls; {report.spool_bytes:,} bytes of the spool overwritten.")
     if report.under_way:
         say(f"{report.under_way:,} calls have not ended and are not in the log yet. Purge again later.")
+    _remove_rows(log.root, report.call_ids)
     named: set[str] = set()
     for one in affected(log.root, report.row_answers, report.call_ids):
         named |= set(one.runs)
@@ -79,6 +80,15 @@ def command(
         _name_decisions(log.root)
     if report.calls and (stages := RunStore(log.root).interrupted()):
         say(f"Interrupted runs may hold some, too ({', '.join(stages)}): finish or delete them.")
+
+
+def _remove_rows(root: Path, call_ids: frozenset[str]) -> None:
+    """Remove the rows for retraining that were made of purged calls."""
+    from insource.cli.output import say
+    from insource.dataset.fresh import FILE_NAME, without_calls
+
+    if removed := without_calls(root / FILE_NAME, call_ids):
+        say(f"Removed {removed:,} rows for retraining from {FILE_NAME}.")
 
 
 def _name_decisions(root: Path) -> None:

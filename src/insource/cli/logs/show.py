@@ -34,13 +34,22 @@ def command(call_id: str, config_path: Path, as_json: bool) -> None:
     from insource.logs.export import document
 
     with open_log(config_path) as log:
-        call = log.get(call_id) or _beginning_with(log, call_id)
+        call = call_named(log, call_id)
         feedback = log.feedback(call.call_id).get(call.call_id, ())
     if as_json:
         click.echo(json.dumps(document(call, feedback)))
         return
     for line in _lines(call, feedback):
         click.echo(printable(line))
+
+
+def call_named(log: Log, call_id: str) -> Call:
+    """Return the call with this id, or the only one whose id begins so.
+
+    Raises:
+        UserError: ``call-not-found``, ``call-id-ambiguous``.
+    """
+    return log.get(call_id) or _beginning_with(log, call_id)
 
 
 def _beginning_with(log: Log, beginning: str) -> Call:

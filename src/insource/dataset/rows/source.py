@@ -11,6 +11,7 @@ from insource.types import Dropped, Row
 
 LEFT_OUT = frozenset(
     {
+        "answered-here",
         "call-failed",
         "conversation",
         "interrupted",
@@ -20,6 +21,7 @@ LEFT_OUT = frozenset(
         "not-text",
         "rated-down",
         "simulated",
+        "teacher-not-allowed",
         "tool-calls",
         "weight-zero",
     }

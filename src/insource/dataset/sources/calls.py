@@ -41,7 +41,8 @@ class LoggedCalls:
     """A row a call, in the order they started. What has no usable answer is left out with its reason.
 
     A correction is the answer and ``checked``, whatever the model said. Without one the answer is the
-    ``teacher``'s for ever. Calls that were simulated are never rows.
+    ``teacher``'s for ever. Calls that were simulated are never rows. Neither are answers of a local model,
+    whole or in some fields, that nobody corrected: they would teach it its own mistakes.
 
     Raises, when read:
         UserError: ``no-log``.
@@ -136,15 +137,17 @@ class WaitingCalls:
     """The calls of a task whose doubtful answers wait for a person, a row a call, with their confidence.
 
     Such an answer is the label until a person decides. ``reasons`` says why each row waits, by its id.
+    With ``corrected``, those that a person has corrected or rated are among them; the log has them as rows.
     """
 
-    def __init__(self, workspace: Path, calls: CallsSection, *, task: str) -> None:
+    def __init__(self, workspace: Path, calls: CallsSection, *, task: str, corrected: bool = True) -> None:
         self.name = "waiting calls"
         self.notes: tuple[str, ...] = ()
         self.reasons: dict[str, tuple[str, ...]] = {}
         self._workspace = workspace
         self._calls = calls
         self._task = task
+        self._corrected = corrected
 
     def __iter__(self) -> Iterator[Row | Dropped]:
         self.reasons.clear()
@@ -152,7 +155,10 @@ class WaitingCalls:
             with contextlib.suppress(InsourceError):  # what is not in the store yet waits a little longer
                 log.drain()
             for call in calls_routed(log.database, self._task, WAITS_FOR_A_PERSON):
-                item = _item(call, _said(()), self._calls.group, "last")
+                if not self._corrected and log.feedback(call.call_id):
+                    continue
+                unrouted = call.model_copy(update={"route": None})  # it is a row although it was local
+                item = _item(unrouted, _said(()), self._calls.group, "last")
                 if isinstance(item, Row):
                     sure = call.route.confidence if call.route else None
                     self.reasons[item.row_id] = (_doubt(call),)
@@ -192,6 +198,9 @@ def _row(call: Call, said: _Said, group: str, conversations: Conversations) -> R
         raise BadRow("simulated", f"{call.model_asked} was simulated")
     if call.endpoint in _NOT_GENERATION:
         raise BadRow("not-generation", f"a call of {call.endpoint}, which writes no text")
+    here = call.route is not None and (call.route.to == "local" or call.route.cloud_fields)
+    if call.route is not None and here and said.correction is None:
+        raise BadRow("answered-here", f"{call.route.model} answered here, and nobody corrected it")
     document = asked(call.request, conversations)
     return Row(
         line=None,

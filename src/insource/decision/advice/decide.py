@@ -12,6 +12,7 @@ from insource.decision.advice.measured_ways import measured_ways
 from insource.decision.advice.next_step import next_experiment
 from insource.decision.advice.outcome import verdict_of
 from insource.decision.advice.questions import four_questions
+from insource.decision.advice.retrainings import with_cycles
 from insource.decision.advice.ways import Way, not_measured, ruled_out, too_slow
 from insource.decision.advice.weighing import Ranking, rank
 from insource.decision.economics.assumptions import Assumptions, assumptions
@@ -39,6 +40,7 @@ def decide_task(facts: Facts, section: DecisionSection, made: Made, *, seed: int
         DataError: ``economics-input`` when a figure of the log or of an arm is not what it can be.
     """
     given, missing = _given(section, facts.profile)
+    given = with_cycles(given, facts.cycles, section.model_fields_set)
     ways = [*ways_in_the_cloud(facts, given), *measured_ways(facts, given), *untried(facts, given)]
     ways += not_measured(ways, facts.ladder.skipped.items() if facts.ladder is not None else ())
     allowed = too_slow(ruled_out(ways, local_only=facts.local_only), section.need_s)

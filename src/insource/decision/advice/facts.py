@@ -14,6 +14,7 @@ from insource.types.error_mix import ErrorMix
 from insource.types.gold import GoldSource
 from insource.types.log_profile import LogProfile
 from insource.types.probes import Probes
+from insource.types.retraining import Cycle
 from insource.types.sufficiency import Sufficiency
 
 OWN: frozenset[OptionKind] = frozenset(
@@ -100,7 +101,7 @@ class Facts(NamedTuple):
 
     ``stated`` is the price of today's way that a person gave, for where nothing was measured.
     ``sufficiency`` and ``probes`` are those of the ladder's rows. ``local_only``: no document may leave the
-    machine. ``deeper`` has what each further depth takes.
+    machine. ``deeper`` has what each further depth takes. ``cycles`` are the retrainings so far.
     """
 
     task: str
@@ -112,6 +113,7 @@ class Facts(NamedTuple):
     stated: Price | None = None
     local_only: bool = False
     deeper: tuple[NextExperiment, ...] = ()
+    cycles: tuple[Cycle, ...] = ()
 
     @property
     def is_simulated(self) -> bool:

@@ -11,7 +11,11 @@ from insource.types import Assumption, Frozen
 
 
 class Assumptions(Frozen):
-    """Everything that the options share; the fields have the names and units of ``[decision]``."""
+    """Everything that the options share; the fields have the names and units of ``[decision]``.
+
+    ``retraining_usd`` is what a cycle of retraining took beside its labels. It is None until one was
+    measured; a cycle then takes the training of the option.
+    """
 
     documents_per_month: Quantity
     volume_growth_per_year: Quantity
@@ -40,6 +44,7 @@ class Assumptions(Frozen):
     hardware_months: Decimal
     horizon_months: int
     quoted_usd_per_month: Decimal | None = None
+    retraining_usd: Quantity | None = None
 
     def quantities(self) -> tuple[Quantity, ...]:
         """Return all of them, in the order of the configuration."""

@@ -65,7 +65,8 @@ def upkeep_lines(option: Option, given: Assumptions, at: Valuation[N]) -> dict[s
     if option.machine_seconds is not None:
         lines[OPERATIONS] = at.of(given.engineering_usd_per_month)
     if option.retrained:
-        cycle = labelling_usd(given.retraining_labels, given, at) + _training(option, at)
+        made = _training(option, at) if given.retraining_usd is None else at.of(given.retraining_usd)
+        cycle = labelling_usd(given.retraining_labels, given, at) + made
         lines[RETRAINING] = at.of(given.retrainings_per_year) / 12 * cycle
     return lines
 

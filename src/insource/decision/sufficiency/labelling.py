@@ -23,7 +23,13 @@ Ranked = dict[str, tuple[float, str]]
 
 
 def to_label(
-    dataset: Dataset, task: Task, answered: Mapping[str, Sequence[EvalRecord]], confident: str = ""
+    dataset: Dataset,
+    task: Task,
+    answered: Mapping[str, Sequence[EvalRecord]],
+    confident: str = "",
+    *,
+    more: Mapping[Signal, Ranked] | None = None,
+    most: int = MOST,
 ) -> Queued:
     """Return the rows that no person has checked, those first that a label tells most about.
 
@@ -31,31 +37,22 @@ def to_label(
         answered: the records of each arm by its name, of any split; an arm is no witness of rows that it was
             trained on.
         confident: the arm whose confidence counts.
+        more: further signals by row id; one of the same name adds its rows.
+        most: rows in the queue.
     """
-    split_of: dict[str, Split] = {}
-    rows: dict[str, Example] = {}
-    checked = 0
-    for split, examples in dataset.splits.items():
-        for one in examples:
-            if one.provenance.synthetic:
-                continue  # no row of the source, so nobody can review it there
-            if one.provenance.label == "checked":
-                checked += 1
-            else:
-                rows[one.row_id], split_of[one.row_id] = one, split
+    rows, split_of, checked = _unchecked(dataset)
     gaps = gaps_of(dataset, task)
     signals: dict[Signal, Ranked] = {
         "disagreement": _disagreement(rows, answered),
         "uncertainty": _uncertainty(rows, answered.get(confident, ())),
         "coverage": _coverage(rows, gaps, task),
     }
-    scores: dict[str, float] = defaultdict(float)
-    for found in signals.values():
-        order = sorted(found, key=lambda row: (-found[row][0], row))
-        for rank, row in enumerate(order, 1):
-            scores[row] += 1 / (FUSED_AT + rank)
+    for name, ranked in (more or {}).items():
+        known = {row: one for row, one in ranked.items() if row in rows}
+        signals[name] = signals.get(name, {}) | known
+    scores = _fused(signals.values())
     best = max(scores.values(), default=1.0)
-    ordered = sorted(scores, key=lambda row: (-scores[row], row))[:MOST]
+    ordered = sorted(scores, key=lambda row: (-scores[row], row))[:most]
     return Queued(
         rows=tuple(
             ToLabel(
@@ -70,8 +67,34 @@ def to_label(
         checked=checked,
         considered=len(rows),
         gaps=gaps,
-        note=_note(rows, checked, scores),
+        note=_note(rows, checked, scores, most),
     )
+
+
+def _unchecked(dataset: Dataset) -> tuple[dict[str, Example], dict[str, Split], int]:
+    """Return the rows that no person has checked with their splits, and the number of those checked."""
+    split_of: dict[str, Split] = {}
+    rows: dict[str, Example] = {}
+    checked = 0
+    for split, examples in dataset.splits.items():
+        for one in examples:
+            if one.provenance.synthetic:
+                continue  # no row of the source, so nobody can review it there
+            if one.provenance.label == "checked":
+                checked += 1
+            else:
+                rows[one.row_id], split_of[one.row_id] = one, split
+    return rows, split_of, checked
+
+
+def _fused(signals: Iterable[Ranked]) -> dict[str, float]:
+    """Return one score a row, by its rank in each signal."""
+    scores: dict[str, float] = defaultdict(float)
+    for found in signals:
+        order = sorted(found, key=lambda row: (-found[row][0], row))
+        for rank, row in enumerate(order, 1):
+            scores[row] += 1 / (FUSED_AT + rank)
+    return scores
 
 
 def gaps_of(dataset: Dataset, task: Task) -> tuple[Gap, ...]:
@@ -141,7 +164,7 @@ def _named(arms: Sequence[str]) -> str:
     return " and ".join(arms) if len(arms) < 3 else f"{arms[0]} and {len(arms) - 1} other arms"
 
 
-def _note(rows: Mapping[str, Example], checked: int, scores: Mapping[str, float]) -> str:
+def _note(rows: Mapping[str, Example], checked: int, scores: Mapping[str, float], most: int) -> str:
     if not rows:
         return (
             f"A person stands behind the label of every row ({checked:,}): new documents are what is left to "
@@ -149,6 +172,6 @@ def _note(rows: Mapping[str, Example], checked: int, scores: Mapping[str, float]
         )
     if not scores:
         return "No arm disagrees with a label, none is unsure, and no label or group has few examples."
-    if len(scores) > MOST:
-        return f"The first {MOST} of {len(scores):,} rows with a reason."
+    if len(scores) > most:
+        return f"The first {most} of {len(scores):,} rows with a reason."
     return ""

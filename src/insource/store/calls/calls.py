@@ -106,9 +106,10 @@ def find_calls(
     task: str | None = None,
     model: str | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     limit: int | None = None,
 ) -> list[Call]:
-    """Return calls in the order they started; with ``limit``, only the latest ones.
+    """Return calls in the order they started, ``until`` excluded; with ``limit``, only the latest ones.
 
     ``model`` is the one that answered, or was asked when none answered.
     """
@@ -119,6 +120,8 @@ def find_calls(
         query = query.where(CALLS.c.model == model)
     if since is not None:
         query = query.where(CALLS.c.started_at >= to_microseconds(since))
+    if until is not None:
+        query = query.where(CALLS.c.started_at < to_microseconds(until))
     with database.read() as connection:
         rows = connection.execute(query).all()
     return [call_of_row(row._mapping) for row in reversed(rows)]

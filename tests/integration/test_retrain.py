@@ -1,0 +1,269 @@
+"""One cycle of retraining on real rows, a real log and real models, from the trigger to the ladder."""
+
+import json
+import shutil
+
+import pytest
+from support.retraining import (
+    CONFIG,
+    KNOWN,
+    NEW,
+    again,
+    answered,
+    documents,
+    finished_project,
+    source_rows,
+    stand_in,
+    walk,
+)
+from support.walks import session_on
+
+from insource import pipeline
+from insource.dataset.review.ranked import FILE_NAME as QUEUE_FILE
+from insource.dataset.review.ranked import read_ranked
+from insource.dataset.review.workbench import FieldVerdict
+from insource.dataset.rows.teacher_policy import TeacherRule, write_policy
+from insource.dataset.saved.folder import load as load_dataset
+from insource.logs.query import Log
+from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
+from insource.types.deployment import DeploymentEvent
+from insource.workflow.champion import champion_of
+from insource.workflow.promote import keep_champion
+from insource.workflow.retrain import retrain
+from insource.workflow.review import open_workbench
+
+
+def never(session):
+    raise AssertionError("nothing was to be trained")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a project of 240 tickets whose n-gram model is the champion."""
+    return finished_project(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture
+def champion(finished, tmp_path, monkeypatch):
+    """A session on a copy of that project, and its run."""
+    folder = shutil.copytree(finished, tmp_path / "project")
+    monkeypatch.setattr(pipeline, "make_model", stand_in(tmp_path / "engine"))
+    session = session_on(folder)
+    return session, champion_of(session)
+
+
+def deployed(session):
+    with open_registry(session.project.workspace) as database:
+        return deployment_of(database, "tickets"), events(database, "tickets")
+
+
+def corrected(session, texts, **how):
+    """Live calls that a person corrected."""
+    calls = answered(session.project.workspace, texts, **how)
+    with Log(session.project.workspace) as log:
+        log.drain()
+        for call, (_, label) in zip(calls, texts, strict=True):
+            log.correct(call, label, who="ann")
+    return calls
+
+
+def test_new_words_are_learned_and_the_challenger_goes_into_shadow(champion):
+    session, before = champion
+    calls = corrected(session, documents(NEW, 150, seed=1), answers={})
+    found = retrain(session, walk())
+    cycle = found.cycle
+    assert [one.name for one in found.triggers if one.due] == ["examples"]
+    assert (cycle.step, cycle.outcome, cycle.champion) == ("done", "promoted", before.run_id), cycle.reason
+    assert cycle.ruling.fresh.adjusted.outcome == "better"
+    assert cycle.ruling.sealed.adjusted.outcome in ("not worse", "inconclusive")
+    dataset = load_dataset(session.project.datasets_path / cycle.dataset)
+    split_of = {one.row_id: split for split, examples in dataset.splits.items() for one in examples}
+    assert set(calls) <= set(split_of), "every corrected call is a row"
+    assert {split_of[call] for call in calls} == {"train", "validation", "calibration", "test"}
+    known = load_dataset(session.project.datasets_path / before.stages[0].path)
+    for split, examples in known.splits.items():
+        assert {split_of[one.row_id] for one in examples} == {split}, "no document changes its split"
+    now, history = deployed(session)
+    assert (now.champion.run_id, now.challenger.run_id) == (before.run_id, cycle.challenger)
+    assert (now.stage, now.share) == ("shadow", 0.0)
+    assert [one.kind for one in history] == ["deployed", "shadow", "retrain"]
+
+
+def test_a_cycle_without_a_reason_is_none_and_names_what_to_label(champion):
+    session, _ = champion
+    unsure = answered(session.project.workspace, documents(NEW, 12, seed=2), confidence=0.1)
+    found = retrain(session, never)
+    assert found.cycle is None
+    assert not any(one.due for one in found.triggers)
+    queue = found.mined.queue
+    assert {row.row_id for row in queue.rows} <= set(unsure), "new words, unsure: before all else"
+    assert {"uncertainty", "novelty"} <= {signal for row in queue.rows for signal in row.signals}
+    assert len(queue.rows) == session.config.retrain.labels
+    ranked = read_ranked(session.project.workspace / QUEUE_FILE)
+    assert list(ranked) == [row.row_id for row in queue.rows]
+    with open_workbench(session) as bench:
+        first = bench.following("to-label", "ann")
+        item = bench.item("to-label", "ann", first)
+    assert item.row.row_id == queue.rows[0].row_id
+    assert item.reasons == queue.rows[0].reasons
+
+
+def test_wrong_corrections_make_a_worse_challenger_and_the_champion_stays(champion):
+    session, before = champion
+    wrong = dict(zip(KNOWN, (*list(KNOWN)[1:], next(iter(KNOWN))), strict=True))
+    spoiled = [(text, wrong[label]) for text, label in documents(KNOWN, 400, seed=3)]
+    corrected(session, spoiled)
+    cycle = retrain(session, walk()).cycle
+    assert (cycle.outcome, cycle.ruling.passes) == ("kept", False)
+    assert "stays: the challenger is worse on the sealed test documents" in cycle.reason
+    now, history = deployed(session)
+    assert (now.champion.run_id, now.challenger, now.stage) == (before.run_id, None, "idle")
+    assert [one.kind for one in history] == ["deployed", "retrain"]
+    assert history[-1].reason == cycle.reason
+    assert retrain(again(session), never).cycle is None, "the same labels are no reason twice"
+
+
+def test_the_same_rows_make_the_same_model_which_is_said(champion):
+    session, before = champion
+    found = retrain(session, walk(), wanted="to see")
+    assert [one.name for one in found.triggers if one.due] == ["asked"]
+    assert found.cycle.outcome == "nothing new"
+    assert "Label documents first" in found.cycle.reason
+    now, _ = deployed(session)
+    assert (now.champion.run_id, now.challenger) == (before.run_id, None)
+
+
+def test_the_champion_answers_as_it_is_served_and_only_documents_that_it_has_not_learned(champion):
+    session, before = champion
+    corrected(session, documents(NEW, 60, seed=1))
+    cycle = retrain(session, walk()).cycle
+    known = load_dataset(session.project.datasets_path / before.stages[0].path)
+    assert cycle.ruling.sealed.n == len(known.splits["test"])
+    assert cycle.ruling.learned == 0
+    measured = next(one for one in before.evaluations if one.arm.name == before.choice.candidate)
+    assert cycle.ruling.sealed.baseline_value.value == measured.metrics["accuracy"].value
+    assert any("harder than the traffic" in note for note in cycle.ruling.notes)
+
+
+def test_a_new_label_is_a_reason_and_compares_with_todays_way(champion):
+    session, _ = champion
+    rows = source_rows(240) + [
+        {
+            "id": f"n{n}",
+            "input": f"donate charity gift {n}",
+            "output": "donation",
+            "cloud_outputs": {"big": "donation"},
+        }
+        for n in range(30)
+    ]
+    (session.project.folder / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    labels = 'name = "tickets"\nlabels = ["billing", "technical", "shipping", "donation"]'
+    config = session.project.folder / "insource.toml"
+    config.write_text(config.read_text().replace('name = "tickets"', labels, 1))
+    session = session_on(session.project.folder)
+    found = retrain(session, walk())
+    (trigger,) = (one for one in found.triggers if one.name == "schema")
+    assert (trigger.due, trigger.reason) == (True, "New labels donation.")
+    assert found.cycle.ruling.sealed is None
+    assert "another contract" in found.cycle.ruling.notes[0]
+    assert (found.cycle.outcome, found.cycle.ruling.passes) == ("promoted", True), found.cycle.reason
+    assert retrain(again(session), never).cycle is None, "the same change is no reason twice"
+
+
+def test_a_drift_alert_is_a_reason_once_and_a_closed_one_is_none(champion):
+    session, _ = champion
+    with open_registry(session.project.workspace) as database:
+        for signal, state in (("inputs", "closed"), ("cloud", "open"), ("inputs", "open")):
+            event = DeploymentEvent(
+                task="tickets",
+                revision=0,
+                at=session.clock.now(),
+                kind="alert",
+                by="monitor",
+                reason=f"{signal} {state}",
+                evidence={"signal": signal, "state": state},
+            )
+            record_event(database, event)
+    found = retrain(session, walk())
+    (drift,) = (one for one in found.triggers if one.due)
+    assert (drift.name, drift.evidence["alerts"]) == ("drift", 1)
+    assert drift.reason.endswith("inputs open")
+    assert found.cycle.outcome == "nothing new"
+    assert retrain(again(session), never).cycle is None, "the same alert is no reason twice"
+
+
+def test_a_challenger_waits_while_another_is_on_the_ladder_or_a_person_has_to_say_so(champion):
+    session, before = champion
+    corrected(session, documents(NEW, 150, seed=1))
+    with open_registry(session.project.workspace) as database:
+        keep_champion(session, before)
+        current = deployment_of(database, "tickets")
+        other = current.champion.model_copy(update={"name": "other", "run_id": "other"})
+        busy = current.model_copy(update={"challenger": other, "stage": "canary", "share": 0.05})
+        event = DeploymentEvent(
+            task="tickets", revision=0, at=session.clock.now(), kind="canary", by="operator", reason="by hand"
+        )
+        swap(database, busy, event, expected=current.revision)
+    cycle = retrain(session, walk()).cycle
+    assert cycle.outcome == "passed"
+    assert "other is on the ladder (canary)" in cycle.reason
+    now, _ = deployed(session)
+    assert (now.challenger.name, now.stage, now.share) == ("other", "canary", 0.05)
+
+
+def test_without_promotion_it_waits_for_a_person(champion):
+    session, _ = champion
+    config = session.project.folder / "insource.toml"
+    config.write_text(config.read_text().replace("[retrain]\n", "[retrain]\npromote = false\n"))
+    corrected(session, documents(NEW, 150, seed=1))
+    cycle = retrain(session_on(session.project.folder), walk()).cycle
+    assert cycle.outcome == "passed"
+    assert f"insource deploy shadow {cycle.challenger}" in cycle.reason
+    assert deployed(session)[0].challenger is None
+
+
+def test_answers_of_the_cloud_are_trained_on_where_the_policy_allows_it_or_a_person_reviewed_them(champion):
+    session, _ = champion
+    calls = answered(session.project.workspace, documents(NEW, 60, seed=1))
+    first = retrain(session, walk(), wanted="new supplier").cycle
+    assert (first.outcome, first.collected.by_cloud) == ("nothing new", 60)
+    assert rows_of(session, first).isdisjoint(calls)
+    with open_workbench(again(session)) as bench:
+        index = bench.following("to-label", "ann")
+        assert index is None, "the queue is written by a look without a cycle"
+    retrain(again(session), never)
+    with open_workbench(again(session)) as bench:
+        index = bench.following("to-label", "ann")
+        item = bench.item("to-label", "ann", index)
+        bench.save("ann", index, [FieldVerdict(item.fields[0].pointer, "accepted")])
+    second = retrain(again(session), walk(), wanted="one is reviewed").cycle
+    assert rows_of(session, second) & set(calls) == {item.row.row_id}
+    write_policy(
+        session.project.policy_path, (TeacherRule(model="openai/*", train="allow", terms="2026-11"),)
+    )
+    third = retrain(again(session), walk(), wanted="the terms allow it").cycle
+    assert set(calls) <= rows_of(session, third)
+    assert any("checked by nobody" in note for note in third.ruling.notes)
+
+
+def rows_of(session, cycle):
+    dataset = load_dataset(session.project.datasets_path / cycle.dataset)
+    return {one.row_id for examples in dataset.splits.values() for one in examples}
+
+
+def test_a_log_as_the_source_gives_no_answer_of_the_local_model(project, tmp_path, monkeypatch):
+    folder = project((), CONFIG.replace("[dataset]\n", '[dataset]\nformat = "log"\n'))
+    monkeypatch.setattr(pipeline, "make_model", stand_in(tmp_path / "engine"))
+    session = session_on(folder)
+    cloud = answered(session.project.workspace, documents(KNOWN, 150))
+    answered(session.project.workspace, documents(KNOWN, 20, seed=9), to="local", model="small")
+    before = walk()(session)
+    assert before.dataset.dropped["answered-here"] == 20
+    corrected(again(session), documents(NEW, 60, seed=1))
+    cycle = retrain(again(session), walk()).cycle
+    assert cycle.collected.rows == 0
+    dataset = load_dataset(session.project.datasets_path / cycle.dataset)
+    ids = {one.row_id for examples in dataset.splits.values() for one in examples}
+    assert set(cloud) <= ids
+    assert len(ids) == 210
+    assert cycle.ruling.fresh.adjusted.outcome == "better"
