@@ -129,6 +129,7 @@ def _deployed(session: Session) -> tuple[str | None, str | None]:
 def _settings_of(session: Session, found: Deployed, opened: Opened) -> TaskSettings:
     """Return the settings of a task whose model is open, without what it escalates to."""
     from insource.gateway.settings import TaskSettings
+    from insource.workflow.alarms import keep_alarm
     from insource.workflow.deploy import version_of
 
     return TaskSettings(
@@ -143,6 +144,7 @@ def _settings_of(session: Session, found: Deployed, opened: Opened) -> TaskSetti
         judge=found.judge,
         certified=found.certified,
         model_changed=found.model_changed,
+        alarm=lambda alarm: keep_alarm(session.project.workspace, *alarm),
         spelled=found.spelled,
         alive=opened.alive,
         slots=found.slots,
@@ -195,6 +197,26 @@ def _ways(config: Config, found: Deployed, *, alone: bool) -> WaySettings:
         tier_accepts=section.tier_accepts,
         cache_s=section.cache_s,
     )
+
+
+def ways_told(one: Answering) -> list[str]:
+    """Return a line for each way that is switched on, and for a model that is not as certified."""
+    ways, section = one.settings.ways, one.config.routing
+    told = []
+    if one.found.model_changed:
+        told.append(
+            f"{one.found.model_changed} is not as certified: its answers are not served. "
+            "Calibrate again: insource run"
+        )
+    if ways.fields is not None:
+        told.append(ways.fields.reason)
+    if ways.tier is not None:
+        told.append(f"Asks {section.tier} before {one.config.reference.model}")
+    if ways.cache_s:
+        told.append(f"Answers the same call again from the log for {ways.cache_s:g} s")
+    if ways.rules:
+        told.append(f"Follows {len(ways.rules)} routing rule{'s' * (len(ways.rules) != 1)}")
+    return told
 
 
 def open_log(host: LoadedConfig, stack: ExitStack) -> Recorder:

@@ -7,6 +7,7 @@ from support.gateway_kit import SURE, TASK, WHOLE, Local, Provider
 from support.gateway_ways import ask, gateway, http_cloud, post
 
 from insource.gateway.settings import HttpCloud
+from insource.gateway.ways.as_certified import MOST_CAUSES
 from insource.routing.certified import certified
 from insource.types import JsonSchema, Labels
 
@@ -151,3 +152,13 @@ def test_typed_questions_of_another_prompt_version_go_to_the_cloud(recorder, pro
         reply = server.post("/v1/decisions", body, **{"x-insource-prompt-version": "v8"})
     assert reply.headers["x-insource-reason"] == "prompt-changed"
     assert local.asked == []
+
+
+def test_versions_that_callers_make_up_do_not_fill_the_memory(recorder, local, provider):
+    alarms = []
+    with gateway(recorder, local, http_cloud(provider), certified=KNOWN, alarm=alarms.append) as server:
+        for n in range(MOST_CAUSES + 5):
+            post(server, asked(), **{"x-insource-prompt-version": f"made-up-{n}"})
+        calls = server.get("/health").json()["tasks"]["specs"]["prompt-changed"]["calls"]
+    assert len(calls) == len(alarms) == MOST_CAUSES + 1
+    assert calls["something else"] == 5

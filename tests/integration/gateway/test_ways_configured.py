@@ -12,6 +12,7 @@ from support.gateway_kit import Provider
 from support.gateway_process import recorded, running
 from support.waiting import eventually
 
+from insource.store.deployments.registry import events, open_registry
 from insource.types.ways import FieldPolicy
 
 MODULE, ENVIRONMENT = "support.fitted_models", python_path(TESTS)
@@ -126,7 +127,11 @@ def test_the_ways_of_a_project_are_those_of_its_configuration(folder, provider):
     assert models == ["big-cloud", "small-cloud", "big-cloud", "big-cloud"]
     reasons = [call.route.reason for call in recorded(folder)]
     assert reasons == [one[0] for one in (sure, half, unsure, certified, otherwise, partner)]
-    assert all(one.headers for one in provider.seen)
+    with open_registry(folder / ".insource") as registry:
+        (alert,) = events(registry, "desk")
+    assert (alert.kind, alert.by, alert.evidence) == ("alert", "gateway", {"alert": "prompt-changed"})
+    assert "the system message" in alert.reason
+    assert {"Asks openai/small-cloud before openai/big-cloud", FIELDS.reason} <= set(gateway.told)
 
 
 def test_a_repeated_call_is_answered_from_the_log(folder, provider):

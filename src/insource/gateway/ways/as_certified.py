@@ -13,6 +13,9 @@ from insource.gateway.settings import Alarm, TaskSettings
 from insource.providers.requests import SYSTEM, messages_of, text_of
 from insource.routing.certified import PROMPT_CHANGED, certified, changed
 
+MOST_CAUSES = 20
+"""Causes that are told apart, so that callers cannot fill the memory with versions of their prompts."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -43,6 +46,8 @@ class AsCertified:
 
     def _alarm(self, what: str) -> None:
         self._since = self._since or iso(CLOCK.now())
+        if what not in self._calls and len(self._calls) >= MOST_CAUSES:
+            what = "something else"
         self._calls[what] += 1
         if self._calls[what] > 1:
             return
