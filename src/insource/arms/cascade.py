@@ -73,7 +73,7 @@ def cascade_plan(
         return request_to(task, example.input, example.attributes)
 
     identity = {
-        "local": local.run.digest,
+        "local": _stated(local),
         "cloud": cloud.run.digest,
         "policy": digest(policy.model_dump(mode="json")),
         **({"fields": digest(fields.model_dump(mode="json"))} if fields else {}),
@@ -159,9 +159,22 @@ def stages_plan(inputs: ArmInputs, first: Evaluated, second: Evaluated, keep_fro
     return ArmPlan(
         arm=arm,
         examples=examples,
-        identity={"first": first.run.digest, "second": second.run.digest, "from": repr(keep_from)},
+        identity={
+            "first": _stated(first),
+            "second": _stated(second),
+            "from": repr(keep_from),
+        },
         model=model,
         ask=lambda example: ask_directly(inputs, example),
         confidence=lambda example, completion: completion.confidence,
         is_look=False,
     )
+
+
+def _stated(one: Evaluated) -> str:
+    """Return the digest of an evaluation and of the confidences that were stated of its answers since."""
+    sure = [
+        (record.row_id, record.confidence, record.completion and record.completion.field_confidences)
+        for record in one.records
+    ]
+    return digest([one.run.digest, sure])

@@ -9,6 +9,7 @@ from insource.types.ceiling import NoiseCeiling
 from insource.types.certified import Certified
 from insource.types.choice import Choice
 from insource.types.comparison import BreakPoint, Registration, Slices
+from insource.types.confidence import ConfidenceSummary
 from insource.types.dataset import DatasetManifest
 from insource.types.decided import Decision
 from insource.types.decision import BreakEven, Verdict
@@ -129,10 +130,11 @@ class RoutedCall(Frozen):
 
 
 class RoutingSummary(Frozen):
-    """The routing policy, what it is certified for and did on the test split, and the calls of the gateway.
+    """The routing policy, what it is certified for and about, what it did on test, and routed calls.
 
-    ``certified`` is None in a result of a version that did not keep it. ``fields`` is the policy for single
-    fields, ``second_look`` the confidences of answers that are looked at twice, where they are configured.
+    Results of older versions have no ``confidence``: their policy is about the one that the model states; nor
+    have they ``certified``. ``fields`` is the policy for single fields, ``second_look`` the confidences of
+    answers that are looked at twice, where they are configured.
     """
 
     policy: Policy
@@ -141,6 +143,7 @@ class RoutingSummary(Frozen):
     second_look: GreyZone | None = None
     certified: Certified | None = None
     calls: tuple[RoutedCall, ...] = ()
+    confidence: ConfidenceSummary | None = None
 
 
 class StageRun(Frozen):

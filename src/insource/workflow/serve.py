@@ -19,6 +19,7 @@ from insource.models.prompting.folder import load as load_prompt
 from insource.models.prompting.model import PromptedModel
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS, judged, load_tokenizer
+from insource.routing.fields.stating_model import StatingModel
 from insource.routing.grounded import GroundedModel
 from insource.routing.labelled import labelled
 from insource.routing.vocabulary import CONTROL_MARK, tokenizer_of
@@ -32,8 +33,8 @@ from insource.types import Completion, Policy, RunResult, Served, Task
 from insource.workflow.certify import still_certified
 from insource.workflow.composed import hybrid, staged
 from insource.workflow.deployed import RUN_THE_LOOP, Deployed, Opened
-from insource.workflow.second_look import LANGUAGE_MODELS, looking_twice
-from insource.workflow.servable import with_arm
+from insource.workflow.looking_twice import LANGUAGE_MODELS, looking_twice
+from insource.workflow.servable import confidence_of, second_answerer, with_arm
 from insource.workflow.session import Session
 
 
@@ -82,8 +83,8 @@ def answering(session: Session, result: RunResult, engines: Engines | None = Non
 
     Raises:
         UserError: ``model-not-found`` when the files of the model were deleted, or there never were any.
-        DataError: ``fitted-model-unreadable``.
-        IntegrityError: ``digest-mismatch`` when the base model is another file.
+        DataError: ``fitted-model-unreadable``, ``confidence-unreadable``.
+        IntegrityError: ``digest-mismatch`` when the base model or the learned confidence is another file.
     """
     served = result.served
     if result.routing is None or (served is None and result.training is None):
@@ -101,8 +102,33 @@ def answering(session: Session, result: RunResult, engines: Engines | None = Non
         engines or Engines(_restarted(session), session.display.note),
     )
     known, what = still_certified(session, task, result)
-    one = _looking_twice(found, served, _answering(found, served))
+    one = _chosen(found, served)
     return one._replace(certified=known, model_changed=what, fields=result.routing.fields)
+
+
+def _chosen(found: _Found, served: Served | None) -> Deployed:
+    """Return what answers for an arm with the confidence that its policy is about."""
+    if served is not None and served.kind == "staged":
+        first, second = _answering(found, served.parts[0]), _chosen(found, served.parts[1])
+        return staged(found.result, found.task, served, [first, second])
+    return _looking_twice(found, served, _with_confidence(_answering(found, served), found))
+
+
+def _with_confidence(deployed: Deployed, found: _Found) -> Deployed:
+    """State the learned confidence that the policy of a run is about; an older run has none."""
+    confidence = confidence_of(found.result)
+    if confidence is None:
+        return deployed
+    runs = found.session.project.runs.folder
+    second = second_answerer(runs, found.result, found.task, confidence.second_look)
+
+    @contextmanager
+    def opened() -> Iterator[Opened]:
+        with deployed.open() as one:
+            stating = StatingModel(one.model, deployed.judge, confidence, deployed.task.output, second)
+            yield Opened(stating, one.alive)
+
+    return deployed._replace(open=opened)
 
 
 class _Found(NamedTuple):
@@ -138,9 +164,6 @@ def _answering(found: _Found, served: Served | None) -> Deployed:
         return _tuned(found)
     if served.kind == "hybrid":
         return hybrid(found.result, found.task, served, [_answering(found, part) for part in served.parts])
-    if served.kind == "staged":
-        parts = [_looking_twice(found, part, _answering(found, part)) for part in served.parts]
-        return staged(found.result, found.task, served, parts)
     folder = found.session.project.runs.folder / served.folder
     if not folder.is_dir():
         raise _gone(found.result, "model", folder)

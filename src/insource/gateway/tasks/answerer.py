@@ -18,6 +18,7 @@ from insource.gateway.ways.as_certified import AsCertified
 from insource.gateway.ways.doubtful_fields import DoubtfulFields, Routed
 from insource.lifecycle.guards import Guards
 from insource.routing.cascade import decide
+from insource.routing.coverage import covers
 from insource.types import Labels
 
 NOT_INSOURCED, OTHER_FORMAT, OVERLOADED = "not-insourced", "other-format", "overloaded"
@@ -83,12 +84,28 @@ class Answerer:
             self.guards.note(attempt.outcome, seconds, escalated=self.route(attempt).to == "cloud")
         return attempt
 
-    def route(self, attempt: Attempt) -> Routed:
-        """Return where an attempt goes, the reason, and the fields that the cloud has to give."""
-        if self.fields.applies and attempt.outcome == "valid":
-            return self.fields.decided(attempt)
-        to, reason = decide(self.policy, attempt.confidence, attempt.outcome)
-        return Routed(to, attempt.why or reason)
+    def route(self, attempt: Attempt, group: str = "") -> Routed:
+        """Return where an attempt goes, the reason, and the fields that the cloud has to give.
+
+        ``group`` is that of the document, where the caller states it.
+        """
+        if not self.fields.applies or attempt.outcome != "valid":
+            to, reason = decide(self.policy, attempt.confidence, attempt.outcome, group)
+            return Routed(to, attempt.why or reason)
+        if group and covers(self.policy, group) is False:
+            return Routed("cloud", "new-group")
+        return self.fields.decided(attempt)
+
+    def served_here(self, document: str) -> str | None:
+        """Return the local answer to a document, None where the policy would not serve it; it blocks."""
+        if self.local is None:
+            return None
+        attempt = self.local.answer(document)
+        return (
+            None
+            if self.route(attempt).to == "cloud" or attempt.completion is None
+            else attempt.completion.text
+        )
 
     def document_of(self, chat: ChatRequest) -> str | None:
         """Return the document of a request, None if the local model cannot answer as it asks."""

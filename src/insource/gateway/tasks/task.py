@@ -211,7 +211,7 @@ class InsourcedTask:
     ) -> str:
         """Answer a call here if the policy allows it. Returns why it is not answered, else an empty text."""
         attempt = exchange.attempt = await one.attempt(document)
-        to, reason, fields = one.route(attempt)
+        to, reason, fields = one.route(attempt, exchange.tags.group)
         if changed:
             to, reason = "cloud", PROMPT_CHANGED
         chat = exchange.chat
@@ -244,7 +244,7 @@ class InsourcedTask:
                 reason = PROMPT_CHANGED
             elif one.local is not None:
                 attempt = exchange.attempt = await one.attempt(asked.document)
-                to, reason = decide(one.policy, attempt.confidence, attempt.outcome)
+                to, reason = decide(one.policy, attempt.confidence, attempt.outcome, exchange.tags.group)
                 reason = attempt.why or reason
                 if to == "local":
                     if self._decided(exchange, one) is not None:
