@@ -129,6 +129,7 @@ def _deployed(session: Session) -> tuple[str | None, str | None]:
 def _settings_of(session: Session, found: Deployed, opened: Opened) -> TaskSettings:
     """Return the settings of a task whose model is open, without what it escalates to."""
     from insource.gateway.settings import TaskSettings
+    from insource.redaction import Redactor
     from insource.workflow.alarms import keep_alarm
     from insource.workflow.deploy import version_of
 
@@ -144,6 +145,7 @@ def _settings_of(session: Session, found: Deployed, opened: Opened) -> TaskSetti
         judge=found.judge,
         certified=found.certified,
         model_changed=found.model_changed,
+        redact=Redactor.from_config(session.config.log, session.project.workspace).text,
         alarm=lambda alarm: keep_alarm(session.project.workspace, *alarm),
         spelled=found.spelled,
         alive=opened.alive,

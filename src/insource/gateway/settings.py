@@ -136,8 +136,9 @@ class TaskSettings:
     of its fields, in place of ``confidence``.
 
     ``certified`` is what the policy was certified for, by default the prompt and the schema of ``task``.
-    ``model_changed`` says what of the local model is not as certified, and is empty if all is. ``alarm`` is
-    told, once for each cause, of calls that this keeps from the local model.
+    ``model_changed`` says what of the local model is not as certified, and is empty if all is. ``redact`` is
+    what the log did to the prompts that were certified. ``alarm`` is told, once for each cause, of calls that
+    this keeps from the local model.
 
     ``slots`` is the number of documents that are answered at the same time; tasks with the same ``engine``
     share them. ``/health`` calls ``alive``. ``any_model`` answers callers that name another model too, for a
@@ -159,6 +160,7 @@ class TaskSettings:
     judge: Callable[[Completion], Completion] | None = None
     certified: Certified | None = None
     model_changed: str = ""
+    redact: Callable[[str], str] = lambda text: text
     alarm: Callable[[Alarm], None] = lambda alarm: None
     alive: Callable[[], bool] = lambda: True
     max_tokens: int = 512

@@ -210,3 +210,27 @@ def test_a_local_only_task_asks_nobody_for_a_field(recorder):
         reply = post(server, ask(SURE))
     assert reply.headers["x-insource-route"] == "local"
     assert json.loads(reply.json()["choices"][0]["message"]["content"]) == DRAFT
+
+
+class Whole:
+    """A cloud in place of an API: it answers all fields, whatever it is asked for."""
+
+    info = ModelInfo(name="someone/model", local=True)
+
+    def __init__(self):
+        self.asked = []
+
+    def generate(self, request):
+        self.asked.append(request)
+        return Completion(text=json.dumps(DRAFT | {"voltage": "9 V", "power": "9 kW"}))
+
+
+def test_a_model_in_place_of_the_cloud_is_asked_in_the_same_way(recorder):
+    cloud = Whole()
+    ways = WaySettings(fields=FIELDS)
+    with gateway(recorder, Unsure(power=0.1), cloud, task=JSON_TASK, ways=ways) as server:
+        reply = post(server, ask(SURE))
+    assert json.loads(reply.json()["choices"][0]["message"]["content"]) == DRAFT | {"power": "9 kW"}
+    (request,) = cloud.asked
+    assert request.messages[-1].content == SURE
+    assert request.json_schema["properties"].keys() == {"power"}

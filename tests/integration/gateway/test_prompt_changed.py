@@ -8,6 +8,7 @@ from support.gateway_ways import ask, gateway, http_cloud, post
 
 from insource.gateway.settings import HttpCloud
 from insource.gateway.ways.as_certified import MOST_CAUSES
+from insource.redaction import default_redactor
 from insource.routing.certified import certified
 from insource.types import JsonSchema, Labels
 
@@ -162,3 +163,15 @@ def test_versions_that_callers_make_up_do_not_fill_the_memory(recorder, local, p
         calls = server.get("/health").json()["tasks"]["specs"]["prompt-changed"]["calls"]
     assert len(calls) == len(alarms) == MOST_CAUSES + 1
     assert calls["something else"] == 5
+
+
+def test_a_prompt_that_the_log_redacted_is_known_by_what_is_left_of_it(recorder, local, provider):
+    secret = "sk-" + "a0secret0that0the0log0does0not0keep"
+    prompt = f"Read data sheets. Never say {secret}."
+    redact = default_redactor().text
+    assert secret not in redact(prompt)
+    changes = {"certified": certified(TASK, [redact(prompt)]), "redact": redact}
+    with gateway(recorder, local, http_cloud(provider), **changes) as server:
+        same, other = post(server, asked(prompt)), post(server, asked(f"{prompt} Answer in German."))
+    assert same.headers["x-insource-reason"] == "confident"
+    assert other.headers["x-insource-reason"] == "prompt-changed"

@@ -11,7 +11,8 @@ from aiohttp import web
 from support.gateway_kit import BROKEN, STREAM, SURE, TASK, UNSURE, WHOLE, Local, Provider, stream
 from support.gateway_ways import ask, gateway, http_cloud, post
 
-from insource.gateway.settings import HttpCloud, WaySettings
+from insource.gateway.admission.ask import Admission, AdmitAll
+from insource.gateway.settings import HttpCloud, PassThrough, WaySettings
 from insource.gateway.ways.spending import Spending
 from insource.routing.second_look import SecondLookModel
 from insource.routing.stages import StagedModel
@@ -254,6 +255,23 @@ def test_each_tenant_takes_its_own_ways(recorder, local, provider):
     assert (bank.status_code, bank.json()["error"]["code"]) == (503, "by-rule")
     assert reason(sure_bank) == ("local", "confident")
     assert reason(nobody) == ("cloud", "low-confidence")
+
+
+class Named(AdmitAll):
+    """Knows every caller by the name of its key."""
+
+    async def admit(self, asked):
+        name = dict(asked.headers).get(b"authorization", b"").decode().rpartition("-")[2]
+        return Admission(key_name=name)
+
+
+def test_a_rule_may_be_for_the_calls_of_one_key(recorder, local, provider):
+    rule = Rule(name="batch", keys=("batch",), use=("local", "unsure"))
+    every = {"all_calls": {"pass_through": PassThrough(admission=Named())}}
+    with ruled(recorder, local, http_cloud(provider), rule, **every) as server:
+        batch = post(server, ask(UNSURE), authorization="Bearer isk-batch")
+        web_ = post(server, ask(UNSURE), authorization="Bearer isk-web")
+    assert (reason(batch), reason(web_)) == (("local", "unsure"), ("cloud", "low-confidence"))
 
 
 def test_a_rule_never_lets_a_local_only_task_out(recorder, local, provider):

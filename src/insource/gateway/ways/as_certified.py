@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from insource.foundation.clock import SYSTEM as CLOCK
@@ -30,14 +31,19 @@ class AsCertified:
 
     def changed(self, exchange: Exchange) -> str:
         """Return what of a call, or of the model, is not as certified; empty if all is. Count and say it."""
-        what = self._own.model_changed or changed(
-            self._known,
-            prompt=_system_message(exchange),
-            schema=_schema(exchange),
-            prompt_version=exchange.tags.prompt_version,
-        )
+        what = self._own.model_changed or self._other(exchange, _system_message(exchange))
         if what:
             self._alarm(what)
+        return what
+
+    def _other(self, exchange: Exchange, prompt: str) -> str:
+        about = partial(
+            changed, self._known, schema=_schema(exchange), prompt_version=exchange.tags.prompt_version
+        )
+        what = about(prompt=prompt)
+        # The certified prompts may come from the log, where secrets and personal data were replaced.
+        if what and prompt and (redacted := self._own.redact(prompt)) != prompt:
+            return about(prompt=redacted)
         return what
 
     def state(self) -> dict[str, Any] | None:
