@@ -22,6 +22,7 @@ from insource.lifecycle.watch import Watched, check
 from insource.lifecycle.webhook import deliver
 from insource.lifecycle.windows import Windows
 from insource.logs.query import Log
+from insource.models.embeddings.minilm import embed
 from insource.models.transport import require_allowed
 from insource.redaction import Redactor
 from insource.runs.result import load
@@ -236,6 +237,7 @@ def _version(session: Session, registry: Database) -> _Version:
         calibrated=False,
         slo=slo,
         rollout=rollout,
+        sentences=embed if session.config.monitor.documents == "sentences" else None,
     )
     since = deployed.champion_since if deployed and champion else None
     return _Version(watched, since)
