@@ -16,10 +16,9 @@ from typing import Literal, NamedTuple
 
 from insource.config.rollout import RolloutSection
 from insource.stats.e_process import ChangeDetector, log_evidence
+from insource.types.anchors import Cause
 from insource.types.deployment import Audit, Deployment, Version
 
-Cause = Literal["none", "local", "cloud", "open"]
-"""What anchors say about differences: neither side moved, one did, or it is not known yet."""
 Move = Literal["advance", "promote", "hold", "roll-back"]
 
 
