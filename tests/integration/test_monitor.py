@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from support.monitored import MODEL, START, World, log, project, with_dataset
+from support.monitored import MODEL, RUN, START, World, log, project, with_dataset
 from support.webhooks import Hook, answers, hangs
 
 from insource.cli.main import cli
@@ -13,11 +13,12 @@ from insource.cli.options import open_session
 from insource.foundation.errors import UserError
 from insource.foundation.files import locked
 from insource.lifecycle.alerts import audit_factor
+from insource.lifecycle.transitions import nothing_deployed
 from insource.redaction import Redactor
 from insource.store.deployments.audits import add_audits
 from insource.store.deployments.checks import checks_of
-from insource.store.deployments.registry import events, open_registry
-from insource.types.deployment import Audit
+from insource.store.deployments.registry import events, open_registry, swap
+from insource.types.deployment import Audit, DeploymentEvent, Version
 from insource.workflow.monitor import LOCK, monitor
 
 
@@ -44,6 +45,16 @@ def run(tmp_path, monkeypatch):
         return done.output
 
     return invoke
+
+
+def deploy(folder, version, since):
+    """Make a version the champion."""
+    new = nothing_deployed("equipment", since).model_copy(update={"champion": version})
+    event = DeploymentEvent(
+        task="equipment", revision=0, at=since, kind="deployed", by="operator", reason="test"
+    )
+    with open_registry(folder / ".insource") as registry:
+        swap(registry, new, event, expected=0)
 
 
 def checks(folder):
@@ -169,12 +180,34 @@ def test_where_configured_an_alert_asks_for_more_audits_until_it_is_over(tmp_pat
     log(tmp_path, world.calls(200))
     run()
     with open_registry(tmp_path / ".insource") as registry:
-        assert audit_factor(events(registry, "equipment")) == 4.0
+        assert audit_factor(events(registry, "equipment"), MODEL) == 4.0
     world.foreign = 0.0
     log(tmp_path, world.calls(200))
     run()
     with open_registry(tmp_path / ".insource") as registry:
-        assert audit_factor(events(registry, "equipment")) == 1.0
+        assert audit_factor(events(registry, "equipment"), MODEL) == 1.0
+
+
+def test_the_alerts_of_a_version_end_when_another_one_answers(tmp_path, run):
+    world = World()
+    log(project(tmp_path), world.calls(400))
+    world.foreign = 0.5
+    log(tmp_path, world.calls(200))
+    assert "ALERT inputs" in run()
+    other = f"{MODEL}-b"
+    calls = [
+        call.model_copy(update={"route": call.route.model_copy(update={"version": other, "model": other})})
+        for call in world.calls(400)
+    ]
+    log(tmp_path, calls)
+    version = Version(
+        name=other, task="equipment", run_id=RUN, arm="tuned", digest="d", policy_digest="p", max_error=0.1
+    )
+    deploy(tmp_path, version, calls[0].started_at)
+    said = run()
+    assert f"answered by {other}" in said
+    assert "over  inputs" in said
+    assert "ALERT" not in said  # its reference are its own first calls
 
 
 def test_two_monitors_at_once_check_nothing_twice(tmp_path, run):

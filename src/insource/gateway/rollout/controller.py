@@ -88,7 +88,9 @@ class Controller:
                 return
             if deployment.revision != self._traffic.snapshot.step:
                 self._follow(deployment)
-            self._auditor.more = audit_factor(events(registry, self._task, limit=LATEST_EVENTS))
+            champion = deployment.champion.name if deployment.champion is not None else ""
+            latest = events(registry, self._task, limit=LATEST_EVENTS)
+            self._auditor.more = audit_factor(latest, champion)
             with contextlib.suppress(_Decided):
                 self._withdraw_what_fails(registry, deployment)
                 self._weigh(registry, deployment)
