@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
+from support.judged_answers import figures
 from support.monitored import MODEL, RUN, START, World, log, project, with_dataset
 from support.webhooks import Hook, answers, hangs
 
@@ -18,6 +19,7 @@ from insource.redaction import Redactor
 from insource.store.deployments.audits import add_audits
 from insource.store.deployments.checks import checks_of
 from insource.store.deployments.registry import events, open_registry, swap
+from insource.types.confidence import ConfidenceSummary
 from insource.types.deployment import Audit, DeploymentEvent, Version
 from insource.workflow.monitor import LOCK, monitor
 
@@ -104,6 +106,21 @@ def test_what_the_model_does_is_watched_too(tmp_path, run):
     said = run()
     for name in ("confidence", "escalated calls", "voltage is empty"):
         assert f"ALERT behaviour: {name}" in said
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_a_learned_confidence_estimates_quality_and_another_one_is_an_index(tmp_path, run, learned):
+    summary = ConfidenceSummary(
+        digest="d" if learned else "", certifying=100, reason="r", fields=figures(), answers=figures()
+    )
+    world = World()
+    log(project(tmp_path, learned=summary), world.calls(400))
+    assert "ALERT quality" not in run()
+    world.sure = 0.8
+    log(tmp_path, world.calls(200))
+    said = run()
+    assert ("ALERT quality" in said) == learned
+    assert ("so this is an index" in said) != learned
 
 
 def test_only_audits_are_said_to_roll_back(tmp_path, run):
