@@ -11,10 +11,11 @@ from support.webhooks import Hook, answers, hangs
 
 from insource.cli.main import cli
 from insource.cli.options import open_session
-from insource.foundation.errors import UserError
+from insource.foundation.errors import PrerequisiteError, UserError
 from insource.foundation.files import locked
 from insource.lifecycle.alerts import audit_factor
 from insource.lifecycle.transitions import nothing_deployed
+from insource.lifecycle.watch import check
 from insource.redaction import Redactor
 from insource.store.deployments.audits import add_audits
 from insource.store.deployments.checks import checks_of
@@ -225,6 +226,52 @@ def test_the_alerts_of_a_version_end_when_another_one_answers(tmp_path, run):
     assert f"answered by {other}" in said
     assert "over  inputs" in said
     assert "ALERT" not in said  # its reference are its own first calls
+
+
+def test_it_goes_on_after_a_check_that_failed(tmp_path, run, monkeypatch):
+    log(project(tmp_path), World().calls(400))
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 1:
+            monkeypatch.setattr("insource.workflow.monitor.check", fails)
+            log(tmp_path, later)
+        elif len(pauses) == 2:
+            monkeypatch.setattr("insource.workflow.monitor.check", check)
+        else:
+            raise KeyboardInterrupt
+
+    def fails(*given, **more):
+        raise PrerequisiteError("store-locked", "The store is locked.", hint="Wait.")
+
+    world = World()
+    world.calls(400)
+    later = world.calls(200)
+    monkeypatch.setattr("insource.cli.monitor.time.sleep", sleep)
+    done = CliRunner().invoke(cli, ["monitor", "--every", "60"])
+    assert "error: The store is locked." in done.output
+    assert pauses == [60, 60, 60]
+    assert len(checks(tmp_path)) == 2
+
+
+def test_a_backlog_is_checked_in_parts_and_said(tmp_path, run, monkeypatch):
+    monkeypatch.setattr("insource.workflow.monitor.WINDOWS_AT_ONCE", 1)
+    log(project(tmp_path), World().calls(600))
+    assert "More windows are complete" in run()
+    run()
+    assert len(checks(tmp_path)) == 2
+
+
+def test_nothing_of_a_document_is_kept_with_a_check(tmp_path, run):
+    """A purge of the log need not look there."""
+    world = World()
+    log(project(tmp_path), world.calls(400))
+    world.foreign = 0.5
+    log(tmp_path, world.calls(200))
+    run()
+    kept = "".join(check.model_dump_json() for check in checks(tmp_path))
+    assert [word for word in ("warranty", "compact", "Nennspannung", "Pumpe") if word in kept] == []
 
 
 def test_two_monitors_at_once_check_nothing_twice(tmp_path, run):

@@ -93,6 +93,8 @@ def _print(looked: Looked, as_json: bool) -> None:
             say(line)
     if not looked.newest:
         say(f"Nothing to compare yet: {looked.waits_for:,} more calls make the reference and a first window")
+    elif looked.made and not looked.waits_for:
+        say("More windows are complete: check them too with `insource monitor`")
     elif not looked.made:
         say(f"The next window is complete after {looked.waits_for:,} more calls")
     if looked.untold:
