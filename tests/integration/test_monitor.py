@@ -13,9 +13,9 @@ from insource.cli.main import cli
 from insource.cli.options import open_session
 from insource.foundation.errors import PrerequisiteError, UserError
 from insource.foundation.files import locked
-from insource.lifecycle.alerts import audit_factor
+from insource.lifecycle.monitoring.alerts import audit_factor
+from insource.lifecycle.monitoring.watch import check
 from insource.lifecycle.transitions import nothing_deployed
-from insource.lifecycle.watch import check
 from insource.redaction import Redactor
 from insource.store.deployments.audits import add_audits
 from insource.store.deployments.checks import checks_of

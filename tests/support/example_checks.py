@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from insource.lifecycle.alerts import alerts_of
+from insource.lifecycle.monitoring.alerts import alerts_of
 from insource.types import Estimate
 from insource.types.monitoring import (
     AuditedAgreement,

@@ -106,7 +106,7 @@ def lines_of(check: Check) -> list[str]:
     from insource.cli.output import show
     from insource.cli.printable import printable
     from insource.foundation.clock import iso
-    from insource.lifecycle.alerts import figure
+    from insource.lifecycle.monitoring.alerts import figure
 
     window = check.window
     when = f"{iso(window.first)} to {iso(window.last)}" if window.first and window.last else ""

@@ -14,13 +14,13 @@ from insource.foundation.clock import iso
 from insource.foundation.errors import UserError
 from insource.foundation.files import locked
 from insource.foundation.rng import generator
-from insource.lifecycle.alerts import MONITOR, ended
 from insource.lifecycle.drift.inputs import Documents
+from insource.lifecycle.monitoring.alerts import MONITOR, ended
+from insource.lifecycle.monitoring.traffic import Observed, observed
+from insource.lifecycle.monitoring.watch import Watched, check
+from insource.lifecycle.monitoring.webhook import deliver
+from insource.lifecycle.monitoring.windows import Windows
 from insource.lifecycle.rollout import slo_of
-from insource.lifecycle.traffic import Observed, observed
-from insource.lifecycle.watch import Watched, check
-from insource.lifecycle.webhook import deliver
-from insource.lifecycle.windows import Windows
 from insource.logs.query import Log
 from insource.models.embeddings.minilm import embed
 from insource.models.transport import require_allowed

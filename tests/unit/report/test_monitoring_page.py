@@ -6,7 +6,7 @@ import re
 import pytest
 from support.example_checks import PARTS, check
 
-from insource.lifecycle.alerts import alerts_of, figure
+from insource.lifecycle.monitoring.alerts import alerts_of, figure
 from insource.report.render import render_monitoring
 from insource.types import Estimate
 

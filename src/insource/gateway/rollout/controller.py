@@ -19,9 +19,9 @@ from insource.gateway.rollout.auditor import Auditor
 from insource.gateway.rollout.traffic import Snapshot, Traffic
 from insource.gateway.settings import Registered, TaskSettings
 from insource.gateway.tasks.answerer import Answerer
-from insource.lifecycle.alerts import audit_factor
 from insource.lifecycle.anchors.attribution import Harm
 from insource.lifecycle.anchors.harm import first_harm
+from insource.lifecycle.monitoring.alerts import audit_factor
 from insource.lifecycle.rollout import Evidence, Step, evidence_of, next_step, slo_of
 from insource.lifecycle.transitions import advanced, promoted, rolled_back
 from insource.store.database import Database

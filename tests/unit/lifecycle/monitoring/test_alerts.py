@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from insource.lifecycle.alerts import MONITOR, alerts_of, audit_factor
+from insource.lifecycle.monitoring.alerts import MONITOR, alerts_of, audit_factor
 from insource.types import Estimate
 from insource.types.deployment import DeploymentEvent
 from insource.types.monitoring import (

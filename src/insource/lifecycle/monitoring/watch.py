@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from insource.config.monitor import MonitorSection
 from insource.config.rollout import RolloutSection
-from insource.lifecycle.alerts import alerts_of
 from insource.lifecycle.drift.behaviour import behaviour
 from insource.lifecycle.drift.inputs import Documents, Embed, input_drift
-from insource.lifecycle.quality import audited, quality
-from insource.lifecycle.traffic import Observed
+from insource.lifecycle.monitoring.alerts import alerts_of
+from insource.lifecycle.monitoring.quality import audited, quality
+from insource.lifecycle.monitoring.traffic import Observed
 from insource.types import OutputSpec, Policy
 from insource.types.deployment import Audit
 from insource.types.monitoring import (
