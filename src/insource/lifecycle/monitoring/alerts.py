@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from insource.foundation.clock import iso
-from insource.lifecycle.drift.behaviour import is_large
+from insource.lifecycle.drift.effect import is_large
 from insource.types.deployment import DeploymentEvent
 from insource.types.monitoring import Alert, Check, Quality, Shift, Signal, Unit
 
