@@ -384,6 +384,16 @@ def test_the_report_shows_what_was_found(tmp_path, run):
         assert text in page
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_the_report_takes_a_configuration_elsewhere(tmp_path, run, monkeypatch, before):
+    project(tmp_path / "there")
+    log(tmp_path / "there", World().calls(400))
+    named = ("--config", "there/insource.toml")
+    run(*named)
+    run(*((*named, "report") if before else ("report", *named)))
+    assert (tmp_path / "there" / ".insource" / "monitor.html").is_file()
+
+
 def test_a_report_before_the_first_check_says_what_to_type(tmp_path, run):
     log(project(tmp_path), World().calls(10))
     with pytest.raises(UserError) as refused:
