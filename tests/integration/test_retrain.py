@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import blake2b
 
 import pytest
 from support.retraining import (
@@ -286,3 +287,34 @@ def test_a_log_as_the_source_gives_no_answer_of_the_local_model(project, tmp_pat
     assert set(cloud) <= ids
     assert len(ids) == 210
     assert cycle.ruling.fresh.adjusted.outcome == "better"
+
+
+def opaque(name, count):
+    """Words that have nothing in common but the label that they stand for."""
+    return tuple(blake2b(f"{name} {n}".encode(), digest_size=4).hexdigest() for n in range(count))
+
+
+def test_worse_on_one_slice_keeps_the_champion_though_as_many_documents_got_better(
+    project, tmp_path, monkeypatch
+):
+    """Live traffic teaches what was hard, and its corrections of one customer's documents are wrong."""
+    vip = {label: opaque(f"vip {label}", 3) for label in KNOWN}
+    hard = {label: opaque(f"hard {label}", 200) for label in KNOWN}
+    rows = source_rows(84, vip, seed=5) + source_rows(240, hard, seed=6)
+    for row, group in zip(rows, ["vip"] * 84 + ["others"] * 240, strict=True):
+        row["group"] = group
+    config = CONFIG.replace("[dataset]\n", '[dataset]\ngroup_by = "input"\n').replace(
+        "test = 0.3", "test = 0.4"
+    )
+    folder = project(rows, config)
+    monkeypatch.setattr(pipeline, "make_model", stand_in(tmp_path / "engine"))
+    session = session_on(folder)
+    before = walk()(session)
+    wrong = dict(zip(KNOWN, (*list(KNOWN)[1:], next(iter(KNOWN))), strict=True))
+    spoiled = [(text, wrong[label]) for text, label in documents(vip, 150, seed=7)]
+    corrected(session, [*spoiled, *documents(hard, 700, seed=8)])
+    cycle = retrain(again(session), walk()).cycle
+    assert cycle.ruling.sealed.adjusted.outcome not in ("worse", "not comparable")
+    assert (cycle.outcome, cycle.ruling.passes) == ("kept", False)
+    assert "worse on one slice, group vip" in cycle.reason
+    assert deployed(session)[0].champion.run_id == before.run_id
