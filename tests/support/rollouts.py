@@ -92,7 +92,16 @@ class Registry:
 
 @contextmanager
 def gateway(
-    folder, recorder, provider, models, section=FAST, task=TASK, first="", opened=None, policy=POLICY
+    folder,
+    recorder,
+    provider,
+    models,
+    section=FAST,
+    task=TASK,
+    first="",
+    opened=None,
+    policy=POLICY,
+    anchors=None,
 ):
     """A gateway whose version ``name`` is answered by ``models[name]``, which may be missing."""
     opened = opened if opened is not None else []
@@ -115,7 +124,7 @@ def gateway(
         yield settings_of(one.run_id)
         opened.remove(one.run_id)
 
-    registered = Registered(workspace=folder, open=opening, compare=differing(task))
+    registered = Registered(workspace=folder, open=opening, compare=differing(task), anchors=anchors)
     cloud = HttpCloud(model="big-cloud", base_url=provider.url)
     own = settings_of(first)
     settings = GatewaySettings(

@@ -134,7 +134,7 @@ def _settings_of(session: Session, found: Deployed, opened: Opened) -> TaskSetti
         task=found.task,
         policy=found.policy,
         version=found.version,
-        digest=version_of(found.result).digest,
+        digest=version_of(found.result, found.task.name).digest,
         local=opened.model,
         ask=found.ask,
         confidence=found.confidence,
@@ -150,6 +150,7 @@ def _registered(session: Session, first: Deployed) -> Registered:
     """Return how a gateway opens further versions of a project's task, and compares answers."""
     from insource.evaluation.differences import differing
     from insource.gateway.settings import Registered
+    from insource.workflow.anchor_watch import AnchorWatch
     from insource.workflow.deploy import require_certified
     from insource.workflow.serve import answering
 
@@ -159,7 +160,12 @@ def _registered(session: Session, first: Deployed) -> Registered:
         with found.open() as model:
             yield _settings_of(session, found, model)
 
-    return Registered(workspace=session.project.workspace, open=opened, compare=differing(first.task))
+    return Registered(
+        workspace=session.project.workspace,
+        open=opened,
+        compare=differing(first.task),
+        anchors=AnchorWatch(session, first.task),
+    )
 
 
 def _cloud(config: Config) -> HttpCloud | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from insource.cli.deploy_anchors import command as anchors
+from insource.cli.deploy_cloud import command as cloud
 from insource.cli.options import json_option, project_options
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ def command() -> None:
     A running `insource gateway` follows within a second. It compares answers with the cloud's, and takes the
     next step, or withdraws the version, when the evidence says so.
     """
+
+
+command.add_command(anchors)
+command.add_command(cloud)
 
 
 run_argument = click.argument("run", required=False)

@@ -51,7 +51,15 @@ class RolloutSection(Frozen):
         "(ratio). At small canary shares every answer of the new version is audited.",
     )
     audit_usd_per_day: float = Field(
-        5.0, ge=0, description="Most money for audits and anchors a day; audits stop when it is spent (USD)."
+        5.0, ge=0, description="Most money for audits a day; audits stop when it is spent (USD)."
+    )
+    anchors_every_s: float = Field(
+        86_400.0,
+        gt=0,
+        description="How often the anchors, rows that people labelled, are sent to the cloud (seconds).",
+    )
+    anchors_usd_per_day: float = Field(
+        1.0, ge=0, description="Most money for anchors a day; they wait when it is spent (USD)."
     )
     shadow_share: float = Field(
         0.1,

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from insource.config.rollout import RolloutSection
 from insource.gateway.admission.ask import AdmitAll, Admitter
 from insource.gateway.http.address import UpstreamSettings
+from insource.lifecycle.anchors.attribution import Harm
 from insource.logs.recorder import Recorder
 from insource.models.protocol import Model, Request
 from insource.providers.billing import billing_of
 from insource.providers.prices import Priced, PriceTable
 from insource.types import Completion, Policy, Task, Usage
+from insource.types.anchors import Attribution
 from insource.types.deployment import Compared, Version
 
 AUTO = "insource/auto"
@@ -56,18 +58,35 @@ class PassThrough:
     task_of: Callable[[dict[str, Any]], str] | None = None
 
 
+class Anchors(Protocol):
+    """Tells from rows that people labelled whether the cloud moved, or the local model.
+
+    ``turn`` never waits: it returns what was found last, None without anchors. ``problem`` says why a round
+    could not be asked.
+    """
+
+    problem: str
+
+    def turn(
+        self, harm: Harm | None, version: str, answer: Callable[[str], str | None] | None
+    ) -> Attribution | None: ...
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Registered:
     """A task whose versions are in the registry of deployments, in ``workspace``.
 
     ``open`` opens a version until its context ends; it blocks, and raises an ``InsourceError`` where that
     fails. ``compare`` takes a local answer and the cloud's and counts the fields that differ, None where the
-    cloud's is no answer to the task.
+    cloud's is no answer to the task. ``anchors`` tells what moved when the two differ too often.
     """
 
     workspace: Path
     open: Callable[[Version], AbstractContextManager[TaskSettings]]
     compare: Callable[[str, str], Compared | None]
+    anchors: Anchors | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

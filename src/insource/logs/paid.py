@@ -24,6 +24,8 @@ ARM_SOURCE = "arm"
 """The source of a call that was made for an arm: a part of an evaluation, not of the team's traffic."""
 
 ARM_TAG = "arm"
+ANCHOR_TAG = "anchor"
+"""The tag of a call that asks an anchor, which has a budget of its own."""
 
 REQUEST_TAG = "arm_request"
 ESTIMATE_TAG = "arm_estimate_usd"
@@ -91,13 +93,15 @@ def bought(database: Database, *, task: str, arm: str) -> Bought:
 
 
 def spent_usd(database: Database, *, task: str) -> Decimal:
-    """Return what all arms of a task have cost so far.
+    """Return what all arms of a task have cost so far, anchors aside.
 
     A call without a known cost counts as estimated, and so does one whose process was killed, and each
     attempt of one that had no answer in time: the provider may have charged for them.
     """
     total = Decimal(0)
     for call in _calls(database, task):
+        if ANCHOR_TAG in call.tags:
+            continue
         estimate = Decimal(call.tags.get(ESTIMATE_TAG, "0"))
         if call.outcome == "error":
             total += estimate * CHARGED.get(call.error.partition(":")[0], 0)

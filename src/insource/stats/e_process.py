@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincc, betaln
 
 Claim = Literal["above", "below"]
@@ -33,17 +34,24 @@ def log_evidence(wrong: int, n: int, boundary: float, claim: Claim) -> float:
         raise ValueError(f"needs 0 <= wrong <= n, got {wrong} of {n}")
     if not 0 < boundary < 1:
         raise ValueError(f"boundary must be inside (0, 1), got {boundary}")
+    return float(log_evidences(wrong, n, boundary, claim))
+
+
+def log_evidences(wrong: ArrayLike, n: ArrayLike, boundary: float, claim: Claim) -> NDArray[np.float64]:
+    """Return ``log_evidence`` for arrays of counts, which are not checked."""
+    k, of = np.asarray(wrong, dtype=float), np.asarray(n, dtype=float)
     a, b = PRIORS[claim]
     tail = betaincc if claim == "above" else betainc
     with np.errstate(divide="ignore"):  # log 0: no part of the posterior is on this side
-        return float(
-            betaln(a + wrong, b + n - wrong)
-            + np.log(tail(a + wrong, b + n - wrong, boundary))
+        found: NDArray[np.float64] = (
+            betaln(a + k, b + of - k)
+            + np.log(tail(a + k, b + of - k, boundary))
             - betaln(a, b)
             - np.log(tail(a, b, boundary))
-            - wrong * np.log(boundary)
-            - (n - wrong) * np.log1p(-boundary)
+            - k * np.log(boundary)
+            - (of - k) * np.log1p(-boundary)
         )
+    return found
 
 
 ALTERNATIVES = (1.25, 1.5, 2.0, 3.0, 5.0)

@@ -40,8 +40,8 @@ class Standing(NamedTuple):
     last: DeploymentEvent | None
 
 
-def version_of(result: RunResult) -> Version:
-    """Return what a run can be deployed as, with the digest of everything that was certified.
+def version_of(result: RunResult, task: str) -> Version:
+    """Return what a run can be deployed as for a task, with the digest of everything that was certified.
 
     Raises:
         UserError: ``model-not-found`` when the run measured nothing that can be served.
@@ -61,8 +61,8 @@ def version_of(result: RunResult) -> Version:
         "policy": policy.model_dump(mode="json"),
     }
     return Version(
-        name=f"{result.task}@{version_name(result)}",
-        task=result.task,
+        name=f"{task}@{version_name(result)}",
+        task=task,
         run_id=result.run_id,
         arm=result.served.arm if result.served else "",
         digest=digest(certified),
@@ -81,7 +81,7 @@ def find_version(session: Session, run: str | None, arm: str | None) -> tuple[Ve
     result = load(session.project.runs, run)[0]
     if arm is not None:
         result = with_arm(result, arm)
-    return version_of(result), result
+    return version_of(result, session.config.task.name), result
 
 
 def require_certified(session: Session, version: Version) -> RunResult:

@@ -31,7 +31,7 @@ class Handed(NamedTuple):
 def keep_champion(session: Session, champion: RunResult) -> None:
     """Deploy the champion by name: a newer run would else answer in its place as soon as it is there."""
     task, now = session.config.task.name, session.clock.now()
-    version = version_of(champion)
+    version = version_of(champion, task)
     with open_registry(session.project.workspace) as registry:
         if deployment_of(registry, task) is None:
             new = nothing_deployed(task, now).model_copy(update={"champion": version})
@@ -46,7 +46,7 @@ def hand_over(session: Session, challenger: RunResult, evidence: Evidence) -> Ha
         UserError: ``deployment-changed`` when somebody else decided at the same moment.
     """
     task, now = session.config.task.name, session.clock.now()
-    version = version_of(challenger)
+    version = version_of(challenger, task)
     with open_registry(session.project.workspace) as registry:
         before = deployment_of(registry, task) or nothing_deployed(task, now)
         if before.challenger is not None and before.challenger.digest == version.digest:
@@ -75,7 +75,7 @@ def record_outcome(session: Session, cycle: Cycle) -> None:
             "usd": round(cycle.cost.usd, 4),
         }
         challenger = load(session.project.runs, cycle.challenger)[0]
-        version = version_of(challenger) if challenger.routing is not None else None
+        version = version_of(challenger, cycle.task) if challenger.routing is not None else None
         record_event(registry, _event(session, "retrain", cycle.reason, version, evidence))
 
 

@@ -19,12 +19,25 @@ from insource.gateway.rollout.auditor import Auditor
 from insource.gateway.rollout.traffic import Snapshot, Traffic
 from insource.gateway.settings import Registered, TaskSettings
 from insource.gateway.tasks.answerer import Answerer
-from insource.lifecycle.rollout import Cause, Step, evidence_of, next_step, slo_of
+from insource.lifecycle.alerts import audit_factor
+from insource.lifecycle.anchors.attribution import Harm
+from insource.lifecycle.anchors.harm import first_harm
+from insource.lifecycle.rollout import Evidence, Step, evidence_of, next_step, slo_of
 from insource.lifecycle.transitions import advanced, promoted, rolled_back
 from insource.store.database import Database
 from insource.store.deployments.audits import AuditReader, add_audits, spent_on_audits
-from insource.store.deployments.registry import deployment_of, open_registry, record_event, swap
+from insource.store.deployments.registry import (
+    deployment_of,
+    events,
+    open_registry,
+    record_event,
+    swap,
+)
+from insource.types.anchors import Cause
 from insource.types.deployment import Deployment, DeploymentEvent, EventKind, Version
+
+LATEST_EVENTS = 100
+"""Events among which open alerts of the monitor are looked for."""
 
 MakeAnswerer = Callable[[TaskSettings], Answerer]
 
@@ -50,6 +63,7 @@ class Controller:
         self.interval_s = own.rollout.interval_s
         self._task = own.task.name
         self._registered: Registered = own.registered
+        self._anchors = own.registered.anchors
         self._section = own.rollout
         self._traffic, self._auditor, self._make, self._clock = traffic, auditor, make, clock
         self._first = first
@@ -58,6 +72,7 @@ class Controller:
         self._by = f"gateway {socket.gethostname()}:{os.getpid()}"
         self._registry: Database | None = None
         self._audits: AuditReader | None = None
+        self._weighed: tuple[Evidence, Harm | None] | None = None
         self._told: set[str] = set()
 
     def turn(self) -> None:
@@ -67,13 +82,17 @@ class Controller:
             self._write_audits(registry)
             deployment = deployment_of(registry, self._task)
             if deployment is None:
+                if self._anchors is not None:  # the cloud is watched all the same
+                    self._anchors.turn(None, self._first.name, self._first.served_here)
+                    self.problem = self._anchors.problem
                 return
             if deployment.revision != self._traffic.snapshot.step:
                 self._follow(deployment)
+            self._auditor.more = audit_factor(events(registry, self._task, limit=LATEST_EVENTS))
             with contextlib.suppress(_Decided):
                 self._withdraw_what_fails(registry, deployment)
                 self._weigh(registry, deployment)
-            self.problem = ""
+            self.problem = "" if self._anchors is None else self._anchors.problem
         except UserError as error:
             if error.code != "deployment-changed":  # else another gateway or an operator was first
                 self.problem = error.message
@@ -87,6 +106,8 @@ class Controller:
                 self._write_audits(self._registry)
         except InsourceError as error:
             self.problem = error.message
+        if self._anchors is not None:
+            self._anchors.close()
         for _, stack in self._open.values():
             stack.close()
         if self._registry is not None:
@@ -118,7 +139,7 @@ class Controller:
             step=deployment.revision,
         )
         self._told.clear()
-        self._audits = None
+        self._audits = self._weighed = None
         self._close_unused(deployment)
 
     def _answerer(self, version: Version) -> Answerer | None:
@@ -178,15 +199,24 @@ class Controller:
         if self._audits is None:
             since = deployment.challenger_since if in_canary else deployment.champion_since
             self._audits = AuditReader(registry, self._task, version.name, since)
-        if not self._audits.read() and not in_canary:
-            return
-        slo, step = slo_of(version, self._section), deployment.revision
-        evidence = evidence_of(self._audits.all, slo, self._section, step=step)
-        move = next_step(deployment, evidence, self._section, self._clock.now(), cause=self._cause())
+        if self._audits.read() or self._weighed is None:
+            slo, step = slo_of(version, self._section), deployment.revision
+            evidence = evidence_of(self._audits.all, slo, self._section, step=step)
+            harm = first_harm(self._audits.all, slo, self._section, in_canary=in_canary)
+            self._weighed = evidence, harm
+        evidence, harm = self._weighed
+        cause = self._cause(version, harm, in_canary=in_canary)
+        move = next_step(deployment, evidence, self._section, self._clock.now(), cause=cause)
         self._act(registry, deployment, version, move)
 
-    def _cause(self) -> Cause | None:
-        return None
+    def _cause(self, version: Version, harm: Harm | None, *, in_canary: bool) -> Cause | None:
+        """Return what the anchors say moved, None where there are none; it never waits for them."""
+        if self._anchors is None:
+            return None
+        now = self._traffic.snapshot
+        answerer = now.challenger if in_canary else now.champion
+        found = self._anchors.turn(harm, version.name, None if answerer is None else answerer.served_here)
+        return None if found is None else found.cause
 
     def _act(self, registry: Database, deployment: Deployment, version: Version, step: Step) -> None:
         at = self._clock.now()

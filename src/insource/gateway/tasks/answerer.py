@@ -80,6 +80,14 @@ class Answerer:
             self.guards.note(attempt.outcome, seconds, escalated=to == "cloud")
         return attempt
 
+    def served_here(self, document: str) -> str | None:
+        """Return the local answer to a document, None where the policy would not serve it; it blocks."""
+        if self.local is None:
+            return None
+        attempt = self.local.answer(document)
+        to, _ = decide(self.policy, attempt.confidence, attempt.outcome)
+        return None if to == "cloud" or attempt.completion is None else attempt.completion.text
+
     def document_of(self, chat: ChatRequest) -> str | None:
         """Return the document of a request, None if the local model cannot answer as it asks."""
         stated = self.own.spelled is not None or isinstance(self.task.output, Labels)

@@ -1,0 +1,115 @@
+"""Evidence about the mean of bounded values that may be looked at after every value.
+
+Source: Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting" (JRSS B,
+arXiv 2010.09686); with weights of sampling: Waudby-Smith et al. 2022, "Anytime-valid off-policy inference for
+contextual bandits" (arXiv 2210.10768). A fixed mixture of stakes takes the place of their adaptive ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from insource.stats.e_process import Claim
+
+Floats = NDArray[np.float64]
+
+FRACTIONS = tuple(2.0**-step for step in range(8))
+"""Stakes, as fractions of the largest one that cannot lose more than it has."""
+
+STRENGTHS = (0.0, 0.5, 1.0)
+"""How much of a prediction's deviation is taken off the audits."""
+
+
+def mean_evidence(
+    values: ArrayLike,
+    boundary: float,
+    claim: Claim,
+    lowest: float,
+    highest: float,
+    axis: int = -1,
+    fractions: Sequence[float] = FRACTIONS,
+) -> Floats:
+    """Return the log evidence after each value that their mean is ``above`` or ``below`` the boundary.
+
+    It is enough that the mean of each value, given what came before, obeys the hypothesis. ``lowest`` and
+    ``highest`` are the ends of what a value can be, known beforehand. The values run along ``axis``.
+    The evidence is the mean over ``fractions`` of the largest stake; one named twice has twice the weight.
+
+    Raises:
+        ValueError: a value is out of its range, or the boundary is not inside it.
+    """
+    found = np.asarray(values, dtype=float)
+    if not lowest < boundary < highest:
+        raise ValueError(f"boundary {boundary} must be inside ({lowest}, {highest})")
+    if found.size and (found.min() < lowest - 1e-9 or found.max() > highest + 1e-9):
+        raise ValueError(f"values must be in [{lowest}, {highest}]")
+    gains = found - boundary if claim == "above" else boundary - found
+    most = 1 / (boundary - lowest if claim == "above" else highest - boundary)
+    with np.errstate(divide="ignore"):  # log 0: this bet is lost for good
+        bets = [np.log(np.maximum(1 + fraction * most * gains, 0.0)).cumsum(axis) for fraction in fractions]
+    return _mean_of(bets)
+
+
+def weighted_evidence(
+    wrong: ArrayLike, weight: ArrayLike, most_weight: float, boundary: float, claim: Claim, axis: int = -1
+) -> Floats:
+    """Return the log evidence after each audit about the error rate of all calls, of which some are audited.
+
+    This is the bounded-weight betting test. A call may be audited with a probability of its own, decided
+    before its outcome is known; ``weight`` is 1 / that probability, and never more than ``most_weight``. Over
+    all calls the mean of audited · weight · (wrong - boundary) is that of wrong - boundary, and calls that
+    are not audited change nothing. Equal weights give the test of uniform audits.
+
+    Raises:
+        ValueError: a weight is below 1 or above ``most_weight``.
+    """
+    weights = np.asarray(weight, dtype=float)
+    if weights.size and (weights.min() < 1 or weights.max() > most_weight):
+        raise ValueError(f"weights must be in [1, {most_weight}]")
+    values = (np.asarray(wrong, dtype=float) - boundary) * (weights / most_weight)
+    return mean_evidence(values, 0.0, claim, -boundary, 1 - boundary, axis)
+
+
+def predicted_evidence(
+    predicted: ArrayLike,
+    audited: ArrayLike,
+    wrong: ArrayLike,
+    probability: float,
+    boundary: float,
+    claim: Claim,
+    most_predicted: float = 1.0,
+    axis: int = -1,
+) -> Floats:
+    """Return the log evidence after each call about the error rate, with a prediction as control variate.
+
+    All arrays have one entry a call: ``predicted`` is 1 - the local confidence, in [0, ``most_predicted``];
+    ``audited`` whether the call was drawn, each with ``probability``; ``wrong`` counts only where it was.
+    From an audit, the deviation of its prediction from the mean of the predictions before it is taken off,
+    and every call gives its own deviation back, so the expectation stays that of wrong - boundary however bad
+    the prediction is (arXiv 2602.02229; the mean is over ``STRENGTHS``, of which 0 ignores the prediction).
+    """
+    f, drawn = np.asarray(predicted, dtype=float), np.asarray(audited, dtype=float)
+    lost = np.asarray(wrong, dtype=float)
+    before = np.cumsum(f, axis) - f
+    count = np.arange(f.shape[axis]).reshape([-1 if at == axis % f.ndim else 1 for at in range(f.ndim)])
+    deviation = f - (before + boundary) / (count + 1)  # the first call has no predecessor: the boundary
+    most = max(most_predicted, boundary)
+    ways = []
+    for strength in STRENGTHS:
+        off = strength * deviation
+        values = drawn / probability * (lost - boundary - off) + off
+        reach = strength * most
+        low, high = -(boundary + reach) / probability, (1 - boundary + reach) / probability
+        ways.append(mean_evidence(values, 0.0, claim, low, high, axis))
+    return _mean_of(ways)
+
+
+def _mean_of(ways: list[Floats]) -> Floats:
+    """Return the log of the mean of several evidences, which is evidence again."""
+    with np.errstate(invalid="ignore"):  # -inf and -inf: all bets are lost
+        total: Floats = np.logaddexp.reduce(np.stack(ways), axis=0) - math.log(len(ways))
+    return np.nan_to_num(total, nan=-np.inf, posinf=np.inf, neginf=-np.inf)

@@ -1,0 +1,153 @@
+"""Evidence from audits keeps its promise under continuous looks, and is as fast as the reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.audit_streams import ALPHA, MARGIN, SLO, ever, naive_rollback, rollout
+
+from insource.foundation.rng import generator
+from insource.stats.bounded_mean import predicted_evidence, weighted_evidence
+from insource.stats.e_process import log_evidences
+from insource.stats.sample_ratio import sample_ratio_evidence
+
+RUNS = pytest.mark.parametrize("runs", [150, pytest.param(4000, marks=pytest.mark.slow)])
+# The reference's simulation: true loss, share rolled back, its median of audits, share promoted, its median.
+REFERENCE = [
+    (0.02, 0.0, None, 1.0, 129),
+    (0.03, 0.0, None, 1.0, 201),
+    (0.065, 0.60, 1798, 0.40, 1806),
+    (0.08, 0.992, 616, 0.008, None),
+    (0.10, 0.998, 224, 0.002, None),
+    (0.15, 1.0, 67, 0.0, None),
+    (0.25, 1.0, 22, 0.0, None),
+]
+
+
+def random(name):
+    return generator(20261128, f"audits.{name}")
+
+
+@RUNS
+@pytest.mark.parametrize(("rate", "rolled_back", "after", "promoted", "promoted_after"), REFERENCE)
+def test_decisions_and_their_times_are_no_worse_than_the_reference(
+    rate, rolled_back, after, promoted, promoted_after, runs
+):
+    harm, safe = rollout(rate, min(runs, 1000), random(f"table.{rate}"))
+    print(f"{rate:.1%}: rolled back {harm}; promoted {safe}")
+    noise = 4 * np.sqrt(0.25 / harm.of)
+    for found, share, median in ((harm, rolled_back, after), (safe, promoted, promoted_after)):
+        assert abs(found.share - share) <= (noise if 0.1 < share < 0.9 else 0.03)
+        if median is not None:  # the median of a sample this small is within a quarter of it
+            assert found.median <= median * (1.25 if harm.of < 1000 else 1.1)
+
+
+@RUNS
+def test_an_a_a_canary_is_rolled_back_with_at_most_alpha_however_often_it_is_looked_at(runs):
+    """At the bound itself, the worst case that is no harm; a z-test that peeks is wrong far more often."""
+    harm, _ = rollout(SLO, runs, random("aa.harm"))
+    _, unsafe = rollout(SLO + MARGIN, runs, random("aa.safe"))
+    naive = naive_rollback(SLO, runs, random("aa.naive"))
+    print(f"rolled back at the bound {harm}; promoted beyond it {unsafe}; z-test that peeks {naive}")
+    assert harm.least <= ALPHA
+    assert unsafe.least <= ALPHA
+    assert naive.least > ALPHA
+
+
+def strata(runs, n, random, wrong_in_doubtful, wrong_in_sure, doubtful=0.2):
+    """Return the strata of calls (one stream a row) and whether each answer is wrong."""
+    in_doubt = random.random((runs, n)) < doubtful
+    return in_doubt, random.random((runs, n)) < np.where(in_doubt, wrong_in_doubtful, wrong_in_sure)
+
+
+@RUNS
+def test_stratified_audits_are_valid_by_their_weights_and_not_without(runs):
+    """Doubtful answers are audited five times as often. The error rate of all calls is at the bound."""
+    stream = random(f"strata.{runs}")
+    in_doubt, wrong = strata(runs, 6000, stream, 0.17, 0.02)  # 0.2 · 0.17 + 0.8 · 0.02 = 0.05
+    probability = np.where(in_doubt, 0.25, 0.05)
+    audited = stream.random(wrong.shape) < probability
+    weight = np.where(audited, 1 / probability, 1.0)
+    evidence = weighted_evidence(np.where(audited, wrong, SLO), weight, 20.0, SLO, "above")
+    k, n = (audited & wrong).cumsum(axis=1), audited.cumsum(axis=1)
+    naive = ever(log_evidences(k, n, SLO, "above"))
+    valid = ever(evidence)
+    print(f"weighted {valid}; unweighted {naive}")
+    assert valid.least <= ALPHA
+    assert naive.least > 0.5
+
+
+@RUNS
+def test_stratified_audits_find_harm_among_the_doubtful(runs):
+    stream = random(f"strata.harm.{runs}")
+    in_doubt, wrong = strata(min(runs, 500), 12000, stream, 0.42, 0.02)  # a loss of 10 %
+    found = {}
+    for name, doubtful, sure in (("stratified", 0.25, 0.05), ("uniform", 0.09, 0.09)):  # as many audits
+        probability = np.where(in_doubt, doubtful, sure)
+        audited = stream.random(wrong.shape) < probability
+        weight = np.where(audited, 1 / probability, 1.0)
+        most = float(1 / min(doubtful, sure))
+        evidence = weighted_evidence(np.where(audited, wrong, SLO), weight, most, SLO, "above")
+        found[name] = ever(evidence)
+    print(f"loss 10 %, in calls: stratified {found['stratified']}; uniform {found['uniform']}")
+    assert found["stratified"].share > 0.95
+    assert found["stratified"].median < found["uniform"].median
+
+
+def answers(runs, n, random, rate, spread):
+    """Return predicted and true errors: the chance of each is Beta with mean ``rate``, and is predicted."""
+    chance = random.beta(rate / spread, (1 - rate) / spread, (runs, n))
+    return chance, random.random((runs, n)) < chance
+
+
+@RUNS
+@pytest.mark.parametrize("claimed", ["calibrated", "unrelated", "reversed"])
+def test_a_control_variate_is_valid_however_bad_the_prediction_is(claimed, runs):
+    stream = random(f"control.{claimed}.{runs}")
+    predicted, wrong = answers(runs, 6000, stream, SLO, 0.3)
+    if claimed == "unrelated":
+        predicted = stream.permuted(predicted, axis=1)
+    if claimed == "reversed":
+        predicted = 1 - predicted
+    audited = stream.random(wrong.shape) < 0.1
+    found = ever(predicted_evidence(predicted, audited, wrong, 0.1, SLO, "above"))
+    print(f"{claimed}: {found}")
+    assert found.least <= ALPHA
+
+
+@pytest.mark.parametrize("runs", [60, pytest.param(1000, marks=pytest.mark.slow)])
+def test_a_good_prediction_saves_audits_and_a_useless_one_costs_few(runs):
+    """Against the same test without a prediction, for a version with 2 % loss that is to be promoted."""
+    stream = random(f"control.power.{runs}")
+    medians = {}
+    for name, spread in (("sharp", 1.0), ("blunt", 0.02)):
+        predicted, wrong = answers(runs, 15000, stream, 0.02, spread)
+        audited = stream.random(wrong.shape) < 0.1
+        bound = SLO + MARGIN
+        used = ever(predicted_evidence(predicted, audited, wrong, 0.1, bound, "below"))
+        weight = np.where(audited, 10.0, 1.0)
+        without = ever(weighted_evidence(np.where(audited, wrong, bound), weight, 10.0, bound, "below"))
+        medians[name] = used.median / without.median
+        print(f"{name}: with {used}, without {without} (calls, a tenth of them audited)")
+    assert medians["sharp"] < 0.9
+    assert medians["blunt"] < 1.15
+
+
+@RUNS
+@pytest.mark.parametrize("share", [0.01, 0.25, 0.5])
+def test_a_right_split_is_not_alarmed_and_a_wrong_one_is(share, runs):
+    stream = random(f"ratio.{share}.{runs}")
+    looks = np.unique(np.geomspace(10, 20000, 120).astype(int))
+
+    def found(true):
+        assigned = (stream.random((runs, looks[-1])) < true).cumsum(axis=1)[:, looks - 1]
+        logs = [
+            [sample_ratio_evidence(int(k), int(n), share) for k, n in zip(one, looks, strict=True)]
+            for one in assigned
+        ]
+        return ever(np.array(logs))
+
+    fair, broken = found(share), found(share * 1.3)
+    print(f"{share:.0%}: right split {fair}; 30 % too many {broken.share:.0%}")
+    assert fair.least <= ALPHA
+    assert broken.share > (0.4 if share == 0.01 else 0.99)
