@@ -25,11 +25,13 @@ from insource.dataset.review.ranked import read_ranked
 from insource.dataset.review.workbench import FieldVerdict
 from insource.dataset.rows.teacher_policy import TeacherRule, write_policy
 from insource.dataset.saved.folder import load as load_dataset
+from insource.foundation.errors import DataError
 from insource.logs.call_values import AUDIT_OF
 from insource.logs.query import Log
 from insource.store.deployments.audits import add_audits
 from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
 from insource.types.deployment import Audit, DeploymentEvent
+from insource.workflow.anchors import add_anchors
 from insource.workflow.champion import champion_of
 from insource.workflow.promote import keep_champion
 from insource.workflow.retrain import retrain
@@ -126,6 +128,27 @@ def test_what_an_audit_found_wrong_comes_first_though_the_model_was_sure(champio
     queue = retrain(session, never).mined.queue
     (first,) = queue.rows
     assert (first.row_id, first.signals) == (audit, ("failure",))
+
+
+def test_an_anchor_never_becomes_a_row_and_one_among_the_rows_stops_the_cycle(champion):
+    session, _ = champion
+    texts = documents(NEW, 45, seed=1)
+    corrected(session, texts)
+    anchors = session.project.folder / "anchors.jsonl"
+    rows = [
+        {"id": f"a{n}", "input": f"{text}.", "output": label} for n, (text, label) in enumerate(texts[:3])
+    ]
+    anchors.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    add_anchors(session, anchors, "ann")
+    cycle = retrain(again(session), walk(), wanted="to see").cycle
+    assert cycle.collected.left_out["anchor"] == 3
+    assert cycle.collected.rows == 42
+    known = session.project.folder / "data.jsonl"
+    known.write_text(known.read_text() + json.dumps(rows[0] | {"id": "leak", "split": "train"}) + "\n")
+    with pytest.raises(DataError) as caught:
+        retrain(again(session), never, wanted="with the leak")
+    assert caught.value.code == "anchors-leaked"
+    assert "a0 is row leak" in " ".join(caught.value.details)
 
 
 def test_wrong_corrections_make_a_worse_challenger_and_the_champion_stays(champion):
