@@ -41,12 +41,12 @@ def false_alarms(claims: Claims, sizes: tuple[int, int], runs: int) -> None:
         claims.add(f"{name}: false alarms, upper limit", high, "")
 
 
-def power(claims: Claims, sizes: tuple[int, int], runs: int) -> None:
+def power(claims: Claims, sizes: tuple[int, int], runs: int, strengths: tuple[float, ...]) -> None:
     """How often each signal says so, by kind and strength of the drift."""
     from support.drifts import DRIFTS, SIGNALS, Cell, alarms
 
     for drift in DRIFTS:
-        for strength in STRENGTHS if drift != "bursts" else ():
+        for strength in strengths if drift != "bursts" else ():
             found = alarms(Cell(drift, strength, *sizes), runs, alpha=ALPHA, seed=2)
             for signal in SIGNALS:
                 low, high = found.interval(signal)
@@ -96,7 +96,7 @@ def main() -> None:
     cost(claims)
     for sizes in SIZES[:1] if given.quick else SIZES:
         false_alarms(claims, sizes, 200 if given.quick else 2000)
-        power(claims, sizes, 20 if given.quick else 200)
+        power(claims, sizes, *((20, STRENGTHS[1:]) if given.quick else (200, STRENGTHS)))
     if given.datasets is not None:
         real_queries(claims, given.datasets / "clinc150_oos", 20 if given.quick else 200)
     claims.write(given.json)

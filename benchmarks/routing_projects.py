@@ -48,10 +48,10 @@ def answers(
 
 
 def specifications(claims: Claims, folder: Path, draws: int) -> None:
-    """The specification case: calibration and test documents of known layouts are one pool to draw from."""
+    """The specification case: calibration and test documents of known layouts are the population."""
     result, found = finished(folder)
     known = [one for split in ("calibration", "test") for one in found[split] if one.group_seen]
-    for loss, bounds in (("documents", (0.3,)), ("fields", (0.1, 0.06))):
+    for loss, bounds in (("documents", (0.2, 0.1)), ("fields", (0.1, 0.04))):
         pool = answers(known, result.dataset.output, loss)
         for bound in bounds:
             redraw(claims, f"specifications, known layouts, {loss}", pool, 150, bound, draws)

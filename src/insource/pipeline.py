@@ -28,7 +28,7 @@ from insource.workflow.export import make_model
 from insource.workflow.judge import judge
 from insource.workflow.looks import looks_at_test
 from insource.workflow.register import register_choice
-from insource.workflow.route import Drive, calibrate, drive_gateway, measure_cascade
+from insource.workflow.route import Drive, calibrate, drive_gateway, measure_cascade, measure_on_test
 from insource.workflow.session import Session
 
 
@@ -63,6 +63,7 @@ def run(
     registration = register_choice(session, dataset, task, choice)
     evaluated = evaluate_arms(session, dataset, task, made, arms, choice=choice, best=best)
     calibrated = calibrate(session, dataset, task, made, choice, arms)
+    evaluated, calibrated = measure_on_test(dataset, task, evaluated, choice, calibrated)
     evaluated += measure_cascade(session, dataset, task, evaluated, choice, calibrated)
     judged = judge(session, dataset, task, evaluated, choice, registration)
     found = Findings(

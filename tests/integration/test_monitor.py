@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from support.monitored import MODEL, START, World, log, project
+from support.monitored import MODEL, START, World, log, project, with_dataset
 from support.webhooks import Hook, answers, hangs
 
 from insource.cli.main import cli
@@ -13,6 +13,7 @@ from insource.cli.options import open_session
 from insource.foundation.errors import UserError
 from insource.foundation.files import locked
 from insource.lifecycle.alerts import audit_factor
+from insource.redaction import Redactor
 from insource.store.deployments.audits import add_audits
 from insource.store.deployments.checks import checks_of
 from insource.store.deployments.registry import events, open_registry
@@ -97,7 +98,7 @@ def test_what_the_model_does_is_watched_too(tmp_path, run):
 def test_only_audits_are_said_to_roll_back(tmp_path, run):
     log(project(tmp_path), World().calls(400))
     with open_registry(tmp_path / ".insource") as registry:
-        wrong = [i % 4 == 0 for i in range(100)]
+        wrong = [i % 2 == 0 for i in range(100)]
         add_audits(
             registry,
             [
@@ -106,7 +107,7 @@ def test_only_audits_are_said_to_roll_back(tmp_path, run):
             ],
         )
     said = run()
-    assert "audits     25.0 %" in said
+    assert "audits     50.0 %" in said
     assert "next: insource deploy rollback" in said
     (alert,) = checks(tmp_path)[0].open
     assert alert.may_roll_back
@@ -224,6 +225,44 @@ def test_the_tasks_of_other_projects_are_watched_where_they_are_served(tmp_path,
     assert "equipment: 200 calls" in run()
     assert len(checks(host)) == 1
     assert "monitor.html" in run("report", "--task", "equipment")
+
+
+DATASET = 'reference_of = "dataset"'
+
+
+def test_documents_may_be_compared_with_those_that_the_model_was_measured_on(tmp_path, run):
+    """The first calls are like each other, and unlike the dataset: only this comparison can see it."""
+    project(tmp_path, DATASET)
+    known, live = World(1), World()
+    with_dataset(tmp_path, [known.document()[0] for _ in range(400)])
+    live.foreign = 0.5
+    log(tmp_path, live.calls(400))
+    said = run()
+    assert "ALERT inputs" in said
+    assert "unknown words" in said
+
+
+def test_the_dataset_is_redacted_like_calls_and_its_synthetic_rows_are_none_of_it(tmp_path, run):
+    project(tmp_path, DATASET + '\n[log]\npatterns = ["number=\\\\b\\\\d{3} V"]')
+    known, live = World(1), World()
+    strange = [f"etwas ganz anderes {n}" for n in range(200)]
+    with_dataset(tmp_path, [known.document()[0] for _ in range(400)], synthetic=strange)
+    session = open_session(tmp_path / "insource.toml", {})
+    redactor = Redactor.from_config(session.config.log, session.project.workspace)
+    calls = live.calls(400)
+    for call in calls:
+        message = call.request["messages"][-1]
+        message["content"] = redactor.text(message["content"])
+    assert " V " not in calls[0].request["messages"][-1]["content"]
+    log(tmp_path, calls)
+    assert "inputs     are alike" in run()
+
+
+def test_a_dataset_that_is_gone_is_said(tmp_path, run):
+    log(project(tmp_path, DATASET), World().calls(400))
+    with pytest.raises(UserError) as refused:
+        CliRunner().invoke(cli, ["monitor"], catch_exceptions=False)
+    assert refused.value.code == "dataset-not-found"
 
 
 def test_a_local_only_task_tells_no_webhook_elsewhere(tmp_path, run):

@@ -24,9 +24,11 @@ from insource.dataset.review.ranked import read_ranked
 from insource.dataset.review.workbench import FieldVerdict
 from insource.dataset.rows.teacher_policy import TeacherRule, write_policy
 from insource.dataset.saved.folder import load as load_dataset
+from insource.logs.call_values import AUDIT_OF
 from insource.logs.query import Log
+from insource.store.deployments.audits import add_audits
 from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
-from insource.types.deployment import DeploymentEvent
+from insource.types.deployment import Audit, DeploymentEvent
 from insource.workflow.champion import champion_of
 from insource.workflow.promote import keep_champion
 from insource.workflow.retrain import retrain
@@ -106,6 +108,23 @@ def test_a_cycle_without_a_reason_is_none_and_names_what_to_label(champion):
         item = bench.item("to-label", "ann", first)
     assert item.row.row_id == queue.rows[0].row_id
     assert item.reasons == queue.rows[0].reasons
+
+
+def test_what_an_audit_found_wrong_comes_first_though_the_model_was_sure(champion):
+    """The call was answered here; its audit, a call of its own, has the cloud's answer, which is the row."""
+    session, _ = champion
+    workspace = session.project.workspace
+    texts = documents(KNOWN, 6, seed=4)
+    calls = answered(workspace, texts, to="local", model="small", confidence=0.99)
+    (audit,) = answered(workspace, texts[2:3], tags={AUDIT_OF: calls[2]}, confidence=None)
+    wrong = Audit(
+        task="tickets", version="v", call_id=calls[2], at=session.clock.now(), source="live", wrong=True
+    )
+    with open_registry(workspace) as database:
+        add_audits(database, [wrong])
+    queue = retrain(session, never).mined.queue
+    (first,) = queue.rows
+    assert (first.row_id, first.signals) == (audit, ("failure",))
 
 
 def test_wrong_corrections_make_a_worse_challenger_and_the_champion_stays(champion):
@@ -198,7 +217,7 @@ def test_a_challenger_waits_while_another_is_on_the_ladder_or_a_person_has_to_sa
     with open_registry(session.project.workspace) as database:
         keep_champion(session, before)
         current = deployment_of(database, "tickets")
-        other = current.champion.model_copy(update={"name": "other", "run_id": "other"})
+        other = current.champion.model_copy(update={"name": "other", "run_id": "other", "digest": "o"})
         busy = current.model_copy(update={"challenger": other, "stage": "canary", "share": 0.05})
         event = DeploymentEvent(
             task="tickets", revision=0, at=session.clock.now(), kind="canary", by="operator", reason="by hand"
@@ -206,7 +225,7 @@ def test_a_challenger_waits_while_another_is_on_the_ladder_or_a_person_has_to_sa
         swap(database, busy, event, expected=current.revision)
     cycle = retrain(session, walk()).cycle
     assert cycle.outcome == "passed"
-    assert "other is on the ladder (canary)" in cycle.reason
+    assert "other is in canary at 5% of the calls" in cycle.reason
     now, _ = deployed(session)
     assert (now.challenger.name, now.stage, now.share) == ("other", "canary", 0.05)
 

@@ -23,6 +23,8 @@ def finished(tmp_path_factory):
 def folder(finished, tmp_path, monkeypatch):
     """A copy of the project, in which the command measures the fitted arms alone."""
     folder = shutil.copytree(finished, tmp_path / "project")
+    config = folder / "insource.toml"  # without a cloud: the command would ask it for money
+    config.write_text(config.read_text().replace('model = "openai/big"\n', ""))
     monkeypatch.setattr(pipeline, "make_model", stand_in(tmp_path / "engine"))
     monkeypatch.setattr(pipeline.run, "__kwdefaults__", {**pipeline.run.__kwdefaults__, "arms": FITTED})
     monkeypatch.setattr(pipeline, "require_extras", lambda arms: None)
@@ -91,14 +93,15 @@ def test_a_cycle_prints_what_became_of_it_and_what_it_cost(folder, command):
     correct(folder, 150)
     code, out, err = command("--json")
     said = json.loads(out)
-    assert (code, said["cycle"]["outcome"]) == (0, "promoted")
+    assert (code, said["cycle"]["outcome"]) == (0, "passed")
     assert "The challenger is better on the fresh ones" in err
-    assert "is in shadow; see insource deploy status." in err
+    assert "no cloud is configured (reference.model)" in err
+    assert "insource deploy promote RUN --force" in err
     assert "The cycle cost $0.00" in err
     assert said["cycle"]["cost"]["seconds"] > 0
     _, out, _ = command("--history")
     assert out.count("\n") == 1
-    assert "promoted  (examples)" in out
+    assert "passed  (examples)" in out
 
 
 def test_a_cycle_that_keeps_the_champion_exits_with_3(folder, command):

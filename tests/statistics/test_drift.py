@@ -45,6 +45,11 @@ def test_a_strong_drift_is_found_by_the_signal_that_can_see_it(drift, runs):
     assert found.rate(FOUND[drift]) >= 0.8
 
 
+@pytest.mark.parametrize("runs", [10, pytest.param(200, marks=pytest.mark.slow)])
+def test_the_estimate_falls_below_the_promise_when_documents_are_harder(runs):
+    assert alarms(Cell("harder", 1.0, 300, 100), runs, alpha=ALPHA).rate("quality") >= 0.8
+
+
 @RUNS
 def test_changed_right_answers_raise_no_alert_without_labels(runs):
     """A concept drift: nothing but audits can see it, and an estimate must not be taken for a label."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from insource.config.monitor import MonitorSection
+from insource.config.rollout import RolloutSection
 from insource.foundation.rng import generator
 from insource.lifecycle.drift.behaviour import Answered
 from insource.lifecycle.traffic import Observed
@@ -42,7 +43,7 @@ OUTPUT = JsonSchema(
     }
 )
 POLICY = Policy(
-    threshold=THRESHOLD, basis="guaranteed", max_error=0.08, delta=0.05, calibration_n=500,
+    threshold=THRESHOLD, basis="guaranteed", max_error=0.05, delta=0.05, calibration_n=500,
     expected_local_share=0.9, reason="simulated",
 )  # fmt: skip
 
@@ -83,7 +84,7 @@ def alarms(cell, runs, *, alpha, seed=0):
         rng = generator(seed, f"drifts.{cell}.{run}")
         reference, _ = _calls(rng, cell.reference, cell.drift if cell.drift == "bursts" else "", 0.0)
         window, audits = _calls(rng, cell.window, cell.drift, cell.strength)
-        watched = Watched("t", "v", OUTPUT, POLICY, None, "", True, SLO, alpha)
+        watched = Watched("t", "v", OUTPUT, POLICY, None, "", True, SLO, RolloutSection())
         found = check(watched, reference, window, audits, section, before=(), at=START, seed=run)
         signals = {alert.signal for alert in found.alerts}
         for signal in signals:

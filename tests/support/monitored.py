@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 from support.example_results import example_result
 
+from insource import build_dataset
+from insource.dataset.saved.folder import save
 from insource.foundation.rng import generator
 from insource.store.calls.calls import insert_calls
 from insource.store.database import open_database
-from insource.types import Call, JsonSchema, Policy, Route
-from insource.types.result import RoutingSummary
+from insource.types import Call, JsonSchema, Policy, Route, RunResult
+from insource.types.dataset import Provenance
+from insource.types.result import RoutingSummary, StageRun
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 RUN = example_result().run_id
@@ -79,7 +82,7 @@ class World:
         )
 
 
-def project(folder, section="", threshold=0.8):
+def project(folder, section="", threshold=0.8, task="equipment", output=OUTPUT, window=200):
     """Write a project whose newest run serves a model."""
     result = example_result()
     policy = Policy(
@@ -91,7 +94,7 @@ def project(folder, section="", threshold=0.8):
         expected_local_share=0.9,
         reason="test",
     )
-    manifest = result.dataset.model_copy(update={"output": OUTPUT})
+    manifest = result.dataset.model_copy(update={"output": output})
     result = result.model_copy(update={"routing": RoutingSummary(policy=policy), "dataset": manifest})
     run = folder / ".insource" / "runs" / result.run_id
     run.mkdir(parents=True)
@@ -100,9 +103,38 @@ def project(folder, section="", threshold=0.8):
     made |= {"started_at": result.started_at, "finished_at": result.finished_at}
     (run / "manifest.json").write_text(json.dumps(made | {"insource": "0", "outputs": [], "result": {}}))
     (folder / "rows.jsonl").write_text('{"input": "a", "output": "b"}\n')
-    monitor = f"\n[monitor]\nwindow = 200\n{section}\n"
-    (folder / "insource.toml").write_text(f'[task]\nname = "equipment"\n{monitor}')
+    monitor = f"\n[monitor]\nwindow = {window}\n{section}\n"
+    (folder / "insource.toml").write_text(f'[task]\nname = "{task}"\n{monitor}')
     return folder
+
+
+def with_dataset(folder, texts, synthetic=()):
+    """Give the newest run of a project a dataset with these documents."""
+    rows = [{"input": text, "output": {"voltage": None, "kind": "pump"}} for text in texts]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    dataset = build_dataset(folder / "rows.jsonl", name="equipment")
+    train = [
+        *dataset.splits["train"],
+        *(
+            dataset.splits["train"][0].model_copy(
+                update={
+                    "input": text,
+                    "row_id": f"s{n}",
+                    "provenance": Provenance(source="x", synthetic="edit"),
+                }
+            )
+            for n, text in enumerate(synthetic)
+        ),
+    ]
+    changed = dataset.model_copy(update={"splits": {**dataset.splits, "train": tuple(train)}})
+    saved = save(changed, folder / ".insource" / "datasets")
+    result_file = folder / ".insource" / "runs" / RUN / "result.json"
+    result = RunResult.model_validate_json(result_file.read_text())
+    stages = (
+        StageRun(stage="dataset", run_id=saved.name, digest="0" * 12, seconds=1.0, path=saved.name),
+        *result.stages[1:],
+    )
+    result_file.write_text(result.model_copy(update={"stages": stages}).model_dump_json())
 
 
 def log(folder, calls):

@@ -32,6 +32,8 @@ margin = 0.05
 [dataset]
 test = 0.3
 [reference]
+model = "openai/big"
+api_key_env = "RETRAINING_KEY"
 cost_per_1000_usd = 30.0
 [evaluation]
 base_documents = 4
@@ -103,7 +105,7 @@ def finished_project(folder):
     return folder
 
 
-def answered(workspace, texts, *, to="cloud", model="big", confidence=0.3, answers=None):
+def answered(workspace, texts, *, to="cloud", model="big", confidence=0.3, answers=None, tags=None):
     """Record live calls that were answered by the cloud, or here; return their ids, oldest first."""
     found = []
     with Recorder.open(workspace) as recorder:
@@ -116,6 +118,7 @@ def answered(workspace, texts, *, to="cloud", model="big", confidence=0.3, answe
                 source="gateway",
                 provider="openai",
                 endpoint="chat",
+                tags=tags,
             )
             reason = "low-confidence" if to == "cloud" else "confident"
             recording.end(

@@ -20,6 +20,7 @@ from insource.models.protocol import Model, Request
 from insource.routing.compact import CompactModel
 from insource.routing.confidence import TOP_LOGPROBS
 from insource.routing.labelled import ENGINES, labelled
+from insource.routing.tokens.judged_model import JudgedModel
 from insource.routing.vocabulary import tokenizer_of
 from insource.serving.engine import EngineSettings
 from insource.serving.supervisor import ServedModel
@@ -120,6 +121,12 @@ class Local(NamedTuple):
         return isinstance(self.task.output, Labels) and self.serving.engine in ENGINES
 
     @contextmanager
+    def serve_judged(self, name: str, adapter: int | None) -> Iterator[Model]:
+        """As ``serve_with_keys``; answers under a grammar state how sure their fields are."""
+        with self.serve_with_keys(name, adapter) as model:
+            yield JudgedModel(model, self.task.output, lambda: tokenizer_of(self.base.gguf))
+
+    @contextmanager
     def serve_labelled(self, name: str, adapter: int | None) -> Iterator[Model]:
         """As ``serve``; answers to a task with labels come with their probabilities."""
         with (
@@ -171,6 +178,21 @@ def local_plan(
             contract=example.contract,
         )
 
+    states_labels = adapter is not None and arm.constrained and local.scores_labels
+    identity = _identity(local, adapter, max_tokens)
+    if adapter is not None and arm.constrained:
+        identity |= {"labels": "scored"} if states_labels else {"fields": "judged"}
+    opened = local.serve_labelled if states_labels else local.serve_judged
+    return ArmPlan(
+        arm=arm,
+        examples=examples,
+        identity=identity,
+        model=lambda: opened(arm.model, adapter),
+        ask=ask,
+    )
+
+
+def _identity(local: Local, adapter: int | None, max_tokens: int) -> dict[str, str]:
     identity = {
         "base": local.base.digest,
         "max_tokens": str(max_tokens),
@@ -182,18 +204,8 @@ def local_plan(
         identity["merged"] = file_digest(local.merged)
     elif adapter is not None and local.adapter is not None:
         identity["adapter"] = file_digest(local.adapter)
-    if grounding is not None:
-        identity["grounding"] = grounding.digest
+    if adapter is not None and local.grounding is not None:
+        identity["grounding"] = local.grounding.digest
     if adapter is not None and local.compact:
         identity["answers"] = "compact"
-    states_labels = adapter is not None and arm.constrained and local.scores_labels
-    if states_labels:
-        identity["labels"] = "scored"
-    opened = local.serve_labelled if states_labels else local.serve_with_keys
-    return ArmPlan(
-        arm=arm,
-        examples=examples,
-        identity=identity,
-        model=lambda: opened(arm.model, adapter),
-        ask=ask,
-    )
+    return identity

@@ -134,7 +134,7 @@ def _settings_of(session: Session, found: Deployed, opened: Opened) -> TaskSetti
         task=found.task,
         policy=found.policy,
         version=found.version,
-        digest=version_of(found.result).digest,
+        digest=version_of(found.result, found.task.name).digest,
         local=opened.model,
         ask=found.ask,
         confidence=found.confidence,

@@ -1,19 +1,25 @@
 """Alerts: what of a check moved, since when, on which slice, by how much, and the next command.
 
-An alert is opened once, stays open while its figure is moved in every window that is checked, and is closed
-by the first window in which it is not. So a drift that lasts is told twice, at its start and at its end.
+An alert is opened once, and closed by the first window that looks like the reference again, which takes a
+p-value above ``LASTS``: a drift at the edge of being shown would open and close it with every window. So a
+drift that lasts is told twice, at its start and at its end.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from insource.foundation.clock import iso
+from insource.lifecycle.drift.behaviour import is_large
 from insource.types.deployment import DeploymentEvent
-from insource.types.monitoring import Alert, Check, Shift, Signal, Unit
+from insource.types.monitoring import Alert, Check, Quality, Shift, Signal, Unit
+
+INPUTS, QUALITY = "inputs", "quality"
+LASTS = 0.1
+"""An alert that is open stays so up to this p-value."""
 
 LOOK = "insource monitor report"
 MONITOR = "monitor"
@@ -43,7 +49,7 @@ def alerts_of(check: Check, before: Sequence[Alert]) -> tuple[Alert, ...]:
     this check did not measure neither opens nor closes.
     """
     known = {alert.key: alert for alert in before if alert.state == "open"}
-    moved = {one.key: one for one in _moved(check)}
+    moved = {one.key: one for one in _moved(check, known.keys())}
     started = check.window.first or check.at
     found = [alert for alert in before if alert.state == "closed"]
     found += [
@@ -87,23 +93,31 @@ def _measured(check: Check) -> set[Signal]:
     return {name for name, part in parts.items() if part is not None}
 
 
-def _moved(check: Check) -> Iterator[_Moved]:
-    if check.inputs is not None and check.inputs.moved:
+def _moved(check: Check, known: Collection[str]) -> Iterator[_Moved]:
+    """Yield what is moved, and of the ``known`` keys also what is not like the reference again."""
+    drift, estimate = check.inputs, check.quality
+    if drift is not None and (drift.moved or (INPUTS in known and drift.p_value <= LASTS)):
         yield _inputs(check)
-    for shift in check.behaviour.moved if check.behaviour is not None else ():
-        then, now = (figure(value, shift.unit) for value in (shift.reference, shift.live))
-        what = f"{shift.name}: {then} before, {now} now"
+    for shift in check.behaviour.shifts if check.behaviour is not None else ():
         key = f"behaviour/{shift.name}"
-        yield _Moved(key, "behaviour", what, LOOK, shift.reference, shift.live, shift.unit)
-    if check.quality is not None and check.quality.below:
+        lasts = key in known and shift.p_value <= LASTS and is_large(shift.unit, shift.reference, shift.live)
+        if shift.moved or lasts:
+            then, now = (figure(value, shift.unit) for value in (shift.reference, shift.live))
+            what = f"{shift.name}: {then} before, {now} now"
+            yield _Moved(key, "behaviour", what, LOOK, shift.reference, shift.live, shift.unit)
+    if estimate is not None and (estimate.below or (QUALITY in known and _is_lower(estimate))):
         yield _quality(check)
     if check.agreement is not None and check.agreement.above:
         wrong, bound = check.agreement.wrong, check.agreement.bound
         what = (
-            f"{figure(wrong.value, 'ratio')} of {wrong.n:,} audited answers differ from the cloud's, shown "
-            f"to be more than {figure(bound, 'ratio')}"
+            f"{figure(wrong.value, 'ratio')} of {wrong.n:,} audited answers differ from the cloud's; it is "
+            f"shown that more than {figure(bound, 'ratio')} do lately"
         )
         yield _Moved("audits", "audits", what, ROLL_BACK, bound, wrong.value)
+
+
+def _is_lower(found: Quality) -> bool:
+    return found.calibrated and found.estimate.value is not None and found.estimate.value < found.target
 
 
 def _inputs(check: Check) -> _Moved:
@@ -115,12 +129,12 @@ def _inputs(check: Check) -> _Moved:
         if one.moved
     ]
     what = (
-        "Documents differ from those the model was measured on: a classifier tells them apart, AUROC "
-        f"{drift.auroc.value:.2f}"
+        f"Documents differ from those of {check.reference.source if check.reference else 'the reference'}: a "
+        f"classifier tells them apart, AUROC {drift.auroc.value:.2f}"
     )
     if shown:
         what += f"; {', '.join(shown[:3])}"
-    return _Moved("inputs", "inputs", what, RETRAIN, 0.5, drift.auroc.value, slice=_slice(drift.slices))
+    return _Moved(INPUTS, "inputs", what, RETRAIN, 0.5, drift.auroc.value, slice=_slice(drift.slices))
 
 
 def _slice(slices: Sequence[Shift]) -> str:
@@ -139,7 +153,7 @@ def _quality(check: Check) -> _Moved:
         f"Estimated {figure(found.estimate.value, 'ratio')} of the {found.counts} served here are right, "
         f"below the {figure(found.target, 'ratio')} that the policy promises; no label was needed or seen"
     )
-    return _Moved("quality", "quality", what, LOOK, found.target, found.estimate.value)
+    return _Moved(QUALITY, "quality", what, LOOK, found.target, found.estimate.value)
 
 
 def audit_factor(events: Sequence[DeploymentEvent]) -> float:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from insource.stats.e_process import log_evidence
+from insource.config.rollout import RolloutSection
+from insource.lifecycle.rollout import evidence_of, harmful
 from insource.stats.intervals import Interval, clopper_pearson, cluster_ratio_t, mean_t
 from insource.types import Estimate
 from insource.types.deployment import Audit
@@ -67,16 +68,15 @@ def quality(
     )
 
 
-def audited(audits: Sequence[Audit], *, bound: float, alpha: float) -> AuditedAgreement:
+def audited(audits: Sequence[Audit], slo: float, section: RolloutSection) -> AuditedAgreement:
     """Return the share of wrong answers among the audited ones that were served here.
 
-    Only audits drawn uniformly enter, in front of callers (``canary`` and ``live``). The evidence may be read
-    after every audit; the interval is exact at one look.
+    What enters, and when it is too much, is what the rollout says of a champion: the same evidence rolls it
+    back. It may be read after every audit; the interval is exact at one look.
     """
-    counted = [one for one in audits if one.uniform and one.served and one.source in ("canary", "live")]
-    wrong, n = sum(one.wrong for one in counted), len(counted)
+    evidence = evidence_of(audits, slo, section, step=0)
+    wrong, n = evidence.harm_wrong, evidence.harm_n
     ends = clopper_pearson(wrong, n) if n else None
-    evidence = log_evidence(wrong, n, bound, "above")
     return AuditedAgreement(
         wrong=Estimate(
             value=wrong / n if n else None,
@@ -85,8 +85,7 @@ def audited(audits: Sequence[Audit], *, bound: float, alpha: float) -> AuditedAg
             n=n,
             method="answers that differ from the cloud's, of those audited (Clopper-Pearson)",
         ),
-        bound=bound,
-        log_evidence=evidence if math.isfinite(evidence) else None,
-        alpha=alpha,
-        above=evidence >= math.log(1 / alpha),
+        bound=slo,
+        log_evidence=evidence.log_change if math.isfinite(evidence.log_change) else None,
+        above=harmful(evidence, section, in_canary=False),
     )

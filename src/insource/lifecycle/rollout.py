@@ -96,7 +96,7 @@ def next_step(
     """
     in_canary = deployment.stage == "canary"
     shown = f"{evidence.harm_wrong} of {evidence.harm_n} audited answers differ from the cloud's"
-    if _harmful(evidence, section, in_canary=in_canary):
+    if harmful(evidence, section, in_canary=in_canary):
         move: Move = "roll-back" if cause in (None, "local") else "hold"
         return Step(move, _blamed(cause, shown, evidence.slo), evidence)
     if not in_canary:
@@ -125,7 +125,8 @@ def audit_probability(section: RolloutSection, share: float) -> float:
     return min(1.0, section.audit_share / share) if share > 0 else 0.0
 
 
-def _harmful(evidence: Evidence, section: RolloutSection, *, in_canary: bool) -> bool:
+def harmful(evidence: Evidence, section: RolloutSection, *, in_canary: bool) -> bool:
+    """Return whether too many answers are shown to be wrong: ever in a canary, lately of a champion."""
     if in_canary:
         return evidence.log_harm >= math.log(1 / section.alpha)
     return evidence.log_change >= math.log(section.audits_per_false_alarm)

@@ -30,17 +30,24 @@ class Observed(NamedTuple):
 
 
 def observed(
-    log: Log, task: str, output: OutputSpec, *, model: str = "", since: datetime | None = None
+    log: Log,
+    task: str,
+    output: OutputSpec,
+    *,
+    model: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> Iterator[Observed]:
     """Yield the calls that the gateway decided on for a task, in the order in which they started.
 
-    Answers of another local model than ``model``, such as a challenger's, are left out.
+    Calls that were given to another version than ``model``, such as a challenger, are left out.
     """
-    for call in log.calls(task=task, source="gateway", since=since):
+    for call in log.calls(task=task, source="gateway", since=since, until=until):
         route = call.route
         if route is None or call.outcome != "ok" or route.reason.partition(",")[0] in ELSEWHERE:
             continue
-        if route.to == "local" and model and route.model != model:
+        asked = route.version or (route.model if route.to == "local" else "")
+        if model and asked and asked != model:
             continue
         yield _observed(call, output)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from insource.config.monitor import MonitorSection
+from insource.config.rollout import RolloutSection
 from insource.lifecycle.alerts import alerts_of
 from insource.lifecycle.drift.behaviour import behaviour
 from insource.lifecycle.drift.inputs import Documents, input_drift
@@ -14,13 +15,24 @@ from insource.lifecycle.quality import audited, quality
 from insource.lifecycle.traffic import Observed
 from insource.types import OutputSpec, Policy
 from insource.types.deployment import Audit
-from insource.types.monitoring import Alert, Check, Signal, Window
+from insource.types.monitoring import (
+    Alert,
+    AuditedAgreement,
+    Check,
+    InputDrift,
+    Quality,
+    Signal,
+    Window,
+)
 
 LABEL_FREE: tuple[Signal, ...] = ("inputs", "behaviour", "quality")
 """The signals that share ``alpha``: each is tested at a third of it, so that all together keep it."""
 
 LEAST_DOCUMENTS = 50
 """Fewer documents with a text are not compared."""
+
+ESTIMATED = ("documents", "fields")
+"""Losses whose rate is one minus a mean confidence."""
 
 NO_TEXTS = "the log has no texts of these calls"
 
@@ -40,7 +52,7 @@ class Watched(NamedTuple):
     source: str
     calibrated: bool
     slo: float
-    audit_alpha: float
+    rollout: RolloutSection
 
 
 def check(
@@ -63,34 +75,11 @@ def check(
         seed: the same seed gives the same p-values.
     """
     alpha = section.alpha / len(LABEL_FREE)
-    skipped: dict[str, str] = {}
-    before_texts = watched.documents or _documents(reference)
-    now_texts = _documents(window)
-    drift = found_quality = agreement = None
-    if min(len(before_texts.texts), len(now_texts.texts)) < LEAST_DOCUMENTS:
-        skipped["inputs"] = NO_TEXTS
-    else:
-        drift = input_drift(before_texts, now_texts, alpha=alpha, seed=seed)
     did, does = ([one.answered for one in calls] for calls in (reference, window))
-    moved = behaviour(did, does, watched.output, alpha=alpha, seed=seed)
-    served = [one for one in window if one.answered.local and one.answered.confidence is not None]
-    if not served:
-        skipped["quality"] = "no answer was served here with a confidence"
-    elif watched.policy.threshold is None:
-        skipped["quality"] = "the policy promises nothing: it has no threshold"
-    else:
-        found_quality = quality(
-            [one.answered.confidence or 0.0 for one in served],
-            [one.field_confidences for one in served],
-            promised=watched.policy.max_error,
-            of_fields=watched.policy.loss != "documents",
-            calibrated=watched.calibrated,
-            alpha=alpha,
-        )
-    if any(one.uniform and one.served for one in audits):
-        agreement = audited(audits, bound=watched.slo, alpha=watched.audit_alpha)
-    else:
-        skipped["audits"] = "no answer that was served here has been audited yet"
+    drift, no_drift = _inputs(watched, reference, window, alpha, seed)
+    estimate, no_estimate = _quality(watched, window, alpha)
+    agreement, no_agreement = _agreement(watched, audits)
+    reasons = {"inputs": no_drift, "quality": no_estimate, "audits": no_agreement}
     found = Check(
         task=watched.task,
         version=watched.version,
@@ -98,12 +87,49 @@ def check(
         window=_window("calls", window),
         reference=_window(watched.source if watched.documents else "earlier calls", reference),
         inputs=drift,
-        behaviour=moved,
-        quality=found_quality,
+        behaviour=behaviour(did, does, watched.output, alpha=alpha, seed=seed),
+        quality=estimate,
         agreement=agreement,
-        skipped=skipped,
+        skipped={signal: why for signal, why in reasons.items() if why},
     )
     return found.model_copy(update={"alerts": alerts_of(found, before)})
+
+
+def _inputs(
+    watched: Watched, reference: Sequence[Observed], window: Sequence[Observed], alpha: float, seed: int
+) -> tuple[InputDrift | None, str]:
+    """Return the drift of the documents, or None and why it was not measured."""
+    before, now = watched.documents or _documents(reference), _documents(window)
+    if min(len(before.texts), len(now.texts)) < LEAST_DOCUMENTS:
+        return None, NO_TEXTS
+    return input_drift(before, now, alpha=alpha, seed=seed), ""
+
+
+def _quality(watched: Watched, window: Sequence[Observed], alpha: float) -> tuple[Quality | None, str]:
+    """Return the estimate without labels, or None and why there is none."""
+    policy = watched.policy
+    served = [one for one in window if one.answered.local and one.answered.confidence is not None]
+    if not served:
+        return None, "no answer was served here with a confidence"
+    if policy.threshold is None:
+        return None, "the policy promises nothing: it has no threshold"
+    if policy.loss not in ESTIMATED:
+        return None, f"confidences do not estimate what the policy bounds: {policy.loss}"
+    found = quality(
+        [one.answered.confidence or 0.0 for one in served],
+        [one.field_confidences for one in served],
+        promised=policy.max_error,
+        of_fields=policy.loss == "fields",
+        calibrated=watched.calibrated,
+        alpha=alpha,
+    )
+    return found, ""
+
+
+def _agreement(watched: Watched, audits: Sequence[Audit]) -> tuple[AuditedAgreement | None, str]:
+    """Return what the audits say, or None and why there are none."""
+    found = audited(audits, watched.slo, watched.rollout)
+    return (found, "") if found.wrong.n else (None, "no answer that was served here has been audited yet")
 
 
 def _documents(calls: Sequence[Observed]) -> Documents:

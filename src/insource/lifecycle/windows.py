@@ -6,7 +6,8 @@ size, and never again after something did: what has moved must not become what i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import islice
 
 from insource.lifecycle.traffic import Observed
@@ -15,17 +16,30 @@ from insource.types.monitoring import Check
 FEWEST = 50
 """With fewer calls left of the reference, because the log was purged, new calls become the reference."""
 
+Read = Callable[[datetime | None, datetime | None], Iterator[Observed]]
+"""Returns the calls from a time on and before another one, lazily; None is without an end."""
+
+_NEXT = timedelta(microseconds=1)
+
 
 class Windows:
-    """The calls of a version after its newest check. ``most`` is the full size of the reference."""
+    """The calls of a version after its newest check.
 
-    def __init__(self, calls: Iterator[Observed], last: Check | None, *, size: int, most: int) -> None:
+    ``size`` is that of a window, ``most`` the full size of the reference. Only the calls of the reference and
+    new ones are read, however many lie between them.
+    """
+
+    def __init__(
+        self, read: Read, start: datetime | None, last: Check | None, *, size: int, most: int
+    ) -> None:
         self.reference: list[Observed] = []
         self.missing = size
-        self._calls, self._size, self._most = calls, size, most
-        self._grows = True
-        if last is not None:
-            self._continue(last)
+        self._size, self._most, self._grows = size, most, True
+        if last is None or last.window.last is None:
+            self._calls = read(start, None)
+        else:
+            self._calls = read(last.window.last + _NEXT, None)
+            self._continue(read, start, last)
 
     def next(self) -> Sequence[Observed] | None:
         """Return the next window, None when it is not complete: ``missing`` calls then lack."""
@@ -46,26 +60,18 @@ class Windows:
             self.reference += window[: max(0, self._most - len(self.reference))]
             self._grows = len(self.reference) < self._most
 
-    def _continue(self, last: Check) -> None:
-        """Take the reference of the newest check, and skip the calls that were checked."""
-        reference, window = last.reference, last.window
-        checked: list[Observed] = []
-        for call in self._calls:
-            if reference is not None and reference.last is not None and call.at <= reference.last:
-                self.reference.append(call)
-            elif window.last is not None and call.at <= window.last:
-                checked.append(call)
-            else:
-                self._calls = _before(call, self._calls)
-                break
-        if len(self.reference) < FEWEST:
-            self.reference = []
+    def _continue(self, read: Read, start: datetime | None, last: Check) -> None:
+        """Take the reference of the newest check, and its window if it belongs to the reference by now."""
+        if last.reference is None or last.reference.last is None or last.window.last is None:
             return
-        follows = bool(checked) and checked[0].at == window.first  # nothing was left out in between
-        self._grows = follows and len(self.reference) < self._most
-        self.checked(checked, moved=bool(last.open))
-
-
-def _before(first: Observed, rest: Iterator[Observed]) -> Iterator[Observed]:
-    yield first
-    yield from rest
+        end = last.reference.last + _NEXT
+        reference = list(read(start, end))
+        if len(reference) < FEWEST:
+            return
+        self.reference = reference
+        following = next(read(end, None), None)
+        self._grows = len(reference) < self._most
+        # A call in between was left out before, because something had moved.
+        self._grows = self._grows and following is not None and following.at == last.window.first
+        if self._grows:
+            self.checked(list(read(last.window.first, last.window.last + _NEXT)), moved=bool(last.open))

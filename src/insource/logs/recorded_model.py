@@ -14,7 +14,7 @@ from insource.providers.price_bound import Price
 from insource.types import Completion
 from insource.types.call import Outcome
 
-CERTAINTY = {"confidence", "field_confidences", "label_probabilities"}
+CERTAINTY = {"confidence", "field_confidences", "label_probabilities", "field_evidence"}
 """What a completion says of its own certainty: it is kept as the answer document of a recorded model."""
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from insource.contract.answers import read_answer
 from insource.contract.validate import fits
 from insource.foundation.errors import ProviderError
 from insource.models.protocol import Model, ModelInfo, Request
 from insource.types import Completion, JsonSchema
+
+Value = TypeVar("Value")
 
 
 class AskedModel:
@@ -84,25 +86,27 @@ class AssembledModel:
         schema = self._output.definition
         if not fits(assembled, schema) and fits(answer, schema):
             assembled, by = answer, dict.fromkeys(answer, first)
-        return _completion(self._info.name, assembled, used, _stated(by))
+        return _completion(self._info.name, assembled, used, by)
 
     def _object(self, completion: Completion) -> dict[str, Any] | None:
         value = read_answer(completion.text, self._output).value
         return value if isinstance(value, dict) else None
 
 
-def _stated(by: Mapping[str, Completion]) -> dict[str, float]:
-    """Return the confidences of the fields and of what is in them, each by the model that answered it."""
+def _stated(
+    by: Mapping[str, Completion], stated: Callable[[Completion], Mapping[str, Value]]
+) -> dict[str, Value]:
+    """Return what is stated of the fields and of what is in them, each by the model that answered it."""
     return {
-        path: sure
+        path: value
         for name, completion in by.items()
-        for path, sure in completion.field_confidences.items()
+        for path, value in stated(completion).items()
         if path == name or path.startswith((f"{name}.", f"{name}["))
     }
 
 
 def _completion(
-    name: str, answer: dict[str, Any], used: Sequence[Completion], fields: dict[str, float]
+    name: str, answer: dict[str, Any], used: Sequence[Completion], by: Mapping[str, Completion]
 ) -> Completion:
     sure = [one.confidence for one in used if one.confidence is not None]
     seconds = [one.latency_s for one in used if one.latency_s is not None]
@@ -111,5 +115,6 @@ def _completion(
         model=name,
         latency_s=sum(seconds) if len(seconds) == len(used) else None,
         confidence=min(sure) if len(sure) == len(used) else None,
-        field_confidences=fields,
+        field_confidences=_stated(by, lambda one: one.field_confidences),
+        field_evidence=_stated(by, lambda one: one.field_evidence),
     )

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from insource.routing.coverage import covers
 from insource.routing.frontier import BOUNDS, frontier
 from insource.routing.losses import Counted, Judged, judged
 from insource.routing.reasons import reason
@@ -100,13 +101,17 @@ def median(known: Judged) -> float | None:
 
 
 def decide(
-    policy: Policy, confidence: float | None, local: LocalAnswer = "valid"
+    policy: Policy, confidence: float | None, local: LocalAnswer = "valid", group: str = ""
 ) -> tuple[Literal["local", "cloud"], str]:
     """Return where one answer comes from, and the reason.
 
+    ``group`` is the group of the document, such as its supplier or layout, where the caller states it. What
+    is guaranteed for others is not served to a group that the guarantee does not cover.
+
     ``local`` describes the local attempt: ``valid`` fits the task's output contract, ``invalid`` does not,
     ``failed`` means no answer. Reasons: ``confident``, ``low-confidence``, ``no-confidence`` (not measured),
-    ``no-threshold`` (nothing may be served locally), ``local-invalid``, ``local-failed``.
+    ``no-threshold`` (nothing may be served locally), ``local-invalid``, ``local-failed``,
+    ``new-group``.
     """
     if local != "valid":
         return "cloud", f"local-{local}"
@@ -116,4 +121,6 @@ def decide(
         return "cloud", "no-confidence"
     if confidence < policy.threshold:
         return "cloud", "low-confidence"
+    if group and policy.basis == "guaranteed" and covers(policy, group) is False:
+        return "cloud", "new-group"
     return "local", "confident"

@@ -9,6 +9,7 @@ from insource.contract.compact_form import CompactForm, NoCompactForm, compact_f
 from insource.models.protocol import Model, ModelInfo, Request
 from insource.routing.confidence import judged
 from insource.routing.json_spans import json_spans
+from insource.routing.tokens.evidence import contract_path
 from insource.types import Completion, OutputSpec
 
 
@@ -53,6 +54,8 @@ def with_keys(completion: Completion, form: CompactForm) -> Completion:
             pairs = zip(json_spans(said), json_spans(answer), strict=True)
             paths = {was.path: now.path for was, now in pairs}
             changed["field_confidences"] = {paths[at]: p for at, p in completion.field_confidences.items()}
+            named = {contract_path(was): contract_path(now) for was, now in paths.items()}
+            changed["field_evidence"] = {named.get(at, at): e for at, e in completion.field_evidence.items()}
     except ValueError:
         return completion
     changed["text"] = answer.decode(errors="replace")

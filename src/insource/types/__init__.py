@@ -35,7 +35,7 @@ from insource.types.evaluation import (
 )
 from insource.types.finding import Decided, Finding, Fix, FixDecision, FunnelStep, Instance, Severity
 from insource.types.handicap import Fairness, Handicap
-from insource.types.message import Completion, FinishReason, Message, TokenLogprob, Usage
+from insource.types.message import Completion, FinishReason, Message, TokenEvidence, TokenLogprob, Usage
 from insource.types.result import (
     ParitySummary,
     RoutedCall,
@@ -119,6 +119,7 @@ __all__ = [
     "Task",
     "Text",
     "Tier",
+    "TokenEvidence",
     "TokenLogprob",
     "TrainingPoint",
     "TrainingSummary",

@@ -98,14 +98,13 @@ class Quality(Frozen):
 class AuditedAgreement(Frozen):
     """The share of wrong answers among those served here that were audited.
 
-    ``log_evidence`` is that of "more than ``bound`` are wrong", valid whenever it is read (an
-    e-process); None where there is none at all.
+    ``log_evidence`` is that of "lately more than ``bound`` are wrong", and may be read after every audit;
+    None where there is none at all. ``above`` is what the rollout makes of it.
     """
 
     wrong: Estimate
     bound: float
     log_evidence: float | None
-    alpha: float
     above: bool
 
 

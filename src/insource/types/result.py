@@ -8,6 +8,7 @@ from insource.types.base import Frozen
 from insource.types.ceiling import NoiseCeiling
 from insource.types.choice import Choice
 from insource.types.comparison import BreakPoint, Registration, Slices
+from insource.types.confidence import ConfidenceSummary
 from insource.types.dataset import DatasetManifest
 from insource.types.decided import Decision
 from insource.types.decision import BreakEven, Verdict
@@ -127,11 +128,15 @@ class RoutedCall(Frozen):
 
 
 class RoutingSummary(Frozen):
-    """The routing policy, what it did on the test split, and the calls that the gateway routed with it."""
+    """The routing policy, the confidence that it is about, what both did on the test split, and routed calls.
+
+    Results of older versions have no ``confidence``: their policy is about the one that the model states.
+    """
 
     policy: Policy
     served: tuple[ServedShare, ...] = ()
     calls: tuple[RoutedCall, ...] = ()
+    confidence: ConfidenceSummary | None = None
 
 
 class StageRun(Frozen):

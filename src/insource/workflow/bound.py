@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from insource.config.routing import RoutingSection
 from insource.routing.cascade import fit_bound, median
@@ -51,49 +52,62 @@ def fitted(
     bound = section.max_error if choices == 1 else pickable(section.max_error)
     if bound is None:
         return _infeasible(section, len(records), TOO_STRICT)
-    by_group = section.unit == "groups"
-    tested = unseen(records) if by_group else list(records)
-
-    def fit(known: Judged) -> Policy:
-        return fit_bound(
-            known,
-            n=len(tested),
-            max_error=bound,
-            delta=section.delta,
-            on_infeasible=section.on_infeasible,
-            choices=choices,
-        )
-
-    def refit(known: Judged) -> float | None:
-        """Return the threshold of fewer documents, by the same rule."""
-        found = known.threshold(bound, section.delta / choices)
-        return median(known) if found is None and section.on_infeasible == "median" else found
-
-    policy = fit(counting.judged(tested, section.unit))
-    parts = [
-        (split, counting.judged(found))
-        for split, found in (("calibration", unseen(records)), ("validation", unseen(validation())))
-    ]
+    fit = _Fit(section, counting, bound, choices)
+    policy = fit.policy(unseen(records) if section.unit == "groups" else records)
     if not any(record.group is not None for record in records):
-        return policy.model_copy(update={"weights": counting.weights})
-    expected = new_groups(
-        parts,
-        policy.threshold,
-        refit,
-        max_error=bound,
-        delta=section.delta / choices,
-        held=by_group and policy.basis == "guaranteed",
-    )
-    known = () if by_group else known_groups(records)
-    about = f" It is about the {len(known)} groups of the calibration documents." if known else ""
-    return policy.model_copy(
-        update={
-            "weights": counting.weights,
-            "calibrated_groups": known,
-            "new_groups": expected,
-            "reason": f"{policy.reason}{about} {expected.reason}",
-        }
-    )
+        return policy
+    return fit.with_groups(policy, records, validation())
+
+
+class _Fit(NamedTuple):
+    """How a policy is fitted: the configuration, how its loss is counted, and the bound that is tested."""
+
+    section: RoutingSection
+    counting: Counting
+    bound: float
+    choices: int
+
+    def policy(self, records: Sequence[EvalRecord]) -> Policy:
+        found = fit_bound(
+            self.counting.judged(records, self.section.unit),
+            n=len(records),
+            max_error=self.bound,
+            delta=self.section.delta,
+            on_infeasible=self.section.on_infeasible,
+            choices=self.choices,
+        )
+        return found.model_copy(update={"weights": dict(self.counting.weights)})
+
+    def threshold(self, known: Judged) -> float | None:
+        """Return the threshold of fewer documents, by the same rule."""
+        found = known.threshold(self.bound, self.section.delta / self.choices)
+        return median(known) if found is None and self.section.on_infeasible == "median" else found
+
+    def with_groups(
+        self, policy: Policy, records: Sequence[EvalRecord], validation: Sequence[EvalRecord]
+    ) -> Policy:
+        """Return the policy with the groups that it covers and what is to be expected of others."""
+        by_group = self.section.unit == "groups"
+        expected = new_groups(
+            [
+                (split, self.counting.judged(unseen(found)))
+                for split, found in (("calibration", records), ("validation", validation))
+            ],
+            policy.threshold,
+            self.threshold,
+            max_error=self.bound,
+            delta=self.section.delta / self.choices,
+            held=by_group and policy.basis == "guaranteed",
+        )
+        known = () if by_group else known_groups(records)
+        about = f" It is about the {len(known)} groups of the calibration documents." if known else ""
+        return policy.model_copy(
+            update={
+                "calibrated_groups": known,
+                "new_groups": expected,
+                "reason": f"{policy.reason}{about} {expected.reason}",
+            }
+        )
 
 
 def counting_of(section: RoutingSection, task: Task, cloud: Mapping[str, EvalRecord]) -> Counting | None:

@@ -14,6 +14,7 @@ from insource.models.protocol import Model
 from insource.runs.result import STAGE, load
 from insource.store.deployments.registry import FILE_NAME, deployment_of, open_registry
 from insource.types import Arm, Dataset, Example, RunResult
+from insource.workflow.servable import with_arm
 from insource.workflow.serve import answering
 from insource.workflow.session import Session
 
@@ -21,7 +22,7 @@ NAME = "champion"
 
 
 def champion_of(session: Session) -> RunResult:
-    """Return the run that answers the task: the one that is deployed, else the newest.
+    """Return the run that answers the task, by the arm that does: what is deployed, else the newest.
 
     Raises:
         UserError: ``no-champion`` where there is neither; ``no-such-run`` when its folder is gone.
@@ -31,8 +32,10 @@ def champion_of(session: Session) -> RunResult:
     if (workspace / FILE_NAME).exists():
         with open_registry(workspace) as database:
             deployed = deployment_of(database, session.config.task.name)
-        if deployed is not None and deployed.champion is not None:
-            return load(runs, deployed.champion.run_id)[0]
+        version = (deployed.champion or deployed.challenger) if deployed is not None else None
+        if version is not None:
+            result = load(runs, version.run_id)[0]
+            return with_arm(result, version.arm) if version.arm else result
     if not runs.folder.is_dir() or next(runs.complete(STAGE), None) is None:
         raise UserError(
             "no-champion",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from insource.contract.answers import answer_text
@@ -127,6 +128,7 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
             "result": str(folder / RESULT_FILE),
             "adapter": str(served_file(found.made.exported)),
             **({"grounding": str(found.made.grounding)} if found.made.grounding else {}),
+            **({"confidence": str(file)} if (file := confidence_file(calibrated)) else {}),
             "log": str(session.project.workspace),
         },
         digests={
@@ -140,7 +142,13 @@ def assemble(session: Session, found: Findings, *, test_looks: int) -> RunResult
 def _routing(session: Session, found: Findings) -> RoutingSummary | None:
     if found.calibrated is None:
         return None
-    return routing_of(session, found.dataset, found.task, found.calibrated, found.evaluated, found.choice)
+    summary = routing_of(session, found.dataset, found.task, found.calibrated, found.evaluated, found.choice)
+    return summary.model_copy(update={"confidence": found.calibrated.confidence})
+
+
+def confidence_file(calibrated: Calibrated | None) -> Path | None:
+    """Return the file of the learned confidence, None where the model's own is used."""
+    return calibrated.learned.file if calibrated is not None and calibrated.learned is not None else None
 
 
 def with_measured(session: Session, result: RunResult, **parts: Frozen) -> RunResult:

@@ -40,8 +40,8 @@ class Standing(NamedTuple):
     last: DeploymentEvent | None
 
 
-def version_of(result: RunResult) -> Version:
-    """Return what a run can be deployed as, with the digest of everything that was certified.
+def version_of(result: RunResult, task: str) -> Version:
+    """Return what a run can be deployed as for a task, with the digest of everything that was certified.
 
     Raises:
         UserError: ``model-not-found`` when the run measured nothing that can be served.
@@ -61,8 +61,8 @@ def version_of(result: RunResult) -> Version:
         "policy": policy.model_dump(mode="json"),
     }
     return Version(
-        name=f"{result.task}@{version_name(result)}",
-        task=result.task,
+        name=f"{task}@{version_name(result)}",
+        task=task,
         run_id=result.run_id,
         arm=result.served.arm if result.served else "",
         digest=digest(certified),
@@ -81,7 +81,7 @@ def find_version(session: Session, run: str | None, arm: str | None) -> tuple[Ve
     result = load(session.project.runs, run)[0]
     if arm is not None:
         result = with_arm(result, arm)
-    return version_of(result), result
+    return version_of(result, session.config.task.name), result
 
 
 def require_certified(session: Session, version: Version) -> RunResult:
@@ -115,7 +115,7 @@ def shadow(
         UserError: as ``find_version`` and ``lifecycle.transitions.in_shadow``; ``no-cloud-to-compare``.
     """
     version, _ = find_version(session, run, arm)
-    _require_cloud(session)
+    require_cloud(session)
     return _change(
         session,
         lambda before: in_shadow(before, version, clock.now(), only=only),
@@ -150,7 +150,7 @@ def canary(
     if run is None and arm is None and before is not None and before.challenger is not None:
         run, arm = before.challenger.run_id, before.challenger.arm or None
     version, result = find_version(session, run, arm)
-    _require_cloud(session)
+    require_cloud(session)
     if not force:
         _require_policy(version, result)
         _require_cooled_down(session, version, section, clock)
@@ -284,7 +284,12 @@ def _change(
         return swap(registry, move(before), event, expected=before.revision)
 
 
-def _require_cloud(session: Session) -> None:
+def require_cloud(session: Session) -> None:
+    """Require a cloud that answers can be compared with.
+
+    Raises:
+        UserError: ``no-cloud-to-compare``.
+    """
     reference, task = session.config.reference, session.config.task
     stays = task.privacy == "local-only" and not is_loopback(reference.base_url)
     if reference.model and not stays:

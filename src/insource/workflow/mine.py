@@ -10,6 +10,7 @@ from insource.dataset.review.ranked import write_ranked
 from insource.dataset.rows.examples import example_of
 from insource.decision.sufficiency.labelling import to_label
 from insource.lifecycle.mining import Served, live_signals
+from insource.logs.call_values import AUDIT_OF
 from insource.logs.query import Log
 from insource.store.deployments.audits import audits_of
 from insource.store.deployments.registry import FILE_NAME, open_registry
@@ -41,10 +42,11 @@ def mine(session: Session, champion: RunResult, known: Dataset, dataset: Dataset
             for one in examples
             if one.row_id not in before
         }
+    served, about = _served(session, tuple(documents))
     signals = live_signals(
         documents,
-        _served(session, tuple(documents)),
-        _audits(session),
+        served,
+        [one.model_copy(update={"call_id": about.get(one.call_id, one.call_id)}) for one in _audits(session)],
         [one.input for one in known.splits["train"]],
     )
     queue = to_label(
@@ -77,17 +79,23 @@ def _answered(session: Session, champion: RunResult) -> dict[str, Sequence[EvalR
     return {name: one.records for one in found if (name := one.evaluation.arm.name) == chosen}
 
 
-def _served(session: Session, call_ids: Sequence[str]) -> dict[str, Served]:
-    """Return what the champion made of the documents whose calls the log has."""
-    if not call_ids or not has_log(session):
-        return {}
+def _served(session: Session, call_ids: Sequence[str]) -> tuple[dict[str, Served], dict[str, str]]:
+    """Return what the champion made of the documents whose calls the log has.
+
+    Then, of calls that only audit another one, the audited call with the audit whose answer is the row.
+    """
     found: dict[str, Served] = {}
+    about: dict[str, str] = {}
+    if not call_ids or not has_log(session):
+        return found, about
     with Log(session.project.workspace, clock=session.clock) as log:
         for start in range(0, len(call_ids), _PAGE):
             for call in log.calls(call_ids=tuple(call_ids[start : start + _PAGE])):
                 if call.route is not None:
                     found[call.call_id] = Served(call.route.confidence, call.route.reason)
-    return found
+                if AUDIT_OF in call.tags:
+                    about[call.tags[AUDIT_OF]] = call.call_id
+    return found, about
 
 
 def _audits(session: Session) -> tuple[Audit, ...]:

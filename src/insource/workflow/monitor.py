@@ -16,7 +16,8 @@ from insource.foundation.files import locked
 from insource.foundation.rng import generator
 from insource.lifecycle.alerts import MONITOR
 from insource.lifecycle.drift.inputs import Documents
-from insource.lifecycle.traffic import observed
+from insource.lifecycle.rollout import slo_of
+from insource.lifecycle.traffic import Observed, observed
 from insource.lifecycle.watch import Watched, check
 from insource.lifecycle.webhook import deliver
 from insource.lifecycle.windows import Windows
@@ -112,8 +113,11 @@ def _checks(
             "checked again once it has passed that"
         )
     audits = audits_of(registry, task, version=watched.version)
-    calls = observed(log, task, watched.output, model=watched.version, since=version.since)
-    windows = Windows(calls, last, size=section.window, most=section.reference)
+
+    def read(since: datetime | None, until: datetime | None) -> Iterator[Observed]:
+        return observed(log, task, watched.output, model=watched.version, since=since, until=until)
+
+    windows = Windows(read, version.since, last, size=section.window, most=section.reference)
     made: list[Check] = []
     while len(made) < WINDOWS_AT_ONCE and (window := windows.next()) is not None:
         before = _to_continue(last, told=bool(section.webhook))
@@ -218,19 +222,20 @@ def _version(session: Session, registry: Database) -> _Version:
             f"{result.run_id} has no routing policy, so nothing of it is served.",
             hint="Run the whole loop: insource run",
         )
-    rollout = session.config.rollout
+    rollout, policy = session.config.rollout, result.routing.policy
+    slo = slo_of(champion, rollout) if champion else rollout.slo or policy.max_error
     documents, source = _reference(session, result)
     version = champion.name if champion else f"{name}@{result.run_id}"
     watched = Watched(
         task=name,
         version=version,
         output=result.dataset.output,
-        policy=result.routing.policy,
+        policy=policy,
         documents=documents,
         source=source,
         calibrated=False,
-        slo=result.routing.policy.max_error if rollout.slo is None else rollout.slo,
-        audit_alpha=rollout.alpha,
+        slo=slo,
+        rollout=rollout,
     )
     since = deployed.champion_since if deployed and champion else None
     return _Version(watched, since)

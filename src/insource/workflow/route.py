@@ -15,10 +15,13 @@ from insource.evaluation.sample import sample
 from insource.evaluation.stage import Evaluated
 from insource.types import Dataset, EvalRecord, Example, Policy, RoutedCall, RunResult, Served, Split, Task
 from insource.types.choice import HYBRID, Choice
+from insource.types.confidence import ConfidenceSummary
 from insource.workflow.bound import fitted
-from insource.workflow.bound_terms import choices_of
+from insource.workflow.bound_terms import choices_of, never_trained_on
+from insource.workflow.confidence import Learned, Looked, learn_confidence, measure_confidence
 from insource.workflow.evaluate import evaluate_one, inputs_of, validation_documents
 from insource.workflow.export import Made
+from insource.workflow.second_look import answers_of, second_look
 from insource.workflow.servable import served_by, served_by_parts
 from insource.workflow.session import Session
 
@@ -29,7 +32,8 @@ class Calibrated(NamedTuple):
     """A policy, the evaluation on the calibration split that it was fitted on, and what answered there.
 
     ``servable`` are all arms that can answer on this machine, with or without a policy. ``cloud`` has the
-    cloud's recorded answers to the calibration documents.
+    cloud's recorded answers to the calibration documents. ``learned`` is the confidence that the policy is
+    about, and ``confidence`` how good it is on test; ``evaluated`` has it, of the documents that certify.
     """
 
     policy: Policy
@@ -37,6 +41,8 @@ class Calibrated(NamedTuple):
     served: Served
     servable: tuple[Served, ...] = ()
     cloud: tuple[EvalRecord, ...] = ()
+    learned: Learned | None = None
+    confidence: ConfidenceSummary | None = None
 
 
 def calibrate(
@@ -51,23 +57,31 @@ def calibrate(
 
     Returns None when no arm was chosen, or the chosen one does not answer on this machine.
     """
-    examples = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
+    asked = sample(dataset.splits["calibration"], session.config.evaluation.calibration_documents)
+    examples = never_trained_on(session, dataset, asked)
     inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=examples)
     choices = choices_of(session, examples) if choice else 1
     found = _on_split(session, dataset, task, inputs, choice, arms, "calibration")
     if found is None:
         return None
-    evaluated, served, servable = found
+    own_fields = any(example.attributes or example.contract for example in examples)
+    learned = None
+    if not own_fields:
+        validation = _on_validation(session, dataset, task, made, choice, arms)
+        learned = learn_confidence(
+            session, dataset, task, found.looked, validation.looked if validation else None
+        )
+    evaluated = learned.proof(found.looked, examples, task) if learned else found.looked.evaluated
     cloud = _cloud_on_calibration(session, dataset, task, inputs, choice, arms)
     policy = fitted(
         session.config.routing,
         task,
         evaluated.records,
         {record.row_id: record for record in cloud},
-        lambda: _on_validation(session, dataset, task, made, choice, arms),
+        lambda: _unseen_groups(session, dataset, task, made, choice, arms, learned),
         choices,
     )
-    if any(example.attributes or example.contract for example in examples):
+    if own_fields:
         policy = policy.model_copy(
             update={
                 "threshold": None,
@@ -79,7 +93,7 @@ def calibrate(
     if any(one.completion and one.completion.label_probabilities for one in evaluated.records):
         policy = policy.model_copy(update={"measure": "labels"})
     session.display.note(policy.reason)
-    return Calibrated(policy, evaluated, served, servable, cloud)
+    return Calibrated(policy, evaluated, found.served, found.servable, cloud, learned)
 
 
 def _cloud_on_calibration(
@@ -99,6 +113,29 @@ def _cloud_on_calibration(
     return tuple(record for one in measured for record in one.records)
 
 
+def _unseen_groups(
+    session: Session,
+    dataset: Dataset,
+    task: Task,
+    made: Made,
+    choice: Choice | None,
+    arms: Sequence[ArmFactory],
+    learned: Learned | None,
+) -> Sequence[EvalRecord]:
+    """Return the chosen arm's records on validation documents, where training never saw some of their groups.
+
+    Where the confidence was learned from them, what they say of new groups is a little too good.
+    """
+    examples = validation_documents(session, dataset)
+    trained = set(dataset.manifest.groups_in_train)
+    if all(example.group is None or example.group in trained for example in examples):
+        return ()
+    found = _on_validation(session, dataset, task, made, choice, arms)
+    if found is None:
+        return ()
+    return (learned.stated(found.looked, examples, task) if learned else found.looked.evaluated).records
+
+
 def _on_validation(
     session: Session,
     dataset: Dataset,
@@ -106,19 +143,20 @@ def _on_validation(
     made: Made,
     choice: Choice | None,
     arms: Sequence[ArmFactory],
-) -> Sequence[EvalRecord]:
-    """Return the chosen arm's records on validation documents, where training never saw some of their groups.
-
-    They were measured when the arm was chosen, and are read back.
-    """
+) -> _Measured | None:
+    """Return the chosen arm's answers to validation documents, which were measured when it was chosen."""
     examples = validation_documents(session, dataset)
-    trained = set(dataset.manifest.groups_in_train)
-    if all(example.group is None or example.group in trained for example in examples):
-        return ()
     few = sample(examples, session.config.evaluation.base_documents)
     inputs = inputs_of(session, dataset, task, made)._replace(test=examples, few=few)
-    found = _on_split(session, dataset, task, inputs, choice, arms, "validation")
-    return found[0].records if found else ()
+    return _on_split(session, dataset, task, inputs, choice, arms, "validation") if examples else None
+
+
+class _Measured(NamedTuple):
+    """The chosen arm on one split, what answers for it, and every arm that can answer on this machine."""
+
+    looked: Looked
+    served: Served
+    servable: tuple[Served, ...]
 
 
 def _on_split(
@@ -129,11 +167,8 @@ def _on_split(
     choice: Choice | None,
     arms: Sequence[ArmFactory],
     split: Split,
-) -> tuple[Evaluated, Served, tuple[Served, ...]] | None:
-    """Measure the chosen arm, or the parts of the chosen hybrid and then the hybrid.
-
-    Returns what answered, and every arm that can answer on this machine.
-    """
+) -> _Measured | None:
+    """Measure the chosen arm, or the parts of the chosen hybrid and then the hybrid."""
     if choice is None:
         return None
     possible = [arm for arm in arms if arm.role == "candidate" and not arm.why_not(inputs)]
@@ -144,10 +179,32 @@ def _on_split(
     servable = tuple(served_by(session, plan) for plan in plans.values() if plan.arm.local)
     measured = [evaluate_one(session, dataset, task, split, plan) for plan in found]
     if choice.candidate != HYBRID or choice.hybrid is None:
-        return measured[0], served_by(session, found[0]), servable
+        served = served_by(session, found[0])
+        second = second_look(choice, served, servable)
+        other = evaluate_one(session, dataset, task, split, plans[second]) if second else None
+        return _Measured(Looked(measured[0], answers_of(other), second), served, servable)
     plan = hybrid_plan(inputs, choice.hybrid, measured)
     evaluated = evaluate_one(session, dataset, task, split, plan)
-    return evaluated, served_by_parts(session, choice.hybrid, found), servable
+    return _Measured(Looked(evaluated), served_by_parts(session, choice.hybrid, found), servable)
+
+
+def measure_on_test(
+    dataset: Dataset,
+    task: Task,
+    evaluated: tuple[Evaluated, ...],
+    choice: Choice | None,
+    calibrated: Calibrated | None,
+) -> tuple[tuple[Evaluated, ...], Calibrated | None]:
+    """Return the evaluations with the learned confidence of the chosen arm, and how good it is there."""
+    arms = {one.evaluation.arm.name: one for one in evaluated}
+    if choice is None or calibrated is None or calibrated.learned is None or choice.candidate not in arms:
+        return evaluated, calibrated
+    confidence = calibrated.learned.confidence
+    second = confidence.second_look if confidence else ""
+    looked = Looked(arms[choice.candidate], answers_of(arms.get(second)), second)
+    summary, chosen = measure_confidence(calibrated.learned, looked, dataset, task)
+    changed = tuple(chosen if one is arms[choice.candidate] else one for one in evaluated)
+    return changed, calibrated._replace(confidence=summary)
 
 
 def measure_cascade(
@@ -177,6 +234,8 @@ def measure_cascade(
     local = arms[choice.candidate]
     local = local._replace(evaluation=priced(session.config.decision, local))
     plan = cascade.cascade_plan(task, tuple(dataset.splits["test"]), local, cloud, calibrated.policy)
+    if calibrated.confidence is not None and calibrated.confidence.digest:
+        plan = plan._replace(identity=plan.identity | {"confidence": calibrated.confidence.digest})
     return (evaluate_one(session, dataset, task, "test", plan),) if plan.examples else ()
 
 

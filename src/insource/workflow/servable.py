@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 from insource.evaluation.plan import ArmPlan
-from insource.foundation.errors import UserError
+from insource.foundation.errors import IntegrityError, UserError
+from insource.models.fitted.model import FittedModel, request_to
+from insource.models.fitted.registry import load as load_fitted
 from insource.models.prompting.folder import FILE as PROMPT
-from insource.types import RunResult, Served
+from insource.routing.fields.model import FieldConfidence, load
+from insource.types import Completion, RunResult, Served, Task
 from insource.types.choice import HYBRID, HybridParts
 from insource.workflow.session import Session
 
@@ -59,5 +63,55 @@ def with_arm(result: RunResult, arm: str) -> RunResult:
             "reason": f"No answer is sure enough: the threshold was calibrated for {chosen}, not for {arm}.",
         }
     )
-    routing = result.routing.model_copy(update={"policy": policy})
+    routing = result.routing.model_copy(update={"policy": policy, "confidence": None})
     return result.model_copy(update={"served": known[arm], "routing": routing})
+
+
+def confidence_of(result: RunResult) -> FieldConfidence | None:
+    """Return the learned confidence that the policy of a run is about, None where it has none.
+
+    Raises:
+        UserError: ``model-not-found`` when its file was deleted.
+        DataError: ``confidence-unreadable``.
+        IntegrityError: ``digest-mismatch`` when it is another file.
+    """
+    summary = result.routing.confidence if result.routing else None
+    if summary is None or not summary.digest:
+        return None
+    path = Path(result.paths.get("confidence", ""))
+    if not path.is_file():
+        raise UserError(
+            "model-not-found",
+            f"The learned confidence of {result.run_id} is not there any more: {path}.",
+            hint="Make it again: insource run",
+        )
+    found = load(path)
+    if found.digest != summary.digest:
+        raise IntegrityError(
+            "digest-mismatch",
+            f"{path} is not the learned confidence that the policy of {result.run_id} is about.",
+            hint="Make a run with its own: insource run",
+        )
+    return found
+
+
+def second_answerer(
+    runs: Path, result: RunResult, task: Task, arm: str
+) -> Callable[[str], Completion] | None:
+    """Return what answers a document for the fitted arm with which the chosen one is compared; None for none.
+
+    Raises:
+        UserError: ``model-not-found``.
+        DataError: ``fitted-model-unreadable``.
+    """
+    if not arm:
+        return None
+    served = next((one for one in result.servable if one.arm == arm), None)
+    if served is None or not served.folder or not (runs / served.folder).is_dir():
+        raise UserError(
+            "model-not-found",
+            f"{arm}, whose answers {result.run_id} compares with those of its model, is not there any more.",
+            hint="Make it again: insource run",
+        )
+    model = FittedModel(arm, load_fitted(runs / served.folder))
+    return lambda document: model.generate(request_to(task, document))

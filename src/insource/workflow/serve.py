@@ -21,6 +21,7 @@ from insource.models.prompting.folder import load as load_prompt
 from insource.models.prompting.model import PromptedModel
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS, judged, load_tokenizer
+from insource.routing.fields.stating_model import StatingModel
 from insource.routing.grounded import GroundedModel
 from insource.routing.labelled import labelled
 from insource.routing.vocabulary import CONTROL_MARK, tokenizer_of
@@ -31,7 +32,7 @@ from insource.serving.memory import slots_that_fit
 from insource.serving.shared_engine import AdapterModel
 from insource.serving.supervisor import usable_cores
 from insource.types import Completion, JsonSchema, Policy, RunResult, Served, Task
-from insource.workflow.servable import with_arm
+from insource.workflow.servable import confidence_of, second_answerer, with_arm
 from insource.workflow.session import Session
 
 RUN_THE_LOOP = "Run the whole loop: insource run"
@@ -128,8 +129,8 @@ def answering(session: Session, result: RunResult, engines: Engines | None = Non
 
     Raises:
         UserError: ``model-not-found`` when the files of the model were deleted, or there never were any.
-        DataError: ``fitted-model-unreadable``.
-        IntegrityError: ``digest-mismatch`` when the base model is another file.
+        DataError: ``fitted-model-unreadable``, ``confidence-unreadable``.
+        IntegrityError: ``digest-mismatch`` when the base model or the learned confidence is another file.
     """
     served = result.served
     if result.routing is None or (served is None and result.training is None):
@@ -146,7 +147,24 @@ def answering(session: Session, result: RunResult, engines: Engines | None = Non
         result.routing.policy,
         engines or Engines(_restarted(session), session.display.note),
     )
-    return _answering(found, served)
+    return _with_confidence(_answering(found, served), found)
+
+
+def _with_confidence(deployed: Deployed, found: _Found) -> Deployed:
+    """State the learned confidence that the policy of a run is about; an older run has none."""
+    confidence = confidence_of(found.result)
+    if confidence is None:
+        return deployed
+    runs = found.session.project.runs.folder
+    second = second_answerer(runs, found.result, found.task, confidence.second_look)
+
+    @contextmanager
+    def opened() -> Iterator[Opened]:
+        with deployed.open() as one:
+            stating = StatingModel(one.model, deployed.judge, confidence, deployed.task.output, second)
+            yield Opened(stating, one.alive)
+
+    return deployed._replace(open=opened)
 
 
 class _Found(NamedTuple):

@@ -4,9 +4,15 @@ import httpx2
 import openai
 import pytest
 from support.child_python import TESTS, python_path
-from support.fitted_models import LABELS, RUN, SURE, UNSURE, finished_run
+from support.example_results import example_routing
+from support.fitted_models import LABELS, RUN, SURE, UNSURE, WORDS, finished_run, keyword_labels
 from support.gateway_kit import Provider
 from support.gateway_process import recorded, running, serving
+from support.judged_answers import halving, kept, summary_of
+
+from insource.models.fitted.registry import save
+from insource.routing.fields.features import FEATURES
+from insource.types import Completion, Labels, Served
 
 CONFIG = """
 [task]
@@ -133,3 +139,41 @@ def test_what_a_served_model_does_not_do_is_refused_with_the_reason(served):
             served.post("/decisions", body=body, cast_to=object)
     with pytest.raises(openai.BadRequestError, match="not JSON"):
         served.post("/chat/completions", content=b"{", cast_to=object)
+
+
+def test_the_confidence_of_a_call_is_the_learned_one(tmp_path, environment, provider):
+    """What the policy was certified with is what the gateway compares with its threshold, and tells."""
+    (tmp_path / "insource.toml").write_text(CONFIG.format(url=provider.url))
+    learned = halving()
+    file = kept(tmp_path / ".insource" / "runs" / "confidence", learned)
+    routing = example_routing().model_copy(update={"confidence": summary_of(learned)})
+    finished_run(tmp_path / ".insource", paths={"confidence": str(file)}, routing=routing)
+    stated = keyword_labels().answer(SURE)
+    expected = learned.stated(
+        SURE, Completion(text=stated.text, confidence=stated.confidence), Labels(names=LABELS)
+    )
+    assert expected.confidence < stated.confidence
+    with running(tmp_path, environment, "support.fitted_models") as gateway, client_of(gateway) as client:
+        sure = chat(client, SURE)
+    assert float(sure.headers["x-insource-confidence"]) == pytest.approx(expected.confidence, rel=1e-4)
+    assert [call.route.confidence for call in recorded(tmp_path)] == [
+        pytest.approx(expected.confidence, rel=1e-6)
+    ]
+
+
+def test_the_second_look_of_a_learned_confidence_answers_beside_the_model(tmp_path, environment, provider):
+    """Both arms read the document, and the confidence is lower where they differ."""
+    (tmp_path / "insource.toml").write_text(CONFIG.format(url=provider.url))
+    agrees = [5.0 if name == "another look" else 0.0 for name in FEATURES]
+    learned = halving().model_copy(update={"second_look": "other", "weights": tuple(agrees)})
+    runs = tmp_path / ".insource" / "runs"
+    file = kept(runs / "confidence", learned)
+    save(type(keyword_labels())(WORDS | {"technical": {"invoice": 9.0}}), runs / "other" / "model")
+    other = Served(arm="other", model="other", kind="fitted", folder="other/model")
+    routing = example_routing().model_copy(update={"confidence": summary_of(learned)})
+    finished_run(tmp_path / ".insource", paths={"confidence": str(file)}, routing=routing, servable=(other,))
+    with running(tmp_path, environment, "support.fitted_models") as gateway, client_of(gateway) as client:
+        same, different = chat(client, "My parcel is late."), chat(client, SURE)
+    assert (same.headers["x-insource-route"], different.headers["x-insource-route"]) == ("local", "cloud")
+    assert float(same.headers["x-insource-confidence"]) > 0.99
+    assert float(different.headers["x-insource-confidence"]) == pytest.approx(0.5)

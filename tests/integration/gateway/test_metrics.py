@@ -29,9 +29,7 @@ CHECK = Check(
     quality=Quality(
         estimate=Estimate(value=0.9), target=0.95, calibrated=False, counts="documents", alpha=0.01
     ),
-    agreement=AuditedAgreement(
-        wrong=Estimate(value=0.02, n=50), bound=0.05, log_evidence=None, alpha=0.01, above=False
-    ),
+    agreement=AuditedAgreement(wrong=Estimate(value=0.02, n=50), bound=0.05, log_evidence=None, above=False),
     alerts=(ALERT,),
 )
 SAMPLE = re.compile(r'^(\w+)\{((?:\w+="(?:[^"\\]|\\.)*",?)*)\} (\S+)$')

@@ -15,7 +15,7 @@ from insource.demo.run import FULL
 from insource.evaluation.estimators import MIN_GROUPS
 from insource.export.parity import MAX_MEAN_LOGPROB_DIFFERENCE, MIN_TOKEN_AGREEMENT
 from insource.models.fake import PUBLISHED
-from insource.routing.confidence import TINY_MASS
+from insource.routing.tokens.replay import TINY_MASS
 from insource.stats.learn_then_test import ltt_sizes, minimum_calibration_n
 from insource.types import Comparison, Verdict
 

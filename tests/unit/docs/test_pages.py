@@ -102,7 +102,7 @@ def parse(line: str) -> None:
         found = command.get_command(context, words[0])
         assert found is not None, f"`{line}`: there is no {words[0]}"
         command, words = found, words[1:]
-    if isinstance(command, click.Group):
+    if isinstance(command, click.Group) and not command.invoke_without_command:
         known = {option for parameter in command.get_params(context) for option in parameter.opts}
         assert set(words) <= known, f"`{line}`"
         return

@@ -33,22 +33,19 @@ def inputs(moved=True):
 
 
 def behaving(moved=True):
-    shift = Shift(name="a is empty", unit="ratio", reference=0.1, live=0.5, p_value=0.0, moved=moved)
+    p_value, live = (0.0, 0.5) if moved else (0.6, 0.11)
+    shift = Shift(name="a is empty", unit="ratio", reference=0.1, live=live, p_value=p_value, moved=moved)
     return Behaviour(alpha=0.003, shifts=(shift,))
 
 
 def estimated(moved=True):
-    high = 0.8 if moved else 0.95
-    return Quality(
-        estimate=Estimate(value=0.78, low=0.7, high=high, n=100), target=0.9, calibrated=True,
-        counts="documents", alpha=0.003,
-    )  # fmt: skip
+    value = 0.78 if moved else 0.92
+    estimate = Estimate(value=value, low=value - 0.05, high=value + 0.05, n=100)
+    return Quality(estimate=estimate, target=0.9, calibrated=True, counts="documents", alpha=0.003)
 
 
 def agreeing(moved=True):
-    return AuditedAgreement(
-        wrong=Estimate(value=0.2, n=50), bound=0.05, log_evidence=9.0, alpha=0.01, above=moved
-    )
+    return AuditedAgreement(wrong=Estimate(value=0.2, n=50), bound=0.05, log_evidence=9.0, above=moved)
 
 
 PARTS = {"inputs": inputs, "behaviour": behaving, "quality": estimated, "agreement": agreeing}
@@ -87,6 +84,31 @@ def test_an_alert_is_opened_once_and_closed_once(name):
     assert (closed.alert_id, closed.state, closed.at) == (opened[0].alert_id, "closed", check(2).at)
     again = alerts_of(check(3, **{name: PARTS[name]()}), ())
     assert again[0].alert_id != opened[0].alert_id
+
+
+EDGES = {
+    "inputs": inputs().model_copy(update={"p_value": 0.05}),
+    "behaviour": Behaviour(
+        alpha=0.003,
+        shifts=(behaving().shifts[0].model_copy(update={"p_value": 0.05, "moved": False}),),
+    ),
+    "quality": estimated().model_copy(update={"estimate": Estimate(value=0.88, low=0.85, high=0.91, n=100)}),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_a_drift_at_the_edge_opens_no_alert_and_closes_none(name):
+    assert alerts_of(check(**{name: EDGES[name]}), ()) == ()
+    opened = alerts_of(check(**{name: PARTS[name]()}), ())
+    (lasting,) = alerts_of(check(1, **{name: EDGES[name]}), opened)
+    assert (lasting.alert_id, lasting.state) == (opened[0].alert_id, "open")
+
+
+def test_a_trifle_does_not_keep_an_alert_open():
+    opened = alerts_of(check(behaviour=behaving()), ())
+    trifle = behaving().shifts[0].model_copy(update={"live": 0.105, "moved": False})
+    (closed,) = alerts_of(check(1, behaviour=Behaviour(alpha=0.003, shifts=(trifle,))), opened)
+    assert closed.state == "closed"
 
 
 @pytest.mark.parametrize("name", PARTS)

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from insource.config.rollout import RolloutSection
 from insource.foundation.rng import generator
 from insource.lifecycle.quality import audited, quality
-from insource.stats.e_process import log_evidence
 from insource.types.deployment import Audit
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -67,16 +67,23 @@ def test_only_uniform_audits_of_served_answers_count():
         audit(True, served=False),
         audit(True, source="shadow"),
     ]
-    found = audited([*others, *[audit(i < 2) for i in range(50)]], bound=0.05, alpha=0.01)
+    found = audited([*others, *[audit(i < 2) for i in range(50)]], 0.05, RolloutSection())
     assert (found.wrong.value, found.wrong.n) == (pytest.approx(0.04), 50)
-    assert found.log_evidence == pytest.approx(log_evidence(2, 50, 0.05, "above"))
     assert not found.above
 
 
 def test_many_wrong_audits_are_above_the_bound():
-    assert audited([audit(i % 3 == 0) for i in range(60)], bound=0.05, alpha=0.01).above
+    assert audited([audit(i % 3 == 0) for i in range(60)], 0.05, RolloutSection()).above
+
+
+def test_a_champion_that_was_right_for_long_is_seen_to_become_worse():
+    """Over all its audits few are wrong; what counts is lately, as the rollout sees it."""
+    was, now = [audit(False)] * 500, [audit(i % 3 == 0) for i in range(60)]
+    found = audited([*was, *now], 0.05, RolloutSection())
+    assert found.wrong.value < 0.05
+    assert found.above
 
 
 def test_no_audit_is_no_evidence():
-    found = audited([], bound=0.05, alpha=0.01)
+    found = audited([], 0.05, RolloutSection())
     assert (found.wrong.value, found.above) == (None, False)

@@ -23,6 +23,19 @@ def calls(start, end):
     )
 
 
+def reading(start, end):
+    """Read a log with these calls."""
+
+    def read(since, until):
+        return (
+            call
+            for call in calls(start, end)
+            if (since is None or call.at >= since) and (until is None or call.at < until)
+        )
+
+    return read
+
+
 def ids(some):
     return [int(one.call_id[1:]) for one in some]
 
@@ -47,14 +60,14 @@ def check(reference, window, moved):
 def walk(n, moved_at=(), restart=()):
     """Check all windows of ``n`` calls; a process that restarts after a window reads the log anew."""
     seen, last = [], None
-    windows = Windows(calls(0, n), last, size=SIZE, most=MOST)
+    windows = Windows(reading(0, n), None, last, size=SIZE, most=MOST)
     while (window := windows.next()) is not None:
         seen.append((ids(windows.reference), ids(window)))
         moved = len(seen) in moved_at
         last = check(windows.reference, window, moved)
         windows.checked(window, moved)
         if len(seen) in restart:
-            windows = Windows(calls(0, n), last, size=SIZE, most=MOST)
+            windows = Windows(reading(0, n), None, last, size=SIZE, most=MOST)
     return seen, windows.missing
 
 
@@ -92,6 +105,6 @@ def test_a_restart_changes_nothing_and_each_call_is_checked_once(n, moved_at, re
 def test_when_the_log_was_purged_of_the_reference_new_calls_become_it():
     reference, window = list(calls(0, 100)), list(calls(100, 150))
     last = check(reference, window, moved=False)
-    windows = Windows(calls(80, 300), last, size=SIZE, most=MOST)
+    windows = Windows(reading(80, 300), None, last, size=SIZE, most=MOST)
     assert ids(windows.next()) == list(range(200, 250))
     assert ids(windows.reference) == list(range(150, 200))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from support.example_decisions import measured
 from support.example_results import example_result
+from support.judged_answers import halving, summary_of
 from support.measured_runs import agreement_run, demo_run, labels_run, unfair_run
 from support.retentions import retained_run
 from support.step_ladders import stepped_run
@@ -23,7 +24,22 @@ def decided_run() -> RunResult:
     return example_result(decision=measured())
 
 
-RUNS = [example_result, demo_run, labels_run, unfair_run, agreement_run, stepped_run, decided_run]
+def confident_run(_: int = 0) -> RunResult:
+    result = example_result()
+    routing = result.routing.model_copy(update={"confidence": summary_of(halving())})
+    return result.model_copy(update={"routing": routing})
+
+
+RUNS = [
+    confident_run,
+    example_result,
+    demo_run,
+    labels_run,
+    unfair_run,
+    agreement_run,
+    stepped_run,
+    decided_run,
+]
 
 
 def small(run) -> RunResult:
@@ -88,6 +104,7 @@ def metrics(*prefixes: str):
         ("steps", stepped_run, without(step_ladder=None)),
         ("retention", retained_run, without(retention=None)),
         ("routing", example_result, without(routing=None)),
+        ("confidence", confident_run, without(routing=None)),
         ("disagreements", demo_run, without(disagreements=())),
     ],
 )  # fmt: skip

@@ -185,3 +185,26 @@ def test_confidence_is_a_probability_and_falls_with_every_doubt(probabilities):
     sure = whole(probabilities)
     assert 0 < sure <= 1
     assert whole([p * 0.5 for p in probabilities]) < sure
+
+
+ANSWERS = st.builds(
+    lambda kind, total: json.dumps({"kind": kind, "total": total}, separators=(",", ":")),
+    st.sampled_from(["receipt", "invoice", None]),
+    st.integers(0, 99),
+)
+
+
+@given(ANSWERS, st.data())
+def test_a_candidate_is_allowed_where_the_mask_of_the_whole_vocabulary_says_so(tokenizer, text, data):
+    from llguidance import LLMatcher
+    from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
+
+    matcher = LLMatcher(tokenizer, GRAMMAR)
+    mask = allocate_token_bitmask(1, tokenizer.vocab_size)
+    for byte in text.encode()[: data.draw(st.integers(0, len(text)))]:
+        assert matcher.consume_token(byte)
+    if matcher.compute_ff_bytes():
+        return  # forced: no candidate is asked for
+    fill_next_token_bitmask(matcher, mask)
+    by_mask = {n for n in range(tokenizer.vocab_size) if int(mask[0][n // 32]) >> n % 32 & 1}
+    assert {n for n in range(tokenizer.vocab_size) if matcher.validate_tokens([n]) == 1} == by_mask

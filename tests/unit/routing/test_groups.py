@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from insource.routing.cascade import fit_bound
+from insource.routing.cascade import decide, fit_bound
 from insource.routing.coverage import covers, group_digest, known_groups
 from insource.routing.groups import MOST_REFITS, new_groups, unseen
 from insource.routing.losses import Counted, judged
@@ -108,3 +108,15 @@ def test_groups_of_one_document_each_are_no_groups():
 def test_only_groups_that_training_never_saw_are_new():
     records = [record("1", "a", seen=True), record("2", "b", seen=False), record("3", None), record("4", "c")]
     assert [one.row_id for one in unseen(records)] == ["2"]
+
+
+def test_a_group_that_is_not_covered_goes_to_the_cloud_where_the_caller_names_it():
+    known = known_groups([record("1", "a"), record("2", "a")])
+    fitted = policy(documents(60)).model_copy(update={"unit": "documents", "calibrated_groups": known})
+    assert decide(fitted, 0.95, group="a") == decide(fitted, 0.95) == ("local", "confident")
+    assert decide(fitted, 0.95, group="b") == ("cloud", "new-group")
+    assert decide(fitted, 0.1, group="b") == ("cloud", "low-confidence")
+    unit = fitted.model_copy(update={"unit": "groups"})
+    without = fitted.model_copy(update={"basis": "median"})
+    ungrouped = fitted.model_copy(update={"calibrated_groups": ()})
+    assert {decide(one, 0.95, group="b")[0] for one in (unit, without, ungrouped)} == {"local"}

@@ -83,6 +83,23 @@ def test_a_project_that_changes_its_bound_is_told(project, rows, label_task, tmp
     assert (strict.threshold, strict.reason) == (None, TOO_STRICT)
 
 
+def test_documents_that_were_trained_on_certify_nothing(project, rows, label_task, tmp_path):
+    """A build drops them; a dataset that was put together otherwise may still have them."""
+    examples = rows.examples(rows.tickets(112))
+    dataset, made = calibration(label_task, examples), made_of(label_task, tmp_path, examples)
+    copied = tuple(
+        one.model_copy(update={"row_id": f"again-{one.row_id}", "input": f"  {one.input.upper()} "})
+        for one in dataset.splits["train"]
+    )
+    mixed = dataset.splits["calibration"][:30] + copied
+    dataset = dataset.model_copy(update={"splits": dataset.splits | {"calibration": mixed}})
+    walk = on(project)
+    assert calibrate(walk, dataset, label_task, made, CHOICE).policy.calibration_n == 30
+    said = next(note for note in walk.display.notes if "certify nothing" in note)
+    assert said.startswith(f"{len(copied)} calibration documents are training documents, too")
+    assert copied[0].row_id in said
+
+
 def test_a_loss_against_the_cloud_takes_its_recorded_answers(project, rows, label_task, tmp_path):
     examples = tuple(
         one.model_copy(update={"cloud_outputs": {"cloud": LoggedAnswer(text=one.target).text}})

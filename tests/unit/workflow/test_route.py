@@ -28,7 +28,7 @@ def walk(project):
 def test_an_error_free_calibration_split_gives_a_guarantee(walk, rows, label_task, tmp_path):
     examples = rows.examples(rows.tickets(72))
     dataset = calibration(label_task, examples)
-    policy, evaluated, served, servable, cloud = calibrate(
+    policy, evaluated, served, servable, cloud, *_ = calibrate(
         walk, dataset, label_task, made_of(label_task, tmp_path, examples), CHOICE
     )
     assert (policy.basis, evaluated.evaluation.split, evaluated.evaluation.n) == (

@@ -1,4 +1,4 @@
-"""The result says what the policy did on the test split, and what routing by expected gain would have done."""
+"""What the policy did on the test split, and what routing by expected gain would have done."""
 
 from __future__ import annotations
 

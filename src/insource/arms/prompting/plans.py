@@ -25,6 +25,7 @@ from insource.models.prompting.prompt import Prompt
 from insource.models.protocol import Model, Request
 from insource.routing.confidence import TOP_LOGPROBS, document_confidence
 from insource.routing.labelled import labelled
+from insource.routing.tokens.judged_model import JudgedModel
 from insource.routing.vocabulary import tokenizer_of
 from insource.runs.folders import StageSpec
 from insource.types import Arm, Completion, EvalRecord, Example, Task
@@ -105,7 +106,8 @@ def serve(local: Local, prompting: Prompting) -> Iterator[PromptedModel]:
         local.serve(local.base.name, None) as served,
         labelled(served, local.task, local.base.gguf, local.serving.engine, local.note) as model,
     ):
-        yield PromptedModel(model, prompting, served.count_tokens)
+        judged = JudgedModel(model, local.task.output, lambda: tokenizer_of(local.base.gguf))
+        yield PromptedModel(judged, prompting, served.count_tokens)
 
 
 def prompted_plan(inputs: ArmInputs, making: Making) -> ArmPlan:
@@ -139,7 +141,8 @@ def prompted_plan(inputs: ArmInputs, making: Making) -> ArmPlan:
         arm=arm,
         examples=inputs.few if run.result["usable"] else (),
         identity={"prompt": run.digest}
-        | ({"labels": "scored"} if arm.constrained and local.scores_labels else {}),
+        | ({"labels": "scored"} if arm.constrained and local.scores_labels else {})
+        | ({"fields": "judged"} if arm.constrained and not local.scores_labels else {}),
         model=model,
         ask=lambda example: ask_plainly(inputs.task, example, constrained=arm.constrained),
         confidence=lambda example, completion: confidence(local, inputs.task, arm, example, completion),

@@ -90,7 +90,7 @@ class LoggedCalls:
                     if self._calls.feedback and said.kind not in self._calls.feedback:
                         self._passed[said.kind] += 1
                     else:
-                        item = _item(call, said, self._calls.group, self._conversations)
+                        item = _labelled(call, said, self._calls.group, self._conversations)
                         items += 1
                         self._rows += isinstance(item, Row)
                         self._grouped += isinstance(item, Row) and item.group is not None
@@ -137,7 +137,17 @@ def row_of(
 
     ``group`` says what stays together, as ``[dataset.calls] group`` does.
     """
-    return _item(call, _said(feedback), group, conversations)
+    return _labelled(call, _said(feedback), group, conversations)
+
+
+def _labelled(call: Call, said: _Said, group: str, conversations: Conversations) -> Row | Dropped:
+    """Return the call as a row whose answer is a label: a person's or a cloud's, not that of a model here."""
+    item = _item(call, said, group, conversations)
+    route = call.route
+    if isinstance(item, Dropped) or route is None or route.to == "cloud" or said.correction is not None:
+        return item
+    detail = f"{route.model} answered here, and nobody corrected it"
+    return Dropped(row_id=item.row_id, line=None, reason="answered-here", detail=detail)
 
 
 def _item(call: Call, said: _Said, group: str, conversations: Conversations) -> Row | Dropped:
@@ -153,8 +163,6 @@ def _row(call: Call, said: _Said, group: str, conversations: Conversations) -> R
         raise BadRow("simulated", f"{call.model_asked} was simulated")
     if call.endpoint in _NOT_GENERATION:
         raise BadRow("not-generation", f"a call of {call.endpoint}, which writes no text")
-    if call.route is not None and call.route.to == "local" and said.correction is None:
-        raise BadRow("answered-here", f"{call.route.model} answered here, and nobody corrected it")
     document = asked(call.request, conversations)
     return Row(
         line=None,

@@ -45,6 +45,7 @@ def tags_of(request: HttpRequest, document: dict[str, Any] | None, task: str = "
         prompt_version=tag("prompt_version"),
         feature=tag("feature"),
         user=tag("user"),
+        group=tag("group"),
     )
 
 

@@ -19,15 +19,25 @@ from insource.gateway.rollout.auditor import Auditor
 from insource.gateway.rollout.traffic import Snapshot, Traffic
 from insource.gateway.settings import Registered, TaskSettings
 from insource.gateway.tasks.answerer import Answerer
+from insource.lifecycle.alerts import audit_factor
 from insource.lifecycle.anchors.attribution import Harm
 from insource.lifecycle.anchors.harm import first_harm
 from insource.lifecycle.rollout import Evidence, Step, evidence_of, next_step, slo_of
 from insource.lifecycle.transitions import advanced, promoted, rolled_back
 from insource.store.database import Database
 from insource.store.deployments.audits import AuditReader, add_audits, spent_on_audits
-from insource.store.deployments.registry import deployment_of, open_registry, record_event, swap
+from insource.store.deployments.registry import (
+    deployment_of,
+    events,
+    open_registry,
+    record_event,
+    swap,
+)
 from insource.types.anchors import Cause
 from insource.types.deployment import Deployment, DeploymentEvent, EventKind, Version
+
+LATEST_EVENTS = 100
+"""Events among which open alerts of the monitor are looked for."""
 
 MakeAnswerer = Callable[[TaskSettings], Answerer]
 
@@ -78,6 +88,7 @@ class Controller:
                 return
             if deployment.revision != self._traffic.snapshot.step:
                 self._follow(deployment)
+            self._auditor.more = audit_factor(events(registry, self._task, limit=LATEST_EVENTS))
             with contextlib.suppress(_Decided):
                 self._withdraw_what_fails(registry, deployment)
                 self._weigh(registry, deployment)

@@ -163,7 +163,7 @@ class InsourcedTask:
             await self._escalate(exchange, NOT_INSOURCED)
         else:
             attempt = exchange.attempt = await one.attempt(document)
-            to, reason = decide(one.policy, attempt.confidence, attempt.outcome)
+            to, reason = decide(one.policy, attempt.confidence, attempt.outcome, exchange.tags.group)
             reason = attempt.why or reason
             if attempt.outcome == "valid" and (other := one.other_answer(chat, attempt)):
                 exchange.attempt = attempt._replace(outcome="invalid", error=_REFUSALS[other][2])
@@ -185,7 +185,7 @@ class InsourcedTask:
             reason = "local-failed"
             if one.local is not None:
                 attempt = exchange.attempt = await one.attempt(asked.document)
-                to, reason = decide(one.policy, attempt.confidence, attempt.outcome)
+                to, reason = decide(one.policy, attempt.confidence, attempt.outcome, exchange.tags.group)
                 reason = attempt.why or reason
                 if to == "local":
                     if self._decided(exchange, one) is not None:

@@ -26,9 +26,9 @@ LEAST: dict[Unit, tuple[float, float]] = {
     "confidence": (0.01, 0.0),
     "characters": (0.0, 0.1),
     "lines": (0.0, 0.1),
-    "seconds": (0.0, 0.5),
+    "seconds": (0.05, 0.5),
 }
-"""By how much a figure has to move: absolute, and relative to the reference."""
+"""By how much a figure has to move: absolute, and relative to the reference; the larger of the two."""
 
 MAX_FIELDS = 50
 LABEL = "label"
@@ -94,16 +94,17 @@ def behaviour(
             reference=one.reference,
             live=one.live,
             p_value=float(p),
-            moved=bool(p <= alpha and _large(one)),
+            moved=bool(p <= alpha and is_large(one.unit, one.reference, one.live)),
         )
         for one, p in zip(figures, adjusted, strict=True)
     ]
     return Behaviour(alpha=alpha, shifts=tuple(sorted(shifts, key=lambda one: (one.p_value, one.name))))
 
 
-def _large(figure: _Figure) -> bool:
-    absolute, relative = LEAST[figure.unit]
-    return abs(figure.live - figure.reference) >= max(absolute, relative * abs(figure.reference))
+def is_large(unit: Unit, reference: float, live: float) -> bool:
+    """Return whether a figure moved by as much as ``LEAST`` says."""
+    absolute, relative = LEAST[unit]
+    return abs(live - reference) >= max(absolute, relative * abs(reference))
 
 
 class _Compared:

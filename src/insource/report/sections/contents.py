@@ -22,6 +22,7 @@ from insource.report.sections import (
 from insource.report.sections.comparing import break_point, fairness, others, primary, slices
 from insource.report.sections.deciding.contents import sections_in_report
 from insource.report.sections.errors import error_mix, examples, fields, formats, invention, labels
+from insource.report.sections.serving import confidence
 from insource.types import RunResult
 
 SECTIONS: tuple[Callable[[RunResult], Section | None], ...] = (
@@ -47,6 +48,7 @@ SECTIONS: tuple[Callable[[RunResult], Section | None], ...] = (
     step_ladder.step_ladder,
     retention.retention,
     routing.routing,
+    confidence.confidence,
     examples.disagreements,
     not_measured.not_measured,
     data.data,

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from insource.lifecycle.alerts import figure
 from insource.report import charts, vega
-from insource.report.page import Plot, Row, Section, Table
+from insource.report.page import LegendKey, Plot, Row, Section, Table
 from insource.types.monitoring import Check, Shift
 
+ALIKE, MOVED = 0, 1
 EXPLAINS = (
     "One test decides: a classifier that tries to tell the documents of a window from those of the "
     "reference. The features and slices below explain; by themselves they raise no alert."
@@ -27,7 +28,7 @@ def inputs(checks: Sequence[Check]) -> Section | None:
         blocks.append(_shifts("Features of the documents", "Feature", newest.features))
     if newest.slices:
         blocks.append(_shifts("Slices, as shares of the documents", "Slice", newest.slices))
-    return Section("inputs", "Are the documents still those it was measured on?", (EXPLAINS,), tuple(blocks))
+    return Section("inputs", "Are the documents still the same?", (EXPLAINS,), tuple(blocks))
 
 
 def behaviour(checks: Sequence[Check]) -> Section | None:
@@ -51,7 +52,9 @@ def _plot(found: Sequence[tuple[int, Check]]) -> Plot:
         if drift is None or drift.auroc.value is None:
             continue
         auroc = drift.auroc
-        point = charts.Point(auroc.value or 0.0, auroc.low, auroc.high, series=1 if drift.moved else 0)
+        point = charts.Point(
+            auroc.value or 0.0, auroc.low, auroc.high, series=MOVED if drift.moved else ALIKE
+        )
         marks.append(charts.Mark("", place, point))
         rows.append(
             (f"{place}", f"{auroc.value:.3f}", f"{drift.p_value:.2g}", "moved" if drift.moved else "–")
@@ -70,6 +73,10 @@ def _plot(found: Sequence[tuple[int, Check]]) -> Plot:
         caption="AUROC on held-out documents with its 95 % interval; the dashed line at 0.5 is chance.",
         draw=lambda width: charts.line_plot([chance], [], x_axis, y_axis, width=width, marks=marks),
         table=Table("Each window", ("Window", "AUROC", "p", ""), rows, numeric=(1, 2), folded=True),
+        legend=tuple(
+            LegendKey(charts.colour(series), charts.glyph(series), label)
+            for series, label in ((ALIKE, "alike"), (MOVED, "moved"))
+        ),
     )
 
 

@@ -1,0 +1,1 @@
+"""What the tokens of an answer say: replayed through the grammar, gathered by field."""
