@@ -121,7 +121,7 @@ def check_weights(section: RoutingSection, task: Task) -> None:
         raise ConfigError(
             "config-invalid",
             f"[routing.weights] names {', '.join(unknown)}, which the answers of {task.name} do not have.",
-            hint="Name fields as the schema does, such as `total_amount`, or `items.price` for each of a list.",
+            hint="Name fields as the schema does, such as `total_amount`, or `items.price` in a list.",
         )
 
 
