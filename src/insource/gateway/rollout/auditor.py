@@ -35,6 +35,13 @@ _NOT_PASSED = frozenset(
 )
 
 
+class Draw(NamedTuple):
+    """With which probability a call was drawn, and whether it would have been without its doubt."""
+
+    probability: float
+    uniform: bool = True
+
+
 class Said(NamedTuple):
     """What the cloud said to a call: its text, the model, and what the question cost (None: unknown)."""
 
@@ -91,8 +98,11 @@ class Auditor:
         if self._ask is None or exchange.chat is None or exchange.route is None:
             return
         local = exchange.route.to == "local"
-        probability = self._probability(pick, local=local)
-        if not probability or _number(exchange.recording.call_id, pick.snapshot.salt) >= probability:
+        number = _number(exchange.recording.call_id, pick.snapshot.salt)
+        every = self._probability(pick, local=local)
+        doubt = self._section.doubtful_audits if local and _doubtful(exchange, pick) else 1.0
+        draw = Draw(min(1.0, every * doubt), number < every)
+        if number >= draw.probability:
             return
         if exchange.admission.local_only or self._task.privacy == "local-only":
             self.skipped["local-only"] += 1
@@ -101,7 +111,7 @@ class Auditor:
         elif local and self.spent_usd >= Decimal(str(self._section.audit_usd_per_day)):
             self.skipped["budget"] += 1
         else:
-            task = asyncio.create_task(self._compare(exchange, pick, probability))
+            task = asyncio.create_task(self._compare(exchange, pick, draw))
             self._under_way.add(task)
             task.add_done_callback(self._ended)
 
@@ -121,7 +131,7 @@ class Auditor:
         share = audit_probability(section, now.share) if in_canary else section.audit_share
         return min(1.0, share * self.more)
 
-    async def _compare(self, exchange: Exchange, pick: Pick, probability: float) -> None:
+    async def _compare(self, exchange: Exchange, pick: Pick, draw: Draw) -> None:
         local = exchange.route is not None and exchange.route.to == "local"
         said = await self._second(exchange) if local else _first(exchange)
         if said is None:
@@ -129,13 +139,11 @@ class Auditor:
             return
         if local and exchange.attempt is not None and pick.answerer is not None:
             source: AuditSource = "canary" if pick.answerer is pick.snapshot.challenger else "live"
-            self._note(exchange, pick, pick.answerer, exchange.attempt, said, source, probability)
+            self._note(exchange, pick, pick.answerer, exchange.attempt, said, source, draw)
         if pick.shadow is not None:
-            await self._shadow(exchange, pick, pick.shadow, said, probability)
+            await self._shadow(exchange, pick, pick.shadow, said, draw)
 
-    async def _shadow(
-        self, exchange: Exchange, pick: Pick, shadow: Answerer, said: Said, probability: float
-    ) -> None:
+    async def _shadow(self, exchange: Exchange, pick: Pick, shadow: Answerer, said: Said, draw: Draw) -> None:
         document = None if exchange.chat is None else shadow.document_of(exchange.chat)
         if document is None or shadow.local is None:
             return
@@ -143,7 +151,7 @@ class Auditor:
         if attempt.why:  # its slots are taken, or the document is too long: nothing was answered
             self.skipped[attempt.why] += 1
             return
-        self._note(exchange, pick, shadow, attempt, said, "shadow", probability)
+        self._note(exchange, pick, shadow, attempt, said, "shadow", draw)
 
     def _note(
         self,
@@ -153,7 +161,7 @@ class Auditor:
         attempt: Attempt,
         said: Said,
         source: AuditSource,
-        probability: float,
+        draw: Draw,
     ) -> None:
         to, _ = decide(version.policy, attempt.confidence, attempt.outcome)
         text = attempt.completion.text if attempt.completion is not None else ""
@@ -171,7 +179,8 @@ class Auditor:
                 call_id=exchange.recording.call_id,
                 at=self._clock.now(),
                 source=source,
-                weight=1 / probability,
+                uniform=draw.uniform,
+                weight=1 / draw.probability,
                 served=True if source != "shadow" else to == "local",
                 wrong=_wrong(version.policy.loss, differs, exchange.recording.call_id),
                 wrong_fields=differs.wrong_fields,
@@ -217,6 +226,13 @@ def _wrong(loss: Loss, differs: Compared, call_id: str) -> bool:
     if loss == "documents":
         return differs.wrong_fields > 0
     return _number(call_id, "field") * max(1, differs.fields) < differs.wrong_fields
+
+
+def _doubtful(exchange: Exchange, pick: Pick) -> bool:
+    """Return whether an answer that was served is in the lower half between the threshold and certainty."""
+    sure = exchange.attempt.confidence if exchange.attempt is not None else None
+    threshold = pick.answerer.policy.threshold if pick.answerer is not None else None
+    return sure is not None and threshold is not None and sure < (1 + threshold) / 2
 
 
 def _first(exchange: Exchange) -> Said | None:

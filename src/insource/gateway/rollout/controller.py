@@ -8,6 +8,7 @@ changes for calls is one pointer: the snapshot.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 from collections.abc import Callable
@@ -39,6 +40,9 @@ from insource.types.deployment import Deployment, DeploymentEvent, EventKind, Ve
 LATEST_EVENTS = 100
 """Events among which open alerts of the monitor are looked for."""
 
+OPEN_AUDIT_FACTOR = 4.0
+"""How many times as many audits are drawn while the anchors leave it open what moved."""
+SPLIT = "the split of callers"
 MakeAnswerer = Callable[[TaskSettings], Answerer]
 
 
@@ -209,7 +213,23 @@ class Controller:
         evidence, harm = self._weighed
         cause = self._cause(version, harm, in_canary=in_canary)
         move = next_step(deployment, evidence, self._section, self._clock.now(), cause=cause)
+        if in_canary and self._wrongly_shared(registry, deployment, version):
+            move = move._replace(move="roll-back" if move.move == "roll-back" else "hold")
         self._act(registry, deployment, version, move)
+
+    def _wrongly_shared(self, registry: Database, deployment: Deployment, version: Version) -> bool:
+        """Return whether callers are not shared as the step says; the first time, tell of it."""
+        if self._traffic.split_evidence() < -math.log(self._section.alpha):
+            return False
+        if SPLIT not in self._told:
+            self._told.add(SPLIT)
+            assigned, share = self._traffic.assigned, deployment.share
+            reason = (
+                f"held: {assigned[True]} of {sum(assigned.values())} callers got the challenger, and the "
+                f"step is {share:.0%}; look at what sets the header of users: insource logs list"
+            )
+            record_event(registry, self._event(deployment, "alert", reason, version))
+        return True
 
     def _cause(self, version: Version, harm: Harm | None, *, in_canary: bool) -> Cause | None:
         """Return what the anchors say moved, None where there are none; it never waits for them."""
@@ -218,6 +238,8 @@ class Controller:
         now = self._traffic.snapshot
         answerer = now.challenger if in_canary else now.champion
         found = self._anchors.turn(harm, version.name, None if answerer is None else answerer.served_here)
+        if found is not None and found.cause == "open":
+            self._auditor.more = max(self._auditor.more, OPEN_AUDIT_FACTOR)
         return None if found is None else found.cause
 
     def _act(self, registry: Database, deployment: Deployment, version: Version, step: Step) -> None:
