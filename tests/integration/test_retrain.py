@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import blake2b
 
 import pytest
 from support.retraining import (
@@ -24,11 +25,13 @@ from insource.dataset.review.ranked import read_ranked
 from insource.dataset.review.workbench import FieldVerdict
 from insource.dataset.rows.teacher_policy import TeacherRule, write_policy
 from insource.dataset.saved.folder import load as load_dataset
+from insource.foundation.errors import DataError
 from insource.logs.call_values import AUDIT_OF
 from insource.logs.query import Log
 from insource.store.deployments.audits import add_audits
 from insource.store.deployments.registry import deployment_of, events, open_registry, record_event, swap
 from insource.types.deployment import Audit, DeploymentEvent
+from insource.workflow.anchors import add_anchors
 from insource.workflow.champion import champion_of
 from insource.workflow.promote import keep_champion
 from insource.workflow.retrain import retrain
@@ -125,6 +128,27 @@ def test_what_an_audit_found_wrong_comes_first_though_the_model_was_sure(champio
     queue = retrain(session, never).mined.queue
     (first,) = queue.rows
     assert (first.row_id, first.signals) == (audit, ("failure",))
+
+
+def test_an_anchor_never_becomes_a_row_and_one_among_the_rows_stops_the_cycle(champion):
+    session, _ = champion
+    texts = documents(NEW, 45, seed=1)
+    corrected(session, texts)
+    anchors = session.project.folder / "anchors.jsonl"
+    rows = [
+        {"id": f"a{n}", "input": f"{text}.", "output": label} for n, (text, label) in enumerate(texts[:3])
+    ]
+    anchors.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    add_anchors(session, anchors, "ann")
+    cycle = retrain(again(session), walk(), wanted="to see").cycle
+    assert cycle.collected.left_out["anchor"] == 3
+    assert cycle.collected.rows == 42
+    known = session.project.folder / "data.jsonl"
+    known.write_text(known.read_text() + json.dumps(rows[0] | {"id": "leak", "split": "train"}) + "\n")
+    with pytest.raises(DataError) as caught:
+        retrain(again(session), never, wanted="with the leak")
+    assert caught.value.code == "anchors-leaked"
+    assert "a0 is row leak" in " ".join(caught.value.details)
 
 
 def test_wrong_corrections_make_a_worse_challenger_and_the_champion_stays(champion):
@@ -286,3 +310,34 @@ def test_a_log_as_the_source_gives_no_answer_of_the_local_model(project, tmp_pat
     assert set(cloud) <= ids
     assert len(ids) == 210
     assert cycle.ruling.fresh.adjusted.outcome == "better"
+
+
+def opaque(name, count):
+    """Words that have nothing in common but the label that they stand for."""
+    return tuple(blake2b(f"{name} {n}".encode(), digest_size=4).hexdigest() for n in range(count))
+
+
+def test_worse_on_one_slice_keeps_the_champion_though_as_many_documents_got_better(
+    project, tmp_path, monkeypatch
+):
+    """Live traffic teaches what was hard, and its corrections of one customer's documents are wrong."""
+    vip = {label: opaque(f"vip {label}", 3) for label in KNOWN}
+    hard = {label: opaque(f"hard {label}", 200) for label in KNOWN}
+    rows = source_rows(84, vip, seed=5) + source_rows(240, hard, seed=6)
+    for row, group in zip(rows, ["vip"] * 84 + ["others"] * 240, strict=True):
+        row["group"] = group
+    config = CONFIG.replace("[dataset]\n", '[dataset]\ngroup_by = "input"\n').replace(
+        "test = 0.3", "test = 0.4"
+    )
+    folder = project(rows, config)
+    monkeypatch.setattr(pipeline, "make_model", stand_in(tmp_path / "engine"))
+    session = session_on(folder)
+    before = walk()(session)
+    wrong = dict(zip(KNOWN, (*list(KNOWN)[1:], next(iter(KNOWN))), strict=True))
+    spoiled = [(text, wrong[label]) for text, label in documents(vip, 150, seed=7)]
+    corrected(session, [*spoiled, *documents(hard, 700, seed=8)])
+    cycle = retrain(again(session), walk()).cycle
+    assert cycle.ruling.sealed.adjusted.outcome not in ("worse", "not comparable")
+    assert (cycle.outcome, cycle.ruling.passes) == ("kept", False)
+    assert "worse on one slice, group vip" in cycle.reason
+    assert deployed(session)[0].champion.run_id == before.run_id

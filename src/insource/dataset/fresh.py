@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,10 +24,12 @@ from insource.foundation.files import replace_text
 from insource.logs.collect import ROW_TAG
 from insource.logs.paid import ARM_SOURCE
 from insource.logs.query import Log
+from insource.similarity.near_duplicates import nearest
 from insource.types import Call, Dropped, Row, Split
 
 FILE_NAME = "fresh.jsonl"
-KNOWN, SUPERSEDED, NOT_ALLOWED = "already-known", "same-document", "teacher-not-allowed"
+KNOWN, ANCHOR, SUPERSEDED = "already-known", "anchor", "same-document"
+NOT_ALLOWED = "teacher-not-allowed"
 _PAGE = 200
 
 
@@ -104,6 +106,14 @@ def fresh_rows(
             left_out[SUPERSEDED] += earlier is not None and earlier.row_id != row.row_id
             best[key] = _better(earlier, _with_cloud(row, call, earlier))
     return Fresh(tuple(best.values()), {reason: count for reason, count in left_out.items() if count})
+
+
+def without_anchors(found: Fresh, anchors: Sequence[str]) -> Fresh:
+    """Return the rows without those that equal or nearly equal an anchor: training would spoil it."""
+    near = nearest([row.input for row in found.rows], anchors) if anchors else (None,) * len(found.rows)
+    kept = tuple(row for row, pair in zip(found.rows, near, strict=True) if pair is None)
+    withheld = len(found.rows) - len(kept)
+    return Fresh(kept, found.left_out | ({ANCHOR: withheld} if withheld else {}))
 
 
 def placed(

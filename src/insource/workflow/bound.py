@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from insource.config.routing import RoutingSection
+from insource.foundation.errors import ConfigError
 from insource.routing.cascade import fit_bound, median
 from insource.routing.coverage import known_groups
 from insource.routing.frontier import pickable
 from insource.routing.groups import new_groups, unseen
-from insource.routing.losses import BY_DOCUMENT, Counting, Judged, most_of
+from insource.routing.losses import BY_DOCUMENT, Counting, Judged, most_of, unknown_weights
 from insource.types import EvalRecord, Policy, Task
 
 NO_MOST = (
@@ -107,6 +108,20 @@ class _Fit(NamedTuple):
                 "new_groups": expected,
                 "reason": f"{policy.reason}{about} {expected.reason}",
             }
+        )
+
+
+def check_weights(section: RoutingSection, task: Task) -> None:
+    """Check that every weight is about a field of the contract, before hours of training.
+
+    Raises:
+        ConfigError: ``config-invalid``.
+    """
+    if section.loss == "weighted" and (unknown := unknown_weights(task.output, section.weights)):
+        raise ConfigError(
+            "config-invalid",
+            f"[routing.weights] names {', '.join(unknown)}, which the answers of {task.name} do not have.",
+            hint="Name fields as the schema does, such as `total_amount`, or `items.price` in a list.",
         )
 
 

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 from insource.dataset.fresh import write_fresh
 from insource.foundation.clock import iso
 from insource.foundation.ids import uuid7
+from insource.lifecycle.anchors.kept import anchors_of
 from insource.lifecycle.triggers import asked, base_to_train
 from insource.runs.result import load
 from insource.types import RunResult
 from insource.types.retraining import Cycle, Mined, Ruling, Trigger
+from insource.workflow.anchors import refuse_leaks
 from insource.workflow.build import build_dataset
 from insource.workflow.challenge import judge_challenger
 from insource.workflow.champion import learned_from
@@ -107,7 +109,7 @@ class _Cycle:
         session = self._session
         session.begin("collect", "what the cloud answered and people corrected since, as rows")
         fresh = fresh_of(session)
-        if fresh.rows:
+        if fresh.rows or session.project.fresh_path.exists():
             write_fresh(session.project.fresh_path, fresh.rows)
         found = collected(fresh)
         session.display.note(f"{found.rows:,} rows of the traffic, {found.corrected:,} of them corrected")
@@ -116,6 +118,11 @@ class _Cycle:
     def _make(self, cycle: Cycle) -> Cycle:
         session = self._session.anew(on_base(self._session.project, cycle.base))
         clock = CycleClock(session, cycle)
+        anchors = anchors_of(session.project.workspace, cycle.task).anchors
+        if anchors:
+            refuse_leaks(
+                session, anchors, train=build_dataset(session.anew(session.project))[0].splits["train"]
+            )
         result = self._run(session)
         folder = next((one.path for one in result.stages if one.stage == "dataset"), "")
         made = {"step": "made", "challenger": result.run_id, "dataset": folder, "cost": clock.cost()}

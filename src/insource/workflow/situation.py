@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from insource.dataset.fresh import Fresh, fresh_rows, input_key, placed, read_fresh
+from insource.dataset.fresh import Fresh, fresh_rows, input_key, placed, read_fresh, without_anchors
 from insource.dataset.sources.choose import choose_source
+from insource.lifecycle.anchors.kept import anchors_of
 from insource.lifecycle.contract_changes import contract_changes
 from insource.lifecycle.triggers import Alert, Base, Situation, triggers
 from insource.logs.query import Log
@@ -112,6 +113,8 @@ def fresh_of(session: Session) -> Fresh:
             before=before,
             conversations=section.conversations,
         )
+    anchors = anchors_of(project.workspace, session.config.task.name).anchors
+    found = without_anchors(found, [one.example.input for one in anchors])
     shares = build_settings(project).fractions
     return found._replace(rows=placed(found.rows, given, shares, session.config.project.seed))
 

@@ -9,11 +9,11 @@ from support.arms import dataset_of, made_of
 from support.walks import FakeDisplay, session_on
 
 from insource.config.routing import RoutingSection
-from insource.foundation.errors import DataError
+from insource.foundation.errors import ConfigError, DataError
 from insource.routing.frontier import BOUNDS
 from insource.types import Completion, EvalRecord, JsonSchema, LoggedAnswer, Text
 from insource.types.choice import Choice
-from insource.workflow.bound import NO_CLOUD, NO_MOST, TOO_STRICT, fitted
+from insource.workflow.bound import NO_CLOUD, NO_MOST, TOO_STRICT, check_weights, fitted
 from insource.workflow.bound_terms import FOLDER, choices_of
 from insource.workflow.route import calibrate
 
@@ -191,3 +191,11 @@ def test_an_answer_that_says_nothing_is_no_help(label_task):
     unsure = [one.model_copy(update={"confidence": None}) for one in quiet]
     policy = fitted(section(), label_task, unsure, {}, lambda: (), 1)
     assert (policy.basis, policy.frontier[0].share) == ("infeasible", 0.0)
+
+
+def test_a_weight_of_a_field_that_is_not_there_is_refused_at_the_start(example_task):
+    known = next(iter(example_task.output.definition["properties"]))
+    check_weights(section(loss="weighted", weights={known: 2.0}), example_task)
+    check_weights(section(loss="fields", weights={"nowhere": 2.0}), example_task)  # not read
+    with pytest.raises(ConfigError, match="names nowhere"):
+        check_weights(section(loss="weighted", weights={known: 2.0, "nowhere": 3.0}), example_task)

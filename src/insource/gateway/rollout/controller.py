@@ -20,9 +20,9 @@ from insource.gateway.rollout.auditor import Auditor
 from insource.gateway.rollout.traffic import Snapshot, Traffic
 from insource.gateway.settings import Registered, TaskSettings
 from insource.gateway.tasks.answerer import Answerer
-from insource.lifecycle.alerts import audit_factor
 from insource.lifecycle.anchors.attribution import Harm
 from insource.lifecycle.anchors.harm import first_harm
+from insource.lifecycle.monitoring.alerts import audit_factor
 from insource.lifecycle.rollout import Evidence, Step, evidence_of, next_step, slo_of
 from insource.lifecycle.transitions import advanced, promoted, rolled_back
 from insource.store.database import Database
@@ -92,7 +92,9 @@ class Controller:
                 return
             if deployment.revision != self._traffic.snapshot.step:
                 self._follow(deployment)
-            self._auditor.more = audit_factor(events(registry, self._task, limit=LATEST_EVENTS))
+            champion = deployment.champion.name if deployment.champion is not None else ""
+            latest = events(registry, self._task, limit=LATEST_EVENTS)
+            self._auditor.more = audit_factor(latest, champion)
             with contextlib.suppress(_Decided):
                 self._withdraw_what_fails(registry, deployment)
                 self._weigh(registry, deployment)
