@@ -10,7 +10,7 @@ from insource.config.rollout import RolloutSection
 from insource.evaluation.differences import differing
 from insource.foundation.errors import UserError
 from insource.gateway.server import GatewayServer
-from insource.gateway.settings import GatewaySettings, HttpCloud, Registered, TaskSettings
+from insource.gateway.settings import GatewaySettings, HttpCloud, Registered, TaskSettings, WaySettings
 from insource.lifecycle.transitions import nothing_deployed
 from insource.models.protocol import ModelInfo
 from insource.store.deployments.registry import deployment_of, events, open_registry, swap
@@ -102,6 +102,7 @@ def gateway(
     opened=None,
     policy=POLICY,
     anchors=None,
+    ways=None,
 ):
     """A gateway whose version ``name`` is answered by ``models[name]``, which may be missing."""
     opened = opened if opened is not None else []
@@ -114,6 +115,7 @@ def gateway(
             digest=f"digest of {name}",
             local=models.get(name),
             rollout=section,
+            ways=ways or WaySettings(),
         )
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -66,6 +66,12 @@ class RolloutSection(Frozen):
     )
     anchors_usd_per_day: float = Field(
         1.0, ge=0, description="Most money for anchors a day; they wait when it is spent (USD)."
+    )
+    on_cloud_trouble: Literal["tell", "serve-locally"] = Field(
+        "tell",
+        description="What a gateway does while the anchors say that the cloud moved, or the cloud answers no "
+        "call: `tell` raises an alert; `serve-locally` also serves valid doubtful answers here, instead of "
+        "asking the cloud, with the reason `cloud-moved`.",
     )
     shadow_share: float = Field(
         0.1,

@@ -32,6 +32,7 @@ REASONS = {
     "cached": "the same call was answered a while ago",
     "waits-for-a-person": "no cloud may be asked, so the doubtful answer waits for a person",
     "by-rule": "a rule sends the call there",
+    "cloud-moved": "the cloud moved or answered no call, so the doubtful answer was served here",
     "unsure": "a rule lets a doubtful answer be served",
     "cloud-failed": "the cloud failed, and a rule lets the doubtful answer be served",
 }

@@ -10,7 +10,10 @@ from insource.config.rollout import RolloutSection
 from insource.foundation.canonical import digest, short
 from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import IntegrityError, UserError
-from insource.lifecycle.rollout import Evidence, Step, evidence_of, next_step, slo_of
+from insource.lifecycle.anchors.attribution import Harm
+from insource.lifecycle.anchors.harm import first_harm
+from insource.lifecycle.anchors.standing import accepted_since, counted_since, standing
+from insource.lifecycle.rollout import Step, evidence_of, next_step, slo_of
 from insource.lifecycle.transitions import in_canary, in_shadow, nothing_deployed, promoted, rolled_back
 from insource.models.transport import is_loopback
 from insource.runs.result import load
@@ -18,6 +21,7 @@ from insource.store.database import Database
 from insource.store.deployments.audits import audits_of, spent_on_audits
 from insource.store.deployments.registry import deployment_of, events, open_registry, swap
 from insource.types import RunResult
+from insource.types.anchors import Cause
 from insource.types.deployment import Audit, Deployment, DeploymentEvent, EventKind, Version
 from insource.workflow.deployed import RUN_THE_LOOP, version_name
 from insource.workflow.servable import with_arm
@@ -222,19 +226,32 @@ def status(session: Session, *, clock: Clock = SYSTEM) -> Standing:
         if deployment.stage == "shadow" and deployment.challenger is not None:
             unseen = _in_shadow(registry, deployment, deployment.challenger)
         if watched is not None:
-            evidence = evidence_for(registry, deployment, watched, section)
-            step = next_step(deployment, evidence, section, clock.now())
+            audits = counted_audits(registry, deployment, watched)
+            slo = slo_of(watched, section)
+            evidence = evidence_of(audits, slo, section, step=deployment.revision)
+            harm = first_harm(audits, slo, section, in_canary=deployment.stage == "canary")
+            cause = _cause(session, registry, watched, harm)
+            step = next_step(deployment, evidence, section, clock.now(), cause=cause)
     return Standing(deployment, step, unseen, spent, last)
 
 
-def evidence_for(
-    registry: Database, deployment: Deployment, version: Version, section: RolloutSection
-) -> Evidence:
-    """Return the evidence about a version in canary or at full traffic."""
+def counted_audits(registry: Database, deployment: Deployment, version: Version) -> tuple[Audit, ...]:
+    """Return the audits that count of a version in canary or at full traffic, oldest first."""
     in_canary_now = deployment.challenger == version
     since = deployment.challenger_since if in_canary_now else deployment.champion_since
-    audits = audits_of(registry, deployment.task, since=since, version=version.name)
-    return evidence_of(audits, slo_of(version, section), section, step=deployment.revision)
+    accepted = accepted_since(events(registry, deployment.task))
+    return audits_of(registry, deployment.task, since=counted_since(since, accepted), version=version.name)
+
+
+def _cause(session: Session, registry: Database, version: Version, harm: Harm | None) -> Cause | None:
+    """Return what the anchors say moved, as a gateway takes it: what cannot be read is open."""
+    workspace, section = session.project.workspace, session.config.rollout
+    slo = slo_of(version, section)
+    try:
+        found = standing(registry, workspace, version.task, section, harm=harm, version=version.name, slo=slo)
+    except IntegrityError:
+        return "open"
+    return None if found is None else found.cause
 
 
 def history(session: Session, limit: int | None = None) -> tuple[DeploymentEvent, ...]:

@@ -13,6 +13,7 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime
 
 from insource.foundation.clock import SYSTEM, Clock
 from insource.foundation.errors import InsourceError, UserError
@@ -22,6 +23,7 @@ from insource.gateway.settings import Registered, TaskSettings
 from insource.gateway.tasks.answerer import Answerer
 from insource.lifecycle.anchors.attribution import Harm
 from insource.lifecycle.anchors.harm import first_harm
+from insource.lifecycle.anchors.standing import counted_since
 from insource.lifecycle.monitoring.alerts import audit_factor
 from insource.lifecycle.rollout import Evidence, Step, evidence_of, next_step, slo_of
 from insource.lifecycle.transitions import advanced, promoted, rolled_back
@@ -205,8 +207,9 @@ class Controller:
         version = deployment.challenger if in_canary else deployment.champion
         if version is None:
             return
-        if self._audits is None:
-            since = deployment.challenger_since if in_canary else deployment.champion_since
+        since = self._counted_since(deployment, version, in_canary=in_canary)
+        if self._audits is None or self._audits.since != since:
+            self._weighed = None
             most = None if in_canary else LATEST_AUDITS
             self._audits = AuditReader(registry, self._task, version.name, since, most)
         if self._audits.read() or self._weighed is None:
@@ -221,6 +224,11 @@ class Controller:
         if in_canary and self._wrongly_shared(registry, deployment, version):
             move = move._replace(move="roll-back" if move.move == "roll-back" else "hold")
         self._act(registry, deployment, version, move)
+
+    def _counted_since(self, deployment: Deployment, version: Version, *, in_canary: bool) -> datetime:
+        since = deployment.challenger_since if in_canary else deployment.champion_since
+        accepted = None if self._anchors is None else self._anchors.not_before(version.name)
+        return counted_since(since, accepted)
 
     def _wrongly_shared(self, registry: Database, deployment: Deployment, version: Version) -> bool:
         """Return whether callers are not shared as the step says; the first time, tell of it."""

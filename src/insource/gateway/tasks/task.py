@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,7 +19,7 @@ from insource.gateway.tasks.line import Line
 from insource.gateway.tasks.local import TOO_LONG, LocalAnswerer
 from insource.gateway.ways.doubtful_fields import DOUBTFUL_FIELDS, LOW_CONFIDENCE
 from insource.gateway.ways.exact_cache import ALREADY_PAID, CACHED
-from insource.gateway.ways.ways import BY_RULE, Plan, Steps, Ways, as_asked
+from insource.gateway.ways.ways import BY_RULE, CLOUD_MOVED, Plan, Steps, Ways, as_asked
 from insource.routing.cascade import decide
 from insource.routing.certified import PROMPT_CHANGED
 from insource.types import Completion, Route
@@ -78,13 +79,15 @@ class InsourcedTask:
         """Open the cloud, in the event loop of the server. ``ask`` sends an audit like any other call."""
         self.cloud, self._without_cloud = open_cloud(self._settings, self._own, self.names)
         self._ways.open(self.names)
+        self._first.loop = asyncio.get_running_loop()
         if self.auditor is not None:
             self.auditor.open(ask)
 
     def _version(self, own: TaskSettings) -> Answerer:
         """Return another version of the task, with slots of its own."""
         limits = self._settings.limits
-        return Answerer(own, Line(own.slots, waiting=limits.waiting, deadline_s=limits.deadline_s))
+        line = Line(own.slots, waiting=limits.waiting, deadline_s=limits.deadline_s)
+        return Answerer(own, line, self._first.loop)
 
     def close(self) -> None:
         if self.cloud is not None:
@@ -201,7 +204,11 @@ class InsourcedTask:
             return
         plan, reason = self._ways.plan(exchange, one.line.wait_s), BY_RULE
         if plan.here_first:
-            reason, plan = await self._here(exchange, one, document, plan, changed), plan.rest
+            reason = await self._here(exchange, one, document, plan, changed)
+            if reason == LOW_CONFIDENCE and self._ways.kept_here(plan) and self._can_serve(exchange, one):
+                await self._serve_locally(exchange, one, CLOUD_MOVED)
+                return
+            plan = plan.rest
         if reason:
             await self._escalate(exchange, reason, one, document=document, plan=plan)
         self._ways.cache.keep(key, exchange)
@@ -225,7 +232,7 @@ class InsourcedTask:
         if reason != DOUBTFUL_FIELDS:
             return reason
         cloud, _ = self._cloud_for(exchange)
-        if cloud is None or "cloud" not in plan.use:
+        if cloud is None or "cloud" not in plan.use or self._ways.kept_here(plan):
             return LOW_CONFIDENCE
         if not await one.fields.answered(exchange, cloud, fields, one.model):
             return LOW_CONFIDENCE

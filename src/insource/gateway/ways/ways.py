@@ -19,11 +19,11 @@ from insource.routing.certified import PROMPT_CHANGED
 from insource.routing.rules import CallFacts, rule_for
 from insource.types.ways import WAITS_FOR_A_PERSON, Destination
 
-BY_RULE, UNSURE, CLOUD_FAILED = "by-rule", "unsure", "cloud-failed"
+BY_RULE, UNSURE, CLOUD_FAILED, CLOUD_MOVED = "by-rule", "unsure", "cloud-failed", "cloud-moved"
 
-
-# Answers that are no whole answer of the cloud to the caller's request as it was certified.
-_NOT_COMPARED = frozenset((PROMPT_CHANGED, DOUBTFUL_FIELDS, CACHED, CHEAPER_TIER))
+# Answers that are no whole answer of the cloud to the caller's request as it was certified, or that no policy
+# keeps, so that their differences are none of the version's.
+_NOT_COMPARED = frozenset((PROMPT_CHANGED, DOUBTFUL_FIELDS, CACHED, CHEAPER_TIER, CLOUD_MOVED))
 
 
 def as_asked(exchange: Exchange) -> bool:
@@ -115,6 +115,18 @@ class Ways:
         if private:
             return Plan(("local", "person"))
         return Plan(("local", "cloud") if self._tier is None else ("local", "tier", "cloud"))
+
+    def kept_here(self, plan: Plan) -> bool:
+        """Return whether a doubtful answer is served here because the cloud is in trouble.
+
+        A rule has to allow unsure answers, and no field may be one that is always the cloud's.
+        """
+        own = self._own
+        anchors = None if own.registered is None else own.registered.anchors
+        if anchors is None or not anchors.cloud_trouble:
+            return False
+        always = own.ways.fields is not None and "cloud" in own.ways.fields.modes.values()
+        return "cloud" in plan.use and not always and (plan.rule is None or "unsure" in plan.use)
 
     async def take(self, plan: Plan, exchange: Exchange, steps: Steps) -> bool:
         """Take the ways of a plan in their order, until one answers; return whether one did."""

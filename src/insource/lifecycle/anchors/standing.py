@@ -25,6 +25,19 @@ def accepted_since(found: Sequence[DeploymentEvent]) -> datetime | None:
     return max(times, default=None)
 
 
+def counted_since(began: datetime, accepted: datetime | None) -> datetime:
+    """Return since when the audits of a version count that answers since ``began``.
+
+    Those before the cloud was accepted as it is compare with another cloud.
+    """
+    return began if accepted is None else max(began, accepted)
+
+
+def harm_since_accepted(harm: Harm | None, accepted: datetime | None) -> Harm | None:
+    """Return the harm, None if the audits showed it before the cloud was accepted as it is."""
+    return None if harm is None or (accepted is not None and harm.since <= accepted) else harm
+
+
 def standing(
     registry: Database,
     workspace: Path,
@@ -37,18 +50,20 @@ def standing(
 ) -> Attribution | None:
     """Return what the anchors of a task say, None where it has none.
 
-    ``harm`` is what the audits of ``version`` show; ``slo`` what is accepted of it.
+    ``harm`` is what the audits of ``version`` show, ``slo`` what is accepted of it. Harm from before the
+    cloud was accepted as it is does not count.
 
     Raises:
         IntegrityError: ``anchors-unreadable``.
     """
     kept = anchors_of(workspace, task)
     ids = {one.anchor_id for one in kept.anchors}
-    checks = anchor_checks_of(registry, task, since=accepted_since(events(registry, task)))
+    accepted = accepted_since(events(registry, task))
+    checks = anchor_checks_of(registry, task, since=accepted)
     return attribute(
         [check for check in checks if check.anchor_id in ids],
         len(ids),
-        harm,
+        harm_since_accepted(harm, accepted),
         slo=slo,
         alpha=section.alpha,
         version=version,

@@ -56,7 +56,8 @@ class AuditReader:
     ) -> None:
         self.all: deque[Audit] = deque(maxlen=most)
         self._database = database
-        self._task, self._version, self._since = task, version, since
+        self.since = since
+        self._task, self._version = task, version
         self._most = most
         self._last = 0
 
@@ -65,7 +66,7 @@ class AuditReader:
         query = (
             select(AUDITS.c.id, AUDITS.c.document)
             .where(AUDITS.c.task == self._task, AUDITS.c.id > self._last)
-            .where(AUDITS.c.at >= to_microseconds(self._since))
+            .where(AUDITS.c.at >= to_microseconds(self.since))
             .order_by(AUDITS.c.id.desc())
             .limit(self._most)
         )
