@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.audit_streams import ALPHA, MARGIN, SLO, ever, naive_rollback, rollout
+from support.audit_streams import (
+    ALPHA,
+    MARGIN,
+    NEEDED,
+    SLO,
+    decided,
+    ever,
+    naive_rollback,
+    rollout,
+    with_predictions,
+)
 
 from insource.foundation.rng import generator
-from insource.stats.bounded_mean import predicted_evidence, weighted_evidence
+from insource.stats.bounded_mean import weighted_evidence
 from insource.stats.e_process import ChangeDetector, log_evidences
 from insource.stats.sample_ratio import sample_ratio_evidence
 
-RUNS = pytest.mark.parametrize("runs", [150, pytest.param(4000, marks=pytest.mark.slow)])
+RUNS = pytest.mark.parametrize("runs", [150, pytest.param(2000, marks=pytest.mark.slow)])
 # The reference's simulation: true loss, share rolled back, its median of audits, share promoted, its median.
+# Between the two bounds, at 6.5 %, a promotion is neither right nor wrong.
 REFERENCE = [
     (0.02, 0.0, None, 1.0, 129),
     (0.03, 0.0, None, 1.0, 201),
-    (0.065, 0.60, 1798, 0.40, 1806),
+    (0.065, 0.60, 1798, 0.40, None),
     (0.08, 0.992, 616, 0.008, None),
     (0.10, 0.998, 224, 0.002, None),
     (0.15, 1.0, 67, 0.0, None),
@@ -101,36 +112,38 @@ def answers(runs, n, random, rate, spread):
 
 
 @RUNS
+@pytest.mark.parametrize("claim", ["above", "below"])
 @pytest.mark.parametrize("claimed", ["calibrated", "unrelated", "reversed"])
-def test_a_control_variate_is_valid_however_bad_the_prediction_is(claimed, runs):
-    stream = random(f"control.{claimed}.{runs}")
-    predicted, wrong = answers(runs, 6000, stream, SLO, 0.3)
+def test_a_control_variate_is_valid_however_bad_the_prediction_is(claimed, claim, runs):
+    stream = random(f"control.{claimed}.{claim}.{runs}")
+    predicted, wrong = answers(min(runs, 1500), 6000, stream, SLO, 0.3)
     if claimed == "unrelated":
         predicted = stream.permuted(predicted, axis=1)
     if claimed == "reversed":
         predicted = 1 - predicted
     audited = stream.random(wrong.shape) < 0.1
-    found = ever(predicted_evidence(predicted, audited, wrong, 0.1, SLO, "above"))
-    print(f"{claimed}: {found}")
+    found = with_predictions(predicted, audited, wrong, 0.1, SLO, claim, 1.0)
+    print(f"{claimed}, {claim}: {found}")
     assert found.least <= ALPHA
 
 
 @pytest.mark.parametrize("runs", [60, pytest.param(1000, marks=pytest.mark.slow)])
-def test_a_good_prediction_saves_audits_and_a_useless_one_costs_few(runs):
-    """Against the same test without a prediction, for a version with 2 % loss that is to be promoted."""
+def test_a_sharp_prediction_saves_audits(runs):
+    """Harm of 8 % by answers that the prediction tells from others, against the same audits without it."""
     stream = random(f"control.power.{runs}")
-    medians = {}
-    for name, spread in (("sharp", 1.0), ("blunt", 0.02)):
-        predicted, wrong = answers(runs, 15000, stream, 0.02, spread)
-        audited = stream.random(wrong.shape) < 0.1
-        bound = SLO + MARGIN
-        used = ever(predicted_evidence(predicted, audited, wrong, 0.1, bound, "below"))
-        weight = np.where(audited, 10.0, 1.0)
-        without = ever(weighted_evidence(np.where(audited, wrong, bound), weight, 10.0, bound, "below"))
-        medians[name] = used.median / without.median
-        print(f"{name}: with {used}, without {without} (calls, a tenth of them audited)")
-    assert medians["sharp"] < 0.9
-    assert medians["blunt"] < 1.15
+    predicted, wrong = answers(runs, 20000, stream, 0.08, 1.0)
+    audited = stream.random(wrong.shape) < 0.1
+    used = with_predictions(predicted, audited, wrong, 0.1, SLO, "above", 1.0)
+    plain = decided(
+        np.array([first_crossing(lost[drawn]) for lost, drawn in zip(wrong, audited, strict=True)])
+    )
+    print(f"with a sharp prediction {used}, without {plain}")
+    assert used.median < 0.8 * plain.median
+
+
+def first_crossing(wrong):
+    crossed = log_evidences(wrong.cumsum(), np.arange(1, len(wrong) + 1), SLO, "above") >= NEEDED
+    return int(crossed.argmax()) if crossed.any() else -1
 
 
 @RUNS

@@ -4,9 +4,7 @@ Two one-sided e-processes decide on a challenger (``stats.e_process``): harm aga
 answers are wrong", safety against "at least ``slo`` + ``margin`` are". Harm is counted over everything that
 the version answered in front of callers; safety anew at each step, because each step has other calls. Both
 may be looked at after every audit. A champion is watched for a change without end by a detector, which a
-long good time does not make blind. Audits that were drawn uniformly enter all three. Where doubtful answers
-are audited more often, all audits enter harm and safety by their weights, too (``stats.bounded_mean``), and
-the evidence is the mean of both ways.
+long good time does not make blind. ``audit_evidence`` has what the audits say.
 """
 
 from __future__ import annotations
@@ -16,11 +14,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from insource.config.rollout import RolloutSection
-from insource.stats.bounded_mean import weighted_evidence
-from insource.stats.e_process import ChangeDetector, Claim, log_evidence
+from insource.lifecycle.audit_evidence import last_log
+from insource.stats.e_process import ChangeDetector
 from insource.types.anchors import Cause
 from insource.types.deployment import Audit, Deployment, Version
 
@@ -80,33 +76,12 @@ def evidence_of(audits: Sequence[Audit], slo: float, section: RolloutSection, *,
         slo,
         len(served),
         wrong,
-        _with_weighted(log_evidence(wrong, len(served), slo, "above"), every, slo, "above", section),
+        last_log(every, slo, "above", section),
         len(since),
         lately,
-        _with_weighted(
-            log_evidence(lately, len(since), bound, "below"),
-            [one for one in every if one.step >= step],
-            bound,
-            "below",
-            section,
-        ),
+        last_log([one for one in every if one.step >= step], bound, "below", section),
         detector.log_sum,
     )
-
-
-def _with_weighted(
-    uniform: float, every: Sequence[Audit], boundary: float, claim: Claim, section: RolloutSection
-) -> float:
-    """Return the mean of the evidence of uniform audits and of that of all by their weights, if some are not.
-
-    No audit is drawn with less than ``audit_share``, so that bounds the weights.
-    """
-    if all(one.uniform for one in every):
-        return uniform
-    most = max(1 / section.audit_share, 1.0)
-    weights = [min(one.weight, most) for one in every]
-    weighted = weighted_evidence([one.wrong for one in every], weights, most, boundary, claim)[-1]
-    return float(np.logaddexp(uniform, weighted)) - math.log(2)
 
 
 def next_step(

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from insource.foundation.clock import SYSTEM, Clock
 from insource.gateway.call.exchange import Attempt, Exchange
 from insource.gateway.http.asgi import AuditMark, HttpReply, HttpRequest
+from insource.gateway.rollout.predictions import Known, Predictions
 from insource.gateway.rollout.traffic import Pick
 from insource.gateway.settings import Registered, TaskSettings
 from insource.gateway.tasks.answerer import Answerer
@@ -36,10 +37,13 @@ _NOT_PASSED = frozenset(
 
 
 class Draw(NamedTuple):
-    """With which probability a call was drawn, and whether it would have been without its doubt."""
+    """With which probability a call was drawn, whether it would have been without its doubt, and what its
+    audit knows of the calls before.
+    """
 
     probability: float
     uniform: bool = True
+    known: Known = Known()
 
 
 class Said(NamedTuple):
@@ -70,6 +74,7 @@ class Auditor:
         self.spent_usd = Decimal(0)
         self.unpriced = 0
         self.more = 1.0
+        self._predictions: dict[str, Predictions] = {}
         self.skipped: Counter[str] = Counter()
 
     def open(self, ask: Ask) -> None:
@@ -98,6 +103,7 @@ class Auditor:
         if self._ask is None or exchange.chat is None or exchange.route is None:
             return
         local = exchange.route.to == "local"
+        predictions = self._predicted(exchange, pick) if local else None
         number = _number(exchange.recording.call_id, pick.snapshot.salt)
         every = self._probability(pick, local=local)
         doubt = self._section.doubtful_audits if local and _doubtful(exchange, pick) else 1.0
@@ -111,9 +117,20 @@ class Auditor:
         elif local and self.spent_usd >= Decimal(str(self._section.audit_usd_per_day)):
             self.skipped["budget"] += 1
         else:
+            if predictions is not None and draw.uniform:
+                draw = draw._replace(known=predictions.take())
             task = asyncio.create_task(self._compare(exchange, pick, draw))
             self._under_way.add(task)
             task.add_done_callback(self._ended)
+
+    def _predicted(self, exchange: Exchange, pick: Pick) -> Predictions | None:
+        """Take the predicted error of a served answer, and return those of its version."""
+        sure = exchange.attempt.confidence if exchange.attempt is not None else None
+        if sure is None or pick.answerer is None or not 0 <= sure <= 1:
+            return None
+        of_version = self._predictions.setdefault(pick.answerer.name, Predictions())
+        of_version.add(sure)
+        return of_version
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
@@ -186,6 +203,7 @@ class Auditor:
                 wrong_fields=differs.wrong_fields,
                 fields=differs.fields,
                 confidence=attempt.confidence,
+                **(draw.known._asdict() if source != "shadow" else {}),
                 step=pick.snapshot.step,
                 cloud_model=said.model,
                 cost_usd=said.cost_usd if priced else None,

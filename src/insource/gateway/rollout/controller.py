@@ -44,7 +44,7 @@ OPEN_AUDIT_FACTOR = 4.0
 """How many times as many audits are drawn while the anchors leave it open what moved."""
 SPLIT = "the split of callers"
 LATEST_AUDITS = 20_000
-"""Audits of a champion that are weighed. Without the older ones the detector has less evidence, never more."""
+"""Audits of a champion that are weighed. Without older ones the detector has less evidence, never more."""
 
 MakeAnswerer = Callable[[TaskSettings], Answerer]
 

@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from insource.config.rollout import RolloutSection
 from insource.lifecycle.anchors.attribution import Harm
-from insource.stats.bounded_mean import weighted_evidence
-from insource.stats.e_process import ChangeDetector, log_evidences
+from insource.lifecycle.audit_evidence import audit_logs
+from insource.stats.e_process import ChangeDetector
 from insource.types.deployment import Audit
 
 
@@ -29,26 +28,13 @@ def first_harm(
     if not every:
         return None
     if in_canary:
-        shown = _harm_logs(every, slo, section) >= -math.log(section.alpha)
+        shown = audit_logs(every, slo, "above", section) >= -math.log(section.alpha)
     else:
         shown = _detected([one.wrong for one in every], slo, math.log(section.audits_per_false_alarm))
     if not shown[-1]:
         return None
     first = int(np.flatnonzero(~shown)[-1]) + 1 if not shown.all() else 0
     return Harm(every[first].at, len(every) - 1 - first)
-
-
-def _harm_logs(every: Sequence[Audit], slo: float, section: RolloutSection) -> NDArray[np.float64]:
-    """Return the evidence of harm after each audit, as ``lifecycle.rollout`` has it after all of them."""
-    uniform = np.array([one.uniform for one in every])
-    wrong = np.array([one.wrong for one in every])
-    logs = log_evidences(np.cumsum(wrong & uniform), np.cumsum(uniform), slo, "above")
-    if uniform.all():
-        return logs
-    most = max(1 / section.audit_share, 1.0)
-    weights = [min(one.weight, most) for one in every]
-    mean: NDArray[np.float64] = np.logaddexp(logs, weighted_evidence(wrong, weights, most, slo, "above"))
-    return mean - math.log(2)
 
 
 def _detected(wrong: Sequence[bool], slo: float, needed: float) -> np.ndarray:

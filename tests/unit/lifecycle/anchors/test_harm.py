@@ -33,15 +33,21 @@ def audits(outcomes, *, stratified=False, source="canary"):
     ]
 
 
-def harm(outcomes, *, in_canary=True, **options):
-    return first_harm(audits(outcomes, **options), 0.05, SECTION, in_canary=in_canary)
+STRATIFIED = SECTION.model_copy(update={"doubtful_audits": 5.0})
+
+
+def harm(outcomes, *, in_canary=True, stratified=False, **options):
+    section = STRATIFIED if stratified else SECTION
+    found = audits(outcomes, stratified=stratified, **options)
+    return first_harm(found, 0.05, section, in_canary=in_canary)
 
 
 @pytest.mark.parametrize("stratified", [False, True])
 @pytest.mark.parametrize("outcomes", ["." * 40, "." * 40 + "x" * 9, "x" * 20 + "." * 5, "x" * 6, ""])
 def test_there_is_harm_exactly_when_the_evidence_that_decides_says_so(outcomes, stratified):
     found = harm(outcomes, stratified=stratified)
-    evidence = evidence_of(audits(outcomes, stratified=stratified), 0.05, SECTION, step=0)
+    section = STRATIFIED if stratified else SECTION
+    evidence = evidence_of(audits(outcomes, stratified=stratified), 0.05, section, step=0)
     assert (found is not None) == (evidence.log_harm >= -math.log(SECTION.alpha))
 
 
@@ -71,5 +77,5 @@ def test_weights_keep_evidence_below_that_of_uniform_audits_of_the_same_answers(
     """Wrong answers that were looked for are worth less than wrong answers that were met."""
     looked_for = "." + ".x" * 6  # every second audit is drawn for its doubt, and only those are wrong
     uniform = evidence_of(audits(looked_for), 0.05, SECTION, step=0)
-    weighted = evidence_of(audits(looked_for[1:], stratified=True), 0.05, SECTION, step=0)
+    weighted = evidence_of(audits(looked_for[1:], stratified=True), 0.05, STRATIFIED, step=0)
     assert weighted.log_harm < uniform.log_harm
