@@ -17,8 +17,8 @@ from insource.gateway.tasks.local import LocalAnswerer, prompt_of
 from insource.gateway.ways.as_certified import AsCertified
 from insource.gateway.ways.doubtful_fields import DoubtfulFields, Routed
 from insource.lifecycle.guards import Guards
+from insource.routing.bounds.coverage import covers
 from insource.routing.cascade import decide
-from insource.routing.coverage import covers
 from insource.types import Labels
 
 NOT_INSOURCED, OTHER_FORMAT, OVERLOADED = "not-insourced", "other-format", "overloaded"
