@@ -93,11 +93,11 @@ def stand_in(folder):
     return make_model
 
 
-def finished_project(folder):
+def finished_project(folder, config=CONFIG):
     """Write a project of 240 tickets with one finished run; the n-gram model answers in it."""
     lines = "".join(json.dumps(row) + "\n" for row in source_rows(240))
     (folder / "data.jsonl").write_text(lines, encoding="utf-8")
-    (folder / "insource.toml").write_text(CONFIG, encoding="utf-8")
+    (folder / "insource.toml").write_text(config, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "make_model", stand_in(folder / "engine"))
         result = walk()(session_on(folder))
